@@ -1,0 +1,223 @@
+"""The kinds of line in a run's `events.jsonl`.
+
+One JSON object a line: `kind` tells the type, `t` is CLOCK_MONOTONIC in nanoseconds on the machine of the
+run (an iteration carries its rank's own reading). Readers skip kinds that they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+SCHEMA = 1
+"""Version of the log; raised when a reader of an older version would misread a line."""
+
+StageStatus = Literal["ok", "failed", "stopped", "skipped"]
+RunStatus = Literal["finished", "failed", "stopped", "lost"]
+Phase = Literal["warmup", "timed"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
+    """Base of every event."""
+
+    t: int
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="run_started", gc=False):
+    """First line of every log; the only place that relates `t` to the wall clock."""
+
+    run: str
+    schema: int
+    wall: float
+    """seconds since 1970 at `t`"""
+    host: str
+    boot_id: str
+    pid: int
+    cores: int
+    version: str
+
+
+class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
+    """The run waits for a device that another run holds."""
+
+    device: str
+    holder: str
+
+
+class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):
+    stage: int
+    name: str
+    pid: int
+    ranks: int
+
+
+class StageEnded(Event, frozen=True, kw_only=True, tag="stage_ended", gc=False):
+    stage: int
+    name: str
+    status: StageStatus
+    exit_code: int | None = None
+    """exit code of the launcher; negative: the signal that ended it"""
+
+
+class Hello(Event, frozen=True, kw_only=True, tag="hello", gc=False):
+    """First record of a rank."""
+
+    stage: int
+    rank: int
+    world: int
+    pid: int
+    host: str
+    device: str
+    label: str = ""
+    """name of the device, as its driver gives it"""
+
+
+class Bye(Event, frozen=True, kw_only=True, tag="bye", gc=False):
+    """Last record of a rank; `count` is how many records it sent before this one."""
+
+    stage: int
+    rank: int
+    count: int
+
+
+class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration", gc=False):
+    """Warm-up of one configuration begins (sent by rank 0)."""
+
+    stage: int
+    index: int
+    batch_size: int
+    input_len: int
+    output_len: int
+    num_runs: int
+    duration: float
+    """seconds"""
+    warm_up: int
+    gpu_weights_percent: float = 1.0
+
+
+class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):
+    """One call of the whole batch on one rank; `t` is when it ended there."""
+
+    stage: int
+    rank: int
+    config: int
+    i: int
+    phase: Phase
+    latency_ms: float
+    generation_ms: float | None = None
+    """first token to last token, milliseconds"""
+    steps: int | None = None
+    """decode steps after the first token"""
+
+
+class Result(Event, frozen=True, kw_only=True, tag="result", gc=False):
+    """What the engine itself printed for one configuration: upstream's keys and values, as printed."""
+
+    stage: int
+    config: int
+    values: dict[str, str]
+
+
+class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
+    """Load of the machine: percent of all cores, bytes of memory."""
+
+    cpu_percent: float
+    memory_used: int
+    memory_total: int
+    load: float
+
+
+class NoGpu(Event, frozen=True, kw_only=True, tag="no_gpu", gc=False):
+    """Why this run has no GPU readings, in one sentence."""
+
+    reason: str
+
+
+class Notice(Event, frozen=True, kw_only=True, tag="notice", gc=False):
+    """Something worth knowing that does not end the run."""
+
+    level: Literal["info", "warning"]
+    text: str
+
+
+class Failure(Event, frozen=True, kw_only=True, tag="failure", gc=False):
+    """The first real cause of a failed run, in one sentence, with where it was seen and what to do."""
+
+    cause: str
+    remedy: str = ""
+    log: str = ""
+    """name of the raw log that holds the cause"""
+
+
+class Stopping(Event, frozen=True, kw_only=True, tag="stopping", gc=False):
+    """Somebody asked the run to stop."""
+
+    by: str
+
+
+class Swept(Event, frozen=True, kw_only=True, tag="swept", gc=False):
+    """Processes of the run that had to be killed after a stage or the run ended."""
+
+    killed: int
+    left: int
+
+
+class Gap(Event, frozen=True, kw_only=True, tag="gap", gc=False):
+    """Events that could not be written (a full disk); `lost` of them are missing here."""
+
+    lost: int
+    reason: str
+
+
+class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended", gc=False):
+    """Last line of every log."""
+
+    status: RunStatus
+    wall: float
+
+
+AnyEvent = (
+    RunStarted
+    | Queued
+    | StageStarted
+    | StageEnded
+    | Hello
+    | Bye
+    | ConfigurationStarted
+    | Iteration
+    | Result
+    | Host
+    | NoGpu
+    | Notice
+    | Failure
+    | Stopping
+    | Swept
+    | Gap
+    | RunEnded
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: Event) -> bytes:
+    """One line of the log, newline included."""
+    return _encoder.encode(event) + b"\n"
+
+
+def decode_lines(lines: bytes) -> list[AnyEvent]:
+    """Events of complete lines; a line that is no event of ours is skipped."""
+    try:
+        return _decoder.decode_lines(lines)
+    except msgspec.DecodeError:
+        return list(_decode_one_by_one(lines))
+
+
+def _decode_one_by_one(lines: bytes) -> Iterator[AnyEvent]:
+    for line in lines.split(b"\n"):
+        try:
+            yield _decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue

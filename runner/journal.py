@@ -1,0 +1,158 @@
+"""`events.jsonl` on disk: the one writer, and the readers that follow it.
+
+The writer appends whole lines and repairs what a crash or a full disk tore. Readers take complete lines
+only, keep their byte offset and never block.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from pathlib import Path
+
+from runner.events import AnyEvent, Event, Gap, decode_lines, encode
+
+BACKLOG = 10_000
+"""Events kept in memory while the disk is full; older ones are dropped and counted."""
+
+
+class JournalWriter:
+    """Appends events to a log; the caller holds the run's lock, so there is only one."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the log and cuts off a torn last line.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._end = _end_of_last_line(self._file)
+        os.ftruncate(self._file, self._end)
+        self._backlog: deque[bytes] = deque()
+        self._lost = 0
+
+    def write(self, event: Event) -> None:
+        """Append one event; on a full disk it is kept and written when there is room again."""
+        self._backlog.append(encode(event))
+        self.flush()
+        while len(self._backlog) > BACKLOG:
+            self._backlog.popleft()
+            self._lost += 1
+
+    def flush(self) -> bool:
+        """Write what a full disk held back; True when nothing is left."""
+        if self._lost and self._backlog and self._append(self._gap()):
+            self._lost = 0
+        while self._backlog:
+            if not self._append(self._backlog[0]):
+                return False
+            self._backlog.popleft()
+        return True
+
+    def sync(self) -> None:
+        """Make what was written survive a power cut; for changes of state, not for iterations."""
+        os.fdatasync(self._file)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _gap(self) -> bytes:
+        return encode(
+            Gap(t=time.monotonic_ns(), lost=self._lost, reason="the disk of the run directory was full")
+        )
+
+    def _append(self, line: bytes) -> bool:
+        try:
+            written = os.write(self._file, line)
+        except OSError:
+            return False
+        if written == len(line):
+            self._end += written
+            return True
+        # A short write means a full disk: take the torn line back so that the log stays whole.
+        os.ftruncate(self._file, self._end)
+        return False
+
+
+def _end_of_last_line(file: int) -> int:
+    """Offset behind the last newline of an open file."""
+    end = os.fstat(file).st_size
+    while end > 0:
+        start = max(0, end - 65536)
+        newline = os.pread(file, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+class LineReader:
+    """Follows a growing file from an offset and hands out complete lines.
+
+    The file may not exist yet, may be deleted, and may be replaced by a shorter one; each is quietly "nothing
+    new", and `gone` tells a deleted file from one that merely does not grow.
+    """
+
+    def __init__(self, path: Path, *, limit: int = 1 << 20) -> None:
+        self.path = path
+        self.limit = limit
+        self.offset = 0
+        self.size = 0
+        self.gone = False
+
+    def read(self) -> bytes:
+        """Complete lines that arrived since the last call, at most about `limit` bytes of them.
+
+        A line longer than `limit` is handed out in pieces, so memory stays bounded whatever a program prints.
+        """
+        try:
+            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self.gone = self.offset > 0
+            return b""
+        try:
+            self.gone = False
+            self.size = os.fstat(file).st_size
+            if self.size <= self.offset:
+                return b""
+            chunk = os.pread(file, self.limit, self.offset)
+        except OSError:
+            return b""
+        finally:
+            os.close(file)
+        end = chunk.rfind(b"\n") + 1
+        if end == 0:
+            if len(chunk) < self.limit:
+                return b""
+            end = len(chunk)
+        self.offset += end
+        return chunk[:end]
+
+    def rest(self) -> bytes:
+        """What stands behind the last complete line; for a file that nobody writes any more."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                rest = file.read(self.limit)
+        except OSError:
+            return b""
+        self.offset += len(rest)
+        return rest
+
+
+class EventReader:
+    """Follows the event log of a run."""
+
+    def __init__(self, path: Path) -> None:
+        self.lines = LineReader(path, limit=4 << 20)
+
+    def read(self) -> list[AnyEvent]:
+        """Events that arrived since the last call; at most a few ten thousand, so call until it is empty."""
+        chunk = self.lines.read()
+        return decode_lines(chunk) if chunk else []
+
+    @property
+    def progress(self) -> float:
+        """Share of the log that was read, 0 to 1."""
+        return self.lines.offset / self.lines.size if self.lines.size else 1.0

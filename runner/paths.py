@@ -1,0 +1,36 @@
+"""Where things live on disk: runs, profiles of the user, locks on devices."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    value = os.environ.get(variable, "")
+    # The XDG specification says a relative value must be ignored.
+    return Path(value) if value.startswith("/") else Path.home() / fallback
+
+
+def state_home() -> Path:
+    """`$TRTBENCH_HOME`, else `$XDG_STATE_HOME/trtbench`: everything that runs leave behind."""
+    override = os.environ.get("TRTBENCH_HOME")
+    return (
+        Path(override).expanduser().resolve()
+        if override
+        else _xdg("XDG_STATE_HOME", ".local/state") / "trtbench"
+    )
+
+
+def runs_dir() -> Path:
+    return state_home() / "runs"
+
+
+def user_profiles_dir() -> Path:
+    return _xdg("XDG_CONFIG_HOME", ".config") / "trtbench" / "profiles"
+
+
+def device_locks_dir() -> Path:
+    """One lock file a device; machine-wide, because two users can want the same GPU."""
+    return Path(tempfile.gettempdir()) / "trtbench-locks"

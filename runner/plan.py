@@ -1,0 +1,96 @@
+"""A plan: what a profile means in commands. Pure; making one starts and changes nothing."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from runner.profile import Profile
+
+RUN_DIR = Path("$RUN")
+"""Stands for the run directory in a plan that is only shown."""
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """One configuration that the benchmark is asked to measure, in the order of measuring."""
+
+    batch_size: int
+    input_len: int
+    output_len: int
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One command of a run."""
+
+    name: Literal["convert", "build", "smoke", "benchmark"]
+    argv: list[str]
+    cwd: str
+    env: dict[str, str] = {}
+    """what this stage adds to the environment it is started in"""
+    ranks: int = 1
+    reports: bool = False
+    """the ranks report themselves with `hello` ... `bye`, so their records decide about success"""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The stages of a run, the files they need in the run directory, and what they occupy."""
+
+    engine: str
+    profile: str
+    summary: str
+    """model and shape in a few words"""
+    stages: list[Stage]
+    files: dict[str, str] = {}
+    """path in the run directory -> content"""
+    configurations: list[Configuration] = []
+    devices: list[str] = []
+    """what only one run at a time may use"""
+    notes: list[str] = []
+    """what is worth knowing before starting"""
+
+
+def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
+    """The plan of a profile for a run directory.
+
+    Raises:
+        UserError: the profile refers to something that is missing on this machine.
+    """
+    from runner.engines import engine_of
+
+    return engine_of(profile).plan(profile, run_dir)
+
+
+def configurations(profile: Profile) -> list[Configuration]:
+    """Every length pair with every batch size, in upstream's order of measuring."""
+    return [
+        Configuration(batch, input_len, output_len)
+        for input_len, output_len in profile.benchmark.input_output_len
+        for batch in profile.benchmark.batch_size
+    ]
+
+
+def as_shell(stage: Stage) -> str:
+    """The stage as a shell command that can be pasted: environment, then arguments."""
+    assignments = [f"{name}={_quoted(value)}" for name, value in stage.env.items()]
+    return " ".join([*assignments, *(_quoted(word) for word in stage.argv)])
+
+
+def _quoted(word: str) -> str:
+    # A plan for display names the run directory "$RUN"; that must stay a variable for the shell.
+    return word if word.startswith("$RUN") and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
+
+
+def repro_script(plan: Plan, run_dir: Path) -> str:
+    """`repro.sh`: the stages as plain shell commands for anyone, without this program."""
+    lines = [
+        "#!/bin/sh",
+        f"# {plan.profile} ({plan.engine}): the commands of this run, to repeat it by hand.",
+        "# Run it from anywhere; it stops at the first command that fails.",
+        "set -eu",
+    ]
+    for number, stage in enumerate(plan.stages):
+        lines += ["", f"# {number}: {stage.name}", f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
+    return "\n".join(lines) + "\n"

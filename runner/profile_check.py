@@ -1,0 +1,149 @@
+"""Finding everything that is wrong with the keys, types and values of a profile, in the words of a person."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import inspect
+
+from runner import profile as schema
+from runner.profile import Problem
+
+
+def check(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Everything wrong with the types, keys and values of plain data."""
+    engine = data.get("engine")
+    if engine is None:
+        yield Problem("engine", f"missing; allowed: {', '.join(schema.ENGINES)}")
+        return
+    if not isinstance(engine, str) or engine not in schema.ENGINES:
+        names = ", ".join(schema.ENGINES) + _suggest(engine, schema.ENGINES)
+        yield Problem("engine", f"{_shown(engine)} is not an engine; allowed: {names}")
+        return
+    info = inspect.type_info(schema.ENGINES[engine])
+    yield from _check(info, {k: v for k, v in data.items() if k != "engine"}, "")
+
+
+def _check(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
+    if isinstance(kind, inspect.Metadata):
+        yield from _check(kind.type, value, path)
+    elif isinstance(kind, inspect.UnionType):
+        others = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
+        if value is not None or len(others) == len(kind.types):
+            yield from _check(others[0], value, path)
+    elif isinstance(kind, inspect.StructType):
+        yield from _check_struct(kind, value, path)
+    elif isinstance(kind, inspect.ListType):
+        if not isinstance(value, list | tuple):
+            yield _wrong(path, value, allowed(kind))
+            return
+        if len(value) < (kind.min_length or 0):
+            yield Problem(path, f"is empty; allowed: {allowed(kind)}")
+        for index, item in enumerate(value):
+            yield from _check(kind.item_type, item, f"{path}[{index}]")
+    elif isinstance(kind, inspect.TupleType):
+        if not isinstance(value, list | tuple) or len(value) != len(kind.item_types):
+            yield _wrong(path, value, allowed(kind))
+            return
+        for index, (item_kind, item) in enumerate(zip(kind.item_types, value, strict=True)):
+            yield from _check(item_kind, item, f"{path}[{index}]")
+    elif isinstance(kind, inspect.DictType):
+        if not isinstance(value, Mapping):
+            yield _wrong(path, value, allowed(kind))
+            return
+        for key, item in value.items():
+            yield from _check(kind.key_type, key, f"{path}.{key}")
+            yield from _check(kind.value_type, item, f"{path}.{key}")
+    elif not _fits(kind, value):
+        suggestion = _suggest(value, kind.values) if isinstance(kind, inspect.LiteralType) else ""
+        yield _wrong(path, value, allowed(kind) + suggestion)
+
+
+def _check_struct(kind: inspect.StructType, value: Any, path: str) -> Iterator[Problem]:
+    if not isinstance(value, Mapping):
+        yield _wrong(path, value, f"a section with the keys {', '.join(f.encode_name for f in kind.fields)}")
+        return
+    fields = {field.encode_name: field for field in kind.fields}
+    for key, item in value.items():
+        child = f"{path}.{key}" if path else str(key)
+        if key in fields:
+            yield from _check(fields[key].type, item, child)
+        else:
+            yield Problem(child, f"unknown key; allowed here: {', '.join(fields)}{_suggest(key, fields)}")
+    for name, field in fields.items():
+        if field.required and name not in value:
+            yield Problem(f"{path}.{name}" if path else name, f"missing; allowed: {allowed(field.type)}")
+
+
+def _fits(kind: inspect.Type, value: Any) -> bool:
+    if isinstance(kind, inspect.BoolType):
+        return isinstance(value, bool)
+    if isinstance(kind, inspect.LiteralType):
+        return value in kind.values
+    if isinstance(kind, inspect.StrType):
+        return isinstance(value, str) and (kind.pattern is None or re.search(kind.pattern, value) is not None)
+    if isinstance(value, bool) or not isinstance(
+        value, int if isinstance(kind, inspect.IntType) else int | float
+    ):
+        return False
+    if not isinstance(kind, inspect.IntType | inspect.FloatType):
+        raise TypeError(f"a profile field of type {kind} has no check")
+    return (
+        (kind.ge is None or value >= kind.ge)
+        and (kind.gt is None or value > kind.gt)
+        and (kind.le is None or value <= kind.le)
+        and (kind.lt is None or value < kind.lt)
+    )
+
+
+def allowed(kind: inspect.Type) -> str:
+    """What a field takes, in words: `a whole number, 1 or more`."""
+    if isinstance(kind, inspect.Metadata):
+        return allowed(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return " or ".join(allowed(option) for option in kind.types)
+    if isinstance(kind, inspect.LiteralType):
+        return ", ".join(str(value) for value in kind.values)
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        noun = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
+        bounds = [
+            f"{text.format(limit)}"
+            for text, limit in (
+                ("{} or more", kind.ge),
+                ("above {}", kind.gt),
+                ("{} or less", kind.le),
+                ("below {}", kind.lt),
+            )
+            if limit is not None
+        ]
+        return ", ".join([noun, *bounds])
+    if isinstance(kind, inspect.ListType):
+        return f"a list like [a, b]; each item: {allowed(kind.item_type)}"
+    if isinstance(kind, inspect.TupleType):
+        return f"{len(kind.item_types)} numbers like [128, 20]; each: {allowed(kind.item_types[0])}"
+    if isinstance(kind, inspect.StrType):
+        return "text" if kind.pattern is None else "letters, digits, dot, dash and underscore, at most 64"
+    names = {inspect.BoolType: "true or false", inspect.NoneType: "null", inspect.DictType: "keys and texts"}
+    return names.get(type(kind), "a section")
+
+
+def _wrong(path: str, value: Any, what_is_allowed: str) -> Problem:
+    return Problem(path, f"{_shown(value)} is not allowed; allowed: {what_is_allowed}")
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null (nothing)"
+    if isinstance(value, str):
+        return f'the text "{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
+
+
+def _suggest(word: Any, words: Iterable[Any]) -> str:
+    close = difflib.get_close_matches(str(word), [str(w) for w in words], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

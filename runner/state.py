@@ -1,0 +1,288 @@
+"""What a run looks like now: the fold over its events that every reader shares.
+
+`RunState.apply` takes events in the order of the log. Memory is bounded for any length of log: statistics
+are exact (percentiles up to `stats.EXACT_LIMIT` values), series are decimated to minimum and maximum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from runner import events as ev
+from runner.stats import Moments, Sample, Series
+
+Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
+ENDED: frozenset[Status] = frozenset({"finished", "failed", "stopped", "lost"})
+MAX_NOTICES = 200
+
+
+@dataclass(slots=True)
+class StageState:
+    index: int
+    name: str
+    started: int
+    ranks: int
+    pid: int
+    ended: int | None = None
+    status: ev.StageStatus | Literal["running"] = "running"
+    exit_code: int | None = None
+
+
+@dataclass(slots=True)
+class RankState:
+    """One rank of the stage that runs now, or ran last."""
+
+    rank: int
+    hello: ev.Hello | None = None
+    bye: ev.Bye | None = None
+    records: int = 0
+    """records seen of this rank, `bye` not counted: what its `bye` must say"""
+    config: int = -1
+    i: int = -1
+    phase: ev.Phase = "warmup"
+    timed: Moments = field(default_factory=Moments)
+    """latencies of the configuration that this rank works on, milliseconds"""
+    last_t: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.bye is not None and self.bye.count == self.records
+
+
+@dataclass(slots=True)
+class ConfigurationState:
+    """One configuration as rank 0 saw it; `latency` and `series` are what upstream's numbers are made of."""
+
+    start: ev.ConfigurationStarted
+    warmup: list[float] = field(default_factory=list)
+    latency: Sample = field(default_factory=Sample)
+    generation: Moments = field(default_factory=Moments)
+    steps: Moments = field(default_factory=Moments)
+    series: Series = field(default_factory=Series)
+    """one point a timed iteration, milliseconds"""
+    timing_began: int | None = None
+    last_t: int = 0
+    result: dict[str, str] | None = None
+
+    def elapsed_s(self, now: int) -> float:
+        """Seconds since timing began, up to the last iteration once the configuration is over."""
+        if self.timing_began is None:
+            return 0.0
+        end = self.last_t if self.done else now
+        return max(0, end - self.timing_began) / 1e9
+
+    @property
+    def done(self) -> bool:
+        return self.result is not None
+
+    def remaining_s(self, now: int) -> float | None:
+        """Seconds until both minima are met: iterations left x mean latency, or what is left of duration.
+
+        None before the first timed iteration.
+        """
+        if self.done:
+            return 0.0
+        if self.latency.n == 0:
+            return None
+        iterations = max(0, self.start.num_runs - self.latency.n) * self.latency.mean / 1000
+        return max(iterations, self.start.duration - self.elapsed_s(now), 0.0)
+
+
+@dataclass(slots=True)
+class RunState:
+    """Everything a screen or a report says about a run."""
+
+    started: ev.RunStarted | None = None
+    status: Status = "starting"
+    ended: ev.RunEnded | None = None
+    queued: ev.Queued | None = None
+    stages: list[StageState] = field(default_factory=list)
+    ranks: dict[int, RankState] = field(default_factory=dict)
+    configurations: list[ConfigurationState] = field(default_factory=list)
+    host: ev.Host | None = None
+    no_gpu: str | None = None
+    notices: list[ev.Notice] = field(default_factory=list)
+    failure: ev.Failure | None = None
+    stopping: ev.Stopping | None = None
+    lost_events: int = 0
+    last_t: int = 0
+    events: int = 0
+
+    def apply(self, event: ev.AnyEvent) -> None:
+        """Take in one event."""
+        self.events += 1
+        if event.t > self.last_t:
+            self.last_t = event.t
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def apply_all(self, batch: Iterable[ev.AnyEvent]) -> None:
+        for event in batch:
+            self.apply(event)
+
+    @property
+    def running(self) -> bool:
+        return self.status not in ENDED
+
+    @property
+    def stage(self) -> StageState | None:
+        """The stage that runs now, or ran last."""
+        return self.stages[-1] if self.stages else None
+
+    @property
+    def configuration(self) -> ConfigurationState | None:
+        """The configuration that is measured now, or was last."""
+        return self.configurations[-1] if self.configurations else None
+
+    def elapsed_s(self, now: int) -> float:
+        """Seconds since the run started; `now` is CLOCK_MONOTONIC in ns and does not count once it ended."""
+        if self.started is None:
+            return 0.0
+        end = self.ended.t if self.ended is not None else max(now, self.last_t)
+        return max(0, end - self.started.t) / 1e9
+
+    @property
+    def slowest_rank(self) -> RankState | None:
+        """The rank with the highest mean latency; None with fewer than two ranks."""
+        timed = [rank for rank in self.ranks.values() if rank.timed.n]
+        return max(timed, key=lambda rank: rank.timed.mean) if len(timed) > 1 else None
+
+
+def _run_started(state: RunState, event: ev.RunStarted) -> None:
+    state.started = event
+    state.status = "running"
+
+
+def _queued(state: RunState, event: ev.Queued) -> None:
+    state.queued = event
+    state.status = "queued"
+
+
+def _stage_started(state: RunState, event: ev.StageStarted) -> None:
+    state.stages.append(StageState(event.stage, event.name, event.t, event.ranks, event.pid))
+    state.ranks = {rank: RankState(rank) for rank in range(event.ranks)}
+    if state.status == "queued":
+        state.status = "running"
+
+
+def _stage_ended(state: RunState, event: ev.StageEnded) -> None:
+    if not state.stages or state.stages[-1].index != event.stage:
+        state.stages.append(StageState(event.stage, event.name, event.t, 0, 0))
+    stage = state.stages[-1]
+    stage.ended, stage.status, stage.exit_code = event.t, event.status, event.exit_code
+
+
+def _rank(state: RunState, rank: int) -> RankState:
+    found = state.ranks.get(rank)
+    if found is None:
+        found = state.ranks[rank] = RankState(rank)
+    return found
+
+
+def _hello(state: RunState, event: ev.Hello) -> None:
+    rank = _rank(state, event.rank)
+    rank.hello = event
+    rank.records += 1
+
+
+def _bye(state: RunState, event: ev.Bye) -> None:
+    _rank(state, event.rank).bye = event
+
+
+def _configuration_started(state: RunState, event: ev.ConfigurationStarted) -> None:
+    _rank(state, 0).records += 1
+    state.configurations.append(ConfigurationState(event))
+
+
+def _iteration(state: RunState, event: ev.Iteration) -> None:
+    rank = state.ranks.get(event.rank)
+    if rank is None:
+        rank = _rank(state, event.rank)
+    rank.records += 1
+    if rank.config != event.config:
+        rank.config = event.config
+        rank.timed = Moments()
+    rank.i = event.i
+    rank.phase = event.phase
+    rank.last_t = event.t
+    timed = event.phase == "timed"
+    if timed:
+        rank.timed.add(event.latency_ms)
+    if event.rank == 0 and state.configurations:
+        _measured(state.configurations[-1], event, timed)
+
+
+def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: bool) -> None:
+    configuration.last_t = event.t
+    if not timed:
+        configuration.warmup.append(event.latency_ms)
+        return
+    if configuration.timing_began is None:
+        configuration.timing_began = event.t - round(event.latency_ms * 1e6)
+    configuration.latency.add(event.latency_ms)
+    configuration.series.add(event.t, event.latency_ms)
+    if event.generation_ms is not None:
+        configuration.generation.add(event.generation_ms)
+    if event.steps is not None:
+        configuration.steps.add(event.steps)
+
+
+def _result(state: RunState, event: ev.Result) -> None:
+    for configuration in state.configurations:
+        if configuration.start.index == event.config:
+            configuration.result = event.values
+
+
+def _host(state: RunState, event: ev.Host) -> None:
+    state.host = event
+
+
+def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
+    state.no_gpu = event.reason
+
+
+def _notice(state: RunState, event: ev.Notice) -> None:
+    if len(state.notices) < MAX_NOTICES:
+        state.notices.append(event)
+
+
+def _failure(state: RunState, event: ev.Failure) -> None:
+    if state.failure is None:
+        state.failure = event
+
+
+def _stopping(state: RunState, event: ev.Stopping) -> None:
+    state.stopping = event
+    state.status = "stopping"
+
+
+def _gap(state: RunState, event: ev.Gap) -> None:
+    state.lost_events += event.lost
+
+
+def _run_ended(state: RunState, event: ev.RunEnded) -> None:
+    state.ended = event
+    state.status = event.status
+
+
+_HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
+    ev.RunStarted: _run_started,
+    ev.Queued: _queued,
+    ev.StageStarted: _stage_started,
+    ev.StageEnded: _stage_ended,
+    ev.Hello: _hello,
+    ev.Bye: _bye,
+    ev.ConfigurationStarted: _configuration_started,
+    ev.Iteration: _iteration,
+    ev.Result: _result,
+    ev.Host: _host,
+    ev.NoGpu: _no_gpu,
+    ev.Notice: _notice,
+    ev.Failure: _failure,
+    ev.Stopping: _stopping,
+    ev.Gap: _gap,
+    ev.RunEnded: _run_ended,
+}

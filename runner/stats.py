@@ -1,0 +1,182 @@
+"""Statistics of a growing sample: exact where it matters, bounded in memory always."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass, field
+
+EXACT_LIMIT = 200_000
+"""Up to this many values a percentile is exact (8 bytes each); beyond, it comes from a histogram."""
+BIN_RATIO = 1.001
+"""Neighbouring histogram bins differ by 0.1 %, so a percentile from it is within 0.05 % of the sample's."""
+
+_LOG_RATIO = math.log(BIN_RATIO)
+_BIN_OF_ZERO = -(1 << 30)
+
+
+@dataclass(slots=True)
+class Moments:
+    """Count, mean, standard deviation, minimum, maximum and last of values that arrive one by one; exact."""
+
+    n: int = 0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+    last: float = math.nan
+    _shift: float = 0.0
+    _sum: float = 0.0
+    _squares: float = 0.0
+
+    def add(self, value: float) -> None:
+        if self.n == 0:
+            # Sums are taken around the first value, so that a small spread on a large mean keeps its digits.
+            self._shift = value
+        self.n += 1
+        self.last = value
+        if value < self.minimum:
+            self.minimum = value
+        if value > self.maximum:
+            self.maximum = value
+        distance = value - self._shift
+        self._sum += distance
+        self._squares += distance * distance
+
+    @property
+    def mean(self) -> float:
+        return self._shift + self._sum / self.n if self.n else math.nan
+
+    @property
+    def total(self) -> float:
+        return self._shift * self.n + self._sum
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the sample (n - 1); nan for fewer than two values."""
+        if self.n < 2:
+            return math.nan
+        return math.sqrt(max(0.0, self._squares - self._sum * self._sum / self.n) / (self.n - 1))
+
+
+@dataclass(slots=True)
+class Sample(Moments):
+    """Moments and percentiles of values that arrive one by one.
+
+    Percentiles use linear interpolation between order statistics (Hyndman & Fan type 7, numpy's default).
+    They are exact up to `EXACT_LIMIT` values, then within 0.05 %; the moments are exact for any number.
+    """
+
+    _values: array[float] = field(default_factory=lambda: array("d"))
+    _sorted: list[float] = field(default_factory=list)
+    _bins: dict[int, int] = field(default_factory=dict)
+
+    def add(self, value: float) -> None:
+        Moments.add(self, value)
+        if self.n <= EXACT_LIMIT:
+            self._values.append(value)
+        else:
+            self._add_to_histogram(value)
+
+    @property
+    def exact(self) -> bool:
+        return self.n <= EXACT_LIMIT
+
+    def percentile(self, q: float) -> float:
+        """The q-th percentile, q in 0..100, by linear interpolation; nan for an empty sample."""
+        if self.n == 0:
+            return math.nan
+        if not self.exact:
+            return self._from_histogram(q)
+        return interpolated(self._ordered(), q)
+
+    def upstream_percentile(self, q: float) -> float:
+        """`sorted[int(n * q)]` as TensorRT-LLM's benchmark.py computes it (no interpolation, one rank high).
+
+        Past `EXACT_LIMIT` values the difference is below the histogram's resolution.
+        """
+        if self.n == 0:
+            return math.nan
+        if not self.exact:
+            return self._from_histogram(q)
+        return self._ordered()[min(self.n - 1, int(self.n * (q / 100)))]
+
+    def _ordered(self) -> list[float]:
+        """All values in order; sorting what is nearly sorted is cheap, so asking every frame is too."""
+        if len(self._sorted) < len(self._values):
+            self._sorted.extend(self._values[len(self._sorted) :])
+            self._sorted.sort()
+        return self._sorted
+
+    def _add_to_histogram(self, value: float) -> None:
+        if not self._bins:
+            for kept in self._values:
+                self._count(kept)
+            self._values = array("d")
+            self._sorted = []
+        self._count(value)
+
+    def _count(self, value: float) -> None:
+        bin_ = math.floor(math.log(value) / _LOG_RATIO) if value > 0 else _BIN_OF_ZERO
+        self._bins[bin_] = self._bins.get(bin_, 0) + 1
+
+    def _from_histogram(self, q: float) -> float:
+        wanted = (self.n - 1) * q / 100
+        seen = 0
+        for bin_ in sorted(self._bins):
+            seen += self._bins[bin_]
+            if seen > wanted:
+                middle = math.exp((bin_ + 0.5) * _LOG_RATIO) if bin_ != _BIN_OF_ZERO else 0.0
+                return min(max(middle, self.minimum), self.maximum)
+        return self.maximum
+
+
+def interpolated(ordered: list[float], q: float) -> float:
+    """Percentile of ordered values by linear interpolation: position (n - 1) * q / 100."""
+    position = (len(ordered) - 1) * q / 100
+    below = math.floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Neighbouring points of a series, merged: nothing between `low` and `high` is lost to the eye."""
+
+    t: int
+    """time of the first point, nanoseconds"""
+    low: float
+    high: float
+
+
+@dataclass(slots=True)
+class Series:
+    """A line over points in order, in bounded memory: when it is full, neighbours merge in pairs.
+
+    Up to `capacity` points each has a bucket of its own; afterwards every bucket spans `width` points and
+    keeps their minimum and maximum, so a single spike survives any number of merges.
+    """
+
+    capacity: int = 4096
+    width: int = 1
+    n: int = 0
+    buckets: list[Bucket] = field(default_factory=list)
+    _open: int = 0
+
+    def add(self, t: int, value: float) -> None:
+        self.n += 1
+        if self._open:
+            bucket = self.buckets[-1]
+            if value < bucket.low:
+                bucket.low = value
+            elif value > bucket.high:
+                bucket.high = value
+            self._open -= 1
+            return
+        if len(self.buckets) == self.capacity:
+            self._merge()
+        self.buckets.append(Bucket(t, value, value))
+        self._open = self.width - 1
+
+    def _merge(self) -> None:
+        pairs = zip(self.buckets[::2], self.buckets[1::2], strict=True)
+        self.buckets = [Bucket(a.t, min(a.low, b.low), max(a.high, b.high)) for a, b in pairs]
+        self.width *= 2
