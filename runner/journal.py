@@ -144,8 +144,8 @@ class LineReader:
 class EventReader:
     """Follows the event log of a run."""
 
-    def __init__(self, path: Path) -> None:
-        self.lines = LineReader(path, limit=4 << 20)
+    def __init__(self, path: Path, *, limit: int = 4 << 20) -> None:
+        self.lines = LineReader(path, limit=limit)
 
     def read(self) -> list[AnyEvent]:
         """Events that arrived since the last call; at most a few ten thousand, so call until it is empty."""

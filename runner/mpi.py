@@ -72,8 +72,8 @@ def launch_words(mpirun: Mpirun, ranks: int, extra: list[str]) -> list[str]:
     """`mpirun` and its arguments, up to the program."""
     words = [mpirun.path, "-n", str(ranks)]
     if mpirun.flavour == "openmpi":
-        # More ranks than cores is a legitimate wish (a note says what it costs) that Open MPI refuses otherwise;
-        # its default binding would pin all threads of a rank to one core.
+        # More ranks than cores is a legitimate wish (a note says what it costs) that Open MPI refuses; its
+        # default binding would pin all threads of a rank to one core.
         words += ["--oversubscribe", "--bind-to", "none"]
     return words + extra
 

@@ -83,7 +83,7 @@ def _quoted(word: str) -> str:
     return word if word.startswith("$RUN") and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
 
 
-def repro_script(plan: Plan, run_dir: Path) -> str:
+def repro_script(plan: Plan) -> str:
     """`repro.sh`: the stages as plain shell commands for anyone, without this program."""
     lines = [
         "#!/bin/sh",

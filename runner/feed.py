@@ -1,0 +1,157 @@
+"""Following a run: the one way in which screens and commands learn what happens in it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from runner import history, rundir
+from runner.events import AnyEvent
+from runner.journal import EventReader
+from runner.plan import Plan
+from runner.state import RunState
+
+LIVENESS_S = 1.0
+"""How often a silent run is checked for a supervisor."""
+
+
+class Feed(Protocol):
+    """A run to look at: live, finished or replayed; readers need not care which."""
+
+    run_dir: Path
+    plan: Plan
+    state: RunState
+    live: bool
+    """False for a replay: nothing can be stopped"""
+
+    def drain(self, budget_s: float) -> list[AnyEvent]:
+        """Take in what arrived, for at most about `budget_s` seconds; call it again when `behind`."""
+        ...
+
+    def now(self) -> int:
+        """The time to measure elapsed time against, ns, on the clock of the events."""
+        ...
+
+    @property
+    def loaded(self) -> float:
+        """Share of the existing log that was taken in, 0 to 1."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """The run directory was deleted."""
+        ...
+
+
+@dataclass
+class RunFeed:
+    """Follows the log of a run that lives or has ended."""
+
+    run_dir: Path
+    plan: Plan
+    state: RunState = field(default_factory=RunState)
+    live: bool = True
+    _reader: EventReader = field(init=False)
+    _checked: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._reader = EventReader(self.run_dir / rundir.EVENTS, limit=1 << 20)
+
+    def drain(self, budget_s: float) -> list[AnyEvent]:
+        start = time.monotonic()
+        taken: list[AnyEvent] = []
+        while events := self._reader.read():
+            self.state.apply_all(events)
+            taken += events
+            if time.monotonic() - start > budget_s:
+                break
+        if not taken and self.state.running and start - self._checked > LIVENESS_S:
+            self._checked = start
+            history.recover(self.run_dir)
+        return taken
+
+    def now(self) -> int:
+        return time.monotonic_ns()
+
+    @property
+    def loaded(self) -> float:
+        return self._reader.progress
+
+    @property
+    def gone(self) -> bool:
+        return not self.run_dir.is_dir()
+
+
+@dataclass
+class ReplayFeed:
+    """Plays a recorded log again, `speed` times as fast as it happened."""
+
+    run_dir: Path
+    plan: Plan
+    speed: float = 1.0
+    state: RunState = field(default_factory=RunState)
+    live: bool = False
+    _pending: deque[AnyEvent] = field(default_factory=deque)
+    _reader: EventReader = field(init=False)
+    _began: float | None = None
+    _first: int = 0
+
+    def __post_init__(self) -> None:
+        self._reader = EventReader(self.run_dir / rundir.EVENTS, limit=1 << 18)
+        self._refill()
+
+    def drain(self, budget_s: float) -> list[AnyEvent]:
+        start = time.monotonic()
+        if self._began is None:
+            self._began = start
+            self._first = self._pending[0].t if self._pending else 0
+        now = self.now()
+        taken: list[AnyEvent] = []
+        while self._pending and self._pending[0].t <= now and time.monotonic() - start <= budget_s:
+            event = self._pending.popleft()
+            self.state.apply(event)
+            taken.append(event)
+            if not self._pending:
+                self._refill()
+        return taken
+
+    def now(self) -> int:
+        if self._began is None:
+            return self._first
+        return self._first + round((time.monotonic() - self._began) * self.speed * 1e9)
+
+    @property
+    def over(self) -> bool:
+        return not self._pending
+
+    @property
+    def loaded(self) -> float:
+        return 1.0
+
+    @property
+    def gone(self) -> bool:
+        return not self.run_dir.is_dir()
+
+    def _refill(self) -> None:
+        self._pending.extend(self._reader.read())
+
+
+def open_feed(run_dir: Path) -> RunFeed:
+    """Follow a run.
+
+    Raises:
+        UserError: the directory is no run that this version can read.
+    """
+    return RunFeed(run_dir, rundir.load_plan(run_dir))
+
+
+def open_replay(run_dir: Path, speed: float) -> ReplayFeed:
+    """Replay a run.
+
+    Raises:
+        UserError: the directory is no run that this version can read.
+    """
+    return ReplayFeed(run_dir, rundir.load_plan(run_dir), speed)

@@ -1,0 +1,63 @@
+"""Starting a run: freezing its inputs and handing them to a detached supervisor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from runner import paths, rundir
+from runner.errors import UserError
+from runner.plan import make_plan
+from runner.profile import Profile
+from runner.profile_file import to_yaml
+
+_ROOT = Path(__file__).resolve().parent.parent
+_BOOTSTRAP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from runner.supervisor import main
+main(sys.argv[2], int(sys.argv[3]))
+"""
+
+
+def start(profile: Profile) -> Path:
+    """Start a run and return its directory at once; the run no longer depends on this process.
+
+    Raises:
+        UserError: the profile cannot be planned, or the run directory or supervisor cannot be made.
+    """
+    run_dir = paths.runs_dir() / rundir.new_run_id(profile.name)
+    rundir.create(run_dir, make_plan(profile, run_dir), to_yaml(profile))
+    try:
+        # The lock is taken here and handed over, so a reader never sees the new run without a holder.
+        lock = rundir.try_lock(run_dir)
+        assert lock is not None, "nobody else knows the run yet"
+        try:
+            supervisor = _spawn(run_dir, lock)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
+    # Collects the exit status when the starter lives longer than the run, so that no zombie stays.
+    threading.Thread(target=supervisor.wait, daemon=True).start()
+    return run_dir
+
+
+def _spawn(run_dir: Path, lock: int) -> subprocess.Popen[bytes]:
+    """The supervisor in a session of its own, with no terminal and no open file of ours but the lock.
+
+    It finds our code by the path it is given, not by PYTHONPATH: that would reach the measured processes.
+    """
+    with open(run_dir / "supervisor.log", "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", _BOOTSTRAP, str(_ROOT), str(run_dir), str(lock)],
+            cwd=run_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )

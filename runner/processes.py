@@ -1,0 +1,195 @@
+"""The processes of a run: knowing them all, and leaving none behind. Linux, through /proc.
+
+A rank sits in a process group of its own and may fork, detach and ignore signals. So a process belongs to a
+run when it carries the run's tag in its environment, was ever seen as a descendant of the supervisor, or
+descends from one that does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TAG = "TRTBENCH_RUN"
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+Identity = tuple[int, int]
+"""pid and start time: a pid alone can be reused"""
+
+
+def adopt_orphans() -> None:
+    """Descendants whose parent died become our children, so they stay findable."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """For a child between fork and exec: TERM it when the thread that forked it ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def boot_id() -> str:
+    """Identity of this boot of the machine; pids and CLOCK_MONOTONIC mean nothing beyond it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def start_time(pid: int) -> int | None:
+    """Start of a process in clock ticks since boot; None when there is none, or only a zombie."""
+    stat = _stat(pid)
+    return stat.start if stat is not None and stat.state != "Z" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    state: str
+    parent: int
+    start: int
+    cpu_ticks: int
+    """user and system time used so far"""
+
+
+def _stat(pid: int) -> Stat | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    # The command's name may hold spaces and brackets; the fields start behind the last bracket.
+    fields = text[text.rfind(b")") + 2 :].split()
+    return Stat(fields[0].decode(), int(fields[1]), int(fields[19]), int(fields[11]) + int(fields[12]))
+
+
+def descendants(root: int) -> list[Identity]:
+    """All live descendants of a process; walks only its own tree, so it costs the same on a busy machine."""
+    found: list[Identity] = []
+    waiting = [root]
+    while waiting:
+        for child in _children(waiting.pop()):
+            stat = _stat(child)
+            if stat is not None and stat.state != "Z":
+                found.append((child, stat.start))
+                waiting.append(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                children += map(int, file.read().split())
+    except OSError:
+        pass
+    return children
+
+
+def tagged(run: str) -> list[Identity]:
+    """Processes of this machine that carry the run's tag in their environment."""
+    wanted = f"{TAG}={run}".encode()
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                environment = file.read()
+        except OSError:
+            continue
+        if wanted in environment.split(b"\0"):
+            stat = _stat(int(entry))
+            if stat is not None and stat.state != "Z":
+                found.append((int(entry), stat.start))
+    return found
+
+
+@dataclass(slots=True)
+class Members:
+    """Every process that was ever seen to belong to a run; kept on disk for whoever has to clean up later."""
+
+    run: str
+    record: Path
+    seen: set[Identity] = field(default_factory=set)
+
+    def load(self) -> None:
+        """Take over what an earlier supervisor wrote down."""
+        try:
+            lines = self.record.read_text().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            words = line.split()
+            if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
+                self.seen.add((int(words[0]), int(words[1])))
+
+    def note(self, processes: Iterable[Identity]) -> None:
+        """Remember processes, in memory and on disk."""
+        new = [process for process in processes if process not in self.seen]
+        if not new:
+            return
+        self.seen.update(new)
+        try:
+            with open(self.record, "a", encoding="ascii") as file:
+                file.write("".join(f"{pid} {start}\n" for pid, start in new))
+        except OSError:
+            return  # a full disk must not end the supervision; memory still has them
+
+    def alive(self) -> set[Identity]:
+        """Members that live now: tagged, remembered, and all their descendants; never this process."""
+        roots = {process for process in self.seen if start_time(process[0]) == process[1]}
+        roots.update(tagged(self.run))
+        for pid, _ in list(roots):
+            roots.update(descendants(pid))
+        return {process for process in roots if process[0] != os.getpid()}
+
+
+def sweep(members: Members, timeout: float = 10.0) -> tuple[int, int]:
+    """KILL every member until two scans in a row find none.
+
+    Returns:
+        How many were killed, and how many are left (in uninterruptible sleep, or not ours to signal).
+    """
+    killed: set[Identity] = set()
+    deadline = time.monotonic() + timeout
+    empty_scans = 0
+    while True:
+        alive = members.alive()
+        empty_scans = 0 if alive else empty_scans + 1
+        if empty_scans == 2 or time.monotonic() > deadline:
+            return len(killed - alive), len(alive)
+        for process in alive:
+            try:
+                os.kill(process[0], signal.SIGKILL)
+                killed.add(process)
+            except OSError:
+                continue
+        reap()
+        time.sleep(0.02)
+
+
+def reap() -> dict[int, int]:
+    """Collect children that ended, adopted ones too.
+
+    Returns:
+        Exit code by pid; negative: the signal that ended it.
+    """
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = os.waitstatus_to_exitcode(status)

@@ -1,0 +1,111 @@
+"""Where profiles come from: the built-in ones, the user's own folder, or a file named by path."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from runner import paths
+from runner.errors import UserError
+from runner.profile import Profile
+from runner.profile_file import load_text, read_text, save
+
+Origin = Literal["built in", "mine"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A profile by the name of its file; whether it can be used shows when it is loaded."""
+
+    name: str
+    origin: Origin
+    path: Path
+    hidden_by: Path | None = None
+    """a user's profile of the same name, which wins"""
+
+    def load(self) -> Profile:
+        """Read it.
+
+        Raises:
+            UserError: it cannot be read or used.
+        """
+        return load_file(self.path)
+
+
+def load_file(path: Path) -> Profile:
+    """A profile from a file; its `name` must be the file's, so that a name means one thing.
+
+    Raises:
+        UserError: it cannot be read or used.
+    """
+    profile = load_text(read_text(path), str(path))
+    if profile.name != path.stem:
+        raise UserError(
+            f"{path}: name: the profile calls itself {profile.name!r}, its file {path.stem!r};"
+            " rename one of them so that they agree"
+        )
+    return profile
+
+
+def list_profiles() -> list[StoredProfile]:
+    """The user's profiles, then the built-in ones, each by name."""
+    mine = {path.stem: path for path in _yaml_files(paths.user_profiles_dir())}
+    built_in = [
+        StoredProfile(path.stem, "built in", path, hidden_by=mine.get(path.stem))
+        for path in _yaml_files(_built_in_dir())
+    ]
+    return [StoredProfile(name, "mine", path) for name, path in sorted(mine.items())] + built_in
+
+
+def find(name: str) -> StoredProfile:
+    """A profile by name, or by the path of its file (anything with a slash or `.yaml`).
+
+    Raises:
+        UserError: there is none.
+    """
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise UserError(f"{name}: there is no such profile file")
+        return StoredProfile(path.stem, "mine", path)
+    stored = list_profiles()
+    for profile in stored:
+        if profile.name == name:
+            return profile
+    close = difflib.get_close_matches(name, [profile.name for profile in stored], n=1)
+    suggestion = f" (did you mean {close[0]}?)" if close else ""
+    raise UserError(
+        f"there is no profile {name!r}{suggestion}", hint="`trtbench-tui profiles list` shows all of them"
+    )
+
+
+def save_as(profile: Profile, *, replace: bool = False) -> Path:
+    """Save a profile under its name in the user's folder.
+
+    Raises:
+        UserError: the name is taken, by a profile of the user (unless `replace`) or by a built-in one.
+    """
+    for stored in list_profiles():
+        if stored.name != profile.name:
+            continue
+        if stored.origin == "built in":
+            raise UserError(f"{profile.name} is a built-in profile; choose another name")
+        if not replace:
+            raise UserError(f"there is a profile {profile.name} already: {stored.path}")
+    path = paths.user_profiles_dir() / f"{profile.name}.yaml"
+    save(profile, path)
+    return path
+
+
+def _built_in_dir() -> Path:
+    return Path(str(resources.files("profiles")))
+
+
+def _yaml_files(directory: Path) -> list[Path]:
+    try:
+        return sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and path.name[0] != ".")
+    except OSError:
+        return []

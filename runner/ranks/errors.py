@@ -1,0 +1,7 @@
+"""Errors of the measured processes."""
+
+from __future__ import annotations
+
+
+class StartError(Exception):
+    """A rank cannot start; the message is one sentence for whoever started it."""

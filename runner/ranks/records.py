@@ -1,0 +1,156 @@
+"""What a rank tells about itself while it is measured: one-line records.
+
+Standard library only, Python 3.10 or later: it runs in whatever environment is measured. Nothing here raises
+into the measured program; a record that cannot be written is counted instead, and the last record says how
+many there should have been.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any, Literal
+
+DIRECTORY_VARIABLE = "TRTBENCH_RECORDS"
+"""Environment variable that names the folder for records; without it nothing is recorded."""
+
+MARK = b"\x1e"
+"""ASCII record separator: starts a record among other lines of standard output."""
+
+_STDOUT = 1
+_TEXT_LIMIT = 100
+_PR_SET_PDEATHSIG = 1
+
+
+class Recorder:
+    """Writes the records of one rank, each with a single `write`.
+
+    They go to `<directory>/<rank>.jsonl`. Where that file cannot be opened (a container or another host that
+    does not see the folder) they go to standard output, as `\\x1e{json}\\n` of at most 1000 bytes, which
+    launchers forward whole. The file stays open until the process ends.
+
+    Attributes:
+        count: records emitted so far, those that could not be written included.
+        dropped: records that could not be written, or not whole.
+    """
+
+    def __init__(self, rank: int, directory: str | None) -> None:
+        """`directory` None or empty: nothing is recorded."""
+        self.rank = rank
+        self.count = 0
+        self.dropped = 0
+        self._prefix = b""
+        self._torn = False
+        self._fd: int | None = None
+        if not directory:
+            return
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._fd = os.open(os.path.join(directory, f"{rank}.jsonl"), flags, 0o644)
+        except OSError:
+            self._fd = _STDOUT
+            self._prefix = MARK
+
+    def hello(self, *, world: int, device: str, label: str) -> None:
+        """First record of a rank; `label` is the name of the device as its driver gives it."""
+        self._emit(
+            "hello",
+            world=world,
+            pid=os.getpid(),
+            host=_short(socket.gethostname()),
+            device=_short(device),
+            label=_short(label),
+        )
+
+    def configuration(
+        self,
+        *,
+        index: int,
+        batch_size: int,
+        input_len: int,
+        output_len: int,
+        num_runs: int,
+        duration: float,
+        warm_up: int,
+    ) -> None:
+        """Warm-up of a configuration begins; rank 0 alone says so. `duration` in seconds."""
+        self._emit(
+            "configuration",
+            index=index,
+            batch_size=batch_size,
+            input_len=input_len,
+            output_len=output_len,
+            num_runs=num_runs,
+            duration=duration,
+            warm_up=warm_up,
+        )
+
+    def iteration(
+        self,
+        *,
+        config: int,
+        i: int,
+        phase: Literal["warmup", "timed"],
+        latency_ms: float,
+        generation_ms: float,
+        steps: int,
+    ) -> None:
+        """One call of the whole batch has ended; `steps` counts decode steps after the first token."""
+        self._emit(
+            "iteration",
+            config=config,
+            i=i,
+            phase=phase,
+            latency_ms=latency_ms,
+            generation_ms=generation_ms,
+            steps=steps,
+        )
+
+    def bye(self) -> None:
+        """Last record of a rank; says how many came before it, so that a reader notices lost ones."""
+        self._emit("bye", count=self.count)
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        if self._fd is None:
+            return
+        self.count += 1
+        record = {"kind": kind, "t": time.monotonic_ns(), "rank": self.rank} | fields
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        line = self._prefix + text.encode() + b"\n"
+        if self._torn:
+            # Part of an earlier record stands in the file without its newline: end that line first.
+            line = b"\n" + line
+        try:
+            written = os.write(self._fd, line)
+        except OSError:
+            self.dropped += 1
+            return
+        self._torn = written < len(line)
+        self.dropped += self._torn
+
+
+def _short(text: str) -> str:
+    """Text that keeps a record below the limit of standard output whatever characters it has."""
+    return "".join(character for character in text if character.isprintable())[:_TEXT_LIMIT]
+
+
+def die_with_parent() -> None:
+    """Asks the kernel to kill this process when its parent dies, so that no rank outlives a killed mpirun.
+
+    Linux only; elsewhere nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    try:
+        failed = ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+    if not failed and os.getppid() != parent:
+        # The parent died before the kernel knew of our wish.
+        os.kill(os.getpid(), signal.SIGKILL)

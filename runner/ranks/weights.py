@@ -1,0 +1,185 @@
+"""Random weights of a decoder, a rank's share of them.
+
+Every parameter is drawn whole from a generator of its own, then cut: the model is the same whatever the
+number of ranks. One parameter is drawn at a time, so memory peaks at a rank's share plus one parameter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+
+from runner.ranks.shape import ModelShape
+
+_DEVIATION = 0.02
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One decoder layer on one rank. Matrices are [outputs, inputs], as `torch.nn.functional.linear` has them."""
+
+    attention_norm: torch.Tensor
+    """[hidden]"""
+    qkv: torch.Tensor
+    """[(query heads + 2 * key/value heads) of this rank * width of a head, hidden]"""
+    qkv_bias: torch.Tensor | None
+    """[as many as qkv has rows]"""
+    out: torch.Tensor
+    """[hidden, query heads of this rank * width of a head]"""
+    feed_forward_norm: torch.Tensor
+    """[hidden]"""
+    gate_up: torch.Tensor
+    """[2 * intermediate / world, hidden]: the gate's rows, then the up projection's"""
+    down: torch.Tensor
+    """[hidden, intermediate / world]"""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A rank's share of the model."""
+
+    embedding: torch.Tensor
+    """[vocabulary rows of this rank, hidden]"""
+    head: torch.Tensor
+    """[vocabulary rows of this rank, hidden]; the embedding itself when they are tied"""
+    norm: torch.Tensor
+    """[hidden]"""
+    layers: list[LayerWeights]
+    vocab_start: int
+    """place of this rank's first row in the whole vocabulary"""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of the model a rank holds."""
+
+    rank: int
+    world: int
+
+    def vocab(self, shape: ModelShape) -> slice:
+        """Rows of embedding and head; ranks differ by at most one."""
+        size = shape.vocab_size
+        return slice(self.rank * size // self.world, (self.rank + 1) * size // self.world)
+
+    def queries(self, shape: ModelShape) -> slice:
+        """Query heads."""
+        count = shape.num_attention_heads // self.world
+        return slice(self.rank * count, (self.rank + 1) * count)
+
+    def keys(self, shape: ModelShape) -> slice:
+        """Key/value heads; with more ranks than heads, neighbouring ranks hold the same one."""
+        count = shape.num_key_value_heads
+        held = max(1, count // self.world)
+        first = self.rank * count // self.world
+        return slice(first, first + held)
+
+    def feed_forward(self, shape: ModelShape) -> slice:
+        """Units of the feed-forward layer."""
+        count = shape.intermediate_size // self.world
+        return slice(self.rank * count, (self.rank + 1) * count)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Draws parameters: the same numbers for the same seed, name, size, type and kind of device."""
+
+    seed: int
+    dtype: torch.dtype
+    device: torch.device
+
+    def draw(self, name: str, *size: int) -> torch.Tensor:
+        digest = hashlib.sha256(f"{self.seed}:{name}".encode()).digest()
+        generator = torch.Generator(self.device)
+        generator.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+        parameter = torch.empty(size, dtype=self.dtype, device=self.device)
+        return parameter.normal_(0.0, _DEVIATION, generator=generator)
+
+    def ones(self, size: int) -> torch.Tensor:
+        return torch.ones(size, dtype=self.dtype, device=self.device)
+
+
+def build_weights(shape: ModelShape, share: Share, source: Source) -> Weights:
+    """Draws the model and keeps a rank's share.
+
+    Raises:
+        ValueError: the shape cannot be split over that many ranks.
+    """
+    _check(shape, share.world)
+    rows = share.vocab(shape)
+
+    def vocabulary(name: str) -> torch.Tensor:
+        return _keep(source.draw(name, shape.vocab_size, shape.hidden_size)[rows])
+
+    embedding = vocabulary("model.embed_tokens.weight")
+    head = embedding if shape.tie_word_embeddings else vocabulary("lm_head.weight")
+    return Weights(
+        embedding=embedding,
+        head=head,
+        norm=source.ones(shape.hidden_size),
+        layers=[_layer(shape, share, source, index) for index in range(shape.num_hidden_layers)],
+        vocab_start=rows.start,
+    )
+
+
+def _layer(shape: ModelShape, share: Share, source: Source, index: int) -> LayerWeights:
+    attention, feed_forward = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
+    hidden, width = shape.hidden_size, shape.width_of_head
+    queries = _scaled(share.queries(shape), width)
+    units = share.feed_forward(shape)
+    out = source.draw(f"{attention}.o_proj.weight", hidden, shape.num_attention_heads * width)
+    out = _keep(out[:, queries])
+    down = source.draw(f"{feed_forward}.down_proj.weight", hidden, shape.intermediate_size)
+    down = _keep(down[:, units])
+    gate_up = torch.cat(
+        [
+            _keep(source.draw(f"{feed_forward}.{name}.weight", shape.intermediate_size, hidden)[units])
+            for name in ("gate_proj", "up_proj")
+        ]
+    )
+    return LayerWeights(
+        attention_norm=source.ones(hidden),
+        qkv=_qkv(shape, share, source, attention, "weight", hidden),
+        qkv_bias=_qkv(shape, share, source, attention, "bias") if shape.attention_bias else None,
+        out=out,
+        feed_forward_norm=source.ones(hidden),
+        gate_up=gate_up,
+        down=down,
+    )
+
+
+def _qkv(
+    shape: ModelShape, share: Share, source: Source, attention: str, kind: str, *inputs: int
+) -> torch.Tensor:
+    width = shape.width_of_head
+    parts = []
+    for letter, count, heads in (
+        ("q", shape.num_attention_heads, share.queries(shape)),
+        ("k", shape.num_key_value_heads, share.keys(shape)),
+        ("v", shape.num_key_value_heads, share.keys(shape)),
+    ):
+        whole = source.draw(f"{attention}.{letter}_proj.{kind}", count * width, *inputs)
+        parts.append(_keep(whole[_scaled(heads, width)]))
+    return torch.cat(parts)
+
+
+def _scaled(heads: slice, width: int) -> slice:
+    return slice(heads.start * width, heads.stop * width)
+
+
+def _keep(part: torch.Tensor) -> torch.Tensor:
+    """The part in memory of its own, so that the rest of the parameter is freed."""
+    whole = part._base
+    return part if whole is not None and whole.numel() == part.numel() else part.clone()
+
+
+def _check(shape: ModelShape, world: int) -> None:
+    heads, kv_heads = shape.num_attention_heads, shape.num_key_value_heads
+    if heads % world or (kv_heads % world and world % kv_heads) or shape.intermediate_size % world:
+        raise ValueError(
+            f"{heads} query heads, {kv_heads} key/value heads and intermediate_size"
+            f" {shape.intermediate_size} do not split over {world} ranks"
+        )
+    if shape.vocab_size < world:
+        raise ValueError(f"a vocabulary of {shape.vocab_size} tokens does not split over {world} ranks")

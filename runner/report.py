@@ -1,0 +1,179 @@
+"""The final table of a run: derived from its log, written once beside it, and rebuilt from it at any time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from runner import metrics, rundir
+from runner.journal import EventReader
+from runner.plan import Plan
+from runner.state import RunState, Status
+
+SCHEMA = 1
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One metric of one configuration; `value` is missing when there is no number, `note` says why."""
+
+    metric: str
+    unit: str
+    n: int
+    value: float | None = None
+    printed: str = ""
+    """the engine's own number, as it printed it"""
+    note: str = ""
+
+
+class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
+    batch_size: int
+    input_len: int
+    output_len: int
+    rows: list[Row]
+    flags: list[str]
+
+
+class StageReport(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    status: str
+    seconds: float
+    exit_code: int | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents of `report.json`."""
+
+    schema: int
+    run: str
+    profile: str
+    engine: str
+    summary: str
+    status: Status
+    started: float
+    """seconds since 1970"""
+    seconds: float
+    host: str
+    ranks: int
+    stages: list[StageReport]
+    configurations: list[ConfigurationReport]
+    flags: list[str]
+    cause: str = ""
+    remedy: str = ""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a report that the list of runs shows."""
+
+    run: str
+    profile: str
+    engine: str
+    status: Status
+    started: float
+    seconds: float
+    cause: str = ""
+
+
+def build(plan: Plan, state: RunState) -> Report:
+    """The table of a run as its events stand now; also for a run that has not ended."""
+    ranks = max((stage.ranks for stage in state.stages), default=1)
+    started = state.started
+    return Report(
+        schema=SCHEMA,
+        run=started.run if started else "",
+        profile=plan.profile,
+        engine=plan.engine,
+        summary=plan.summary,
+        status=state.status,
+        started=started.wall if started else 0.0,
+        seconds=state.elapsed_s(state.last_t),
+        host=started.host if started else "",
+        ranks=ranks,
+        stages=[
+            StageReport(
+                name=stage.name,
+                status=stage.status,
+                seconds=((stage.ended or state.last_t) - stage.started) / 1e9,
+                exit_code=stage.exit_code,
+            )
+            for stage in state.stages
+        ],
+        configurations=[
+            ConfigurationReport(
+                batch_size=configuration.start.batch_size,
+                input_len=configuration.start.input_len,
+                output_len=configuration.start.output_len,
+                rows=[
+                    Row(
+                        metric=value.metric.name,
+                        unit=value.metric.unit,
+                        value=value.value,
+                        n=value.n,
+                        printed=value.printed,
+                        note=value.note,
+                    )
+                    for value in metrics.values(configuration, ranks)
+                ],
+                flags=metrics.flags(configuration, ranks),
+            )
+            for configuration in state.configurations
+        ],
+        flags=_run_flags(plan, state),
+        cause=state.failure.cause if state.failure else "",
+        remedy=state.failure.remedy if state.failure else "",
+    )
+
+
+def _run_flags(plan: Plan, state: RunState) -> list[str]:
+    flags = [notice.text for notice in state.notices if notice.level == "warning"]
+    measured = sum(1 for configuration in state.configurations if configuration.done)
+    if not state.running and measured < len(plan.configurations):
+        flags.append(f"only {measured} of {len(plan.configurations)} configurations were measured to the end")
+    if state.lost_events:
+        flags.append(f"{state.lost_events} events of the log could not be written")
+    return flags
+
+
+def read_head(run_dir: Path) -> RunState:
+    """The state after the first part of a log: enough to tell when a run started, cheap for a long one."""
+    state = RunState()
+    state.apply_all(EventReader(run_dir / rundir.EVENTS, limit=4096).read())
+    return state
+
+
+def read_state(run_dir: Path) -> RunState:
+    """The state of a run from its whole log."""
+    state = RunState()
+    reader = EventReader(run_dir / rundir.EVENTS)
+    while events := reader.read():
+        state.apply_all(events)
+    return state
+
+
+def write(run_dir: Path, report: Report) -> None:
+    rundir.write_atomically(run_dir / rundir.REPORT, msgspec.json.format(msgspec.json.encode(report)))
+
+
+_report_decoder = msgspec.json.Decoder(Report)
+_summary_decoder = msgspec.json.Decoder(Summary)
+
+
+def load(run_dir: Path) -> Report:
+    """The report of a run: as written when it ended, else rebuilt from the log.
+
+    Raises:
+        UserError: the directory is no run that this version can read.
+    """
+    try:
+        return _report_decoder.decode((run_dir / rundir.REPORT).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return build(rundir.load_plan(run_dir), read_state(run_dir))
+
+
+def read_summary(run_dir: Path) -> Summary | None:
+    """What the list of runs needs of an ended run; None when it has no (readable) report yet."""
+    try:
+        with open(run_dir / rundir.REPORT, "rb") as file:
+            return _summary_decoder.decode(file.read())
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,206 @@
+"""A run on disk: making its directory, finding runs, and telling whether one is alive."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from runner import paths
+from runner.errors import UserError
+from runner.plan import Plan, repro_script
+
+EVENTS = "events.jsonl"
+PLAN = "plan.json"
+PROFILE = "profile.yaml"
+REPRO = "repro.sh"
+REPORT = "report.json"
+LOCK = "lock"
+OWNER = "supervisor.json"
+STOP = "stop"
+SEEN = "processes"
+RANKS = "ranks"
+
+RUN_ID = re.compile(r"^\d{8}T\d{6}Z_.+_[0-9a-f]{4}$")
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who supervises a run: enough to know the very process again, also after pids were reused."""
+
+    pid: int
+    start_time: int
+    """clock ticks since boot, from /proc/PID/stat"""
+    boot_id: str
+    host: str
+
+
+def new_run_id(profile: str) -> str:
+    """`<UTC time>_<profile>_<4 hex>`; sorting by name is sorting by start."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return f"{stamp}_{profile}_{secrets.token_hex(2)}"
+
+
+def create(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
+    """Make a run directory with its frozen inputs, complete before anything starts.
+
+    Raises:
+        UserError: the directory cannot be made (no permission, disk full).
+    """
+    try:
+        run_dir.mkdir(parents=True, mode=0o755)
+        (run_dir / RANKS).mkdir()
+        for name, content in plan.files.items():
+            path = run_dir / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        (run_dir / PROFILE).write_text(profile_yaml, encoding="utf-8")
+        repro = run_dir / REPRO
+        repro.write_text(repro_script(plan), encoding="utf-8")
+        repro.chmod(0o755)
+        write_atomically(run_dir / PLAN, msgspec.json.format(msgspec.json.encode(plan)))
+    except OSError as error:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise UserError(
+            f"{run_dir}: cannot make the run directory: {error.strerror}",
+            hint="runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; choose a disk with room",
+        ) from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load_plan(run_dir: Path) -> Plan:
+    """The frozen plan of a run.
+
+    Raises:
+        UserError: the directory holds no plan that this version can read.
+    """
+    try:
+        return msgspec.json.decode((run_dir / PLAN).read_bytes(), type=Plan)
+    except OSError as error:
+        raise UserError(f"{run_dir}: not a run directory: {PLAN}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{run_dir / PLAN}: cannot be read as a plan: {error}") from None
+
+
+def stage_log(run_dir: Path, index: int, name: str) -> Path:
+    """The raw output of a stage."""
+    return run_dir / f"{index}-{name}.log"
+
+
+def list_runs(root: Path | None = None) -> list[Path]:
+    """All run directories, newest first."""
+    return sorted(_run_dirs(root or paths.runs_dir()), reverse=True)
+
+
+def _run_dirs(root: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if RUN_ID.match(entry.name):
+                    yield root / entry.name
+    except OSError:
+        return
+
+
+def find(name: str) -> Path:
+    """A run by `last`, its id, a unique part of its id, or its directory.
+
+    Raises:
+        UserError: none or several match.
+    """
+    as_path = Path(name).expanduser()
+    if (as_path / PLAN).is_file():
+        return as_path.resolve()
+    runs = list_runs()
+    if name == "last" and runs:
+        return runs[0]
+    exact = [run for run in runs if run.name == name or run.name.endswith(f"_{name}")]
+    found = exact or [run for run in runs if name in run.name]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UserError(
+            f"there is no run {name!r}", hint="`trtbench-tui ls` lists all runs; `last` is the newest"
+        )
+    shown = ", ".join(run.name for run in found[:4]) + (", ..." if len(found) > 4 else "")
+    raise UserError(
+        f"{name!r} fits {len(found)} runs: {shown}", hint="give more of the name, or its last 4 letters"
+    )
+
+
+# --- liveness ------------------------------------------------------------------------------------------
+
+
+def try_lock(run_dir: Path) -> int | None:
+    """Take the run's lock; None when its supervisor (or a reader that cleans up) holds it.
+
+    Whoever holds the lock is the only writer of the run's log. The launcher takes it before the supervisor
+    exists and hands it over, so a run is never without a holder until it ended or its supervisor died.
+
+    Raises:
+        OSError: the directory is gone or not writable.
+    """
+    file = os.open(run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
+
+
+def is_supervised(run_dir: Path) -> bool:
+    """Whether some process holds the run's lock right now."""
+    try:
+        file = os.open(run_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def read_owner(run_dir: Path) -> Owner | None:
+    try:
+        return msgspec.json.decode((run_dir / OWNER).read_bytes(), type=Owner)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def request_stop(run_dir: Path, by: str) -> None:
+    """Ask the supervisor of a run to stop it; it looks for this file many times a second.
+
+    Raises:
+        UserError: the run directory is gone or not writable.
+    """
+    try:
+        write_atomically(run_dir / STOP, by.encode())
+    except OSError as error:
+        raise UserError(f"{run_dir}: cannot ask the run to stop: {error.strerror}") from None
+
+
+def stop_requested(run_dir: Path) -> str | None:
+    """Who asked for a stop; None when nobody did."""
+    try:
+        return (run_dir / STOP).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
