@@ -116,7 +116,6 @@ class Result(Event, frozen=True, kw_only=True, tag="result", gc=False):
     """What the engine itself printed for one configuration: upstream's keys and values, as printed."""
 
     stage: int
-    config: int
     values: dict[str, str]
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from runner.errors import UserError
 from runner.profile import Shape
+from runner.profile_check import check_section
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 """model types that are the decoder our engine has: RMSNorm, rotary embedding, SwiGLU"""
@@ -42,7 +43,8 @@ def read_shape(directory: Path) -> Shape:
 
 
 def _shape(config: dict[str, Any], model_type: str, path: Path) -> Shape:
-    rope = config.get("rope_parameters") or {}
+    rope = config.get("rope_parameters")
+    rope_theta = config.get("rope_theta") or (rope.get("rope_theta") if isinstance(rope, dict) else None)
     values = {
         "hidden_size": config.get("hidden_size"),
         "intermediate_size": config.get("intermediate_size"),
@@ -54,13 +56,13 @@ def _shape(config: dict[str, Any], model_type: str, path: Path) -> Shape:
         # Qwen2 has these biases always and no key for them.
         "attention_bias": bool(config.get("attention_bias", False)) or model_type == "qwen2",
         "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
-        "rope_theta": float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
+        "rope_theta": rope_theta or 10000.0,
         "rms_norm_eps": config.get("rms_norm_eps", 1e-6),
     }
     missing = [key for key, value in values.items() if value is None and key != "head_dim"]
     if missing:
         raise UserError(f"{path}: {', '.join(missing)} missing, so the model's shape is not known")
-    try:
-        return msgspec.convert(values, Shape)
-    except msgspec.ValidationError as error:
-        raise UserError(f"{path}: {error}") from None
+    problems = list(check_section(Shape, values))
+    if problems:
+        raise UserError("\n".join(f"{path}: {problem.path}: {problem.message}" for problem in problems))
+    return msgspec.convert(values, Shape)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from runner import events as ev
 from runner import report, rundir
 from runner.errors import UserError
 from runner.journal import JournalWriter
-from runner.processes import Members, boot_id, sweep
+from runner.processes import Members, boot_id, start_time, sweep
 from runner.scratch import scratch_dir
 from runner.state import ENDED, Status
 
@@ -93,11 +94,6 @@ def _from_log(run_dir: Path) -> Entry:
     )
 
 
-def active(root: Path | None = None) -> Iterable[Entry]:
-    """Runs that have not ended, newest first."""
-    return (found for found in entries(root) if not found.ended)
-
-
 def recover(run_dir: Path) -> bool:
     """End a run whose supervisor is gone: kill what it left, mark it `lost`, write its report.
 
@@ -122,6 +118,15 @@ def recover(run_dir: Path) -> bool:
         return False  # a read-only or foreign directory; it is listed as what it is
     finally:
         os.close(lock)
+
+
+def kill_supervisor(run_dir: Path) -> None:
+    """KILL the supervisor of a run that no longer answers; whoever reads the run next cleans up after it."""
+    owner = rundir.read_owner(run_dir)
+    if owner is None or owner.boot_id != boot_id() or start_time(owner.pid) != owner.start_time:
+        return
+    with contextlib.suppress(OSError):
+        os.kill(owner.pid, signal.SIGKILL)
 
 
 def _end_lost_run(run_dir: Path, *, same_boot: bool) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner import paths, rundir
 from runner.errors import UserError
-from runner.plan import make_plan
+from runner.plan import Plan, make_plan
 from runner.profile import Profile
 from runner.profile_file import to_yaml
 
@@ -30,7 +30,17 @@ def start(profile: Profile) -> Path:
         UserError: the profile cannot be planned, or the run directory or supervisor cannot be made.
     """
     run_dir = paths.runs_dir() / rundir.new_run_id(profile.name)
-    rundir.create(run_dir, make_plan(profile, run_dir), to_yaml(profile))
+    launch(run_dir, make_plan(profile, run_dir), to_yaml(profile))
+    return run_dir
+
+
+def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
+    """Make the run directory of a plan and start its supervisor.
+
+    Raises:
+        UserError: the run directory or the supervisor cannot be made.
+    """
+    rundir.create(run_dir, plan, profile_yaml)
     try:
         # The lock is taken here and handed over, so a reader never sees the new run without a holder.
         lock = rundir.try_lock(run_dir)
@@ -43,7 +53,6 @@ def start(profile: Profile) -> Path:
         raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
     # Collects the exit status when the starter lives longer than the run, so that no zombie stays.
     threading.Thread(target=supervisor.wait, daemon=True).start()
-    return run_dir
 
 
 def _spawn(run_dir: Path, lock: int) -> subprocess.Popen[bytes]:

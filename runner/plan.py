@@ -80,7 +80,8 @@ def as_shell(stage: Stage) -> str:
 
 def _quoted(word: str) -> str:
     # A plan for display names the run directory "$RUN"; that must stay a variable for the shell.
-    return word if word.startswith("$RUN") and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
+    named = word == str(RUN_DIR) or word.startswith(f"{RUN_DIR}/")
+    return word if named and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
 
 
 def repro_script(plan: Plan) -> str:

@@ -6,6 +6,7 @@ form on the home screen and `--set` all derive from them: names, types, limits, 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,8 @@ from msgspec import Meta
 # Annotated types, each with what the form and the schema show about it.
 PositiveInt = Annotated[int, Meta(ge=1)]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
+MAX_TP_SHOWN = 1024
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -169,6 +172,11 @@ def rules(profile: Profile) -> list[Problem]:
                 "num_runs and duration are both 0, so nothing would be timed; set one of them",
             )
         )
+    problems += [
+        Problem(f"launch.env.{name}", "not a name for a variable; allowed: letters, digits and underscores")
+        for name in profile.launch.env
+        if not re.fullmatch(VARIABLE_PATTERN, name)
+    ]
     model = profile.model
     if (model.dir is None) == (model.shape is None):
         problems.append(Problem("model", "give exactly one of dir (a Hugging Face folder) and shape"))
@@ -202,7 +210,7 @@ def shape_rules(shape: Shape, tp: int) -> list[Problem]:
             )
         )
     if not problems and not tp_fits(shape, tp):
-        allowed = [n for n in range(1, heads + 1) if tp_fits(shape, n)]
+        allowed = [n for n in range(1, min(heads, MAX_TP_SHOWN) + 1) if tp_fits(shape, n)]
         problems.append(
             Problem(
                 "parallel.tp",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,6 +12,9 @@ from msgspec import inspect
 
 from runner import profile as schema
 from runner.profile import Problem
+
+LIMIT = 10**18
+"""No number of a profile is as large; beyond it JSON readers disagree about whole numbers."""
 
 
 def check(data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -23,8 +27,12 @@ def check(data: Mapping[str, Any]) -> Iterator[Problem]:
         names = ", ".join(schema.ENGINES) + _suggest(engine, schema.ENGINES)
         yield Problem("engine", f"{_shown(engine)} is not an engine; allowed: {names}")
         return
-    info = inspect.type_info(schema.ENGINES[engine])
-    yield from _check(info, {k: v for k, v in data.items() if k != "engine"}, "")
+    yield from check_section(schema.ENGINES[engine], {k: v for k, v in data.items() if k != "engine"})
+
+
+def check_section(section: type[schema.Section], data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Everything wrong with the types, keys and values of one section."""
+    yield from _check(inspect.type_info(section), data, "")
 
 
 def _check(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
@@ -58,8 +66,7 @@ def _check(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
             yield from _check(kind.key_type, key, f"{path}.{key}")
             yield from _check(kind.value_type, item, f"{path}.{key}")
     elif not _fits(kind, value):
-        suggestion = _suggest(value, kind.values) if isinstance(kind, inspect.LiteralType) else ""
-        yield _wrong(path, value, allowed(kind) + suggestion)
+        yield _wrong(path, value, allowed(kind) + _advice(kind, value))
 
 
 def _check_struct(kind: inspect.StructType, value: Any, path: str) -> Iterator[Problem]:
@@ -84,13 +91,20 @@ def _fits(kind: inspect.Type, value: Any) -> bool:
     if isinstance(kind, inspect.LiteralType):
         return value in kind.values
     if isinstance(kind, inspect.StrType):
-        return isinstance(value, str) and (kind.pattern is None or re.search(kind.pattern, value) is not None)
+        # Programs take no text with a zero byte; `fullmatch`, because `$` lets a line break through.
+        return (
+            isinstance(value, str)
+            and "\0" not in value
+            and (kind.pattern is None or re.fullmatch(kind.pattern, value) is not None)
+        )
+    if not isinstance(kind, inspect.IntType | inspect.FloatType):
+        raise TypeError(f"a profile field of type {kind} has no check")
     if isinstance(value, bool) or not isinstance(
         value, int if isinstance(kind, inspect.IntType) else int | float
     ):
         return False
-    if not isinstance(kind, inspect.IntType | inspect.FloatType):
-        raise TypeError(f"a profile field of type {kind} has no check")
+    if not abs(value) < LIMIT:  # also what is no number or infinite
+        return False
     return (
         (kind.ge is None or value >= kind.ge)
         and (kind.gt is None or value > kind.gt)
@@ -130,6 +144,55 @@ def allowed(kind: inspect.Type) -> str:
     return names.get(type(kind), "a section")
 
 
+def kind_at(engine: str, path: str) -> inspect.Type | None:
+    """The type of what stands at a dotted path; None when there is no such field."""
+    kind: inspect.Type = inspect.type_info(schema.ENGINES[engine])
+    for key in path.split("."):
+        inner = _inner(kind, key)
+        if inner is None:
+            return None
+        kind = inner
+    return kind
+
+
+def _inner(kind: inspect.Type, key: str) -> inspect.Type | None:
+    for option in options(kind):
+        if isinstance(option, inspect.StructType):
+            return next((field.type for field in option.fields if field.encode_name == key), None)
+        if isinstance(option, inspect.DictType):
+            return option.value_type
+    return None
+
+
+def options(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    """The types that a value may have, without what is only said about them."""
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, inspect.UnionType):
+        return tuple(option for inner in kind.types for option in options(inner))
+    return (kind,)
+
+
+def is_text(kind: inspect.Type) -> bool:
+    """Whether a field holds text, or text and nothing."""
+    return all(isinstance(option, inspect.StrType | inspect.NoneType) for option in options(kind))
+
+
+def is_optional(kind: inspect.Type) -> bool:
+    return any(isinstance(option, inspect.NoneType) for option in options(kind))
+
+
+def _advice(kind: inspect.Type, value: Any) -> str:
+    """What the writer probably meant."""
+    if isinstance(kind, inspect.LiteralType):
+        return _suggest(value, kind.values)
+    if isinstance(kind, inspect.StrType) and not isinstance(value, str | list | tuple | Mapping | None):
+        return "; put it in quotes to make it text"
+    if isinstance(value, int | float) and not abs(value) < LIMIT:
+        return f", and below {LIMIT:.0e}"
+    return ""
+
+
 def _wrong(path: str, value: Any, what_is_allowed: str) -> Problem:
     return Problem(path, f"{_shown(value)} is not allowed; allowed: {what_is_allowed}")
 
@@ -138,10 +201,12 @@ def _shown(value: Any) -> str:
     if value is None:
         return "null (nothing)"
     if isinstance(value, str):
-        return f'the text "{value}"'
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
+        return f"the text {_cut(json.dumps(value, ensure_ascii=False))}"
+    return str(value).lower() if isinstance(value, bool) else _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _suggest(word: Any, words: Iterable[Any]) -> str:

@@ -10,10 +10,10 @@ import yaml
 from msgspec import NODEFAULT, inspect
 
 from runner.profile import ENGINES, Profile
-from runner.profile_check import allowed
-from runner.profile_file import with_changes
+from runner.profile_check import allowed, is_optional, options
+from runner.profile_file import with_texts
 
-Kind = Literal["choice", "number", "text"]
+Kind = Literal["choice", "number", "text", "yaml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Field:
     """dotted, as in `--set`: `benchmark.num_runs`"""
     kind: Kind
     text: str
-    """the present value as YAML, as it is typed into a form"""
+    """the present value as it is typed into a form: text as it stands, empty for nothing, the rest as YAML"""
     default: str | None
-    """the default as YAML; None when the field must be given"""
+    """the default, written the same way; None when the field must be given"""
     help: str
     allowed: str
     """what may be typed, in words"""
@@ -50,12 +50,17 @@ def fields(profile: Profile) -> list[Field]:
 
 
 def edited(profile: Profile, path: str, text: str) -> Profile:
-    """The profile with one field set from YAML text.
+    """The profile with one field set from what was typed.
+
+    A model has a folder or a shape, never both: naming a folder takes the place of the shape.
 
     Raises:
         ProfileError: the value, or what it makes of the profile, is not allowed.
     """
-    return with_changes(profile, [f"{path}={text}"], source="form")
+    texts = {path: text}
+    if path == "model.dir" and text.strip() not in ("", "null"):
+        texts["model.shape"] = "null"
+    return with_texts(profile, texts, path)
 
 
 def _fields(info: inspect.StructType, value: Any, prefix: str) -> Iterator[Field]:
@@ -72,52 +77,65 @@ def _fields(info: inspect.StructType, value: Any, prefix: str) -> Iterator[Field
 
 def _section(kind: inspect.Type) -> inspect.StructType | None:
     """The struct behind a field that is a section, also behind `| None`."""
-    while isinstance(kind, inspect.Metadata):
-        kind = kind.type
-    options = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    return next((option for option in options if isinstance(option, inspect.StructType)), None)
+    return next((option for option in options(kind) if isinstance(option, inspect.StructType)), None)
 
 
 def _leaf(path: str, field: inspect.Field, value: Any) -> Field:
-    kind = field.type
-    extra: dict[str, Any] = {}
-    while isinstance(kind, inspect.Metadata):
-        extra = {**(kind.extra_json_schema or {}), **(kind.extra or {}), **extra}
-        kind = kind.type
+    extra = _said_about(field.type)
+    optional = is_optional(field.type)
+    kind = next(option for option in options(field.type) if not isinstance(option, inspect.NoneType))
     choices: tuple[str, ...] = ()
     if isinstance(kind, inspect.LiteralType):
         choices = tuple(str(choice) for choice in kind.values)
     elif isinstance(kind, inspect.BoolType):
         choices = ("true", "false")
-    number = isinstance(kind, inspect.IntType | inspect.FloatType)
     return Field(
         path=path,
-        kind="choice" if choices else "number" if number else "text",
-        text=as_yaml(value),
+        kind="choice" if choices else _kind(kind),
+        text=as_text(value),
         default=_default(field),
         help=str(extra.get("description", "")),
-        allowed=allowed(kind),
+        allowed=allowed(kind) + (", or empty" if optional else ""),
         unit=str(extra.get("unit", "")),
         choices=choices,
     )
 
 
+def _kind(kind: inspect.Type) -> Kind:
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        return "number"
+    return "text" if isinstance(kind, inspect.StrType) else "yaml"
+
+
+def _said_about(kind: inspect.Type) -> dict[str, Any]:
+    """Description and unit of a field."""
+    said: dict[str, Any] = {}
+    while isinstance(kind, inspect.Metadata):
+        said = {**(kind.extra_json_schema or {}), **(kind.extra or {}), **said}
+        kind = kind.type
+    return said
+
+
 def _default(field: inspect.Field) -> str | None:
     if field.default is not NODEFAULT:
-        return as_yaml(field.default)
+        return as_text(field.default)
     if field.default_factory is not NODEFAULT:
-        return as_yaml(field.default_factory())
+        return as_text(field.default_factory())
     return None
 
 
-def as_yaml(value: Any) -> str:
-    """A value on one line of YAML."""
+def as_text(value: Any) -> str:
+    """A value on one line, as a form shows and reads it."""
+    if value is None:
+        return ""
     if isinstance(value, str):
-        return value if yaml.safe_load(value or "''") == value else yaml.safe_dump(value).strip()
+        return value
     plain = (
         [list(item) if isinstance(item, tuple) else item for item in value]
         if isinstance(value, list)
         else value
     )
-    text: str = yaml.safe_dump(plain, default_flow_style=True, width=10_000, sort_keys=False)
+    text: str = yaml.safe_dump(
+        plain, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True
+    )
     return text.removesuffix("\n").removesuffix("\n...").strip()

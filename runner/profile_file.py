@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import yaml
 
 from runner.errors import UserError
 from runner.profile import Problem, Profile, rules
-from runner.profile_check import check
+from runner.profile_check import check, is_optional, is_text, kind_at
 
 Data = dict[str, Any]
 Lines = dict[str, int]
@@ -44,11 +44,21 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """YAML as people expect it: `1e-5` is a number (YAML 1.1, and so PyYAML, reads it as text)."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """Block style, with short lists on one line as people write them."""
+
+
+for _side in (_Loader, _Dumper):  # both, so that the text "1e-5" is written in quotes
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+        list("-+.0123456789"),
+    )
+for _sequence in (list, tuple):
+    _Dumper.add_representer(
+        _sequence,
+        lambda dumper, value: dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True),
+    )
 
 
 def parse_yaml(text: str, source: str) -> tuple[Data, Lines]:
@@ -61,12 +71,12 @@ def parse_yaml(text: str, source: str) -> tuple[Data, Lines]:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            lines: Lines = {}
-            problems = list(_walk_node(node, "", lines))
+            lines: Lines = {} if node is None else {"": node.start_mark.line + 1}
+            problems = list(_walk_node(node, "", lines, set()))
             data = loader.construct_document(node) if node is not None else None
         finally:
             loader.dispose()
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProfileError(
             source, [Problem("", f"not valid YAML: {_yaml_message(error)}")], {"": _yaml_line(error)}
         ) from None
@@ -79,7 +89,11 @@ def parse_yaml(text: str, source: str) -> tuple[Data, Lines]:
     return data, lines
 
 
-def _walk_node(node: Any, path: str, lines: Lines) -> Iterator[Problem]:
+def _walk_node(node: Any, path: str, lines: Lines, walked: set[int]) -> Iterator[Problem]:
+    """Lines of everything below a node. A node that aliases repeat, even in itself, is walked once."""
+    if id(node) in walked:
+        return
+    walked.add(id(node))
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key_node, value_node in node.value:
@@ -89,17 +103,21 @@ def _walk_node(node: Any, path: str, lines: Lines) -> Iterator[Problem]:
                 yield Problem(child, "given twice; keep one of them")
             seen.add(key)
             lines[child] = key_node.start_mark.line + 1
-            yield from _walk_node(value_node, child, lines)
+            yield from _walk_node(value_node, child, lines, walked)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             lines[f"{path}[{index}]"] = item.start_mark.line + 1
-            yield from _walk_node(item, f"{path}[{index}]", lines)
+            yield from _walk_node(item, f"{path}[{index}]", lines, walked)
 
 
 def _yaml_message(error: Exception) -> str:
-    problem = getattr(error, "problem", None) or str(error)
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', '')} {problem}"
     mark = getattr(error, "problem_mark", None)
-    return f"{problem} (column {mark.column + 1})" if mark else " ".join(str(problem).split())
+    return f"{problem} (column {mark.column + 1})" if mark else problem.split(" in \"<unicode string>\"")[0]
 
 
 def _yaml_line(error: Exception) -> int:
@@ -124,9 +142,7 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
     problems = list(check(data))
     if problems:
         raise ProfileError(source, problems, lines)
-    decoded = msgspec.convert(
-        {k: v for k, v in data.items() if k != "engine"} | {"engine": data["engine"]}, Profile
-    )
+    decoded = msgspec.convert(data, Profile)
     problems = rules(decoded)
     if problems:
         raise ProfileError(source, problems, lines)
@@ -150,20 +166,39 @@ def read_text(path: Path) -> str:
 
 
 def with_changes(profile: Profile, assignments: Iterable[str], source: str = "--set") -> Profile:
-    """The profile with `path=value` assignments applied; values are YAML (`benchmark.batch_size=[1, 8]`)."""
-    data = to_data(profile)
+    """The profile with `path=value` assignments applied.
+
+    Values are YAML (`benchmark.batch_size=[1, 8]`); where the profile wants text, they are text as it stands.
+
+    Raises:
+        UserError: an assignment is none, or what it makes of the profile is not allowed.
+    """
+    values: Data = {}
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
         if not separator or not path.strip():
             raise UserError(f"{source} {assignment}: expected path=value, for example benchmark.num_runs=20")
-        set_path(data, path.strip(), parse_value(text))
-    try:
-        return decode(data, source)
-    except ProfileError as error:
-        given = {a.partition("=")[0].strip() for a in assignments}
-        if not given:
-            raise
-        raise ProfileError(f"{source} {' '.join(sorted(given))}", error.problems, {}) from None
+        values[path.strip()] = text
+    return with_texts(profile, values, f"{source} {' '.join(values)}")
+
+
+def with_texts(profile: Profile, texts: Mapping[str, str], source: str) -> Profile:
+    """The profile with the fields at these paths set from text, as `with_changes` reads it.
+
+    Raises:
+        ProfileError: what this makes of the profile is not allowed.
+    """
+    data = to_data(profile)
+    for path, text in texts.items():
+        set_path(data, path, _value_of(profile.engine, path, text))
+    return decode(data, source)
+
+
+def _value_of(engine: str, path: str, text: str) -> Any:
+    kind = kind_at(engine, path)
+    if kind is None or not is_text(kind):
+        return parse_value(text)
+    return None if is_optional(kind) and text.strip() in ("", "null") else text
 
 
 def parse_value(text: str) -> Any:
@@ -200,18 +235,7 @@ def _without_empty(data: Data) -> Data:
 
 def to_yaml(profile: Profile) -> str:
     """The profile as a YAML file that `load_text` reads back as the same profile."""
-
-    class Dumper(yaml.SafeDumper):
-        """Block style, with short lists on one line as people write them."""
-
-    Dumper.add_representer(
-        list, lambda dumper, value: dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
-    )
-    Dumper.add_representer(
-        tuple,
-        lambda dumper, value: dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True),
-    )
-    return yaml.dump(to_data(profile), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(to_data(profile), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def save(profile: Profile, path: Path) -> None:

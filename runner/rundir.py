@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -25,6 +26,7 @@ REPORT = "report.json"
 LOCK = "lock"
 OWNER = "supervisor.json"
 STOP = "stop"
+BALLAST = "ballast"
 SEEN = "processes"
 RANKS = "ranks"
 
@@ -184,6 +186,27 @@ def read_owner(run_dir: Path) -> Owner | None:
         return msgspec.json.decode((run_dir / OWNER).read_bytes(), type=Owner)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def write_owner(run_dir: Path, owner: Owner) -> None:
+    write_atomically(run_dir / OWNER, msgspec.json.encode(owner))
+
+
+def make_ballast(run_dir: Path, size: int) -> None:
+    """Keep bytes aside on the disk, so that how a run ended can be written when the disk is full."""
+    with contextlib.suppress(OSError), open(run_dir / BALLAST, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
+def drop_ballast(run_dir: Path) -> None:
+    with contextlib.suppress(OSError):
+        (run_dir / BALLAST).unlink()
+
+
+def drop_if_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 def request_stop(run_dir: Path, by: str) -> None:

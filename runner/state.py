@@ -101,6 +101,8 @@ class RunState:
     stages: list[StageState] = field(default_factory=list)
     ranks: dict[int, RankState] = field(default_factory=dict)
     configurations: list[ConfigurationState] = field(default_factory=list)
+    results: int = 0
+    """results that the engine printed"""
     host: ev.Host | None = None
     no_gpu: str | None = None
     notices: list[ev.Notice] = field(default_factory=list)
@@ -231,9 +233,17 @@ def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: boo
 
 
 def _result(state: RunState, event: ev.Result) -> None:
+    state.results += 1
     for configuration in state.configurations:
-        if configuration.start.index == event.config:
+        if configuration.result is None and _states(event.values, configuration.start):
             configuration.result = event.values
+            return
+
+
+def _states(values: dict[str, str], start: ev.ConfigurationStarted) -> bool:
+    """Whether a printed result is about a configuration: results name it by its shape, not by a number."""
+    shape = (values.get("batch_size"), values.get("input_length"), values.get("output_length"))
+    return shape == (str(start.batch_size), str(start.input_len), str(start.output_len))
 
 
 def _host(state: RunState, event: ev.Host) -> None:

@@ -1,0 +1,82 @@
+"""From files to events: the records of the ranks and the output of a stage, read while they grow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from runner import events as ev
+from runner.diagnosis import Diagnosis
+from runner.journal import LineReader
+
+RECORD_MARK = b"\x1e"
+"""Begins a record that a rank had to print because it could not reach its file."""
+
+# A rank may say these and nothing else: junk on stdout must not end a run.
+Record = ev.Hello | ev.Bye | ev.ConfigurationStarted | ev.Iteration
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+@dataclass(slots=True)
+class Collector:
+    """Follows one stage: every call of `collect` yields the events that arrived since."""
+
+    stage: int
+    records: Path
+    """folder of the ranks' files"""
+    log: LineReader
+    parse_result: Callable[[str], dict[str, str] | None]
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    bad_records: int = 0
+    _files: dict[str, LineReader] = field(default_factory=dict)
+
+    def collect(self, now: int) -> list[ev.AnyEvent]:
+        """Events of complete lines; `now` stamps what carries no time of its own."""
+        return [*self._from_files(), *self._from_log(now)]
+
+    def finish(self, now: int) -> list[ev.AnyEvent]:
+        """Everything that is left after the stage ended, an unfinished last line too."""
+        events: list[ev.AnyEvent] = []
+        while batch := self.collect(now):
+            events += batch
+        while self.log.offset < self.log.size and (chunk := self.log.rest()):
+            events += self._lines(chunk, now)
+        return events
+
+    def _from_files(self) -> Iterator[ev.AnyEvent]:
+        try:
+            names = os.listdir(self.records)
+        except OSError:
+            return
+        for name in names:
+            if name.endswith(".jsonl") and name not in self._files:
+                self._files[name] = LineReader(self.records / name)
+        for reader in self._files.values():
+            for line in reader.read().splitlines():
+                yield from self._record(line)
+
+    def _from_log(self, now: int) -> Iterator[ev.AnyEvent]:
+        yield from self._lines(self.log.read(), now)
+
+    def _lines(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
+        for line in chunk.split(b"\n"):
+            if RECORD_MARK in line:
+                # Launchers put prefixes such as "[1,3]<stdout>: " before it; the record starts at the mark.
+                yield from self._record(line.rpartition(RECORD_MARK)[2])
+                continue
+            text = line.decode("utf-8", "replace")
+            self.diagnosis.feed(text)
+            result = self.parse_result(text)
+            if result is not None:
+                yield ev.Result(t=now, stage=self.stage, values=result)
+
+    def _record(self, line: bytes) -> Iterator[ev.AnyEvent]:
+        body, brace, _ = line.rpartition(b"}")
+        try:
+            yield _decoder.decode(body + b',"stage":%d}' % self.stage if brace else line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.bad_records += 1

@@ -1,0 +1,112 @@
+"""Why a stage failed, in one sentence: the first real cause in what its programs printed."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections import deque
+from dataclasses import dataclass, field
+
+MAX_LINE = 2000
+"""Characters of a line that are looked at; programs print lines of a megabyte."""
+
+_EXCEPTION = re.compile(
+    r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failed|Warning)?(?:: .+)?$"
+)
+_SIGNAL = re.compile(r"Signal: (.+?) \((\d+)\)|exited on signal (\d+) \((.+?)\)")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+
+# Text in the output -> the cause in our words, what to do. The first that was printed wins.
+_KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (
+        re.compile(r"attempt to run as root", re.I),
+        "mpirun refuses to start ranks as root",
+        "set both OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 in launch.env",
+    ),
+    (
+        re.compile(r"not enough slots available", re.I),
+        "mpirun refuses to start more ranks than there are cores",
+        "lower parallel.tp, or add --oversubscribe to launch.mpirun.args",
+    ),
+    (
+        re.compile(r"No space left on device", re.I),
+        "a disk is full",
+        "free space on the disk of the run directory and of /dev/shm",
+    ),
+    (
+        re.compile(r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError", re.I),
+        "a GPU ran out of memory",
+        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+    ),
+    (
+        re.compile(r"No module named '(?:torch|mpi4py)"),
+        "the interpreter of the ranks has no torch or no mpi4py",
+        "install them there (pip install 'trtbench-tui[torch]'), or set launch.python to one that has them",
+    ),
+)
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """What stands out in the output of a stage; fed line by line as it arrives, bounded in memory."""
+
+    known: tuple[str, str] | None = None
+    exception: str = ""
+    signal: str = ""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=5))
+    _in_traceback: bool = False
+
+    def feed(self, line: str) -> None:
+        """Look at one line of output."""
+        line = _CONTROL.sub("", line[:MAX_LINE]).rstrip()
+        if not line.strip():
+            return
+        self.tail.append(line)
+        if self.known is None:
+            self.known = next(((cause, do) for text, cause, do in _KNOWN if text.search(line)), None)
+        if not self.signal and (found := _SIGNAL.search(line)):
+            self.signal = found[1] or found[4]
+        if self.exception:
+            return
+        if line.startswith("Traceback (most recent call last)"):
+            self._in_traceback = True
+        elif self._in_traceback and _EXCEPTION.match(line):
+            # Of chained tracebacks the first is the cause; the later ones happened while handling it.
+            self.exception = line
+
+    def cause(self, exit_code: int | None) -> tuple[str, str]:
+        """The cause of a failure and its remedy (may be empty)."""
+        if self.known is not None:
+            cause, remedy = self.known
+            return (f"{cause} ({self.exception})" if self.exception else cause), remedy
+        if self.exception:
+            return f"a rank raised {self.exception}", ""
+        if self.signal:
+            return f"a rank crashed: {self.signal}", _REMEDIES.get(self.signal, "")
+        if exit_code is not None and exit_code in _KILLED:
+            return (
+                "the program was killed from outside (signal 9)",
+                _REMEDIES["Killed"],
+            )
+        said = f"; its last words: {self.tail[-1]}" if self.tail else "; it printed nothing"
+        return f"the program ended with {describe_exit(exit_code)}{said}", ""
+
+
+_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+_REMEDIES = {
+    "Segmentation fault": "a native library crashed; the raw log has its stack",
+    "Killed": "if nobody did, the machine ran out of memory: look at the kernel log (dmesg)",
+    "Bus error": "often a full /dev/shm: in a container give --ipc=host or a larger --shm-size",
+}
+
+
+def describe_exit(exit_code: int | None) -> str:
+    """An exit code in words: `exit code 1`, `signal 11 (SIGSEGV)`."""
+    if exit_code is None:
+        return "no exit code"
+    if exit_code < 0:
+        try:
+            return f"signal {-exit_code} ({signal.Signals(-exit_code).name})"
+        except ValueError:
+            return f"signal {-exit_code}"
+    return f"exit code {exit_code}"

@@ -1,0 +1,138 @@
+"""A run without a screen: narration on stderr, data on stdout."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from runner import events as ev
+from runner import report, rundir, table
+from runner.errors import ExitCode
+from runner.feed import Feed, ReplayFeed
+from runner.state import ConfigurationState, RunState
+
+POLL_S = 0.1
+QUIET_S = 10.0
+
+EXIT_CODES: dict[str, ExitCode] = {
+    "finished": ExitCode.OK,
+    "failed": ExitCode.RUN_FAILED,
+    "stopped": ExitCode.RUN_STOPPED,
+    "lost": ExitCode.RUN_LOST,
+}
+
+
+def follow(feed: Feed, *, as_json: bool) -> ExitCode:
+    """Tell what happens in a run until it ends; then the table, or with `as_json` every event and the report.
+
+    Ctrl-C ends the telling, never the run.
+    """
+    tell = _tell_json if as_json else _Narrator().tell
+    try:
+        while not _over(feed):
+            events = feed.drain(1.0)
+            tell(feed.state, events)
+            if feed.gone:
+                print(f"{feed.run_dir}: the run directory is gone", file=sys.stderr)
+                return ExitCode.RUN_LOST
+            if not events:
+                time.sleep(POLL_S)
+        tell(feed.state, feed.drain(1.0))
+    except KeyboardInterrupt:
+        name = short_name(feed.run_dir)
+        if feed.live:
+            attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui stop {name}"
+            print(f"\nthe run goes on; `{attach}` shows it, `{stop}` ends it", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    print_report(report.build(feed.plan, feed.state), as_json=as_json)
+    return EXIT_CODES[feed.state.status] if not feed.state.running else ExitCode.OK
+
+
+def print_report(final: report.Report, *, as_json: bool) -> None:
+    """The final table on stdout, or the report as one JSON object on one line."""
+    if as_json:
+        _write_json({"kind": "report", **msgspec.to_builtins(final)})
+    else:
+        sys.stdout.write(table.render(final, width=shutil.get_terminal_size((100, 24)).columns))
+        sys.stdout.flush()
+
+
+def short_name(run_dir: Path) -> str:
+    """The last four letters of a run's id: enough to name it on the command line."""
+    return run_dir.name.rpartition("_")[2] if rundir.RUN_ID.match(run_dir.name) else str(run_dir)
+
+
+def _over(feed: Feed) -> bool:
+    return not feed.state.running or (isinstance(feed, ReplayFeed) and feed.over)
+
+
+def _tell_json(_: RunState, events: Iterable[ev.AnyEvent]) -> None:
+    for event in events:
+        sys.stdout.buffer.write(ev.encode(event))
+    sys.stdout.flush()
+
+
+def _write_json(data: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
+    sys.stdout.flush()
+
+
+class _Narrator:
+    """One line on stderr for each thing a person waits for, and a sign of life every ten seconds."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def tell(self, state: RunState, events: Iterable[ev.AnyEvent]) -> None:
+        for event in events:
+            sentence = _sentence(event)
+            if sentence:
+                self._say(state, event.t, sentence)
+        configuration = state.configuration
+        if configuration is not None and not configuration.done and time.monotonic() - self._told > QUIET_S:
+            self._say(state, state.last_t, f"  {_progress(configuration)}")
+
+    def _say(self, state: RunState, t: int, sentence: str) -> None:
+        self._told = time.monotonic()
+        print(f"{table.duration(state.elapsed_s(t)):>8}  {sentence}", file=sys.stderr, flush=True)
+
+
+def _progress(configuration: ConfigurationState) -> str:
+    latency = configuration.latency
+    if latency.n == 0:
+        return f"warm-up {len(configuration.warmup)}/{configuration.start.warm_up}"
+    return f"iteration {latency.n}/{configuration.start.num_runs}, mean latency {latency.mean:.3f} ms"
+
+
+def _sentence(event: ev.AnyEvent) -> str:
+    """An event in words; empty for what happens too often to tell."""
+    match event:
+        case ev.RunStarted():
+            return f"run {event.run} on {event.host}"
+        case ev.Queued():
+            return f"waiting for {event.device}: {event.holder} uses it"
+        case ev.StageStarted():
+            ranks = f", {event.ranks} ranks" if event.ranks > 1 else ""
+            return f"stage {event.name}{ranks}"
+        case ev.ConfigurationStarted():
+            return f"  batch {event.batch_size}, {event.input_len} in, {event.output_len} out"
+        case ev.Result(values=values):
+            latency, rate = values.get("latency(ms)", "?"), values.get("tokens_per_sec", "?")
+            return f"  latency {latency} ms, {rate} tokens/s (as the engine printed them)"
+        case ev.Notice():
+            return f"{event.level}: {event.text}"
+        case ev.Stopping():
+            return f"stopping, asked by {event.by}"
+        case ev.Swept():
+            return f"{event.killed} processes that were left had to be killed"
+        case ev.Failure():
+            return f"failed: {event.cause}"
+        case ev.RunEnded():
+            return event.status
+        case _:
+            return ""

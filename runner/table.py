@@ -1,0 +1,91 @@
+"""The final table as text: metrics down, configurations across, as many as fit the width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.metrics import BY_NAME, Metric
+from runner.report import ConfigurationReport, Report, Row
+
+LABEL = 34
+COLUMN = 18
+NOTES = "*†‡§¶#"
+
+
+def render(report: Report, width: int = 100) -> str:
+    """The whole result of a run: what it was, what to distrust, and the numbers."""
+    return "\n".join(_lines(report, width)) + "\n"
+
+
+def number(value: float, metric: Metric) -> str:
+    """A value with the digits of its metric and thousands apart: `63 543.434`."""
+    return f"{value:,.{metric.digits}f}".replace(",", " ")
+
+
+def duration(seconds: float) -> str:
+    """`0:12`, `41:10`, `3:12:44`."""
+    whole = int(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _lines(report: Report, width: int) -> Iterator[str]:
+    yield f"{report.profile} · {report.engine} · {report.summary}"
+    yield f"run {report.run} on {report.host} · {report.status} after {duration(report.seconds)}"
+    if report.cause:
+        yield ""
+        yield f"cause: {report.cause}"
+        if report.remedy:
+            yield f"to do: {report.remedy}"
+    flags = [*report.flags, *_configuration_flags(report)]
+    if flags:
+        yield ""
+        yield "before you trust it:"
+        yield from (f"  ! {flag}" for flag in flags)
+    columns = max(1, (width - LABEL) // COLUMN)
+    for start in range(0, len(report.configurations), columns):
+        yield ""
+        yield from _block(report.configurations[start : start + columns])
+
+
+def _configuration_flags(report: Report) -> Iterator[str]:
+    """Flags of configurations; one that holds for all of them is said once."""
+    everywhere = [
+        flag
+        for flag in (report.configurations[0].flags if report.configurations else [])
+        if all(flag in configuration.flags for configuration in report.configurations)
+    ]
+    yield from everywhere
+    for configuration in report.configurations:
+        for flag in configuration.flags:
+            if flag not in everywhere:
+                yield f"{name(configuration)}: {flag}"
+
+
+def name(configuration: ConfigurationReport) -> str:
+    return f"batch {configuration.batch_size}, {configuration.input_len} in, {configuration.output_len} out"
+
+
+def _block(configurations: list[ConfigurationReport]) -> Iterator[str]:
+    heads = [
+        [f"batch {c.batch_size}" for c in configurations],
+        [f"{c.input_len} in {c.output_len} out" for c in configurations],
+    ]
+    for label, head in zip(("", "metric"), heads, strict=True):
+        yield (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN}}" for cell in head)).rstrip()
+    yield "─" * (LABEL + COLUMN * len(configurations))
+    marks: dict[str, str] = {}
+    for rows in zip(*(configuration.rows for configuration in configurations), strict=True):
+        if any(row.value is not None or row.note for row in rows):
+            yield _row(rows, marks)
+    yield from (f"  {mark} {note}" for note, mark in marks.items())
+
+
+def _row(rows: tuple[Row, ...], marks: dict[str, str]) -> str:
+    metric = BY_NAME[rows[0].metric]
+    label = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
+    cells = []
+    for row in rows:
+        mark = marks.setdefault(row.note, NOTES[len(marks) % len(NOTES)]) if row.note else " "
+        cells.append(f"{'–' if row.value is None else number(row.value, metric)}{mark}".rjust(COLUMN + 1)[1:])
+    return (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN}}" for cell in cells)).rstrip()
