@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -210,7 +211,8 @@ def _stop(arguments: argparse.Namespace) -> int:
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while not (ended := history.entry(run_dir)).ended:
         if time.monotonic() > deadline:
-            history.kill_supervisor(run_dir)
+            # It does not answer; whoever reads the run next cleans up after it.
+            rundir.signal_supervisor(run_dir, signal.SIGKILL)
             deadline += STOP_TIMEOUT_S
         time.sleep(0.1)
     print(f"{run_dir.name} {ended.status}", file=sys.stderr)

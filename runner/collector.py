@@ -17,7 +17,7 @@ RECORD_MARK = b"\x1e"
 """Begins a record that a rank had to print because it could not reach its file."""
 
 # A rank may say these and nothing else: junk on stdout must not end a run.
-Record = ev.Hello | ev.Bye | ev.ConfigurationStarted | ev.Iteration
+Record = ev.Hello | ev.Bye | ev.ConfigurationStarted | ev.Iteration | ev.Notice
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
@@ -41,11 +41,15 @@ class Collector:
     def finish(self, now: int) -> list[ev.AnyEvent]:
         """Everything that is left after the stage ended, an unfinished last line too."""
         events: list[ev.AnyEvent] = []
-        while batch := self.collect(now):
-            events += batch
-        while self.log.offset < self.log.size and (chunk := self.log.rest()):
-            events += self._lines(chunk, now)
+        before = -1
+        while (position := self._position()) != before:
+            before = position
+            events += self.collect(now)
+        events += self._lines(self.log.rest(), now)
         return events
+
+    def _position(self) -> int:
+        return self.log.offset + sum(reader.offset for reader in self._files.values())
 
     def _from_files(self) -> Iterator[ev.AnyEvent]:
         try:
@@ -66,7 +70,9 @@ class Collector:
         for line in chunk.split(b"\n"):
             if RECORD_MARK in line:
                 # Launchers put prefixes such as "[1,3]<stdout>: " before it; the record starts at the mark.
-                yield from self._record(line.rpartition(RECORD_MARK)[2])
+                record = line.rpartition(RECORD_MARK)[2]
+                if record.startswith(b"{"):
+                    yield from self._record(record)
                 continue
             text = line.decode("utf-8", "replace")
             self.diagnosis.feed(text)

@@ -13,11 +13,21 @@ MAX_LINE = 2000
 _EXCEPTION = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failed|Warning)?(?:: .+)?$"
 )
-_SIGNAL = re.compile(r"Signal: (.+?) \((\d+)\)|exited on signal (\d+) \((.+?)\)")
+# Open MPI 4 and 5 each word it in two ways, and may break the line before "signal".
+_SIGNAL = re.compile(r"\bSignal: (?P<a>[A-Z][\w ]+) \(\d+\)|\bsignal \d+ \((?P<b>[A-Z][\w ]+)\)")
+_RULE = re.compile(r"^[-=*_]{10,}$")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
-# Text in the output -> the cause in our words, what to do. The first that was printed wins.
-_KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
+# Not failures: an exception that hides the real one behind it, and a configuration that was left out.
+_BESIDE_THE_POINT = re.compile(
+    r"with_traceback\(\) takes exactly one argument|caught while allocating memory; skipping"
+)
+
+Known = tuple[re.Pattern[str], str, str]
+"""Text in the output, the cause in our words, what to do."""
+
+# The first that was printed wins.
+_KNOWN: tuple[Known, ...] = (
     (
         re.compile(r"attempt to run as root", re.I),
         "mpirun refuses to start ranks as root",
@@ -50,6 +60,8 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
 class Diagnosis:
     """What stands out in the output of a stage; fed line by line as it arrives, bounded in memory."""
 
+    known_failures: tuple[Known, ...] = ()
+    """what the engine's own programs are known to say; looked at before what any program may say"""
     known: tuple[str, str] | None = None
     exception: str = ""
     signal: str = ""
@@ -61,11 +73,15 @@ class Diagnosis:
         line = _CONTROL.sub("", line[:MAX_LINE]).rstrip()
         if not line.strip():
             return
-        self.tail.append(line)
+        if not _RULE.match(line):
+            self.tail.append(line)
+        if _BESIDE_THE_POINT.search(line):
+            return
         if self.known is None:
-            self.known = next(((cause, do) for text, cause, do in _KNOWN if text.search(line)), None)
+            tables = (*self.known_failures, *_KNOWN)
+            self.known = next(((cause, do) for text, cause, do in tables if text.search(line)), None)
         if not self.signal and (found := _SIGNAL.search(line)):
-            self.signal = found[1] or found[4]
+            self.signal = found["a"] or found["b"]
         if self.exception:
             return
         if line.startswith("Traceback (most recent call last)"):

@@ -16,7 +16,8 @@ SCHEMA = 1
 
 StageStatus = Literal["ok", "failed", "stopped", "skipped"]
 RunStatus = Literal["finished", "failed", "stopped", "lost"]
-Phase = Literal["warmup", "timed"]
+Phase = Literal["warmup", "timed", "profile"]
+"""`profile`: upstream's second loop (--dump_profile), slowed down by its profiler and part of no number"""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
@@ -90,11 +91,14 @@ class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration"
     batch_size: int
     input_len: int
     output_len: int
+    """0 for an encoder, which generates nothing"""
     num_runs: int
     duration: float
     """seconds"""
     warm_up: int
     gpu_weights_percent: float = 1.0
+    """share of the weights that stays on the GPU, 0 to 1"""
+    num_beams: int = 1
 
 
 class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):
@@ -139,6 +143,8 @@ class Notice(Event, frozen=True, kw_only=True, tag="notice", gc=False):
 
     level: Literal["info", "warning"]
     text: str
+    rank: int | None = None
+    """the rank that says so in a record of its own"""
 
 
 class Failure(Event, frozen=True, kw_only=True, tag="failure", gc=False):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import time
 from pathlib import Path
 
 import msgspec
 
 from runner import events as ev
-from runner import report, rundir
+from runner import paths, report, rundir
 from runner.errors import UserError
 from runner.journal import JournalWriter
-from runner.processes import Members, boot_id, start_time, sweep
+from runner.processes import Members, boot_id, sweep
 from runner.scratch import scratch_dir
 from runner.state import ENDED, Status
 
@@ -41,6 +39,46 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 def entries(root: Path | None = None) -> list[Entry]:
     """All runs, newest first. Runs that lost their supervisor are cleaned up and shown as lost."""
     return [entry(run_dir) for run_dir in rundir.list_runs(root)]
+
+
+class History:
+    """The list of runs for a reader who asks again and again.
+
+    A run that ended is read once, because nothing of it changes any more. So asking again costs one look at
+    the directory of runs, and the reading of those that are under way.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root or paths.runs_dir()
+        self._ended: dict[Path, Entry] = {}
+        self._listed: list[Path] = []
+        self._changed: int | None = None
+
+    def entries(self, newest: int | None = None) -> list[Entry]:
+        """All runs, or the `newest` so many, newest first."""
+        found = []
+        for run_dir in self._run_dirs()[:newest]:
+            known = self._ended.get(run_dir)
+            if known is None:
+                known = entry(run_dir)
+                # Only what has a report: a directory that is just being made looks like a lost run.
+                if known.ended and (run_dir / rundir.REPORT).exists():
+                    self._ended[run_dir] = known
+            found.append(known)
+        return found
+
+    def _run_dirs(self) -> list[Path]:
+        try:
+            changed = os.stat(self._root).st_mtime_ns
+        except OSError:
+            return []
+        # Coming and going of runs changes the time of the directory that holds them. A time of just now may
+        # stand for one more change within the same tick of the clock.
+        if changed != self._changed or time.time_ns() - changed < 1_000_000_000:
+            self._listed = rundir.list_runs(self._root)
+            self._ended = {path: self._ended[path] for path in self._listed if path in self._ended}
+            self._changed = changed
+        return self._listed
 
 
 def entry(run_dir: Path) -> Entry:
@@ -104,7 +142,7 @@ def recover(run_dir: Path) -> bool:
         Whether the run was brought to an end here.
     """
     owner = rundir.read_owner(run_dir)
-    if owner is not None and owner.host != os.uname().nodename:
+    if owner is not None and owner.host != rundir.host_name():
         return False
     try:
         lock = rundir.try_lock(run_dir)
@@ -120,18 +158,11 @@ def recover(run_dir: Path) -> bool:
         os.close(lock)
 
 
-def kill_supervisor(run_dir: Path) -> None:
-    """KILL the supervisor of a run that no longer answers; whoever reads the run next cleans up after it."""
-    owner = rundir.read_owner(run_dir)
-    if owner is None or owner.boot_id != boot_id() or start_time(owner.pid) != owner.start_time:
-        return
-    with contextlib.suppress(OSError):
-        os.kill(owner.pid, signal.SIGKILL)
-
-
 def _end_lost_run(run_dir: Path, *, same_boot: bool) -> bool:
     plan = rundir.load_plan(run_dir)
     state = report.read_state(run_dir)
+    if not state.running and (run_dir / rundir.REPORT).exists():
+        return False
     if state.running:
         closing: list[ev.AnyEvent] = []
         members = Members(run_dir.name, run_dir / rundir.SEEN)

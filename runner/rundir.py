@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import msgspec
 from runner import paths
 from runner.errors import UserError
 from runner.plan import Plan, repro_script
+from runner.processes import boot_id, start_time
 
 EVENTS = "events.jsonl"
 PLAN = "plan.json"
@@ -181,6 +183,10 @@ def is_supervised(run_dir: Path) -> bool:
     return False
 
 
+def host_name() -> str:
+    return os.uname().nodename
+
+
 def read_owner(run_dir: Path) -> Owner | None:
     try:
         return msgspec.json.decode((run_dir / OWNER).read_bytes(), type=Owner)
@@ -213,12 +219,26 @@ def request_stop(run_dir: Path, by: str) -> None:
     """Ask the supervisor of a run to stop it; it looks for this file many times a second.
 
     Raises:
-        UserError: the run directory is gone or not writable.
+        UserError: the supervisor cannot be told: the directory takes no file and the process is not ours.
     """
     try:
         write_atomically(run_dir / STOP, by.encode())
     except OSError as error:
-        raise UserError(f"{run_dir}: cannot ask the run to stop: {error.strerror}") from None
+        # A full disk must not keep a run going: a signal says the same, only not who asked.
+        if not signal_supervisor(run_dir, signal.SIGTERM):
+            raise UserError(f"{run_dir}: cannot ask the run to stop: {error.strerror}") from None
+
+
+def signal_supervisor(run_dir: Path, number: int) -> bool:
+    """Send a signal to the very process that supervises a run; False when it is gone or not ours."""
+    owner = read_owner(run_dir)
+    if owner is None or owner.boot_id != boot_id() or start_time(owner.pid) != owner.start_time:
+        return False
+    try:
+        os.kill(owner.pid, number)
+    except OSError:
+        return False
+    return True
 
 
 def stop_requested(run_dir: Path) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runner import events as ev
-from runner.stats import Moments, Sample, Series
+from runner.stats import Mean, Sample, Series
 
 Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
 ENDED: frozenset[Status] = frozenset({"finished", "failed", "stopped", "lost"})
@@ -42,7 +42,7 @@ class RankState:
     config: int = -1
     i: int = -1
     phase: ev.Phase = "warmup"
-    timed: Moments = field(default_factory=Moments)
+    timed: Mean = field(default_factory=Mean)
     """latencies of the configuration that this rank works on, milliseconds"""
     last_t: int = 0
 
@@ -58,8 +58,8 @@ class ConfigurationState:
     start: ev.ConfigurationStarted
     warmup: list[float] = field(default_factory=list)
     latency: Sample = field(default_factory=Sample)
-    generation: Moments = field(default_factory=Moments)
-    steps: Moments = field(default_factory=Moments)
+    generation: Mean = field(default_factory=Mean)
+    steps: Mean = field(default_factory=Mean)
     series: Series = field(default_factory=Series)
     """one point a timed iteration, milliseconds"""
     timing_began: int | None = None
@@ -114,16 +114,21 @@ class RunState:
 
     def apply(self, event: ev.AnyEvent) -> None:
         """Take in one event."""
-        self.events += 1
-        if event.t > self.last_t:
-            self.last_t = event.t
-        handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            handler(self, event)
+        self.apply_all((event,))
 
     def apply_all(self, batch: Iterable[ev.AnyEvent]) -> None:
+        """Take in events; written out because a long log has millions of them."""
+        handlers = _HANDLERS
+        events, last_t = 0, self.last_t
         for event in batch:
-            self.apply(event)
+            events += 1
+            if event.t > last_t:
+                last_t = event.t
+            handler = handlers.get(type(event))
+            if handler is not None:
+                handler(self, event)
+        self.events += events
+        self.last_t = last_t
 
     @property
     def running(self) -> bool:
@@ -138,6 +143,13 @@ class RunState:
     def configuration(self) -> ConfigurationState | None:
         """The configuration that is measured now, or was last."""
         return self.configurations[-1] if self.configurations else None
+
+    @property
+    def world(self) -> int:
+        """How many ranks measured: those of the stages, or as the engine printed it where nothing ran here."""
+        printed = (str((done.result or {}).get("world_size", "")) for done in self.configurations)
+        started = [stage.ranks for stage in self.stages]
+        return max(started or [int(text) for text in printed if text.isdecimal()], default=1)
 
     def elapsed_s(self, now: int) -> float:
         """Seconds since the run started; `now` is CLOCK_MONOTONIC in ns and does not count once it ended."""
@@ -206,14 +218,14 @@ def _iteration(state: RunState, event: ev.Iteration) -> None:
     rank.records += 1
     if rank.config != event.config:
         rank.config = event.config
-        rank.timed = Moments()
+        rank.timed = Mean()
     rank.i = event.i
     rank.phase = event.phase
     rank.last_t = event.t
     timed = event.phase == "timed"
     if timed:
         rank.timed.add(event.latency_ms)
-    if event.rank == 0 and state.configurations:
+    if event.rank == 0 and event.phase != "profile" and state.configurations:
         _measured(state.configurations[-1], event, timed)
 
 
@@ -238,12 +250,43 @@ def _result(state: RunState, event: ev.Result) -> None:
         if configuration.result is None and _states(event.values, configuration.start):
             configuration.result = event.values
             return
+    shape = _shape(event.values)
+    if shape is not None:
+        # Nobody announced it: an imported result, or a benchmark whose iterations could not be observed.
+        batch_size, input_len, output_len, percent = shape
+        start = ev.ConfigurationStarted(
+            t=event.t,
+            stage=event.stage,
+            index=len(state.configurations),
+            batch_size=batch_size,
+            input_len=input_len,
+            output_len=output_len,
+            num_runs=0,
+            duration=0.0,
+            warm_up=0,
+            gpu_weights_percent=percent,
+        )
+        state.configurations.append(ConfigurationState(start, last_t=event.t, result=event.values))
 
 
 def _states(values: dict[str, str], start: ev.ConfigurationStarted) -> bool:
     """Whether a printed result is about a configuration: results name it by its shape, not by a number."""
-    shape = (values.get("batch_size"), values.get("input_length"), values.get("output_length"))
-    return shape == (str(start.batch_size), str(start.input_len), str(start.output_len))
+    shape = (start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)
+    return _shape(values) == shape
+
+
+def _shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
+    """Batch size, lengths and weights percent of a printed result; an encoder's output length is `n/a`."""
+    output = values.get("output_length", "n/a")
+    try:
+        return (
+            int(values["batch_size"]),
+            int(values["input_length"]),
+            0 if output == "n/a" else int(output),
+            float(values.get("gpu_weights_percent", "1.0")),
+        )
+    except (KeyError, ValueError):
+        return None
 
 
 def _host(state: RunState, event: ev.Host) -> None:
@@ -255,6 +298,8 @@ def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
 
 
 def _notice(state: RunState, event: ev.Notice) -> None:
+    if event.rank is not None:
+        _rank(state, event.rank).records += 1
     if len(state.notices) < MAX_NOTICES:
         state.notices.append(event)
 

@@ -16,6 +16,24 @@ _BIN_OF_ZERO = -(1 << 30)
 
 
 @dataclass(slots=True)
+class Mean:
+    """Count, mean and last of values that arrive one by one: for what is seen often and needs no more."""
+
+    n: int = 0
+    total: float = 0.0
+    last: float = math.nan
+
+    def add(self, value: float) -> None:
+        self.n += 1
+        self.total += value
+        self.last = value
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.n if self.n else math.nan
+
+
+@dataclass(slots=True)
 class Moments:
     """Count, mean, standard deviation, minimum, maximum and last of values that arrive one by one; exact."""
 
@@ -62,7 +80,8 @@ class Sample(Moments):
     """Moments and percentiles of values that arrive one by one.
 
     Percentiles use linear interpolation between order statistics (Hyndman & Fan type 7, numpy's default).
-    They are exact up to `EXACT_LIMIT` values, then within 0.05 %; the moments are exact for any number.
+    They are exact up to `EXACT_LIMIT` values, then within 0.05 % of the nearest value below; the moments are
+    exact for any number.
     """
 
     _values: array[float] = field(default_factory=lambda: array("d"))

@@ -103,7 +103,7 @@ class Supervision:
             pid=os.getpid(),
             start_time=processes.start_time(os.getpid()) or 0,
             boot_id=processes.boot_id(),
-            host=os.uname().nodename,
+            host=rundir.host_name(),
         )
         rundir.write_owner(self.run_dir, owner)
         rundir.make_ballast(self.run_dir, BALLAST)

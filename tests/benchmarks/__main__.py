@@ -1,0 +1,30 @@
+"""`python -m tests.benchmarks [NAME ...]`: measure every performance claim, print it beside its bound."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tests.benchmarks import first_frame, history, live
+from tests.benchmarks.result import Measured
+
+BENCHMARKS: dict[str, Callable[[], Measured]] = {
+    "first-frame": first_frame.measure,
+    "delay": live.measure_delay,
+    "effect": live.measure_effect,
+    "log": history.measure_log,
+    "list": history.measure_list,
+}
+
+
+def main(names: list[str]) -> int:
+    missed = 0
+    for name in names or BENCHMARKS:
+        measured = BENCHMARKS[name]()
+        missed += not measured.claim.holds(measured.value)
+        print(measured.line(), flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

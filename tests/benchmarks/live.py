@@ -1,0 +1,117 @@
+"""The live path: how late a point is on the screen, and what watching costs the measured loop."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from runner import events as ev
+from runner import launcher, rundir
+from runner.journal import EventReader
+from runner.plan import make_plan
+from runner.profile_file import with_changes
+from runner.profile_store import find
+from tests.benchmarks.result import Claim, Measured
+from tests.benchmarks.terminal import Terminal
+from tests.runs import start, under_mpirun, wait_until_ended
+
+RANKS = 8
+PAIRS = 5
+DELAY = Claim("iteration ended on its rank -> drawn, p95 in ms, 8 ranks", "<= 250", lambda ms: ms <= 250)
+EFFECT = Claim("mean latency watched / bare rank program", "within 1 %", lambda ratio: abs(ratio - 1) <= 0.01)
+# The progress line counts timed iterations of rank 0; a row that changes is painted as a whole.
+_COUNT = re.compile(rb"(\d+)/2000")
+
+
+def _attach(run_dir: Path) -> Terminal:
+    program = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+    return Terminal([sys.executable, "-c", program, "attach", str(run_dir)])
+
+
+@contextmanager
+def _own_home() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TRTBENCH_HOME"] = folder
+        yield
+
+
+def measure_delay(seconds: float = 20.0) -> Measured:
+    """Eight real ranks, 15 iterations a second each; the count on the screen against the rank's clock."""
+    with _own_home():
+        run_dir = start(under_mpirun("slow", RANKS))
+        terminal = _attach(run_dir)
+        drawn: dict[int, int] = {}
+        try:
+            terminal.wait_for(lambda output: bool(_COUNT.search(output)))
+            for t, data in terminal.chunks(seconds):
+                for count in _COUNT.findall(data):
+                    drawn.setdefault(int(count), t)
+        finally:
+            rundir.request_stop(run_dir, "the benchmark")
+            terminal.close()
+            wait_until_ended(run_dir)
+        ended = {event.i + 1: event.t for event in _iterations(run_dir)}
+    # A frame shows the newest iteration; all that ended since the frame before became visible with it.
+    delays = []
+    shown = sorted(drawn)
+    for before, count in itertools.pairwise(shown):
+        delays += [(drawn[count] - ended[i]) / 1e6 for i in range(before + 1, count + 1) if i in ended]
+    p95 = statistics.quantiles(delays, n=20)[-1]
+    return Measured(DELAY, p95, f"median {statistics.median(delays):.0f} ms, n {len(delays)}")
+
+
+def _iterations(run_dir: Path) -> Iterator[ev.Iteration]:
+    reader = EventReader(run_dir / rundir.EVENTS)
+    while events := reader.read():
+        for event in events:
+            if isinstance(event, ev.Iteration) and event.rank == 0 and event.phase == "timed":
+                yield event
+
+
+def measure_effect() -> Measured:
+    """The torch engine on one rank, with a core to spare: bare and watched in turn, latencies as printed."""
+    changes = [
+        "parallel.tp=1",
+        "benchmark.batch_size=[1]",
+        "benchmark.input_output_len=[[32, 16]]",
+        "benchmark.num_runs=60",
+        "launch.env={OMP_NUM_THREADS: '1'}",
+    ]
+    profile = with_changes(find("quickstart").load(), changes)
+    ratios = []
+    for _ in range(PAIRS):
+        with _own_home():
+            bare_dir = Path(os.environ["TRTBENCH_HOME"]) / "bare"
+            rundir.create(bare_dir, make_plan(profile, bare_dir), "")
+            bare = _printed_latency(
+                subprocess.run(
+                    [str(bare_dir / rundir.REPRO)], capture_output=True, text=True, check=True
+                ).stdout
+            )
+            run_dir = launcher.start(profile)
+            terminal = _attach(run_dir)
+            for _ in terminal.chunks(120):
+                if (run_dir / rundir.REPORT).exists():
+                    break
+            terminal.close()
+            wait_until_ended(run_dir)
+            watched = _printed_latency(rundir.stage_log(run_dir, 0, "benchmark").read_text())
+        ratios.append(watched / bare)
+    shown = msgspec.json.encode([round(ratio, 4) for ratio in ratios]).decode()
+    return Measured(EFFECT, statistics.median(ratios), f"median of {PAIRS} pairs {shown}")
+
+
+def _printed_latency(output: str) -> float:
+    found = re.search(r" latency\(ms\) ([\d.]+)", output)
+    assert found is not None, output
+    return float(found[1])

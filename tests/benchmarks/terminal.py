@@ -1,0 +1,75 @@
+"""A pseudo-terminal with a program on it, whose output is read with the time at which it arrived."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+
+class Terminal:
+    """A program on a pseudo-terminal of a given size."""
+
+    def __init__(
+        self, argv: Sequence[str], *, columns: int = 120, rows: int = 40, env: dict[str, str] | None = None
+    ):
+        self.main, side = pty.openpty()
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            argv, stdin=side, stdout=side, stderr=side, env=environment, start_new_session=True
+        )
+        os.close(side)
+        self.bytes = 0
+
+    def read(self, timeout: float) -> bytes:
+        """What arrives within the time; empty when nothing does or the program has ended."""
+        if not select.select([self.main], [], [], timeout)[0]:
+            return b""
+        try:
+            data = os.read(self.main, 1 << 16)
+        except OSError:
+            return b""
+        self.bytes += len(data)
+        return data
+
+    def chunks(self, seconds: float) -> Iterator[tuple[int, bytes]]:
+        """Everything that arrives for some seconds, each piece with its CLOCK_MONOTONIC time in ns."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            data = self.read(left)
+            if data:
+                yield time.monotonic_ns(), data
+            elif self.process.poll() is not None:
+                return
+
+    def wait_for(self, seen: Callable[[bytes], bool], timeout: float = 30.0) -> float:
+        """Seconds from the start until the output so far satisfies a condition."""
+        output = b""
+        for _, data in self.chunks(timeout):
+            output += data
+            if seen(output):
+                return time.monotonic() - self.started
+        raise TimeoutError(f"not seen within {timeout:.0f} s; the output ends with {output[-300:]!r}")
+
+    def send(self, keys: bytes) -> None:
+        os.write(self.main, keys)
+
+    def close(self) -> None:
+        """Hang up, and make sure that the program has ended."""
+        with contextlib.suppress(OSError):
+            os.close(self.main)
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()

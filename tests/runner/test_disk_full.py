@@ -1,0 +1,69 @@
+"""A real full disk: the run directory on a small tmpfs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import report, rundir
+from tests.runs import single, start, state_of, wait_for, wait_until_ended
+
+SIZE = 4 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file system of 4 MiB that holds all runs."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a small tmpfs")
+    monkeypatch.setenv("TRTBENCH_HOME", str(disk))
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take every byte that is left."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        for block in (1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"x" * block)
+            except OSError:
+                continue
+    return filler
+
+
+def test_a_run_on_a_disk_that_fills_up_ends_with_that_cause_and_a_whole_log(small_disk: Path) -> None:
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+
+    filler = fill(small_disk)
+    time.sleep(2.5)
+    assert state_of(run_dir).running, "supervision goes on"
+    rundir.request_stop(run_dir, "a test")
+    state = wait_until_ended(run_dir)
+
+    assert state.status == "stopped"
+    assert report.load(run_dir).status == "stopped"
+    for line in (run_dir / rundir.EVENTS).read_bytes().splitlines():
+        assert line.startswith(b'{"kind":')
+        assert line.endswith(b"}")
+    filler.unlink()
+
+
+def test_room_that_comes_back_loses_nothing(small_disk: Path) -> None:
+    run_dir = start(single("short"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    filler = fill(small_disk)
+    filler.unlink()
+    state = wait_until_ended(run_dir)
+    assert state.lost_events == 0

@@ -1,0 +1,108 @@
+"""The list of runs, and runs that lost their supervisor."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from runner import events as ev
+from runner import history, paths, processes, report, rundir
+from runner.errors import UserError
+from tests.runs import record, single, start, state_of, wait_until_ended
+
+BEGIN = ev.RunStarted(
+    t=time.monotonic_ns(), run="r", schema=1, wall=1e9, host="h", boot_id="b", pid=1, cores=2, version="0"
+)
+
+
+def abandoned(name: str = "20260101T000000Z_program_0001") -> Path:
+    """A run whose supervisor vanished in the middle."""
+    return record(paths.runs_dir() / name, single("ok"), [BEGIN])
+
+
+def owned_by(run_dir: Path, **changes: str) -> None:
+    facts = {"boot_id": processes.boot_id(), "host": rundir.host_name(), **changes}
+    rundir.write_owner(run_dir, rundir.Owner(pid=1, start_time=1, **facts))
+
+
+def test_no_runs_is_an_empty_list() -> None:
+    assert history.entries() == []
+
+
+def test_a_run_without_supervisor_is_lost_and_says_so() -> None:
+    run_dir = abandoned()
+    owned_by(run_dir)
+
+    (entry,) = history.entries()
+
+    assert (entry.status, entry.cause) == ("lost", "the run was lost: its supervisor was killed while it ran")
+    assert state_of(run_dir).status == "lost"
+    assert report.load(run_dir).status == "lost"
+
+
+def test_after_a_restart_of_the_machine_the_cause_is_the_restart() -> None:
+    run_dir = abandoned()
+    owned_by(run_dir, boot_id="another boot")
+    history.recover(run_dir)
+    assert history.entry(run_dir).cause == "the run was lost: the machine was restarted while it ran"
+
+
+def test_a_run_of_another_host_is_left_alone() -> None:
+    run_dir = abandoned()
+    owned_by(run_dir, host="another host")
+    assert not history.recover(run_dir)
+    assert history.entry(run_dir).status == "running"
+
+
+def test_a_supervised_run_is_left_alone() -> None:
+    run_dir = start(single("short"))
+    assert not history.recover(run_dir)
+    assert wait_until_ended(run_dir).status == "finished"
+
+
+def test_a_torn_log_of_a_lost_run_is_repaired() -> None:
+    run_dir = abandoned()
+    with open(run_dir / rundir.EVENTS, "ab") as log:
+        log.write(b'{"kind":"iteration","t":12')
+    history.recover(run_dir)
+    assert state_of(run_dir).status == "lost"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"engine": 3}'])
+def test_a_foreign_directory_is_one_row_that_says_what_it_is(content: bytes | None) -> None:
+    run_dir = paths.runs_dir() / "20260101T000000Z_foreign_0001"
+    run_dir.mkdir(parents=True)
+    if content is not None:
+        (run_dir / rundir.PLAN).write_bytes(content)
+    (entry,) = history.entries()
+    assert entry.status == "lost"
+    assert str(run_dir) in entry.cause
+
+
+def test_newest_first() -> None:
+    names = [f"2026010{day}T000000Z_program_000{day}" for day in (1, 3, 2)]
+    for name in names:
+        abandoned(name)
+    assert [entry.run for entry in history.entries()] == sorted(names, reverse=True)
+
+
+class TestFindingARun:
+    def test_by_last_by_id_by_end_by_part_by_path(self) -> None:
+        old, new = abandoned("20260101T000000Z_a_0001"), abandoned("20260102T000000Z_b_0002")
+        assert rundir.find("last") == new
+        assert rundir.find("20260101T000000Z_a_0001") == old
+        assert rundir.find("0001") == old
+        assert rundir.find("_b_") == new
+        assert rundir.find(str(old)) == old
+
+    def test_nothing_found_is_said_with_a_hint(self) -> None:
+        with pytest.raises(UserError, match="there is no run 'nope'"):
+            rundir.find("nope")
+
+    def test_several_found_are_named(self) -> None:
+        abandoned("20260101T000000Z_a_0001")
+        abandoned("20260102T000000Z_a_0002")
+        with pytest.raises(UserError, match="'_a_' fits 2 runs: 20260102T000000Z_a_0002, 20260101T"):
+            rundir.find("_a_")

@@ -1,0 +1,232 @@
+"""The supervisor against programs that behave and programs that do not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import history, processes, report, rundir
+from runner.scratch import scratch_dir
+from tests.runs import single, start, state_of, under_mpirun, wait_for, wait_until_ended
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(home: Path) -> Iterator[None]:
+    """Whatever a test does to its runs, nothing of them may be alive afterwards."""
+    yield
+    for run_dir in rundir.list_runs():
+        if not history.entry(run_dir).ended:
+            rundir.request_stop(run_dir, "the end of a test")
+            wait_until_ended(run_dir)
+        assert processes.tagged(run_dir.name) == []
+        assert not scratch_dir(run_dir.name).exists()
+
+
+def cause_of(run_dir: Path) -> str:
+    state = wait_until_ended(run_dir)
+    assert state.status == "failed"
+    assert state.failure is not None
+    return state.failure.cause
+
+
+def test_a_run_that_works_is_finished_with_its_report() -> None:
+    run_dir = start(single("ok"))
+    state = wait_until_ended(run_dir)
+
+    assert state.status == "finished"
+    assert [stage.status for stage in state.stages] == ["ok"]
+    assert state.configurations[0].latency.n == 30
+    assert len(state.configurations[0].warmup) == 2
+    final = report.load(run_dir)
+    assert final == report.build(rundir.load_plan(run_dir), state)
+    latency = next(row for row in final.configurations[0].rows if row.metric == "latency_ms")
+    assert (latency.value, latency.n, latency.printed) == (11.0, 30, "11.0")
+
+
+def test_nothing_changes_in_a_finished_directory() -> None:
+    run_dir = start(single("ok"))
+    wait_until_ended(run_dir)
+    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
+
+    assert history.entries()[0].status == "finished"
+    history.recover(run_dir)
+
+    assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")} == before
+
+
+def test_the_raw_log_is_kept_verbatim_whatever_a_rank_prints() -> None:
+    run_dir = start(single("junk"))
+
+    state = wait_until_ended(run_dir)
+
+    assert state.status == "finished"
+    log = rundir.stage_log(run_dir, 0, "benchmark").read_bytes()
+    assert log.startswith(bytes(range(256)) * 40 + b"\n\x1e{not json}\n\x1e\x00\xff\n")
+    assert [notice.text for notice in state.notices] == ["1 records of ranks could not be read"]
+
+
+def test_lines_of_a_megabyte_do_no_harm() -> None:
+    run_dir = start(single("long-lines"))
+    assert wait_until_ended(run_dir).status == "finished"
+    assert rundir.stage_log(run_dir, 0, "benchmark").read_bytes().count(b"x") >= 3_000_000
+
+
+def test_records_on_stdout_serve_as_well_as_records_in_files() -> None:
+    run_dir = start(single("stdout"))
+    state = wait_until_ended(run_dir)
+    assert state.status == "finished"
+    assert state.configurations[0].latency.n == 30
+
+
+def test_of_chained_exceptions_the_first_is_the_cause() -> None:
+    run_dir = start(single("raise"))
+    assert cause_of(run_dir) == "a rank raised ValueError: the first cause"
+    assert state_of(run_dir).failure.log == "0-benchmark.log"  # type: ignore[union-attr]
+
+
+def test_a_crash_of_a_lone_rank_names_the_signal() -> None:
+    assert "signal 11 (SIGSEGV)" in cause_of(start(single("segfault")))
+
+
+def test_exit_code_0_is_not_success() -> None:
+    run_dir = start(single("silent"))
+    assert cause_of(run_dir) == "rank 0 never reported: it did not start, or its records were lost"
+
+
+def test_a_rank_that_does_not_say_goodbye_has_failed() -> None:
+    assert cause_of(start(single("no-bye"))) == "rank 0 ended after 34 records without finishing"
+
+
+def test_a_program_that_does_not_exist_is_said_in_words() -> None:
+    plan = single("ok")
+    plan.stages[0].argv[0] = "/nonexistent/python"
+    cause = cause_of(start(plan))
+    assert cause == "stage benchmark cannot start: /nonexistent/python: No such file or directory"
+
+
+def test_stop_ends_a_run_and_says_who_asked() -> None:
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+
+    rundir.request_stop(run_dir, "a test")
+    state = wait_until_ended(run_dir)
+
+    assert state.status == "stopped"
+    assert state.stopping is not None
+    assert state.stopping.by == "a test"
+    assert report.load(run_dir).status == "stopped"
+
+
+def test_sigterm_to_the_supervisor_is_a_stop() -> None:
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    os.kill(state_of(run_dir).started.pid, signal.SIGTERM)  # type: ignore[union-attr]
+    assert wait_until_ended(run_dir).status == "stopped"
+
+
+def test_a_hang_up_does_not_touch_a_run() -> None:
+    run_dir = start(single("short"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    os.kill(state_of(run_dir).started.pid, signal.SIGHUP)  # type: ignore[union-attr]
+    assert wait_until_ended(run_dir).status == "finished"
+
+
+def test_two_runs_on_one_device_wait_for_each_other() -> None:
+    first = start(single("short", devices=["cpu"]))
+    wait_for(lambda: bool(state_of(first).stages), "the first run's stage")
+    second = start(single("ok", devices=["cpu"]))
+    wait_for(lambda: state_of(second).status == "queued", "the second run to queue")
+
+    queued = state_of(second).queued
+    assert queued is not None
+    assert (queued.device, queued.holder) == ("cpu", first.name)
+    assert wait_until_ended(first).status == "finished"
+    assert wait_until_ended(second).status == "finished"
+
+
+def test_a_queued_run_can_be_stopped() -> None:
+    first = start(single("slow", devices=["cpu"]))
+    wait_for(lambda: bool(state_of(first).stages), "the first run's stage")
+    second = start(single("ok", devices=["cpu"]))
+    wait_for(lambda: state_of(second).status == "queued", "the second run to queue")
+
+    rundir.request_stop(second, "a test")
+
+    assert wait_until_ended(second).status == "stopped"
+    assert state_of(first).running
+
+
+def test_a_deleted_run_directory_ends_the_run() -> None:
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    supervisor = state_of(run_dir).started.pid  # type: ignore[union-attr]
+
+    run_dir.rename(run_dir.with_name("elsewhere"))
+
+    wait_for(lambda: processes.start_time(supervisor) is None, "the supervisor to end")
+    assert processes.tagged(run_dir.name) == []
+
+
+def test_a_killed_supervisor_takes_a_plain_program_with_it_and_the_run_is_lost() -> None:
+    run_dir = start(single("stubborn"))
+    wait_for(lambda: len(processes.tagged(run_dir.name)) == 3, "the program and its children")
+    time.sleep(1.1)  # the supervisor writes members down once a second
+
+    os.kill(state_of(run_dir).started.pid, signal.SIGKILL)  # type: ignore[union-attr]
+    wait_for(lambda: not rundir.is_supervised(run_dir), "the lock to be free")
+
+    assert history.entry(run_dir).status == "lost"
+    state = state_of(run_dir)
+    assert state.failure is not None
+    assert state.failure.cause == "the run was lost: its supervisor was killed while it ran"
+    assert processes.tagged(run_dir.name) == []
+
+
+@pytest.mark.mpi
+class TestUnderMpirun:
+    """The same with real ranks: their own process groups, ptys, and a launcher in between."""
+
+    def test_two_ranks_report_side_by_side(self) -> None:
+        state = wait_until_ended(start(under_mpirun("ok")))
+        assert state.status == "finished"
+        assert sorted(state.ranks) == [0, 1]
+        assert all(rank.complete for rank in state.ranks.values())
+
+    def test_more_ranks_than_cores_work(self) -> None:
+        state = wait_until_ended(start(under_mpirun("ok", ranks=8)))
+        assert state.status == "finished"
+        assert len(state.ranks) == 8
+
+    def test_a_segfault_is_named(self) -> None:
+        assert "Segmentation fault" in cause_of(start(under_mpirun("segfault")))
+
+    def test_an_exception_is_named(self) -> None:
+        assert cause_of(start(under_mpirun("raise"))) == "a rank raised ValueError: the first cause"
+
+    def test_stop_leaves_nothing_whatever_the_ranks_ignore_or_fork(self) -> None:
+        run_dir = start(under_mpirun("stubborn"))
+        wait_for(lambda: len(processes.tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
+        rundir.request_stop(run_dir, "a test")
+        assert wait_until_ended(run_dir).status == "stopped"
+        assert processes.tagged(run_dir.name) == []
+
+    @pytest.mark.parametrize("victims", [["supervisor"], ["supervisor", "mpirun"]])
+    def test_after_a_kill_the_next_reader_leaves_nothing(self, victims: list[str]) -> None:
+        run_dir = start(under_mpirun("stubborn"))
+        wait_for(lambda: len(processes.tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
+        state = state_of(run_dir)
+        assert state.started is not None
+        pids = {"supervisor": state.started.pid, "mpirun": state.stages[0].pid}
+
+        for victim in victims:
+            os.kill(pids[victim], signal.SIGKILL)
+        wait_for(lambda: not rundir.is_supervised(run_dir), "the lock to be free")
+
+        assert history.entry(run_dir).status == "lost"
+        assert processes.tagged(run_dir.name) == []
+        assert not scratch_dir(run_dir.name).exists()
