@@ -168,7 +168,7 @@ def connect() -> SingleRank | Mpi:
 
         # One thread speaks to MPI; its thread-safe mode would only add locks to what is measured.
         mpi4py.rc.threads = False
-        from mpi4py import MPI  # noqa: N811
+        from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise StartError(
             f"ranks under mpirun need mpi4py and its MPI library, which do not load here: {error}"

@@ -18,7 +18,7 @@ _DEVIATION = 0.02
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """One decoder layer on one rank. Matrices are [outputs, inputs], as `torch.nn.functional.linear` has them."""
+    """One decoder layer on one rank; matrices are [outputs, inputs], as PyTorch's `linear` has them."""
 
     attention_norm: torch.Tensor
     """[hidden]"""
@@ -49,6 +49,13 @@ class Weights:
     layers: list[LayerWeights]
     vocab_start: int
     """place of this rank's first row in the whole vocabulary"""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers this rank holds."""
+        tensors = {id(tensor): tensor for tensor in (self.embedding, self.head, self.norm)}.values()
+        layers = [tensor for layer in self.layers for tensor in vars(layer).values() if tensor is not None]
+        return sum(tensor.numel() for tensor in (*tensors, *layers))
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,10 @@ class Source:
         digest = hashlib.sha256(f"{self.seed}:{name}".encode()).digest()
         generator = torch.Generator(self.device)
         generator.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-        parameter = torch.empty(size, dtype=self.dtype, device=self.device)
-        return parameter.normal_(0.0, _DEVIATION, generator=generator)
+        return self.empty(*size).normal_(0.0, _DEVIATION, generator=generator)
+
+    def empty(self, *size: int) -> torch.Tensor:
+        return torch.empty(size, dtype=self.dtype, device=self.device)
 
     def ones(self, size: int) -> torch.Tensor:
         return torch.ones(size, dtype=self.dtype, device=self.device)
@@ -126,42 +135,43 @@ def build_weights(shape: ModelShape, share: Share, source: Source) -> Weights:
 def _layer(shape: ModelShape, share: Share, source: Source, index: int) -> LayerWeights:
     attention, feed_forward = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
     hidden, width = shape.hidden_size, shape.width_of_head
-    queries = _scaled(share.queries(shape), width)
+    all_queries, all_keys = shape.num_attention_heads * width, shape.num_key_value_heads * width
+    queries, keys = _scaled(share.queries(shape), width), _scaled(share.keys(shape), width)
     units = share.feed_forward(shape)
-    out = source.draw(f"{attention}.o_proj.weight", hidden, shape.num_attention_heads * width)
-    out = _keep(out[:, queries])
-    down = source.draw(f"{feed_forward}.down_proj.weight", hidden, shape.intermediate_size)
-    down = _keep(down[:, units])
-    gate_up = torch.cat(
-        [
-            _keep(source.draw(f"{feed_forward}.{name}.weight", shape.intermediate_size, hidden)[units])
-            for name in ("gate_proj", "up_proj")
+
+    def qkv(kind: str, *inputs: int) -> torch.Tensor:
+        pieces = [
+            (f"{attention}.q_proj.{kind}", all_queries, queries),
+            (f"{attention}.k_proj.{kind}", all_keys, keys),
+            (f"{attention}.v_proj.{kind}", all_keys, keys),
         ]
-    )
+        return _fused(source, pieces, *inputs)
+
+    gate_up = [
+        (f"{feed_forward}.{name}.weight", shape.intermediate_size, units) for name in ("gate_proj", "up_proj")
+    ]
     return LayerWeights(
         attention_norm=source.ones(hidden),
-        qkv=_qkv(shape, share, source, attention, "weight", hidden),
-        qkv_bias=_qkv(shape, share, source, attention, "bias") if shape.attention_bias else None,
-        out=out,
+        qkv=qkv("weight", hidden),
+        qkv_bias=qkv("bias") if shape.attention_bias else None,
+        out=_keep(source.draw(f"{attention}.o_proj.weight", hidden, all_queries)[:, queries]),
         feed_forward_norm=source.ones(hidden),
-        gate_up=gate_up,
-        down=down,
+        gate_up=_fused(source, gate_up, hidden),
+        down=_keep(
+            source.draw(f"{feed_forward}.down_proj.weight", hidden, shape.intermediate_size)[:, units]
+        ),
     )
 
 
-def _qkv(
-    shape: ModelShape, share: Share, source: Source, attention: str, kind: str, *inputs: int
-) -> torch.Tensor:
-    width = shape.width_of_head
-    parts = []
-    for letter, count, heads in (
-        ("q", shape.num_attention_heads, share.queries(shape)),
-        ("k", shape.num_key_value_heads, share.keys(shape)),
-        ("v", shape.num_key_value_heads, share.keys(shape)),
-    ):
-        whole = source.draw(f"{attention}.{letter}_proj.{kind}", count * width, *inputs)
-        parts.append(_keep(whole[_scaled(heads, width)]))
-    return torch.cat(parts)
+def _fused(source: Source, pieces: list[tuple[str, int, slice]], *inputs: int) -> torch.Tensor:
+    """Rows of several parameters in one tensor; a piece is a parameter's name, its rows, the rows to keep."""
+    fused = source.empty(sum(rows.stop - rows.start for _, _, rows in pieces), *inputs)
+    start = 0
+    for name, size, rows in pieces:
+        end = start + rows.stop - rows.start
+        fused[start:end] = source.draw(name, size, *inputs)[rows]
+        start = end
+    return fused
 
 
 def _scaled(heads: slice, width: int) -> slice:
@@ -169,9 +179,9 @@ def _scaled(heads: slice, width: int) -> slice:
 
 
 def _keep(part: torch.Tensor) -> torch.Tensor:
-    """The part in memory of its own, so that the rest of the parameter is freed."""
-    whole = part._base
-    return part if whole is not None and whole.numel() == part.numel() else part.clone()
+    """The part in memory of its own, so that the rest of its parameter is freed."""
+    is_all = part.untyped_storage().nbytes() == part.numel() * part.element_size()
+    return part if is_all else part.clone(memory_format=torch.contiguous_format)
 
 
 def _check(shape: ModelShape, world: int) -> None:

@@ -1,0 +1,165 @@
+"""A tensor-parallel decoder-only transformer with a static key/value cache.
+
+RMSNorm, rotary embedding (Hugging Face's rotate-half order), grouped-query attention, SwiGLU. Queries, keys,
+values, gate and up projection are split by columns, output and down projection by rows with a sum over ranks
+after each; embedding and head are split by vocabulary. Call everything under `torch.inference_mode()`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from runner.ranks.collectives import Collectives
+from runner.ranks.shape import ModelShape
+from runner.ranks.weights import LayerWeights, Share, Weights
+
+
+@dataclass
+class Cache:
+    """Keys and values seen so far, [layers, batch, key/value heads of this rank, positions, width]."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    filled: int = 0
+    """positions in use"""
+
+
+class Decoder:
+    """One rank's part of the model."""
+
+    def __init__(self, shape: ModelShape, weights: Weights, collectives: Collectives, positions: int) -> None:
+        """`positions`: the longest sequence that will be asked for, in tokens."""
+        self.shape = shape
+        self.weights = weights
+        self.collectives = collectives
+        share = Share(collectives.rank, collectives.world)
+        self._queries = _length(share.queries(shape))
+        self._keys = _length(share.keys(shape))
+        self._cos, self._sin = _rotary_tables(shape, positions, weights.embedding)
+
+    def new_cache(self, batch: int, positions: int) -> Cache:
+        """An empty cache for sequences of up to `positions` tokens; its memory is not cleared."""
+        size = (self.shape.num_hidden_layers, batch, self._keys, positions, self.shape.width_of_head)
+        like = self.weights.embedding
+        return Cache(like.new_empty(size), like.new_empty(size))
+
+    def prefill(self, prompt: torch.Tensor, cache: Cache) -> torch.Tensor:
+        """Fills an empty cache from a prompt, [batch, tokens] int64.
+
+        Returns:
+            Logits of the token after the prompt, [batch, vocabulary rows of this rank].
+        """
+        return self._forward(prompt, cache)
+
+    def decode(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
+        """Appends one token a sequence, [batch] int64; returns logits of the next one, as `prefill` does."""
+        return self._forward(tokens[:, None], cache)
+
+    def greedy(self, logits: torch.Tensor) -> torch.Tensor:
+        """The likeliest next token of each sequence, [batch] int64, the same on every rank."""
+        best = logits.max(dim=-1)
+        return self.collectives.greedy(best.values, best.indices + self.weights.vocab_start)
+
+    def _forward(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
+        start, end = cache.filled, cache.filled + tokens.shape[1]
+        rotation = self._cos[start:end], self._sin[start:end]
+        hidden = self._embed(tokens)
+        for index, layer in enumerate(self.weights.layers):
+            keys, values = cache.keys[index, :, :, :end], cache.values[index, :, :, :end]
+            hidden += self._attention(layer, hidden, keys, values, rotation)
+            hidden += self._feed_forward(layer, hidden)
+        cache.filled = end
+        return functional.linear(self._normalize(hidden[:, -1], self.weights.norm), self.weights.head)
+
+    def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        table = self.weights.embedding
+        if self.collectives.world == 1:
+            return functional.embedding(tokens, table)
+        rows = tokens - self.weights.vocab_start
+        foreign = (rows < 0) | (rows >= table.shape[0])
+        hidden = functional.embedding(rows.masked_fill(foreign, 0), table)
+        hidden.masked_fill_(foreign[..., None], 0)
+        self.collectives.all_reduce_sum(hidden)
+        return hidden
+
+    def _attention(
+        self,
+        layer: LayerWeights,
+        hidden: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        rotation: tuple[torch.Tensor, torch.Tensor],
+    ) -> torch.Tensor:
+        """Writes the newest positions of `keys` and `values` and attends to all of them."""
+        batch, length, _ = hidden.shape
+        width = self.shape.width_of_head
+        qkv = functional.linear(self._normalize(hidden, layer.attention_norm), layer.qkv, layer.qkv_bias)
+        heads = qkv.view(batch, length, -1, width).transpose(1, 2)
+        turned = self._queries + self._keys
+        rotated = _rotate(heads[:, :turned], *rotation)
+        keys[:, :, -length:] = rotated[:, self._queries :]
+        values[:, :, -length:] = heads[:, turned:]
+        queries = rotated[:, : self._queries]
+        mixed = _attend_causally(queries, keys, values) if length > 1 else _attend(queries, keys, values)
+        mixed = functional.linear(mixed.transpose(1, 2).reshape(batch, length, -1), layer.out)
+        self.collectives.all_reduce_sum(mixed)
+        return mixed
+
+    def _feed_forward(self, layer: LayerWeights, hidden: torch.Tensor) -> torch.Tensor:
+        both = functional.linear(self._normalize(hidden, layer.feed_forward_norm), layer.gate_up)
+        gate, up = both.chunk(2, dim=-1)
+        result = functional.linear(functional.silu(gate) * up, layer.down)
+        self.collectives.all_reduce_sum(result)
+        return result
+
+    def _normalize(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return functional.rms_norm(hidden, weight.shape, weight, self.shape.rms_norm_eps)
+
+
+def _attend_causally(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Attention of a whole prompt to itself; all [batch, heads, tokens, width]."""
+    batch, heads, length, width = queries.shape
+
+    def for_every_query(tensor: torch.Tensor) -> torch.Tensor:
+        groups = heads // tensor.shape[1]
+        return tensor[:, :, None].expand(-1, -1, groups, -1, -1).reshape(batch, heads, length, width)
+
+    return functional.scaled_dot_product_attention(
+        queries, for_every_query(keys), for_every_query(values), is_causal=True
+    )
+
+
+def _attend(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Attention of one new token to everything before it; queries [batch, heads, 1, width].
+
+    Query heads that share a key/value head take the place of tokens, so the cache is read as it lies, not
+    copied for each of them.
+    """
+    batch, heads, _, width = queries.shape
+    grouped = queries.reshape(batch, keys.shape[1], -1, width)
+    mixed = functional.scaled_dot_product_attention(grouped, keys, values)
+    return mixed.reshape(batch, heads, 1, width)
+
+
+def _rotate(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary embedding of [batch, heads, tokens, width]; the tables are [tokens, width]."""
+    first, second = heads.chunk(2, dim=-1)
+    return heads * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+def _rotary_tables(
+    shape: ModelShape, positions: int, like: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosine and sine, [positions, width] each, computed in float32, in the type and place of `like`."""
+    width = shape.width_of_head
+    exponents = torch.arange(0, width, 2, dtype=torch.float32) / width
+    angles = torch.outer(torch.arange(positions, dtype=torch.float32), shape.rope_theta**-exponents)
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos().to(like), angles.sin().to(like)
+
+
+def _length(part: slice) -> int:
+    return int(part.stop - part.start)

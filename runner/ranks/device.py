@@ -1,0 +1,77 @@
+"""Where a rank computes: the cores of its host that are its own, or one GPU."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from runner.ranks.collectives import Mpi, SingleRank
+from runner.ranks.errors import StartError
+
+
+def pick_device(kind: str, link: SingleRank | Mpi) -> torch.device:
+    """The CPU, or the GPU whose number is this rank's place on its host.
+
+    Raises:
+        StartError: there is no such GPU.
+    """
+    if kind == "cpu":
+        return torch.device("cpu")
+    visible = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if link.local_rank >= visible:
+        raise StartError(
+            f"rank {link.rank} needs GPU {link.local_rank} of its host, but PyTorch {torch.__version__} sees"
+            f" {visible} there; check nvidia-smi and CUDA_VISIBLE_DEVICES, lower tp, or measure on the cpu"
+        )
+    device = torch.device("cuda", link.local_rank)
+    torch.cuda.set_device(device)
+    return device
+
+
+def use_own_cores(ranks: int) -> None:
+    """Shares the cores this process may use among the ranks of its host, unless OMP_NUM_THREADS decides."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    # Only Linux tells which cores a process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, cores // ranks))
+
+
+def label_of(device: torch.device) -> str:
+    """Name of a GPU as its driver gives it, or of the CPU as the kernel does."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def compute_capability(device: torch.device) -> str:
+    if device.type == "cpu":
+        return "none"
+    major, minor = torch.cuda.get_device_capability(device)
+    return f"sm{major}{minor}"
+
+
+def wait_for(device: torch.device) -> None:
+    """Returns when everything asked of the device is done; a CPU is never behind."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def peak_memory_gb(device: torch.device) -> float:
+    """Most memory this process has had allocated on a GPU since the last reset, 10^9 bytes; 0.0 on a CPU."""
+    return torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0
+
+
+def reset_memory(device: torch.device) -> None:
+    """Gives unused GPU memory back and forgets the peak."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()

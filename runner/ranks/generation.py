@@ -1,0 +1,93 @@
+"""One iteration: a batch goes through prefill and decoding, and three moments of it are kept."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from runner.ranks.decoder import Decoder
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long an iteration took on this rank."""
+
+    latency_ms: float
+    """from before the cache is allocated until the last token is known"""
+    generation_ms: float
+    """from the first token to the last; 0.0 when they are the same"""
+    steps: int
+    """decode steps after the first token"""
+
+
+class Marks(Protocol):
+    """Moments of an iteration: its start, its first token, its last token."""
+
+    def mark(self) -> None:
+        """Notes that everything asked for so far is done; never waits for a GPU."""
+
+    def times_ms(self) -> list[float]:
+        """Milliseconds from the first mark to each; waits until all marks have been reached."""
+
+
+class CpuMarks:
+    def __init__(self) -> None:
+        self._at: list[int] = []
+
+    def mark(self) -> None:
+        self._at.append(time.perf_counter_ns())
+
+    def times_ms(self) -> list[float]:
+        return [(at - self._at[0]) / 1e6 for at in self._at]
+
+
+class CudaMarks:
+    def __init__(self) -> None:
+        self._spare = [torch.cuda.Event(enable_timing=True) for _ in range(3)]
+        self._recorded: list[torch.cuda.Event] = []
+
+    def mark(self) -> None:
+        event = self._spare.pop()
+        event.record()
+        self._recorded.append(event)
+
+    def times_ms(self) -> list[float]:
+        torch.cuda.synchronize()
+        return [float(self._recorded[0].elapsed_time(event)) for event in self._recorded]
+
+
+def generate(decoder: Decoder, prompt: torch.Tensor, output_len: int, marks: Marks) -> torch.Tensor:
+    """Greedy continuation of a prompt, [batch, tokens]; marks start, first token and last token.
+
+    Returns:
+        The new tokens, [batch, output_len] int64.
+    """
+    batch, input_len = prompt.shape
+    marks.mark()
+    # The last token is never fed back, so it needs no place.
+    cache = decoder.new_cache(batch, input_len + output_len - 1)
+    tokens = [decoder.greedy(decoder.prefill(prompt, cache))]
+    marks.mark()
+    for _ in range(output_len - 1):
+        tokens.append(decoder.greedy(decoder.decode(tokens[-1], cache)))
+    marks.mark()
+    return torch.stack(tokens, dim=1)
+
+
+def timed_generation(decoder: Decoder, prompt: torch.Tensor, output_len: int) -> Timing:
+    """Runs one iteration and says how long it took: GPU time by CUDA events, CPU time by the wall clock."""
+    marks = CudaMarks() if prompt.is_cuda else CpuMarks()
+    generate(decoder, prompt, output_len, marks)
+    _, first, last = marks.times_ms()
+    steps = output_len - 1
+    return Timing(latency_ms=last, generation_ms=last - first if steps else 0.0, steps=steps)
+
+
+def random_prompt(vocab_size: int, batch: int, input_len: int, seed: int) -> torch.Tensor:
+    """Token ids, [batch, input_len] int64 on the CPU; the same for the same arguments."""
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    return torch.randint(0, vocab_size, (batch, input_len), generator=generator)

@@ -1,0 +1,40 @@
+"""The program of engine `torch`: measures a tensor-parallel decoder with random weights.
+
+Started by path under mpirun, one process a rank:
+
+    mpirun -n 2 /abs/python /abs/runner/ranks/torch_benchmark.py --engine_dir DIR --batch_size "1;8"
+        --input_output_len "128,20;512,20" --dtype float32 --device cpu
+
+`DIR/config.json` holds the shape. Flags that TensorRT-LLM's benchmark.py has mean here what they mean there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+
+def find_own_package() -> None:
+    """Makes `runner` mean the package this file lies in, whatever the cwd and PYTHONPATH hold.
+
+    Only that package: the folder around it may be the site-packages of another interpreter, and nothing else
+    of it may reach the measured process.
+    """
+    package = Path(__file__).resolve().parent.parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != package / "ranks"]
+    spec = importlib.util.spec_from_file_location(
+        "runner", package / "__init__.py", submodule_search_locations=[str(package)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["runner"] = module
+    spec.loader.exec_module(module)
+
+
+if __name__ == "__main__":
+    find_own_package()
+    from runner.ranks.program import main
+
+    sys.exit(main())

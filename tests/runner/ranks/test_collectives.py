@@ -1,0 +1,92 @@
+"""Ranks together: the split model computes what the whole one does; launchers that do not match are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .support import ROOT, needs_mpi, python, torch_or_skip, write_shape
+
+with torch_or_skip():
+    import torch
+
+    from runner.ranks import collectives
+
+    from .split import outputs
+
+START = "import runner.ranks.program as p; raise SystemExit(p.main(['--engine_dir', 'none']))"
+
+
+@needs_mpi
+@pytest.mark.mpi
+@pytest.mark.parametrize(
+    ("ranks", "dtype", "tolerance", "shape"),
+    [
+        (2, "float32", 1e-5, {"attention_bias": True}),
+        (4, "float32", 1e-5, {"tie_word_embeddings": True}),
+        (2, "bfloat16", 2e-2, {}),
+    ],
+    ids=["tp2", "tp4 with 2 key heads", "bfloat16"],
+)
+def test_split_model_equals_the_whole_one(
+    tmp_path: Path, ranks: int, dtype: str, tolerance: float, shape: dict[str, Any]
+) -> None:
+    model = write_shape(tmp_path / "model", **shape)
+    (whole,) = outputs(model, 1, dtype, "cpu")
+    parts = outputs(model, ranks, dtype, "cpu")
+    for part in parts[1:]:
+        assert torch.equal(part["tokens"], parts[0]["tokens"]), "ranks went different ways"
+    together = torch.cat([part["prefill"] for part in parts], dim=-1)
+    torch.testing.assert_close(together, whole["prefill"], atol=tolerance, rtol=tolerance)
+    if dtype == "float32":
+        together = torch.cat([part["decode"] for part in parts], dim=-1)
+        torch.testing.assert_close(together, whole["decode"], atol=tolerance, rtol=tolerance)
+        assert torch.equal(parts[0]["tokens"], whole["tokens"])
+
+
+def test_equal_logits_go_to_the_lowest_token() -> None:
+    values = torch.tensor([[1.0, 5.0, 2.0], [3.0, 5.0, 2.0], [3.0, 4.0, 2.0]])
+    indices = torch.tensor([[4, 5, 6], [14, 15, 16], [24, 25, 150_001]])
+    gathered = torch.stack([collectives._pack(v, i) for v, i in zip(values, indices, strict=True)])
+    assert collectives._best(gathered).tolist() == [14, 5, 6]
+
+
+def test_logits_that_are_no_numbers_still_give_a_token() -> None:
+    packed = collectives._pack(torch.full((2,), float("nan")), torch.tensor([3, 4]))
+    assert collectives._best(torch.stack([packed, packed])).tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("environ", "world"),
+    [
+        ({}, 1),
+        ({"OMPI_COMM_WORLD_SIZE": "4"}, 4),
+        ({"PMI_SIZE": "2"}, 2),
+        ({"PMIX_RANK": "0"}, None),
+        ({"PMIX_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1"}, 1),
+    ],
+)
+def test_what_the_launcher_says(environ: dict[str, str], world: int | None) -> None:
+    assert collectives.launched_world(environ) == world
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_mpirun_of_another_library_is_named() -> None:
+    done = python("-c", START, cwd=ROOT, OMPI_COMM_WORLD_SIZE="2")
+    assert done.returncode == 1
+    (sentence,) = done.stderr.strip().splitlines()
+    assert "mpirun started 2 ranks but MPI reports a world of 1" in sentence
+    assert "mpi4py uses another MPI library (" in sentence
+    assert "MPI4PY_LIBMPI" in sentence
+
+
+def test_missing_mpi4py_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mpi4py.py").write_text("raise ImportError('not here')")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {START}"
+    done = python("-c", code, cwd=ROOT, OMPI_COMM_WORLD_SIZE="2")
+    assert done.returncode == 1
+    assert "ranks under mpirun need mpi4py" in done.stderr
+    assert "Traceback" not in done.stderr

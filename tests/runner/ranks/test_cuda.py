@@ -1,0 +1,180 @@
+"""The same on a GPU; runs where PyTorch sees one, with or without mpi4py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.engines import benchmark_line
+
+from .support import PROGRAM, TINY, mpirun, needs_mpi, python, read_records, torch_or_skip, write_shape
+
+with torch_or_skip():
+    import torch
+    import torch.distributed
+
+    from runner.ranks.collectives import Nccl, SingleRank
+    from runner.ranks.decoder import Decoder
+    from runner.ranks.generation import CpuMarks, generate, random_prompt, timed_generation
+    from runner.ranks.shape import ModelShape
+    from runner.ranks.weights import LayerWeights, Share, Source, Weights, build_weights
+
+    from .split import outputs
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
+
+LARGER = TINY | {"hidden_size": 512, "intermediate_size": 1024, "vocab_size": 8192, "head_dim": 64}
+
+
+def on_gpu(weights: Weights) -> Weights:
+    """Generators of CPU and GPU give different numbers, so weights to compare are copied."""
+    layers = [
+        LayerWeights(**{key: None if value is None else value.cuda() for key, value in vars(layer).items()})
+        for layer in weights.layers
+    ]
+    return replace(
+        weights,
+        embedding=weights.embedding.cuda(),
+        head=weights.head.cuda(),
+        norm=weights.norm.cuda(),
+        layers=layers,
+    )
+
+
+def gpu_decoder(dtype: torch.dtype) -> Decoder:
+    shape = ModelShape(**LARGER)
+    weights = build_weights(shape, Share(0, 1), Source(0, dtype, torch.device("cuda")))
+    return Decoder(shape, weights, SingleRank(), 256)
+
+
+def test_gpu_agrees_with_cpu() -> None:
+    shape = ModelShape(**LARGER, attention_bias=True)
+    prompt = random_prompt(shape.vocab_size, 3, 40, seed=1)
+    with torch.inference_mode():
+        weights = build_weights(shape, Share(0, 1), Source(0, torch.float32, torch.device("cpu")))
+        cpu = Decoder(shape, weights, SingleRank(), 64)
+        gpu = Decoder(shape, on_gpu(weights), SingleRank(), 64)
+        caches = cpu.new_cache(3, 64), gpu.new_cache(3, 64)
+        expected = cpu.prefill(prompt, caches[0])
+        torch.testing.assert_close(
+            gpu.prefill(prompt.cuda(), caches[1]).cpu(), expected, atol=1e-4, rtol=1e-3
+        )
+        tokens = cpu.greedy(expected)
+        for _ in range(4):
+            expected = cpu.decode(tokens, caches[0])
+            found = gpu.decode(tokens.cuda(), caches[1])
+            torch.testing.assert_close(found.cpu(), expected, atol=1e-4, rtol=1e-3)
+            tokens = cpu.greedy(expected)
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
+def test_times_are_sane(name: str) -> None:
+    with torch.inference_mode():
+        decoder = gpu_decoder(getattr(torch, name))
+        prompt = random_prompt(decoder.shape.vocab_size, 4, 128, seed=1).cuda()
+        short, long = [], []
+        for _ in range(5):
+            short.append(timed_generation(decoder, prompt, 8))
+            long.append(timed_generation(decoder, prompt, 64))
+        alone = timed_generation(decoder, prompt, 1)
+    for timing in short[2:] + long[2:]:
+        assert 0 < timing.generation_ms < timing.latency_ms
+    assert min(t.generation_ms for t in long) > 3 * min(t.generation_ms for t in short)
+    assert (alone.steps, alone.generation_ms) == (0, 0.0)
+
+
+def test_decoding_does_not_wait_for_the_gpu() -> None:
+    with torch.inference_mode():
+        decoder = gpu_decoder(torch.bfloat16)
+        prompt = random_prompt(decoder.shape.vocab_size, 2, 16, seed=1).cuda()
+        generate(decoder, prompt, 4, CpuMarks())
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            generate(decoder, prompt, 16, CpuMarks())
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+def test_nccl_with_one_rank() -> None:
+    nccl = Nccl(SingleRank(), torch.device("cuda", 0))
+    try:
+        with torch.inference_mode():
+            tensor = torch.arange(6, device="cuda", dtype=torch.bfloat16)
+            nccl.all_reduce_sum(tensor)
+            assert tensor.tolist() == [0, 1, 2, 3, 4, 5]
+            best = nccl.greedy(
+                torch.tensor([0.5, 2.0], device="cuda"), torch.tensor([7, 150_001], device="cuda")
+            )
+            assert best.tolist() == [7, 150_001]
+        assert nccl.broadcast_flag(True)
+        nccl.barrier()
+    finally:
+        nccl.close()
+
+
+def test_program_on_one_gpu(tmp_path: Path) -> None:
+    arguments = ["--engine_dir", str(write_shape(tmp_path / "model", **LARGER)), "--device", "cuda"]
+    arguments += [
+        "--dtype",
+        "bfloat16",
+        "--batch_size",
+        "1;4",
+        "--input_output_len",
+        "32,16",
+        "--duration",
+        "1",
+    ]
+    done = python(str(PROGRAM), *arguments, TRTBENCH_RECORDS=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = read_records(tmp_path, 0)
+    assert found[0]["device"] == "cuda:0"
+    assert found[-1]["count"] == len(found) - 1
+    lines = [values for values in map(benchmark_line.parse, done.stdout.splitlines()) if values]
+    assert len(lines) == 2
+    for config, values in enumerate(lines):
+        latencies = [r["latency_ms"] for r in found if r.get("phase") == "timed" and r["config"] == config]
+        assert float(values["latency(ms)"]) == round(sum(sorted(latencies)) / len(latencies), 3)
+        assert 950 < sum(latencies) < 3000
+        assert values["compute_cap"].startswith("sm")
+        assert float(values["gpu_peak_mem(gb)"]) > 0
+
+
+needs_two = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="PyTorch sees fewer than 2 GPUs here")
+
+
+@needs_two
+@needs_mpi
+@pytest.mark.mpi
+def test_split_over_two_gpus(tmp_path: Path) -> None:
+    model = write_shape(tmp_path / "model")
+    (whole,), parts = outputs(model, 1, "float32", "cuda"), outputs(model, 2, "float32", "cuda")
+    for key in ("prefill", "decode"):
+        together = torch.cat([part[key] for part in parts], dim=-1)
+        torch.testing.assert_close(together, whole[key], atol=1e-4, rtol=1e-3)
+    assert torch.equal(parts[0]["tokens"], whole["tokens"])
+    assert torch.equal(parts[1]["tokens"], whole["tokens"])
+
+
+@needs_two
+@needs_mpi
+@pytest.mark.mpi
+def test_program_on_two_gpus(tmp_path: Path) -> None:
+    arguments = ["--engine_dir", str(write_shape(tmp_path / "model", **LARGER)), "--device", "cuda"]
+    arguments += [
+        "--dtype",
+        "bfloat16",
+        "--batch_size",
+        "4",
+        "--input_output_len",
+        "32,16",
+        "--duration",
+        "1",
+    ]
+    done = mpirun(2, str(PROGRAM), *arguments, TRTBENCH_RECORDS=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    ranks = [read_records(tmp_path, rank) for rank in range(2)]
+    assert [found[0]["device"] for found in ranks] == ["cuda:0", "cuda:1"]
+    assert [found[-1]["count"] for found in ranks] == [len(found) - 1 for found in ranks]
+    assert len(ranks[0]) == len(ranks[1]) + 1, "rank 0 alone announces the configuration"
