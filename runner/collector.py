@@ -42,13 +42,14 @@ class Collector:
         """Everything that is left after the stage ended, an unfinished last line too."""
         events: list[ev.AnyEvent] = []
         before = -1
-        while (position := self._position()) != before:
+        while (position := self.position()) != before:
             before = position
             events += self.collect(now)
         events += self._lines(self.log.rest(), now)
         return events
 
-    def _position(self) -> int:
+    def position(self) -> int:
+        """Bytes read so far; stands still while the stage is silent."""
         return self.log.offset + sum(reader.offset for reader in self._files.values())
 
     def _from_files(self) -> Iterator[ev.AnyEvent]:

@@ -60,6 +60,8 @@ class StageEnded(Event, frozen=True, kw_only=True, tag="stage_ended", gc=False):
     status: StageStatus
     exit_code: int | None = None
     """exit code of the launcher; negative: the signal that ended it"""
+    note: str = ""
+    """why it was skipped"""
 
 
 class Hello(Event, frozen=True, kw_only=True, tag="hello", gc=False):
@@ -132,6 +134,19 @@ class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
     load: float
 
 
+class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat", gc=False):
+    """A stage that prints and reports nothing still lives."""
+
+    stage: int
+    silent_s: float
+    """seconds since its last output or record"""
+    cpu_percent: float
+    """processor time of all its processes; 100 is one core"""
+    processes: int
+    output_bytes: int | None = None
+    """size of the directory that it fills"""
+
+
 class NoGpu(Event, frozen=True, kw_only=True, tag="no_gpu", gc=False):
     """Why this run has no GPU readings, in one sentence."""
 
@@ -194,6 +209,7 @@ AnyEvent = (
     | Iteration
     | Result
     | Host
+    | Heartbeat
     | NoGpu
     | Notice
     | Failure

@@ -84,6 +84,16 @@ def descendants(root: int) -> list[Identity]:
     return found
 
 
+def cpu_ticks(members: Iterable[Identity]) -> dict[Identity, int]:
+    """Processor time that live processes used so far, in clock ticks."""
+    ticks = {}
+    for pid, start in members:
+        stat = _stat(pid)
+        if stat is not None and stat.start == start:
+            ticks[(pid, start)] = stat.cpu_ticks
+    return ticks
+
+
 def _children(pid: int) -> list[int]:
     children: list[int] = []
     try:

@@ -28,6 +28,8 @@ class StageState:
     ended: int | None = None
     status: ev.StageStatus | Literal["running"] = "running"
     exit_code: int | None = None
+    note: str = ""
+    """why it was skipped"""
 
 
 @dataclass(slots=True)
@@ -104,6 +106,8 @@ class RunState:
     results: int = 0
     """results that the engine printed"""
     host: ev.Host | None = None
+    heartbeat: ev.Heartbeat | None = None
+    """the last sign of life of a stage that is silent; None while it speaks"""
     no_gpu: str | None = None
     notices: list[ev.Notice] = field(default_factory=list)
     failure: ev.Failure | None = None
@@ -187,6 +191,8 @@ def _stage_ended(state: RunState, event: ev.StageEnded) -> None:
         state.stages.append(StageState(event.stage, event.name, event.t, 0, 0))
     stage = state.stages[-1]
     stage.ended, stage.status, stage.exit_code = event.t, event.status, event.exit_code
+    stage.note = event.note
+    state.heartbeat = None
 
 
 def _rank(state: RunState, rank: int) -> RankState:
@@ -219,6 +225,7 @@ def _iteration(state: RunState, event: ev.Iteration) -> None:
     if rank.config != event.config:
         rank.config = event.config
         rank.timed = Mean()
+    state.heartbeat = None
     rank.i = event.i
     rank.phase = event.phase
     rank.last_t = event.t
@@ -293,6 +300,10 @@ def _host(state: RunState, event: ev.Host) -> None:
     state.host = event
 
 
+def _heartbeat(state: RunState, event: ev.Heartbeat) -> None:
+    state.heartbeat = event
+
+
 def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
     state.no_gpu = event.reason
 
@@ -334,6 +345,7 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Iteration: _iteration,
     ev.Result: _result,
     ev.Host: _host,
+    ev.Heartbeat: _heartbeat,
     ev.NoGpu: _no_gpu,
     ev.Notice: _notice,
     ev.Failure: _failure,

@@ -21,6 +21,7 @@ from runner.collector import Collector
 from runner.devices import DeviceLocks
 from runner.diagnosis import describe_exit
 from runner.engines import engine_named
+from runner.heartbeat import Heartbeat
 from runner.journal import JournalWriter, LineReader
 from runner.plan import Plan, Stage
 from runner.scratch import scratch_dir
@@ -131,6 +132,9 @@ class Supervision:
             return "stopped"
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         for index, stage in enumerate(self.plan.stages):
+            if stage.skip:
+                self._skip(index, stage)
+                continue
             status = self._run_stage(index, stage)
             if status != "ok":
                 return "stopped" if status == "stopped" else "failed"
@@ -157,6 +161,12 @@ class Supervision:
             self.emit(ev.Stopping(t=time.monotonic_ns(), by=self._stop))
         return True
 
+    def _skip(self, index: int, stage: Stage) -> None:
+        skipped = ev.StageEnded(
+            t=time.monotonic_ns(), stage=index, name=stage.name, status="skipped", note=stage.skip
+        )
+        self.emit(skipped)
+
     # --- one stage ---------------------------------------------------------------------------------------
 
     def _run_stage(self, index: int, stage: Stage) -> ev.StageStatus:
@@ -171,7 +181,7 @@ class Supervision:
         )
         if child is None:
             return self._end_stage(index, stage, "failed", None)
-        exit_code = self._follow(child.pid, collector)
+        exit_code = self._follow(child.pid, collector, Heartbeat(index, stage.output))
         child.returncode = exit_code  # we reap every child ourselves; Popen must not try again
         self._clear_leftovers()
         for event in collector.finish(time.monotonic_ns()):
@@ -218,7 +228,7 @@ class Supervision:
             )
             return None
 
-    def _follow(self, pid: int, collector: Collector) -> int:
+    def _follow(self, pid: int, collector: Collector, heartbeat: Heartbeat) -> int:
         """Log what the stage reports until it ended; take it down when a stop is wanted."""
         kill_at: float | None = None
         while True:
@@ -230,7 +240,7 @@ class Supervision:
             now = time.monotonic()
             if now >= self._next_host:
                 self._next_host = now + HOST_S
-                self._every_second()
+                self._every_second(collector, heartbeat)
             if self._stop_wanted():
                 if kill_at is None:
                     kill_at = now + GRACE_S
@@ -240,9 +250,13 @@ class Supervision:
                     _signal(pid, signal.SIGKILL)
             time.sleep(POLL_S)
 
-    def _every_second(self) -> None:
-        self._members.note(processes.descendants(os.getpid()))
+    def _every_second(self, collector: Collector, heartbeat: Heartbeat) -> None:
+        members = processes.descendants(os.getpid())
+        self._members.note(members)
         self.emit(host.sample())
+        beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members)
+        if beat is not None:
+            self.emit(beat)
         if not self._journal.flush():
             rundir.drop_ballast(self.run_dir)
         if not self.run_dir.is_dir():
