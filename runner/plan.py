@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from runner.profile import Profile
+from runner.profile import Profile, TorchProfile
 
 RUN_DIR = Path("$RUN")
 """Stands for the run directory in a plan that is only shown."""
@@ -20,6 +20,7 @@ class Configuration(msgspec.Struct, frozen=True):
     batch_size: int
     input_len: int
     output_len: int
+    gpu_weights_percent: float = 1.0
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,16 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     ranks: int = 1
     reports: bool = False
     """the ranks report themselves with `hello` ... `bye`, so their records decide about success"""
+    skip: str = ""
+    """why the stage is not run: `cached: ...`, `given: ...`, `not asked for`; empty: it runs"""
+    output: str = ""
+    """the directory that the stage makes, as the place it runs in names it; empty: none that is kept"""
+    again: str = ""
+    """why what an earlier run made cannot be reused: `max_batch_size 8 -> 16`; empty: there is none"""
+    identity: dict[str, str] = {}
+    """what makes the output what it is; `runner.cache` recognises it by this"""
+    container: str = ""
+    """the container the stage runs in, for `runner.container`; empty: none"""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +61,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """what only one run at a time may use"""
     notes: list[str] = []
     """what is worth knowing before starting"""
+    gpu_hz: float = 2.0
+    """how often GPUs are read a second; 0: not at all"""
 
 
 def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
@@ -63,7 +76,7 @@ def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
     return engine_of(profile).plan(profile, run_dir)
 
 
-def configurations(profile: Profile) -> list[Configuration]:
+def configurations(profile: TorchProfile) -> list[Configuration]:
     """Every length pair with every batch size, in upstream's order of measuring."""
     return [
         Configuration(batch, input_len, output_len)
@@ -93,5 +106,9 @@ def repro_script(plan: Plan) -> str:
         "set -eu",
     ]
     for number, stage in enumerate(plan.stages):
-        lines += ["", f"# {number}: {stage.name}", f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
+        title = f"# {number}: {stage.name}"
+        if stage.skip:
+            lines += ["", f"{title}, not run: {stage.skip}", f"# {as_shell(stage)}"]
+        else:
+            lines += ["", title, f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
     return "\n".join(lines) + "\n"

@@ -6,21 +6,28 @@ form on the home screen and `--set` all derive from them: names, types, limits, 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-# Annotated types, each with what the form and the schema show about it.
-PositiveInt = Annotated[int, Meta(ge=1)]
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
+from runner import profile_trtllm_rules
+from runner.profile_base import (
+    NAME_PATTERN as NAME_PATTERN,
+)
+from runner.profile_base import (
+    Launch,
+    PositiveInt,
+    Section,
+    env_problems,
+    loop_problems,
+)
+from runner.profile_base import (
+    Problem as Problem,
+)
+from runner.profile_trtllm import TrtllmProfile
+
 MAX_TP_SHOWN = 1024
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of every part of a profile: immutable, and a key it does not know is an error."""
 
 
 class Shape(Section, frozen=True):
@@ -108,30 +115,6 @@ class Benchmark(Section, frozen=True):
     warm_up: Annotated[int, Meta(ge=0, description="iterations before timing starts, a configuration")] = 2
 
 
-class Mpirun(Section, frozen=True):
-    """How ranks are started."""
-
-    path: Annotated[
-        str | None, Meta(description="the mpirun to use; null: the one on PATH, else the bundled one")
-    ] = None
-    args: Annotated[list[str], Meta(description="further arguments for mpirun, before the program")] = (
-        msgspec.field(default_factory=list)
-    )
-
-
-class Launch(Section, frozen=True):
-    """The surroundings of the measured processes."""
-
-    python: Annotated[
-        str | None,
-        Meta(description="interpreter of the measured processes; null: the one trtbench-tui runs in"),
-    ] = None
-    mpirun: Mpirun = msgspec.field(default_factory=Mpirun)
-    env: Annotated[dict[str, str], Meta(description="environment variables of the measured processes")] = (
-        msgspec.field(default_factory=dict)
-    )
-
-
 class TorchProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="torch"):
     """A benchmark of the embedded `torch` engine."""
 
@@ -150,33 +133,19 @@ class TorchProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="
 
 
 # Engines are told apart by the key `engine`; a further engine adds its struct to these two lines.
-Profile = TorchProfile
-ENGINES: dict[str, type[Profile]] = {"torch": TorchProfile}
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """One reason why a profile cannot be used, at a dotted path like `parallel.tp`."""
-
-    path: str
-    message: str
+Profile = TorchProfile | TrtllmProfile
+ENGINES: dict[str, type[TorchProfile] | type[TrtllmProfile]] = {
+    "torch": TorchProfile,
+    "trtllm": TrtllmProfile,
+}
 
 
 def rules(profile: Profile) -> list[Problem]:
     """Rules that span fields; each broken one with the values that collide and what would be allowed."""
-    problems = []
-    benchmark = profile.benchmark
-    if benchmark.num_runs == 0 and benchmark.duration == 0:
-        problems.append(
-            Problem(
-                "benchmark.num_runs",
-                "num_runs and duration are both 0, so nothing would be timed; set one of them",
-            )
-        )
-    problems += [
-        Problem(f"launch.env.{name}", "not a name for a variable; allowed: letters, digits and underscores")
-        for name in profile.launch.env
-        if not re.fullmatch(VARIABLE_PATTERN, name)
-    ]
+    problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
+    problems += env_problems(profile.launch.env)
+    if isinstance(profile, TrtllmProfile):
+        return problems + profile_trtllm_rules.rules(profile)
     model = profile.model
     if (model.dir is None) == (model.shape is None):
         problems.append(Problem("model", "give exactly one of dir (a Hugging Face folder) and shape"))

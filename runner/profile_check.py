@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import inspect
 
 from runner import profile as schema
-from runner.profile import Problem
+from runner.profile_base import Problem, Section
 
 LIMIT = 10**18
 """No number of a profile is as large; beyond it JSON readers disagree about whole numbers."""
@@ -30,7 +30,7 @@ def check(data: Mapping[str, Any]) -> Iterator[Problem]:
     yield from check_section(schema.ENGINES[engine], {k: v for k, v in data.items() if k != "engine"})
 
 
-def check_section(section: type[schema.Section], data: Mapping[str, Any]) -> Iterator[Problem]:
+def check_section(section: type[Section], data: Mapping[str, Any]) -> Iterator[Problem]:
     """Everything wrong with the types, keys and values of one section."""
     yield from _check(inspect.type_info(section), data, "")
 

@@ -10,7 +10,7 @@ import yaml
 from msgspec import NODEFAULT, inspect
 
 from runner.profile import ENGINES, Profile
-from runner.profile_check import allowed, is_optional, options
+from runner.profile_check import allowed, is_optional, kind_at, options
 from runner.profile_file import with_texts
 
 Kind = Literal["choice", "number", "text", "yaml"]
@@ -58,7 +58,8 @@ def edited(profile: Profile, path: str, text: str) -> Profile:
         ProfileError: the value, or what it makes of the profile, is not allowed.
     """
     texts = {path: text}
-    if path == "model.dir" and text.strip() not in ("", "null"):
+    has_shape = kind_at(profile.engine, "model.shape") is not None
+    if path == "model.dir" and has_shape and text.strip() not in ("", "null"):
         texts["model.shape"] = "null"
     return with_texts(profile, texts, path)
 

@@ -16,7 +16,8 @@ import msgspec
 import yaml
 
 from runner.errors import UserError
-from runner.profile import Problem, Profile, rules
+from runner.profile import Profile, rules
+from runner.profile_base import Problem
 from runner.profile_check import check, is_optional, is_text, kind_at
 
 Data = dict[str, Any]
@@ -54,6 +55,13 @@ for _side in (_Loader, _Dumper):  # both, so that the text "1e-5" is written in 
         re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
         list("-+.0123456789"),
     )
+# Line breaks in quotes of other kinds come back as spaces; only double quotes keep every character.
+_Dumper.add_representer(
+    str,
+    lambda dumper, value: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"'
+    ),
+)
 for _sequence in (list, tuple):
     _Dumper.add_representer(
         _sequence,
@@ -117,7 +125,7 @@ def _yaml_message(error: Exception) -> str:
     if problem.startswith("but "):
         problem = f"{getattr(error, 'context', '')} {problem}"
     mark = getattr(error, "problem_mark", None)
-    return f"{problem} (column {mark.column + 1})" if mark else problem.split(" in \"<unicode string>\"")[0]
+    return f"{problem} (column {mark.column + 1})" if mark else problem.split(' in "<unicode string>"')[0]
 
 
 def _yaml_line(error: Exception) -> int:
@@ -142,7 +150,7 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
     problems = list(check(data))
     if problems:
         raise ProfileError(source, problems, lines)
-    decoded = msgspec.convert(data, Profile)
+    decoded: Profile = msgspec.convert(data, Profile)
     problems = rules(decoded)
     if problems:
         raise ProfileError(source, problems, lines)

@@ -106,6 +106,7 @@ def _built_in_dir() -> Path:
 
 def _yaml_files(directory: Path) -> list[Path]:
     try:
-        return sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and path.name[0] != ".")
+        found = [path for path in directory.iterdir() if path.suffix == ".yaml" and path.name[0] != "."]
     except OSError:
         return []
+    return sorted(found, key=lambda path: path.stem)

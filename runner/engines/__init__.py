@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from runner.engines import torch
+from runner.engines import torch, trtllm
+from runner.engines.output import OutputReader
 from runner.plan import Plan
 from runner.profile import Profile
 
 
 class Engine(Protocol):
     """What a module of this package offers."""
+
+    OUTPUT: OutputReader
 
     def plan(self, profile: Profile, run_dir: Path) -> Plan:
         """Stages, files and devices of a run.
@@ -21,12 +24,8 @@ class Engine(Protocol):
         """
         ...
 
-    def result_of(self, line: str) -> dict[str, str] | None:
-        """Keys and values of an output line that states a result; None for every other line."""
-        ...
 
-
-_ENGINES: dict[str, Engine] = {"torch": torch}
+_ENGINES: dict[str, Engine] = {"torch": torch, "trtllm": trtllm}
 
 
 def engine_of(profile: Profile) -> Engine:

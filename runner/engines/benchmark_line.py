@@ -1,16 +1,19 @@
-"""The `[BENCHMARK]` line of TensorRT-LLM's benchmarks/python/benchmark.py, which the torch engine prints too.
+"""The result that TensorRT-LLM's benchmarks/python/benchmark.py prints; the torch engine prints it too.
 
-One line a configuration, `key value` pairs separated by spaces, values unquoted. A value may hold spaces
-(an engine directory called "engine dir"), so the line is cut at the names of known keys.
+One line a configuration, `[BENCHMARK]` and `key value` pairs separated by spaces, values unquoted; or with
+`--csv` a header once and one unquoted row a configuration. The name of the engine may hold anything, spaces
+and commas too, so a line is cut at the names of known keys and a row is counted from its right end.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-KEYS = (
-    "engine_dir",
-    "model_name",
+# In upstream's order, which is also the order of CSV columns.
+_NAMES = ("engine_dir", "model_name")
+"""What the first key is called: from 0.12 on, and before."""
+_SHAPE_KEYS = (
     "world_size",
     "num_heads",
     "num_kv_heads",
@@ -30,24 +33,88 @@ KEYS = (
     "latency(ms)",
     "compute_cap",
     "quantization",
-    "generation_time(ms)",
-    "total_generated_tokens",
-    "generation_tokens_per_second",
 )
+_GENERATION_KEYS = ("generation_time(ms)", "total_generated_tokens", "generation_tokens_per_second")
+"""Missing for encoders and encoder-decoders, which are not profiled."""
+
+KEYS = (*_NAMES, *_SHAPE_KEYS, *_GENERATION_KEYS)
 MARK = "[BENCHMARK]"
 
-_KEY = re.compile(r"(?:^|(?<=\s))(" + "|".join(re.escape(key) for key in KEYS) + r")\s")
+_KEY = re.compile(r"(?<!\S)(" + "|".join(map(re.escape, KEYS)) + r")(?!\S)")
+_LAUNCHER_PREFIX = re.compile(r"^(?:\[\d+,\d+\]<std(?:out|err)>:|\d+:) ?")
+"""Open MPI's `--tag-output` and Slurm's `--label`."""
+_COLUMNS = ((*_SHAPE_KEYS, *_GENERATION_KEYS), _SHAPE_KEYS)
 
 
 def parse(line: str) -> dict[str, str] | None:
     """Keys and values of a `[BENCHMARK]` line, as printed; None for any other line."""
-    mark = line.find(MARK)
-    if mark < 0:
+    _, mark, text = line.partition(MARK)
+    if not mark:
         return None
-    text = line[mark + len(MARK) :].strip() + " "
-    found = list(_KEY.finditer(text))
+    # The name of the engine comes first and is anything: a key's last occurrence is the real one.
+    last = {match[1]: match for match in _KEY.finditer(text)}
+    found = sorted(last.values(), key=lambda match: match.start())
     ends = [match.start() for match in found[1:]] + [len(text)]
-    values: dict[str, str] = {}
-    for match, end in zip(found, ends, strict=True):
-        values.setdefault(match[1], text[match.end() : end].strip())
+    values = {
+        match[1]: _value(match[1], text[match.end() : end]) for match, end in zip(found, ends, strict=False)
+    }
     return values if "latency(ms)" in values else None
+
+
+def _value(key: str, text: str) -> str:
+    """Only a name may hold spaces; what follows any other value is somebody else's."""
+    return text.strip() if key in _NAMES else next(iter(text.split()), "")
+
+
+def parse_csv_row(line: str) -> dict[str, str] | None:
+    """Keys and values of a row of `--csv`; None for its header and for any other line."""
+    fields = without_prefix(line).strip().split(",")
+    for keys in _COLUMNS:
+        name, row = fields[: -len(keys)], fields[-len(keys) :]
+        values = dict(zip(keys, row, strict=False))
+        if name and len(row) == len(keys) and _is_row(values):
+            return {_NAMES[0]: ",".join(name), **values}
+    return None
+
+
+def _is_row(values: dict[str, str]) -> bool:
+    try:
+        int(values["world_size"]), int(values["batch_size"]), int(values["input_length"])
+        float(values["latency(ms)"]), float(values["percentile99(ms)"])
+    except ValueError:
+        return False
+    return True
+
+
+def result_of(line: str) -> dict[str, str] | None:
+    """A configuration's result in either form; None for every other line."""
+    return parse(line) or parse_csv_row(line)
+
+
+def results_in(text: str) -> Iterator[dict[str, str]]:
+    """Every result of a log, or of a note about one where a result may be wrapped over several lines."""
+    block = ""
+    for line in text.split("\n"):
+        plain = without_prefix(line).strip()
+        if block and MARK not in plain and _goes_on(block, plain):
+            block += " " + plain
+            continue
+        if block:
+            yield from filter(None, [parse(block)])
+        block = plain if MARK in plain else ""
+        if not block and (row := parse_csv_row(plain)):
+            yield row
+    if block:
+        yield from filter(None, [parse(block)])
+
+
+def _goes_on(block: str, line: str) -> bool:
+    """Whether a line continues a wrapped result: it starts with a new key, or with the last one's value."""
+    if key := _KEY.match(line):
+        return all(known[1] != key[1] for known in _KEY.finditer(block))
+    return bool(line) and any(block.endswith(f" {key}") for key in KEYS)
+
+
+def without_prefix(line: str) -> str:
+    """A line without what a launcher put before it to say which rank printed it."""
+    return _LAUNCHER_PREFIX.sub("", line, count=1)

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import msgspec
 
-from runner.engines import benchmark_line
+from runner.engines import benchmark_line, gpus
+from runner.engines.output import OutputReader
 from runner.errors import UserError
 from runner.hf_config import read_shape
 from runner.mpi import default_python, find_mpirun, launch_env, launch_words
 from runner.plan import Plan, Stage, configurations
-from runner.profile import Profile, Shape, shape_rules
+from runner.profile import Profile, Shape, TorchProfile, shape_rules
 
+OUTPUT = OutputReader(benchmark_line.parse)
 PROGRAM = Path(__file__).resolve().parent.parent / "ranks" / "torch_benchmark.py"
 
 
 def plan(profile: Profile, run_dir: Path) -> Plan:
     """One stage: the decoder under mpirun, with upstream's flags where they mean the same."""
+    assert isinstance(profile, TorchProfile)
     shape = _shape(profile)
     model_dir = f"model/{profile.name}"
     tp, model = profile.parallel.tp, profile.model
@@ -59,11 +62,7 @@ def plan(profile: Profile, run_dir: Path) -> Plan:
     )
 
 
-def result_of(line: str) -> dict[str, str] | None:
-    return benchmark_line.parse(line)
-
-
-def _shape(profile: Profile) -> Shape:
+def _shape(profile: TorchProfile) -> Shape:
     if profile.model.shape is not None:
         return profile.model.shape
     shape = read_shape(Path(profile.model.dir or ""))
@@ -73,18 +72,14 @@ def _shape(profile: Profile) -> Shape:
     return shape
 
 
-def _devices(profile: Profile) -> list[str]:
+def _devices(profile: TorchProfile) -> list[str]:
     """A run on the CPU wants the whole machine; one on CUDA the first tp visible GPUs."""
     if profile.model.device == "cpu":
         return ["cpu"]
-    visible = profile.launch.env.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-    names = [name.strip() for name in visible.split(",") if name.strip()]
-    if not names:
-        names = [str(index) for index in range(profile.parallel.tp)]
-    return [f"gpu-{name}" for name in names[: profile.parallel.tp]]
+    return gpus.claimed(profile.launch.env, profile.parallel.tp)
 
 
-def _notes(profile: Profile) -> list[str]:
+def _notes(profile: TorchProfile) -> list[str]:
     cores = os.cpu_count() or 1
     if profile.model.device == "cpu" and profile.parallel.tp > cores:
         return [

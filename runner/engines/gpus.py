@@ -1,0 +1,15 @@
+"""Which GPUs a run takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+
+def claimed(env: Mapping[str, str], count: int) -> list[str]:
+    """Names, for the locks on devices, of the first GPUs that ranks with this environment see."""
+    visible = env.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    names = [name.strip() for name in visible.split(",") if name.strip()]
+    if not names:
+        names = [str(index) for index in range(count)]
+    return [f"gpu-{name}" for name in names[:count]]

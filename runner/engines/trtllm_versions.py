@@ -1,0 +1,73 @@
+"""Versions of TensorRT-LLM, and what differs between them. Nothing here imports tensorrt_llm.
+
+Importing it takes long, prints, starts MPI, and may hang, so versions come from package metadata.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+FIRST = "0.12"
+"""The first release whose benchmark.py has the options of today; before, it took names of models."""
+LAST = "0.19"
+"""The last release with benchmarks/python/benchmark.py."""
+
+AFTER = "0.20"
+"""The first release without it, where the examples moved too."""
+
+_NUMBERS = re.compile(r"\s*(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """Major and minor number; patch and pre-release numbers change nothing that matters here."""
+
+    major: int
+    minor: int
+    text: str = field(default="", compare=False)
+    """as the package states it"""
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """A version like `0.16.0`, `0.17.0.post1`, `1.0.0rc3`.
+
+        Raises:
+            ValueError: it does not begin with two numbers.
+        """
+        match = _NUMBERS.match(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a version")
+        return cls(int(match[1]), int(match[2]), text.strip())
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def version_of(text: str) -> Version | None:
+    """A version, or None for a text that is none."""
+    try:
+        return Version.parse(text)
+    except ValueError:
+        return None
+
+
+def refusal(version: Version) -> str:
+    """Why this version's benchmark cannot be driven, and what to use instead; empty when it can."""
+    if version < Version.parse(FIRST):
+        return (
+            f"TensorRT-LLM {version} has an older benchmark.py, which takes names of models;"
+            f" use TensorRT-LLM {FIRST} to {LAST}"
+        )
+    if version >= Version.parse(AFTER):
+        return (
+            f"TensorRT-LLM {version} has no benchmarks/python/benchmark.py, {LAST} was the last release with"
+            " it; measure this version with NVIDIA's own trtllm-bench, or leave benchmark out of stages"
+        )
+    return ""
+
+
+def example_folder(family: str, version: Version | None) -> str:
+    """Where the scripts of a family of models are in the source tree; they moved with 0.20."""
+    moved = version is not None and version >= Version.parse(AFTER)
+    return f"examples/models/core/{family}" if moved else f"examples/{family}"
