@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import msgspec
 
 from runner import events as ev
 from runner.diagnosis import Diagnosis
+from runner.engines.output import OutputReader
 from runner.journal import LineReader
 
 RECORD_MARK = b"\x1e"
@@ -29,10 +30,16 @@ class Collector:
     records: Path
     """folder of the ranks' files"""
     log: LineReader
-    parse_result: Callable[[str], dict[str, str] | None]
-    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    output: OutputReader
+    diagnosis: Diagnosis = field(init=False)
+    hanging: str = ""
+    """why the stage will never end by itself; empty while nothing says so"""
     bad_records: int = 0
     _files: dict[str, LineReader] = field(default_factory=dict)
+    _said: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.diagnosis = Diagnosis(self.output.known_failures)
 
     def collect(self, now: int) -> list[ev.AnyEvent]:
         """Events of complete lines; `now` stamps what carries no time of its own."""
@@ -77,7 +84,12 @@ class Collector:
                 continue
             text = line.decode("utf-8", "replace")
             self.diagnosis.feed(text)
-            result = self.parse_result(text)
+            self.hanging = self.hanging or self.output.hang_after(text) or ""
+            said = self.output.notice_of(text)
+            if said is not None and said not in self._said:
+                self._said.add(said)
+                yield ev.Notice(t=now, level="warning", text=said)
+            result = self.output.result_of(text)
             if result is not None:
                 yield ev.Result(t=now, stage=self.stage, values=result)
 

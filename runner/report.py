@@ -10,6 +10,7 @@ from runner import metrics, rundir
 from runner.journal import EventReader
 from runner.plan import Plan
 from runner.state import RunState, Status
+from runner.telemetry import measured
 
 SCHEMA = 1
 
@@ -60,6 +61,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[str]
     cause: str = ""
     remedy: str = ""
+    log: str = ""
+    """name of the raw log that holds the cause"""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +79,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def build(plan: Plan, state: RunState) -> Report:
     """The table of a run as its events stand now; also for a run that has not ended."""
-    ranks = max((stage.ranks for stage in state.stages), default=1)
+    ranks = state.world
     started = state.started
     return Report(
         schema=SCHEMA,
@@ -112,23 +115,25 @@ def build(plan: Plan, state: RunState) -> Report:
                         printed=value.printed,
                         note=value.note,
                     )
-                    for value in metrics.values(configuration, ranks)
+                    for value in metrics.values(configuration, ranks, measured.numbers(state, number))
                 ],
-                flags=metrics.flags(configuration, ranks),
+                flags=metrics.flags(configuration, ranks) + measured.flags(state, number),
             )
-            for configuration in state.configurations
+            for number, configuration in enumerate(state.configurations)
         ],
         flags=_run_flags(plan, state),
         cause=state.failure.cause if state.failure else "",
         remedy=state.failure.remedy if state.failure else "",
+        log=state.failure.log if state.failure else "",
     )
 
 
 def _run_flags(plan: Plan, state: RunState) -> list[str]:
     flags = [notice.text for notice in state.notices if notice.level == "warning"]
-    measured = sum(1 for configuration in state.configurations if configuration.done)
-    if not state.running and measured < len(plan.configurations):
-        flags.append(f"only {measured} of {len(plan.configurations)} configurations were measured to the end")
+    flags += measured.run_flags(state)
+    done = sum(1 for configuration in state.configurations if configuration.done)
+    if not state.running and done < len(plan.configurations):
+        flags.append(f"only {done} of {len(plan.configurations)} configurations were measured to the end")
     if state.lost_events:
         flags.append(f"{state.lost_events} events of the log could not be written")
     return flags

@@ -31,6 +31,8 @@ STOP = "stop"
 BALLAST = "ballast"
 SEEN = "processes"
 RANKS = "ranks"
+TELEMETRY = "telemetry.jsonl"
+TELEMETRY_LOG = "telemetry.log"
 
 RUN_ID = re.compile(r"^\d{8}T\d{6}Z_.+_[0-9a-f]{4}$")
 
@@ -45,9 +47,9 @@ class Owner(msgspec.Struct, frozen=True):
     host: str
 
 
-def new_run_id(profile: str) -> str:
-    """`<UTC time>_<profile>_<4 hex>`; sorting by name is sorting by start."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+def new_run_id(profile: str, wall: float | None = None) -> str:
+    """`<UTC time>_<profile>_<4 hex>`; sorting by name is sorting by start (`wall`, else now)."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
     return f"{stamp}_{profile}_{secrets.token_hex(2)}"
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from runner import events as ev
 from runner.stats import Mean, Sample, Series
+from runner.telemetry.state import GpuState, TelemetryState
 
 Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
 ENDED: frozenset[Status] = frozenset({"finished", "failed", "stopped", "lost"})
@@ -109,6 +110,8 @@ class RunState:
     heartbeat: ev.Heartbeat | None = None
     """the last sign of life of a stage that is silent; None while it speaks"""
     no_gpu: str | None = None
+    telemetry: TelemetryState = field(default_factory=TelemetryState)
+    """the GPUs, and how reading them goes"""
     notices: list[ev.Notice] = field(default_factory=list)
     failure: ev.Failure | None = None
     stopping: ev.Stopping | None = None
@@ -139,6 +142,11 @@ class RunState:
         return self.status not in ENDED
 
     @property
+    def gpus(self) -> dict[str, GpuState]:
+        """The GPUs of the machine by UUID, as far as telemetry read them."""
+        return self.telemetry.gpus
+
+    @property
     def stage(self) -> StageState | None:
         """The stage that runs now, or ran last."""
         return self.stages[-1] if self.stages else None
@@ -150,7 +158,7 @@ class RunState:
 
     @property
     def world(self) -> int:
-        """How many ranks measured: those of the stages, or as the engine printed it where nothing ran here."""
+        """How many ranks measured: those of the stages, or as printed where nothing ran here."""
         printed = (str((done.result or {}).get("world_size", "")) for done in self.configurations)
         started = [stage.ranks for stage in self.stages]
         return max(started or [int(text) for text in printed if text.isdecimal()], default=1)
@@ -182,6 +190,7 @@ def _queued(state: RunState, event: ev.Queued) -> None:
 def _stage_started(state: RunState, event: ev.StageStarted) -> None:
     state.stages.append(StageState(event.stage, event.name, event.t, event.ranks, event.pid))
     state.ranks = {rank: RankState(rank) for rank in range(event.ranks)}
+    state.telemetry.stage_started()
     if state.status == "queued":
         state.status = "running"
 
@@ -308,6 +317,14 @@ def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
     state.no_gpu = event.reason
 
 
+def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
+    state.telemetry.take_samples(event, state.configurations)
+
+
+def _gpu_mapping(state: RunState, event: ev.GpuMapping) -> None:
+    state.telemetry.mapping = event
+
+
 def _notice(state: RunState, event: ev.Notice) -> None:
     if event.rank is not None:
         _rank(state, event.rank).records += 1
@@ -347,6 +364,17 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Host: _host,
     ev.Heartbeat: _heartbeat,
     ev.NoGpu: _no_gpu,
+    ev.GpuInventory: lambda state, event: state.telemetry.take_inventory(event),
+    ev.GpuSamples: _gpu_samples,
+    ev.GpuEnergy: lambda state, event: state.telemetry.take_energy(event),
+    ev.GpuHealth: lambda state, event: state.telemetry.take_health(event),
+    ev.GpuSource: lambda state, event: state.telemetry.take_source(event),
+    ev.GpuReason: lambda state, event: state.telemetry.take_reason(event),
+    ev.GpuProblem: lambda state, event: state.telemetry.take_problem(event),
+    ev.GpuProcesses: lambda state, event: state.telemetry.take_processes(event),
+    ev.GpuMapping: _gpu_mapping,
+    ev.Telemetry: lambda state, event: state.telemetry.take_status(event),
+    ev.TelemetryCost: lambda state, event: state.telemetry.take_cost(event),
     ev.Notice: _notice,
     ev.Failure: _failure,
     ev.Stopping: _stopping,

@@ -10,6 +10,7 @@ import pytest
 from runner import events as ev
 from runner.collector import Collector
 from runner.engines import benchmark_line
+from runner.engines.output import OutputReader
 from runner.journal import LineReader
 
 HELLO = {"kind": "hello", "t": 1, "rank": 0, "world": 1, "pid": 7, "host": "h", "device": "cpu", "label": "x"}
@@ -24,7 +25,7 @@ def line(record: dict[str, object]) -> bytes:
 def collector(tmp_path: Path) -> Collector:
     (tmp_path / "ranks").mkdir()
     (tmp_path / "log").touch()
-    return Collector(3, tmp_path / "ranks", LineReader(tmp_path / "log"), benchmark_line.parse)
+    return Collector(3, tmp_path / "ranks", LineReader(tmp_path / "log"), OutputReader(benchmark_line.parse))
 
 
 def test_records_of_a_file_become_events_of_the_stage(collector: Collector) -> None:

@@ -76,9 +76,10 @@ def test_two_ranks(tmp_path: Path) -> None:
     assert len(lines) == 4
     for config, values in enumerate(lines):
         latencies = timed(ranks[0], config)
-        assert len(latencies) == len(timed(ranks[1], config)) > 2
+        assert len(latencies) == len(timed(ranks[1], config)) >= 2
         ended = timed(ranks[0], config, "t")
-        assert ended[-1] - ended[0] > 0.4e9, "stopped before the duration was reached"
+        began = ended[0] - latencies[0] * 1e6
+        assert ended[-1] - began > 0.49e9, "stopped before the duration was reached"
         assert float(values["latency(ms)"]) == round(sum(latencies) / len(latencies), 3)
         latencies.sort()
         for percent, key in ((0.95, "percentile95(ms)"), (0.99, "percentile99(ms)")):

@@ -1,0 +1,340 @@
+/* A stand-in for libnvidia-ml.so.1: GPUs made of a clock, and one environment variable per fault.
+
+   NVML_GPUS=N             how many GPUs (default 2)
+   NVML_INIT_ERROR=CODE    nvmlInit fails with this error
+   NVML_HANG=CALL          CALL never returns (CALL: name of the function without its "nvml")
+   NVML_CRASH=CALL         CALL ends the process by a segmentation fault
+   NVML_FAIL=CALL:CODE     CALL fails with this error
+   NVML_LOST=GPU           every call about this GPU says that it is lost
+   NVML_ALL_LOST=CODE      every call about any GPU fails with this error
+   NVML_AFTER_S=SECONDS    the faults above begin that long after nvmlInit (default 0)
+   NVML_SLOW=CALL:MS       CALL takes that long
+   NVML_XID=CODE           GPU 0 reports this Xid once, NVML_AFTER_S after nvmlInit
+   NVML_RESET=1            the energy counter starts anew, NVML_AFTER_S after nvmlInit
+   NVML_ONCE=FILE          only the first process to create FILE has the faults
+   NVML_PIDS=PID,PID       processes that compute on GPU 0
+
+   Compiled with -DOLD_DRIVER it lacks what drivers before R510 lack. Layouts are those of the public nvml.h. */
+
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef int Result;
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7, TIMEOUT = 10, LOST = 15,
+       VERSION_MISMATCH = 25 };
+
+typedef struct Gpu { int index; } *Device;
+typedef unsigned long long u64;
+
+#define MOST 16
+static struct Gpu gpus[MOST];
+static double began;
+static int faulty = 1;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static double number(const char *name, double otherwise) {
+    const char *text = getenv(name);
+    return text ? atof(text) : otherwise;
+}
+
+static int count(void) { return (int)number("NVML_GPUS", 2); }
+static double age(void) { return now() - began; }
+static int due(void) { return faulty && age() >= number("NVML_AFTER_S", 0); }
+
+/* The number behind "CALL:" in a variable when it is about this call, else -1. */
+static double about(const char *variable, const char *call) {
+    const char *text = getenv(variable);
+    size_t length = strlen(call);
+    if (!text || strncmp(text, call, length) || (text[length] && text[length] != ':')) return -1;
+    return text[length] ? atof(text + length + 1) : 0;
+}
+
+static Result enter(const char *call, Device gpu) {
+    if (faulty && about("NVML_SLOW", call) >= 0) usleep((useconds_t)(about("NVML_SLOW", call) * 1000));
+    if (!due()) return SUCCESS;
+    if (about("NVML_HANG", call) >= 0) for (;;) pause();
+    if (about("NVML_CRASH", call) >= 0) { signal(SIGSEGV, SIG_DFL); raise(SIGSEGV); }
+    if (about("NVML_FAIL", call) >= 0) return (Result)about("NVML_FAIL", call);
+    if (gpu && getenv("NVML_ALL_LOST")) return (Result)number("NVML_ALL_LOST", LOST);
+    if (gpu && gpu->index == (int)number("NVML_LOST", -1)) return LOST;
+    return SUCCESS;
+}
+
+#define ENTER(call, gpu) do { Result r = enter(call, gpu); if (r) return r; } while (0)
+
+/* --- the library and its devices ------------------------------------------------------------------------- */
+
+Result nvmlInitWithFlags(unsigned flags) {
+    (void)flags;
+    const char *once = getenv("NVML_ONCE");
+    if (once) {
+        int file = open(once, O_CREAT | O_EXCL | O_WRONLY, 0644);
+        faulty = file >= 0;
+        if (file >= 0) close(file);
+    }
+    for (int i = 0; i < MOST; i++) gpus[i].index = i;
+    began = now();
+    ENTER("Init", NULL);
+    return faulty ? (Result)number("NVML_INIT_ERROR", SUCCESS) : SUCCESS;
+}
+Result nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
+Result nvmlShutdown(void) { return SUCCESS; }
+const char *nvmlErrorString(Result r) { (void)r; return "an error of the stand-in"; }
+
+static Result text(char *to, unsigned size, const char *what) {
+    snprintf(to, size, "%s", what);
+    return SUCCESS;
+}
+Result nvmlSystemGetDriverVersion(char *to, unsigned size) { return text(to, size, "580.00.00"); }
+Result nvmlSystemGetNVMLVersion(char *to, unsigned size) { return text(to, size, "13.580.00.00"); }
+Result nvmlSystemGetCudaDriverVersion_v2(int *v) { *v = 13000; return SUCCESS; }
+
+Result nvmlDeviceGetCount_v2(unsigned *n) { *n = (unsigned)count(); return SUCCESS; }
+Result nvmlDeviceGetHandleByIndex_v2(unsigned i, Device *gpu) {
+    if ((int)i >= count()) return INVALID_ARGUMENT;
+    ENTER("DeviceGetHandleByIndex", &gpus[i]);
+    *gpu = &gpus[i];
+    return SUCCESS;
+}
+
+static void uuid_of(Device gpu, char *to, unsigned size) {
+    snprintf(to, size, "GPU-%08x-0000-0000-0000-000000000000", 0xa0 + gpu->index);
+}
+Result nvmlDeviceGetUUID(Device gpu, char *to, unsigned size) {
+    ENTER("DeviceGetUUID", gpu);
+    uuid_of(gpu, to, size);
+    return SUCCESS;
+}
+Result nvmlDeviceGetName(Device gpu, char *to, unsigned size) {
+    ENTER("DeviceGetName", gpu);
+    return text(to, size, "NVIDIA H200");
+}
+Result nvmlDeviceGetVbiosVersion(Device gpu, char *to, unsigned size) {
+    (void)gpu;
+    return text(to, size, "96.00.99.00.01");
+}
+
+struct Pci { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; };
+Result nvmlDeviceGetPciInfo_v3(Device gpu, struct Pci *pci) {
+    memset(pci, 0, sizeof *pci);
+    pci->bus = 0x10u + (unsigned)gpu->index;
+    snprintf(pci->bus_id, sizeof pci->bus_id, "00000000:%02X:00.0", pci->bus);
+    return SUCCESS;
+}
+Result nvmlDeviceGetEnforcedPowerLimit(Device gpu, unsigned *mw) { (void)gpu; *mw = 700000; return SUCCESS; }
+Result nvmlDeviceGetMaxClockInfo(Device gpu, int kind, unsigned *mhz) {
+    (void)gpu;
+    *mhz = kind == 2 ? 3201 : 1980;
+    return SUCCESS;
+}
+Result nvmlDeviceGetMaxPcieLinkGeneration(Device gpu, unsigned *v) { (void)gpu; *v = 5; return SUCCESS; }
+Result nvmlDeviceGetMaxPcieLinkWidth(Device gpu, unsigned *v) { (void)gpu; *v = 16; return SUCCESS; }
+Result nvmlDeviceGetPersistenceMode(Device gpu, int *v) { (void)gpu; *v = 1; return SUCCESS; }
+Result nvmlDeviceGetMigMode(Device gpu, unsigned *current, unsigned *pending) {
+    (void)gpu;
+    *current = *pending = 0;
+    return SUCCESS;
+}
+
+/* --- fast readings --------------------------------------------------------------------------------------- */
+
+#define TOTAL (143771ull << 20)
+#define RESERVED (615ull << 20)
+
+/* Steady numbers that tests can state: 20 GiB and 400 W on GPU 0, one GiB and 10 W more on each next one. */
+static u64 used(Device gpu) { return (20ull + (u64)gpu->index) << 30; }
+static double watts(Device gpu) { return 400 + 10 * gpu->index; }
+
+struct Memory1 { u64 total, free, used; };
+Result nvmlDeviceGetMemoryInfo(Device gpu, struct Memory1 *m) {
+    ENTER("DeviceGetMemoryInfo", gpu);
+    m->total = TOTAL;
+    m->used = used(gpu) + RESERVED;
+    m->free = TOTAL - m->used;
+    return SUCCESS;
+}
+
+struct Rates { unsigned gpu, memory; };
+Result nvmlDeviceGetUtilizationRates(Device gpu, struct Rates *rates) {
+    ENTER("DeviceGetUtilizationRates", gpu);
+    rates->gpu = 97;
+    rates->memory = 41;
+    return SUCCESS;
+}
+Result nvmlDeviceGetPowerUsage(Device gpu, unsigned *mw) {
+    ENTER("DeviceGetPowerUsage", gpu);
+    *mw = (unsigned)(watts(gpu) * 1000) - 5000;
+    return SUCCESS;
+}
+Result nvmlDeviceGetClockInfo(Device gpu, int kind, unsigned *mhz) {
+    ENTER("DeviceGetClockInfo", gpu);
+    *mhz = kind == 2 ? 3201 : 1755;
+    return SUCCESS;
+}
+Result nvmlDeviceGetTemperature(Device gpu, int sensor, unsigned *celsius) {
+    (void)sensor;
+    ENTER("DeviceGetTemperature", gpu);
+    *celsius = 61;
+    return SUCCESS;
+}
+
+struct Field {
+    uint32_t id, scope;
+    int64_t timestamp, latency;
+    int type, result;
+    union { double d; unsigned u; u64 ull; } value;
+};
+enum { UNSIGNED = 1, UNSIGNED_LONG_LONG = 3 };
+Result nvmlDeviceGetFieldValues(Device gpu, int n, struct Field *fields) {
+    ENTER("DeviceGetFieldValues", gpu);
+    for (int i = 0; i < n; i++) {
+        struct Field *f = &fields[i];
+        f->result = SUCCESS;
+        f->type = UNSIGNED_LONG_LONG;
+        f->value.ull = 0;
+        switch (f->id) {
+#ifdef OLD_DRIVER
+        case 74: case 75: case 76: break;
+        default: f->result = INVALID_ARGUMENT;
+#else
+        case 186: f->type = UNSIGNED; f->value.u = (unsigned)(watts(gpu) * 1000); break;
+        case 74: f->value.ull = (u64)(age() * 0.1e9); break; /* a tenth of the time at the power cap */
+        case 75: case 76: case 269: case 270: case 271: break;
+        default: f->result = NOT_SUPPORTED;
+#endif
+        }
+    }
+    return SUCCESS;
+}
+
+#ifdef OLD_DRIVER
+Result nvmlDeviceGetCurrentClocksThrottleReasons(Device gpu, u64 *bits) {
+    ENTER("DeviceGetCurrentClocksThrottleReasons", gpu);
+    *bits = 0x4;
+    return SUCCESS;
+}
+#else
+struct Memory2 { unsigned version; u64 total, reserved, free, used; };
+Result nvmlDeviceGetMemoryInfo_v2(Device gpu, struct Memory2 *m) {
+    ENTER("DeviceGetMemoryInfo_v2", gpu);
+    if (m->version != (sizeof *m | 2u << 24)) return VERSION_MISMATCH;
+    m->total = TOTAL;
+    m->reserved = RESERVED;
+    m->used = used(gpu);
+    m->free = TOTAL - RESERVED - m->used;
+    return SUCCESS;
+}
+Result nvmlDeviceGetCurrentClocksEventReasons(Device gpu, u64 *bits) {
+    ENTER("DeviceGetCurrentClocksEventReasons", gpu);
+    *bits = 0x4;
+    return SUCCESS;
+}
+struct Temperature { unsigned version; int sensor, celsius; };
+Result nvmlDeviceGetTemperatureV(Device gpu, struct Temperature *t) {
+    ENTER("DeviceGetTemperatureV", gpu);
+    t->celsius = 61;
+    return SUCCESS;
+}
+
+struct Support { unsigned version, supported; };
+Result nvmlGpmQueryDeviceSupport(Device gpu, struct Support *s) {
+    ENTER("GpmQueryDeviceSupport", gpu);
+    s->supported = 1;
+    return SUCCESS;
+}
+Result nvmlGpmSampleAlloc(void **sample) { *sample = calloc(1, 64); return SUCCESS; }
+Result nvmlGpmSampleGet(Device gpu, void *sample) {
+    (void)sample;
+    ENTER("GpmSampleGet", gpu);
+    return SUCCESS;
+}
+struct Metric { unsigned id; Result result; double value; const char *names[3]; };
+struct Metrics { unsigned version, n; void *samples[2]; struct Metric metrics[]; };
+Result nvmlGpmMetricsGet(struct Metrics *m) {
+    ENTER("GpmMetricsGet", NULL);
+    for (unsigned i = 0; i < m->n; i++) {
+        m->metrics[i].result = SUCCESS;
+        m->metrics[i].value = 50.0 + m->metrics[i].id;
+    }
+    return SUCCESS;
+}
+#endif
+
+/* --- slow readings --------------------------------------------------------------------------------------- */
+
+Result nvmlDeviceGetTotalEnergyConsumption(Device gpu, u64 *mj) {
+    ENTER("DeviceGetTotalEnergyConsumption", gpu);
+    double since = age(), reset = number("NVML_AFTER_S", 0);
+    double offset = 1000;
+    if (getenv("NVML_RESET") && due()) { since -= reset; offset = 0; }
+    double steps = (double)(long long)(since * 10) / 10; /* the real one moves every 100 ms, too */
+    *mj = (u64)((offset + steps * watts(gpu)) * 1000);
+    return SUCCESS;
+}
+Result nvmlDeviceGetCurrPcieLinkGeneration(Device gpu, unsigned *v) {
+    ENTER("DeviceGetCurrPcieLinkGeneration", gpu);
+    *v = 5;
+    return SUCCESS;
+}
+Result nvmlDeviceGetCurrPcieLinkWidth(Device gpu, unsigned *v) { (void)gpu; *v = 16; return SUCCESS; }
+Result nvmlDeviceGetTotalEccErrors(Device gpu, int kind, int counter, u64 *errors) {
+    (void)kind;
+    (void)counter;
+    ENTER("DeviceGetTotalEccErrors", gpu);
+    *errors = 0;
+    return SUCCESS;
+}
+Result nvmlDeviceGetRemappedRows(Device gpu, unsigned *corrected, unsigned *uncorrected, unsigned *pending,
+                                 unsigned *failed) {
+    ENTER("DeviceGetRemappedRows", gpu);
+    *corrected = *uncorrected = *pending = *failed = 0;
+    return SUCCESS;
+}
+
+struct Process { unsigned pid; u64 memory; unsigned gpu_instance, compute_instance; };
+Result nvmlDeviceGetComputeRunningProcesses_v3(Device gpu, unsigned *n, struct Process *found) {
+    ENTER("DeviceGetComputeRunningProcesses", gpu);
+    const char *pids = gpu->index == 0 ? getenv("NVML_PIDS") : NULL;
+    unsigned have = 0;
+    for (const char *at = pids; at && *at; have++) {
+        if (found && have < *n) found[have] = (struct Process){(unsigned)atoi(at), 1ull << 30, ~0u, ~0u};
+        at = strchr(at, ',');
+        if (at) at++;
+    }
+    int fits = found ? have <= *n : have == 0;
+    *n = have;
+    return fits ? SUCCESS : INSUFFICIENT_SIZE;
+}
+
+/* --- events ---------------------------------------------------------------------------------------------- */
+
+Result nvmlEventSetCreate(void **set) { *set = calloc(1, 8); return SUCCESS; }
+Result nvmlDeviceRegisterEvents(Device gpu, u64 types, void *set) {
+    (void)types;
+    (void)set;
+    ENTER("DeviceRegisterEvents", gpu);
+    return SUCCESS;
+}
+struct Event { Device gpu; u64 type, data; unsigned gpu_instance, compute_instance; };
+Result nvmlEventSetWait_v2(void *set, struct Event *event, unsigned ms) {
+    static int told;
+    (void)set;
+    (void)ms;
+    ENTER("EventSetWait", NULL);
+    if (!getenv("NVML_XID") || told || !due()) return TIMEOUT;
+    told = 1;
+    *event = (struct Event){&gpus[0], 8, (u64)number("NVML_XID", 0), ~0u, ~0u};
+    return SUCCESS;
+}
