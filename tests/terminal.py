@@ -61,6 +61,12 @@ class Terminal:
                 return time.monotonic() - self.started
         raise TimeoutError(f"not seen within {timeout:.0f} s; the output ends with {output[-300:]!r}")
 
+    def wait(self, timeout: float = 10.0) -> int:
+        """Read on until the program has ended, as a terminal does; its exit code."""
+        for _ in self.chunks(timeout):
+            pass
+        return self.process.wait(timeout=1)
+
     def send(self, keys: bytes) -> None:
         os.write(self.main, keys)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import first_frame, history, live
+from tests.benchmarks import first_frame, history, live, telemetry
 from tests.benchmarks.result import Measured
 
 BENCHMARKS: dict[str, Callable[[], Measured]] = {
@@ -14,6 +14,8 @@ BENCHMARKS: dict[str, Callable[[], Measured]] = {
     "effect": live.measure_effect,
     "log": history.measure_log,
     "list": history.measure_list,
+    "telemetry": telemetry.measure_replay,
+    "telemetry-memory": telemetry.measure_memory,
 }
 
 

@@ -6,7 +6,7 @@ import statistics
 import sys
 
 from tests.benchmarks.result import Claim, Measured
-from tests.benchmarks.terminal import Terminal
+from tests.terminal import Terminal
 
 EMPTY = """
 from textual.app import App

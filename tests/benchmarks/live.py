@@ -22,8 +22,8 @@ from runner.plan import make_plan
 from runner.profile_file import with_changes
 from runner.profile_store import find
 from tests.benchmarks.result import Claim, Measured
-from tests.benchmarks.terminal import Terminal
 from tests.runs import start, under_mpirun, wait_until_ended
+from tests.terminal import Terminal
 
 RANKS = 8
 PAIRS = 5

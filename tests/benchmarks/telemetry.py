@@ -1,0 +1,102 @@
+"""GPU readings: a day of eight GPUs read again, in time and memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from runner import events as ev
+from runner.journal import EventReader
+from runner.state import RunState
+from tests.benchmarks.result import Claim, Measured
+
+HOURS = 24
+GPUS = 8
+HZ = 2
+ENERGY_S = 5
+REPLAY = Claim("replaying 24 h of 8 GPUs at 2 Hz, seconds", "<= 3", lambda seconds: seconds <= 3)
+MEMORY = Claim("memory that 24 h of 8 GPUs take, MiB", "<= 150", lambda mib: mib <= 150)
+
+
+def measure_replay() -> Measured:
+    """A log with nothing but what telemetry writes, folded as every reader does it."""
+    seconds, grown, size = _measured()
+    return Measured(REPLAY, seconds, f"log of {size:.0f} MiB; memory grew by {grown:.0f} MiB")
+
+
+def measure_memory() -> Measured:
+    """The same; the peak of a process that does nothing else."""
+    seconds, grown, _ = _measured()
+    return Measured(MEMORY, grown, f"peak while reading; read in {seconds:.2f} s")
+
+
+def _measured() -> tuple[float, float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.jsonl"
+        _write_log(path)
+        # A process of its own: the peak of this one is that of every benchmark before.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            seconds, grown = pool.apply(_read, (path,))
+        return seconds, grown, path.stat().st_size / 2**20
+
+
+def _read(path: Path) -> tuple[float, float]:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    state = RunState()
+    reader = EventReader(path)
+    while events := reader.read():
+        state.apply_all(events)
+    seconds = time.perf_counter() - start
+    assert len(state.gpus) == GPUS
+    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def _write_log(path: Path) -> None:
+    uuids = [f"GPU-{gpu:08x}-0000-0000-0000-000000000000" for gpu in range(GPUS)]
+    with open(path, "wb") as file:
+        identities = [ev.GpuIdentity(uuid=uuid, index=i) for i, uuid in enumerate(uuids)]
+        file.write(ev.encode(ev.GpuInventory(t=0, gpus=identities)))
+        file.write(ev.encode(_configuration()))
+        for tick in range(HOURS * 3600 * HZ):
+            t = tick * 10**9 // HZ
+            file.write(ev.encode(_sample(t, tick)))
+            if tick % (ENERGY_S * HZ) == 0:
+                for uuid in uuids:
+                    file.write(ev.encode(ev.GpuEnergy(t=t, gpu=uuid, mj=tick * 250_000)))
+            if tick % HZ == 0:
+                file.write(ev.encode(_iteration(t, tick)))
+
+
+def _sample(t: int, tick: int) -> ev.GpuSamples:
+    def column(base: float, span: int) -> ev.Column:
+        return [base + (tick * 7 + gpu * 13) % span for gpu in range(GPUS)]
+
+    return ev.GpuSamples(
+        t=t,
+        period_ms=1000 // HZ,
+        memory=column(70 << 30, 1 << 20),
+        busy=column(90, 10),
+        memory_busy=column(30, 20),
+        power=column(550.5, 100),
+        sm_clock=column(1700, 90),
+        memory_clock=[3201] * GPUS,
+        temperature=column(55, 10),
+        reasons=[4] * GPUS,
+        sm_active=column(50.5, 20),
+        tensor_active=column(40.5, 20),
+        dram_active=column(60.5, 20),
+    )
+
+
+def _configuration() -> ev.ConfigurationStarted:
+    return ev.ConfigurationStarted(
+        t=0, stage=0, index=0, batch_size=1, input_len=8, output_len=8, num_runs=1, duration=0, warm_up=0
+    )
+
+
+def _iteration(t: int, i: int) -> ev.Iteration:
+    return ev.Iteration(t=t, stage=0, rank=0, config=0, i=i, phase="timed", latency_ms=999.0)

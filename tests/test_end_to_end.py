@@ -1,0 +1,113 @@
+"""The whole product on a pseudo-terminal: real ranks, a terminal that goes away, and coming back."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import processes, rundir
+from tests.runs import state_of, wait_for, wait_until_ended
+from tests.terminal import Terminal
+
+PROFILE = """\
+name: tiny
+engine: torch
+model:
+  shape: {hidden_size: 64, intermediate_size: 128, num_hidden_layers: 2, num_attention_heads: 4,
+          num_key_value_heads: 2, vocab_size: 256}
+parallel: {tp: 2}
+benchmark: {batch_size: [1, 2], input_output_len: [[8, 8]], num_runs: 40, duration: 2, warm_up: 2}
+"""
+
+pytestmark = [
+    pytest.mark.mpi,
+    pytest.mark.skipif(
+        any(importlib.util.find_spec(name) is None for name in ("torch", "mpi4py")),
+        reason="needs torch and mpi4py in this environment",
+    ),
+]
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path) -> Iterator[Terminal]:
+    """The dashboard of a run that has just been started on a terminal."""
+    profile = tmp_path / "tiny.yaml"
+    profile.write_text(PROFILE)
+    program = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+    terminal = Terminal([sys.executable, "-c", program, "run", str(profile)])
+    yield terminal
+    terminal.close()
+
+
+def the_run() -> Path:
+    wait_for(lambda: bool(rundir.list_runs()), "the run directory")
+    return rundir.list_runs()[0]
+
+
+def in_the_middle(run_dir: Path) -> bool:
+    return bool(state_of(run_dir).configurations)
+
+
+def test_the_live_run_and_then_its_table_appear(dashboard: Terminal) -> None:
+    dashboard.wait_for(lambda output: b"RUNNING" in output and b"/40" in output, timeout=60)
+    dashboard.wait_for(lambda output: b"tokens per second" in output, timeout=60)
+    assert wait_until_ended(the_run()).status == "finished"
+    dashboard.send(b"q")
+    assert dashboard.wait() == 0
+
+
+def test_a_closed_terminal_does_not_end_the_run_and_it_is_there_on_coming_back(dashboard: Terminal) -> None:
+    run_dir = the_run()
+    wait_for(lambda: in_the_middle(run_dir), "the first configuration", timeout=60)
+
+    dashboard.close()  # the terminal is gone: SIGHUP to the dashboard
+    state = wait_until_ended(run_dir, timeout=60)
+
+    assert state.status == "finished"
+    assert all(configuration.done for configuration in state.configurations)
+    back = Terminal([sys.executable, "-m", "runner.cli", "attach", str(run_dir)])
+    try:
+        back.wait_for(lambda output: b"FINISHED" in output or b"tokens per second" in output)
+    finally:
+        back.close()
+
+
+def test_a_killed_dashboard_does_not_end_the_run(dashboard: Terminal) -> None:
+    run_dir = the_run()
+    wait_for(lambda: in_the_middle(run_dir), "the first configuration", timeout=60)
+    os.kill(dashboard.process.pid, signal.SIGKILL)
+    assert wait_until_ended(run_dir, timeout=60).status == "finished"
+
+
+def test_x_stops_the_run_and_leaves_no_process(dashboard: Terminal) -> None:
+    run_dir = the_run()
+    dashboard.wait_for(lambda output: b"/40" in output, timeout=60)
+    dashboard.send(b"x")
+    dashboard.wait_for(lambda output: b"top" in output)
+    dashboard.send(b"y")
+    assert wait_until_ended(run_dir, timeout=30).status == "stopped"
+    assert processes.tagged(run_dir.name) == []
+
+
+def test_q_leaves_the_run_running_and_says_so(dashboard: Terminal) -> None:
+    run_dir = the_run()
+    dashboard.wait_for(lambda output: b"/40" in output, timeout=60)
+    dashboard.send(b"q")
+    words = f"trtbench-tui attach {run_dir.name[-4:]}".encode()
+    dashboard.wait_for(lambda output: words in output)
+    assert wait_until_ended(run_dir, timeout=60).status == "finished"
+
+
+def test_a_terminal_that_vanishes_without_a_signal_ends_only_the_dashboard(dashboard: Terminal) -> None:
+    """It does not control the dashboard here, so nobody sends SIGHUP; the dashboard must see for itself."""
+    run_dir = the_run()
+    dashboard.wait_for(lambda output: b"/40" in output, timeout=60)
+    os.close(dashboard.main)
+    dashboard.process.wait(timeout=3)
+    assert wait_until_ended(run_dir, timeout=60).status == "finished"

@@ -1,0 +1,32 @@
+"""Screens are drawn the same for everybody: nothing of the shell that runs the tests reaches Textual."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tui.text import ascii_only
+
+# Textual reads these when it is imported, so they go before any test module imports it.
+for _name in [name for name in os.environ if name.startswith("TEXTUAL_") or name == "TRTBENCH_ASCII"]:
+    del os.environ[_name]
+os.environ.pop("NO_COLOR", None)
+
+BASELINE_PYTHON = (3, 11)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if getattr(config.option, "update_snapshots", False) and sys.version_info[:2] != BASELINE_PYTHON:
+        wanted = ".".join(map(str, BASELINE_PYTHON))
+        raise pytest.UsageError(f"snapshots are made with Python {wanted} only")
+
+
+@pytest.fixture(autouse=True)
+def encoding_is_asked_again() -> Iterator[None]:
+    """Whether the terminal needs ASCII is found out once a process; here once a test."""
+    ascii_only.cache_clear()
+    yield
+    ascii_only.cache_clear()

@@ -1,0 +1,309 @@
+"""Recorded runs for tests, built event by event into real run directories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from runner import events as ev
+from runner import report, rundir
+from runner.events import AnyEvent, encode
+from runner.plan import Configuration, Plan, Stage
+from runner.state import RunState
+
+SECOND = 10**9
+START = 1_000 * SECOND
+WALL = 1_767_225_600.0  # 2026-01-01 00:00 UTC
+CAUSE = "rank 1 ran out of memory: it needs 14.2 GiB, 9.8 GiB are free"
+REMEDY = "use a smaller batch_size, or more ranks"
+
+
+@dataclass
+class StillFeed:
+    """A feed of a recorded run whose clock stands still where the test says."""
+
+    run_dir: Path
+    plan: Plan
+    at: int
+    state: RunState = field(default_factory=RunState)
+    live: bool = True
+    loaded: float = 1.0
+    gone: bool = False
+    pending: list[AnyEvent] = field(default_factory=list)
+
+    def drain(self, budget_s: float) -> list[AnyEvent]:
+        taken, self.pending = self.pending, []
+        self.state.apply_all(taken)
+        return taken
+
+    def now(self) -> int:
+        return self.at
+
+
+@dataclass
+class Recorder:
+    """Writes the events of a run one after the other, on a clock that only moves when told to."""
+
+    configurations: list[Configuration] = field(default_factory=lambda: [Configuration(4, 64, 24)])
+    profile: str = "qwen2.5-32b-fp16-tp8"
+    summary: str = "32 763.9 M parameters, float16 on cpu"
+    ranks: int = 2
+    num_runs: int = 10
+    duration: float = 60.0
+    warm_up: int = 2
+    stage_names: tuple[str, ...] = ("benchmark",)
+    events: list[AnyEvent] = field(default_factory=list)
+    log: str = ""
+    t: int = START
+
+    def add(self, event: AnyEvent, after_s: float = 0.0) -> None:
+        self.t += round(after_s * SECOND)
+        self.events.append(msgspec.structs.replace(event, t=self.t))
+
+    def begin(self) -> None:
+        started = ev.RunStarted(
+            t=0,
+            run="20260101T000000Z_p_7f3a",
+            schema=ev.SCHEMA,
+            wall=WALL,
+            host="bench01",
+            boot_id="boot",
+            pid=4242,
+            cores=64,
+            version="0.1.0",
+        )
+        self.add(started)
+        self.add(ev.NoGpu(t=0, reason="the NVIDIA driver is not installed"))
+
+    def begin_stage(self, name: str = "benchmark", ranks: int | None = None) -> None:
+        index = self.stage_names.index(name)
+        self.add(ev.StageStarted(t=0, stage=index, name=name, pid=4300, ranks=ranks or self.ranks), 1)
+
+    def end_stage(self, name: str = "benchmark", status: ev.StageStatus = "ok", code: int = 0) -> None:
+        index = self.stage_names.index(name)
+        self.add(ev.StageEnded(t=0, stage=index, name=name, status=status, exit_code=code), 1)
+
+    @property
+    def stage(self) -> int:
+        return self.stage_names.index("benchmark")
+
+    def hello(self) -> None:
+        for rank in range(self.ranks):
+            pid, host = 4301 + rank, "bench01"
+            hello = ev.Hello(
+                t=0, stage=self.stage, rank=rank, world=self.ranks, pid=pid, host=host, device="cpu"
+            )
+            self.add(hello, 0.1)
+
+    def load(self, percent: float = 93.0) -> None:
+        self.add(ev.Host(t=0, cpu_percent=percent, memory_used=13 << 30, memory_total=31 << 30, load=8.25))
+
+    def begin_configuration(self, index: int = 0) -> None:
+        asked = self.configurations[index]
+        self.add(ev.ConfigurationStarted(t=0, stage=self.stage, index=index, batch_size=asked.batch_size,
+                                         input_len=asked.input_len, output_len=asked.output_len,
+                                         num_runs=self.num_runs, duration=self.duration,
+                                         warm_up=self.warm_up))  # fmt: skip
+
+    def iterate(self, count: int, phase: ev.Phase = "timed", index: int = 0, base_ms: float = 6300.0,
+                first: int = 0, spike: int = -1) -> None:  # fmt: skip
+        """Iterations on every rank; latencies are made of a small fixed pattern."""
+        steps = self.configurations[index].output_len - 1
+        for i in range(first, first + count):
+            latency = base_ms * (1 + ((i * 37) % 11 - 5) / 500)
+            if phase == "warmup":
+                latency *= 1.3 - 0.2 * min(i, 1)
+            if i == spike:
+                latency *= 1.15
+            self.t += round(latency * 1e6)
+            for rank in range(self.ranks):
+                own = round(latency * (1 + rank * 0.0005), 3)
+                iteration = ev.Iteration(
+                    t=0,
+                    stage=self.stage,
+                    rank=rank,
+                    config=index,
+                    i=i,
+                    phase=phase,
+                    latency_ms=own,
+                    generation_ms=round(own * 0.78, 3),
+                    steps=steps,
+                )
+                self.add(iteration)
+
+    def result(self, index: int = 0) -> None:
+        state = RunState()
+        state.apply_all(self.events)
+        latency = state.configurations[index].latency
+        asked = self.configurations[index]
+        rate = asked.batch_size * asked.output_len / (round(latency.mean, 3) / 1000)
+        values = {
+            "batch_size": str(asked.batch_size),
+            "input_length": str(asked.input_len),
+            "output_length": str(asked.output_len),
+            "latency(ms)": f"{latency.mean:.3f}",
+            "tokens_per_sec": f"{rate:.2f}",
+            "percentile95(ms)": f"{latency.upstream_percentile(95):.3f}",
+            "percentile99(ms)": f"{latency.upstream_percentile(99):.3f}",
+            "gpu_peak_mem(gb)": "0.0",
+        }
+        self.add(ev.Result(t=0, stage=self.stage, values=values))
+
+    def bye(self) -> None:
+        sent = dict.fromkeys(range(self.ranks), 0)
+        for event in self.events:
+            if isinstance(event, ev.Hello | ev.Iteration):
+                sent[event.rank] += 1
+            elif isinstance(event, ev.ConfigurationStarted):
+                sent[0] += 1
+        for rank, count in sent.items():
+            self.add(ev.Bye(t=0, stage=self.stage, rank=rank, count=count))
+
+    def end(self, status: ev.RunStatus) -> None:
+        self.add(ev.RunEnded(t=0, status=status, wall=WALL + (self.t - START) / SECOND), 1)
+
+    # --- into a directory -----------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        return Plan(
+            engine="torch",
+            profile=self.profile,
+            summary=self.summary,
+            stages=[Stage(name=name, argv=["true"], cwd="/") for name in self.stage_names],  # type: ignore[arg-type]
+            configurations=self.configurations,
+        )
+
+    def write(self, root: Path, name: str = "20260101T000000Z_p_7f3a") -> Path:
+        """The run directory, with a report when the run has ended."""
+        run_dir = root / name
+        rundir.create(run_dir, self.plan(), "name: p\n")
+        (run_dir / rundir.EVENTS).write_bytes(b"".join(map(encode, self.events)))
+        if self.log:
+            (run_dir / f"{self.stage}-benchmark.log").write_text(self.log, encoding="utf-8")
+        state = RunState()
+        state.apply_all(self.events)
+        if not state.running:
+            report.write(run_dir, report.build(self.plan(), state))
+        return run_dir
+
+    def feed(self, root: Path, after_s: float = 0.0) -> StillFeed:
+        """The run in a directory, seen `after_s` seconds after its last event."""
+        at = self.t + round(after_s * SECOND)
+        return StillFeed(self.write(root), self.plan(), at, pending=list(self.events))
+
+
+LOG = "".join(
+    f"[TRT-LLM] [I] {line}\n"
+    for line in (
+        "Loading weights of rank 0 ... 14.0 GiB in 32.1 s",
+        "Weights are loaded. [/tmp/engine] holds 1 engine",
+        "Warm up done. Start benchmarking.",
+    )
+)
+
+# --- the runs that tests draw ------------------------------------------------------------------------------
+
+
+def warming_up() -> Recorder:
+    run = Recorder(log=LOG)
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    run.load(12)
+    run.begin_configuration()
+    run.iterate(1, "warmup")
+    return run
+
+
+def under_way(ranks: int = 2, iterations: int = 7, **changes: object) -> Recorder:
+    """Timing the second of four configurations."""
+    asked = [Configuration(batch, 64, 24) for batch in (1, 4, 8, 16)]
+    run = Recorder(asked, ranks=ranks, log=LOG)
+    for name, value in changes.items():
+        setattr(run, name, value)
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    run.load()
+    run.begin_configuration(0)
+    run.iterate(2, "warmup", 0, 3100)
+    run.iterate(10, "timed", 0, 3100)
+    run.result(0)
+    run.begin_configuration(1)
+    run.iterate(2, "warmup", 1)
+    run.iterate(iterations, "timed", 1, spike=4)
+    run.load()
+    return run
+
+
+def finished(configurations: int = 4, iterations: int = 10) -> Recorder:
+    asked = [Configuration(batch, 64, 24) for batch in (1, 4, 8, 16)][:configurations]
+    run = Recorder(asked, log=LOG)
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    for index in range(configurations):
+        run.begin_configuration(index)
+        run.iterate(2, "warmup", index, 3100 * (index + 1))
+        run.iterate(iterations, "timed", index, 3100 * (index + 1))
+        run.result(index)
+    run.bye()
+    run.end_stage()
+    run.end("finished")
+    return run
+
+
+def failed() -> Recorder:
+    run = Recorder(log=LOG + "Traceback (most recent call last):\nMemoryError: 14.2 GiB\n")
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    run.begin_configuration()
+    run.iterate(1, "warmup")
+    run.end_stage(status="failed", code=137)
+    run.add(ev.Failure(t=0, cause=CAUSE, remedy=REMEDY, log="0-benchmark.log"))
+    run.end("failed")
+    return run
+
+
+def queued() -> Recorder:
+    run = Recorder()
+    run.begin()
+    run.add(ev.Queued(t=0, device="cpu", holder="20251231T235900Z_other_12ab"))
+    return run
+
+
+def stopped() -> Recorder:
+    run = under_way()
+    run.add(ev.Stopping(t=0, by="the dashboard"), 1)
+    run.end_stage(status="stopped", code=-15)
+    run.end("stopped")
+    return run
+
+
+def lost() -> Recorder:
+    run = under_way(iterations=3)
+    run.add(ev.Failure(t=0, cause="the run was lost: its supervisor was killed while it ran"), 5)
+    run.end("lost")
+    return run
+
+
+def nothing_yet() -> Recorder:
+    return Recorder()
+
+
+def long_names() -> Recorder:
+    run = under_way(
+        profile="a-profile-with-a-very-long-name-that-nobody-would-type-twice-v2.5",
+        summary="a model of many words, bfloat16 on an accelerator with a long name, tp 64",
+    )
+    run.log = "x" * 500 + "\n"
+    return run
+
+
+def chinese() -> Recorder:
+    run = under_way(profile="通义千问-32b", summary="模型参数 327 亿, 半精度")
+    run.log = "正在加载模型权重 ...\r加载完成: 14.0 GiB\n\x1b[31m警告\x1b[0m: 内存不足\x07\n"
+    return run

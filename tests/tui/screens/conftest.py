@@ -1,0 +1,38 @@
+"""A world that is the same on every machine: profiles, mpirun, clock and time zone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import profile_store
+from runner.engines import torch
+from runner.mpi import Mpirun
+from tests.tui.screens import world
+
+
+@pytest.fixture(autouse=True)
+def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    built_in = tmp_path / "built-in"
+    built_in.mkdir()
+    for name, text in world.BUILT_IN.items():
+        (built_in / f"{name}.yaml").write_text(text)
+    monkeypatch.setattr(profile_store, "_built_in_dir", lambda: built_in)
+    monkeypatch.setattr(
+        torch, "find_mpirun", lambda wanted, python: Mpirun("/usr/bin/mpirun", "openmpi", "5")
+    )
+    monkeypatch.setattr(torch, "launch_env", lambda mpirun: {})
+    monkeypatch.setattr(torch, "default_python", lambda: "/usr/bin/python3")
+    monkeypatch.setattr(torch, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("tui.screens.home.now", lambda: world.NOW)
+    monkeypatch.setattr("tui.screens.runs.now", lambda: world.NOW)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

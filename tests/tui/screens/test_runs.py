@@ -1,0 +1,297 @@
+"""The list of runs: every key, every kind of run, and ten thousand of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from runner import paths, rundir
+from runner.history import Entry, History
+from tests.tui.screens import world
+from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tui.app import Runs, TrtbenchApp
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpScreen
+from tui.screens.runs import RunsScreen
+from tui.widgets.run_list import RunList
+
+SIZE = (120, 40)
+
+
+@pytest.fixture
+def running() -> Iterator[Path]:
+    """A run under way."""
+    run_dir, lock = world.under_way("7f3a", "quickstart", ago=100)
+    yield run_dir
+    os.close(lock)
+
+
+@pytest.fixture(autouse=True)
+def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs under way have lasted 100 s whenever somebody looks."""
+    monkeypatch.setattr("runner.history.time.monotonic_ns", lambda: 100 * 10**9)
+
+
+def current(pilot: Pilot[int]) -> str:
+    entry = pilot.app.screen.query_one(RunList).current
+    return entry.run.rpartition("_")[2] if entry else ""
+
+
+def some_runs() -> None:
+    world.ended("aaaa", "quickstart", "finished", ago=180)
+    world.ended("bbbb", "torch-1gpu", "failed", ago=7200, cause="rank 1 ran out of memory")
+    world.ended("cccc", "quickstart", "stopped", ago=86400)
+    world.ended(
+        "dddd", "quickstart", "lost", ago=400 * 86400.0, cause="the run was lost: the machine restarted"
+    )
+
+
+async def test_no_runs() -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert text_of(app.screen, "#run-list").startswith("no runs yet – Enter on a profile starts one")
+        await pilot.press("enter", "x", "down")
+        await settled(pilot)
+        assert app.went == []
+
+
+async def test_what_a_line_says(running: Path) -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        lines = text_of(app.screen, "#run-list").splitlines()
+        words = [" ".join(line.split()) for line in lines[:5]]
+        assert words == [
+            "● RUNNING quickstart torch 1 min ago 1:40 7f3a",
+            "✔ FINISHED quickstart torch 3 min ago 1:02 aaaa",
+            "✖ FAILED torch-1gpu torch 2 h ago 1:02 bbbb rank 1 ran out of memory",
+            "■ STOPPED quickstart torch 31 Dec 14:00 1:02 cccc",
+            "? LOST quickstart torch 27 Nov 2024 1:02 dddd the run was lost: the machine r…",
+        ]
+        assert "5 runs · 1 under way" in text_of(app.screen, "#header")
+
+
+async def test_moving(running: Path) -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        for key, expected in (("down", "aaaa"), ("j", "bbbb"), ("k", "aaaa"), ("up", "7f3a"), ("end", "dddd"),
+                              ("home", "7f3a"), ("pagedown", "dddd"), ("pageup", "7f3a")):  # fmt: skip
+            await pilot.press(key)
+            await pilot.pause()
+            assert current(pilot) == expected, key
+
+
+async def test_enter_attaches_to_a_run_under_way(running: Path) -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.went == [("live", running)]
+
+
+async def test_enter_opens_the_result_of_a_run_that_ended() -> None:
+    run_dir = world.ended("aaaa", "quickstart", "failed", ago=180)
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.went == [("result", run_dir)]
+
+
+async def test_a_double_click_opens_and_a_click_chooses() -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.click("#run-list", offset=(10, 1))
+        await settled(pilot)
+        assert current(pilot) == "bbbb"
+        assert app.went == []
+        await pilot.click("#run-list", offset=(10, 1), times=2)
+        await settled(pilot)
+        assert len(app.went) == 1
+
+
+async def test_stopping_asks_first(running: Path) -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        for answer, stopped in (("n", None), ("escape", None), ("y", "the dashboard")):
+            await pilot.press("x")
+            await settled(pilot)
+            assert isinstance(app.screen, ConfirmScreen)
+            await pilot.press(answer)
+            await settled(pilot)
+            assert rundir.stop_requested(running) == stopped
+        assert told(pilot) == ["asked quickstart to stop"]
+
+
+async def test_there_is_nothing_to_stop_in_a_run_that_ended() -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("x")
+        await settled(pilot)
+        assert told(pilot) == ["this run has ended; there is nothing to stop"]
+
+
+async def test_filtering_by_profile_state_and_id(running: Path) -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        for text, expected in (("1gpu", ["bbbb"]), ("finished", ["aaaa"]), ("ccc", ["cccc"]),
+                               ("quick lost", ["dddd"]), ("nothing", [])):  # fmt: skip
+            await pilot.press("slash", "ctrl+u", *(key.replace(" ", "space") for key in text))
+            await settled(pilot)
+            runs = app.screen.query_one(RunList)
+            assert [runs._entries[index].run[-4:] for index in range(runs.items)] == expected, text
+        assert "no run contains “nothing”" in text_of(app.screen, "#run-list")
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.screen.query_one(RunList).items == 5
+
+
+async def test_a_filter_stays_after_enter_and_goes_with_escape() -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", *"quick", "down", "enter")
+        await settled(pilot)
+        assert current(pilot) == "cccc"
+        assert "filter: quick · 3 of 4" in str(app.screen.query_one("#runs").border_subtitle)
+        assert app.went == []
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.screen.query_one(RunList).items == 4
+        assert current(pilot) == "cccc"
+
+
+@pytest.mark.parametrize(("key", "place"), [("h", "home"), ("q", "away")])
+async def test_leaving(key: str, place: str) -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press(key)
+        await settled(pilot)
+        assert app.went == [place]
+
+
+async def test_help() -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("question_mark")
+        await settled(pilot)
+        assert isinstance(app.screen, HelpScreen)
+
+
+async def test_a_new_run_appears_and_the_choice_stays() -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("down")
+        assert current(pilot) == "bbbb"
+        world.ended("eeee", "quickstart", "finished", ago=10)
+        screen = app.screen
+        assert isinstance(screen, RunsScreen)
+        screen._look()
+        await settled(pilot)
+        assert "eeee" in text_of(screen, "#run-list")
+        assert current(pilot) == "bbbb"
+
+
+def foreign() -> None:
+    """Directories among the runs that are none, or not of ours."""
+    for name, content in (
+        ("20260101T120000Z_stranger_0001", None),
+        ("20260101T110000Z_torn_0002", b'{"engi'),
+    ):
+        folder = paths.runs_dir() / name
+        folder.mkdir(parents=True)
+        if content is not None:
+            (folder / rundir.PLAN).write_bytes(content)
+
+
+async def test_what_is_no_run_says_so() -> None:
+    foreign()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        lines = [" ".join(line.split()) for line in text_of(app.screen, "#run-list").splitlines()[:2]]
+        assert lines[0].startswith("? NO RUN 20260101T120000Z_stranger_0… unknown – 0001 not a run directory")
+        assert "plan.json: cannot be read as" in lines[1]
+        await pilot.press("enter")
+        await settled(pilot)
+        assert told(pilot)[0].startswith("20260101T120000Z_stranger_0001: not a run directory")
+        assert app.went == []
+
+
+async def test_ten_thousand_runs_move_as_fast_as_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [
+        Entry(run_dir=Path(f"/runs/{index}"), run=f"20260101T000000Z_p{index}_{index:04x}",
+              profile=f"p{index}", engine="torch", status="finished", started=world.NOW - index, seconds=1.0)
+        for index in range(10_000)
+    ]  # fmt: skip
+    monkeypatch.setattr(History, "entries", lambda self, newest=None: many[:newest])
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        runs = app.screen.query_one(RunList)
+        began = time.perf_counter()
+        for _ in range(100):
+            runs.action_page(1)
+            runs.action_move(-1)
+        runs.action_move(10_000)
+        assert time.perf_counter() - began < 2
+        assert current(pilot) == "270f"
+        await pilot.press("slash", *"p77")
+        await settled(pilot)
+        assert runs.items == 111
+
+
+# --- pictures -------------------------------------------------------------------------------------------
+
+SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+Snap = Callable[..., bool]
+
+
+@SNAP_SIZES
+def test_picture_of_no_runs(snap_compare: Snap, size: tuple[int, int]) -> None:
+    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=settled)
+
+
+@SNAP_SIZES
+def test_picture_of_every_state(snap_compare: Snap, size: tuple[int, int], running: Path) -> None:
+    some_runs()
+    foreign()
+
+    async def look(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press("down", "down")
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=look)
+
+
+@SNAP_SIZES
+def test_picture_of_long_names(snap_compare: Snap, size: tuple[int, int]) -> None:
+    longest = "a-profile-with-a-name-as-long-as-a-name-of-a-profile-may-be-at-all"
+    cause = "内存不足：第一个进程需要 14.2 GiB，但只有 9.8 GiB 可用。" * 3
+    world.ended("aaaa", longest, "failed", ago=61, seconds=360_000, cause=cause)
+    world.ended("bbbb", "模型-三十二亿", "finished", ago=7200)
+    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=settled)

@@ -1,0 +1,165 @@
+"""Profiles and runs of a made-up machine, and waiting until a screen shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from runner import events as ev
+from runner import paths, report, rundir
+from runner.plan import Configuration, Plan, Stage
+from runner.state import RunState, Status
+from tui.app import Start, TrtbenchApp
+from tui.widgets.rows import Rows, row_text
+
+NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
+SIZES = ((80, 24), (120, 40), (200, 50))
+
+_SHAPE = """\
+  shape:
+    hidden_size: {hidden}
+    intermediate_size: {intermediate}
+    num_hidden_layers: {layers}
+    num_attention_heads: 8
+    num_key_value_heads: 4
+    vocab_size: 32000
+"""
+SMALL = _SHAPE.format(hidden=512, intermediate=1408, layers=8)
+LARGE = _SHAPE.format(hidden=4096, intermediate=14336, layers=32)
+BUILT_IN = {
+    "quickstart": f"""\
+name: quickstart
+description: a first look on any machine
+engine: torch
+model:
+{SMALL}
+parallel: {{tp: 2}}
+benchmark: {{batch_size: [1, 4], input_output_len: [[32, 16], [64, 24]], num_runs: 20, duration: 0}}
+""",
+    "quickstart-long": f"""\
+name: quickstart-long
+description: many iterations of the small decoder, for watching, detaching and coming back
+engine: torch
+model:
+{SMALL}
+parallel: {{tp: 2}}
+benchmark: {{batch_size: [1], input_output_len: [[32, 16]], num_runs: 2000, duration: 600}}
+""",
+    "torch-1gpu": f"""\
+name: torch-1gpu
+description: a decoder of eight billion weights on one GPU
+engine: torch
+model:
+{LARGE}
+  dtype: bfloat16
+  device: cuda
+benchmark: {{batch_size: [1, 8, 16], input_output_len: [[128, 128]], duration: 20}}
+""",
+}
+BROKEN = (
+    "name: broken\nengine: torch\nmodel:\n  dtype: flaot32\nparallel: {tp: two}\nbenchmark: {num_run: 3}\n"
+)
+
+
+class Cockpit(TrtbenchApp):
+    """The app, with other screens replaced by a note of where one went."""
+
+    def __init__(self, start: Start) -> None:
+        super().__init__(start)
+        self.went: list[object] = []
+
+    def open_home(self) -> None:
+        self.went.append("home")
+
+    def open_runs(self) -> None:
+        self.went.append("runs")
+
+    def open_live(self, feed: Any) -> None:
+        self.went.append(("live", feed.run_dir))
+
+    def open_result(self, run_dir: Path) -> None:
+        self.went.append(("result", run_dir))
+
+    def leave(self, code: int = 0, message: str = "") -> None:
+        self.went.append("away")
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Until everything that was asked for has been read, planned and drawn."""
+    for _ in range(4):
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+
+def text_of(screen: Screen[Any], name: str) -> str:
+    """What a widget of ours shows, without its styles."""
+    widget = screen.query_one(name, Rows)
+    return "\n".join(row_text(row) for row, _ in widget._visible())
+
+
+def told(pilot: Pilot[Any]) -> list[str]:
+    """The notifications, oldest first."""
+    return [notification.message for notification in pilot.app._notifications]
+
+
+def mine(name: str, text: str) -> Path:
+    """A file among the user's profiles."""
+    path = paths.user_profiles_dir() / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def run_dir_of(name: str, started: float, profile: str) -> Path:
+    import time
+
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(started))
+    return paths.runs_dir() / f"{stamp}_{profile}_{name}"
+
+
+def plan_of(profile: str) -> Plan:
+    stage = Stage(name="benchmark", argv=["/bin/true"], cwd="/", ranks=2, reports=True)
+    return Plan(
+        engine="torch",
+        profile=profile,
+        summary="a test run",
+        stages=[stage],
+        configurations=[Configuration(1, 32, 16)],
+    )
+
+
+def ended(
+    name: str, profile: str, status: Status, *, ago: float, seconds: float = 62.0, cause: str = ""
+) -> Path:
+    """A run that ended, with its report."""
+    run_dir = run_dir_of(name, NOW - ago, profile)
+    rundir.create(run_dir, plan_of(profile), BUILT_IN["quickstart"])
+    state = RunState()
+    second = 10**9
+    state.apply(
+        ev.RunStarted(t=second, run=run_dir.name, schema=1, wall=NOW - ago, host="host", boot_id="", pid=1,
+                      cores=8, version="1")
+    )  # fmt: skip
+    if cause:
+        state.apply(ev.Failure(t=second, cause=cause))
+    if status in ("finished", "failed", "stopped", "lost"):
+        end = round(second + seconds * second)
+        state.apply(ev.RunEnded(t=end, status=status, wall=NOW))
+    report.write(run_dir, report.build(plan_of(profile), state))
+    return run_dir
+
+
+def under_way(name: str, profile: str, *, ago: float) -> tuple[Path, int]:
+    """A run whose supervisor lives: this process, which holds the lock until it closes what is returned."""
+    run_dir = run_dir_of(name, NOW - ago, profile)
+    rundir.create(run_dir, plan_of(profile), BUILT_IN["quickstart"])
+    lock = rundir.try_lock(run_dir)
+    assert lock is not None
+    started = ev.RunStarted(t=0, run=run_dir.name, schema=1, wall=NOW - ago, host="host", boot_id="", pid=1,
+                            cores=8, version="1")  # fmt: skip
+    (run_dir / rundir.EVENTS).write_bytes(ev.encode(started))
+    return run_dir, lock

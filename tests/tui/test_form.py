@@ -1,0 +1,113 @@
+"""The form without its drawing: what counts as a change, and the way back."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from runner import profile_store
+from runner.profile import Profile
+from runner.profile_file import ProfileError
+from tui.form import Drafts, Form, FormRow, open_form, refusal
+
+
+@pytest.fixture
+def form() -> Form:
+    return open_form(profile_store.find("quickstart").load())
+
+
+def row(form: Form, path: str) -> FormRow:
+    return next(found for found in form.rows() if found.field.path == path)
+
+
+def test_a_fresh_form_holds_no_change(form: Form) -> None:
+    assert not form.changed
+    assert not any(found.changed for found in form.rows())
+    assert form.undone() is form
+
+
+def test_sections_are_together_and_the_name_is_no_field(form: Form) -> None:
+    sections = [found.field.section for found in form.rows()]
+    assert [name for index, name in enumerate(sections) if index == 0 or sections[index - 1] != name] == list(
+        dict.fromkeys(sections)
+    )
+    assert "name" not in [found.field.path for found in form.rows()]
+
+
+def test_a_change_knows_what_was_saved(form: Form) -> None:
+    changed = form.with_value("benchmark.num_runs", "7")
+    found = row(changed, "benchmark.num_runs")
+    assert (found.changed, found.field.text, found.saved) == (
+        True,
+        "7",
+        row(form, "benchmark.num_runs").field.text,
+    )
+
+
+def test_the_same_value_is_no_change(form: Form) -> None:
+    assert form.with_value("benchmark.num_runs", row(form, "benchmark.num_runs").field.text) is form
+
+
+def test_undoing_is_the_way_back_step_by_step(form: Form) -> None:
+    first = form.with_value("benchmark.num_runs", "7")
+    second = first.with_value("benchmark.warm_up", "9")
+    assert second.undone() == first
+    assert second.undone().undone() == form
+
+
+def test_changing_back_by_hand_is_no_change_but_can_be_undone(form: Form) -> None:
+    before = row(form, "benchmark.num_runs").field.text
+    back = form.with_value("benchmark.num_runs", "7").with_value("benchmark.num_runs", before)
+    assert not back.changed
+    assert back.undone().changed
+
+
+def test_choices_go_around(form: Form) -> None:
+    seen = []
+    for _ in range(3):
+        form = form.with_next_choice(row(form, "model.dtype"), 1)
+        seen.append(row(form, "model.dtype").field.text)
+    assert seen == ["bfloat16", "float16", "float32"]
+    assert row(form.with_next_choice(row(form, "model.dtype"), -1), "model.dtype").field.text == "float16"
+
+
+def test_a_refusal_names_a_field_only_when_it_is_another_one(form: Form) -> None:
+    with pytest.raises(ProfileError) as raised:
+        form.with_value("model.shape.num_key_value_heads", "3")
+    assert (
+        refusal(raised.value, "model.shape.num_key_value_heads") == "3 does not divide num_attention_heads 8"
+    )
+    assert refusal(raised.value, "elsewhere").startswith("model.shape.num_key_value_heads: 3 does not")
+
+
+# --- drafts ---------------------------------------------------------------------------------------------
+
+
+def later(profile: Profile, description: str) -> Profile:
+    return msgspec.structs.replace(profile, description=description)
+
+
+def test_a_draft_is_there_again(form: Form) -> None:
+    drafts = Drafts()
+    changed = form.with_value("benchmark.num_runs", "7")
+    drafts.keep(changed)
+    assert drafts.form_of(form.saved) == changed
+
+
+def test_a_form_without_changes_is_no_draft(form: Form) -> None:
+    drafts = Drafts()
+    drafts.keep(form.with_value("benchmark.num_runs", "7"))
+    drafts.keep(form)
+    assert drafts.forms == {}
+
+
+def test_a_draft_outlives_a_change_of_the_file(form: Form) -> None:
+    drafts = Drafts()
+    drafts.keep(form.with_value("benchmark.num_runs", "7"))
+    again = drafts.form_of(later(form.saved, "written anew"))
+    assert again.saved.description == "written anew"
+    assert again.profile.benchmark.num_runs == 7
+
+
+def test_without_changes_the_file_is_what_counts(form: Form) -> None:
+    assert form.saved_as(later(form.saved, "written anew")).profile.description == "written anew"

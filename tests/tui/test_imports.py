@@ -1,0 +1,34 @@
+"""A start loads what it shows and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+FORBIDDEN = {"torch", "scipy", "numpy", "mpi4py", "pynvml", "psutil", "multiprocessing"}
+SCRIPT = """
+import sys
+from textual.app import App
+textuals_own = {name for name in sys.modules if name.startswith("textual.widgets")}
+import tui.app
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+print(*sorted({name for name in sys.modules if name.startswith("textual.widgets")} - textuals_own))
+print(*sorted(name for name in sys.modules if name.startswith("tui.")))
+"""
+
+
+def test_importing_the_app_imports_no_heavy_module_and_no_screen() -> None:
+    result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    packages, widgets, ours = result.stdout.splitlines()
+    assert not FORBIDDEN & set(packages.split())
+    # textual.app itself brings a few of its widgets; we add none.
+    assert widgets == ""
+    assert not [name for name in ours.split() if name.startswith("tui.screens.")]
+
+
+def test_the_live_screen_needs_no_widget_of_textual() -> None:
+    script = SCRIPT.replace("import tui.app\n", "import tui.app, tui.screens.live, tui.screens.result\n")
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    packages, widgets, _ = result.stdout.splitlines()
+    assert not {"torch", "scipy", "numpy", "mpi4py", "pynvml"} & set(packages.split())
+    assert widgets == ""

@@ -1,0 +1,115 @@
+"""A dashboard told to go is gone within two seconds, whatever its terminal does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import Terminal
+from tui import lifecycle
+
+ROOT = Path(__file__).parent.parent.parent
+GONE_WITHIN_S = lifecycle.GRACE_S + 0.7
+
+# A run that changes in every frame, so that a terminal that reads nothing is full soon.
+PROGRAM = """
+import os, signal, sys
+if sys.argv[2] == "nohup":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.environ["TEXTUAL_FPS"] = "60"
+from dataclasses import dataclass
+from pathlib import Path
+from tests.tui import runs
+from tui.app import Live, run_app
+
+run = runs.under_way(64)
+feed = run.feed(Path(sys.argv[1]))
+class Busy(runs.StillFeed):
+    def drain(self, budget_s):
+        i = self.state.events
+        del run.events[:]
+        run.iterate(1, "timed", 1, 6000 + i % 7 * 90, first=i)
+        self.at = run.t
+        self.pending += run.events
+        return super().drain(budget_s)
+feed.__class__ = Busy
+import tui.screens.live
+tui.screens.live.FRAME_S = 0.02
+sys.exit(run_app(Live(feed)))
+"""
+
+
+@pytest.fixture(params=["plain", "nohup"])
+def dashboard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "runs"), request.param],
+        columns=200,
+        rows=50,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    try:
+        terminal.wait_for(lambda output: b"RUNNING" in output)
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def seconds_until_gone(terminal: Terminal) -> float:
+    began = time.monotonic()
+    while terminal.process.poll() is None:
+        assert time.monotonic() - began < 10, "still there"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_when_told(dashboard: Terminal, number: signal.Signals) -> None:
+    dashboard.process.send_signal(number)
+    began = time.monotonic()
+    while dashboard.process.poll() is None and time.monotonic() - began < 5:
+        dashboard.read(0.05)
+    assert time.monotonic() - began < GONE_WITHIN_S
+    assert dashboard.process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_when_told_although_nobody_reads_its_terminal(
+    dashboard: Terminal, number: signal.Signals
+) -> None:
+    time.sleep(2.5)  # long enough for the queue of the thread that writes to be full
+    dashboard.process.send_signal(number)
+    assert seconds_until_gone(dashboard) < GONE_WITHIN_S
+
+
+def test_it_ends_when_its_terminal_is_gone(dashboard: Terminal) -> None:
+    os.close(dashboard.main)
+    dashboard.process.send_signal(signal.SIGHUP)
+    assert seconds_until_gone(dashboard) < GONE_WITHIN_S
+
+
+def test_why_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream:
+        closed = False
+
+        def __init__(self, tty: bool) -> None:
+            self.tty = tty
+
+        def isatty(self) -> bool:
+            return self.tty
+
+    for name in ("__stdin__", "__stdout__", "__stderr__"):
+        monkeypatch.setattr(sys, name, Stream(True))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert lifecycle.why_no_screen() is None
+    monkeypatch.setenv("TERM", "dumb")
+    assert "TERM=dumb" in (lifecycle.why_no_screen() or "")
+    monkeypatch.setattr(sys, "__stdout__", Stream(False))
+    assert lifecycle.why_no_screen() == "standard output is not a terminal"
+    monkeypatch.setattr(sys, "__stdin__", None)
+    assert lifecycle.why_no_screen() == "standard input is not a terminal"

@@ -1,0 +1,275 @@
+"""Every key of the live screen, and what it does by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from runner import rundir
+from runner.errors import ExitCode
+from tests.tui import runs
+from tests.tui.runs import Recorder, StillFeed
+from tui.app import Live, TrtbenchApp
+from tui.keys import valid_keys
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpScreen
+from tui.screens.live import LiveScreen
+from tui.screens.result import ResultScreen
+from tui.widgets.rows import Rows, row_text
+
+SIZE = (120, 40)
+
+
+class Cockpit(TrtbenchApp):
+    """The app, with the two screens that are not tested here replaced by a note of where one went."""
+
+    def __init__(self, feed: StillFeed) -> None:
+        super().__init__(Live(feed))
+        self.went: list[str] = []
+
+    def open_home(self) -> None:
+        self.went.append("home")
+
+    def open_runs(self) -> None:
+        self.went.append("runs")
+
+    def back(self) -> None:
+        self.went.append("back")
+
+
+def cockpit(run: Recorder, root: Path) -> Cockpit:
+    return Cockpit(run.feed(root, after_s=1))
+
+
+def text_of(screen: Screen[Any], name: str) -> str:
+    return "\n".join(row_text(row) for row in screen.query_one(name, Rows)._rows)
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    """Until a frame of the live screen has passed."""
+    screen = pilot.app.screen
+    if isinstance(screen, LiveScreen):
+        screen.tick()
+    await pilot.pause()
+    await pilot.pause()
+
+
+async def test_q_leaves_it_running_and_says_how_to_come_back(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        assert "leave it running" in text_of(app.screen, "#footer")
+        await pilot.press("q")
+    assert app.return_value == 0
+    assert "run 7f3a goes on: trtbench-tui attach 7f3a" in app.farewell
+    assert rundir.stop_requested(tmp_path / "20260101T000000Z_p_7f3a") is None
+
+
+async def test_ctrl_c_is_q(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("ctrl+c")
+    assert app.return_value == 0
+    assert "goes on" in app.farewell
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (runs.finished, ExitCode.OK),
+        (runs.failed, ExitCode.RUN_FAILED),
+        (runs.stopped, ExitCode.RUN_STOPPED),
+        (runs.lost, ExitCode.RUN_LOST),
+    ],
+)
+async def test_q_after_the_end_gives_the_exit_code_of_the_run(
+    make: object, code: ExitCode, tmp_path: Path
+) -> None:
+    assert callable(make)
+    app = cockpit(make(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("q")
+    assert app.return_value == code
+    assert app.farewell == ""
+
+
+async def test_x_asks_and_then_stops(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    run_dir = tmp_path / "20260101T000000Z_p_7f3a"
+    async with app.run_test(size=SIZE) as pilot:
+        for answer in ("n", "escape"):
+            await pilot.press("x")
+            assert isinstance(app.screen, ConfirmScreen)
+            await pilot.press("enter")
+            assert isinstance(app.screen, ConfirmScreen), "Enter is no answer"
+            await pilot.press(answer)
+            assert isinstance(app.screen, LiveScreen)
+            assert rundir.stop_requested(run_dir) is None
+        await pilot.press("x", "y")
+        assert rundir.stop_requested(run_dir) == "the dashboard"
+
+
+async def test_x_means_nothing_when_the_run_has_ended(tmp_path: Path) -> None:
+    app = cockpit(runs.failed(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        assert "stop" not in text_of(app.screen, "#footer")
+        await pilot.press("x")
+        assert isinstance(app.screen, LiveScreen)
+
+
+async def test_enter_shows_the_result_of_an_ended_run_only(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path / "a")
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("enter")
+        assert isinstance(app.screen, LiveScreen)
+    app = cockpit(runs.failed(), tmp_path / "b")
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ResultScreen)
+
+
+async def test_h_r_and_escape_go_where_they_say(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("h", "r", "escape")
+    assert app.went == ["home", "runs", "back"]
+
+
+@pytest.mark.parametrize(("key", "kept", "hidden"), [("l", "#log", "#plot"), ("p", "#plot", "#log")])
+async def test_l_and_p_maximise_and_restore(key: str, kept: str, hidden: str, tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        before = app.screen.query_one(kept).size.height
+        for restore in (key, "escape"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert app.screen.query_one(kept).size.height > before
+            assert not app.screen.query_one(hidden).region
+            await pilot.press(restore)
+            await pilot.pause()
+            assert app.screen.query_one(kept).size.height == before
+    assert app.went == []
+
+
+async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        shown = text_of(app.screen, "#help")
+        for key in valid_keys("live", "running"):
+            assert key.help.split()[0] in shown
+        await pilot.press("escape")
+        assert isinstance(app.screen, LiveScreen)
+
+
+async def test_arrows_scroll_the_log_and_end_follows_it_again(tmp_path: Path) -> None:
+    run = runs.under_way()
+    run.log = "".join(f"line {n}\n" for n in range(100))
+    app = cockpit(run, tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        log = app.screen.query_one("#log", Rows)
+        assert log.render_line(log.size.height - 1).text.startswith("line 99")
+        await pilot.press("up", "up")
+        assert log.render_line(log.size.height - 1).text.startswith("line 97")
+        with open(tmp_path / "20260101T000000Z_p_7f3a" / "0-benchmark.log", "a") as file:
+            file.write("line 100\n")
+        await settled(pilot)
+        assert log.render_line(log.size.height - 1).text.startswith("line 97"), "scrolled up, it stays"
+        await pilot.press("end")
+        assert log.render_line(log.size.height - 1).text.startswith("line 100")
+
+
+async def test_arrows_scroll_many_ranks(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(64), tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        ranks = app.screen.query_one("#ranks", Rows)
+        await pilot.press("down")
+        assert ranks.top == 1
+
+
+async def test_it_goes_to_the_result_by_itself_when_the_run_it_watched_finishes(tmp_path: Path) -> None:
+    run = runs.finished()
+    feed = run.feed(tmp_path)
+    rest, feed.pending = feed.pending[-3:], feed.pending[:-3]
+    app = Cockpit(feed)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert isinstance(app.screen, LiveScreen)
+        feed.pending = rest
+        await settled(pilot)
+        assert isinstance(app.screen, ResultScreen)
+
+
+async def test_it_stays_when_the_run_had_finished_before(tmp_path: Path) -> None:
+    app = cockpit(runs.finished(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert isinstance(app.screen, LiveScreen)
+        assert "Enter shows the result" in text_of(app.screen, "#banner")
+
+
+async def test_it_stays_and_says_why_when_the_run_fails_under_it(tmp_path: Path) -> None:
+    feed = runs.failed().feed(tmp_path)
+    rest, feed.pending = feed.pending[-3:], feed.pending[:-3]
+    app = Cockpit(feed)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        feed.pending = rest
+        await settled(pilot)
+        assert isinstance(app.screen, LiveScreen)
+        assert runs.CAUSE in text_of(app.screen, "#banner")
+        assert "enter result" in text_of(app.screen, "#footer")
+
+
+async def test_a_deleted_run_directory_is_said_and_the_drawing_kept(tmp_path: Path) -> None:
+    feed = runs.under_way().feed(tmp_path)
+    app = Cockpit(feed)
+    async with app.run_test(size=SIZE) as pilot:
+        before = {name: text_of(app.screen, name) for name in ("#numbers", "#ranks", "#stages")}
+        feed.gone = True
+        await settled(pilot)
+        assert "deleted" in text_of(app.screen, "#banner")
+        assert {name: text_of(app.screen, name) for name in before} == before
+
+
+async def test_a_stop_that_cannot_be_asked_for_is_said(tmp_path: Path) -> None:
+    feed = runs.under_way().feed(tmp_path)
+    app = Cockpit(feed)
+    async with app.run_test(size=SIZE) as pilot:
+        feed.run_dir = tmp_path / "gone"
+        await pilot.press("x", "y")
+        await pilot.pause()
+        assert [notice.severity for notice in app._notifications] == ["error"]
+
+
+async def test_nothing_is_refreshed_when_nothing_happens(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        refreshed: list[object] = []
+        for widget in app.screen.query(Rows):
+            widget.refresh = lambda *regions, **_: refreshed.append(regions)  # type: ignore[method-assign,assignment]
+        for _ in range(5):
+            await settled(pilot)
+        assert refreshed == []
+
+
+async def test_a_second_that_passes_refreshes_single_rows(tmp_path: Path) -> None:
+    feed = runs.under_way().feed(tmp_path, after_s=1)
+    app = Cockpit(feed)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        refreshed: list[object] = []
+        for widget in app.screen.query(Rows):
+            widget.refresh = lambda *regions, **_: refreshed.append(regions)  # type: ignore[method-assign,assignment]
+        feed.at += runs.SECOND
+        await settled(pilot)
+        # Header, stage, remaining time and duration bar.
+        assert len(refreshed) <= 4
+        assert () not in refreshed

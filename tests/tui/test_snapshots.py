@@ -1,0 +1,93 @@
+"""Live and Result as they look, in their main states and at three sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tui import runs
+from tests.tui.runs import Recorder
+from tui.app import Live, Result, TrtbenchApp
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+Compare = Callable[..., bool]
+
+
+def live(run: Recorder, root: Path, after_s: float = 1.0) -> TrtbenchApp:
+    return TrtbenchApp(Live(run.feed(root, after_s)))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    "make",
+    [
+        runs.warming_up,
+        runs.under_way,
+        runs.finished,
+        runs.failed,
+        runs.queued,
+        runs.nothing_yet,
+        runs.chinese,
+    ],
+    ids=lambda make: make.__name__,
+)
+def test_live(
+    make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
+) -> None:
+    assert snap_compare(live(make(), tmp_path), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_live_with_eight_ranks(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.under_way(8), tmp_path), terminal_size=size)
+
+
+@pytest.mark.parametrize("make", [runs.stopped, runs.lost, runs.long_names], ids=lambda make: make.__name__)
+def test_live_small(make: Callable[[], Recorder], snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(make(), tmp_path), terminal_size=SIZES[0])
+
+
+@pytest.mark.parametrize("keys", ["p", "l", "x", "question_mark"])
+def test_live_keys(keys: str, snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.under_way(), tmp_path), terminal_size=SIZES[1], press=[keys])
+
+
+def test_live_silent(snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.under_way(), tmp_path, after_s=75), terminal_size=SIZES[1])
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("make", [runs.finished, runs.failed, runs.stopped], ids=lambda make: make.__name__)
+def test_result(
+    make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
+) -> None:
+    app = TrtbenchApp(Result(make().write(tmp_path)))
+    assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
+
+
+def test_result_of_one_configuration(snap_compare: Compare, tmp_path: Path) -> None:
+    app = TrtbenchApp(Result(runs.finished(1, iterations=120).write(tmp_path)))
+    assert snap_compare(app, terminal_size=SIZES[1])
+
+
+def test_result_explained(snap_compare: Compare, tmp_path: Path) -> None:
+    app = TrtbenchApp(Result(runs.finished().write(tmp_path)))
+    assert snap_compare(app, terminal_size=SIZES[1], press=["down", "down", "question_mark"])
+
+
+def test_live_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRTBENCH_ASCII", "1")
+    assert snap_compare(live(runs.chinese(), tmp_path), terminal_size=SIZES[1])
+
+
+def test_live_in_light_colours(snap_compare: Compare, tmp_path: Path) -> None:
+    app = live(runs.under_way(), tmp_path)
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=SIZES[1])
+
+
+def test_live_without_colour(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(live(runs.failed(), tmp_path), terminal_size=SIZES[1])

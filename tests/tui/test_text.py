@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tui.text import (
+    Dots,
+    bar,
+    clock,
+    duration,
+    fit,
+    measure,
+    number,
+    plain,
+    plural,
+    right,
+    shorten,
+    to_ascii,
+    width_of,
+    wrap,
+)
+
+
+def test_durations_are_as_short_as_they_can_be() -> None:
+    assert clock(3 * 3600 + 12 * 60 + 44.9) == "03:12:44"
+    assert clock(30 * 3600) == "30:00:00"
+    assert [duration(s) for s in (0, 12, 842, 11564)] == ["0:00", "0:12", "14:02", "3:12:44"]
+
+
+def test_a_clock_never_runs_backwards_past_zero() -> None:
+    assert (clock(-5), duration(-5)) == ("00:00:00", "0:00")
+
+
+def test_numbers_have_their_thousands_apart_and_no_nan() -> None:
+    assert number(63543.4) == "63 543"
+    assert number(1234567.891, 2) == "1 234 567.89"
+    assert [number(value) for value in (math.nan, math.inf, -math.inf)] == ["–"] * 3
+
+
+def test_measures_have_about_four_digits() -> None:
+    assert [measure(v) for v in (63543.2, 217.91, 14.938, 0.0421)] == ["63 543", "217.9", "14.94", "0.042"]
+
+
+def test_plural() -> None:
+    assert [plural(n, "run") for n in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+    assert plural(2, "entry", "entries") == "2 entries"
+
+
+@pytest.mark.parametrize("share", [-1, 0, 0.01, 0.5, 0.999, 1, 7])
+def test_a_bar_is_always_as_wide_as_asked(share: float) -> None:
+    full, empty = bar(share, 20)
+    assert len(full) + len(empty) == 20
+
+
+def test_dots_fill_braille_cells_and_stay_inside() -> None:
+    dots = Dots(2, 1)
+    dots.column(0, -5, 99)
+    dots.column(3, 3, 3)
+    assert dots.row(0) == "⡇⢀"
+
+
+def test_fitting_counts_cells_not_characters() -> None:
+    assert fit("abc", 5) == "abc  "
+    assert fit("abcdef", 4) == "abc…"
+    assert right("7", 3) == "  7"
+    for text in ("通义千问模型", "a通b义c"):
+        for width in range(1, 14):
+            assert width_of(fit(text, width)) == width
+            assert width_of(shorten(text, width)) <= width
+    assert fit("abc", 0) == ""
+
+
+def test_wrapping_keeps_every_word_and_breaks_the_longest() -> None:
+    assert wrap("one two three", 7) == ["one two", "three"]
+    assert wrap("a\nb", 7) == ["a", "b"]
+    assert wrap("通" * 5, 4) == ["通通", "通通", "通"]
+    assert "".join(wrap("x" * 95, 10)) == "x" * 95
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("[TRT-LLM] [I] loaded [/tmp/x]", "[TRT-LLM] [I] loaded [/tmp/x]"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\link", "link"),
+        ("a\x07b\x00c\x9b31m", "a·b·c·31m"),
+        ("a\tb", "a       b"),
+        ("half\x1b[", "half"),
+        ("left‮thgir", "left·thgir"),
+    ],
+)
+def test_program_output_is_text_and_nothing_else(raw: str, shown: str) -> None:
+    assert plain(raw) == shown
+
+
+def test_ascii_keeps_the_columns() -> None:
+    for text in ("● RUNNING", "█▊──", "⣰⣶⡇⠁", "通义千问 b4 64→24", "░░ ┤ ┄", "▶ ✓ ✖ ■ ◌"):
+        assert to_ascii(text).isascii()
+        assert width_of(to_ascii(text)) == width_of(text)
+    assert to_ascii("⠁⡀⡇") == "'.:"

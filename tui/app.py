@@ -1,0 +1,173 @@
+"""The dashboard: one app, one screen at a time, each imported when it is first shown."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.screen import Screen
+
+from runner.errors import UserError
+from tui import lifecycle
+from tui.text import ascii_only
+from tui.theme import THEME
+
+if TYPE_CHECKING:
+    from runner.feed import Feed
+
+MAX_BACK = 16
+WIDTHS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]
+HEIGHTS = [(0, "-low"), (32, "-high"), (46, "-very-high")]
+"""classes of every screen, from this many columns and rows on"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The profiles and the form."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All runs of this machine."""
+
+
+@dataclass(frozen=True, eq=False)
+class Live:
+    """A run while it happens, or its replay."""
+
+    feed: Feed
+
+
+@dataclass(frozen=True)
+class Result:
+    """The final table of a run."""
+
+    run_dir: Path
+
+
+Start = Home | Runs | Live | Result
+
+
+class TrtbenchApp(App[int]):
+    """Shows one place (`Start`) at a time and remembers the way back."""
+
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    TITLE = "trtbench-tui"
+    DEFAULT_MODE = "visit 0"
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
+
+    def __init__(self, start: Start) -> None:
+        super().__init__()
+        self.register_theme(THEME)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = THEME.name
+        self.place: Start = start
+        """what is shown now"""
+        self.farewell = ""
+        """what to print when the terminal is the user's again"""
+        self._way_back: list[Start] = []
+        self._visits = 0
+        self.add_mode(self.DEFAULT_MODE, lambda: self._sized(_screen(start)))
+        self.set_class(ascii_only(), "-ascii")
+
+    def on_ready(self) -> None:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+
+    # --- going somewhere; every screen uses these -----------------------------------------------------
+
+    def open_home(self) -> None:
+        self._open(Home())
+
+    def open_runs(self) -> None:
+        self._open(Runs())
+
+    def open_live(self, feed: Feed) -> None:
+        self._open(Live(feed))
+
+    def open_result(self, run_dir: Path) -> None:
+        self._open(Result(run_dir))
+
+    def back(self) -> None:
+        """Where the user came from; the list of runs at the end of the way."""
+        place = self._way_back.pop() if self._way_back else Runs()
+        if place != self.place:
+            self._show(place)
+
+    def notify_error(self, error: UserError) -> None:
+        self.notify(str(error), severity="error", timeout=10, markup=False)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C means what `q` means on the screen that is shown."""
+        self.call_next(self.screen.run_action, "quit")
+
+    def leave(self, code: int = 0, message: str = "") -> None:
+        """End the dashboard; `message` is printed once the terminal is back."""
+        self.farewell = message
+        self.exit(code)
+
+    def _open(self, place: Start) -> None:
+        if place == self.place:
+            return
+        self._way_back = [*self._way_back, self.place][-MAX_BACK:]
+        self._show(place)
+
+    def _show(self, place: Start) -> None:
+        # One mode a place: unlike a screen that is switched, a mode goes with every dialog that lies over it.
+        left = self.current_mode
+        self.place = place
+        self._visits += 1
+        entered = f"visit {self._visits}"
+        self.add_mode(entered, lambda: self._sized(_screen(place)))
+        self.switch_mode(entered)
+        self.remove_mode(left)
+
+    def _sized(self, screen: Screen[Any]) -> Screen[Any]:
+        """A screen with the classes of the terminal's size; Textual gives them only after a first layout."""
+        for limits, size in ((WIDTHS, self.size.width), (HEIGHTS, self.size.height)):
+            screen.add_class([name for least, name in limits if size >= least][-1])
+        return screen
+
+
+def _screen(place: Start) -> Screen[Any]:
+    """The screen of a place. Imported here and not above: a start loads the one screen that it shows."""
+    if isinstance(place, Live):
+        from tui.screens.live import LiveScreen
+
+        return LiveScreen(place.feed)
+    if isinstance(place, Result):
+        from tui.screens.result import ResultScreen
+
+        return ResultScreen(place.run_dir)
+    if isinstance(place, Runs):
+        from tui.screens.runs import RunsScreen
+
+        return RunsScreen()
+    from tui.screens.home import HomeScreen
+
+    return HomeScreen()
+
+
+def run_app(start: Start) -> int:
+    """Show the dashboard until the user leaves it.
+
+    Returns:
+        The exit code of the command.
+    """
+    # Nothing that is loaded for the first frame is garbage; looking for some would only delay it.
+    gc.disable()
+    app = TrtbenchApp(start)
+    lifecycle.end_on_signals(app.leave)
+    code = app.run()
+    if app.farewell:
+        print(app.farewell, file=sys.stderr)
+    return code if code is not None else app.return_code or 0

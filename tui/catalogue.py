@@ -1,0 +1,135 @@
+"""What the home screen lists: profiles and the runs under way, as plain data made outside the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from runner import profile_store, rundir
+from runner.errors import UserError
+from runner.history import Entry, History
+from runner.profile import Profile, TorchModel
+from runner.profile_file import load_text, read_text
+
+Group = Literal["running now", "mine", "built in"]
+GROUPS: tuple[Group, ...] = ("running now", "mine", "built in")
+FIRST = "quickstart"
+"""The profile that a newcomer finds chosen."""
+RECENT = 500
+"""How many of the newest runs are looked at for what runs now and what ran last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of the list: a profile, or a run under way."""
+
+    group: Group
+    name: str
+    path: Path
+    profile: Profile | None = None
+    """None when it cannot be used; `error` says why"""
+    error: str = ""
+    remark: str = ""
+    run: Entry | None = None
+    """the run under way that this item stands for"""
+    last: Entry | None = None
+    """the last run of this profile that ended"""
+
+    @property
+    def key(self) -> str:
+        """What tells this item from the others, also after the list was read again."""
+        return self.run.run if self.run else self.name
+
+    @property
+    def summary(self) -> str:
+        """Engine, model and ranks in a few words."""
+        if self.profile is None:
+            return "cannot be used"
+        return f"{self.profile.engine} · {_model(self.profile)} · tp {self.profile.parallel.tp}"
+
+
+def _model(profile: Profile) -> str:
+    shape = profile.model.shape if isinstance(profile.model, TorchModel) else None
+    if shape is None:
+        return Path(profile.model.dir or "").name or "/"
+    millions = shape.parameters / 1e6
+    return f"{millions / 1e3:.1f} B" if millions >= 1000 else f"{millions:.0f} M"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Everything the list can show, at one moment."""
+
+    items: tuple[Item, ...] = ()
+    """runs under way, the user's profiles, the built-in ones"""
+    newcomer: bool = False
+    """nothing was ever run here"""
+
+
+class Catalogue:
+    """Reads the listing again and again; a file is read again when it changed."""
+
+    def __init__(self) -> None:
+        self._history = History()
+        self._read: dict[Path, tuple[int, Item]] = {}
+
+    def listing(self) -> Listing:
+        entries = self._history.entries(newest=RECENT)
+        running = [self._item(_run_item(entry)) for entry in entries if not entry.ended]
+        last: dict[str, Entry] = {}
+        for entry in entries:
+            if entry.ended and entry.started:
+                last.setdefault(entry.profile, entry)
+        profiles = [replace(self._item(item), last=last.get(item.name)) for item in _stored_items()]
+        # The profiles to begin with come first in their group, before models from A to Z.
+        profiles.sort(key=lambda item: (GROUPS.index(item.group), not item.name.startswith(FIRST)))
+        return Listing(tuple(running + profiles), newcomer=not entries)
+
+    def _item(self, item: Item) -> Item:
+        """The item with its profile, or with what is wrong about it."""
+        try:
+            changed = item.path.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        known = self._read.get(item.path)
+        if known is None or known[0] != changed:
+            known = (changed, _loaded(item))
+            self._read[item.path] = known
+        return replace(item, profile=known[1].profile, error=known[1].error)
+
+
+def _run_item(entry: Entry) -> Item:
+    """A run under way, with its profile as it was when the run started."""
+    return Item(group="running now", name=entry.profile, path=entry.run_dir / rundir.PROFILE, run=entry)
+
+
+def _stored_items() -> list[Item]:
+    stored = profile_store.list_profiles()
+    hidden = {found.hidden_by for found in stored}
+    return [
+        Item(
+            group=found.origin,
+            name=found.name,
+            path=found.path,
+            remark="yours; it hides the built-in profile of the same name" if found.path in hidden else "",
+        )
+        for found in stored
+        if found.hidden_by is None  # its name means the user's profile, which says that it hides this one
+    ]
+
+
+def _loaded(item: Item) -> Item:
+    try:
+        if item.run is not None:
+            return replace(item, profile=load_text(read_text(item.path), str(item.path)))
+        return replace(item, profile=profile_store.load_file(item.path))
+    except UserError as error:
+        return replace(item, error=str(error).replace(f"{Path.home()}/", "~/"))
+
+
+def filtered(items: Sequence[Item], text: str) -> list[Item]:
+    """The items whose name or summary contains every word of the text."""
+    words = text.lower().split()
+    return [item for item in items if all(word in f"{item.name} {item.summary}".lower() for word in words)]

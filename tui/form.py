@@ -1,0 +1,135 @@
+"""The form of a profile without its drawing: what was changed, and taking it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from runner.profile import Profile
+from runner.profile_fields import Field, edited, fields
+from runner.profile_file import ProfileError
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+NAME = "name"
+"""Not a row of the form: a profile gets another name by being saved under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow:
+    """One field as the form shows it."""
+
+    field: Field
+    saved: str | None
+    """the value of the saved profile; None when that has no such field"""
+
+    @property
+    def changed(self) -> bool:
+        return self.field.text != self.saved
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A profile under change: as it is saved, as it stands now, and the steps between."""
+
+    saved: Profile
+    profile: Profile
+    past: tuple[Profile, ...] = ()
+    """what `undone` goes back to, the latest last"""
+
+    @property
+    def changed(self) -> bool:
+        return self.profile != self.saved
+
+    def rows(self) -> list[FormRow]:
+        """Every row, sections together, in the order in which they are drawn."""
+        saved = {found.path: found.text for found in fields(self.saved)}
+        rows = [FormRow(found, saved.get(found.path)) for found in fields(self.profile) if found.path != NAME]
+        # A section inside a section interrupts its fields in the order of definition.
+        order = {
+            section: number for number, section in enumerate(dict.fromkeys(r.field.section for r in rows))
+        }
+        return sorted(rows, key=lambda found: order[found.field.section])
+
+    def with_value(self, path: str, text: str) -> Form:
+        """The form after one field was set; the same form when that changes nothing.
+
+        Raises:
+            ProfileError: the value is not allowed.
+        """
+        profile = edited(self.profile, path, text)
+        if profile == self.profile:
+            return self
+        return replace(self, profile=profile, past=(*self.past, self.profile))
+
+    def with_next_choice(self, row: FormRow, step: int) -> Form:
+        """The form with a field of choices moved on to the next (1) or previous (-1) one that is allowed.
+
+        Raises:
+            ProfileError: no other choice is allowed.
+        """
+        choices = row.field.choices
+        position = choices.index(row.field.text)
+        for distance in range(1, len(choices)):
+            choice = choices[(position + step * distance) % len(choices)]
+            try:
+                return self.with_value(row.field.path, choice)
+            except ProfileError:
+                if distance == len(choices) - 1:
+                    raise
+        return self
+
+    def undone(self) -> Form:
+        """The form before the last change."""
+        if not self.past:
+            return self
+        return replace(self, profile=self.past[-1], past=self.past[:-1])
+
+    def saved_as(self, profile: Profile) -> Form:
+        """The form after the file of its profile was read again: changes stay changes."""
+        return Form(profile, profile) if not self.changed else replace(self, saved=profile)
+
+
+def open_form(profile: Profile) -> Form:
+    return Form(saved=profile, profile=profile)
+
+
+def refusal(error: ProfileError, path: str) -> str:
+    """Why a value is not taken, in a sentence for the row it was typed into."""
+    return "; ".join(
+        problem.message if problem.path == path else f"{problem.path}: {problem.message}"
+        for problem in error.problems
+    )
+
+
+@dataclass
+class Drafts:
+    """What the user left on the home screen: it is there again after a look at another screen."""
+
+    forms: dict[str, Form] = field(default_factory=dict)
+    """changed profiles by name"""
+    chosen: str = ""
+    """name of the profile that the cursor was on"""
+
+    def keep(self, form: Form) -> None:
+        """Remember the form when it holds changes, forget it otherwise."""
+        name = form.saved.name
+        if form.changed or form.past:
+            self.forms[name] = form
+        else:
+            self.forms.pop(name, None)
+
+    def form_of(self, profile: Profile) -> Form:
+        """The form of a profile, with what was changed in it before."""
+        kept = self.forms.get(profile.name)
+        return open_form(profile) if kept is None else kept.saved_as(profile)
+
+
+_drafts: WeakKeyDictionary[App[Any], Drafts] = WeakKeyDictionary()
+
+
+def drafts_of(app: App[Any]) -> Drafts:
+    """The drafts of one dashboard; they live as long as it does."""
+    return _drafts.setdefault(app, Drafts())

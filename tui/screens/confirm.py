@@ -1,0 +1,37 @@
+"""One question with a yes and a no; the answer is the result of the screen."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from tui.text import wrap
+from tui.widgets.rows import Panel, Row, Span, dim, row
+
+
+def draw_question(question: tuple[str, str, str, str], width: int, height: int) -> list[Row]:
+    title, detail, yes, no = question
+    lines = [row(line) for line in wrap(detail, max(1, width))]
+    keys = row(Span("y", "key"), f" {yes}     ", Span("n", "key"), dim(" or "), Span("esc", "key"), f" {no}")
+    return [row(Span(title, "strong")), (), *lines, (), keys]
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Enter is no answer: a key pressed a moment too late must not stop anything."""
+
+    BINDINGS = [("y", "answer(True)"), ("n,escape,q", "answer(False)")]  # noqa: RUF012
+
+    def __init__(self, title: str, detail: str, *, yes: str, no: str) -> None:
+        super().__init__()
+        self._question = (title, detail, yes, no)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog framed"):
+            yield Panel(draw_question, id="question")
+
+    def on_mount(self) -> None:
+        self.query_one("#question", Panel).update(self._question)
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)

@@ -1,0 +1,59 @@
+"""Filtering a list as one types: what the screens with a list have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import Screen
+
+from tui.widgets.picker import Picker
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from tui.widgets.filter_input import FilterInput
+
+
+class FilteringScreen(Screen[None]):
+    """A screen with one list to filter, in a pane of its own; `apply_filter` shows what is left."""
+
+    filter_pane: str
+    """selector of the pane that gets the line to type into"""
+    filter_list: str
+    """selector of the list"""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filter = ""
+        """what is typed; empty: everything is shown"""
+
+    def apply_filter(self) -> None:
+        """Show the list as `filter` says."""
+        raise NotImplementedError
+
+    def action_filter(self) -> None:
+        from tui.widgets.filter_input import FilterInput
+
+        if self.query(FilterInput):
+            return
+        line = FilterInput(self.filter)
+        self.query_one(self.filter_pane).mount(line, before=0)
+        line.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.filter = event.value.strip()
+        self.apply_filter()
+
+    def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
+        self.query("#filter").remove()
+        self.query_one(self.filter_list).focus()
+        if not message.keep:
+            self.action_show_all()
+
+    def on_filter_input_stepped(self, message: FilterInput.Stepped) -> None:
+        self.query_one(self.filter_list, Picker).action_move(message.step)
+
+    def action_show_all(self) -> None:
+        if self.filter:
+            self.filter = ""
+            self.apply_filter()

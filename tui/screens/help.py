@@ -1,0 +1,104 @@
+"""The page behind `?`: what the keys of a screen do, and what its words mean."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from tui.keys import KEYS, ScreenName
+from tui.text import fit, shown, wrap
+from tui.widgets.rows import Panel, Row, Span, dim, row
+
+_LIVE_TERMS = (
+    ("stage", "one command of the run; `benchmark` is the measured one"),
+    ("configuration", "one batch size with one pair of input and output length"),
+    ("iteration", "one timed call of the whole batch; warm-up comes before and counts nowhere"),
+    ("latency", "time of one iteration, from the call to the last token"),
+    ("prefill", "latency minus generation time: up to the first token"),
+    ("p50, p95", "half of the iterations, 95 % of them, were at most this slow; grey: too few to tell"),
+    ("tokens/s", "batch size x output length / mean latency, prefill included"),
+    ("rank", "one process of the model; the others wait for the slowest"),
+)
+TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
+    "home": (
+        ("profile", "what to measure and how: model, ranks, batch sizes, lengths"),
+        ("run", "one execution of a profile; it goes on when the terminal closes"),
+    ),
+    "runs": (
+        ("lost", "the run's supervisor was killed, or the machine restarted, before the run ended"),
+        ("stopped", "somebody asked the run to stop; what was measured until then is kept"),
+    ),
+    "live": _LIVE_TERMS,
+    "result": (
+        ("flag", "a reason to distrust a number; read these first"),
+        ("grey", "the number is there, but its note says why it means little"),
+        ("printed", "what the engine itself printed for the same quantity"),
+        ("n", "how many timed iterations the number is made of"),
+    ),
+}
+_NAMES = {"home": "profiles", "runs": "runs", "live": "a run under way", "result": "the result of a run"}
+
+Section = tuple[str, tuple[tuple[str, str], ...]]
+"""a heading, and lines of a word with its meaning; a line without a word is plain text"""
+
+
+def screen_sections(screen: ScreenName) -> tuple[Section, ...]:
+    """Keys and words of a screen."""
+    keys = tuple((key.name, f"{key.help}{_WHEN.get(key.when, '')}") for key in KEYS[screen])
+    return (("keys", keys), ("words", TERMS[screen]))
+
+
+_WHEN = {"running": " (while it runs)", "ended": " (when it has ended)"}
+
+
+def draw_sections(sections: tuple[Section, ...], width: int, height: int) -> list[Row]:
+    drawn: list[Row] = []
+    for title, lines in sections:
+        drawn += [()] if drawn else []
+        drawn.append(row(Span(title, "title")))
+        for word, meaning in lines:
+            column = 16 if word else 0
+            wrapped = wrap(meaning, max(10, width - column - 2))
+            style = "key" if title == "keys" else ""
+            for number, line in enumerate(wrapped):
+                first = Span(fit("" if number else word, column), style)
+                drawn.append(row("  ", first, dim(line) if word else line))
+    return drawn
+
+
+class HelpScreen(ModalScreen[None]):
+    """Text to read; any of the usual keys closes it, arrows scroll when it is longer than the terminal."""
+
+    CSS_PATH = "help.tcss"
+    BINDINGS = [  # noqa: RUF012
+        ("escape,q,question_mark,enter", "close"),
+        ("up,k", "scroll_rows(-1)"),
+        ("down,j", "scroll_rows(1)"),
+        ("pageup", "scroll_rows(-10)"),
+        ("pagedown,space", "scroll_rows(10)"),
+    ]
+
+    def __init__(self, screen: ScreenName, *, title: str = "", about: tuple[Section, ...] = ()) -> None:
+        """Help of a screen; `about` comes first: what the cursor is on."""
+        super().__init__()
+        self._title = title or f"help: {_NAMES[screen]}"
+        self._sections = (*about, *screen_sections(screen))
+
+    def compose(self) -> ComposeResult:
+        yield Panel(draw_sections, id="help", classes="dialog framed")
+
+    def on_mount(self) -> None:
+        panel = self._panel
+        panel.border_title = shown(self._title)
+        panel.border_subtitle = shown("esc closes")
+        panel.update(self._sections)
+
+    @property
+    def _panel(self) -> Panel[tuple[Section, ...]]:
+        return self.query_one("#help", Panel)
+
+    def action_scroll_rows(self, by: int) -> None:
+        self._panel.move_to(self._panel.top + by)
+
+    def action_close(self) -> None:
+        self.dismiss()

@@ -1,0 +1,236 @@
+"""A run while it happens: what it does, how far it is, and how it is doing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.markup import escape
+from textual.screen import Screen
+
+from runner import rundir
+from runner.errors import ExitCode, UserError
+from runner.feed import Feed
+from runner.state import Status
+from tui.keys import bindings, footer_row, valid_keys
+from tui.screens.live_view import Banner, LiveView, live_view
+from tui.text import shown, wrap
+from tui.widgets.host_line import draw_host
+from tui.widgets.latency_plot import draw_numbers, draw_plot
+from tui.widgets.log_tail import LogTail, TailReader
+from tui.widgets.progress_lines import draw_progress
+from tui.widgets.rank_panel import draw_ranks
+from tui.widgets.rows import Panel, Row, Span, row
+from tui.widgets.run_header import draw_header
+from tui.widgets.stage_strip import draw_stages
+
+if TYPE_CHECKING:
+    from tui.app import TrtbenchApp
+
+FRAME_S = 0.2
+BUDGET_S = 0.04
+"""of every frame, for taking in events: the rest is for drawing and for the user"""
+_EXIT_CODES: dict[Status, ExitCode] = {
+    "failed": ExitCode.RUN_FAILED,
+    "stopped": ExitCode.RUN_STOPPED,
+    "lost": ExitCode.RUN_LOST,
+}
+
+
+def draw_banner(banner: Banner | None, width: int, height: int) -> list[Row]:
+    if banner is None:
+        return []
+    lines = [line for text in banner.lines for line in wrap(text, width - 2)]
+    styles = [banner.kind] + [""] * len(lines)
+    return [
+        row(Span("▌ ", banner.kind), Span(line, style)) for line, style in zip(lines, styles, strict=False)
+    ]
+
+
+def draw_footer(footer: tuple[LiveView, bool], width: int, height: int) -> list[Row]:
+    view, maximised = footer
+    keys = [
+        key
+        for key in valid_keys("live", "running" if view.running else "ended")
+        if key.action != "stop" or view.can_stop
+    ]
+    if maximised:
+        keys = [key for key in valid_keys("live") if key.action in ("plot", "log", "back", "follow", "help")]
+    return [footer_row(keys, width, view.note)]
+
+
+class LiveScreen(Screen[None]):
+    """Follows one feed: a timer drains it, makes one view of it and hands that to the widgets."""
+
+    CSS_PATH = "live.tcss"
+    BINDINGS = bindings("live")
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__()
+        self.feed = feed
+        self.view: LiveView | None = None
+        self._tail: TailReader | None = None
+        self._drawn_at = (-1, False)
+        self._saw_it_run = False
+
+    @property
+    def cockpit(self) -> TrtbenchApp:
+        return cast("TrtbenchApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Panel(draw_header, id="header")
+        yield Panel(draw_stages, id="stages")
+        yield Panel(draw_progress, id="progress")
+        with Horizontal(id="middle"):
+            with Vertical(id="plot-frame", classes="framed"):
+                yield Panel(draw_plot, id="plot")
+                yield Panel(draw_numbers, id="numbers")
+            yield Panel(draw_ranks, id="ranks", classes="framed")
+        yield Panel(draw_host, id="host")
+        yield Panel(draw_banner, id="banner")
+        yield LogTail(id="log", classes="framed")
+        yield Panel(draw_footer, id="footer")
+
+    def on_mount(self) -> None:
+        self.query_one("#plot-frame").border_title = "latency, ms per iteration"
+        self.query_one("#ranks").border_title = "ranks"
+        self.query_one("#log").border_title = "log"
+        self.tick()
+        self.set_interval(FRAME_S, self.tick)
+
+    # --- one frame --------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Take in what arrived and show it; nothing is drawn when nothing changed."""
+        started = time.monotonic()
+        taken = self.feed.drain(BUDGET_S)
+        reading = bool(taken) and time.monotonic() - started > BUDGET_S and self.feed.loaded < 0.99
+        moment = (self.feed.now() // 10**9, self.feed.gone)
+        if taken or moment != self._drawn_at:
+            self._drawn_at = moment
+            self._show(live_view(self.feed, reading=reading))
+        self._show_log()
+        if not reading:
+            self._open_result_when_finished()
+
+    def _show(self, view: LiveView) -> None:
+        before, self.view = self.view, view
+        self._panel("#header").update(view.header)
+        self._panel("#footer").update((view, self._maximised))
+        if view.header.reading is not None:
+            return
+        for name, data in (
+            ("#stages", view.stages),
+            ("#progress", view.progress),
+            ("#plot", view.plot),
+            ("#numbers", view.numbers),
+            ("#ranks", view.ranks),
+            ("#host", view.host),
+            ("#banner", view.banner),
+        ):
+            self._panel(name).update(data)
+        if before is None or before.progress.what != view.progress.what:
+            what = view.progress.what if view.progress.number else ""
+            self.query_one("#plot-frame").border_subtitle = escape(shown(what))
+        if before is None or before.log != view.log:
+            self._tail = TailReader(view.log) if view.log else None
+            self.query_one(LogTail).update(())
+            self.query_one("#log").border_title = escape(
+                shown(f"log  {view.log.name}" if view.log else "log")
+            )
+
+    def _show_log(self) -> None:
+        if self._tail is not None and self._tail.read():
+            self.query_one(LogTail).update(self._tail.tail())
+
+    def _open_result_when_finished(self) -> None:
+        status = self.feed.state.status
+        if self.feed.state.running:
+            self._saw_it_run = self.feed.live
+        elif status == "finished" and self._saw_it_run:
+            self._saw_it_run = False
+            self.cockpit.open_result(self.feed.run_dir)
+
+    def _panel(self, name: str) -> Panel[object]:
+        return cast("Panel[object]", self.query_one(name, Panel))
+
+    # --- keys -------------------------------------------------------------------------------------------
+
+    @property
+    def _maximised(self) -> bool:
+        return self.has_class("-plot") or self.has_class("-log")
+
+    def _maximise(self, name: str) -> None:
+        """Show one panel on the whole screen, or all of them again; empty: all of them."""
+        for other in ("-plot", "-log"):
+            self.set_class(other == name and not self.has_class(other), other)
+        if self.view is not None:
+            self._panel("#footer").update((self.view, self._maximised))
+
+    def action_plot(self) -> None:
+        self._maximise("-plot")
+
+    def action_log(self) -> None:
+        self._maximise("-log")
+
+    def action_back(self) -> None:
+        if self._maximised:
+            self._maximise("")
+        else:
+            self.cockpit.back()
+
+    def action_scroll_rows(self, by: int) -> None:
+        ranks = self._panel("#ranks")
+        if ranks.last_top and not self._maximised:
+            ranks.move_to(ranks.top + by)
+        else:
+            self.query_one(LogTail).scroll_lines(by)
+
+    def action_follow(self) -> None:
+        self.query_one(LogTail).follow()
+
+    def action_quit(self) -> None:
+        state = self.feed.state
+        if state.running and self.feed.live:
+            run = self.feed.run_dir.name.rpartition("_")[2]
+            self.cockpit.leave(message=f"run {run} goes on: trtbench-tui attach {run}")
+        else:
+            self.cockpit.leave(_EXIT_CODES.get(state.status, ExitCode.OK) if self.feed.live else ExitCode.OK)
+
+    def action_result(self) -> None:
+        if not self.feed.state.running:
+            self.cockpit.open_result(self.feed.run_dir)
+
+    def action_stop(self) -> None:
+        if self.view is None or not self.view.can_stop:
+            return
+        from tui.screens.confirm import ConfirmScreen
+
+        question = ConfirmScreen(
+            "Stop this run?",
+            "Its processes are ended. What was measured until now is kept.",
+            yes="stop it",
+            no="let it run",
+        )
+        self.app.push_screen(question, self._stop_confirmed)
+
+    def _stop_confirmed(self, yes: bool | None) -> None:
+        if not yes:
+            return
+        try:
+            rundir.request_stop(self.feed.run_dir, "the dashboard")
+        except UserError as error:
+            self.cockpit.notify_error(error)
+
+    def action_runs(self) -> None:
+        self.cockpit.open_runs()
+
+    def action_home(self) -> None:
+        self.cockpit.open_home()
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen("live"))

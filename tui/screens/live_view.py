@@ -1,0 +1,282 @@
+"""What the live screen shows, as one immutable value made from a feed; pure, no terminal needed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runner import events as ev
+from runner import metrics, rundir
+from runner.feed import Feed
+from runner.state import ConfigurationState, RankState, RunState, StageState
+from tui.text import duration, gibibytes, plain, plural
+from tui.widgets.host_line import HostView
+from tui.widgets.latency_plot import Numbers, PlotData, round_number
+from tui.widgets.progress_lines import Phase, Progress
+from tui.widgets.rank_panel import RankLine
+from tui.widgets.run_header import Header, short_id
+from tui.widgets.stage_strip import StageItem, exit_words
+
+SILENT_S = 2
+"""A run that says nothing for longer than this is said to be silent."""
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The one thing to know now, with what to do about it; empty while all is well."""
+
+    kind: Literal["good", "warn", "bad"]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LiveView:
+    header: Header
+    stages: tuple[StageItem, ...]
+    progress: Progress
+    plot: PlotData
+    numbers: Numbers
+    ranks: tuple[RankLine, ...]
+    host: HostView
+    banner: Banner | None
+    note: str
+    """for the footer: how long the run has been silent"""
+    log: Path | None
+    """raw output of the present stage"""
+    running: bool
+    can_stop: bool
+
+
+def live_view(feed: Feed, *, reading: bool = False) -> LiveView:
+    """The view of a run as it stands; `reading`: there is more of an existing log to read first."""
+    state, now = feed.state, feed.now()
+    configuration, stage = state.configuration, state.stage
+    return LiveView(
+        header=Header(
+            profile=plain(feed.plan.profile),
+            summary=plain(feed.plan.summary),
+            run=short_id(feed.run_dir.name),
+            status=state.status,
+            elapsed_s=int(state.elapsed_s(now)),
+            replay=not feed.live,
+            reading=int(feed.loaded * 100) if reading else None,
+        ),
+        stages=_stages(feed, now),
+        progress=_progress(feed, now),
+        plot=_plot(state, configuration),
+        numbers=_numbers(state, configuration),
+        ranks=_ranks(state),
+        host=_host(state),
+        banner=_banner(feed),
+        note=_note(feed, now),
+        log=rundir.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
+        running=state.running,
+        can_stop=feed.live and state.running and state.stopping is None and not feed.gone,
+    )
+
+
+def _stages(feed: Feed, now: int) -> tuple[StageItem, ...]:
+    items = [StageItem(stage.name, "planned") for stage in feed.plan.stages]
+    for stage in feed.state.stages:
+        end = stage.ended if stage.ended is not None else _now_in(feed.state, now)
+        seconds = max(0, end - stage.started) // 10**9
+        item = StageItem(stage.name, stage.status, seconds, stage.exit_code, plain(stage.note))
+        items[stage.index : stage.index + 1] = [item]
+    return tuple(items)
+
+
+def _now_in(state: RunState, now: int) -> int:
+    return state.ended.t if state.ended is not None else max(now, state.last_t)
+
+
+# --- the present configuration -----------------------------------------------------------------------------
+
+
+def _progress(feed: Feed, now: int) -> Progress:
+    state = feed.state
+    configuration = state.configuration
+    if configuration is None:
+        return Progress("waiting", _waiting_for(feed))
+    start, n = configuration.start, configuration.latency.n
+    left = configuration.remaining_s(now) if state.running else None
+    percent = start.gpu_weights_percent
+    return Progress(
+        phase=_phase(configuration),
+        what=f"batch {start.batch_size}  in {start.input_len}  out {start.output_len}"
+        + (f"  weights {percent:.0%}".replace("%", " %") if percent != 1 else ""),
+        number=len(state.configurations),
+        total=max(len(feed.plan.configurations), len(state.configurations)),
+        warmed=len(configuration.warmup),
+        warm_up=start.warm_up,
+        measured=n,
+        num_runs=start.num_runs,
+        seconds=int(configuration.elapsed_s(_now_in(state, now))),
+        duration=int(start.duration),
+        over=not state.running,
+        left_s=None if left is None else math.ceil(left),
+    )
+
+
+def _phase(configuration: ConfigurationState) -> Phase:
+    if configuration.done:
+        return "done"
+    return "timed" if configuration.latency.n or not configuration.start.warm_up else "warm-up"
+
+
+def _waiting_for(feed: Feed) -> str:
+    state = feed.state
+    if not state.running:
+        return "no configuration was measured"
+    if state.status == "queued" and state.queued is not None:
+        return f"waits for {plain(state.queued.device)}, which run {plain(state.queued.holder)} holds"
+    if state.stage is None:
+        return "waiting for the first stage to start"
+    present = sum(1 for rank in state.ranks.values() if rank.hello is not None)
+    if state.ranks and present < len(state.ranks) and state.stage.name in ("smoke", "benchmark"):
+        return f"the ranks start and load the model: {present} of {len(state.ranks)} have reported"
+    return f"stage {state.stage.name} is under way{_life(state.heartbeat)}"
+
+
+def _life(heartbeat: ev.Heartbeat | None) -> str:
+    """Of a stage that has said nothing for a while: that it works all the same."""
+    if heartbeat is None:
+        return ""
+    written = heartbeat.output_bytes
+    return (
+        f"; silent for {duration(heartbeat.silent_s)}, {plural(heartbeat.processes, 'process', 'processes')} "
+        f"at {heartbeat.cpu_percent:.0f} % CPU" + (f", {gibibytes(written)} GiB written" if written else "")
+    )
+
+
+def _plot(state: RunState, configuration: ConfigurationState | None) -> PlotData:
+    if configuration is None:
+        if state.running:
+            return PlotData()
+        return PlotData(empty="no iteration was recorded")
+    warm, latency, start = len(configuration.warmup), configuration.latency, configuration.start
+    expected = warm + latency.n
+    if not configuration.done:
+        timed = start.num_runs
+        if latency.n and start.duration:
+            # Rounded, so that the axis does not move with every change of the mean.
+            timed = max(timed, round_number(start.duration * 1000 / latency.mean))
+        expected = max(warm, start.warm_up) + timed
+    return PlotData(
+        warmup=tuple(configuration.warmup),
+        n=latency.n,
+        mean=latency.mean if latency.n else 0.0,
+        expected=expected,
+        per_bucket=configuration.series.width,
+        points=tuple(configuration.series.buckets),
+    )
+
+
+def _numbers(state: RunState, configuration: ConfigurationState | None) -> Numbers:
+    if configuration is None or not configuration.latency.n:
+        return Numbers()
+    ranks = state.stage.ranks if state.stage else 1
+    found = {value.metric: value.value for value in metrics.values(configuration, ranks)}
+    return Numbers(
+        n=configuration.latency.n,
+        mean=found[metrics.LATENCY],
+        p50=found[metrics.P50],
+        p95=found[metrics.P95],
+        prefill=found[metrics.PREFILL_TIME],
+        generation=found[metrics.GENERATION_TIME],
+        per_token=found[metrics.TIME_PER_OUTPUT_TOKEN],
+        tokens_per_sec=found[metrics.TOKENS_PER_SEC],
+    )
+
+
+# --- ranks and host ----------------------------------------------------------------------------------------
+
+
+def _ranks(state: RunState) -> tuple[RankLine, ...]:
+    slowest = state.slowest_rank
+    fastest = min((rank.timed.mean for rank in state.ranks.values() if rank.timed.n), default=0.0)
+    lines = []
+    for _, rank in sorted(state.ranks.items()):
+        timed = rank.timed
+        slower = timed.mean / fastest - 1 if rank is slowest and fastest > 0 else None
+        lines.append(
+            RankLine(
+                rank=rank.rank,
+                state=_rank_word(rank, state.stage),
+                last_ms=timed.last if timed.n else None,
+                mean_ms=timed.mean if timed.n else None,
+                i=rank.i + 1 if rank.i >= 0 else None,
+                slower=slower,
+                broken=rank.bye is not None and not rank.complete,
+            )
+        )
+    return tuple(lines)
+
+
+def _rank_word(rank: RankState, stage: StageState | None) -> str:
+    if rank.bye is not None:
+        return "done" if rank.complete else "gaps"
+    if stage is not None and stage.ended is not None:
+        return "ended"
+    if rank.hello is None:
+        return "waiting"
+    if rank.config < 0:
+        return "ready"
+    return {"warmup": "warm-up", "timed": "timing", "profile": "profiling"}[rank.phase]
+
+
+def _host(state: RunState) -> HostView:
+    started, host = state.started, state.host
+    return HostView(
+        host=plain(started.host) if started else "",
+        cores=started.cores if started else 0,
+        cpu_percent=round(host.cpu_percent) if host else None,
+        memory_used=host.memory_used if host else 0,
+        memory_total=host.memory_total if host else 0,
+        load=host.load if host else 0.0,
+        no_gpu=plain(state.no_gpu or ""),
+    )
+
+
+# --- what is worth a banner --------------------------------------------------------------------------------
+
+
+def _banner(feed: Feed) -> Banner | None:
+    if feed.gone:
+        return Banner("bad", ("the run directory was deleted; this is what was known of the run until then",))
+    state = feed.state
+    if state.status in ("failed", "lost"):
+        return _failed(state)
+    if state.status == "finished":
+        return Banner("good", ("finished: Enter shows the result",))
+    if state.status == "stopped":
+        return Banner("warn", (_stopped_by(state), "Enter shows what was measured until then"))
+    if state.status == "stopping":
+        return Banner("warn", (_stopped_by(state) + ": waiting for its processes to end",))
+    warnings = [notice for notice in state.notices if notice.level == "warning"]
+    return Banner("warn", (plain(warnings[-1].text),)) if warnings else None
+
+
+def _stopped_by(state: RunState) -> str:
+    return f"stopped by {plain(state.stopping.by)}" if state.stopping else "stopped"
+
+
+def _failed(state: RunState) -> Banner:
+    stage, failure = state.stage, state.failure
+    if failure is not None:
+        lines = [plain(failure.cause), plain(failure.remedy)]
+        lines.append(f"log: {plain(failure.log)}   l shows it" if failure.log else "")
+    else:
+        ended = exit_words(stage.exit_code) if stage else ""
+        where = f"stage {stage.name} failed" if stage else "the run failed before its first stage"
+        lines = [f"{where}: {ended}" if ended else where, "l shows its log" if stage else ""]
+    return Banner("bad", tuple(line for line in lines if line))
+
+
+def _note(feed: Feed, now: int) -> str:
+    state = feed.state
+    if not feed.live or not state.running or not state.last_t:
+        return ""
+    silent = (now - state.last_t) // 10**9
+    return f"last event {duration(silent)} ago" if silent > SILENT_S else ""

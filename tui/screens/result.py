@@ -1,0 +1,258 @@
+"""The final table of a run: what to distrust first, then every number with its unit, sample and source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+
+from runner import report as reports
+from runner.errors import UserError
+from runner.report import Report
+from tui.keys import bindings, footer_row, valid_keys
+from tui.text import number, plain, plural, shown, wrap
+from tui.widgets.metric_table import (
+    Table,
+    all_flags,
+    as_markdown,
+    cell_text,
+    draw_table,
+    heading_rows,
+    row_index,
+    table_of,
+)
+from tui.widgets.rows import Panel, Row, Span, dim, row
+from tui.widgets.run_header import Header, draw_header, short_id
+from tui.widgets.stage_strip import StageItem, StageMark, draw_stages, exit_words
+
+if TYPE_CHECKING:
+    from tui.app import TrtbenchApp
+    from tui.screens.help import Section
+
+_MARKS: dict[str, StageMark] = {"ok": "ok", "failed": "failed", "stopped": "stopped", "skipped": "skipped"}
+
+
+def draw_failure(lines: tuple[str, ...], width: int, height: int) -> list[Row]:
+    """What went wrong: the cause in the colour of failure, then what to do about it."""
+    drawn: list[Row] = []
+    for number_, text in enumerate(lines):
+        style = "" if number_ else "bad"
+        drawn += [row(Span("▌ ", "bad"), Span(line, style)) for line in wrap(text, max(10, width - 2))]
+    return drawn
+
+
+def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
+    drawn: list[Row] = []
+    for flag in flags:
+        lines = wrap(flag, max(10, width - 2))
+        drawn += [row(Span("▸ " if not y else "  ", "warn"), line) for y, line in enumerate(lines)]
+    return drawn
+
+
+def draw_detail(table: Table, width: int, height: int) -> list[Row]:
+    """Two lines on the chosen number: what it is made of, and why it may mean little."""
+    value = table.value
+    if value is None:
+        return []
+    metric = table.lines[table.chosen].metric
+    about = f"n {number(value.n)}" + (f"   {value.note}" if value.note else "")
+    formula = wrap(metric.formula, max(10, width))[0]
+    more = " …" if formula != metric.formula else ""
+    return [row(dim(formula + more)), row(Span(about, "warn" if value.note else "dim"))]
+
+
+def failure_lines(report: Report) -> tuple[str, ...]:
+    """Cause, remedy and log of a run that did not come to its end."""
+    if report.status == "finished" or report.status not in ("failed", "lost", "stopped"):
+        return ()
+    cause = report.cause
+    if not cause:
+        broken = [stage for stage in report.stages if stage.status in ("failed", "stopped")]
+        cause = "the run was stopped" if report.status == "stopped" else f"the run {_VERBS[report.status]}"
+        if broken:
+            how = exit_words(broken[-1].exit_code)
+            cause += f" in stage {broken[-1].name}" + (f": {how}" if how else "")
+    log = f"log: {report.log}   l shows it" if report.log else ""
+    return tuple(plain(line) for line in (cause, report.remedy, log) if line)
+
+
+_VERBS = {"failed": "failed", "lost": "was lost"}
+
+
+class ResultScreen(Screen[None]):
+    """Shows the report of one run directory, whatever is in it."""
+
+    CSS_PATH = "result.tcss"
+    BINDINGS = bindings("result")
+
+    def __init__(self, run_dir: Path) -> None:
+        super().__init__()
+        self.run_dir = run_dir
+        self.report: Report | None = None
+        self.table = Table((), ())
+
+    @property
+    def cockpit(self) -> TrtbenchApp:
+        return cast("TrtbenchApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Panel(draw_header, id="header")
+        yield Panel(draw_stages, id="stages")
+        yield Panel(draw_failure, id="failure")
+        yield Panel(draw_flags, id="flags", classes="framed")
+        with Vertical(id="table-frame", classes="framed"):
+            yield Panel(_draw_heading, id="heading")
+            yield Panel(draw_table, id="table")
+            yield Panel(draw_detail, id="detail")
+        yield Panel(_draw_footer, id="footer")
+
+    def on_mount(self) -> None:
+        try:
+            self.report = reports.load(self.run_dir)
+        except UserError as error:
+            self._show_unreadable(error)
+        else:
+            self._show_report(self.report)
+
+    def _show_unreadable(self, error: UserError) -> None:
+        self._show_failure(tuple(plain(line) for line in str(error).splitlines()))
+        self.query_one("#flags").display = False
+        self.query_one("#table-frame").display = False
+        self._panel("#footer").update(("back", "runs", "home", "quit", "explain"))
+
+    def _show_failure(self, lines: tuple[str, ...]) -> None:
+        failure = self._panel("#failure")
+        failure.display = bool(lines)
+        failure.update(lines)
+
+    def _show_report(self, report: Report) -> None:
+        header = Header(
+            profile=plain(report.profile),
+            summary=plain(report.summary),
+            run=short_id(report.run or self.run_dir.name),
+            status=report.status,
+            elapsed_s=int(report.seconds),
+        )
+        stages = tuple(
+            StageItem(stage.name, _MARKS.get(stage.status, "running"), int(stage.seconds), stage.exit_code)
+            for stage in report.stages
+        )
+        flags = tuple(plain(flag) for flag in all_flags(report))
+        self._panel("#header").update(header)
+        self._panel("#stages").update(stages)
+        self._show_failure(failure_lines(report))
+        flags_panel = self._panel("#flags")
+        flags_panel.border_title = shown(f"read this first: {plural(len(flags), 'reason')} for doubt")
+        flags_panel.display = bool(flags)
+        flags_panel.update(flags)
+        ranks = plural(report.ranks, "rank")
+        self.query_one("#table-frame").border_title = shown(f"result of {ranks} on {plain(report.host)}")
+        self.table = table_of(report)
+        self._show_table()
+        self._panel("#footer").update(())
+
+    def _show_table(self) -> None:
+        for name in ("#heading", "#table", "#detail"):
+            self._panel(name).update(self.table)
+        table = self._panel("#table")
+        index = row_index(self.table)
+        table.choose(index)
+        if index is not None:
+            # With the first metric of a group its heading comes into view as well.
+            table.reveal(max(0, index - 1))
+            table.reveal(index)
+
+    def _panel(self, name: str) -> Panel[object]:
+        return cast("Panel[object]", self.query_one(name, Panel))
+
+    # --- keys -------------------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        self.table = self.table.moved(by, 0)
+        self._show_table()
+
+    def action_column(self, by: int) -> None:
+        self.table = self.table.moved(0, by)
+        self._show_table()
+
+    def action_printed(self) -> None:
+        self.table = replace(self.table, printed=not self.table.printed)
+        self._show_table()
+
+    def action_explain(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        if self.table.value is None:
+            self.app.push_screen(HelpScreen("result"))
+        else:
+            about = explanation(self.table)
+            self.app.push_screen(HelpScreen("result", title=about[0], about=about[1]))
+
+    def action_copy(self) -> None:
+        if self.report is not None:
+            self.app.copy_to_clipboard(as_markdown(self.report))
+            self.notify("the table went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
+
+    def action_log(self) -> None:
+        log = self._log()
+        if log is None:
+            self.notify("this run has no log", timeout=3, markup=False)
+            return
+        from tui.screens.log import LogScreen
+
+        self.app.push_screen(LogScreen(log))
+
+    def _log(self) -> Path | None:
+        """The log that holds the cause of a failure, else that of the last stage."""
+        if self.report is None:
+            return None
+        named = self.run_dir / Path(self.report.log).name
+        if self.report.log and named.is_file():
+            return named
+        names = [stage.name for stage in self.report.stages]
+        found = sorted(self.run_dir.glob(f"*-{names[-1]}.log")) if names else []
+        return found[-1] if found else None
+
+    def action_back(self) -> None:
+        self.cockpit.back()
+
+    def action_runs(self) -> None:
+        self.cockpit.open_runs()
+
+    def action_home(self) -> None:
+        self.cockpit.open_home()
+
+    def action_quit(self) -> None:
+        self.cockpit.leave()
+
+
+def _draw_heading(table: Table, width: int, height: int) -> list[Row]:
+    return heading_rows(table, width)
+
+
+def _draw_footer(only: tuple[str, ...], width: int, height: int) -> list[Row]:
+    """The keys of the screen; `only` names the actions that are left when there is no table."""
+    keys = [key for key in valid_keys("result") if not only or key.action in only]
+    return [footer_row(keys, width)]
+
+
+def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:
+    """Title and lines about the chosen number."""
+    line, value = table.lines[table.chosen], table.value
+    metric = line.metric
+    lines = [("formula", metric.formula), ("source", metric.source)]
+    if metric.better != "neither":
+        lines.append(("better", metric.better))
+    if value is not None:
+        lines.append(("value", f"{cell_text(value, metric.digits)} {metric.unit}".rstrip()))
+        lines.append(("n", number(value.n)))
+        if value.note:
+            lines.append(("note", value.note))
+        if value.printed:
+            key = f" as {metric.upstream_key}" if metric.upstream_key else ""
+            lines.append(("printed", f"{plain(value.printed)}{key}, by the engine"))
+    return f"{metric.title} · {table.columns[table.column]}", (("this number", tuple(lines)),)

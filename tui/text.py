@@ -1,0 +1,215 @@
+"""Words and numbers as they stand on screen: pure functions, no widget and no app.
+
+Everything is written in Unicode here. A terminal that cannot show it gets the same rows through `to_ascii`,
+which replaces character by character and so keeps every column where it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+
+# --- numbers and durations ---------------------------------------------------------------------------------
+
+
+def clock(seconds: float) -> str:
+    """`03:12:44`; days are hours, because a benchmark of 30 hours is compared with one of 20."""
+    whole = max(0, int(seconds))
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def duration(seconds: float) -> str:
+    """`0:12`, `14:02`, `3:12:44`: as short as the duration allows."""
+    whole = max(0, int(seconds))
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def number(value: float, digits: int = 0) -> str:
+    """`63 543`, `0.042`: thousands set apart by a space; nan and infinity are a dash."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return "–"
+    return f"{value:,.{digits}f}".replace(",", " ")
+
+
+def measure(value: float) -> str:
+    """A measured value with about four significant digits, never fewer than its whole part."""
+    size = abs(value)
+    if size >= 1000:
+        return number(value)
+    if size >= 100:
+        return number(value, 1)
+    if size >= 10:
+        return number(value, 2)
+    return number(value, 3)
+
+
+def gibibytes(count: int) -> str:
+    return f"{count / 2**30:.1f}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 run`, `3 runs`."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+# --- bars and braille --------------------------------------------------------------------------------------
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(share: float, width: int) -> tuple[str, str]:
+    """A bar of `width` cells, `share` of it full: the full part and the empty part, to be styled apart."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full = "█" * (eighths // 8)
+    if eighths % 8:
+        full += _EIGHTHS[eighths % 8]
+    return full, "─" * (width - len(full))
+
+
+_BRAILLE = 0x2800
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""bit of the dot in row 0-3 (from the top), column 0-1 of a braille cell"""
+
+
+class Dots:
+    """A canvas of braille cells: `width` x `height` cells hold 2 x 4 dots each."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._cells = [bytearray(width) for _ in range(height)]
+
+    def column(self, x: int, top: int, bottom: int) -> None:
+        """Set the dots `top` to `bottom` (both included, 0 is the upper edge) of dot column `x`."""
+        cell, side = divmod(x, 2)
+        for y in range(max(0, top), min(bottom, self.height * 4 - 1) + 1):
+            self._cells[y // 4][cell] |= _DOTS[y % 4][side]
+
+    def row(self, y: int) -> str:
+        return "".join(chr(_BRAILLE + bits) if bits else " " for bits in self._cells[y])
+
+
+# --- fitting text into cells -------------------------------------------------------------------------------
+
+
+def width_of(text: str) -> int:
+    """Cells that a text takes: 2 for a Chinese character."""
+    return cell_len(text)
+
+
+def fit(text: str, width: int) -> str:
+    """The text in exactly `width` cells: padded on the right, or cut with a mark."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…"
+
+
+def shorten(text: str, width: int) -> str:
+    """The text in at most `width` cells, cut with a mark."""
+    return text if cell_len(text) <= width else fit(text, width).rstrip()
+
+
+def right(text: str, width: int) -> str:
+    """The text at the right edge of `width` cells."""
+    missing = width - cell_len(text)
+    return " " * missing + text if missing >= 0 else fit(text, width)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at spaces; a longer word is broken where it must be."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            joined = f"{line} {word}" if line else word
+            if cell_len(joined) <= width:
+                line = joined
+                continue
+            if line:
+                lines.append(line)
+            while cell_len(word) > width > 0:
+                head = set_cell_size(word, width).rstrip()
+                lines.append(head)
+                word = word[len(head) :]
+            line = word
+        lines.append(line)
+    return lines
+
+
+# --- program output ----------------------------------------------------------------------------------------
+
+_ESCAPE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS and their like, up to their end
+    r"|\x1b[ -/]*[0-~]?"
+)
+# Control characters, and invisible ones that reorder, join or hide their neighbours and so shift columns.
+_UNSAFE = (
+    *(code for code in (*range(32), *range(127, 160)) if code != ord("\t")),
+    *(0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF),
+)
+_CONTROL = dict.fromkeys(_UNSAFE, "·")
+
+
+def plain(text: str) -> str:
+    """Program output as text and nothing else: no colours, no cursor movement, tabs as spaces."""
+    if "\x1b" in text:
+        text = _ESCAPE.sub("", text)
+    text = text.translate(_CONTROL)
+    return text.expandtabs(8) if "\t" in text else text
+
+
+# --- ASCII -------------------------------------------------------------------------------------------------
+
+_ASCII = str.maketrans(
+    {
+        **dict.fromkeys("█▉▊▋▌", "#"), **dict.fromkeys("▍▎▏", "-"), "░": "/", "─": "-", "┄": "-", "━": "=",
+        "│": "|", "┤": "|", "┃": "|", "╷": "|", "╵": "|",
+        "▶": ">", "●": "*", "◌": "o", "■": "#", "✓": "+", "✔": "+", "✖": "x", "▸": ">", "▾": "v", "◆": "*",
+        "·": "-", "–": "-", "—": "-", "×": "x", "…": "~", "⏎": "^", "↑": "^", "↓": "v", "←": "<", "→": ">",
+        "≥": ">", "≤": "<", "±": "~", "µ": "u", "°": " ", "’": "'", "“": '"', "”": '"',
+    }
+)  # fmt: skip
+
+
+def _ascii_dot(bits: int) -> str:
+    upper, lower = bits & 0x1B, bits & 0xE4
+    return ":" if upper and lower else "'" if upper else "."
+
+
+_ASCII |= {_BRAILLE + bits: _ascii_dot(bits) for bits in range(1, 256)} | {_BRAILLE: " "}
+
+
+def to_ascii(text: str) -> str:
+    """The same text in ASCII, every character in as many cells as before; what has no likeness is `?`."""
+    if text.isascii():
+        return text
+    text = text.translate(_ASCII)
+    if text.isascii():
+        return text
+    return "".join(
+        char if char.isascii() else "?" * cell_len(char) for char in unicodedata.normalize("NFC", text)
+    )
+
+
+@lru_cache(maxsize=1)
+def ascii_only() -> bool:
+    """Whether this terminal gets ASCII: it was asked for, or the encoding has no other characters."""
+    if os.environ.get("TRTBENCH_ASCII", "") not in ("", "0"):
+        return True
+    # Textual draws on the terminal through this very stream.
+    encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+    return encoding.lower().replace("-", "").replace("_", "") not in ("utf8", "utf8sig", "cp65001")
+
+
+def shown(text: str) -> str:
+    """The text as this terminal can show it."""
+    return to_ascii(text) if ascii_only() else text

@@ -1,0 +1,42 @@
+"""The line in which a list is filtered; made when somebody filters, as everything that needs an Input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+
+class FilterInput(Input):
+    """Says what is typed (`Input.Changed`), which way to go in the list, and when it is done."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close(False)", "show everything again", show=False),
+        Binding("up", "step(-1)", "the one above", show=False),
+        Binding("down", "step(1)", "the one below", show=False),
+    ]
+
+    @dataclass
+    class Closed(Message):
+        keep: bool
+        """whether the list stays filtered"""
+
+    @dataclass
+    class Stepped(Message):
+        step: int
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, compact=True, select_on_focus=False, placeholder="type to filter", id="filter")
+        self.cursor_blink = False
+
+    def action_close(self, keep: bool) -> None:
+        self.post_message(self.Closed(keep))
+
+    def action_step(self, step: int) -> None:
+        self.post_message(self.Stepped(step))
+
+    async def action_submit(self) -> None:
+        self.post_message(self.Closed(keep=True))

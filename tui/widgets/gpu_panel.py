@@ -1,0 +1,160 @@
+"""One line a GPU: memory, load, power and clocks, with a short history of load and power in braille.
+
+A reading that is missing is said in words or as `n/a`, never drawn as zero; a GPU that is lost or whose
+readings are old has no bar and no history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.text import Dots, bar, fit, gibibytes, right
+from tui.widgets.rows import Row, Span, cut, dim, row
+
+HISTORY = 60
+"""Readings that a history line can show at most: two a cell."""
+UNKNOWN = "–"
+
+THROTTLE_LETTERS = {
+    "power cap": "P", "sync boost": "S", "thermal": "T", "hw thermal": "H", "power brake": "B",
+    "hw slowdown": "W",
+}  # fmt: skip
+_HARMLESS = ("P", "S")
+
+
+@dataclass(frozen=True)
+class GpuLine:
+    """What is known of one GPU now; None: no number, and `missing` or `trouble` says why."""
+
+    index: int
+    ranks: str = ""
+    """ranks that compute on it, e.g. `0` or `0-3`; empty: none"""
+    memory_used: int | None = None
+    memory_total: int = 0
+    baseline: int | None = None
+    """bytes in use before the run"""
+    busy: float | None = None
+    power: float | None = None
+    power_limit: float | None = None
+    sm_clock: float | None = None
+    temperature: float | None = None
+    sm_active: float | None = None
+    dram_active: float | None = None
+    throttled_by: tuple[str, ...] | None = None
+    """why its clocks are held down; empty: they are not"""
+    busy_history: tuple[float | None, ...] = ()
+    power_history: tuple[float | None, ...] = ()
+    """newest last; None: nothing was read"""
+    trouble: str = ""
+    """`GPU lost`, `stale`: nothing of this line holds now"""
+    missing: frozenset[str] = frozenset()
+    """names of the fields above that this GPU cannot say at all"""
+
+
+@dataclass(frozen=True)
+class _Columns:
+    bar: int
+    history: int
+    """cells of each history line; 0: none"""
+    parts: bool
+    """room for what parts of the GPU do (GPM)"""
+
+
+def draw_gpus(lines: tuple[GpuLine, ...], width: int, height: int) -> list[Row]:
+    """A heading and one row a GPU; what there is no room for is left out, least important first."""
+    if not lines:
+        return [row(dim("no GPU was read yet"))]
+    columns = _columns(width)
+    return [_heading(columns, width), *(_line(line, columns, width) for line in lines)]
+
+
+def _columns(width: int) -> _Columns:
+    if width >= 150:
+        return _Columns(bar=24, history=min(HISTORY // 2, (width - 118) // 2), parts=True)
+    if width >= 118:
+        return _Columns(bar=16, history=10, parts=True)
+    if width >= 96:
+        return _Columns(bar=12, history=6, parts=False)
+    return _Columns(bar=10, history=0, parts=False)
+
+
+def _heading(columns: _Columns, width: int) -> Row:
+    history = columns.history + 1 if columns.history else 0
+    text = "GPU rank   " + fit("memory, GiB", columns.bar + 1 + 13)
+    text += right("busy %", 7) + " " * history + right("W", 10) + " " * history
+    text += right("MHz", 6) + right("°C", 4)
+    if columns.parts:
+        text += right("SM %", 6) + right("DRAM %", 7)
+    return cut(row(dim(text + "  throttle")), width)
+
+
+def _line(line: GpuLine, columns: _Columns, width: int) -> Row:
+    name = right(str(line.index), 3) + " " + fit(line.ranks or UNKNOWN, 6) + " "
+    if line.trouble:
+        return cut(row(name, Span(line.trouble, "bad"), dim("   no reading of it holds now")), width)
+    spans: list[str | Span] = [name, *_memory(line, columns.bar)]
+    spans.append(_number(line, "busy", line.busy, 7))
+    spans += _history(line.busy_history, 100.0, columns.history)
+    limit = "" if line.power_limit is None or line.power is None else f"/{line.power_limit:.0f}"
+    spans += [_number(line, "power", line.power, 10 - len(limit)), dim(limit)]
+    spans += _history(line.power_history, line.power_limit or _top(line.power_history), columns.history)
+    spans.append(_number(line, "sm_clock", line.sm_clock, 6))
+    spans.append(_number(line, "temperature", line.temperature, 4))
+    if columns.parts:
+        spans.append(_number(line, "sm_active", line.sm_active, 6))
+        spans.append(_number(line, "dram_active", line.dram_active, 7))
+    spans += ["  ", _throttle(line.throttled_by, wide=columns.parts)]
+    return cut(row(*spans), width)
+
+
+def _memory(line: GpuLine, width: int) -> list[Span]:
+    """A bar in three parts: in use before the run, in use since, free; and the numbers."""
+    total = gibibytes(line.memory_total) if line.memory_total else UNKNOWN
+    if line.memory_used is None or not line.memory_total:
+        word = "n/a" if "memory_used" in line.missing else UNKNOWN
+        return [Span(" " * width), Span(" " + right(f"{word}/{total}", 13))]
+    full, empty = bar(line.memory_used / line.memory_total, width)
+    before = int(min(line.baseline or 0, line.memory_used) / line.memory_total * width)
+    return [
+        dim("░" * before),
+        Span(full[before:], "accent"),
+        dim(empty),
+        Span(" " + right(gibibytes(line.memory_used), 6)),
+        dim(fit(f"/{total}", 7)),
+    ]
+
+
+def _number(line: GpuLine, name: str, value: float | None, width: int) -> Span:
+    if value is None:
+        return dim(right("n/a" if name in line.missing else UNKNOWN, width))
+    return Span(right(f"{value:.0f}", width))
+
+
+def _history(values: tuple[float | None, ...], top: float, width: int) -> list[Span]:
+    """Readings as columns of dots, two a cell, the newest at the right; a gap where nothing was read."""
+    if not width:
+        return []
+    dots = Dots(width, 1)
+    shown = values[-2 * width :]
+    start = 2 * width - len(shown)
+    for place, value in enumerate(shown):
+        if value is not None and top > 0:
+            height = min(3, round(min(value / top, 1.0) * 3))
+            dots.column(start + place, 3 - height, 3)
+    return [Span(" "), Span(dots.row(0), "accent")]
+
+
+def _top(values: tuple[float | None, ...]) -> float:
+    return max((value for value in values if value is not None), default=0.0)
+
+
+def _throttle(reasons: tuple[str, ...] | None, *, wide: bool) -> Span:
+    if reasons is None:
+        return dim(UNKNOWN)
+    if not reasons:
+        return dim("none")
+    letters = [THROTTLE_LETTERS.get(reason, "?") for reason in reasons]
+    style = "dim" if all(letter in _HARMLESS for letter in letters) else "bad"
+    if wide:
+        return Span(", ".join(f"{letter} {why}" for letter, why in zip(letters, reasons, strict=True)), style)
+    return Span("".join(letters), style)

@@ -1,0 +1,37 @@
+"""The machine in one line: load and memory, and why there are no GPU readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.text import gibibytes, right
+from tui.widgets.rows import Row, Span, cut, dim, row, row_width
+
+
+@dataclass(frozen=True)
+class HostView:
+    host: str = ""
+    cores: int = 0
+    cpu_percent: int | None = None
+    memory_used: int = 0
+    memory_total: int = 0
+    load: float = 0.0
+    no_gpu: str = ""
+
+
+def draw_host(view: HostView, width: int, height: int) -> list[Row]:
+    spans: list[str | Span] = []
+    if view.host:
+        spans += [dim("host "), view.host]
+    if view.cpu_percent is not None:
+        spans += [dim("   CPU "), right(f"{view.cpu_percent} %", 5)]
+        spans += [dim(f" of {view.cores} cores") if view.cores else ""]
+        spans += [dim("   memory "), right(gibibytes(view.memory_used), 6)]
+        spans += [dim(f" of {gibibytes(view.memory_total)} GiB"), dim("   load "), f"{view.load:.1f}"]
+    load = row(*spans)
+    if not view.no_gpu:
+        return [cut(load, width)]
+    reason = row(dim("   no GPU readings: " if load else "no GPU readings: "), dim(view.no_gpu))
+    if row_width(load) + row_width(reason) <= width:
+        return [(*load, *reason)]
+    return [cut(load, width), cut(row(dim("no GPU readings: "), dim(view.no_gpu)), width)]

@@ -1,0 +1,250 @@
+"""The options of a profile as rows that can be changed; the editor is made when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tui.text import fit, shorten, wrap
+from tui.widgets.picker import Line, LinePicker, Picker
+from tui.widgets.rows import Row, Span, dim, row, spread
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from tui.form import FormRow
+
+LABEL_WIDTH = 22
+MARK_WIDTH = 2
+VALUE_AT = MARK_WIDTH + LABEL_WIDTH
+NOT_SET = "not set"
+
+
+class ProfileForm(LinePicker):
+    """Shows rows and collects what is typed; whether a value is allowed, the screen says."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space,right", "cycle(1)", "the next choice", show=False),
+        Binding("left", "cycle(-1)", "the previous choice", show=False),
+        Binding("escape", "cancel", "leave the field as it was", show=False),
+    ]
+
+    @dataclass
+    class Submitted(Message):
+        """A value was typed and confirmed."""
+
+        path: str
+        text: str
+
+    @dataclass
+    class Cycled(Message):
+        """A field of choices shall move on."""
+
+        row: FormRow
+        step: int
+
+    class Refused(Message):
+        """Somebody wants to change what is fixed."""
+
+    class Typing(Message):
+        """The text in the editor changed, or the editor was left."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._form_rows: Sequence[FormRow] = ()
+        self._editor: Input | None = None
+        self.fixed = False
+        """nothing can be changed"""
+        self.editing: FormRow | None = None
+        """the row under the editor"""
+
+    @property
+    def editor_text(self) -> str:
+        return self._editor.value if self._editor is not None else ""
+
+    @property
+    def current(self) -> FormRow | None:
+        return self._form_rows[self.chosen] if self.chosen < len(self._form_rows) else None
+
+    def show_form(self, rows: Sequence[FormRow], chosen: int | None = None) -> None:
+        """Show these rows, with the cursor where it was unless another row is named."""
+        self._form_rows = rows
+        self.show_lines(draw_form(rows, self.size.width), self.chosen if chosen is None else chosen)
+
+    def on_resize(self) -> None:
+        self.show_form(self._form_rows)
+        self._place_editor()
+
+    def _line(self, y: int) -> tuple[Row, bool]:
+        """The cursor shows while its keys reach it: beside it stands the list, with a mark of its own."""
+        drawn, chosen = super()._line(y)
+        return drawn, chosen and (self.has_focus or self.editing is not None)
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    # --- the editor -------------------------------------------------------------------------------------
+
+    def edit(self, text: str | None = None) -> None:
+        """Open the editor over the chosen row, with `text` in place of the present value."""
+        chosen = self.current
+        if chosen is None or self.editing is not None:
+            return
+        if self.fixed:
+            self.post_message(self.Refused())
+            return
+        if chosen.field.kind == "choice":
+            self.post_message(self.Cycled(chosen, 1))
+            return
+        from textual.widgets import Input  # not before somebody edits: it is a tenth of the start
+
+        self.editing = chosen
+        value = chosen.field.text if text is None else text
+        self._editor = Input(value, compact=True, select_on_focus=False, id="editor")
+        self._editor.cursor_position = len(value)
+        self._editor.cursor_blink = False
+        self._place_editor()
+        self.mount(self._editor)
+        self._editor.focus()
+
+    def close_editor(self) -> None:
+        """Take the editor away; what was typed is forgotten."""
+        editor, self._editor, self.editing = self._editor, None, None
+        if editor is None:
+            return
+        had_focus = self.screen.focused is editor
+        editor.remove()
+        if had_focus:
+            self.focus()
+        self.post_message(self.Typing())
+
+    def focus_editor(self) -> None:
+        if self._editor is not None:
+            self._editor.focus()
+
+    def _place_editor(self) -> None:
+        if self._editor is None:
+            return
+        self._editor.styles.offset = (VALUE_AT, self.lines_of(self.chosen).start - self.first)
+        self._editor.styles.width = max(8, self.size.width - VALUE_AT)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Typing())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self.editing is not None:
+            self.post_message(self.Submitted(self.editing.field.path, event.value))
+
+    # --- keys -------------------------------------------------------------------------------------------
+
+    def pick(self, item: int) -> None:
+        # The cursor stays with the editor until that is closed.
+        if self.editing is None:
+            super().pick(item)
+
+    def _wheel(self, event: events.MouseEvent, rows: int) -> None:
+        super()._wheel(event, rows)
+        self._place_editor()
+
+    def action_cycle(self, step: int) -> None:
+        chosen = self.current
+        if self.editing is None and chosen is not None and chosen.field.kind == "choice":
+            self.post_message(self.Refused() if self.fixed else self.Cycled(chosen, step))
+
+    def action_cancel(self) -> None:
+        self.close_editor()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape belongs to the screen while nothing is edited."""
+        return self.editing is not None if action == "cancel" else True
+
+    def on_key(self, event: events.Key) -> None:
+        """A digit starts editing a number; what is typed before the editor has the focus goes into it."""
+        character = event.character if event.is_printable else None
+        if character is None:
+            return
+        if self._editor is not None:
+            if self.screen.focused is not self._editor:
+                event.stop()
+                event.prevent_default()
+                self._editor.insert_text_at_cursor(character)
+        elif self.current is not None and self.current.field.kind == "number" and character in "-.0123456789":
+            event.stop()
+            event.prevent_default()
+            self.edit(character)
+
+    def on_picker_activated(self, event: Picker.Activated) -> None:
+        event.stop()
+        self.edit()
+
+
+def draw_form(rows: Sequence[FormRow], width: int) -> list[Line]:
+    """All lines of the form, sections with their headings."""
+    lines: list[Line] = []
+    section = ""
+    for number, found in enumerate(rows):
+        if found.field.section != section:
+            section = found.field.section
+            lines += [Line(()), Line(row(dim(section.replace(".", " · "))))]
+        lines.append(Line(_field(found, width), number))
+    return lines
+
+
+def _field(found: FormRow, width: int) -> Row:
+    field = found.field
+    mark = Span("◆ ", "accent") if found.changed else Span("  ")
+    label = fit(field.label, LABEL_WIDTH - 1) + " "
+    value = Span(field.text, "strong" if found.changed else "") if field.text else dim(NOT_SET)
+    unit = dim(f" {field.unit}") if field.unit else Span("")
+    saved = ""
+    if found.changed:
+        saved = "new" if found.saved is None else f"saved: {found.saved or NOT_SET}"
+    right = row(dim(shorten(saved, max(0, (width - VALUE_AT) // 2)))) if saved else ()
+    return spread(row(mark, label, value, unit), right, width)
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What is said about the chosen field."""
+
+    found: FormRow | None
+    refused: str = ""
+    """why the typed value is not taken"""
+    editing: bool = False
+
+
+def draw_help(shown: Help, width: int, height: int) -> list[Row]:
+    """What the field means and what it takes; while a value is refused, the reason alone."""
+    if shown.found is None:
+        return []
+    field = shown.found.field
+    if shown.refused:
+        return [row(Span(line, "bad")) for line in _fitting(shown.refused, width, height)]
+    if shown.editing:
+        does = "enter takes it, esc leaves it as it was"
+    else:
+        does = "space changes it" if field.kind == "choice" else "e edits it"
+    second = f"allowed: {field.allowed}"
+    if field.default:
+        second += f" · default: {field.default}"
+    lines = [row(line) for line in _fitting(field.help, width, 1)]
+    space = width - len(does) - 3
+    return [*lines, spread(row(dim(shorten(second, space))), row(dim(does)), width)]
+
+
+def _fitting(text: str, width: int, height: int) -> list[str]:
+    """The text in at most so many lines; what is left over is cut with a mark."""
+    lines = wrap(text, width)
+    if len(lines) <= height:
+        return lines
+    return [*lines[: height - 1], shorten(" ".join(lines[height - 1 :]), width)]

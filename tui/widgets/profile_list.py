@@ -1,0 +1,89 @@
+"""The profiles in groups, with one line about each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from tui.when import when
+from tui.widgets.picker import Line, LinePicker
+from tui.widgets.rows import Row, Span, dim, row, spread
+
+if TYPE_CHECKING:
+    from tui.catalogue import Item
+
+ONE_LINE = 64
+"""From this width on a profile and what is said about it stand on one line."""
+
+_STATE_STYLES = {"running": "good", "queued": "warn", "stopping": "warn"}
+_MARKS = {"finished": "✔", "failed": "✖", "stopped": "■", "lost": "?"}
+"""glyph and word together say how a run ended; the colour of the word adds nothing new"""
+
+
+class ProfileList(LinePicker):
+    """Shows items; which of them, the screen decides."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._shown: tuple[Sequence[Item], Collection[str], float, str] | None = None
+
+    def show_items(
+        self, items: Sequence[Item], chosen: int, *, changed: Collection[str], now: float, empty: str
+    ) -> None:
+        """Show these items; `changed` names the profiles with unsaved changes, `empty` is for no items."""
+        self._shown = (items, changed, now, empty)
+        self.show_lines(draw_profiles(items, changed, now, self.size.width, empty), chosen)
+
+    def on_resize(self) -> None:
+        if self._shown is not None:
+            items, changed, now, empty = self._shown
+            self.show_lines(draw_profiles(items, changed, now, self.size.width, empty), self.chosen)
+
+
+def draw_profiles(
+    items: Sequence[Item], changed: Collection[str], now: float, width: int, empty: str
+) -> list[Line]:
+    """All lines of the list, groups with their headings."""
+    if not items:
+        return [Line(row(dim(empty)))]
+    lines: list[Line] = []
+    group = ""
+    for number, item in enumerate(items):
+        if item.group != group:
+            group = item.group
+            if lines:
+                lines.append(Line(()))
+            lines.append(Line(row(dim(group))))
+        lines += [Line(drawn, number) for drawn in _item(item, item.name in changed, now, width)]
+    return lines
+
+
+def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
+    about, right = _about(item), _end(item, now)
+    if item.run is not None:
+        glyph = Span("● ", _STATE_STYLES.get(item.run.status, "dim"))
+    elif item.profile is None:
+        glyph = Span("✖ ", "bad")
+    else:
+        glyph = Span("◆ ", "accent") if changed else Span("  ")
+    name = Span(item.name, "strong")
+    if width >= ONE_LINE:
+        column = min(30, width // 3)
+        gap = " " * max(2, column - len(item.name))
+        return [spread(row(glyph, name, gap, *about), right, width)]
+    return [spread(row(glyph, name), right, width), spread(row("  ", *about), (), width)]
+
+
+def _about(item: Item) -> Row:
+    if item.profile is None:
+        return row(Span("cannot be used", "bad"))
+    return row(dim(item.summary))
+
+
+def _end(item: Item, now: float) -> Row:
+    """How the run goes, or how the last one ended."""
+    if item.run is not None:
+        return row(Span(item.run.status, _STATE_STYLES.get(item.run.status, "dim")))
+    if item.last is None:
+        return ()
+    return row(dim(f"{_MARKS[item.last.status]} {when(item.last.started, now).strip()}"))

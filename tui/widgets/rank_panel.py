@@ -1,0 +1,66 @@
+"""One line a rank: its last and mean latency, where it is, and which one the others wait for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.text import fit, measure, right
+from tui.widgets.rows import Row, Span, dim, row
+
+CELL = 38
+"""columns that one rank needs"""
+
+
+@dataclass(frozen=True)
+class RankLine:
+    rank: int
+    state: str
+    last_ms: float | None = None
+    mean_ms: float | None = None
+    i: int | None = None
+    """iterations done in this phase"""
+    slower: float | None = None
+    """only of the slowest rank: its mean over the fastest rank's, minus 1"""
+    broken: bool = False
+
+
+def draw_ranks(ranks: tuple[RankLine, ...], width: int, height: int) -> list[Row]:
+    """Ranks below one another, in as many columns as fit; a heading above each column."""
+    if not ranks:
+        return [row(dim("no rank has started yet"))]
+    columns = max(1, min((width + 2) // (CELL + 2), len(ranks)))
+    cell = min(CELL + 8, (width - 2 * (columns - 1)) // columns)
+    rows = -(-len(ranks) // columns)
+    heading = fit("rank  last ms  mean ms     i", cell)
+    drawn: list[Row] = [row(dim("  ".join([heading] * columns)))]
+    for y in range(rows):
+        spans: list[Span] = []
+        for index in range(y, len(ranks), rows):
+            spans += [*([Span("  ")] if spans else []), *_cell(ranks[index], cell)]
+        drawn.append(tuple(spans))
+    return drawn
+
+
+def _cell(rank: RankLine, width: int) -> Row:
+    numbers = (
+        right(str(rank.rank), 4)
+        + right(_ms(rank.last_ms), 9)
+        + right(_ms(rank.mean_ms), 9)
+        + right("–" if rank.i is None else str(rank.i), 6)
+    )
+    room = max(0, width - len(numbers))
+    state = _state(rank, room)
+    return row(numbers[:width], Span(fit(state.text, room), state.style))
+
+
+def _state(rank: RankLine, room: int) -> Span:
+    if rank.broken:
+        return Span(f"  {rank.state}", "bad")
+    if rank.slower is None:
+        return dim(f"  {rank.state}")
+    by_how_much = f" +{rank.slower * 100:.1f} %" if room >= 17 and rank.slower >= 0.0005 else ""
+    return Span(f"  slowest{by_how_much}", "warn")
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else measure(value)

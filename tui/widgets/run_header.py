@@ -1,0 +1,53 @@
+"""The first line of a run's screen: what it is, how it stands, how long it has taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.state import Status
+from tui.text import clock
+from tui.widgets.rows import Row, Span, dim, row, spread
+
+_STATES: dict[Status, Span] = {
+    "starting": Span("◌ STARTING", "dim"),
+    "queued": Span("◌ QUEUED", "warn"),
+    "running": Span("● RUNNING", "good"),
+    "stopping": Span("■ STOPPING", "warn"),
+    "finished": Span("✔ FINISHED", "good"),
+    "failed": Span("✖ FAILED", "bad"),
+    "stopped": Span("■ STOPPED", "warn"),
+    "lost": Span("? LOST", "bad"),
+}
+
+
+def state_span(status: Status) -> Span:
+    """A state as glyph, word and colour, in this order of importance."""
+    return _STATES[status]
+
+
+def short_id(run: str) -> str:
+    """The last part of a run's id, which every command accepts."""
+    return run.rpartition("_")[2] or run
+
+
+@dataclass(frozen=True)
+class Header:
+    profile: str
+    summary: str
+    run: str
+    """short id"""
+    status: Status
+    elapsed_s: int
+    replay: bool = False
+    reading: int | None = None
+    """percent of an existing log that was read, while there is more to read"""
+
+
+def draw_header(header: Header, width: int, height: int) -> list[Row]:
+    if header.reading is not None:
+        state = row(Span(f"reading the log {header.reading} %", "warn"))
+    else:
+        elapsed = f"  {clock(header.elapsed_s)}"
+        state = row(dim("replay   ") if header.replay else "", state_span(header.status), elapsed)
+    about = row(Span(header.profile, "strong"), dim(f"  {header.summary}"))
+    return [spread(about, row(dim(f"run {header.run}   "), *state), width)]

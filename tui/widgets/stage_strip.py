@@ -1,0 +1,57 @@
+"""The stages of a run in one line: done, running, failed, still to come, each with its time."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+from tui.text import duration
+from tui.widgets.rows import Row, Span, cut, dim, row
+
+StageMark = Literal["planned", "running", "ok", "failed", "stopped", "skipped"]
+_MARKS: dict[StageMark, Span] = {
+    "planned": Span("·", "dim"),
+    "running": Span("▶", "accent"),
+    "ok": Span("✓", "good"),
+    "failed": Span("✖", "bad"),
+    "stopped": Span("■", "warn"),
+    "skipped": Span("·", "dim"),
+}
+
+
+@dataclass(frozen=True)
+class StageItem:
+    name: str
+    mark: StageMark
+    seconds: int = 0
+    exit_code: int | None = None
+    note: str = ""
+    """why it was skipped"""
+
+
+def exit_words(code: int | None) -> str:
+    """How a launcher ended: `exit code 1`, `signal SIGKILL`; nothing for a clean end."""
+    if not code:
+        return ""
+    if code > 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def draw_stages(stages: tuple[StageItem, ...], width: int, height: int) -> list[Row]:
+    spans: list[str | Span] = []
+    for stage in stages:
+        quiet = stage.mark in ("planned", "skipped")
+        spans += [_MARKS[stage.mark], dim(f" {stage.name}") if quiet else f" {stage.name}"]
+        if stage.mark == "skipped":
+            spans.append(dim(f" {stage.note or 'skipped'}"))
+        elif stage.mark != "planned":
+            spans.append(dim(f" {duration(stage.seconds)}"))
+        if stage.mark == "failed" and stage.exit_code:
+            spans.append(Span(f" {exit_words(stage.exit_code)}", "bad"))
+        spans.append("    ")
+    return [cut(row(*spans), width)]
