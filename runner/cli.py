@@ -68,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH=VALUE",
         help="change a field for this run, e.g. --set benchmark.num_runs=20 (repeatable)",
     )
+    _add_gpu_rate(run)
+    run.add_argument(
+        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
+    )
     _add_output_options(run)
     run.set_defaults(command=_run)
 
@@ -91,6 +95,20 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="the report as one JSON object")
     show.set_defaults(command=_show)
 
+    doctor = commands.add_parser("doctor", help="check this machine, and what a profile needs; with fixes")
+    doctor.add_argument("profile", metavar="PROFILE", nargs="?")
+    doctor.set_defaults(command=_doctor)
+
+    importer = commands.add_parser("import", help="take the output of a benchmark.py run into the history")
+    importer.add_argument("file", metavar="FILE", help="[BENCHMARK] lines, a CSV, or a whole console log")
+    importer.set_defaults(command=_import)
+
+    gpus = commands.add_parser("gpus", help="what the GPUs do now, without a run; Ctrl-C ends it")
+    gpus.add_argument("--once", action="store_true", help="one reading, then end")
+    gpus.add_argument("--json", action="store_true", help="one JSON object a reading")
+    _add_gpu_rate(gpus)
+    gpus.set_defaults(command=_gpus)
+
     replay = commands.add_parser("replay", help="play a run again as it happened")
     replay.add_argument("run", metavar="RUN")
     replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times as fast (default 1)")
@@ -99,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_profile_commands(commands.add_parser("profiles", help="list, show, check and copy profiles"))
     return parser
+
+
+def _add_gpu_rate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--gpu-hz", type=_gpu_hz, default=2.0, metavar="HZ", help="readings of the GPUs a second (default 2)"
+    )
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +158,16 @@ def _speed(text: str) -> float:
     if not 0 < speed <= 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a speed; allowed: a number above 0, at most 10000")
     return speed
+
+
+def _gpu_hz(text: str) -> float:
+    try:
+        hz = float(text)
+    except ValueError:
+        hz = 0.0
+    if not 0.2 <= hz <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate; allowed: 0.2 to 10 times a second")
+    return hz
 
 
 # --- the dashboard -------------------------------------------------------------------------------------
@@ -183,7 +217,7 @@ def _run(arguments: argparse.Namespace) -> int:
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
         profile = profile_file.with_changes(profile, arguments.changes)
-    return _watch(open_feed(launcher.start(profile)), arguments)
+    return _watch(open_feed(launcher.start(profile, gpu_hz=arguments.gpu_hz)), arguments)
 
 
 def _attach(arguments: argparse.Namespace) -> int:
@@ -216,6 +250,33 @@ def _stop(arguments: argparse.Namespace) -> int:
             deadline += STOP_TIMEOUT_S
         time.sleep(0.1)
     print(f"{run_dir.name} {ended.status}", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from runner import preflight, profile_store
+
+    profile = profile_store.find(arguments.profile).load() if arguments.profile else None
+    checks = preflight.check(profile)
+    sys.stdout.write(preflight.render(checks))
+    return ExitCode.RUN_FAILED if preflight.failed(checks) else ExitCode.OK
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from runner import report
+    from runner.headless import print_report
+    from runner.import_run import import_file
+
+    run_dir = import_file(Path(arguments.file))
+    print(run_dir, file=sys.stderr)
+    print_report(report.load(run_dir), as_json=False)
+    return ExitCode.OK
+
+
+def _gpus(arguments: argparse.Namespace) -> int:
+    from runner.telemetry.command import show
+
+    show(arguments.gpu_hz, once=arguments.once, as_json=arguments.json)
     return ExitCode.OK
 
 

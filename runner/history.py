@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from runner import container, paths, report, rundir
 from runner import events as ev
-from runner import paths, report, rundir
 from runner.errors import UserError
 from runner.journal import JournalWriter
 from runner.processes import Members, boot_id, sweep
@@ -60,10 +60,12 @@ class History:
         for run_dir in self._run_dirs()[:newest]:
             known = self._ended.get(run_dir)
             if known is None:
-                known = entry(run_dir)
-                # Only what has a report: a directory that is just being made looks like a lost run.
-                if known.ended and (run_dir / rundir.REPORT).exists():
-                    self._ended[run_dir] = known
+                # Only what has a report is over: a directory that is just being made looks like a lost run.
+                summary = report.read_summary(run_dir)
+                if summary is not None:
+                    known = self._ended[run_dir] = _from_summary(run_dir, summary)
+                else:
+                    known = entry(run_dir)
             found.append(known)
         return found
 
@@ -168,6 +170,7 @@ def _end_lost_run(run_dir: Path, *, same_boot: bool) -> bool:
         members = Members(run_dir.name, run_dir / rundir.SEEN)
         # After a reboot the remembered pids belong to others; nothing of the run can be alive.
         if same_boot:
+            container.sweep(plan, run_dir.name)
             members.load()
             killed, left = sweep(members)
             if killed or left:

@@ -23,10 +23,17 @@ def sample() -> Host:
     )
 
 
-def why_no_gpu(device: str) -> str:
-    """Why a run on `device` (`cpu` or `cuda`) has no GPU readings, in one sentence."""
+def why_no_gpu(device: str, gpu_hz: float) -> str:
+    """Why GPUs are not read for a run on `device` (`cpu` or `cuda`), in one sentence; empty: they are.
+
+    TRTBENCH_TELEMETRY=always reads them also where no driver seems to be.
+    """
+    if gpu_hz <= 0:
+        return "reading GPUs was switched off; host load is shown instead"
+    if os.environ.get("TRTBENCH_TELEMETRY") == "always":
+        return ""
     if not Path("/dev/nvidiactl").exists():
         return "no NVIDIA driver on this machine (no /dev/nvidiactl); host load is shown instead"
     if device == "cpu":
         return "this run uses the CPU only; host load is shown instead"
-    return "this version does not record GPU readings yet; host load is shown instead"
+    return ""

@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
+
 from runner import paths, rundir
 from runner.errors import UserError
 from runner.plan import Plan, make_plan
@@ -23,14 +25,19 @@ main(sys.argv[2], int(sys.argv[3]))
 """
 
 
-def start(profile: Profile) -> Path:
+def start(profile: Profile, *, gpu_hz: float = 2.0) -> Path:
     """Start a run and return its directory at once; the run no longer depends on this process.
+
+    Args:
+        profile: what to run.
+        gpu_hz: how often GPUs are read a second; 0: not at all.
 
     Raises:
         UserError: the profile cannot be planned, or the run directory or supervisor cannot be made.
     """
     run_dir = paths.runs_dir() / rundir.new_run_id(profile.name)
-    launch(run_dir, make_plan(profile, run_dir), to_yaml(profile))
+    plan = msgspec.structs.replace(make_plan(profile, run_dir), gpu_hz=gpu_hz)
+    launch(run_dir, plan, to_yaml(profile))
     return run_dir
 
 

@@ -6,6 +6,7 @@ no process behind. It is single-threaded on purpose: parent-death signals follow
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner import cache, container, gpus, host, mpi, processes, report, rundir
 from runner import events as ev
-from runner import host, mpi, processes, report, rundir
 from runner.collector import Collector
 from runner.devices import DeviceLocks
 from runner.diagnosis import describe_exit
@@ -26,6 +27,7 @@ from runner.journal import JournalWriter, LineReader
 from runner.plan import Plan, Stage
 from runner.scratch import scratch_dir
 from runner.state import RunState
+from runner.telemetry.watch import Watch
 from runner.version import VERSION
 
 POLL_S = 0.025
@@ -34,6 +36,11 @@ HOST_S = 1.0
 QUEUE_S = 0.5
 GRACE_S = 5.0
 """From TERM to KILL of the launcher; Open MPI gives its ranks 250 ms of it."""
+HANG_S = 10.0
+"""How long a program that said it will never end may still prove otherwise."""
+BASELINE_S = 5.0
+"""How long the first stage waits for a reading of the GPUs as they were before it."""
+LAST_READING_S = 2.0
 LEFTOVER_S = 2.0
 """How long children of a stage may outlive its launcher before they are swept."""
 BALLAST = 1 << 20
@@ -65,6 +72,8 @@ class Supervision:
     _members: processes.Members = field(init=False)
     _devices: DeviceLocks = field(init=False)
     _scratch: Path = field(init=False)
+    _watch: Watch | None = None
+    """reads the GPUs; None: they are not read"""
 
     def __post_init__(self) -> None:
         run = self.run_dir.name
@@ -80,6 +89,8 @@ class Supervision:
         """Write an event and take it in: what the supervisor knows is what the log says."""
         self._journal.write(event)
         self.state.apply(event)
+        if self._watch is not None:
+            self._watch.saw(event)
 
     def run(self) -> None:
         """The whole run; a defect of ours ends it as failed, with its cause in the log, never silently."""
@@ -124,12 +135,19 @@ class Supervision:
         for note in self.plan.notes:
             self._warn(note)
         device = "cpu" if self.plan.devices == ["cpu"] else "cuda"
-        self.emit(ev.NoGpu(t=time.monotonic_ns(), reason=host.why_no_gpu(device)))
+        why = host.why_no_gpu(device, self.plan.gpu_hz)
+        if why:
+            self.emit(ev.NoGpu(t=time.monotonic_ns(), reason=why))
+        else:
+            self._watch = Watch(
+                self.run_dir / rundir.TELEMETRY, self.plan.gpu_hz, log=self.run_dir / rundir.TELEMETRY_LOG
+            )
         self._journal.sync()
 
     def _stages(self) -> ev.RunStatus:
         if not self._take_devices():
             return "stopped"
+        self._start_telemetry()
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         for index, stage in enumerate(self.plan.stages):
             if stage.skip:
@@ -167,14 +185,74 @@ class Supervision:
         )
         self.emit(skipped)
 
+    # --- the GPUs ----------------------------------------------------------------------------------------
+
+    def _start_telemetry(self) -> None:
+        """Start reading the GPUs, and wait a little for what they were before the first stage."""
+        if self._watch is None:
+            return
+        self._watch.start()
+        deadline = time.monotonic() + BASELINE_S
+        while not (self._watch.sampled or self._watch.over or self._stop_wanted()):
+            if time.monotonic() > deadline:
+                self._warn(f"the GPUs did not answer within {BASELINE_S:.0f} s, so there is no baseline")
+                break
+            self._watch.reaped(processes.reap())
+            self._read_telemetry()
+            time.sleep(POLL_S)
+        self._map_gpus()
+
+    def _read_telemetry(self) -> None:
+        if self._watch is not None:
+            for event in self._watch.poll():
+                self.emit(event)
+
+    def _map_gpus(self) -> None:
+        """Write down which GPU each `cuda:N` of the benchmark is."""
+        inventory = self.state.telemetry.inventory
+        if inventory is None or not self.plan.stages:
+            return
+        env = {**os.environ, **self.plan.stages[-1].env}
+        setting = env.get(gpus.VISIBLE)
+        self.emit(
+            ev.GpuMapping(
+                t=time.monotonic_ns(),
+                order=gpus.PCI_ORDER,
+                visible=setting,
+                gpus=gpus.visible(inventory.gpus, setting),
+            )
+        )
+
+    def _end_telemetry(self) -> None:
+        """A last reading, now that the run's processes are gone; one that hangs is not waited for."""
+        if self._watch is None:
+            return
+        self._watch.finish()
+        deadline = time.monotonic() + LAST_READING_S
+        while not self._watch.over and time.monotonic() < deadline:
+            self._watch.reaped(processes.reap())
+            self._read_telemetry()
+            time.sleep(POLL_S)
+        self._watch.kill()
+        self._read_telemetry()
+        # Every record of it stands in the log.
+        with contextlib.suppress(OSError):
+            (self.run_dir / rundir.TELEMETRY).unlink()
+        rundir.drop_if_empty(self.run_dir / rundir.TELEMETRY_LOG)
+
+    def _descendants(self) -> list[processes.Identity]:
+        """Processes of the stage: telemetry is ours and no part of what is measured."""
+        own = self._watch.pids if self._watch is not None else set()
+        return [process for process in processes.descendants(os.getpid()) if process[0] not in own]
+
     # --- one stage ---------------------------------------------------------------------------------------
 
     def _run_stage(self, index: int, stage: Stage) -> ev.StageStatus:
         log = rundir.stage_log(self.run_dir, index, stage.name)
         records = self.run_dir / rundir.RANKS / str(index)
         records.mkdir(parents=True, exist_ok=True)
-        collector = Collector(index, records, LineReader(log), engine_named(self.plan.engine).result_of)
-        child = self._start(stage, log, records)
+        collector = Collector(index, records, LineReader(log), engine_named(self.plan.engine).OUTPUT)
+        child = self._start(stage, log, records) if self._make_room(stage) else None
         pid = child.pid if child is not None else 0
         self.emit(
             ev.StageStarted(t=time.monotonic_ns(), stage=index, name=stage.name, pid=pid, ranks=stage.ranks)
@@ -186,14 +264,38 @@ class Supervision:
         self._clear_leftovers()
         for event in collector.finish(time.monotonic_ns()):
             self.emit(event)
+        if collector.hanging:
+            self._warn(f"{collector.hanging}; it was ended")
         if collector.bad_records:
             self._warn(f"{collector.bad_records} records of ranks could not be read")
         if self._stop_wanted():
             return self._end_stage(index, stage, "stopped", exit_code)
         failure = self._verdict(stage, collector, exit_code, log.name)
-        if failure is not None:
+        if failure is None:
+            self._keep_output(stage)
+        else:
             self.emit(failure)
         return self._end_stage(index, stage, "ok" if failure is None else "failed", exit_code)
+
+    def _make_room(self, stage: Stage) -> bool:
+        """Remove what an earlier run left half-written where the stage will write."""
+        if not stage.output:
+            return True
+        try:
+            cache.prepare(stage.output, container.place_of(stage.container))
+        except OSError as error:
+            self._fail(f"stage {stage.name} has no place for its output: {stage.output}: {error}")
+            return False
+        return True
+
+    def _keep_output(self, stage: Stage) -> None:
+        """Mark what the stage made as finished, so that a later run can use it."""
+        if not stage.output:
+            return
+        try:
+            cache.commit(stage.output, stage.identity, container.place_of(stage.container))
+        except OSError as error:
+            self._warn(f"{stage.output} cannot be kept for later runs: {error}")
 
     def _start(self, stage: Stage, log: Path, records: Path) -> subprocess.Popen[bytes] | None:
         """The stage's process: own session, no terminal, output into its raw log."""
@@ -202,6 +304,7 @@ class Supervision:
             **os.environ,
             **mpi.scratch_env(str(self._scratch)),
             **stage.env,
+            gpus.ORDER: gpus.PCI_ORDER,
             processes.TAG: self.run_dir.name,
             "TRTBENCH_RECORDS": str(records),
             # Python programs that set their title would overwrite their environment, and our tag with it.
@@ -221,37 +324,39 @@ class Supervision:
                 )
         except OSError as error:
             where = error.filename or stage.argv[0]
-            self.emit(
-                ev.Failure(
-                    t=time.monotonic_ns(), cause=f"stage {stage.name} cannot start: {where}: {error.strerror}"
-                )
-            )
+            self._fail(f"stage {stage.name} cannot start: {where}: {error.strerror}")
             return None
 
     def _follow(self, pid: int, collector: Collector, heartbeat: Heartbeat) -> int:
         """Log what the stage reports until it ended; take it down when a stop is wanted."""
         kill_at: float | None = None
+        hung_at: float | None = None
         while True:
             for event in collector.collect(time.monotonic_ns()):
                 self.emit(event)
+            self._read_telemetry()
             ended = processes.reap()
+            if self._watch is not None:
+                self._watch.reaped(ended)
             if pid in ended:
                 return ended[pid]
             now = time.monotonic()
             if now >= self._next_host:
                 self._next_host = now + HOST_S
                 self._every_second(collector, heartbeat)
-            if self._stop_wanted():
+            if collector.hanging:
+                hung_at = hung_at or now
+            if self._stop_wanted() or (hung_at is not None and now > hung_at + HANG_S):
                 if kill_at is None:
                     kill_at = now + GRACE_S
-                    self._members.note(processes.descendants(os.getpid()))
+                    self._members.note(self._descendants())
                     _signal(pid, signal.SIGTERM)
                 elif now > kill_at:
                     _signal(pid, signal.SIGKILL)
             time.sleep(POLL_S)
 
     def _every_second(self, collector: Collector, heartbeat: Heartbeat) -> None:
-        members = processes.descendants(os.getpid())
+        members = self._descendants()
         self._members.note(members)
         self.emit(host.sample())
         beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members)
@@ -268,6 +373,7 @@ class Supervision:
         while self._members.alive() and time.monotonic() < deadline:
             processes.reap()
             time.sleep(POLL_S)
+        container.sweep(self.plan, self.run_dir.name)
         killed, left = processes.sweep(self._members)
         if killed or left:
             self.emit(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
@@ -303,6 +409,7 @@ class Supervision:
 
     def _end(self, status: ev.RunStatus) -> None:
         self._clear_leftovers()
+        self._end_telemetry()
         shutil.rmtree(self._scratch, ignore_errors=True)
         rundir.drop_ballast(self.run_dir)
         rundir.drop_if_empty(self.run_dir / "supervisor.log")
@@ -327,6 +434,9 @@ class Supervision:
                 return
             except OSError:
                 time.sleep(0.25)
+
+    def _fail(self, cause: str) -> None:
+        self.emit(ev.Failure(t=time.monotonic_ns(), cause=cause))
 
     def _warn(self, text: str) -> None:
         self.emit(ev.Notice(t=time.monotonic_ns(), level="warning", text=text))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.metrics import BY_NAME, Metric
 from runner.report import ConfigurationReport, Report, Row
 
-LABEL = 34
+LABEL = 40
 COLUMN = 18
 NOTES = "*†‡§¶#"
 
@@ -31,7 +31,8 @@ def duration(seconds: float) -> str:
 
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"{report.profile} · {report.engine} · {report.summary}"
-    yield f"run {report.run} on {report.host} · {report.status} after {duration(report.seconds)}"
+    where = f" on {report.host}" if report.host else ""
+    yield f"run {report.run}{where} · {report.status} after {duration(report.seconds)}"
     if report.cause:
         yield ""
         yield f"cause: {report.cause}"
@@ -87,5 +88,5 @@ def _row(rows: tuple[Row, ...], marks: dict[str, str]) -> str:
     cells = []
     for row in rows:
         mark = marks.setdefault(row.note, NOTES[len(marks) % len(NOTES)]) if row.note else " "
-        cells.append(f"{'–' if row.value is None else number(row.value, metric)}{mark}".rjust(COLUMN + 1)[1:])
+        cells.append(f"{'–' if row.value is None else number(row.value, metric)}{mark}")
     return (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN}}" for cell in cells)).rstrip()

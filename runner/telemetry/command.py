@@ -1,0 +1,155 @@
+"""`trtbench-tui gpus`: what the GPUs do now, as text or JSON, without a run."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runner import events as ev
+from runner import host, processes
+from runner.state import RunState
+from runner.telemetry.reasons import UNSUPPORTED
+from runner.telemetry.state import GpuState, TelemetryState
+from runner.telemetry.watch import Watch
+
+POLL_S = 0.02
+READINGS = (
+    "memory", "busy", "memory_busy", "power", "sm_clock", "memory_clock", "temperature", "sm_active",
+    "tensor_active", "dram_active",
+)  # fmt: skip
+_ONCE_TICKS = 2
+"""GPM compares two samples, so only the second one says everything."""
+_CLEAR = "\x1b[H\x1b[J"
+
+
+def show(hz: float, *, once: bool, as_json: bool) -> None:
+    """Print readings until Ctrl-C, or one; where there is no GPU, say why and end."""
+    tell = _tell_json if as_json else _tell_text
+    for state in _states(hz, _ONCE_TICKS if once else None):
+        tell(state, redraw=not once and sys.stdout.isatty())
+
+
+def _states(hz: float, ticks: int | None) -> Iterator[RunState]:
+    """The state after every reading, or after the last of some; ends when nothing more will come."""
+    state = RunState()
+    why = host.why_no_gpu("cuda", hz)
+    if why:
+        state.apply(ev.NoGpu(t=time.monotonic_ns(), reason=why))
+        yield state
+        return
+    with tempfile.TemporaryDirectory(prefix="trtbench-gpus-") as folder:
+        watch = Watch(Path(folder) / "telemetry.jsonl", hz, lists=False)
+        watch.start()
+        seen = 0
+        try:
+            while not watch.over:
+                watch.reaped(processes.reap())
+                changed = False
+                for event in watch.poll():
+                    state.apply(event)
+                    seen += isinstance(event, ev.GpuSamples)
+                    changed = changed or isinstance(event, ev.GpuSamples | ev.Telemetry | ev.NoGpu)
+                failed = state.no_gpu is not None or state.telemetry.stale
+                if changed and (ticks is None or seen >= ticks or failed):
+                    yield state
+                    if ticks is not None:
+                        return
+                time.sleep(POLL_S)
+        finally:
+            watch.kill()
+
+
+# --- JSON --------------------------------------------------------------------------------------------------
+
+
+def _tell_json(state: RunState, *, redraw: bool) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(as_object(state)) + b"\n")
+    sys.stdout.flush()
+
+
+def as_object(state: RunState) -> dict[str, Any]:
+    """Numbers under their names; what is missing is null, with its reason under `reasons`."""
+    telemetry = state.telemetry
+    status = telemetry.status
+    return {
+        "t": telemetry.last.t if telemetry.last else None,
+        "no_gpu": state.no_gpu,
+        "status": status.text if status else None,
+        "driver": telemetry.inventory.driver if telemetry.inventory else None,
+        "gpus": [_gpu_object(telemetry, gpu) for gpu in state.gpus.values()],
+    }
+
+
+def _gpu_object(telemetry: TelemetryState, gpu: GpuState) -> dict[str, Any]:
+    latest = {name: telemetry.latest(gpu, name) for name in READINGS}
+    identity = gpu.identity
+    return {
+        "uuid": identity.uuid,
+        "index": identity.index,
+        "pci": identity.pci,
+        "name": identity.name,
+        "memory_total": identity.memory_total,
+        "power_limit_w": identity.power_limit_w,
+        **{name: None if isinstance(value, str) else value for name, value in latest.items()},
+        "reserved": gpu.reserved,
+        "throttled_by": telemetry.throttled_by(gpu),
+        "reasons": {name: value for name, value in latest.items() if isinstance(value, str)},
+        "sources": gpu.sources,
+    }
+
+
+# --- text --------------------------------------------------------------------------------------------------
+
+
+def _tell_text(state: RunState, *, redraw: bool) -> None:
+    sys.stdout.write((_CLEAR if redraw else "") + "\n".join(as_text(state)) + "\n")
+    sys.stdout.flush()
+
+
+def as_text(state: RunState) -> Iterable[str]:
+    """A table of all GPUs, and every reason why something is missing."""
+    telemetry = state.telemetry
+    if state.no_gpu is not None:
+        yield f"no GPU readings: {state.no_gpu}"
+        return
+    if telemetry.status is not None:
+        yield telemetry.status.text
+    yield (
+        f"{'GPU':<4}{'name':<22}{'memory GiB':>16}{'busy %':>8}{'power W':>12}{'SM MHz':>8}{'°C':>5}"
+        f"{'SM %':>7}{'tensor %':>9}{'DRAM %':>8}  throttled by"
+    )
+    missing: dict[str, list[str]] = {}
+    for gpu in state.gpus.values():
+        yield _row(telemetry, gpu).rstrip()
+        for name in () if gpu.lost else READINGS:
+            value = telemetry.latest(gpu, name)
+            if isinstance(value, str):
+                missing.setdefault(f"{name.replace('_', ' ')}: {value}", []).append(str(gpu.identity.index))
+    for what, where in missing.items():
+        yield f"  GPU {', '.join(where)}: {what}"
+    for problem in telemetry.problems:
+        yield f"  {problem.text}"
+
+
+def _row(telemetry: TelemetryState, gpu: GpuState) -> str:
+    def cell(reading: str, digits: int, unit: float = 1.0) -> str:
+        value = telemetry.latest(gpu, reading)
+        if isinstance(value, str):
+            return "n/a" if value == UNSUPPORTED else "–"
+        return f"{value / unit:.{digits}f}"
+
+    identity, gib = gpu.identity, 2**30
+    memory = f"{cell('memory', 1, gib)} / {identity.memory_total / gib:.1f}"
+    limit = "" if identity.power_limit_w is None else f" / {identity.power_limit_w:.0f}"
+    return (
+        f"{identity.index:<4}{identity.name[:21]:<22}{memory:>16}{cell('busy', 0):>8}"
+        f"{cell('power', 0) + limit:>12}{cell('sm_clock', 0):>8}{cell('temperature', 0):>5}"
+        f"{cell('sm_active', 1):>7}{cell('tensor_active', 1):>9}{cell('dram_active', 1):>8}"
+        f"  {', '.join(telemetry.throttled_by(gpu))}"
+    )

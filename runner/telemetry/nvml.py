@@ -1,0 +1,403 @@
+"""The calls into NVML, one method a reading: plain numbers out, `Unread` when there is none.
+
+An error of NVML is compared by its number: its exceptions are not hashable and compare badly with others.
+Every call is timed under the name of the C function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import pynvml
+
+from runner.telemetry.costs import Costs
+from runner.telemetry.reasons import Unread, is_final
+
+POWER_INSTANT = 186
+# Nanoseconds since the driver was loaded in which clocks were held down, by reason; where a driver does not
+# know the newer field, the older one counts (nearly) the same.
+THROTTLE = {
+    "power cap": (74, None),
+    "sync boost": (76, None),
+    "thermal": (269, 75),
+    "hw thermal": (270, None),
+    "power brake": (271, None),
+}
+GPM_METRICS = (2, 5, 10)
+"""SMs active, any tensor pipe active, DRAM bandwidth: percent"""
+_XID = 0x8
+_MAX_XIDS = 16
+_CORRECTED, _UNCORRECTED, _VOLATILE = 0, 1, 0
+_TIMEOUT = 10
+_VALUE_FIELDS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
+
+Value = float | None | Unread
+
+
+class Sources(NamedTuple):
+    """Sentences about readings that come from a fallback; empty: the usual source."""
+
+    memory: str = ""
+    power: str = ""
+
+
+class Backend(Protocol):
+    """What the sampler needs of a machine with GPUs; `gpu` is a place in the list of `machine`.
+
+    Every method may raise `Unread`; a tuple may hold one in place of a number.
+    """
+
+    def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]: ...
+    def memory(self, gpu: int) -> tuple[int, int | None]: ...
+    def utilization(self, gpu: int) -> tuple[int, int]: ...
+    def fields(self, gpu: int) -> tuple[Value, dict[str, int]]: ...
+    def clocks(self, gpu: int) -> tuple[int, int]: ...
+    def temperature(self, gpu: int) -> int: ...
+    def reasons(self, gpu: int) -> int: ...
+    def profile(self, gpu: int) -> tuple[Value, ...] | None: ...
+    def energy(self, gpu: int) -> int: ...
+    def pcie(self, gpu: int) -> tuple[int, int]: ...
+    def ecc(self, gpu: int) -> tuple[int, int]: ...
+    def remapped(self, gpu: int) -> tuple[int, bool, bool]: ...
+    def processes(self, gpu: int) -> list[int]: ...
+    def xids(self) -> list[tuple[int, int]]: ...
+    def sources(self, gpu: int) -> Sources: ...
+
+
+class Nvml:
+    """The machine's GPUs through the real library."""
+
+    def __init__(self, costs: Costs) -> None:
+        """Starts NVML.
+
+        Raises:
+            Unread: it does not start.
+        """
+        self._costs = costs
+        self._call("nvmlInit_v2", pynvml.nvmlInit)
+        self._handles: list[Any] = []
+        self._memory_v1: set[int] = set()
+        self._power_usage: set[int] = set()
+        self._old_temperature: set[int] = set()
+        self._gpm: dict[int, _Gpm | None] = {}
+        self._events: Any = None
+
+    def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
+        versions = {
+            "driver": self._text("nvmlSystemGetDriverVersion"),
+            "nvml": self._text("nvmlSystemGetNVMLVersion"),
+            "cuda": "",
+        }
+        with contextlib.suppress(Unread):
+            cuda = self._call("nvmlSystemGetCudaDriverVersion_v2", pynvml.nvmlSystemGetCudaDriverVersion_v2)
+            versions["cuda"] = f"{cuda // 1000}.{cuda % 1000 // 10}"
+        count = self._call("nvmlDeviceGetCount_v2", pynvml.nvmlDeviceGetCount)
+        return versions, [self._identity(index) for index in range(count)]
+
+    def _identity(self, index: int) -> dict[str, Any]:
+        try:
+            handle = self._call("nvmlDeviceGetHandleByIndex_v2", pynvml.nvmlDeviceGetHandleByIndex, index)
+            uuid = self._call("nvmlDeviceGetUUID", pynvml.nvmlDeviceGetUUID, handle)
+        except Unread as unread:
+            # It stays in the list, so that everybody sees that it is there and does not answer.
+            self._handles.append(None)
+            return {"uuid": f"unknown-{index}", "index": index, "unread": unread}
+        self._handles.append(handle)
+        identity: dict[str, Any] = {"uuid": uuid, "index": index}
+        for key, name, arguments, value in _IDENTITY:
+            with contextlib.suppress(Unread):
+                identity[key] = value(self._call(name, getattr(pynvml, name), handle, *arguments))
+        with contextlib.suppress(Unread):
+            if self._call("nvmlDeviceGetMigMode", pynvml.nvmlDeviceGetMigMode, handle)[0]:
+                identity["mig"] = self._mig_uuids(handle)
+        return identity
+
+    def _mig_uuids(self, handle: Any) -> list[str]:
+        uuids = []
+        for index in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
+            with contextlib.suppress(Unread):
+                mig = self._call(
+                    "nvmlDeviceGetMigDeviceHandleByIndex",
+                    pynvml.nvmlDeviceGetMigDeviceHandleByIndex,
+                    handle,
+                    index,
+                )
+                uuids.append(self._call("nvmlDeviceGetUUID", pynvml.nvmlDeviceGetUUID, mig))
+        return uuids
+
+    # --- fast -------------------------------------------------------------------------------------------
+
+    def memory(self, gpu: int) -> tuple[int, int | None]:
+        """Bytes in use and bytes reserved; from an old driver the first includes the second."""
+        handle = self._handles[gpu]
+        if gpu not in self._memory_v1:
+            try:
+                new = self._call(
+                    "nvmlDeviceGetMemoryInfo_v2", pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2
+                )
+                return new.used, new.reserved
+            except Unread as unread:
+                if not is_final(unread.code):
+                    raise
+                self._memory_v1.add(gpu)
+        return self._call("nvmlDeviceGetMemoryInfo", pynvml.nvmlDeviceGetMemoryInfo, handle).used, None
+
+    def utilization(self, gpu: int) -> tuple[int, int]:
+        rates = self._call(
+            "nvmlDeviceGetUtilizationRates", pynvml.nvmlDeviceGetUtilizationRates, self._handles[gpu]
+        )
+        return rates.gpu, rates.memory
+
+    def fields(self, gpu: int) -> tuple[Value, dict[str, int]]:
+        """Power in watts, and nanoseconds throttled by reason, as far as the driver counts them."""
+        wanted = [POWER_INSTANT, *(id_ for ids in THROTTLE.values() for id_ in ids if id_ is not None)]
+        found: dict[int, Value] = {}
+        try:
+            values = self._call(
+                "nvmlDeviceGetFieldValues", pynvml.nvmlDeviceGetFieldValues, self._handles[gpu], wanted
+            )
+            found = {value.fieldId: _field_value(value) for value in values}
+        except Unread as unread:
+            if not is_final(unread.code):
+                raise
+        throttled: dict[str, int] = {}
+        for name, ids in THROTTLE.items():
+            for id_ in ids:
+                counter = None if id_ is None else found.get(id_)
+                if isinstance(counter, int):
+                    throttled[name] = counter
+                    break
+        return self._power(gpu, found.get(POWER_INSTANT)), throttled
+
+    def _power(self, gpu: int, instant: Value) -> Value:
+        if isinstance(instant, int | float) and gpu not in self._power_usage:
+            return instant / 1000
+        if isinstance(instant, Unread) and not is_final(instant.code):
+            return instant
+        self._power_usage.add(gpu)
+        try:
+            usage = self._call("nvmlDeviceGetPowerUsage", pynvml.nvmlDeviceGetPowerUsage, self._handles[gpu])
+        except Unread as unread:
+            return unread
+        return float(usage) / 1000
+
+    def clocks(self, gpu: int) -> tuple[int, int]:
+        handle = self._handles[gpu]
+        return (
+            self._call("nvmlDeviceGetClockInfo", pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
+            self._call(
+                "nvmlDeviceGetClockInfo", pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM
+            ),
+        )
+
+    def temperature(self, gpu: int) -> int:
+        handle, sensor = self._handles[gpu], pynvml.NVML_TEMPERATURE_GPU
+        if gpu not in self._old_temperature and hasattr(pynvml, "nvmlDeviceGetTemperatureV"):
+            try:
+                return int(
+                    self._call("nvmlDeviceGetTemperatureV", pynvml.nvmlDeviceGetTemperatureV, handle, sensor)
+                )
+            except Unread as unread:
+                if not is_final(unread.code):
+                    raise
+        self._old_temperature.add(gpu)
+        return int(self._call("nvmlDeviceGetTemperature", pynvml.nvmlDeviceGetTemperature, handle, sensor))
+
+    def reasons(self, gpu: int) -> int:
+        handle = self._handles[gpu]
+        # nvidia-ml-py knows both names; the driver may know only the old one.
+        try:
+            return int(
+                self._call(
+                    "nvmlDeviceGetCurrentClocksEventReasons",
+                    pynvml.nvmlDeviceGetCurrentClocksEventReasons,
+                    handle,
+                )
+            )
+        except Unread as unread:
+            if not is_final(unread.code):
+                raise
+            return int(
+                self._call(
+                    "nvmlDeviceGetCurrentClocksThrottleReasons",
+                    pynvml.nvmlDeviceGetCurrentClocksThrottleReasons,
+                    handle,
+                )
+            )
+
+    def profile(self, gpu: int) -> tuple[Value, ...] | None:
+        """Percent of time that parts of the GPU were active since the last call; None: nothing to compare."""
+        if gpu not in self._gpm:
+            handle = self._handles[gpu]
+            support = self._call(
+                "nvmlGpmQueryDeviceSupport", pynvml.nvmlGpmQueryDeviceSupport, handle
+            ).isSupportedDevice
+            self._gpm[gpu] = _Gpm(self._call, handle) if support else None
+        gpm = self._gpm[gpu]
+        if gpm is None:
+            raise Unread(3)
+        return gpm.read()
+
+    # --- slow -------------------------------------------------------------------------------------------
+
+    def energy(self, gpu: int) -> int:
+        return int(
+            self._call(
+                "nvmlDeviceGetTotalEnergyConsumption",
+                pynvml.nvmlDeviceGetTotalEnergyConsumption,
+                self._handles[gpu],
+            )
+        )
+
+    def pcie(self, gpu: int) -> tuple[int, int]:
+        handle = self._handles[gpu]
+        return (
+            self._call(
+                "nvmlDeviceGetCurrPcieLinkGeneration", pynvml.nvmlDeviceGetCurrPcieLinkGeneration, handle
+            ),
+            self._call("nvmlDeviceGetCurrPcieLinkWidth", pynvml.nvmlDeviceGetCurrPcieLinkWidth, handle),
+        )
+
+    def ecc(self, gpu: int) -> tuple[int, int]:
+        """Corrected and uncorrected errors since the driver was loaded."""
+        name, handle = "nvmlDeviceGetTotalEccErrors", self._handles[gpu]
+        function = pynvml.nvmlDeviceGetTotalEccErrors
+        return (
+            self._call(name, function, handle, _CORRECTED, _VOLATILE),
+            self._call(name, function, handle, _UNCORRECTED, _VOLATILE),
+        )
+
+    def remapped(self, gpu: int) -> tuple[int, bool, bool]:
+        """Remapped rows of memory, whether more wait for a reset, and whether remapping failed."""
+        rows = self._call("nvmlDeviceGetRemappedRows", pynvml.nvmlDeviceGetRemappedRows, self._handles[gpu])
+        return rows[0] + rows[1], bool(rows[2]), bool(rows[3])
+
+    def processes(self, gpu: int) -> list[int]:
+        found = self._call(
+            "nvmlDeviceGetComputeRunningProcesses_v3",
+            pynvml.nvmlDeviceGetComputeRunningProcesses,
+            self._handles[gpu],
+        )
+        return [process.pid for process in found]
+
+    # --- events -----------------------------------------------------------------------------------------
+
+    def xids(self) -> list[tuple[int, int]]:
+        """(GPU, Xid) of every critical error since the last call; never waits."""
+        if self._events is None:
+            self._events = self._call("nvmlEventSetCreate", pynvml.nvmlEventSetCreate)
+            for handle in self._handles:
+                if handle is not None:
+                    with contextlib.suppress(Unread):
+                        self._call(
+                            "nvmlDeviceRegisterEvents",
+                            pynvml.nvmlDeviceRegisterEvents,
+                            handle,
+                            _XID,
+                            self._events,
+                        )
+        found: list[tuple[int, int]] = []
+        while len(found) < _MAX_XIDS:
+            try:
+                event = self._call("nvmlEventSetWait_v2", pynvml.nvmlEventSetWait, self._events, 0)
+            except Unread as unread:
+                if unread.code == _TIMEOUT:
+                    break
+                raise
+            found.append((self._gpu_of(event.device), int(event.eventData)))
+        return found
+
+    def _gpu_of(self, device: Any) -> int:
+        wanted = ctypes.cast(device, ctypes.c_void_p).value
+        for gpu, handle in enumerate(self._handles):
+            if handle is not None and ctypes.cast(handle, ctypes.c_void_p).value == wanted:
+                return gpu
+        return 0
+
+    def sources(self, gpu: int) -> Sources:
+        return Sources(
+            memory="this driver counts the memory that it reserves as used (an NVML before 510.39)"
+            if gpu in self._memory_v1
+            else "",
+            power="nvmlDeviceGetPowerUsage instead of the instantaneous field: the mean of one second, but"
+            " instantaneous on A100 (GA100) and older GPUs"
+            if gpu in self._power_usage
+            else "",
+        )
+
+    def _text(self, name: str) -> str:
+        try:
+            return str(self._call(name, getattr(pynvml, name)))
+        except Unread:
+            return ""
+
+    def _call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return self._costs.timed(name, function, *arguments)
+        except pynvml.NVMLLibraryMismatchError:
+            raise Unread(13) from None
+        except pynvml.NVMLError as error:
+            raise Unread(int(error.value)) from None
+
+
+class _Gpm:
+    """Two samples of one GPU in turn, and the structure that compares them: 19 kB, so it is kept."""
+
+    def __init__(self, call: Callable[..., Any], handle: Any) -> None:
+        self._call, self._handle = call, handle
+        self._samples = [call("nvmlGpmSampleAlloc", pynvml.nvmlGpmSampleAlloc) for _ in range(2)]
+        self._request = pynvml.c_nvmlGpmMetricsGet_t()
+        self._request.version = pynvml.NVML_GPM_METRICS_GET_VERSION
+        self._request.numMetrics = len(GPM_METRICS)
+        for place, metric in enumerate(GPM_METRICS):
+            self._request.metrics[place].metricId = metric
+        self._first = True
+
+    def read(self) -> tuple[Value, ...] | None:
+        old, new = self._samples
+        self._call("nvmlGpmSampleGet", pynvml.nvmlGpmSampleGet, self._handle, old)
+        self._samples = [new, old]
+        if self._first:
+            self._first = False
+            return None
+        self._request.sample1, self._request.sample2 = new, old
+        self._call("nvmlGpmMetricsGet", pynvml.nvmlGpmMetricsGet, self._request)
+        metrics = [self._request.metrics[place] for place in range(len(GPM_METRICS))]
+        return tuple(
+            Unread(metric.nvmlReturn) if metric.nvmlReturn else float(metric.value) for metric in metrics
+        )
+
+
+def _field_value(field: Any) -> Value:
+    if field.nvmlReturn:
+        # Fields that a driver has never heard of are an invalid argument to it.
+        return Unread(3 if field.nvmlReturn == 2 else field.nvmlReturn)
+    value: int | float = getattr(field.value, _VALUE_FIELDS[field.valueType])
+    return value
+
+
+def _watts(milliwatts: int) -> float:
+    return milliwatts / 1000
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_SM, _MEMORY = 1, 2
+# Key of the identity, function, its arguments behind the handle, and what to make of the result.
+_IDENTITY: tuple[tuple[str, str, tuple[Any, ...], Callable[[Any], Any]], ...] = (
+    ("name", "nvmlDeviceGetName", (), _same),
+    ("pci", "nvmlDeviceGetPciInfo", (), lambda info: info.busId),
+    ("vbios", "nvmlDeviceGetVbiosVersion", (), _same),
+    ("memory_total", "nvmlDeviceGetMemoryInfo", (), lambda memory: memory.total),
+    ("power_limit_w", "nvmlDeviceGetEnforcedPowerLimit", (), _watts),
+    ("max_sm_clock", "nvmlDeviceGetMaxClockInfo", (_SM,), _same),
+    ("max_memory_clock", "nvmlDeviceGetMaxClockInfo", (_MEMORY,), _same),
+    ("max_pcie_generation", "nvmlDeviceGetMaxPcieLinkGeneration", (), _same),
+    ("max_pcie_width", "nvmlDeviceGetMaxPcieLinkWidth", (), _same),
+    ("persistence", "nvmlDeviceGetPersistenceMode", (), bool),
+)

@@ -1,0 +1,109 @@
+"""What was read of the GPUs while one configuration was measured."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runner.events import GpuSamples
+from runner.telemetry.series import Group, Table, fold, join
+
+COUNTER_S = 0.1
+"""The energy counter moves this often, so a reading is that much late at most."""
+
+
+class EnergyReading(NamedTuple):
+    t: int
+    mj: int
+
+
+class Edge(NamedTuple):
+    """The energy counter at the begin or the end of a phase, between two readings of it."""
+
+    mj: float
+    off_s: float
+    """distance to the nearest reading, plus how late the counter itself is"""
+
+
+@dataclass(slots=True)
+class Phase:
+    """Grows with the configuration; `take` and `take_energy` are given what belongs to it, in order."""
+
+    table: Table = field(default_factory=dict)
+    ticks: int = 0
+    seen: int = -1
+    """time of the last sample that was taken"""
+    throttled_us: dict[str, list[int]] = field(default_factory=dict)
+    reasons: list[Counter[float | None]] = field(default_factory=list)
+    """how often each set of clocks event reasons was seen, a counter a GPU"""
+    begins: dict[str, Edge] = field(default_factory=dict)
+    ends: dict[str, Edge] = field(default_factory=dict)
+    """by UUID"""
+    begin: int = 0
+    end: int = 0
+    over: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.begin) / 1e9
+
+    def copy(self) -> Phase:
+        return copy.deepcopy(self)
+
+    def take(self, group: Group, begin: int, end: int) -> None:
+        """Those samples of a group that lie within the phase and were not taken before."""
+        whole = group.table is not None and group.begin >= begin and group.end <= end
+        if whole and group.begin > self.seen:
+            ticks, table = group.ticks, group.table or {}
+        else:
+            ticks = [tick for tick in group.ticks if begin <= tick.t <= end and tick.t > self.seen]
+            table = fold(ticks)
+        self.seen = max(self.seen, min(group.end, end))
+        self.ticks += len(ticks)
+        join(self.table, table)
+        self._take_reasons(ticks)
+
+    def take_energy(
+        self, uuid: str, readings: Sequence[EnergyReading], begin: int, end: int, *, over: bool
+    ) -> None:
+        """The counter of one GPU at both ends of the phase, as far as it was read; the end, when it is over."""
+        self.begin, self.end = begin, end
+        if uuid not in self.begins and readings and readings[-1].t >= begin:
+            self.begins[uuid] = _edge(readings, begin)
+        if over and readings:
+            self.ends[uuid] = _edge(readings, end)
+
+    def _take_reasons(self, ticks: Sequence[GpuSamples]) -> None:
+        for tick in ticks:
+            for reason, column in tick.throttled_us.items():
+                sums = self.throttled_us.setdefault(reason, [0] * len(column))
+                for gpu, grown in enumerate(column):
+                    sums[gpu] += grown
+        columns = [tick.reasons for tick in ticks if tick.reasons]
+        for gpu, values in enumerate(zip(*columns, strict=False)):
+            if gpu == len(self.reasons):
+                self.reasons.append(Counter())
+            self.reasons[gpu].update(values)
+
+
+def _edge(readings: Sequence[EnergyReading], t: int) -> Edge:
+    """The counter at time `t`, on the line between the two readings around it, else at the nearest one."""
+    before = after = None
+    for reading in reversed(readings):  # the time is always near their end
+        if reading.t <= t:
+            before = reading
+            break
+        after = reading
+    if before is not None and before.t == t:
+        after = before
+    nearest = min(abs(t - reading.t) for reading in (before, after) if reading is not None) / 1e9
+    if before is None or after is None:
+        alone = before or after
+        assert alone is not None
+        return Edge(alone.mj, nearest + COUNTER_S)
+    span = after.t - before.t
+    share = (t - before.t) / span if span else 0.0
+    return Edge(before.mj + share * (after.mj - before.mj), nearest + COUNTER_S)

@@ -1,0 +1,69 @@
+"""Why a reading is missing: NVML's error codes in words, with what to do about those that end everything."""
+
+from __future__ import annotations
+
+UNSUPPORTED = "not supported"
+NO_PERMISSION = "no permission"
+LOST = "GPU lost"
+STALE = "stale"
+NO_LIBRARY = "no library"
+
+_REASONS = {
+    3: UNSUPPORTED,
+    4: NO_PERMISSION,
+    12: NO_LIBRARY,
+    13: UNSUPPORTED,  # the library is older than the function
+    15: LOST,
+    16: LOST,  # it needs a reset, and answers nothing until then
+    25: UNSUPPORTED,  # the library is older than this version of the function
+}
+_HOST_LOAD = "; host load is shown instead"
+_ABSENCES = {
+    4: "this user may not read the GPUs: run as a member of the group that owns /dev/nvidia*, or as root",
+    9: "the NVIDIA driver is not loaded: load it (modprobe nvidia), or start the container with its GPUs",
+    12: "the driver's library libnvidia-ml.so.1 is not installed: install the NVIDIA driver, or start the"
+    " container with --gpus all",
+    18: "the NVIDIA driver was upgraded but the old one is still loaded: restart the machine, or unload and"
+    " load the kernel modules",
+}
+
+
+class Unread(Exception):  # noqa: N818 - no defect: a reading that could not be had
+    """A reading that could not be had; `reason` says why."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason_of(code)
+
+
+def reason_of(code: int) -> str:
+    """An NVML error code as the reason of a missing reading."""
+    return _REASONS.get(code, f"NVML error {code}")
+
+
+def is_final(code: int) -> bool:
+    """Whether asking again is useless: the function is not there, or not for this GPU."""
+    return _REASONS.get(code) in (UNSUPPORTED, NO_PERMISSION)
+
+
+def is_lost(code: int) -> bool:
+    """Whether the GPU is beyond reach until it is reset; calling on with its handle can crash the caller."""
+    return _REASONS.get(code) == LOST
+
+
+def absence(code: int) -> str:
+    """Why no GPU can be read when NVML does not start, and what to do: one sentence."""
+    known = _ABSENCES.get(code, f"NVML does not start: error {code}; see whether nvidia-smi works")
+    return known + _HOST_LOAD
+
+
+NO_DEVICE = "the NVIDIA driver sees no GPU: give the container one (--gpus all), or check lspci" + _HOST_LOAD
+NOTHING_READABLE = (
+    "NVML starts but supports no reading on this machine, as on integrated GPUs: there is nothing to show"
+    + _HOST_LOAD
+)
+NO_BINDING = (
+    "the Python package nvidia-ml-py cannot be imported, or another package named pynvml hides it:"
+    " pip install --force-reinstall nvidia-ml-py" + _HOST_LOAD
+)

@@ -1,0 +1,301 @@
+"""What is read when, and the records it becomes: lines that are events of the log as they stand.
+
+Fast readings go into one record for all GPUs. Slow ones take turns over the GPUs, so that no single tick
+carries the energy counters of eight of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.telemetry.nvml import GPM_METRICS, Backend, Value
+from runner.telemetry.reasons import LOST, NOTHING_READABLE, Unread, is_final, is_lost
+
+ENERGY_S = 5.0
+HEALTH_S = 10.0
+GPM_S = 0.12
+"""GPM needs 100 ms between two samples of a GPU."""
+FAST = (
+    "memory", "busy", "memory_busy", "power", "sm_clock", "memory_clock", "temperature", "reasons",
+    "sm_active", "tensor_active", "dram_active",
+)  # fmt: skip
+"""The columns of a fast record, named as in `runner.events.GpuSamples`."""
+_PROFILE = ("sm_active", "tensor_active", "dram_active")
+
+Record = dict[str, Any]
+
+
+@dataclass
+class Sampler:
+    """Reads one machine; `write` takes records, `clock` is CLOCK_MONOTONIC in ns."""
+
+    backend: Backend
+    write: Callable[[Record], None]
+    clock: Callable[[], int]
+    uuids: list[str] = field(default_factory=list)
+    _read_anything: bool = False
+    _lost: set[int] = field(default_factory=set)
+    _closed: set[tuple[int, str]] = field(default_factory=set)
+    """calls that are not asked again"""
+    _said: dict[tuple[int, str], str] = field(default_factory=dict)
+    """the reason that was recorded last, by GPU and reading"""
+    _throttled: dict[int, dict[str, int]] = field(default_factory=dict)
+    _energy_due: list[int] = field(default_factory=list)
+    _health_due: list[int] = field(default_factory=list)
+    _sources: dict[tuple[int, str], str] = field(default_factory=dict)
+    _profiled: int = 0
+
+    def open(self) -> int:
+        """Record what GPUs there are; returns how many."""
+        versions, gpus = self.backend.machine()
+        now = self.clock()
+        self.uuids = [gpu["uuid"] for gpu in gpus]
+        identities = [{k: v for k, v in gpu.items() if k != "unread"} for gpu in gpus]
+        self.write({"kind": "gpu_inventory", "t": now, **versions, "gpus": identities})
+        for gpu, identity in enumerate(gpus):
+            if "unread" in identity:
+                self._lose(gpu, identity["unread"])
+        # Staggered: one GPU's slow readings at a time.
+        step = round(ENERGY_S * 1e9 / max(1, len(gpus)))
+        self._energy_due = [now + (gpu + 1) * step for gpu in range(len(gpus))]
+        self._health_due = list(self._energy_due)
+        return len(gpus)
+
+    def tick(self, period: float) -> None:
+        """One round: the fast readings of all GPUs, then those slow ones that are due."""
+        now = self.clock()
+        columns: dict[str, list[float | None]] = {name: [None] * len(self.uuids) for name in FAST}
+        throttled: dict[str, list[int]] = {}
+        profile = now - self._profiled >= GPM_S * 1e9
+        if profile:
+            self._profiled = now
+        for gpu in range(len(self.uuids)):
+            self._fast(gpu, columns, throttled, profile=profile)
+        kept = {name: column for name, column in columns.items() if any(v is not None for v in column)}
+        self._read_anything = self._read_anything or bool(kept)
+        record: Record = {"kind": "gpu", "t": now, "period_ms": round(period * 1000), **kept}
+        if throttled:
+            record["throttled_us"] = throttled
+        self.write(record)
+        self._slow(now)
+        self._xids()
+
+    def boundary(self) -> None:
+        """A phase of the run begins or ends: the energy counters of all GPUs, now."""
+        for gpu in range(len(self.uuids)):
+            self._energy(gpu)
+
+    def settle(self) -> None:
+        """Everything once, off the measured phase: energy and health of all GPUs."""
+        for gpu in range(len(self.uuids)):
+            self._energy(gpu)
+            self._health(gpu)
+
+    def processes(self, when: str) -> None:
+        """Who computes on the GPUs; a dear call, so only before the first stage and after the last."""
+        for gpu, uuid in enumerate(self.uuids):
+            pids = self._read(gpu, "processes", self.backend.processes)
+            if pids is not None:
+                self.write(
+                    {"kind": "gpu_processes", "t": self.clock(), "gpu": uuid, "when": when, "pids": pids}
+                )
+
+    def why_nothing(self) -> str:
+        """Why there is nothing to show although NVML runs; empty: there is something."""
+        return "" if self._read_anything else NOTHING_READABLE
+
+    # --- one GPU ----------------------------------------------------------------------------------------
+
+    def _fast(
+        self,
+        gpu: int,
+        columns: dict[str, list[float | None]],
+        throttled: dict[str, list[int]],
+        *,
+        profile: bool,
+    ) -> None:
+        backend = self.backend
+
+        def put(names: tuple[str, ...], values: tuple[Value, ...] | None) -> None:
+            for name, value in zip(names, values or (), strict=False):
+                columns[name][gpu] = self._number(gpu, name, value)
+
+        memory = self._read(gpu, "memory", backend.memory)
+        put(("memory",), memory and memory[:1])
+        put(("busy", "memory_busy"), self._read(gpu, "busy", backend.utilization, "memory_busy"))
+        fields = self._read(gpu, "power", backend.fields)
+        if fields is not None:
+            put(("power",), (fields[0],))
+            self._throttle(gpu, fields[1], throttled)
+        put(("sm_clock", "memory_clock"), self._read(gpu, "sm_clock", backend.clocks, "memory_clock"))
+        for name, call in (("temperature", backend.temperature), ("reasons", backend.reasons)):
+            value = self._read(gpu, name, call)
+            put((name,), None if value is None else (value,))
+        if profile:
+            put(_PROFILE, self._read(gpu, _PROFILE[0], backend.profile, *_PROFILE[1:]))
+        if gpu not in self._lost:
+            self._tell_sources(gpu)
+
+    def _throttle(self, gpu: int, counters: dict[str, int], throttled: dict[str, list[int]]) -> None:
+        before = self._throttled.get(gpu, {})
+        self._throttled[gpu] = counters
+        for reason, count in counters.items():
+            grown = (count - before.get(reason, count)) // 1000
+            if grown > 0:
+                throttled.setdefault(reason, [0] * len(self.uuids))[gpu] = grown
+
+    def _tell_sources(self, gpu: int) -> None:
+        for reading, text in self.backend.sources(gpu)._asdict().items():
+            if text and (gpu, reading) not in self._sources:
+                self._sources[(gpu, reading)] = text
+                self.write(
+                    {
+                        "kind": "gpu_source",
+                        "t": self.clock(),
+                        "gpu": self.uuids[gpu],
+                        "reading": reading,
+                        "text": text,
+                    }
+                )
+
+    # --- slow -------------------------------------------------------------------------------------------
+
+    def _slow(self, now: int) -> None:
+        for gpu in range(len(self.uuids)):
+            if now >= self._energy_due[gpu]:
+                self._energy_due[gpu] = now + round(ENERGY_S * 1e9)
+                self._energy(gpu)
+            if now >= self._health_due[gpu]:
+                self._health_due[gpu] = now + round(HEALTH_S * 1e9)
+                self._health(gpu)
+
+    def _energy(self, gpu: int) -> None:
+        began = self.clock()
+        energy = self._read(gpu, "energy", self.backend.energy)
+        if energy is not None:
+            # The call blocks for milliseconds; the counter was read somewhere within.
+            middle = (began + self.clock()) // 2
+            self.write({"kind": "gpu_energy", "t": middle, "gpu": self.uuids[gpu], "mj": energy})
+
+    def _health(self, gpu: int) -> None:
+        record: Record = {"kind": "gpu_health", "t": self.clock(), "gpu": self.uuids[gpu]}
+        memory = self._read(gpu, "memory", self.backend.memory)
+        pcie = self._read(gpu, "pcie", self.backend.pcie)
+        ecc = self._read(gpu, "ecc", self.backend.ecc)
+        rows = self._read(gpu, "remapped", self.backend.remapped)
+        if memory is not None:
+            record["reserved"] = memory[1]
+        if pcie is not None:
+            record["pcie_generation"], record["pcie_width"] = pcie
+        if ecc is not None:
+            record["ecc_corrected"], record["ecc_uncorrected"] = ecc
+        if rows is not None:
+            record["remapped_rows"], record["remap_pending"], record["remap_failed"] = rows
+        if len(record) > 3:
+            self.write(record)
+
+    def _xids(self) -> None:
+        if (-1, "xid") in self._closed:
+            return
+        try:
+            found = self.backend.xids()
+        except Unread as unread:
+            if is_final(unread.code) or is_lost(unread.code):
+                self._closed.add((-1, "xid"))
+            return
+        for gpu, code in found:
+            self._problem(gpu, "xid", f"the driver reports Xid {code}{_xid_words(code)}", code)
+
+    # --- values or reasons ------------------------------------------------------------------------------
+
+    def _read(self, gpu: int, reading: str, call: Callable[[int], Any], *more: str) -> Any:
+        """What a call says, or None with the reason on record; `more`: other readings of the same call."""
+        if gpu in self._lost or (gpu, reading) in self._closed:
+            return None
+        try:
+            value = call(gpu)
+        except Unread as unread:
+            if is_lost(unread.code):
+                self._lose(gpu, unread)
+                return None
+            if is_final(unread.code):
+                self._closed.add((gpu, reading))
+            for name in (reading, *more):
+                self._because(gpu, name, unread.reason)
+            return None
+        for name in (reading, *more):
+            self._because(gpu, name, "")
+        return value
+
+    def _number(self, gpu: int, reading: str, value: Value) -> float | None:
+        if not isinstance(value, Unread):
+            return round(value, 1) if isinstance(value, float) else value
+        if is_lost(value.code):
+            self._lose(gpu, value)
+        else:
+            self._because(gpu, reading, value.reason)
+        return None
+
+    def _because(self, gpu: int, reading: str, reason: str) -> None:
+        if self._said.get((gpu, reading), "") == reason:
+            return
+        self._said[(gpu, reading)] = reason
+        self.write(
+            {
+                "kind": "gpu_reason",
+                "t": self.clock(),
+                "gpu": self.uuids[gpu],
+                "reading": reading,
+                "reason": reason,
+            }
+        )
+
+    def _lose(self, gpu: int, unread: Unread) -> None:
+        if gpu in self._lost:
+            return
+        self._lost.add(gpu)
+        why = "it needs a reset" if unread.code == 16 else "it fell off the bus"
+        if not is_lost(unread.code):
+            why = unread.reason
+        self._because(gpu, "all", LOST)
+        text = f"GPU {gpu} is lost to the driver: {why}; restart the machine or reset the GPU"
+        self._problem(gpu, "lost", text, unread.code)
+
+    def _problem(self, gpu: int, what: str, text: str, code: int) -> None:
+        self.write(
+            {
+                "kind": "gpu_problem",
+                "t": self.clock(),
+                "gpu": self.uuids[gpu],
+                "what": what,
+                "text": text,
+                "code": code,
+            }
+        )
+
+
+assert len(_PROFILE) == len(GPM_METRICS)
+
+_XIDS = {
+    13: "an exception in a kernel of the program",
+    31: "a kernel touched memory that is not its own",
+    43: "a program was stopped after it made the GPU fault",
+    45: "work of a program was cleared after it ended or faulted",
+    48: "an uncorrectable memory error",
+    61: "the GPU's controller halted",
+    62: "the GPU's controller halted",
+    63: "a row of memory was remapped",
+    64: "a row of memory could not be remapped",
+    74: "an error of NVLink",
+    79: "the GPU fell off the bus",
+    94: "a contained memory error",
+    95: "an uncontained memory error",
+    119: "the GPU's system processor does not answer",
+    120: "the GPU's system processor failed",
+}
+
+
+def _xid_words(code: int) -> str:
+    return f": {_XIDS[code]}" if code in _XIDS else ""

@@ -1,0 +1,194 @@
+"""Readings over time in bounded memory: groups of raw samples, then minimum, mean and maximum.
+
+A day of eight GPUs at 2 Hz has millions of readings, so they are folded by column with the interpreter's own
+`min`, `max` and `sum`, ten seconds at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import add
+from typing import NamedTuple
+
+from runner.events import Column, GpuSamples
+
+GROUP_S = 10
+PER_MINUTE = 60 // GROUP_S
+RECENT_GROUPS = 60
+"""Raw samples of the last ten minutes are kept."""
+FINE_BUCKETS = 2160
+"""Six hours of ten seconds."""
+COARSE_BUCKETS = 10080
+"""A week of minutes."""
+
+AVERAGED = (
+    "memory", "busy", "power", "sm_clock", "temperature", "sm_active", "tensor_active", "dram_active",
+)  # fmt: skip
+"""Columns that have a history."""
+
+
+class Cell(NamedTuple):
+    """What one reading of one GPU was within a stretch of time."""
+
+    n: int
+    low: float
+    total: float
+    high: float
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.n
+
+
+@dataclass(slots=True)
+class Cells:
+    """One reading of all GPUs within a stretch of time; a GPU without a number has n 0."""
+
+    n: list[int]
+    low: list[float]
+    total: list[float]
+    high: list[float]
+
+    def cell(self, gpu: int) -> Cell | None:
+        if gpu >= len(self.n) or not self.n[gpu]:
+            return None
+        return Cell(self.n[gpu], self.low[gpu], self.total[gpu], self.high[gpu])
+
+    def joined(self, other: Cells) -> Cells:
+        return Cells(
+            list(map(add, self.n, other.n)),
+            list(map(min, self.low, other.low)),
+            list(map(add, self.total, other.total)),
+            list(map(max, self.high, other.high)),
+        )
+
+
+Table = dict[str, Cells]
+
+
+def fold(ticks: Sequence[GpuSamples]) -> Table:
+    """The cells of some samples of the same GPUs, by column."""
+    table: Table = {}
+    for name in AVERAGED:
+        columns: list[Column] = [column for tick in ticks if (column := getattr(tick, name))]
+        if columns:
+            table[name] = _cells(list(zip(*columns, strict=False)))
+    return table
+
+
+def _cells(values: list[tuple[float | None, ...]]) -> Cells:
+    try:
+        total = list(map(sum, values))  # type: ignore[arg-type]
+    except TypeError:  # a None among them
+        present = [[value for value in column if value is not None] for column in values]
+        return Cells(
+            list(map(len, present)),
+            [min(column, default=math.inf) for column in present],
+            list(map(sum, present)),
+            [max(column, default=-math.inf) for column in present],
+        )
+    return Cells(
+        list(map(len, values)),
+        list(map(min, values)),  # type: ignore[arg-type]
+        total,
+        list(map(max, values)),  # type: ignore[arg-type]
+    )
+
+
+def join(table: Table, other: Table) -> None:
+    """Add the cells of `other` to `table`."""
+    for name, cells in other.items():
+        mine = table.get(name)
+        table[name] = cells if mine is None else mine.joined(cells)
+
+
+@dataclass(slots=True)
+class Group:
+    """Raw samples of ten seconds, and their cells once the group is full."""
+
+    ticks: list[GpuSamples] = field(default_factory=list)
+    table: Table | None = None
+
+    @property
+    def begin(self) -> int:
+        return self.ticks[0].t
+
+    @property
+    def end(self) -> int:
+        return self.ticks[-1].t
+
+
+class Bucket(NamedTuple):
+    t: int
+    """where the stretch begins, CLOCK_MONOTONIC in ns"""
+    low: float
+    mean: float
+    high: float
+
+
+@dataclass(slots=True)
+class _Track:
+    """One reading of all GPUs in stretches of time: one row a stretch, one place a GPU."""
+
+    gpus: int
+    t: array[int] = field(default_factory=lambda: array("q"))
+    low: array[float] = field(default_factory=lambda: array("d"))
+    mean: array[float] = field(default_factory=lambda: array("d"))
+    high: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, t: int, low: Iterable[float], mean: Iterable[float], high: Iterable[float]) -> None:
+        self.t.append(t)
+        self.low.extend(low)
+        self.mean.extend(mean)
+        self.high.extend(high)
+
+    def drop(self, rows: int) -> None:
+        del self.t[:rows]
+        for values in (self.low, self.mean, self.high):
+            del values[: rows * self.gpus]
+
+    def of(self, gpu: int) -> Iterator[Bucket]:
+        step = slice(gpu, None, self.gpus)
+        rows = zip(self.t, self.low[step], self.mean[step], self.high[step], strict=True)
+        return (Bucket(*row) for row in rows if row[1] <= row[3])
+
+
+@dataclass(slots=True)
+class History:
+    """One reading of all GPUs: the last hours in stretches of ten seconds, before that in minutes."""
+
+    gpus: int
+    _fine: _Track = field(init=False)
+    _coarse: _Track = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._fine, self._coarse = _Track(self.gpus), _Track(self.gpus)
+
+    def add(self, t: int, cells: Cells) -> None:
+        mean = [total / n if n else math.nan for total, n in zip(cells.total, cells.n, strict=True)]
+        self._fine.add(t, cells.low, mean, cells.high)
+        if len(self._fine.t) >= FINE_BUCKETS + PER_MINUTE:
+            self._merge_oldest()
+
+    def buckets(self, gpu: int) -> list[Bucket]:
+        """All that is kept of one GPU, oldest first."""
+        return [*self._coarse.of(gpu), *self._fine.of(gpu)]
+
+    def _merge_oldest(self) -> None:
+        fine, gpus = self._fine, self.gpus
+
+        def merged(values: array[float], how: Callable[[list[float]], float]) -> list[float]:
+            return [how(values[gpu : PER_MINUTE * gpus : gpus].tolist()) for gpu in range(gpus)]
+
+        self._coarse.add(fine.t[0], merged(fine.low, min), merged(fine.mean, _mean), merged(fine.high, max))
+        fine.drop(PER_MINUTE)
+        if len(self._coarse.t) > 2 * COARSE_BUCKETS:
+            self._coarse.drop(COARSE_BUCKETS)
+
+
+def _mean(values: list[float]) -> float:
+    present = [value for value in values if value == value]
+    return sum(present) / len(present) if present else math.nan

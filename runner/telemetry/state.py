@@ -1,0 +1,273 @@
+"""What is known of the GPUs of a run: the part of the fold over events that is about them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from runner import events as ev
+from runner.telemetry.phase import EnergyReading, Phase
+from runner.telemetry.reasons import LOST, STALE
+from runner.telemetry.series import AVERAGED, GROUP_S, RECENT_GROUPS, Bucket, Group, History, fold
+
+MAX_PROBLEMS = 200
+RECENT_ENERGY = 1000
+LOOK_BACK = 3
+"""A reading may be missing in a sample or two without a reason; the one before is still the latest."""
+
+
+class Timed(Protocol):
+    """What is needed to know of a configuration: when it was measured."""
+
+    timing_began: int | None
+    last_t: int
+
+    @property
+    def done(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class GpuState:
+    """One GPU of the machine."""
+
+    identity: ev.GpuIdentity
+    column: int
+    """its place in the columns of samples"""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """why readings are missing now, by reading; `all`: the whole GPU"""
+    sources: dict[str, str] = field(default_factory=dict)
+    health: ev.GpuHealth | None = None
+    first_health: ev.GpuHealth | None = None
+    before: list[int] | None = None
+    after: list[int] | None = None
+    """pids that computed on it before the first stage, after the last"""
+    baseline: float | None = None
+    """bytes in use before the first stage"""
+    energy: deque[EnergyReading] = field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
+    resets: list[int] = field(default_factory=list)
+    """times at which the energy counter was seen to have started anew"""
+    peak_memory: float | None = None
+    """most bytes in use in any sample of a full group; `TelemetryState.peak_memory` knows the newest, too"""
+
+    @property
+    def lost(self) -> bool:
+        return self.reasons.get("all") == LOST
+
+    @property
+    def reserved(self) -> int | None:
+        return self.health.reserved if self.health is not None else None
+
+
+@dataclass(slots=True)
+class TelemetryState:
+    """All GPUs, and how reading them goes."""
+
+    gpus: dict[str, GpuState] = field(default_factory=dict)
+    """by UUID, in NVML's order"""
+    inventory: ev.GpuInventory | None = None
+    mapping: ev.GpuMapping | None = None
+    status: ev.Telemetry | None = None
+    """None: samples come as they were asked for"""
+    told: list[ev.Telemetry] = field(default_factory=list)
+    problems: list[ev.GpuProblem] = field(default_factory=list)
+    cost: ev.TelemetryCost | None = None
+    dearest_us: dict[str, float] = field(default_factory=dict)
+    """longest duration of each call over the run"""
+    period_ms: int = 0
+    phases: list[Phase] = field(default_factory=list)
+    """one a configuration"""
+    _history: dict[str, History] = field(default_factory=dict)
+    _groups: deque[Group] = field(default_factory=deque)
+    _open: Group | None = None
+    _due: int = 0
+    _first_stage: bool = False
+
+    @property
+    def stale(self) -> bool:
+        return self.status is not None and self.status.state in ("stale", "ended", "given up")
+
+    @property
+    def last(self) -> ev.GpuSamples | None:
+        return self._open.ticks[-1] if self._open is not None else None
+
+    def recent(self) -> list[ev.GpuSamples]:
+        """Raw samples of the last ten minutes, oldest first."""
+        return [tick for group in self._groups for tick in group.ticks]
+
+    def latest(self, gpu: GpuState, reading: str) -> float | str:
+        """The latest number of a reading, or the reason why there is none; never a number that is old."""
+        if self.stale:
+            return STALE
+        for name in ("all", reading):
+            if name in gpu.reasons:
+                return gpu.reasons[name]
+        for tick in self._latest_ticks():
+            column: ev.Column = getattr(tick, reading)
+            value = column[gpu.column] if gpu.column < len(column) else None
+            if value is not None:
+                return value
+        return "not read yet"
+
+    def throttled_by(self, gpu: GpuState) -> list[str]:
+        """Why the clocks of a GPU were held down in the latest sample, by its counters."""
+        last = self.last
+        if last is None or self.stale or gpu.lost:
+            return []
+        return [name for name, column in last.throttled_us.items() if column[gpu.column] > 0]
+
+    def peak_memory(self, gpu: GpuState) -> float | None:
+        """Most bytes that any sample of the run saw in use on a GPU."""
+        newest = fold(self._open.ticks).get("memory") if self._open is not None else None
+        cell = newest.cell(gpu.column) if newest else None
+        peaks = [peak for peak in (gpu.peak_memory, cell.high if cell else None) if peak is not None]
+        return max(peaks, default=None)
+
+    def history(self, gpu: GpuState, reading: str) -> list[Bucket]:
+        """A reading over the whole run: minimum, mean and maximum of ten seconds, of minutes long ago."""
+        found = self._history.get(reading)
+        return found.buckets(gpu.column) if found is not None else []
+
+    def measured(self, number: int, configuration: Timed) -> Phase | None:
+        """What was read while a configuration was measured; None: nothing was."""
+        if configuration.timing_began is None or not self.gpus:
+            return None
+        whole = self.phases[number].copy() if number < len(self.phases) else Phase()
+        self._feed(whole, configuration, to_the_end=True)
+        return whole
+
+    # --- events -----------------------------------------------------------------------------------------
+
+    def stage_started(self) -> None:
+        """The first stage ends the time before the run; a baseline is what was read until then."""
+        if self._first_stage:
+            return
+        self._first_stage = True
+        last = self.last
+        for gpu in self.gpus.values():
+            if last is not None and gpu.column < len(last.memory):
+                gpu.baseline = last.memory[gpu.column]
+
+    def take_inventory(self, event: ev.GpuInventory) -> None:
+        # After a restart the order may differ: groups hold samples of one order only.
+        self._close_group()
+        self._groups.clear()
+        self.inventory = event
+        self.status = None
+        known = self.gpus
+        self.gpus = {}
+        if list(known) != [identity.uuid for identity in event.gpus]:
+            self._history = {name: History(len(event.gpus)) for name in AVERAGED}
+        for column, identity in enumerate(event.gpus):
+            gpu = known.get(identity.uuid) or GpuState(identity, column)
+            gpu.column = column
+            gpu.reasons = {}
+            self.gpus[identity.uuid] = gpu
+
+    def take_samples(self, event: ev.GpuSamples, configurations: Sequence[Timed]) -> None:
+        if self._open is None or event.t >= self._due:
+            self._close_group()
+            self._advance(configurations, event.t)
+            self._open = Group()
+            self._groups.append(self._open)
+            self._due = event.t + GROUP_S * 10**9
+            if len(self._groups) > RECENT_GROUPS:
+                self._groups.popleft()
+        self._open.ticks.append(event)
+        self.period_ms = event.period_ms
+
+    def take_energy(self, event: ev.GpuEnergy) -> None:
+        gpu = self.gpus.get(event.gpu)
+        if gpu is None:
+            return
+        if gpu.energy and event.mj < gpu.energy[-1].mj:
+            gpu.resets.append(event.t)
+        gpu.energy.append(EnergyReading(event.t, event.mj))
+
+    def take_health(self, event: ev.GpuHealth) -> None:
+        gpu = self.gpus.get(event.gpu)
+        if gpu is not None:
+            gpu.health = event
+            gpu.first_health = gpu.first_health or event
+
+    def take_source(self, event: ev.GpuSource) -> None:
+        if event.gpu in self.gpus:
+            self.gpus[event.gpu].sources[event.reading] = event.text
+
+    def take_reason(self, event: ev.GpuReason) -> None:
+        gpu = self.gpus.get(event.gpu)
+        if gpu is None:
+            return
+        if event.reason:
+            gpu.reasons[event.reading] = event.reason
+        else:
+            gpu.reasons.pop(event.reading, None)
+
+    def take_problem(self, event: ev.GpuProblem) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(event)
+
+    def take_processes(self, event: ev.GpuProcesses) -> None:
+        gpu = self.gpus.get(event.gpu)
+        if gpu is not None and event.when == "before":
+            gpu.before = event.pids
+        elif gpu is not None:
+            gpu.after = event.pids
+
+    def take_status(self, event: ev.Telemetry) -> None:
+        self.status = event if event.state != "sampling" else None
+        if len(self.told) < MAX_PROBLEMS:
+            self.told.append(event)
+
+    def take_cost(self, event: ev.TelemetryCost) -> None:
+        self.cost = event
+        for name, (_, _, longest) in event.calls.items():
+            self.dearest_us[name] = max(longest, self.dearest_us.get(name, 0.0))
+
+    # --- folding ----------------------------------------------------------------------------------------
+
+    def _latest_ticks(self) -> list[ev.GpuSamples]:
+        if self._open is None:
+            return []
+        ticks = self._open.ticks[-LOOK_BACK:]
+        if len(ticks) < LOOK_BACK and len(self._groups) > 1:
+            ticks = self._groups[-2].ticks[len(ticks) - LOOK_BACK :] + ticks
+        return ticks[::-1]
+
+    def _close_group(self) -> None:
+        group, self._open = self._open, None
+        if group is None:
+            return
+        group.table = fold(group.ticks)
+        for name, cells in group.table.items():
+            self._history[name].add(group.begin, cells)
+        memory = group.table.get("memory")
+        for gpu in self.gpus.values() if memory is not None else ():
+            cell = memory.cell(gpu.column) if memory is not None else None
+            if cell is not None:
+                gpu.peak_memory = max(cell.high, gpu.peak_memory or 0.0)
+
+    def _advance(self, configurations: Sequence[Timed], now: int) -> None:
+        """Give every configuration that is under way the samples that certainly belong to it."""
+        for number, configuration in enumerate(configurations):
+            if number == len(self.phases):
+                self.phases.append(Phase())
+            phase = self.phases[number]
+            if phase.over or configuration.timing_began is None:
+                continue
+            over = (configuration.done or number + 1 < len(configurations)) and now > configuration.last_t
+            self._feed(phase, configuration, to_the_end=over)
+            phase.over = over
+
+    def _feed(self, phase: Phase, configuration: Timed, *, to_the_end: bool) -> None:
+        begin, end = configuration.timing_began, configuration.last_t
+        assert begin is not None
+        for group in self._groups:
+            if group.begin > end:
+                break
+            # A group that reaches beyond the last iteration waits: later iterations may cover it.
+            if group.end > phase.seen and (to_the_end or group.end <= end):
+                phase.take(group, begin, end)
+        for gpu in self.gpus.values():
+            phase.take_energy(gpu.identity.uuid, gpu.energy, begin, end, over=to_the_end)

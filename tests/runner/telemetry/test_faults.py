@@ -1,0 +1,251 @@
+"""Every fault of NVML against a real supervised run: it is said, and the run itself is untouched."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runner import events as ev
+from runner import processes, report, rundir
+from runner.journal import EventReader
+from runner.state import RunState
+from tests.runs import single, start, state_of, wait_for, wait_until_ended
+
+FIRST = "GPU-000000a0-0000-0000-0000-000000000000"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(home: Path) -> Iterator[None]:
+    """No run and no telemetry process outlives a test."""
+    yield
+    for run_dir in rundir.list_runs():
+        if rundir.is_supervised(run_dir):
+            rundir.request_stop(run_dir, "the end of a test")
+            wait_until_ended(run_dir)
+        assert telemetry_of(run_dir) == []
+
+
+def telemetry_of(run_dir: Path) -> list[int]:
+    """Live telemetry processes of a run: their arguments name its file."""
+    wanted = str(run_dir / rundir.TELEMETRY).encode()
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if wanted in words and processes.start_time(int(entry)) is not None:
+                found.append(int(entry))
+    return found
+
+
+def events_of(run_dir: Path) -> list[ev.AnyEvent]:
+    reader = EventReader(run_dir / rundir.EVENTS)
+    found: list[ev.AnyEvent] = []
+    while events := reader.read():
+        found += events
+    return found
+
+
+def told(state: RunState) -> list[str]:
+    return [event.state for event in state.telemetry.told]
+
+
+def wait_for_status(run_dir: Path, wanted: str, timeout: float = 20.0) -> RunState:
+    wait_for(lambda: wanted in told(state_of(run_dir)), f"telemetry to be {wanted}", timeout)
+    return state_of(run_dir)
+
+
+def stop(run_dir: Path) -> RunState:
+    rundir.request_stop(run_dir, "a test")
+    return wait_until_ended(run_dir)
+
+
+def test_a_run_reads_its_gpus_from_before_the_first_stage_to_after_the_last(
+    machine: pytest.MonkeyPatch,
+) -> None:
+    machine.setenv("NVML_PIDS", "4711")
+    run_dir = start(single("short"))
+    state = wait_until_ended(run_dir)
+
+    assert state.status == "finished"
+    assert state.no_gpu is None
+    assert next(iter(state.gpus)) == FIRST
+    gpu = state.gpus[FIRST]
+    assert gpu.baseline == 20 << 30
+    assert (gpu.before, gpu.after) == ([4711], [4711])
+    kinds = [event for event in events_of(run_dir) if not isinstance(event, ev.Host)]
+    first_sample = next(i for i, event in enumerate(kinds) if isinstance(event, ev.GpuSamples))
+    stage = next(i for i, event in enumerate(kinds) if isinstance(event, ev.StageStarted))
+    assert first_sample < stage
+    assert state.telemetry.mapping is not None
+    assert state.telemetry.mapping.order == "PCI_BUS_ID"
+    assert not (run_dir / rundir.TELEMETRY).exists()
+    assert report.load(run_dir) == report.build(rundir.load_plan(run_dir), state)
+
+
+def test_energy_is_read_where_timing_begins_and_ends(machine: pytest.MonkeyPatch) -> None:
+    run_dir = start(single("short"))
+    state = wait_until_ended(run_dir)
+    configuration = state.configurations[0]
+    energies = [event.t for event in events_of(run_dir) if isinstance(event, ev.GpuEnergy)]
+    began = configuration.timing_began
+    assert began is not None
+    assert min(abs(t - began) for t in energies) < 0.35e9
+    assert min(abs(t - configuration.last_t) for t in energies) < 0.35e9
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["DeviceGetMemoryInfo_v2", "DeviceGetFieldValues", "DeviceGetTotalEnergyConsumption", "EventSetWait"],
+)
+def test_a_call_that_hangs_is_said_within_two_ticks_and_ends_nothing(
+    machine: pytest.MonkeyPatch, tmp_path: Path, call: str
+) -> None:
+    machine.setenv("NVML_HANG", call)
+    machine.setenv("NVML_AFTER_S", "1.5")
+    machine.setenv("NVML_ONCE", str(tmp_path / "once"))
+    run_dir = start(single("slow"))
+    wait_for_status(run_dir, "stale")
+    samples = [event.t for event in events_of(run_dir) if isinstance(event, ev.GpuSamples)]
+    stale = next(e for e in events_of(run_dir) if isinstance(e, ev.Telemetry) and e.state == "stale")
+    assert (stale.t - max(t for t in samples if t < stale.t)) / 1e9 < 2 * 0.5 + 1.0
+
+    # The one after it is well, and iterations went on all the time.
+    wait_for(lambda: not state_of(run_dir).telemetry.stale, "telemetry to be back", 15)
+    times = [event.t for event in events_of(run_dir) if isinstance(event, ev.Iteration)]
+    assert max(b - a for a, b in itertools.pairwise(times)) < 1e9
+    assert stop(run_dir).status == "stopped"
+
+
+def test_a_hang_at_the_start_delays_a_run_but_does_not_stop_it(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_HANG", "Init")
+    run_dir = start(single("short"))
+    state = wait_until_ended(run_dir)
+    assert state.status == "finished"
+    assert any("there is no baseline" in notice.text for notice in state.notices)
+
+
+def test_a_stop_does_not_wait_for_a_hang(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_HANG", "DeviceGetUtilizationRates")
+    machine.setenv("NVML_AFTER_S", "1")
+    run_dir = start(single("slow"))
+    wait_for_status(run_dir, "stale")
+    began = time.monotonic()
+    assert stop(run_dir).status == "stopped"
+    assert time.monotonic() - began < 6
+
+
+def test_a_crash_is_restarted_with_its_signal_in_the_log(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setenv("NVML_CRASH", "DeviceGetClockInfo")
+    machine.setenv("NVML_AFTER_S", "1")
+    machine.setenv("NVML_ONCE", str(tmp_path / "once"))
+    run_dir = start(single("slow"))
+    state = wait_for_status(run_dir, "ended")
+    assert "SIGSEGV" in next(event.text for event in state.telemetry.told if event.state == "ended")
+    wait_for(lambda: not state_of(run_dir).telemetry.stale, "telemetry to be back", 15)
+    assert stop(run_dir).status == "stopped"
+
+
+def test_after_three_restarts_it_is_given_up_and_the_run_goes_on(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_CRASH", "DeviceGetUtilizationRates")
+    run_dir = start(single("slow"))
+    state = wait_for_status(run_dir, "given up", timeout=40)
+    assert state.running
+    assert told(state).count("ended") == 4
+    assert "after 3 restarts" in state.telemetry.told[-1].text
+    assert stop(run_dir).status == "stopped"
+
+
+def test_a_gpu_that_falls_off_the_bus_is_lost_and_the_other_goes_on(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_LOST", "1")
+    machine.setenv("NVML_AFTER_S", "1")
+    run_dir = start(single("slow"))
+    wait_for(lambda: any(gpu.lost for gpu in state_of(run_dir).gpus.values()), "a GPU to be lost")
+    time.sleep(1.2)
+    state = state_of(run_dir)
+    first, second = state.gpus.values()
+    assert state.telemetry.latest(first, "power") == 400.0
+    assert state.telemetry.latest(second, "power") == "GPU lost"
+    assert [problem.what for problem in state.telemetry.problems] == ["lost"]
+    assert stop(run_dir).status == "stopped"
+
+
+@pytest.mark.parametrize(("code", "reason"), [(999, "NVML error 999"), (18, "NVML error 18")])
+def test_a_container_that_loses_its_gpus_shows_reasons_and_no_numbers(
+    machine: pytest.MonkeyPatch, code: int, reason: str
+) -> None:
+    machine.setenv("NVML_ALL_LOST", str(code))
+    machine.setenv("NVML_AFTER_S", "1")
+    run_dir = start(single("slow"))
+    wait_for(
+        lambda: reason in [gpu.reasons.get("power") for gpu in state_of(run_dir).gpus.values()], "the reason"
+    )
+    state = state_of(run_dir)
+    assert {state.telemetry.latest(gpu, "memory") for gpu in state.gpus.values()} == {reason}
+    assert stop(run_dir).status == "stopped"
+
+
+def test_a_driver_that_is_replaced_under_a_run_is_said_when_telemetry_starts_anew(
+    machine: pytest.MonkeyPatch, library: Path, tmp_path: Path
+) -> None:
+    machine.setenv("NVML_INIT_ERROR", "18")
+    run_dir = start(single("short"))
+    state = wait_until_ended(run_dir)
+    assert state.status == "finished"
+    assert state.no_gpu is not None
+    assert "was upgraded" in state.no_gpu
+
+
+def test_an_xid_is_a_problem_in_words(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_XID", "31")
+    machine.setenv("NVML_AFTER_S", "0.5")
+    run_dir = start(single("short"))
+    state = wait_until_ended(run_dir)
+    assert [(problem.what, problem.code) for problem in state.telemetry.problems] == [("xid", 31)]
+    assert any("Xid 31: a kernel touched memory" in flag for flag in report.load(run_dir).flags)
+
+
+def test_reading_that_is_expensive_slows_itself_down_and_says_so(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_SLOW", "DeviceGetUtilizationRates:150")
+    run_dir = start(single("slow"))
+    state = wait_for_status(run_dir, "slowed")
+    slowed = next(event for event in state.telemetry.told if event.state == "slowed")
+    assert 0.2 <= slowed.hz < 1
+    time.sleep(4)
+    assert set(told(state_of(run_dir))) == {"slowed"}
+    assert stop(run_dir).status == "stopped"
+
+
+def test_telemetry_is_no_process_of_the_run(machine: pytest.MonkeyPatch) -> None:
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).gpus), "the GPUs")
+    time.sleep(1.2)  # members are written down once a second
+    (pid,) = telemetry_of(run_dir)
+    assert str(pid) not in (run_dir / rundir.SEEN).read_text().split()
+    assert pid not in [process for process, _ in processes.tagged(run_dir.name)]
+    assert os.getsid(pid) == pid
+    stop(run_dir)
+
+
+def test_telemetry_ends_with_a_supervisor_that_is_killed(machine: pytest.MonkeyPatch) -> None:
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).gpus), "the GPUs")
+    started = state_of(run_dir).started
+    assert started is not None
+    os.kill(started.pid, 9)
+    wait_for(lambda: telemetry_of(run_dir) == [], "telemetry to end")
+
+
+def test_it_can_be_switched_off(machine: pytest.MonkeyPatch) -> None:
+    run_dir = start(msgspec.structs.replace(single("ok"), gpu_hz=0.0))
+    state = wait_until_ended(run_dir)
+    assert state.gpus == {}
+    assert state.no_gpu == "reading GPUs was switched off; host load is shown instead"

@@ -1,0 +1,182 @@
+"""What readings mean: numbers with their conditions, and reasons where there is no number."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner import events as ev
+from runner import metrics
+from runner.metrics import Metric
+from runner.state import RunState
+from runner.telemetry import measured
+from runner.telemetry.series import FINE_BUCKETS, GROUP_S, PER_MINUTE
+from tests.runner.telemetry.logs import SECOND, configuration_events, inventory, mapping, sample
+
+
+def run_of(
+    seconds: float = 20.0,
+    *,
+    begin: float = 5.0,
+    end: float = 15.0,
+    extra: list[ev.AnyEvent] | None = None,
+    energy_at: tuple[float, ...] = (0.0, 5.05, 15.05, 20.0),
+    silent: tuple[float, float] = (0.0, 0.0),
+) -> RunState:
+    """A run of 500 W and 20 GiB, 60 GiB while measured."""
+    events: list[ev.AnyEvent] = [inventory(), mapping(["GPU-0"]), sample(1)]
+    for tick in range(1, round(seconds * 2)):
+        t = tick * SECOND // 2
+        if silent[0] < t / SECOND <= silent[1]:
+            continue
+        inside = begin <= t / SECOND <= end
+        events.append(sample(t, memory=float((60 if inside else 20) << 30), sm_clock=1700.0, reasons=4.0))
+    events += [ev.GpuEnergy(t=round(s * SECOND), gpu="GPU-0", mj=round(s * 500_000)) for s in energy_at]
+    events += configuration_events(2 * SECOND, round(begin * SECOND), round(end * SECOND))
+    events += extra or []
+    state = RunState()
+    state.apply_all(sorted(events, key=lambda event: event.t))
+    return state
+
+
+def value_of(state: RunState, metric: Metric) -> tuple[float | None, str]:
+    table = measured.numbers(state, 0)
+    assert table is not None
+    value, _, note = table[metric]
+    return value, note
+
+
+def test_peak_memory_stands_beside_its_baseline_and_its_rate() -> None:
+    value, note = value_of(run_of(), metrics.GPU_MEMORY)
+    assert value == 60.0
+    assert note == "sampled @ 2 Hz; GPU 0: 60.0 (before the run 20.0)"
+
+
+def test_energy_comes_from_the_counter_with_its_error() -> None:
+    state = run_of()
+    value, note = value_of(state, metrics.GPU_ENERGY)
+    assert value == pytest.approx(5000, rel=0.01)
+    assert note == "± 150 J: the counter moves every 0.1 s"
+    assert value_of(state, metrics.JOULES_PER_TOKEN)[0] == pytest.approx(5000 / (4 * 2 * 16), rel=0.01)
+    rate = 2 * 16 / 2.5
+    assert value_of(state, metrics.TOKENS_PER_SEC_PER_W)[0] == pytest.approx(rate / 500, rel=0.01)
+
+
+def test_energy_without_readings_at_the_boundaries_has_a_larger_error() -> None:
+    _, note = value_of(run_of(energy_at=(0.0, 20.0)), metrics.GPU_ENERGY)
+    assert note.startswith("too short: 5000 J with an error of 5100 J")
+
+
+def test_a_window_that_is_too_short_says_so_and_nothing_else() -> None:
+    table = measured.numbers(run_of(begin=5.0, end=5.8), 0)
+    assert table is not None
+    assert {value for value, _, _ in table.values()} == {None}
+    assert {note for _, _, note in table.values()} == {"too short: 2 readings in 0.8 s"}
+
+
+def test_a_counter_that_started_anew_gives_no_energy() -> None:
+    state = run_of(extra=[ev.GpuEnergy(t=10 * SECOND, gpu="GPU-0", mj=10)])
+    value, note = value_of(state, metrics.GPU_ENERGY)
+    assert value is None
+    assert "started anew" in note
+
+
+def test_a_missing_reading_has_its_reason() -> None:
+    reason = ev.GpuReason(t=1, gpu="GPU-0", reading="dram_active", reason="no permission")
+    assert value_of(run_of(extra=[reason]), metrics.GPU_DRAM_ACTIVE) == (None, "GPU 0: no permission")
+
+
+def test_throttling_counts_time_and_names_the_reason() -> None:
+    hot = [
+        ev.GpuSamples(t=t * SECOND + 1, period_ms=500, power=[500.0], throttled_us={"hw thermal": [100_000]})
+        for t in range(6, 11)
+    ]
+    state = run_of(extra=list(hot))
+    value, note = value_of(state, metrics.GPU_THROTTLED)
+    # Where the driver does not count a reason, the share of samples with its bit stands in.
+    assert note == "GPU 0: power cap 100.0 %, GPU 0: hw thermal 5.0 %"
+    assert value == 100.0
+    assert "GPU 0 was slowed down 5.0 % of the time: hw thermal" in measured.flags(state, 0)
+
+
+def test_a_drop_of_the_clock_is_a_flag() -> None:
+    state = run_of(extra=[sample(8 * SECOND + 1, sm_clock=900.0)])
+    assert any("dropped to 900 MHz" in flag for flag in measured.flags(state, 0))
+
+
+def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
+    state = run_of(
+        extra=[
+            ev.GpuProcesses(t=1, gpu="GPU-0", when="before", pids=[7, 8]),
+            ev.GpuProcesses(t=20 * SECOND, gpu="GPU-0", when="after", pids=[7]),
+            ev.GpuHealth(t=1, gpu="GPU-0", pcie_width=8, ecc_uncorrected=0),
+            ev.GpuHealth(t=20 * SECOND, gpu="GPU-0", pcie_width=8, ecc_uncorrected=2),
+        ]
+    )
+    assert measured.run_flags(state) == [
+        "GPU 0: 2 foreign processes computed on it before the run: 7, 8",
+        "GPU 0: 1 foreign process computed on it after the run: 7",
+        "GPU 0: 20.0 GiB were in use before the run",
+        "GPU 0: 2 uncorrectable memory errors during the run",
+        "GPU 0: its PCIe link has 8 of 16 lanes",
+    ]
+
+
+def test_a_gap_in_the_readings_is_a_flag() -> None:
+    state = run_of(silent=(6.0, 12.0))
+    assert measured.flags(state, 0)[-1] == "GPUs were read only 9 of about 20 times while it was measured"
+
+
+def test_a_rank_on_the_cpu_has_no_gpu_numbers() -> None:
+    state = run_of()
+    hello = state.ranks[0].hello
+    assert hello is not None
+    state.ranks[0].hello = ev.Hello(t=1, stage=0, rank=0, world=1, pid=2, host="", device="cpu")
+    assert measured.numbers(state, 0) is None
+    assert measured.gpu_of_rank(state, 0) is None
+
+
+def test_a_rank_knows_its_gpu_by_uuid() -> None:
+    state = run_of()
+    gpu = measured.gpu_of_rank(state, 0)
+    assert gpu is not None
+    assert gpu.identity.uuid == "GPU-0"
+
+
+def test_a_stale_machine_shows_no_number() -> None:
+    state = run_of()
+    gpu = state.gpus["GPU-0"]
+    assert state.telemetry.latest(gpu, "power") == 500.0
+    state.apply(ev.Telemetry(t=21 * SECOND, state="stale", text="NVML has not answered for 1.3 s"))
+    assert state.telemetry.latest(gpu, "power") == "stale"
+
+
+def test_history_is_bounded_and_keeps_every_spike() -> None:
+    state = RunState()
+    state.apply(inventory())
+    ticks = FINE_BUCKETS * GROUP_S * 3
+    for second in range(ticks):
+        state.apply(sample(second * SECOND, power=700.0 if second == 12_345 else 500.0))
+    buckets = state.telemetry.history(state.gpus["GPU-0"], "power")
+    assert len(buckets) == pytest.approx(FINE_BUCKETS + (ticks / GROUP_S - FINE_BUCKETS) / PER_MINUTE, abs=6)
+    spike = [bucket for bucket in buckets if bucket.high == 700.0]
+    assert len(spike) == 1
+    assert spike[0].mean == pytest.approx(500 + 200 / 60, abs=1)
+    assert len(state.telemetry.recent()) <= 600
+
+
+def test_the_same_numbers_whenever_one_looks() -> None:
+    """Folding in between changes nothing: a report of a finished run is what it was while it ran."""
+    looked = RunState()
+    events: list[ev.AnyEvent] = [inventory(), mapping(["GPU-0"])]
+    events += [sample(t * SECOND // 2, memory=float(t)) for t in range(1, 200)]
+    events += [ev.GpuEnergy(t=t * 5 * SECOND, gpu="GPU-0", mj=t * 2_500_000) for t in range(20)]
+    events += configuration_events(2 * SECOND, 20 * SECOND, 90 * SECOND, iterations=7)
+    events.sort(key=lambda event: event.t)
+    for event in events:
+        looked.apply(event)
+        if looked.configurations:
+            measured.numbers(looked, 0)
+    once = RunState()
+    once.apply_all(events)
+    assert measured.numbers(looked, 0) == measured.numbers(once, 0)
+    assert value_of(once, metrics.GPU_MEMORY)[0] == 180 / 2**30

@@ -1,0 +1,246 @@
+"""The real nvidia-ml-py against the stand-in library: what each driver and each fault looks like."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import events as ev
+from runner import processes
+from runner.state import RunState
+from runner.telemetry.watch import Watch
+from tests.runs import wait_for
+
+CLI = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Machine:
+    """Telemetry of a machine, without a run."""
+
+    def __init__(self, folder: Path, hz: float = 5.0) -> None:
+        self.watch = Watch(folder / "telemetry.jsonl", hz)
+        self.state = RunState()
+        self.events: list[ev.AnyEvent] = []
+        self.watch.start()
+
+    def poll(self) -> None:
+        self.watch.reaped(processes.reap())
+        for event in self.watch.poll():
+            self.events.append(event)
+            self.state.apply(event)
+
+    def until(self, what: str, count: int = 1) -> None:
+        def there() -> bool:
+            self.poll()
+            return sum(type(event).__name__ == what for event in self.events) >= count
+
+        wait_for(there, what)
+
+    def close(self) -> None:
+        self.watch.finish()
+
+        def over() -> bool:
+            self.poll()
+            return self.watch.over
+
+        wait_for(over, "telemetry to end")
+        self.watch.kill()
+
+    def latest(self, reading: str) -> list[float | str]:
+        return [self.state.telemetry.latest(gpu, reading) for gpu in self.state.gpus.values()]
+
+
+def machine_after(folder: Path, samples: int) -> Machine:
+    machine = Machine(folder)
+    machine.until("GpuSamples", samples)
+    machine.close()
+    return machine
+
+
+def test_everything_is_read_of_a_machine_of_today(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setenv("NVML_GPUS", "8")
+    found = machine_after(tmp_path, 4)
+    assert len(found.state.gpus) == 8
+    assert found.latest("memory") == [float(20 + i << 30) for i in range(8)]
+    assert found.latest("power") == [400.0 + 10 * i for i in range(8)]
+    assert set(found.latest("dram_active")) == {60.0}
+    gpu = next(iter(found.state.gpus.values()))
+    assert (gpu.reserved, gpu.identity.memory_total) == (615 << 20, 143771 << 20)
+    assert gpu.sources == {}
+    assert found.state.telemetry.throttled_by(gpu) == ["power cap"]
+
+
+def test_an_old_driver_says_less_and_what_it_says_is_marked(
+    machine: pytest.MonkeyPatch, old_library: Path, tmp_path: Path
+) -> None:
+    machine.setenv("LD_LIBRARY_PATH", str(old_library))
+    found = machine_after(tmp_path, 3)
+    gpu = next(iter(found.state.gpus.values()))
+    assert found.latest("memory")[0] == float((20 << 30) + (615 << 20))  # the reserved part included
+    assert "counts the memory that it reserves" in gpu.sources["memory"]
+    assert found.latest("power")[0] == 395.0
+    assert "mean of one second" in gpu.sources["power"]
+    assert found.latest("temperature")[0] == 61.0
+    assert found.latest("reasons")[0] == 4.0
+    assert found.latest("sm_active")[0] == "not supported"
+
+
+@pytest.mark.parametrize(
+    ("call", "reading"),
+    [
+        ("DeviceGetUtilizationRates", "busy"),
+        ("DeviceGetClockInfo", "sm_clock"),
+        ("DeviceGetCurrentClocksEventReasons", "sm_active"),
+        ("GpmSampleGet", "dram_active"),
+    ],
+)
+def test_one_reading_that_is_not_supported_costs_no_other(
+    machine: pytest.MonkeyPatch, tmp_path: Path, call: str, reading: str
+) -> None:
+    machine.setenv("NVML_FAIL", f"{call}:3")
+    found = machine_after(tmp_path, 3)
+    if call != "DeviceGetCurrentClocksEventReasons":
+        assert found.latest(reading)[0] == "not supported"
+    assert found.latest("power")[0] == 400.0
+
+
+def test_no_permission_is_a_reason_of_its_own(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setenv("NVML_FAIL", "GpmSampleGet:4")
+    assert machine_after(tmp_path, 2).latest("sm_active")[0] == "no permission"
+
+
+def test_what_calls_cost_is_recorded_and_the_forbidden_one_is_not_among_them(
+    machine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.setenv("NVML_SLOW", "DeviceGetTotalEnergyConsumption:20")
+    found = machine_after(tmp_path, 3)
+    cost = found.state.telemetry.cost
+    assert cost is not None
+    _, median, longest = cost.calls["nvmlDeviceGetTotalEnergyConsumption"]
+    assert 20_000 <= median <= longest
+    assert not any("PcieThroughput" in name for name in cost.calls)
+    assert 0 <= cost.cpu_percent < 50
+
+
+def test_process_lists_are_asked_at_the_begin_and_the_end_only(
+    machine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.setenv("NVML_PIDS", "11,12,13")
+    found = machine_after(tmp_path, 4)
+    lists = [event for event in found.events if isinstance(event, ev.GpuProcesses)]
+    assert [(event.when, event.pids) for event in lists] == [
+        ("before", [11, 12, 13]), ("before", []), ("after", [11, 12, 13]), ("after", []),
+    ]  # fmt: skip
+
+
+def test_a_counter_that_starts_anew_is_noticed(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setenv("NVML_RESET", "1")
+    machine.setenv("NVML_AFTER_S", "1")
+    found = machine_after(tmp_path, 7)
+    assert all(len(gpu.resets) == 1 for gpu in found.state.gpus.values())
+
+
+def test_samples_keep_their_rhythm(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.delenv("NVML_GPUS", raising=False)
+    found = Machine(tmp_path, hz=10.0)
+    found.until("GpuSamples", 12)
+    found.close()
+    times = [event.t for event in found.events if isinstance(event, ev.GpuSamples)][:12]
+    assert (times[-1] - times[0]) / 11 / 1e9 == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_killed_process_is_started_again(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = Machine(tmp_path)
+    found.until("GpuSamples", 2)
+    (pid,) = found.watch.pids
+    os.kill(pid, signal.SIGKILL)
+    found.until("GpuInventory", 2)
+    assert "SIGKILL" in found.state.telemetry.told[0].text
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("NVML_INIT_ERROR", "9", "driver is not loaded"),
+        ("NVML_INIT_ERROR", "18", "was upgraded"),
+        ("NVML_INIT_ERROR", "4", "may not read"),
+        ("NVML_INIT_ERROR", "999", "error 999"),
+        ("NVML_GPUS", "0", "sees no GPU"),
+        ("LD_LIBRARY_PATH", "", "libnvidia-ml.so.1 is not installed"),
+    ],
+)
+def test_every_machine_without_gpus_says_why(
+    machine: pytest.MonkeyPatch, tmp_path: Path, variable: str, value: str, words: str
+) -> None:
+    machine.setenv(variable, value)
+    found = Machine(tmp_path)
+    found.until("NoGpu")
+    assert words in (found.state.no_gpu or "")
+    assert found.watch.over
+
+
+def gpus(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CLI, "gpus", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+
+def test_gpus_once_as_text(machine: pytest.MonkeyPatch) -> None:
+    done = gpus("--once")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert "20.0 / 140.4" in lines[1]
+    assert "400 / 700" in lines[1]
+
+
+def test_gpus_once_as_json_has_a_reason_for_every_null(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_FAIL", "DeviceGetUtilizationRates:3")
+    machine.setenv("NVML_LOST", "1")
+    found: dict[str, Any] = json.loads(gpus("--once", "--json").stdout)
+    first, second = found["gpus"]
+    assert first["power"] == 400.0
+    assert (first["busy"], first["reasons"]["busy"]) == (None, "not supported")
+    assert second["power"] is None
+    assert second["reasons"]["power"] == "GPU lost"
+
+
+def test_gpus_without_a_driver_is_a_sentence_and_no_error(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_INIT_ERROR", "9")
+    done = gpus()
+    assert done.returncode == 0
+    assert done.stdout.startswith("no GPU readings: the NVIDIA driver is not loaded")
+    assert done.stderr == ""
+
+
+def test_gpus_goes_on_until_ctrl_c_and_leaves_nothing(machine: pytest.MonkeyPatch) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLI, "gpus", "--json", "--gpu-hz", "5"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for _ in range(3):
+        assert len(json.loads(process.stdout.readline())["gpus"]) == 2
+    children = processes.descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    time.sleep(0.1)
+    assert all(processes.start_time(pid) != start for pid, start in children)
+
+
+@pytest.mark.parametrize("hz", ["0.1", "11", "fast"])
+def test_a_rate_beyond_reason_is_refused(hz: str) -> None:
+    done = gpus("--gpu-hz", hz)
+    assert done.returncode == 2
+    assert "0.2 to 10" in done.stderr

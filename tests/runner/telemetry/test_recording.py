@@ -1,0 +1,135 @@
+"""Recordings of a real H200, played through the fold: what they mean must stay what it was."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import events as ev
+from runner import metrics
+from runner.state import RunState
+from runner.telemetry import measured
+from runner.telemetry.sampler import Sampler
+from tests.runner.telemetry.logs import configuration_events, mapping
+
+FOLDER = Path(__file__).resolve().parents[2] / "data" / "h200-telemetry"
+RECORDINGS = ("2hz", "10hz")
+
+
+def recorded(name: str) -> list[ev.AnyEvent]:
+    return ev.decode_lines((FOLDER / f"{name}.jsonl").read_bytes())
+
+
+def played(name: str, begin_s: float = 3.0, end_s: float = 20.0) -> RunState:
+    """The recording as part of a run whose timing lies within it."""
+    events = recorded(name)
+    first = next(event.t for event in events if isinstance(event, ev.GpuSamples))
+    gpu = next(event for event in events if isinstance(event, ev.GpuInventory)).gpus[0].uuid
+    begin, end = first + round(begin_s * 1e9), first + round(end_s * 1e9)
+    events += [mapping([gpu], first), *configuration_events(first, begin, end)]
+    state = RunState()
+    state.apply_all(sorted(events, key=lambda event: event.t))
+    return state
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_every_line_is_an_event(name: str) -> None:
+    assert len(recorded(name)) == len((FOLDER / f"{name}.jsonl").read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_memory_peaks_where_the_program_took_most(name: str) -> None:
+    table = measured.numbers(played(name), 0)
+    assert table is not None
+    value, n, note = table[metrics.GPU_MEMORY]
+    # nvidia-smi read 17359 MiB in the same seconds.
+    assert value == pytest.approx(17358.8125 / 1024)
+    assert n >= 30
+    assert note.startswith("sampled @ ")
+
+
+@pytest.mark.parametrize(("name", "within"), [("2hz", 0.05), ("10hz", 0.03)])
+def test_the_energy_counter_agrees_with_integrated_power(name: str, within: float) -> None:
+    state = played(name)
+    table = measured.numbers(state, 0)
+    assert table is not None
+    energy = table[metrics.GPU_ENERGY][0]
+    configuration = state.configurations[0]
+    begin, end = configuration.timing_began, configuration.last_t
+    assert begin is not None
+    samples = [event for event in recorded(name) if isinstance(event, ev.GpuSamples)]
+    powers = [(sample.t, sample.power[0] or 0.0) for sample in samples if begin <= sample.t <= end]
+    integrated = sum((p + q) / 2 * (u - t) / 1e9 for (t, p), (u, q) in itertools.pairwise(powers))
+    integrated *= (end - begin) / (powers[-1][0] - powers[0][0])
+    assert energy == pytest.approx(integrated, rel=within)
+
+
+def test_throttling_at_the_power_cap_is_told_apart_from_trouble() -> None:
+    state = played("2hz")
+    table = measured.numbers(state, 0)
+    assert table is not None
+    share, _, note = table[metrics.GPU_THROTTLED]
+    assert share is not None
+    assert 40 < share < 70
+    assert note.startswith("GPU 0: power cap")
+    assert not any("slowed down" in flag for flag in measured.flags(state, 0))
+
+
+def test_the_recording_at_10_hz_shows_how_it_slowed_itself_down() -> None:
+    assert [told.state for told in played("10hz").telemetry.told] == ["slowed", "sampling"]
+
+
+class Trace:
+    """A machine that answers what was recorded."""
+
+    def __init__(self, samples: list[ev.GpuSamples]) -> None:
+        self.samples = samples
+        self.at = -1
+
+    def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
+        return {}, [{"uuid": "GPU-0", "index": 0}]
+
+    def __getattr__(self, call: str) -> Any:
+        columns = {
+            "memory": ("memory",),
+            "utilization": ("busy", "memory_busy"),
+            "clocks": ("sm_clock", "memory_clock"),
+            "profile": ("sm_active", "tensor_active", "dram_active"),
+        }
+
+        def answer(gpu: int = 0) -> Any:
+            if call == "xids":
+                return []
+            if call == "fields":
+                return self.value("power"), {}
+            if call in columns:
+                return tuple(self.value(name) for name in columns[call])
+            return self.value(call) if call in ("temperature", "reasons") else (0, 0, 0)
+
+        if call == "energy":
+            return lambda gpu: 0
+        if call == "sources":
+            from runner.telemetry.nvml import Sources
+
+            return lambda gpu: Sources()
+        return answer
+
+    def value(self, name: str) -> float | None:
+        column: ev.Column = getattr(self.samples[self.at], name)
+        return column[0] if column else None
+
+
+def test_a_trace_through_the_sampler_is_the_same_trace() -> None:
+    samples = [event for event in recorded("2hz") if isinstance(event, ev.GpuSamples)]
+    trace = Trace(samples)
+    written: list[dict[str, Any]] = []
+    sampler = Sampler(trace, written.append, lambda: samples[trace.at].t)
+    sampler.open()
+    for trace.at in range(len(samples)):
+        sampler.tick(0.5)
+    again = [record for record in written if record["kind"] == "gpu"]
+    for name in ("memory", "power", "busy", "sm_clock", "temperature"):
+        assert [record[name] for record in again] == [getattr(sample, name) for sample in samples]

@@ -1,0 +1,255 @@
+"""What is read when, with an injected backend: numbers or reasons, and no question too many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from runner.telemetry.nvml import Sources, Value
+from runner.telemetry.pace import RECOVERY_TICKS, Pace
+from runner.telemetry.reasons import Unread, absence
+from runner.telemetry.sampler import ENERGY_S, Sampler
+
+
+class Machine:
+    """A backend that says what a test wants: an exception in `faults` in place of a number."""
+
+    def __init__(self, gpus: int = 1) -> None:
+        self.gpus = gpus
+        self.now = 0
+        self.faults: dict[tuple[str, int], int] = {}
+        self.asked: Counter[tuple[str, int]] = Counter()
+        self.throttled = 0
+        self.xid: list[tuple[int, int]] = []
+
+    def _ask(self, call: str, gpu: int) -> None:
+        self.asked[(call, gpu)] += 1
+        for key in ((call, gpu), ("*", gpu)):
+            if key in self.faults:
+                raise Unread(self.faults[key])
+
+    def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
+        return {"driver": "1"}, [{"uuid": f"GPU-{i}", "index": i} for i in range(self.gpus)]
+
+    def memory(self, gpu: int) -> tuple[int, int | None]:
+        self._ask("memory", gpu)
+        return 1 << 30, 600
+
+    def utilization(self, gpu: int) -> tuple[int, int]:
+        self._ask("utilization", gpu)
+        return 90, 40
+
+    def fields(self, gpu: int) -> tuple[Value, dict[str, int]]:
+        self._ask("fields", gpu)
+        return 512.34, {"power cap": self.throttled}
+
+    def clocks(self, gpu: int) -> tuple[int, int]:
+        self._ask("clocks", gpu)
+        return 1755, 3201
+
+    def temperature(self, gpu: int) -> int:
+        self._ask("temperature", gpu)
+        return 60
+
+    def reasons(self, gpu: int) -> int:
+        self._ask("reasons", gpu)
+        return 4
+
+    def profile(self, gpu: int) -> tuple[Value, ...] | None:
+        self._ask("profile", gpu)
+        return (52.04, Unread(3), 60.0)
+
+    def energy(self, gpu: int) -> int:
+        self._ask("energy", gpu)
+        return 1000
+
+    def pcie(self, gpu: int) -> tuple[int, int]:
+        self._ask("pcie", gpu)
+        return 5, 16
+
+    def ecc(self, gpu: int) -> tuple[int, int]:
+        self._ask("ecc", gpu)
+        return 0, 0
+
+    def remapped(self, gpu: int) -> tuple[int, bool, bool]:
+        self._ask("remapped", gpu)
+        return 0, False, False
+
+    def processes(self, gpu: int) -> list[int]:
+        self._ask("processes", gpu)
+        return [7]
+
+    def xids(self) -> list[tuple[int, int]]:
+        found, self.xid = self.xid, []
+        return found
+
+    def sources(self, gpu: int) -> Sources:
+        return Sources()
+
+
+def sampler_of(machine: Machine) -> tuple[Sampler, list[dict[str, Any]]]:
+    written: list[dict[str, Any]] = []
+    sampler = Sampler(machine, written.append, lambda: machine.now)
+    sampler.open()
+    return sampler, written
+
+
+def tick(sampler: Sampler, machine: Machine, seconds: float = 0.5) -> None:
+    machine.now += round(seconds * 1e9)
+    sampler.tick(0.5)
+
+
+def of_kind(written: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [record for record in written if record["kind"] == kind]
+
+
+def test_a_sample_has_numbers_and_says_why_one_is_missing() -> None:
+    machine = Machine()
+    sampler, written = sampler_of(machine)
+    tick(sampler, machine)
+    (sample,) = of_kind(written, "gpu")
+    assert (sample["power"], sample["busy"], sample["sm_active"]) == ([512.3], [90], [52.0])
+    assert "tensor_active" not in sample
+    said = {record["reading"]: record["reason"] for record in of_kind(written, "gpu_reason")}
+    assert said == {"tensor_active": "not supported"}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(3, "not supported"), (13, "not supported"), (4, "no permission")]
+)
+def test_what_cannot_be_read_is_asked_once(code: int, reason: str) -> None:
+    machine = Machine()
+    machine.faults[("utilization", 0)] = code
+    sampler, written = sampler_of(machine)
+    for _ in range(5):
+        tick(sampler, machine)
+    assert machine.asked[("utilization", 0)] == 1
+    said = [r for r in of_kind(written, "gpu_reason") if r["reading"] in ("busy", "memory_busy")]
+    assert [r["reason"] for r in said] == [reason, reason]
+    assert machine.asked[("memory", 0)] == 5
+
+
+@pytest.mark.parametrize("code", [10, 999])
+def test_a_passing_error_is_asked_again_and_its_end_is_said(code: int) -> None:
+    machine = Machine()
+    machine.faults[("temperature", 0)] = code
+    sampler, written = sampler_of(machine)
+    for _ in range(3):
+        tick(sampler, machine)
+    del machine.faults[("temperature", 0)]
+    tick(sampler, machine)
+    said = [r["reason"] for r in of_kind(written, "gpu_reason") if r["reading"] == "temperature"]
+    assert said == [f"NVML error {code}", ""]
+    assert of_kind(written, "gpu")[-1]["temperature"] == [60]
+
+
+@pytest.mark.parametrize("code", [15, 16])
+def test_a_lost_gpu_is_never_asked_again_and_the_others_are(code: int) -> None:
+    machine = Machine(gpus=2)
+    sampler, written = sampler_of(machine)
+    tick(sampler, machine)
+    machine.faults[("*", 1)] = code
+    tick(sampler, machine)
+    asked = sum(count for (_, gpu), count in machine.asked.items() if gpu == 1)
+    for _ in range(20):
+        tick(sampler, machine)
+    assert sum(count for (_, gpu), count in machine.asked.items() if gpu == 1) == asked
+    assert of_kind(written, "gpu")[-1]["power"] == [512.3, None]
+    assert [record["what"] for record in of_kind(written, "gpu_problem")] == ["lost"]
+
+
+def test_throttling_is_recorded_as_time_since_the_sample_before() -> None:
+    machine = Machine()
+    sampler, written = sampler_of(machine)
+    for counter in (5_000_000_000, 5_000_000_000, 5_250_000_000):
+        machine.throttled = counter
+        tick(sampler, machine)
+    found = [sample.get("throttled_us") for sample in of_kind(written, "gpu")]
+    assert found == [None, None, {"power cap": [250_000]}]
+
+
+def test_slow_readings_take_turns_over_the_gpus() -> None:
+    machine = Machine(gpus=8)
+    sampler, written = sampler_of(machine)
+    most = 0
+    for _ in range(round(2 * ENERGY_S / 0.5)):
+        before = len(of_kind(written, "gpu_energy"))
+        tick(sampler, machine)
+        most = max(most, len(of_kind(written, "gpu_energy")) - before)
+    assert most <= 2
+    assert {machine.asked[("energy", gpu)] for gpu in range(8)} <= {1, 2}
+
+
+def test_a_boundary_reads_the_energy_of_every_gpu_at_once() -> None:
+    machine = Machine(gpus=8)
+    sampler, written = sampler_of(machine)
+    sampler.boundary()
+    assert [record["gpu"] for record in of_kind(written, "gpu_energy")] == [f"GPU-{i}" for i in range(8)]
+
+
+def test_profiling_metrics_are_never_asked_faster_than_they_can_say() -> None:
+    machine = Machine()
+    sampler, _ = sampler_of(machine)
+    for _ in range(20):
+        tick(sampler, machine, 0.1)
+    assert machine.asked[("profile", 0)] <= 10
+
+
+def test_an_xid_names_its_gpu_and_what_it_means() -> None:
+    machine = Machine(gpus=2)
+    sampler, written = sampler_of(machine)
+    machine.xid = [(1, 79)]
+    tick(sampler, machine)
+    (problem,) = of_kind(written, "gpu_problem")
+    assert (problem["gpu"], problem["code"]) == ("GPU-1", 79)
+    assert "fell off the bus" in problem["text"]
+
+
+def test_nothing_readable_is_a_state_of_its_own() -> None:
+    machine = Machine()
+    machine.faults[("*", 0)] = 3
+    sampler, _ = sampler_of(machine)
+    tick(sampler, machine)
+    assert "supports no reading" in sampler.why_nothing()
+
+
+@pytest.mark.parametrize("code", [4, 9, 12, 18, 999])
+def test_every_absence_has_a_cause_and_a_remedy(code: int) -> None:
+    sentence = absence(code)
+    assert ":" in sentence
+    assert sentence.endswith("host load is shown instead")
+
+
+class TestPace:
+    def test_deadlines_are_absolute(self) -> None:
+        pace = Pace(0.5, start=100.0)
+        for number in range(10):
+            pace.after(pace.deadline + 0.01, pace.deadline + 0.05)
+            assert pace.deadline == pytest.approx(100.0 + 0.5 * (number + 1))
+
+    def test_missed_ticks_are_skipped_and_counted_never_bunched(self) -> None:
+        pace = Pace(0.5, start=100.0)
+        pace.after(101.7, 101.75)  # woken late: the machine was busy
+        assert pace.deadline == pytest.approx(102.0)
+        assert pace.missed == 3
+
+    def test_a_dear_reading_slows_it_so_that_the_next_one_is_within_its_share(self) -> None:
+        pace = Pace(0.5, start=100.0)
+        assert pace.after(100.0, 100.15)
+        assert pace.period >= 0.15 / 0.2
+        assert not pace.after(pace.deadline, pace.deadline + 0.15)
+
+    def test_it_is_never_slower_than_once_in_five_seconds(self) -> None:
+        pace = Pace(0.5, start=100.0)
+        pace.after(100.0, 160.0)
+        assert pace.period == 5.0
+        assert pace.deadline == 165.0
+
+    def test_after_a_while_of_cheap_readings_it_goes_back(self) -> None:
+        pace = Pace(0.5, start=100.0)
+        pace.after(100.0, 100.2)
+        changes = [pace.after(pace.deadline, pace.deadline + 0.01) for _ in range(RECOVERY_TICKS)]
+        assert changes.count(True) == 1
+        assert pace.period == 0.5
