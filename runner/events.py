@@ -6,6 +6,7 @@ run (an iteration carries its rank's own reading). Readers skip kinds that they 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Literal
 
@@ -126,6 +127,14 @@ class Result(Event, frozen=True, kw_only=True, tag="result", gc=False):
 
     stage: int
     values: dict[str, str]
+
+
+class Answer(Event, frozen=True, kw_only=True, tag="answer", gc=False):
+    """What the model answered to a prompt in a smoke run; a person reads whether it makes sense."""
+
+    stage: int
+    prompt: str
+    answer: str
 
 
 class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
@@ -362,6 +371,7 @@ AnyEvent = (
     | ConfigurationStarted
     | Iteration
     | Result
+    | Answer
     | Host
     | Heartbeat
     | NoGpu
@@ -395,10 +405,29 @@ def encode(event: Event) -> bytes:
 
 def decode_lines(lines: bytes) -> list[AnyEvent]:
     """Events of complete lines; a line that is no event of ours is skipped."""
-    try:
-        return _decoder.decode_lines(lines)
-    except msgspec.DecodeError:
-        return list(_decode_one_by_one(lines))
+    with no_cycles():
+        try:
+            return _decoder.decode_lines(lines)
+        except msgspec.DecodeError:
+            return list(_decode_one_by_one(lines))
+
+
+class no_cycles:  # noqa: N801 - used as a statement, and a generator's context costs ten times as much
+    """Within it nobody looks for reference cycles.
+
+    Events refer to nothing but their own values, so there are none; looking for them among a million columns
+    of numbers takes as long as decoding those.
+    """
+
+    __slots__ = ("_collecting",)
+
+    def __enter__(self) -> None:
+        self._collecting = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._collecting:
+            gc.enable()
 
 
 def _decode_one_by_one(lines: bytes) -> Iterator[AnyEvent]:

@@ -42,6 +42,11 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
 
 
+class SmokeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    prompt: str
+    answer: str
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Contents of `report.json`."""
 
@@ -59,6 +64,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stages: list[StageReport]
     configurations: list[ConfigurationReport]
     flags: list[str]
+    answers: list[SmokeAnswer] = []
+    """what the model answered in the smoke run"""
     cause: str = ""
     remedy: str = ""
     log: str = ""
@@ -122,6 +129,7 @@ def build(plan: Plan, state: RunState) -> Report:
             for number, configuration in enumerate(state.configurations)
         ],
         flags=_run_flags(plan, state),
+        answers=[SmokeAnswer(prompt=said.prompt, answer=said.answer) for said in state.answers],
         cause=state.failure.cause if state.failure else "",
         remedy=state.failure.remedy if state.failure else "",
         log=state.failure.log if state.failure else "",

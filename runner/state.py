@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runner import events as ev
+from runner.events import no_cycles
 from runner.stats import Mean, Sample, Series
 from runner.telemetry.state import GpuState, TelemetryState
 
@@ -112,6 +113,7 @@ class RunState:
     no_gpu: str | None = None
     telemetry: TelemetryState = field(default_factory=TelemetryState)
     """the GPUs, and how reading them goes"""
+    answers: list[ev.Answer] = field(default_factory=list)
     notices: list[ev.Notice] = field(default_factory=list)
     failure: ev.Failure | None = None
     stopping: ev.Stopping | None = None
@@ -127,13 +129,14 @@ class RunState:
         """Take in events; written out because a long log has millions of them."""
         handlers = _HANDLERS
         events, last_t = 0, self.last_t
-        for event in batch:
-            events += 1
-            if event.t > last_t:
-                last_t = event.t
-            handler = handlers.get(type(event))
-            if handler is not None:
-                handler(self, event)
+        with no_cycles():
+            for event in batch:
+                events += 1
+                if event.t > last_t:
+                    last_t = event.t
+                handler = handlers.get(type(event))
+                if handler is not None:
+                    handler(self, event)
         self.events += events
         self.last_t = last_t
 
@@ -305,6 +308,11 @@ def _shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
         return None
 
 
+def _answer(state: RunState, event: ev.Answer) -> None:
+    if len(state.answers) < MAX_NOTICES:
+        state.answers.append(event)
+
+
 def _host(state: RunState, event: ev.Host) -> None:
     state.host = event
 
@@ -361,6 +369,7 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.ConfigurationStarted: _configuration_started,
     ev.Iteration: _iteration,
     ev.Result: _result,
+    ev.Answer: _answer,
     ev.Host: _host,
     ev.Heartbeat: _heartbeat,
     ev.NoGpu: _no_gpu,

@@ -38,6 +38,10 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield f"cause: {report.cause}"
         if report.remedy:
             yield f"to do: {report.remedy}"
+    for said in report.answers:
+        yield ""
+        yield f"smoke run, asked:  {_one_line(said.prompt)}"
+        yield f"         answered: {_one_line(said.answer)}"
     flags = [*report.flags, *_configuration_flags(report)]
     if flags:
         yield ""
@@ -47,6 +51,10 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     for start in range(0, len(report.configurations), columns):
         yield ""
         yield from _block(report.configurations[start : start + columns])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _configuration_flags(report: Report) -> Iterator[str]:

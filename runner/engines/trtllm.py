@@ -17,7 +17,7 @@ from runner.engines.trtllm_engine import EngineConfig, mismatches, read_checkpoi
 from runner.engines.trtllm_failures import KNOWN, hang_after
 from runner.engines.trtllm_model import ModelConfig, read_config
 from runner.engines.trtllm_options import Words, as_words, not_in_version, options_of
-from runner.engines.trtllm_output import notice_of
+from runner.engines.trtllm_output import answers_in, notice_of
 from runner.engines.trtllm_site import Site, site_of
 from runner.engines.trtllm_versions import FIRST, LAST, example_folder, refusal
 from runner.errors import UserError
@@ -25,7 +25,13 @@ from runner.plan import Configuration, Plan, Stage
 from runner.profile import Profile
 from runner.profile_trtllm import StageName, TrtllmProfile
 
-OUTPUT = OutputReader(benchmark_line.result_of, notice_of, hang_after, KNOWN)
+OUTPUT = OutputReader(
+    benchmark_line.result_of,
+    notice_of,
+    hang_after,
+    answers_in=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
+    known_failures=KNOWN,
+)
 OBSERVER = Path(__file__).resolve().parent.parent / "ranks" / "observer.py"
 ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 """Both must be exactly 1 for Open MPI to start ranks as root; without effect for everybody else."""

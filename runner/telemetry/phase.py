@@ -6,11 +6,13 @@ import copy
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
-from runner.events import GpuSamples
+from runner.events import Column, GpuSamples
 from runner.telemetry.series import Group, Table, fold, join
 
+_THROTTLED, _REASONS = attrgetter("throttled_us"), attrgetter("reasons")
 COUNTER_S = 0.1
 """The energy counter moves this often, so a reading is that much late at most."""
 
@@ -69,7 +71,7 @@ class Phase:
     def take_energy(
         self, uuid: str, readings: Sequence[EnergyReading], begin: int, end: int, *, over: bool
     ) -> None:
-        """The counter of one GPU at both ends of the phase, as far as it was read; the end, when it is over."""
+        """The counter of one GPU where the phase begins, and where it ends once it is over."""
         self.begin, self.end = begin, end
         if uuid not in self.begins and readings and readings[-1].t >= begin:
             self.begins[uuid] = _edge(readings, begin)
@@ -77,12 +79,12 @@ class Phase:
             self.ends[uuid] = _edge(readings, end)
 
     def _take_reasons(self, ticks: Sequence[GpuSamples]) -> None:
-        for tick in ticks:
-            for reason, column in tick.throttled_us.items():
+        for throttled in filter(None, map(_THROTTLED, ticks)):
+            for reason, column in throttled.items():
                 sums = self.throttled_us.setdefault(reason, [0] * len(column))
                 for gpu, grown in enumerate(column):
                     sums[gpu] += grown
-        columns = [tick.reasons for tick in ticks if tick.reasons]
+        columns: list[Column] = list(filter(None, map(_REASONS, ticks)))
         for gpu, values in enumerate(zip(*columns, strict=False)):
             if gpu == len(self.reasons):
                 self.reasons.append(Counter())

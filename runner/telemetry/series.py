@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import add
+from operator import add, attrgetter, truediv
 from typing import NamedTuple
 
 from runner.events import Column, GpuSamples
 
 GROUP_S = 10
 PER_MINUTE = 60 // GROUP_S
+MERGED = 60 * PER_MINUTE
 RECENT_GROUPS = 60
 """Raw samples of the last ten minutes are kept."""
 FINE_BUCKETS = 2160
@@ -28,6 +29,7 @@ AVERAGED = (
     "memory", "busy", "power", "sm_clock", "temperature", "sm_active", "tensor_active", "dram_active",
 )  # fmt: skip
 """Columns that have a history."""
+_COLUMNS = {name: attrgetter(name) for name in AVERAGED}
 
 
 class Cell(NamedTuple):
@@ -72,8 +74,8 @@ Table = dict[str, Cells]
 def fold(ticks: Sequence[GpuSamples]) -> Table:
     """The cells of some samples of the same GPUs, by column."""
     table: Table = {}
-    for name in AVERAGED:
-        columns: list[Column] = [column for tick in ticks if (column := getattr(tick, name))]
+    for name, column_of in _COLUMNS.items():
+        columns: list[Column] = list(filter(None, map(column_of, ticks)))
         if columns:
             table[name] = _cells(list(zip(*columns, strict=False)))
     return table
@@ -81,17 +83,17 @@ def fold(ticks: Sequence[GpuSamples]) -> Table:
 
 def _cells(values: list[tuple[float | None, ...]]) -> Cells:
     try:
-        total = list(map(sum, values))  # type: ignore[arg-type]
+        total: list[float] = list(map(sum, values))  # type: ignore[arg-type]
     except TypeError:  # a None among them
         present = [[value for value in column if value is not None] for column in values]
         return Cells(
             list(map(len, present)),
             [min(column, default=math.inf) for column in present],
-            list(map(sum, present)),
+            [float(sum(column)) for column in present],
             [max(column, default=-math.inf) for column in present],
         )
     return Cells(
-        list(map(len, values)),
+        [len(values[0])] * len(values),
         list(map(min, values)),  # type: ignore[arg-type]
         total,
         list(map(max, values)),  # type: ignore[arg-type]
@@ -168,9 +170,12 @@ class History:
         self._fine, self._coarse = _Track(self.gpus), _Track(self.gpus)
 
     def add(self, t: int, cells: Cells) -> None:
-        mean = [total / n if n else math.nan for total, n in zip(cells.total, cells.n, strict=True)]
+        try:
+            mean = list(map(truediv, cells.total, cells.n))
+        except ZeroDivisionError:
+            mean = [total / n if n else math.nan for total, n in zip(cells.total, cells.n, strict=True)]
         self._fine.add(t, cells.low, mean, cells.high)
-        if len(self._fine.t) >= FINE_BUCKETS + PER_MINUTE:
+        if len(self._fine.t) >= FINE_BUCKETS + MERGED:
             self._merge_oldest()
 
     def buckets(self, gpu: int) -> list[Bucket]:
@@ -178,17 +183,24 @@ class History:
         return [*self._coarse.of(gpu), *self._fine.of(gpu)]
 
     def _merge_oldest(self) -> None:
+        """Make minutes of the oldest stretches; many at once, because what is left has to move."""
         fine, gpus = self._fine, self.gpus
 
-        def merged(values: array[float], how: Callable[[list[float]], float]) -> list[float]:
-            return [how(values[gpu : PER_MINUTE * gpus : gpus].tolist()) for gpu in range(gpus)]
+        def rows(values: array[float], first: int) -> list[list[float]]:
+            return [
+                values[row * gpus : (row + 1) * gpus].tolist() for row in range(first, first + PER_MINUTE)
+            ]
 
-        self._coarse.add(fine.t[0], merged(fine.low, min), merged(fine.mean, _mean), merged(fine.high, max))
-        fine.drop(PER_MINUTE)
+        for first in range(0, MERGED, PER_MINUTE):
+            low = map(min, *rows(fine.low, first))
+            high = map(max, *rows(fine.high, first))
+            mean = map(_mean, zip(*rows(fine.mean, first), strict=True))
+            self._coarse.add(fine.t[first], low, mean, high)
+        fine.drop(MERGED)
         if len(self._coarse.t) > 2 * COARSE_BUCKETS:
             self._coarse.drop(COARSE_BUCKETS)
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: tuple[float, ...]) -> float:
     present = [value for value in values if value == value]
     return sum(present) / len(present) if present else math.nan

@@ -263,11 +263,14 @@ class TelemetryState:
     def _feed(self, phase: Phase, configuration: Timed, *, to_the_end: bool) -> None:
         begin, end = configuration.timing_began, configuration.last_t
         assert begin is not None
-        for group in self._groups:
-            if group.begin > end:
+        waiting: list[Group] = []
+        for group in reversed(self._groups):
+            if group.end <= phase.seen:
                 break
             # A group that reaches beyond the last iteration waits: later iterations may cover it.
-            if group.end > phase.seen and (to_the_end or group.end <= end):
-                phase.take(group, begin, end)
+            if group.begin <= end and (to_the_end or group.end <= end):
+                waiting.append(group)
+        for group in reversed(waiting):
+            phase.take(group, begin, end)
         for gpu in self.gpus.values():
             phase.take_energy(gpu.identity.uuid, gpu.energy, begin, end, over=to_the_end)

@@ -67,7 +67,7 @@ def _write_log(path: Path) -> None:
             if tick % (ENERGY_S * HZ) == 0:
                 for uuid in uuids:
                     file.write(ev.encode(ev.GpuEnergy(t=t, gpu=uuid, mj=tick * 250_000)))
-            if tick % HZ == 0:
+            if tick % (10 * HZ) == 0:
                 file.write(ev.encode(_iteration(t, tick)))
 
 
@@ -99,4 +99,4 @@ def _configuration() -> ev.ConfigurationStarted:
 
 
 def _iteration(t: int, i: int) -> ev.Iteration:
-    return ev.Iteration(t=t, stage=0, rank=0, config=0, i=i, phase="timed", latency_ms=999.0)
+    return ev.Iteration(t=t, stage=0, rank=0, config=0, i=i, phase="timed", latency_ms=9999.0)

@@ -51,7 +51,9 @@ class FilteringScreen(Screen[None]):
             self.action_show_all()
 
     def on_filter_input_stepped(self, message: FilterInput.Stepped) -> None:
-        self.query_one(self.filter_list, Picker).action_move(message.step)
+        picker = self.query_one(self.filter_list)
+        assert isinstance(picker, Picker)
+        picker.action_move(message.step)
 
     def action_show_all(self) -> None:
         if self.filter:

@@ -1,7 +1,7 @@
 """The first screen: profiles, their options as a form, and the commands that a run will execute.
 
-The first frame shows frames only. Profiles, plans and the history of runs are read by workers after it, so a
-start takes as long as it takes to draw.
+The first frame is the first and the last line. Profiles, plans and the history of runs are read by workers
+after it, so a start takes as long as it takes to draw.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from textual.widget import Widget
 
 from runner.errors import UserError
 from tui.keys import bindings
+from tui.screens.filtering import FilteringScreen
+from tui.screens.home_view import commands_of, draw_footer, draw_header, panes
 from tui.widgets.command_view import Commands, CommandView
 from tui.widgets.picker import Picker
 from tui.widgets.profile_about import About
@@ -27,7 +29,6 @@ from tui.widgets.profile_list import ProfileList
 from tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
-
     from runner.profile import Profile
     from tui.app import TrtbenchApp
     from tui.catalogue import Catalogue, Item, Listing
@@ -37,8 +38,6 @@ LOOK_EVERY_S = 2.0
 """How often the list of profiles and of what runs now is read again."""
 LOW = 32
 """Below this many lines only what changes the next step is said about a profile."""
-NARROW_KEYS = ("run", "edit", "save_as", "switch_pane", "runs", "quit", "help")
-"""Keys of the footer when not all fit."""
 
 
 class HomeScreen(FilteringScreen):

@@ -23,7 +23,6 @@ from tui.widgets.rows import Panel, Row, Span, dim, row, spread
 from tui.widgets.run_list import RunList, cause_of, draw_titles, matching, unreadable
 
 if TYPE_CHECKING:
-
     from tui.app import TrtbenchApp
 
 LOOK_EVERY_S = 2.0

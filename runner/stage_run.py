@@ -1,0 +1,231 @@
+"""Running one stage: its process, what it reports, how it is ended, and whether it succeeded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner import cache, container, gpus, mpi, processes, rundir
+from runner import events as ev
+from runner.collector import Collector
+from runner.diagnosis import describe_exit
+from runner.engines import engine_named
+from runner.heartbeat import Heartbeat
+from runner.journal import LineReader
+from runner.plan import Stage
+from runner.scribe import Scribe
+from runner.state import RunState
+
+POLL_S = 0.025
+"""How often ranks' files are looked at; with the dashboard's frame it bounds what is seen late."""
+GRACE_S = 5.0
+"""From TERM to KILL of the launcher; Open MPI gives its ranks 250 ms of it."""
+HANG_S = 10.0
+"""How long a program that said it will never end may still prove otherwise."""
+ANSWER_BYTES = 1 << 20
+"""How much of a smoke run's output is searched for answers."""
+
+
+@dataclass
+class StageRun:
+    """One stage from its first process to its last; the supervisor lends what outlives a stage."""
+
+    index: int
+    stage: Stage
+    scribe: Scribe
+    scratch: Path
+    stop_wanted: Callable[[], bool]
+    idle: Callable[[], dict[int, int]]
+    """what the supervisor does all the time; gives exit codes of processes that ended, by pid"""
+    every_second: Callable[[Collector, Heartbeat], None]
+    clear_leftovers: Callable[[], None]
+    """end every process that is left of the stage"""
+    _collector: Collector = field(init=False)
+
+    def __post_init__(self) -> None:
+        records = self.scribe.run_dir / rundir.RANKS / str(self.index)
+        records.mkdir(parents=True, exist_ok=True)
+        output = engine_named(self.scribe.plan.engine).OUTPUT
+        self._collector = Collector(self.index, records, LineReader(self.log), output)
+
+    @property
+    def log(self) -> Path:
+        return rundir.stage_log(self.scribe.run_dir, self.index, self.stage.name)
+
+    def run(self) -> ev.StageStatus:
+        """Start the stage, follow it to its end, and judge it."""
+        child = self._start() if self._make_room() else None
+        self.scribe.emit(
+            ev.StageStarted(
+                t=time.monotonic_ns(),
+                stage=self.index,
+                name=self.stage.name,
+                pid=child.pid if child is not None else 0,
+                ranks=self.stage.ranks,
+            )
+        )
+        if child is None:
+            return self._end("failed", None)
+        exit_code = self._follow(child.pid)
+        child.returncode = exit_code  # the supervisor reaps every child itself; Popen must not try again
+        self.clear_leftovers()
+        for event in self._collector.finish(time.monotonic_ns()):
+            self.scribe.emit(event)
+        if self._collector.hanging:
+            self.scribe.warn(f"{self._collector.hanging}; it was ended")
+        if self._collector.bad_records:
+            self.scribe.warn(f"{self._collector.bad_records} records of ranks could not be read")
+        if self.stop_wanted():
+            return self._end("stopped", exit_code)
+        cause, remedy = self._cause(exit_code)
+        if cause:
+            self.scribe.fail(cause, remedy=remedy, log=self.log.name)
+            return self._end("failed", exit_code)
+        self._tell_answers()
+        self._keep_output()
+        return self._end("ok", exit_code)
+
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        """The stage's process: own session, no terminal, output into its raw log."""
+        parent = os.getpid()
+        env = {
+            **os.environ,
+            **mpi.scratch_env(str(self.scratch)),
+            **self.stage.env,
+            gpus.ORDER: gpus.PCI_ORDER,
+            processes.TAG: self.scribe.run_dir.name,
+            "TRTBENCH_RECORDS": str(self._collector.records),
+            # Python programs that set their title would overwrite their environment, and our tag with it.
+            "SPT_NOENV": "1",
+        }
+        try:
+            with open(self.log, "ab") as output:
+                return subprocess.Popen(
+                    self.stage.argv,
+                    cwd=self.stage.cwd,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    preexec_fn=lambda: processes.die_with_parent(parent),
+                )
+        except OSError as error:
+            where = error.filename or self.stage.argv[0]
+            self.scribe.fail(f"stage {self.stage.name} cannot start: {where}: {error.strerror}")
+            return None
+
+    def _follow(self, pid: int) -> int:
+        """Log what the stage reports until it ended; take it down when a stop is wanted or it hangs."""
+        heartbeat = Heartbeat(self.index, self.stage.output)
+        next_second = 0.0
+        kill_at: float | None = None
+        hung_at: float | None = None
+        while True:
+            for event in self._collector.collect(time.monotonic_ns()):
+                self.scribe.emit(event)
+            ended = self.idle()
+            if pid in ended:
+                return ended[pid]
+            now = time.monotonic()
+            if now >= next_second:
+                next_second = now + 1.0
+                self.every_second(self._collector, heartbeat)
+            if self._collector.hanging:
+                hung_at = hung_at or now
+            if self.stop_wanted() or (hung_at is not None and now > hung_at + HANG_S):
+                if kill_at is None:
+                    kill_at = now + GRACE_S
+                    _signal(pid, signal.SIGTERM)
+                elif now > kill_at:
+                    _signal(pid, signal.SIGKILL)
+            time.sleep(POLL_S)
+
+    def _end(self, status: ev.StageStatus, exit_code: int | None) -> ev.StageStatus:
+        self.scribe.emit(
+            ev.StageEnded(
+                t=time.monotonic_ns(),
+                stage=self.index,
+                name=self.stage.name,
+                status=status,
+                exit_code=exit_code,
+            )
+        )
+        self.scribe.sync()
+        return status
+
+    # --- what it made ------------------------------------------------------------------------------------
+
+    def _make_room(self) -> bool:
+        """Remove what an earlier run left half-written where the stage will write."""
+        if not self.stage.output:
+            return True
+        try:
+            cache.prepare(self.stage.output, container.place_of(self.stage.container))
+        except OSError as error:
+            self.scribe.fail(f"stage {self.stage.name} cannot write its output: {self.stage.output}: {error}")
+            return False
+        return True
+
+    def _keep_output(self) -> None:
+        """Mark what the stage made as finished, so that a later run can use it."""
+        if not self.stage.output:
+            return
+        try:
+            cache.commit(self.stage.output, self.stage.identity, container.place_of(self.stage.container))
+        except OSError as error:
+            self.scribe.warn(f"{self.stage.output} cannot be kept for later runs: {error}")
+
+    def _tell_answers(self) -> None:
+        """What the model answered in a smoke run; whether it makes sense is for a person to say."""
+        if self.stage.name != "smoke":
+            return
+        with open(self.log, "rb") as file:
+            text = file.read(ANSWER_BYTES).decode("utf-8", "replace")
+        for prompt, answer in self._collector.output.answers_in(text):
+            self.scribe.emit(ev.Answer(t=time.monotonic_ns(), stage=self.index, prompt=prompt, answer=answer))
+
+    # --- whether it succeeded ----------------------------------------------------------------------------
+
+    def _cause(self, exit_code: int) -> tuple[str, str]:
+        """Why the stage failed, and what to do; empty when it did not.
+
+        Success: exit code 0, every rank said goodbye with a matching count, and a result was read.
+        """
+        diagnosis = self._collector.diagnosis
+        if exit_code != 0:
+            return diagnosis.cause(exit_code)
+        if self.stage.reports and (missing := _missing_records(self.scribe.state)):
+            # A full disk or a lost connection explains missing records better than they explain themselves.
+            return (diagnosis.known[0], missing) if diagnosis.known is not None else (missing, "")
+        if self.stage.name == "benchmark" and self.scribe.state.results == 0:
+            said = next((n.text for n in self.scribe.state.notices if "skipped" in n.text), "")
+            why = f": {said}" if said else ""
+            return f"the benchmark ended with {describe_exit(exit_code)} but printed no result{why}", ""
+        return "", ""
+
+
+def _missing_records(state: RunState) -> str:
+    """What is wrong with the ranks' records, in one sentence; empty when they are complete."""
+    for rank in state.ranks.values():
+        if rank.hello is None:
+            return f"rank {rank.rank} never reported: it did not start, or its records were lost"
+        if rank.hello.world != len(state.ranks):
+            return f"rank {rank.rank} saw {rank.hello.world} ranks instead of {len(state.ranks)}"
+        if rank.bye is None:
+            return f"rank {rank.rank} ended after {rank.records} records without finishing"
+        if not rank.complete:
+            return f"rank {rank.rank} sent {rank.bye.count} records, {rank.records} arrived"
+    return ""
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
