@@ -211,8 +211,10 @@ def _watch(feed: Feed, arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from runner import launcher, profile_file, profile_store
+    from runner import launcher
     from runner.feed import open_feed
+    from runner.profile import file as profile_file
+    from runner.profile import store as profile_store
 
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
@@ -254,7 +256,8 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from runner import preflight, profile_store
+    from runner import preflight
+    from runner.profile import store as profile_store
 
     profile = profile_store.find(arguments.profile).load() if arguments.profile else None
     checks = preflight.check(profile)
@@ -301,7 +304,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _profiles_list(_: argparse.Namespace) -> int:
-    from runner import profile_store
+    from runner.profile import store as profile_store
 
     for stored in profile_store.list_profiles():
         try:
@@ -315,9 +318,10 @@ def _profiles_list(_: argparse.Namespace) -> int:
 
 
 def _profiles_show(arguments: argparse.Namespace) -> int:
-    from runner import profile_store
-    from runner.plan import as_shell, make_plan
-    from runner.profile_file import read_text
+    from runner.engines import make_plan
+    from runner.plan import as_shell
+    from runner.profile import store as profile_store
+    from runner.profile.file import read_text
 
     stored = profile_store.find(arguments.profile)
     print(f"# {stored.path}\n{read_text(stored.path).rstrip()}\n")
@@ -331,7 +335,7 @@ def _profiles_show(arguments: argparse.Namespace) -> int:
 
 
 def _profiles_validate(arguments: argparse.Namespace) -> int:
-    from runner import profile_store
+    from runner.profile import store as profile_store
 
     names: list[str] = arguments.profiles
     stored = [profile_store.find(name) for name in names] if names else profile_store.list_profiles()
@@ -349,14 +353,15 @@ def _profiles_validate(arguments: argparse.Namespace) -> int:
 def _profiles_schema(_: argparse.Namespace) -> int:
     import json
 
-    from runner.profile_file import json_schema
+    from runner.profile.file import json_schema
 
     print(json.dumps(json_schema(), indent=2))
     return ExitCode.OK
 
 
 def _profiles_copy(arguments: argparse.Namespace) -> int:
-    from runner import profile_file, profile_store
+    from runner.profile import file as profile_file
+    from runner.profile import store as profile_store
 
     profile = profile_store.find(arguments.profile).load()
     renamed = profile_file.with_changes(profile, [f"name={arguments.name}"], source="NEW_NAME")

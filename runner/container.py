@@ -17,7 +17,7 @@ from pathlib import Path
 from runner import processes
 from runner.cache import HOST, Host, Place
 from runner.plan import Plan
-from runner.profile_trtllm import Container
+from runner.profile.trtllm import Container
 
 PASSED_ON = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV")
 """Set by the supervisor for each stage; `-e NAME` without a value hands over what is set outside."""

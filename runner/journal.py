@@ -144,7 +144,8 @@ class LineReader:
 class EventReader:
     """Follows the event log of a run."""
 
-    def __init__(self, path: Path, *, limit: int = 4 << 20) -> None:
+    def __init__(self, path: Path, *, limit: int = 1 << 18) -> None:
+        # Small enough that events are folded while they are still in the processor's cache.
         self.lines = LineReader(path, limit=limit)
 
     def read(self) -> list[AnyEvent]:

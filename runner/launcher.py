@@ -11,16 +11,17 @@ from pathlib import Path
 import msgspec
 
 from runner import paths, rundir
+from runner.engines import make_plan
 from runner.errors import UserError
-from runner.plan import Plan, make_plan
+from runner.plan import Plan
 from runner.profile import Profile
-from runner.profile_file import to_yaml
+from runner.profile.file import to_yaml
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BOOTSTRAP = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from runner.supervisor import main
+from runner.supervision.supervisor import main
 main(sys.argv[2], int(sys.argv[3]))
 """
 

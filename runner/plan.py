@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from runner.profile import Profile, TorchProfile
+from runner.profile import TorchProfile
 
 RUN_DIR = Path("$RUN")
 """Stands for the run directory in a plan that is only shown."""
@@ -63,17 +63,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """what is worth knowing before starting"""
     gpu_hz: float = 2.0
     """how often GPUs are read a second; 0: not at all"""
-
-
-def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
-    """The plan of a profile for a run directory.
-
-    Raises:
-        UserError: the profile refers to something that is missing on this machine.
-    """
-    from runner.engines import engine_of
-
-    return engine_of(profile).plan(profile, run_dir)
 
 
 def configurations(profile: TorchProfile) -> list[Configuration]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from runner import profile_store, rundir
+from runner import rundir
 from runner.errors import UserError
 from runner.history import Entry, History
 from runner.profile import Profile, TorchModel
-from runner.profile_file import load_text, read_text
+from runner.profile import store as profile_store
+from runner.profile.file import load_text, read_text
 
 Group = Literal["running now", "mine", "built in"]
 GROUPS: tuple[Group, ...] = ("running now", "mine", "built in")

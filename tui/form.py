@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from runner.profile import Profile
-from runner.profile_fields import Field, edited, fields
-from runner.profile_file import ProfileError
+from runner.profile.fields import Field, edited, fields
+from runner.profile.file import ProfileError
 
 if TYPE_CHECKING:
     from textual.app import App

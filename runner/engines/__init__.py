@@ -7,7 +7,7 @@ from typing import Protocol
 
 from runner.engines import torch, trtllm
 from runner.engines.output import OutputReader
-from runner.plan import Plan
+from runner.plan import RUN_DIR, Plan
 from runner.profile import Profile
 
 
@@ -28,8 +28,13 @@ class Engine(Protocol):
 _ENGINES: dict[str, Engine] = {"torch": torch, "trtllm": trtllm}
 
 
-def engine_of(profile: Profile) -> Engine:
-    return _ENGINES[profile.engine]
+def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
+    """The plan of a profile for a run directory; starts and changes nothing.
+
+    Raises:
+        UserError: the profile refers to something that is missing on this machine.
+    """
+    return _ENGINES[profile.engine].plan(profile, run_dir)
 
 
 def engine_named(name: str) -> Engine:

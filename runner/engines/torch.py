@@ -10,10 +10,10 @@ import msgspec
 from runner.engines import benchmark_line, gpus
 from runner.engines.output import OutputReader
 from runner.errors import UserError
-from runner.hf_config import read_shape
 from runner.mpi import default_python, find_mpirun, launch_env, launch_words
 from runner.plan import Plan, Stage, configurations
 from runner.profile import Profile, Shape, TorchProfile, shape_rules
+from runner.profile.hf_config import read_shape
 
 OUTPUT = OutputReader(benchmark_line.parse)
 PROGRAM = Path(__file__).resolve().parent.parent / "ranks" / "torch_benchmark.py"

@@ -23,7 +23,7 @@ from runner.engines.trtllm_versions import FIRST, LAST, example_folder, refusal
 from runner.errors import UserError
 from runner.plan import Configuration, Plan, Stage
 from runner.profile import Profile
-from runner.profile_trtllm import StageName, TrtllmProfile
+from runner.profile.trtllm import StageName, TrtllmProfile
 
 OUTPUT = OutputReader(
     benchmark_line.result_of,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile.trtllm import TrtllmProfile
 
 
 class Mapping(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from runner.cache import Place
 from runner.engines.trtllm_versions import Version, version_of
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun
-from runner.profile_trtllm import Container, TrtllmProfile
+from runner.profile.trtllm import Container, TrtllmProfile
 
 _METADATA = "import importlib.metadata; print(importlib.metadata.version('tensorrt_llm'))"
 FAILURE_S = 10.0

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from runner import events as ev
-from runner import host, processes
+from runner import processes
 from runner.state import RunState
+from runner.supervision import host
 from runner.telemetry.reasons import UNSUPPORTED
 from runner.telemetry.state import GpuState, TelemetryState
 from runner.telemetry.watch import Watch

@@ -25,10 +25,10 @@ FINE_BUCKETS = 2160
 COARSE_BUCKETS = 10080
 """A week of minutes."""
 
-AVERAGED = (
-    "memory", "busy", "power", "sm_clock", "temperature", "sm_active", "tensor_active", "dram_active",
-)  # fmt: skip
-"""Columns that have a history."""
+KEPT = ("memory", "busy", "power", "sm_clock", "dram_active")
+"""Columns that have a history over the whole run."""
+AVERAGED = (*KEPT, "sm_active", "tensor_active")
+"""Columns that are folded."""
 _COLUMNS = {name: attrgetter(name) for name in AVERAGED}
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from runner import events as ev
 from runner.telemetry.phase import EnergyReading, Phase
 from runner.telemetry.reasons import LOST, STALE
-from runner.telemetry.series import AVERAGED, GROUP_S, RECENT_GROUPS, Bucket, Group, History, fold
+from runner.telemetry.series import GROUP_S, KEPT, RECENT_GROUPS, Bucket, Group, History, fold
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000
@@ -158,7 +158,7 @@ class TelemetryState:
         known = self.gpus
         self.gpus = {}
         if list(known) != [identity.uuid for identity in event.gpus]:
-            self._history = {name: History(len(event.gpus)) for name in AVERAGED}
+            self._history = {name: History(len(event.gpus)) for name in KEPT}
         for column, identity in enumerate(event.gpus):
             gpu = known.get(identity.uuid) or GpuState(identity, column)
             gpu.column = column
@@ -240,8 +240,9 @@ class TelemetryState:
         if group is None:
             return
         group.table = fold(group.ticks)
-        for name, cells in group.table.items():
-            self._history[name].add(group.begin, cells)
+        for name, history in self._history.items():
+            if name in group.table:
+                history.add(group.begin, group.table[name])
         memory = group.table.get("memory")
         for gpu in self.gpus.values() if memory is not None else ():
             cell = memory.cell(gpu.column) if memory is not None else None

@@ -17,10 +17,10 @@ import msgspec
 
 from runner import events as ev
 from runner import launcher, rundir
+from runner.engines import make_plan
 from runner.journal import EventReader
-from runner.plan import make_plan
-from runner.profile_file import with_changes
-from runner.profile_store import find
+from runner.profile.file import with_changes
+from runner.profile.store import find
 from tests.benchmarks.result import Claim, Measured
 from tests.runs import start, under_mpirun, wait_until_ended
 from tests.terminal import Terminal

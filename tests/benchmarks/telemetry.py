@@ -11,6 +11,7 @@ from pathlib import Path
 from runner import events as ev
 from runner.journal import EventReader
 from runner.state import RunState
+from runner.telemetry.sampler import FAST
 from tests.benchmarks.result import Claim, Measured
 
 HOURS = 24
@@ -57,13 +58,14 @@ def _read(path: Path) -> tuple[float, float]:
 
 def _write_log(path: Path) -> None:
     uuids = [f"GPU-{gpu:08x}-0000-0000-0000-000000000000" for gpu in range(GPUS)]
+    recorded = _recorded()
     with open(path, "wb") as file:
         identities = [ev.GpuIdentity(uuid=uuid, index=i) for i, uuid in enumerate(uuids)]
         file.write(ev.encode(ev.GpuInventory(t=0, gpus=identities)))
         file.write(ev.encode(_configuration()))
         for tick in range(HOURS * 3600 * HZ):
             t = tick * 10**9 // HZ
-            file.write(ev.encode(_sample(t, tick)))
+            file.write(ev.encode(_sample(t, tick, recorded)))
             if tick % (ENERGY_S * HZ) == 0:
                 for uuid in uuids:
                     file.write(ev.encode(ev.GpuEnergy(t=t, gpu=uuid, mj=tick * 250_000)))
@@ -71,25 +73,18 @@ def _write_log(path: Path) -> None:
                 file.write(ev.encode(_iteration(t, tick)))
 
 
-def _sample(t: int, tick: int) -> ev.GpuSamples:
-    def column(base: float, span: int) -> ev.Column:
-        return [base + (tick * 7 + gpu * 13) % span for gpu in range(GPUS)]
+def _recorded() -> list[ev.GpuSamples]:
+    """Samples of a real GPU under load."""
+    lines = (Path(__file__).parents[1] / "data" / "h200-telemetry" / "2hz.jsonl").read_bytes()
+    samples = [event for event in ev.decode_lines(lines) if isinstance(event, ev.GpuSamples)]
+    return [sample for sample in samples if sample.sm_active]
 
-    return ev.GpuSamples(
-        t=t,
-        period_ms=1000 // HZ,
-        memory=column(70 << 30, 1 << 20),
-        busy=column(90, 10),
-        memory_busy=column(30, 20),
-        power=column(550.5, 100),
-        sm_clock=column(1700, 90),
-        memory_clock=[3201] * GPUS,
-        temperature=column(55, 10),
-        reasons=[4] * GPUS,
-        sm_active=column(50.5, 20),
-        tensor_active=column(40.5, 20),
-        dram_active=column(60.5, 20),
-    )
+
+def _sample(t: int, tick: int, recorded: list[ev.GpuSamples]) -> ev.GpuSamples:
+    """Each GPU plays the recording from another place."""
+    rows = [recorded[(tick + 5 * gpu) % len(recorded)] for gpu in range(GPUS)]
+    columns: dict[str, ev.Column] = {name: [getattr(row, name)[0] for row in rows] for name in FAST}
+    return ev.GpuSamples(t=t, period_ms=1000 // HZ, **columns)  # type: ignore[arg-type]
 
 
 def _configuration() -> ev.ConfigurationStarted:

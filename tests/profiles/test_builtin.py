@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from runner.engines import make_plan
 from runner.engines.trtllm_model import ModelConfig
-from runner.plan import make_plan
-from runner.profile_file import load_text, to_yaml
-from runner.profile_store import StoredProfile, list_profiles
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile.file import load_text, to_yaml
+from runner.profile.store import StoredProfile, list_profiles
+from runner.profile.trtllm import TrtllmProfile
 
 # Query heads, key/value heads, longest sequence of each model, from its config.json.
 MODELS = {

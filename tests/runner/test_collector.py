@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner.collector import Collector
 from runner.engines import benchmark_line
 from runner.engines.output import OutputReader
 from runner.journal import LineReader
+from runner.supervision.collector import Collector
 
 HELLO = {"kind": "hello", "t": 1, "rank": 0, "world": 1, "pid": 7, "host": "h", "device": "cpu", "label": "x"}
 BYE = {"kind": "bye", "t": 2, "rank": 0, "count": 1}

@@ -13,7 +13,7 @@ import pytest
 
 from runner import cache, container
 from runner.cache import Found
-from runner.profile_trtllm import Container
+from runner.profile.trtllm import Container
 
 # How a container for this work is started by hand; the program at the end is what a stage adds.
 BY_HAND = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import processes
-from runner.heartbeat import Heartbeat, size_of
+from runner.supervision.heartbeat import Heartbeat, size_of
 
 S = 1_000_000_000
 

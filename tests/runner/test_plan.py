@@ -11,13 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import mpi, profile_store
-from runner.engines import torch
+from runner import mpi
+from runner.engines import make_plan, torch
 from runner.errors import UserError
 from runner.mpi import Mpirun
-from runner.plan import Configuration, Stage, as_shell, configurations, make_plan, repro_script
+from runner.plan import Configuration, Stage, as_shell, configurations, repro_script
 from runner.profile import TorchProfile
-from runner.profile_file import with_changes
+from runner.profile import store as profile_store
+from runner.profile.file import with_changes
 
 CONFIG = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
           "num_key_value_heads": 2, "vocab_size": 100}  # fmt: skip

@@ -13,12 +13,12 @@ import pytest
 from runner import preflight
 from runner.plan import Plan, Stage
 from runner.preflight import failed, judge, render
-from runner.preflight_check import Check
-from runner.preflight_facts import Facts, Gpu, Seen, gather
+from runner.preflight.check import Check
+from runner.preflight.facts import Facts, Gpu, Seen, gather
 from runner.profile import Profile
-from runner.profile_file import load_text, with_changes
-from runner.profile_store import find
-from runner.profile_trtllm import Container
+from runner.profile.file import load_text, with_changes
+from runner.profile.store import find
+from runner.profile.trtllm import Container
 from tests import standins
 
 GIB = 1 << 30

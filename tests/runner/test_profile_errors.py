@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import UserError
-from runner.profile_file import ProfileError, load_text, read_text
+from runner.profile.file import ProfileError, load_text, read_text
 
 GOOD = """\
 name: tiny

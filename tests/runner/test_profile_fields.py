@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from runner import profile_store
 from runner.profile import Profile, TorchProfile
-from runner.profile_fields import Field, edited, fields
-from runner.profile_file import ProfileError
+from runner.profile import store as profile_store
+from runner.profile.fields import Field, edited, fields
+from runner.profile.file import ProfileError
 from tests.runner.profiles import torch_profiles
 
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from runner import profile_store
 from runner.errors import UserError
 from runner.profile import ENGINES, Profile, TorchProfile
-from runner.profile_file import (
+from runner.profile import store as profile_store
+from runner.profile.file import (
     ProfileError,
     json_schema,
     load_text,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runner.errors import UserError
-from runner.hf_config import read_shape
 from runner.profile import Shape
+from runner.profile.hf_config import read_shape
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama",

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import paths, profile_store
+from runner import paths
 from runner.errors import UserError
 from runner.profile import Profile
-from runner.profile_file import to_yaml
+from runner.profile import store as profile_store
+from runner.profile.file import to_yaml
 
 
 def mine(name: str, text: str) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.profile_fields import edited, fields
-from runner.profile_file import ProfileError, json_schema, load_text, to_yaml, with_changes
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile.fields import edited, fields
+from runner.profile.file import ProfileError, json_schema, load_text, to_yaml, with_changes
+from runner.profile.trtllm import TrtllmProfile
 
 GOOD = """\
 name: demo

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner import history, launcher, profile_file, report, rundir
+from runner import history, launcher, report, rundir
 from runner.journal import EventReader
 from runner.metrics import BY_NAME
 from runner.mpi import find_mpirun
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile import file as profile_file
+from runner.profile.trtllm import TrtllmProfile
 from runner.report import ConfigurationReport, Row
 from runner.state import RunState
 from tests import standins

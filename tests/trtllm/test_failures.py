@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from runner import events as ev
-from runner import processes, rundir, supervisor
+from runner import processes, rundir
+from runner.supervision import stage_run
 from tests import standins
 from tests.runs import wait_until_ended
 from tests.trtllm import support
@@ -142,7 +143,7 @@ def test_a_single_rank_that_would_hang_for_ever_is_ended(tmp_path: Path, fault: 
     assert failure.cause.startswith(cause)
     assert first in failure.cause
     assert "with_traceback" not in failure.cause
-    assert time.monotonic() - began >= supervisor.HANG_S, "it had its chance to end by itself"
+    assert time.monotonic() - began >= stage_run.HANG_S, "it had its chance to end by itself"
     (said,) = [event.text for event in support.events(run_dir) if isinstance(event, ev.Notice)]
     assert (
         said == "benchmark.py has failed and now waits for ever for its memory monitor to end; it was ended"

@@ -10,8 +10,9 @@ import pytest
 
 from runner import rundir
 from runner.cache import MARKER
-from runner.plan import Stage, make_plan
-from runner.profile_trtllm import TrtllmProfile
+from runner.engines import make_plan
+from runner.plan import Stage
+from runner.profile.trtllm import TrtllmProfile
 from tests import standins
 from tests.runs import wait_for, wait_until_ended
 from tests.trtllm import support

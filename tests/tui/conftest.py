@@ -10,9 +10,11 @@ import pytest
 
 from tui.text import ascii_only
 
-# Textual reads these when it is imported, so they go before any test module imports it.
-for _name in [name for name in os.environ if name.startswith("TEXTUAL_") or name == "TRTBENCH_ASCII"]:
-    del os.environ[_name]
+# Textual reads these when it is imported, so they go before any test module imports it. The snapshot plugin
+# hands its own folder on in one of them.
+for _name in list(os.environ):
+    if _name == "TRTBENCH_ASCII" or (_name.startswith("TEXTUAL_") and "SNAPSHOT" not in _name):
+        del os.environ[_name]
 os.environ.pop("NO_COLOR", None)
 
 BASELINE_PYTHON = (3, 11)

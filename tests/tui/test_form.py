@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runner import profile_store
 from runner.profile import Profile
-from runner.profile_file import ProfileError
+from runner.profile import store as profile_store
+from runner.profile.file import ProfileError
 from tui.form import Drafts, Form, FormRow, open_form, refusal
 
 

@@ -268,7 +268,7 @@ class HomeScreen(FilteringScreen):
 
     def _with(self, path: str, text: str) -> Form | None:
         """The form with a value, or None after saying why it is not allowed."""
-        from runner.profile_file import ProfileError
+        from runner.profile.file import ProfileError
         from tui.form import refusal
 
         assert self._form is not None
@@ -280,7 +280,7 @@ class HomeScreen(FilteringScreen):
             return None
 
     def on_profile_form_cycled(self, message: ProfileForm.Cycled) -> None:
-        from runner.profile_file import ProfileError
+        from runner.profile.file import ProfileError
         from tui.form import refusal
 
         if self._form is None:

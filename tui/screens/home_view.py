@@ -37,7 +37,8 @@ def panes() -> tuple[Widget, Widget]:
 def commands_of(profile: Profile, run_dir: Path | None) -> Commands:
     """The commands of a profile for a run to come, or those of a run that exists."""
     from runner import rundir
-    from runner.plan import RUN_DIR, as_shell, make_plan
+    from runner.engines import make_plan
+    from runner.plan import RUN_DIR, as_shell
     from tui.text import plural
 
     try:

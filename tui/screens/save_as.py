@@ -12,10 +12,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from runner import paths, profile_store
+from runner import paths
 from runner.errors import UserError
 from runner.profile import Profile
-from runner.profile_base import NAME_PATTERN
+from runner.profile import store as profile_store
+from runner.profile.base import NAME_PATTERN
 from tui.text import wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
 

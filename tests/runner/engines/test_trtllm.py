@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from runner import cache
-from runner.engines import trtllm
+from runner.engines import make_plan, trtllm
 from runner.engines.trtllm import OBSERVER, Planner
 from runner.engines.trtllm_site import Site
 from runner.engines.trtllm_versions import Version
 from runner.errors import UserError
-from runner.plan import RUN_DIR, Plan, Stage, as_shell, make_plan, repro_script
-from runner.profile_file import load_text, with_changes
-from runner.profile_store import find
-from runner.profile_trtllm import TrtllmProfile
+from runner.plan import RUN_DIR, Plan, Stage, as_shell, repro_script
+from runner.profile.file import load_text, with_changes
+from runner.profile.store import find
+from runner.profile.trtllm import TrtllmProfile
 
 # Each command as it is typed by hand, below the folder it is typed in.
 CONVERT = """

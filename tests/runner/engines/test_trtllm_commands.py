@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from runner import cache
+from runner.engines import make_plan
 from runner.engines.benchmark_line import result_of
-from runner.plan import Plan, make_plan, repro_script
+from runner.plan import Plan, repro_script
 from runner.profile import Profile
-from runner.profile_file import load_text
+from runner.profile.file import load_text
 from tests import standins
 
 

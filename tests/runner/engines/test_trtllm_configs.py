@@ -10,8 +10,8 @@ import pytest
 from runner.engines.trtllm_engine import mismatches, read_engine
 from runner.engines.trtllm_model import read_config
 from runner.engines.trtllm_versions import Version, example_folder, refusal
-from runner.profile_file import load_text
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile.file import load_text
+from runner.profile.trtllm import TrtllmProfile
 
 QWEN_32B = {
     "hidden_size": 5120,

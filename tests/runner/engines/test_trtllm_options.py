@@ -6,7 +6,7 @@ import pytest
 
 from runner.engines.trtllm_options import BUILD, CONVERT, as_words, not_in_version, options_of, parse_help
 from runner.engines.trtllm_versions import Version
-from runner.profile_trtllm_build import Build, Convert
+from runner.profile.trtllm_build import Build, Convert
 
 HELP = """\
 usage: trtllm-build [-h] [--checkpoint_dir CHECKPOINT_DIR]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from runner.collector import Collector
 from runner.engines.benchmark_line import result_of
 from runner.engines.output import OutputReader
 from runner.engines.trtllm_output import (
@@ -21,6 +20,7 @@ from runner.engines.trtllm_output import (
 )
 from runner.events import Notice
 from runner.journal import LineReader
+from runner.supervision.collector import Collector
 
 LOG = "[12/24/2024-10:11:12] [TRT-LLM] [I] "
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from runner.engines.trtllm_site import Site, site_of, version_of_tree
-from runner.profile_file import with_changes
-from runner.profile_store import find
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile.file import with_changes
+from runner.profile.store import find
+from runner.profile.trtllm import TrtllmProfile
 from tests import standins
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.collector import Collector
 from runner.engines.benchmark_line import result_of, results_in
 from runner.engines.output import OutputReader
 from runner.journal import LineReader
 from runner.state import RunState
+from runner.supervision.collector import Collector
 from tests import standins
 from tests.runner.ranks import support
 

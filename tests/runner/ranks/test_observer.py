@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.collector import Collector
 from runner.engines.benchmark_line import result_of
 from runner.engines.output import OutputReader
 from runner.journal import LineReader
 from runner.state import RunState
+from runner.supervision.collector import Collector
 from tests import standins
 from tests.runner.ranks.observed import SHORT, SMALL, Observed, fold, run, without_numbers
 from tests.runner.ranks.support import needs_mpi

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import profile_store
 from runner.engines import torch
 from runner.mpi import Mpirun
+from runner.profile import store as profile_store
 from tests.tui.screens import world
 
 

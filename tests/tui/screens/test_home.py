@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner import launcher, mpi, profile_store
+from runner import launcher, mpi
 from runner.engines import torch
 from runner.errors import UserError
 from runner.profile import Profile
+from runner.profile import store as profile_store
 from tests.tui.screens import world
 from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home, TrtbenchApp

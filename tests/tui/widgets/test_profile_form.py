@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.profile_fields import Field
+from runner.profile.fields import Field
 from tui.form import FormRow
 from tui.widgets.profile_form import Help, draw_form, draw_help
 from tui.widgets.rows import row_text, row_width

@@ -11,21 +11,21 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner import profile_trtllm_rules
-from runner.profile_base import (
+from runner.profile import trtllm_rules as profile_trtllm_rules
+from runner.profile.base import (
     NAME_PATTERN as NAME_PATTERN,
 )
-from runner.profile_base import (
+from runner.profile.base import (
     Launch,
     PositiveInt,
     Section,
     env_problems,
     loop_problems,
 )
-from runner.profile_base import (
+from runner.profile.base import (
     Problem as Problem,
 )
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile.trtllm import TrtllmProfile
 
 MAX_TP_SHOWN = 1024
 

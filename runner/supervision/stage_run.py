@@ -12,14 +12,14 @@ from pathlib import Path
 
 from runner import cache, container, gpus, mpi, processes, rundir
 from runner import events as ev
-from runner.collector import Collector
 from runner.diagnosis import describe_exit
 from runner.engines import engine_named
-from runner.heartbeat import Heartbeat
 from runner.journal import LineReader
 from runner.plan import Stage
-from runner.scribe import Scribe
 from runner.state import RunState
+from runner.supervision.collector import Collector
+from runner.supervision.heartbeat import Heartbeat
+from runner.supervision.scribe import Scribe
 
 POLL_S = 0.025
 """How often ranks' files are looked at; with the dashboard's frame it bounds what is seen late."""

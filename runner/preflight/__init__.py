@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.preflight_check import Check, Verdict
-from runner.preflight_facts import Facts, gather
-from runner.preflight_machine import machine_checks
-from runner.preflight_trtllm import trtllm_checks
+from runner.preflight.check import Check, Verdict
+from runner.preflight.facts import Facts, gather
+from runner.preflight.machine import machine_checks
+from runner.preflight.trtllm import trtllm_checks
 from runner.profile import Profile, TorchProfile
-from runner.profile_trtllm import TrtllmProfile
+from runner.profile.trtllm import TrtllmProfile
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 

@@ -9,9 +9,9 @@ from runner.engines.trtllm_model import BYTES, ModelConfig, read_config
 from runner.engines.trtllm_options import parse_help
 from runner.engines.trtllm_site import version_of_tree
 from runner.engines.trtllm_versions import FIRST, LAST, Version, refusal, version_of
-from runner.preflight_check import Check, gib
-from runner.preflight_facts import Facts, Seen, convert_scripts, scripts
-from runner.profile_trtllm import TrtllmProfile
+from runner.preflight.check import Check, gib
+from runner.preflight.facts import Facts, Seen, convert_scripts, scripts
+from runner.profile.trtllm import TrtllmProfile
 
 CLONE = "git clone --depth 1 --branch v0.16.0 https://github.com/NVIDIA/TensorRT-LLM"
 

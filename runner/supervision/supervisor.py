@@ -14,15 +14,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import container, gpus, host, processes, rundir
+from runner import container, gpus, processes, rundir
 from runner import events as ev
-from runner.collector import Collector
-from runner.devices import DeviceLocks
-from runner.heartbeat import Heartbeat
 from runner.plan import Plan, Stage
 from runner.scratch import scratch_dir
-from runner.scribe import Scribe
-from runner.stage_run import POLL_S, StageRun
+from runner.supervision import host
+from runner.supervision.collector import Collector
+from runner.supervision.devices import DeviceLocks
+from runner.supervision.heartbeat import Heartbeat
+from runner.supervision.scribe import Scribe
+from runner.supervision.stage_run import POLL_S, StageRun
 from runner.telemetry.watch import Watch
 from runner.version import VERSION
 

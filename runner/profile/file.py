@@ -17,8 +17,8 @@ import yaml
 
 from runner.errors import UserError
 from runner.profile import Profile, rules
-from runner.profile_base import Problem
-from runner.profile_check import check, is_optional, is_text, kind_at
+from runner.profile.base import Problem
+from runner.profile.check import check, is_optional, is_text, kind_at
 
 Data = dict[str, Any]
 Lines = dict[str, int]

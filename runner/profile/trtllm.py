@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile_base import NAME_PATTERN, Launch, PositiveInt, Section
-from runner.profile_trtllm_build import Build, Convert
+from runner.profile.base import NAME_PATTERN, Launch, PositiveInt, Section
+from runner.profile.trtllm_build import Build, Convert
 
 StageName = Literal["convert", "build", "smoke", "benchmark"]
 Dtype = Literal["float16", "bfloat16", "float32"]

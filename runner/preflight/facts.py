@@ -12,15 +12,16 @@ from pathlib import Path
 import msgspec
 
 from runner import container
+from runner.engines import make_plan
 from runner.engines.trtllm_site import site_of
 from runner.engines.trtllm_versions import AFTER, Version, example_folder
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun
-from runner.plan import Plan, make_plan
+from runner.plan import Plan
 from runner.profile import Profile
-from runner.profile_trtllm import Container, TrtllmProfile
+from runner.profile.trtllm import Container, TrtllmProfile
 
-PROBE = Path(__file__).resolve().parent / "preflight_probe.py"
+PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "pandas"]
 PROGRAMS = ["mpirun", "trtllm-build", "nvidia-smi"]
 PROBE_TIMEOUT_S = 30.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.preflight_check import Check, gib
-from runner.preflight_facts import Facts, Seen
+from runner.preflight.check import Check, gib
+from runner.preflight.facts import Facts, Seen
 
 ROOT_VARIABLES = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 ENOUGH_SHM = 1 << 30

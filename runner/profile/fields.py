@@ -10,8 +10,8 @@ import yaml
 from msgspec import NODEFAULT, inspect
 
 from runner.profile import ENGINES, Profile
-from runner.profile_check import allowed, is_optional, kind_at, options
-from runner.profile_file import with_texts
+from runner.profile.check import allowed, is_optional, kind_at, options
+from runner.profile.file import with_texts
 
 Kind = Literal["choice", "number", "text", "yaml"]
 

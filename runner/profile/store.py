@@ -11,7 +11,7 @@ from typing import Literal
 from runner import paths
 from runner.errors import UserError
 from runner.profile import Profile
-from runner.profile_file import load_text, read_text, save
+from runner.profile.file import load_text, read_text, save
 
 Origin = Literal["built in", "mine"]
 
