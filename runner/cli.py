@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -179,6 +180,7 @@ def _dashboard(_: argparse.Namespace) -> int:
             "there is no terminal to draw the dashboard on",
             hint="`trtbench-tui run PROFILE` runs without one; `trtbench-tui --help` lists all commands",
         )
+    _before_drawing()
     from tui.app import Home
 
     return _draw(Home())
@@ -191,9 +193,17 @@ def _draw(start: Start) -> int:
 
 
 def _has_terminal() -> bool:
-    # Read by Textual when it is imported: painting is coalesced to at most this many times a second.
+    """Whether the dashboard can be drawn: Textual reads keys from stdin and draws on stderr."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return os.environ.get("TERM") != "dumb" and all(stream.isatty() for stream in streams)
+
+
+def _before_drawing() -> None:
+    """What must be so before Textual is imported."""
+    # Painting is coalesced to at most this many times a second.
     os.environ.setdefault("TEXTUAL_FPS", "20")
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    # Nothing that is loaded for the first frame is garbage; the app looks for some once it is drawn.
+    gc.disable()
 
 
 def _watch(feed: Feed, arguments: argparse.Namespace) -> int:
@@ -202,6 +212,7 @@ def _watch(feed: Feed, arguments: argparse.Namespace) -> int:
         from runner.headless import follow
 
         return follow(feed, as_json=arguments.json)
+    _before_drawing()
     from tui.app import Live
 
     return _draw(Live(feed))
@@ -328,7 +339,11 @@ def _profiles_show(arguments: argparse.Namespace) -> int:
     plan = make_plan(stored.load())
     print(f"# {plan.summary}; the commands of a run ($RUN is its directory):")
     for stage in plan.stages:
-        print(f"{as_shell(stage)}")
+        if stage.skip:
+            print(f"# {stage.name}: not run, {stage.skip}")
+        elif stage.again:
+            print(f"# {stage.name}: made again, {stage.again}")
+        print(f"# {as_shell(stage)}" if stage.skip else as_shell(stage))
     for note in plan.notes:
         print(f"# note: {note}")
     return ExitCode.OK

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import processes
+from runner import gpus, processes
 from runner.cache import HOST, Host, Place
 from runner.plan import Plan
 from runner.profile.trtllm import Container
 
-PASSED_ON = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV")
+PASSED_ON = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", gpus.ORDER)
 """Set by the supervisor for each stage; `-e NAME` without a value hands over what is set outside."""
 TIMEOUT_S = 10.0
 

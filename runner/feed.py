@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from runner import history, rundir
+from runner import rundir
 from runner.events import AnyEvent
 from runner.journal import EventReader
 from runner.plan import Plan
@@ -70,6 +70,8 @@ class RunFeed:
                 break
         if not taken and self.state.running and start - self._checked > LIVENESS_S:
             self._checked = start
+            from runner import history  # not before it is needed: it is a tenth of the start
+
             history.recover(self.run_dir)
         return taken
 

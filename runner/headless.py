@@ -126,6 +126,8 @@ def _sentence(event: ev.AnyEvent) -> str:
             return f"  latency {latency} ms, {rate} tokens/s (as the engine printed them)"
         case ev.Notice():
             return f"{event.level}: {event.text}"
+        case ev.Telemetry() | ev.GpuProblem():
+            return event.text
         case ev.Stopping():
             return f"stopping, asked by {event.by}"
         case ev.Swept():

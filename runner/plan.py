@@ -93,6 +93,8 @@ def repro_script(plan: Plan) -> str:
         f"# {plan.profile} ({plan.engine}): the commands of this run, to repeat it by hand.",
         "# Run it from anywhere; it stops at the first command that fails.",
         "set -eu",
+        "# GPUs are numbered as they sit in the machine, as they were in the run.",
+        "export CUDA_DEVICE_ORDER=PCI_BUS_ID",
     ]
     for number, stage in enumerate(plan.stages):
         title = f"# {number}: {stage.name}"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from runner.feed import Feed
 
 MAX_BACK = 16
+START_S = 1.0
+"""How long after its first frame a screen may still be reading what it shows."""
 WIDTHS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]
 HEIGHTS = [(0, "-low"), (32, "-high"), (46, "-very-high")]
 """classes of every screen, from this many columns and rows on"""
@@ -80,8 +82,7 @@ class TrtbenchApp(App[int]):
 
     def on_ready(self) -> None:
         if not gc.isenabled():
-            gc.freeze()
-            gc.enable()
+            self.set_timer(START_S, _collect_garbage)
 
     # --- going somewhere; every screen uses these -----------------------------------------------------
 
@@ -157,14 +158,18 @@ def _screen(place: Start) -> Screen[Any]:
     return HomeScreen()
 
 
+def _collect_garbage() -> None:
+    """From now on; what was loaded until here stays, so nobody needs to look at it again."""
+    gc.freeze()
+    gc.enable()
+
+
 def run_app(start: Start) -> int:
     """Show the dashboard until the user leaves it.
 
     Returns:
         The exit code of the command.
     """
-    # Nothing that is loaded for the first frame is garbage; looking for some would only delay it.
-    gc.disable()
     app = TrtbenchApp(start)
     lifecycle.end_on_signals(app.leave)
     code = app.run()

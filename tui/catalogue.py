@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from runner import rundir
+from runner import paths
 from runner.errors import UserError
-from runner.history import Entry, History
 from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
+
+if TYPE_CHECKING:
+    from runner.history import Entry, History
 
 Group = Literal["running now", "mine", "built in"]
 GROUPS: tuple[Group, ...] = ("running now", "mine", "built in")
@@ -30,7 +33,7 @@ class Item:
     name: str
     path: Path
     profile: Profile | None = None
-    """None when it cannot be used; `error` says why"""
+    """None when it cannot be used, `error` says why; without an error it was not read yet"""
     error: str = ""
     remark: str = ""
     run: Entry | None = None
@@ -47,7 +50,7 @@ class Item:
     def summary(self) -> str:
         """Engine, model and ranks in a few words."""
         if self.profile is None:
-            return "cannot be used"
+            return "cannot be used" if self.error else ""
         return f"{self.profile.engine} · {_model(self.profile)} · tp {self.profile.parallel.tp}"
 
 
@@ -68,15 +71,40 @@ class Listing:
     newcomer: bool = False
     """nothing was ever run here"""
 
+    def item(self, key: str) -> Item | None:
+        """The item with this key, else the one to begin with."""
+        wanted = key or (FIRST if self.newcomer else "")
+        found = [item for item in self.items if item.key == wanted] or list(self.items)
+        return found[0] if found else None
+
 
 class Catalogue:
     """Reads the listing again and again; a file is read again when it changed."""
 
     def __init__(self) -> None:
-        self._history = History()
+        self._history: History | None = None
         self._read: dict[Path, tuple[int, Item]] = {}
 
+    def names(self, key: str) -> Listing | None:
+        """All profiles by name, of which the one to show first is read: what can be told at once.
+
+        None when runs may be under way, which come first: then it takes the whole listing to know.
+        """
+        runs = _newest_runs()
+        if not all(os.path.exists(os.path.join(run_dir, REPORT)) for run_dir in runs):
+            return None
+        listing = Listing(tuple(sorted(_stored_items(), key=_place)), newcomer=not runs)
+        first = listing.item(key)
+        return replace(
+            listing, items=tuple(self._item(item) if item is first else item for item in listing.items)
+        )
+
     def listing(self) -> Listing:
+        """Everything, with what became of the runs; takes as long as there are runs to look at."""
+        if self._history is None:
+            from runner.history import History
+
+            self._history = History()
         entries = self._history.entries(newest=RECENT)
         running = [self._item(_run_item(entry)) for entry in entries if not entry.ended]
         last: dict[str, Entry] = {}
@@ -84,8 +112,7 @@ class Catalogue:
             if entry.ended and entry.started:
                 last.setdefault(entry.profile, entry)
         profiles = [replace(self._item(item), last=last.get(item.name)) for item in _stored_items()]
-        # The profiles to begin with come first in their group, before models from A to Z.
-        profiles.sort(key=lambda item: (GROUPS.index(item.group), not item.name.startswith(FIRST)))
+        profiles.sort(key=_place)
         return Listing(tuple(running + profiles), newcomer=not entries)
 
     def _item(self, item: Item) -> Item:
@@ -99,6 +126,21 @@ class Catalogue:
             known = (changed, _loaded(item))
             self._read[item.path] = known
         return replace(item, profile=known[1].profile, error=known[1].error)
+
+
+def _place(item: Item) -> tuple[int, bool]:
+    """The profiles to begin with come first in their group, before models from A to Z."""
+    return GROUPS.index(item.group), not item.name.startswith(FIRST)
+
+
+def _newest_runs() -> list[str]:
+    """The directories of the newest runs; their names begin with the time of their start."""
+    root = paths.runs_dir()
+    try:
+        names = sorted((name for name in os.listdir(root) if name[0] != "."), reverse=True)
+    except OSError:
+        return []
+    return [os.path.join(root, name) for name in names[:RECENT]]
 
 
 def _run_item(entry: Entry) -> Item:

@@ -1,4 +1,4 @@
-"""Coming and going of the dashboard: whether a terminal can show it, and leaving for good when told to."""
+"""Leaving for good: a dashboard that is told to go is gone soon, whatever its terminal does."""
 
 from __future__ import annotations
 
@@ -13,17 +13,6 @@ from types import FrameType
 
 GRACE_S = 2
 """A dashboard whose terminal takes no more output ends after this long."""
-
-
-def why_no_screen() -> str | None:
-    """Why the dashboard cannot be drawn here, in one sentence; None when it can."""
-    for stream, name in ((sys.__stdin__, "standard input"), (sys.__stdout__, "standard output"),
-                         (sys.__stderr__, "standard error")):  # fmt: skip
-        if stream is None or stream.closed or not stream.isatty():
-            return f"{name} is not a terminal"
-    if os.environ.get("TERM", "") == "dumb":
-        return "TERM=dumb says that this terminal can only print lines"
-    return None
 
 
 def end_on_signals(leave: Callable[[int], None]) -> None:

@@ -178,6 +178,8 @@ class Supervision:
             self._watch.reaped(ended)
             for event in self._watch.poll():
                 self._scribe.emit(event)
+                if isinstance(event, ev.GpuInventory):
+                    self._map_gpus(event)
         return ended
 
     def _every_second(self, collector: Collector, heartbeat: Heartbeat) -> None:
@@ -220,15 +222,10 @@ class Supervision:
                 break
             self._idle()
             time.sleep(POLL_S)
-        self._map_gpus()
 
-    def _map_gpus(self) -> None:
+    def _map_gpus(self, inventory: ev.GpuInventory) -> None:
         """Write down which GPU each `cuda:N` of the benchmark is."""
-        inventory = self._scribe.state.telemetry.inventory
-        if inventory is None or not self.plan.stages:
-            return
-        env = {**os.environ, **self.plan.stages[-1].env}
-        setting = env.get(gpus.VISIBLE)
+        setting = {**os.environ, **self.plan.stages[-1].env}.get(gpus.VISIBLE)
         self._scribe.emit(
             ev.GpuMapping(
                 t=time.monotonic_ns(),

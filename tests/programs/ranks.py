@@ -85,7 +85,7 @@ def main(mode: str) -> None:
         return
     records = "/nonexistent/records" if mode == "stdout" else os.environ.get("TRTBENCH_RECORDS")
     recorder = Recorder(RANK, records)
-    recorder.hello(world=WORLD, device="cpu", label="a test")
+    recorder.hello(world=WORLD, device=os.environ.get("RANK_DEVICE", "cpu"), label="a test")
     BEFORE.get(mode, lambda: None)()
     iterations, pause = {"slow": (2000, 0.05), "short": (5, 0.3)}.get(mode, (30, 0.0))
     measure(recorder, iterations, pause)

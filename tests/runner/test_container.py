@@ -71,7 +71,7 @@ def test_a_container_is_started_as_by_hand() -> None:
         # Attached, and removed when the stage ends, where -dit by hand leaves it running.
         "--rm",
         "--name trtbench-r-build",
-        *("--env TRTBENCH_RUN", "--env TRTBENCH_RECORDS", "--env SPT_NOENV"),
+        *("--env TRTBENCH_RUN", "--env TRTBENCH_RECORDS", "--env SPT_NOENV", "--env CUDA_DEVICE_ORDER"),
     }
     assert wrapped.argv[-2:] == ["tensorrt_v016", "PROGRAM"]
     assert wrapped.container == "docker run trtbench-r-build"
@@ -85,7 +85,8 @@ def test_words_of_a_started_container() -> None:
     assert wrapped.argv == [
         *("podman", "run", "--rm", "--name", "n", "--ipc=host"),
         *("--volume", "/data:/test_data", "--volume", "/runs/r:/runs/r"),
-        *("-e", "TRTBENCH_RUN", "-e", "TRTBENCH_RECORDS", "-e", "SPT_NOENV", "-e", "A=b c"),
+        *("-e", "TRTBENCH_RUN", "-e", "TRTBENCH_RECORDS", "-e", "SPT_NOENV", "-e", "CUDA_DEVICE_ORDER"),
+        *("-e", "A=b c"),
         *("--workdir", "/runs/r", "image", "python3", "x.py"),
     ]
 
@@ -95,7 +96,18 @@ def test_words_of_a_running_container() -> None:
         Container(exec="box"), ["trtllm-build", "--help"], env={"A": "1"}, workdir="/code", name="n"
     )
     assert wrapped.argv == [
-        *("docker", "exec", "-e", "TRTBENCH_RUN", "-e", "TRTBENCH_RECORDS", "-e", "SPT_NOENV"),
+        *(
+            "docker",
+            "exec",
+            "-e",
+            "TRTBENCH_RUN",
+            "-e",
+            "TRTBENCH_RECORDS",
+            "-e",
+            "SPT_NOENV",
+            "-e",
+            "CUDA_DEVICE_ORDER",
+        ),
         *("-e", "A=1", "--workdir", "/code", "box", "trtllm-build", "--help"),
     ]
     assert wrapped.container == "docker exec box"

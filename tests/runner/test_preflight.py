@@ -463,7 +463,11 @@ def test_as_text_worst_first() -> None:
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
     """A profile on a machine where everything but GPUs seems to be there."""
     environment = standins.environment()
-    monkeypatch.setenv("PATH", environment["PATH"])
+    mpirun = tmp_path / "bin" / "mpirun"
+    mpirun.parent.mkdir()
+    mpirun.write_text("#!/bin/sh\necho 'mpirun (Open MPI) 5.0.11'\n")
+    mpirun.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{mpirun.parent}:{environment['PATH']}")
     text = {
         "name": "standin",
         "engine": "trtllm",

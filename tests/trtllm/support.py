@@ -1,4 +1,4 @@
-"""Running the product on the stand-ins for TensorRT-LLM: profiles of a small model, and what came of a run."""
+"""Running the product on the stand-ins for TensorRT-LLM: profiles of a small model, and what came of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from runner.profile.trtllm import TrtllmProfile
 from runner.report import ConfigurationReport, Row
 from runner.state import RunState
 from tests import standins
-from tests.runner.ranks.support import needs_mpi as needs_mpi
 from tests.runs import wait_for, wait_until_ended
 
 Settings = dict[str, Any]

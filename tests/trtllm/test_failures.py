@@ -12,9 +12,10 @@ from runner import events as ev
 from runner import processes, rundir
 from runner.supervision import stage_run
 from tests import standins
-from tests.runs import wait_until_ended
+from tests.runner.ranks.support import needs_mpi
+from tests.runs import wait_for, wait_until_ended
 from tests.trtllm import support
-from tests.trtllm.support import needs_mpi, only_benchmark, with_faults
+from tests.trtllm.support import only_benchmark, with_faults
 
 pytestmark = [needs_mpi, pytest.mark.mpi]
 
@@ -43,7 +44,8 @@ LOADING = {
     "benchmark=tensor-names": ("the engine was built by another version of TensorRT-LLM", "build the engine"),
     "smoke=executing": ("the engine failed while it generated", "batch_size"),
 }
-CRASHING = {
+SEVERAL_RANKS = {
+    "benchmark=shm@3": ("NCCL got no shared memory: /dev/shm is too small or full", "--ipc=host"),
     "benchmark=killed@3": ("the kernel killed a process", "host memory"),
     "benchmark=bus-error@3": ("a rank crashed on shared memory", "--ipc=host"),
     "benchmark=segfault@3": ("a rank crashed: Segmentation fault", "native library"),
@@ -67,9 +69,9 @@ def test_converting_and_building(tmp_path: Path, fault: str) -> None:
     assert failure.log == {"convert": "0-convert.log", "build": "1-build.log"}[fault.partition("=")[0]]
 
 
-@pytest.mark.parametrize("fault", [*LOADING, *CRASHING])
-def test_loading_and_crashing(tmp_path: Path, fault: str) -> None:
-    begin, remedy = (LOADING | CRASHING)[fault]
+@pytest.mark.parametrize("fault", LOADING)
+def test_loading(tmp_path: Path, fault: str) -> None:
+    begin, remedy = LOADING[fault]
     stage = fault.partition("=")[0]
     given = {"engine_dir": support.engine(tmp_path)}
     _, failure = failure_of(tmp_path, fault, stages=[stage], paths=given)
@@ -90,7 +92,7 @@ def test_an_exit_without_a_word(tmp_path: Path) -> None:
     ("changes", "begin"),
     [
         pytest.param({"dtype": "bfloat16"}, "the engine was built for another dtype", id="dtype"),
-        pytest.param({"ranks": 2}, "the engine was built for another number of ranks", id="ranks"),
+        pytest.param({"ranks": 2}, "the engine was built for several ranks, but every rank", id="ranks"),
         pytest.param(
             {"plugin_config": {"multiple_profiles": True}},
             "the engine has several optimisation profiles",
@@ -117,7 +119,9 @@ def delayed(folder: Path) -> str:
     real = support.mpirun_path()
     program = folder / "mpirun"
     program.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] || until [ -e {folder}/go ]; do sleep 0.05; done\nexec {real} "$@"\n'
+        "#!/bin/sh\n"
+        f'[ "$1" = --version ] || until [ -e {folder}/go ]; do sleep 0.05; done\n'
+        f'exec {real} "$@"\n'
     )
     program.chmod(0o755)
     return str(program)
@@ -135,33 +139,46 @@ IN_THE_LOOP = {
 def test_a_single_rank_that_would_hang_for_ever_is_ended(tmp_path: Path, fault: str) -> None:
     """After any error in its loop upstream waits for its memory monitor; the first error is the cause."""
     cause, first = IN_THE_LOOP[fault]
-    began = time.monotonic()
-    run_dir, failure = failure_of(
-        tmp_path, fault, stages=["benchmark"], paths={"engine_dir": support.engine(tmp_path)}
+    gate = tmp_path / "the monitor runs"
+    wanted = with_faults(
+        tmp_path,
+        fault,
+        stages=["benchmark"],
+        paths={"engine_dir": support.engine(tmp_path)},
+        launch={"env": {"TRTLLM_STANDIN_FAULT_GATE": str(gate)}},
     )
+    run_dir = support.start(wanted)
+    # Both print it when they import tensorrt_llm: the rank, and later its monitor.
+    banner = "TensorRT-LLM version: 0.16.0"
+    wait_for(lambda: support.log_of(run_dir).count(banner) == 2, "the memory monitor", support.LONG_S)
+    gate.touch()
+    opened = time.monotonic()
+    state = wait_until_ended(run_dir, support.LONG_S)
+
     assert "with_traceback() takes exactly one argument" in support.log_of(run_dir)
-    assert failure.cause.startswith(cause)
-    assert first in failure.cause
-    assert "with_traceback" not in failure.cause
-    assert time.monotonic() - began >= stage_run.HANG_S, "it had its chance to end by itself"
-    (said,) = [event.text for event in support.events(run_dir) if isinstance(event, ev.Notice)]
-    assert (
-        said == "benchmark.py has failed and now waits for ever for its memory monitor to end; it was ended"
-    )
+    assert state.failure is not None
+    assert state.failure.cause.startswith(cause)
+    assert first in state.failure.cause
+    assert "with_traceback" not in state.failure.cause
+    assert time.monotonic() - opened >= stage_run.HANG_S, "it had its chance to end by itself"
+    said = "benchmark.py has failed and now waits for ever for its memory monitor to end; it was ended"
+    assert said in support.notices(state)
     assert processes.tagged(run_dir.name) == []
 
 
-def test_several_ranks_end_by_themselves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", SEVERAL_RANKS)
+def test_several_ranks_end_by_themselves(tmp_path: Path, fault: str) -> None:
+    begin, remedy = SEVERAL_RANKS[fault]
     _, failure = failure_of(
         tmp_path,
-        "benchmark=shm@3",
+        fault,
         stages=["benchmark"],
         parallel={"tp": 2},
         paths={"engine_dir": str(standins.make_engine(tmp_path / "engine", ranks=2))},
         launch={"mpirun": {"args": ["--oversubscribe"]}},
     )
-    assert failure.cause.startswith("NCCL got no shared memory: /dev/shm is too small or full")
-    assert "--ipc=host" in failure.remedy
+    assert failure.cause.startswith(begin)
+    assert remedy in failure.remedy
 
 
 @pytest.mark.parametrize("fault", ["benchmark=mpi-hang", "benchmark=hang@3"])

@@ -1,4 +1,4 @@
-"""Checkpoints and engines of earlier runs: reused when nothing changed, made again and why, never half-made."""
+"""Checkpoints and engines of earlier runs: reused, or made again and why; never half-made."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from runner.engines import make_plan
 from runner.plan import Stage
 from runner.profile.trtllm import TrtllmProfile
 from tests import standins
+from tests.runner.ranks.support import needs_mpi
 from tests.runs import wait_for, wait_until_ended
 from tests.trtllm import support
 from tests.trtllm.support import profile, stages, succeed
@@ -34,7 +35,7 @@ def outputs(folder: Path, what: str) -> list[Path]:
     return sorted((folder / "work").glob(f"small-{what}-*"))
 
 
-@support.needs_mpi
+@needs_mpi
 @pytest.mark.mpi
 def test_the_second_run_measures_at_once(tmp_path: Path) -> None:
     succeed(profile(tmp_path))

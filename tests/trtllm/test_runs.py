@@ -1,4 +1,4 @@
-"""The whole product on the stand-ins: a model is converted, built, tried and measured, and the table is right."""
+"""The whole product on the stand-ins: a model is converted, built, tried, measured; the table is right."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from runner import events as ev
 from runner.engines.benchmark_line import results_in
 from runner.engines.trtllm_output import answers_in
 from tests import standins
+from tests.runner.ranks.support import needs_mpi
 from tests.trtllm import support
-from tests.trtllm.support import needs_mpi, only_benchmark, profile, stages, succeed
+from tests.trtllm.support import only_benchmark, profile, stages, succeed
 
 pytestmark = [needs_mpi, pytest.mark.mpi]
 
@@ -166,20 +167,20 @@ def test_stages_can_be_run_alone(tmp_path: Path) -> None:
 
 
 def test_an_unknown_script_is_read_by_what_it_prints(tmp_path: Path) -> None:
-    """One whose `main()` names things differently: its result stands in the table, and why there is no more."""
+    """Its `main()` names things differently: the table has its printed result, and a notice says why."""
     checkout = tmp_path / "checkout"
     folder = checkout / "benchmarks" / "python"
     folder.mkdir(parents=True)
     for module in standins.BENCHMARK.parent.glob("*.py"):
         source = module.read_text()
         if module == standins.BENCHMARK:
-            source = source.replace("iter_idx", "iteration").replace("latencies", "times")
+            source = source.replace("iter_idx", "iteration")
         (folder / module.name).write_text(source)
     run_dir, state = succeed(only_benchmark(tmp_path, paths={"tensorrt_llm": str(checkout)}))
 
     (notice,) = [text for text in support.notices(state) if "cannot be observed" in text]
     assert notice == (
-        "iterations of benchmark.py cannot be observed (its main() has no iter_idx, latencies);"
+        "iterations of benchmark.py cannot be observed (its main() has no iter_idx);"
         " only the printed result is shown"
     )
     (configuration,) = support.final(run_dir).configurations

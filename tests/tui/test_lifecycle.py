@@ -91,25 +91,3 @@ def test_it_ends_when_its_terminal_is_gone(dashboard: Terminal) -> None:
     os.close(dashboard.main)
     dashboard.process.send_signal(signal.SIGHUP)
     assert seconds_until_gone(dashboard) < GONE_WITHIN_S
-
-
-def test_why_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stream:
-        closed = False
-
-        def __init__(self, tty: bool) -> None:
-            self.tty = tty
-
-        def isatty(self) -> bool:
-            return self.tty
-
-    for name in ("__stdin__", "__stdout__", "__stderr__"):
-        monkeypatch.setattr(sys, name, Stream(True))
-    monkeypatch.setenv("TERM", "xterm-256color")
-    assert lifecycle.why_no_screen() is None
-    monkeypatch.setenv("TERM", "dumb")
-    assert "TERM=dumb" in (lifecycle.why_no_screen() or "")
-    monkeypatch.setattr(sys, "__stdout__", Stream(False))
-    assert lifecycle.why_no_screen() == "standard output is not a terminal"
-    monkeypatch.setattr(sys, "__stdin__", None)
-    assert lifecycle.why_no_screen() == "standard input is not a terminal"

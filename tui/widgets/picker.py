@@ -13,7 +13,9 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message import Message
+from textual.strip import Strip
 
 from tui.widgets.rows import Row, Rows
 
@@ -65,6 +67,8 @@ class Picker(Rows, can_focus=True):
         """number of the chosen item"""
         self.first = 0
         """number of the first line in view"""
+        self._fitted = Size(0, 0)
+        """the size that the view was made for"""
 
     @property
     @abstractmethod
@@ -133,10 +137,17 @@ class Picker(Rows, can_focus=True):
         line = self.line(number)
         return line.row, line.item is not None and line.item == self.chosen
 
-    def on_resize(self) -> None:
+    def render_line(self, y: int) -> Strip:
+        # A new size is painted before it is announced, and the first frame should be complete.
+        if self._fitted != self.size:
+            self._fitted = self.size
+            self.fit()
+        return super().render_line(y)
+
+    def fit(self) -> None:
+        """The widget has another size."""
         self.first = max(0, min(self.first, self.lines - self.size.height))
         self._reveal()
-        self.refresh()
 
     # --- the mouse --------------------------------------------------------------------------------------
 
@@ -163,10 +174,11 @@ class Picker(Rows, can_focus=True):
 
 
 class LinePicker(Picker):
-    """A list whose lines are few enough to be made all at once."""
+    """A list whose lines are few enough to be made all at once, anew for every width."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
+        self._draw: Callable[[int], Sequence[Line]] = lambda width: ()
         self._lines: Sequence[Line] = ()
         self._items = 0
 
@@ -185,14 +197,19 @@ class LinePicker(Picker):
         numbers = [number for number, line in enumerate(self._lines) if line.item == item]
         return range(numbers[0], numbers[-1] + 1) if numbers else range(0)
 
-    def show_lines(self, lines: Sequence[Line], chosen: int) -> None:
-        """Show these lines with this item chosen; tells nobody, for whoever calls it knows."""
+    def show_lines(self, draw: Callable[[int], Sequence[Line]], chosen: int) -> None:
+        """Show the lines that `draw` makes for a width, with this item chosen; tells nobody of it."""
 
         def take() -> None:
-            self._lines = lines
+            self._draw = draw
+            self._lines = lines = draw(self.size.width)
             self._items = 1 + max((line.item for line in lines if line.item is not None), default=-1)
             self.chosen = max(0, min(chosen, self._items - 1))
             self.first = max(0, min(self.first, len(lines) - self.size.height))
             self._reveal()
 
         self.redraw_after(take)
+
+    def fit(self) -> None:
+        self._lines = self._draw(self.size.width)
+        super().fit()

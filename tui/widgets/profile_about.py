@@ -34,10 +34,12 @@ def draw_about(about: About, width: int, height: int) -> list[Row]:
         return [row(dim("no profile chosen"))]
     if item.error:
         return _broken(item, width)
+    if item.profile is None:
+        return [row(dim("reading the profile ..."))]
     rows: list[Row] = []
     if about.welcome:
         rows += [row(line) for sentence in WELCOME for line in wrap(sentence, width)]
-    elif item.profile is not None and not about.brief:
+    elif not about.brief:
         rows += [row(line) for line in wrap(item.profile.description or "no description", width)]
     if item.run is not None:
         rows.append(row(Span("under way: Enter shows this run; its options can no longer change", "good")))

@@ -74,10 +74,9 @@ class ProfileForm(LinePicker):
     def show_form(self, rows: Sequence[FormRow], chosen: int | None = None) -> None:
         """Show these rows, with the cursor where it was unless another row is named."""
         self._form_rows = rows
-        self.show_lines(draw_form(rows, self.size.width), self.chosen if chosen is None else chosen)
+        self.show_lines(lambda width: draw_form(rows, width), self.chosen if chosen is None else chosen)
 
     def on_resize(self) -> None:
-        self.show_form(self._form_rows)
         self._place_editor()
 
     def _line(self, y: int) -> tuple[Row, bool]:

@@ -23,21 +23,11 @@ _MARKS = {"finished": "✔", "failed": "✖", "stopped": "■", "lost": "?"}
 class ProfileList(LinePicker):
     """Shows items; which of them, the screen decides."""
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self._shown: tuple[Sequence[Item], Collection[str], float, str] | None = None
-
     def show_items(
         self, items: Sequence[Item], chosen: int, *, changed: Collection[str], now: float, empty: str
     ) -> None:
         """Show these items; `changed` names the profiles with unsaved changes, `empty` is for no items."""
-        self._shown = (items, changed, now, empty)
-        self.show_lines(draw_profiles(items, changed, now, self.size.width, empty), chosen)
-
-    def on_resize(self) -> None:
-        if self._shown is not None:
-            items, changed, now, empty = self._shown
-            self.show_lines(draw_profiles(items, changed, now, self.size.width, empty), self.chosen)
+        self.show_lines(lambda width: draw_profiles(items, changed, now, width, empty), chosen)
 
 
 def draw_profiles(
@@ -62,7 +52,7 @@ def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
     about, right = _about(item), _end(item, now)
     if item.run is not None:
         glyph = Span("● ", _STATE_STYLES.get(item.run.status, "dim"))
-    elif item.profile is None:
+    elif item.error:
         glyph = Span("✖ ", "bad")
     else:
         glyph = Span("◆ ", "accent") if changed else Span("  ")
@@ -75,7 +65,7 @@ def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
 
 
 def _about(item: Item) -> Row:
-    if item.profile is None:
+    if item.error:
         return row(Span("cannot be used", "bad"))
     return row(dim(item.summary))
 

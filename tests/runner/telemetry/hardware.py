@@ -25,7 +25,8 @@ from runner.telemetry.watch import Watch
 
 SECONDS = 22
 ROUNDS = 6
-TRIAL_S = 5.0
+TRIAL_S = 4.0
+LOADS = ("mixed", "steady")
 MIB = 1 << 20
 SMI = ("memory.used", "power.draw.instant", "clocks.sm", "clocks.mem", "utilization.gpu", "temperature.gpu")
 OURS = ("memory", "power", "sm_clock", "memory_clock", "busy", "temperature")
@@ -42,6 +43,13 @@ def step():
     for layer in layers:
         x = torch.nn.functional.gelu(x @ layer)
     torch.cuda.synchronize()
+for _ in range(3):
+    step()
+graph = torch.cuda.CUDAGraph()
+with torch.cuda.graph(graph):
+    kept_alive = small
+    for layer in layers:
+        kept_alive = torch.nn.functional.gelu(kept_alive @ layer)
 def mixed(seconds):
     kept, began = [], time.monotonic()
     while (t := time.monotonic() - began) < seconds:
@@ -60,9 +68,10 @@ def steady(seconds):
     took, began = [], time.monotonic()
     while time.monotonic() - began < seconds:
         start = time.perf_counter()
-        for _ in range(8):
-            step()
-        took.append((time.perf_counter() - start) * 125)
+        for _ in range(32):
+            graph.replay()
+        torch.cuda.synchronize()
+        took.append((time.perf_counter() - start) * 1000)
     return sum(took) / len(took)
 steady(2)
 print("ready", flush=True)
@@ -127,17 +136,17 @@ def nvidia_smi(file: Path) -> Iterator[None]:
         process.wait()
 
 
-def compare(folder: Path, hz: float, load: Load) -> dict[str, Any]:
+def compare(folder: Path, hz: float, load: Load, what: str) -> dict[str, Any]:
     """One load, read by both at once."""
-    name = f"{hz:g}hz"
+    name = f"{hz:g}hz" if what == "mixed" else f"{hz:g}hz-{what}"
     offset = time.time_ns() - time.monotonic_ns()
     with nvidia_smi(folder / f"{name}.csv"), telemetry(folder / f"{name}.jsonl", hz) as events:
-        load.run("mixed", SECONDS)
+        load.run(what, SECONDS)
     samples = [event for event in events if isinstance(event, ev.GpuSamples)]
     costs = [event for event in events if isinstance(event, ev.TelemetryCost)]
     theirs = [_smi_line(line, offset) for line in (folder / f"{name}.csv").read_text().splitlines()]
     theirs = [(t, values) for t, values in theirs if samples[0].t <= t <= samples[-1].t]
-    result: dict[str, Any] = {"hz": hz, "samples": len(samples), "nvidia_smi": len(theirs)}
+    result: dict[str, Any] = {"load": what, "hz": hz, "samples": len(samples), "nvidia_smi": len(theirs)}
     result["interval_ms"] = _spread([(b.t - a.t) / 1e6 for a, b in itertools.pairwise(samples)])
     for place, column in enumerate(OURS):
         result[column] = _agreement(samples, theirs, place, column, 1 / hz)
@@ -229,7 +238,7 @@ def effect(folder: Path, load: Load) -> dict[str, Any]:
 
 def main(folder: Path) -> None:
     load = Load()
-    result = {"compared": [compare(folder, hz, load) for hz in (2.0, 10.0)]}
+    result = {"compared": [compare(folder, hz, load, what) for what in LOADS for hz in (2.0, 10.0)]}
     scratch = folder / "scratch"
     scratch.mkdir()
     result["effect"] = [effect(scratch, load)]

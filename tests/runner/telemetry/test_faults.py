@@ -102,6 +102,22 @@ def test_energy_is_read_where_timing_begins_and_ends(machine: pytest.MonkeyPatch
     assert min(abs(t - configuration.last_t) for t in energies) < 0.35e9
 
 
+def test_the_final_table_has_what_the_gpus_say(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("RANK_DEVICE", "cuda:1")
+    run_dir = start(single("slow"))
+    wait_for(lambda: len(state_of(run_dir).telemetry.recent()) > 12, "six seconds of readings")
+    state = stop(run_dir)
+    rows = {row.metric: row for row in report.load(run_dir).configurations[0].rows}
+    seconds = state.configurations[0].elapsed_s(state.last_t)
+    # GPU 1 of the stand-in: 21 GiB and 410 W, a tenth of the time at its power cap.
+    assert rows["gpu_memory_sampled_gib"].value == 21.0
+    assert rows["gpu_power_mean_w"].value == 410.0
+    energy = rows["gpu_energy_j"]
+    error = float(energy.note.split()[1])
+    assert energy.value == pytest.approx(410 * seconds, abs=error)
+    assert rows["gpu_throttled_percent"].value == pytest.approx(10, abs=3)
+
+
 @pytest.mark.parametrize(
     "call",
     ["DeviceGetMemoryInfo_v2", "DeviceGetFieldValues", "DeviceGetTotalEnergyConsumption", "EventSetWait"],
