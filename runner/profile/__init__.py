@@ -11,20 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile import trtllm_rules as profile_trtllm_rules
-from runner.profile.base import (
-    NAME_PATTERN as NAME_PATTERN,
-)
-from runner.profile.base import (
-    Launch,
-    PositiveInt,
-    Section,
-    env_problems,
-    loop_problems,
-)
-from runner.profile.base import (
-    Problem as Problem,
-)
+from runner.profile import trtllm_rules
+from runner.profile.base import NAME_PATTERN as NAME_PATTERN
+from runner.profile.base import Benchmark as Benchmark
+from runner.profile.base import Launch, PositiveInt, Section, env_problems, loop_problems
+from runner.profile.base import Problem as Problem
 from runner.profile.trtllm import TrtllmProfile
 
 MAX_TP_SHOWN = 1024
@@ -91,30 +82,6 @@ class Parallel(Section, frozen=True):
     tp: Annotated[PositiveInt, Meta(description="tensor-parallel size = number of ranks")] = 1
 
 
-class Benchmark(Section, frozen=True):
-    """What is measured. The loop is the reference's: it goes on until num_runs *and* duration are reached."""
-
-    batch_size: Annotated[
-        list[PositiveInt], Meta(min_length=1, description="batch sizes; every one with every length pair")
-    ] = msgspec.field(default_factory=lambda: [8])
-    input_output_len: Annotated[
-        list[tuple[PositiveInt, PositiveInt]],
-        Meta(min_length=1, description="pairs of input and output length in tokens"),
-    ] = msgspec.field(default_factory=lambda: [(128, 20)])
-    num_runs: Annotated[
-        int, Meta(ge=0, description="at least this many timed iterations a configuration")
-    ] = 10
-    duration: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="at least this many seconds a configuration; 0: exactly num_runs",
-            extra={"unit": "s"},
-        ),
-    ] = 60
-    warm_up: Annotated[int, Meta(ge=0, description="iterations before timing starts, a configuration")] = 2
-
-
 class TorchProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="torch"):
     """A benchmark of the embedded `torch` engine."""
 
@@ -145,7 +112,7 @@ def rules(profile: Profile) -> list[Problem]:
     problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
     problems += env_problems(profile.launch.env)
     if isinstance(profile, TrtllmProfile):
-        return problems + profile_trtllm_rules.rules(profile)
+        return problems + trtllm_rules.rules(profile)
     model = profile.model
     if (model.dir is None) == (model.shape is None):
         problems.append(Problem("model", "give exactly one of dir (a Hugging Face folder) and shape"))

@@ -50,6 +50,30 @@ class Launch(Section, frozen=True):
     )
 
 
+class Benchmark(Section, frozen=True):
+    """What is measured. The loop is the reference's: it goes on until num_runs *and* duration are reached."""
+
+    batch_size: Annotated[
+        list[PositiveInt], Meta(min_length=1, description="batch sizes; every one with every length pair")
+    ] = msgspec.field(default_factory=lambda: [8])
+    input_output_len: Annotated[
+        list[tuple[PositiveInt, PositiveInt]],
+        Meta(min_length=1, description="pairs of input and output length in tokens"),
+    ] = msgspec.field(default_factory=lambda: [(128, 20)])
+    num_runs: Annotated[
+        int, Meta(ge=0, description="at least this many timed iterations a configuration")
+    ] = 10
+    duration: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="at least this many seconds a configuration; 0: exactly num_runs",
+            extra={"unit": "s"},
+        ),
+    ] = 60
+    warm_up: Annotated[int, Meta(ge=0, description="iterations before timing starts, a configuration")] = 2
+
+
 def loop_problems(num_runs: int, duration: int) -> list[Problem]:
     """The timed loop ends when both minima are reached, so they cannot both be nothing."""
     if num_runs or duration:

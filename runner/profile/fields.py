@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import yaml
 from msgspec import NODEFAULT, inspect
 
 from runner.profile import ENGINES, Profile
 from runner.profile.check import allowed, is_optional, kind_at, options
-from runner.profile.file import with_texts
+from runner.profile.file import to_flow, with_texts
 
 Kind = Literal["choice", "number", "text", "yaml"]
 
@@ -131,12 +130,4 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
-    plain = (
-        [list(item) if isinstance(item, tuple) else item for item in value]
-        if isinstance(value, list)
-        else value
-    )
-    text: str = yaml.safe_dump(
-        plain, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True
-    )
-    return text.removesuffix("\n").removesuffix("\n...").strip()
+    return to_flow(value)

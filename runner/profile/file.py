@@ -241,6 +241,14 @@ def _without_empty(data: Data) -> Data:
     return {key: value for key, value in kept.items() if value != {}}
 
 
+def to_flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True
+    )
+    return text.removesuffix("\n").removesuffix("\n...").strip()
+
+
 def to_yaml(profile: Profile) -> str:
     """The profile as a YAML file that `load_text` reads back as the same profile."""
     return yaml.dump(to_data(profile), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

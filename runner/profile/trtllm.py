@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile.base import NAME_PATTERN, Launch, PositiveInt, Section
+from runner.profile.base import NAME_PATTERN, Benchmark, Launch, PositiveInt, Section
 from runner.profile.trtllm_build import Build, Convert
 
 StageName = Literal["convert", "build", "smoke", "benchmark"]
@@ -61,35 +61,16 @@ class Smoke(Section, frozen=True):
     )
 
 
-class TrtllmBenchmark(Section, frozen=True):
+class TrtllmBenchmark(Benchmark, frozen=True):
     """Options of benchmarks/python/benchmark.py, in its words."""
 
     mode: Annotated[
         Literal["dec", "enc", "enc-dec"],
         Meta(description="kind of model (benchmark.py --model): decoder, encoder, or both"),
     ] = "dec"
-    batch_size: Annotated[
-        list[PositiveInt], Meta(min_length=1, description="batch sizes; every one with every length")
-    ] = msgspec.field(default_factory=lambda: [8])
-    input_output_len: Annotated[
-        list[tuple[PositiveInt, PositiveInt]],
-        Meta(min_length=1, description="pairs of input and output length in tokens (dec and enc-dec)"),
-    ] = msgspec.field(default_factory=lambda: [(128, 20)])
     input_len: Annotated[
         list[PositiveInt], Meta(min_length=1, description="input lengths in tokens (enc)")
     ] = msgspec.field(default_factory=lambda: [128])
-    num_runs: Annotated[
-        int, Meta(ge=0, description="at least this many timed iterations a configuration")
-    ] = 10
-    duration: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="at least this many seconds a configuration; 0: exactly num_runs on every rank",
-            extra={"unit": "s"},
-        ),
-    ] = 60
-    warm_up: Annotated[int, Meta(ge=0, description="iterations before timing starts, a configuration")] = 2
     gpu_weights_percent: Annotated[
         list[Annotated[float, Meta(ge=0, le=1)]],
         Meta(

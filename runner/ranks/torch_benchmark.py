@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from pathlib import Path
 
 
@@ -35,6 +36,8 @@ def find_own_package() -> None:
 
 if __name__ == "__main__":
     find_own_package()
+    # Nothing here needs NumPy; that PyTorch misses it is not worth a line in every rank's log.
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     from runner.ranks.program import main
 
     sys.exit(main())
