@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 MAX_LINE = 2000
 """Characters of a line that are looked at; programs print lines of a megabyte."""
 
+SAME_MOMENT = 40
+"""Lines within which texts of several ranks and pipes tell of the same failure."""
+
 _EXCEPTION = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failed|Warning)?(?:: .+)?$"
 )
@@ -67,6 +70,8 @@ class Diagnosis:
     signal: str = ""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _in_traceback: bool = False
+    _known_at: int | None = None
+    _lines_since_known: int = 0
 
     def feed(self, line: str) -> None:
         """Look at one line of output."""
@@ -77,9 +82,7 @@ class Diagnosis:
             self.tail.append(line)
         if _BESIDE_THE_POINT.search(line):
             return
-        if self.known is None:
-            tables = (*self.known_failures, *_KNOWN)
-            self.known = next(((cause, do) for text, cause, do in tables if text.search(line)), None)
+        self._look_up(line)
         if not self.signal and (found := _SIGNAL.search(line)):
             self.signal = found["a"] or found["b"]
         if self.exception:
@@ -89,6 +92,20 @@ class Diagnosis:
         elif self._in_traceback and _EXCEPTION.match(line):
             # Of chained tracebacks the first is the cause; the later ones happened while handling it.
             self.exception = line
+
+    def _look_up(self, line: str) -> None:
+        """The first known text is the cause; shortly after it a narrower one (earlier in its table) wins.
+
+        Standard output and error reach us by two ways, so what was printed first can arrive second.
+        """
+        self._lines_since_known += self.known is not None
+        if self._lines_since_known > SAME_MOMENT:
+            return
+        tables = (*self.known_failures, *_KNOWN)[: self._known_at]
+        for at, (text, cause, remedy) in enumerate(tables):
+            if text.search(line):
+                self.known, self._known_at = (cause, remedy), at
+                return
 
     def cause(self, exit_code: int | None) -> tuple[str, str]:
         """The cause of a failure and its remedy (may be empty)."""

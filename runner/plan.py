@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from runner.profile import TorchProfile
+if TYPE_CHECKING:
+    from runner.profile import TorchProfile
 
 RUN_DIR = Path("$RUN")
 """Stands for the run directory in a plan that is only shown."""

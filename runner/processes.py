@@ -76,11 +76,19 @@ def descendants(root: int) -> list[Identity]:
     found: list[Identity] = []
     waiting = [root]
     while waiting:
-        for child in _children(waiting.pop()):
-            stat = _stat(child)
-            if stat is not None and stat.state != "Z":
-                found.append((child, stat.start))
-                waiting.append(child)
+        below = children(waiting.pop())
+        found += below
+        waiting += [pid for pid, _ in below]
+    return found
+
+
+def children(parent: int) -> list[Identity]:
+    """Live processes that a process is the parent of."""
+    found = []
+    for child in _children(parent):
+        stat = _stat(child)
+        if stat is not None and stat.state != "Z":
+            found.append((child, stat.start))
     return found
 
 

@@ -9,7 +9,9 @@ from runner.report import ConfigurationReport, Report, Row
 
 LABEL = 40
 COLUMN = 18
-NOTES = "*†‡§¶#"
+MARK = 2
+"""columns behind a number for the mark of its note"""
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def render(report: Report, width: int = 100) -> str:
@@ -81,7 +83,7 @@ def _block(configurations: list[ConfigurationReport]) -> Iterator[str]:
         [f"{c.input_len} in {c.output_len} out" for c in configurations],
     ]
     for label, head in zip(("", "metric"), heads, strict=True):
-        yield (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN}}" for cell in head)).rstrip()
+        yield (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN - MARK}}{'':{MARK}}" for cell in head)).rstrip()
     yield "─" * (LABEL + COLUMN * len(configurations))
     marks: dict[str, str] = {}
     for rows in zip(*(configuration.rows for configuration in configurations), strict=True):
@@ -95,6 +97,7 @@ def _row(rows: tuple[Row, ...], marks: dict[str, str]) -> str:
     label = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
     cells = []
     for row in rows:
-        mark = marks.setdefault(row.note, NOTES[len(marks) % len(NOTES)]) if row.note else " "
-        cells.append(f"{'–' if row.value is None else number(row.value, metric)}{mark}")
-    return (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN}}" for cell in cells)).rstrip()
+        mark = marks.setdefault(row.note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if row.note else ""
+        shown = "–" if row.value is None else number(row.value, metric)
+        cells.append(f"{shown:>{COLUMN - MARK}}{mark:<{MARK}}")
+    return (f"{label:<{LABEL}}" + "".join(cells)).rstrip()

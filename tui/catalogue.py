@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner import paths
+from runner import rundir
 from runner.errors import UserError
 from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
@@ -45,6 +44,10 @@ class Item:
     def key(self) -> str:
         """What tells this item from the others, also after the list was read again."""
         return self.run.run if self.run else self.name
+
+    @property
+    def unread(self) -> bool:
+        return self.profile is None and not self.error
 
     @property
     def summary(self) -> str:
@@ -90,8 +93,8 @@ class Catalogue:
 
         None when runs may be under way, which come first: then it takes the whole listing to know.
         """
-        runs = _newest_runs()
-        if not all(os.path.exists(os.path.join(run_dir, REPORT)) for run_dir in runs):
+        runs = rundir.list_runs()[:RECENT]
+        if not all((run_dir / rundir.REPORT).exists() for run_dir in runs):
             return None
         listing = Listing(tuple(sorted(_stored_items(), key=_place)), newcomer=not runs)
         first = listing.item(key)
@@ -131,16 +134,6 @@ class Catalogue:
 def _place(item: Item) -> tuple[int, bool]:
     """The profiles to begin with come first in their group, before models from A to Z."""
     return GROUPS.index(item.group), not item.name.startswith(FIRST)
-
-
-def _newest_runs() -> list[str]:
-    """The directories of the newest runs; their names begin with the time of their start."""
-    root = paths.runs_dir()
-    try:
-        names = sorted((name for name in os.listdir(root) if name[0] != "."), reverse=True)
-    except OSError:
-        return []
-    return [os.path.join(root, name) for name in names[:RECENT]]
 
 
 def _run_item(entry: Entry) -> Item:

@@ -64,6 +64,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("enter", "result", "result", "the final table", when="ended"),
         Key("x", "stop", "stop", "stop the run (asks first)", when="running"),
         Key("p", "plot", "plot", "the latency plot on the whole screen, and back"),
+        Key("g", "gpus", "GPUs", "all GPUs on the whole screen, and back"),
         Key("l", "log", "log", "the output of the present stage on the whole screen, and back"),
         _RUNS,
         _HOME,

@@ -294,6 +294,11 @@ class Planner:
         inside = self.site.container
         return container.path_inside(OBSERVER) if inside and inside.exec else str(OBSERVER)
 
+    def _work(self) -> list[str]:
+        """The folder of outputs, where there is one: with an engine that is given, nothing has to make it."""
+        work = self.profile.paths.work
+        return [] if self.profile.paths.engine_dir and not os.path.isdir(work) else [work]
+
     def _stage(self, name: StageName, argv: list[str], env: dict[str, str], skip: str) -> Stage:
         """A command as a stage, wrapped when it runs in a container."""
         profile, inside = self.profile, self.site.container
@@ -306,7 +311,7 @@ class Planner:
                 env=env,
                 workdir=profile.paths.tensorrt_llm if inside.exec else str(self.run_dir),
                 name=container.container_name(self.run_dir.name, name),
-                mounts=[str(self.run_dir), profile.paths.work, str(OBSERVER.parent)],
+                mounts=[str(self.run_dir), *self._work(), str(OBSERVER.parent)],
                 bring=(str(OBSERVER), self._observer()) if name == "benchmark" else None,
             )
             argv, env, wrapped = command.argv, {}, command.container

@@ -27,6 +27,8 @@ GRACE_S = 5.0
 """From TERM to KILL of the launcher; Open MPI gives its ranks 250 ms of it."""
 HANG_S = 10.0
 """How long a program that said it will never end may still prove otherwise."""
+ORPHANS_S = 5.0
+"""How long a launcher whose ranks are gone may wait for what they left before that is ended."""
 ANSWER_BYTES = 1 << 20
 """How much of a smoke run's output is searched for answers."""
 
@@ -45,6 +47,8 @@ class StageRun:
     every_second: Callable[[Collector, Heartbeat], None]
     clear_leftovers: Callable[[], None]
     """end every process that is left of the stage"""
+    clear_orphans: Callable[[int], None]
+    """end what the ranks of a launcher (its pid) left behind"""
     _collector: Collector = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +130,7 @@ class StageRun:
         next_second = 0.0
         kill_at: float | None = None
         hung_at: float | None = None
+        orphans = Orphans(pid) if _is_mpirun(self.stage) else None
         while True:
             for event in self._collector.collect(time.monotonic_ns()):
                 self.scribe.emit(event)
@@ -136,6 +141,8 @@ class StageRun:
             if now >= next_second:
                 next_second = now + 1.0
                 self.every_second(self._collector, heartbeat)
+                if orphans is not None and orphans.block(now):
+                    self.clear_orphans(pid)
             if self._collector.hanging:
                 hung_at = hung_at or now
             if self.stop_wanted() or (hung_at is not None and now > hung_at + HANG_S):
@@ -208,6 +215,26 @@ class StageRun:
             why = f": {said}" if said else ""
             return f"the benchmark ended with {describe_exit(exit_code)} but printed no result{why}", ""
         return "", ""
+
+
+@dataclass(slots=True)
+class Orphans:
+    """Notices a launcher that waits for what its dead ranks left: helpers of a killed rank keep its pipes."""
+
+    launcher: int
+    _alone_since: float | None = None
+
+    def block(self, now: float) -> bool:
+        """Whether the launcher has had no rank for so long that only what they left can keep it."""
+        if processes.children(self.launcher):
+            self._alone_since = None
+            return False
+        self._alone_since = self._alone_since or now
+        return now > self._alone_since + ORPHANS_S
+
+
+def _is_mpirun(stage: Stage) -> bool:
+    return Path(stage.argv[0]).name in ("mpirun", "mpiexec", "prterun", "orterun")
 
 
 def _missing_records(state: RunState) -> str:

@@ -138,6 +138,7 @@ class Supervision:
             idle=self._idle,
             every_second=self._every_second,
             clear_leftovers=self._clear_leftovers,
+            clear_orphans=self._clear_orphans,
         )
 
     def _skip(self, index: int, stage: Stage) -> ev.StageStatus:
@@ -205,6 +206,14 @@ class Supervision:
         killed, left = processes.sweep(self._members)
         if killed or left:
             self._scribe.emit(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
+
+    def _clear_orphans(self, launcher: int) -> None:
+        """End adopted processes of the stage, so that the launcher ends and says how its ranks did."""
+        own = {launcher} | (self._watch.pids if self._watch is not None else set())
+        for pid, _ in processes.children(os.getpid()):
+            if pid not in own:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     # --- the GPUs ----------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import rundir
+from runner import engines, rundir
 from runner.cli import main
+from runner.plan import Plan, Stage
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 
 
@@ -190,3 +191,23 @@ class TestProfiles:
         path.write_text("name: broken\nengine: torch\nmodel:\n  dtyp: float32\n")
         assert main(["profiles", "validate", str(path)]) == 2
         assert f"{path}:4: model.dtyp: unknown key" in capsys.readouterr().err
+
+
+def test_profiles_show_says_which_stages_are_not_run_or_run_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = [
+        Stage(name="convert", argv=["python3", "convert.py"], cwd="/", skip="cached: /work/checkpoint"),
+        Stage(name="build", argv=["trtllm-build"], cwd="/", again="max_batch_size 8 -> 16"),
+        Stage(name="benchmark", argv=["true"], cwd="/"),
+    ]
+    plan = Plan(engine="trtllm", profile="p", summary="a model", stages=stages)
+    monkeypatch.setattr(engines, "make_plan", lambda profile: plan)
+    assert main(["profiles", "show", "quickstart"]) == 0
+    assert capsys.readouterr().out.splitlines()[-5:] == [
+        "# convert: not run, cached: /work/checkpoint",
+        "# python3 convert.py",
+        "# build: made again, max_batch_size 8 -> 16",
+        "trtllm-build",
+        "true",
+    ]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner import history, launcher, report, rundir
+from runner import launcher, report, rundir
 from runner.journal import EventReader
 from runner.metrics import BY_NAME
 from runner.mpi import find_mpirun
@@ -70,7 +70,11 @@ def merged(base: Settings, changes: Settings) -> Settings:
 
 
 def profile(folder: Path, **changes: Any) -> TrtllmProfile:
-    decoded = profile_file.decode(settings(folder, **changes), "small.yaml")
+    return profile_of(settings(folder, **changes))
+
+
+def profile_of(data: Settings) -> TrtllmProfile:
+    decoded = profile_file.decode(data, "small.yaml")
     assert isinstance(decoded, TrtllmProfile)
     return decoded
 
@@ -167,8 +171,3 @@ def wait_for_stage(run_dir: Path, name: str) -> None:
         return stage is not None and stage.name == name and stage.status == "running"
 
     wait_for(running, f"stage {name}", LONG_S)
-
-
-def lost(run_dir: Path) -> history.Entry:
-    """The row in the list of runs, which brings a run without a supervisor to its end."""
-    return history.entry(run_dir)

@@ -181,6 +181,20 @@ def test_several_ranks_end_by_themselves(tmp_path: Path, fault: str) -> None:
     assert remedy in failure.remedy
 
 
+@pytest.mark.parametrize("fault", ["benchmark=killed@3", "benchmark=bus-error@3", "benchmark=segfault@3"])
+def test_a_single_rank_that_is_killed_leaves_helpers_that_must_not_keep_the_run(
+    tmp_path: Path, fault: str
+) -> None:
+    """Upstream's memory monitor outlives it and keeps the launcher waiting, for ever."""
+    begin, remedy = SEVERAL_RANKS[fault]
+    run_dir, failure = failure_of(
+        tmp_path, fault, stages=["benchmark"], paths={"engine_dir": support.engine(tmp_path)}
+    )
+    assert failure.cause.startswith(begin)
+    assert remedy in failure.remedy
+    assert processes.tagged(run_dir.name) == []
+
+
 @pytest.mark.parametrize("fault", ["benchmark=mpi-hang", "benchmark=hang@3"])
 def test_what_hangs_silently_is_stopped_on_request(tmp_path: Path, fault: str) -> None:
     wanted = with_faults(

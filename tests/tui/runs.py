@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from runner import events as ev
 from runner import report, rundir
 from runner.events import AnyEvent, encode
+from runner.journal import EventReader
 from runner.plan import Configuration, Plan, Stage
 from runner.state import RunState
 
+DATA = Path(__file__).parents[1] / "data"
 SECOND = 10**9
 START = 1_000 * SECOND
 WALL = 1_767_225_600.0  # 2026-01-01 00:00 UTC
@@ -57,6 +60,7 @@ class Recorder:
     events: list[AnyEvent] = field(default_factory=list)
     log: str = ""
     t: int = START
+    gpus: int = 0
 
     def add(self, event: AnyEvent, after_s: float = 0.0) -> None:
         self.t += round(after_s * SECOND)
@@ -89,13 +93,54 @@ class Recorder:
     def stage(self) -> int:
         return self.stage_names.index("benchmark")
 
-    def hello(self) -> None:
+    def hello(self, device: Literal["cpu", "cuda"] = "cpu") -> None:
         for rank in range(self.ranks):
             pid, host = 4301 + rank, "bench01"
+            on = device if device == "cpu" else f"cuda:{rank}"
             hello = ev.Hello(
-                t=0, stage=self.stage, rank=rank, world=self.ranks, pid=pid, host=host, device="cpu"
+                t=0, stage=self.stage, rank=rank, world=self.ranks, pid=pid, host=host, device=on
             )
             self.add(hello, 0.1)
+
+    def begin_gpus(self, count: int) -> None:
+        """GPUs that answer, twice a second; ranks compute on the first ones."""
+        total = 140 << 30
+        self.events = [event for event in self.events if not isinstance(event, ev.NoGpu)]
+        identities = [
+            ev.GpuIdentity(
+                uuid=f"GPU-{number}",
+                index=number,
+                name="NVIDIA H200",
+                memory_total=total,
+                power_limit_w=700.0,
+            )
+            for number in range(count)
+        ]
+        self.add(ev.GpuInventory(t=0, driver="580.159.04", gpus=identities))
+        self.add(
+            ev.GpuMapping(t=0, order="PCI_BUS_ID", visible=None, gpus=[f"GPU-{n}" for n in range(count)])
+        )
+        self.gpus = count
+        self.read_gpus(1, memory_gib=0.1, busy=0)
+
+    def read_gpus(self, times: int, *, memory_gib: float = 71.0, busy: int = 97, hot: int = -1) -> None:
+        """Samples without time passing for the rest; GPU `hot` is slowed down by its temperature."""
+        every = range(self.gpus)
+        for i in range(times):
+            sample = ev.GpuSamples(
+                t=0,
+                period_ms=500,
+                memory=[int(memory_gib * 2**30) + number * 2**24 for number in every],
+                busy=[max(0, busy - (i * 7 + number * 5) % 23) for number in every],
+                power=[90.0 + busy * 5.0 + (i * 31 + number * 17) % 60 for number in every],
+                sm_clock=[1980 - 15 * number - (600 if number == hot else 0) for number in every],
+                temperature=[58 + number + (25 if number == hot else 0) for number in every],
+                reasons=[0x40 if number == hot else 0 for number in every],
+                sm_active=[busy * 0.6 + number for number in every],
+                dram_active=[busy * 0.8 + number for number in every],
+                throttled_us={"hw thermal": [500_000 if n == hot else 0 for n in every]} if hot >= 0 else {},
+            )
+            self.add(sample)
 
     def load(self, percent: float = 93.0) -> None:
         self.add(ev.Host(t=0, cpu_percent=percent, memory_used=13 << 30, memory_total=31 << 30, load=8.25))
@@ -235,6 +280,44 @@ def under_way(ranks: int = 2, iterations: int = 7, **changes: object) -> Recorde
     run.iterate(2, "warmup", 1)
     run.iterate(iterations, "timed", 1, spike=4)
     run.load()
+    return run
+
+
+def on_gpus(count: int, ranks: int, *, hot: int = -1) -> Recorder:
+    """Timing on GPUs, after a smoke run that answered."""
+    run = Recorder(
+        [Configuration(16, 1024, 1024)], ranks=ranks, log=LOG, stage_names=("build", "smoke", "benchmark"),
+        summary="32 763.9 M parameters, float16 on cuda",
+    )  # fmt: skip
+    run.begin()
+    run.begin_gpus(count)
+    run.begin_stage("build", 1)
+    run.end_stage("build", "skipped")
+    run.begin_stage("smoke")
+    said = "Des machines qui apprennent,\nà partir d'exemples, ce que personne n'a écrit dans un programme."
+    run.add(ev.Answer(t=0, stage=1, prompt="What is deep learning, in one sentence?", answer=said), 5)
+    run.end_stage("smoke")
+    run.begin_stage()
+    run.hello(device="cuda")
+    run.load(12)
+    run.begin_configuration()
+    run.iterate(2, "warmup")
+    run.read_gpus(30, busy=99)
+    run.iterate(7, spike=4)
+    run.read_gpus(30, hot=hot)
+    run.load(12)
+    return run
+
+
+def recorded_on_an_h200() -> Recorder:
+    """A rank under way beside what telemetry recorded of a real H200."""
+    run = on_gpus(1, 1)
+    run.events = [event for event in run.events if not event.__class__.__name__.startswith("Gpu")]
+    recorded = EventReader(DATA / "h200-telemetry" / "2hz.jsonl").read()
+    later = run.t - recorded[-1].t
+    [inventory] = [event for event in recorded if isinstance(event, ev.GpuInventory)]
+    mapping = ev.GpuMapping(t=run.t, order="PCI_BUS_ID", visible=None, gpus=[inventory.gpus[0].uuid])
+    run.events += [mapping, *(msgspec.structs.replace(event, t=event.t + later) for event in recorded)]
     return run
 
 

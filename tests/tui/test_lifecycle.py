@@ -91,3 +91,27 @@ def test_it_ends_when_its_terminal_is_gone(dashboard: Terminal) -> None:
     os.close(dashboard.main)
     dashboard.process.send_signal(signal.SIGHUP)
     assert seconds_until_gone(dashboard) < GONE_WITHIN_S
+
+
+SLOW_PREFLIGHT = """
+import sys, time
+from runner import preflight
+from runner.cli import main
+preflight.check = lambda profile: time.sleep(60)
+sys.exit(main([]))
+"""
+
+
+def test_it_does_not_wait_for_preflight(tmp_path: Path) -> None:
+    terminal = Terminal(
+        [sys.executable, "-c", SLOW_PREFLIGHT],
+        env={"PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path)},
+    )
+    try:
+        terminal.wait_for(lambda output: b"preflight ..." in output)
+        terminal.send(b"q")
+        began = time.monotonic()
+        assert terminal.wait() == 0
+        assert time.monotonic() - began < GONE_WITHIN_S
+    finally:
+        terminal.close()

@@ -155,6 +155,26 @@ async def test_l_and_p_maximise_and_restore(key: str, kept: str, hidden: str, tm
     assert app.went == []
 
 
+async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
+    app = cockpit(runs.on_gpus(16, 2), tmp_path / "a")
+    async with app.run_test(size=SIZE) as pilot:
+        gpus = app.screen.query_one("#gpus", Rows)
+        assert "+9 more" in text_of(app.screen, "#gpus")
+        await pilot.press("g")
+        await pilot.pause()
+        assert gpus.size.height >= 17
+        assert "more" not in text_of(app.screen, "#gpus")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.went == []
+    app = cockpit(runs.under_way(), tmp_path / "b")
+    async with app.run_test(size=SIZE) as pilot:
+        assert "GPUs" not in text_of(app.screen, "#footer")
+        await pilot.press("g")
+        await pilot.pause()
+        assert app.screen.query_one("#plot").region
+
+
 async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
     app = cockpit(runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
@@ -183,6 +203,17 @@ async def test_arrows_scroll_the_log_and_end_follows_it_again(tmp_path: Path) ->
         assert log.render_line(log.size.height - 1).text.startswith("line 97"), "scrolled up, it stays"
         await pilot.press("end")
         assert log.render_line(log.size.height - 1).text.startswith("line 100")
+
+
+async def test_arrows_scroll_the_log_where_the_ranks_have_no_room(tmp_path: Path) -> None:
+    run = runs.on_gpus(8, 8)
+    run.log = "".join(f"line {n}\n" for n in range(100))
+    app = cockpit(run, tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        log = app.screen.query_one("#log", Rows)
+        await pilot.press("up")
+        assert log.render_line(log.size.height - 1).text.startswith("line 98")
 
 
 async def test_arrows_scroll_many_ranks(tmp_path: Path) -> None:

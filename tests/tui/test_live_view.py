@@ -180,3 +180,42 @@ def test_a_rank_under_the_profiler_says_so(tmp_path: Path) -> None:
     view = seen(run, tmp_path)
     assert {rank.state for rank in view.ranks} == {"profiling"}
     assert view.numbers.n == 7
+
+
+def test_gpus_with_the_ranks_that_compute_on_them(tmp_path: Path) -> None:
+    view = seen(runs.on_gpus(4, 2, hot=1), tmp_path)
+    assert view.gpu_title == "GPUs, 2 Hz"
+    assert [line.ranks for line in view.gpus] == ["0", "1", "", ""]
+    first, hot = view.gpus[:2]
+    assert (first.memory_used, first.baseline) == (71 << 30, int(0.1 * 2**30))
+    assert first.throttled_by == ()
+    assert hot.throttled_by == ("hw thermal",)
+    assert len(first.busy_history) == 60
+
+
+def test_readings_that_stopped_are_said_and_not_shown(tmp_path: Path) -> None:
+    run = runs.on_gpus(2, 2)
+    run.add(ev.Telemetry(t=0, state="stale", text="no reading for 12 s"))
+    view = seen(run, tmp_path)
+    assert view.gpu_title == "GPUs, 2 Hz · stale: no reading for 12 s"
+    assert {line.trouble for line in view.gpus} == {"stale"}
+    assert {line.busy for line in view.gpus} == {None}
+
+
+def test_what_a_real_gpu_said(tmp_path: Path) -> None:
+    [line] = seen(runs.recorded_on_an_h200(), tmp_path).gpus
+    assert (line.index, line.ranks, line.power_limit) == (0, "0", 700.0)
+    assert line.throttled_by == ("power cap",)
+    assert line.missing == frozenset()
+
+
+def test_a_run_without_gpus_has_no_panel_but_a_reason(tmp_path: Path) -> None:
+    view = seen(runs.under_way(), tmp_path)
+    assert view.gpus == ()
+    assert view.host.no_gpu == "the NVIDIA driver is not installed"
+
+
+def test_the_answer_of_the_smoke_run_is_one_line(tmp_path: Path) -> None:
+    [(prompt, answer)] = seen(runs.on_gpus(1, 1), tmp_path).answers.said
+    assert prompt == "What is deep learning, in one sentence?"
+    assert answer.startswith("Des machines qui apprennent, à partir")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runner import events as ev
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.app import Live, Result, TrtbenchApp
@@ -44,6 +45,31 @@ def test_live_with_eight_ranks(size: tuple[int, int], snap_compare: Compare, tmp
     assert snap_compare(live(runs.under_way(8), tmp_path), terminal_size=size)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(("gpus", "ranks"), [(1, 1), (8, 8), (16, 2)])
+def test_live_with_gpus(
+    gpus: int, ranks: int, size: tuple[int, int], snap_compare: Compare, tmp_path: Path
+) -> None:
+    run = runs.on_gpus(gpus, ranks, hot=gpus - 2)
+    assert snap_compare(live(run, tmp_path), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_live_with_a_recorded_gpu(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.recorded_on_an_h200(), tmp_path), terminal_size=size)
+
+
+@pytest.mark.parametrize("key", ["g", "p"])
+def test_live_with_gpus_maximised(key: str, snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.on_gpus(16, 16), tmp_path), terminal_size=SIZES[0], press=[key])
+
+
+def test_live_with_gpus_that_fell_silent(snap_compare: Compare, tmp_path: Path) -> None:
+    run = runs.on_gpus(2, 2)
+    run.add(ev.Telemetry(t=0, state="stale", text="no GPU reading for 12 s; the process is asked again"), 12)
+    assert snap_compare(live(run, tmp_path), terminal_size=SIZES[1])
+
+
 @pytest.mark.parametrize("make", [runs.stopped, runs.lost, runs.long_names], ids=lambda make: make.__name__)
 def test_live_small(make: Callable[[], Recorder], snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(live(make(), tmp_path), terminal_size=SIZES[0])
@@ -65,6 +91,16 @@ def test_result(
 ) -> None:
     app = TrtbenchApp(Result(make().write(tmp_path)))
     assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_result_on_gpus(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+    run = runs.on_gpus(8, 8, hot=6)
+    run.result()
+    run.bye()
+    run.end_stage()
+    run.end("finished")
+    assert snap_compare(TrtbenchApp(Result(run.write(tmp_path))), terminal_size=size)
 
 
 def test_result_of_one_configuration(snap_compare: Compare, tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ _LIVE_TERMS = (
     ("p50, p95", "half of the iterations, 95 % of them, were at most this slow; grey: too few to tell"),
     ("tokens/s", "batch size x output length / mean latency, prefill included"),
     ("rank", "one process of the model; the others wait for the slowest"),
+    ("memory", "of a GPU: in use before the run (shaded), by the run, and free"),
+    ("SM, DRAM", "share of a GPU's multiprocessors, and of its memory bandwidth, that had work"),
+    ("throttle", "why clocks are held down: P power cap, T H thermal, B power brake, W hardware, S sync"),
 )
 TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
     "home": (

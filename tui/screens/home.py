@@ -1,15 +1,17 @@
 """The first screen: profiles, their options as a form, and the commands that a run will execute.
 
-The first frame is the first and the last line. Profiles, plans and the history of runs are read by workers
-after it, so a start takes as long as it takes to draw.
+The first frame is the first and the last line. Then come the names of the profiles with the form of the
+chosen one, then the other profiles, the history of runs, the plan and preflight, each read outside the event
+loop: a start takes as long as it takes to draw, and keys are answered from the first profile on.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,11 +22,10 @@ from textual.widget import Widget
 from runner.errors import UserError
 from tui.keys import bindings
 from tui.screens.filtering import FilteringScreen
-from tui.screens.home_view import commands_of, draw_footer, draw_header, panes
-from tui.widgets.command_view import Commands, CommandView
+from tui.screens.home_view import draw_footer, draw_header
+from tui.text import plural
 from tui.widgets.picker import Picker
 from tui.widgets.profile_about import About
-from tui.widgets.profile_form import Help, ProfileForm
 from tui.widgets.profile_list import ProfileList
 from tui.widgets.rows import Panel
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from tui.app import TrtbenchApp
     from tui.catalogue import Catalogue, Item, Listing
     from tui.form import Form
+    from tui.screens.home_commands import CommandPane
+    from tui.screens.home_form import FormPane
+    from tui.widgets.command_view import Verdict
 
 LOOK_EVERY_S = 2.0
 """How often the list of profiles and of what runs now is read again."""
@@ -59,13 +63,8 @@ class HomeScreen(FilteringScreen):
         """The profiles and the runs under way were read."""
 
         listing: Listing
-
-    @dataclass
-    class Planned(Message):
-        """The plan of the form was made, or cannot be made."""
-
-        number: int
-        commands: Commands
+        complete: bool
+        """False: names alone, and one profile"""
 
     @dataclass
     class Started(Message):
@@ -82,10 +81,6 @@ class HomeScreen(FilteringScreen):
         self._items: list[Item] = []
         """what the list shows: the listing, filtered"""
         self._item: Item | None = None
-        self._form: Form | None = None
-        self._refused = ""
-        self._plans = 0
-        """how many plans were asked for: only the answer to the last one counts"""
         self._busy_listing = False
         self._starting = False
         self._began = False
@@ -100,9 +95,18 @@ class HomeScreen(FilteringScreen):
     def on_mount(self) -> None:
         self._show_frame()
 
-    def _begin(self) -> None:
-        self._look()
-        self.set_interval(LOOK_EVERY_S, self._look)
+    @property
+    def _pane(self) -> FormPane:
+        return cast("FormPane", self.query_one("#options"))
+
+    @property
+    def _commands(self) -> CommandPane:
+        return cast("CommandPane", self.query_one("#commands"))
+
+    @property
+    def _form(self) -> Form | None:
+        """The form of the chosen profile; None when that cannot be used, or was not read yet."""
+        return self._pane.form
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key pressed before there is anything to act on does nothing, but for leaving."""
@@ -115,37 +119,44 @@ class HomeScreen(FilteringScreen):
             self._busy_listing = True
             self.run_worker(self._read_listing, thread=True, group="listing")
 
-    def _read_listing(self) -> None:
+    def _read_first(self) -> None:
+        """What it takes to begin: the names of the profiles, and the form of one of them."""
         from tui.catalogue import Catalogue
+        from tui.form import drafts_of
+        from tui.screens.home_panes import panes  # noqa: F401 - loaded here, not while the loop waits for it
 
-        if self._catalogue is None:
-            self._catalogue = Catalogue()
-        self.post_message(self.Listed(self._catalogue.listing()))
+        self._catalogue = Catalogue()
+        listing = self._catalogue.names(drafts_of(self.app).chosen)
+        if listing is None:
+            self._read_listing()
+        else:
+            self.post_message(self.Listed(listing, complete=False))
+
+    def _read_listing(self) -> None:
+        assert self._catalogue is not None
+        self.post_message(self.Listed(self._catalogue.listing(), complete=True))
 
     async def on_home_screen_listed(self, message: Listed) -> None:
-        self._busy_listing = False
-        first = self._listing is None
-        self._listing = message.listing
-        if first:
-            self._choose_first(message.listing)
-        if self._ready:
-            self._show_list()
-            return
-        # Only now is there something to fill the panes with; empty ones would be drawn for nothing.
-        with self.app.batch_update():
-            await self.query_one("#home-body").mount(*panes())
-            self._ready = True
-            self.query_one(ProfileList).focus()
-            self._show_list()
-
-    def _choose_first(self, listing: Listing) -> None:
-        """Where the user was before; a newcomer finds the profile to begin with."""
-        from tui.catalogue import FIRST
         from tui.form import drafts_of
 
-        wanted = drafts_of(self.app).chosen or (FIRST if listing.newcomer else "")
-        found = [item for item in listing.items if item.key == wanted] or list(listing.items)
-        self._item = found[0] if found else None
+        if self._listing is None:
+            self._item = message.listing.item(drafts_of(self.app).chosen)
+        self._listing = message.listing
+        if not self._ready:
+            from tui.screens.home_panes import panes
+
+            # Only now is there something to fill the panes with; empty ones would be drawn for nothing.
+            with self.app.batch_update():
+                await self.query_one("#home-body").mount(*panes())
+                self._ready = True
+                self.query_one(ProfileList).focus()
+                self._show_list()
+            self.set_interval(LOOK_EVERY_S, self._look)
+        else:
+            self._show_list()
+        self._busy_listing = False
+        if not message.complete:
+            self.call_after_refresh(self._look)
 
     def _show_list(self) -> None:
         """Show the filtered list and go on with the same item as before, if it is still there."""
@@ -170,161 +181,66 @@ class HomeScreen(FilteringScreen):
 
     def _take(self, item: Item | None) -> None:
         """Show an item on the right; its form starts anew only when its profile is another one."""
-        from tui.form import Form, drafts_of
+        from tui.form import drafts_of
 
         before, self._item = self._item, item
-        profile = item.profile if item else None
-        same = before is not None and item is not None and before.key == item.key
-        if item is None or profile is None:
-            self._form = None
-        elif item.run is not None:
-            self._form = Form(profile, profile)
-        elif not same or self._form is None or self._form.saved != profile:
-            self._form = drafts_of(self.app).form_of(profile)
         if item is not None:
             drafts_of(self.app).chosen = item.key
         self._show_about()
-        self.query_one("#home-body").set_class(self._form is None, "-empty")
-        if not same or self._shown_form is not self._form:
-            self.query_one(ProfileForm).close_editor()
-            self._show_form(0 if not same else None)
+        form = self._form_of(item)
+        same = before is not None and item is not None and before.key == item.key
+        if same and form is not None and self._form is not None and form.saved == self._form.saved:
+            return
+        self._pane.show(form, fixed=item is not None and item.run is not None)
+        self.query_one("#home-body").set_class(form is None, "-empty")
+        self._plan()
+
+    def _form_of(self, item: Item | None) -> Form | None:
+        from tui.form import drafts_of, open_form
+
+        if item is None or item.profile is None:
+            return None
+        return open_form(item.profile) if item.run is not None else drafts_of(self.app).form_of(item.profile)
 
     def on_picker_chosen(self, event: Picker.Chosen) -> None:
-        if event.picker.id == "profile-form":
-            self._show_help()
-        elif not self._accept_editor():
+        if not self._pane.accept():
             self._show_list()
-            self.query_one(ProfileForm).focus_editor()
+            self._pane.return_to_editor()
         elif event.item < len(self._items):
             self._take(self._items[event.item])
 
     def on_picker_activated(self, event: Picker.Activated) -> None:
         """A double click on a profile goes to its options."""
-        self.query_one(ProfileForm).focus()
+        self.query_one("#profile-form").focus()
 
     # --- the form ---------------------------------------------------------------------------------------
 
-    _shown_form: Form | None = None
-
-    def _show_form(self, cursor: int | None = None) -> None:
-        form = self._shown_form = self._form
-        if form is None:
-            return
-        widget = self.query_one(ProfileForm)
-        widget.fixed = self._item is not None and self._item.run is not None
-        widget.show_form(form.rows(), cursor)
-        options = self.query_one("#options")
-        changes = sum(found.changed for found in form.rows())
-        options.border_title = f"{form.saved.name}{' · changed' if form.changed else ''}"
-        told = f"{changes} changed · u takes the last one back" if form.past else f"{changes} changed"
-        options.border_subtitle = told if form.past or changes else ""
-        self._show_help()
-        self._plan(form.profile)
-
-    def _change(self, form: Form) -> None:
-        """Go on with a changed form."""
-        from tui.form import drafts_of
-
-        self._form = form
-        drafts_of(self.app).keep(form)
-        self._refused = ""
-        self._show_form()
+    def on_form_pane_changed(self) -> None:
         self._show_list()
-
-    def _show_help(self) -> None:
-        widget = self.query_one(ProfileForm)
-        panel: Panel[Help] = self.query_one("#field-help", Panel)
-        panel.update(Help(widget.current, self._refused, editing=widget.editing is not None))
-
-    def on_profile_form_refused(self) -> None:
-        self.notify("this run is under way; choose its profile below to change options", markup=False)
+        self._plan()
 
     def action_edit(self) -> None:
         if self._form is not None:
-            widget = self.query_one(ProfileForm)
-            widget.focus()
-            widget.edit()
-            self._show_help()
-
-    def on_profile_form_typing(self) -> None:
-        self._refused = ""
-        self._show_help()
-
-    def on_profile_form_submitted(self, message: ProfileForm.Submitted) -> None:
-        self._accept_editor()
-
-    def _accept_editor(self) -> bool:
-        """Take what is in the editor, if it is open; False when that is not allowed."""
-        widget = self.query_one(ProfileForm)
-        if widget.editing is None or self._form is None:
-            return True
-        path = widget.editing.field.path
-        form = self._with(path, widget.editor_text)
-        if form is None:
-            return False
-        widget.close_editor()
-        self._change(form)
-        return True
-
-    def _with(self, path: str, text: str) -> Form | None:
-        """The form with a value, or None after saying why it is not allowed."""
-        from runner.profile.file import ProfileError
-        from tui.form import refusal
-
-        assert self._form is not None
-        try:
-            return self._form.with_value(path, text)
-        except ProfileError as error:
-            self._refused = refusal(error, path)
-            self._show_help()
-            return None
-
-    def on_profile_form_cycled(self, message: ProfileForm.Cycled) -> None:
-        from runner.profile.file import ProfileError
-        from tui.form import refusal
-
-        if self._form is None:
-            return
-        try:
-            self._change(self._form.with_next_choice(message.row, message.step))
-        except ProfileError as error:
-            self._refused = refusal(error, message.row.field.path)
-            self._show_help()
+            self._pane.edit()
 
     def action_undo(self) -> None:
-        if self._form is None:
-            return
-        if not self._form.past:
+        if self._form is not None and not self._pane.undo():
             self.notify("nothing was changed here", markup=False)
-            return
-        self._change(self._form.undone())
 
-    # --- commands ---------------------------------------------------------------------------------------
+    # --- running ----------------------------------------------------------------------------------------
 
-    def _plan(self, profile: Profile) -> None:
-        """Make the plan outside the event loop: it asks mpirun for its version."""
-        self._plans += 1
-        number = self._plans
-        run_dir = self._item.run.run_dir if self._item and self._item.run else None
-        pane = self.query_one(CommandView)
-        if pane.data is None:
-            pane.update(Commands(waiting="making the plan ..."))
-
-        def work() -> None:
-            self.post_message(self.Planned(number, commands_of(profile, run_dir)))
-
-        self.run_worker(work, thread=True, group="plan")
-
-    def on_home_screen_planned(self, message: Planned) -> None:
-        if message.number == self._plans:
-            self.query_one(CommandView).update(message.commands)
+    def _plan(self) -> None:
+        """Look at what the form says once it is drawn: on a start, that comes first."""
+        if self._form is not None:
+            run = self._item.run if self._item else None
+            self.call_after_refresh(self._commands.look_at, self._form.profile, run.run_dir if run else None)
 
     def action_run(self) -> None:
         """Start the chosen profile as the form stands, or go to the run that is chosen."""
-        if self.query_one(ProfileForm).editing is not None:
-            self._accept_editor()
+        if self._pane.editing:
+            self._pane.accept()
             return
-        if self._item is None or self._starting:
+        if self._item is None or self._starting or self._item.unread:
             return
         if self._item.run is not None:
             self._open(self._item.run.run_dir)
@@ -336,13 +252,31 @@ class HomeScreen(FilteringScreen):
                 markup=False,
             )
             return
-        commands = self.query_one(CommandView).data
-        if commands is not None and commands.error:
-            self.app.notify_error(UserError(commands.error, hint=commands.hint))
+        if (refusal := self._commands.refusal) is not None:
+            self.app.notify_error(refusal)
             return
+        profile = self._form.profile
+        if failing := self._commands.failing(profile):
+            self._ask(failing, profile)
+        else:
+            self._start(profile)
+
+    def _ask(self, failing: Sequence[Verdict], profile: Profile) -> None:
+        """Preflight says that the run would fail; it may be wrong, so the user decides."""
+        from tui.screens.confirm import ConfirmScreen
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._start(profile)
+
+        fails = plural(len(failing), "check fails", "checks fail")
+        detail = "\n".join(f"{verdict.name}: {verdict.text}" for verdict in failing)
+        question = ConfirmScreen(f"{fails}; run anyway?", detail, yes="run anyway", no="do not run")
+        self.app.push_screen(question, answered)
+
+    def _start(self, profile: Profile) -> None:
         self._starting = True
         self._show_frame()
-        profile = self._form.profile
 
         def work() -> None:
             from runner import launcher
@@ -378,7 +312,7 @@ class HomeScreen(FilteringScreen):
     # --- saving -----------------------------------------------------------------------------------------
 
     def action_save_as(self) -> None:
-        if not self._accept_editor() or self._form is None:
+        if not self._pane.accept() or self._form is None:
             return
         from tui.screens.save_as import SaveAs
 
@@ -393,7 +327,6 @@ class HomeScreen(FilteringScreen):
         drafts = drafts_of(self.app)
         drafts.forms.pop(self._form.saved.name, None)
         drafts.chosen = profile.name
-        self._form = None
         self._listing = None  # read again, with the saved profile chosen
         self.notify(f"saved as {profile.name}", markup=False)
         self._look()
@@ -401,7 +334,7 @@ class HomeScreen(FilteringScreen):
     # --- filtering and moving ---------------------------------------------------------------------------
 
     def action_filter(self) -> None:
-        if self._accept_editor():
+        if self._pane.accept():
             super().action_filter()
 
     def apply_filter(self) -> None:
@@ -409,11 +342,11 @@ class HomeScreen(FilteringScreen):
 
     def action_switch_pane(self, step: int = 1) -> None:
         """From the list to the form, to the commands, and around."""
-        if not self._accept_editor():
+        if not self._pane.accept():
             return
         panes: list[Widget] = [self.query_one(ProfileList)]
         if self._form is not None:
-            panes += [self.query_one(ProfileForm), self.query_one(CommandView)]
+            panes += [self.query_one("#profile-form"), self._commands]
         focused = self.focused
         here = panes.index(focused) if focused in panes else 0
         panes[(here + step) % len(panes)].focus()
@@ -426,13 +359,12 @@ class HomeScreen(FilteringScreen):
 
     def _unfold(self) -> None:
         """Give the commands the room of the form while somebody looks at them and not all fit."""
-        commands = self.query(CommandView).first() if self._ready else None
-        if commands is not None:
+        if self._ready:
             body = self.query_one("#home-body")
-            body.set_class(commands.has_focus and self.size.height < LOW, "-unfolded")
+            body.set_class(self._commands.has_focus and self.size.height < LOW, "-unfolded")
 
     def action_runs(self) -> None:
-        if self._accept_editor():
+        if self._pane.accept():
             self.app.open_runs()
 
     def action_help(self) -> None:
@@ -451,7 +383,7 @@ class HomeScreen(FilteringScreen):
         elif not self._began:
             # The first size is the first that can be drawn: on mounting, nothing was on the screen yet.
             self._began = True
-            self.call_after_refresh(self._begin)
+            self.call_after_refresh(self.run_worker, self._read_first, thread=True, group="listing")
 
     def _show_about(self) -> None:
         if self._listing is not None:

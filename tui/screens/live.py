@@ -17,6 +17,8 @@ from runner.state import Status
 from tui.keys import bindings, footer_row, valid_keys
 from tui.screens.live_view import Banner, LiveView, live_view
 from tui.text import shown, wrap
+from tui.widgets.answers import draw_answers
+from tui.widgets.gpu_fold import draw_folded
 from tui.widgets.host_line import draw_host
 from tui.widgets.latency_plot import draw_numbers, draw_plot
 from tui.widgets.log_tail import LogTail, TailReader
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 FRAME_S = 0.2
 BUDGET_S = 0.04
 """of every frame, for taking in events: the rest is for drawing and for the user"""
+MAXIMISED = ("plot", "gpus", "log")
+"""Panels that can have the whole screen: the names of their keys and, with a dash before, of the classes."""
 _EXIT_CODES: dict[Status, ExitCode] = {
     "failed": ExitCode.RUN_FAILED,
     "stopped": ExitCode.RUN_STOPPED,
@@ -57,7 +61,9 @@ def draw_footer(footer: tuple[LiveView, bool], width: int, height: int) -> list[
         if key.action != "stop" or view.can_stop
     ]
     if maximised:
-        keys = [key for key in valid_keys("live") if key.action in ("plot", "log", "back", "follow", "help")]
+        keys = [key for key in valid_keys("live") if key.action in (*MAXIMISED, "back", "follow", "help")]
+    if not view.gpus:
+        keys = [key for key in keys if key.action != "gpus"]
     return [footer_row(keys, width, view.note)]
 
 
@@ -82,12 +88,14 @@ class LiveScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Panel(draw_header, id="header")
         yield Panel(draw_stages, id="stages")
+        yield Panel(draw_answers, id="answers")
         yield Panel(draw_progress, id="progress")
         with Horizontal(id="middle"):
             with Vertical(id="plot-frame", classes="framed"):
                 yield Panel(draw_plot, id="plot")
                 yield Panel(draw_numbers, id="numbers")
             yield Panel(draw_ranks, id="ranks", classes="framed")
+        yield Panel(draw_folded, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
         yield Panel(draw_banner, id="banner")
         yield LogTail(id="log", classes="framed")
@@ -124,6 +132,8 @@ class LiveScreen(Screen[None]):
         for name, data in (
             ("#stages", view.stages),
             ("#progress", view.progress),
+            ("#answers", view.answers),
+            ("#gpus", view.gpus),
             ("#plot", view.plot),
             ("#numbers", view.numbers),
             ("#ranks", view.ranks),
@@ -131,6 +141,7 @@ class LiveScreen(Screen[None]):
             ("#banner", view.banner),
         ):
             self._panel(name).update(data)
+        self._show_gpu_frame(before, view)
         if before is None or before.progress.what != view.progress.what:
             what = view.progress.what if view.progress.number else ""
             self.query_one("#plot-frame").border_subtitle = escape(shown(what))
@@ -140,6 +151,12 @@ class LiveScreen(Screen[None]):
             self.query_one("#log").border_title = escape(
                 shown(f"log  {view.log.name}" if view.log else "log")
             )
+
+    def _show_gpu_frame(self, before: LiveView | None, view: LiveView) -> None:
+        if before is None or before.gpu_title != view.gpu_title:
+            self.query_one("#gpus").border_title = escape(shown(view.gpu_title))
+        if before is None or bool(before.gpus) != bool(view.gpus):
+            self.set_class(bool(view.gpus), "-with-gpus")
 
     def _show_log(self) -> None:
         if self._tail is not None and self._tail.read():
@@ -160,20 +177,24 @@ class LiveScreen(Screen[None]):
 
     @property
     def _maximised(self) -> bool:
-        return self.has_class("-plot") or self.has_class("-log")
+        return any(self.has_class(f"-{name}") for name in MAXIMISED)
 
     def _maximise(self, name: str) -> None:
         """Show one panel on the whole screen, or all of them again; empty: all of them."""
-        for other in ("-plot", "-log"):
-            self.set_class(other == name and not self.has_class(other), other)
+        for other in MAXIMISED:
+            self.set_class(other == name and not self.has_class(f"-{other}"), f"-{other}")
         if self.view is not None:
             self._panel("#footer").update((self.view, self._maximised))
 
     def action_plot(self) -> None:
-        self._maximise("-plot")
+        self._maximise("plot")
+
+    def action_gpus(self) -> None:
+        if self.view is not None and self.view.gpus:
+            self._maximise("gpus")
 
     def action_log(self) -> None:
-        self._maximise("-log")
+        self._maximise("log")
 
     def action_back(self) -> None:
         if self._maximised:
@@ -183,7 +204,7 @@ class LiveScreen(Screen[None]):
 
     def action_scroll_rows(self, by: int) -> None:
         ranks = self._panel("#ranks")
-        if ranks.last_top and not self._maximised:
+        if ranks.display and ranks.last_top and not self._maximised:
             ranks.move_to(ranks.top + by)
         else:
             self.query_one(LogTail).scroll_lines(by)

@@ -11,7 +11,10 @@ from runner import events as ev
 from runner import metrics, rundir
 from runner.feed import Feed
 from runner.state import ConfigurationState, RankState, RunState, StageState
+from tui.screens.gpu_view import gpu_lines, gpu_title
 from tui.text import duration, gibibytes, plain, plural
+from tui.widgets.answers import Answers, one_line
+from tui.widgets.gpu_panel import GpuLine
 from tui.widgets.host_line import HostView
 from tui.widgets.latency_plot import Numbers, PlotData, round_number
 from tui.widgets.progress_lines import Phase, Progress
@@ -39,6 +42,11 @@ class LiveView:
     plot: PlotData
     numbers: Numbers
     ranks: tuple[RankLine, ...]
+    answers: Answers
+    """the last one of the smoke run"""
+    gpus: tuple[GpuLine, ...]
+    """empty: none is read"""
+    gpu_title: str
     host: HostView
     banner: Banner | None
     note: str
@@ -68,6 +76,9 @@ def live_view(feed: Feed, *, reading: bool = False) -> LiveView:
         plot=_plot(state, configuration),
         numbers=_numbers(state, configuration),
         ranks=_ranks(state),
+        answers=Answers(tuple((one_line(said.prompt), one_line(said.answer)) for said in state.answers[-1:])),
+        gpus=gpu_lines(state),
+        gpu_title=gpu_title(state.telemetry),
         host=_host(state),
         banner=_banner(feed),
         note=_note(feed, now),

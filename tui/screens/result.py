@@ -15,6 +15,7 @@ from runner.errors import UserError
 from runner.report import Report
 from tui.keys import bindings, footer_row, valid_keys
 from tui.text import number, plain, plural, shown, wrap
+from tui.widgets.answers import Answers, draw_answers, one_line
 from tui.widgets.metric_table import (
     Table,
     all_flags,
@@ -102,6 +103,7 @@ class ResultScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Panel(draw_header, id="header")
         yield Panel(draw_stages, id="stages")
+        yield Panel(draw_answers, id="answers")
         yield Panel(draw_failure, id="failure")
         yield Panel(draw_flags, id="flags", classes="framed")
         with Vertical(id="table-frame", classes="framed"):
@@ -144,6 +146,8 @@ class ResultScreen(Screen[None]):
         flags = tuple(plain(flag) for flag in all_flags(report))
         self._panel("#header").update(header)
         self._panel("#stages").update(stages)
+        said = tuple((one_line(said.prompt), one_line(said.answer)) for said in report.answers)
+        self._panel("#answers").update(Answers(said))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
         flags_panel.border_title = shown(f"read this first: {plural(len(flags), 'reason')} for doubt")

@@ -1,4 +1,5 @@
-"""The commands that a run will execute, wrapped so that they can still be pasted into a shell."""
+"""The commands that a run will execute, wrapped so that they can still be pasted into a shell, after what
+preflight says about them."""
 
 from __future__ import annotations
 
@@ -19,6 +20,20 @@ class Command:
 
     title: str
     shell: str
+    """empty: the stage is not run"""
+    again: str = ""
+    """why what an earlier run made has to be made again"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One thing that preflight found wrong."""
+
+    fails: bool
+    """the run would fail; else its numbers may be doubtful"""
+    name: str
+    text: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,8 @@ class Commands:
     notes: tuple[str, ...] = ()
     error: str = ""
     hint: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    """what preflight found wrong, worst first"""
     waiting: str = ""
     """what is being found out, while nothing else can be said"""
 
@@ -62,17 +79,31 @@ class CommandView(Panel[Commands], can_focus=True):
 
 
 def draw_commands(commands: Commands, width: int, height: int) -> list[Row]:
-    """Notes and errors first: they are what to know before Enter."""
+    """Errors, verdicts and notes first: they are what to know before Enter."""
     if commands.waiting:
         return [row(dim(commands.waiting))]
-    if commands.error:
-        rows: list[Row] = [row(Span(line, "bad")) for line in wrap(commands.error, width)]
-        return rows + [row(line) for line in wrap(commands.hint, width) if commands.hint]
-    rows = [row(Span(line, "warn")) for note in commands.notes for line in wrap(f"note: {note}", width)]
+    rows: list[Row] = [row(Span(line, "bad")) for line in wrap(commands.error, width) if commands.error]
+    rows += [row(line) for line in wrap(commands.hint, width) if commands.hint]
+    for verdict in commands.verdicts:
+        rows += _verdict(verdict, width)
+    rows += [row(Span(line, "warn")) for note in commands.notes for line in wrap(f"note: {note}", width)]
     for command in commands.commands:
-        rows.append(row(dim(f"# {command.title}")))
-        rows += [row(line) for line in wrap_shell(command.shell, width)]
+        rows += [row(dim(line)) for line in wrap(f"# {command.title}", width)]
+        again = f"# made again: {command.again}"
+        rows += [row(Span(line, "warn")) for line in wrap(again, width) if command.again]
+        rows += [row(line) for line in wrap_shell(command.shell, width) if command.shell]
     return rows
+
+
+def _verdict(verdict: Verdict, width: int) -> list[Row]:
+    """Glyph, name and finding, and the fix on the same line where there is room for it."""
+    mark = Span("✖ ", "bad") if verdict.fails else Span("! ", "warn")
+    lines = wrap(f"{verdict.name}: {verdict.text}", width - 2)
+    fix = f"fix: {verdict.fix}" if verdict.fix else ""
+    if fix and len(lines) == 1 and 2 + width_of(f"{lines[0]}   {fix}") <= width:
+        return [row(mark, lines[0], dim(f"   {fix}"))]
+    rows = [row("  " if number else mark, line) for number, line in enumerate(lines)]
+    return rows + [row("  ", dim(line)) for line in wrap(fix, width - 2) if fix]
 
 
 def wrap_shell(command: str, width: int) -> list[str]:

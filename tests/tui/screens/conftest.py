@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from runner import preflight
 from runner.engines import torch
 from runner.mpi import Mpirun
+from runner.preflight.check import Check
 from runner.profile import store as profile_store
 from tests.tui.screens import world
 
@@ -27,6 +29,7 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch, "launch_env", lambda mpirun: {})
     monkeypatch.setattr(torch, "default_python", lambda: "/usr/bin/python3")
     monkeypatch.setattr(torch, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))
+    monkeypatch.setattr(preflight, "check", lambda profile: [Check("python", "pass", "3.12")] * 4)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr("tui.screens.home.now", lambda: world.NOW)
     monkeypatch.setattr("tui.screens.runs.now", lambda: world.NOW)

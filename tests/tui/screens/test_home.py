@@ -7,12 +7,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from runner import launcher, mpi
+from runner import engines, launcher, mpi, preflight
 from runner.engines import torch
 from runner.errors import UserError
+from runner.plan import Stage
+from runner.preflight.check import Check
 from runner.profile import Profile
 from runner.profile import store as profile_store
 from tests.tui.screens import world
@@ -20,6 +23,7 @@ from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home, TrtbenchApp
 from tui.catalogue import Catalogue, Listing
 from tui.form import drafts_of
+from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.save_as import SaveAs
@@ -426,6 +430,123 @@ async def test_without_mpirun_the_reason_stands_there_and_enter_repeats_it(
         assert started == []
 
 
+# --- preflight ------------------------------------------------------------------------------------------
+
+FAILS = Check("mpirun", "fail", "there is none on PATH", "apt-get install openmpi-bin")
+WARNS = Check("cores", "warn", "2 ranks share 1 cores, so they wait for each other", "--set parallel.tp=1")
+PASSES = Check("python", "pass", "3.12")
+
+
+def finds(monkeypatch: pytest.MonkeyPatch, *checks: Check) -> None:
+    monkeypatch.setattr(preflight, "check", lambda profile: list(checks))
+
+
+async def test_preflight_that_finds_nothing_is_a_word_in_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    finds(monkeypatch, PASSES, PASSES)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        title = str(app.screen.query_one("#commands").border_title)
+        assert title == "commands · preflight: all 2 checks passed"
+        assert text_of(app.screen, "#commands").startswith("# benchmark")
+
+
+async def test_preflight_says_what_is_wrong_worst_first_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    finds(monkeypatch, FAILS, WARNS, PASSES)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        title = str(app.screen.query_one("#commands").border_title)
+        assert title == "commands · preflight: 1 check fails, 1 warning"
+        lines = text_of(app.screen, "#commands").splitlines()
+        assert lines[0] == "✖ mpirun: there is none on PATH   fix: apt-get install openmpi-bin"
+        assert lines[1].startswith("! cores: 2 ranks share 1 cores")
+
+
+async def test_enter_asks_before_it_runs_what_preflight_says_would_fail(
+    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
+) -> None:
+    finds(monkeypatch, FAILS, FAILS, WARNS)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "2 checks fail; run anyway?" in text_of(app.screen, "#question")
+        await pilot.press("n")
+        await settled(pilot)
+        assert started == []
+        await pilot.press("enter", "y")
+        await settled(pilot)
+        assert len(started) == 1
+
+
+async def test_a_warning_does_not_ask(monkeypatch: pytest.MonkeyPatch, started: list[Profile]) -> None:
+    finds(monkeypatch, WARNS)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert len(started) == 1
+
+
+async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_profile_it_looked_at(
+    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
+) -> None:
+    may_answer = threading.Event()
+
+    def check(profile: Profile) -> list[Check]:
+        if profile.benchmark.num_runs == 20:
+            may_answer.wait(20)
+            return [FAILS]
+        return [PASSES]
+
+    monkeypatch.setattr(preflight, "check", check)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        commands = app.screen.query
+        while not commands("#commands") or "preflight ..." not in str(
+            commands("#commands").first().border_title
+        ):
+            await pilot.pause(0.01)
+        await go_to(pilot, "benchmark.num_runs")
+        await pilot.press("5", "enter")
+        await pilot.pause()
+        assert value(pilot, "benchmark.num_runs") == "5"
+        may_answer.set()
+        await settled(pilot)
+        await settled(pilot)
+        assert str(commands("#commands").first().border_title) == "commands · preflight: all 1 check passed"
+        await pilot.press("enter")
+        await settled(pilot)
+        assert len(started) == 1
+
+
+async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    partly_cached(monkeypatch)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        shown = text_of(app.screen, "#commands").splitlines()
+        assert shown[0] == "# convert: not run, cached: /work/small-checkpoint-1a2b3c4d"
+        assert shown[1] == "# build: 1 rank, in /work"
+        assert shown[2] == "# made again: max_batch_size 8 -> 16"
+        assert shown[3].startswith("trtllm-build")
+
+
+def partly_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that reuses a checkpoint and builds an engine anew."""
+    convert = Stage(
+        name="convert", argv=["python3"], cwd="/work", skip="cached: /work/small-checkpoint-1a2b3c4d"
+    )
+    build = Stage(name="build", argv=["trtllm-build"], cwd="/work", again="max_batch_size 8 -> 16")
+    plan = world.plan_of("quickstart")
+    plan = msgspec.structs.replace(plan, stages=[convert, build, *plan.stages])
+    monkeypatch.setattr(engines, "make_plan", lambda profile: plan)
+
+
 def no_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "find_mpirun", mpi.find_mpirun)
     monkeypatch.setattr(torch, "default_python", lambda: "/nowhere/python3")
@@ -585,13 +706,13 @@ async def test_keys_before_anything_was_read_do_nothing(
     monkeypatch: pytest.MonkeyPatch, started: list[Profile]
 ) -> None:
     may_read = threading.Event()
-    listing = Catalogue.listing
+    names = Catalogue.names
 
-    def slow(self: Catalogue) -> Listing:
+    def slow(self: Catalogue, key: str) -> Listing | None:
         may_read.wait(20)
-        return listing(self)
+        return names(self, key)
 
-    monkeypatch.setattr(Catalogue, "listing", slow)
+    monkeypatch.setattr(Catalogue, "names", slow)
     app = Cockpit(Home())
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("enter", "e", "s", "u", "slash", "tab", "escape")
@@ -653,4 +774,26 @@ def test_picture_without_mpirun(
 ) -> None:
     used()
     no_mpirun(monkeypatch)
+    finds(monkeypatch, FAILS, PASSES)
     assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+
+
+@SNAP_SIZES
+def test_picture_of_verdicts_and_reuse(
+    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used()
+    partly_cached(monkeypatch)
+    finds(monkeypatch, FAILS, WARNS, PASSES)
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+
+
+def test_picture_of_a_question_before_a_run(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+    used()
+    finds(monkeypatch, FAILS, WARNS)
+
+    async def enter(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press("enter")
+
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=SIZE, run_before=enter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ async def settled(pilot: Pilot[Any]) -> None:
     for _ in range(4):
         await pilot.pause()
         await pilot.app.workers.wait_for_complete()
+        while any(thread.name == "preflight" for thread in threading.enumerate()):
+            await pilot.pause(0.01)
         await pilot.pause()
 
 

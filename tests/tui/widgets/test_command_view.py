@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.text import width_of
-from tui.widgets.command_view import Command, Commands, draw_commands, wrap_shell
+from tui.widgets.command_view import Command, Commands, Verdict, draw_commands, wrap_shell
 from tui.widgets.rows import row_text
 
 LONG = (
@@ -56,4 +56,36 @@ def test_notes_come_first_and_an_error_comes_alone() -> None:
     assert drawn == ["no mpirun", "install one"]
     assert [row_text(row) for row in draw_commands(Commands(waiting="making the plan"), 60, 9)] == [
         "making the plan"
+    ]
+
+
+def test_verdicts_come_first_each_with_its_fix() -> None:
+    verdict = Verdict(True, "mpirun", "there is none on PATH", "apt-get install openmpi-bin")
+    commands = Commands((Command("benchmark", "true"),), notes=("slow",), verdicts=(verdict,))
+    assert [row_text(row) for row in draw_commands(commands, 80, 10)] == [
+        "✖ mpirun: there is none on PATH   fix: apt-get install openmpi-bin",
+        "note: slow",
+        "# benchmark",
+        "true",
+    ]
+    narrow = [row_text(row) for row in draw_commands(commands, 40, 10)]
+    assert narrow[:2] == ["✖ mpirun: there is none on PATH", "  fix: apt-get install openmpi-bin"]
+
+
+def test_verdicts_stay_when_there_is_no_plan() -> None:
+    commands = Commands(error="no plan", hint="do this", verdicts=(Verdict(False, "shm", "small"),))
+    assert [row_text(row) for row in draw_commands(commands, 40, 10)] == [
+        "no plan",
+        "do this",
+        "! shm: small",
+    ]
+
+
+def test_why_a_stage_is_not_run_or_run_again() -> None:
+    stages = (Command("convert: not run, cached: /x", ""), Command("build", "true", again="tp 1 -> 2"))
+    assert [row_text(row) for row in draw_commands(Commands(stages), 40, 10)] == [
+        "# convert: not run, cached: /x",
+        "# build",
+        "# made again: tp 1 -> 2",
+        "true",
     ]

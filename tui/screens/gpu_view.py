@@ -1,0 +1,84 @@
+"""The GPUs of a run as the live screen shows them; pure, made from the state of the run."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from runner.events import GpuSamples
+from runner.state import RunState
+from runner.telemetry.measured import gpu_of_rank, reason_words
+from runner.telemetry.reasons import LOST, STALE, UNSUPPORTED
+from runner.telemetry.state import GpuState, TelemetryState
+from tui.text import plain
+from tui.widgets.gpu_panel import HISTORY, GpuLine
+
+_READINGS = {
+    "memory_used": "memory", "busy": "busy", "power": "power", "sm_clock": "sm_clock",
+    "temperature": "temperature", "sm_active": "sm_active", "dram_active": "dram_active",
+}  # fmt: skip
+"""field of a line -> reading of a sample"""
+
+
+def gpu_lines(state: RunState) -> tuple[GpuLine, ...]:
+    """One line a GPU, in NVML's order; empty when the run has none."""
+    ranks: dict[str, list[int]] = {}
+    for rank in sorted(state.ranks):
+        gpu = gpu_of_rank(state, rank)
+        if gpu is not None:
+            ranks.setdefault(gpu.identity.uuid, []).append(rank)
+    ticks = state.telemetry.recent()[-HISTORY:] if state.gpus else []
+    return tuple(_line(state.telemetry, gpu, ranks.get(uuid, []), ticks) for uuid, gpu in state.gpus.items())
+
+
+def gpu_title(telemetry: TelemetryState) -> str:
+    """`GPUs, 2 Hz`, and how reading them goes when it does not go as it should."""
+    rate = f", {1000 / telemetry.period_ms:.2g} Hz" if telemetry.period_ms else ""
+    status = telemetry.status
+    return f"GPUs{rate}" + (f" · {status.state}: {plain(status.text)}" if status else "")
+
+
+def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: list[GpuSamples]) -> GpuLine:
+    latest = {name: telemetry.latest(gpu, reading) for name, reading in _READINGS.items()}
+    numbers = {name: value for name, value in latest.items() if not isinstance(value, str)}
+    memory = numbers.get("memory_used")
+    return GpuLine(
+        index=gpu.identity.index,
+        ranks=_ranges(ranks),
+        memory_used=None if memory is None else int(memory),
+        memory_total=gpu.identity.memory_total,
+        baseline=None if gpu.baseline is None else int(gpu.baseline),
+        busy=numbers.get("busy"),
+        power=numbers.get("power"),
+        power_limit=gpu.identity.power_limit_w,
+        sm_clock=numbers.get("sm_clock"),
+        temperature=numbers.get("temperature"),
+        sm_active=numbers.get("sm_active"),
+        dram_active=numbers.get("dram_active"),
+        throttled_by=_throttled_by(telemetry, gpu),
+        busy_history=tuple(_cell(tick.busy, gpu.column) for tick in ticks),
+        power_history=tuple(_cell(tick.power, gpu.column) for tick in ticks),
+        trouble=LOST if gpu.lost else STALE if telemetry.stale else "",
+        missing=frozenset(name for name, value in latest.items() if value == UNSUPPORTED),
+    )
+
+
+def _cell(column: list[int | float | None], number: int) -> float | None:
+    return column[number] if number < len(column) else None
+
+
+def _throttled_by(telemetry: TelemetryState, gpu: GpuState) -> tuple[str, ...] | None:
+    """By the driver's counters, which miss nothing between two readings, else by what holds right now."""
+    counted = telemetry.throttled_by(gpu)
+    if counted:
+        return tuple(counted)
+    reasons = telemetry.latest(gpu, "reasons")
+    return None if isinstance(reasons, str) else tuple(reason_words(reasons))
+
+
+def _ranges(ranks: list[int]) -> str:
+    """`0-3`, `0,4`"""
+    parts = []
+    for _, run in groupby(enumerate(ranks), key=lambda pair: pair[1] - pair[0]):
+        numbers = [rank for _, rank in run]
+        parts.append(str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}")
+    return ",".join(parts)

@@ -1,0 +1,36 @@
+"""What the model answered in the smoke run, one line each: a person reads whether it makes sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.text import plain, shorten, width_of
+from tui.widgets.rows import Row, dim, row
+
+LABEL = "smoke run: "
+ARROW = " -> "
+
+
+@dataclass(frozen=True)
+class Answers:
+    said: tuple[tuple[str, str], ...] = ()
+    """prompt and answer, each on one line"""
+
+
+def one_line(text: str) -> str:
+    """Program output as one line."""
+    return plain(" ".join(text.split()))
+
+
+def draw_answers(answers: Answers, width: int, height: int) -> list[Row]:
+    """The answers, or as many as there are lines for; nothing where there was no smoke run."""
+    shown = answers.said[:height] if height else answers.said
+    return [_answer(prompt, answer, width) for prompt, answer in shown]
+
+
+def _answer(prompt: str, answer: str, width: int) -> Row:
+    """The prompt gives way to the answer, which is what there is to judge."""
+    room = max(0, width - len(LABEL) - len(ARROW) - 4)
+    asked = shorten(prompt, max(room // 3, room - width_of(answer)))
+    answered = shorten(answer, room - width_of(asked))
+    return row(dim(LABEL), dim(f"“{asked}”"), dim(ARROW), f"“{answered}”")
