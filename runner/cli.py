@@ -17,6 +17,7 @@ from runner.version import VERSION
 
 if TYPE_CHECKING:
     from runner.feed import Feed
+    from runner.profile import Profile
     from tui.app import Start
 
 EPILOG = """\
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH=VALUE",
         help="change a field for this run, e.g. --set benchmark.num_runs=20 (repeatable)",
     )
+    run.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
     _add_gpu_rate(run)
     run.add_argument(
         "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
@@ -230,7 +232,23 @@ def _run(arguments: argparse.Namespace) -> int:
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
         profile = profile_file.with_changes(profile, arguments.changes)
+    if not arguments.anyway:
+        _refuse_what_would_fail(profile)
     return _watch(open_feed(launcher.start(profile, gpu_hz=arguments.gpu_hz)), arguments)
+
+
+def _refuse_what_would_fail(profile: Profile) -> None:
+    """Preflight: better a sentence now than a failure after an hour of building."""
+    from runner import preflight
+    from runner.engines import make_plan
+
+    make_plan(profile)  # its own refusals are more to the point
+    failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
+    if failing:
+        raise UserError(
+            f"the run would fail:\n{preflight.render(failing)}".rstrip(),
+            hint="`run --anyway` starts it nevertheless; `doctor` shows all checks",
+        )
 
 
 def _attach(arguments: argparse.Namespace) -> int:

@@ -89,7 +89,7 @@ def _gpus(facts: Facts, ranks: int, needed: bool) -> Check:
         return Check("GPUs", "pass", found)
     if count < ranks:
         fix = f"--set parallel.tp={max(count, 1)}" if facts.gpu_count else "nvidia-smi -L"
-        return Check("GPUs", "fail", f"{ranks} ranks need {ranks} GPUs, there are {found}", fix)
+        return Check("GPUs", "fail", f"{_each(ranks)}, there are {found}", fix)
     return Check("GPUs", "pass", f"{found} for {ranks} ranks")
 
 
@@ -119,3 +119,7 @@ def _memlock(facts: Facts, seen: Seen) -> Check:
     text = f"at most {seen.memlock // 1024} KiB can be locked; NCCL may fail to register memory"
     fix = "docker run --ulimit memlock=-1" if facts.container is not None else "ulimit -l unlimited"
     return Check("memlock", "warn", text, fix)
+
+
+def _each(ranks: int) -> str:
+    return "one rank needs one GPU" if ranks == 1 else f"{ranks} ranks need {ranks} GPUs"

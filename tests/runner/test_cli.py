@@ -14,6 +14,7 @@ import pytest
 from runner import engines, rundir
 from runner.cli import main
 from runner.plan import Plan, Stage
+from runner.preflight.check import Check
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 
 
@@ -132,6 +133,19 @@ def test_missing_mpirun_is_said_before_anything_starts(
     python = tmp_path / "python"
     assert main(["run", "quickstart", "--set", f"launch.python={python}"]) == 2
     assert "there is no mpirun: none on PATH and none beside the interpreter" in capsys.readouterr().err
+    assert rundir.list_runs() == []
+
+
+def test_what_would_fail_is_refused_before_it_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = Check("torch", "fail", "not installed in /usr/bin/python3", "pip install torch")
+    monkeypatch.setattr(preflight, "check", lambda _: [bad])
+    assert main(["run", "quickstart", "--headless"]) == 2
+    said = capsys.readouterr().err
+    assert "FAIL  torch  not installed in /usr/bin/python3" in said
+    assert "fix: pip install torch" in said
+    assert "`run --anyway` starts it nevertheless" in said
     assert rundir.list_runs() == []
 
 
