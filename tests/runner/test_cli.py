@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import engines, rundir
+from runner import engines, preflight, rundir
 from runner.cli import main
 from runner.plan import Plan, Stage
 from runner.preflight.check import Check
