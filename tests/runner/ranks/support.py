@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,8 @@ def python(*words: str, cwd: Path | None = None, **env: str) -> subprocess.Compl
 
 def _run(argv: list[str], env: dict[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    # Ranks that abort leave their shared memory behind: here it goes with the test's folder.
+    root["OMPI_MCA_btl_sm_backing_directory"] = tempfile.gettempdir()
     return subprocess.run(
         argv,
         env=os.environ | root | {"OMP_NUM_THREADS": "1"} | env,
