@@ -135,22 +135,28 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _profiles(arguments: argparse.Namespace) -> int:
+    from runner.profile.commands import COMMANDS
+
+    return COMMANDS[arguments.action](arguments)
+
+
 def _add_profile_commands(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = actions.add_parser("list", help="all profiles: yours, then the built-in ones")
-    listing.set_defaults(command=_profiles_list)
+    listing.set_defaults(command=_profiles, action="list")
     show = actions.add_parser("show", help="print a profile and the commands it runs")
     show.add_argument("profile", metavar="PROFILE")
-    show.set_defaults(command=_profiles_show)
+    show.set_defaults(command=_profiles, action="show")
     validate = actions.add_parser("validate", help="check profiles; every problem with its file and line")
     validate.add_argument("profiles", metavar="PROFILE", nargs="*", help="names or files (default: all)")
-    validate.set_defaults(command=_profiles_validate)
+    validate.set_defaults(command=_profiles, action="validate")
     schema = actions.add_parser("schema", help="JSON Schema of profiles, for editors")
-    schema.set_defaults(command=_profiles_schema)
+    schema.set_defaults(command=_profiles, action="schema")
     copy = actions.add_parser("copy", help="copy a profile into your own folder, to change it there")
     copy.add_argument("profile", metavar="PROFILE")
     copy.add_argument("name", metavar="NEW_NAME")
-    copy.set_defaults(command=_profiles_copy)
+    copy.set_defaults(command=_profiles, action="copy")
 
 
 def _speed(text: str) -> float:
@@ -326,80 +332,6 @@ def _show(arguments: argparse.Namespace) -> int:
     from runner.headless import print_report
 
     print_report(report.load(rundir.find(arguments.run)), as_json=arguments.json)
-    return ExitCode.OK
-
-
-# --- profiles ------------------------------------------------------------------------------------------
-
-
-def _profiles_list(_: argparse.Namespace) -> int:
-    from runner.profile import store as profile_store
-
-    for stored in profile_store.list_profiles():
-        try:
-            description = stored.load().description
-        except UserError:
-            description = f"cannot be used: trtbench-tui profiles validate {stored.name}"
-        if stored.hidden_by:
-            description += f" (hidden by {stored.hidden_by})"
-        print(f"{stored.name:<28} {stored.origin:<9} {description}".rstrip())
-    return ExitCode.OK
-
-
-def _profiles_show(arguments: argparse.Namespace) -> int:
-    from runner.engines import make_plan
-    from runner.plan import as_shell
-    from runner.profile import store as profile_store
-    from runner.profile.file import read_text
-
-    stored = profile_store.find(arguments.profile)
-    print(f"# {stored.path}\n{read_text(stored.path).rstrip()}\n")
-    plan = make_plan(stored.load())
-    print(f"# {plan.summary}; the commands of a run ($RUN is its directory):")
-    for stage in plan.stages:
-        if stage.skip:
-            print(f"# {stage.name}: not run, {stage.skip}")
-        elif stage.again:
-            print(f"# {stage.name}: made again, {stage.again}")
-        print(f"# {as_shell(stage)}" if stage.skip else as_shell(stage))
-    for note in plan.notes:
-        print(f"# note: {note}")
-    return ExitCode.OK
-
-
-def _profiles_validate(arguments: argparse.Namespace) -> int:
-    from runner.profile import store as profile_store
-
-    names: list[str] = arguments.profiles
-    stored = [profile_store.find(name) for name in names] if names else profile_store.list_profiles()
-    bad = 0
-    for profile in stored:
-        try:
-            profile.load()
-            print(f"{profile.path}: ok")
-        except UserError as error:
-            bad += 1
-            print(error, file=sys.stderr)
-    return ExitCode.BAD_INPUT if bad else ExitCode.OK
-
-
-def _profiles_schema(_: argparse.Namespace) -> int:
-    import json
-
-    from runner.profile.file import json_schema
-
-    print(json.dumps(json_schema(), indent=2))
-    return ExitCode.OK
-
-
-def _profiles_copy(arguments: argparse.Namespace) -> int:
-    from runner.profile import file as profile_file
-    from runner.profile import store as profile_store
-
-    profile = profile_store.find(arguments.profile).load()
-    renamed = profile_file.with_changes(profile, [f"name={arguments.name}"], source="NEW_NAME")
-    path: Path = profile_store.save_as(renamed)
-    print(path)
     return ExitCode.OK
 
 

@@ -83,7 +83,7 @@ class StageRun:
         if self._collector.hanging:
             self.scribe.warn(f"{self._collector.hanging}; it was ended")
         if self._collector.bad_records:
-            self.scribe.warn(f"{self._collector.bad_records} records of ranks could not be read")
+            self.scribe.warn(f"records of ranks that could not be read: {self._collector.bad_records}")
         if self.stop_wanted():
             return self._end("stopped", exit_code)
         cause, remedy = self._cause(exit_code)

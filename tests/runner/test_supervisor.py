@@ -67,7 +67,7 @@ def test_the_raw_log_is_kept_verbatim_whatever_a_rank_prints() -> None:
     assert state.status == "finished"
     log = rundir.stage_log(run_dir, 0, "benchmark").read_bytes()
     assert log.startswith(bytes(range(256)) * 40 + b"\n\x1e{not json}\n\x1e\x00\xff\n")
-    assert [notice.text for notice in state.notices] == ["1 records of ranks could not be read"]
+    assert [notice.text for notice in state.notices] == ["records of ranks that could not be read: 1"]
 
 
 def test_lines_of_a_megabyte_do_no_harm() -> None:

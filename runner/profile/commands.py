@@ -1,0 +1,78 @@
+"""`trtbench-tui profiles ...`: list, show, validate, schema, copy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.engines import make_plan
+from runner.errors import ExitCode, UserError
+from runner.plan import as_shell
+from runner.profile import file, store
+
+
+def list_all(_: argparse.Namespace) -> int:
+    for stored in store.list_profiles():
+        try:
+            description = stored.load().description
+        except UserError:
+            description = f"cannot be used: trtbench-tui profiles validate {stored.name}"
+        if stored.hidden_by:
+            description += f" (hidden by {stored.hidden_by})"
+        print(f"{stored.name:<28} {stored.origin:<9} {description}".rstrip())
+    return ExitCode.OK
+
+
+def show(arguments: argparse.Namespace) -> int:
+    stored = store.find(arguments.profile)
+    print(f"# {stored.path}\n{file.read_text(stored.path).rstrip()}\n")
+    plan = make_plan(stored.load())
+    print(f"# {plan.summary}; the commands of a run ($RUN is its directory):")
+    for stage in plan.stages:
+        if stage.skip:
+            print(f"# {stage.name}: not run, {stage.skip}")
+        elif stage.again:
+            print(f"# {stage.name}: made again, {stage.again}")
+        print(f"# {as_shell(stage)}" if stage.skip else as_shell(stage))
+    for note in plan.notes:
+        print(f"# note: {note}")
+    return ExitCode.OK
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    names: list[str] = arguments.profiles
+    stored = [store.find(name) for name in names] if names else store.list_profiles()
+    bad = 0
+    for profile in stored:
+        try:
+            profile.load()
+            print(f"{profile.path}: ok")
+        except UserError as error:
+            bad += 1
+            print(error, file=sys.stderr)
+    return ExitCode.BAD_INPUT if bad else ExitCode.OK
+
+
+def print_schema(_: argparse.Namespace) -> int:
+    print(json.dumps(file.json_schema(), indent=2))
+    return ExitCode.OK
+
+
+def copy(arguments: argparse.Namespace) -> int:
+    profile = store.find(arguments.profile).load()
+    renamed = file.with_changes(profile, [f"name={arguments.name}"], source="NEW_NAME")
+    path: Path = store.save_as(renamed)
+    print(path)
+    return ExitCode.OK
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": list_all,
+    "show": show,
+    "validate": validate,
+    "schema": print_schema,
+    "copy": copy,
+}
