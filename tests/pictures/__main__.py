@@ -13,9 +13,9 @@ from runner.journal import EventReader
 from tests.tui.runs import StillFeed
 from tui.app import Live, TrtbenchApp
 
-ROOT = Path(__file__).parent.parent
-RECORDING = ROOT / "tests" / "data" / "h200-torch-1gpu"
-PICTURE = ROOT / "docs" / "live.svg"
+HERE = Path(__file__).parent
+RECORDING = HERE.parent / "data" / "h200-torch-1gpu"
+PICTURE = HERE / "live.svg"
 SIZE = (120, 40)
 SHARE = 0.87
 """how far into the run the picture is taken"""
