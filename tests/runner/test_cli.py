@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import engines, preflight, rundir
+from runner import preflight, rundir
 from runner.cli import main
 from runner.plan import Plan, Stage
 from runner.preflight.check import Check
+from runner.profile import commands
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 
 
@@ -216,7 +217,7 @@ def test_profiles_show_says_which_stages_are_not_run_or_run_again(
         Stage(name="benchmark", argv=["true"], cwd="/"),
     ]
     plan = Plan(engine="trtllm", profile="p", summary="a model", stages=stages)
-    monkeypatch.setattr(engines, "make_plan", lambda profile: plan)
+    monkeypatch.setattr(commands, "make_plan", lambda profile: plan)
     assert main(["profiles", "show", "quickstart"]) == 0
     assert capsys.readouterr().out.splitlines()[-5:] == [
         "# convert: not run, cached: /work/checkpoint",
