@@ -12,6 +12,9 @@ from pathlib import Path
 
 from runner.errors import UserError
 
+ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+"""Both must be exactly 1 for Open MPI to start ranks as root; without effect for everybody else."""
+
 
 @dataclass(frozen=True)
 class Mpirun:
@@ -80,9 +83,7 @@ def launch_words(mpirun: Mpirun, ranks: int, extra: list[str]) -> list[str]:
 
 def launch_env(mpirun: Mpirun) -> dict[str, str]:
     """Environment that lets root start ranks; part of the command, so that it can be repeated by hand."""
-    if mpirun.flavour == "openmpi" and os.geteuid() == 0:
-        return {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    return {}
+    return dict(ROOT_ENV) if mpirun.flavour == "openmpi" and os.geteuid() == 0 else {}
 
 
 def scratch_env(directory: str) -> dict[str, str]:

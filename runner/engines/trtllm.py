@@ -21,6 +21,7 @@ from runner.engines.trtllm_output import answers_in, notice_of
 from runner.engines.trtllm_site import Site, site_of
 from runner.engines.trtllm_versions import FIRST, LAST, example_folder, refusal
 from runner.errors import UserError
+from runner.mpi import ROOT_ENV
 from runner.plan import Configuration, Plan, Stage
 from runner.profile import Profile
 from runner.profile.trtllm import StageName, TrtllmProfile
@@ -33,8 +34,6 @@ OUTPUT = OutputReader(
     known_failures=KNOWN,
 )
 OBSERVER = Path(__file__).resolve().parent.parent / "ranks" / "observer.py"
-ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-"""Both must be exactly 1 for Open MPI to start ranks as root; without effect for everybody else."""
 OUTPUT_AT_ONCE = {"PYTHONUNBUFFERED": "1"}
 """For the stages whose output is a file; under mpirun it is a terminal already."""
 NOT_IN_OUTPUT = ("workers", "log_level", "monitor_memory", "load_model_on_cpu", "output_timing_cache")

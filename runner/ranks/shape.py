@@ -33,11 +33,6 @@ class ModelShape:
     def width_of_head(self) -> int:
         return self.head_dim or self.hidden_size // self.num_attention_heads
 
-    @property
-    def queries_per_key(self) -> int:
-        """Query heads that share one key/value head."""
-        return self.num_attention_heads // self.num_key_value_heads
-
 
 def read_shape(path: Path) -> ModelShape:
     """Reads a `config.json`; keys that a shape does not have are skipped.
