@@ -170,21 +170,6 @@ def try_lock(run_dir: Path) -> int | None:
     return file
 
 
-def is_supervised(run_dir: Path) -> bool:
-    """Whether some process holds the run's lock right now."""
-    try:
-        file = os.open(run_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
-
-
 def host_name() -> str:
     return os.uname().nodename
 

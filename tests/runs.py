@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -54,6 +56,21 @@ def state_of(run_dir: Path) -> RunState:
     return report.read_state(run_dir)
 
 
+def is_supervised(run_dir: Path) -> bool:
+    """Whether some process holds the run's lock right now."""
+    try:
+        file = os.open(run_dir / rundir.LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def wait_for(condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
     """Wait until a condition holds; fails with what was waited for."""
     deadline = time.monotonic() + timeout
@@ -67,7 +84,7 @@ def wait_until_ended(run_dir: Path, timeout: float = 30.0) -> RunState:
     """The state of a run once its last event is there and its supervisor is gone."""
 
     def over() -> bool:
-        return not state_of(run_dir).running and not rundir.is_supervised(run_dir)
+        return not state_of(run_dir).running and not is_supervised(run_dir)
 
     wait_for(over, f"the end of {run_dir.name}", timeout)
     return state_of(run_dir)

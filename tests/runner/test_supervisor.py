@@ -12,7 +12,7 @@ import pytest
 
 from runner import history, processes, report, rundir
 from runner.scratch import scratch_dir
-from tests.runs import single, start, state_of, under_mpirun, wait_for, wait_until_ended
+from tests.runs import is_supervised, single, start, state_of, under_mpirun, wait_for, wait_until_ended
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +178,7 @@ def test_a_killed_supervisor_takes_a_plain_program_with_it_and_the_run_is_lost()
     time.sleep(1.1)  # the supervisor writes members down once a second
 
     os.kill(state_of(run_dir).started.pid, signal.SIGKILL)  # type: ignore[union-attr]
-    wait_for(lambda: not rundir.is_supervised(run_dir), "the lock to be free")
+    wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
 
     assert history.entry(run_dir).status == "lost"
     state = state_of(run_dir)
@@ -225,7 +225,7 @@ class TestUnderMpirun:
 
         for victim in victims:
             os.kill(pids[victim], signal.SIGKILL)
-        wait_for(lambda: not rundir.is_supervised(run_dir), "the lock to be free")
+        wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
 
         assert history.entry(run_dir).status == "lost"
         assert processes.tagged(run_dir.name) == []

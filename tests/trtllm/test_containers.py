@@ -23,7 +23,7 @@ from runner.profile.trtllm import TrtllmProfile
 from runner.state import RunState
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
-from tests.runs import state_of, wait_for, wait_until_ended
+from tests.runs import is_supervised, state_of, wait_for, wait_until_ended
 from tests.trtllm import support
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,7 +209,7 @@ def test_the_next_reader_cleans_up_inside_after_a_lost_supervisor(box: str, tmp_
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
     assert rundir.signal_supervisor(run_dir, signal.SIGKILL)
-    wait_for(lambda: not rundir.is_supervised(run_dir), "the end of the supervisor")
+    wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert processes.tagged(run_dir.name), "killing the client leaves what runs inside"
 
     assert history.entry(run_dir).status == "lost"
@@ -275,7 +275,7 @@ def test_the_next_reader_removes_the_container_of_a_lost_supervisor(tmp_path: Pa
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)
     assert rundir.signal_supervisor(run_dir, signal.SIGKILL)
-    wait_for(lambda: not rundir.is_supervised(run_dir), "the end of the supervisor")
+    wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert run_dir.name in containers(), "killing the client leaves the container"
 
     assert history.entry(run_dir).status == "lost"

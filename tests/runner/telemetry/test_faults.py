@@ -15,7 +15,7 @@ from runner import events as ev
 from runner import processes, report, rundir
 from runner.journal import EventReader
 from runner.state import RunState
-from tests.runs import single, start, state_of, wait_for, wait_until_ended
+from tests.runs import is_supervised, single, start, state_of, wait_for, wait_until_ended
 
 FIRST = "GPU-000000a0-0000-0000-0000-000000000000"
 
@@ -25,7 +25,7 @@ def nothing_left(home: Path) -> Iterator[None]:
     """No run and no telemetry process outlives a test."""
     yield
     for run_dir in rundir.list_runs():
-        if rundir.is_supervised(run_dir):
+        if is_supervised(run_dir):
             rundir.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
         assert telemetry_of(run_dir) == []
