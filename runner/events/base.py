@@ -1,0 +1,11 @@
+"""What every line of the log has."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
+    """Base of every event."""
+
+    t: int

@@ -1,0 +1,168 @@
+"""What telemetry says: the GPUs of the machine, their readings, and how reading them goes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from runner.events.base import Event
+
+TelemetryState = Literal["sampling", "slowed", "stale", "ended", "given up"]
+
+
+class NoGpu(Event, frozen=True, kw_only=True, tag="no_gpu", gc=False):
+    """Why this run has no GPU readings, in one sentence."""
+
+    reason: str
+
+
+class GpuIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One GPU of the machine, as the driver names it, and in which way it can be read."""
+
+    uuid: str
+    index: int
+    """NVML's index, which is not CUDA's"""
+    name: str = ""
+    pci: str = ""
+    """`domain:bus:device.function`; CUDA counts in this order under CUDA_DEVICE_ORDER=PCI_BUS_ID"""
+    vbios: str = ""
+    memory_total: int = 0
+    power_limit_w: float | None = None
+    max_sm_clock: int | None = None
+    max_memory_clock: int | None = None
+    max_pcie_generation: int | None = None
+    max_pcie_width: int | None = None
+    persistence: bool | None = None
+    mig: list[str] | None = None
+    """UUIDs of its MIG devices; None: MIG is off"""
+
+
+class GpuInventory(Event, frozen=True, kw_only=True, tag="gpu_inventory", gc=False):
+    """The GPUs of this machine; the columns of every later `gpu` event are in this order."""
+
+    driver: str = ""
+    nvml: str = ""
+    cuda: str = ""
+    gpus: list[GpuIdentity] = msgspec.field(default_factory=list)
+
+
+Column = list[int | float | None]
+"""One number a GPU; None: none this time, and `gpu_reason` says why when there is more to it"""
+
+
+class GpuSamples(Event, frozen=True, kw_only=True, tag="gpu", gc=False):
+    """One reading of all GPUs; a column that no GPU has is left out."""
+
+    period_ms: int
+    """time to the next one, milliseconds"""
+    busy: Column = msgspec.field(default_factory=list)
+    """percent of the driver's last period in which a kernel ran, however small"""
+    memory_busy: Column = msgspec.field(default_factory=list)
+    """percent of that period in which memory was read or written"""
+    memory: Column = msgspec.field(default_factory=list)
+    """bytes in use, without what the driver reserves (unless `sources` says otherwise)"""
+    power: Column = msgspec.field(default_factory=list)
+    """watts"""
+    sm_clock: Column = msgspec.field(default_factory=list)
+    memory_clock: Column = msgspec.field(default_factory=list)
+    """MHz"""
+    temperature: Column = msgspec.field(default_factory=list)
+    """degrees Celsius"""
+    reasons: Column = msgspec.field(default_factory=list)
+    """why clocks are not higher: NVML's clocks event reasons, a set of bits"""
+    sm_active: Column = msgspec.field(default_factory=list)
+    """percent of time and multiprocessors that had work (GPM)"""
+    tensor_active: Column = msgspec.field(default_factory=list)
+    dram_active: Column = msgspec.field(default_factory=list)
+    """percent of peak memory bandwidth in use (GPM)"""
+    throttled_us: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    """microseconds since the sample before in which clocks were held down, by reason"""
+
+
+class GpuEnergy(Event, frozen=True, kw_only=True, tag="gpu_energy", gc=False):
+    """The energy counter of one GPU: millijoules since its driver was loaded; it moves every 100 ms."""
+
+    gpu: str
+    mj: int
+
+
+class GpuHealth(Event, frozen=True, kw_only=True, tag="gpu_health", gc=False):
+    """What changes slowly; None: not readable there."""
+
+    gpu: str
+    reserved: int | None = None
+    """bytes that the driver keeps for itself"""
+    pcie_generation: int | None = None
+    pcie_width: int | None = None
+    ecc_corrected: int | None = None
+    ecc_uncorrected: int | None = None
+    """since the driver was loaded"""
+    remapped_rows: int | None = None
+    remap_pending: bool | None = None
+    remap_failed: bool | None = None
+
+
+class GpuSource(Event, frozen=True, kw_only=True, tag="gpu_source", gc=False):
+    """A reading comes from a fallback and means something else: the one sentence to know about it."""
+
+    gpu: str
+    reading: str
+    text: str
+
+
+class GpuReason(Event, frozen=True, kw_only=True, tag="gpu_reason", gc=False):
+    """From now on a reading of one GPU is missing for this reason; an empty reason: it is back."""
+
+    gpu: str
+    reading: str
+    """name of a column, of a slow reading, or `all`"""
+    reason: str
+
+
+class GpuProblem(Event, frozen=True, kw_only=True, tag="gpu_problem", gc=False):
+    """Something happened to a GPU: an Xid of the driver, or the GPU is lost to us for good."""
+
+    gpu: str
+    what: Literal["xid", "lost"]
+    text: str
+    code: int = 0
+
+
+class GpuProcesses(Event, frozen=True, kw_only=True, tag="gpu_processes", gc=False):
+    """Processes that compute on a GPU before the first stage or after the last: none of them is the run's."""
+
+    gpu: str
+    when: Literal["before", "after"]
+    pids: list[int]
+    """as the driver counts them, which a container may not know"""
+
+
+class GpuMapping(Event, frozen=True, kw_only=True, tag="gpu_mapping", gc=False):
+    """Which GPU a stage's `cuda:N` is: the N-th UUID."""
+
+    order: str
+    """value of CUDA_DEVICE_ORDER"""
+    visible: str | None
+    """CUDA_VISIBLE_DEVICES of the benchmark; None: not set"""
+    gpus: list[str]
+
+
+class Telemetry(Event, frozen=True, kw_only=True, tag="telemetry", gc=False):
+    """How reading the GPUs goes; `text` says it in a sentence."""
+
+    state: TelemetryState
+    text: str
+    hz: float = 0.0
+
+
+class TelemetryCost(Event, frozen=True, kw_only=True, tag="telemetry_cost", gc=False):
+    """What reading cost since the last such event: call -> number, median and maximum in microseconds."""
+
+    seconds: float
+    ticks: int
+    missed: int
+    """readings that were due but skipped because one before took too long"""
+    cpu_percent: float
+    """processor time of the telemetry process; 100 is one core"""
+    calls: dict[str, tuple[int, float, float]]

@@ -1,0 +1,189 @@
+"""What happens in a run: its stages, its ranks, what they measure, and how it ends."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from runner.events.base import Event
+
+SCHEMA = 1
+"""Version of the log; raised when a reader of an older version would misread a line."""
+
+StageStatus = Literal["ok", "failed", "stopped", "skipped"]
+RunStatus = Literal["finished", "failed", "stopped", "lost"]
+Phase = Literal["warmup", "timed", "profile"]
+"""`profile`: upstream's second loop (--dump_profile), slowed down by its profiler and part of no number"""
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="run_started", gc=False):
+    """First line of every log; the only place that relates `t` to the wall clock."""
+
+    run: str
+    schema: int
+    wall: float
+    """seconds since 1970 at `t`"""
+    host: str
+    boot_id: str
+    pid: int
+    cores: int
+    version: str
+
+
+class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
+    """The run waits for a device that another run holds."""
+
+    device: str
+    holder: str
+
+
+class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):
+    stage: int
+    name: str
+    pid: int
+    ranks: int
+
+
+class StageEnded(Event, frozen=True, kw_only=True, tag="stage_ended", gc=False):
+    stage: int
+    name: str
+    status: StageStatus
+    exit_code: int | None = None
+    """exit code of the launcher; negative: the signal that ended it"""
+    note: str = ""
+    """why it was skipped"""
+
+
+class Hello(Event, frozen=True, kw_only=True, tag="hello", gc=False):
+    """First record of a rank."""
+
+    stage: int
+    rank: int
+    world: int
+    pid: int
+    host: str
+    device: str
+    label: str = ""
+    """name of the device, as its driver gives it"""
+
+
+class Bye(Event, frozen=True, kw_only=True, tag="bye", gc=False):
+    """Last record of a rank; `count` is how many records it sent before this one."""
+
+    stage: int
+    rank: int
+    count: int
+
+
+class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration", gc=False):
+    """Warm-up of one configuration begins (sent by rank 0)."""
+
+    stage: int
+    index: int
+    batch_size: int
+    input_len: int
+    output_len: int
+    """0 for an encoder, which generates nothing"""
+    num_runs: int
+    duration: float
+    """seconds"""
+    warm_up: int
+    gpu_weights_percent: float = 1.0
+    """share of the weights that stays on the GPU, 0 to 1"""
+    num_beams: int = 1
+
+
+class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):
+    """One call of the whole batch on one rank; `t` is when it ended there."""
+
+    stage: int
+    rank: int
+    config: int
+    i: int
+    phase: Phase
+    latency_ms: float
+    generation_ms: float | None = None
+    """first token to last token, milliseconds"""
+    steps: int | None = None
+    """decode steps after the first token"""
+
+
+class Result(Event, frozen=True, kw_only=True, tag="result", gc=False):
+    """What the engine itself printed for one configuration: upstream's keys and values, as printed."""
+
+    stage: int
+    values: dict[str, str]
+
+
+class Answer(Event, frozen=True, kw_only=True, tag="answer", gc=False):
+    """What the model answered to a prompt in a smoke run; a person reads whether it makes sense."""
+
+    stage: int
+    prompt: str
+    answer: str
+
+
+class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
+    """Load of the machine: percent of all cores, bytes of memory."""
+
+    cpu_percent: float
+    memory_used: int
+    memory_total: int
+    load: float
+
+
+class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat", gc=False):
+    """A stage that prints and reports nothing still lives."""
+
+    stage: int
+    silent_s: float
+    """seconds since its last output or record"""
+    cpu_percent: float
+    """processor time of all its processes; 100 is one core"""
+    processes: int
+    output_bytes: int | None = None
+    """size of the directory that it fills"""
+
+
+class Notice(Event, frozen=True, kw_only=True, tag="notice", gc=False):
+    """Something worth knowing that does not end the run."""
+
+    level: Literal["info", "warning"]
+    text: str
+    rank: int | None = None
+    """the rank that says so in a record of its own"""
+
+
+class Failure(Event, frozen=True, kw_only=True, tag="failure", gc=False):
+    """The first real cause of a failed run, in one sentence, with where it was seen and what to do."""
+
+    cause: str
+    remedy: str = ""
+    log: str = ""
+    """name of the raw log that holds the cause"""
+
+
+class Stopping(Event, frozen=True, kw_only=True, tag="stopping", gc=False):
+    """Somebody asked the run to stop."""
+
+    by: str
+
+
+class Swept(Event, frozen=True, kw_only=True, tag="swept", gc=False):
+    """Processes of the run that had to be killed after a stage or the run ended."""
+
+    killed: int
+    left: int
+
+
+class Gap(Event, frozen=True, kw_only=True, tag="gap", gc=False):
+    """Events that could not be written (a full disk); `lost` of them are missing here."""
+
+    lost: int
+    reason: str
+
+
+class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended", gc=False):
+    """Last line of every log."""
+
+    status: RunStatus
+    wall: float
