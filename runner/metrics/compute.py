@@ -1,0 +1,155 @@
+"""The values of one configuration: computed from its iterations, or taken from what the engine printed."""
+
+from __future__ import annotations
+
+from runner.metrics.definitions import (
+    ALL,
+    DEVIATION,
+    GENERATED_TOKENS,
+    GENERATION_TIME,
+    GENERATION_TOKENS_PER_SEC,
+    GPU,
+    ITERATIONS,
+    LATENCY,
+    MAXIMUM,
+    MINIMUM,
+    P50,
+    P95,
+    P99,
+    PEAK_MEMORY,
+    PREFILL_TIME,
+    TIME_PER_OUTPUT_TOKEN,
+    TOKENS_PER_SEC,
+    TOKENS_PER_SEC_RANK,
+    UPSTREAM_P95,
+    UPSTREAM_P99,
+    WARM_UP,
+    Metric,
+    Value,
+)
+from runner.state import ConfigurationState
+
+
+def values(configuration: ConfigurationState, ranks: int, gpus: Computed | None = None) -> list[Value]:
+    """The table of one configuration, in the order of `ALL`.
+
+    Args:
+        configuration: what was measured.
+        ranks: how many processes measured together.
+        gpus: metrics of `GPU` as `runner.telemetry.measured` has them; None: a run without GPU readings.
+    """
+    computed = _computed(configuration, ranks) | (gpus or {})
+    printed = configuration.result or {}
+    latency = configuration.latency
+    rows = []
+    for metric in ALL:
+        if metric in GPU and gpus is None:
+            continue
+        value, n, note = computed.get(metric, (None, latency.n, ""))
+        rows.append(Value(metric, value, n, printed.get(metric.upstream_key, ""), note))
+    return rows
+
+
+Computed = dict[Metric, tuple[float | None, int, str]]
+
+
+def _computed(configuration: ConfigurationState, ranks: int) -> Computed:
+    latency, generation, steps, start = (
+        configuration.latency,
+        configuration.generation,
+        configuration.steps,
+        configuration.start,
+    )
+    n = latency.n
+    warmups = len(configuration.warmup)
+    table: Computed = {ITERATIONS: (n, n, ""), WARM_UP: (warmups, warmups, "")}
+    peak = configuration.result and configuration.result.get("gpu_peak_mem(gb)")
+    if peak and as_number(peak):
+        table[PEAK_MEMORY] = (as_number(peak), 1, "")
+    elif peak:
+        table[PEAK_MEMORY] = (None, 0, "not measured by the engine")
+    if n == 0:
+        return table | _as_printed(configuration, ranks)
+    approximate = "" if latency.exact else "from a histogram, within 0.05 %"
+    table |= {
+        LATENCY: (latency.mean, n, ""),
+        MINIMUM: (latency.minimum, n, ""),
+        MAXIMUM: (latency.maximum, n, ""),
+        DEVIATION: (latency.deviation, n, "") if n > 1 else (None, n, "needs 2 iterations"),
+        P50: (latency.percentile(50), n, approximate),
+        P95: (latency.percentile(95), n, approximate or _too_few(n, 20)),
+        P99: (latency.percentile(99), n, approximate or _too_few(n, 100)),
+        UPSTREAM_P95: (latency.upstream_percentile(95), n, "is the maximum" if n <= 20 else approximate),
+        UPSTREAM_P99: (latency.upstream_percentile(99), n, "is the maximum" if n <= 100 else approximate),
+    }
+    if start.output_len:
+        tokens_per_sec = start.batch_size * start.output_len / (latency.mean / 1000)
+        table[TOKENS_PER_SEC] = (tokens_per_sec, n, "")
+        table[TOKENS_PER_SEC_RANK] = (tokens_per_sec / max(1, ranks), n, "")
+    else:
+        table[TOKENS_PER_SEC] = (None, 0, _NO_TOKENS)
+    if generation.n:
+        table[GENERATION_TIME] = (generation.mean, generation.n, "")
+        table[PREFILL_TIME] = (latency.mean - generation.mean, generation.n, "")
+    if steps.n:
+        tokens = steps.mean * start.batch_size * start.num_beams
+        table[GENERATED_TOKENS] = (tokens, steps.n, "")
+        if generation.n and generation.mean > 0 and steps.mean > 0:
+            table[TIME_PER_OUTPUT_TOKEN] = (generation.mean / steps.mean, generation.n, "")
+            table[GENERATION_TOKENS_PER_SEC] = (tokens * 1000 / generation.mean, generation.n, "")
+        else:
+            table[TIME_PER_OUTPUT_TOKEN] = (None, 0, "no token after the first")
+            table[GENERATION_TOKENS_PER_SEC] = (None, 0, "no token after the first")
+    return table
+
+
+LOGGED_ITERATIONS = "iterations"
+"""Key of a printed result under which an import puts how many timed iterations the log speaks of."""
+_NO_TOKENS = "an encoder generates no tokens"
+_AS_PRINTED = "as printed: no iterations were observed"
+_FROM_PRINTED = "from printed values: no iterations were observed"
+_PRINTED = (
+    LATENCY, UPSTREAM_P95, UPSTREAM_P99, TOKENS_PER_SEC,
+    GENERATION_TIME, GENERATED_TOKENS, GENERATION_TOKENS_PER_SEC,
+)  # fmt: skip
+
+
+def _as_printed(configuration: ConfigurationState, ranks: int) -> Computed:
+    """What can be said of a configuration from the engine's printed line alone; nothing about its spread."""
+    result, start = configuration.result, configuration.start
+    if result is None:
+        return {}
+    n = int(result.get(LOGGED_ITERATIONS, "0"))
+    table: Computed = {ITERATIONS: (n, n, "as logged") if n else (None, 0, "not observed")}
+    if not configuration.warmup:
+        table[WARM_UP] = (None, 0, "not observed")
+    for metric in _PRINTED:
+        value = as_number(result.get(metric.upstream_key, ""))
+        if value:
+            table[metric] = (value, n, _AS_PRINTED)
+    latency, tokens_per_sec, generation, tokens = (
+        table.get(metric, (None, 0, ""))[0]
+        for metric in (LATENCY, TOKENS_PER_SEC, GENERATION_TIME, GENERATED_TOKENS)
+    )
+    if start.output_len == 0:
+        table[TOKENS_PER_SEC] = (None, 0, _NO_TOKENS)
+    if tokens_per_sec:
+        table[TOKENS_PER_SEC_RANK] = (tokens_per_sec / max(1, ranks), n, _FROM_PRINTED)
+    if latency and generation:
+        table[PREFILL_TIME] = (latency - generation, n, _FROM_PRINTED)
+    if generation and tokens:
+        steps = tokens / (start.batch_size * start.num_beams)
+        table[TIME_PER_OUTPUT_TOKEN] = (generation / steps, n, _FROM_PRINTED)
+    return table
+
+
+def _too_few(n: int, needed: int) -> str:
+    return f"needs {needed} iterations to mean something" if n < needed else ""
+
+
+def as_number(text: str) -> float:
+    """A printed number; 0.0 for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

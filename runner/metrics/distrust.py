@@ -1,0 +1,76 @@
+"""Flags: reasons to distrust a number, in words."""
+
+from __future__ import annotations
+
+from runner.metrics.compute import LOGGED_ITERATIONS, as_number, values
+from runner.metrics.definitions import (
+    GENERATED_TOKENS,
+    PEAK_MEMORY,
+    UPSTREAM_P95,
+    UPSTREAM_P99,
+    Value,
+)
+from runner.state import ConfigurationState
+
+
+def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
+    """Reasons to distrust numbers of one configuration, in words."""
+    found = []
+    n = configuration.latency.n
+    found += _small_sample(n)
+    start = configuration.start
+    if n == 0 and configuration.result is not None:
+        return found + _flags_of_printed(configuration.result, start.output_len, start.batch_size)
+    if n and n < start.num_runs:
+        found.append(f"only {n} of {start.num_runs} iterations were measured")
+    for value in values(configuration, ranks):
+        found += _disagreement(value, configuration.latency.mean)
+    expected = start.output_len - 1
+    steps = configuration.steps
+    if steps.n and round(steps.mean, 6) < expected:
+        found.append(
+            f"stopped early: {steps.mean:g} decode steps instead of {expected}, so tokens per second,"
+            " which count the requested tokens, are overstated"
+        )
+    return found
+
+
+def _small_sample(n: int) -> list[str]:
+    if 0 < n < 20:
+        return [f"p95 and p99 say little: {n} iterations; upstream's percentile95 and 99 are the maximum"]
+    return [f"p99 says little: {n} iterations"] if 0 < n < 100 else []
+
+
+def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) -> list[str]:
+    found = []
+    n = int(result.get(LOGGED_ITERATIONS, "0"))
+    if n:
+        found += _small_sample(n)
+    elif (p95 := result.get(UPSTREAM_P95.upstream_key)) and p95 == result.get(UPSTREAM_P99.upstream_key):
+        found.append(
+            f"percentile95 = percentile99 = {p95}: upstream prints the maximum for both up to 20 iterations;"
+            " how many there were is not known here"
+        )
+    tokens, expected = as_number(result.get(GENERATED_TOKENS.upstream_key, "")), (output_len - 1) * batch_size
+    if 0 < tokens < expected:
+        found.append(
+            f"stopped early: {tokens:g} generated tokens instead of {expected}, so tokens per second, which"
+            " count the requested tokens, are overstated"
+        )
+    return found
+
+
+def _disagreement(value: Value, latency_ms: float) -> list[str]:
+    """Upstream's printed number against ours, beyond the rounding of what was printed."""
+    if value.value is None or not value.printed or value.metric is PEAK_MEMORY:
+        return []
+    try:
+        printed = float(value.printed)
+    except ValueError:
+        return [f"{value.metric.title}: the engine printed {value.printed!r}, which is not a number"]
+    decimals = len(value.printed.partition(".")[2])
+    # Upstream derives rates from times that it already rounded to 0.001 ms, so rates can be off by that.
+    tolerance = 0.51 * 10**-decimals + abs(value.value) * 0.001 / latency_ms
+    if abs(printed - value.value) <= tolerance:
+        return []
+    return [f"{value.metric.title}: the engine printed {value.printed}, the iterations say {value.value:.3f}"]
