@@ -1,0 +1,32 @@
+"""`profiles`: the parsers; what they do is in `runner.profile.commands`."""
+
+from __future__ import annotations
+
+import argparse
+
+from runner.commands.options import Commands
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("profiles", help="list, show, check and copy profiles")
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = actions.add_parser("list", help="all profiles: yours, then the built-in ones")
+    listing.set_defaults(command=_profiles, action="list")
+    show = actions.add_parser("show", help="print a profile and the commands it runs")
+    show.add_argument("profile", metavar="PROFILE")
+    show.set_defaults(command=_profiles, action="show")
+    validate = actions.add_parser("validate", help="check profiles; every problem with its file and line")
+    validate.add_argument("profiles", metavar="PROFILE", nargs="*", help="names or files (default: all)")
+    validate.set_defaults(command=_profiles, action="validate")
+    schema = actions.add_parser("schema", help="JSON Schema of profiles, for editors")
+    schema.set_defaults(command=_profiles, action="schema")
+    copy = actions.add_parser("copy", help="copy a profile into your own folder, to change it there")
+    copy.add_argument("profile", metavar="PROFILE")
+    copy.add_argument("name", metavar="NEW_NAME")
+    copy.set_defaults(command=_profiles, action="copy")
+
+
+def _profiles(arguments: argparse.Namespace) -> int:
+    from runner.profile.commands import COMMANDS
+
+    return COMMANDS[arguments.action](arguments)

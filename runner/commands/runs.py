@@ -1,0 +1,168 @@
+"""Runs: start one, watch it, stop it, list them, show their tables, play them again, import results."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.commands.options import Commands, add_gpu_rate, add_output_options
+from runner.commands.watching import watch
+from runner.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from runner.profile import Profile
+
+STOP_TIMEOUT_S = 30.0
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="start a run of a profile and watch it")
+    run.add_argument("profile", metavar="PROFILE", help="name of a profile, or path of its file")
+    run.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="change a field for this run, e.g. --set benchmark.num_runs=20 (repeatable)",
+    )
+    run.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
+    add_gpu_rate(run)
+    run.add_argument(
+        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
+    )
+    add_output_options(run)
+    run.set_defaults(command=_run)
+
+    attach = commands.add_parser(
+        "attach", help="watch a run, as often and from as many terminals as you like"
+    )
+    attach.add_argument("run", metavar="RUN")
+    add_output_options(attach)
+    attach.set_defaults(command=_attach)
+
+    stop = commands.add_parser("stop", help="stop a run and leave no process of it")
+    stop.add_argument("run", metavar="RUN")
+    stop.set_defaults(command=_stop)
+
+    ls = commands.add_parser("ls", help="list all runs, newest first")
+    ls.add_argument("--json", action="store_true", help="one JSON object a line")
+    ls.set_defaults(command=_ls)
+
+    show = commands.add_parser("show", help="print the final table of a run")
+    show.add_argument("run", metavar="RUN")
+    show.add_argument("--json", action="store_true", help="the report as one JSON object")
+    show.set_defaults(command=_show)
+
+    importer = commands.add_parser("import", help="take the output of a benchmark.py run into the history")
+    importer.add_argument("file", metavar="FILE", help="[BENCHMARK] lines, a CSV, or a whole console log")
+    importer.set_defaults(command=_import)
+
+    replay = commands.add_parser("replay", help="play a run again as it happened")
+    replay.add_argument("run", metavar="RUN")
+    replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times as fast (default 1)")
+    add_output_options(replay)
+    replay.set_defaults(command=_replay)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; allowed: a number above 0, at most 10000")
+    return speed
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from runner import launcher
+    from runner.feed import open_feed
+    from runner.profile import file as profile_file
+    from runner.profile import store as profile_store
+
+    profile = profile_store.find(arguments.profile).load()
+    if arguments.changes:
+        profile = profile_file.with_changes(profile, arguments.changes)
+    if not arguments.anyway:
+        _refuse_what_would_fail(profile)
+    return watch(open_feed(launcher.start(profile, gpu_hz=arguments.gpu_hz)), arguments)
+
+
+def _refuse_what_would_fail(profile: Profile) -> None:
+    """Preflight: better a sentence now than a failure after an hour of building."""
+    from runner import preflight
+    from runner.engines import make_plan
+
+    make_plan(profile)  # its own refusals are more to the point
+    failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
+    if failing:
+        raise UserError(
+            f"the run would fail:\n{preflight.render(failing)}".rstrip(),
+            hint="`run --anyway` starts it nevertheless; `doctor` shows all checks",
+        )
+
+
+def _attach(arguments: argparse.Namespace) -> int:
+    from runner import rundir
+    from runner.feed import open_feed
+
+    return watch(open_feed(rundir.find(arguments.run)), arguments)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from runner import rundir
+    from runner.feed import open_replay
+
+    return watch(open_replay(rundir.find(arguments.run), arguments.speed), arguments)
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from runner import history, rundir
+
+    run_dir = rundir.find(arguments.run)
+    if history.entry(run_dir).ended:
+        print(f"{run_dir.name} has ended already", file=sys.stderr)
+        return ExitCode.OK
+    rundir.request_stop(run_dir, "trtbench-tui stop")
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while not (ended := history.entry(run_dir)).ended:
+        if time.monotonic() > deadline:
+            # It does not answer; whoever reads the run next cleans up after it.
+            rundir.signal_supervisor(run_dir, signal.SIGKILL)
+            deadline += STOP_TIMEOUT_S
+        time.sleep(0.1)
+    print(f"{run_dir.name} {ended.status}", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from runner import report
+    from runner.headless import print_report
+    from runner.import_run import import_file
+
+    run_dir = import_file(Path(arguments.file))
+    print(run_dir, file=sys.stderr)
+    print_report(report.load(run_dir), as_json=False)
+    return ExitCode.OK
+
+
+def _ls(arguments: argparse.Namespace) -> int:
+    from runner import history
+    from runner.listing import as_json, as_text
+
+    entries = history.entries()
+    sys.stdout.write(as_json(entries) if arguments.json else as_text(entries))
+    return ExitCode.OK
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from runner import report, rundir
+    from runner.headless import print_report
+
+    print_report(report.load(rundir.find(arguments.run)), as_json=arguments.json)
+    return ExitCode.OK

@@ -1,0 +1,59 @@
+"""Where a command shows what it shows: on the dashboard where there is a terminal, else in words."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from runner.errors import UserError
+
+if TYPE_CHECKING:
+    from runner.feed import Feed
+    from tui.app import Start
+
+
+def open_dashboard() -> int:
+    if not has_terminal():
+        raise UserError(
+            "there is no terminal to draw the dashboard on",
+            hint="`trtbench-tui run PROFILE` runs without one; `trtbench-tui --help` lists all commands",
+        )
+    before_drawing()
+    from tui.app import Home
+
+    return draw(Home())
+
+
+def watch(feed: Feed, arguments: argparse.Namespace) -> int:
+    """Follow a run, with the options of `add_output_options`."""
+    if arguments.headless or arguments.json or not has_terminal():
+        from runner.headless import follow
+
+        return follow(feed, as_json=arguments.json)
+    before_drawing()
+    from tui.app import Live
+
+    return draw(Live(feed))
+
+
+def has_terminal() -> bool:
+    """Whether the dashboard can be drawn: Textual reads keys from stdin and draws on stderr."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return os.environ.get("TERM") != "dumb" and all(stream.isatty() for stream in streams)
+
+
+def before_drawing() -> None:
+    """What must be so before Textual is imported."""
+    # Painting is coalesced to at most this many times a second.
+    os.environ.setdefault("TEXTUAL_FPS", "20")
+    # Nothing that is loaded for the first frame is garbage; the app looks for some once it is drawn.
+    gc.disable()
+
+
+def draw(start: Start) -> int:
+    from tui.app import run_app
+
+    return run_app(start)
