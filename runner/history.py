@@ -13,6 +13,7 @@ from runner import container, paths, report, rundir
 from runner import events as ev
 from runner.errors import UserError
 from runner.journal import JournalWriter
+from runner.plan import Membership
 from runner.processes import Members, boot_id, sweep
 from runner.scratch import scratch_dir
 from runner.state import ENDED, Status
@@ -30,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """seconds since 1970; 0.0 when the log does not say"""
     seconds: float
     cause: str = ""
+    sweep: Membership | None = None
 
     @property
     def ended(self) -> bool:
@@ -103,6 +105,7 @@ def _from_summary(run_dir: Path, summary: report.Summary) -> Entry:
         started=summary.started,
         seconds=summary.seconds,
         cause=summary.cause,
+        sweep=summary.sweep,
     )
 
 
@@ -131,6 +134,7 @@ def _from_log(run_dir: Path) -> Entry:
         status=state.status,
         started=started.wall if started else 0.0,
         seconds=state.elapsed_s(time.monotonic_ns()),
+        sweep=plan.sweep,
     )
 
 

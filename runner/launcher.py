@@ -13,7 +13,7 @@ import msgspec
 from runner import paths, rundir
 from runner.engines import make_plan
 from runner.errors import UserError
-from runner.plan import Plan
+from runner.plan import Membership, Plan
 from runner.profile import Profile
 from runner.profile.file import to_yaml
 
@@ -26,18 +26,19 @@ main(sys.argv[2], int(sys.argv[3]))
 """
 
 
-def start(profile: Profile, *, gpu_hz: float = 2.0) -> Path:
+def start(profile: Profile, *, gpu_hz: float = 2.0, sweep: Membership | None = None) -> Path:
     """Start a run and return its directory at once; the run no longer depends on this process.
 
     Args:
         profile: what to run.
         gpu_hz: how often GPUs are read a second; 0: not at all.
+        sweep: the place of the run in a sweep.
 
     Raises:
         UserError: the profile cannot be planned, or the run directory or supervisor cannot be made.
     """
     run_dir = paths.runs_dir() / rundir.new_run_id(profile.name)
-    plan = msgspec.structs.replace(make_plan(profile, run_dir), gpu_hz=gpu_hz)
+    plan = msgspec.structs.replace(make_plan(profile, run_dir), gpu_hz=gpu_hz, sweep=sweep)
     launch(run_dir, plan, to_yaml(profile))
     return run_dir
 

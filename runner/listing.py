@@ -34,4 +34,8 @@ def as_json(entries: Iterable[Entry]) -> str:
 
 
 def _plain(entry: Entry) -> dict[str, object]:
-    return {**msgspec.structs.asdict(entry), "run_dir": str(entry.run_dir)}
+    return {
+        **msgspec.structs.asdict(entry),
+        "run_dir": str(entry.run_dir),
+        "sweep": msgspec.to_builtins(entry.sweep),
+    }

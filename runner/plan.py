@@ -47,6 +47,26 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """the container the stage runs in, for `runner.container`; empty: none"""
 
 
+class Membership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The place of a run in a sweep; in `plan.json`, `report.json` and every row of the list of runs.
+
+    How to group: runs with equal `sweep` and `cell` are repeats of one cell. They ran the same profile (a run
+    of them may have measured only some of its configurations), so their numbers are samples of the same
+    thing. Runs of one sweep with different cells differ in `values` and nothing else. `repeat` numbers the
+    repeats of a cell; runs with equal `repeat` were measured in the same pass over the cells, so when two
+    profiles alternate (A B A B) they make a pair.
+    """
+
+    sweep: str
+    """id of the sweep, the name of its directory"""
+    cell: int
+    """number of the cell in the sweep, from 0"""
+    repeat: int = 0
+    """which repeat of the cell, from 0"""
+    values: tuple[tuple[str, str], ...] = ()
+    """what makes the cell: path in the profile and value; `profile` and its name where profiles alternate"""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The stages of a run, the files they need in the run directory, and what they occupy."""
 
@@ -64,6 +84,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """what is worth knowing before starting"""
     gpu_hz: float = 2.0
     """how often GPUs are read a second; 0: not at all"""
+    sweep: Membership | None = None
+    """the sweep that the run belongs to; None: a run of its own"""
 
 
 def configurations(profile: TorchProfile) -> list[Configuration]:

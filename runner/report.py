@@ -8,7 +8,7 @@ import msgspec
 
 from runner import metrics, rundir
 from runner.journal import EventReader
-from runner.plan import Plan
+from runner.plan import Membership, Plan
 from runner.state import RunState, Status
 from runner.telemetry import measured
 
@@ -33,6 +33,7 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     output_len: int
     rows: list[Row]
     flags: list[str]
+    gpu_weights_percent: float = 1.0
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     log: str = ""
     """name of the raw log that holds the cause"""
+    sweep: Membership | None = None
+    """the sweep that the run belongs to; None: a run of its own"""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +85,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     started: float
     seconds: float
     cause: str = ""
+    sweep: Membership | None = None
 
 
 def build(plan: Plan, state: RunState) -> Report:
@@ -113,6 +117,7 @@ def build(plan: Plan, state: RunState) -> Report:
                 batch_size=configuration.start.batch_size,
                 input_len=configuration.start.input_len,
                 output_len=configuration.start.output_len,
+                gpu_weights_percent=configuration.start.gpu_weights_percent,
                 rows=[
                     Row(
                         metric=value.metric.name,
@@ -133,6 +138,7 @@ def build(plan: Plan, state: RunState) -> Report:
         cause=state.failure.cause if state.failure else "",
         remedy=state.failure.remedy if state.failure else "",
         log=state.failure.log if state.failure else "",
+        sweep=plan.sweep,
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runner import events as ev
 from runner import history, paths, processes, report, rundir
 from runner.errors import UserError
+from runner.plan import Membership
 from tests.runs import record, single, start, state_of, wait_until_ended
 
 BEGIN = ev.RunStarted(
@@ -86,6 +88,18 @@ def test_newest_first() -> None:
     for name in names:
         abandoned(name)
     assert [entry.run for entry in history.entries()] == sorted(names, reverse=True)
+
+
+def test_a_run_knows_its_place_in_a_sweep_while_it_runs_and_afterwards() -> None:
+    place = Membership(sweep="20260101T000000Z_s_0001", cell=3, repeat=1, values=(("parallel.tp", "2"),))
+    run_dir = start(msgspec.structs.replace(single("slow"), sweep=place))
+    assert history.entry(run_dir).sweep == place
+    rundir.request_stop(run_dir, "a test")
+    wait_until_ended(run_dir)
+    (entry,) = history.entries()
+    assert entry.ended
+    assert entry.sweep == place
+    assert len({entry, entry}) == 1, "rows are kept by what they say, so they can be hashed"
 
 
 class TestFindingARun:
