@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from runner import events as ev
 from runner.events import no_cycles
-from runner.stats import Mean, Sample, Series
+from runner.stats import Batches, Mean, Sample, Series
 from runner.telemetry.state import GpuState, TelemetryState
 
 Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
@@ -66,6 +66,9 @@ class ConfigurationState:
     steps: Mean = field(default_factory=Mean)
     series: Series = field(default_factory=Series)
     """one point a timed iteration, milliseconds"""
+    batches: Batches = field(default_factory=Batches)
+    """latencies in order, milliseconds: `runner.stats.course.course(batches)` says whether they are steady"""
+    generation_batches: Batches = field(default_factory=Batches)
     timing_began: int | None = None
     last_t: int = 0
     result: dict[str, str] | None = None
@@ -257,8 +260,10 @@ def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: boo
         configuration.timing_began = event.t - round(event.latency_ms * 1e6)
     configuration.latency.add(event.latency_ms)
     configuration.series.add(event.t, event.latency_ms)
+    configuration.batches.add(event.latency_ms)
     if event.generation_ms is not None:
         configuration.generation.add(event.generation_ms)
+        configuration.generation_batches.add(event.generation_ms)
     if event.steps is not None:
         configuration.steps.add(event.steps)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import stats
-from runner.stats import Moments, Sample, Series
+from runner.stats import Moments, Sample, interpolated
+from runner.stats import sample as module
 
 latencies = st.lists(st.floats(min_value=1e-3, max_value=1e6), min_size=2, max_size=300)
 
@@ -78,24 +78,12 @@ def test_an_empty_sample_has_no_numbers() -> None:
 
 
 def test_past_the_limit_percentiles_stay_within_their_stated_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stats, "EXACT_LIMIT", 100)
+    monkeypatch.setattr(module, "EXACT_LIMIT", 100)
     values = [10 + (i * 7919 % 5000) / 1000 for i in range(5000)]
     sample = sample_of(values)
     exact = sorted(values)
     assert not sample.exact
     for q in (1, 50, 95, 99):
-        assert sample.percentile(q) == pytest.approx(stats.interpolated(exact, q), rel=0.0006)
+        assert sample.percentile(q) == pytest.approx(interpolated(exact, q), rel=0.0006)
     assert sample.mean == pytest.approx(statistics.fmean(values), rel=1e-12)
     assert len(sample._values) == 0, "the exact values are given up, so memory stays bounded"
-
-
-@given(st.lists(st.floats(min_value=0, max_value=1e6), min_size=1, max_size=500))
-def test_a_series_never_loses_a_spike(values: list[float]) -> None:
-    series = Series(capacity=16)
-    for t, value in enumerate(values):
-        series.add(t, value)
-    assert series.n == len(values)
-    assert len(series.buckets) <= 16
-    for start, bucket in zip(range(0, len(values), series.width), series.buckets, strict=True):
-        part = values[start : start + series.width]
-        assert (bucket.t, bucket.low, bucket.high) == (start, min(part), max(part))

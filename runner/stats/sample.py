@@ -1,4 +1,4 @@
-"""Statistics of a growing sample: exact where it matters, bounded in memory always."""
+"""Moments and percentiles of a growing sample: exact where it matters, bounded in memory always."""
 
 from __future__ import annotations
 
@@ -154,48 +154,3 @@ def interpolated(ordered: list[float], q: float) -> float:
     below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
-
-
-@dataclass(slots=True)
-class Bucket:
-    """Neighbouring points of a series, merged: nothing between `low` and `high` is lost to the eye."""
-
-    t: int
-    """time of the first point, nanoseconds"""
-    low: float
-    high: float
-
-
-@dataclass(slots=True)
-class Series:
-    """A line over points in order, in bounded memory: when it is full, neighbours merge in pairs.
-
-    Up to `capacity` points each has a bucket of its own; afterwards every bucket spans `width` points and
-    keeps their minimum and maximum, so a single spike survives any number of merges.
-    """
-
-    capacity: int = 4096
-    width: int = 1
-    n: int = 0
-    buckets: list[Bucket] = field(default_factory=list)
-    _open: int = 0
-
-    def add(self, t: int, value: float) -> None:
-        self.n += 1
-        if self._open:
-            bucket = self.buckets[-1]
-            if value < bucket.low:
-                bucket.low = value
-            elif value > bucket.high:
-                bucket.high = value
-            self._open -= 1
-            return
-        if len(self.buckets) == self.capacity:
-            self._merge()
-        self.buckets.append(Bucket(t, value, value))
-        self._open = self.width - 1
-
-    def _merge(self) -> None:
-        pairs = zip(self.buckets[::2], self.buckets[1::2], strict=True)
-        self.buckets = [Bucket(a.t, min(a.low, b.low), max(a.high, b.high)) for a, b in pairs]
-        self.width *= 2

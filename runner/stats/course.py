@@ -1,0 +1,200 @@
+"""The course of the latencies: is it still warming up, steady, or drifting?
+
+Pure and cheap (about a millisecond for the 1024 batches that a run keeps), so that the live screen can ask
+after every iteration and the report says the same at the end. Nothing is trimmed: what a verdict says about
+the first iterations is a statement beside the mean, never a change of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.stats.sample import interpolated
+from runner.stats.series import Batches
+from runner.stats.student import t_quantile
+
+Verdict = Literal["WARMING", "STEADY", "DRIFTING"]
+
+FEWEST = 8
+"""Below this many iterations nothing can be said; the verdict is WARMING."""
+FEWEST_FOR_DRIFT = 5
+DRIFT_THAT_MATTERS = 0.01
+"""Share of the mean by which the latency must have moved over the measured phase to be called DRIFTING."""
+_SEGMENTS = 20
+_DEVIATION_OF_MEDIAN = math.sqrt(math.pi / 2)
+_DEVIATION_FROM_QUARTILES = 1.349
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a straight line through the values moves from the first to the last, as a share of their mean.
+
+    `low` and `high` bound it with 95 % confidence: ordinary least squares over the means of up to 20 equal
+    segments, which are nearly independent where neighbouring iterations are not, with Student's t.
+    """
+
+    change: float
+    low: float
+    high: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval excludes no drift at all."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the iterations so far say about warm-up and drift.
+
+    Attributes:
+        n: timed iterations looked at.
+        first: how many of the first iterations differ from the rest; 0: none.
+        effect: by what share the mean would change without these first ones; 0.0 when there are none.
+        drift: movement of the rest over its length; None below `FEWEST` iterations.
+    """
+
+    verdict: Verdict
+    n: int
+    first: int
+    effect: float
+    drift: Drift | None
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words, for a screen or a flag."""
+        if self.n < FEWEST:
+            return f"{self.n} iterations are too few to tell whether the latency is steady"
+        parts = []
+        if self.verdict == "DRIFTING" and self.drift is not None:
+            drift = self.drift
+            parts.append(
+                f"the latency drifts by {drift.change:+.1%} over the measured phase"
+                f" (95 %: {drift.low:+.1%} to {drift.high:+.1%})"
+            )
+        if self.first:
+            differ = "iteration differs" if self.first == 1 else f"{self.first} iterations differ"
+            without = "it" if self.first == 1 else "them"
+            parts.append(f"the first {differ}: without {without} the mean would move by {self.effect:+.1%}")
+        elif self.verdict == "WARMING":
+            parts.append("the latency still moves towards its level")
+        return "; ".join(parts) or "steady"
+
+
+def course(batches: Batches) -> Course:
+    """The verdict on a growing series of latencies; ask it as often as you like.
+
+    Three steps: (1) the cut that leaves the mean of the rest best known (MSER, White 1997), searched in the
+    first half and accepted only if the median of what is cut off lies too far from the rest's to be chance
+    (1 in 10,000 by Student's t, the spread estimated from quartiles of the rest); (2) drift of the rest;
+    (3) a movement that slows down is warm-up, one that does not is drift.
+    """
+    values = batches.means
+    count = len(values)
+    if count < FEWEST:
+        return Course("WARMING", batches.n, 0, 0.0, None)
+    cut = _first_that_differ(values)
+    rest = values[cut:]
+    moved = drift(rest)
+    if _matters(moved) or cut > count * 0.4:
+        whole = drift(values)
+        if _matters(whole) and not _slows_down(values):
+            return Course("DRIFTING", batches.n, 0, 0.0, whole)
+    mean = sum(values) / count
+    effect = (sum(rest) / len(rest) - mean) / mean if cut and mean else 0.0
+    warming = _matters(moved) or cut > count * 0.4
+    return Course("WARMING" if warming else "STEADY", batches.n, cut * batches.width, effect, moved)
+
+
+def _matters(moved: Drift | None) -> bool:
+    return moved is not None and moved.certain and abs(moved.change) > DRIFT_THAT_MATTERS
+
+
+def drift(values: Sequence[float]) -> Drift | None:
+    """Movement of a straight line through values in order; None for fewer than `FEWEST_FOR_DRIFT`."""
+    points = _segments(values)
+    n = len(points)
+    mean = sum(y for _, y in points) / n if n else 0.0
+    if n < FEWEST_FOR_DRIFT or mean == 0:
+        return None
+    middle = sum(x for x, _ in points) / n
+    spread = sum((x - middle) ** 2 for x, _ in points)
+    slope = sum((x - middle) * y for x, y in points) / spread
+    residual = sum((y - mean - slope * (x - middle)) ** 2 for x, y in points)
+    error = math.sqrt(residual / (n - 2) / spread) * t_quantile(0.975, n - 2)
+    share = (len(values) - 1) / mean
+    return Drift(slope * share, (slope - error) * share, (slope + error) * share)
+
+
+def _segments(values: Sequence[float]) -> list[tuple[float, float]]:
+    """Middle and mean of up to `_SEGMENTS` parts of nearly equal length."""
+    count = len(values)
+    if count < 2 * _SEGMENTS:
+        return list(enumerate(values))
+    edges = [count * i // _SEGMENTS for i in range(_SEGMENTS + 1)]
+    return [((a + b - 1) / 2, sum(values[a:b]) / (b - a)) for a, b in itertools.pairwise(edges)]
+
+
+def _first_that_differ(values: Sequence[float]) -> int:
+    cut = _best_cut(values)
+    if cut == 0:
+        return 0
+    rest = sorted(values[cut:])
+    deviation = (interpolated(rest, 75) - interpolated(rest, 25)) / _DEVIATION_FROM_QUARTILES
+    centre = interpolated(rest, 50)
+    distance = abs(interpolated(sorted(values[:cut]), 50) - centre)
+    if cut == 1 and rest[0] <= values[0] <= rest[-1]:
+        return 0  # a spike like others that follow
+    error = max(deviation, 1e-6 * abs(centre)) * _DEVIATION_OF_MEDIAN / math.sqrt(cut)
+    chance = t_quantile(0.9999, len(rest) - 1)
+    return cut if distance > chance * error * math.sqrt(_inefficiency(values[cut:])) else 0
+
+
+def _best_cut(values: Sequence[float]) -> int:
+    """MSER: the k in the first half with the least sum((x - mean)^2) / (n - k)^2 over the rest.
+
+    The smallest k that is within a tenth of the least: spikes later on make the curve flat and wavy.
+    """
+    count = len(values)
+    shift = values[-1]
+    total = squares = 0.0
+    errors = []
+    for size, value in enumerate(reversed(values), 1):
+        distance = value - shift
+        total += distance
+        squares += distance * distance
+        errors.append((squares - total * total / size) / (size * size))
+    candidates = errors[count - 1 - count // 2 :]
+    candidates.reverse()
+    enough = 1.1 * min(candidates)
+    return next(k for k, error in enumerate(candidates) if error <= enough)
+
+
+def _inefficiency(values: Sequence[float]) -> float:
+    """1 + 2 x the sum of autocorrelations up to the first that is not positive (Geyer's first cut), >= 1."""
+    n = len(values)
+    mean = sum(values) / n
+    centred = [value - mean for value in values]
+    variance = sum(value * value for value in centred)
+    if variance <= 0:
+        return 1.0
+    total = 1.0
+    for lag in range(1, min(n // 3, 50) + 1):
+        correlation = sum(a * b for a, b in zip(centred, centred[lag:], strict=False)) / variance
+        if correlation <= 0:
+            break
+        total += 2 * correlation
+    return total
+
+
+def _slows_down(values: Sequence[float]) -> bool:
+    """Whether the second half moves less than half as far as the first one, in the same direction."""
+    middle = len(values) // 2
+    before, after = drift(values[:middle]), drift(values[middle:])
+    if before is None or after is None:
+        return False
+    return abs(after.change) < abs(before.change) / 2
