@@ -34,6 +34,7 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[Row]
     flags: list[str]
     gpu_weights_percent: float = 1.0
+    """share of the weights that stayed on the GPU, 0 to 1"""
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.metrics import BY_NAME, Metric
-from runner.report import ConfigurationReport, Report, Row
+from runner import grid
+from runner.grid import Line
+from runner.report import ConfigurationReport, Report
 
 LABEL = 40
 COLUMN = 18
@@ -17,11 +18,6 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 def render(report: Report, width: int = 100) -> str:
     """The whole result of a run: what it was, what to distrust, and the numbers."""
     return "\n".join(_lines(report, width)) + "\n"
-
-
-def number(value: float, metric: Metric) -> str:
-    """A value with the digits of its metric and thousands apart: `63 543.434`."""
-    return f"{value:,.{metric.digits}f}".replace(",", " ")
 
 
 def duration(seconds: float) -> str:
@@ -86,18 +82,18 @@ def _block(configurations: list[ConfigurationReport]) -> Iterator[str]:
         yield (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN - MARK}}{'':{MARK}}" for cell in head)).rstrip()
     yield "─" * (LABEL + COLUMN * len(configurations))
     marks: dict[str, str] = {}
-    for rows in zip(*(configuration.rows for configuration in configurations), strict=True):
-        if any(row.value is not None or row.note for row in rows):
-            yield _row(rows, marks)
+    for line in grid.lines_of(configurations):
+        yield _row(line, marks)
     yield from (f"  {mark} {note}" for note, mark in marks.items())
 
 
-def _row(rows: tuple[Row, ...], marks: dict[str, str]) -> str:
-    metric = BY_NAME[rows[0].metric]
+def _row(line: Line, marks: dict[str, str]) -> str:
+    metric = line.metric
     label = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
     cells = []
-    for row in rows:
-        mark = marks.setdefault(row.note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if row.note else ""
-        shown = "–" if row.value is None else number(row.value, metric)
+    for row in line.values:
+        note = row.note if row is not None else ""
+        mark = marks.setdefault(note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if note else ""
+        shown = grid.cell(row, metric)
         cells.append(f"{shown:>{COLUMN - MARK}}{mark:<{MARK}}")
     return (f"{label:<{LABEL}}" + "".join(cells)).rstrip()

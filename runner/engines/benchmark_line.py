@@ -8,7 +8,7 @@ and commas too, so a line is cut at the names of known keys and a row is counted
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 # In upstream's order, which is also the order of CSV columns.
 _NAMES = ("engine_dir", "model_name")
@@ -118,3 +118,15 @@ def _goes_on(block: str, line: str) -> bool:
 def without_prefix(line: str) -> str:
     """A line without what a launcher put before it to say which rank printed it."""
     return _LAUNCHER_PREFIX.sub("", line, count=1)
+
+
+def is_result(values: dict[str, str]) -> bool:
+    """Whether printed values are of this form; another engine names its results otherwise."""
+    return any(name in values for name in _NAMES) and {"batch_size", "latency(ms)"} <= values.keys()
+
+
+def csv_columns(rows: Sequence[dict[str, str]]) -> list[str]:
+    """The header of upstream's CSV for some results: it ends earlier when none of them was profiled."""
+    name = next((name for name in _NAMES if name in rows[0]), _NAMES[0])
+    profiled = any(key in row for row in rows for key in _GENERATION_KEYS)
+    return [name, *_SHAPE_KEYS, *(_GENERATION_KEYS if profiled else ())]

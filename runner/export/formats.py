@@ -1,0 +1,76 @@
+"""The formats by name and by the ending of a file; a format's module is imported when it is written."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import UserError
+from runner.export.output import opened
+from runner.export.subject import Subject
+
+
+@dataclass(frozen=True)
+class Format:
+    module: str
+    """has `write(subject, out)`, which may return sentences on what is left out"""
+    endings: tuple[str, ...]
+    """the first is given to a file whose name is ours; later ones are understood as well"""
+    iterations: str = ""
+    """the module that writes raw iterations in this format; empty: none"""
+    text: bool = True
+
+
+FORMATS = {
+    "json": Format("document", (".json",)),
+    "csv": Format("rows", (".csv",), iterations="iterations"),
+    "md": Format("markdown", (".md", ".markdown")),
+    "upstream-csv": Format("upstream", (".csv",)),
+}
+
+
+def format_for(name: str | None, path: Path | None) -> str:
+    """The format that is meant: as named, else by the ending of the file, else JSON.
+
+    Raises:
+        UserError: the ending of the file is that of no format.
+    """
+    if name is not None:
+        return name
+    if path is None or path.is_dir():
+        return "json"
+    for known, form in FORMATS.items():
+        if path.suffix.lower() in form.endings:
+            return known
+    endings = ", ".join(dict.fromkeys(ending for form in FORMATS.values() for ending in form.endings))
+    raise UserError(
+        f"{path}: the ending {path.suffix!r} is that of no format; known are {endings}",
+        hint=f"or say --format: {', '.join(FORMATS)}",
+    )
+
+
+def export(
+    run_dir: Path, name: str, path: Path | None, *, iterations: bool = False
+) -> tuple[Path | None, list[str]]:
+    """Write a run in a format; a directory gets a file named after the run, None is standard output.
+
+    Returns:
+        The file that was written, and what was left out, in words.
+
+    Raises:
+        UserError: the run cannot be read, has nothing for this format, or the file cannot be written.
+    """
+    form = FORMATS[name]
+    if iterations and not form.iterations:
+        able = [known for known, other in FORMATS.items() if other.iterations]
+        raise UserError(f"raw iterations are not written as {name}; use --format {' or '.join(able)}")
+    if path is None and not form.text:
+        raise UserError(f"{name} is not text: name a file with -o")
+    if path is not None and path.is_dir():
+        path = path / (run_dir.name + ("-iterations" if iterations else "") + form.endings[0])
+    module = importlib.import_module(f"runner.export.{form.iterations if iterations else form.module}")
+    subject = Subject(run_dir)
+    with opened(path) as out:
+        left_out: list[str] | None = module.write(subject, out)
+    return path, left_out or []

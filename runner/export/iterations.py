@@ -1,0 +1,52 @@
+"""Every iteration of a run as CSV, read from the log as it is written: memory does not grow with the run."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from runner import events as ev
+from runner import rundir
+from runner.export.rows import text
+from runner.export.subject import Subject
+from runner.journal import EventReader
+
+COLUMNS = (
+    "configuration", "batch_size", "input_len", "output_len", "gpu_weights_percent",
+    "rank", "phase", "i", "t_s", "latency_ms", "generation_ms", "steps",
+)  # fmt: skip
+"""`t_s`: seconds from the start of the run to the end of the iteration; `i` counts within its phase"""
+Record = tuple[int | float | str | None, ...]
+
+
+def write(subject: Subject, out: BinaryIO) -> None:
+    with text(out) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for batch in batches(subject):
+            table.writerows(batch)
+
+
+def batches(subject: Subject) -> Iterator[list[Record]]:
+    """Rows in the order of the log and of `COLUMNS`, a few thousand at a time."""
+    reader = EventReader(subject.run_dir / rundir.EVENTS)
+    begin = 0
+    shapes: dict[int, tuple[int, int, int, float]] = {}
+    unknown = (None,) * 4
+    while events := reader.read():
+        batch: list[Record] = []
+        for event in events:
+            if isinstance(event, ev.Iteration):
+                shape = shapes.get(event.config, unknown)
+                seconds = round((event.t - begin) / 1e9, 6)
+                batch.append(
+                    (event.config, *shape, event.rank, event.phase, event.i, seconds,
+                     event.latency_ms, event.generation_ms, event.steps)
+                )  # fmt: skip
+            elif isinstance(event, ev.ConfigurationStarted):
+                asked = (event.batch_size, event.input_len, event.output_len, event.gpu_weights_percent)
+                shapes[event.index] = asked
+            elif isinstance(event, ev.RunStarted):
+                begin = event.t
+        yield batch

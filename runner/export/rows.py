@@ -1,0 +1,52 @@
+"""The final table as CSV, one line for each metric of each configuration."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from runner import grid
+from runner.export.subject import Subject
+from runner.report import Report
+
+COLUMNS = (
+    "run", "profile", "engine", "status", "started", "host", "ranks",
+    "configuration", "batch_size", "input_len", "output_len", "gpu_weights_percent",
+    "metric", "title", "unit", "better", "value", "n", "printed", "note",
+)  # fmt: skip
+Cell = str | int | float | None
+
+
+def write(subject: Subject, out: BinaryIO) -> None:
+    with text(out) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(records(subject.report))
+
+
+def records(report: Report) -> Iterator[tuple[Cell, ...]]:
+    """The rows in the order of `COLUMNS`; a metric that a configuration does not speak of is left out."""
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(report.started)) if report.started else ""
+    run = (report.run, report.profile, report.engine, report.status, started, report.host, report.ranks)
+    lines = grid.grid_of(report).lines
+    for index, found in enumerate(report.configurations):
+        shape = (index, found.batch_size, found.input_len, found.output_len, found.gpu_weights_percent)
+        for line in lines:
+            row, metric = line.values[index], line.metric
+            if row is not None:
+                what = (metric.name, metric.title, metric.unit, metric.better)
+                yield (*run, *shape, *what, row.value, row.n, row.printed, row.note)
+
+
+class text(io.TextIOWrapper):  # noqa: N801 - used as a statement
+    """Text into a binary file that stays open afterwards."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        super().__init__(out, encoding="utf-8", newline="", write_through=False)
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+        self.detach()

@@ -1,0 +1,83 @@
+"""What is exported: one run, read as far as a format needs it, and no further."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from runner import report, rundir
+from runner.export.environment import Environment, environment_of
+from runner.export.timeline import Timeline
+from runner.journal import EventReader
+from runner.plan import Plan, repro_script
+from runner.report import Report
+from runner.state import RunState
+
+
+@dataclass
+class Log:
+    """Everything that one pass over a run's log tells; bounded for any length of log."""
+
+    state: RunState = field(default_factory=RunState)
+    timeline: Timeline = field(default_factory=Timeline)
+
+
+@dataclass
+class Subject:
+    """A run to export.
+
+    Raises:
+        UserError: the directory holds no run that this version can read.
+    """
+
+    run_dir: Path
+    plan: Plan = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plan = without_secrets(rundir.load_plan(self.run_dir))
+
+    @cached_property
+    def report(self) -> Report:
+        return report.load(self.run_dir)
+
+    @cached_property
+    def log(self) -> Log:
+        log = Log()
+        reader = EventReader(self.run_dir / rundir.EVENTS)
+        while events := reader.read():
+            log.state.apply_all(events)
+            log.timeline.take(events)
+        return log
+
+    @property
+    def state(self) -> RunState:
+        return self.log.state
+
+    @cached_property
+    def environment(self) -> Environment:
+        return environment_of(self.run_dir, self.plan, self.state)
+
+    @property
+    def repro(self) -> str:
+        """`repro.sh` of the run, without secrets."""
+        return repro_script(self.plan)
+
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+WITHHELD = "(withheld)"
+
+
+def without_secrets(plan: Plan) -> Plan:
+    """The plan for other eyes: environment variables that are named like a secret keep their name only."""
+    stages = [
+        replace(
+            stage,
+            env={name: WITHHELD if _SECRET.search(name) else value for name, value in stage.env.items()},
+        )
+        for stage in plan.stages
+    ]
+    return replace(plan, stages=stages)

@@ -1,0 +1,126 @@
+"""The final table as data: metrics down in their groups, configurations across; every table is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import get_args
+
+from runner.metrics import BY_NAME, Group, Metric
+from runner.report import ConfigurationReport, Report, Row
+
+GROUPS: tuple[Group, ...] = get_args(Group)
+HEADINGS: dict[str, str] = {"gpu": "energy and GPU", "sample": "run health"}
+"""Groups whose heading is not their name."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A metric with its row in every configuration; None: that configuration does not speak of it."""
+
+    metric: Metric
+    values: tuple[Row | None, ...]
+
+    @property
+    def best(self) -> int | None:
+        """Index of the one best configuration; None when none stands out."""
+        return self._extreme(self.metric.better == "higher")
+
+    @property
+    def worst(self) -> int | None:
+        """Index of the one worst configuration; None when none stands out."""
+        return self._extreme(self.metric.better == "lower")
+
+    def _extreme(self, highest: bool) -> int | None:
+        if self.metric.better == "neither":
+            return None
+        # Compared as shown: a difference that is not seen makes nobody the best.
+        shown = [
+            (round(row.value, self.metric.digits), index)
+            for index, row in enumerate(self.values)
+            if row is not None and row.value is not None
+        ]
+        if len(shown) < 2:
+            return None
+        wanted = max(shown)[0] if highest else min(shown)[0]
+        found = [index for value, index in shown if value == wanted]
+        return found[0] if len(found) == 1 else None
+
+
+@dataclass(frozen=True)
+class Grid:
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    def groups(self) -> Iterator[tuple[str, list[Line]]]:
+        """Headings in words, each with its lines; a group without lines is left out."""
+        for group in GROUPS:
+            lines = [line for line in self.lines if line.metric.group == group]
+            if lines:
+                yield heading(group), lines
+
+
+def heading(group: Group) -> str:
+    return HEADINGS.get(group, group)
+
+
+def grid_of(report: Report) -> Grid:
+    names = tuple(configuration_name(found) for found in report.configurations)
+    return Grid(names, tuple(lines_of(report.configurations)))
+
+
+def lines_of(configurations: Sequence[ConfigurationReport]) -> list[Line]:
+    """The lines in the order of their groups; metrics that nobody has anything to say about are left out."""
+    by_name = [{row.metric: row for row in found.rows} for found in configurations]
+    known = {row.metric: metric_of(row) for rows in by_name for row in rows.values()}
+    order = {name: index for index, name in enumerate(BY_NAME)}
+    ordered = sorted(
+        known.values(), key=lambda metric: (GROUPS.index(metric.group), order.get(metric.name, len(order)))
+    )
+    lines = [Line(metric, tuple(rows.get(metric.name) for rows in by_name)) for metric in ordered]
+    return [line for line in lines if any(row and says_something(row) for row in line.values)]
+
+
+def metric_of(row: Row) -> Metric:
+    """The definition behind a row; a report of a newer version may know metrics that this one does not."""
+    known = BY_NAME.get(row.metric)
+    if known is not None:
+        return known
+    unknown = "this version of trtbench-tui does not know this metric"
+    return Metric(row.metric, row.metric, row.unit, "sample", "neither", unknown, unknown)
+
+
+def says_something(row: Row) -> bool:
+    return row.value is not None or bool(row.printed or row.note)
+
+
+def cell(row: Row | None, metric: Metric) -> str:
+    """The number of a row with the digits of its metric, `63 543.434`; a dash for none."""
+    if row is None or row.value is None or not isfinite(row.value):
+        return "–"
+    return f"{row.value:,.{metric.digits}f}".replace(",", " ")
+
+
+def configuration_name(configuration: ConfigurationReport) -> str:
+    """`batch 16 1024→1024`, with the share of weights on the GPU where it is not all of them."""
+    share = configuration.gpu_weights_percent
+    weights = "" if share == 1.0 else f" weights {share:.0%}"
+    lengths = f"{configuration.input_len}→{configuration.output_len}"
+    return f"batch {configuration.batch_size}{weights} {lengths}"
+
+
+def flags_in_words(report: Report) -> list[str]:
+    """Reasons to distrust numbers, each said once with the configurations that it is about."""
+    about: dict[str, list[str]] = {}
+    for configuration in report.configurations:
+        for flag in configuration.flags:
+            about.setdefault(flag, []).append(configuration_name(configuration))
+    total = len(report.configurations)
+    found = list(report.flags)
+    for flag, names in about.items():
+        if len(names) < total:
+            found.append(f"{', '.join(names)}: {flag}")
+        else:
+            found.append(f"all {total} configurations: {flag}" if total > 1 else flag)
+    return found

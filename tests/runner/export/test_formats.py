@@ -1,0 +1,276 @@
+"""A run in each format, read back by something else than what wrote it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from runner import events as ev
+from runner import report
+from runner.cli import main
+from runner.engines.benchmark_line import parse_csv_row
+from runner.export.document import Document
+from runner.plan import Configuration, Plan, Stage
+from tests.runs import record
+from tests.tui import runs
+
+DATA = Path(__file__).parents[2] / "data"
+RECORDED = DATA / "h200-torch-1gpu"
+
+
+def exported(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert main(["export", *map(str, words)]) == 0
+    return capsys.readouterr().out
+
+
+# --- JSON --------------------------------------------------------------------------------------------------
+
+
+def test_json_holds_the_report_where_it_was_measured_and_what_each_number_means(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = json.loads(exported(capsys, RECORDED))
+    assert (document["format"], document["version"]) == ("trtbench-tui run", 1)
+    assert document["report"] == msgspec.to_builtins(report.load(RECORDED))
+    assert document["environment"]["gpus"][0]["name"] == "NVIDIA H200"
+    assert document["environment"]["ranks"][0]["device"] == "cuda:0"
+    explained = {metric["name"] for metric in document["metrics"]}
+    said = {
+        row["metric"]
+        for found in document["report"]["configurations"]
+        for row in found["rows"]
+        if "value" in row
+    }
+    assert said <= explained
+
+
+@pytest.mark.parametrize(
+    "make", [runs.finished, runs.failed, runs.stopped, runs.queued, runs.nothing_yet, runs.chinese]
+)
+def test_json_of_every_run_is_what_the_schema_says(
+    make: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = json.loads(exported(capsys, "--schema"))
+    document = exported(capsys, make().write(tmp_path))  # type: ignore[operator]
+    jsonschema.validate(json.loads(document), schema, cls=jsonschema.Draft202012Validator)
+    msgspec.json.decode(document, type=Document)
+
+
+def test_the_schema_refuses_another_document_and_says_what_fields_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    schema = json.loads(exported(capsys, "--schema"))
+    assert schema["$defs"]["Row"]["properties"]["printed"]["description"].startswith("the engine's own")
+    document = json.loads(exported(capsys, RECORDED))
+    document["report"]["configurations"][0]["rows"][0]["value"] = "fast"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def test_secrets_of_the_environment_stay_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage(
+        name="benchmark", argv=["true"], cwd="/", env={"HF_TOKEN": "hf_abc", "OMP_NUM_THREADS": "4"}
+    )
+    plan = Plan(engine="torch", profile="p", summary="s", stages=[stage])
+    document = exported(capsys, record(tmp_path / "run", plan, []))
+    assert "hf_abc" not in document
+    assert json.loads(document)["commands"][0]["env"] == {"HF_TOKEN": "(withheld)", "OMP_NUM_THREADS": "4"}
+
+
+# --- CSV ---------------------------------------------------------------------------------------------------
+
+
+def test_csv_has_a_row_for_each_metric_of_each_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = list(csv.DictReader(io.StringIO(exported(capsys, RECORDED, "--format", "csv"))))
+    found = report.load(RECORDED)
+    latencies = [row for row in rows if row["metric"] == "latency_ms"]
+    assert [(row["configuration"], row["batch_size"]) for row in latencies] == [("0", "1"), ("1", "16")]
+    by_name = {row.metric: row for row in found.configurations[1].rows}
+    assert float(latencies[1]["value"]) == by_name["latency_ms"].value
+    assert latencies[1]["printed"] == "1220.307"
+    p99 = next(row for row in rows if row["metric"] == "latency_p99_ms")
+    assert (p99["n"], p99["note"]) == ("13", "needs 100 iterations to mean something")
+
+
+def test_iterations_are_those_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = list(csv.DictReader(io.StringIO(exported(capsys, RECORDED, "--iterations"))))
+    timed = [
+        float(row["latency_ms"]) for row in rows if row["configuration"] == "1" and row["phase"] == "timed"
+    ]
+    by_name = {row.metric: row for row in report.load(RECORDED).configurations[1].rows}
+    assert len(timed) == by_name["latency_ms"].n
+    assert sum(timed) / len(timed) == pytest.approx(by_name["latency_ms"].value, rel=1e-12)
+    assert {row["batch_size"] for row in rows} == {"1", "16"}
+
+
+def long_run(folder: Path, iterations: int) -> Path:
+    plan = Plan(engine="torch", profile="p", summary="s", stages=[], configurations=[Configuration(1, 8, 4)])
+    run_dir = record(folder, plan, [])
+    line = ev.encode(
+        ev.Iteration(t=1, stage=0, rank=0, config=0, i=7, phase="timed", latency_ms=1.25, steps=3)
+    )
+    with open(run_dir / "events.jsonl", "wb") as file:
+        for _ in range(iterations // 1000):
+            file.write(line * 1000)
+    return run_dir
+
+
+def test_memory_does_not_grow_with_the_iterations(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys\nfrom runner.cli import main\n"
+        "main(['export', sys.argv[1], '--iterations', '-o', sys.argv[2]])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = []
+    for iterations in (20_000, 200_000):
+        out = tmp_path / f"{iterations}.csv"
+        words = [
+            sys.executable,
+            "-c",
+            program,
+            str(long_run(tmp_path / str(iterations), iterations)),
+            str(out),
+        ]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout))
+        assert out.read_bytes().count(b"\n") == iterations + 1
+    assert peaks[1] - peaks[0] < 8 << 10, "kilobytes"
+
+
+# --- upstream's CSV ----------------------------------------------------------------------------------------
+
+
+def test_upstream_s_csv_has_its_header_and_what_was_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    header, *rows = exported(capsys, RECORDED, "--format", "upstream-csv").splitlines()
+    assert header == (
+        "engine_dir,world_size,num_heads,num_kv_heads,num_layers,hidden_size,vocab_size,precision,batch_size,"
+        "gpu_weights_percent,input_length,output_length,gpu_peak_mem(gb),build_time(s),tokens_per_sec,"
+        "percentile95(ms),percentile99(ms),latency(ms),compute_cap,quantization,generation_time(ms),"
+        "total_generated_tokens,generation_tokens_per_second"
+    )
+    results = [found.result for found in report.read_state(RECORDED).configurations]
+    assert [parse_csv_row(row) for row in rows] == results
+
+
+def test_upstream_s_csv_goes_through_import_and_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    exported(capsys, RECORDED, "--format", "upstream-csv", "-o", first)
+    assert main(["import", str(first)]) == 0
+    exported(capsys, "last", "--format", "upstream-csv", "-o", second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_upstream_s_csv_of_an_encoder_ends_at_quantization(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "encoder.log"
+    log.write_text(
+        "[BENCHMARK] engine_dir bert world_size 1 num_heads 16 num_kv_heads 16 num_layers 24 hidden_size 1024"
+        " vocab_size 30522 precision float16 batch_size 8 gpu_weights_percent 1.0 input_length 128"
+        " output_length n/a gpu_peak_mem(gb) 1.2 build_time(s) 0 tokens_per_sec n/a percentile95(ms) 3.1"
+        " percentile99(ms) 3.1 latency(ms) 3.0 compute_cap sm90 quantization 0\n"
+    )
+    assert main(["import", str(log)]) == 0
+    capsys.readouterr()
+    header, row = exported(capsys, "last", "--format", "upstream-csv").splitlines()
+    assert header.endswith(",quantization")
+    assert row.endswith(",sm90,0")
+
+
+def test_what_upstream_s_csv_leaves_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = runs.under_way()
+    run.events = [
+        msgspec.structs.replace(event, values={**event.values, "engine_dir": "e"})
+        if isinstance(event, ev.Result)
+        else event
+        for event in run.events
+    ]
+    assert main(["export", str(run.write(tmp_path)), "--format", "upstream-csv"]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert captured.err == "note: batch 4 64→24 has no printed result and is left out\n"
+
+
+def test_a_run_without_printed_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(runs.failed().write(tmp_path)), "--format", "upstream-csv"]) == 2
+    assert "no result that upstream's CSV has columns for" in capsys.readouterr().err
+
+
+# --- Markdown ----------------------------------------------------------------------------------------------
+
+
+def test_markdown_says_the_doubts_first_and_lines_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = exported(capsys, runs.finished(2).write(tmp_path), "--format", "md")
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({len(line) for line in table}) == 1
+    assert [cell.strip() for cell in table[0].split("|")][1:-1] == [
+        "metric",
+        "unit",
+        "batch 1 64→24",
+        "batch 4 64→24",
+    ]
+    assert set(table[1]) <= set("|-: ")
+    assert text.index("- all 2 configurations: p95") < text.index(table[0])
+    (p95,) = [line for line in table if line.startswith("| p95 ")]
+    (mark,) = {cell.split()[-1] for cell in p95.split("|")[3:5]}
+    assert f"{mark} needs 20 iterations" in text
+
+
+# --- the command -------------------------------------------------------------------------------------------
+
+
+def test_the_ending_of_the_file_says_the_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for ending, begin in ((".json", "{"), (".CSV", "run,"), (".md", "**")):
+        out = tmp_path / f"run{ending}"
+        exported(capsys, RECORDED, "-o", out)
+        assert out.read_text().startswith(begin)
+    assert main(["export", str(RECORDED), "-o", str(tmp_path / "run.xyz")]) == 2
+    assert "'.xyz' is that of no format; known are .json, .csv" in capsys.readouterr().err
+
+
+def test_a_directory_gets_a_file_named_after_the_run(tmp_path: Path) -> None:
+    run_dir = runs.finished().write(tmp_path)
+    assert main(["export", str(run_dir), "--format", "csv", "-o", str(tmp_path)]) == 0
+    assert main(["export", str(run_dir), "--iterations", "-o", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.glob("*.csv")} == {
+        f"{run_dir.name}.csv",
+        f"{run_dir.name}-iterations.csv",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "which run?"),
+        ([str(RECORDED), "--format", "json", "--iterations"], "not written as json; use --format csv"),
+        (
+            [str(RECORDED), "-o", "/proc/none/run.json"],
+            "/proc/none/run.json: cannot be written: No such file",
+        ),
+        (["no-such-run"], "there is no run 'no-such-run'"),
+    ],
+)
+def test_mistakes_get_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_failed_export_leaves_the_old_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run.csv"
+    out.write_text("old")
+    run_dir = runs.failed().write(tmp_path)
+    assert main(["export", str(run_dir), "--format", "upstream-csv", "-o", str(out)]) == 2
+    assert out.read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"run.csv"}
