@@ -107,9 +107,9 @@ def test_no_data_and_no_size_breaks_it(
 def test_numbers_say_when_there_are_too_few() -> None:
     few = Numbers(n=7, mean=63543.0, p50=63512.0, p95=64120.0, prefill=14001, generation=49542,
                   per_token=48.4, tokens_per_sec=258.0)  # fmt: skip
-    first, second = (row_text(row) for row in draw_numbers(few, 78, 2))
+    first, second = (row_text(row) for row in draw_numbers(few, 78))
     assert "n 7: too few for p95" in first
     assert "63 543" in first
     assert second.rstrip().endswith("258.0 tokens/s")
-    assert len(draw_numbers(few, 150, 1)) == 1
-    assert row_text(draw_numbers(Numbers(), 78, 2)[0]) == "no timed iteration yet"
+    assert len(draw_numbers(few, 150)) == 1
+    assert row_text(draw_numbers(Numbers(), 78)[0]) == "no timed iteration yet"

@@ -139,8 +139,20 @@ async def test_h_r_and_escape_go_where_they_say(tmp_path: Path) -> None:
     assert app.went == ["home", "runs", "back"]
 
 
-@pytest.mark.parametrize(("key", "kept", "hidden"), [("l", "#log", "#plot"), ("p", "#plot", "#log")])
-async def test_l_and_p_maximise_and_restore(key: str, kept: str, hidden: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "kept", "hidden"),
+    [
+        ("l", "#log", "#plot"),
+        ("4", "#log", "#ranks"),
+        ("p", "#plot", "#log"),
+        ("1", "#plot", "#ranks"),
+        ("m", "#ranks", "#plot"),
+        ("2", "#ranks", "#log"),
+    ],
+)
+async def test_panels_have_the_whole_screen_and_give_it_back(
+    key: str, kept: str, hidden: str, tmp_path: Path
+) -> None:
     app = cockpit(runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         before = app.screen.query_one(kept).size.height
@@ -155,11 +167,25 @@ async def test_l_and_p_maximise_and_restore(key: str, kept: str, hidden: str, tm
     assert app.went == []
 
 
+@pytest.mark.parametrize(("key", "panel"), [("!", "#plot"), ("@", "#ranks"), ("#", "#gpus"), ("$", "#log")])
+async def test_a_panel_is_hidden_and_comes_back(key: str, panel: str, tmp_path: Path) -> None:
+    app = cockpit(runs.on_gpus(8, 2), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        before = {name: app.screen.query_one(name).region for name in ("#plot", "#ranks", "#gpus", "#log")}
+        await pilot.press(key)
+        await pilot.pause()
+        assert not app.screen.query_one(panel).region
+        assert all(app.screen.query_one(other).region for other in before if other != panel)
+        await pilot.press(key)
+        await pilot.pause()
+        assert {name: app.screen.query_one(name).region for name in before} == before
+
+
 async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
     app = cockpit(runs.on_gpus(16, 2), tmp_path / "a")
     async with app.run_test(size=SIZE) as pilot:
         gpus = app.screen.query_one("#gpus", Rows)
-        assert "+9 more" in text_of(app.screen, "#gpus")
+        assert "+6 more" in text_of(app.screen, "#gpus")
         await pilot.press("g")
         await pilot.pause()
         assert gpus.size.height >= 17
@@ -242,7 +268,7 @@ async def test_it_stays_when_the_run_had_finished_before(tmp_path: Path) -> None
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert isinstance(app.screen, LiveScreen)
-        assert "Enter shows the result" in text_of(app.screen, "#banner")
+        assert "Enter shows the result" in text_of(app.screen, "#health")
 
 
 async def test_it_stays_and_says_why_when_the_run_fails_under_it(tmp_path: Path) -> None:
@@ -254,7 +280,7 @@ async def test_it_stays_and_says_why_when_the_run_fails_under_it(tmp_path: Path)
         feed.pending = rest
         await settled(pilot)
         assert isinstance(app.screen, LiveScreen)
-        assert runs.CAUSE in text_of(app.screen, "#banner")
+        assert runs.CAUSE in text_of(app.screen, "#health")
         assert "enter result" in text_of(app.screen, "#footer")
 
 
@@ -262,10 +288,10 @@ async def test_a_deleted_run_directory_is_said_and_the_drawing_kept(tmp_path: Pa
     feed = runs.under_way().feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
-        before = {name: text_of(app.screen, name) for name in ("#numbers", "#ranks", "#stages")}
+        before = {name: text_of(app.screen, name) for name in ("#plot", "#ranks", "#stages")}
         feed.gone = True
         await settled(pilot)
-        assert "deleted" in text_of(app.screen, "#banner")
+        assert "deleted" in text_of(app.screen, "#health")
         assert {name: text_of(app.screen, name) for name in before} == before
 
 

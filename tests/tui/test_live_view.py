@@ -99,10 +99,9 @@ def test_a_queued_run_says_for_what_and_for_whom_it_waits(tmp_path: Path) -> Non
 
 
 def test_a_failure_is_said_with_cause_remedy_and_log(tmp_path: Path) -> None:
-    banner = seen(runs.failed(), tmp_path).banner
-    assert banner is not None
-    assert banner.kind == "bad"
-    assert banner.lines == (runs.CAUSE, runs.REMEDY, "log: 0-benchmark.log   l shows it")
+    health = seen(runs.failed(), tmp_path).health
+    assert health.kind == "bad"
+    assert health.lines == (runs.CAUSE, runs.REMEDY, "log: 0-benchmark.log   l shows it")
 
 
 def test_a_failure_without_a_diagnosis_names_the_stage(tmp_path: Path) -> None:
@@ -111,25 +110,30 @@ def test_a_failure_without_a_diagnosis_names_the_stage(tmp_path: Path) -> None:
     run.begin_stage()
     run.end_stage(status="failed", code=-11)
     run.end("failed")
-    banner = seen(run, tmp_path).banner
-    assert banner is not None
-    assert banner.lines == ("stage benchmark failed: signal SIGSEGV", "l shows its log")
+    health = seen(run, tmp_path).health
+    assert health.lines == ("stage benchmark failed: signal SIGSEGV", "l shows its log")
 
 
-def test_every_end_has_its_banner(tmp_path: Path) -> None:
-    kinds = {}
-    for name in ("finished", "failed", "stopped", "lost", "under_way"):
-        banner = seen(getattr(runs, name)(), tmp_path / name).banner
-        kinds[name] = banner.kind if banner else None
-    assert kinds == {"finished": "good", "failed": "bad", "stopped": "warn", "lost": "bad", "under_way": None}
+def test_how_a_run_does_is_said_in_every_state(tmp_path: Path) -> None:
+    kinds = {
+        name: seen(getattr(runs, name)(), tmp_path / name).health.kind
+        for name in ("nothing_yet", "under_way", "finished", "failed", "stopped", "lost")
+    }
+    assert kinds == {
+        "nothing_yet": "quiet",
+        "under_way": "good",
+        "finished": "good",
+        "failed": "bad",
+        "stopped": "warn",
+        "lost": "bad",
+    }
 
 
 def test_a_deleted_directory_is_said_before_everything_else(tmp_path: Path) -> None:
     feed = drained(runs.under_way(), tmp_path)
     feed.gone = True
     view = live_view(feed)
-    assert view.banner is not None
-    assert "deleted" in view.banner.lines[0]
+    assert "deleted" in view.health.lines[0]
     assert not view.can_stop
     assert view.numbers.n == 7
 
@@ -160,8 +164,7 @@ def test_text_from_outside_is_neutralised(tmp_path: Path) -> None:
     run.add(ev.Notice(t=0, level="warning", text="watch\x07 out"))
     view = seen(run, tmp_path)
     assert view.header.profile == "evilname"
-    assert view.banner is not None
-    assert view.banner.lines == ("watch· out",)
+    assert view.health.lines == ("watch· out",)
 
 
 def test_a_silent_stage_shows_that_it_lives(tmp_path: Path) -> None:

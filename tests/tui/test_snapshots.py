@@ -12,7 +12,7 @@ from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.app import Live, Result, TrtbenchApp
 
-SIZES = [(80, 24), (120, 40), (200, 50)]
+SIZES = [(80, 24), (120, 40), (160, 50), (200, 50)]
 Compare = Callable[..., bool]
 
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.layout import Layout
 from textual.markup import escape
 from textual.screen import Screen
 
@@ -15,16 +15,18 @@ from runner.errors import ExitCode, UserError
 from runner.feed import Feed
 from runner.state import Status
 from tui.keys import bindings, footer_row, valid_keys
-from tui.screens.live_view import Banner, LiveView, live_view
-from tui.text import shown, wrap
+from tui.screens.live_layout import PANELS, LiveLayout, Wants
+from tui.screens.live_view import LiveView, live_view
+from tui.text import shown
 from tui.widgets.answers import draw_answers
 from tui.widgets.gpu_fold import draw_folded
+from tui.widgets.health_line import draw_health, health_rows
 from tui.widgets.host_line import draw_host
-from tui.widgets.latency_plot import draw_numbers, draw_plot
+from tui.widgets.latency_plot import draw_latency
 from tui.widgets.log_tail import LogTail, TailReader
 from tui.widgets.progress_lines import draw_progress
 from tui.widgets.rank_panel import draw_ranks
-from tui.widgets.rows import Panel, Row, Span, row
+from tui.widgets.rows import Panel, Row
 from tui.widgets.run_header import draw_header
 from tui.widgets.stage_strip import draw_stages
 
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 FRAME_S = 0.2
 BUDGET_S = 0.04
 """of every frame, for taking in events: the rest is for drawing and for the user"""
-MAXIMISED = ("plot", "gpus", "log")
-"""Panels that can have the whole screen: the names of their keys and, with a dash before, of the classes."""
 _EXIT_CODES: dict[Status, ExitCode] = {
     "failed": ExitCode.RUN_FAILED,
     "stopped": ExitCode.RUN_STOPPED,
@@ -43,17 +43,8 @@ _EXIT_CODES: dict[Status, ExitCode] = {
 }
 
 
-def draw_banner(banner: Banner | None, width: int, height: int) -> list[Row]:
-    if banner is None:
-        return []
-    lines = [line for text in banner.lines for line in wrap(text, width - 2)]
-    styles = [banner.kind] + [""] * len(lines)
-    return [
-        row(Span("▌ ", banner.kind), Span(line, style)) for line, style in zip(lines, styles, strict=False)
-    ]
-
-
-def draw_footer(footer: tuple[LiveView, bool], width: int, height: int) -> list[Row]:
+def draw_footer(footer: tuple[LiveView, str], width: int, height: int) -> list[Row]:
+    """`footer`: the view, and which panel has the whole screen."""
     view, maximised = footer
     keys = [
         key
@@ -61,7 +52,7 @@ def draw_footer(footer: tuple[LiveView, bool], width: int, height: int) -> list[
         if key.action != "stop" or view.can_stop
     ]
     if maximised:
-        keys = [key for key in valid_keys("live") if key.action in (*MAXIMISED, "back", "follow", "help")]
+        keys = [key for key in valid_keys("live") if key.action in (*PANELS, "back", "follow", "help")]
     if not view.gpus:
         keys = [key for key in keys if key.action != "gpus"]
     return [footer_row(keys, width, view.note)]
@@ -78,6 +69,10 @@ class LiveScreen(Screen[None]):
         self.feed = feed
         self.view: LiveView | None = None
         self._tail: TailReader | None = None
+        self._layout = LiveLayout(lambda: self._wants)
+        self._wants = Wants()
+        self._hidden: frozenset[str] = frozenset()
+        self._maximised = ""
         self._drawn_at = (-1, False)
         self._saw_it_run = False
 
@@ -85,24 +80,25 @@ class LiveScreen(Screen[None]):
     def cockpit(self) -> TrtbenchApp:
         return cast("TrtbenchApp", self.app)
 
+    @property
+    def layout(self) -> Layout:
+        return self._layout
+
     def compose(self) -> ComposeResult:
         yield Panel(draw_header, id="header")
         yield Panel(draw_stages, id="stages")
         yield Panel(draw_answers, id="answers")
         yield Panel(draw_progress, id="progress")
-        with Horizontal(id="middle"):
-            with Vertical(id="plot-frame", classes="framed"):
-                yield Panel(draw_plot, id="plot")
-                yield Panel(draw_numbers, id="numbers")
-            yield Panel(draw_ranks, id="ranks", classes="framed")
+        yield Panel(draw_health, id="health")
+        yield Panel(draw_latency, id="plot", classes="framed")
+        yield Panel(draw_ranks, id="ranks", classes="framed")
         yield Panel(draw_folded, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
-        yield Panel(draw_banner, id="banner")
         yield LogTail(id="log", classes="framed")
         yield Panel(draw_footer, id="footer")
 
     def on_mount(self) -> None:
-        self.query_one("#plot-frame").border_title = "latency, ms per iteration"
+        self.query_one("#plot").border_title = "latency, ms per iteration"
         self.query_one("#ranks").border_title = "ranks"
         self.query_one("#log").border_title = "log"
         self.tick()
@@ -134,17 +130,18 @@ class LiveScreen(Screen[None]):
             ("#progress", view.progress),
             ("#answers", view.answers),
             ("#gpus", view.gpus),
-            ("#plot", view.plot),
-            ("#numbers", view.numbers),
+            ("#plot", (view.plot, view.numbers)),
             ("#ranks", view.ranks),
             ("#host", view.host),
-            ("#banner", view.banner),
+            ("#health", view.health),
         ):
             self._panel(name).update(data)
-        self._show_gpu_frame(before, view)
+        self._arrange()
+        if before is None or before.gpu_title != view.gpu_title:
+            self.query_one("#gpus").border_title = escape(shown(view.gpu_title))
         if before is None or before.progress.what != view.progress.what:
             what = view.progress.what if view.progress.number else ""
-            self.query_one("#plot-frame").border_subtitle = escape(shown(what))
+            self.query_one("#plot").border_subtitle = escape(shown(what))
         if before is None or before.log != view.log:
             self._tail = TailReader(view.log) if view.log else None
             self.query_one(LogTail).update(())
@@ -152,11 +149,26 @@ class LiveScreen(Screen[None]):
                 shown(f"log  {view.log.name}" if view.log else "log")
             )
 
-    def _show_gpu_frame(self, before: LiveView | None, view: LiveView) -> None:
-        if before is None or before.gpu_title != view.gpu_title:
-            self.query_one("#gpus").border_title = escape(shown(view.gpu_title))
-        if before is None or bool(before.gpus) != bool(view.gpus):
-            self.set_class(bool(view.gpus), "-with-gpus")
+    def _arrange(self) -> None:
+        """Give the panels their places anew when there is more or less to show than before."""
+        view = self.view
+        if view is None:
+            return
+        wants = Wants(
+            ranks=len(view.ranks),
+            gpus=len(view.gpus),
+            health=len(health_rows(view.health, self.size.width - 2)),
+            answers=bool(view.answers.said),
+            host=len(draw_host(view.host, self.size.width - 2, 2)),
+            maximised=self._maximised,
+            hidden=self._hidden,
+        )
+        if wants != self._wants:
+            self._wants = wants
+            self._panel("#header").refresh(layout=True)
+
+    def on_resize(self) -> None:
+        self._arrange()
 
     def _show_log(self) -> None:
         if self._tail is not None and self._tail.read():
@@ -175,19 +187,18 @@ class LiveScreen(Screen[None]):
 
     # --- keys -------------------------------------------------------------------------------------------
 
-    @property
-    def _maximised(self) -> bool:
-        return any(self.has_class(f"-{name}") for name in MAXIMISED)
-
-    def _maximise(self, name: str) -> None:
+    def _maximise(self, panel: str) -> None:
         """Show one panel on the whole screen, or all of them again; empty: all of them."""
-        for other in MAXIMISED:
-            self.set_class(other == name and not self.has_class(f"-{other}"), f"-{other}")
+        self._maximised = "" if panel == self._maximised else panel
+        self._arrange()
         if self.view is not None:
             self._panel("#footer").update((self.view, self._maximised))
 
     def action_plot(self) -> None:
         self._maximise("plot")
+
+    def action_ranks(self) -> None:
+        self._maximise("ranks")
 
     def action_gpus(self) -> None:
         if self.view is not None and self.view.gpus:
@@ -195,6 +206,11 @@ class LiveScreen(Screen[None]):
 
     def action_log(self) -> None:
         self._maximise("log")
+
+    def action_hide(self, panel: str) -> None:
+        """Leave a panel out until the same key is pressed again."""
+        self._hidden ^= {panel}
+        self._arrange()
 
     def action_back(self) -> None:
         if self._maximised:
@@ -204,7 +220,7 @@ class LiveScreen(Screen[None]):
 
     def action_scroll_rows(self, by: int) -> None:
         ranks = self._panel("#ranks")
-        if ranks.display and ranks.last_top and not self._maximised:
+        if ranks.region and ranks.last_top:
             ranks.move_to(ranks.top + by)
         else:
             self.query_one(LogTail).scroll_lines(by)

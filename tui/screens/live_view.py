@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from runner import events as ev
 from runner import metrics, rundir
@@ -15,6 +14,7 @@ from tui.screens.gpu_view import gpu_lines, gpu_title
 from tui.text import duration, gibibytes, plain, plural
 from tui.widgets.answers import Answers, one_line
 from tui.widgets.gpu_panel import GpuLine
+from tui.widgets.health_line import Health
 from tui.widgets.host_line import HostView
 from tui.widgets.latency_plot import Numbers, PlotData, round_number
 from tui.widgets.progress_lines import Phase, Progress
@@ -24,14 +24,6 @@ from tui.widgets.stage_strip import StageItem, exit_words
 
 SILENT_S = 2
 """A run that says nothing for longer than this is said to be silent."""
-
-
-@dataclass(frozen=True)
-class Banner:
-    """The one thing to know now, with what to do about it; empty while all is well."""
-
-    kind: Literal["good", "warn", "bad"]
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ class LiveView:
     """empty: none is read"""
     gpu_title: str
     host: HostView
-    banner: Banner | None
+    health: Health
     note: str
     """for the footer: how long the run has been silent"""
     log: Path | None
@@ -80,7 +72,7 @@ def live_view(feed: Feed, *, reading: bool = False) -> LiveView:
         gpus=gpu_lines(state),
         gpu_title=gpu_title(state.telemetry),
         host=_host(state),
-        banner=_banner(feed),
+        health=_health(feed),
         note=_note(feed, now),
         log=rundir.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
         running=state.running,
@@ -250,30 +242,35 @@ def _host(state: RunState) -> HostView:
     )
 
 
-# --- what is worth a banner --------------------------------------------------------------------------------
+# --- whether all is well -----------------------------------------------------------------------------------
 
 
-def _banner(feed: Feed) -> Banner | None:
+def _health(feed: Feed) -> Health:
+    """What a person has to know first; what is worse comes before what is better."""
     if feed.gone:
-        return Banner("bad", ("the run directory was deleted; this is what was known of the run until then",))
+        return Health("bad", ("the run directory was deleted; this is what was known of the run until then",))
     state = feed.state
     if state.status in ("failed", "lost"):
         return _failed(state)
     if state.status == "finished":
-        return Banner("good", ("finished: Enter shows the result",))
+        return Health("good", ("finished: Enter shows the result",))
     if state.status == "stopped":
-        return Banner("warn", (_stopped_by(state), "Enter shows what was measured until then"))
+        return Health("warn", (_stopped_by(state), "Enter shows what was measured until then"))
     if state.status == "stopping":
-        return Banner("warn", (_stopped_by(state) + ": waiting for its processes to end",))
+        return Health("warn", (_stopped_by(state) + ": waiting for its processes to end",))
     warnings = [notice for notice in state.notices if notice.level == "warning"]
-    return Banner("warn", (plain(warnings[-1].text),)) if warnings else None
+    if warnings:
+        return Health("warn", (plain(warnings[-1].text),))
+    if state.configuration is None or not state.configuration.last_t:
+        return Health("quiet", ("nothing to worry about so far",))
+    return Health("good", ("all well",))
 
 
 def _stopped_by(state: RunState) -> str:
     return f"stopped by {plain(state.stopping.by)}" if state.stopping else "stopped"
 
 
-def _failed(state: RunState) -> Banner:
+def _failed(state: RunState) -> Health:
     stage, failure = state.stage, state.failure
     if failure is not None:
         lines = [plain(failure.cause), plain(failure.remedy)]
@@ -282,7 +279,7 @@ def _failed(state: RunState) -> Banner:
         ended = exit_words(stage.exit_code) if stage else ""
         where = f"stage {stage.name} failed" if stage else "the run failed before its first stage"
         lines = [f"{where}: {ended}" if ended else where, "l shows its log" if stage else ""]
-    return Banner("bad", tuple(line for line in lines if line))
+    return Health("bad", tuple(line for line in lines if line))
 
 
 def _note(feed: Feed, now: int) -> str:

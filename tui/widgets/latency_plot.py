@@ -206,7 +206,18 @@ class Numbers:
     tokens_per_sec: float | None = None
 
 
-def draw_numbers(numbers: Numbers, width: int, height: int) -> list[Row]:
+def draw_latency(data: tuple[PlotData, Numbers], width: int, height: int) -> list[Row]:
+    """The plot, and the numbers below it."""
+    plot, numbers = data
+    below = draw_numbers(numbers, width)
+    if height <= 5:
+        below = below[:1]
+    rows = draw_plot(plot, width, max(0, height - len(below)))
+    rows += [()] * (height - len(below) - len(rows))
+    return rows + below
+
+
+def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
     if not numbers.n:
         return [row(dim("no timed iteration yet"))]
     few = numbers.n < 20
