@@ -67,6 +67,17 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """what makes the cell: path in the profile and value; `profile` and its name where profiles alternate"""
 
 
+class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rank reads from its GPU's memory in one decode step, as far as the model's shape tells."""
+
+    weight_bytes: int
+    """all weights but an embedding that is not the output head, too: of it a step reads a few rows"""
+    kv_bytes_per_token: int
+    """keys and values of one token of one sequence, in all layers"""
+    window: int | None = None
+    """most tokens of a sequence that attention looks back at; None: all of them"""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The stages of a run, the files they need in the run directory, and what they occupy."""
 
@@ -82,6 +93,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """what only one run at a time may use"""
     notes: list[str] = []
     """what is worth knowing before starting"""
+    decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
+    """a string: why it is not known"""
     gpu_hz: float = 2.0
     """how often GPUs are read a second; 0: not at all"""
     sweep: Membership | None = None

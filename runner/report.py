@@ -128,7 +128,9 @@ def build(plan: Plan, state: RunState) -> Report:
                         printed=value.printed,
                         note=value.note,
                     )
-                    for value in metrics.values(configuration, ranks, measured.numbers(state, number))
+                    for value in metrics.values(
+                        configuration, ranks, measured.numbers(state, number, plan.decode_reads)
+                    )
                 ],
                 flags=metrics.flags(configuration, ranks) + measured.flags(state, number),
             )

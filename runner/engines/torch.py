@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from runner.engines import benchmark_line, gpus
+from runner.engines.decode_reads import BYTES, Widths, decode_reads
 from runner.engines.output import OutputReader
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun, launch_env, launch_words
@@ -58,6 +59,7 @@ def plan(profile: Profile, run_dir: Path) -> Plan:
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
         configurations=configurations(profile),
         devices=_devices(profile),
+        decode_reads=decode_reads(shape, tp, Widths(*[BYTES[model.dtype]] * 3)),
         notes=_notes(profile),
     )
 

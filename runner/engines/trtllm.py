@@ -18,6 +18,7 @@ from runner.engines.trtllm_failures import KNOWN, hang_after
 from runner.engines.trtllm_model import ModelConfig, read_config
 from runner.engines.trtllm_options import Words, as_words, not_in_version, options_of
 from runner.engines.trtllm_output import answers_in, notice_of
+from runner.engines.trtllm_reads import Given, reads_of
 from runner.engines.trtllm_site import Site, site_of
 from runner.engines.trtllm_versions import FIRST, LAST, example_folder, refusal
 from runner.errors import UserError
@@ -56,7 +57,8 @@ class Planner:
 
     def plan(self) -> Plan:
         profile = self.profile
-        model, engine = self._model(), self._given_engine()
+        given = self._given()
+        model, engine = read_config(given.model), read_engine(given.engine)
         self._refuse(model, engine)
         checkpoint, made_engine = self._checkpoint(), self._engine()
         notes = self._notes()
@@ -64,7 +66,7 @@ class Planner:
             self._convert(checkpoint, made_engine),
             self._build(checkpoint, made_engine),
             self._smoke(made_engine),
-            self._benchmark(made_engine, model, engine, notes),
+            self._benchmark(made_engine, self._dtype(model, engine, given.checkpoint), notes),
         ]
         name = os.path.basename((profile.model.dir or profile.paths.engine_dir or "").rstrip("/"))
         return Plan(
@@ -76,6 +78,7 @@ class Planner:
             configurations=configurations(profile) if profile.wants("benchmark") else [],
             devices=gpus.claimed(profile.launch.env, profile.parallel.ranks),
             notes=notes,
+            decode_reads=reads_of(profile, given),
         )
 
     # --- what is refused before anything runs ---------------------------------------------------------
@@ -111,13 +114,12 @@ class Planner:
             f" input {entry} + output {output} = {entry + output}"
         ]
 
-    def _model(self) -> ModelConfig | None:
-        folder = self.profile.model.dir
-        return read_config(self.site.place.read(f"{folder}/config.json")) if folder else None
-
-    def _given_engine(self) -> EngineConfig | None:
-        folder = self.profile.paths.engine_dir
-        return read_engine(self.site.place.read(f"{folder}/config.json")) if folder else None
+    def _given(self) -> Given:
+        paths = self.profile.paths
+        folders = (self.profile.model.dir, paths.engine_dir, paths.checkpoint_dir)
+        return Given(
+            *(self.site.place.read(f"{folder}/config.json") if folder else None for folder in folders)
+        )
 
     def _notes(self) -> list[str]:
         version, notes = self.site.version, []
@@ -226,11 +228,8 @@ class Planner:
         ]
         return self._stage("smoke", argv, ROOT_ENV, self._needs_engine("smoke", engine))
 
-    def _benchmark(
-        self, engine: Output, model: ModelConfig | None, given: EngineConfig | None, notes: list[str]
-    ) -> Stage:
+    def _benchmark(self, engine: Output, dtype: str | None, notes: list[str]) -> Stage:
         profile = self.profile
-        dtype = profile.benchmark.dtype or self._dtype(model, given)
         if dtype is None:
             notes.append(
                 "the engine's dtype is not known, so benchmark.py takes float16; set benchmark.dtype"
@@ -255,12 +254,15 @@ class Planner:
             )
         return skip
 
-    def _dtype(self, model: ModelConfig | None, engine: EngineConfig | None) -> str | None:
-        """The engine's type, which benchmark.py has to be told."""
-        given = self.profile.paths.checkpoint_dir
+    def _dtype(
+        self, model: ModelConfig | None, engine: EngineConfig | None, given: bytes | None
+    ) -> str | None:
+        """The engine's type, which benchmark.py has to be told; `given`: the config of a checkpoint."""
+        if self.profile.benchmark.dtype:
+            return self.profile.benchmark.dtype
         if engine is not None and engine.pretrained_config.dtype:
             return engine.pretrained_config.dtype
-        checkpoint = read_checkpoint(self.site.place.read(f"{given}/config.json")) if given else None
+        checkpoint = read_checkpoint(given)
         if checkpoint is not None and checkpoint.dtype:
             return checkpoint.dtype
         if self.profile.model.dtype != "auto":

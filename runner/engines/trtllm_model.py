@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from runner.engines.decode_reads import BYTES
+
 MAX_TP_SHOWN = 64
-BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,8 @@ class GpuIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     power_limit_w: float | None = None
     max_sm_clock: int | None = None
     max_memory_clock: int | None = None
+    """MHz"""
+    memory_bus_bits: int | None = None
     max_pcie_generation: int | None = None
     max_pcie_width: int | None = None
     persistence: bool | None = None

@@ -169,11 +169,21 @@ GPU_TENSOR_ACTIVE = Metric(
 )  # fmt: skip
 GPU_DRAM_ACTIVE = Metric(
     "gpu_dram_active_percent", "memory bandwidth used, measured", "%", "gpu", "neither",
-    "share of peak DRAM bandwidth that was in use", "NVML GPM, samples", digits=1,
+    "share of peak DRAM bandwidth that was in use while iterations were measured, prefill included",
+    "NVML GPM, samples", digits=1,
+)  # fmt: skip
+GPU_DRAM_MODELLED = Metric(
+    "gpu_dram_modelled_percent", "memory bandwidth used, modelled", "%", "gpu", "neither",
+    "(weight bytes of a rank + batch size x mean tokens so far x KV cache bytes of a token) / time per output"
+    " token / (memory bus width x 2 x maximal memory clock): decode steps alone, without prefill; activations"
+    " and what is read twice are not in it; not shown where a step's reads do not follow from the model's"
+    " shape, as with a mixture of experts",
+    "the model's shape, timed iterations of rank 0, NVML", digits=1,
 )  # fmt: skip
 GPU = (
     GPU_MEMORY, GPU_POWER, GPU_POWER_PEAK, GPU_ENERGY, JOULES_PER_TOKEN, TOKENS_PER_SEC_PER_W,
     GPU_THROTTLED, GPU_CLOCK, GPU_BUSY, GPU_SM_ACTIVE, GPU_TENSOR_ACTIVE, GPU_DRAM_ACTIVE,
+    GPU_DRAM_MODELLED,
 )  # fmt: skip
 """Metrics of the GPUs that the ranks computed on; `runner.telemetry.measured` computes them."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.engines.decode_reads import BYTES
 from runner.engines.trtllm_engine import EngineConfig, mismatches, read_engine
-from runner.engines.trtllm_model import BYTES, ModelConfig, read_config
+from runner.engines.trtllm_model import ModelConfig, read_config
 from runner.engines.trtllm_options import parse_help
 from runner.engines.trtllm_site import version_of_tree
 from runner.engines.trtllm_versions import FIRST, LAST, Version, refusal, version_of

@@ -33,16 +33,21 @@ def read_shape(directory: Path) -> Shape:
         raise UserError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(config, dict):
         raise UserError(f"{path}: expected a JSON object with the model's shape")
+    return shape_of(config, str(path))
+
+
+def shape_of(config: dict[str, Any], source: str) -> Shape:
+    """The shape in a decoded config; `source` names it in messages.
+
+    Raises:
+        UserError: a kind of model the engine does not have, a missing key.
+    """
     model_type = config.get("model_type", "llama")
     if model_type not in SUPPORTED:
         raise UserError(
-            f"{path}: model_type {model_type!r} is not a decoder that the torch engine has;"
+            f"{source}: model_type {model_type!r} is not a decoder that the torch engine has;"
             f" it has {', '.join(SUPPORTED)}"
         )
-    return _shape(config, model_type, path)
-
-
-def _shape(config: dict[str, Any], model_type: str, path: Path) -> Shape:
     rope = config.get("rope_parameters")
     rope_theta = config.get("rope_theta") or (rope.get("rope_theta") if isinstance(rope, dict) else None)
     values = {
@@ -61,8 +66,8 @@ def _shape(config: dict[str, Any], model_type: str, path: Path) -> Shape:
     }
     missing = [key for key, value in values.items() if value is None and key != "head_dim"]
     if missing:
-        raise UserError(f"{path}: {', '.join(missing)} missing, so the model's shape is not known")
+        raise UserError(f"{source}: {', '.join(missing)} missing, so the model's shape is not known")
     problems = list(check_section(Shape, values))
     if problems:
-        raise UserError("\n".join(f"{path}: {problem.path}: {problem.message}" for problem in problems))
+        raise UserError("\n".join(f"{source}: {problem.path}: {problem.message}" for problem in problems))
     return msgspec.convert(values, Shape)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from runner import gpus, metrics
 from runner.metrics import Computed, Metric
+from runner.plan import DecodeReads
 from runner.state import ConfigurationState, RunState
+from runner.telemetry.modelled import bandwidth
 from runner.telemetry.phase import Phase
 from runner.telemetry.series import Cell
 from runner.telemetry.state import GpuState
@@ -99,8 +101,14 @@ class _Measured:
         return f"sampled @ {1000 / self.state.telemetry.period_ms:.3g} Hz"
 
 
-def numbers(state: RunState, number: int) -> Computed | None:
-    """Metrics of the GPUs of one configuration; None: a run without GPU readings."""
+def numbers(state: RunState, number: int, reads: DecodeReads | str) -> Computed | None:
+    """Metrics of the GPUs of one configuration; None: a run without GPU readings.
+
+    Args:
+        state: the run.
+        number: place of the configuration.
+        reads: what a decode step reads, from the plan of the run.
+    """
     on = used(state)
     if not on:
         return None
@@ -108,12 +116,13 @@ def numbers(state: RunState, number: int) -> Computed | None:
     phase = state.telemetry.measured(number, configuration)
     if phase is None:
         return {}
+    modelled: Computed = {metrics.GPU_DRAM_MODELLED: bandwidth(reads, configuration, on)}
     if phase.ticks < LEAST_SAMPLES:
         seconds = max(0.0, (configuration.last_t - (configuration.timing_began or 0)) / 1e9)
         note = f"too short: {phase.ticks} readings in {seconds:.1f} s"
-        return dict.fromkeys(metrics.GPU, (None, phase.ticks, note))
+        return dict.fromkeys(metrics.GPU, (None, phase.ticks, note)) | modelled
     this = _Measured(state, configuration, phase, on)
-    return {**_sampled(this), **_energy(this), metrics.GPU_THROTTLED: _throttled(this)}
+    return {**_sampled(this), **_energy(this), metrics.GPU_THROTTLED: _throttled(this), **modelled}
 
 
 def _sampled(this: _Measured) -> Computed:

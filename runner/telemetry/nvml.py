@@ -397,6 +397,7 @@ _IDENTITY: tuple[tuple[str, str, tuple[Any, ...], Callable[[Any], Any]], ...] = 
     ("power_limit_w", "nvmlDeviceGetEnforcedPowerLimit", (), _watts),
     ("max_sm_clock", "nvmlDeviceGetMaxClockInfo", (_SM,), _same),
     ("max_memory_clock", "nvmlDeviceGetMaxClockInfo", (_MEMORY,), _same),
+    ("memory_bus_bits", "nvmlDeviceGetMemoryBusWidth", (), _same),
     ("max_pcie_generation", "nvmlDeviceGetMaxPcieLinkGeneration", (), _same),
     ("max_pcie_width", "nvmlDeviceGetMaxPcieLinkWidth", (), _same),
     ("persistence", "nvmlDeviceGetPersistenceMode", (), bool),

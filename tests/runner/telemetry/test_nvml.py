@@ -75,6 +75,7 @@ def test_everything_is_read_of_a_machine_of_today(machine: pytest.MonkeyPatch, t
     assert set(found.latest("dram_active")) == {60.0}
     gpu = next(iter(found.state.gpus.values()))
     assert (gpu.reserved, gpu.identity.memory_total) == (615 << 20, 143771 << 20)
+    assert (gpu.identity.memory_bus_bits, gpu.identity.max_memory_clock) == (6144, 3201)
     assert gpu.sources == {}
     assert found.state.telemetry.throttled_by(gpu) == ["power cap"]
 
@@ -92,6 +93,7 @@ def test_an_old_driver_says_less_and_what_it_says_is_marked(
     assert found.latest("temperature")[0] == 61.0
     assert found.latest("reasons")[0] == 4.0
     assert found.latest("sm_active")[0] == "not supported"
+    assert gpu.identity.memory_bus_bits is None
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_every_line_is_an_event(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_memory_peaks_where_the_program_took_most(name: str) -> None:
-    table = measured.numbers(played(name), 0)
+    table = measured.numbers(played(name), 0, "not planned")
     assert table is not None
     value, n, note = table[metrics.GPU_MEMORY]
     # nvidia-smi read 17359 MiB in the same seconds.
@@ -54,7 +54,7 @@ def test_memory_peaks_where_the_program_took_most(name: str) -> None:
 @pytest.mark.parametrize(("name", "within"), [("2hz", 0.05), ("10hz", 0.03)])
 def test_the_energy_counter_agrees_with_integrated_power(name: str, within: float) -> None:
     state = played(name)
-    table = measured.numbers(state, 0)
+    table = measured.numbers(state, 0, "not planned")
     assert table is not None
     energy = table[metrics.GPU_ENERGY][0]
     configuration = state.configurations[0]
@@ -69,7 +69,7 @@ def test_the_energy_counter_agrees_with_integrated_power(name: str, within: floa
 
 def test_throttling_at_the_power_cap_is_told_apart_from_trouble() -> None:
     state = played("2hz")
-    table = measured.numbers(state, 0)
+    table = measured.numbers(state, 0, "not planned")
     assert table is not None
     share, _, note = table[metrics.GPU_THROTTLED]
     assert share is not None

@@ -139,6 +139,13 @@ Result nvmlDeviceGetMaxClockInfo(Device gpu, int kind, unsigned *mhz) {
     *mhz = kind == 2 ? 3201 : 1980;
     return SUCCESS;
 }
+#ifndef OLD_DRIVER
+Result nvmlDeviceGetMemoryBusWidth(Device gpu, unsigned *bits) {
+    ENTER("DeviceGetMemoryBusWidth", gpu);
+    *bits = 6144;
+    return SUCCESS;
+}
+#endif
 Result nvmlDeviceGetMaxPcieLinkGeneration(Device gpu, unsigned *v) { (void)gpu; *v = 5; return SUCCESS; }
 Result nvmlDeviceGetMaxPcieLinkWidth(Device gpu, unsigned *v) { (void)gpu; *v = 16; return SUCCESS; }
 Result nvmlDeviceGetPersistenceMode(Device gpu, int *v) { (void)gpu; *v = 1; return SUCCESS; }
