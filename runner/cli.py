@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner.commands import export, machine, profiles, runs
+from runner.commands import archive, export, machine, profiles, runs
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
 from runner.version import VERSION
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"trtbench-tui {VERSION}")
     parser.set_defaults(command=lambda _: open_dashboard())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for family in (runs, export, profiles, machine):
+    for family in (runs, export, archive, profiles, machine):
         family.add(commands)
     return parser
 

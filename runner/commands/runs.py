@@ -1,4 +1,4 @@
-"""Runs: start one, watch it, stop it, list them, show their tables, play them again, import results."""
+"""Runs: start one, watch it, stop it, list them, show their tables, play them again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.options import Commands, add_gpu_rate, add_output_options
@@ -57,10 +56,6 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     show.add_argument("run", metavar="RUN")
     show.add_argument("--json", action="store_true", help="the report as one JSON object")
     show.set_defaults(command=_show)
-
-    importer = commands.add_parser("import", help="take the output of a benchmark.py run into the history")
-    importer.add_argument("file", metavar="FILE", help="[BENCHMARK] lines, a CSV, or a whole console log")
-    importer.set_defaults(command=_import)
 
     replay = commands.add_parser("replay", help="play a run again as it happened")
     replay.add_argument("run", metavar="RUN")
@@ -137,17 +132,6 @@ def _stop(arguments: argparse.Namespace) -> int:
             deadline += STOP_TIMEOUT_S
         time.sleep(0.1)
     print(f"{run_dir.name} {ended.status}", file=sys.stderr)
-    return ExitCode.OK
-
-
-def _import(arguments: argparse.Namespace) -> int:
-    from runner import report
-    from runner.headless import print_report
-    from runner.import_run import import_file
-
-    run_dir = import_file(Path(arguments.file))
-    print(run_dir, file=sys.stderr)
-    print_report(report.load(run_dir), as_json=False)
     return ExitCode.OK
 
 

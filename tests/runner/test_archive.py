@@ -1,0 +1,257 @@
+"""A run goes to another machine as one file; whatever else such a file is, nothing of it stays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner import archive, history, paths, report, rundir
+from runner.cli import main
+from runner.errors import UserError
+from tests.tui import runs
+
+RECORDED = Path(__file__).parents[1] / "data" / "h200-torch-1gpu"
+
+
+@pytest.fixture
+def run_dir() -> Path:
+    """A run in the history of this machine."""
+    source = runs.finished(2).write(paths.runs_dir())
+    (source / "repro.sh").chmod(0o755)
+    return source
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From now on this is another machine, whose history is empty."""
+    return lambda: monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "another-machine"))
+
+
+def test_a_run_looks_and_replays_the_same_on_another_machine(
+    run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["show", "last"])
+    here = capsys.readouterr().out
+    packed = archive.pack(run_dir, tmp_path)
+    assert packed == tmp_path / f"{run_dir.name}.zip"
+    elsewhere()
+    assert main(["import", str(packed)]) == 0
+    assert capsys.readouterr().out == here
+    (entry,) = history.entries()
+    assert (entry.run, entry.status) == (run_dir.name, "finished")
+    assert main(["replay", "last", "--headless", "--speed", "10000"]) == 0
+    assert capsys.readouterr().out == here
+    assert (entry.run_dir / "repro.sh").stat().st_mode & stat.S_IXUSR
+    assert report.load(entry.run_dir) == report.build(
+        rundir.load_plan(entry.run_dir), report.read_state(entry.run_dir)
+    )
+
+
+def test_a_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: Path) -> None:
+    source = paths.runs_dir() / "20261122T181105Z_torch-1gpu_7bff"
+    shutil.copytree(RECORDED, source)
+    packed = archive.pack(source, tmp_path / "mine.zip")
+    elsewhere()
+    taken = archive.unpack(packed).run_dir
+    assert report.load(taken) == report.load(source)
+    assert (taken / "0-benchmark.log").read_bytes() == (source / "0-benchmark.log").read_bytes()
+
+
+def test_the_same_run_gives_the_same_bytes(run_dir: Path, tmp_path: Path) -> None:
+    first = archive.pack(run_dir, tmp_path / "a.zip").read_bytes()
+    for path in run_dir.iterdir():
+        os.utime(path, (1, 1))
+    assert archive.pack(run_dir, tmp_path / "b.zip").read_bytes() == first
+
+
+def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_path: Path) -> None:
+    for name in (
+        "lock",
+        "supervisor.json",
+        "stop",
+        "processes",
+        "telemetry.jsonl",
+        ".report.json.99",
+        "ranks/0/0.jsonl",
+    ):
+        (run_dir / name).parent.mkdir(exist_ok=True)
+        (run_dir / name).write_text("x")
+    (run_dir / "secret").symlink_to("/etc/passwd")
+    with zipfile.ZipFile(archive.pack(run_dir, tmp_path)) as packed:
+        names = packed.namelist()
+    expected = {
+        "archive.json",
+        "events.jsonl",
+        "plan.json",
+        "profile.yaml",
+        "repro.sh",
+        "report.json",
+        "0-benchmark.log",
+    }
+    assert set(names) == expected
+
+
+def test_the_same_run_twice_is_one(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = archive.pack(run_dir, tmp_path)
+    assert main(["import", str(packed)]) == 0
+    assert "here already; nothing was changed" in capsys.readouterr().err
+    assert rundir.list_runs() == [run_dir]
+
+
+def test_another_run_of_the_same_id_is_kept(
+    run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = archive.pack(run_dir, tmp_path)
+    elsewhere()
+    other = runs.failed().write(paths.runs_dir())
+    assert other.name == run_dir.name
+    before = {path.name: path.read_bytes() for path in other.iterdir() if path.is_file()}
+    assert main(["import", str(packed)]) == 0
+    assert "so this one got a new id" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in other.iterdir() if path.is_file()} == before
+    assert sorted(entry.status for entry in history.entries()) == ["failed", "finished"]
+
+
+def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way = runs.under_way().write(paths.runs_dir())
+    monkeypatch.setattr(history, "recover", lambda _: False)
+    with pytest.raises(UserError, match="has not ended"):
+        archive.pack(under_way, tmp_path)
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_file_that_cannot_be_written_is_said(run_dir: Path) -> None:
+    with pytest.raises(UserError, match=r"/proc/none/.*: the archive cannot be made: No such file"):
+        archive.pack(run_dir, Path("/proc/none/x.zip"))
+
+
+# --- archives that are not what they should be --------------------------------------------------------------
+
+
+def refused(path: Path, said: str) -> None:
+    """The archive is refused in one sentence, and nothing of it is left."""
+    before = sorted(paths.runs_dir().rglob("*")) if paths.runs_dir().exists() else []
+    with pytest.raises(UserError, match=said) as caught:
+        archive.unpack(path)
+    assert len(str(caught.value.args[0]).splitlines()) == 1
+    assert (sorted(paths.runs_dir().rglob("*")) if paths.runs_dir().exists() else []) == before
+
+
+def forged(
+    path: Path,
+    files: dict[str, bytes],
+    *,
+    listed: dict[str, bytes] | None = None,
+    run: str = "",
+    mode: int = 0,
+) -> Path:
+    """An archive with the given files; `listed` is what its manifest says instead."""
+    described = {
+        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in (files if listed is None else listed).items()
+    }
+    manifest = {
+        "format": "trtbench-tui archive",
+        "version": 1,
+        "run": run or "20260101T000000Z_p_7f3a",
+        "files": described,
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("archive.json", json.dumps(manifest))
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = mode << 16
+            out.writestr(entry, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    "../x /etc/x a/../../x a//b ./x .. a\\..\\x C:x .hidden a/.ssh/x supervisor.json ranks/0".split(),
+)
+def test_paths_that_lead_outside_are_refused(name: str, tmp_path: Path) -> None:
+    refused(forged(tmp_path / "x.zip", {name: b"x"}), "nothing was unpacked")
+
+
+@pytest.mark.parametrize(
+    "run", ["../../20260101T000000Z_p_7f3a", "20260101T000000Z_/../x_7f3a", "x", "20260101T000000Z_p_7f3a\n"]
+)
+def test_an_id_that_is_none_is_refused(run: str, tmp_path: Path) -> None:
+    refused(forged(tmp_path / "x.zip", {"plan.json": b"{}"}, run=run), "not the id of a run")
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    refused(
+        forged(tmp_path / "x.zip", {"log": b"/etc/passwd"}, mode=stat.S_IFLNK | 0o777), "a link or a device"
+    )
+
+
+def test_content_that_differs_from_the_manifest_is_refused(tmp_path: Path) -> None:
+    refused(forged(tmp_path / "a.zip", {"log": b"abc"}, listed={"log": b"abd"}), "log is not what was packed")
+    refused(forged(tmp_path / "b.zip", {"log": b"abc"}, listed={"log": b"ab"}), "another size")
+    refused(
+        forged(tmp_path / "c.zip", {"log": b"abc"}, listed={}), "other files than its archive.json says: log"
+    )
+    refused(
+        forged(tmp_path / "d.zip", {}, listed={"log": b"abc"}), "other files than its archive.json says: log"
+    )
+
+
+def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "SMALL", 1 << 20)
+    refused(forged(tmp_path / "x.zip", {"log": bytes(8 << 20)}), "made to fill disks")
+    monkeypatch.setattr(archive, "MARGIN", 1 << 60)
+    refused(forged(tmp_path / "y.zip", {"log": b"x"}), "unpacked it takes 0 MiB")
+
+
+def test_a_size_that_lies_is_noticed_before_it_is_written(tmp_path: Path) -> None:
+    path = forged(tmp_path / "x.zip", {"log": bytes(4096)})
+    content = path.read_bytes()
+    # Both headers say 4095: zip readers stop there, and the checksum tells.
+    path.write_bytes(content.replace((4096).to_bytes(4, "little"), (4095).to_bytes(4, "little")))
+    refused(path, "another size")
+
+
+def test_torn_and_foreign_files_are_refused(
+    run_dir: Path, tmp_path: Path, elsewhere: Callable[[], None]
+) -> None:
+    packed = archive.pack(run_dir, tmp_path / "whole.zip").read_bytes()
+    elsewhere()
+    for index, size in enumerate((10, 300, len(packed) // 2, len(packed) - 1)):
+        torn = tmp_path / f"torn-{index}.zip"
+        torn.write_bytes(packed[:size])
+        assert archive.is_archive(torn)
+        refused(torn, "torn or not a zip")
+    with zipfile.ZipFile(tmp_path / "whole.zip") as whole:
+        log = whole.getinfo("events.jsonl")
+    flipped = bytearray(packed)
+    flipped[log.header_offset + log.compress_size // 2] ^= 0xFF
+    (tmp_path / "flipped.zip").write_bytes(flipped)
+    refused(tmp_path / "flipped.zip", "torn or not a zip|not what was packed")
+    with zipfile.ZipFile(tmp_path / "foreign.zip", "w") as foreign:
+        foreign.writestr("readme.txt", "hello")
+    refused(tmp_path / "foreign.zip", "no archive of a run: it has no archive.json")
+
+
+def test_a_run_without_an_end_is_refused(tmp_path: Path) -> None:
+    source = runs.under_way().write(tmp_path / "source")
+    files = {path.name: path.read_bytes() for path in source.iterdir() if path.is_file()}
+    refused(forged(tmp_path / "x.zip", files), "no readable report.json that says how it ended")
+
+
+def test_import_of_something_else_says_what_is_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.tar").write_bytes(b"not a result")
+    assert main(["import", str(tmp_path / "x.tar")]) == 2
+    assert main(["import", str(tmp_path / "missing.zip")]) == 2
+    assert "no result of benchmark.py in it" in capsys.readouterr().err
