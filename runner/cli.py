@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from runner.commands import archive, export, machine, profiles, runs
+from runner.commands.options import add_theme_option
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
 from runner.version import VERSION
@@ -48,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"trtbench-tui {VERSION}")
-    parser.set_defaults(command=lambda _: open_dashboard())
+    add_theme_option(parser)
+    parser.set_defaults(command=open_dashboard)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for family in (runs, export, archive, profiles, machine):
         family.add(commands)

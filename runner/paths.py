@@ -27,8 +27,16 @@ def runs_dir() -> Path:
     return state_home() / "runs"
 
 
+def _config_home() -> Path:
+    return _xdg("XDG_CONFIG_HOME", ".config") / "trtbench"
+
+
 def user_profiles_dir() -> Path:
-    return _xdg("XDG_CONFIG_HOME", ".config") / "trtbench" / "profiles"
+    return _config_home() / "profiles"
+
+
+def settings_file() -> Path:
+    return _config_home() / "settings.yaml"
 
 
 def device_locks_dir() -> Path:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from runner.errors import UserError
 from tui import lifecycle
+from tui.keys import EVERYWHERE
 from tui.text import ascii_only
-from tui.theme import THEME
+from tui.theme import MONOCHROME, NAMES, THEMES, starting_theme
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+    from textual.filter import LineFilter
+
     from runner.feed import Feed
 
 MAX_BACK = 16
@@ -55,22 +62,52 @@ class Result:
 Start = Home | Runs | Live | Result
 
 
+def _commands() -> type[Provider]:
+    """The commands of the palette; made when it is opened."""
+    from tui.palette import Commands
+
+    return Commands
+
+
+@contextmanager
+def _without_no_color() -> Iterator[None]:
+    """Textual makes colours grey for NO_COLOR and takes it away from the programs that are started from here.
+
+    Our monochrome theme does without colours, and the variable stays.
+    """
+    value = os.environ.pop("NO_COLOR", None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ["NO_COLOR"] = value
+
+
 class TrtbenchApp(App[int]):
     """Shows one place (`Start`) at a time and remembers the way back."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "trtbench-tui"
     DEFAULT_MODE = "visit 0"
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_commands}  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, key.action, key.help, show=False, priority=True) for key in EVERYWHERE
+    ]
     ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(self, start: Start) -> None:
-        super().__init__()
-        self.register_theme(THEME)
-        if "TEXTUAL_THEME" not in os.environ:
-            self.theme = THEME.name
+        with _without_no_color():
+            super().__init__()
+        self._settings_error: UserError | None = None
+        for theme in THEMES:
+            self.register_theme(theme)
+        try:
+            self.theme = starting_theme() or self.theme
+        except UserError as error:
+            self.theme = NAMES[0]
+            self._settings_error = error
         self.place: Start = start
         """what is shown now"""
         self.farewell = ""
@@ -81,8 +118,38 @@ class TrtbenchApp(App[int]):
         self.set_class(ascii_only(), "-ascii")
 
     def on_ready(self) -> None:
+        if self._settings_error is not None:
+            self.notify_error(self._settings_error)
         if not gc.isenabled():
             self.set_timer(START_S, _collect_garbage)
+
+    # --- colours ----------------------------------------------------------------------------------------
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """In monochrome nothing that is drawn has a colour, whoever draws it."""
+        if self.theme != MONOCHROME:
+            return super().get_line_filters()
+        from textual.filter import NoColor
+
+        return [NoColor()]
+
+    def watch_theme(self, name: str) -> None:
+        self.no_color = name == MONOCHROME
+
+    def choose_theme(self, name: str) -> None:
+        """Draw in other colours from now on, also next time."""
+        self.theme = name
+        try:
+            from runner import settings
+
+            settings.remember(theme=name)
+        except UserError as error:
+            self.notify_error(UserError(f"the theme is not remembered: {error}"))
+
+    def action_next_theme(self) -> None:
+        here = NAMES.index(self.theme) if self.theme in NAMES else -1
+        self.choose_theme(NAMES[(here + 1) % len(NAMES)])
+        self.notify(f"theme: {self.theme}", timeout=2, markup=False)
 
     # --- going somewhere; every screen uses these -----------------------------------------------------
 

@@ -1,8 +1,9 @@
-"""Every key of every screen: the bindings, the footers and the help are made from this one table."""
+"""Every key of every screen: bindings, footers, help and command palette are made from this one table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from textual.binding import Binding, BindingType
@@ -27,53 +28,132 @@ class Key:
     """how the key is written; empty: as `keys`"""
     when: When = "always"
     """the state of the screen in which the key means this"""
+    command: str = ""
+    """how the palette calls it, `area: words`; empty: `view: ` and the label"""
+    minor: bool = False
+    """leaves the footer first when not all keys fit"""
 
     @property
     def name(self) -> str:
         return self.shown or self.keys.split(",")[0]
 
+    @property
+    def in_palette(self) -> str:
+        """What the palette calls it; empty: moving about is not in it."""
+        return self.command or (f"view: {self.label}" if self.label else "")
 
-_HELP = Key("question_mark", "help", "help", "this page", shown="?")
-_QUIT = Key("q", "quit", "quit", "leave; runs that are under way go on")
-_HOME = Key("h", "home", "home", "profiles: choose, change and run one")
-_RUNS = Key("r", "runs", "runs", "the list of all runs")
+
+_HELP = Key(
+    "question_mark",
+    "help",
+    "help",
+    "this page: keys, words, metrics",
+    shown="?",
+    command="help: explain",
+)
+_QUIT = Key("q", "quit", "quit", "leave; runs that are under way go on", command="go: leave")
+_HOME = Key("h", "home", "home", "profiles: choose, change and run one", command="go: profiles")
+_RUNS = Key("r", "runs", "runs", "the list of all runs", command="go: runs")
+_BACK = Key("escape", "back", "", "back to where you came from", shown="esc", command="go: back")
+_FILTER = Key("slash", "filter", "filter", "", shown="/", command="view: filter")
+
+EVERYWHERE = (
+    Key(
+        "ctrl+p",
+        "app.command_palette",
+        "commands",
+        "all that can be done now, by name",
+        command="help: all commands",
+        minor=True,
+    ),
+    Key("ctrl+t", "app.next_theme", "", "other colours: dark, light, high contrast, monochrome"),
+)
+"""keys of the dashboard, on every screen"""
 
 KEYS: dict[ScreenName, tuple[Key, ...]] = {
     "home": (
-        Key("enter", "run", "run", "start the chosen profile and watch it"),
-        Key("e,f2", "edit", "edit", "change the field under the cursor", shown="e"),
-        Key("s", "save_as", "save", "save the changed profile under a name of yours"),
-        Key("tab", "switch_pane", "pane", "go to the other side of the screen"),
-        Key("r", "runs", "runs", "the list of all runs"),
-        Key("slash", "filter", "filter", "show the profiles that contain what you type", shown="/"),
-        Key("u", "undo", "undo", "take the last change back"),
+        Key("enter", "run", "run", "start the chosen profile and watch it", command="run: start"),
+        Key("e,f2", "edit", "edit", "change the field under the cursor", shown="e", command="edit: field"),
+        Key("s", "save_as", "save", "save the profile under a name of yours", command="edit: save as"),
+        Key("tab", "switch_pane", "pane", "go to the other side of the screen", command="view: other pane"),
+        _RUNS,
+        replace(_FILTER, help="show the profiles that contain what you type"),
+        Key("u", "undo", "undo", "take the last change back", command="edit: undo"),
         _QUIT,
         _HELP,
     ),
     "runs": (
-        Key("enter", "open", "open", "attach to a run under way, or open the result of one that ended"),
-        Key("x", "stop", "stop", "stop the chosen run (asks first)"),
-        Key("slash", "filter", "filter", "show the runs that contain what you type", shown="/"),
+        Key(
+            "enter",
+            "open",
+            "open",
+            "attach to a run under way, or open the result of one that ended",
+            command="go: the chosen run",
+        ),
+        Key("x", "stop", "stop", "stop the chosen run (asks first)", command="run: stop"),
+        replace(_FILTER, help="show the runs that contain what you type"),
         _HOME,
         _QUIT,
         _HELP,
     ),
     "live": (
-        Key("q", "quit", "leave it running", "leave; the run goes on without the terminal", when="running"),
-        Key("q", "quit", "quit", "leave", when="ended"),
-        Key("enter", "result", "result", "the final table", when="ended"),
-        Key("x", "stop", "stop", "stop the run (asks first)", when="running"),
+        Key(
+            "q",
+            "quit",
+            "leave it running",
+            "leave; the run goes on without the terminal",
+            when="running",
+            command="go: leave it running",
+        ),
+        Key("q", "quit", "quit", "leave", when="ended", command="go: leave"),
+        Key("enter", "result", "result", "the final table", when="ended", command="go: result"),
+        Key("x", "stop", "stop", "stop the run (asks first)", when="running", command="run: stop"),
         Key("p,1", "plot", "plot", "the latency plot on the whole screen, and back (also 1)", shown="p"),
-        Key("m,2", "ranks", "", "all ranks on the whole screen, and back (also 2)", shown="m"),
+        Key(
+            "m,2",
+            "ranks",
+            "",
+            "all ranks on the whole screen, and back (also 2)",
+            shown="m",
+            command="view: ranks",
+        ),
         Key("g,3", "gpus", "GPUs", "all GPUs on the whole screen, and back (also 3)", shown="g"),
         Key("l,4", "log", "log", "the output of the stage on the whole screen, and back (also 4)", shown="l"),
-        Key("exclamation_mark", "hide('plot')", "", "hide the latency plot, or show it again", shown="!"),
-        Key("at", "hide('ranks')", "", "hide the ranks, or show them again", shown="@"),
-        Key("number_sign", "hide('gpus')", "", "hide the GPUs, or show them again", shown="#"),
-        Key("dollar_sign", "hide('log')", "", "hide the log, or show it again", shown="$"),
+        Key(
+            "exclamation_mark",
+            "hide('plot')",
+            "",
+            "hide the latency plot, or show it again",
+            shown="!",
+            command="view: hide plot",
+        ),
+        Key(
+            "at",
+            "hide('ranks')",
+            "",
+            "hide the ranks, or show them again",
+            shown="@",
+            command="view: hide ranks",
+        ),
+        Key(
+            "number_sign",
+            "hide('gpus')",
+            "",
+            "hide the GPUs, or show them again",
+            shown="#",
+            command="view: hide gpus",
+        ),
+        Key(
+            "dollar_sign",
+            "hide('log')",
+            "",
+            "hide the log, or show it again",
+            shown="$",
+            command="view: hide log",
+        ),
         _RUNS,
         _HOME,
-        Key("escape", "back", "", "back to where you came from", shown="esc"),
+        _BACK,
         Key("up,k", "scroll_rows(-1)", "", "scroll the log or the ranks up", shown="↑ k"),
         Key("down,j", "scroll_rows(1)", "", "scroll the log or the ranks down", shown="↓ j"),
         Key("pageup", "scroll_rows(-10)", "", "scroll up by ten rows", shown="page up"),
@@ -86,11 +166,24 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("down,j", "move(1)", "", "the metric below", shown="↓ j"),
         Key("left", "column(-1)", "", "the configuration to the left", shown="←"),
         Key("right", "column(1)", "", "the configuration to the right", shown="→"),
-        Key("question_mark", "explain", "explain", "what the chosen metric means, and the keys", shown="?"),
+        Key(
+            "question_mark",
+            "explain",
+            "explain",
+            "what the chosen metric means, and the keys",
+            shown="?",
+            command="help: the chosen metric",
+        ),
         Key("u", "printed", "engine's own", "the numbers that the engine itself printed, beside ours"),
         Key("l", "log", "log", "the output of the stage that failed, or ran last"),
-        Key("y", "copy", "copy", "copy the table as Markdown to the clipboard of your terminal"),
-        Key("escape", "back", "", "back to where you came from", shown="esc"),
+        Key(
+            "y",
+            "copy",
+            "copy",
+            "copy the table as Markdown to the clipboard of your terminal",
+            command="run: copy the table",
+        ),
+        _BACK,
         _RUNS,
         _HOME,
         _QUIT,
@@ -109,12 +202,51 @@ def valid_keys(screen: ScreenName, *states: When) -> list[Key]:
     return [key for key in KEYS[screen] if key.when in ("always", *states)]
 
 
-def footer_row(keys: list[Key], width: int, note: str = "") -> Row:
-    """The last line of a screen: its keys, and a note at the right edge."""
-    parts = [row(Span(key.name, "key"), dim(f" {key.label}")) for key in keys if key.label]
-    gap = 3 if sum(row_width(part) + 3 for part in parts) <= width + 3 else 2
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """The last line of a screen."""
+
+    keys: tuple[Key, ...] = ()
+    note: str = ""
+    """stands at the right edge"""
+
+
+def footer_keys(keys: Sequence[Key], width: int) -> list[Key]:
+    """The keys that fit into `width` cells with two cells between them, the least worth leaving first."""
+    kept = [key for key in keys if key.label]
+    for key in sorted(kept, key=lambda key: (_worth(key), -kept.index(key))):
+        if sum(_width(key) + 2 for key in kept) - 2 <= width:
+            break
+        kept.remove(key)
+    return kept
+
+
+def _worth(key: Key) -> int:
+    """How to leave and where to read on is there in the narrowest line."""
+    return 2 if key.action in ("quit", "help", "explain") else 0 if key.minor else 1
+
+
+def _width(key: Key) -> int:
+    return row_width(row(key.name, " ", key.label))
+
+
+def footer_row(keys: Sequence[Key], width: int, note: str = "") -> Row:
+    """The last line of a screen: its keys as far as they fit, and a note at the right edge."""
     spans: list[str | Span] = []
-    for part in parts:
-        spans += [" " * gap if spans else "", *part]
+    for key, start, _ in footer_places(keys, width, note):
+        spans += [" " * (start - row_width(row(*spans))), Span(key.name, "key"), dim(f" {key.label}")]
     left = row(*spans)
     return spread(left, row(dim(note)), width) if note else cut(left, width)
+
+
+def footer_places(keys: Sequence[Key], width: int, note: str = "") -> list[tuple[Key, int, int]]:
+    """Where the keys stand in the line: the first column of each, and the first one after it."""
+    space = width - (row_width(row(note)) + 2 if note else 0)
+    fitting = footer_keys(keys, space)
+    gap = 3 if sum(_width(key) + 3 for key in fitting) <= space + 3 else 2
+    places = []
+    column = 0
+    for key in fitting:
+        places.append((key, column, column + _width(key)))
+        column += _width(key) + gap
+    return places

@@ -1,11 +1,14 @@
-"""The colours: one calm dark theme with one accent, and what each style of text makes of a theme's tokens.
+"""The colours: four themes of ours, and what each style of text makes of a theme's tokens.
 
-Other themes of Textual work as well, for example `TEXTUAL_THEME=textual-light` on a light desk or
-`TEXTUAL_THEME=ansi-dark` for the terminal's own sixteen colours.
+Other themes of Textual work as well, for example `TEXTUAL_THEME=ansi-dark` for the terminal's own sixteen
+colours. No theme is guessed from the terminal: asking it for its background costs a moment, and many do not
+answer.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import lru_cache
 
 from rich.style import Style
@@ -13,21 +16,122 @@ from textual.app import App
 from textual.color import Color
 from textual.theme import Theme
 
-THEME = Theme(
-    name="trtbench",
-    dark=True,
-    primary="#86c232",
-    secondary="#6f8f9b",
-    accent="#86c232",
-    success="#86c232",
-    warning="#e0a83e",
-    error="#ec6a5e",
-    foreground="#d5dbdf",
-    background="#11151a",
-    surface="#161b21",
-    panel="#1e252c",
-    variables={"border": "#3a444d"},
+from runner.errors import UserError
+
+MONOCHROME = "monochrome"
+VARIABLE = "TRTBENCH_THEME"
+_DEFAULT_COLOUR = "ansi_default"
+_WITHOUT_COLOUR = {
+    "ansi-background": _DEFAULT_COLOUR,
+    "ansi-foreground": _DEFAULT_COLOUR,
+    "border": _DEFAULT_COLOUR,
+    "border-blurred": _DEFAULT_COLOUR,
+    "block-cursor-text-style": "reverse",
+    "block-cursor-blurred-text-style": "reverse",
+}
+
+THEMES: tuple[Theme, ...] = (
+    Theme(
+        name="dark",
+        dark=True,
+        primary="#86c232",
+        secondary="#6f8f9b",
+        accent="#86c232",
+        success="#86c232",
+        warning="#e0a83e",
+        error="#ec6a5e",
+        foreground="#d5dbdf",
+        background="#11151a",
+        surface="#161b21",
+        panel="#1e252c",
+        variables={"border": "#3a444d"},
+    ),
+    Theme(
+        name="light",
+        dark=False,
+        primary="#2f6f00",
+        secondary="#4a6570",
+        accent="#2f6f00",
+        success="#2f6f00",
+        warning="#8a5200",
+        error="#b3261e",
+        foreground="#1b2126",
+        background="#f6f7f8",
+        surface="#ffffff",
+        panel="#e6eaed",
+        variables={"border": "#b4bec6"},
+    ),
+    Theme(
+        name="high-contrast",
+        dark=True,
+        primary="#ffff00",
+        secondary="#ffffff",
+        accent="#ffff00",
+        success="#00ff66",
+        warning="#ffb000",
+        error="#ff7070",
+        foreground="#ffffff",
+        background="#000000",
+        surface="#000000",
+        panel="#1a1a1a",
+        variables={"border": "#ffffff"},
+    ),
+    Theme(
+        name=MONOCHROME,
+        dark=True,
+        ansi=True,
+        primary=_DEFAULT_COLOUR,
+        secondary=_DEFAULT_COLOUR,
+        accent=_DEFAULT_COLOUR,
+        success=_DEFAULT_COLOUR,
+        warning=_DEFAULT_COLOUR,
+        error=_DEFAULT_COLOUR,
+        foreground=_DEFAULT_COLOUR,
+        background=_DEFAULT_COLOUR,
+        surface=_DEFAULT_COLOUR,
+        panel=_DEFAULT_COLOUR,
+        variables=_WITHOUT_COLOUR,
+    ),
 )
+NAMES = tuple(theme.name for theme in THEMES)
+
+
+def wanted_theme(environ: Mapping[str, str], remembered: str | None) -> str | None:
+    """The theme to start with; None when `TEXTUAL_THEME` has chosen one already.
+
+    What is said for this start (`TRTBENCH_THEME`, which `--theme` sets) comes before `NO_COLOR`, and that
+    before what was remembered from another day.
+
+    Raises:
+        UserError: `TRTBENCH_THEME` names no theme.
+    """
+    named = environ.get(VARIABLE, "")
+    if named and named not in NAMES:
+        raise UserError(f"{VARIABLE}={named} is no theme; allowed: {', '.join(NAMES)}")
+    if named:
+        return named
+    if environ.get("NO_COLOR"):
+        return MONOCHROME
+    if "TEXTUAL_THEME" in environ:
+        return None
+    return remembered or NAMES[0]
+
+
+def starting_theme() -> str | None:
+    """`wanted_theme` of this process; the settings are read only where there are some.
+
+    Raises:
+        UserError: `TRTBENCH_THEME` names no theme, or the settings cannot be used.
+    """
+    from runner import paths
+
+    remembered = None
+    if paths.settings_file().exists():
+        from runner import settings
+
+        remembered = settings.load().theme
+    return wanted_theme(os.environ, remembered)
+
 
 _TOKENS: dict[str, tuple[str, Style]] = {
     "dim": ("foreground", Style()),
@@ -42,6 +146,7 @@ _TOKENS: dict[str, tuple[str, Style]] = {
 STYLES = frozenset(_TOKENS)
 """names of the styles of text; the empty name is plain text"""
 _DIM = 0.6
+_DIM_IN = {"high-contrast": 0.85, "light": 0.68}
 _CURSOR = 0.25
 
 
@@ -52,7 +157,8 @@ def text_style(app: App[object], name: str, base: Style) -> Style:
     stylesheet per widget and style, and half of the time until the first frame.
     """
     token, look = _TOKENS[name]
-    return _styled(app.theme_variables[token], base, look, _DIM if name == "dim" else 1.0)
+    strength = _DIM_IN.get(app.theme, _DIM) if name == "dim" else 1.0
+    return _styled(app.theme_variables[token], base, look, strength)
 
 
 def chosen_style(app: App[object], base: Style) -> Style:

@@ -6,11 +6,24 @@ import argparse
 
 Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 
+THEMES = ("dark", "light", "high-contrast", "monochrome")
+
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
+    add_theme_option(parser)
     parser.add_argument("--headless", action="store_true", help="no dashboard, also on a terminal")
     parser.add_argument(
         "--json", action="store_true", help="headless; every event and the report as JSON lines"
+    )
+
+
+def add_theme_option(parser: argparse.ArgumentParser) -> None:
+    """`--theme`, before or after the name of the command: for this start only."""
+    parser.add_argument(
+        "--theme",
+        choices=THEMES,
+        default=argparse.SUPPRESS,
+        help="colours of the dashboard; ctrl+t changes them for good",
     )
 
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from tui.app import Start
 
 
-def open_dashboard() -> int:
+def open_dashboard(arguments: argparse.Namespace) -> int:
     if not has_terminal():
         raise UserError(
             "there is no terminal to draw the dashboard on",
             hint="`trtbench-tui run PROFILE` runs without one; `trtbench-tui --help` lists all commands",
         )
-    before_drawing()
+    before_drawing(arguments)
     from tui.app import Home
 
     return draw(Home())
@@ -33,7 +33,7 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
         from runner.headless import follow
 
         return follow(feed, as_json=arguments.json)
-    before_drawing()
+    before_drawing(arguments)
     from tui.app import Live
 
     return draw(Live(feed))
@@ -45,8 +45,10 @@ def has_terminal() -> bool:
     return os.environ.get("TERM") != "dumb" and all(stream.isatty() for stream in streams)
 
 
-def before_drawing() -> None:
+def before_drawing(arguments: argparse.Namespace) -> None:
     """What must be so before Textual is imported."""
+    if theme := getattr(arguments, "theme", ""):
+        os.environ["TRTBENCH_THEME"] = theme
     # Painting is coalesced to at most this many times a second.
     os.environ.setdefault("TEXTUAL_FPS", "20")
     # Nothing that is loaded for the first frame is garbage; the app looks for some once it is drawn.

@@ -69,8 +69,11 @@ for _sequence in (list, tuple):
     )
 
 
-def parse_yaml(text: str, source: str) -> tuple[Data, Lines]:
-    """Plain data of a YAML mapping, and the line of every dotted path in it.
+_EXPECTED = "a profile: keys and values such as `name: my-profile`"
+
+
+def parse_yaml(text: str, source: str, expected: str = _EXPECTED) -> tuple[Data, Lines]:
+    """Plain data of a YAML mapping that is `expected` to be something, and the line of every dotted path.
 
     Raises:
         ProfileError: broken YAML, a key given twice, or something else than a mapping.
@@ -91,9 +94,7 @@ def parse_yaml(text: str, source: str) -> tuple[Data, Lines]:
     if problems:
         raise ProfileError(source, problems, lines)
     if not isinstance(data, dict):
-        raise ProfileError(
-            source, [Problem("", "expected a profile: keys and values such as `name: my-profile`")], {"": 1}
-        )
+        raise ProfileError(source, [Problem("", f"expected {expected}")], {"": 1})
     return data, lines
 
 
@@ -251,7 +252,13 @@ def to_flow(value: Any) -> str:
 
 def to_yaml(profile: Profile) -> str:
     """The profile as a YAML file that `load_text` reads back as the same profile."""
-    return yaml.dump(to_data(profile), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return dump(to_data(profile))
+
+
+def dump(data: Data) -> str:
+    """Plain data as a YAML file."""
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def save(profile: Profile, path: Path) -> None:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.tui import runs
 from tests.tui.runs import StillFeed
-from tui.keys import KEYS, ScreenName, footer_row, valid_keys
-from tui.screens.help import draw_sections, screen_sections
+from tui.app import Live, TrtbenchApp
+from tui.keys import KEYS, ScreenName, footer_keys, footer_places, footer_row, valid_keys
+from tui.screens.help import HelpScreen, draw_sections, screen_sections
+from tui.screens.keyed import KeyFooter
 from tui.screens.live import LiveScreen
 from tui.screens.result import ResultScreen
 from tui.widgets.rows import row_text, row_width
@@ -49,3 +54,29 @@ def test_the_feed_of_the_tests_is_a_feed() -> None:
     def takes(feed: type[Feed]) -> None: ...
 
     takes(StillFeed)
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 78, 120, 200])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_key_is_clicked_where_it_stands(screen: ScreenName, width: int) -> None:
+    keys = valid_keys(screen, "running")
+    line = row_text(footer_row(keys, width))
+    places = footer_places(keys, width)
+    assert places, "one key at least stands in the narrowest line"
+    for key, start, end in places:
+        assert line[start:end] == f"{key.name} {key.label}"
+
+
+def test_leaving_and_help_are_the_last_keys_to_go() -> None:
+    assert [key.label for key in footer_keys(KEYS["home"], 14)] == ["quit", "help"]
+
+
+async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(tmp_path: Path) -> None:
+    app = TrtbenchApp(Live(runs.under_way().feed(tmp_path)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        footer = app.screen.query_one(KeyFooter)
+        assert footer.data is not None
+        places = {key.action: start for key, start, _ in footer_places(footer.data.keys, footer.size.width)}
+        await pilot.click(footer, offset=(places["help"] + 1, 0))
+        assert isinstance(app.screen, HelpScreen)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from textual.screen import Screen
-
+from tui.screens.keyed import KeyedScreen
 from tui.widgets.picker import Picker
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from tui.widgets.filter_input import FilterInput
 
 
-class FilteringScreen(Screen[None]):
+class FilteringScreen(KeyedScreen):
     """A screen with one list to filter, in a pane of its own; `apply_filter` shows what is left."""
 
     filter_pane: str

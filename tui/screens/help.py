@@ -5,8 +5,9 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from tui.keys import KEYS, ScreenName
-from tui.text import fit, shown, wrap
+from runner.metrics.definitions import ALL
+from tui.keys import EVERYWHERE, KEYS, ScreenName
+from tui.text import fit, shown, width_of, wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
 
 _LIVE_TERMS = (
@@ -40,17 +41,45 @@ TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
     ),
 }
 _NAMES = {"home": "profiles", "runs": "runs", "live": "a run under way", "result": "the result of a run"}
+ABOUT: dict[ScreenName, str] = {
+    "home": "Choose a profile on the left, change it on the right if you like, and press Enter: the commands"
+    " below are what will run. Changes stay with their profile until you save or undo them.",
+    "runs": "Every run of this machine, the newest first. What ended opens as its table, what is under way"
+    " opens live.",
+    "live": "One run as it happens, or its replay. Everything here is read from the log of the run: leaving"
+    " or coming back changes nothing about it.",
+    "result": "The final table of a run, made of its log. Reasons to distrust a number come first; the line"
+    " below the table says what the chosen number is made of.",
+}
 
 Section = tuple[str, tuple[tuple[str, str], ...]]
 """a heading, and lines of a word with its meaning; a line without a word is plain text"""
 
 
 def screen_sections(screen: ScreenName) -> tuple[Section, ...]:
-    """Keys and words of a screen."""
-    keys = tuple((key.name, f"{key.help}{_WHEN.get(key.when, '')}") for key in KEYS[screen])
-    return (("keys", keys), ("words", TERMS[screen]))
+    """What a screen is for, its keys and words, and every metric."""
+    keys = tuple((key.name, f"{key.help}{_WHEN.get(key.when, '')}") for key in (*KEYS[screen], *EVERYWHERE))
+    return (
+        ("this screen", (("", ABOUT[screen]),)),
+        ("keys", keys),
+        ("words", TERMS[screen]),
+        *metric_sections(),
+    )
 
 
+def metric_sections() -> tuple[Section, ...]:
+    """Every metric of the final table: what it is made of, and where that comes from."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for metric in ALL:
+        unit = f" ({metric.unit})" if metric.unit else ""
+        better = "" if metric.better == "neither" else f" {metric.better.capitalize()} is better."
+        text = f"{metric.formula}. From: {metric.source}.{better}"
+        groups.setdefault(metric.group, []).append((f"{metric.title}{unit}", text))
+    return tuple((f"metrics: {group}", tuple(lines)) for group, lines in groups.items())
+
+
+WORDS = 16
+"""cells for a word, with the gap after it"""
 _WHEN = {"running": " (while it runs)", "ended": " (when it has ended)"}
 
 
@@ -59,13 +88,16 @@ def draw_sections(sections: tuple[Section, ...], width: int, height: int) -> lis
     for title, lines in sections:
         drawn += [()] if drawn else []
         drawn.append(row(Span(title, "title")))
+        style = "key" if title == "keys" else ""
         for word, meaning in lines:
-            column = 16 if word else 0
+            column = WORDS if word else 0
             wrapped = wrap(meaning, max(10, width - column - 2))
-            style = "key" if title == "keys" else ""
+            if width_of(word) >= column and word:  # a long word stands above its meaning
+                drawn.append(row("  ", Span(word, style)))
+                word = ""
             for number, line in enumerate(wrapped):
                 first = Span(fit("" if number else word, column), style)
-                drawn.append(row("  ", first, dim(line) if word else line))
+                drawn.append(row("  ", first, dim(line) if column else line))
     return drawn
 
 

@@ -22,7 +22,8 @@ from textual.widget import Widget
 from runner.errors import UserError
 from tui.keys import bindings
 from tui.screens.filtering import FilteringScreen
-from tui.screens.home_view import draw_footer, draw_header
+from tui.screens.home_view import draw_header
+from tui.screens.keyed import KeyFooter
 from tui.text import plural
 from tui.widgets.picker import Picker
 from tui.widgets.profile_about import About
@@ -49,6 +50,7 @@ class HomeScreen(FilteringScreen):
 
     app: TrtbenchApp
     CSS_PATH = "home.tcss"
+    screen_name = "home"
     filter_pane = "#profiles"
     filter_list = "#profile-list"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,7 +92,7 @@ class HomeScreen(FilteringScreen):
     def compose(self) -> ComposeResult:
         yield Panel(draw_header, id="header")
         yield Container(id="home-body")
-        yield Panel(draw_footer, id="footer")
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._show_frame()
@@ -151,6 +153,7 @@ class HomeScreen(FilteringScreen):
                 self._ready = True
                 self.query_one(ProfileList).focus()
                 self._show_list()
+            self.show_keys()
             self.set_interval(LOOK_EVERY_S, self._look)
         else:
             self._show_list()
@@ -393,8 +396,7 @@ class HomeScreen(FilteringScreen):
     def _show_frame(self) -> None:
         header: Panel[str] = self.query_one("#header", Panel)
         header.update("starting the run ..." if self._starting else "")
-        footer: Panel[str] = self.query_one("#footer", Panel)
-        footer.update("")
+        self.show_keys()
 
 
 def now() -> float:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.layout import Layout
 from textual.markup import escape
-from textual.screen import Screen
 
 from runner import rundir
 from runner.errors import ExitCode, UserError
 from runner.feed import Feed
 from runner.state import Status
-from tui.keys import bindings, footer_row, valid_keys
+from tui.keys import Key, When, bindings
+from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.screens.live_layout import PANELS, LiveLayout, Wants
 from tui.screens.live_view import LiveView, live_view
 from tui.text import shown
@@ -26,7 +26,7 @@ from tui.widgets.latency_plot import draw_latency
 from tui.widgets.log_tail import LogTail, TailReader
 from tui.widgets.progress_lines import draw_progress
 from tui.widgets.rank_panel import draw_ranks
-from tui.widgets.rows import Panel, Row
+from tui.widgets.rows import Panel
 from tui.widgets.run_header import draw_header
 from tui.widgets.stage_strip import draw_stages
 
@@ -43,25 +43,11 @@ _EXIT_CODES: dict[Status, ExitCode] = {
 }
 
 
-def draw_footer(footer: tuple[LiveView, str], width: int, height: int) -> list[Row]:
-    """`footer`: the view, and which panel has the whole screen."""
-    view, maximised = footer
-    keys = [
-        key
-        for key in valid_keys("live", "running" if view.running else "ended")
-        if key.action != "stop" or view.can_stop
-    ]
-    if maximised:
-        keys = [key for key in valid_keys("live") if key.action in (*PANELS, "back", "follow", "help")]
-    if not view.gpus:
-        keys = [key for key in keys if key.action != "gpus"]
-    return [footer_row(keys, width, view.note)]
-
-
-class LiveScreen(Screen[None]):
+class LiveScreen(KeyedScreen):
     """Follows one feed: a timer drains it, makes one view of it and hands that to the widgets."""
 
     CSS_PATH = "live.tcss"
+    screen_name = "live"
     BINDINGS = bindings("live")
 
     def __init__(self, feed: Feed) -> None:
@@ -95,7 +81,7 @@ class LiveScreen(Screen[None]):
         yield Panel(draw_folded, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
         yield LogTail(id="log", classes="framed")
-        yield Panel(draw_footer, id="footer")
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one("#plot").border_title = "latency, ms per iteration"
@@ -122,7 +108,7 @@ class LiveScreen(Screen[None]):
     def _show(self, view: LiveView) -> None:
         before, self.view = self.view, view
         self._panel("#header").update(view.header)
-        self._panel("#footer").update((view, self._maximised))
+        self.show_keys(view.note)
         if view.header.reading is not None:
             return
         for name, data in (
@@ -187,12 +173,28 @@ class LiveScreen(Screen[None]):
 
     # --- keys -------------------------------------------------------------------------------------------
 
+    def states(self) -> tuple[When, ...]:
+        return ("running" if self.view is None or self.view.running else "ended",)
+
+    def footer_keys(self) -> list[Key]:
+        keys = self.keys_now()
+        if self._maximised:
+            return [key for key in keys if key.action in (*PANELS, "back", "follow", "help")]
+        return keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "stop":
+            return self.view is not None and self.view.can_stop
+        if action == "gpus":
+            return self.view is not None and bool(self.view.gpus)
+        return True
+
     def _maximise(self, panel: str) -> None:
         """Show one panel on the whole screen, or all of them again; empty: all of them."""
         self._maximised = "" if panel == self._maximised else panel
         self._arrange()
         if self.view is not None:
-            self._panel("#footer").update((self.view, self._maximised))
+            self.show_keys(self.view.note)
 
     def action_plot(self) -> None:
         self._maximise("plot")

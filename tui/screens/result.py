@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import Screen
 
 from runner import report as reports
 from runner.errors import UserError
 from runner.report import Report
-from tui.keys import bindings, footer_row, valid_keys
+from tui.keys import bindings
+from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.text import number, plain, plural, shown, wrap
 from tui.widgets.answers import Answers, draw_answers, one_line
 from tui.widgets.metric_table import (
@@ -84,10 +84,11 @@ def failure_lines(report: Report) -> tuple[str, ...]:
 _VERBS = {"failed": "failed", "lost": "was lost"}
 
 
-class ResultScreen(Screen[None]):
+class ResultScreen(KeyedScreen):
     """Shows the report of one run directory, whatever is in it."""
 
     CSS_PATH = "result.tcss"
+    screen_name = "result"
     BINDINGS = bindings("result")
 
     def __init__(self, run_dir: Path) -> None:
@@ -110,7 +111,7 @@ class ResultScreen(Screen[None]):
             yield Panel(_draw_heading, id="heading")
             yield Panel(draw_table, id="table")
             yield Panel(draw_detail, id="detail")
-        yield Panel(_draw_footer, id="footer")
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         try:
@@ -124,7 +125,7 @@ class ResultScreen(Screen[None]):
         self._show_failure(tuple(plain(line) for line in str(error).splitlines()))
         self.query_one("#flags").display = False
         self.query_one("#table-frame").display = False
-        self._panel("#footer").update(("back", "runs", "home", "quit", "explain"))
+        self.show_keys()
 
     def _show_failure(self, lines: tuple[str, ...]) -> None:
         failure = self._panel("#failure")
@@ -157,7 +158,7 @@ class ResultScreen(Screen[None]):
         self.query_one("#table-frame").border_title = shown(f"result of {ranks} on {plain(report.host)}")
         self.table = table_of(report)
         self._show_table()
-        self._panel("#footer").update(())
+        self.show_keys()
 
     def _show_table(self) -> None:
         for name in ("#heading", "#table", "#detail"):
@@ -174,6 +175,10 @@ class ResultScreen(Screen[None]):
         return cast("Panel[object]", self.query_one(name, Panel))
 
     # --- keys -------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a report there is no table to do anything with."""
+        return self.report is not None or action in ("back", "runs", "home", "quit", "explain")
 
     def action_move(self, by: int) -> None:
         self.table = self.table.moved(by, 0)
@@ -236,12 +241,6 @@ class ResultScreen(Screen[None]):
 
 def _draw_heading(table: Table, width: int, height: int) -> list[Row]:
     return heading_rows(table, width)
-
-
-def _draw_footer(only: tuple[str, ...], width: int, height: int) -> list[Row]:
-    """The keys of the screen; `only` names the actions that are left when there is no table."""
-    keys = [key for key in valid_keys("result") if not only or key.action in only]
-    return [footer_row(keys, width)]
 
 
 def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:

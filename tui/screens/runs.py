@@ -15,8 +15,9 @@ from textual.message import Message
 from runner import feed, rundir
 from runner.errors import UserError
 from runner.history import Entry, History
-from tui.keys import bindings, footer_row, valid_keys
+from tui.keys import bindings
 from tui.screens.filtering import FilteringScreen
+from tui.screens.keyed import KeyFooter
 from tui.text import number, plain, plural, wrap
 from tui.widgets.picker import Picker
 from tui.widgets.rows import Panel, Row, Span, dim, row, spread
@@ -36,6 +37,7 @@ class RunsScreen(FilteringScreen):
 
     app: TrtbenchApp
     CSS_PATH = "runs.tcss"
+    screen_name = "runs"
     filter_pane = "#runs"
     filter_list = "#run-list"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,7 +67,7 @@ class RunsScreen(FilteringScreen):
             yield Panel(draw_titles, id="run-titles")
             yield RunList(id="run-list")
         yield Panel(_draw_detail, id="run-detail")
-        yield Panel(_draw_footer, id="footer")
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._show_frame()
@@ -190,8 +192,7 @@ class RunsScreen(FilteringScreen):
     def _show_frame(self) -> None:
         header: Panel[str] = self.query_one("#header", Panel)
         header.update(_count(self._entries or ()))
-        footer: Panel[str] = self.query_one("#footer", Panel)
-        footer.update("")
+        self.show_keys()
 
 
 def now() -> float:
@@ -218,7 +219,3 @@ def _draw_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[Row
         return []
     cause = [row(Span(line, "bad")) for line in wrap(plain(cause_of(chosen)), width) if line]
     return [row(dim(plain(chosen.run))), *cause][:height]
-
-
-def _draw_footer(note: str, width: int, height: int) -> list[Row]:
-    return [footer_row(valid_keys("runs"), width, note)]

@@ -1,0 +1,91 @@
+"""What a user chose once for all runs and dashboards: one small file, read with the care of a profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from runner import paths
+from runner.errors import UserError
+from runner.profile.base import PositiveInt, Section
+from runner.profile.check import check_section
+from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+
+ThemeName = Literal["dark", "light", "high-contrast", "monochrome"]
+NotifyBy = Literal["off", "bell", "osc9", "both"]
+_EXPECTED = "settings: keys and values such as `theme: light`"
+
+
+class Notify(Section, frozen=True):
+    """How the dashboard says that a run has ended."""
+
+    by: Annotated[
+        NotifyBy, Meta(description="the terminal's bell, a desktop notification (OSC 9), both, or nothing")
+    ] = "bell"
+    after: Annotated[
+        int, Meta(ge=0, description="only for runs that took at least this long", extra={"unit": "s"})
+    ] = 60
+
+
+class Hooks(Section, frozen=True):
+    """Commands of the user's that runs start."""
+
+    on_end: Annotated[
+        list[str], Meta(description="command and arguments, started when a run has ended; no shell")
+    ] = msgspec.field(default_factory=list)
+    timeout: Annotated[
+        PositiveInt, Meta(description="a hook is ended after this long", extra={"unit": "s"})
+    ] = 300
+
+
+class Settings(Section, frozen=True):
+    """`$XDG_CONFIG_HOME/trtbench/settings.yaml`; what it does not say is as here."""
+
+    theme: Annotated[ThemeName | None, Meta(description="colours of the dashboard")] = None
+    title: Annotated[bool, Meta(description="show the progress of a run in the title of the window")] = True
+    welcome: Annotated[bool, Meta(description="greet on the home screen as long as nothing was run")] = True
+    notify: Notify = msgspec.field(default_factory=Notify)
+    hooks: Hooks = msgspec.field(default_factory=Hooks)
+
+
+def load() -> Settings:
+    """The settings, or their defaults when there is no file.
+
+    Raises:
+        UserError: the file cannot be read, or says something that is not allowed.
+    """
+    path = paths.settings_file()
+    if not path.exists():
+        return Settings()
+    text = read_text(path)
+    if not text.strip():
+        return Settings()
+    data, lines = parse_yaml(text, str(path), _EXPECTED)
+    problems = list(check_section(Settings, data))
+    if problems:
+        raise ProfileError(str(path), problems, lines)
+    return msgspec.convert(data, Settings)
+
+
+def remember(**changes: Any) -> None:
+    """Change some settings and keep the others; the file is replaced in one step.
+
+    Raises:
+        UserError: the present file cannot be used, so it is left alone, or the new one cannot be written.
+    """
+    settings = msgspec.structs.replace(load(), **changes)
+    data = {key: value for key, value in msgspec.to_builtins(settings).items() if value != {}}
+    _write(paths.settings_file(), dump(data))
+
+
+def _write(path: Path, text: str) -> None:
+    from runner.rundir import write_atomically
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise UserError(f"{path}: cannot save the settings: {error.strerror}") from None

@@ -1,0 +1,102 @@
+"""The command palette says what the keys say, and only what can be done now."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+
+from tests.tui import runs
+from tests.tui.runs import Recorder
+from tui.app import Live, Result, Runs, TrtbenchApp
+from tui.keys import KEYS
+from tui.palette import commands
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpScreen
+from tui.screens.keyed import KeyedScreen
+
+
+def names(app: TrtbenchApp) -> list[str]:
+    return [command.name for command in commands(app.screen)]
+
+
+def live(run: Recorder, root: Path) -> TrtbenchApp:
+    return TrtbenchApp(Live(run.feed(root)))
+
+
+def test_every_name_says_which_area_it_belongs_to() -> None:
+    areas = {key.in_palette.partition(": ")[0] for keys in KEYS.values() for key in keys if key.in_palette}
+    assert areas <= {"run", "edit", "view", "go", "help"}
+
+
+async def test_only_what_can_be_done_is_offered(tmp_path: Path) -> None:
+    async with (app := live(runs.under_way(), tmp_path / "a")).run_test() as pilot:
+        await pilot.pause()
+        assert "run: stop" in names(app)
+        assert "go: result" not in names(app)
+        assert "view: GPUs" not in names(app)
+    async with (app := live(runs.finished(), tmp_path / "b")).run_test() as pilot:
+        await pilot.pause()
+        assert "run: stop" not in names(app)
+        assert "go: result" in names(app)
+
+
+async def test_what_the_footer_shows_is_in_the_palette(tmp_path: Path) -> None:
+    async with (app := TrtbenchApp(Result(runs.finished().write(tmp_path)))).run_test() as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, KeyedScreen)
+        offered = names(app)
+        for key in app.screen.keys_now():
+            assert not key.label or key.in_palette in offered or key.action == "app.command_palette"
+
+
+async def test_typing_a_name_and_enter_does_it(tmp_path: Path) -> None:
+    async with (app := live(runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
+        await chosen(pilot, "run stop")
+        assert isinstance(app.screen, ConfirmScreen)
+
+
+async def test_choosing_a_theme(tmp_path: Path) -> None:
+    async with (app := live(runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
+        await chosen(pilot, "theme light")
+        assert app.theme == "light"
+
+
+async def test_going_elsewhere(tmp_path: Path) -> None:
+    async with (app := live(runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
+        await chosen(pilot, "go runs")
+        assert app.place == Runs()
+
+
+async def test_in_a_dialog_only_the_colours_change(tmp_path: Path) -> None:
+    async with (app := live(runs.under_way(), tmp_path)).run_test() as pilot:
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        assert {name.partition(":")[0] for name in names(app)} == {"theme"}
+
+
+async def test_escape_closes_it_again(tmp_path: Path) -> None:
+    async with (app := live(runs.under_way(), tmp_path)).run_test() as pilot:
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, CommandPalette)
+        await pilot.press("escape", "escape")
+        assert not isinstance(app.screen, CommandPalette)
+
+
+async def chosen(pilot: Pilot[int], words: str) -> None:
+    """Open the palette, type, take the first that fits."""
+    await pilot.press("ctrl+p", *("space" if letter == " " else letter for letter in words))
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    await pilot.press("enter")
+    await pilot.pause()
+    await pilot.pause()
+
+
+def test_a_start_does_not_load_it() -> None:
+    script = "import sys, tui.app, tui.screens.home; print('tui.palette' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"

@@ -1,0 +1,140 @@
+"""Colours: who chooses them, that the choice is remembered, and that monochrome is really without any."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from rich.color import ColorType
+from textual.pilot import Pilot
+
+from runner import paths, settings
+from runner.cli import _parser
+from runner.commands.options import THEMES
+from runner.errors import UserError
+from runner.settings import ThemeName
+from tests.terminal import Terminal
+from tui.app import Runs, TrtbenchApp
+from tui.theme import NAMES, wanted_theme
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_settings_and_command_line_know_every_theme() -> None:
+    assert get_args(ThemeName) == NAMES
+    assert THEMES == NAMES
+
+
+def test_a_theme_for_one_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--theme` before or after the name of the command."""
+    monkeypatch.delenv("TRTBENCH_THEME", raising=False)
+    for argv in (["--theme", "light", "ls"], ["attach", "last", "--theme", "light"]):
+        assert _parser().parse_args(argv).theme == "light"
+    assert not hasattr(_parser().parse_args(["attach", "last"]), "theme")
+
+
+@pytest.mark.parametrize(
+    ("environ", "remembered", "expected"),
+    [
+        ({}, None, "dark"),
+        ({}, "light", "light"),
+        ({"NO_COLOR": "1"}, "light", "monochrome"),
+        ({"NO_COLOR": ""}, None, "dark"),
+        ({"TRTBENCH_THEME": "high-contrast", "NO_COLOR": "1"}, "light", "high-contrast"),
+        ({"TEXTUAL_THEME": "nord"}, None, None),
+        ({"TEXTUAL_THEME": "nord", "TRTBENCH_THEME": "light"}, None, "light"),
+    ],
+)
+def test_who_chooses_the_theme(environ: dict[str, str], remembered: str | None, expected: str | None) -> None:
+    assert wanted_theme(environ, remembered) == expected
+
+
+def test_a_theme_that_is_none_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="allowed: dark, light, high-contrast, monochrome"):
+        wanted_theme({"TRTBENCH_THEME": "pink"}, None)
+
+
+async def test_ctrl_t_goes_through_all_themes_and_the_last_one_is_there_next_time() -> None:
+    app = TrtbenchApp(Runs())
+    async with app.run_test() as pilot:
+        seen = [app.theme]
+        for _ in NAMES:
+            await pilot.press("ctrl+t")
+            await pilot.pause()
+            seen.append(app.theme)
+        assert seen == [*NAMES, NAMES[0]]
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+    assert settings.load().theme == "light"
+    assert TrtbenchApp(Runs()).theme == "light"
+
+
+async def test_settings_with_a_mistake_are_told_and_left_alone() -> None:
+    path = paths.settings_file()
+    path.parent.mkdir(parents=True)
+    path.write_text("theme: blue\n")
+    app = TrtbenchApp(Runs())
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.theme == "dark"
+        assert 'theme: the text "blue" is not allowed' in told(pilot)[0]
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        assert app.theme == "light"
+        assert any(said.startswith("the theme is not remembered: ") for said in told(pilot))
+    assert path.read_text() == "theme: blue\n"
+
+
+def told(pilot: Pilot[int]) -> list[str]:
+    return [notification.message for notification in pilot.app._notifications]
+
+
+async def test_no_cell_has_a_colour_in_monochrome(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = TrtbenchApp(Runs())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.notify("a notification", severity="error")
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        assert colours_of(app) == {ColorType.DEFAULT}
+    assert os.environ["NO_COLOR"] == "1", "programs that are started from here still see it"
+
+
+def colours_of(app: TrtbenchApp) -> set[ColorType]:
+    """The kinds of colour in all cells as they are sent to the terminal."""
+    update = app.screen._compositor.render_full_update()
+    styles = [segment.style for line in update.strips for strip in line for segment in strip]
+    return {
+        colour.type
+        for style in styles
+        if style is not None
+        for colour in (style.color, style.bgcolor)
+        if colour is not None
+    }
+
+
+COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?<![0-9])(3[0-8]|4[0-8]|9[0-7]|10[0-7])[0-9;]*m")
+
+
+def test_the_terminal_gets_no_colour_with_no_color(tmp_path: Path) -> None:
+    terminal = Terminal(
+        [sys.executable, "-c", "import sys; from runner.cli import main; sys.exit(main([]))"],
+        env={"NO_COLOR": "1", "PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path)},
+    )
+    output = b""
+    try:
+        for _, data in terminal.chunks(30):
+            output += data
+            if b"preflight:" in output:
+                break
+        terminal.send(b"q")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
+    assert b"\x1b[1" in output, "bold is no colour, and is there"
+    assert COLOUR.findall(output) == []

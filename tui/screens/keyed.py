@@ -1,0 +1,59 @@
+"""What every screen with keys of its own has: which of them mean something now, and the line of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.actions import parse
+from textual.screen import Screen
+
+from tui.keys import EVERYWHERE, Footer, Key, ScreenName, When, footer_places, footer_row, valid_keys
+from tui.widgets.rows import Panel, Row
+
+
+class KeyFooter(Panel[Footer]):
+    """The keys that mean something now; a click on one does what the key does."""
+
+    def __init__(self) -> None:
+        super().__init__(_draw, id="footer")
+
+    async def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None or self.data is None:
+            return
+        for key, start, end in footer_places(self.data.keys, self.size.width, self.data.note):
+            if start <= offset.x < end:
+                event.stop()
+                await self.screen.run_action(key.action)
+
+
+def _draw(footer: Footer, width: int, height: int) -> list[Row]:
+    return [footer_row(footer.keys, width, footer.note)]
+
+
+class KeyedScreen(Screen[None]):
+    """A screen whose keys stand in `tui.keys`; footer, help and palette ask it which of them are valid."""
+
+    screen_name: ClassVar[ScreenName]
+
+    def states(self) -> tuple[When, ...]:
+        """The states of the screen that decide about keys."""
+        return ()
+
+    def keys_now(self) -> list[Key]:
+        """The keys that do something now."""
+        keys = [*valid_keys(self.screen_name, *self.states()), *EVERYWHERE]
+        return [key for key in keys if self._can(key)]
+
+    def footer_keys(self) -> list[Key]:
+        """Those of them that the footer shows, as far as there is room."""
+        return self.keys_now()
+
+    def show_keys(self, note: str = "") -> None:
+        """Bring the last line up to date."""
+        self.query_one(KeyFooter).update(Footer(tuple(self.footer_keys()), note))
+
+    def _can(self, key: Key) -> bool:
+        namespace, action, parameters = parse(key.action)
+        return bool(namespace) or bool(self.check_action(action, parameters))
