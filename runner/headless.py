@@ -14,6 +14,7 @@ from runner import events as ev
 from runner import report, rundir, table
 from runner.errors import ExitCode
 from runner.feed import Feed, ReplayFeed
+from runner.stall import stalled
 from runner.state import ConfigurationState, RunState
 
 POLL_S = 0.1
@@ -32,7 +33,8 @@ def follow(feed: Feed, *, as_json: bool) -> ExitCode:
 
     Ctrl-C ends the telling, never the run.
     """
-    tell = _tell_json if as_json else _Narrator().tell
+    narrator = _Narrator()
+    tell = _tell_json if as_json else narrator.tell
     try:
         while not _over(feed):
             events = feed.drain(1.0)
@@ -40,6 +42,8 @@ def follow(feed: Feed, *, as_json: bool) -> ExitCode:
             if feed.gone:
                 print(f"{feed.run_dir}: the run directory is gone", file=sys.stderr)
                 return ExitCode.RUN_LOST
+            if not as_json:
+                narrator.watch(feed.state, feed.now())
             if not events:
                 time.sleep(POLL_S)
         tell(feed.state, feed.drain(1.0))
@@ -87,6 +91,7 @@ class _Narrator:
 
     def __init__(self) -> None:
         self._told = time.monotonic()
+        self._stalled = False
 
     def tell(self, state: RunState, events: Iterable[ev.AnyEvent]) -> None:
         for event in events:
@@ -96,6 +101,15 @@ class _Narrator:
         configuration = state.configuration
         if configuration is not None and not configuration.done and time.monotonic() - self._told > QUIET_S:
             self._say(state, state.last_t, f"  {_progress(configuration)}")
+
+    def watch(self, state: RunState, now: int) -> None:
+        """Say once that the run stands still, and why it may; and once that it goes on."""
+        stall = stalled(state, now)
+        if stall is not None and not self._stalled:
+            self._say(state, now, f"warning: {stall.sentence}: {stall.suggestion}")
+        elif stall is None and self._stalled and state.running:
+            self._say(state, now, "it goes on")
+        self._stalled = stall is not None
 
     def _say(self, state: RunState, t: int, sentence: str) -> None:
         self._told = time.monotonic()

@@ -102,6 +102,24 @@ def cpu_ticks(members: Iterable[Identity]) -> dict[Identity, int]:
     return ticks
 
 
+def states(pids: Iterable[int]) -> dict[int, str]:
+    """The kernel's letter for what each live process does."""
+    stats = {pid: _stat(pid) for pid in pids}
+    return {pid: stat.state for pid, stat in stats.items() if stat is not None}
+
+
+def inner_pid(pid: int) -> int:
+    """What a process calls itself: its pid in the innermost namespace, as in a container."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"NSpid:"):
+                    return int(line.split()[-1])
+    except OSError:
+        pass
+    return pid
+
+
 def _children(pid: int) -> list[int]:
     children: list[int] = []
     try:

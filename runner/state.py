@@ -6,18 +6,23 @@ are exact (percentiles up to `stats.EXACT_LIMIT` values), series are decimated t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runner import events as ev
+from runner import printed
 from runner.events import no_cycles
+from runner.outliers import Slowest
 from runner.stats import Batches, Mean, Sample, Series
 from runner.telemetry.state import GpuState, TelemetryState
 
 Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
 ENDED: frozenset[Status] = frozenset({"finished", "failed", "stopped", "lost"})
 MAX_NOTICES = 200
+HOSTS_KEPT = 600
+"""ten minutes"""
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ class ConfigurationState:
     batches: Batches = field(default_factory=Batches)
     """latencies in order, milliseconds: `runner.stats.course.course(batches)` says whether they are steady"""
     generation_batches: Batches = field(default_factory=Batches)
+    slowest: Slowest = field(default_factory=Slowest)
     timing_began: int | None = None
     last_t: int = 0
     result: dict[str, str] | None = None
@@ -110,7 +116,8 @@ class RunState:
     configurations: list[ConfigurationState] = field(default_factory=list)
     results: int = 0
     """results that the engine printed"""
-    host: ev.Host | None = None
+    hosts: deque[ev.Host] = field(default_factory=lambda: deque(maxlen=HOSTS_KEPT))
+    """the last readings of the machine, oldest first"""
     heartbeat: ev.Heartbeat | None = None
     """the last sign of life of a stage that is silent; None while it speaks"""
     no_gpu: str | None = None
@@ -146,6 +153,10 @@ class RunState:
     @property
     def running(self) -> bool:
         return self.status not in ENDED
+
+    @property
+    def host(self) -> ev.Host | None:
+        return self.hosts[-1] if self.hosts else None
 
     @property
     def gpus(self) -> dict[str, GpuState]:
@@ -258,6 +269,8 @@ def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: boo
         return
     if configuration.timing_began is None:
         configuration.timing_began = event.t - round(event.latency_ms * 1e6)
+    if event.latency_ms > configuration.slowest.least:
+        configuration.slowest.offer(configuration.latency.n, event.t, event.latency_ms)
     configuration.latency.add(event.latency_ms)
     configuration.series.add(event.t, event.latency_ms)
     configuration.batches.add(event.latency_ms)
@@ -271,10 +284,10 @@ def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: boo
 def _result(state: RunState, event: ev.Result) -> None:
     state.results += 1
     for configuration in state.configurations:
-        if configuration.result is None and _states(event.values, configuration.start):
+        if configuration.result is None and printed.tells_of(event.values, configuration.start):
             configuration.result = event.values
             return
-    shape = _shape(event.values)
+    shape = printed.shape(event.values)
     if shape is not None:
         # Nobody announced it: an imported result, or a benchmark whose iterations could not be observed.
         batch_size, input_len, output_len, percent = shape
@@ -293,33 +306,24 @@ def _result(state: RunState, event: ev.Result) -> None:
         state.configurations.append(ConfigurationState(start, last_t=event.t, result=event.values))
 
 
-def _states(values: dict[str, str], start: ev.ConfigurationStarted) -> bool:
-    """Whether a printed result is about a configuration: results name it by its shape, not by a number."""
-    shape = (start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)
-    return _shape(values) == shape
-
-
-def _shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
-    """Batch size, lengths and weights percent of a printed result; an encoder's output length is `n/a`."""
-    output = values.get("output_length", "n/a")
-    try:
-        return (
-            int(values["batch_size"]),
-            int(values["input_length"]),
-            0 if output == "n/a" else int(output),
-            float(values.get("gpu_weights_percent", "1.0")),
-        )
-    except (KeyError, ValueError):
-        return None
-
-
 def _answer(state: RunState, event: ev.Answer) -> None:
     if len(state.answers) < MAX_NOTICES:
         state.answers.append(event)
 
 
 def _host(state: RunState, event: ev.Host) -> None:
-    state.host = event
+    state.hosts.append(event)
+    configuration = state.configuration
+    if configuration is not None and configuration.timing_began is not None and not configuration.done:
+        configuration.slowest.add_load(event)
+    _settle(state)
+
+
+def _settle(state: RunState) -> None:
+    """Give slow iterations what was read in their time."""
+    for slowest in (configuration.slowest for configuration in state.configurations[-2:]):
+        if slowest.pending:
+            slowest.settle(state.hosts, state.telemetry.since(slowest.pending[0].began))
 
 
 def _heartbeat(state: RunState, event: ev.Heartbeat) -> None:
@@ -332,10 +336,7 @@ def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
 
 def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
     state.telemetry.take_samples(event, state.configurations)
-
-
-def _gpu_mapping(state: RunState, event: ev.GpuMapping) -> None:
-    state.telemetry.mapping = event
+    _settle(state)
 
 
 def _notice(state: RunState, event: ev.Notice) -> None:
@@ -386,7 +387,7 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.GpuReason: lambda state, event: state.telemetry.take_reason(event),
     ev.GpuProblem: lambda state, event: state.telemetry.take_problem(event),
     ev.GpuProcesses: lambda state, event: state.telemetry.take_processes(event),
-    ev.GpuMapping: _gpu_mapping,
+    ev.GpuMapping: lambda state, event: state.telemetry.take_mapping(event),
     ev.Telemetry: lambda state, event: state.telemetry.take_status(event),
     ev.TelemetryCost: lambda state, event: state.telemetry.take_cost(event),
     ev.Notice: _notice,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from runner.events.base import Event
 
 SCHEMA = 1
@@ -129,6 +131,20 @@ class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
     memory_used: int
     memory_total: int
     load: float
+    steal_percent: float = 0.0
+    """of all cores: what the hypervisor gave to others"""
+    waiting_percent: float | None = None
+    """of the time: a process that could run waited for a processor (pressure stall information)"""
+
+
+class RankProcess(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the process of one rank does."""
+
+    rank: int
+    state: str
+    """the kernel's letter: R running, S sleeping, D waiting for a disk or driver, T stopped; `-`: gone"""
+    cpu_percent: float
+    """100 is one core"""
 
 
 class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat", gc=False):
@@ -142,6 +158,8 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat", gc=False):
     processes: int
     output_bytes: int | None = None
     """size of the directory that it fills"""
+    ranks: tuple[RankProcess, ...] = ()
+    """of the ranks whose processes are known"""
 
 
 class Notice(Event, frozen=True, kw_only=True, tag="notice", gc=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,13 +28,20 @@ class Heartbeat:
     _beat: int = 0
     _ticks: dict[processes.Identity, int] = field(default_factory=dict)
 
-    def beat(self, now: int, position: int, members: list[processes.Identity]) -> ev.Heartbeat | None:
+    def beat(
+        self,
+        now: int,
+        position: int,
+        members: list[processes.Identity],
+        ranks: Mapping[int, int] | None = None,
+    ) -> ev.Heartbeat | None:
         """The next heartbeat, when the stage was silent long enough for one.
 
         Args:
             now: CLOCK_MONOTONIC, ns.
             position: bytes of records and output that were read so far; it grows unless the stage is silent.
             members: live processes of the stage.
+            ranks: what the process of each rank calls itself (its pid), as far as ranks have said so.
         """
         if position != self._position:
             self._position, self._heard, self._beat = position, now, now
@@ -44,16 +52,39 @@ class Heartbeat:
             return None
         ticks = processes.cpu_ticks(members)
         # A process that is new since the last beat used all its time since then.
-        used = sum(count - self._ticks.get(process, 0) for process, count in ticks.items())
+        used = {process: count - self._ticks.get(process, 0) for process, count in ticks.items()}
         self._beat, self._ticks = now, ticks
+        percent = {
+            process[0]: 100 * max(0, grown) / _TICKS_PER_S / seconds for process, grown in used.items()
+        }
         return ev.Heartbeat(
             t=now,
             stage=self.stage,
             silent_s=(now - self._heard) / 1e9,
-            cpu_percent=100 * max(0, used) / _TICKS_PER_S / seconds,
+            cpu_percent=sum(percent.values()),
             processes=len(ticks),
             output_bytes=size_of(Path(self.output)) if self.output else None,
+            ranks=_rank_processes(ranks or {}, percent),
         )
+
+
+def _rank_processes(ranks: Mapping[int, int], percent: Mapping[int, float]) -> tuple[ev.RankProcess, ...]:
+    """What each rank's process does; in a container processes are called by other numbers than outside."""
+    outside = {pid: pid for pid in percent}
+    if any(pid not in outside for pid in ranks.values()):
+        outside |= {processes.inner_pid(pid): pid for pid in percent}
+    found = {rank: outside.get(pid) for rank, pid in sorted(ranks.items())}
+    if not any(found.values()):
+        return ()  # none of them is on this machine, or none lives: nothing is known of them
+    states = processes.states(pid for pid in found.values() if pid is not None)
+    return tuple(
+        ev.RankProcess(
+            rank=rank,
+            state="-" if pid is None else states.get(pid, "-"),
+            cpu_percent=round(percent.get(pid or -1, 0.0), 1),
+        )
+        for rank, pid in found.items()
+    )
 
 
 def size_of(directory: Path) -> int:

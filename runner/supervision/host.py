@@ -11,16 +11,41 @@ import psutil
 from runner.events import Host
 
 
-def sample() -> Host:
-    """Processor load since the last call (0 at the first), and memory."""
-    memory = psutil.virtual_memory()
-    return Host(
-        t=time.monotonic_ns(),
-        cpu_percent=psutil.cpu_percent(interval=None),
-        memory_used=memory.total - memory.available,
-        memory_total=memory.total,
-        load=os.getloadavg()[0],
-    )
+class Sampler:
+    """Reads the load of the machine; each reading tells of the time since the one before."""
+
+    def __init__(self) -> None:
+        self._t = time.monotonic_ns()
+        self._waited = _waited_us()
+        psutil.cpu_percent()
+        psutil.cpu_times_percent()
+
+    def sample(self) -> Host:
+        """Processor load since the last call, and memory."""
+        memory = psutil.virtual_memory()
+        t, waited = time.monotonic_ns(), _waited_us()
+        waiting = None
+        if waited is not None and self._waited is not None and t > self._t:
+            waiting = round(min(100.0, (waited - self._waited) * 1e5 / (t - self._t)), 1)
+        self._t, self._waited = t, waited
+        return Host(
+            t=t,
+            cpu_percent=psutil.cpu_percent(),
+            memory_used=memory.total - memory.available,
+            memory_total=memory.total,
+            load=os.getloadavg()[0],
+            steal_percent=getattr(psutil.cpu_times_percent(), "steal", 0.0),
+            waiting_percent=waiting,
+        )
+
+
+def _waited_us() -> int | None:
+    """Microseconds in which a process that could run waited for a processor, since the machine started."""
+    try:
+        line = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+        return int(line.rpartition("total=")[2])
+    except (OSError, ValueError, IndexError):
+        return None  # an old kernel, or one that does not count
 
 
 def why_no_gpu(device: str, gpu_hz: float) -> str:

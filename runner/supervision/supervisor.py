@@ -57,6 +57,7 @@ class Supervision:
     _members: processes.Members = field(init=False)
     _devices: DeviceLocks = field(init=False)
     _scratch: Path = field(init=False)
+    _host: host.Sampler = field(default_factory=host.Sampler)
     _stop: str | None = None
     _watch: Watch | None = None
     """reads the GPUs; None: they are not read"""
@@ -188,8 +189,10 @@ class Supervision:
         own = self._watch.pids if self._watch is not None else set()
         members = [process for process in processes.descendants(os.getpid()) if process[0] not in own]
         self._members.note(members)
-        self._scribe.emit(host.sample())
-        beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members)
+        self._scribe.emit(self._host.sample())
+        hellos = [rank.hello for rank in self._scribe.state.ranks.values() if rank.hello is not None]
+        ranks = {hello.rank: hello.pid for hello in hellos}
+        beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members, ranks)
         if beat is not None:
             self._scribe.emit(beat)
         self._scribe.retry()

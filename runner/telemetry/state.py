@@ -96,6 +96,16 @@ class TelemetryState:
         """Raw samples of the last ten minutes, oldest first."""
         return [tick for group in self._groups for tick in group.ticks]
 
+    def since(self, t: int) -> list[ev.GpuSamples]:
+        """Raw samples after time `t`, as far as they are kept, oldest first."""
+        found: list[ev.GpuSamples] = []
+        for group in reversed(self._groups):
+            newer = [tick for tick in group.ticks if tick.t > t]
+            found[:0] = newer
+            if len(newer) < len(group.ticks):
+                break
+        return found
+
     def latest(self, gpu: GpuState, reading: str) -> float | str:
         """The latest number of a reading, or the reason why there is none; never a number that is old."""
         if self.stale:
@@ -214,6 +224,9 @@ class TelemetryState:
             gpu.before = event.pids
         elif gpu is not None:
             gpu.after = event.pids
+
+    def take_mapping(self, event: ev.GpuMapping) -> None:
+        self.mapping = event
 
     def take_status(self, event: ev.Telemetry) -> None:
         self.status = event if event.state != "sampling" else None

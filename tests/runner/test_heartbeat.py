@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,33 @@ def test_a_growing_output_is_measured(tmp_path: Path, ticks: dict[processes.Iden
 
 def test_a_directory_that_is_not_there_yet_has_no_size(tmp_path: Path) -> None:
     assert size_of(tmp_path / "later") == 0
+
+
+def test_the_processes_of_the_ranks_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "cpu_ticks", lambda members: dict.fromkeys(members, 100))
+    monkeypatch.setattr(processes, "states", lambda pids: dict.fromkeys(pids, "S"))
+    monkeypatch.setattr(processes, "inner_pid", lambda pid: pid - 1000)
+    heartbeat = Heartbeat(0, "")
+    heartbeat.beat(10 * S, 7, [(1010, 1)])
+    # Rank 0 calls itself 11 in its container, rank 1 is no longer there, rank 2 runs outside of one.
+    beat = heartbeat.beat(15 * S, 7, [(1011, 1), (1012, 1)], {0: 11, 1: 13, 2: 1012})
+    assert beat is not None
+    assert [(process.rank, process.state) for process in beat.ranks] == [(0, "S"), (1, "-"), (2, "S")]
+
+
+def test_ranks_of_another_machine_are_not_said_to_be_gone() -> None:
+    heartbeat = Heartbeat(0, "")
+    heartbeat.beat(10 * S, 7, [])
+    beat = heartbeat.beat(15 * S, 7, [(os.getpid(), processes.start_time(os.getpid()) or 0)], {0: 1 << 22})
+    assert beat is not None
+    assert beat.ranks == ()
+
+
+def test_a_real_process_sleeps_in_its_own_namespace() -> None:
+    child = subprocess.Popen(["sleep", "30"])
+    try:
+        assert processes.states([child.pid])[child.pid] in ("S", "R", "D")
+        assert processes.inner_pid(child.pid) == child.pid
+    finally:
+        child.kill()
+        child.wait()

@@ -1,0 +1,218 @@
+"""Iterations that took unusually long, and what went on around them.
+
+An iteration is an outlier when its latency lies above Tukey's outer fence, the third quartile plus three
+interquartile ranges, and at least 1 % above the median; fewer than 8 iterations have no fence. Its cause is
+the first of these that holds:
+
+- throttle: the clocks of a GPU of the run were held down (temperature, power, brake) for a larger share of
+  its time than of the configuration's, by 20 percentage points;
+- host: in its time the machine was busier than on average while the configuration was measured: 20 points
+  more processor load, 5 more stolen by the hypervisor, or 20 more of the time with a process waiting for a
+  processor;
+- process: another process computes on a GPU of the run. It was seen before the first stage or after the last
+  one; process lists are not read while a benchmark is measured;
+- unknown: none of them was seen.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runner.events import GpuSamples, Host
+from runner.stats import Mean, Sample
+
+Cause = Literal["throttle", "host", "process", "unknown"]
+
+KEPT = 256
+"""The slowest iterations of a configuration that are remembered with what went on around them."""
+FEWEST = 8
+LEAST_EXCESS = 1.01
+THROTTLED = 0.2
+BUSIER, STOLEN, WAITING = 20.0, 5.0, 20.0
+"""percentage points above the configuration's mean"""
+SLOWED_BY = {
+    0x4: "power cap", 0x8: "hw slowdown", 0x20: "thermal", 0x40: "hw thermal", 0x80: "power brake",
+}  # fmt: skip
+"""NVML's clocks event reasons that say that something holds clocks down"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a machine did: percent of all its processors, and of the time."""
+
+    cpu: float
+    steal: float
+    waiting: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What went on in the time of an iteration."""
+
+    throttled: dict[str, tuple[float, ...]]
+    """reason -> share of the time, one a GPU in the order of the samples' columns"""
+    load: Load | None
+
+
+@dataclass(slots=True)
+class Slow:
+    """A slow iteration; whether it is an outlier depends on all the others."""
+
+    i: int
+    """index among the timed iterations"""
+    t: int
+    latency_ms: float
+    around: Around | None = None
+    """None: what went on is not known (yet)"""
+
+    @property
+    def began(self) -> int:
+        return self.t - round(self.latency_ms * 1e6)
+
+
+@dataclass(slots=True)
+class Slowest:
+    """The slowest iterations of one configuration, in bounded memory, and its mean load to compare with."""
+
+    least: float = -math.inf
+    """what is not slower need not be offered"""
+    cpu: Mean = field(default_factory=Mean)
+    steal: Mean = field(default_factory=Mean)
+    waiting: Mean = field(default_factory=Mean)
+    pending: deque[Slow] = field(default_factory=lambda: deque(maxlen=KEPT))
+    """those that ended after the last reading of host and GPUs"""
+    _heap: list[tuple[float, int, Slow]] = field(default_factory=list)
+
+    def offer(self, i: int, t: int, latency_ms: float) -> None:
+        """Take in an iteration slower than `least`."""
+        slow = Slow(i, t, latency_ms)
+        self.pending.append(slow)
+        if len(self._heap) < KEPT:
+            heapq.heappush(self._heap, (latency_ms, i, slow))
+            return
+        heapq.heapreplace(self._heap, (latency_ms, i, slow))
+        self.least = self._heap[0][0]
+
+    def add_load(self, host: Host) -> None:
+        """A reading of the host while the configuration is measured."""
+        self.cpu.add(host.cpu_percent)
+        self.steal.add(host.steal_percent)
+        if host.waiting_percent is not None:
+            self.waiting.add(host.waiting_percent)
+
+    def settle(self, hosts: Sequence[Host], ticks: Sequence[GpuSamples]) -> None:
+        """Give the pending ones what was read in their time, once readings reach beyond their end.
+
+        Args:
+            hosts: the last readings of the host, oldest first.
+            ticks: the last samples of the GPUs, oldest first; empty when none are read.
+        """
+        ends = [readings[-1].t for readings in (hosts, ticks) if readings]
+        if not ends:
+            return
+        while self.pending and self.pending[0].t <= min(ends):
+            slow = self.pending.popleft()
+            slow.around = Around(
+                _throttled([tick for tick in ticks if _overlaps(tick.t, tick.period_ms, slow)]),
+                _load([host for host in hosts if _overlaps(host.t, 1000, slow)]),
+            )
+
+    def above(self, fence: float | None) -> list[Slow]:
+        """Those beyond a fence, in order of time."""
+        if fence is None:
+            return []
+        return sorted(
+            (slow for latency, _, slow in self._heap if latency > fence), key=lambda slow: (slow.t, slow.i)
+        )
+
+
+def fence(latency: Sample) -> float | None:
+    """The latency above which an iteration is an outlier, ms; None: too few iterations to tell."""
+    if latency.n < FEWEST:
+        return None
+    lower, median, upper = (latency.percentile(q) for q in (25, 50, 75))
+    return max(upper + 3 * (upper - lower), median * LEAST_EXCESS)
+
+
+def cause_of(
+    slow: Slow,
+    slowest: Slowest,
+    *,
+    columns: Iterable[int],
+    usual: Mapping[str, Sequence[float]],
+    company: bool,
+) -> tuple[Cause, str]:
+    """Why an iteration was slow, and the evidence in words.
+
+    Args:
+        columns: the GPUs of the run, as columns of samples.
+        usual: reason -> share of the configuration's time in which it held clocks down, by column.
+        company: whether other processes were seen on these GPUs.
+    """
+    around = slow.around
+    if around is not None:
+        for reason, shares in around.throttled.items():
+            often = usual.get(reason, ())
+            for column in columns:
+                share = shares[column] if column < len(shares) else 0.0
+                before = often[column] if column < len(often) else 0.0
+                if share - before >= THROTTLED:
+                    return "throttle", f"{reason} for {share:.0%} of its time, {before:.0%} on the whole"
+        if around.load is not None and (words := _busier(around.load, slowest)):
+            return "host", words
+    if company:
+        return "process", "another process computes on a GPU of the run"
+    return "unknown", "no throttling, host load or other process was seen around it"
+
+
+def _busier(load: Load, slowest: Slowest) -> str:
+    """In what the machine was busier than usual; empty: in nothing."""
+    if slowest.steal.n and load.steal - slowest.steal.mean >= STOLEN:
+        return (
+            f"the hypervisor took {load.steal:.0f} % of the processors, {slowest.steal.mean:.0f} % on average"
+        )
+    if slowest.waiting.n and load.waiting is not None and load.waiting - slowest.waiting.mean >= WAITING:
+        return (
+            f"processes waited for a processor {load.waiting:.0f} % of the time,"
+            f" {slowest.waiting.mean:.0f} % on average"
+        )
+    if slowest.cpu.n and load.cpu - slowest.cpu.mean >= BUSIER:
+        return f"the host was {load.cpu:.0f} % busy, {slowest.cpu.mean:.0f} % on average"
+    return ""
+
+
+def _overlaps(t: int, period_ms: int, slow: Slow) -> bool:
+    """Whether a reading at `t`, which tells of the period before it, tells of a part of an iteration."""
+    return t > slow.began and t - period_ms * 10**6 < slow.t
+
+
+def _throttled(ticks: Sequence[GpuSamples]) -> dict[str, tuple[float, ...]]:
+    """By the driver's counters where there are some, else by how often a reason was seen."""
+    shares: dict[str, tuple[float, ...]] = {}
+    total_us = sum(tick.period_ms for tick in ticks) * 1000
+    names = {name for tick in ticks for name in tick.throttled_us if name in SLOWED_BY.values()}
+    for name in sorted(names):
+        columns = zip(*(tick.throttled_us[name] for tick in ticks if name in tick.throttled_us), strict=False)
+        shares[name] = tuple(min(1.0, sum(column) / total_us) for column in columns)
+    reasons = [tick.reasons for tick in ticks if tick.reasons]
+    for bit, name in SLOWED_BY.items():
+        seen = [[int(bits or 0) & bit > 0 for bits in column] for column in zip(*reasons, strict=False)]
+        if name not in shares and any(map(any, seen)):
+            shares[name] = tuple(sum(column) / len(column) for column in seen)
+    return shares
+
+
+def _load(hosts: Sequence[Host]) -> Load | None:
+    if not hosts:
+        return None
+    waiting = [host.waiting_percent for host in hosts if host.waiting_percent is not None]
+    return Load(
+        cpu=sum(host.cpu_percent for host in hosts) / len(hosts),
+        steal=sum(host.steal_percent for host in hosts) / len(hosts),
+        waiting=sum(waiting) / len(waiting) if waiting else None,
+    )

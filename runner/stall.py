@@ -1,0 +1,161 @@
+"""Whether a benchmark stands still: no iteration for far longer than one takes, and why that may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from runner.events import RankProcess
+from runner.state import ConfigurationState, RankState, RunState
+from runner.telemetry.measured import used
+
+TIMES, LEAST_S = 10, 10
+"""A stall is a silence longer than so many medians of the latency, and than so many seconds."""
+IDLE_PERCENT = 5.0
+BUSY_PERCENT = 50.0
+STATES = {
+    "R": "running", "S": "sleeping", "D": "waiting for a disk or driver", "T": "stopped by a signal",
+    "t": "held by a debugger", "I": "idle", "-": "gone",
+}  # fmt: skip
+"""The kernel's letter for what a process does, in words."""
+
+
+@dataclass(frozen=True)
+class RankThen:
+    """What is known of a rank while nothing happens."""
+
+    rank: int
+    done: int
+    """iterations of the present configuration and phase"""
+    behind: int
+    """iterations that the furthest rank has done more"""
+    silent_s: int | None
+    """since its last record; None: it never sent an iteration"""
+    process: RankProcess | None
+    pid: int | None
+
+
+@dataclass(frozen=True)
+class Stall:
+    silent_s: int
+    median_ms: float
+    ranks: tuple[RankThen, ...]
+    gpus: tuple[tuple[int, float | str], ...]
+    """index, and percent busy or why that is not known"""
+    output_silent_s: int | None
+    """seconds since the stage last wrote anything; None: it still writes, or no heartbeat told yet"""
+    suggestion: str
+
+    @property
+    def sentence(self) -> str:
+        return f"no iteration for {self.silent_s} s, median {_seconds(self.median_ms)}"
+
+
+def stalled(state: RunState, now: int) -> Stall | None:
+    """The stall of a run at `now` (CLOCK_MONOTONIC, ns); None while it goes on or has no iteration yet."""
+    configuration, stage = state.configuration, state.stage
+    if (
+        not state.running
+        or state.stopping
+        or configuration is None
+        or stage is None
+        or stage.ended is not None
+    ):
+        return None
+    usual = _median(configuration)
+    if usual is None or configuration.done or _complete(configuration):
+        return None
+    last = max((rank.last_t for rank in state.ranks.values()), default=0) or configuration.last_t
+    silent = (now - last) / 1e9
+    if silent < max(LEAST_S, TIMES * usual / 1000):
+        return None
+    beat = state.heartbeat
+    processes = {process.rank: process for process in beat.ranks} if beat is not None else {}
+    most = max((_done(rank) for rank in state.ranks.values()), default=(-1, 0, 0))
+    ranks = tuple(
+        RankThen(
+            rank=rank.rank,
+            done=rank.i + 1,
+            behind=_behind(rank, most),
+            silent_s=int((now - rank.last_t) / 1e9) if rank.last_t else None,
+            process=processes.get(rank.rank),
+            pid=rank.hello.pid if rank.hello is not None else None,
+        )
+        for _, rank in sorted(state.ranks.items())
+    )
+    gpus = tuple((gpu.identity.index, state.telemetry.latest(gpu, "busy")) for gpu in used(state))
+    return Stall(
+        silent_s=int(silent),
+        median_ms=usual,
+        ranks=ranks,
+        gpus=gpus,
+        output_silent_s=int(beat.silent_s + (now - beat.t) / 1e9) if beat is not None else None,
+        suggestion=_suggestion(ranks, gpus),
+    )
+
+
+def _median(configuration: ConfigurationState) -> float | None:
+    if configuration.latency.n:
+        return configuration.latency.percentile(50)
+    return median(configuration.warmup) if configuration.warmup else None
+
+
+def _complete(configuration: ConfigurationState) -> bool:
+    """Whether both minima are met, so that no further iteration is to be expected."""
+    start = configuration.start
+    return configuration.latency.n >= max(1, start.num_runs) and (
+        configuration.elapsed_s(configuration.last_t) >= start.duration
+    )
+
+
+def _done(rank: RankState) -> tuple[int, int, int]:
+    """Where a rank is: configuration, phase, iteration."""
+    return (rank.config, {"warmup": 0, "timed": 1, "profile": 2}[rank.phase], rank.i)
+
+
+def _behind(rank: RankState, most: tuple[int, int, int]) -> int:
+    here = _done(rank)
+    if here[:2] == most[:2]:
+        return most[2] - here[2]
+    return most[2] + 1  # it has not begun the phase that the furthest rank is in
+
+
+def _suggestion(ranks: tuple[RankThen, ...], gpus: tuple[tuple[int, float | str], ...]) -> str:
+    """What to look at, in a sentence; the most telling fact decides."""
+    for letter, words in (
+        ("-", "{who} gone while the others wait: stop the run; the log may say why"),
+        ("T", "{who} stopped by a signal: `kill -CONT {pids}` lets it go on"),
+        ("t", "{who} held by a debugger"),
+        ("D", "{who} waiting for a disk or driver that does not answer: see dmesg, and network file systems"),
+    ):
+        found = [rank for rank in ranks if rank.process is not None and rank.process.state == letter]
+        if found:
+            return words.format(who=_are(found), pids=" ".join(str(rank.pid) for rank in found))
+    behind = [rank for rank in ranks if rank.behind > 0]
+    if behind:
+        return f"{_are(behind)} behind and the others wait: look there first"
+    busy = [busy for _, busy in gpus if not isinstance(busy, str)]
+    if busy and min(busy) >= BUSY_PERCENT:
+        return (
+            "the GPUs are busy: one long iteration, or ranks that wait for each other inside NCCL;"
+            " stop the run if it goes on like this"
+        )
+    loads = [rank.process.cpu_percent for rank in ranks if rank.process is not None]
+    if loads and max(loads) < IDLE_PERCENT:
+        return (
+            "every rank sleeps and nothing computes: they wait for each other or for something outside;"
+            " it will not end by itself, so stop the run: what was measured is kept"
+        )
+    if loads and min(loads) >= BUSY_PERCENT:
+        return "the ranks use their processors: they compute, or poll for each other; see who is behind"
+    return "see the end of the log, and the machine's dmesg"
+
+
+def _are(ranks: list[RankThen]) -> str:
+    """`rank 3 is`, `ranks 1, 2 are`"""
+    numbers = ", ".join(str(rank.rank) for rank in ranks[:4]) + (", ..." if len(ranks) > 4 else "")
+    return f"rank {numbers} is" if len(ranks) == 1 else f"ranks {numbers} are"
+
+
+def _seconds(ms: float) -> str:
+    return f"{ms / 1000:.1f} s" if ms >= 100 else f"{ms:.1f} ms"

@@ -1,0 +1,34 @@
+"""Load of the machine: every number within what it can be, and of the time since the reading before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.supervision import host
+
+
+def test_a_reading_of_this_machine() -> None:
+    sampler = host.Sampler()
+    sum(range(100_000))
+    read = sampler.sample()
+    assert 0 <= read.cpu_percent <= 100
+    assert 0 <= read.steal_percent <= 100
+    assert read.waiting_percent is None or 0 <= read.waiting_percent <= 100
+    assert 0 < read.memory_used < read.memory_total
+
+
+def test_waiting_is_a_share_of_the_time_since_the_reading_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waited = [10**9], [5_000_000]
+    monkeypatch.setattr("time.monotonic_ns", lambda: now[0])
+    monkeypatch.setattr(host, "_waited_us", lambda: waited[0])
+    sampler = host.Sampler()
+    now[0] += 2 * 10**9
+    waited[0] += 500_000
+    assert sampler.sample().waiting_percent == 25.0
+
+
+def test_a_kernel_that_does_not_count_has_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda self: "")
+    assert host._waited_us() is None

@@ -1,0 +1,173 @@
+"""Slow iterations and what is blamed for them: by a stated rule, on made and on recorded runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner import events as ev
+from runner.journal import EventReader
+from runner.outliers import KEPT, Slow, Slowest, cause_of, fence
+from runner.state import RunState
+from runner.stats import Sample
+
+S = 10**9
+DATA = Path(__file__).parents[1] / "data"
+
+
+def sample(*values: float) -> Sample:
+    made = Sample()
+    for value in values:
+        made.add(value)
+    return made
+
+
+def a_run(*, latencies: list[float], hosts: dict[int, ev.Host] | None = None,
+          ticks: dict[int, ev.GpuSamples] | None = None) -> RunState:  # fmt: skip
+    """One configuration of iterations from second 0 on; readings at the end of each second."""
+    state = RunState()
+    state.apply(ev.ConfigurationStarted(t=0, stage=0, index=0, batch_size=1, input_len=8, output_len=8,
+                                        num_runs=1, duration=0, warm_up=0))  # fmt: skip
+    events: list[ev.AnyEvent] = []
+    t = 0
+    for i, latency in enumerate(latencies):
+        t += round(latency * 1e6)
+        events.append(ev.Iteration(t=t, stage=0, rank=0, config=0, i=i, phase="timed", latency_ms=latency))
+    for second in range(1, t // S + 2):
+        events.append((hosts or {}).get(second) or calm(second))
+        if ticks is not None:
+            events.append(ticks.get(second) or gpus(second))
+    state.apply_all(sorted(events, key=lambda event: event.t))
+    return state
+
+
+def calm(second: int, **changes: float) -> ev.Host:
+    values = {"cpu_percent": 10.0, "steal_percent": 0.0, "waiting_percent": 1.0, **changes}
+    return ev.Host(t=second * S, memory_used=1, memory_total=2, load=1.0, **values)
+
+
+def gpus(second: int, *, reasons: tuple[int, ...] = (0, 0), **throttled: list[int]) -> ev.GpuSamples:
+    named = {name.replace("_", " "): column for name, column in throttled.items()}
+    return ev.GpuSamples(t=second * S, period_ms=1000, reasons=list(reasons), throttled_us=named)
+
+
+def slow_ones(state: RunState) -> list[Slow]:
+    [configuration] = state.configurations
+    return configuration.slowest.above(fence(configuration.latency))
+
+
+def blamed(state: RunState, *, columns: tuple[int, ...] = (0, 1), company: bool = False) -> tuple[str, str]:
+    [slow] = slow_ones(state)
+    return cause_of(slow, state.configurations[0].slowest, columns=columns, usual={}, company=company)
+
+
+STEADY = [1000.0, 1002, 998, 1001, 999, 1000, 1003, 997, 1001, 999]
+ONE_SLOW = [*STEADY, 1500.0, *STEADY]  # the slow one runs from second 10 to 11.5
+
+
+def test_fewer_than_eight_iterations_have_no_fence() -> None:
+    assert fence(sample(*STEADY[:7])) is None
+    assert slow_ones(a_run(latencies=[*STEADY[:6], 9000.0])) == []
+
+
+def test_the_fence_is_three_interquartile_ranges_above_the_third_quartile() -> None:
+    # quartiles of 1..9 are 3, 5 and 7
+    assert fence(sample(*map(float, range(1, 10)))) == 7 + 3 * (7 - 3)
+
+
+def test_what_is_within_a_percent_of_the_median_is_no_outlier() -> None:
+    assert fence(sample(*[1000.0] * 20)) == 1010.0
+    assert slow_ones(a_run(latencies=[*[1000.0] * 20, 1009.0])) == []
+    assert [slow.i for slow in slow_ones(a_run(latencies=[*[1000.0] * 20, 1011.0]))] == [20]
+
+
+def test_an_outlier_of_which_nothing_is_known_is_said_to_be_unknown() -> None:
+    assert blamed(a_run(latencies=ONE_SLOW))[0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"cpu_percent": 80.0}, "the host was 80 % busy"),
+        ({"steal_percent": 30.0}, "the hypervisor took 30 % of the processors"),
+        ({"waiting_percent": 60.0}, "processes waited for a processor 60 % of the time"),
+    ],
+)
+def test_a_busy_host_is_blamed_only_when_it_was_busier_than_usual(
+    changed: dict[str, float], words: str
+) -> None:
+    around = {second: calm(second, **changed) for second in (11, 12)}
+    cause, why = blamed(a_run(latencies=ONE_SLOW, hosts=around))
+    assert cause == "host"
+    assert why.startswith(words)
+    always = {second: calm(second, **changed) for second in range(1, 30)}
+    assert blamed(a_run(latencies=ONE_SLOW, hosts=always))[0] == "unknown"
+
+
+def test_clocks_held_down_are_blamed_by_the_drivers_counters() -> None:
+    ticks = {second: gpus(second, hw_thermal=[0, 700_000]) for second in (11, 12)}
+    cause, why = blamed(a_run(latencies=ONE_SLOW, ticks=ticks))
+    assert (cause, why) == ("throttle", "hw thermal for 70% of its time, 0% on the whole")
+
+
+def test_clocks_held_down_are_blamed_by_what_was_seen_where_nothing_is_counted() -> None:
+    ticks = {second: gpus(second, reasons=(0, 0x4)) for second in (11, 12)}
+    assert blamed(a_run(latencies=ONE_SLOW, ticks=ticks))[0] == "throttle"
+
+
+def test_clocks_that_are_always_held_down_explain_nothing() -> None:
+    ticks = {second: gpus(second, power_cap=[0, 1_000_000]) for second in range(1, 30)}
+    state = a_run(latencies=ONE_SLOW, ticks=ticks)
+    [slow] = slow_ones(state)
+    slowest = state.configurations[0].slowest
+    usual = {"power cap": (0.0, 1.0)}
+    assert cause_of(slow, slowest, columns=(0, 1), usual=usual, company=False)[0] == "unknown"
+
+
+def test_a_gpu_that_is_not_the_runs_explains_nothing() -> None:
+    ticks = {second: gpus(second, hw_thermal=[0, 1_000_000]) for second in (11, 12)}
+    assert blamed(a_run(latencies=ONE_SLOW, ticks=ticks), columns=(0,))[0] == "unknown"
+
+
+def test_another_process_is_blamed_when_nothing_nearer_explains_it() -> None:
+    assert blamed(a_run(latencies=ONE_SLOW), company=True)[0] == "process"
+    busy = {second: calm(second, cpu_percent=90.0) for second in (11, 12)}
+    assert blamed(a_run(latencies=ONE_SLOW, hosts=busy), company=True)[0] == "host"
+
+
+def test_readings_of_other_times_explain_nothing() -> None:
+    busy = {second: calm(second, cpu_percent=90.0) for second in (3, 4, 18)}
+    assert blamed(a_run(latencies=ONE_SLOW, hosts=busy))[0] == "unknown"
+
+
+def test_it_is_known_only_when_readings_reach_beyond_the_iteration() -> None:
+    slowest = Slowest()
+    slowest.offer(0, 11 * S, 1500.0)
+    slowest.settle([calm(10)], [])
+    assert len(slowest.pending) == 1
+    slowest.settle([calm(10), calm(11)], [gpus(10)])
+    assert len(slowest.pending) == 1, "the GPUs have not been read yet"
+    slowest.settle([calm(10), calm(11)], [gpus(10), gpus(11)])
+    assert not slowest.pending
+
+
+def test_the_slowest_of_many_are_kept() -> None:
+    state = a_run(latencies=[10.0 + (i * 7919) % 1000 / 1000 for i in range(3 * KEPT)])
+    slowest = state.configurations[0].slowest
+    kept = [slow.latency_ms for slow in slowest.above(0.0)]
+    assert len(kept) == KEPT
+    assert min(kept) == slowest.least > 10.6
+
+
+def test_an_outlier_of_a_real_run_on_an_h200() -> None:
+    state = RunState()
+    state.apply_all(EventReader(DATA / "h200-torch-1gpu" / "events.jsonl").read())
+    first, second = state.configurations
+    [slow] = first.slowest.above(fence(first.latency))
+    assert (slow.i, round(slow.latency_ms)) == (4, 1599)
+    assert slow.around is not None
+    assert slow.around.load is not None
+    assert slow.around.throttled == {}
+    assert cause_of(slow, first.slowest, columns=[0], usual={}, company=False)[0] == "unknown"
+    assert second.slowest.above(fence(second.latency)) == []

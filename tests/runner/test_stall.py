@@ -1,0 +1,140 @@
+"""A benchmark that stands still: when that is said, and what is suggested."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner import events as ev
+from runner.headless import _Narrator
+from runner.stall import Stall, stalled
+from runner.state import RunState
+from tests.tui import runs
+from tests.tui.runs import SECOND, Recorder
+
+AFTER = 41
+
+
+def state_of(run: Recorder) -> RunState:
+    state = RunState()
+    state.apply_all(run.events)
+    return state
+
+
+def short(ranks: int = 2) -> Recorder:
+    """Iterations of 1.2 s."""
+    run = runs.under_way(ranks, iterations=0)
+    run.iterate(6, "timed", 1, base_ms=1200)
+    return run
+
+
+def seen(run: Recorder, after_s: float = AFTER) -> Stall | None:
+    return stalled(state_of(run), run.t + round(after_s * SECOND))
+
+
+def beat(run: Recorder, *ranks: tuple[str, float]) -> None:
+    """What the processes of the ranks did, 40 s into the silence."""
+    found = tuple(
+        ev.RankProcess(rank=rank, state=state, cpu_percent=cpu) for rank, (state, cpu) in enumerate(ranks)
+    )
+    cpu = sum(cpu for _, cpu in ranks)
+    run.add(ev.Heartbeat(t=0, stage=0, silent_s=40, cpu_percent=cpu, processes=len(ranks), ranks=found), 40)
+
+
+def suggestion(run: Recorder) -> str:
+    stall = seen(run, 1)
+    assert stall is not None
+    return stall.suggestion
+
+
+def test_it_is_said_after_ten_medians_and_ten_seconds() -> None:
+    assert seen(short(), 11.9) is None
+    stall = seen(short())
+    assert stall is not None
+    assert stall.sentence == "no iteration for 41 s, median 1.2 s"
+    slow = runs.under_way()  # 6.3 s an iteration
+    assert seen(slow, 60) is None
+    assert seen(slow, 64) is not None
+
+
+def test_short_iterations_wait_for_ten_seconds() -> None:
+    run = runs.under_way(iterations=0)
+    run.iterate(5, "timed", 1, base_ms=6)
+    assert seen(run, 9) is None
+    assert seen(run, 11) is not None
+
+
+def test_warm_up_is_compared_with_itself() -> None:
+    run = runs.warming_up()  # one iteration of 8 s
+    assert seen(run, 70) is None
+    assert seen(run, 90) is not None
+
+
+@pytest.mark.parametrize("make", [runs.nothing_yet, runs.queued, runs.finished, runs.failed, runs.stopped])
+def test_what_has_not_begun_or_has_ended_does_not_stall(make: object) -> None:
+    assert callable(make)
+    assert seen(make(), 3600) is None
+
+
+def test_a_configuration_that_has_all_it_asked_for_does_not_stall() -> None:
+    run = runs.under_way(iterations=0)
+    run.iterate(10, "timed", 1, base_ms=6300)
+    assert seen(run, 3600) is None
+
+
+def test_the_rank_that_is_behind_is_named() -> None:
+    run = short(4)
+    last = run.events[-3:-1]
+    run.events = [event for event in run.events if event not in last]
+    stall = seen(run)
+    assert stall is not None
+    assert [rank.behind for rank in stall.ranks] == [0, 1, 1, 0]
+    assert stall.suggestion.startswith("ranks 1, 2 are behind")
+
+
+@pytest.mark.parametrize(
+    ("ranks", "words"),
+    [
+        ([("S", 0.1), ("-", 0.0)], "rank 1 is gone"),
+        ([("T", 0.0), ("S", 0.0)], "kill -CONT 4301"),
+        ([("R", 99.0), ("D", 0.0)], "rank 1 is waiting for a disk or driver"),
+        ([("S", 0.1), ("S", 0.0)], "every rank sleeps and nothing computes"),
+        ([("R", 99.0), ("R", 100.0)], "the ranks use their processors"),
+        ([], "see the end of the log"),
+    ],
+)
+def test_what_the_processes_do_decides_what_is_suggested(ranks: list[tuple[str, float]], words: str) -> None:
+    run = short()
+    beat(run, *ranks)
+    assert words in suggestion(run)
+
+
+def test_busy_gpus_are_told_from_idle_ones() -> None:
+    run = runs.on_gpus(2, 2)
+    beat(run, ("S", 0.1), ("S", 0.1))
+    run.add(ev.Notice(t=0, level="info", text="later"), 60)
+    assert "the GPUs are busy" in suggestion(run)
+    stall = seen(run, 1)
+    assert stall is not None
+    assert [index for index, _ in stall.gpus] == [0, 1]
+
+
+def test_how_long_the_stage_wrote_nothing_goes_on_from_the_last_heartbeat() -> None:
+    run = short()
+    beat(run, ("S", 0.0), ("S", 0.0))
+    stall = seen(run, 3)
+    assert stall is not None
+    assert stall.output_silent_s == 43
+
+
+def test_headless_says_it_once_and_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    run = short()
+    state, narrator = state_of(run), _Narrator()
+    for after in (1, 20, 41, 60):
+        narrator.watch(state, run.t + after * SECOND)
+    run.t += 61 * SECOND
+    run.iterate(1, "timed", 1, base_ms=1200, first=6)
+    narrator.watch(state_of(run), run.t)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "warning: no iteration for 20 s, median 1.2 s: " in told[0]
+    assert told[1].endswith("it goes on")
