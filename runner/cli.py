@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner.commands import archive, export, machine, profiles, runs
+from runner.commands import archive, export, history, machine, profiles, runs
 from runner.commands.options import add_theme_option
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add_theme_option(parser)
     parser.set_defaults(command=open_dashboard)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for family in (runs, export, archive, profiles, machine):
+    for family in (runs, history, export, archive, profiles, machine):
         family.add(commands)
     return parser
 

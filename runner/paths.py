@@ -42,3 +42,18 @@ def settings_file() -> Path:
 def device_locks_dir() -> Path:
     """One lock file a device; machine-wide, because two users can want the same GPU."""
     return Path(tempfile.gettempdir()) / "trtbench-locks"
+
+
+def labels_file() -> Path:
+    """Names, tags and notes of runs; beside the runs, whose directories no longer change."""
+    return state_home() / "labels.jsonl"
+
+
+def history_index() -> Path:
+    """What was read of runs that ended; may be deleted at any time, and is made again."""
+    return state_home() / "history.index"
+
+
+def trash_dir() -> Path:
+    """Deleted runs. Among the runs and not beside them: there, moving one in is always one rename."""
+    return runs_dir() / ".trash"

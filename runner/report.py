@@ -72,8 +72,24 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     log: str = ""
     """name of the raw log that holds the cause"""
+    gpus: list[str] = []
+    """names of the GPUs that the ranks computed on, in the order of the ranks"""
     sweep: Membership | None = None
     """the sweep that the run belongs to; None: a run of its own"""
+
+
+class SummaryRow(msgspec.Struct, frozen=True):
+    metric: str
+    value: float | None = None
+
+
+class SummaryConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    batch_size: int
+    input_len: int
+    output_len: int
+    rows: list[SummaryRow]
+    flags: list[str]
+    gpu_weights_percent: float = 1.0
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +101,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     started: float
     seconds: float
+    configurations: list[SummaryConfiguration]
+    flags: list[str]
+    host: str = ""
+    gpus: list[str] = []
     cause: str = ""
     sweep: Membership | None = None
 
@@ -141,6 +161,7 @@ def build(plan: Plan, state: RunState) -> Report:
         cause=state.failure.cause if state.failure else "",
         remedy=state.failure.remedy if state.failure else "",
         log=state.failure.log if state.failure else "",
+        gpus=[gpu.identity.name for gpu in measured.used(state)],
         sweep=plan.sweep,
     )
 
@@ -188,14 +209,19 @@ def load(run_dir: Path) -> Report:
     """
     try:
         return _report_decoder.decode((run_dir / rundir.REPORT).read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *rundir.UNREADABLE):
         return build(rundir.load_plan(run_dir), read_state(run_dir))
 
 
 def read_summary(run_dir: Path) -> Summary | None:
     """What the list of runs needs of an ended run; None when it has no (readable) report yet."""
     try:
-        with open(run_dir / rundir.REPORT, "rb") as file:
+        with open(f"{run_dir}/{rundir.REPORT}", "rb") as file:
             return _summary_decoder.decode(file.read())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *rundir.UNREADABLE):
         return None
+
+
+def summary_of(report: Report) -> Summary:
+    """The part of a report that the list of runs shows, of a report that is not on disk."""
+    return _summary_decoder.decode(msgspec.json.encode(report))

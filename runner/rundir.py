@@ -10,7 +10,6 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -35,6 +34,10 @@ TELEMETRY = "telemetry.jsonl"
 TELEMETRY_LOG = "telemetry.log"
 
 RUN_ID = re.compile(r"^\d{8}T\d{6}Z_.+_[0-9a-f]{4}$")
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON raises for bytes that are none, or not what was expected."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -99,7 +102,7 @@ def load_plan(run_dir: Path) -> Plan:
         return msgspec.json.decode((run_dir / PLAN).read_bytes(), type=Plan)
     except OSError as error:
         raise UserError(f"{run_dir}: not a run directory: {PLAN}: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{run_dir / PLAN}: cannot be read as a plan: {error}") from None
 
 
@@ -108,23 +111,31 @@ def stage_log(run_dir: Path, index: int, name: str) -> Path:
     return run_dir / f"{index}-{name}.log"
 
 
-def list_runs(root: Path | None = None) -> list[Path]:
+def list_runs() -> list[Path]:
     """All run directories, newest first."""
-    return sorted(_run_dirs(root or paths.runs_dir()), reverse=True)
+    root = paths.runs_dir()
+    return [root / name for name in list_names() if RUN_ID.match(name)]
 
 
-def _run_dirs(root: Path) -> Iterator[Path]:
+def list_names() -> list[str]:
+    """Names of all run directories, newest first, and behind them of what else lies among them.
+
+    What is hidden is left out: it is ours (the trash), or half made.
+    """
     try:
-        with os.scandir(root) as entries:
-            for entry in entries:
-                if RUN_ID.match(entry.name):
-                    yield root / entry.name
+        with os.scandir(paths.runs_dir()) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if RUN_ID.match(entry.name) or (entry.is_dir() and not entry.name.startswith("."))
+            ]
     except OSError:
-        return
+        return []
+    return sorted(names, key=lambda name: (RUN_ID.match(name) is not None, name), reverse=True)
 
 
 def find(name: str) -> Path:
-    """A run by `last`, its id, a unique part of its id, or its directory.
+    """A run by `last`, its id, the name that somebody gave it, a unique part of its id, or its directory.
 
     Raises:
         UserError: none or several match.
@@ -136,7 +147,9 @@ def find(name: str) -> Path:
     if name == "last" and runs:
         return runs[0]
     exact = [run for run in runs if run.name == name or run.name.endswith(f"_{name}")]
-    found = exact or [run for run in runs if name in run.name]
+    if not exact and name in list_names():
+        exact = [paths.runs_dir() / name]
+    found = exact or _named(name, runs) or [run for run in runs if name in run.name]
     if len(found) == 1:
         return found[0]
     if not found:
@@ -147,6 +160,15 @@ def find(name: str) -> Path:
     raise UserError(
         f"{name!r} fits {len(found)} runs: {shown}", hint="give more of the name, or its last 4 letters"
     )
+
+
+def _named(name: str, runs: list[Path]) -> list[Path]:
+    """The runs that somebody gave this name."""
+    from runner.labels import Labels  # most runs are found without
+
+    labels = Labels()
+    labels.read()
+    return [run for run in runs if labels.of(run.name).name == name]
 
 
 # --- liveness ------------------------------------------------------------------------------------------
@@ -177,7 +199,7 @@ def host_name() -> str:
 def read_owner(run_dir: Path) -> Owner | None:
     try:
         return msgspec.json.decode((run_dir / OWNER).read_bytes(), type=Owner)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNREADABLE):
         return None
 
 

@@ -1,4 +1,4 @@
-"""Runs: start one, watch it, stop it, list them, show their tables, play them again."""
+"""Runs: start one, watch it, stop it, show its table, play it again."""
 
 from __future__ import annotations
 
@@ -47,10 +47,6 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     stop = commands.add_parser("stop", help="stop a run and leave no process of it")
     stop.add_argument("run", metavar="RUN")
     stop.set_defaults(command=_stop)
-
-    ls = commands.add_parser("ls", help="list all runs, newest first")
-    ls.add_argument("--json", action="store_true", help="one JSON object a line")
-    ls.set_defaults(command=_ls)
 
     show = commands.add_parser("show", help="print the final table of a run")
     show.add_argument("run", metavar="RUN")
@@ -132,15 +128,6 @@ def _stop(arguments: argparse.Namespace) -> int:
             deadline += STOP_TIMEOUT_S
         time.sleep(0.1)
     print(f"{run_dir.name} {ended.status}", file=sys.stderr)
-    return ExitCode.OK
-
-
-def _ls(arguments: argparse.Namespace) -> int:
-    from runner import history
-    from runner.listing import as_json, as_text
-
-    entries = history.entries()
-    sys.stdout.write(as_json(entries) if arguments.json else as_text(entries))
     return ExitCode.OK
 
 

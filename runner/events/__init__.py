@@ -148,7 +148,7 @@ def decode_lines(lines: bytes) -> list[AnyEvent]:
     with no_cycles():
         try:
             return _decoder.decode_lines(lines)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return list(_decode_one_by_one(lines))
 
 
@@ -174,5 +174,5 @@ def _decode_one_by_one(lines: bytes) -> Iterator[AnyEvent]:
     for line in lines.split(b"\n"):
         try:
             yield _decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue

@@ -14,6 +14,8 @@ BENCHMARKS: dict[str, Callable[[], Measured]] = {
     "effect": live.measure_effect,
     "log": history.measure_log,
     "list": history.measure_list,
+    "list-unindexed": history.measure_unindexed,
+    "choose": history.measure_choosing,
     "telemetry": telemetry.measure_replay,
     "telemetry-memory": telemetry.measure_memory,
 }

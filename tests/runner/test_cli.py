@@ -91,7 +91,7 @@ def test_ls_lists_runs_and_says_when_there_are_none(capsys: pytest.CaptureFixtur
     wait_until_ended(run_dir)
     main(["ls"])
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["STATE", "PROFILE", "STARTED", "TOOK"]
+    assert head.split() == ["STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "FLAGS"]
     assert row.split()[:3] == [run_dir.name[-4:], "finished", "program"]
     main(["ls", "--json"])
     assert json.loads(capsys.readouterr().out)["run"] == run_dir.name

@@ -34,7 +34,7 @@ def running() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs under way have lasted 100 s whenever somebody looks."""
-    monkeypatch.setattr("runner.history.time.monotonic_ns", lambda: 100 * 10**9)
+    monkeypatch.setattr("runner.history.facts.time.monotonic_ns", lambda: 100 * 10**9)
 
 
 def current(pilot: Pilot[int]) -> str:

@@ -1,0 +1,180 @@
+"""One run as the lists show it, read from its directory whatever is in there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from runner import report, rundir
+from runner.errors import UserError
+from runner.history.recovery import recover
+from runner.plan import Membership, Plan
+from runner.state import ENDED, Status
+
+LAST_MOMENT = 253_402_300_799.0
+"""the end of the year 9999, seconds since 1970"""
+
+
+class Figure(msgspec.Struct, frozen=True, array_like=True):
+    """The two numbers of one configuration that the lists show."""
+
+    batch_size: int
+    input_len: int
+    output_len: int
+    gpu_weights_percent: float
+    tokens_per_sec: float | None
+    latency_ms: float
+    """mean"""
+
+    @property
+    def shape(self) -> tuple[float, ...]:
+        """What tells one configuration of a run from the others."""
+        return self.batch_size, self.input_len, self.output_len, self.gpu_weights_percent
+
+    @property
+    def title(self) -> str:
+        """`batch 16 1024→1024`, and the share of weights on the GPU where that is not all of them."""
+        share = "" if self.gpu_weights_percent == 1 else f" weights {100 * self.gpu_weights_percent:g} %"
+        return f"batch {self.batch_size} {self.input_len}→{self.output_len}{share}"
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True):
+    """What a run directory says; of a run that ended it never changes."""
+
+    run: str
+    """name of the directory"""
+    profile: str
+    engine: str
+    """empty: the directory holds no run, or one that this version cannot read; `cause` says why"""
+    status: Status
+    started: float
+    """seconds since 1970; 0.0 when nobody knows"""
+    seconds: float
+    cause: str = ""
+    host: str = ""
+    gpus: tuple[str, ...] = ()
+    """names of the GPUs that it computed on, each once"""
+    figures: tuple[Figure, ...] = ()
+    """of the configurations that were measured, in the order of measuring"""
+    flags: int = 0
+    """number of reasons to distrust its numbers"""
+    sweep: Membership | None = None
+
+
+class Entry(Facts, frozen=True, kw_only=True, array_like=False):
+    """One row of the list of runs: what its directory says, and what people said about it."""
+
+    run_dir: Path
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    disk: int | None = None
+    """bytes that its directory takes; None: nobody asked yet"""
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def foreign(self) -> bool:
+        """A directory among the runs that is none, or one of a version that we do not know."""
+        return not self.engine
+
+    @property
+    def best(self) -> Figure | None:
+        """The configuration that stands for the run: most tokens/s; without any, the lowest latency."""
+        return best(self.figures)
+
+
+def best(figures: Iterable[Figure]) -> Figure | None:
+    """Of these the one with most tokens/s; where none has any (an encoder), the one of lowest latency."""
+    return max(figures, key=lambda figure: (figure.tokens_per_sec or 0.0, -figure.latency_ms), default=None)
+
+
+def entry(run_dir: Path) -> Entry:
+    """The row of one run directory, whatever is in it; a run that lost its supervisor is ended first."""
+    return as_entry(run_dir, read_facts(run_dir))
+
+
+def as_entry(run_dir: Path, facts: Facts) -> Entry:
+    return Entry(*msgspec.structs.astuple(facts), run_dir=run_dir)
+
+
+def read_facts(run_dir: Path) -> Facts:
+    """What a directory says; never raises for what is in it."""
+    found = report.read_summary(run_dir)
+    if found is not None:
+        return _of_summary(run_dir, found)
+    try:
+        # Before anything else: into a directory that holds no run of ours not even a lock is written.
+        plan = rundir.load_plan(run_dir)
+    except UserError as error:
+        return Facts(run_dir.name, run_dir.name, "", "lost", 0.0, 0.0, cause=str(error))
+    if recover(run_dir) and (found := report.read_summary(run_dir)) is not None:
+        return _of_summary(run_dir, found)
+    return _of_log(run_dir, plan)
+
+
+def _of_log(run_dir: Path, plan: Plan) -> Facts:
+    """A run without a report that can be read: one that runs now, or one whose report was spoilt."""
+    if (run_dir / rundir.REPORT).exists():
+        built = report.build(plan, report.read_state(run_dir))
+        spoilt = f"{rundir.REPORT} cannot be read; these numbers were made anew from the log"
+        return _of_summary(run_dir, report.summary_of(built), remark=spoilt)
+    state = report.read_head(run_dir)
+    started = state.started
+    return Facts(
+        run=run_dir.name,
+        profile=plan.profile,
+        engine=plan.engine,
+        status=state.status,
+        started=started.wall if started else 0.0,
+        seconds=state.elapsed_s(time.monotonic_ns()),
+        host=started.host if started else "",
+        sweep=plan.sweep,
+    )
+
+
+def _of_summary(run_dir: Path, summary: report.Summary, remark: str = "") -> Facts:
+    distinct = {flag for configuration in summary.configurations for flag in configuration.flags}
+    return Facts(
+        run=run_dir.name,
+        profile=summary.profile,
+        engine=summary.engine,
+        status=summary.status,
+        started=_within(summary.started, LAST_MOMENT),
+        seconds=_within(summary.seconds, LAST_MOMENT),
+        cause=summary.cause or remark,
+        host=summary.host,
+        gpus=tuple(sorted(set(summary.gpus))),
+        figures=tuple(figure for found in summary.configurations if (figure := _figure(found))),
+        flags=len(summary.flags) + len(distinct),
+        sweep=summary.sweep,
+    )
+
+
+def _within(value: float, limit: float) -> float:
+    """A number from a file, or 0 for one beyond reason, which no clock can show."""
+    return value if 0 <= value <= limit else 0.0
+
+
+def _figure(configuration: report.SummaryConfiguration) -> Figure | None:
+    tokens_per_sec = latency = None
+    for row in configuration.rows:
+        if row.metric == "latency_ms":
+            latency = row.value
+        elif row.metric == "tokens_per_sec":
+            tokens_per_sec = row.value
+    if latency is None:
+        return None
+    return Figure(
+        configuration.batch_size,
+        configuration.input_len,
+        configuration.output_len,
+        configuration.gpu_weights_percent,
+        tokens_per_sec,
+        latency,
+    )

@@ -1,0 +1,251 @@
+"""Choosing runs by what is typed: `qwen status:failed since:7d -tag:bad tokens:>1000`.
+
+Terms are set apart by spaces and must all hold; `-` before one turns it around, commas in a value mean "or",
+`*` and `?` stand for any letters, and quotes keep spaces together. A word without a key is looked for in
+profile, name, state, engine, tags, note and id.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+import time
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from typing import get_args
+
+from runner.errors import UserError
+from runner.history.facts import Entry
+from runner.state import Status
+
+Test = Callable[[Entry], bool]
+
+_TERM = re.compile(r'(?P<turned>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>"[^"]*"?|\S*)')
+_STATES = (*get_args(Status), "ended", "active", "foreign")
+_OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
+_COMPARISON = re.compile(r"(>=|<=|>|<|=|)(\d+(?:\.\d+)?)([A-Za-z]*)")
+_SECONDS: dict[str, float] = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_COUNTS: dict[str, float] = {"": 1, "k": 1e3}
+_BYTES: dict[str, float] = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T_](\d{2}):(\d{2}))?")
+
+GRAMMAR = (
+    ("word", "in profile, name, state, engine, tags, note or id"),
+    ("profile:", "part of the name of the profile; * and ? stand for any letters"),
+    ("status:", "running, finished, failed, stopped, lost ...; ended, active; foreign: not a run"),
+    ("engine:", "part of the name of the engine"),
+    ("gpu:", "part of the name of a GPU that it computed on"),
+    ("host:", "part of the name of the machine"),
+    ("tag:", "a tag; `tag:*` has any, `-tag:*` has none"),
+    ("name:", "part of the name that you gave it"),
+    ("note:", "part of its note"),
+    ("sweep:", "part of the id of the sweep that it belongs to"),
+    ("since: until:", "2026-01-31, 2026-01-31_14:00, today, yesterday, or so long ago: 90min, 12h, 3d, 2w"),
+    ("took:", "how long: >1h, <30s"),
+    ("tokens:", "tokens/s of its best configuration: >1000, >=1.5k"),
+    ("latency:", "mean latency in ms of the same configuration: <50"),
+    ("flags:", "number of reasons for doubt: 0, >0"),
+    ("disk:", "room on the disk: >1G"),
+    ("-term", "turns a term around; status:failed,lost: one of them; quotes keep spaces together"),
+)
+"""The terms with their meanings, for help."""
+
+
+def matching(entries: Iterable[Entry], text: str, *, now: float | None = None) -> list[Entry]:
+    """The runs that a filter lets through, in their order.
+
+    Args:
+        entries: the runs.
+        text: the filter; empty lets everything through.
+        now: seconds since 1970, which ages count from.
+
+    Raises:
+        UserError: a term that cannot be understood, in one sentence.
+    """
+    tests = parse(text, time.time() if now is None else now)
+    return [entry for entry in entries if all(test(entry) for test in tests)]
+
+
+def parse(text: str, now: float) -> list[Test]:
+    """What a run must fulfil, a test a term.
+
+    Raises:
+        UserError: a term that cannot be understood, in one sentence.
+    """
+    tests = []
+    for found in _TERM.finditer(text):
+        key, value = found["key"], found["value"].strip('"')
+        if key is None and not found["value"]:
+            if found["turned"]:
+                raise UserError("a `-` turns the term around that follows it; there is none")
+            continue
+        if key is not None and not value:
+            raise UserError(f"{key}: needs a value: {_meaning(key.lower())}")
+        test = _word(value) if key is None else _keyed(key.lower(), value, now)
+        tests.append(_not(test) if found["turned"] else test)
+    return tests
+
+
+def needs_disk(text: str) -> bool:
+    """Whether a filter asks for the room that runs take, which has to be found out first."""
+    return any((found["key"] or "").lower() == "disk" for found in _TERM.finditer(text))
+
+
+def _not(test: Test) -> Test:
+    return lambda entry: not test(entry)
+
+
+def _meaning(key: str) -> str:
+    """What stands behind a key.
+
+    Raises:
+        UserError: there is no such key.
+    """
+    for keys, meaning in GRAMMAR:
+        if f"{key}:" in keys.split():
+            return meaning
+    known = [key[:-1] for keys, _ in GRAMMAR for key in keys.split() if key.endswith(":")]
+    close = difflib.get_close_matches(key, known, n=1)
+    meant = f"did you mean {close[0]}:?" if close else f"there are {', '.join(known)}"
+    raise UserError(f'no term is called {key}: ({meant}; a word with a colon needs quotes: "{key}:...")')
+
+
+def _word(text: str) -> Test:
+    matches = _matcher(text)
+
+    def test(entry: Entry) -> bool:
+        tags = " ".join(entry.tags)
+        state = "no run" if entry.foreign else entry.status
+        words = f"{entry.profile}\n{entry.name}\n{state}\n{entry.engine}\n{tags}\n{entry.note}\n{entry.run}"
+        return matches(words.lower())
+
+    return test
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a text in small letters contains the pattern, or, where that has `*` or `?`, a match of it."""
+    pattern = pattern.lower()
+    if "*" in pattern or "?" in pattern:
+        return lambda text: fnmatchcase(text, f"*{pattern}*")
+    return lambda text: pattern in text
+
+
+def _keyed(key: str, value: str, now: float) -> Test:
+    meaning = _meaning(key)
+    if key in ("since", "until"):
+        moment = _moment(value, now, key)
+        if key == "since":
+            return lambda entry: entry.started >= moment
+        return lambda entry: 0 < entry.started < moment
+    if key in _NUMBERS:
+        read, units, usual = _NUMBERS[key]
+        return _compared(key, value, read, units, usual, meaning)
+    alternatives = [part for part in value.split(",") if part]
+    if not alternatives:
+        raise UserError(f"{key}: needs a value: {meaning}")
+    if key == "status":
+        return _any([_status(part.lower()) for part in alternatives])
+    if key == "tag":
+        return _any([_tag(part.lower()) for part in alternatives])
+    return _any([_text(_TEXTS[key], part) for part in alternatives])
+
+
+def _any(tests: list[Test]) -> Test:
+    return tests[0] if len(tests) == 1 else lambda entry: any(test(entry) for test in tests)
+
+
+_TEXTS: dict[str, Callable[[Entry], str]] = {
+    "profile": lambda entry: entry.profile,
+    "engine": lambda entry: entry.engine,
+    "gpu": lambda entry: " ".join(entry.gpus),
+    "host": lambda entry: entry.host,
+    "name": lambda entry: entry.name,
+    "note": lambda entry: entry.note,
+    "sweep": lambda entry: entry.sweep.sweep if entry.sweep else "",
+}
+
+
+def _text(read: Callable[[Entry], str], pattern: str) -> Test:
+    pattern = pattern.lower()
+    if "*" in pattern or "?" in pattern:
+        return lambda entry: fnmatchcase(read(entry).lower(), pattern)
+    return lambda entry: pattern in read(entry).lower()
+
+
+def _tag(pattern: str) -> Test:
+    return lambda entry: any(fnmatchcase(tag.lower(), pattern) for tag in entry.tags)
+
+
+def _status(word: str) -> Test:
+    meant = [state for state in _STATES if state.startswith(word)]
+    if not meant:
+        raise UserError(f"no run is ever {word!r}; status: is one of {', '.join(_STATES)}")
+
+    def test(entry: Entry) -> bool:
+        if entry.foreign:
+            return "foreign" in meant
+        return entry.status in meant or ("ended" if entry.ended else "active") in meant
+
+    return test
+
+
+# --- numbers and times -------------------------------------------------------------------------------------
+
+Read = Callable[[Entry], "float | None"]
+
+
+def _tokens_per_sec(entry: Entry) -> float | None:
+    return entry.best.tokens_per_sec if entry.best else None
+
+
+def _latency_ms(entry: Entry) -> float | None:
+    return entry.best.latency_ms if entry.best else None
+
+
+_NUMBERS: dict[str, tuple[Read, dict[str, float], str]] = {
+    "took": (lambda entry: entry.seconds if entry.started else None, {"": 1, **_SECONDS}, ">1h or <30s"),
+    "tokens": (_tokens_per_sec, _COUNTS, ">1000"),
+    "latency": (_latency_ms, {"": 1, "ms": 1, "s": 1000}, "<50"),
+    "flags": (lambda entry: entry.flags, {"": 1}, "0 or >0"),
+    "disk": (lambda entry: entry.disk, _BYTES, ">1G"),
+}
+"""what is compared, its units, and an example"""
+
+
+def _compared(key: str, value: str, read: Read, units: dict[str, float], usual: str, meaning: str) -> Test:
+    found = _COMPARISON.fullmatch(value)
+    if found is None or found[3].lower() not in units:
+        allowed = ", ".join(unit for unit in units if unit)
+        with_units = f" with one of {allowed} behind it" if allowed else ""
+        raise UserError(f"{key}:{value} is no comparison: a number{with_units}, as in {key}:{usual}")
+    holds = _OPERATORS[found[1] or "="]
+    bound = float(found[2]) * units[found[3].lower()]
+
+    def test(entry: Entry) -> bool:
+        number = read(entry)
+        return number is not None and holds(number, bound)
+
+    return test
+
+
+def _moment(value: str, now: float, key: str) -> float:
+    """Seconds since 1970 of a day, a time of day, or so long ago."""
+    local = time.localtime(now)
+    if value in ("today", "yesterday"):
+        return time.mktime(
+            (local.tm_year, local.tm_mon, local.tm_mday - (value == "yesterday"), 0, 0, 0, 0, 0, -1)
+        )
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]+)", value)
+    if found and found[2] in _SECONDS:
+        return now - float(found[1]) * _SECONDS[found[2]]
+    day = _DAY.fullmatch(value)
+    if day is not None:
+        year, month, monthday, hour, minute = (int(part or 0) for part in day.groups())
+        try:
+            time.strptime(f"{year}-{month}-{monthday} {hour}:{minute}", "%Y-%m-%d %H:%M")
+        except ValueError:
+            pass
+        else:
+            return time.mktime((year, month, monthday, hour, minute, 0, 0, 0, -1))
+    raise UserError(f"{key}:{value} is no point in time: {_meaning(key)}")

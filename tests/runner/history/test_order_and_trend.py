@@ -1,0 +1,93 @@
+"""Runs in order, in groups, and from run to run."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.errors import UserError
+from runner.history import Entry
+from runner.history.order import SORTS, by_profile, in_order, sort_named
+from runner.history.trend import BARS, change, main_trend, spark, trends
+from tests.histories import DAY, entry, figure
+
+FAST = entry("0001", "b", ago=10, seconds=30, figures=[figure(900, 90)], flags=1, disk=10)
+SLOW = entry("0002", "a", ago=20, seconds=90, figures=[figure(100, 10)], disk=99)
+NONE = entry("0003", "C", "failed", ago=30, seconds=60, flags=5)
+FOREIGN = entry("0004", "zz", "lost", engine="", started=0.0)
+RUNS = [FAST, SLOW, NONE, FOREIGN]
+
+
+def ids(runs: list[Entry]) -> str:
+    return " ".join(run.run[-1] for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "backward"),
+    [
+        ("when", "1 2 3 4", "3 2 1 4"),
+        ("tokens", "1 2 3 4", "2 1 3 4"),
+        ("latency", "2 1 3 4", "1 2 3 4"),
+        ("took", "2 3 1 4", "1 3 2 4"),
+        ("profile", "2 1 3 4", "3 1 2 4"),
+        ("flags", "3 1 2 4", "2 1 3 4"),
+        ("disk", "2 1 3 4", "1 2 3 4"),
+    ],
+)
+def test_orders_and_unknown_values_last_both_ways(name: str, forward: str, backward: str) -> None:
+    assert ids(in_order(RUNS, sort_named(name))) == forward
+    assert ids(in_order(RUNS, sort_named(name), reverse=True)) == backward
+
+
+def test_every_order_is_named() -> None:
+    assert [sort_named(sort.name) for sort in SORTS] == list(SORTS)
+    with pytest.raises(UserError, match="runs cannot be sorted by 'speed'; allowed: when, tokens, latency"):
+        sort_named("speed")
+
+
+def test_groups_keep_the_order() -> None:
+    other = entry("0005", "b", ago=90)
+    groups = by_profile([FAST, SLOW, other, FOREIGN])
+    assert {profile: ids(runs) for profile, runs in groups.items()} == {"b": "1 5", "a": "2", "": "4"}
+
+
+def test_a_trend_compares_equal_configurations_of_finished_runs_only() -> None:
+    small, large = figure(100, 10), figure(800, 40, batch_size=16)
+    runs = [
+        entry("0004", figures=[figure(110, 9), figure(880, 36, batch_size=16)], ago=1 * DAY),
+        entry("0003", "quickstart", "stopped", figures=[figure(1, 1)], ago=2 * DAY),
+        entry("0002", figures=[small], ago=3 * DAY),
+        entry("0001", figures=[small, large], ago=4 * DAY),
+        entry("0009", "another", figures=[figure(5, 5)], ago=5 * DAY),
+    ]
+    first, second = trends(runs, "quickstart")
+    assert first.title == "batch 16 128→64", "what stands for the newest run comes first"
+    assert first.tokens_per_sec == [800, 880]
+    assert (second.title, second.tokens_per_sec) == ("batch 1 128→64", [100, 100, 110])
+    assert second.latency_ms == [10, 10, 9]
+    assert [point.entry.run[-1] for point in second.points] == ["1", "2", "4"]
+    assert main_trend([run for run in runs if run.profile == "quickstart"]) == first
+    assert change(first.tokens_per_sec) == pytest.approx(0.1)
+
+
+def test_no_finished_run_has_no_trend() -> None:
+    assert trends([NONE, FOREIGN], "C") == []
+    assert main_trend([NONE, FOREIGN]) is None
+    assert change([1.0]) is None
+    assert change([0.0, 1.0]) is None
+
+
+def test_runs_on_different_machines_are_told_apart() -> None:
+    here = entry("0001", figures=[figure()], gpus=("NVIDIA H200",), ago=2)
+    there = entry("0002", figures=[figure()], gpus=("NVIDIA A10",), ago=1)
+    (trend,) = trends([here, there], "quickstart")
+    assert trend.platforms == [("torch", ("NVIDIA H200",)), ("torch", ("NVIDIA A10",))]
+
+
+def test_a_sparkline_shows_large_changes_and_no_noise() -> None:
+    assert spark([1, 2, 3, None, 8], 10) == "▁▂▃ █"
+    assert spark([1, 2, 3], 2) == "▁█"
+    assert spark([], 5) == spark([None], 5) == spark([1.0], 0) == ""
+    assert len(set(spark([100.0, 100.2, 99.9, 100.1], 9))) == 1, "0.3 % is noise"
+    fallen = spark([100.0, 100.0, 90.0], 9)
+    assert fallen == f"{BARS[-1]}{BARS[-1]}{BARS[0]}"
+    assert len(set(spark([0.0, 0.0], 9))) == 1

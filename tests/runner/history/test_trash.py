@@ -1,0 +1,127 @@
+"""Deleting runs, taking it back, and removing them for good."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runner import history, labels, paths, rundir
+from runner.errors import UserError
+from runner.history import trash
+from runner.labels import Label
+from tests.histories import ended, figure
+from tests.runs import single, start, wait_until_ended
+
+
+def listed() -> list[str]:
+    return [row.run for row in history.entries()]
+
+
+def test_a_deleted_run_is_in_no_list_and_comes_back_as_it_was() -> None:
+    run_dir = ended(figures=[figure()])
+    labels.tag(run_dir.name, ["good"])
+    before = history.entries()
+    content = sorted((path.name, path.read_bytes()) for path in run_dir.iterdir() if path.is_file())
+
+    (trashed,) = trash.delete([run_dir])
+
+    assert listed() == []
+    assert rundir.list_runs() == []
+    assert [found.run for found in trash.listed()] == [run_dir.name]
+    assert abs(trash.listed()[0].deleted - trashed.deleted) <= 1
+    assert trash.restore(trash.find("last")) == run_dir
+    assert history.entries() == before
+    assert sorted((path.name, path.read_bytes()) for path in run_dir.iterdir() if path.is_file()) == content
+    assert trash.listed() == []
+    assert list(paths.trash_dir().iterdir()) == []
+
+
+def test_a_run_under_way_is_not_deleted_and_neither_are_those_named_with_it() -> None:
+    over = ended()
+    running = start(single("slow"))
+    with pytest.raises(UserError, match=r"is under way \(\w+\) and cannot be deleted\n`trtbench-tui stop"):
+        trash.delete([over, running])
+    assert set(listed()) == {over.name, running.name}
+    rundir.request_stop(running, "a test")
+    wait_until_ended(running)
+    assert len(trash.delete([over, running])) == 2
+
+
+def test_all_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = ended("0001", ago=20), ended("0002", ago=10)
+    rename = os.rename
+
+    def refuse_second(source: Path, target: Path) -> None:
+        if Path(source).name == second.name:
+            raise OSError(13, "Permission denied")
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", refuse_second)
+    with pytest.raises(UserError, match="cannot be moved to the trash: Permission denied"):
+        trash.delete([first, second])
+    assert set(listed()) == {first.name, second.name}
+
+
+def test_what_is_no_run_can_be_deleted_too() -> None:
+    odd = paths.runs_dir() / "notes"
+    odd.mkdir(parents=True)
+    trash.delete([odd])
+    assert listed() == []
+
+
+def test_what_lies_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    run_dir = ended()
+    moved = run_dir.rename(tmp_path / run_dir.name)
+    with pytest.raises(UserError, match="does not lie among the runs in"):
+        trash.delete([moved])
+    with pytest.raises(UserError, match=r"there is no run '.*' any more"):
+        trash.delete([run_dir])
+
+
+def test_a_run_is_not_restored_over_another() -> None:
+    run_dir = ended()
+    trash.delete([run_dir])
+    ended()
+    with pytest.raises(UserError, match="is there already; the deleted one stays in the trash"):
+        trash.restore(trash.find("0001"))
+    assert len(trash.listed()) == 1
+
+
+def test_finding_in_the_trash() -> None:
+    trash.delete([ended("0001", "a", ago=20), ended("0002", "a", ago=10)])
+    assert trash.find("0001").run.endswith("_a_0001")
+    with pytest.raises(UserError, match="there is no run 'nope' in the trash"):
+        trash.find("nope")
+    with pytest.raises(UserError, match="'_a_' fits 2 deleted runs: "):
+        trash.find("_a_")
+
+
+def test_emptying_forgets_what_was_said_but_not_of_a_run_that_came_again() -> None:
+    gone, again = ended("0001", ago=20), ended("0002", ago=10)
+    labels.tag(gone.name, ["a"])
+    labels.tag(again.name, ["b"])
+    trash.delete([gone, again])
+    ended("0002", ago=10)
+    assert trash.empty(trash.listed()) == (2, [])
+    assert trash.listed() == []
+    assert labels.of(gone.name) == Label()
+    assert labels.of(again.name).tags == ("b",)
+
+
+def test_what_cannot_be_removed_is_told_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    trash.delete([ended("0001", ago=20), ended("0002", ago=10)])
+    remove = shutil.rmtree
+
+    def refuse(path: Path) -> None:
+        if path.name.endswith("0001"):
+            raise PermissionError(13, "Permission denied", str(path))
+        remove(path)
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    gone, problems = trash.empty(trash.listed())
+    assert gone == 1
+    assert problems[0].endswith("_0001: Permission denied")
+    assert [found.run[-4:] for found in trash.listed()] == ["0001"]
