@@ -102,6 +102,32 @@ def cell(row: Row | None, metric: Metric) -> str:
     return f"{row.value:,.{metric.digits}f}".replace(",", " ")
 
 
+def margin(row: Row | None) -> str:
+    """How well a number is known, 95 %: `±0.31 %` of it, `-4.1/+7.9 %` where it is lopsided; `?`: no bound.
+
+    Numbers that are percentages themselves get percentage points. Empty where nothing is known.
+    """
+    if row is None or row.value is None or (row.low is None and row.high is None):
+        return ""
+    percentage = row.unit == "%"
+    if not percentage and row.value <= 0:
+        return ""
+    share = 1.0 if percentage else row.value / 100
+    unit = "" if percentage else " %"
+    down = None if row.low is None else (row.value - row.low) / share
+    up = None if row.high is None else (row.high - row.value) / share
+    if down is not None and up is not None and abs(up - down) <= max(up, down) / 4:
+        return f"±{_short(max(up, down))}{unit}"
+    return f"-{_short(down)}/+{_short(up)}{unit}"
+
+
+def _short(number: float | None) -> str:
+    """Two digits that mean something: 0.031, 4.1, 12, 140."""
+    if number is None:
+        return "?"
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
+
+
 def configuration_name(configuration: ConfigurationReport) -> str:
     """`batch 16 1024→1024`, with the share of weights on the GPU where it is not all of them."""
     share = configuration.gpu_weights_percent

@@ -25,6 +25,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     printed: str = ""
     """the engine's own number, as it printed it"""
     note: str = ""
+    low: float | None = None
+    high: float | None = None
+    """95 % interval from the iterations of this run, in `unit`; it knows nothing of how another run of the
+    same would come out. None: no bound is known on that side"""
 
 
 class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +151,8 @@ def build(plan: Plan, state: RunState) -> Report:
                         n=value.n,
                         printed=value.printed,
                         note=value.note,
+                        low=value.low,
+                        high=value.high,
                     )
                     for value in metrics.values(
                         configuration, ranks, measured.numbers(state, number, plan.decode_reads)

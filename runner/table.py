@@ -9,9 +9,11 @@ from runner.grid import Line
 from runner.report import ConfigurationReport, Report
 
 LABEL = 40
-COLUMN = 18
+NUMBER = 14
 MARK = 2
 """columns behind a number for the mark of its note"""
+MARGIN = 14
+COLUMN = NUMBER + MARK + MARGIN
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -76,10 +78,11 @@ def name(configuration: ConfigurationReport) -> str:
 def _block(configurations: list[ConfigurationReport]) -> Iterator[str]:
     heads = [
         [f"batch {c.batch_size}" for c in configurations],
-        [f"{c.input_len} in {c.output_len} out" for c in configurations],
+        [f"{c.input_len}→{c.output_len}" for c in configurations],
     ]
-    for label, head in zip(("", "metric"), heads, strict=True):
-        yield (f"{label:<{LABEL}}" + "".join(f"{cell:>{COLUMN - MARK}}{'':{MARK}}" for cell in head)).rstrip()
+    for label, head, known in zip(("", "metric"), heads, ("", "95 %"), strict=True):
+        cells = "".join(f"{cell:>{NUMBER}}{'':{MARK}}{known:<{MARGIN}}" for cell in head)
+        yield f"{label:<{LABEL}}{cells}".rstrip()
     yield "─" * (LABEL + COLUMN * len(configurations))
     marks: dict[str, str] = {}
     for line in grid.lines_of(configurations):
@@ -95,5 +98,5 @@ def _row(line: Line, marks: dict[str, str]) -> str:
         note = row.note if row is not None else ""
         mark = marks.setdefault(note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if note else ""
         shown = grid.cell(row, metric)
-        cells.append(f"{shown:>{COLUMN - MARK}}{mark:<{MARK}}")
+        cells.append(f"{shown:>{NUMBER}}{mark:<{MARK}}{grid.margin(row):<{MARGIN}}")
     return (f"{label:<{LABEL}}" + "".join(cells)).rstrip()

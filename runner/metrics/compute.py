@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from runner.metrics.definitions import (
     ALL,
     DEVIATION,
+    DRIFT,
     GENERATED_TOKENS,
     GENERATION_TIME,
     GENERATION_TOKENS_PER_SEC,
@@ -23,11 +26,16 @@ from runner.metrics.definitions import (
     TOKENS_PER_SEC_RANK,
     UPSTREAM_P95,
     UPSTREAM_P99,
+    VARIATION,
     WARM_UP,
+    WARM_UP_EFFECT,
     Metric,
     Value,
 )
+from runner.metrics.estimates import estimates
 from runner.state import ConfigurationState
+from runner.stats.course import FEWEST, course
+from runner.stats.intervals import Interval
 
 
 def values(configuration: ConfigurationState, ranks: int, gpus: Computed | None = None) -> list[Value]:
@@ -41,13 +49,29 @@ def values(configuration: ConfigurationState, ranks: int, gpus: Computed | None 
     computed = _computed(configuration, ranks) | (gpus or {})
     printed = configuration.result or {}
     latency = configuration.latency
+    bounds = _bounds(configuration, ranks)
     rows = []
     for metric in ALL:
         if metric in GPU and gpus is None:
             continue
         value, n, note = computed.get(metric, (None, latency.n, ""))
-        rows.append(Value(metric, value, n, printed.get(metric.upstream_key, ""), note))
+        between = bounds.get(metric)
+        low, high = (None, None) if between is None or value is None else _finite(between)
+        rows.append(Value(metric, value, n, printed.get(metric.upstream_key, ""), note, low, high))
     return rows
+
+
+def _bounds(configuration: ConfigurationState, ranks: int) -> dict[Metric, Interval]:
+    found = {metric: one.interval() for metric, one in estimates(configuration, ranks).items()}
+    drift = course(configuration.batches).drift
+    if drift is not None:
+        found[DRIFT] = Interval(100 * drift.low, 100 * drift.high)
+    return found
+
+
+def _finite(between: Interval) -> tuple[float | None, float | None]:
+    low, high = between.low, between.high
+    return low if isfinite(low) else None, high if isfinite(high) else None
 
 
 Computed = dict[Metric, tuple[float | None, int, str]]
@@ -76,12 +100,19 @@ def _computed(configuration: ConfigurationState, ranks: int) -> Computed:
         MINIMUM: (latency.minimum, n, ""),
         MAXIMUM: (latency.maximum, n, ""),
         DEVIATION: (latency.deviation, n, "") if n > 1 else (None, n, "needs 2 iterations"),
+        VARIATION: (100 * latency.deviation / latency.mean, n, "")
+        if n > 1
+        else (None, n, "needs 2 iterations"),
         P50: (latency.percentile(50), n, approximate),
         P95: (latency.percentile(95), n, approximate or _too_few(n, 20)),
         P99: (latency.percentile(99), n, approximate or _too_few(n, 100)),
         UPSTREAM_P95: (latency.upstream_percentile(95), n, "is the maximum" if n <= 20 else approximate),
         UPSTREAM_P99: (latency.upstream_percentile(99), n, "is the maximum" if n <= 100 else approximate),
+        **_of_course(configuration),
     }
+    if n > 1:
+        table[DEVIATION] = (latency.deviation, n, "")
+        table[VARIATION] = (100 * latency.deviation / latency.mean, n, "")
     if start.output_len:
         tokens_per_sec = start.batch_size * start.output_len / (latency.mean / 1000)
         table[TOKENS_PER_SEC] = (tokens_per_sec, n, "")
@@ -101,6 +132,16 @@ def _computed(configuration: ConfigurationState, ranks: int) -> Computed:
             table[TIME_PER_OUTPUT_TOKEN] = (None, 0, "no token after the first")
             table[GENERATION_TOKENS_PER_SEC] = (None, 0, "no token after the first")
     return table
+
+
+def _of_course(configuration: ConfigurationState) -> Computed:
+    n = configuration.latency.n
+    if n < FEWEST:
+        return dict.fromkeys((DRIFT, WARM_UP_EFFECT), (None, n, f"needs {FEWEST} iterations"))
+    seen = course(configuration.batches)
+    differ = f"the first {seen.first} differ" if seen.first else ""
+    drift = (None, n, "") if seen.drift is None else (100 * seen.drift.change, n, "")
+    return {DRIFT: drift, WARM_UP_EFFECT: (100 * seen.effect, n, differ)}
 
 
 LOGGED_ITERATIONS = "iterations"
@@ -144,7 +185,8 @@ def _as_printed(configuration: ConfigurationState, ranks: int) -> Computed:
 
 
 def _too_few(n: int, needed: int) -> str:
-    return f"needs {needed} iterations to mean something" if n < needed else ""
+    """Why a percentile says little: with fewer than `needed` values it lies between the two largest."""
+    return f"needs {needed} iterations to mean something: it is nearly the maximum" if n < needed else ""
 
 
 def as_number(text: str) -> float:

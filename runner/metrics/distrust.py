@@ -11,6 +11,10 @@ from runner.metrics.definitions import (
     Value,
 )
 from runner.state import ConfigurationState
+from runner.stats.course import FEWEST, course
+
+WARM_UP_THAT_MATTERS = 0.002
+"""By what share the first iterations must move the mean to be worth a flag."""
 
 
 def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
@@ -23,6 +27,7 @@ def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
         return found + _flags_of_printed(configuration.result, start.output_len, start.batch_size)
     if n and n < start.num_runs:
         found.append(f"only {n} of {start.num_runs} iterations were measured")
+    found += _unsteady(configuration)
     for value in values(configuration, ranks):
         found += _disagreement(value, configuration.latency.mean)
     expected = start.output_len - 1
@@ -39,6 +44,13 @@ def _small_sample(n: int) -> list[str]:
     if 0 < n < 20:
         return [f"p95 and p99 say little: {n} iterations; upstream's percentile95 and 99 are the maximum"]
     return [f"p99 says little: {n} iterations"] if 0 < n < 100 else []
+
+
+def _unsteady(configuration: ConfigurationState) -> list[str]:
+    seen = course(configuration.batches)
+    if seen.n < FEWEST or (seen.verdict == "STEADY" and abs(seen.effect) < WARM_UP_THAT_MATTERS):
+        return []
+    return [seen.sentence]
 
 
 def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) -> list[str]:

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from runner import report as reports
 from runner.errors import UserError
 from runner.report import Report
+from runner.report import Row as Value
 from tui.keys import bindings
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.text import number, plain, plural, shown, wrap
@@ -60,7 +61,8 @@ def draw_detail(table: Table, width: int, height: int) -> list[Row]:
     if value is None:
         return []
     metric = table.lines[table.chosen].metric
-    about = f"n {number(value.n)}" + (f"   {value.note}" if value.note else "")
+    between = interval_words(value, metric.digits)
+    about = "   ".join(part for part in (f"n {number(value.n)}", between, value.note) if part)
     formula = wrap(metric.formula, max(10, width))[0]
     more = " …" if formula != metric.formula else ""
     return [row(dim(formula + more)), row(Span(about, "warn" if value.note else "dim"))]
@@ -243,16 +245,30 @@ def _draw_heading(table: Table, width: int, height: int) -> list[Row]:
     return heading_rows(table, width)
 
 
+def interval_words(value: Value, digits: int) -> str:
+    """`95 %: 63 540.1 to 63 547.0`; an open side in words, empty for none."""
+    low, high = (None if bound is None else number(bound, digits) for bound in (value.low, value.high))
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"95 %: {low} or more; too few iterations for an upper bound"
+    return f"95 %: {low} to {high}" if low is not None else f"95 %: {high} or less; no lower bound"
+
+
 def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:
     """Title and lines about the chosen number."""
     line, value = table.lines[table.chosen], table.value
     metric = line.metric
     lines = [("formula", metric.formula), ("source", metric.source)]
+    if metric.conditions:
+        lines.append(("conditions", metric.conditions))
     if metric.better != "neither":
         lines.append(("better", metric.better))
     if value is not None:
         lines.append(("value", f"{cell_text(value, metric.digits)} {metric.unit}".rstrip()))
-        lines.append(("n", number(value.n)))
+        if between := interval_words(value, metric.digits):
+            lines.append(("95 %", f"{between.removeprefix('95 %: ')}, from the iterations of this run alone"))
+        lines.append(("n", f"{number(value.n)} {metric.count}".rstrip()))
         if value.note:
             lines.append(("note", value.note))
         if value.printed:

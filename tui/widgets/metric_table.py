@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import get_args
 
+from runner import grid
 from runner.metrics import BY_NAME, Group, Metric
 from runner.report import ConfigurationReport, Report
 from runner.report import Row as Value
@@ -15,6 +16,7 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 NAME = 34
 UNIT = 11
 VALUE = 13
+MARGIN = 14
 PRINTED = 14
 MOST_DIGITS = max(metric.digits for metric in BY_NAME.values())
 
@@ -100,6 +102,9 @@ def heading_rows(table: Table, width: int) -> list[Row]:
         style = "accent" if index == table.column and len(table.columns) > 1 else "dim"
         upper.append(Span(right(batch, VALUE), style))
         lower.append(Span(right(shorten(lengths, VALUE), VALUE), style))
+        if len(table.columns) == 1:
+            upper.append(dim(" " * MARGIN))
+            lower.append(dim(fit("  95 %", MARGIN)))
         if table.printed:
             upper.append(dim(right("the engine's", PRINTED)))
             lower.append(dim(right("own", PRINTED)))
@@ -135,10 +140,12 @@ def _line(table: Table, line: Line, width: int) -> Row:
     spans: list[str | Span] = [fit(f"  {metric.title}", NAME), dim(fit(metric.unit, UNIT))]
     for value in line.values[first : first + count]:
         spans.append(_cell(value, metric.digits))
+        if len(table.columns) == 1:
+            spans.append(dim(fit(f"  {grid.margin(value)}", MARGIN)))
         if table.printed:
             spans.append(dim(right(plain(value.printed) if value is not None else "", PRINTED)))
     if len(table.columns) == 1 and line.values[0] is not None:
-        room = width - NAME - UNIT - VALUE - (PRINTED if table.printed else 0) - 2
+        room = width - NAME - UNIT - VALUE - MARGIN - (PRINTED if table.printed else 0) - 2
         spans.append(dim("  " + shorten(line.values[0].note, max(0, room))))
     return row(*spans)
 
@@ -168,12 +175,12 @@ def as_markdown(report: Report) -> str:
     table = table_of(report)
     heading = ["metric", "unit", *table.columns]
     lines = [[line.metric.title, line.metric.unit, *_markdown_cells(line)] for line in table.lines]
-    grid = [[cell.replace("|", "\\|") for cell in cells] for cells in [heading, *lines]]
-    widths = [max(width_of(cells[index]) for cells in grid) for index in range(len(heading))]
+    escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in [heading, *lines]]
+    widths = [max(width_of(cells[index]) for cells in escaped) for index in range(len(heading))]
     align = [fit if index < 2 else right for index in range(len(heading))]
     drawn = [
         _markdown_row([put(cell, width) for put, cell, width in zip(align, cells, widths, strict=True)])
-        for cells in grid
+        for cells in escaped
     ]
     rule = _markdown_row(
         ["-" * widths[0], "-" * widths[1], *("-" * (width - 1) + ":" for width in widths[2:])]
