@@ -35,11 +35,13 @@ class Line:
     def _extreme(self, highest: bool) -> int | None:
         if self.metric.better == "neither":
             return None
+        few = self.metric.group == "latency"
         # Compared as shown: a difference that is not seen makes nobody the best.
+        # A percentile with a note is one of too few iterations.
         shown = [
             (round(row.value, self.metric.digits), index)
             for index, row in enumerate(self.values)
-            if row is not None and row.value is not None
+            if row is not None and row.value is not None and not (few and row.note)
         ]
         if len(shown) < 2:
             return None
@@ -99,7 +101,12 @@ def cell(row: Row | None, metric: Metric) -> str:
     """The number of a row with the digits of its metric, `63 543.434`; a dash for none."""
     if row is None or row.value is None or not isfinite(row.value):
         return "–"
-    return f"{row.value:,.{metric.digits}f}".replace(",", " ")
+    return thousands(row.value, metric.digits)
+
+
+def thousands(value: float, digits: int) -> str:
+    """`63 543.434`"""
+    return f"{value:,.{digits}f}".replace(",", " ")
 
 
 def margin(row: Row | None) -> str:

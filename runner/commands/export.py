@@ -10,7 +10,8 @@ from pathlib import Path
 from runner.commands.options import Commands
 from runner.errors import ExitCode, UserError
 
-FORMATS = ("json", "csv", "md", "upstream-csv")
+FORMATS = ("json", "csv", "md", "html", "upstream-csv")
+PLOTS = ("latency", "histogram", "gpu")
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -24,6 +25,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     export.add_argument(
         "--iterations", action="store_true", help="every iteration instead of the table (csv)"
     )
+    export.add_argument("--svg", dest="plot", choices=PLOTS, help="one plot as SVG instead of the table")
     export.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
     export.set_defaults(command=_export)
 
@@ -39,10 +41,12 @@ def _export(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     if arguments.run is None:
         raise UserError("which run? `trtbench-tui export RUN`; `trtbench-tui ls` lists all runs")
-    name = formats.format_for(arguments.format or ("csv" if arguments.iterations else None), arguments.output)
-    written, left_out = formats.export(
-        rundir.find(arguments.run), name, arguments.output, iterations=arguments.iterations
-    )
+    run_dir, output = rundir.find(arguments.run), arguments.output
+    if arguments.plot:
+        written, left_out = formats.export_plot(run_dir, arguments.plot, output)
+    else:
+        name = formats.format_for(arguments.format or ("csv" if arguments.iterations else None), output)
+        written, left_out = formats.export(run_dir, name, output, iterations=arguments.iterations)
     for sentence in left_out:
         print(f"note: {sentence}", file=sys.stderr)
     if written is not None:

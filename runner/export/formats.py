@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import UserError
+from runner.export import plots
 from runner.export.output import opened
+from runner.export.plots import Plot
 from runner.export.subject import Subject
 
 
@@ -26,6 +28,7 @@ FORMATS = {
     "json": Format("document", (".json",)),
     "csv": Format("rows", (".csv",), iterations="iterations"),
     "md": Format("markdown", (".md", ".markdown")),
+    "html": Format("html", (".html", ".htm")),
     "upstream-csv": Format("upstream", (".csv",)),
 }
 
@@ -50,13 +53,12 @@ def format_for(name: str | None, path: Path | None) -> str:
     )
 
 
-def export(
-    run_dir: Path, name: str, path: Path | None, *, iterations: bool = False
-) -> tuple[Path | None, list[str]]:
-    """Write a run in a format; a directory gets a file named after the run, None is standard output.
+Export = tuple[Path | None, list[str]]
+"""the file that was written, and what was left out, in words"""
 
-    Returns:
-        The file that was written, and what was left out, in words.
+
+def export(run_dir: Path, name: str, path: Path | None, *, iterations: bool = False) -> Export:
+    """Write a run in a format; a directory gets a file named after the run, None is standard output.
 
     Raises:
         UserError: the run cannot be read, has nothing for this format, or the file cannot be written.
@@ -67,10 +69,26 @@ def export(
         raise UserError(f"raw iterations are not written as {name}; use --format {' or '.join(able)}")
     if path is None and not form.text:
         raise UserError(f"{name} is not text: name a file with -o")
-    if path is not None and path.is_dir():
-        path = path / (run_dir.name + ("-iterations" if iterations else "") + form.endings[0])
+    path = _named(path, run_dir, ("-iterations" if iterations else "") + form.endings[0])
     module = importlib.import_module(f"runner.export.{form.iterations if iterations else form.module}")
     subject = Subject(run_dir)
     with opened(path) as out:
         left_out: list[str] | None = module.write(subject, out)
     return path, left_out or []
+
+
+def export_plot(run_dir: Path, plot: Plot, path: Path | None) -> Export:
+    """Draw one plot of a run as SVG, as `export` does.
+
+    Raises:
+        UserError: the run cannot be read, has nothing to draw, or the file cannot be written.
+    """
+    path = _named(path, run_dir, f"-{plot}.svg")
+    subject = Subject(run_dir)
+    with opened(path) as out:
+        plots.write(subject, out, plot)
+    return path, []
+
+
+def _named(path: Path | None, run_dir: Path, ending: str) -> Path | None:
+    return path / (run_dir.name + ending) if path is not None and path.is_dir() else path

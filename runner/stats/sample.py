@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 EXACT_LIMIT = 200_000
 """Up to this many values a percentile is exact (8 bytes each); beyond, it comes from a histogram."""
@@ -75,6 +77,14 @@ class Moments:
         return math.sqrt(max(0.0, self._squares - self._sum * self._sum / self.n) / (self.n - 1))
 
 
+class Bin(NamedTuple):
+    """One stretch of a histogram and how many values lie in it; an upper edge belongs to the next one."""
+
+    low: float
+    high: float
+    n: int
+
+
 @dataclass(slots=True)
 class Sample(Moments):
     """Moments and percentiles of values that arrive one by one.
@@ -118,6 +128,23 @@ class Sample(Moments):
             return self._from_histogram(q)
         return self._ordered()[min(self.n - 1, int(self.n * (q / 100)))]
 
+    def histogram(self, most: int) -> list[Bin]:
+        """How many values lie in each of at most `most` equal stretches from the minimum to the maximum.
+
+        Past `EXACT_LIMIT` values a stretch is never finer than what is still known of them.
+        """
+        span = self.maximum - self.minimum
+        if self.n == 0 or span <= 0:
+            return [Bin(self.minimum, self.maximum, self.n)] if self.n else []
+        if not self.exact:
+            most = max(1, min(most, int(span / (2 * (BIN_RATIO - 1) * self.maximum))))
+        counts = [0] * most
+        known = ((value, 1) for value in self._values) if self.exact else self._middles()
+        for value, count in known:
+            counts[min(int((value - self.minimum) / span * most), most - 1)] += count
+        edges = [self.minimum + span * index / most for index in range(most + 1)]
+        return [Bin(*values) for values in zip(edges, edges[1:], counts, strict=False)]
+
     def _ordered(self) -> list[float]:
         """All values in order; sorting what is nearly sorted is cheap, so asking every frame is too."""
         if len(self._sorted) < len(self._values):
@@ -140,12 +167,17 @@ class Sample(Moments):
     def _from_histogram(self, q: float) -> float:
         wanted = (self.n - 1) * q / 100
         seen = 0
-        for bin_ in sorted(self._bins):
-            seen += self._bins[bin_]
+        for middle, count in self._middles():
+            seen += count
             if seen > wanted:
-                middle = math.exp((bin_ + 0.5) * _LOG_RATIO) if bin_ != _BIN_OF_ZERO else 0.0
-                return min(max(middle, self.minimum), self.maximum)
+                return middle
         return self.maximum
+
+    def _middles(self) -> Iterator[tuple[float, int]]:
+        """Bins of the histogram in order: what stands for their values, and how many there are."""
+        for bin_ in sorted(self._bins):
+            middle = math.exp((bin_ + 0.5) * _LOG_RATIO) if bin_ != _BIN_OF_ZERO else 0.0
+            yield min(max(middle, self.minimum), self.maximum), self._bins[bin_]
 
 
 def interpolated(ordered: list[float], q: float) -> float:

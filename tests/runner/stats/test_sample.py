@@ -87,3 +87,25 @@ def test_past_the_limit_percentiles_stay_within_their_stated_error(monkeypatch: 
         assert sample.percentile(q) == pytest.approx(interpolated(exact, q), rel=0.0006)
     assert sample.mean == pytest.approx(statistics.fmean(values), rel=1e-12)
     assert len(sample._values) == 0, "the exact values are given up, so memory stays bounded"
+
+
+@given(st.lists(st.floats(0.1, 1e6), min_size=1, max_size=200), st.integers(1, 50))
+def test_a_histogram_holds_every_value_once(values: list[float], most: int) -> None:
+    sample = Sample()
+    for value in values:
+        sample.add(value)
+    bins = sample.histogram(most)
+    assert sum(one.n for one in bins) == len(values)
+    assert len(bins) <= most
+    for low, high, n in bins:
+        inside = [value for value in values if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        assert n <= len(inside)
+
+
+def test_a_histogram_of_what_is_no_longer_exact_is_as_coarse_as_what_is_known() -> None:
+    sample = Sample()
+    for i in range(module.EXACT_LIMIT + 10):
+        sample.add(100.0 + i % 7 / 10)
+    bins = sample.histogram(48)
+    assert sum(one.n for one in bins) == module.EXACT_LIMIT + 10
+    assert len(bins) < 5

@@ -1,0 +1,328 @@
+"""The charts of a run: latency and GPU readings on one time axis, and each configuration by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from runner import grid
+from runner.export import svg
+from runner.export.subject import Subject
+from runner.export.svg import Axis
+from runner.export.timeline import Measured
+from runner.grid import configuration_name
+from runner.report import ConfigurationReport
+from runner.state import ConfigurationState
+from runner.stats import Bucket, Series
+from runner.table import duration
+
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 74.0, 16.0, 26.0, 22.0
+MOST_POINTS = 6000
+"""points of all configurations together, so that a page stays small however many there are"""
+MOST_TIPS = 1500
+_LOG_FROM = 10.0
+"""configurations whose latencies differ by more than this share a logarithmic axis"""
+
+
+class Drawing(NamedTuple):
+    width: float
+    height: float
+    drawn: str
+    """SVG"""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The stretch of time that charts show, ns; `zero` is the start of the run."""
+
+    begin: int
+    end: int
+    zero: int
+
+    def seconds(self, t: int) -> float:
+        return (t - self.zero) / 1e9
+
+    @property
+    def axis(self) -> Axis:
+        return Axis(self.seconds(self.begin), self.seconds(self.end), LEFT, WIDTH - RIGHT)
+
+
+def window_of(subject: Subject) -> Window:
+    """From the first warm-up iteration to the last timed one; the whole run when nothing was measured."""
+    state, measured = subject.state, subject.log.timeline.measured
+    zero = state.started.t if state.started else 0
+    begin = measured[0].start.t if measured else zero
+    end = max([one.last_t for one in measured], default=0) or state.last_t
+    return Window(begin, max(end, begin + 1_000_000), zero)
+
+
+# --- latency over time -------------------------------------------------------------------------------------
+
+
+def latency(subject: Subject, window: Window) -> Drawing | None:
+    """Latency of every iteration of every configuration; None when there is none."""
+    measured = [one for one in subject.log.timeline.measured if one.timed.n or one.warmup.n]
+    if not measured:
+        return None
+    height = 260.0
+    x = window.axis
+    y, marks = _latency_axis(measured, height)
+    names = [configuration_name(found) for found in subject.report.configurations]
+    parts = [*_values(y, marks, "latency, ms" + (" (logarithmic)" if y.log else "")), *_time(x, height)]
+    for index, one in enumerate(measured):
+        name = names[index] if index < len(names) else ""
+        parts += _of_configuration(
+            one, subject.state.configurations[index], name, window, y, len(measured), index
+        )
+    label = f"latency of {len(measured)} configurations over time"
+    return Drawing(WIDTH, height, svg.chart(WIDTH, height, label, parts))
+
+
+def _latency_axis(measured: Sequence[Measured], height: float) -> tuple[Axis, list[float]]:
+    """Warm-up does not stretch the scale, unless there is nothing else."""
+    buckets = [bucket for one in measured for bucket in one.timed.buckets]
+    buckets = buckets or [bucket for one in measured for bucket in one.warmup.buckets]
+    low, high = min(bucket.low for bucket in buckets), max(bucket.high for bucket in buckets)
+    return _scale(low, high, height, TOP + 14, log=low > 0 and high / low > _LOG_FROM)
+
+
+def _scale(
+    low: float, high: float, height: float, top: float = TOP, *, log: bool = False
+) -> tuple[Axis, list[float]]:
+    if log:
+        marks = svg.log_ticks(low, high)
+    else:
+        # Noise must not look like trouble: the axis spans at least 2 % of the value.
+        room = max(0.0, abs(high) * 0.02 - (high - low)) / 2
+        marks = svg.ticks(max(0.0, low - room) if low >= 0 else low - room, high + room, 6)
+    return Axis(marks[0], marks[-1], height - BOTTOM, top, log), marks
+
+
+def _of_configuration(
+    one: Measured, state: ConfigurationState, name: str, window: Window, y: Axis, of: int, index: int
+) -> Iterator[str]:
+    x = window.axis
+    begin, end = x.at(window.seconds(one.start.t)), x.at(window.seconds(one.last_t or one.start.t))
+    timing = x.at(window.seconds(one.timing_began)) if one.timing_began is not None else end
+    high = y.start - y.end
+    if one.warmup.n:
+        warm = f"{name}: warm-up, {one.warmup.n} iterations, in no number of the table"
+        yield svg.rect(begin, y.end, timing - begin, high, "shade", warm)
+    if index:
+        yield svg.line(begin, y.end - 14, begin, y.start)
+    if end - begin > len(name) * 6:
+        yield svg.text(begin + 1, y.end - 4, name, title=name)
+    elif end - begin > 16:
+        yield svg.text(begin + 1, y.end - 4, f"#{index + 1}", title=name)
+    most = max(24, MOST_POINTS // of)
+    for series in (one.warmup, one.timed):
+        points = [
+            (x.at(window.seconds(bucket.t)), y.at(bucket.low), y.at(bucket.high))
+            for bucket in svg.thinned(series.buckets, most)
+        ]
+        yield svg.curve(points, 0)
+        if 0 < series.n <= 64:
+            yield from (svg.rect(at - 1.5, low - 1.5, 3, 3, "bar") for at, low, _ in points)
+    sample = state.latency
+    if sample.n:
+        mean, p95 = y.at(sample.mean), sample.percentile(95)
+        yield svg.line(timing, mean, end, mean, "mean", f"{name}: mean {_ms(sample.mean)}")
+        if sample.n >= 20:
+            yield svg.line(timing, y.at(p95), end, y.at(p95), "high", f"{name}: p95 {_ms(p95)}")
+    yield from _tips(one.warmup, "warm-up iteration", window, y, max(4, MOST_TIPS // of // 4))
+    yield from _tips(one.timed, "iteration", window, y, max(8, MOST_TIPS // of))
+
+
+def _tips(series: Series, what: str, window: Window, y: Axis, most: int) -> Iterator[str]:
+    """Invisible columns that say what lies below the pointer."""
+    x = window.axis
+    merged = svg.thinned(series.buckets, most)
+    each = series.width * max(1, math.ceil(len(series.buckets) / most))
+    ends = [one.t for one in merged[1:]] + [merged[-1].t if merged else 0]
+    for index, (bucket, following) in enumerate(zip(merged, ends, strict=False)):
+        first, last = index * each + 1, min((index + 1) * each, series.n)
+        at = x.at(window.seconds(bucket.t))
+        width = max(3.0, x.at(window.seconds(following)) - at) if first != last else 6.0
+        left = at if first != last else at - 3
+        said = f"{what} {_range(first, last)} at {duration(window.seconds(bucket.t))}: {_span(bucket)}"
+        yield svg.rect(left, y.end, width, y.start - y.end, "hit", said)
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def _span(bucket: Bucket) -> str:
+    return (
+        _ms(bucket.low)
+        if bucket.low == bucket.high
+        else f"{grid.thousands(bucket.low, 3)} to {_ms(bucket.high)}"
+    )
+
+
+def _ms(value: float) -> str:
+    return f"{grid.thousands(value, 3)} ms"
+
+
+# --- axes --------------------------------------------------------------------------------------------------
+
+
+def _values(
+    y: Axis, marks: Sequence[float], name: str, left: float = LEFT, right: float = WIDTH - RIGHT
+) -> Iterator[str]:
+    """Rules and numbers of the y axis, and what it shows."""
+    step = marks[1] - marks[0] if len(marks) > 1 else 1.0
+    for mark in marks:
+        at = y.at(mark)
+        yield svg.line(left, at, right, at)
+        shown = f"{mark:,g}" if y.log else svg.plain_number(mark, step)
+        yield svg.text(left - 6, at + 4, shown, anchor="end")
+    yield svg.text(left, TOP - 11, name, kind="name")
+
+
+def _time(x: Axis, height: float) -> Iterator[str]:
+    """Times since the start of the run below a chart."""
+    for second in svg.second_ticks(x.low, x.high, 9):
+        at = x.at(second)
+        yield svg.line(at, height - BOTTOM, at, height - BOTTOM + 4)
+        yield svg.text(at, height - BOTTOM + 16, duration(second), anchor="middle")
+
+
+# --- GPUs --------------------------------------------------------------------------------------------------
+
+_GPU_CHARTS = (
+    ("memory", "memory in use, GiB", 2.0**30, True),
+    ("busy", "busy, % of time with a kernel", 1.0, True),
+    ("power", "power, W", 1.0, True),
+    ("sm_clock", "SM clock, MHz", 1.0, False),
+    ("temperature", "temperature, °C", 1.0, False),
+)
+_HARMLESS = ("power cap", "sync boost")
+_ROW = 16.0
+
+
+def gpus(subject: Subject, window: Window) -> list[Drawing]:
+    """A chart for each reading of the GPUs that the ranks computed on, and what held their clocks down."""
+    drawn = [_gpu_chart(subject, window, *chart) for chart in _GPU_CHARTS]
+    return [one for one in (*drawn, _throttled(subject, window)) if one is not None]
+
+
+def _gpu_chart(
+    subject: Subject, window: Window, reading: str, name: str, per: float, from_zero: bool
+) -> Drawing | None:
+    tracks = subject.log.timeline.gpus
+    found: list[tuple[int, list[Bucket]]] = []
+    for gpu in subject.environment.gpus:
+        series = tracks[gpu.uuid].readings.get(reading) if gpu.uuid in tracks else None
+        inside = [one for one in series.buckets if window.begin <= one.t <= window.end] if series else []
+        if inside:
+            found.append((gpu.index, [Bucket(one.t, one.low / per, one.high / per) for one in inside]))
+    if not found:
+        return None
+    height = 130.0
+    x = window.axis
+    every = [bucket for _, buckets in found for bucket in buckets]
+    low, high = min(bucket.low for bucket in every), max(bucket.high for bucket in every)
+    if from_zero:
+        marks = svg.ticks(0.0, max(high, 1.0), 4)
+        y = Axis(0.0, marks[-1], height - BOTTOM, TOP)
+    else:
+        y, marks = _scale(low, high, height)
+    parts = [*_values(y, marks[:: max(1, len(marks) // 4)], name), *_time(x, height), *_legend(found)]
+    for colour, (index, buckets) in enumerate(found):
+        points = [(x.at(window.seconds(one.t)), y.at(one.low), y.at(one.high)) for one in buckets]
+        lowest, highest = min(one.low for one in buckets), max(one.high for one in buckets)
+        parts.append(svg.curve(points, colour, f"GPU {index}: {lowest:,.1f} to {highest:,.1f}"))
+    return Drawing(WIDTH, height, svg.chart(WIDTH, height, f"{name} of {len(found)} GPUs over time", parts))
+
+
+def _legend(found: Sequence[tuple[int, object]]) -> Iterator[str]:
+    shown = found[:12]
+    x = WIDTH - RIGHT - 62.0 * len(shown) - (40 if len(found) > len(shown) else 0)
+    for colour, (index, _) in enumerate(shown):
+        yield svg.curve([(x, TOP - 15, TOP - 15), (x + 20, TOP - 15, TOP - 15)], colour)
+        yield svg.text(x + 24, TOP - 11, f"GPU {index}")
+        x += 62
+    if len(found) > len(shown):
+        yield svg.text(x, TOP - 11, f"+ {len(found) - len(shown)}")
+
+
+def _throttled(subject: Subject, window: Window) -> Drawing | None:
+    """A row a GPU with the stretches in which something held its clocks down."""
+    tracks = subject.log.timeline.gpus
+    rows = [(gpu.index, tracks[gpu.uuid].marks) for gpu in subject.environment.gpus if gpu.uuid in tracks]
+    if not rows:
+        return None
+    height = TOP + _ROW * len(rows) + BOTTOM
+    x = window.axis
+    parts = [
+        svg.text(
+            LEFT,
+            TOP - 11,
+            "clocks held down (outlined: power cap or sync boost, usual at full load)",
+            kind="name",
+        )
+    ]
+    parts += _time(x, height)
+    for number, (index, marks) in enumerate(rows):
+        top = TOP + _ROW * number
+        parts.append(svg.text(LEFT - 6, top + 11, f"GPU {index}", anchor="end"))
+        parts.append(svg.line(LEFT, top + _ROW - 1, WIDTH - RIGHT, top + _ROW - 1))
+        for mark in marks:
+            if mark.end < window.begin or mark.begin > window.end:
+                continue
+            begin, end = window.seconds(mark.begin), window.seconds(mark.end)
+            said = f"GPU {index}: {mark.reason}, {duration(begin)} to {duration(end)} ({end - begin:.1f} s)"
+            left, right = x.at(begin), x.at(end)
+            kind = "harmless" if mark.reason in _HARMLESS else "held"
+            parts.append(svg.rect(left, top + 2, max(2.0, right - left), _ROW - 5, kind, said))
+            if kind == "held" and right - left > 7 * len(mark.reason):
+                parts.append(svg.text(left + 3, top + 11, mark.reason, kind="on"))
+    return Drawing(WIDTH, height, svg.chart(WIDTH, height, "what held the clocks of the GPUs down", parts))
+
+
+# --- one configuration -------------------------------------------------------------------------------------
+
+
+def histograms(subject: Subject) -> list[tuple[ConfigurationReport, Drawing]]:
+    """How the latencies of each configuration are distributed."""
+    pairs = zip(subject.report.configurations, subject.state.configurations, strict=False)
+    return [
+        (found, _histogram(configuration_name(found), state)) for found, state in pairs if state.latency.n
+    ]
+
+
+def _histogram(name: str, state: ConfigurationState) -> Drawing:
+    width, height = 468.0, 190.0
+    sample = state.latency
+    bins = sample.histogram(min(48, max(5, math.ceil(math.sqrt(sample.n)))))
+    most = max(one.n for one in bins)
+    marks = svg.ticks(0.0, float(most), 4)
+    y = Axis(0.0, marks[-1], height - BOTTOM, TOP)
+    low, high = bins[0].low, bins[-1].high
+    if low == high:
+        low, high = low * 0.99, high * 1.01 or 1.0
+    left, right = 52.0, width - 12
+    x = Axis(low, high, left, right)
+    parts = [*_values(y, marks, f"{name}: iterations by latency", left, right)]
+    for one in bins:
+        start, end = (x.at(one.low), x.at(one.high)) if one.low != one.high else (left, right)
+        said = f"{grid.thousands(one.low, 3)} to {_ms(one.high)}: {one.n} of {sample.n}"
+        if one.n:
+            parts.append(
+                svg.rect(start + 0.5, y.at(one.n), end - start - 1, y.start - y.at(one.n), "bar", said)
+            )
+    lines = [("mean", sample.mean, "mean"), ("p50", sample.percentile(50), "high")]
+    lines += [("p95", sample.percentile(95), "high")] if sample.n >= 20 else []
+    for label, value, kind in lines:
+        parts.append(svg.line(x.at(value), TOP, x.at(value), y.start, kind, f"{label} {_ms(value)}"))
+    step = svg.ticks(low, high, 5)
+    for mark in step:
+        if low <= mark <= high:
+            shown = svg.plain_number(mark, step[1] - step[0])
+            parts.append(svg.text(x.at(mark), height - BOTTOM + 15, shown, anchor="middle"))
+    return Drawing(
+        width, height, svg.chart(width, height, f"histogram of the latencies of {name}, ms", parts)
+    )

@@ -1,0 +1,214 @@
+"""The HTML report and the plots: whole, harmless, small, and drawn by a real browser without a complaint."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runner import events as ev
+from runner import report
+from runner.cli import main
+from runner.metrics import BY_NAME
+from runner.plan import Configuration
+from tests.runner.export.browser import look_at
+from tests.tui import runs
+from tests.tui.runs import Recorder
+
+RECORDED = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+class Text(HTMLParser):
+    """The words of a page, and its elements."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self._inside: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [
+            f"{name}={value}" for name, value in attrs if name in ("src", "href", "srcset", "action")
+        ]
+        self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self._inside:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def page_of(run_dir: Path, out: Path) -> str:
+    assert main(["export", str(run_dir), "-o", str(out)]) == 0
+    return out.read_text(encoding="utf-8")
+
+
+def svg_of(run_dir: Path, plot: str, out: Path) -> ET.Element:
+    assert main(["export", str(run_dir), "--svg", plot, "-o", str(out)]) == 0
+    return ET.parse(out).getroot()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page_of(RECORDED, tmp_path_factory.mktemp("html") / "run.html")
+
+
+def test_it_says_everything_about_the_run(recorded: str) -> None:
+    said = Text(recorded).text
+    for row in (row for found in report.load(RECORDED).configurations for row in found.rows):
+        metric = BY_NAME[row.metric]
+        if row.value is not None:
+            assert f"{row.value:,.{metric.digits}f}".replace(",", " ") in said
+            assert metric.formula in said
+            assert metric.source in said
+    assert said.index("p95 and p99 say little") < said.index("latency, mean")
+    for fact in ("NVIDIA H200", "GPU-", "torch-1gpu", "repro.sh", "set -eu", "power cap", "best", "worst"):
+        assert fact in said
+
+
+def test_it_loads_and_runs_nothing(recorded: str) -> None:
+    page = Text(recorded)
+    assert page.links == []
+    assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(page.tags)
+    assert not re.search(r"url\(|@import", recorded)
+    assert "default-src 'none'" in recorded
+
+
+def test_it_has_a_light_and_a_dark_side(recorded: str) -> None:
+    assert recorded.count("prefers-color-scheme:dark") == 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [runs.finished, runs.failed, runs.stopped, runs.lost, runs.queued, runs.long_names, runs.chinese],
+)
+def test_every_run_has_a_page(make: Callable[[], Recorder], tmp_path: Path) -> None:
+    run = make()
+    said = Text(page_of(run.write(tmp_path), tmp_path / "run.html")).text
+    assert run.profile in said
+    assert run.summary in said
+
+
+def test_what_comes_from_outside_is_only_text(tmp_path: Path) -> None:
+    evil = '<script>alert("1")</script><img src=x onerror=alert(2)>'
+    run = runs.failed()
+    run.profile, run.summary, run.configurations = f"p{evil}", evil, [Configuration(4, 64, 24)]
+    run.add(ev.Answer(t=0, stage=0, prompt=evil, answer=evil))
+    run.events = [
+        msgspec.structs.replace(event, cause=evil, remedy=evil) if isinstance(event, ev.Failure) else event
+        for event in run.events
+    ]
+    page = page_of(run.write(tmp_path), tmp_path / "run.html")
+    assert not {"script", "img"} & set(Text(page).tags)
+    assert Text(page).text.count('alert("1")') >= 5
+
+
+def test_a_long_run_makes_a_small_page_that_keeps_its_spike(tmp_path: Path) -> None:
+    run = runs.finished(1, iterations=20_000)
+    spike = next(
+        i for i, event in enumerate(run.events) if isinstance(event, ev.Iteration) and event.i == 12_345
+    )
+    run.events[spike] = msgspec.structs.replace(run.events[spike], latency_ms=9_999.5)
+    run_dir = run.write(tmp_path)
+    page = page_of(run_dir, tmp_path / "run.html")
+    assert len(page) < 300_000
+    assert "9 999.500 ms" in page
+    latency = svg_of(run_dir, "latency", tmp_path / "latency.svg")
+    heights = [
+        float(point.split(",")[1])
+        for line in latency.iter(f"{SVG}polyline")
+        for point in line.attrib["points"].split()
+    ]
+    assert sorted(heights)[1] - min(heights) > 30, "one point stands out"
+
+
+def test_many_configurations_make_a_small_page(tmp_path: Path) -> None:
+    run = Recorder([Configuration(batch, 64, 24) for batch in range(1, 61)])
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    for index in range(60):
+        run.begin_configuration(index)
+        run.iterate(200, "timed", index, 100.0 * (index + 1))
+    assert len(page_of(run.write(tmp_path), tmp_path / "run.html")) < 1_500_000
+
+
+# --- plots -------------------------------------------------------------------------------------------------
+
+
+def test_charts_share_one_time_axis(tmp_path: Path) -> None:
+    latency = svg_of(RECORDED, "latency", tmp_path / "latency.svg")
+    gpu = svg_of(RECORDED, "gpu", tmp_path / "gpu.svg")
+
+    def times(chart: ET.Element) -> list[tuple[str | None, str]]:
+        middles = [text for text in chart.iter(f"{SVG}text") if text.get("text-anchor") == "middle"]
+        return [(text.text, text.attrib["x"]) for text in middles]
+
+    (first,) = latency.findall(f"{SVG}svg")
+    charts = gpu.findall(f"{SVG}svg")
+    assert len(charts) == 6
+    assert all(times(chart) == times(first) for chart in charts)
+    assert times(first)
+
+
+def test_what_held_the_clocks_down_is_drawn_and_named(tmp_path: Path) -> None:
+    chart = svg_of(RECORDED, "gpu", tmp_path / "gpu.svg").findall(f"{SVG}svg")[-1]
+    titles = [title.text or "" for title in chart.iter(f"{SVG}title")]
+    assert titles
+    assert all(title.startswith("GPU 0: power cap, 0:") for title in titles)
+
+
+def test_a_histogram_counts_every_iteration(tmp_path: Path) -> None:
+    root = svg_of(RECORDED, "histogram", tmp_path / "histogram.svg")
+    for chart, found in zip(
+        root.findall(f"{SVG}svg"), report.read_state(RECORDED).configurations, strict=True
+    ):
+        counts = [re.search(r": (\d+) of (\d+)$", title.text or "") for title in chart.iter(f"{SVG}title")]
+        bars = [(int(match[1]), int(match[2])) for match in counts if match]
+        assert sum(count for count, _ in bars) == found.latency.n
+        assert {n for _, n in bars} == {found.latency.n}
+
+
+@pytest.mark.parametrize("plot", ["latency", "gpu", "histogram"])
+def test_nothing_to_draw_is_said(plot: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_dir = runs.queued().write(tmp_path)
+    assert main(["export", str(run_dir), "--svg", plot, "-o", str(tmp_path / "x.svg")]) == 2
+    assert "to draw" in capsys.readouterr().err
+    assert not (tmp_path / "x.svg").exists()
+
+
+# --- a real browser ----------------------------------------------------------------------------------------
+
+
+def test_a_browser_has_nothing_to_complain_about(tmp_path: Path) -> None:
+    page_of(RECORDED, tmp_path / "run.html")
+    seen = look_at(tmp_path / "run.html")
+    assert seen.console == []
+    assert seen.dom.count("<svg") == 9
+    assert "latency, mean" in seen.dom
+
+
+def test_a_browser_would_complain_about_a_page_that_loads_something(tmp_path: Path) -> None:
+    page = page_of(RECORDED, tmp_path / "run.html")
+    (tmp_path / "bad.html").write_text(
+        page.replace("<footer>", '<img src="http://127.0.0.1:9/x.png"><footer>')
+    )
+    seen = look_at(tmp_path / "bad.html")
+    assert any("Content Security Policy" in line for line in seen.console)
