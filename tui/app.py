@@ -156,6 +156,20 @@ class TrtbenchApp(App[int]):
     def open_home(self) -> None:
         self._open(Home())
 
+    def open_home_with(self, run_dir: Path) -> None:
+        """The profiles, with the one of a run to be changed and run again."""
+        from runner import rundir
+        from runner.profile.file import load_text, read_text
+        from tui.form import drafts_of, take_variant
+
+        path = run_dir / rundir.PROFILE
+        try:
+            take_variant(drafts_of(self), load_text(read_text(path), str(path)))
+        except UserError as error:
+            self.notify_error(error)
+        else:
+            self.open_home()
+
     def open_runs(self) -> None:
         self._open(Runs())
 

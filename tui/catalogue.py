@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,12 +16,16 @@ from runner.profile.file import load_text, read_text
 if TYPE_CHECKING:
     from runner.history import Entry, History
 
-Group = Literal["running now", "mine", "built in"]
-GROUPS: tuple[Group, ...] = ("running now", "mine", "built in")
+Group = Literal["running now", "not saved", "mine", "recent", "built in"]
+GROUPS: tuple[Group, ...] = ("running now", "not saved", "mine", "recent", "built in")
 FIRST = "quickstart"
 """The profile that a newcomer finds chosen."""
 RECENT = 500
 """How many of the newest runs are looked at for what runs now and what ran last."""
+RECENT_PROFILES = 5
+"""How many of the built-in profiles that ran last stand in a group of their own."""
+RESULTS = 8
+"""How many results of a profile are shown, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Item:
     """the run under way that this item stands for"""
     last: Entry | None = None
     """the last run of this profile that ended"""
+    results: tuple[float, ...] = ()
+    """tokens/s of its last runs that finished, each in its best configuration, the newest last"""
 
     @property
     def key(self) -> str:
@@ -87,6 +93,7 @@ class Catalogue:
     def __init__(self) -> None:
         self._history: History | None = None
         self._read: dict[Path, tuple[int, Item]] = {}
+        self._results: dict[Path, float | None] = {}
 
     def names(self, key: str) -> Listing | None:
         """All profiles by name, of which the one to show first is read: what can be told at once.
@@ -96,7 +103,7 @@ class Catalogue:
         runs = rundir.list_runs()[:RECENT]
         if not all((run_dir / rundir.REPORT).exists() for run_dir in runs):
             return None
-        listing = Listing(tuple(sorted(_stored_items(), key=_place)), newcomer=not runs)
+        listing = Listing(_grouped(_stored_items(), map(_profile_of, runs)), newcomer=not runs)
         first = listing.item(key)
         return replace(
             listing, items=tuple(self._item(item) if item is first else item for item in listing.items)
@@ -110,13 +117,30 @@ class Catalogue:
             self._history = History()
         entries = self._history.entries(newest=RECENT)
         running = [self._item(_run_item(entry)) for entry in entries if not entry.ended]
-        last: dict[str, Entry] = {}
+        ended: dict[str, list[Entry]] = {}
         for entry in entries:
             if entry.ended and entry.started:
-                last.setdefault(entry.profile, entry)
-        profiles = [replace(self._item(item), last=last.get(item.name)) for item in _stored_items()]
-        profiles.sort(key=_place)
-        return Listing(tuple(running + profiles), newcomer=not entries)
+                ended.setdefault(entry.profile, []).append(entry)
+        profiles = []
+        for item in _stored_items():
+            runs = ended.get(item.name, [])
+            found = replace(
+                self._item(item), last=runs[0] if runs else None, results=self._last_results(runs)
+            )
+            profiles.append(found)
+        grouped = _grouped(profiles, ended)
+        return Listing((*running, *grouped), newcomer=not entries)
+
+    def _last_results(self, runs: Sequence[Entry]) -> tuple[float, ...]:
+        """Tokens/s of the newest runs that finished; the report of a run is read once."""
+        from runner.report import best_tokens_per_sec
+
+        finished = [run.run_dir for run in runs if run.status == "finished"][:RESULTS]
+        for run_dir in finished:
+            if run_dir not in self._results:
+                self._results[run_dir] = best_tokens_per_sec(run_dir)
+        found = [self._results[run_dir] for run_dir in reversed(finished)]
+        return tuple(value for value in found if value is not None)
 
     def _item(self, item: Item) -> Item:
         """The item with its profile, or with what is wrong about it."""
@@ -131,9 +155,42 @@ class Catalogue:
         return replace(item, profile=known[1].profile, error=known[1].error)
 
 
-def _place(item: Item) -> tuple[int, bool]:
-    """The profiles to begin with come first in their group, before models from A to Z."""
-    return GROUPS.index(item.group), not item.name.startswith(FIRST)
+def _grouped(items: Sequence[Item], ran: Iterable[str]) -> tuple[Item, ...]:
+    """The profiles in their groups; `ran` names the profiles of the runs, the newest first.
+
+    The profiles to begin with come first in their group, before models from A to Z.
+    """
+    order = list(dict.fromkeys(ran))
+    built_in = {item.name for item in items if item.group == "built in"}
+    recent = [name for name in order if name in built_in][:RECENT_PROFILES]
+
+    def place(item: Item) -> tuple[int, int, bool]:
+        when = recent.index(item.name) if item.group == "recent" else 0
+        return GROUPS.index(item.group), when, not item.name.startswith(FIRST)
+
+    moved = [replace(item, group="recent") if item.name in recent else item for item in items]
+    return tuple(sorted(moved, key=place))
+
+
+def _profile_of(run_dir: Path) -> str:
+    """The profile's name, which is a part of the run's."""
+    return run_dir.name.partition("_")[2].rpartition("_")[0]
+
+
+def with_made(listing: Listing, made: Iterable[Profile]) -> Listing:
+    """The listing with profiles that were never saved."""
+    new = [
+        Item(
+            group="not saved",
+            name=profile.name,
+            path=Path(),
+            profile=profile,
+            remark="not saved yet: s saves it",
+        )
+        for profile in made
+    ]
+    running = [item for item in listing.items if item.run is not None]
+    return replace(listing, items=(*running, *new, *listing.items[len(running) :]))
 
 
 def _run_item(entry: Entry) -> Item:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from runner.errors import UserError
 from runner.profile import Profile
 from runner.profile.fields import Field, edited, fields
 from runner.profile.file import ProfileError
@@ -38,6 +39,8 @@ class Form:
     profile: Profile
     past: tuple[Profile, ...] = ()
     """what `undone` goes back to, the latest last"""
+    future: tuple[Profile, ...] = ()
+    """what `redone` goes on to, the nearest last"""
 
     @property
     def changed(self) -> bool:
@@ -59,10 +62,22 @@ class Form:
         Raises:
             ProfileError: the value is not allowed.
         """
-        profile = edited(self.profile, path, text)
+        return self.with_profile(edited(self.profile, path, text))
+
+    def with_profile(self, profile: Profile) -> Form:
+        """The form with other values, as one step; the same form when nothing is different."""
         if profile == self.profile:
             return self
-        return replace(self, profile=profile, past=(*self.past, self.profile))
+        return replace(self, profile=profile, past=(*self.past, self.profile), future=())
+
+    def with_reset(self, row: FormRow) -> Form:
+        """The form with one field as it is saved; where the saved profile has none, as its default.
+
+        Raises:
+            ProfileError: beside the other changes, the saved value is not allowed.
+        """
+        text = row.field.default if row.saved is None else row.saved
+        return self if text is None else self.with_value(row.field.path, text)
 
     def with_next_choice(self, row: FormRow, step: int) -> Form:
         """The form with a field of choices moved on to the next (1) or previous (-1) one that is allowed.
@@ -85,7 +100,15 @@ class Form:
         """The form before the last change."""
         if not self.past:
             return self
-        return replace(self, profile=self.past[-1], past=self.past[:-1])
+        return replace(self, profile=self.past[-1], past=self.past[:-1], future=(*self.future, self.profile))
+
+    def redone(self) -> Form:
+        """The form with the change that was taken back last."""
+        if not self.future:
+            return self
+        return replace(
+            self, profile=self.future[-1], past=(*self.past, self.profile), future=self.future[:-1]
+        )
 
     def saved_as(self, profile: Profile) -> Form:
         """The form after the file of its profile was read again: changes stay changes."""
@@ -110,13 +133,15 @@ class Drafts:
 
     forms: dict[str, Form] = field(default_factory=dict)
     """changed profiles by name"""
+    made: dict[str, Profile] = field(default_factory=dict)
+    """profiles that were never saved, by name: of a built engine, or of a run whose profile is gone"""
     chosen: str = ""
     """name of the profile that the cursor was on"""
 
     def keep(self, form: Form) -> None:
         """Remember the form when it holds changes, forget it otherwise."""
         name = form.saved.name
-        if form.changed or form.past:
+        if form.changed or form.past or form.future:
             self.forms[name] = form
         else:
             self.forms.pop(name, None)
@@ -125,6 +150,22 @@ class Drafts:
         """The form of a profile, with what was changed in it before."""
         kept = self.forms.get(profile.name)
         return open_form(profile) if kept is None else kept.saved_as(profile)
+
+
+def take_variant(drafts: Drafts, profile: Profile) -> None:
+    """Put a profile that is not saved in front of the user: as changes of the saved one of its name, if any.
+
+    What was changed in that before is one undo away.
+    """
+    from runner.profile import store
+
+    drafts.chosen = profile.name
+    try:
+        saved = store.find(profile.name).load()
+    except UserError:
+        drafts.made[profile.name] = profile
+        return
+    drafts.keep(drafts.form_of(saved).with_profile(profile))
 
 
 _drafts: WeakKeyDictionary[App[Any], Drafts] = WeakKeyDictionary()

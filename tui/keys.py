@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
 
 ScreenName = Literal["home", "runs", "live", "result"]
-When = Literal["always", "running", "ended", "maximised"]
+When = Literal["always", "running", "ended", "maximised", "editing", "filtering", "filtered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ _QUIT = Key("q", "quit", "quit", "leave; runs that are under way go on", command
 _HOME = Key("h", "home", "home", "profiles: choose, change and run one", command="go: profiles")
 _RUNS = Key("r", "runs", "runs", "the list of all runs", command="go: runs")
 _BACK = Key("escape", "back", "", "back to where you came from", shown="esc", command="go: back")
+_AGAIN = Key(
+    "a",
+    "again",
+    "again",
+    "run it again with changes: its profile on the first screen",
+    command="run: again with",
+)
 _FILTER = Key("slash", "filter", "filter", "", shown="/", command="view: filter")
 
 EVERYWHERE = (
@@ -73,12 +80,26 @@ EVERYWHERE = (
 KEYS: dict[ScreenName, tuple[Key, ...]] = {
     "home": (
         Key("enter", "run", "run", "start the chosen profile and watch it", command="run: start"),
+        Key("enter", "run", "take it", "take the typed value", when="editing"),
+        Key("escape", "escape", "leave it as it was", "forget what is typed", shown="esc", when="editing"),
+        Key("enter", "run", "keep the filter", "back to the list, which stays filtered", when="filtering"),
+        Key("escape", "escape", "all profiles", "show all profiles again", shown="esc", when="filtered"),
         Key("e,f2", "edit", "edit", "change the field under the cursor", shown="e", command="edit: field"),
+        Key("u", "undo", "undo", "take the last change back", command="edit: undo"),
+        Key("ctrl+r", "redo", "redo", "make the change again", command="edit: redo", minor=True),
+        Key("d", "reset", "reset", "the field as it is saved", command="edit: reset field", minor=True),
         Key("s", "save_as", "save", "save the profile under a name of yours", command="edit: save as"),
+        Key(
+            "i",
+            "import_engine",
+            "import",
+            "a profile for an engine that is built already",
+            command="edit: import engine",
+            minor=True,
+        ),
         Key("tab", "switch_pane", "pane", "go to the other side of the screen", command="view: other pane"),
         _RUNS,
         replace(_FILTER, help="show the profiles that contain what you type"),
-        Key("u", "undo", "undo", "take the last change back", command="edit: undo"),
         _QUIT,
         _HELP,
     ),
@@ -90,6 +111,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             "attach to a run under way, or open the result of one that ended",
             command="go: the chosen run",
         ),
+        _AGAIN,
         Key("x", "stop", "stop", "stop the chosen run (asks first)", command="run: stop"),
         replace(_FILTER, help="show the runs that contain what you type"),
         _HOME,
@@ -176,6 +198,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         ),
         Key("u", "printed", "engine's own", "the numbers that the engine itself printed, beside ours"),
         Key("l", "log", "log", "the output of the stage that failed, or ran last"),
+        _AGAIN,
         Key(
             "y",
             "copy",

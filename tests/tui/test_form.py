@@ -51,8 +51,27 @@ def test_the_same_value_is_no_change(form: Form) -> None:
 def test_undoing_is_the_way_back_step_by_step(form: Form) -> None:
     first = form.with_value("benchmark.num_runs", "7")
     second = first.with_value("benchmark.warm_up", "9")
-    assert second.undone() == first
-    assert second.undone().undone() == form
+    assert second.undone().profile == first.profile
+    assert second.undone().undone().profile == form.profile
+    assert form.undone() is form
+
+
+def test_redoing_is_the_same_way_again_until_something_else_is_changed(form: Form) -> None:
+    first = form.with_value("benchmark.num_runs", "7")
+    second = first.with_value("benchmark.warm_up", "9")
+    assert second.undone().undone().redone().redone() == second
+    assert second.redone() is second
+    elsewhere = second.undone().with_value("benchmark.warm_up", "8")
+    assert elsewhere.redone() is elsewhere
+
+
+def test_a_field_goes_back_to_its_saved_value_alone(form: Form) -> None:
+    before = row(form, "benchmark.num_runs").field.text
+    changed = form.with_value("benchmark.num_runs", "7").with_value("benchmark.warm_up", "9")
+    reset = changed.with_reset(row(changed, "benchmark.num_runs"))
+    assert row(reset, "benchmark.num_runs").field.text == before
+    assert row(reset, "benchmark.warm_up").field.text == "9"
+    assert reset.undone().profile == changed.profile
 
 
 def test_changing_back_by_hand_is_no_change_but_can_be_undone(form: Form) -> None:

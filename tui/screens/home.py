@@ -8,10 +8,9 @@ loop: a start takes as long as it takes to draw, and keys are answered from the 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,10 +20,9 @@ from textual.widget import Widget
 
 from runner.errors import UserError
 from tui.keys import bindings
-from tui.screens.filtering import FilteringScreen
+from tui.screens.home_keys import HomeKeys
 from tui.screens.home_view import draw_header
 from tui.screens.keyed import KeyFooter
-from tui.text import plural
 from tui.widgets.picker import Picker
 from tui.widgets.profile_about import About
 from tui.widgets.profile_list import ProfileList
@@ -36,8 +34,6 @@ if TYPE_CHECKING:
     from tui.catalogue import Catalogue, Item, Listing
     from tui.form import Form
     from tui.screens.home_commands import CommandPane
-    from tui.screens.home_form import FormPane
-    from tui.widgets.command_view import Verdict
 
 LOOK_EVERY_S = 2.0
 """How often the list of profiles and of what runs now is read again."""
@@ -45,7 +41,7 @@ LOW = 32
 """Below this many lines only what changes the next step is said about a profile."""
 
 
-class HomeScreen(FilteringScreen):
+class HomeScreen(HomeKeys):
     """Wires the list, the form and the commands; all of them show what this screen gives them."""
 
     app: TrtbenchApp
@@ -57,7 +53,6 @@ class HomeScreen(FilteringScreen):
         *bindings("home"),
         Binding("f5", "run", "start the chosen profile", show=False),
         Binding("shift+tab", "switch_pane(-1)", "the other side", show=False),
-        Binding("escape", "show_all", "show all profiles again", show=False),
     ]
 
     @dataclass
@@ -68,26 +63,14 @@ class HomeScreen(FilteringScreen):
         complete: bool
         """False: names alone, and one profile"""
 
-    @dataclass
-    class Started(Message):
-        run_dir: Path
-
-    @dataclass
-    class NotStarted(Message):
-        error: UserError
-
     def __init__(self) -> None:
         super().__init__()
         self._catalogue: Catalogue | None = None
         self._listing: Listing | None = None
         self._items: list[Item] = []
         """what the list shows: the listing, filtered"""
-        self._item: Item | None = None
         self._busy_listing = False
-        self._starting = False
         self._began = False
-        self._ready = False
-        """the panes are there"""
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_header, id="header")
@@ -96,23 +79,6 @@ class HomeScreen(FilteringScreen):
 
     def on_mount(self) -> None:
         self._show_frame()
-
-    @property
-    def _pane(self) -> FormPane:
-        return cast("FormPane", self.query_one("#options"))
-
-    @property
-    def _commands(self) -> CommandPane:
-        return cast("CommandPane", self.query_one("#commands"))
-
-    @property
-    def _form(self) -> Form | None:
-        """The form of the chosen profile; None when that cannot be used, or was not read yet."""
-        return self._pane.form
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key pressed before there is anything to act on does nothing, but for leaving."""
-        return self._ready or action == "quit"
 
     # --- the list of profiles ---------------------------------------------------------------------------
 
@@ -139,11 +105,14 @@ class HomeScreen(FilteringScreen):
         self.post_message(self.Listed(self._catalogue.listing(), complete=True))
 
     async def on_home_screen_listed(self, message: Listed) -> None:
+        from tui.catalogue import with_made
         from tui.form import drafts_of
 
+        drafts = drafts_of(self.app)
+        listing = with_made(message.listing, drafts.made.values())
         if self._listing is None:
-            self._item = message.listing.item(drafts_of(self.app).chosen)
-        self._listing = message.listing
+            self._item = listing.item(drafts.chosen)
+        self._listing = listing
         if not self._ready:
             from tui.screens.home_panes import panes
 
@@ -196,6 +165,7 @@ class HomeScreen(FilteringScreen):
             return
         self._pane.show(form, fixed=item is not None and item.run is not None)
         self.query_one("#home-body").set_class(form is None, "-empty")
+        self.show_keys()
         self._plan()
 
     def _form_of(self, item: Item | None) -> Form | None:
@@ -219,6 +189,7 @@ class HomeScreen(FilteringScreen):
     # --- the form ---------------------------------------------------------------------------------------
 
     def on_form_pane_changed(self) -> None:
+        self.show_keys()
         self._show_list()
         self._plan()
 
@@ -229,6 +200,19 @@ class HomeScreen(FilteringScreen):
     def action_undo(self) -> None:
         if self._form is not None and not self._pane.undo():
             self.notify("nothing was changed here", markup=False)
+
+    def action_redo(self) -> None:
+        if self._form is not None and not self._pane.redo():
+            self.notify("nothing was taken back", markup=False)
+
+    def action_reset(self) -> None:
+        self._pane.reset()
+
+    def action_escape(self) -> None:
+        if self._pane.editing:
+            self._pane.leave_editor()
+        else:
+            self.action_show_all()
 
     # --- running ----------------------------------------------------------------------------------------
 
@@ -243,7 +227,7 @@ class HomeScreen(FilteringScreen):
         if self._pane.editing:
             self._pane.accept()
             return
-        if self._item is None or self._starting or self._item.unread:
+        if self._item is None or self._item.unread:
             return
         if self._item.run is not None:
             self._open(self._item.run.run_dir)
@@ -255,51 +239,14 @@ class HomeScreen(FilteringScreen):
                 markup=False,
             )
             return
-        if (refusal := self._commands.refusal) is not None:
-            self.app.notify_error(refusal)
-            return
-        profile = self._form.profile
-        if failing := self._commands.failing(profile):
-            self._ask(failing, profile)
-        else:
-            self._start(profile)
+        self._commands.run(self._form.profile)
 
-    def _ask(self, failing: Sequence[Verdict], profile: Profile) -> None:
-        """Preflight says that the run would fail; it may be wrong, so the user decides."""
-        from tui.screens.confirm import ConfirmScreen
+    def on_command_pane_starting(self, message: CommandPane.Starting) -> None:
+        self._show_frame("starting the run ..." if message.under_way else "")
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._start(profile)
-
-        fails = plural(len(failing), "check fails", "checks fail")
-        detail = "\n".join(f"{verdict.name}: {verdict.text}" for verdict in failing)
-        question = ConfirmScreen(f"{fails}; run anyway?", detail, yes="run anyway", no="do not run")
-        self.app.push_screen(question, answered)
-
-    def _start(self, profile: Profile) -> None:
-        self._starting = True
-        self._show_frame()
-
-        def work() -> None:
-            from runner import launcher
-
-            try:
-                self.post_message(self.Started(launcher.start(profile)))
-            except UserError as error:
-                self.post_message(self.NotStarted(error))
-
-        self.run_worker(work, thread=True, group="start")
-
-    def on_home_screen_started(self, message: Started) -> None:
+    def on_command_pane_started(self, message: CommandPane.Started) -> None:
         if not self._open(message.run_dir):
-            self._starting = False
-            self._show_frame()
-
-    def on_home_screen_not_started(self, message: NotStarted) -> None:
-        self._starting = False
-        self._show_frame()
-        self.app.notify_error(message.error)
+            self._commands.set_starting(False)
 
     def _open(self, run_dir: Path) -> bool:
         """Go to a run; False when that is not possible."""
@@ -329,10 +276,25 @@ class HomeScreen(FilteringScreen):
 
         drafts = drafts_of(self.app)
         drafts.forms.pop(self._form.saved.name, None)
+        drafts.made.pop(self._form.saved.name, None)
         drafts.chosen = profile.name
         self._listing = None  # read again, with the saved profile chosen
         self.notify(f"saved as {profile.name}", markup=False)
         self._look()
+
+    def action_import_engine(self) -> None:
+        if self._pane.accept():
+            from tui.screens.import_engine import ImportEngine
+
+            self.app.push_screen(ImportEngine(), self._imported)
+
+    def _imported(self, profile: Profile | None) -> None:
+        from tui.form import drafts_of, take_variant
+
+        if profile is not None:
+            take_variant(drafts_of(self.app), profile)
+            self._listing = None  # read again, with the new profile chosen
+            self._look()
 
     # --- filtering and moving ---------------------------------------------------------------------------
 
@@ -342,6 +304,7 @@ class HomeScreen(FilteringScreen):
 
     def apply_filter(self) -> None:
         self._show_list()
+        self.show_keys()
 
     def action_switch_pane(self, step: int = 1) -> None:
         """From the list to the form, to the commands, and around."""
@@ -355,14 +318,15 @@ class HomeScreen(FilteringScreen):
         panes[(here + step) % len(panes)].focus()
 
     def on_descendant_focus(self) -> None:
-        self._unfold()
+        self._focus_moved()
 
     def on_descendant_blur(self) -> None:
-        self._unfold()
+        self._focus_moved()
 
-    def _unfold(self) -> None:
+    def _focus_moved(self) -> None:
         """Give the commands the room of the form while somebody looks at them and not all fit."""
         if self._ready:
+            self.show_keys()
             body = self.query_one("#home-body")
             body.set_class(self._commands.has_focus and self.size.height < LOW, "-unfolded")
 
@@ -393,9 +357,9 @@ class HomeScreen(FilteringScreen):
             panel: Panel[About] = self.query_one("#about", Panel)
             panel.update(About(self._item, self._listing.newcomer, self.size.height < LOW, now()))
 
-    def _show_frame(self) -> None:
+    def _show_frame(self, note: str = "") -> None:
         header: Panel[str] = self.query_one("#header", Panel)
-        header.update("starting the run ..." if self._starting else "")
+        header.update(note)
         self.show_keys()
 
 

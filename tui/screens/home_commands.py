@@ -1,4 +1,4 @@
-"""What a run of the chosen profile would do, and what preflight says about it; both take a while."""
+"""What a run of the chosen profile would do, what preflight says about it, and starting it."""
 
 from __future__ import annotations
 
@@ -37,6 +37,20 @@ class CommandPane(CommandView):
         verdicts: tuple[Verdict, ...]
         passed: int
 
+    @dataclass
+    class Starting(Message):
+        """A run is being started, or no longer."""
+
+        under_way: bool
+
+    @dataclass
+    class Started(Message):
+        run_dir: Path
+
+    @dataclass
+    class NotStarted(Message):
+        error: UserError
+
     def __init__(self) -> None:
         super().__init__(id="commands", classes="framed")
         self.border_title = "commands"
@@ -46,6 +60,7 @@ class CommandPane(CommandView):
         """how many profiles were looked at: only the answer about the last one counts"""
         self._checking = False
         self._failing: tuple[Verdict, ...] = ()
+        self._starting = False
         self.update(Commands(waiting="making the plan ..."))
 
     @property
@@ -59,6 +74,59 @@ class CommandPane(CommandView):
     def failing(self, profile: Profile) -> tuple[Verdict, ...]:
         """The checks of this profile that fail; none as long as preflight is not through with it."""
         return self._failing if profile == self._profile else ()
+
+    # --- running ----------------------------------------------------------------------------------------
+
+    def run(self, profile: Profile) -> None:
+        """Start a run, or say why not; asks when preflight has found what would make it fail."""
+        if self._starting:
+            return
+        if (refusal := self.refusal) is not None:
+            self._refuse(refusal)
+        elif failing := self.failing(profile):
+            self._ask(failing, profile)
+        else:
+            self._start(profile)
+
+    def _refuse(self, error: UserError) -> None:
+        self.notify(str(error), severity="error", timeout=10, markup=False)
+
+    def _ask(self, failing: Sequence[Verdict], profile: Profile) -> None:
+        """Preflight says that the run would fail; it may be wrong, so the user decides."""
+        from tui.screens.confirm import ConfirmScreen
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._start(profile)
+
+        fails = plural(len(failing), "check fails", "checks fail")
+        detail = "\n".join(f"{verdict.name}: {verdict.text}" for verdict in failing)
+        question = ConfirmScreen(f"{fails}; run anyway?", detail, yes="run anyway", no="do not run")
+        self.app.push_screen(question, answered)
+
+    def _start(self, profile: Profile) -> None:
+        self.set_starting(True)
+
+        def work() -> None:
+            from runner import launcher
+
+            try:
+                self.post_message(self.Started(launcher.start(profile)))
+            except UserError as error:
+                self.post_message(self.NotStarted(error))
+
+        self.run_worker(work, thread=True, group="start")
+
+    def set_starting(self, under_way: bool) -> None:
+        """A second run is not started while the first one is, or is being opened."""
+        self._starting = under_way
+        self.post_message(self.Starting(under_way))
+
+    def on_command_pane_not_started(self, message: NotStarted) -> None:
+        self.set_starting(False)
+        self._refuse(message.error)
+
+    # --- looking ahead ----------------------------------------------------------------------------------
 
     def look_at(self, profile: Profile, run_dir: Path | None) -> None:
         """Make the plan of a profile, or show that of a run which exists; it asks mpirun for its version."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.containers import Vertical
@@ -22,6 +23,9 @@ class FormPane(Vertical):
 
         form: Form
 
+    class Editing(Message):
+        """The editor was opened, typed into or closed."""
+
     def __init__(self) -> None:
         self._fields = ProfileForm(id="profile-form")
         self._help = Panel(draw_help, id="field-help")
@@ -34,6 +38,11 @@ class FormPane(Vertical):
     @property
     def editing(self) -> bool:
         return self._fields.editing is not None
+
+    @property
+    def fixed(self) -> bool:
+        """Nothing can be changed: the run that the form stands for is under way."""
+        return self._fields.fixed
 
     def show(self, form: Form | None, *, fixed: bool) -> None:
         """Show another form from its first row; `fixed`: nothing of it can be changed."""
@@ -65,18 +74,24 @@ class FormPane(Vertical):
         self._fields.focus()
         self._fields.edit()
         self._show_help()
+        self.post_message(self.Editing())
 
     def accept(self) -> bool:
         """Take what is in the editor, if it is open; False when that is not allowed."""
-        row = self._fields.editing
+        row, text = self._fields.editing, self._fields.editor_text
         if row is None or self.form is None:
             return True
+        return self._try(lambda form: form.with_value(row.field.path, text), row.field.path)
+
+    def _try(self, change: Callable[[Form], Form], path: str) -> bool:
+        """Change the form, or say beside the field why that is not allowed."""
         from runner.profile.file import ProfileError
 
+        assert self.form is not None
         try:
-            form = self.form.with_value(row.field.path, self._fields.editor_text)
+            form = change(self.form)
         except ProfileError as error:
-            self._refuse(refusal(error, row.field.path))
+            self._refuse(refusal(error, path))
             return False
         self._fields.close_editor()
         self._change(form)
@@ -87,10 +102,33 @@ class FormPane(Vertical):
 
     def undo(self) -> bool:
         """Take the last change back; False when there is none."""
-        if self.form is None or not self.form.past:
+        return self._step(Form.undone)
+
+    def redo(self) -> bool:
+        """Make the change again that was taken back last; False when there is none."""
+        return self._step(Form.redone)
+
+    def _step(self, step: Callable[[Form], Form]) -> bool:
+        if self.form is None or (form := step(self.form)) is self.form:
             return False
-        self._change(self.form.undone())
+        self._change(form)
         return True
+
+    @property
+    def resettable(self) -> bool:
+        """Whether the field under the cursor is another than saved."""
+        row = self._fields.current
+        return self.form is not None and row is not None and row.changed and not self._fields.fixed
+
+    def reset(self) -> None:
+        """Give the field under the cursor its saved value."""
+        row = self._fields.current
+        if self.form is not None and row is not None and self.resettable:
+            self._try(lambda form: form.with_reset(row), row.field.path)
+
+    def leave_editor(self) -> None:
+        """Close the editor; the field stays as it was."""
+        self._fields.close_editor()
 
     def _change(self, form: Form) -> None:
         self.form = form
@@ -108,22 +146,29 @@ class FormPane(Vertical):
     def on_picker_chosen(self, event: Picker.Chosen) -> None:
         event.stop()
         self._show_help()
+        self.post_message(self.Editing())
 
     def on_profile_form_refused(self) -> None:
         self.notify("this run is under way; choose its profile below to change options", markup=False)
 
     def on_profile_form_typing(self) -> None:
-        self._refuse("")
+        """Say while it is typed whether a value would be taken."""
+        from runner.profile.file import ProfileError
+
+        row = self._fields.editing
+        why = ""
+        if row is not None and self.form is not None:
+            try:
+                self.form.with_value(row.field.path, self._fields.editor_text)
+            except ProfileError as error:
+                why = refusal(error, row.field.path)
+        self._refuse(why)
+        self.post_message(self.Editing())
 
     def on_profile_form_submitted(self) -> None:
         self.accept()
 
     def on_profile_form_cycled(self, message: ProfileForm.Cycled) -> None:
-        from runner.profile.file import ProfileError
-
-        if self.form is None:
-            return
-        try:
-            self._change(self.form.with_next_choice(message.row, message.step))
-        except ProfileError as error:
-            self._refuse(refusal(error, message.row.field.path))
+        if self.form is not None:
+            row = message.row
+            self._try(lambda form: form.with_next_choice(row, message.step), row.field.path)

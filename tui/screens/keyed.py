@@ -44,7 +44,7 @@ class KeyedScreen(Screen[None]):
     def keys_now(self) -> list[Key]:
         """The keys that do something now."""
         keys = [*valid_keys(self.screen_name, *self.states()), *EVERYWHERE]
-        return [key for key in keys if self._can(key)]
+        return [key for key in keys if self.can(key)]
 
     def footer_keys(self) -> list[Key]:
         """Those of them that the footer shows, as far as there is room."""
@@ -54,6 +54,7 @@ class KeyedScreen(Screen[None]):
         """Bring the last line up to date."""
         self.query_one(KeyFooter).update(Footer(tuple(self.footer_keys()), note))
 
-    def _can(self, key: Key) -> bool:
+    def can(self, key: Key) -> bool:
+        """Whether the key does anything now."""
         namespace, action, parameters = parse(key.action)
         return bool(namespace) or bool(self.check_action(action, parameters))

@@ -228,6 +228,9 @@ class ResultScreen(KeyedScreen):
         found = sorted(self.run_dir.glob(f"*-{names[-1]}.log")) if names else []
         return found[-1] if found else None
 
+    def action_again(self) -> None:
+        self.cockpit.open_home_with(self.run_dir)
+
     def action_back(self) -> None:
         self.cockpit.back()
 

@@ -140,6 +140,10 @@ class RunsScreen(FilteringScreen):
             except UserError as error:
                 self.app.notify_error(error)
 
+    def action_again(self) -> None:
+        if current := self.query_one(RunList).current:
+            self.app.open_home_with(current.run_dir)
+
     def action_stop(self) -> None:
         current = self.query_one(RunList).current
         if current is None:

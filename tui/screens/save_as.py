@@ -79,8 +79,8 @@ class SaveAs(ModalScreen[Profile | None]):
 
 
 def suggested_name(name: str, mine: set[str], built_in: set[str]) -> str:
-    """The own name of a profile of the user; a free one like it for a built-in profile."""
-    if name in mine and name not in built_in:
+    """The own name of a profile of the user, or of one not saved yet; a free one like that of a built-in."""
+    if name not in built_in:
         return name
     number = 2
     while f"{name}-{number}" in mine | built_in:

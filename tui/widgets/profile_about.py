@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui.text import duration, wrap
+from tui.text import duration, measure, plural, wrap
 from tui.when import when
 from tui.widgets.rows import Row, Span, dim, row
 
@@ -51,6 +51,10 @@ def draw_about(about: About, width: int, height: int) -> list[Row]:
             f"last run: {last.status} {when(last.started, about.now).strip()}, took {duration(last.seconds)}"
         )
         rows += [row(dim(line)) for line in wrap(f"{text}  {last.cause}".rstrip(), width)]
+    if item.results and not about.brief:
+        values = ", ".join(measure(value) for value in reversed(item.results))
+        text = f"tokens/s of the last {plural(len(item.results), 'finished run')}, newest first: {values}"
+        rows += [row(dim(line)) for line in wrap(text, width)]
     return rows
 
 

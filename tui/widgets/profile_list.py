@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from tui.text import measure, spark
 from tui.when import when
 from tui.widgets.picker import Line, LinePicker
 from tui.widgets.rows import Row, Span, dim, row, spread
@@ -49,8 +50,10 @@ def draw_profiles(
 
 
 def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
-    about, right = _about(item), _end(item, now)
-    if item.run is not None:
+    about, right, result = _about(item), _end(item, now), _result(item)
+    if item.group == "not saved":
+        glyph = Span("+ ", "accent")
+    elif item.run is not None:
         glyph = Span("● ", _STATE_STYLES.get(item.run.status, "dim"))
     elif item.error:
         glyph = Span("✖ ", "bad")
@@ -60,14 +63,22 @@ def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
     if width >= ONE_LINE:
         column = min(30, width // 3)
         gap = " " * max(2, column - len(item.name))
-        return [spread(row(glyph, name, gap, *about), right, width)]
-    return [spread(row(glyph, name), right, width), spread(row("  ", *about), (), width)]
+        return [spread(row(glyph, name, gap, *about), row(*result, "  " if result else "", *right), width)]
+    return [spread(row(glyph, name), right, width), spread(row("  ", *about), result, width)]
 
 
 def _about(item: Item) -> Row:
     if item.error:
         return row(Span("cannot be used", "bad"))
     return row(dim(item.summary))
+
+
+def _result(item: Item) -> Row:
+    """Tokens/s of the last run that finished, after a picture of those before it."""
+    if not item.results or item.run is not None:
+        return ()
+    trend = f"{spark(item.results)} " if len(item.results) > 1 else ""
+    return row(dim(trend), f"{measure(item.results[-1])} tok/s")
 
 
 def _end(item: Item, now: float) -> Row:

@@ -104,8 +104,9 @@ async def test_groups_summaries_and_last_results() -> None:
         shown = text_of(app.screen, "#profile-list")
         lines = [line.strip() for line in shown.splitlines()]
         assert lines[:4] == ["mine", "mine", "torch · 56 M · tp 2", ""]
-        assert lines[4] == "built in"
+        assert lines[4] == "recent"
         assert lines[5].split() == ["quickstart", "✔", "3", "min", "ago"]
+        assert lines[8:10] == ["built in", "quickstart-long"]
         assert "Welcome" not in text_of(app.screen, "#about")
 
 

@@ -1,0 +1,75 @@
+"""The keys of the home screen: which of them mean something depends on where one is and what was changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from tui.keys import EVERYWHERE, Key, When
+from tui.screens.filtering import FilteringScreen
+
+if TYPE_CHECKING:
+    from tui.catalogue import Item
+    from tui.form import Form
+    from tui.screens.home_commands import CommandPane
+    from tui.screens.home_form import FormPane
+
+
+class HomeKeys(FilteringScreen):
+    """What the keys act on, and when."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._item: Item | None = None
+        """what is chosen in the list"""
+        self._ready = False
+        """the panes are there"""
+
+    @property
+    def _pane(self) -> FormPane:
+        return cast("FormPane", self.query_one("#options"))
+
+    @property
+    def _commands(self) -> CommandPane:
+        return cast("CommandPane", self.query_one("#commands"))
+
+    @property
+    def _form(self) -> Form | None:
+        """The form of the chosen profile; None when that cannot be used, or was not read yet."""
+        return self._pane.form
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key pressed before there is anything to act on does nothing, but for leaving."""
+        return self._ready or action == "quit"
+
+    def states(self) -> tuple[When, ...]:
+        return (self._typing,) if self._typing else ("filtered",) if self.filter else ()
+
+    @property
+    def _typing(self) -> Literal["", "editing", "filtering"]:
+        """Letters go into a line while one is open."""
+        if not self._ready:
+            return ""
+        return "editing" if self._pane.editing else "filtering" if self.query("#filter") else ""
+
+    def keys_now(self) -> list[Key]:
+        keys = super().keys_now()
+        if typing := self._typing:
+            return [key for key in keys if key.when == typing or key in EVERYWHERE]
+        return keys
+
+    def can(self, key: Key) -> bool:
+        """Keys that would only say that there is nothing to do are not shown."""
+        if not super().can(key) or not self._ready:
+            return key.action == "quit"
+        form = self._form
+        return {
+            "edit": form is not None and not self._pane.fixed,
+            "save_as": form is not None,
+            "undo": form is not None and bool(form.past),
+            "redo": form is not None and bool(form.future),
+            "reset": self._pane.resettable,
+            "run": self._item is not None and not self._item.error,
+        }.get(key.action, True)
+
+    def on_form_pane_editing(self) -> None:
+        self.show_keys()
