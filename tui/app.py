@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from runner.errors import UserError
 from tui import lifecycle
+from tui.cells import Shown
 from tui.keys import EVERYWHERE
 from tui.text import ascii_only
 from tui.theme import MONOCHROME, NAMES, THEMES, starting_theme
@@ -112,12 +114,14 @@ class TrtbenchApp(App[int]):
         """what is shown now"""
         self.farewell = ""
         """what to print when the terminal is the user's again"""
+        self._shown = Shown()
         self._way_back: list[Start] = []
         self._visits = 0
         self.add_mode(self.DEFAULT_MODE, lambda: self._sized(_screen(start)))
         self.set_class(ascii_only(), "-ascii")
 
     def on_ready(self) -> None:
+        self.app_resume_signal.subscribe(self, self._repair)
         if self._settings_error is not None:
             self.notify_error(self._settings_error)
         if not gc.isenabled():
@@ -150,6 +154,16 @@ class TrtbenchApp(App[int]):
         here = NAMES.index(self.theme) if self.theme in NAMES else -1
         self.choose_theme(NAMES[(here + 1) % len(NAMES)])
         self.notify(f"theme: {self.theme}", timeout=2, markup=False)
+
+    # --- the terminal -----------------------------------------------------------------------------------
+
+    def _repair(self, _: App[int]) -> None:
+        """After a suspension the shell's words are where our screen was."""
+        self._shown.forget()
+        self.refresh()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, self._shown.lean(renderable))
 
     # --- going somewhere; every screen uses these -----------------------------------------------------
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import first_frame, history, live, telemetry
+from tests.benchmarks import first_frame, history, live, screen, telemetry
 from tests.benchmarks.result import Measured
 
 BENCHMARKS: dict[str, Callable[[], Measured]] = {
     "first-frame": first_frame.measure,
     "delay": live.measure_delay,
     "effect": live.measure_effect,
+    "screen-bytes": screen.measure_bytes,
+    "screen-cpu": screen.measure_cpu,
+    "screen-idle": screen.measure_idle,
     "log": history.measure_log,
     "list": history.measure_list,
     "list-unindexed": history.measure_unindexed,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -25,8 +26,9 @@ RESULT = (
 )
 
 
-def measure(recorder: Recorder, iterations: int, pause: float = 0.0) -> None:
-    """One configuration: two warm-ups, then `iterations` of 10, 11, 12, 10, ... ms."""
+def measure(recorder: Recorder, iterations: int, pause: float = 0.0, noise: float = 0.0) -> None:
+    """One configuration: two warm-ups, then `iterations` of 10, 11, 12, 10, ... ms and noise around them."""
+    draw = random.Random(RANK)
     if RANK == 0:
         recorder.configuration(
             index=0, batch_size=1, input_len=8, output_len=4, num_runs=iterations, duration=0, warm_up=2
@@ -35,7 +37,7 @@ def measure(recorder: Recorder, iterations: int, pause: float = 0.0) -> None:
         recorder.iteration(config=0, i=i, phase="warmup", latency_ms=20.0, generation_ms=15.0, steps=3)
     for i in range(iterations):
         time.sleep(pause)
-        latency = 10.0 + i % 3
+        latency = 10.0 + i % 3 + draw.gauss(0.0, noise)
         recorder.iteration(config=0, i=i, phase="timed", latency_ms=latency, generation_ms=7.5, steps=3)
     if RANK == 0:
         print(RESULT.format(world=WORLD, rate=round(4 / 0.011, 2)), flush=True)
@@ -85,10 +87,11 @@ def main(mode: str) -> None:
         return
     records = "/nonexistent/records" if mode == "stdout" else os.environ.get("TRTBENCH_RECORDS")
     recorder = Recorder(RANK, records)
-    recorder.hello(world=WORLD, device=os.environ.get("RANK_DEVICE", "cpu"), label="a test")
+    device = os.environ.get("RANK_DEVICE", "cpu").replace("%", str(RANK))
+    recorder.hello(world=WORLD, device=device, label="a test")
     BEFORE.get(mode, lambda: None)()
-    iterations, pause = {"slow": (2000, 0.05), "short": (5, 0.3)}.get(mode, (30, 0.0))
-    measure(recorder, iterations, pause)
+    iterations, pause = {"slow": (2000, 0.05), "noisy": (2000, 0.05), "short": (5, 0.3)}.get(mode, (30, 0.0))
+    measure(recorder, iterations, pause, noise=0.5 if mode == "noisy" else 0.0)
     if mode != "no-bye":
         recorder.bye()
 

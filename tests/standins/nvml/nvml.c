@@ -13,6 +13,7 @@
    NVML_RESET=1            the energy counter starts anew, NVML_AFTER_S after nvmlInit
    NVML_ONCE=FILE          only the first process to create FILE has the faults
    NVML_PIDS=PID,PID       processes that compute on GPU 0
+   NVML_VARY=1             readings go up and down, as those of a GPU at work do
 
    Compiled with -DOLD_DRIVER it lacks what drivers before R510 lack. Layouts are those of the public nvml.h. */
 
@@ -70,6 +71,14 @@ static Result enter(const char *call, Device gpu) {
     if (gpu && getenv("NVML_ALL_LOST")) return (Result)number("NVML_ALL_LOST", LOST);
     if (gpu && gpu->index == (int)number("NVML_LOST", -1)) return LOST;
     return SUCCESS;
+}
+
+/* A number that moves by up to `most` around `middle`, each GPU in its own rhythm. */
+static double moving(Device gpu, double middle, double most) {
+    if (!getenv("NVML_VARY")) return middle;
+    double phase = age() * (1.3 + 0.17 * gpu->index);
+    double wave = phase - (double)(long long)phase;            /* a saw tooth, 0 to 1 */
+    return middle + most * (wave < 0.5 ? 4 * wave - 1 : 3 - 4 * wave);
 }
 
 #define ENTER(call, gpu) do { Result r = enter(call, gpu); if (r) return r; } while (0)
@@ -161,8 +170,9 @@ Result nvmlDeviceGetMigMode(Device gpu, unsigned *current, unsigned *pending) {
 #define RESERVED (615ull << 20)
 
 /* Steady numbers that tests can state: 20 GiB and 400 W on GPU 0, one GiB and 10 W more on each next one. */
-static u64 used(Device gpu) { return (20ull + (u64)gpu->index) << 30; }
+static u64 used(Device gpu) { return (u64)moving(gpu, 20 + gpu->index, 2) << 30; }
 static double watts(Device gpu) { return 400 + 10 * gpu->index; }
+static double drawn(Device gpu) { return moving(gpu, watts(gpu), 150); }
 
 struct Memory1 { u64 total, free, used; };
 Result nvmlDeviceGetMemoryInfo(Device gpu, struct Memory1 *m) {
@@ -176,24 +186,24 @@ Result nvmlDeviceGetMemoryInfo(Device gpu, struct Memory1 *m) {
 struct Rates { unsigned gpu, memory; };
 Result nvmlDeviceGetUtilizationRates(Device gpu, struct Rates *rates) {
     ENTER("DeviceGetUtilizationRates", gpu);
-    rates->gpu = 97;
-    rates->memory = 41;
+    rates->gpu = (unsigned)moving(gpu, 97, 3);
+    rates->memory = (unsigned)moving(gpu, 41, 20);
     return SUCCESS;
 }
 Result nvmlDeviceGetPowerUsage(Device gpu, unsigned *mw) {
     ENTER("DeviceGetPowerUsage", gpu);
-    *mw = (unsigned)(watts(gpu) * 1000) - 5000;
+    *mw = (unsigned)(drawn(gpu) * 1000) - 5000;
     return SUCCESS;
 }
 Result nvmlDeviceGetClockInfo(Device gpu, int kind, unsigned *mhz) {
     ENTER("DeviceGetClockInfo", gpu);
-    *mhz = kind == 2 ? 3201 : 1755;
+    *mhz = kind == 2 ? 3201 : (unsigned)moving(gpu, 1755, 100);
     return SUCCESS;
 }
 Result nvmlDeviceGetTemperature(Device gpu, int sensor, unsigned *celsius) {
     (void)sensor;
     ENTER("DeviceGetTemperature", gpu);
-    *celsius = 61;
+    *celsius = (unsigned)moving(gpu, 61, 4);
     return SUCCESS;
 }
 
@@ -216,7 +226,7 @@ Result nvmlDeviceGetFieldValues(Device gpu, int n, struct Field *fields) {
         case 74: case 75: case 76: break;
         default: f->result = INVALID_ARGUMENT;
 #else
-        case 186: f->type = UNSIGNED; f->value.u = (unsigned)(watts(gpu) * 1000); break;
+        case 186: f->type = UNSIGNED; f->value.u = (unsigned)(drawn(gpu) * 1000); break;
         case 74: f->value.ull = (u64)(age() * 0.1e9); break; /* a tenth of the time at the power cap */
         case 75: case 76: case 269: case 270: case 271: break;
         default: f->result = NOT_SUPPORTED;
@@ -251,7 +261,7 @@ Result nvmlDeviceGetCurrentClocksEventReasons(Device gpu, u64 *bits) {
 struct Temperature { unsigned version; int sensor, celsius; };
 Result nvmlDeviceGetTemperatureV(Device gpu, struct Temperature *t) {
     ENTER("DeviceGetTemperatureV", gpu);
-    t->celsius = 61;
+    t->celsius = (int)moving(gpu, 61, 4);
     return SUCCESS;
 }
 
@@ -273,7 +283,7 @@ Result nvmlGpmMetricsGet(struct Metrics *m) {
     ENTER("GpmMetricsGet", NULL);
     for (unsigned i = 0; i < m->n; i++) {
         m->metrics[i].result = SUCCESS;
-        m->metrics[i].value = 50.0 + m->metrics[i].id;
+        m->metrics[i].value = moving(&gpus[0], 50.0 + m->metrics[i].id, 20);
     }
     return SUCCESS;
 }

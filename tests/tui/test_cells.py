@@ -1,0 +1,186 @@
+"""What goes to the terminal is less than Textual writes, and leaves the same on the screen."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import get_character_cell_size
+from rich.console import Console, RenderableType
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.geometry import Region
+from textual.screen import Screen
+from textual.strip import Strip
+
+from tests.tui import runs
+from tui.app import Home, Live, TrtbenchApp
+from tui.cells import Shown
+
+WIDTH = 12
+CONSOLE = Console(force_terminal=True, color_system="truecolor", width=WIDTH)
+STYLES = ["", "bold", "#ff0000", "#ff0000 on #000044", "dim italic on #000044", "on #00ff00", "underline"]
+_PART = re.compile(r"\x1b\[([\d;]*)([HCm])|\x1b.|\n|([^\x1b\n])")
+
+Look = tuple[frozenset[str], str, str]
+DEFAULT: Look = (frozenset(), "", "")
+
+
+class Paper:
+    """A terminal as small as this needs: moves, styles and text; half a wide character is none."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.rows: list[list[tuple[str, Look]]] = [[("?", DEFAULT)] * width for _ in range(height)]
+        self._look, self._x, self._y = DEFAULT, 0, 0
+
+    def feed(self, output: str) -> None:
+        for codes, kind, character in _PART.findall(output):
+            numbers = [int(code) for code in codes.split(";") if code]
+            if kind == "H":
+                self._y, self._x = (number - 1 for number in numbers or (1, 1))
+            elif kind == "C":
+                self._x += numbers[0]
+            elif kind == "m":
+                self._style(numbers)
+            elif character:
+                self._put(character)
+        assert self._look == DEFAULT, "every update ends as it began"
+
+    def _put(self, character: str) -> None:
+        row, size = self.rows[self._y], get_character_cell_size(character)
+        for x in range(self._x, self._x + size):
+            if row[x][0] == "":
+                row[x - 1] = (" ", row[x - 1][1])
+            if x + 1 < len(row) and row[x + 1][0] == "":
+                row[x + 1] = (" ", row[x + 1][1])
+        row[self._x] = (character, self._look)
+        for x in range(self._x + 1, self._x + size):
+            row[x] = ("", self._look)
+        self._x += size
+
+    def _style(self, codes: list[int]) -> None:
+        attributes, colour, background = self._look
+        at = iter(codes or [0])
+        for code in at:
+            if code == 0:
+                attributes, colour, background = DEFAULT
+            elif code in (38, 48):
+                words = [str(next(at)) for _ in range(4)]
+                colour, background = (
+                    (";".join(words), background) if code == 38 else (colour, ";".join(words))
+                )
+            elif code in (39, 49):
+                colour, background = ("", background) if code == 39 else (colour, "")
+            else:
+                attributes = attributes | {str(code)}
+        self._look = (attributes, colour, background)
+
+
+@st.composite
+def strips(draw: st.DrawFn, width: int = WIDTH) -> Strip:
+    """A line of a few styles, with wide characters and braille."""
+    segments = []
+    while width:
+        text = draw(st.text(alphabet="ab ⣿⠁漢字", min_size=1, max_size=width))
+        kept = ""
+        for character in text:
+            if get_character_cell_size(character) <= width:
+                kept += character
+                width -= get_character_cell_size(character)
+        segments.append(Segment(kept, Style.parse(draw(st.sampled_from(STYLES)))))
+    return Strip(segments)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["left", "right", "both", "whole"]), strips(), strips()), max_size=6)
+)
+def test_the_same_is_on_the_screen(frames: list[tuple[str, Strip, Strip]]) -> None:
+    """Two widgets side by side on one line; now one, now the other, now both are drawn again."""
+    shown, ours, theirs = Shown(), Paper(2 * WIDTH, 1), Paper(2 * WIDTH, 1)
+    for what, left, right in frames:
+        if what == "whole":
+            update: Any = LayoutUpdate([[left, right]], Region(0, 0, 2 * WIDTH, 1))
+        else:
+            chops = {0: left if what != "right" else None, WIDTH: right if what != "left" else None}
+            begin, end = (WIDTH if what == "right" else 0), (WIDTH if what == "left" else 2 * WIDTH)
+            update = ChopsUpdate([chops], [(0, begin, end)], [[WIDTH, 2 * WIDTH]])
+        lean: Any = shown.lean(update)
+        ours.feed(lean.render_segments(CONSOLE))
+        theirs.feed(update.render_segments(CONSOLE))
+        assert ours.rows == theirs.rows
+
+
+def test_what_is_there_is_not_written_again() -> None:
+    line = Strip([Segment("power ", Style.parse("dim")), Segment("412 W", Style.parse("#00ff00 on #101010"))])
+    risen = Strip(
+        [Segment("power ", Style.parse("dim")), Segment("417 W", Style.parse("#00ff00 on #101010"))]
+    )
+    shown = Shown()
+
+    def written(strip: Strip) -> str:
+        lean: Any = shown.lean(ChopsUpdate([{0: strip}], [(0, 0, 11)], [[11]]))
+        return str(lean.render_segments(CONSOLE))
+
+    assert "412 W" in written(line)
+    assert written(line) == ""
+    assert written(risen) == "\x1b[1;9H\x1b[38;2;0;255;0;48;2;16;16;16m7\x1b[0m"
+
+
+def test_characters_that_join_are_written_as_one() -> None:
+    shown, paper = Shown(), []
+    for text in ("e\u0301 x", "e\u0301 y", "a\u0301 y"):
+        lean: Any = shown.lean(ChopsUpdate([{0: Strip([Segment(text)])}], [(0, 0, 3)], [[3]]))
+        paper.append(lean.render_segments(CONSOLE))
+    assert paper == ["\x1b[1;1He\u0301 x", "\x1b[1;1He\u0301 y", "\x1b[1;1Ha\u0301 y"]
+
+
+class Watched(TrtbenchApp):
+    """Writes to paper what would go to a terminal."""
+
+    def __init__(self, start: Any) -> None:
+        super().__init__(start)
+        self.paper = Paper(1, 1)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, renderable)
+        lean: Any = self._shown.lean(renderable)
+        if lean is not None and not self._batch_count:
+            if (len(self.paper.rows[0]), len(self.paper.rows)) != self.size:
+                self.paper = Paper(*self.size)
+            self.paper.feed(lean.render_segments(CONSOLE))
+
+    def whole(self) -> list[list[tuple[str, Look]]]:
+        fresh = Paper(*self.size)
+        fresh.feed(self.screen._compositor.render_full_update().render_segments(CONSOLE))
+        return fresh.rows
+
+
+KEYS = "down down e 1 2 escape question_mark escape slash q w escape r h"
+
+
+async def test_every_screen_is_what_it_would_be(home: Path) -> None:
+    app = Watched(Home())
+    async with app.run_test(size=(100, 30)) as pilot:
+        for key in KEYS.split():
+            await pilot.press(key)
+            await pilot.pause()
+            assert app.paper.rows == app.whole(), f"after {key}"
+        for columns, lines in ((90, 40), (90, 30), (120, 30)):
+            await pilot.resize_terminal(columns, lines)
+            await pilot.pause()
+            assert app.paper.rows == app.whole(), f"at {columns}x{lines}"
+
+
+async def test_a_live_run_is_what_it_would_be(tmp_path: Path) -> None:
+    run = runs.under_way(8)
+    app = Watched(Live(run.feed(tmp_path / "runs")))
+    async with app.run_test(size=(160, 50)) as pilot:
+        for key in ("p", "p", "l", "l", "x", "escape"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert app.paper.rows == app.whole(), f"after {key}"
