@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner.commands import archive, export, history, machine, profiles, runs
+from runner.commands import archive, export, history, machine, profiles, runs, sweeps
 from runner.commands.options import add_theme_option
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
@@ -20,7 +20,7 @@ and print the final table on stdout.
 exit codes: 0 finished · 1 the run failed · 2 bad input · 3 the run was stopped · 4 the run was lost
             130 interrupted (Ctrl-C; the run itself goes on)
 
-RUN is a run's id, a unique part of it (its last 4 letters), its directory, or `last`.
+RUN is a run's id, a unique part of it (its last 4 letters), its directory, or `last`; so is SWEEP of a sweep.
 """
 
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add_theme_option(parser)
     parser.set_defaults(command=open_dashboard)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for family in (runs, history, export, archive, profiles, machine):
+    for family in (runs, sweeps, history, export, archive, profiles, machine):
         family.add(commands)
     return parser
 

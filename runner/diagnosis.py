@@ -29,6 +29,9 @@ _BESIDE_THE_POINT = re.compile(
 Known = tuple[re.Pattern[str], str, str]
 """Text in the output, the cause in our words, what to do."""
 
+OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
+OUT_OF_MEMORY = "the machine's own memory (not the GPU's) ran out"
+
 # The first that was printed wins.
 _KNOWN: tuple[Known, ...] = (
     (
@@ -48,8 +51,15 @@ _KNOWN: tuple[Known, ...] = (
     ),
     (
         re.compile(r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError", re.I),
-        "a GPU ran out of memory",
+        OUT_OF_GPU_MEMORY,
         "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+    ),
+    (
+        re.compile(
+            r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|^MemoryError\b|std::bad_alloc"
+        ),
+        OUT_OF_MEMORY,
+        "lower benchmark.batch_size or the lengths, or end what else uses memory",
     ),
     (
         re.compile(r"No module named '(?:torch|mpi4py)"),
@@ -131,6 +141,11 @@ _REMEDIES = {
     "Killed": "if nobody did, the machine ran out of memory: look at the kernel log (dmesg)",
     "Bus error": "often a full /dev/shm: in a container give --ipc=host or a larger --shm-size",
 }
+
+
+def is_out_of_memory(cause: str) -> bool:
+    """Whether a cause of ours says that memory ran out, of a GPU or of the machine."""
+    return OUT_OF_GPU_MEMORY in cause or OUT_OF_MEMORY in cause
 
 
 def describe_exit(exit_code: int | None) -> str:

@@ -15,7 +15,7 @@ from runner.engines.trtllm_output import done_of, notice_of
 from runner.errors import UserError
 from runner.journal import JournalWriter
 from runner.metrics import LOGGED_ITERATIONS
-from runner.plan import Configuration, Plan
+from runner.plan import Plan, configuration_of
 from runner.state import RunState
 from runner.version import VERSION
 
@@ -112,7 +112,7 @@ def _plan(path: Path, results: list[dict[str, str]], state: RunState) -> Plan:
         f" {count} configuration{'s' if count != 1 else ''}, imported",
         stages=[],
         configurations=[
-            Configuration(start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)
+            configuration_of(start)
             for start in (configuration.start for configuration in state.configurations)
         ],
     )

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import msgspec
 
-from runner import paths, rundir
+from runner import detached, paths, rundir
 from runner.engines import make_plan
 from runner.errors import UserError
 from runner.plan import Membership, Plan
 from runner.profile import Profile
 from runner.profile.file import to_yaml
 
-_ROOT = Path(__file__).resolve().parent.parent
-_BOOTSTRAP = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from runner.supervision.supervisor import main
-main(sys.argv[2], int(sys.argv[3]))
-"""
+SUPERVISOR = "runner.supervision.supervisor"
 
 
 def start(profile: Profile, *, gpu_hz: float = 2.0, sweep: Membership | None = None) -> Path:
@@ -55,27 +47,10 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
         lock = rundir.try_lock(run_dir)
         assert lock is not None, "nobody else knows the run yet"
         try:
-            supervisor = _spawn(run_dir, lock)
+            supervisor = detached.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
         finally:
             os.close(lock)
     except OSError as error:
         raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
     # Collects the exit status when the starter lives longer than the run, so that no zombie stays.
     threading.Thread(target=supervisor.wait, daemon=True).start()
-
-
-def _spawn(run_dir: Path, lock: int) -> subprocess.Popen[bytes]:
-    """The supervisor in a session of its own, with no terminal and no open file of ours but the lock.
-
-    It finds our code by the path it is given, not by PYTHONPATH: that would reach the measured processes.
-    """
-    with open(run_dir / "supervisor.log", "ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-c", _BOOTSTRAP, str(_ROOT), str(run_dir), str(lock)],
-            cwd=run_dir,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )

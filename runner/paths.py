@@ -31,6 +31,10 @@ def _config_home() -> Path:
     return _xdg("XDG_CONFIG_HOME", ".config") / "trtbench"
 
 
+def sweeps_dir() -> Path:
+    return state_home() / "sweeps"
+
+
 def user_profiles_dir() -> Path:
     return _config_home() / "profiles"
 

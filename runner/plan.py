@@ -24,6 +24,12 @@ class Configuration(msgspec.Struct, frozen=True):
     gpu_weights_percent: float = 1.0
 
 
+def configuration_of(shape: object) -> Configuration:
+    """The configuration that an event or a report speaks of: whatever has its fields."""
+    fields = Configuration.__struct_fields__
+    return Configuration(**{name: getattr(shape, name) for name in fields if hasattr(shape, name)})
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """One command of a run."""
 

@@ -150,15 +150,22 @@ def find(name: str) -> Path:
     if not exact and name in list_names():
         exact = [paths.runs_dir() / name]
     found = exact or _named(name, runs) or [run for run in runs if name in run.name]
+    return the_one(found, name, "run", "`trtbench-tui ls` lists all runs; `last` is the newest")
+
+
+def the_one(found: list[Path], name: str, what: str, where: str) -> Path:
+    """The only one of what was found under a name.
+
+    Raises:
+        UserError: none or several were found; `where` says how to see all.
+    """
     if len(found) == 1:
         return found[0]
     if not found:
-        raise UserError(
-            f"there is no run {name!r}", hint="`trtbench-tui ls` lists all runs; `last` is the newest"
-        )
-    shown = ", ".join(run.name for run in found[:4]) + (", ..." if len(found) > 4 else "")
+        raise UserError(f"there is no {what} {name!r}", hint=where)
+    shown = ", ".join(path.name for path in found[:4]) + (", ..." if len(found) > 4 else "")
     raise UserError(
-        f"{name!r} fits {len(found)} runs: {shown}", hint="give more of the name, or its last 4 letters"
+        f"{name!r} fits {len(found)} {what}s: {shown}", hint="give more of the name, or its last 4 letters"
     )
 
 
@@ -190,6 +197,21 @@ def try_lock(run_dir: Path) -> int | None:
         os.close(file)
         return None
     return file
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether some process holds the lock of a directory right now."""
+    try:
+        file = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def host_name() -> str:

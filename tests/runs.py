@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -58,17 +56,7 @@ def state_of(run_dir: Path) -> RunState:
 
 def is_supervised(run_dir: Path) -> bool:
     """Whether some process holds the run's lock right now."""
-    try:
-        file = os.open(run_dir / rundir.LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
+    return rundir.is_locked(run_dir)
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import time
 from typing import TYPE_CHECKING
 
+from runner.commands import sweeps
 from runner.commands.options import Commands, add_gpu_rate, add_output_options
-from runner.commands.watching import watch
+from runner.commands.watching import watch, watch_sweep
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.profile import Profile
-
-STOP_TIMEOUT_S = 30.0
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -29,6 +26,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="PATH=VALUE",
         help="change a field for this run, e.g. --set benchmark.num_runs=20 (repeatable)",
     )
+    run.add_argument(
+        "--repeat", type=sweeps.count, default=1, metavar="N", help="N runs, one after the other (default 1)"
+    )
     run.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
     add_gpu_rate(run)
     run.add_argument(
@@ -38,9 +38,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     run.set_defaults(command=_run)
 
     attach = commands.add_parser(
-        "attach", help="watch a run, as often and from as many terminals as you like"
+        "attach", help="watch a run or a sweep, as often and from as many terminals as you like"
     )
-    attach.add_argument("run", metavar="RUN")
+    attach.add_argument("run", metavar="RUN", help="a run, or a sweep")
     add_output_options(attach)
     attach.set_defaults(command=_attach)
 
@@ -79,6 +79,10 @@ def _run(arguments: argparse.Namespace) -> int:
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
         profile = profile_file.with_changes(profile, arguments.changes)
+    if arguments.repeat > 1:
+        from runner.sweep.launch import of_repeats
+
+        return sweeps.start(of_repeats(profile, arguments.repeat, gpu_hz=arguments.gpu_hz), arguments)
     if not arguments.anyway:
         _refuse_what_would_fail(profile)
     return watch(open_feed(launcher.start(profile, gpu_hz=arguments.gpu_hz)), arguments)
@@ -102,7 +106,14 @@ def _attach(arguments: argparse.Namespace) -> int:
     from runner import rundir
     from runner.feed import open_feed
 
-    return watch(open_feed(rundir.find(arguments.run)), arguments)
+    try:
+        run_dir = rundir.find(arguments.run)
+    except UserError:
+        sweep = sweeps.named(arguments.run)
+        if sweep is None:
+            raise
+        return watch_sweep(sweep, arguments)
+    return watch(open_feed(run_dir), arguments)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -114,20 +125,13 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 def _stop(arguments: argparse.Namespace) -> int:
     from runner import history, rundir
+    from runner.stopping import stop_run
 
     run_dir = rundir.find(arguments.run)
     if history.entry(run_dir).ended:
         print(f"{run_dir.name} has ended already", file=sys.stderr)
         return ExitCode.OK
-    rundir.request_stop(run_dir, "trtbench-tui stop")
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while not (ended := history.entry(run_dir)).ended:
-        if time.monotonic() > deadline:
-            # It does not answer; whoever reads the run next cleans up after it.
-            rundir.signal_supervisor(run_dir, signal.SIGKILL)
-            deadline += STOP_TIMEOUT_S
-        time.sleep(0.1)
-    print(f"{run_dir.name} {ended.status}", file=sys.stderr)
+    print(f"{run_dir.name} {stop_run(run_dir, 'trtbench-tui stop').status}", file=sys.stderr)
     return ExitCode.OK
 
 

@@ -12,6 +12,7 @@ from runner.errors import UserError
 
 if TYPE_CHECKING:
     from runner.feed import Feed
+    from runner.sweep.feed import SweepFeed
     from tui.app import Start
 
 
@@ -37,6 +38,13 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
     from tui.app import Live
 
     return draw(Live(feed))
+
+
+def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
+    """Follow a sweep, with the options of `add_output_options`."""
+    from runner.sweep.headless import follow
+
+    return follow(feed, as_json=arguments.json)
 
 
 def has_terminal() -> bool:

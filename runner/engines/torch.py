@@ -10,13 +10,14 @@ import msgspec
 from runner.engines import benchmark_line, gpus
 from runner.engines.decode_reads import BYTES, Widths, decode_reads
 from runner.engines.output import OutputReader
+from runner.engines.trtllm_output import notice_of
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun, launch_env, launch_words
 from runner.plan import Plan, Stage, configurations
 from runner.profile import Profile, Shape, TorchProfile, shape_rules
 from runner.profile.hf_config import read_shape
 
-OUTPUT = OutputReader(benchmark_line.parse)
+OUTPUT = OutputReader(benchmark_line.parse, notice_of)
 PROGRAM = Path(__file__).resolve().parent.parent / "ranks" / "torch_benchmark.py"
 
 

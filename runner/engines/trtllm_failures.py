@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runner.diagnosis import Known
+from runner.diagnosis import OUT_OF_GPU_MEMORY, OUT_OF_MEMORY, Known
 
 _HANG = re.compile(r"with_traceback\(\) takes exactly one argument")
 
@@ -195,12 +195,12 @@ KNOWN: tuple[Known, ...] = (
     ),
     _known(
         r"Requested amount of GPU memory \(\d+ bytes\) could not be allocated|\[TRT\].*OutOfMemory",
-        "a GPU ran out of memory",
+        OUT_OF_GPU_MEMORY,
         _SMALLER,
     ),
     _known(
         r"^(?:.*\s)?(?:\d+ )?Killed(?:\s|$)|signal 9 \(Killed\)",
-        "the kernel killed a process: the machine's own memory (not the GPU's) ran out",
+        f"the kernel killed a process: {OUT_OF_MEMORY}",
         "fewer workers (build.workers, convert's workers), load_model_on_cpu off, more host memory or swap",
     ),
     _known(

@@ -43,7 +43,7 @@ class Skip:
     def text(self) -> str:
         """As a sentence."""
         what = f"configuration ({self.configuration})" if self.configuration else "a configuration"
-        return f"benchmark.py skipped {what}: {self.why}"
+        return f"the benchmark skipped {what}: {self.why}"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from runner.profile.base import NAME_PATTERN as NAME_PATTERN
 from runner.profile.base import Benchmark as Benchmark
 from runner.profile.base import Launch, PositiveInt, Section, env_problems, loop_problems
 from runner.profile.base import Problem as Problem
+from runner.profile.sweep import Sweep
 from runner.profile.trtllm import TrtllmProfile
 
 MAX_TP_SHOWN = 1024
@@ -93,6 +94,7 @@ class TorchProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="
     parallel: Parallel = msgspec.field(default_factory=Parallel)
     benchmark: Benchmark = msgspec.field(default_factory=Benchmark)
     launch: Launch = msgspec.field(default_factory=Launch)
+    sweep: Sweep | None = None
 
     @property
     def engine(self) -> str:

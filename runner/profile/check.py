@@ -35,7 +35,14 @@ def check_section(section: type[Section], data: Mapping[str, Any]) -> Iterator[P
     yield from _check(inspect.type_info(section), data, "")
 
 
+def problems_of(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
+    """Everything wrong with a value for a field of this type."""
+    yield from _check(kind, value, path)
+
+
 def _check(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
+    if isinstance(kind, inspect.AnyType):
+        return  # a rule looks at it, once it is known what it stands for
     if isinstance(kind, inspect.Metadata):
         yield from _check(kind.type, value, path)
     elif isinstance(kind, inspect.UnionType):
@@ -171,6 +178,27 @@ def options(kind: inspect.Type) -> tuple[inspect.Type, ...]:
     if isinstance(kind, inspect.UnionType):
         return tuple(option for inner in kind.types for option in options(inner))
     return (kind,)
+
+
+def section_at(kind: inspect.Type) -> inspect.StructType | None:
+    """The struct of a field that is a section, also behind `| None`."""
+    return next((option for option in options(kind) if isinstance(option, inspect.StructType)), None)
+
+
+def leaf_paths(section: type[Section]) -> Iterator[str]:
+    """The dotted paths of all fields of a section that are no sections themselves."""
+    info = inspect.type_info(section)
+    assert isinstance(info, inspect.StructType)
+    yield from _leaf_paths(info, "")
+
+
+def _leaf_paths(info: inspect.StructType, prefix: str) -> Iterator[str]:
+    for field in info.fields:
+        inner = section_at(field.type)
+        if inner is None:
+            yield f"{prefix}{field.encode_name}"
+        else:
+            yield from _leaf_paths(inner, f"{prefix}{field.encode_name}.")
 
 
 def is_text(kind: inspect.Type) -> bool:

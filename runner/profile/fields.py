@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import NODEFAULT, inspect
 
 from runner.profile import ENGINES, Profile
-from runner.profile.check import allowed, is_optional, kind_at, options
+from runner.profile.check import allowed, is_optional, kind_at, options, section_at
 from runner.profile.file import to_flow, with_texts
 
 Kind = Literal["choice", "number", "text", "yaml"]
@@ -67,17 +67,12 @@ def _fields(info: inspect.StructType, value: Any, prefix: str) -> Iterator[Field
     for field in info.fields:
         path = f"{prefix}{field.encode_name}"
         inner = getattr(value, field.name)
-        section = _section(field.type)
+        section = section_at(field.type)
         if section is not None:
             if inner is not None:
                 yield from _fields(section, inner, f"{path}.")
             continue
         yield _leaf(path, field, inner)
-
-
-def _section(kind: inspect.Type) -> inspect.StructType | None:
-    """The struct behind a field that is a section, also behind `| None`."""
-    return next((option for option in options(kind) if isinstance(option, inspect.StructType)), None)
 
 
 def _leaf(path: str, field: inspect.Field, value: Any) -> Field:

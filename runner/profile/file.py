@@ -19,6 +19,7 @@ from runner.errors import UserError
 from runner.profile import Profile, rules
 from runner.profile.base import Problem
 from runner.profile.check import check, is_optional, is_text, kind_at
+from runner.profile.sweep import sweep_problems
 
 Data = dict[str, Any]
 Lines = dict[str, int]
@@ -152,7 +153,7 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
     if problems:
         raise ProfileError(source, problems, lines)
     decoded: Profile = msgspec.convert(data, Profile)
-    problems = rules(decoded)
+    problems = rules(decoded) + sweep_problems(decoded)
     if problems:
         raise ProfileError(source, problems, lines)
     return decoded

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from runner.profile.base import NAME_PATTERN, Benchmark, Launch, PositiveInt, Section
+from runner.profile.sweep import Sweep
 from runner.profile.trtllm_build import Build, Convert
 
 StageName = Literal["convert", "build", "smoke", "benchmark"]
@@ -170,6 +171,7 @@ class TrtllmProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag=
     ] = msgspec.field(default_factory=lambda: list(STAGES))
     launch: TrtllmLaunch = msgspec.field(default_factory=TrtllmLaunch)
     paths: Paths = msgspec.field(default_factory=Paths)
+    sweep: Sweep | None = None
 
     @property
     def engine(self) -> str:

@@ -114,7 +114,7 @@ def test_a_console_log(tmp_path: Path) -> None:
     assert first.flags[0].startswith("p95 and p99 say little: 10 iterations")
     assert other.flags[0] == "p99 says little: 21 iterations"
     assert len(found.flags) == 2
-    assert found.flags[1].startswith("benchmark.py skipped a configuration: it exceeds a limit of the engine")
+    assert found.flags[1].startswith("the benchmark skipped a configuration: it exceeds a limit of")
 
 
 def test_csv_of_several_runs(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_configuration_without_memory_is_left_out_and_said(tmp_path: Path) -> 
     )
     run_dir, state = succeed(wanted)
     said = (
-        "benchmark.py skipped configuration (4, 8, 6, 1.0): not enough GPU memory for it: CUDA out of memory"
+        "the benchmark skipped configuration (4, 8, 6, 1.0): not enough GPU memory for it: CUDA out of memory"
     )
     assert said in support.notices(state)
     report = support.final(run_dir)

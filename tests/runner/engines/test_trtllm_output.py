@@ -58,7 +58,7 @@ def test_no_memory_for_a_configuration() -> None:
     assert skip is not None
     assert skip.configuration == "8, 128, 20, 1.0"
     assert skip.text == (
-        "benchmark.py skipped configuration (8, 128, 20, 1.0): not enough GPU memory for it:"
+        "the benchmark skipped configuration (8, 128, 20, 1.0): not enough GPU memory for it:"
         " CUDA out of memory"
     )
 

@@ -1,0 +1,35 @@
+"""Starting a process that outlives its starter and every terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+_BOOTSTRAP = """
+import importlib, sys
+sys.path.insert(0, sys.argv[1])
+importlib.import_module(sys.argv[2]).main(sys.argv[3], int(sys.argv[4]))
+"""
+
+
+def spawn(module: str, directory: Path, lock: int, log: str) -> subprocess.Popen[bytes]:
+    """Run `main(directory, lock)` of a module of ours in a session of its own, with that directory as cwd.
+
+    It has no terminal and no open file of ours but the lock; what it prints goes to the file `log`. It finds
+    our code by the path it is given, not by PYTHONPATH: that would reach the measured processes.
+
+    Raises:
+        OSError: the process cannot be started.
+    """
+    with open(directory / log, "ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-c", _BOOTSTRAP, str(_ROOT), module, str(directory), str(lock)],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )

@@ -1,0 +1,170 @@
+"""The board: every configuration of every cell with its state and its numbers, repeats folded into one.
+
+Made from the log of the sweep, the reports of its runs and the events of the run under way; plain data that
+the screen, the headless command and `sweeps show` draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from runner.plan import Configuration
+from runner.stats import Moments
+from runner.sweep.progress import Status
+from runner.sweep.spec import BATCH, Cell, Sweep, label, short, values_at
+
+PointState = Literal[
+    "queued", "running", "part", "done", "memory", "pruned", "failed", "stopped", "lost", "refused"
+]
+"""`part`: some repeats are measured and the rest is to come"""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardAxis:
+    """What points differ in: an axis of the sweep, or a list that one run measures."""
+
+    path: str
+    title: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A metric over the repeats of a point: the mean of each run's own value, and their spread."""
+
+    mean: float
+    deviation: float | None
+    """standard deviation of the runs' values (n - 1); None for a single run"""
+    n: int
+    """runs with a value"""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """A run behind a point."""
+
+    run_dir: Path
+    repeat: int
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One configuration of one cell, with all its repeats."""
+
+    at: tuple[int, ...]
+    """number of its value on every axis of the board"""
+    label: str
+    state: PointState
+    why: str = ""
+    """why there is no number, or fewer than there should be"""
+    doing: str = ""
+    """what its run is at"""
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    """by the name of the metric"""
+    runs: tuple[RunRef, ...] = ()
+    """in the order of repeats"""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A sweep at one moment."""
+
+    id: str
+    sweep: Sweep
+    status: Status
+    why: str
+    axes: tuple[BoardAxis, ...]
+    points: tuple[Point, ...]
+    settled: int
+    """configurations, each repeat for itself, that need nothing more"""
+    total: int
+    elapsed_s: float
+    remaining_s: float | None
+    """what is left, if runs to come take as long as those before; None: not known yet"""
+
+    def metrics(self) -> list[str]:
+        """Names of the metrics that some point has a number for."""
+        return list(dict.fromkeys(name for point in self.points for name in point.numbers))
+
+
+# --- axes --------------------------------------------------------------------------------------------------
+
+
+def board_axes(sweep: Sweep) -> tuple[BoardAxis, ...]:
+    """The axes on which points differ, those of the sweep first; of a single point, its batch size."""
+    every = [values_at(cell, one) for cell in sweep.cells for one in cell.configurations]
+    paths = dict.fromkeys([axis.path for axis in sweep.axes] + [path for values in every for path in values])
+    axes = []
+    for path in paths:
+        of_sweep = next((axis.values for axis in sweep.axes if axis.path == path), None)
+        values = of_sweep or _ordered({values[path] for values in every if path in values})
+        axes.append(BoardAxis(path, short(path), tuple(values)))
+    telling = [axis for axis in axes if len(axis.values) > 1]
+    return tuple(telling or [axis for axis in axes if axis.path == BATCH])
+
+
+def _ordered(values: set[str]) -> list[str]:
+    """Numbers by size, lengths by their parts."""
+
+    def size(value: str) -> tuple[float, ...]:
+        try:
+            return tuple(float(part) for part in value.split("/"))
+        except ValueError:
+            return ()
+
+    return sorted(values, key=size)
+
+
+def configurations(sweep: Sweep) -> Iterator[Configuration]:
+    """Every configuration that any cell measures, once."""
+    yield from dict.fromkeys(one for cell in sweep.cells for one in cell.configurations)
+
+
+def place(axes: tuple[BoardAxis, ...], cell: Cell, one: Configuration) -> tuple[int, ...]:
+    values = values_at(cell, one)
+    return tuple(axis.values.index(values[axis.path]) for axis in axes)
+
+
+def point_label(axes: tuple[BoardAxis, ...], cell: Cell, one: Configuration) -> str:
+    values = values_at(cell, one)
+    return label([(axis.path, values[axis.path] or "–") for axis in axes])
+
+
+# --- numbers -----------------------------------------------------------------------------------------------
+
+Values = dict[str, tuple[float, str]]
+"""of one run: metric -> value and note"""
+
+
+def folded(runs: list[Values]) -> dict[str, Number]:
+    """The metrics of several runs of the same thing: mean and standard deviation of their values."""
+    found = {}
+    for name in dict.fromkeys(name for run in runs for name in run):
+        moments, note = Moments(), ""
+        for run in runs:
+            if name in run:
+                moments.add(run[name][0])
+                note = note or run[name][1]
+        deviation = moments.deviation if moments.n > 1 else None
+        found[name] = Number(moments.mean, deviation, moments.n, note)
+    return found
+
+
+# --- the best points ---------------------------------------------------------------------------------------
+
+
+def frontier(points: list[tuple[float, float]]) -> list[int]:
+    """Numbers of the points that no other beats: less `x` (latency) with at least as much `y`, or more `y`
+    with at most as much `x`. In the order of x; of equal points the first.
+    """
+    best, found = float("-inf"), []
+    for number in sorted(range(len(points)), key=lambda n: (points[n][0], -points[n][1])):
+        if points[number][1] > best:
+            best = points[number][1]
+            found.append(number)
+    return found

@@ -1,0 +1,195 @@
+"""A sweep on disk: making its directory, finding sweeps, and the log that grows in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from runner import paths, rundir
+from runner.errors import UserError
+from runner.journal import LineReader
+from runner.plan import Configuration
+from runner.sweep.spec import SCHEMA, Sweep
+
+SPEC = "sweep.json"
+LOG = "log.jsonl"
+FAILED_TOO = "failed-too"
+"""file that is there when the next conductor is to repeat what failed"""
+
+Outcome = Literal["done", "memory", "failed", "stopped", "lost"]
+"""of a configuration in a run: measured, out of memory, or how its run ended before it was measured"""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """One line of the log."""
+
+    wall: float
+    """seconds since 1970"""
+
+
+class Begun(Entry, frozen=True, kw_only=True, tag="begun"):
+    """A conductor took the sweep up: at first, or again. What was stopped or lost is open again."""
+
+    failed_too: bool = False
+    """what failed is open again as well"""
+
+
+class Started(Entry, frozen=True, kw_only=True, tag="started"):
+    """A run was started for these configurations of a cell."""
+
+    cell: int
+    repeat: int
+    run: str
+    configurations: list[Configuration]
+
+
+class Refused(Entry, frozen=True, kw_only=True, tag="refused"):
+    """A run could not be started."""
+
+    cell: int
+    repeat: int
+    why: str
+    configurations: list[Configuration]
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one configuration came out of a run."""
+
+    configuration: Configuration
+    outcome: Outcome
+    why: str = ""
+
+
+class Settled(Entry, frozen=True, kw_only=True, tag="settled"):
+    """A run ended. Configurations that it was asked for and are not named here are still to be measured."""
+
+    cell: int
+    repeat: int
+    run: str
+    seconds: float
+    measured: list[Measured]
+
+
+class Stopping(Entry, frozen=True, kw_only=True, tag="stopping"):
+    by: str
+
+
+class Ended(Entry, frozen=True, kw_only=True, tag="ended"):
+    status: Literal["finished", "stopped", "failed"]
+    why: str = ""
+
+
+AnyEntry = Begun | Started | Refused | Settled | Stopping | Ended
+_decoder = msgspec.json.Decoder(AnyEntry)
+
+
+def create(sweep: Sweep) -> Path:
+    """Make the directory of a new sweep.
+
+    Raises:
+        UserError: the directory cannot be made (no permission, disk full).
+    """
+    directory = paths.sweeps_dir() / rundir.new_run_id(sweep.name, sweep.created)
+    try:
+        directory.mkdir(parents=True, mode=0o755)
+        rundir.write_atomically(directory / SPEC, msgspec.json.format(msgspec.json.encode(sweep)))
+    except OSError as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise UserError(
+            f"{directory}: cannot make the directory of the sweep: {error.strerror}",
+            hint="sweeps are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; it needs room",
+        ) from None
+    return directory
+
+
+def load(directory: Path) -> Sweep:
+    """The frozen part of a sweep.
+
+    Raises:
+        UserError: the directory holds no sweep that this version can read.
+    """
+    try:
+        sweep = msgspec.json.decode((directory / SPEC).read_bytes(), type=Sweep)
+    except OSError as error:
+        raise UserError(f"{directory}: not a sweep: {SPEC}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{directory / SPEC}: cannot be read as a sweep: {error}") from None
+    if sweep.schema > SCHEMA:
+        raise UserError(
+            f"{directory / SPEC}: written by a newer version of trtbench-tui (schema {sweep.schema})"
+        )
+    return sweep
+
+
+def list_sweeps() -> list[Path]:
+    """All sweeps, newest first."""
+    root = paths.sweeps_dir()
+    try:
+        names = [name for name in os.listdir(root) if rundir.RUN_ID.match(name)]
+    except OSError:
+        return []
+    return [root / name for name in sorted(names, reverse=True)]
+
+
+def find(name: str) -> Path:
+    """A sweep by `last`, its id, a unique part of its id, or its directory.
+
+    Raises:
+        UserError: none or several match.
+    """
+    as_path = Path(name).expanduser()
+    if (as_path / SPEC).is_file():
+        return as_path.resolve()
+    known = list_sweeps()
+    if name == "last" and known:
+        return known[0]
+    exact = [path for path in known if path.name == name or path.name.endswith(f"_{name}")]
+    found = exact or [path for path in known if name in path.name]
+    where = "`trtbench-tui sweeps ls` lists all sweeps; `last` is the newest"
+    return rundir.the_one(found, name, "sweep", where)
+
+
+class LogWriter:
+    """Appends entries; the caller holds the sweep's lock, so there is only one."""
+
+    def __init__(self, directory: Path) -> None:
+        """Opens the log, and ends a line that a crash tore, which readers then pass over.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        self._file = os.open(directory / LOG, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")
+
+    def write(self, entry: AnyEntry) -> None:
+        """Append an entry and make it survive a power cut.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        os.write(self._file, msgspec.json.encode(entry) + b"\n")
+        os.fdatasync(self._file)
+
+
+class LogReader:
+    """Follows the log of a sweep; lines that are no entry of ours are passed over."""
+
+    def __init__(self, directory: Path) -> None:
+        self._lines = LineReader(directory / LOG)
+
+    def read(self) -> list[AnyEntry]:
+        """Entries that arrived since the last call."""
+        found: list[AnyEntry] = []
+        while chunk := self._lines.read():
+            for line in chunk.splitlines():
+                try:
+                    found.append(_decoder.decode(line))
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    continue
+        return found

@@ -1,0 +1,251 @@
+"""Following a sweep: the one way in which screens and commands learn how it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner import metrics, paths, report
+from runner.errors import UserError
+from runner.feed import RunFeed, open_feed
+from runner.plan import Configuration, configuration_of
+from runner.state import ConfigurationState
+from runner.sweep import launch
+from runner.sweep.board import (
+    Board,
+    Point,
+    PointState,
+    RunRef,
+    Values,
+    board_axes,
+    configurations,
+    folded,
+    place,
+    point_label,
+)
+from runner.sweep.directory import AnyEntry, LogReader, load
+from runner.sweep.progress import ENDED, Progress, RunNote, Status
+from runner.sweep.spec import Cell, Slot, Sweep
+
+BUDGET_S = 0.2
+_WORST: tuple[PointState, ...] = ("failed", "lost", "stopped", "memory", "pruned")
+
+
+@dataclass
+class SweepFeed:
+    """Reads what is new in a sweep and makes its board; reports of ended runs are read once."""
+
+    directory: Path
+    sweep: Sweep = field(init=False)
+    progress: Progress = field(init=False)
+    _log: LogReader = field(init=False)
+    _values: dict[str, dict[Configuration, Values] | None] = field(default_factory=dict)
+    _live: RunFeed | None = None
+
+    def __post_init__(self) -> None:
+        self.sweep = load(self.directory)
+        self.progress = Progress(self.sweep)
+        self._log = LogReader(self.directory)
+        self._axes = board_axes(self.sweep)
+
+    def drain(self) -> list[AnyEntry]:
+        """Take in what the conductor wrote, and what the run under way did; returns the new entries."""
+        entries = self._log.read()
+        self.progress.apply_all(entries)
+        self._follow_run()
+        return entries
+
+    @property
+    def gone(self) -> bool:
+        return not self.directory.is_dir()
+
+    @property
+    def status(self) -> Status:
+        """As the log has it, or `interrupted` when nobody conducts a sweep that has not ended."""
+        status = self.progress.status
+        if status in ENDED or launch.is_conducted(self.directory):
+            return status
+        self.progress.apply_all(self._log.read())  # it may have ended between the two looks
+        return self.progress.status if self.progress.status in ENDED else "interrupted"
+
+    @property
+    def run(self) -> RunFeed | None:
+        """The run under way."""
+        return self._live
+
+    def _follow_run(self) -> None:
+        note = self.progress.under_way
+        run_dir = paths.runs_dir() / note.run if note else None
+        if run_dir is None or not run_dir.is_dir():
+            self._live = None
+            return
+        if self._live is None or self._live.run_dir != run_dir:
+            try:
+                self._live = open_feed(run_dir)
+            except UserError:
+                self._live = None
+                return
+        self._live.drain(BUDGET_S)
+
+    # --- the board --------------------------------------------------------------------------------------
+
+    def board(self, *, numbers: bool = True) -> Board:
+        """How the sweep stands; without `numbers` no report is read and there are no points."""
+        status = self.status
+        points = list(self._points()) if numbers else []
+        slots = self.sweep.slots()
+        total = sum(len(self.sweep.cells[slot.cell].configurations) for slot in slots)
+        left = [len(self.progress.left(slot)) for slot in slots]
+        return Board(
+            id=self.directory.name,
+            sweep=self.sweep,
+            status=status,
+            why=self.progress.why,
+            axes=self._axes,
+            points=tuple(points),
+            settled=total - sum(left),
+            total=total,
+            elapsed_s=self.progress.elapsed_s(None if status in ENDED else time.time()),
+            remaining_s=None if status in ENDED else self._remaining(sum(1 for open_ in left if open_)),
+        )
+
+    def _points(self) -> Iterator[Point]:
+        measured_in = self._runs_of_results()
+        for cell in self.sweep.cells:
+            for one in configurations(self.sweep) if cell.refused else cell.configurations:
+                yield self._point(cell, one, measured_in)
+
+    def _runs_of_results(self) -> dict[tuple[int, Configuration], dict[int, RunNote]]:
+        """The run of every repeat of every point: the last that was asked for it."""
+        found: dict[tuple[int, Configuration], dict[int, RunNote]] = {}
+        for note in self.progress.runs.values():
+            for one in note.configurations:
+                found.setdefault((note.slot.cell, one), {})[note.slot.repeat] = note
+        return found
+
+    def _point(
+        self,
+        cell: Cell,
+        one: Configuration,
+        measured_in: dict[tuple[int, Configuration], dict[int, RunNote]],
+    ) -> Point:
+        at, name = place(self._axes, cell, one), point_label(self._axes, cell, one)
+        if cell.refused:
+            return Point(at, name, "refused", cell.refused)
+        notes = measured_in.get((cell.number, one), {})
+        values: list[Values] = []
+        states: list[PointState] = []
+        whys, doing = [], ""
+        for repeat in range(self.sweep.repeat):
+            slot = Slot(cell.number, repeat)
+            note = notes.get(repeat)
+            result = self.progress.results.get((slot, one))
+            why = "" if result else self.progress.why_not(slot, one)
+            if result is not None and result.outcome == "done" and note is not None:
+                found = self.values_of(note.run)
+                states.append("done")
+                if found is None:
+                    whys.append(f"repeat {repeat + 1}: its run was deleted")
+                elif one in found:
+                    values.append(found[one])
+            elif result is not None:
+                states.append(result.outcome)
+                whys.append(result.why)
+            elif why:
+                states.append("pruned")
+                if "memory" not in states:
+                    whys.append(why)
+            elif note is not None and note.settled is None:
+                state, live = self._live_state(one), self._live_values(one)
+                states.append("done" if state is not None and state.done else "running")
+                doing = self._doing(one)
+                if live:
+                    values.append(live)
+            else:
+                states.append("queued")
+        return Point(
+            at,
+            name,
+            _state(states),
+            _once(whys),
+            doing,
+            folded(values),
+            tuple(
+                RunRef(paths.runs_dir() / note.run, repeat, note.settled is None)
+                for repeat, note in sorted(notes.items())
+            ),
+        )
+
+    def values_of(self, run: str) -> dict[Configuration, Values] | None:
+        """The numbers of an ended run; None when it was deleted."""
+        if run not in self._values:
+            try:
+                final = report.load(paths.runs_dir() / run)
+            except UserError:
+                self._values[run] = None
+            else:
+                self._values[run] = {
+                    configuration_of(c): {
+                        row.metric: (row.value, row.note) for row in c.rows if row.value is not None
+                    }
+                    for c in final.configurations
+                }
+        return self._values[run]
+
+    def _live_state(self, one: Configuration) -> ConfigurationState | None:
+        if self._live is None:
+            return None
+        seen = self._live.state.configurations
+        return next((state for state in seen if configuration_of(state.start) == one), None)
+
+    def _live_values(self, one: Configuration) -> Values:
+        state = self._live_state(one)
+        if state is None or self._live is None or not state.latency.n:
+            return {}
+        found = metrics.values(state, self._live.state.world)
+        return {value.metric.name: (value.value, value.note) for value in found if value.value is not None}
+
+    def _doing(self, one: Configuration) -> str:
+        """What the run under way does about a configuration."""
+        if self._live is None:
+            return "starting"
+        run, state = self._live.state, self._live_state(one)
+        if state is not None and state.done:
+            return ""
+        if state is not None:
+            if state.latency.n:
+                return f"iteration {state.latency.n}/{max(state.start.num_runs, state.latency.n)}"
+            return "warm-up"
+        if run.status == "queued":
+            return "waits for the device"
+        stage = run.stage
+        return stage.name if stage is not None and stage.name != "benchmark" else "next"
+
+    # --- time -------------------------------------------------------------------------------------------
+
+    def _remaining(self, slots_left: int) -> float | None:
+        """Slots that are left, times what a run took so far."""
+        took = [note.settled.seconds for note in self.progress.runs.values() if note.settled is not None]
+        if not took:
+            return None
+        each = sum(took) / len(took)
+        so_far = self._live.state.elapsed_s(self._live.now()) if self._live is not None else 0.0
+        return max(0.0, slots_left * each - min(so_far, each))
+
+
+def _state(states: list[PointState]) -> PointState:
+    """The state of a point from those of its repeats: what is under way, then what went wrong."""
+    if "running" in states:
+        return "running"
+    for worst in _WORST:
+        if worst in states:
+            return worst
+    if set(states) == {"done"}:
+        return "done"
+    return "part" if "done" in states else "queued"
+
+
+def _once(whys: list[str]) -> str:
+    return "; ".join(dict.fromkeys(why for why in whys if why))

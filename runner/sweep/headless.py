@@ -1,0 +1,123 @@
+"""A sweep without a screen: narration on stderr, the matrix and at last the whole table on stdout."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from runner.errors import ExitCode
+from runner.grid import thousands
+from runner.headless import short_name
+from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
+from runner.sweep import text
+from runner.sweep.board import Board
+from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
+from runner.sweep.feed import SweepFeed
+from runner.sweep.memory import describe
+from runner.sweep.progress import ENDED
+from runner.sweep.spec import label
+from runner.table import duration
+
+POLL_S = 0.3
+
+
+def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
+    """Tell what happens in a sweep until it ends; then its table, or with `as_json` entries and a board.
+
+    Ctrl-C ends the telling, never the sweep.
+    """
+    try:
+        while True:
+            entries = feed.drain()
+            _tell(feed, entries, as_json=as_json)
+            if feed.gone:
+                print(f"{feed.directory}: the directory of the sweep is gone", file=sys.stderr)
+                return ExitCode.RUN_LOST
+            if feed.status in ENDED:
+                break
+            time.sleep(POLL_S)
+        _tell(feed, feed.drain(), as_json=as_json)
+    except KeyboardInterrupt:
+        name = short_name(feed.directory)
+        attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui sweeps stop {name}"
+        print(f"\nthe sweep goes on; `{attach}` shows it, `{stop}` ends it", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    board = feed.board()
+    show(board, as_json=as_json)
+    if board.status == "interrupted":
+        resume = f"trtbench-tui sweeps resume {short_name(feed.directory)}"
+        print(f"its conductor is gone; `{resume}` goes on where it was", file=sys.stderr)
+    return exit_code(board)
+
+
+def show(board: Board, *, as_json: bool, wanted: Sequence[Metric] = ()) -> None:
+    """The table on stdout, or the board as one JSON object on one line."""
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(text.as_json(board)) + b"\n")
+        sys.stdout.flush()
+    else:
+        sys.stdout.write(text.render(board, shutil.get_terminal_size((100, 24)).columns, wanted))
+        sys.stdout.flush()
+
+
+def exit_code(board: Board) -> ExitCode:
+    """What a sweep amounts to; a lack of memory is an answer, not a failure."""
+    if board.status == "stopped" and "--stop-on-failure" not in board.why:
+        return ExitCode.RUN_STOPPED
+    if board.status == "interrupted":
+        return ExitCode.RUN_LOST
+    if board.status in ("failed", "stopped") or any(point.state == "failed" for point in board.points):
+        return ExitCode.RUN_FAILED
+    return ExitCode.OK
+
+
+def _tell(feed: SweepFeed, entries: Iterable[AnyEntry], *, as_json: bool) -> None:
+    if as_json:
+        for entry in entries:
+            sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
+        sys.stdout.flush()
+        return
+    for entry in entries:
+        for sentence in _sentences(feed, entry):
+            at = feed.progress.elapsed_s(entry.wall)
+            print(f"{duration(at):>8}  {sentence}", file=sys.stderr, flush=True)
+
+
+def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
+    """An entry in words."""
+    sweep = feed.sweep
+    match entry:
+        case Begun():
+            return [f"sweep {feed.directory.name}: {len(sweep.slots())} runs of {len(sweep.cells)} cells"]
+        case Started():
+            repeat = f", repeat {entry.repeat + 1} of {sweep.repeat}" if sweep.repeat > 1 else ""
+            what = label(sweep.cells[entry.cell].values) or "run"
+            return [f"{what}{repeat}: run {entry.run.rpartition('_')[2]}"]
+        case Refused():
+            return [f"{label(sweep.cells[entry.cell].values)} cannot be started: {entry.why}"]
+        case Settled():
+            return [f"  {_result(feed, entry, one)}" for one in entry.measured]
+        case Stopping():
+            return [f"stopping, asked for by {entry.by}"]
+        case Ended():
+            return [f"{entry.status}{': ' + entry.why if entry.why else ''}"]
+
+
+def _result(feed: SweepFeed, entry: Settled, one: Measured) -> str:
+    what = describe(feed.sweep.cells[entry.cell], one.configuration)
+    if one.outcome != "done":
+        return f"{what}: {_OUTCOMES[one.outcome]} ({one.why})"
+    values = (feed.values_of(entry.run) or {}).get(one.configuration, {})
+    numbers = [
+        f"{thousands(values[metric.name][0], metric.digits)} {metric.unit}"
+        for metric in (TOKENS_PER_SEC, LATENCY)
+        if metric.name in values
+    ]
+    return f"{what}: {', '.join(numbers) or 'no number'}"
+
+
+_OUTCOMES = {"memory": "out of memory", "failed": "failed", "stopped": "stopped", "lost": "lost"}

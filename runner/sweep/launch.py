@@ -1,0 +1,241 @@
+"""Starting, stopping and resuming sweeps: freezing them, and handing them to a detached conductor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from runner import detached, history, paths, rundir
+from runner.errors import UserError
+from runner.profile import Profile
+from runner.profile.sweep import Order
+from runner.stopping import stop_run
+from runner.sweep import directory as directories
+from runner.sweep.directory import FAILED_TOO, Ended, LogReader, LogWriter
+from runner.sweep.progress import Progress
+from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axes_of, expand
+
+CONDUCTOR = "runner.sweep.conductor"
+STOP_S = 90.0
+LOCK_TRIES = 10
+
+
+def of_profile(
+    profile: Profile,
+    axes: Axes | None = None,
+    *,
+    repeat: int | None = None,
+    order: Order | None = None,
+    max_cells: int = MAX_CELLS,
+    stop_on_failure: bool = False,
+    gpu_hz: float = 2.0,
+) -> Sweep:
+    """A sweep over the axes of a profile; what is not given comes from its section `sweep`.
+
+    Raises:
+        UserError: there are no axes, too many cells, or values that fit no combination.
+    """
+    axes = axes_of(profile) if axes is None else axes
+    if not axes:
+        raise UserError(
+            f"{profile.name} has no axes, so there is nothing to sweep",
+            hint="give some: --axis parallel.tp=1,2,4 (repeatable), or a section `sweep: {axes: ...}`",
+        )
+    made, cells = expand(profile, axes)
+    if len(cells) > max_cells:
+        sizes = " x ".join(f"{len(axis.values)} of {axis.path}" for axis in made)
+        raise UserError(
+            f"{len(cells)} cells ({sizes}) are more than {max_cells}",
+            hint=f"--max-cells {len(cells)} allows them; or leave out values",
+        )
+    section = profile.sweep
+    return _frozen(
+        profile,
+        made,
+        cells,
+        repeat=repeat or (section.repeat if section else 1),
+        order=order or (section.order if section else "interleaved"),
+        stop_on_failure=stop_on_failure,
+        gpu_hz=gpu_hz,
+    )
+
+
+def of_repeats(profile: Profile, repeat: int, *, gpu_hz: float = 2.0) -> Sweep:
+    """One profile, measured several times in runs of their own.
+
+    Raises:
+        UserError: the profile cannot be planned.
+    """
+    made, cells = expand(profile, {})
+    return _frozen(profile, made, cells, kind="repeat", repeat=repeat, gpu_hz=gpu_hz)
+
+
+def of_profiles(
+    profiles: Sequence[Profile], repeat: int, *, stop_on_failure: bool = False, gpu_hz: float = 2.0
+) -> Sweep:
+    """Whole profiles in turn: A B A B.
+
+    Raises:
+        UserError: one of them cannot be planned.
+    """
+    made, cells = alternate(profiles)
+    return _frozen(
+        profiles[0], made, cells, kind="ab", repeat=repeat, stop_on_failure=stop_on_failure, gpu_hz=gpu_hz
+    )
+
+
+def _frozen(
+    profile: Profile,
+    axes: list[Axis],
+    cells: list[Cell],
+    *,
+    kind: Literal["sweep", "repeat", "ab"] = "sweep",
+    repeat: int,
+    order: Order = "interleaved",
+    stop_on_failure: bool = False,
+    gpu_hz: float,
+) -> Sweep:
+    names = [cell.values[0][1] for cell in cells] if kind == "ab" else [profile.name]
+    return Sweep(
+        name="-vs-".join(names)[:64],
+        kind=kind,
+        engine=profile.engine,
+        created=time.time(),
+        axes=axes,
+        cells=cells,
+        repeat=repeat,
+        order=order,
+        stop_on_failure=stop_on_failure,
+        gpu_hz=gpu_hz,
+    )
+
+
+def start(sweep: Sweep) -> Path:
+    """Freeze a sweep, start its conductor and return its directory; it no longer depends on this process.
+
+    Raises:
+        UserError: the directory or the conductor cannot be made.
+    """
+    directory = directories.create(sweep)
+    _conduct(directory)
+    return directory
+
+
+def resume(directory: Path, *, failed_too: bool = False) -> None:
+    """Go on with a sweep that was stopped or lost its conductor; what was measured is not measured again.
+
+    Args:
+        directory: the sweep.
+        failed_too: measure again what failed.
+
+    Raises:
+        UserError: it is under way, or there is nothing left to do.
+    """
+    progress = read(directory)
+    if is_conducted(directory):
+        raise UserError(
+            f"{directory.name} is under way", hint=f"`trtbench-tui attach {directory.name}` shows it"
+        )
+    if progress.status == "finished" and not (failed_too and progress.failures()):
+        hint = "`--failed` measures again what failed" if progress.failures() else ""
+        raise UserError(f"{directory.name} has finished; nothing is left to measure", hint=hint)
+    try:
+        if failed_too:
+            (directory / FAILED_TOO).touch()
+        with contextlib.suppress(FileNotFoundError):
+            (directory / rundir.STOP).unlink()
+    except OSError as error:
+        raise UserError(f"{directory}: cannot resume the sweep: {error.strerror}") from None
+    _conduct(directory)
+
+
+def _conduct(directory: Path) -> None:
+    try:
+        lock = _lock(directory)
+        try:
+            conductor = detached.spawn(CONDUCTOR, directory, lock, "conductor.log")
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise UserError(f"{directory}: cannot start the conductor: {error.strerror}") from None
+    # Collects the exit status when the starter lives longer than the sweep, so that no zombie stays.
+    threading.Thread(target=conductor.wait, daemon=True).start()
+
+
+def _lock(directory: Path) -> int:
+    for _ in range(LOCK_TRIES):
+        lock = rundir.try_lock(directory)
+        if lock is not None:
+            return lock
+        time.sleep(0.02)  # a reader that asks whether the lock is held holds it for a moment
+    raise UserError(f"{directory.name} is under way")
+
+
+def is_conducted(directory: Path) -> bool:
+    """Whether a conductor holds the sweep right now; asking takes no lock that could be missed."""
+    owner = rundir.read_owner(directory)
+    if owner is not None and owner.host != rundir.host_name():
+        return True  # another machine's; what it says in the log is all that can be known here
+    return rundir.is_locked(directory)
+
+
+def read(directory: Path) -> Progress:
+    """How far a sweep is; one whose conductor is gone before its end is `interrupted`.
+
+    Raises:
+        UserError: the directory holds no sweep that this version can read.
+    """
+    progress = Progress(directories.load(directory))
+    reader = LogReader(directory)
+    progress.apply_all(reader.read())
+    if progress.status in ("starting", "running", "stopping") and not is_conducted(directory):
+        progress.apply_all(reader.read())  # it may have ended between the two looks
+        if progress.status in ("starting", "running", "stopping"):
+            progress.status = "interrupted"
+    return progress
+
+
+def stop(directory: Path, by: str) -> Progress:
+    """Stop a sweep and the run under way, and wait until both have ended; nothing of them is left.
+
+    Raises:
+        UserError: the conductor, or the supervisor of the run, cannot be told.
+    """
+    deadline = time.monotonic() + STOP_S
+    if is_conducted(directory):
+        rundir.request_stop(directory, by)
+    while is_conducted(directory):
+        if time.monotonic() > deadline:
+            rundir.signal_supervisor(directory, signal.SIGKILL)
+            deadline += STOP_S
+        time.sleep(0.1)
+    progress = read(directory)
+    _stop_what_was_left(progress, by)
+    if progress.status == "interrupted":
+        _write_end(directory, by)
+        progress = read(directory)
+    return progress
+
+
+def _stop_what_was_left(progress: Progress, by: str) -> None:
+    """A run goes on when its conductor was killed."""
+    note = progress.under_way
+    run_dir = paths.runs_dir() / note.run if note else None
+    if run_dir is not None and run_dir.is_dir() and not history.entry(run_dir).ended:
+        stop_run(run_dir, f"the sweep was stopped by {by}")
+
+
+def _write_end(directory: Path, by: str) -> None:
+    lock = rundir.try_lock(directory)
+    if lock is None:
+        return
+    try:
+        LogWriter(directory).write(Ended(wall=time.time(), status="stopped", why=by))
+    finally:
+        os.close(lock)

@@ -1,0 +1,129 @@
+"""How far a sweep is: the fold over its log that the conductor and every reader share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runner.plan import Configuration
+from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
+from runner.sweep.memory import Point, pruned
+from runner.sweep.spec import Slot, Sweep
+
+Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]
+ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "interrupted"})
+_OPEN_AGAIN = ("stopped", "lost")
+
+
+@dataclass(slots=True)
+class RunNote:
+    """A run of a sweep, as the log has it."""
+
+    run: str
+    slot: Slot
+    configurations: list[Configuration]
+    settled: Settled | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """What was started and what came out of it."""
+
+    sweep: Sweep
+    status: Status = "starting"
+    why: str = ""
+    """who stopped it, or what failed"""
+    runs: dict[str, RunNote] = field(default_factory=dict)
+    """by id, in the order of starting"""
+    results: dict[tuple[Slot, Configuration], Measured] = field(default_factory=dict)
+    ran_out: dict[Point, Slot] = field(default_factory=dict)
+    """what ran out of memory, and where first"""
+    began: float | None = None
+    """when the present conductor took it up; None: nobody did yet"""
+    earlier_s: float = 0.0
+    """how long earlier conductors worked on it"""
+    last: float = 0.0
+    """when the last entry was written"""
+    _pruned: dict[Point, str] = field(default_factory=dict)
+    _pruned_by: int = 0
+
+    def apply_all(self, entries: Iterable[AnyEntry]) -> None:
+        """Take in entries in the order of the log."""
+        for entry in entries:
+            self._apply(entry)
+            self.last = entry.wall
+
+    def _apply(self, entry: AnyEntry) -> None:
+        match entry:
+            case Begun():
+                self.status, self.why = "running", ""
+                if self.began is not None:
+                    self.earlier_s += max(0.0, self.last - self.began)
+                self.began = entry.wall
+                again = (*_OPEN_AGAIN, "failed") if entry.failed_too else _OPEN_AGAIN
+                self.results = {key: one for key, one in self.results.items() if one.outcome not in again}
+            case Started():
+                slot = Slot(entry.cell, entry.repeat)
+                self.runs[entry.run] = RunNote(entry.run, slot, entry.configurations)
+            case Refused():
+                for one in entry.configurations:
+                    failed = Measured(configuration=one, outcome="failed", why=entry.why)
+                    self.results[Slot(entry.cell, entry.repeat), one] = failed
+            case Settled():
+                self._settle(entry)
+            case Stopping():
+                self.status, self.why = "stopping", entry.by
+            case Ended():
+                self.status = entry.status
+                self.why = entry.why or self.why
+
+    def _settle(self, entry: Settled) -> None:
+        slot = Slot(entry.cell, entry.repeat)
+        if entry.run in self.runs:
+            self.runs[entry.run].settled = entry
+        for one in entry.measured:
+            self.results[slot, one.configuration] = one
+            if one.outcome == "memory":
+                self.ran_out.setdefault((slot.cell, one.configuration), slot)
+
+    @property
+    def pruned(self) -> dict[Point, str]:
+        """What need not be tried because something smaller ran out of memory, and why in words."""
+        if self._pruned_by != len(self.ran_out):
+            self._pruned, self._pruned_by = pruned(self.sweep, self.ran_out), len(self.ran_out)
+        return self._pruned
+
+    def elapsed_s(self, now: float | None) -> float:
+        """How long conductors have worked on it; `now`: seconds since 1970 while one does, else None."""
+        if self.began is None:
+            return 0.0
+        return self.earlier_s + max(0.0, (now or self.last) - self.began)
+
+    @property
+    def under_way(self) -> RunNote | None:
+        """The run that was started last and is not settled."""
+        return next((note for note in reversed(self.runs.values()) if note.settled is None), None)
+
+    def why_not(self, slot: Slot, one: Configuration) -> str:
+        """Why a configuration is passed over in this repeat; empty: it is not, or it was measured.
+
+        One that ran out of memory in an earlier repeat is not tried again.
+        """
+        point = (slot.cell, one)
+        first = self.ran_out.get(point)
+        if first is not None and first != slot:
+            return f"not tried: ran out of memory in repeat {first.repeat + 1}"
+        return self.pruned.get(point, "")
+
+    def left(self, slot: Slot) -> list[Configuration]:
+        """The configurations of a slot that are still to be measured."""
+        return [
+            one
+            for one in self.sweep.cells[slot.cell].configurations
+            if (slot, one) not in self.results and not self.why_not(slot, one)
+        ]
+
+    def failures(self) -> list[Measured]:
+        """What failed for another reason than memory."""
+        return [one for one in self.results.values() if one.outcome == "failed"]

@@ -1,0 +1,237 @@
+"""The board: states, numbers of repeats folded, the matrix, the best points, and how it reads as text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner import rundir
+from runner.plan import Configuration
+from runner.sweep import text
+from runner.sweep.board import Board, Point, frontier
+from runner.sweep.directory import Begun, Ended, Refused
+from runner.sweep.feed import SweepFeed
+from runner.sweep.headless import exit_code
+from runner.sweep.matrix import first_view, held_words, matrix, slices, trades, turned
+from runner.sweep.spec import Axis, Cell, Slot, Sweep, expand
+from tests.runner.sweep.sweeps import (
+    LARGE,
+    SMALL,
+    recorded,
+    settled,
+    started,
+    sweep_of,
+    tiny,
+    written,
+)
+
+BEGUN = Begun(wall=1e9)
+RUNS = [f"20260101T00000{n}Z_tiny_000{n}" for n in range(9)]
+
+
+def board_of(path: Path) -> Board:
+    feed = SweepFeed(path)
+    feed.drain()
+    return feed.board()
+
+
+def point(board: Board, *at: int) -> Point:
+    return next(point for point in board.points if point.at == at)
+
+
+def two_repeats() -> Path:
+    """Cell 0 measured twice, cell 1 out of memory at the large batch, nothing more."""
+    path = written(
+        sweep_of(2, repeat=2),
+        BEGUN,
+        started(Slot(0, 0), RUNS[0], SMALL, LARGE),
+        settled(Slot(0, 0), RUNS[0], small="done", large="done"),
+        started(Slot(1, 0), RUNS[1], SMALL, LARGE),
+        settled(Slot(1, 0), RUNS[1], small="done", large="memory"),
+        started(Slot(0, 1), RUNS[2], SMALL, LARGE),
+        settled(Slot(0, 1), RUNS[2], small="done", large="done"),
+    )
+    recorded(RUNS[0], {SMALL: [10.0] * 4, LARGE: [16.0] * 4})
+    recorded(RUNS[1], {SMALL: [8.0] * 4})
+    recorded(RUNS[2], {SMALL: [12.0] * 4, LARGE: [16.0] * 4})
+    return path
+
+
+class TestNumbers:
+    def test_repeats_are_folded_to_mean_spread_and_n(self) -> None:
+        latency = point(board_of(two_repeats()), 0, 0).numbers["latency_ms"]
+        assert (latency.mean, latency.n) == (11.0, 2)
+        assert latency.deviation == pytest.approx(2**0.5)
+
+    def test_a_single_run_has_no_spread(self) -> None:
+        latency = point(board_of(two_repeats()), 1, 0).numbers["latency_ms"]
+        assert (latency.mean, latency.deviation, latency.n) == (8.0, None, 1)
+
+    def test_tokens_per_second_is_the_mean_of_the_runs_own(self) -> None:
+        rate = point(board_of(two_repeats()), 0, 0).numbers["tokens_per_sec"]
+        assert rate.mean == pytest.approx((8 / 0.010 + 8 / 0.012) / 2)
+
+
+class TestStates:
+    def test_of_a_sweep_under_way(self) -> None:
+        board = board_of(two_repeats())
+        assert [point.state for point in board.points] == ["done", "done", "part", "memory"]
+        assert board.status == "interrupted"
+        assert (board.settled, board.total) == (7, 8), "the second repeat of what ran out is settled, too"
+        assert point(board, 1, 1).why == "why memory"
+
+    def test_a_run_under_way_says_what_it_does_and_shows_its_numbers(self) -> None:
+        path = written(sweep_of(1), BEGUN, started(Slot(0, 0), RUNS[0], SMALL, LARGE))
+        recorded(RUNS[0], {SMALL: [10.0] * 4, LARGE: [16.0] * 2}, status=None)
+        lock = rundir.try_lock(rundir.find(RUNS[0]))
+        conductor = rundir.try_lock(path)
+        assert lock is not None
+        assert conductor is not None
+        try:
+            board = board_of(path)
+        finally:
+            os.close(lock)
+            os.close(conductor)
+        small, large = board.points
+        assert board.status == "running"
+        assert (small.state, large.state) == ("done", "running")
+        assert large.doing == "iteration 2/2"
+        assert large.numbers["latency_ms"].mean == 16.0
+        assert [ref.live for ref in large.runs] == [True]
+
+    def test_a_deleted_run_leaves_its_reason(self) -> None:
+        path = written(
+            sweep_of(1),
+            BEGUN,
+            started(Slot(0, 0), RUNS[0], SMALL),
+            settled(Slot(0, 0), RUNS[0], small="done"),
+        )
+        small = board_of(path).points[0]
+        assert (small.state, small.why, dict(small.numbers)) == ("done", "repeat 1: its run was deleted", {})
+
+    def test_impossible_combinations_are_on_the_board_with_their_reason(self) -> None:
+        axes, cells = expand(tiny(), {"parallel.tp": [1, 2], "model.shape.intermediate_size": [128, 129]})
+        path = written(Sweep(name="tiny", engine="torch", created=1e9, axes=axes, cells=cells))
+        impossible = [point for point in board_of(path).points if point.state == "refused"]
+        assert [point.at for point in impossible] == [(1, 1, 0), (1, 1, 1)]
+        assert "tp 2 does not fit" in impossible[0].why
+
+    def test_a_cell_that_could_not_be_started(self) -> None:
+        refused = Refused(wall=1e9, cell=0, repeat=0, why="no such model", configurations=[SMALL, LARGE])
+        board = board_of(written(sweep_of(1), BEGUN, refused, Ended(wall=1e9, status="finished")))
+        assert {(point.state, point.why) for point in board.points} == {("failed", "no such model")}
+        assert exit_code(board) == 1
+
+
+class TestExitCodes:
+    @pytest.mark.parametrize(
+        ("end", "code"),
+        [
+            (Ended(wall=1e9, status="finished"), 0),
+            (Ended(wall=1e9, status="stopped", why="somebody"), 3),
+            (Ended(wall=1e9, status="stopped", why="a cell failed (--stop-on-failure)"), 1),
+            (Ended(wall=1e9, status="failed"), 1),
+            (None, 4),
+        ],
+    )
+    def test_codes(self, end: Ended | None, code: int) -> None:
+        outcome = settled(Slot(0, 0), RUNS[0], small="done", large="memory")
+        path = written(sweep_of(1), BEGUN, outcome, *([end] if end else []))
+        assert exit_code(board_of(path)) == code
+
+
+class TestMatrix:
+    def three_axes(self) -> Board:
+        cells = [
+            Cell(number=n, values=(("model.seed", str(n)),), configurations=[
+                Configuration(batch, length, 8) for length in (8, 16) for batch in (1, 2)
+            ])
+            for n in range(3)
+        ]  # fmt: skip
+        axis = Axis("model.seed", ["0", "1", "2"])
+        return board_of(written(Sweep(name="s", engine="torch", created=1e9, axes=[axis], cells=cells)))
+
+    def test_the_sweeps_own_axis_runs_down_and_batch_sizes_across(self) -> None:
+        board = self.three_axes()
+        view = first_view(board)
+        assert board.axes[view.rows].title == "seed"
+        assert view.columns is not None
+        assert board.axes[view.columns].title == "batch"
+        assert held_words(board, view) == "in/out 8/8"
+
+    def test_turning_shows_every_pair_of_axes_and_comes_back(self) -> None:
+        board = self.three_axes()
+        view = first_view(board)
+        seen = {(view.rows, view.columns)}
+        for _ in range(5):
+            view = turned(board, view)
+            seen.add((view.rows, view.columns))
+        assert len(seen) == 6
+        assert turned(board, view) == first_view(board)
+
+    def test_slices_together_show_every_point_once(self) -> None:
+        board = self.three_axes()
+        shown = [
+            point.at for view in slices(board, first_view(board))
+            for line in matrix(board, view).points for point in line if point is not None
+        ]  # fmt: skip
+        assert sorted(shown) == sorted(point.at for point in board.points)
+
+
+class TestBest:
+    pairs = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=30)
+
+    @given(pairs)
+    def test_no_other_point_beats_one_on_the_frontier_and_each_other_is_beaten(
+        self, points: list[tuple[int, int]]
+    ) -> None:
+        def beats(a: tuple[int, int], b: tuple[int, int]) -> bool:
+            return a[0] <= b[0] and a[1] >= b[1] and a != b
+
+        best = {points[number] for number in frontier([(float(x), float(y)) for x, y in points])}
+        for one in points:
+            assert (one in best) is not any(beats(other, one) for other in points)
+
+    def test_points_of_other_lengths_are_no_competition(self) -> None:
+        long = Configuration(1, 16, 16)
+        sweep = sweep_of(1)
+        cell = Cell(number=0, values=sweep.cells[0].values, configurations=[SMALL, long])
+        path = written(
+            Sweep(name="s", engine="torch", created=1e9, axes=sweep.axes, cells=[cell]),
+            BEGUN,
+            started(Slot(0, 0), RUNS[0], SMALL, long),
+            Ended(wall=1e9, status="finished"),
+        )
+        recorded(RUNS[0], {SMALL: [10.0] * 2, long: [100.0] * 2})
+        assert {trade.lengths: trade.best for trade in trades(board_of(path))} == {"8/8": True, "16/16": True}
+
+
+def test_the_table_says_everything() -> None:
+    lines = text.render(board_of(two_repeats()), 100).splitlines()
+    assert lines[0] == "tiny · torch · 2 max_batch_size x 2 batch · 2 repeats, interleaved"
+    assert lines[2] == "7 of 8 measurements settled"
+    at = lines.index("tokens per second, tokens/s")
+    assert " ".join(lines[at + 1].split()) == "batch 1 batch 2"
+    assert " ".join(lines[at + 2].split()) == "max_batch_size 1 733.33 ±94.28 (2) 1 000.00 ±0.00 (2)"
+    assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 … * out of memory"
+    assert "  out of memory: why memory" in lines
+
+
+def test_a_narrow_table_is_folded_and_loses_nothing() -> None:
+    board = board_of(two_repeats())
+    wide = set(text.render(board, 200).split())
+    narrow = text.render(board, 40)
+    assert wide == set(narrow.split())
+
+
+def test_json_has_what_the_table_has() -> None:
+    plain = text.as_json(board_of(two_repeats()))
+    assert (plain["kind"], plain["status"], plain["settled"]) == ("sweep", "interrupted", 7)
+    first = plain["points"][0]
+    assert first["values"] == {"build.max_batch_size": "1", "benchmark.batch_size": "1"}
+    assert first["metrics"]["latency_ms"] == {"mean": 11.0, "deviation": pytest.approx(2**0.5), "n": 2}
+    assert first["runs"] == [RUNS[0], RUNS[2]]

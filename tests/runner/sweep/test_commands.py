@@ -1,0 +1,165 @@
+"""`sweep`, `ab`, `run --repeat` and `sweeps` as a user types them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import preflight, rundir
+from runner.cli import main
+from runner.preflight.check import Check
+from runner.sweep import directory, launch
+from runner.sweep.directory import Begun, Ended
+from runner.sweep.spec import Slot, Sweep
+from tests.runner.sweep.sweeps import LARGE, SMALL, TINY, recorded, settled, started, sweep_of, written
+
+needs_torch = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("torch", "mpi4py")),
+    reason="needs torch and mpi4py in this environment",
+)
+RUN = "20260101T000000Z_tiny_0001"
+
+
+@pytest.fixture(autouse=True)
+def no_sweep_left() -> Iterator[None]:
+    yield
+    for path in directory.list_sweeps():
+        launch.stop(path, "the end of a test")
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return str(path)
+
+
+def over() -> Path:
+    """A sweep that has ended, with one run."""
+    recorded(RUN, {SMALL: [10.0] * 4})
+    return written(
+        sweep_of(1),
+        Begun(wall=1e9),
+        started(Slot(0, 0), RUN, SMALL, LARGE),
+        settled(Slot(0, 0), RUN, small="done", large="memory"),
+        Ended(wall=1e9 + 60, status="finished"),
+    )
+
+
+@needs_torch
+@pytest.mark.mpi
+def test_a_sweep_from_start_to_its_table(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["sweep", profile, "--axis", "model.seed=1,2", "--no-gpu", "--headless"])
+    told = capsys.readouterr()
+    assert code == 0
+    assert "seed 1: run " in told.err
+    assert "  seed 2, in/out 8/8, batch 2: " in told.err
+    assert told.out.startswith("tiny · torch · 2 seed x 2 batch · one run each\n")
+    assert "4 of 4 measurements settled" in told.out
+    assert "* best trades" in told.out
+
+
+@needs_torch
+@pytest.mark.mpi
+def test_ab_alternates_and_json_tells_every_entry(
+    profile: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(TINY.replace("name: tiny", "name: other"))
+    assert main(["ab", profile, str(other), "--repeat", "2", "--no-gpu", "--json"]) == 0
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [line["cell"] for line in lines if line["kind"] == "started"] == [0, 1, 0, 1]
+    assert lines[-1]["kind"] == "sweep"
+    assert {point["metrics"]["latency_ms"]["n"] for point in lines[-1]["points"]} == {2}
+    profiles = [rundir.load_plan(path).profile for path in rundir.list_runs()]
+    assert sorted(profiles) == ["other", "other", "tiny", "tiny"]
+
+
+def test_run_repeat_is_a_sweep_of_one_cell(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sweep] = []
+
+    def start(sweep: Sweep) -> Path:
+        asked.append(sweep)
+        return over()
+
+    monkeypatch.setattr(launch, "start", start)
+    assert main(["run", profile, "--repeat", "5", "--set", "model.seed=7", "--anyway", "--no-gpu"]) == 0
+    (sweep,) = asked
+    assert (len(sweep.cells), sweep.repeat, sweep.gpu_hz, sweep.kind) == (1, 5, 0.0, "repeat")
+    assert "seed: 7" in sweep.cells[0].profile
+
+
+def test_dry_run_shows_the_cells_and_starts_nothing(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sweep", profile, "--axis", "parallel.tp=1,2", "--axis", "model.seed=1..2", "--dry-run"]
+    assert main([*words, "--repeat", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].strip() == "1  tp 1 · seed 1: 2 configurations"
+    assert lines[-1] == "8 runs, interleaved, one after the other"
+    assert directory.list_sweeps() == []
+
+
+def test_what_would_fail_is_refused_before_anything_starts(
+    profile: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(preflight, "check", lambda profile: [Check("torch", "fail", "not there")])
+    assert main(["sweep", profile, "--axis", "parallel.tp=2,4"]) == 2
+    assert "tp 2: the run would fail:" in capsys.readouterr().err
+    assert directory.list_sweeps() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sweep", "quickstart"], "has no axes"),
+        (["sweep", "quickstart", "--axis", "parallel.tp"], "expected PATH=V1,V2"),
+        (["ab", "quickstart"], "two profiles or more"),
+        (["sweeps", "show", "nope"], "there is no sweep 'nope'"),
+        (["sweeps", "stop", "nope"], "there is no sweep 'nope'"),
+        (["sweeps", "resume", "nope"], "there is no sweep 'nope'"),
+        (["attach", "nope"], "there is no run 'nope'"),
+    ],
+)
+def test_mistakes_are_said(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_ls_lists_sweeps_and_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweeps", "ls"]) == 0
+    assert "no sweeps yet" in capsys.readouterr().out
+    path = over()
+    broken = path.with_name("20260101T000000Z_broken_0001")
+    broken.mkdir()
+    main(["sweeps", "ls"])
+    out = capsys.readouterr().out
+    assert f"{path.name[-4:]}  finished  tiny  2/2" in out
+    assert f"{broken}: not a sweep" in out
+    main(["sweeps", "ls", "--json"])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["status"] == "finished"
+    broken.rmdir()
+
+
+def test_show_and_attach_print_the_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    path = over()
+    assert main(["sweeps", "show", "last", "--metric", "latency_ms"]) == 0
+    out = capsys.readouterr().out
+    assert "latency, mean, ms" in out
+    assert "tokens per second" not in out
+    assert "out of memory: why memory" in out
+    assert main(["attach", path.name[-4:]]) == 0
+    assert "* best trades" in capsys.readouterr().out
+    assert main(["sweeps", "show", "last", "--metric", "speed"]) == 2
+    assert "speed is not a metric; allowed: latency_ms, " in capsys.readouterr().err
+
+
+def test_stop_and_resume_of_a_sweep_that_is_over(capsys: pytest.CaptureFixture[str]) -> None:
+    over()
+    assert main(["sweeps", "stop", "last"]) == 0
+    assert "has ended already: finished" in capsys.readouterr().err
+    assert main(["sweeps", "resume", "last"]) == 2
+    assert "nothing is left to measure" in capsys.readouterr().err

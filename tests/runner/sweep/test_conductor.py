@@ -1,0 +1,230 @@
+"""The conductor: with runs of small programs in this process, and detached with real ones."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runner import history, launcher, paths, processes, rundir
+from runner.errors import UserError
+from runner.plan import Membership, Plan
+from runner.profile import Profile
+from runner.sweep import directory, launch
+from runner.sweep.conductor import Conductor
+from runner.sweep.directory import Begun
+from runner.sweep.progress import Progress
+from runner.sweep.spec import Slot, Sweep, axes_of
+from tests.runner.sweep.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
+from tests.runs import single, state_of, wait_for, wait_until_ended
+
+needs_torch = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("torch", "mpi4py")),
+    reason="needs torch and mpi4py in this environment",
+)
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(home: Path) -> Iterator[None]:
+    yield
+    for path in directory.list_sweeps():
+        launch.stop(path, "the end of a test")
+        assert not launch.is_conducted(path)
+    for run_dir in rundir.list_runs():
+        assert history.entry(run_dir).ended
+        assert processes.tagged(run_dir.name) == []
+
+
+class Programs:
+    """In place of the launcher: runs of `programs/ranks.py`, each with its place in the sweep."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *modes: str) -> None:
+        self.modes = list(modes)
+        self.places: list[tuple[int, int]] = []
+        monkeypatch.setattr(launcher, "start", self.start)
+
+    def start(self, profile: Profile, *, gpu_hz: float, sweep: Membership) -> Path:
+        self.places.append((sweep.cell, sweep.repeat))
+        mode = self.modes.pop(0) if self.modes else "ok"
+        if mode == "refused":
+            raise UserError("no such model")
+        plan = msgspec.structs.replace(single(mode), sweep=sweep)
+        run_dir = paths.runs_dir() / rundir.new_run_id("tiny")
+        launcher.launch(run_dir, plan, "name: tiny\n")
+        return run_dir
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Programs]:
+    return lambda *modes: Programs(monkeypatch, *modes)
+
+
+def of_programs(count: int, **further: object) -> Sweep:
+    """A sweep whose cells measure what `programs/ranks.py` measures."""
+    sweep = sweep_of(count, **further)  # type: ignore[arg-type]
+    measured = single("ok").configurations
+    cells = [msgspec.structs.replace(cell, configurations=measured) for cell in sweep.cells]
+    return msgspec.structs.replace(sweep, cells=cells)
+
+
+def conducted(sweep: Sweep) -> Progress:
+    conductor = Conductor(directory.create(sweep), sweep)
+    conductor.run()
+    return conductor.progress
+
+
+def outcomes(progress: Progress) -> list[tuple[int, int, str]]:
+    return [(slot.cell, slot.repeat, one.outcome) for (slot, _), one in progress.results.items()]
+
+
+def test_runs_come_one_after_the_other_and_know_their_place(programs: Callable[..., Programs]) -> None:
+    fake = programs()
+    progress = conducted(of_programs(2, repeat=2))
+    assert progress.status == "finished"
+    assert fake.places == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    assert outcomes(progress) == [(cell, repeat, "done") for cell, repeat in fake.places]
+    entries = list(reversed(history.entries()))
+    assert {(entry.sweep.cell, entry.sweep.repeat) for entry in entries if entry.sweep} == set(fake.places)
+    (sweep,) = directory.list_sweeps()
+    assert {entry.sweep.sweep for entry in entries if entry.sweep} == {sweep.name}
+
+
+def test_a_failed_cell_does_not_end_the_sweep(programs: Callable[..., Programs]) -> None:
+    programs("raise", "ok")
+    progress = conducted(of_programs(2))
+    assert progress.status == "finished"
+    assert outcomes(progress) == [(0, 0, "failed"), (1, 0, "done")]
+    assert "ValueError: the first cause" in progress.failures()[0].why
+
+
+def test_unless_it_is_asked_to(programs: Callable[..., Programs]) -> None:
+    fake = programs("raise", "ok")
+    progress = conducted(of_programs(2, stop_on_failure=True))
+    assert (progress.status, progress.why) == ("stopped", "a cell failed (--stop-on-failure)")
+    assert fake.places == [(0, 0)]
+
+
+def test_a_run_that_cannot_be_started_is_a_failed_cell(programs: Callable[..., Programs]) -> None:
+    programs("refused", "ok")
+    progress = conducted(of_programs(2))
+    assert outcomes(progress) == [(0, 0, "failed"), (1, 0, "done")]
+    assert [one.why for one in progress.failures()] == ["no such model"]
+
+
+def test_a_resumption_measures_what_is_left_and_takes_over_a_run_under_way(
+    programs: Callable[..., Programs],
+) -> None:
+    fake = programs()
+    sweep = of_programs(3)
+    path = written(sweep, Begun(wall=1e9))
+    run_dir = fake.start(tiny(), gpu_hz=0, sweep=Membership(sweep=path.name, cell=0))
+    measured = single("ok").configurations
+    directory.LogWriter(path).write(started(Slot(0, 0), run_dir.name, *measured))
+
+    conductor = Conductor(path, sweep)
+    conductor.run()
+
+    assert fake.places == [(0, 0), (1, 0), (2, 0)], "the run under way was not started again"
+    assert outcomes(conductor.progress) == [(0, 0, "done"), (1, 0, "done"), (2, 0, "done")]
+
+
+def test_a_run_that_was_deleted_is_measured_again(programs: Callable[..., Programs]) -> None:
+    fake = programs()
+    path = written(of_programs(1), Begun(wall=1e9), started(Slot(0, 0), "20260101T000000Z_gone_0001", SMALL))
+    conductor = Conductor(path, of_programs(1))
+    conductor.run()
+    assert fake.places == [(0, 0)]
+    assert conductor.progress.status == "finished"
+
+
+@needs_torch
+@pytest.mark.mpi
+class TestDetached:
+    """Real runs of the torch engine, conducted by a process of their own."""
+
+    def start(self, *axes: str, repeat: int = 1, further: str = "") -> Path:
+        profile = tiny(further)
+        return launch.start(launch.of_profile(profile, axes_of(profile, axes), repeat=repeat, gpu_hz=0))
+
+    def ended(self, path: Path) -> Progress:
+        wait_for(lambda: not launch.is_conducted(path), "the end of the sweep", timeout=90)
+        return launch.read(path)
+
+    def test_what_ran_out_of_memory_prunes_what_is_larger_and_the_rest_is_measured(self) -> None:
+        huge = 10**12
+        path = self.start(
+            "model.seed=1,2",
+            f"benchmark.batch_size=1,{huge}",
+            "benchmark.input_output_len=[8,8],[16,8]",
+        )
+        progress = self.ended(path)
+        assert progress.status == "finished"
+        for cell in (0, 1):
+            found = {
+                (one.batch_size, one.input_len): measured.outcome
+                for (slot, one), measured in progress.results.items()
+                if slot.cell == cell
+            }
+            assert found == {(1, 8): "done", (huge, 8): "memory", (1, 16): "done"}
+        why = {why for (_, one), why in progress.pruned.items() if one.input_len == 16}
+        assert f"not tried: seed 1, in/out 8/8, batch {huge} ran out of memory" in why
+        assert not (path / "conductor.log").exists(), "it had nothing to complain about"
+
+    def test_kill_9_of_the_conductor_leaves_the_run_and_resume_goes_on_where_it_was(self) -> None:
+        path = self.start("model.seed=1,2,3")
+        wait_for(lambda: launch.read(path).under_way is not None, "the first run")
+        owner = rundir.read_owner(path)
+        assert owner is not None
+        os.kill(owner.pid, signal.SIGKILL)
+        wait_for(lambda: not launch.is_conducted(path), "the death of the conductor")
+        assert launch.read(path).status == "interrupted"
+        (run_dir,) = rundir.list_runs()
+        assert wait_until_ended(run_dir).status == "finished", "the run went on by itself"
+
+        launch.resume(path)
+        progress = self.ended(path)
+
+        assert progress.status == "finished"
+        assert len(rundir.list_runs()) == 3
+        assert {one.outcome for one in progress.results.values()} == {"done"}
+        assert len(progress.results) == 6
+
+    def test_stop_ends_the_run_and_the_conductor_and_resume_finishes(self) -> None:
+        path = self.start("model.seed=1,2", "benchmark.num_runs=3,100000")
+        wait_for(lambda: len(rundir.list_runs()) == 2, "the long run", timeout=60)
+        run_dir = rundir.list_runs()[0]
+        wait_for(lambda: bool(state_of(run_dir).configurations), "its first configuration", timeout=60)
+
+        progress = launch.stop(path, "a test")
+
+        assert (progress.status, progress.why) == ("stopped", "a test")
+        assert not launch.is_conducted(path)
+        assert state_of(run_dir).status == "stopped"
+        assert processes.tagged(run_dir.name) == []
+        kept = [one.outcome for (slot, _), one in progress.results.items() if slot.cell == 0]
+        assert kept == ["done", "done"]
+
+    def test_stop_ends_the_run_of_a_conductor_that_was_killed(self) -> None:
+        path = self.start("benchmark.num_runs=100000,200000")
+        wait_for(lambda: launch.read(path).under_way is not None, "the first run")
+        owner = rundir.read_owner(path)
+        assert owner is not None
+        os.kill(owner.pid, signal.SIGKILL)
+        wait_for(lambda: not launch.is_conducted(path), "the death of the conductor")
+
+        assert launch.stop(path, "a test").status == "stopped"
+
+        (run_dir,) = rundir.list_runs()
+        assert state_of(run_dir).status == "stopped"
+
+
+def test_plans_of_programs_have_one_configuration() -> None:
+    """What the tests above rely on."""
+    plan: Plan = single("ok")
+    assert len(plan.configurations) == 1
+    assert plan.configurations[0] not in (SMALL, LARGE)

@@ -1,0 +1,108 @@
+"""How far a sweep is, by its log; and the log on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runner import rundir
+from runner.errors import UserError
+from runner.sweep import launch
+from runner.sweep.directory import LOG, SPEC, Begun, Ended, LogReader, LogWriter, find, load
+from runner.sweep.progress import Progress
+from runner.sweep.spec import Slot
+from tests.runner.sweep.sweeps import LARGE, SMALL, settled, started, sweep_of, written
+
+A, B = Slot(0, 0), Slot(1, 0)
+BEGUN = Begun(wall=1e9)
+
+
+def test_nothing_is_done_twice_and_what_was_not_reached_is_left() -> None:
+    progress = Progress(sweep_of(2))
+    progress.apply_all([BEGUN, started(A, "r1", SMALL, LARGE), settled(A, "r1", small="done")])
+    assert progress.left(A) == [LARGE]
+    assert progress.left(B) == [SMALL, LARGE]
+    assert progress.under_way is None
+
+
+def test_what_was_stopped_or_lost_is_open_again_after_a_resumption_and_what_failed_is_not() -> None:
+    progress = Progress(sweep_of(2))
+    progress.apply_all(
+        [
+            BEGUN,
+            settled(A, "r1", small="stopped", large="lost"),
+            settled(B, "r2", small="failed", large="done"),
+        ]
+    )
+    assert progress.left(A) == []
+    progress.apply_all([BEGUN])
+    assert progress.left(A) == [SMALL, LARGE]
+    assert progress.left(B) == []
+    progress.apply_all([Begun(wall=1e9, failed_too=True)])
+    assert progress.left(B) == [SMALL]
+
+
+def test_what_ran_out_of_memory_is_not_tried_in_a_later_repeat_nor_anything_larger() -> None:
+    progress = Progress(sweep_of(2, repeat=2))
+    progress.apply_all([BEGUN, settled(A, "r1", small="done", large="memory")])
+    assert progress.left(Slot(0, 1)) == [SMALL]
+    assert progress.why_not(Slot(0, 1), LARGE) == "not tried: ran out of memory in repeat 1"
+    assert progress.left(B) == [SMALL], "a larger max_batch_size needs as much"
+    assert "max_batch_size 1, in/out 8/8, batch 2 ran out of memory" in progress.why_not(B, LARGE)
+
+
+def test_a_sweep_without_a_conductor_is_interrupted() -> None:
+    path = written(sweep_of(), BEGUN, started(A, "r1", SMALL, LARGE))
+    assert launch.read(path).status == "interrupted"
+
+
+def test_a_sweep_that_ended_stays_so() -> None:
+    path = written(sweep_of(), BEGUN, Ended(wall=1e9, status="finished"))
+    assert launch.read(path).status == "finished"
+    with pytest.raises(UserError, match="nothing is left to measure"):
+        launch.resume(path)
+
+
+class TestOnDisk:
+    def test_what_is_written_is_read(self) -> None:
+        sweep = sweep_of(3, repeat=2, stop_on_failure=True)
+        path = written(sweep, BEGUN, settled(A, "r1", small="done", large="memory"))
+        assert load(path) == sweep
+        assert LogReader(path).read() == [BEGUN, settled(A, "r1", small="done", large="memory")]
+
+    def test_a_torn_line_is_passed_over_and_what_follows_is_read(self) -> None:
+        path = written(sweep_of(), BEGUN)
+        with open(path / LOG, "ab") as file:
+            file.write(b'{"kind":"settled","wall":1')
+        LogWriter(path).write(Ended(wall=2e9, status="stopped"))
+        assert LogReader(path).read() == [BEGUN, Ended(wall=2e9, status="stopped")]
+
+    def test_it_is_found_like_a_run(self) -> None:
+        path = written(sweep_of())
+        for name in ("last", path.name, path.name[-4:], "tiny", str(path)):
+            assert find(name) == path
+        with pytest.raises(UserError, match="there is no sweep 'nope'"):
+            find("nope")
+
+    @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"schema": 9}'])
+    def test_a_foreign_directory_is_said_in_words(self, content: bytes, tmp_path: Path) -> None:
+        (tmp_path / SPEC).write_bytes(content)
+        with pytest.raises(UserError, match="cannot be read as a sweep"):
+            load(tmp_path)
+
+    def test_a_newer_version_is_said(self) -> None:
+        path = written(sweep_of(schema=99))
+        with pytest.raises(UserError, match=r"newer version of trtbench-tui \(schema 99\)"):
+            load(path)
+
+    def test_only_one_conducts(self) -> None:
+        path = written(sweep_of(), BEGUN)
+        lock = rundir.try_lock(path)
+        assert lock is not None
+        try:
+            with pytest.raises(UserError, match="is under way"):
+                launch.resume(path)
+        finally:
+            os.close(lock)
