@@ -21,10 +21,13 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from runner.events import GpuSamples, Host
 from runner.stats import Mean, Sample
+
+if TYPE_CHECKING:
+    from runner.telemetry.phase import Phase
 
 Cause = Literal["throttle", "host", "process", "unknown"]
 
@@ -168,6 +171,26 @@ def cause_of(
     if company:
         return "process", "another process computes on a GPU of the run"
     return "unknown", "no throttling, host load or other process was seen around it"
+
+
+def usual_throttling(phase: Phase | None) -> dict[str, list[float]]:
+    """Reason -> share of a configuration's time in which it held clocks down, by column of the samples."""
+    if phase is None or phase.seconds <= 0:
+        return {}
+    shares = {
+        name: [min(1.0, us / 1e6 / phase.seconds) for us in column]
+        for name, column in phase.throttled_us.items()
+    }
+    for bit, name in SLOWED_BY.items():
+        if name not in shares and phase.reasons:
+            shares[name] = [_share_of(bit, seen) for seen in phase.reasons]
+    return shares
+
+
+def _share_of(bit: int, seen: Mapping[float | None, int]) -> float:
+    """Of the readings, how many had the bit."""
+    total = sum(count for bits, count in seen.items() if bits is not None)
+    return sum(count for bits, count in seen.items() if bits is not None and int(bits) & bit) / max(1, total)
 
 
 def _busier(load: Load, slowest: Slowest) -> str:

@@ -70,19 +70,7 @@ def stalled(state: RunState, now: int) -> Stall | None:
     if silent < max(LEAST_S, TIMES * usual / 1000):
         return None
     beat = state.heartbeat
-    processes = {process.rank: process for process in beat.ranks} if beat is not None else {}
-    most = max((_done(rank) for rank in state.ranks.values()), default=(-1, 0, 0))
-    ranks = tuple(
-        RankThen(
-            rank=rank.rank,
-            done=rank.i + 1,
-            behind=_behind(rank, most),
-            silent_s=int((now - rank.last_t) / 1e9) if rank.last_t else None,
-            process=processes.get(rank.rank),
-            pid=rank.hello.pid if rank.hello is not None else None,
-        )
-        for _, rank in sorted(state.ranks.items())
-    )
+    ranks = rank_facts(state, now)
     gpus = tuple((gpu.identity.index, state.telemetry.latest(gpu, "busy")) for gpu in used(state))
     return Stall(
         silent_s=int(silent),
@@ -91,6 +79,24 @@ def stalled(state: RunState, now: int) -> Stall | None:
         gpus=gpus,
         output_silent_s=int(beat.silent_s + (now - beat.t) / 1e9) if beat is not None else None,
         suggestion=_suggestion(ranks, gpus),
+    )
+
+
+def rank_facts(state: RunState, now: int) -> tuple[RankThen, ...]:
+    """What is known of each rank at `now`."""
+    beat = state.heartbeat
+    processes = {process.rank: process for process in beat.ranks} if beat is not None else {}
+    most = max((_done(rank) for rank in state.ranks.values()), default=(-1, 0, 0))
+    return tuple(
+        RankThen(
+            rank=rank.rank,
+            done=rank.i + 1,
+            behind=_behind(rank, most),
+            silent_s=max(0, int((now - rank.last_t) / 1e9)) if rank.last_t else None,
+            process=processes.get(rank.rank),
+            pid=rank.hello.pid if rank.hello is not None else None,
+        )
+        for _, rank in sorted(state.ranks.items())
     )
 
 

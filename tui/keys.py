@@ -139,6 +139,8 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             shown="m",
             command="view: ranks",
         ),
+        Key("t", "switch_plot", "plot kind", "latency over time, as a histogram, as prefill and generation"),
+        Key("d", "doctor", "doctor", "all that is known of how the run does: stalls, slow iterations, ranks"),
         Key("g,3", "gpus", "GPUs", "all GPUs on the whole screen, and back (also 3)", shown="g"),
         Key("l,4", "log", "log", "the output of the stage on the whole screen, and back (also 4)", shown="l"),
         Key(

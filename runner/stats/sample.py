@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from array import array
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -138,12 +140,25 @@ class Sample(Moments):
             return [Bin(self.minimum, self.maximum, self.n)] if self.n else []
         if not self.exact:
             most = max(1, min(most, int(span / (2 * (BIN_RATIO - 1) * self.maximum))))
-        counts = [0] * most
-        known = ((value, 1) for value in self._values) if self.exact else self._middles()
-        for value, count in known:
-            counts[min(int((value - self.minimum) / span * most), most - 1)] += count
         edges = [self.minimum + span * index / most for index in range(most + 1)]
+        counts = self.counts([*edges[:-1], math.inf])
         return [Bin(*values) for values in zip(edges, edges[1:], counts, strict=False)]
+
+    def counts(self, edges: Sequence[float]) -> list[int]:
+        """How many values lie between neighbouring `edges` (ascending): the lower one in, the upper one out.
+
+        Past `EXACT_LIMIT` values each counts where the middle of its histogram bin lies.
+        """
+        if self.exact:
+            ordered = self._ordered()
+            below = [bisect_left(ordered, edge) for edge in edges]
+            return [upper - lower for lower, upper in itertools.pairwise(below)]
+        counts = [0] * (len(edges) - 1)
+        for middle, count in self._middles():
+            place = bisect_right(edges, middle) - 1
+            if 0 <= place < len(counts):
+                counts[place] += count
+        return counts
 
     def _ordered(self) -> list[float]:
         """All values in order; sorting what is nearly sorted is cheap, so asking every frame is too."""

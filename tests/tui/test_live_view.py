@@ -2,10 +2,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from runner import events as ev
 from tests.tui import runs
 from tests.tui.runs import Recorder, StillFeed
+from tui.screens.live_plot import Mode
 from tui.screens.live_view import LiveView, live_view
+from tui.widgets.histogram import HistogramData
+from tui.widgets.latency_plot import PlotData
+from tui.widgets.split_plot import SplitData
 
 
 def seen(run: Recorder, root: Path, after_s: float = 0.0) -> LiveView:
@@ -42,8 +49,10 @@ def test_warm_up_is_a_phase_of_its_own(tmp_path: Path) -> None:
     view = seen(runs.warming_up(), tmp_path)
     assert (view.progress.phase, view.progress.warmed, view.progress.warm_up) == ("warm-up", 1, 2)
     assert view.numbers.n == 0
+    assert isinstance(view.plot, PlotData)
     assert view.plot.n == 0
     assert len(view.plot.warmup) == 1
+    assert view.plot.begin < view.plot.warmup[0][0] <= 0
     assert {rank.state for rank in view.ranks} == {"warm-up"}
 
 
@@ -56,13 +65,123 @@ def test_progress_counts_iterations_and_duration(tmp_path: Path) -> None:
     assert progress.left_s == 20
 
 
-def test_the_expected_number_of_iterations_follows_the_duration_in_round_numbers(tmp_path: Path) -> None:
+def over_time(view: LiveView) -> PlotData:
+    assert isinstance(view.plot, PlotData)
+    return view.plot
+
+
+def test_the_time_axis_spans_what_is_to_come_in_round_numbers(tmp_path: Path) -> None:
+    assert over_time(seen(runs.under_way(), tmp_path / "a")).end == 75  # 10 iterations of 6.4 s
     run = runs.under_way()
     run.duration = 600
     run.begin_configuration(2)
     run.iterate(2, "warmup", 2, 1000)
     run.iterate(5, "timed", 2, 1000)
-    assert seen(run, tmp_path).plot.expected == 802
+    plot = over_time(seen(run, tmp_path / "b"))
+    assert plot.end == 600
+    assert plot.begin == pytest.approx(-2.4, abs=0.1)
+
+
+def test_iterations_stand_where_they_ended(tmp_path: Path) -> None:
+    plot = over_time(seen(runs.under_way(), tmp_path))
+    ends = [(bucket.t - plot.origin) / 1e9 for bucket in plot.points]
+    assert ends[0] == pytest.approx(6.2, abs=0.1)
+    assert ends[-1] == pytest.approx(7 * 6.42, abs=0.1)
+
+
+def test_a_slow_iteration_is_marked_counted_and_explained(tmp_path: Path) -> None:
+    view = seen(runs.under_way(iterations=40), tmp_path)
+    [mark] = over_time(view).marks
+    assert mark.letter == "?"
+    assert mark.at == pytest.approx(5 * 6.4, abs=1)
+    assert view.numbers.outliers == (("?", "unknown", 1),)
+
+
+def test_the_plot_can_show_how_often_and_what_of(tmp_path: Path) -> None:
+    feed = drained(runs.under_way(), tmp_path)
+    histogram = live_view(feed, mode="histogram").plot
+    assert isinstance(histogram, HistogramData)
+    assert (histogram.n, [name for name, _ in histogram.lines]) == (7, ["p50", "mean"])
+    split = live_view(feed, mode="split").plot
+    assert isinstance(split, SplitData)
+    assert split.prefill / (split.prefill + split.generation) == pytest.approx(0.22)
+    assert len(split.points) == 7
+
+
+def test_every_plot_says_why_it_is_empty(tmp_path: Path) -> None:
+    modes: tuple[Mode, ...] = ("time", "histogram", "split")
+    waiting = drained(runs.queued(), tmp_path / "a")
+    assert {live_view(waiting, mode=mode).plot.empty for mode in modes} == {"waiting for the first iteration"}
+    run = Recorder()
+    run.begin()
+    run.begin_stage()
+    run.end_stage(status="failed", code=1)
+    run.end("failed")
+    ended = drained(run, tmp_path / "b")
+    assert {live_view(ended, mode=mode).plot.empty for mode in modes} == {"no iteration was recorded"}
+    whole = runs.under_way()
+    whole.events = [
+        msgspec.structs.replace(event, generation_ms=None) if isinstance(event, ev.Iteration) else event
+        for event in whole.events
+    ]
+    split = live_view(drained(whole, tmp_path / "c"), mode="split").plot
+    assert split.empty == "this engine does not tell generation time apart"
+
+
+def test_what_the_gpus_do_is_on_the_axis_of_the_latencies(tmp_path: Path) -> None:
+    lanes = over_time(seen(runs.recorded_on_an_h200(), tmp_path / "a")).lanes
+    assert [lane.name for lane in lanes] == ["busy %", "SM MHz"]
+    assert any(value is not None and value > 90 for value in lanes[0].slots)
+    assert lanes[1].top == 1980
+    names = [lane.name for lane in over_time(seen(runs.on_gpus(8, 2), tmp_path / "b")).lanes]
+    assert names == ["busy %", "SM MHz", "GPU 0", "GPU 1"], "those of the ranks"
+    assert over_time(seen(runs.under_way(), tmp_path / "c")).lanes == ()
+
+
+def test_the_header_says_how_long_it_still_takes(tmp_path: Path) -> None:
+    assert seen(runs.under_way(), tmp_path / "a", after_s=2).header.left == "≥ 2:20"
+    assert seen(runs.on_gpus(1, 1), tmp_path / "b").header.left == "0:20"
+    assert seen(runs.finished(), tmp_path / "c").header.left == ""
+
+
+def test_whether_the_latencies_are_steady_stands_beside_how_it_goes(tmp_path: Path) -> None:
+    few = seen(runs.under_way(), tmp_path / "a").health.badge
+    assert few is not None
+    assert (few.word, few.short) == ("WARMING", "7/8")
+    many = seen(runs.under_way(iterations=60), tmp_path / "b").health.badge
+    assert many is not None
+    assert many.word == "STEADY"
+    assert seen(runs.queued(), tmp_path / "c").health.badge is None
+
+
+def test_first_iterations_that_differ_are_said_with_their_effect(tmp_path: Path) -> None:
+    run = runs.under_way(iterations=0)
+    run.iterate(3, "timed", 1, 9000)
+    run.iterate(40, "timed", 1, 6300, first=3)
+    badge = seen(run, tmp_path).health.badge
+    assert badge is not None
+    assert badge.word == "STEADY"
+    assert badge.about.startswith("without the first 3 the mean would move by −")
+    assert badge.short.startswith("first 3: −")
+
+
+def test_what_is_wrong_is_said_worst_first_and_the_rest_counted(tmp_path: Path) -> None:
+    run = runs.on_gpus(8, 8, hot=6)
+    view = seen(run, tmp_path / "a")
+    assert view.health.lines == ("GPU 6 is slowed down: hw thermal, 89 °C",)
+    run.add(ev.Notice(t=0, level="warning", text="something else"))
+    assert seen(run, tmp_path / "b").health.lines[0].endswith("(and 1 more: d)")
+    stall = seen(run, tmp_path / "c", after_s=120).health
+    assert stall.kind == "bad"
+    assert stall.lines[0].startswith("no iteration for 120 s, median 6.3 s   d: why?")
+
+
+def test_a_gpu_that_no_rank_uses_is_nobodys_trouble(tmp_path: Path) -> None:
+    assert seen(runs.on_gpus(8, 2, hot=6), tmp_path).health.lines == ("all well",)
+
+
+def test_a_rank_that_is_much_slower_is_named(tmp_path: Path) -> None:
+    assert seen(runs.under_way(64), tmp_path).health.lines == ("rank 63 is 3.1 % slower than the fastest",)
 
 
 def test_a_stage_to_come_one_under_way_and_one_that_failed(tmp_path: Path) -> None:

@@ -17,6 +17,20 @@ _LIVE_TERMS = (
     ("latency", "time of one iteration, from the call to the last token"),
     ("prefill", "latency minus generation time: up to the first token"),
     ("p50, p95", "half of the iterations, 95 % of them, were at most this slow; grey: too few to tell"),
+    ("lines", "in the plot: ┈ p50, ┄ mean, ╌ p95 (from 20 iterations on); shaded: warm-up"),
+    (
+        "T H X ?",
+        "an outlier and its cause: T throttled GPU, H busy host, X other process on a GPU of the run,"
+        " ? unknown. It lies above the third quartile plus three interquartile ranges, and 1 % above the median. `d` has"
+        " the evidence",
+    ),
+    (
+        "steady",
+        "WARMING: still moving towards its level, or fewer than 8 iterations; DRIFTING: moves by more than"
+        " 1 % without slowing down; STEADY: neither. What is said of the first iterations changes no number",
+    ),
+    ("stall", "no iteration for ten times the median latency, and for ten seconds at least"),
+    ("ETA", "time until the whole run is done; ≥: configurations to come take their duration at least"),
     ("tokens/s", "batch size x output length / mean latency, prefill included"),
     ("rank", "one process of the model; the others wait for the slowest"),
     ("memory", "of a GPU: in use before the run (shaded), by the run, and free"),

@@ -16,13 +16,14 @@ from runner.state import Status
 from tui.keys import Key, When, bindings
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.screens.live_layout import PANELS, LiveLayout, Wants
-from tui.screens.live_view import LiveView, live_view
+from tui.screens.live_plot import MODES, TITLES, Mode
+from tui.screens.live_view import LiveView, Memo, live_view
 from tui.text import shown
 from tui.widgets.answers import draw_answers
 from tui.widgets.gpu_fold import draw_folded
 from tui.widgets.health_line import draw_health, health_rows
 from tui.widgets.host_line import draw_host
-from tui.widgets.latency_plot import draw_latency
+from tui.widgets.latency_panel import draw_latency
 from tui.widgets.log_tail import LogTail, TailReader
 from tui.widgets.progress_lines import draw_progress
 from tui.widgets.rank_panel import draw_ranks
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 FRAME_S = 0.2
 BUDGET_S = 0.04
 """of every frame, for taking in events: the rest is for drawing and for the user"""
+_WHEN_MAXIMISED = ("back", "follow", "switch_plot", "doctor", "help")
+"""what else the footer names while one panel has the whole screen"""
 _EXIT_CODES: dict[Status, ExitCode] = {
     "failed": ExitCode.RUN_FAILED,
     "stopped": ExitCode.RUN_STOPPED,
@@ -59,6 +62,8 @@ class LiveScreen(KeyedScreen):
         self._wants = Wants()
         self._hidden: frozenset[str] = frozenset()
         self._maximised = ""
+        self._mode: Mode = MODES[0]
+        self._memo = Memo()
         self._drawn_at = (-1, False)
         self._saw_it_run = False
 
@@ -84,7 +89,7 @@ class LiveScreen(KeyedScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#plot").border_title = "latency, ms per iteration"
+        self.query_one("#plot").border_title = TITLES[self._mode]
         self.query_one("#ranks").border_title = "ranks"
         self.query_one("#log").border_title = "log"
         self.tick()
@@ -100,7 +105,7 @@ class LiveScreen(KeyedScreen):
         moment = (self.feed.now() // 10**9, self.feed.gone)
         if taken or moment != self._drawn_at:
             self._drawn_at = moment
-            self._show(live_view(self.feed, reading=reading))
+            self._show(live_view(self.feed, reading=reading, mode=self._mode, memo=self._memo))
         self._show_log()
         if not reading:
             self._open_result_when_finished()
@@ -179,7 +184,7 @@ class LiveScreen(KeyedScreen):
     def footer_keys(self) -> list[Key]:
         keys = self.keys_now()
         if self._maximised:
-            return [key for key in keys if key.action in (*PANELS, "back", "follow", "help")]
+            return [key for key in keys if key.action in (*PANELS, *_WHEN_MAXIMISED)]
         return keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -198,6 +203,17 @@ class LiveScreen(KeyedScreen):
 
     def action_plot(self) -> None:
         self._maximise("plot")
+
+    def action_switch_plot(self) -> None:
+        """The next of the ways to draw the latencies."""
+        self._mode = MODES[(MODES.index(self._mode) + 1) % len(MODES)]
+        self.query_one("#plot").border_title = TITLES[self._mode]
+        self._show(live_view(self.feed, mode=self._mode, memo=self._memo))
+
+    def action_doctor(self) -> None:
+        from tui.screens.doctor import DoctorScreen
+
+        self.app.push_screen(DoctorScreen(self.feed))
 
     def action_ranks(self) -> None:
         self._maximise("ranks")

@@ -7,23 +7,53 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import events as ev
-from runner import metrics, rundir
+from runner import rundir
+from runner.eta import eta
 from runner.feed import Feed
+from runner.stall import stalled
 from runner.state import ConfigurationState, RankState, RunState, StageState
+from runner.stats.course import Course, course
+from tui.screens import live_plot
 from tui.screens.gpu_view import gpu_lines, gpu_title
+from tui.screens.live_health import health
+from tui.screens.live_plot import LaneMemo, Mode
 from tui.text import duration, gibibytes, plain, plural
 from tui.widgets.answers import Answers, one_line
 from tui.widgets.gpu_panel import GpuLine
 from tui.widgets.health_line import Health
 from tui.widgets.host_line import HostView
-from tui.widgets.latency_plot import Numbers, PlotData, round_number
+from tui.widgets.latency_numbers import Numbers
+from tui.widgets.latency_panel import Plot
 from tui.widgets.progress_lines import Phase, Progress
 from tui.widgets.rank_panel import RankLine
 from tui.widgets.run_header import Header, short_id
-from tui.widgets.stage_strip import StageItem, exit_words
+from tui.widgets.stage_strip import StageItem
 
 SILENT_S = 2
 """A run that says nothing for longer than this is said to be silent."""
+
+
+class Memo:
+    """What is dear to find out and does not change with every frame."""
+
+    def __init__(self) -> None:
+        self.lanes = LaneMemo()
+        self.usual: dict[str, float] = {}
+        """seconds that stages took in earlier runs"""
+        self._course: tuple[ConfigurationState, int, Course] | None = None
+
+    def course(self, configuration: ConfigurationState | None) -> Course | None:
+        """Whether the latencies are steady; of many iterations it is asked each time 0.2 % more have come."""
+        if configuration is None or not configuration.latency.n:
+            return None
+        n = configuration.latency.n
+        if self._course is not None:
+            known, then, found = self._course
+            if known is configuration and then <= n <= then * 1.002:
+                return found
+        found = course(configuration.batches)
+        self._course = (configuration, n, found)
+        return found
 
 
 @dataclass(frozen=True)
@@ -31,7 +61,7 @@ class LiveView:
     header: Header
     stages: tuple[StageItem, ...]
     progress: Progress
-    plot: PlotData
+    plot: Plot
     numbers: Numbers
     ranks: tuple[RankLine, ...]
     answers: Answers
@@ -49,10 +79,21 @@ class LiveView:
     can_stop: bool
 
 
-def live_view(feed: Feed, *, reading: bool = False) -> LiveView:
-    """The view of a run as it stands; `reading`: there is more of an existing log to read first."""
+def live_view(
+    feed: Feed, *, reading: bool = False, mode: Mode = "time", memo: Memo | None = None
+) -> LiveView:
+    """The view of a run as it stands.
+
+    Args:
+        reading: there is more of an existing log to read first.
+        mode: how the latencies are drawn.
+        memo: what was found out for the views before this one.
+    """
     state, now = feed.state, feed.now()
     configuration, stage = state.configuration, state.stage
+    memo = memo or Memo()
+    slow = live_plot.outliers(state, len(state.configurations) - 1) if configuration else ()
+    stall = stalled(state, now) if not feed.gone else None
     return LiveView(
         header=Header(
             profile=plain(feed.plan.profile),
@@ -60,24 +101,33 @@ def live_view(feed: Feed, *, reading: bool = False) -> LiveView:
             run=short_id(feed.run_dir.name),
             status=state.status,
             elapsed_s=int(state.elapsed_s(now)),
+            left=_left(feed, now, memo.usual),
             replay=not feed.live,
             reading=int(feed.loaded * 100) if reading else None,
         ),
         stages=_stages(feed, now),
         progress=_progress(feed, now),
-        plot=_plot(state, configuration),
-        numbers=_numbers(state, configuration),
+        plot=live_plot.plot(state, mode, slow, memo.lanes),
+        numbers=live_plot.numbers(state, slow),
         ranks=_ranks(state),
         answers=Answers(tuple((one_line(said.prompt), one_line(said.answer)) for said in state.answers[-1:])),
         gpus=gpu_lines(state),
         gpu_title=gpu_title(state.telemetry),
         host=_host(state),
-        health=_health(feed),
+        health=health(feed, stall, slow, memo.course(configuration)),
         note=_note(feed, now),
         log=rundir.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
         running=state.running,
         can_stop=feed.live and state.running and state.stopping is None and not feed.gone,
     )
+
+
+def _left(feed: Feed, now: int, usual: dict[str, float]) -> str:
+    """How long the whole run will still take; empty where that cannot be told."""
+    found = eta(feed.state, feed.plan, now, usual)
+    if found is None:
+        return ""
+    return f"{'≥ ' if found.at_least else ''}{duration(math.ceil(found.seconds))}"
 
 
 def _stages(feed: Feed, now: int) -> tuple[StageItem, ...]:
@@ -153,46 +203,6 @@ def _life(heartbeat: ev.Heartbeat | None) -> str:
     )
 
 
-def _plot(state: RunState, configuration: ConfigurationState | None) -> PlotData:
-    if configuration is None:
-        if state.running:
-            return PlotData()
-        return PlotData(empty="no iteration was recorded")
-    warm, latency, start = len(configuration.warmup), configuration.latency, configuration.start
-    expected = warm + latency.n
-    if not configuration.done:
-        timed = start.num_runs
-        if latency.n and start.duration:
-            # Rounded, so that the axis does not move with every change of the mean.
-            timed = max(timed, round_number(start.duration * 1000 / latency.mean))
-        expected = max(warm, start.warm_up) + timed
-    return PlotData(
-        warmup=tuple(configuration.warmup),
-        n=latency.n,
-        mean=latency.mean if latency.n else 0.0,
-        expected=expected,
-        per_bucket=configuration.series.width,
-        points=tuple(configuration.series.buckets),
-    )
-
-
-def _numbers(state: RunState, configuration: ConfigurationState | None) -> Numbers:
-    if configuration is None or not configuration.latency.n:
-        return Numbers()
-    ranks = state.stage.ranks if state.stage else 1
-    found = {value.metric: value.value for value in metrics.values(configuration, ranks)}
-    return Numbers(
-        n=configuration.latency.n,
-        mean=found[metrics.LATENCY],
-        p50=found[metrics.P50],
-        p95=found[metrics.P95],
-        prefill=found[metrics.PREFILL_TIME],
-        generation=found[metrics.GENERATION_TIME],
-        per_token=found[metrics.TIME_PER_OUTPUT_TOKEN],
-        tokens_per_sec=found[metrics.TOKENS_PER_SEC],
-    )
-
-
 # --- ranks and host ----------------------------------------------------------------------------------------
 
 
@@ -240,46 +250,6 @@ def _host(state: RunState) -> HostView:
         load=host.load if host else 0.0,
         no_gpu=plain(state.no_gpu or ""),
     )
-
-
-# --- whether all is well -----------------------------------------------------------------------------------
-
-
-def _health(feed: Feed) -> Health:
-    """What a person has to know first; what is worse comes before what is better."""
-    if feed.gone:
-        return Health("bad", ("the run directory was deleted; this is what was known of the run until then",))
-    state = feed.state
-    if state.status in ("failed", "lost"):
-        return _failed(state)
-    if state.status == "finished":
-        return Health("good", ("finished: Enter shows the result",))
-    if state.status == "stopped":
-        return Health("warn", (_stopped_by(state), "Enter shows what was measured until then"))
-    if state.status == "stopping":
-        return Health("warn", (_stopped_by(state) + ": waiting for its processes to end",))
-    warnings = [notice for notice in state.notices if notice.level == "warning"]
-    if warnings:
-        return Health("warn", (plain(warnings[-1].text),))
-    if state.configuration is None or not state.configuration.last_t:
-        return Health("quiet", ("nothing to worry about so far",))
-    return Health("good", ("all well",))
-
-
-def _stopped_by(state: RunState) -> str:
-    return f"stopped by {plain(state.stopping.by)}" if state.stopping else "stopped"
-
-
-def _failed(state: RunState) -> Health:
-    stage, failure = state.stage, state.failure
-    if failure is not None:
-        lines = [plain(failure.cause), plain(failure.remedy)]
-        lines.append(f"log: {plain(failure.log)}   l shows it" if failure.log else "")
-    else:
-        ended = exit_words(stage.exit_code) if stage else ""
-        where = f"stage {stage.name} failed" if stage else "the run failed before its first stage"
-        lines = [f"{where}: {ended}" if ended else where, "l shows its log" if stage else ""]
-    return Health("bad", tuple(line for line in lines if line))
 
 
 def _note(feed: Feed, now: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tui.text import wrap
-from tui.widgets.rows import Row, Span, row
+from tui.text import shorten, wrap
+from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 
 Kind = Literal["good", "quiet", "warn", "bad"]
 _MARKS: dict[Kind, Span] = {
@@ -15,6 +15,18 @@ _MARKS: dict[Kind, Span] = {
     "warn": Span("! ", "warn"),
     "bad": Span("✖ ", "bad"),
 }
+_STYLES: dict[Kind, str] = {"good": "good", "quiet": "dim", "warn": "warn", "bad": "bad"}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """Whether the latencies are steady, in a word, and what to know about it."""
+
+    kind: Kind
+    word: str
+    about: str
+    """in words, where there is room"""
+    short: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,9 @@ class Health:
 
     kind: Kind
     lines: tuple[str, ...]
+    badge: Badge | None = None
+    brief: bool = False
+    """one line and no more, so that nothing moves while the run is under way"""
 
 
 def draw_health(health: Health, width: int, height: int) -> list[Row]:
@@ -30,10 +45,31 @@ def draw_health(health: Health, width: int, height: int) -> list[Row]:
 
 
 def health_rows(health: Health, width: int) -> list[Row]:
-    """All lines, wrapped; the first says what, the others what to do."""
-    style = {"good": "", "quiet": "dim"}.get(health.kind, health.kind)
-    lines = [line for text in health.lines for line in wrap(text, max(1, width - 2))]
-    return [
-        row(_MARKS[health.kind] if not number else Span("  "), Span(line, "" if number else style))
+    """All lines, wrapped; the first says what, the others what to do; the badge at the right of the first."""
+    badge = _badge(health, width)
+    room = max(1, width - 2)
+    beside = max(1, room - row_width(badge) - 2) if badge else room
+    first, *more = [*health.lines, ""][: max(1, len(health.lines))]
+    lines = wrap(first, beside)
+    if health.brief:
+        lines = [shorten(first, beside)]
+    elif len(lines) > 1:  # the second line has the whole width
+        lines = [lines[0], *wrap(first[len(lines[0]) :].lstrip(), room)]
+    lines += [line for text in more for line in wrap(text, room)]
+    style = "" if health.kind in ("good", "quiet") else health.kind
+    texts = [
+        Span(line, style if number < len(lines) - len(more) or not more else "")
         for number, line in enumerate(lines)
     ]
+    rows = [row("  ", text) for text in texts]
+    head = row(_MARKS[health.kind], texts[0])
+    return [spread(head, badge, width) if badge else head, *rows[1:]]
+
+
+def _badge(health: Health, width: int) -> Row:
+    badge = health.badge
+    if badge is None:
+        return ()
+    word = Span(badge.word, _STYLES[badge.kind])
+    about = badge.about if width >= 100 else badge.short
+    return row(word, dim(f"  {about}") if about and width >= 50 else "")

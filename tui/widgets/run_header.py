@@ -38,6 +38,8 @@ class Header:
     """short id"""
     status: Status
     elapsed_s: int
+    left: str = ""
+    """how long the whole run will still take; empty: that cannot be told"""
     replay: bool = False
     reading: int | None = None
     """percent of an existing log that was read, while there is more to read"""
@@ -48,6 +50,7 @@ def draw_header(header: Header, width: int, height: int) -> list[Row]:
         state = row(Span(f"reading the log {header.reading} %", "warn"))
     else:
         elapsed = f"  {clock(header.elapsed_s)}"
-        state = row(dim("replay   ") if header.replay else "", state_span(header.status), elapsed)
+        left = [dim("  ETA "), Span(header.left, "strong")] if header.left else []
+        state = row(dim("replay   ") if header.replay else "", state_span(header.status), elapsed, *left)
     about = row(Span(header.profile, "strong"), dim(f"  {header.summary}"))
     return [spread(about, row(dim(f"run {header.run}   "), *state), width)]

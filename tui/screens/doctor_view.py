@@ -1,0 +1,84 @@
+"""What the doctor's page says, in sections; pure, made from a feed."""
+
+from __future__ import annotations
+
+from runner.feed import Feed
+from runner.stall import STATES, RankThen, Stall, rank_facts, stalled
+from runner.state import ConfigurationState, RunState
+from runner.stats.course import course
+from tui.screens.help import Section
+from tui.screens.live_health import findings
+from tui.screens.live_plot import Outlier, outliers
+from tui.text import duration, measure, plain, plural
+
+SHOWN = 40
+"""the last outliers that are listed"""
+
+
+def doctor_sections(feed: Feed) -> tuple[Section, ...]:
+    state, now = feed.state, feed.now()
+    number = len(state.configurations) - 1
+    slow = outliers(state, number) if number >= 0 else ()
+    stall = stalled(state, now)
+    sections: list[Section] = []
+    if stall is not None:
+        sections.append(("it stands still", tuple(("", line) for line in _stall_lines(stall))))
+    found = [text for _, text in findings(state, stall, slow) if stall is None or text != stall.sentence]
+    sections.append(("findings", tuple(("", text) for text in found) or (("", "nothing is wrong"),)))
+    if state.ranks:
+        sections.append(("ranks", tuple(_rank_line(rank) for rank in rank_facts(state, now))))
+    if number >= 0 and state.configurations[number].latency.n:
+        sections.append(_steadiness(state.configurations[number]))
+        sections.append(_outlier_section(state, slow))
+    return tuple(sections)
+
+
+def _stall_lines(stall: Stall) -> list[str]:
+    lines = [f"{stall.sentence}; a stall is ten medians, and ten seconds at least", stall.suggestion]
+    busy = [f"GPU {index} {_busy(found)}" for index, found in stall.gpus]
+    lines += [", ".join(busy)] if busy else ["no GPU is read, so what the GPUs do is not known"]
+    if stall.output_silent_s is None:
+        lines.append("the output of the stage is not known to be silent")
+    else:
+        lines.append(f"the stage has written nothing for {duration(stall.output_silent_s)}")
+    return lines
+
+
+def _busy(found: float | str) -> str:
+    return f"{found:.0f} % busy" if not isinstance(found, str) else found
+
+
+def _rank_line(rank: RankThen) -> tuple[str, str]:
+    parts = [plural(rank.done, "iteration")]
+    if rank.behind:
+        parts.append(f"{rank.behind} behind the furthest")
+    parts.append(f"last one {duration(rank.silent_s)} ago" if rank.silent_s is not None else "none sent yet")
+    if rank.process is not None:
+        state = STATES.get(rank.process.state, rank.process.state)
+        parts.append(f"process {state}, {rank.process.cpu_percent:.0f} % CPU")
+    if rank.pid is not None:
+        parts.append(f"pid {rank.pid}")
+    return f"rank {rank.rank}", ", ".join(parts)
+
+
+def _steadiness(configuration: ConfigurationState) -> Section:
+    found = course(configuration.batches)
+    return ("steady?", ((found.verdict, found.sentence),))
+
+
+def _outlier_section(state: RunState, slow: tuple[Outlier, ...]) -> Section:
+    rule = (
+        "an outlier lies above the third quartile plus three interquartile ranges, and 1 % above the median;"
+        " nothing is left out of any number"
+    )
+    began = state.configurations[-1].timing_began or 0
+    lines = [
+        (
+            f"{outlier.letter} {measure(outlier.slow.latency_ms)} ms",
+            f"iteration {outlier.slow.i + 1}, {duration((outlier.slow.t - began) / 1e9)} into the timing:"
+            f" {plain(outlier.evidence)}",
+        )
+        for outlier in reversed(slow[-SHOWN:])
+    ]
+    title = f"slow iterations: {len(slow)}" if slow else "slow iterations: none"
+    return (title, (("", rule), *lines))

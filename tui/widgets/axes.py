@@ -1,0 +1,131 @@
+"""Scales and labels of plots: whole steps, so that axes move seldom, and as many labels as there is room."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tui.text import Dots, duration, number, right
+from tui.widgets.rows import Row, Span, dim
+
+STEPS = (1.0, 2.0, 5.0, 10.0)
+_SPANS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_COUNTS = (1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 75, 90)
+"""seconds, minutes or hours that a time axis may span"""
+_TIMES = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+_LEAST_RANGE = 0.02
+"""The axis spans at least this share of the values, so that noise does not look like trouble."""
+LEAST_GUTTER = 7
+"""columns for the labels of the y axis"""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range of the y axis and the distance of its ticks: 1, 2 or 5 times a power of ten."""
+
+    low: float
+    high: float
+    step: float
+
+    @property
+    def digits(self) -> int:
+        return max(0, -math.floor(math.log10(self.step) + 1e-9))
+
+    def ticks(self) -> list[float]:
+        count = round((self.high - self.low) / self.step)
+        return [self.low + self.step * index for index in range(count + 1)]
+
+    def dot_row(self, value: float, rows: int) -> int:
+        """The dot row of a value, 0 at the top; what lies beyond the scale is put at its edge."""
+        share = (self.high - value) / (self.high - self.low)
+        return min(max(round(share * (rows * 4 - 1)), 0), rows * 4 - 1)
+
+    def labels(self, rows: int) -> dict[int, str]:
+        """Row -> what stands at the y axis; the lowest and the highest value come first when rows are few."""
+        ticks = self.ticks()
+        labels: dict[int, str] = {}
+        for tick in (ticks[0], ticks[-1], *ticks[1:-1]):
+            labels.setdefault(self.dot_row(tick, rows) // 4, number(tick, self.digits))
+        return labels
+
+
+def scale_for(low: float, high: float, most_ticks: int) -> Scale:
+    """A scale around values from `low` to `high` with whole steps and at most about `most_ticks` ticks."""
+    least = max(abs(high), 1e-9) * _LEAST_RANGE
+    if high - low < least:
+        middle = (low + high) / 2
+        low, high = max(0.0, middle - least / 2), middle + least / 2
+    step = rounded_up((high - low) / max(1, most_ticks - 1), STEPS)
+    bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    return Scale(bottom, top, step)
+
+
+def round_number(value: float) -> int:
+    """The next round number at or above a positive value."""
+    return math.ceil(rounded_up(value, _SPANS))
+
+
+def rounded_up(value: float, steps: tuple[float, ...]) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in steps if step * power >= value * (1 - 1e-9))
+
+
+def round_seconds(seconds: float) -> float:
+    """The next round span of time at or above a positive one: 20 s, 1.5 min, 2 h."""
+    if seconds <= 10:
+        return rounded_up(seconds, _SPANS)
+    for unit, most in ((1, 90), (60, 90), (3600, 10)):
+        if seconds <= most * unit:
+            return float(next(count * unit for count in _COUNTS if count * unit >= seconds))
+    return rounded_up(seconds / 3600, _SPANS) * 3600
+
+
+def gutter_for(labels: dict[int, str]) -> int:
+    return max(LEAST_GUTTER, *(len(label) for label in labels.values()))
+
+
+def y_axis(labels: dict[int, str], y: int, gutter: int) -> Span:
+    return dim(right(labels.get(y, ""), gutter) + (" ┤" if y in labels else " │"))
+
+
+def time_step(span_s: float, room: int) -> float:
+    """Distance of time labels, so that each has about 10 of `room` columns."""
+    least = span_s / max(1, room // 10)
+    if least < 30:
+        return rounded_up(least, STEPS) if least < 10 or rounded_up(least, STEPS) <= 20 else 30.0
+    return float(next((step for step in _TIMES if step >= least), rounded_up(least, STEPS)))
+
+
+def time_label(seconds: float, step: float) -> str:
+    """`0.05 s`, `20 s`, `1:30`, `2:00:00`"""
+    if step < 1:
+        return f"{seconds:.{max(0, -math.floor(math.log10(step) + 1e-9))}f} s"
+    return f"{seconds:.0f} s" if seconds < 60 else duration(seconds)
+
+
+def placed(labels: list[tuple[int, str]], width: int, *, after: int = 0) -> str:
+    """Labels centred at their columns in one line; those that would touch one before are left out."""
+    line = [" "] * width
+    used = after
+    for column, label in labels:
+        at = min(max(0, column - len(label) // 2), width - len(label))
+        if at >= used and len(label) <= width:
+            line[at : at + len(label)] = label
+            used = at + len(label) + 1
+    return "".join(line).rstrip()
+
+
+def join(dots: Dots, start: tuple[int, float], end: tuple[int, float]) -> None:
+    """A line without gaps between two dots."""
+    (x0, y0), (x1, y1) = start, end
+    if x1 <= x0:
+        return
+    slope = (y1 - y0) / (x1 - x0)
+    for x in range(x0, x1):
+        here, there = y0 + slope * (x - x0), y0 + slope * (x + 1 - x0)
+        dots.column(x, round(min(here, there)), round(max(here, there)))
+
+
+def nothing(why: str, width: int, height: int) -> list[Row]:
+    """An empty plot that says why it is empty."""
+    return [()] * max(0, (height - 1) // 2) + [(dim(why.center(width).rstrip()),)]

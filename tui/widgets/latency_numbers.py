@@ -1,0 +1,65 @@
+"""The numbers below the plot, and what the letters in it mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.text import measure, number, right
+from tui.widgets.rows import Row, Span, dim, row, row_width
+
+FEW = 20
+"""p95 of fewer iterations than this is close to the maximum."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the iterations of the present configuration say so far; None: not known (yet)."""
+
+    n: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    prefill: float | None = None
+    generation: float | None = None
+    per_token: float | None = None
+    tokens_per_sec: float | None = None
+    outliers: tuple[tuple[str, str, int], ...] = ()
+    """letter, cause and number of the outliers"""
+
+
+def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
+    if not numbers.n:
+        return [row(dim("no timed iteration yet"))]
+    few = numbers.n < FEW
+    latency = [
+        *_value("mean", numbers.mean, ""),
+        *_value("p50", numbers.p50, ""),
+        *_value("p95", numbers.p95, " ms", "dim" if few else ""),
+        dim(f"n {number(numbers.n)}" + (": too few for p95" if few else "")),
+        *_outliers(numbers),
+    ]
+    generation = [
+        *_value("prefill", numbers.prefill, ""),
+        *_value("generation", numbers.generation, " ms"),
+        *_value("", numbers.per_token, " ms/token"),
+        *_value("", numbers.tokens_per_sec, " tokens/s", "strong"),
+    ]
+    if width >= 130 and row_width(row(*latency)) + row_width(row(*generation)) + 5 <= width:
+        return [row(*latency, dim("     "), *generation)]
+    return [row(*latency), row(*generation)]
+
+
+def _outliers(numbers: Numbers) -> list[Span]:
+    if not numbers.outliers:
+        return []
+    total = sum(count for _, _, count in numbers.outliers)
+    spans = [dim(f"   {number(total)} outlier{'s' if total > 1 else ''}:")]
+    for letter, word, count in numbers.outliers:
+        spans += [Span(f" {letter}", "warn"), dim(f" {word}" + (f" {number(count)}" if count > 1 else ""))]
+    return spans
+
+
+def _value(name: str, value: float | None, unit: str, style: str = "") -> list[Span]:
+    label = [dim(f"{name} ")] if name else []
+    shown = "–" if value is None else measure(value)
+    return [*label, Span(right(shown, 6), style), dim(f"{unit}  ")]
