@@ -21,8 +21,8 @@ _LIVE_TERMS = (
     (
         "T H X ?",
         "an outlier and its cause: T throttled GPU, H busy host, X other process on a GPU of the run,"
-        " ? unknown. It lies above the third quartile plus three interquartile ranges, and 1 % above the median. `d` has"
-        " the evidence",
+        " ? unknown. It lies above the third quartile + 3 interquartile ranges, and 1 % above the median."
+        " `d` has the evidence",
     ),
     (
         "steady",
