@@ -13,6 +13,10 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     RUN_STOPPED = 3
     RUN_LOST = 4
+    NOT_MET = 5
+    """what was asked for is not so: a comparison found it slower, or an assertion failed"""
+    UNDECIDED = 6
+    """whether it is so cannot be told from these runs"""
     INTERRUPTED = 130
 
 

@@ -137,10 +137,26 @@ def _short(number: float | None) -> str:
 
 def configuration_name(configuration: ConfigurationReport) -> str:
     """`batch 16 1024→1024`, with the share of weights on the GPU where it is not all of them."""
-    share = configuration.gpu_weights_percent
+    return shape_name(shape_of(configuration))
+
+
+Shape = tuple[int, int, int, float]
+"""batch size, input length, output length, share of weights on the GPU: equal of equal configurations"""
+
+
+def shape_of(configuration: ConfigurationReport) -> Shape:
+    return (
+        configuration.batch_size,
+        configuration.input_len,
+        configuration.output_len,
+        configuration.gpu_weights_percent,
+    )
+
+
+def shape_name(shape: Shape) -> str:
+    batch_size, input_len, output_len, share = shape
     weights = "" if share == 1.0 else f" weights {share:.0%}"
-    lengths = f"{configuration.input_len}→{configuration.output_len}"
-    return f"batch {configuration.batch_size}{weights} {lengths}"
+    return f"batch {batch_size}{weights} {input_len}→{output_len}"
 
 
 def flags_in_words(report: Report) -> list[str]:

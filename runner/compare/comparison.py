@@ -1,0 +1,348 @@
+"""A comparison: what differs, whether it is fair, and the change of every number with its verdict.
+
+`compare(sides(["A", "B"]))` gives a `Comparison`, which screens and exports draw as it is; `as_text` in
+`runner.compare.text` is how the command draws it. It is the JSON of `trtbench-tui compare --json`, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from runner.compare.differences import Difference, differences, reasons_against
+from runner.compare.history import Repeats
+from runner.compare.runs import Run, Side
+from runner.compare.verdict import (
+    ASSUMED_SPREAD,
+    DECISION,
+    FEWEST_PAIRS,
+    THRESHOLD,
+    Measured,
+    Spread,
+    Verdict,
+    judge,
+)
+from runner.grid import Shape
+from runner.metrics import (
+    GENERATION_TIME,
+    GENERATION_TOKENS_PER_SEC,
+    JOULES_PER_TOKEN,
+    LATENCY,
+    P50,
+    P95,
+    P99,
+    PREFILL_TIME,
+    TIME_PER_OUTPUT_TOKEN,
+    TOKENS_PER_SEC,
+    Metric,
+)
+from runner.stats.intervals import LEVEL
+
+SCHEMA: Literal[1] = 1
+"""Version of the JSON of a comparison; raised when a reader of an older one would misread it."""
+
+HEADLINE = LATENCY
+"""The metric that stands for a configuration: tokens per second is the same number the other way round."""
+COMPARED = (
+    LATENCY, P50, P95, P99, TOKENS_PER_SEC, GENERATION_TOKENS_PER_SEC,
+    PREFILL_TIME, GENERATION_TIME, TIME_PER_OUTPUT_TOKEN, JOULES_PER_TOKEN,
+)  # fmt: skip
+"""What is compared unless somebody asks for other metrics."""
+
+
+class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of a comparison."""
+
+    label: str
+    """A, B, C ...; changes are from A to the others"""
+    profile: str
+    summary: str
+    """model and shape in a few words"""
+    runs: tuple[str, ...]
+    """ids; more than one are repeats"""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One metric of one configuration on two sides."""
+
+    metric: str
+    unit: str
+    first: float
+    """of A: mean of its runs, geometric where there are several"""
+    second: float
+    first_n: int
+    """the n of the table: iterations or readings, of all runs of the side together"""
+    second_n: int
+    change: float
+    """share: 0.02 is 2 % more than A"""
+    low: float | None = None
+    high: float | None = None
+    """of the change, at `Comparison.level`; None: not known"""
+    verdict: Verdict | None = None
+    """None: neither direction is better"""
+    why: str = ""
+    """why it is INCONCLUSIVE or NOT JUDGED"""
+    repeats: int | None = None
+    """about how many more repeats of each side would decide it"""
+    holds_together: bool = True
+    """whether the verdict also holds at a level that is right for all configurations together (Bonferroni)"""
+    spread: float = 0.0
+    """standard deviation from run to run that entered, as a share"""
+    spread_runs: int = 0
+    """earlier runs that this is from; 0: of the compared repeats themselves, else assumed"""
+
+
+class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
+    batch_size: int
+    input_len: int
+    output_len: int
+    gpu_weights_percent: float
+    changes: tuple[Change, ...]
+
+    @property
+    def shape(self) -> Shape:
+        return self.batch_size, self.input_len, self.output_len, self.gpu_weights_percent
+
+    @property
+    def headline(self) -> Change | None:
+        """The change that stands for the configuration: mean latency; None when it was not compared."""
+        return next((change for change in self.changes if change.metric == HEADLINE.name), None)
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """The first side against one of the others."""
+
+    first: str
+    second: str
+    fair: bool
+    unfair_because: tuple[str, ...]
+    """in sentences; empty when it is fair"""
+    method: str
+    """how the intervals were made, in a sentence"""
+    configurations: tuple[ConfigurationComparison, ...]
+    only_first: tuple[Shape, ...] = ()
+    only_second: tuple[Shape, ...] = ()
+    """configurations (batch size, input and output length, share of weights) that one side alone measured"""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is said about two or more sides."""
+
+    kind: Literal["comparison"] = "comparison"
+    schema: int = SCHEMA
+    level: float = LEVEL
+    """confidence of the intervals, each on its own"""
+    decision: float = DECISION
+    """confidence that FASTER and SLOWER, BETTER and WORSE need"""
+    threshold: float = THRESHOLD
+    """changes below this share do not matter"""
+    sides: tuple[SideSummary, ...]
+    differences: tuple[Difference, ...]
+    """what is not the same on all sides"""
+    pairs: tuple[Pair, ...]
+
+
+def compare(
+    sides: Sequence[Side],
+    *,
+    metrics: Sequence[Metric] = COMPARED,
+    threshold: float = THRESHOLD,
+    repeats: Repeats | None = None,
+) -> Comparison:
+    """Compare the first side with each of the others.
+
+    Args:
+        sides: two or more, of `runner.compare.runs.sides`.
+        metrics: what to compare, of each configuration that both sides measured.
+        threshold: the share below which a change does not matter.
+        repeats: what is known about run-to-run variation; None: looked for in the history.
+    """
+    if repeats is None:
+        repeats = Repeats(run for side in sides for run in side.runs)
+    found = tuple(differences(sides))
+    first, *others = sides
+    return Comparison(
+        threshold=threshold,
+        sides=tuple(_summary(side) for side in sides),
+        differences=found,
+        pairs=tuple(_pair(first, other, metrics, threshold, repeats) for other in others),
+    )
+
+
+def _summary(side: Side) -> SideSummary:
+    report = side.runs[0].report
+    return SideSummary(
+        label=side.label,
+        profile=report.profile,
+        summary=report.summary,
+        runs=tuple(run.name for run in side.runs),
+    )
+
+
+def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float, repeats: Repeats) -> Pair:
+    shapes = [shape for shape in first.shapes if shape in second.shapes]
+    against = reasons_against(first, second, differences((first, second)), shapes)
+    matched = _matched(first, second)
+    together = 1 - (1 - DECISION) / max(1, len(shapes))
+    configurations = []
+    for shape in shapes:
+        changes = [
+            change
+            for metric in metrics
+            if (change := _change(first, second, shape, metric, threshold, repeats, matched, together))
+        ]
+        batch_size, input_len, output_len, share = shape
+        configurations.append(
+            ConfigurationComparison(
+                batch_size=batch_size,
+                input_len=input_len,
+                output_len=output_len,
+                gpu_weights_percent=share,
+                changes=tuple(changes),
+            )
+        )
+    spreads = [repeats.spread(shape, HEADLINE.name) for shape in shapes]
+    return Pair(
+        first=first.label,
+        second=second.label,
+        fair=not against,
+        unfair_because=tuple(against),
+        method=_method(first, second, matched is not None, spreads),
+        configurations=tuple(configurations),
+        only_first=tuple(shape for shape in first.shapes if shape not in shapes),
+        only_second=tuple(shape for shape in second.shapes if shape not in shapes),
+    )
+
+
+def _matched(first: Side, second: Side) -> list[tuple[Run, Run]] | None:
+    """Runs that were measured in the same pass of one sweep (A B A B), in pairs; None when they were not."""
+    by_pass = [
+        {(run.report.sweep.sweep, run.report.sweep.repeat): run for run in side.runs if run.report.sweep}
+        for side in (first, second)
+    ]
+    a, b = by_pass
+    if len(a) != len(first.runs) or set(a) != set(b) or len(b) != len(second.runs) or len(a) < FEWEST_PAIRS:
+        return None
+    return [(a[key], b[key]) for key in sorted(a)]
+
+
+def _change(
+    first: Side,
+    second: Side,
+    shape: Shape,
+    metric: Metric,
+    threshold: float,
+    repeats: Repeats,
+    matched: list[tuple[Run, Run]] | None,
+    together: float,
+) -> Change | None:
+    if matched is not None:
+        runs = [[pair[0] for pair in matched], [pair[1] for pair in matched]]
+    else:
+        runs = [list(first.runs), list(second.runs)]
+    alone = all(len(side) == 1 for side in runs)
+    a, b = ([_measured(run, shape, metric, alone) for run in side] for side in runs)
+    known_a, known_b = ([one for one in side if one is not None] for side in (a, b))
+    if not known_a or not known_b or len(known_a) < len(a) or len(known_b) < len(b):
+        return None
+    spread = repeats.spread(shape, metric.name)
+    paired = matched is not None
+    said = judge(metric, known_a, known_b, spread=spread, paired=paired, threshold=threshold)
+    strict = judge(
+        metric, known_a, known_b, spread=spread, paired=paired, threshold=threshold, decision=together
+    )
+    return Change(
+        metric=metric.name,
+        unit=metric.unit,
+        first=_middle(known_a),
+        second=_middle(known_b),
+        first_n=_count(runs[0], shape, metric),
+        second_n=_count(runs[1], shape, metric),
+        change=said.change,
+        low=said.low,
+        high=said.high,
+        verdict=said.verdict,
+        why=said.why,
+        repeats=said.repeats,
+        holds_together=said.verdict == strict.verdict,
+        spread=spread.deviation if alone or spread.runs else 0.0,
+        spread_runs=spread.runs,
+    )
+
+
+def _measured(run: Run, shape: Shape, metric: Metric, alone: bool) -> Measured | None:
+    value = run.value(shape, metric.name)
+    if value is None:
+        return None
+    # How well one run knows its number matters only where nothing else tells how it varies.
+    return Measured(value, run.estimates.get(shape, {}).get(metric) if alone else None)
+
+
+def _middle(side: Sequence[Measured]) -> float:
+    """Geometric mean, so that the change is that of the shown numbers; arithmetic where there is none."""
+    values = [one.value for one in side]
+    if min(values) <= 0:
+        return sum(values) / len(values)
+    return math.exp(sum(math.log(value) for value in values) / len(values))
+
+
+def _count(runs: Sequence[Run], shape: Shape, metric: Metric) -> int:
+    rows = [row for run in runs for row in run.configurations[shape].rows if row.metric == metric.name]
+    return sum(row.n for row in rows)
+
+
+def _method(first: Side, second: Side, paired: bool, spreads: Sequence[Spread]) -> str:
+    a, b = len(first.runs), len(second.runs)
+    if paired:
+        return (
+            f"{a} pairs of runs that alternated: Student's t of the differences within the pairs, so that"
+            " slow drift of the machine cancels"
+        )
+    earlier = max((spread.runs for spread in spreads), default=0)
+    if a + b > 2:
+        more = f", its variance pooled with {earlier} earlier runs of the same" if earlier else ""
+        return f"{a} and {b} runs, each counted once: Student's t of their means{more}"
+    within = "one run each: block bootstrap of its iterations, together with run-to-run variation, "
+    if earlier:
+        largest = max(spread.deviation for spread in spreads if spread.runs)
+        return f"{within}{100 * largest:.2f} % of the mean latency in {earlier} earlier runs of the same"
+    return (
+        f"{within}which is not known here and assumed to be {100 * ASSUMED_SPREAD:g} %;"
+        " repeating both (`run --repeat 5`) measures it and decides smaller changes"
+    )
+
+
+def worse(comparison: Comparison, names: Sequence[str]) -> list[Change]:
+    """Changes of these metrics that are SLOWER or WORSE at a level that is right for all of them together."""
+    return [
+        change
+        for change in _changes(comparison, names)
+        if change.verdict in ("SLOWER", "WORSE") and change.holds_together
+    ]
+
+
+def undecided(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """What could not be told of these metrics; also pairs that have nothing to compare."""
+    found = [
+        f"{change.metric}: {change.why}"
+        for change in _changes(comparison, names)
+        if change.verdict in ("INCONCLUSIVE", "NOT JUDGED")
+    ]
+    return found + [
+        f"{pair.first} and {pair.second} have nothing in common"
+        for pair in comparison.pairs
+        if not any(configuration.changes for configuration in pair.configurations)
+    ]
+
+
+def _changes(comparison: Comparison, names: Sequence[str]) -> list[Change]:
+    return [
+        change
+        for pair in comparison.pairs
+        for configuration in pair.configurations
+        for change in configuration.changes
+        if change.metric in names
+    ]

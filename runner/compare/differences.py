@@ -1,0 +1,93 @@
+"""What differs between two sides, and whether a comparison of them is fair: that comes before any number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from runner.compare.runs import Side
+from runner.grid import Shape, shape_name
+
+Kind = Literal["unfair", "subject"]
+
+CLOCKS_APART = 0.02
+"""Share by which mean SM clocks may differ before a comparison is called unfair."""
+THROTTLED_APART = 5.0
+"""Percentage points of time throttled."""
+_MACHINE = ("machine", "device", "processor cores", "power limit", "highest SM clock", "MIG")
+_WORK = ("model.dir", "model.family", "model.name", "model.shape", "model.hf_config")
+_UNSAID = "–"
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not the same on all sides; one text a side, in their order."""
+
+    name: str
+    """`GPU driver`, or the path of a field of the profile: `build.gemm_plugin`"""
+    values: tuple[str, ...]
+    kind: Kind
+    """`unfair`: it changes numbers without being what is compared; `subject`: it may be what is compared"""
+
+
+def differences(sides: Iterable[Side]) -> list[Difference]:
+    """What is not the same on all sides, what makes it unfair first."""
+    each = [_of_side(side) for side in sides]
+    names = dict.fromkeys(name for facts in each for name in facts)
+    found = []
+    for name in names:
+        values = tuple(facts.get(name, _UNSAID) for facts in each)
+        if len(set(values)) > 1:
+            kind: Kind = "unfair" if name in (*_MACHINE, *_WORK) else "subject"
+            found.append(Difference(name=name, values=values, kind=kind))
+    return sorted(found, key=lambda one: one.kind != "unfair")
+
+
+def _of_side(side: Side) -> dict[str, str]:
+    """Facts of a side; where its own runs differ, all that they say."""
+    each = [run.facts for run in side.runs]
+    names = dict.fromkeys(name for facts in each for name in facts)
+    return {name: " / ".join(dict.fromkeys(facts.get(name, _UNSAID) for facts in each)) for name in names}
+
+
+def reasons_against(
+    first: Side, second: Side, found: Iterable[Difference], shapes: Sequence[Shape]
+) -> list[str]:
+    """Why a comparison of two sides is not fair, in words; empty: nothing speaks against it."""
+    reasons = []
+    for what, names in (("machine", _MACHINE), ("work", _WORK)):
+        apart = [one.name for one in found if one.name in names]
+        if apart:
+            reasons.append(f"not the same {what}: {', '.join(apart)}")
+    for side in (first, second):
+        reasons += _within(side)
+    for shape in shapes:
+        reasons += _conditions(first, second, shape)
+    return reasons
+
+
+def _within(side: Side) -> Iterator[str]:
+    """What is wrong with one side alone."""
+    for name, said in _of_side(side).items():
+        if len({run.facts.get(name) for run in side.runs}) > 1:
+            yield f"the runs of {side.label} are no repeats of each other: {name} is {said}"
+    for run in side.runs:
+        if run.report.status != "finished":
+            yield f"{run.name} of {side.label} did not come to its end: it is {run.report.status}"
+
+
+def _conditions(first: Side, second: Side, shape: Shape) -> Iterator[str]:
+    """What the GPUs did while a configuration was measured."""
+    a, b = (_mean(side, shape, "gpu_sm_clock_mhz") for side in (first, second))
+    if a and b and abs(b / a - 1) > CLOCKS_APART:
+        yield f"{shape_name(shape)}: mean SM clock {a:.0f} MHz against {b:.0f} MHz"
+    a, b = (_mean(side, shape, "gpu_throttled_percent") for side in (first, second))
+    if a is not None and b is not None and abs(b - a) > THROTTLED_APART:
+        yield f"{shape_name(shape)}: throttled {a:.0f} % of the time against {b:.0f} %"
+
+
+def _mean(side: Side, shape: Shape, metric: str) -> float | None:
+    values = [run.value(shape, metric) for run in side.runs]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None

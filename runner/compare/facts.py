@@ -1,0 +1,52 @@
+"""What the numbers of a run depend on: machine, software, and every field of its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from runner.export.environment import Environment
+from runner.profile.file import Data, to_flow
+from runner.report import Report
+
+_NOT_COMPARED = ("name", "description", "engine")
+"""Fields of a profile that say nothing about the work, or that the report says, too."""
+_WHOLE = ("model.shape",)
+"""Fields whose parts mean nothing alone."""
+
+
+def facts_of(where: Environment, report: Report, profile: Data) -> dict[str, str]:
+    """Everything about a run that numbers depend on, by name; what is not known is left out."""
+    found: dict[str, str] = {}
+    found["machine"] = where.host
+    models = [gpu.name for gpu in where.gpus] or sorted({rank.label for rank in where.ranks if rank.label})
+    found["device"] = _counted(models) or _each(rank.device for rank in where.ranks)
+    if not models:
+        found["processor cores"] = str(where.cores or "")
+    found["GPU driver"], found["CUDA of the driver"] = where.driver, where.cuda
+    found["power limit"] = _each(f"{gpu.power_limit_w:g} W" for gpu in where.gpus if gpu.power_limit_w)
+    found["highest SM clock"] = _each(f"{gpu.max_sm_clock} MHz" for gpu in where.gpus if gpu.max_sm_clock)
+    found["MIG"] = _each("on" if gpu.mig else "off" for gpu in where.gpus)
+    found["engine"], found["ranks"] = report.engine, str(report.ranks)
+    found |= where.versions
+    found["trtbench-tui"] = where.version
+    found |= dict(_fields(profile, ""))
+    return {name: value for name, value in found.items() if value}
+
+
+def _fields(data: Data, path: str) -> Iterator[tuple[str, str]]:
+    for key, value in data.items():
+        name = f"{path}{key}"
+        if name in _NOT_COMPARED:
+            continue
+        if isinstance(value, dict) and name not in _WHOLE:
+            yield from _fields(value, f"{name}.")
+        else:
+            yield name, to_flow(value)
+
+
+def _counted(names: list[str]) -> str:
+    return ", ".join(f"{names.count(name)} × {name}" for name in dict.fromkeys(names))
+
+
+def _each(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))

@@ -1,0 +1,77 @@
+"""How much a number varies from run to run, from earlier repeats of the same on the same machine."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from runner import history
+from runner.compare.runs import Run
+from runner.compare.verdict import ASSUMED, Spread
+from runner.errors import UserError
+from runner.grid import Shape
+
+MOST_RUNS = 40
+"""Earlier runs of a profile that are read at most, newest first."""
+LEAST_DF = 3
+"""With fewer degrees of freedom an estimate of variation is worth less than a cautious assumption."""
+
+
+class Repeats:
+    """Finished runs, other than those that are compared, that measured the same profile on the same machine.
+
+    The same means: a profile that is the same to the letter, on the same host. What else changed in between
+    (a driver, a version) makes the variation larger, which errs on the side of INCONCLUSIVE.
+    """
+
+    def __init__(self, compared: Iterable[Run]) -> None:
+        compared = list(compared)
+        groups: dict[tuple[str, str], list[Run]] = {
+            (run.profile_text, run.report.host): [] for run in compared if run.profile_text
+        }
+        known = {run.run_dir.resolve() for run in compared}
+        for run_dir in _candidates({run.report.profile for run in compared}, known):
+            try:
+                run = Run(run_dir)
+            except UserError:
+                continue
+            group = groups.get((run.profile_text, run.report.host))
+            if group is not None:
+                group.append(run)
+        self._groups = list(groups.values())
+        self._known: dict[tuple[Shape, str], Spread] = {}
+
+    def spread(self, shape: Shape, metric: str) -> Spread:
+        """Variation of one number; the assumed one when there are too few repeats."""
+        found = self._known.get((shape, metric))
+        if found is None:
+            found = self._known[shape, metric] = self._estimate(shape, metric)
+        return found
+
+    def _estimate(self, shape: Shape, metric: str) -> Spread:
+        squares, df, runs = 0.0, 0, 0
+        for group in self._groups:
+            values = [value for run in group if (value := run.value(shape, metric)) is not None and value > 0]
+            if len(values) < 2:
+                continue
+            logarithms = [math.log(value) for value in values]
+            mean = sum(logarithms) / len(logarithms)
+            squares += sum((one - mean) ** 2 for one in logarithms)
+            df += len(values) - 1
+            runs += len(values)
+        return Spread(math.sqrt(squares / df), df, runs) if df >= LEAST_DF else ASSUMED
+
+
+def _candidates(profiles: Collection[str], known: Collection[Path]) -> list[Path]:
+    """The newest finished runs of these profiles, without those that are known already."""
+    taken: dict[str, int] = defaultdict(int)
+    found = []
+    for entry in history.entries():
+        wanted = entry.profile in profiles and entry.status == "finished"
+        if not wanted or entry.run_dir.resolve() in known or taken[entry.profile] >= MOST_RUNS:
+            continue
+        taken[entry.profile] += 1
+        found.append(entry.run_dir)
+    return found

@@ -1,0 +1,153 @@
+"""The runs that are compared: naming them, and reading what a comparison needs of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from runner import report, rundir
+from runner.compare.facts import facts_of
+from runner.errors import UserError
+from runner.export.environment import Environment, environment_of
+from runner.grid import Shape, shape_of
+from runner.metrics.estimates import Estimates, estimates
+from runner.plan import Plan
+from runner.profile.file import Data, ProfileError, parse_yaml, read_text
+from runner.report import ConfigurationReport, Report
+from runner.state import RunState
+
+
+@dataclass
+class Run:
+    """One measured run; everything but its report is read when it is asked for.
+
+    Raises:
+        UserError: the directory holds no run that this version can read.
+    """
+
+    run_dir: Path
+    report: Report = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.report = report.load(self.run_dir)
+
+    @property
+    def name(self) -> str:
+        return self.run_dir.name
+
+    @cached_property
+    def plan(self) -> Plan:
+        return rundir.load_plan(self.run_dir)
+
+    @cached_property
+    def state(self) -> RunState:
+        return report.read_state(self.run_dir)
+
+    @cached_property
+    def environment(self) -> Environment:
+        return environment_of(self.run_dir, self.plan, self.state)
+
+    @cached_property
+    def profile_text(self) -> str:
+        """The frozen profile; empty when there is none, as of an imported result."""
+        try:
+            return read_text(self.run_dir / rundir.PROFILE)
+        except UserError:
+            return ""
+
+    @cached_property
+    def profile(self) -> Data:
+        try:
+            return parse_yaml(self.profile_text, rundir.PROFILE)[0] if self.profile_text else {}
+        except ProfileError:
+            return {}
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        """Everything that numbers depend on, by name."""
+        return facts_of(self.environment, self.report, self.profile)
+
+    @cached_property
+    def configurations(self) -> dict[Shape, ConfigurationReport]:
+        return {shape_of(found): found for found in self.report.configurations}
+
+    @cached_property
+    def estimates(self) -> dict[Shape, Estimates]:
+        """What the iterations say about how well numbers are known, by configuration."""
+        return {
+            shape_of(row): estimates(configuration, self.report.ranks)
+            for row, configuration in zip(self.report.configurations, self.state.configurations, strict=False)
+        }
+
+    def value(self, shape: Shape, metric: str) -> float | None:
+        """A number of the final table; None when this run has none."""
+        configuration = self.configurations.get(shape)
+        rows = configuration.rows if configuration else []
+        return next((row.value for row in rows if row.metric == metric), None)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is compared: one run, or repeats of the same."""
+
+    label: str
+    """A, B, C ..."""
+    runs: tuple[Run, ...]
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Configurations that every run of it measured, in the order of measuring."""
+        first, *others = self.runs
+        return [shape for shape in first.configurations if all(shape in run.configurations for run in others)]
+
+
+def sides(names: Sequence[str]) -> list[Side]:
+    """The sides that a person names, in that order.
+
+    Each name is a run as every command takes it (id, last letters, directory, `last`), several of them with
+    commas between, or a filter as the list of runs takes it (`tag:before`, `sweep:20261122T...`), which
+    stands for all finished runs that it lets through.
+
+    Raises:
+        UserError: fewer than two sides, a run that there is not, a filter that fits none, one run on two
+            sides, or a run without any measured configuration.
+    """
+    if len(names) < 2:
+        raise UserError(
+            "a comparison needs two sides", hint="`trtbench-tui compare A B`, each a run or several"
+        )
+    found = [
+        Side(chr(ord("A") + index), tuple(Run(run_dir) for run_dir in _named(name)))
+        for index, name in enumerate(names)
+    ]
+    seen: dict[Path, str] = {}
+    for side in found:
+        for run in side.runs:
+            if run.run_dir in seen:
+                both = " and ".join(sorted({seen[run.run_dir], side.label}))
+                raise UserError(f"{run.name} is named twice (side {both}); name each run once")
+            seen[run.run_dir] = side.label
+            if not run.configurations:
+                raise UserError(f"{run.name} has measured nothing that could be compared")
+    return found
+
+
+def _named(name: str) -> list[Path]:
+    if ":" in name and not Path(name).exists():
+        return _filtered(name)
+    parts = [part.strip() for part in name.split(",")]
+    if not all(parts):
+        raise UserError(f"{name!r} names no run", hint="several runs have a comma between: 7f3a,19bc")
+    return [rundir.find(part) for part in parts]
+
+
+def _filtered(text: str) -> list[Path]:
+    from runner import history
+    from runner.history.query import matching
+
+    found = [entry for entry in matching(history.entries(), text) if entry.status == "finished"]
+    if not found:
+        raise UserError(f"no finished run fits {text!r}", hint=f"`trtbench-tui ls {text!r}` shows what fits")
+    return [entry.run_dir for entry in reversed(found)]

@@ -1,0 +1,223 @@
+"""Comparing recorded runs: who, what differs, is it fair, and the command around it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runner import labels, rundir
+from runner.cli import main
+from runner.compare import Comparison, compare, sides
+from runner.compare.history import Repeats
+from runner.compare.verdict import ASSUMED
+from runner.errors import UserError
+from runner.plan import Membership
+from tests.runner.compare.recorded import PROFILE, run, some
+
+
+def compared(*names: str) -> Comparison:
+    return compare(sides(names))
+
+
+def repeats(level: float, letters: str, *, profile: str = PROFILE, seed: int = 0) -> str:
+    """Five runs whose levels differ by 0.3 %; their names with commas between."""
+    spread = (0.997, 0.9985, 1.0, 1.0015, 1.003)
+    for index, factor in enumerate(spread):
+        values = some(level * factor, seed=seed + index)
+        run({1: values}, name=f"{letters}0{index}0", profile=profile, second=index)
+    return ",".join(f"{letters}0{index}0" for index in range(len(spread)))
+
+
+class TestSides:
+    def test_runs_groups_and_filters(self) -> None:
+        for index, name in enumerate(("aaaa", "bbbb", "cccc", "dddd")):
+            run({1: some()}, name=name, second=index)
+        run({1: some()}, name="eeee", status="failed", second=5)
+        for name in ("cccc", "dddd", "eeee"):
+            labels.tag(rundir.find(name).name, add=["after"])
+        found = sides(["aaaa,bbbb", "tag:after"])
+        named = [[one.name[-4:] for one in side.runs] for side in found]
+        assert named == [["aaaa", "bbbb"], ["cccc", "dddd"]]
+        assert [side.label for side in found] == ["A", "B"]
+
+    @pytest.mark.parametrize(
+        ("names", "said"),
+        [
+            (["aaaa"], "a comparison needs two sides"),
+            (["aaaa", "aaaa"], "is named twice (side A and B)"),
+            (["aaaa,aaaa", "bbbb"], "is named twice (side A)"),
+            (["aaaa", "nope"], "there is no run 'nope'"),
+            (["aaaa", "tag:nope"], "no finished run fits 'tag:nope'"),
+            (["aaaa", ","], "',' names no run"),
+            (["aaaa", "bbbb"], "has measured nothing that could be compared"),
+        ],
+    )
+    def test_what_cannot_be_compared_is_said_in_a_sentence(self, names: list[str], said: str) -> None:
+        run({1: some()}, name="aaaa")
+        run({}, name="bbbb", second=1)
+        with pytest.raises(UserError) as error:
+            sides(names)
+        assert said in str(error.value)
+
+
+class TestFairness:
+    def test_nothing_differs(self) -> None:
+        run({1: some()}, name="aaaa")
+        run({1: some(seed=2)}, name="bbbb", second=1)
+        found = compared("aaaa", "bbbb")
+        assert found.differences == ()
+        assert found.pairs[0].fair
+
+    def test_what_is_compared_is_no_reason_against_it(self) -> None:
+        run({1: some()}, name="aaaa")
+        run({1: some()}, name="bbbb", profile=PROFILE.replace("float16", "bfloat16"), second=1)
+        found = compared("aaaa", "bbbb")
+        (difference,) = found.differences
+        assert (difference.name, difference.values, difference.kind) == (
+            "model.dtype",
+            ("float16", "bfloat16"),
+            "subject",
+        )
+        assert found.pairs[0].fair
+
+    def test_another_machine_or_another_model_is_not_fair(self) -> None:
+        run({1: some()}, name="aaaa")
+        other = PROFILE.replace("hidden_size: 64", "hidden_size: 128")
+        run({1: some()}, name="bbbb", host="bench02", gpu="NVIDIA A10", profile=other, second=1)
+        (pair,) = compared("aaaa", "bbbb").pairs
+        assert not pair.fair
+        assert pair.unfair_because == (
+            "not the same machine: machine, device",
+            "not the same work: model.shape",
+        )
+
+    def test_a_run_that_did_not_end_and_repeats_that_are_none(self) -> None:
+        run({1: some()}, name="aaaa")
+        run({1: some()}, name="bbbb", profile=PROFILE.replace("float16", "bfloat16"), second=1)
+        run({1: some()}, name="cccc", status="stopped", second=2)
+        (pair,) = compared("aaaa,bbbb", "cccc").pairs
+        assert (
+            "the runs of A are no repeats of each other: model.dtype is float16 / bfloat16"
+            in pair.unfair_because
+        )
+        assert any("did not come to its end: it is stopped" in reason for reason in pair.unfair_because)
+
+
+class TestNumbers:
+    def test_repeats_find_two_percent(self) -> None:
+        first, second = repeats(100, "a"), repeats(102, "b", seed=50)
+        (pair,) = compared(first, second).pairs
+        changes = {change.metric: change for change in pair.configurations[0].changes}
+        latency, rate = changes["latency_ms"], changes["tokens_per_sec"]
+        assert (latency.verdict, rate.verdict) == ("SLOWER", "SLOWER")
+        assert latency.change == pytest.approx(0.02, abs=0.004)
+        assert latency.low is not None
+        assert latency.high is not None
+        assert latency.low < 0.02 < latency.high
+        assert 1 + rate.change == pytest.approx(1 / (1 + latency.change))
+        assert latency.second / latency.first - 1 == pytest.approx(latency.change)
+        assert (latency.first_n, latency.second_n) == (200, 200)
+        assert "5 and 5 runs, each counted once" in pair.method
+
+    def test_three_sides_are_each_held_against_the_first(self) -> None:
+        for index, name in enumerate(("aaaa", "bbbb", "cccc")):
+            run({1: some(seed=index), 4: some(200, seed=index)}, name=name, second=index)
+        found = compared("aaaa", "bbbb", "cccc")
+        assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C")]
+        assert [one.shape for one in found.pairs[0].configurations] == [(1, 64, 16, 1.0), (4, 64, 16, 1.0)]
+
+    def test_only_equal_configurations_are_compared(self) -> None:
+        run({1: some(), 2: some()}, name="aaaa")
+        run({2: some(), 4: some()}, name="bbbb", second=1)
+        (pair,) = compared("aaaa", "bbbb").pairs
+        assert [one.batch_size for one in pair.configurations] == [2]
+        assert (pair.only_first, pair.only_second) == (((1, 64, 16, 1.0),), ((4, 64, 16, 1.0),))
+
+    def test_runs_that_alternated_are_compared_in_pairs(self) -> None:
+        for index in range(4):
+            for cell, (letter, level) in enumerate((("a", 100.0), ("b", 102.0))):
+                place = Membership(sweep="s", cell=cell, repeat=index)
+                # The machine loses 2 % from pass to pass.
+                values = some(level * 1.02**index, seed=10 * cell + index)
+                run({1: values}, name=f"{letter}00{index}", sweep=place, second=2 * index + cell)
+        (pair,) = compared("a000,a001,a002,a003", "b000,b001,b002,b003").pairs
+        assert pair.method.startswith("4 pairs of runs that alternated")
+        headline = pair.configurations[0].headline
+        assert headline is not None
+        assert headline.verdict == "SLOWER"
+
+    def test_earlier_repeats_say_how_much_runs_vary(self) -> None:
+        run({1: some(100)}, name="aaaa", second=40)
+        run({1: some(102, seed=9)}, name="bbbb", second=41)
+        assert "assumed to be 1 %" in compared("aaaa", "bbbb").pairs[0].method
+        repeats(100, "c")
+        run({1: some(200)}, name="d000", host="elsewhere", second=50)
+        run({1: some(300)}, name="d001", profile=PROFILE + "description: x\n", second=51)
+        known = Repeats([one for side in sides(["aaaa", "bbbb"]) for one in side.runs])
+        spread = known.spread((1, 64, 16, 1.0), "latency_ms")
+        assert (spread.runs, spread.df) == (5, 4)
+        assert spread.deviation == pytest.approx(0.0024, abs=0.0015)
+        assert known.spread((7, 64, 16, 1.0), "latency_ms") is ASSUMED
+        (pair,) = compared("aaaa", "bbbb").pairs
+        assert "in 5 earlier runs of the same" in pair.method
+
+    def test_what_has_no_interval_is_not_judged(self) -> None:
+        run({1: [10.0, 10.1]}, name="aaaa")
+        run({1: [11.0, 11.1]}, name="bbbb", second=1)
+        latency = compared("aaaa", "bbbb").pairs[0].configurations[0].headline
+        assert latency is not None
+        assert latency.verdict == "INCONCLUSIVE"
+        assert latency.why == "so few iterations do not bound it; measure more of them"
+        assert math.isfinite(latency.change)
+
+
+class TestCommand:
+    def test_the_text(self, capsys: pytest.CaptureFixture[str]) -> None:
+        first = repeats(100, "a")
+        second = repeats(102, "b", profile=PROFILE.replace("float16", "bfloat16"), seed=50)
+        assert main(["compare", first, second]) == 0
+        text = capsys.readouterr().out
+        assert "  model.dtype  float16  bfloat16" in text
+        assert "A → B: fair, as far as can be seen" in text
+        (line,) = [line for line in text.splitlines() if line.startswith("latency, mean, ms")]
+        assert line.endswith("SLOWER")
+        assert max(len(line) for line in text.splitlines() if "runs:" not in line) <= 200
+
+    def test_the_json_has_a_version_and_comes_back(self, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+        run({1: some()}, name="aaaa")
+        run({1: some(seed=2)}, name="bbbb", second=1)
+        assert main(["compare", "aaaa", "bbbb", "--json"]) == 0
+        (line,) = capfdbinary.readouterr().out.splitlines()
+        assert (json.loads(line)["kind"], json.loads(line)["schema"]) == ("comparison", 1)
+        assert msgspec.json.decode(line, type=Comparison) == compared("aaaa", "bbbb")
+
+    def test_exit_codes(self, capsys: pytest.CaptureFixture[str]) -> None:
+        first, second = repeats(100, "a"), repeats(102, "b", seed=50)
+        assert main(["compare", first, second, "--fail-on", "slower"]) == 5
+        assert "slower" in capsys.readouterr().err
+        assert main(["compare", second, first, "--fail-on", "slower"]) == 0
+        assert main(["compare", first, second]) == 0
+        assert main(["compare", "a000", "b040", "--fail-on", "slower"]) == 0
+        assert main(["compare", first, second, "--fail-on", "slower", "--threshold", "5"]) == 0
+        assert main(["compare", first, second, "--fail-on", "slower", "--metric", "latency_ms.max"]) == 0
+        run({8: some()}, name="cccc", second=30)
+        capsys.readouterr()
+        assert main(["compare", "a000", "cccc", "--fail-on", "inconclusive"]) == 6
+        assert "A and B have nothing in common" in capsys.readouterr().err
+        assert main(["compare", "a000", "cccc", "--metric", "latncy_ms"]) == 2
+        assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err
+
+    def test_an_imported_result_says_why_it_is_not_judged(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        data = Path(__file__).parents[2] / "data" / "workflow-result.txt"
+        assert main(["import", str(data)]) == 0
+        assert main(["import", str(data)]) == 0
+        names = [path.name for path in sorted((tmp_path / "home/state/runs").iterdir())]
+        capsys.readouterr()
+        assert main(["compare", *names[:2], "--fail-on", "inconclusive"]) == 6
+        assert "NOT JUDGED" in capsys.readouterr().out

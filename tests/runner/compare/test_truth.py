@@ -1,0 +1,118 @@
+"""Verdicts on simulated runs whose truth is known.
+
+Iterations are correlated, with a heavy tail, drift and warm-up, and runs of the same differ from each other.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+
+import pytest
+
+from runner.compare.verdict import ASSUMED, Judgement, Measured, Spread, judge
+from runner.metrics import LATENCY
+from runner.stats.intervals import mean_of
+from tests.runner.stats.simulated import latencies
+
+ITERATIONS = 30
+
+
+def run_of(rng: random.Random, *, level: float, spread: float, n: int = ITERATIONS) -> Measured:
+    """One run: its own level, drift and warm-up, then iterations with a heavy tail."""
+    mean = 100 * level * math.exp(rng.gauss(0, spread))
+    drift, warm_up = rng.gauss(0, 0.003), abs(rng.gauss(0, 0.02))
+    values = latencies(n, rng, mean=mean, drift=drift, warm_up=warm_up, tail=0.1)
+    estimate = mean_of(values)
+    return Measured(estimate.value, estimate)
+
+
+def trial(
+    rng: random.Random,
+    repeats: int,
+    *,
+    shift: float,
+    spread: float,
+    known: Spread = ASSUMED,
+    n: int = ITERATIONS,
+) -> Judgement:
+    first = [run_of(rng, level=1.0, spread=spread, n=n) for _ in range(repeats)]
+    second = [run_of(rng, level=1.0 + shift, spread=spread, n=n) for _ in range(repeats)]
+    return judge(LATENCY, first, second, spread=known)
+
+
+def verdicts(trials: int, repeats: int, *, seed: int = 1, **truth: object) -> Counter[str | None]:
+    rng = random.Random(seed)
+    return Counter(trial(rng, repeats, **truth).verdict for _ in range(trials))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3, 5, 10])
+@pytest.mark.parametrize("spread", [0.0, 0.003, 0.01])
+def test_the_same_is_called_the_same_or_undecided(repeats: int, spread: float) -> None:
+    """A = A: wrong in fewer than 5 of 100, whatever the runs differ by."""
+    found = verdicts(200, repeats, shift=0.0, spread=spread)
+    assert found["FASTER"] + found["SLOWER"] <= 10, found
+
+
+def test_the_same_is_even_found_to_be_the_same_when_runs_agree() -> None:
+    assert verdicts(100, 10, shift=0.0, spread=0.003)["SAME"] >= 95
+
+
+@pytest.mark.parametrize(("repeats", "spread", "least"), [(5, 0.003, 95), (5, 0.005, 80), (10, 0.01, 80)])
+def test_two_percent_are_found_when_there_are_enough_runs(repeats: int, spread: float, least: int) -> None:
+    assert verdicts(100, repeats, shift=0.02, spread=spread)["SLOWER"] >= least
+    assert verdicts(100, repeats, shift=-0.02, spread=spread)["FASTER"] >= least
+
+
+def test_single_runs_find_it_where_earlier_repeats_say_how_much_runs_vary() -> None:
+    known = Spread(0.003, 9, 10)
+    found = verdicts(100, 1, shift=0.02, spread=0.003, known=known, n=200)
+    assert found["SLOWER"] >= 85
+    assert found["FASTER"] == 0
+
+
+def test_single_runs_alone_say_what_it_would_take() -> None:
+    """Without repeats and without history, 2 % between two runs proves nothing."""
+    rng = random.Random(3)
+    found = [trial(rng, 1, shift=0.02, spread=0.01) for _ in range(50)]
+    undecided = [one for one in found if one.verdict == "INCONCLUSIVE"]
+    assert len(undecided) >= 40
+    assert all("repeat" in one.why for one in undecided)
+    assert sum(one.repeats is not None and one.repeats <= 30 for one in undecided) >= 25
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3, 5])
+def test_two_percent_are_never_called_the_wrong_way(repeats: int) -> None:
+    """1000 trials, half of them slower and half faster by 2 %."""
+    slower = verdicts(125, repeats, seed=5, shift=0.02, spread=0.005)
+    faster = verdicts(125, repeats, seed=6, shift=-0.02, spread=0.005)
+    assert (slower["FASTER"], faster["SLOWER"]) == (0, 0)
+    assert (slower["SAME"], faster["SAME"]) == (0, 0), "and never called the same"
+
+
+def test_pairs_see_through_a_machine_that_slows_down() -> None:
+    """A B A B on a machine that loses 1 % a run: that cancels within pairs, not between sides."""
+    rng = random.Random(8)
+    found: Counter[tuple[str | None, bool]] = Counter()
+    for _ in range(60):
+        slowing = [1.01**i for i in range(10)]
+        first = [run_of(rng, level=slowing[2 * i], spread=0.002) for i in range(5)]
+        second = [run_of(rng, level=1.02 * slowing[2 * i + 1], spread=0.002) for i in range(5)]
+        for paired in (True, False):
+            found[judge(LATENCY, first, second, paired=paired).verdict, paired] += 1
+    assert found["SLOWER", True] >= 57
+    assert found["SLOWER", False] <= 30
+
+
+def test_how_many_repeats_it_says_are_needed_is_about_right() -> None:
+    rng = random.Random(11)
+    undecided = [
+        one
+        for _ in range(60)
+        if (one := trial(rng, 3, shift=0.02, spread=0.01)).verdict == "INCONCLUSIVE" and one.repeats
+    ]
+    said = sorted(3 + (one.repeats or 0) for one in undecided)
+    needed = said[len(said) // 2]
+    assert 4 <= needed <= 20
+    assert verdicts(100, 2 * needed, shift=0.02, spread=0.01)["SLOWER"] >= 70
