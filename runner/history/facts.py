@@ -56,7 +56,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     cause: str = ""
     host: str = ""
     gpus: tuple[str, ...] = ()
-    """names of the GPUs that it computed on, each once"""
+    """names of the GPUs that it computed on, in the order of its ranks"""
     figures: tuple[Figure, ...] = ()
     """of the configurations that were measured, in the order of measuring"""
     flags: int = 0
@@ -149,7 +149,7 @@ def _of_summary(run_dir: Path, summary: report.Summary, remark: str = "") -> Fac
         seconds=_within(summary.seconds, LAST_MOMENT),
         cause=summary.cause or remark,
         host=summary.host,
-        gpus=tuple(sorted(set(summary.gpus))),
+        gpus=tuple(summary.gpus),
         figures=tuple(figure for found in summary.configurations if (figure := _figure(found))),
         flags=len(summary.flags) + len(distinct),
         sweep=summary.sweep,

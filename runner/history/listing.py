@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -97,7 +98,9 @@ def trend_text(trend: Trend) -> str:
     lines.append(f"  tokens/s  {spark(rates, SPARK)}")
     lines.append(f"  latency   {spark(latencies, SPARK)}")
     if len(trend.platforms) > 1:
-        names = "; ".join(", ".join([engine, *gpus]) for engine, gpus in trend.platforms)
+        names = "; ".join(
+            ", ".join(part for part in (engine, gpu_words(gpus)) if part) for engine, gpus in trend.platforms
+        )
         lines.append(clean(f"  these runs differ in engine or GPU, not in code alone: {names}"))
     rows = [["", "STARTED", "TOKENS/S", "CHANGE", "LATENCY", "CHANGE", "FLAGS", "GPU", "TAGS"]]
     for index, point in enumerate(trend.points):
@@ -110,7 +113,7 @@ def trend_text(trend: Trend) -> str:
                 f"{quantity(point.figure.latency_ms)} ms",
                 _percent(change(latencies[: index + 1])),
                 str(point.entry.flags) if point.entry.flags else "",
-                ", ".join(point.entry.gpus),
+                gpu_words(point.entry.gpus),
                 " ".join(point.entry.tags),
             ]
         )
@@ -174,6 +177,12 @@ def quantity(value: float | None) -> str:
     magnitude = abs(value)
     digits = 0 if magnitude >= 1000 else 1 if magnitude >= 100 else 2 if magnitude >= 10 else 3
     return f"{value:,.{digits}f}".replace(",", " ")
+
+
+def gpu_words(names: Sequence[str]) -> str:
+    """`8 × NVIDIA A10`; of several kinds each, with commas between them."""
+    counts = Counter(names)
+    return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
 
 
 def _percent(share: float | None) -> str:

@@ -20,6 +20,8 @@ class FilteringScreen(KeyedScreen):
     """selector of the pane that gets the line to type into"""
     filter_list: str
     """selector of the list"""
+    filter_hint: str = "type to filter"
+    """what stands in the line while nothing is typed"""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,12 +32,16 @@ class FilteringScreen(KeyedScreen):
         """Show the list as `filter` says."""
         raise NotImplementedError
 
+    def filter_stands(self) -> bool:
+        """Whether what is typed can be left as it is."""
+        return True
+
     def action_filter(self) -> None:
         from tui.widgets.filter_input import FilterInput
 
         if self.query(FilterInput):
             return
-        line = FilterInput(self.filter)
+        line = FilterInput(self.filter, self.filter_hint)
         self.query_one(self.filter_pane).mount(line, before=0)
         line.focus()
 
@@ -44,6 +50,8 @@ class FilteringScreen(KeyedScreen):
         self.apply_filter()
 
     def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
+        if message.keep and not self.filter_stands():
+            return
         self.query("#filter").remove()
         self.query_one(self.filter_list).focus()
         if not message.keep:

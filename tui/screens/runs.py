@@ -1,10 +1,10 @@
-"""All runs of this machine, the newest first: watch one, open its result, stop it."""
+"""All runs of this machine: find some, watch one, open its result, say something about it, delete it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -12,16 +12,20 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
-from runner import feed, rundir
+from runner import feed
 from runner.errors import UserError
-from runner.history import Entry, History
+from runner.history import Entry, History, query, trash
+from runner.history.listing import size
 from tui.keys import bindings
+from tui.screens.arrangement import Wish, arranged, next_sort
 from tui.screens.filtering import FilteringScreen
 from tui.screens.keyed import KeyFooter
-from tui.text import number, plain, plural, wrap
+from tui.text import number, plain, plural, shown, wrap
 from tui.widgets.picker import Picker
 from tui.widgets.rows import Panel, Row, Span, dim, row, spread
-from tui.widgets.run_list import RunList, cause_of, draw_titles, matching, unreadable
+from tui.widgets.run_columns import cause_of
+from tui.widgets.run_detail import draw_run_detail
+from tui.widgets.run_list import Arranged, RunList, RunTitles, Titles
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
@@ -40,6 +44,7 @@ class RunsScreen(FilteringScreen):
     screen_name = "runs"
     filter_pane = "#runs"
     filter_list = "#run-list"
+    filter_hint = "words, profile: status: tag: gpu: since: took: tokens: latency: ...   (? explains)"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("runs"),
         Binding("escape", "show_all", "show all runs again", show=False),
@@ -47,7 +52,7 @@ class RunsScreen(FilteringScreen):
 
     @dataclass
     class Listed(Message):
-        """Runs were read; not `complete`: only the newest ones so far."""
+        """Runs were read; not `complete`: there is more to find out about them."""
 
         entries: list[Entry]
         complete: bool
@@ -56,17 +61,24 @@ class RunsScreen(FilteringScreen):
         super().__init__()
         self._history = History()
         self._entries: list[Entry] | None = None
+        self._wish = Wish()
+        self._refused = ""
+        """why what is typed is no filter"""
+        self._shown = Arranged()
         self._run = ""
         """id of the chosen run"""
+        self._marked: frozenset[str] = frozenset()
+        self._deleted: list[trash.Trashed] = []
+        """what was deleted last"""
         self._busy = False
 
     def compose(self) -> ComposeResult:
         yield Panel(_draw_header, id="header")
-        with Vertical(id="runs", classes="framed") as pane:
-            pane.border_title = "runs"
-            yield Panel(draw_titles, id="run-titles")
+        with Vertical(id="runs", classes="framed"):
+            yield Panel(_draw_refusal, id="filter-refusal")
+            yield RunTitles()
             yield RunList(id="run-list")
-        yield Panel(_draw_detail, id="run-detail")
+        yield Panel(draw_run_detail, id="run-detail")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -86,28 +98,38 @@ class RunsScreen(FilteringScreen):
     def _read(self) -> None:
         if self._entries is None:
             self.post_message(self.Listed(self._history.entries(newest=FIRST_LOOK), complete=False))
-        self.post_message(self.Listed(self._history.entries(), complete=True))
+            self.post_message(self.Listed(self._history.entries(), complete=False))
+        self.post_message(self.Listed(self._history.entries(disk=True), complete=True))
 
     def on_runs_screen_listed(self, message: Listed) -> None:
         if message.complete:
             self._busy = False
-        self._entries = message.entries
+        if message.entries != self._entries:
+            self._entries = message.entries
+            here = {entry.run for entry in message.entries}
+            self._marked = self._marked & here if message.complete else self._marked
+            self._arrange()
         self._show()
+
+    def _arrange(self) -> None:
+        """Choose and order what is shown; a filter that cannot be understood leaves it as it was."""
+        try:
+            self._shown = arranged(self._entries or (), replace(self._wish, filter=self.filter), now())
+        except UserError as error:
+            self._refused = str(error)
+        else:
+            self._refused = ""
+            self._wish = replace(self._wish, filter=self.filter)
 
     def _show(self) -> None:
         """Draw what is known, with the same run chosen as before."""
-        entries = self._entries or []
-        shown = matching(entries, self.filter)
-        chosen = next((index for index, entry in enumerate(shown) if entry.run == self._run), 0)
+        entries = self._shown.entries
+        chosen = next((index for index, entry in enumerate(entries) if entry.run == self._run), 0)
         if self._entries is None:
             empty = "reading the list of runs ..."
         else:
-            empty = f"no run contains “{self.filter}”" if self.filter else EMPTY
-        runs = self.query_one(RunList)
-        runs.show_entries(shown, chosen, now=now(), empty=empty)
-        pane = self.query_one("#runs")
-        found = f"{number(len(shown))} of {number(len(entries))}"
-        pane.border_subtitle = f"filter: {self.filter} · {found} · esc shows all" if self.filter else ""
+            empty = f"no run fits “{self._wish.filter}” (esc shows all)" if self._wish.filter else EMPTY
+        self.query_one(RunList).show_runs(self._shown, chosen, marked=self._marked, now=now(), empty=empty)
         self._show_frame()
         self._show_detail()
 
@@ -118,19 +140,62 @@ class RunsScreen(FilteringScreen):
         self.action_open()
 
     def _show_detail(self) -> None:
-        current = self.query_one(RunList).current
+        current = self._current
         self._run = current.run if current else ""
         detail: Panel[Entry | tuple[()]] = self.query_one("#run-detail", Panel)
         detail.update(current or ())
+
+    @property
+    def _current(self) -> Entry | None:
+        return self.query_one(RunList).current
+
+    def _chosen(self) -> list[Entry]:
+        """The marked runs, in the order of the list of all; without a mark the one under the cursor."""
+        if self._marked:
+            return [entry for entry in self._entries or () if entry.run in self._marked]
+        current = self._current
+        return [current] if current else []
+
+    # --- marks, order, groups ---------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark the chosen run, or take its mark off, and go on to the next."""
+        current = self._current
+        if current is not None:
+            self._marked ^= {current.run}
+            self._show()
+            self.query_one(RunList).action_move(1)
+
+    def on_run_list_marked(self, message: RunList.Marked) -> None:
+        self._marked ^= {self._shown.entries[message.item].run}
+        self._show()
+
+    def action_sort(self) -> None:
+        self._see(replace(self._wish, sort=next_sort(self._wish.sort), reverse=False))
+
+    def action_reverse(self) -> None:
+        self._see(replace(self._wish, reverse=not self._wish.reverse))
+
+    def on_run_titles_clicked(self, message: RunTitles.Clicked) -> None:
+        same = message.sort == self._wish.sort
+        self._see(replace(self._wish, sort=message.sort, reverse=same and not self._wish.reverse))
+
+    def action_group(self) -> None:
+        self._see(replace(self._wish, grouped=not self._wish.grouped))
+
+    def _see(self, wish: Wish) -> None:
+        self._wish = wish
+        self._arrange()
+        self._show()
 
     # --- what can be done with a run --------------------------------------------------------------------
 
     def action_open(self) -> None:
         """Watch a run under way; show the result of one that ended."""
-        current = self.query_one(RunList).current
+        current = self._current
         if current is None:
             return
-        if unreadable(current):
+        if current.foreign:
             self.app.notify_error(UserError(f"{current.run}: {cause_of(current)}"))
         elif current.ended:
             self.app.open_result(current.run_dir)
@@ -145,36 +210,80 @@ class RunsScreen(FilteringScreen):
             self.app.open_home_with(current.run_dir)
 
     def action_stop(self) -> None:
-        current = self.query_one(RunList).current
+        current = self._current
         if current is None:
             return
         if current.ended:
             self.notify("this run has ended; there is nothing to stop", markup=False)
             return
-        from tui.screens.confirm import ConfirmScreen
+        from tui.screens.run_changes import ask_to_stop
 
-        def answered(yes: bool | None) -> None:
-            if not yes:
-                return
-            try:
-                rundir.request_stop(current.run_dir, "the dashboard")
-            except UserError as error:
-                self.app.notify_error(error)
-            else:
-                self.notify(f"asked {current.profile} to stop", markup=False)
+        ask_to_stop(self.app, current)
 
-        question = ConfirmScreen(
-            f"Stop {current.profile}?",
-            f"Run {current.run} ends with what it has measured so far.",
-            yes="stop it",
-            no="let it run",
-        )
-        self.app.push_screen(question, answered)
+    def action_tags(self) -> None:
+        from tui.screens.run_changes import ask_for_tags
+
+        if chosen := self._chosen():
+            ask_for_tags(self.app, chosen, self._look)
+
+    def action_note(self) -> None:
+        from tui.screens.run_changes import ask_for_note
+
+        if current := self._current:
+            ask_for_note(self.app, current, self._look)
+
+    def action_rename(self) -> None:
+        from tui.screens.run_changes import ask_for_name
+
+        if current := self._current:
+            ask_for_name(self.app, current, self._look)
+
+    def action_delete(self) -> None:
+        from tui.screens.run_changes import ask_to_delete
+
+        def deleted(moved: list[trash.Trashed]) -> None:
+            self._deleted = moved
+            self._look()
+            self.notify(f"{plural(len(moved), 'run')} in the trash; u takes it back", markup=False)
+
+        if chosen := self._chosen():
+            ask_to_delete(self.app, chosen, deleted)
+
+    def action_undo(self) -> None:
+        """Bring back what was deleted last."""
+        try:
+            for trashed in self._deleted:
+                trash.restore(trashed)
+        except UserError as error:
+            self.app.notify_error(error)
+        self._deleted = []
+        self._look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "undo":
+            return bool(self._deleted)
+        return True
+
+    def action_trash(self) -> None:
+        from tui.screens.trash import TrashScreen
+
+        self.app.push_screen(TrashScreen(now()), lambda _: self._look())
 
     # --- filtering and going elsewhere ------------------------------------------------------------------
 
     def apply_filter(self) -> None:
+        self._arrange()
         self._show()
+
+    def filter_stands(self) -> bool:
+        return not self._refused
+
+    def action_show_all(self) -> None:
+        """Without a filter, and then without marks."""
+        if not self.filter and self._marked:
+            self._marked = frozenset()
+            self._show()
+        super().action_show_all()
 
     def action_home(self) -> None:
         self.app.open_home()
@@ -182,20 +291,26 @@ class RunsScreen(FilteringScreen):
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen("runs"))
+        self.app.push_screen(HelpScreen("runs", about=(("terms of a filter", query.GRAMMAR),)))
 
     def action_quit(self) -> None:
         self.app.leave()
 
     # --- the frame --------------------------------------------------------------------------------------
 
-    def on_resize(self) -> None:
-        titles: Panel[int] = self.query_one("#run-titles", Panel)
-        titles.update(max(1, self.size.width - 4))
-
     def _show_frame(self) -> None:
         header: Panel[str] = self.query_one("#header", Panel)
-        header.update(_count(self._entries or ()))
+        header.update(_count(self._entries or (), len(self._marked)))
+        refusal: Panel[str] = self.query_one("#filter-refusal", Panel)
+        refusal.display = bool(self._refused)
+        refusal.update(self._refused)
+        wish = self._wish
+        self.query_one(RunTitles).update(Titles(wish.sort, wish.order.descending, wish.reverse))
+        pane = self.query_one("#runs")
+        pane.border_title = shown(" · ".join(["runs", *([wish.title] if wish.title else [])]))
+        found = f"{number(len(self._shown.entries))} of {number(len(self._entries or ()))}"
+        filtered = f"filter: {plain(wish.filter)} · {found} · esc shows all"
+        pane.border_subtitle = shown(filtered.replace("[", "\\[")) if wish.filter else ""
         self.show_keys()
 
 
@@ -204,12 +319,18 @@ def now() -> float:
     return time.time()
 
 
-def _count(entries: Sequence[Entry]) -> str:
+def _count(entries: Sequence[Entry], marked: int) -> str:
     if not entries:
         return ""
     running = sum(not entry.ended for entry in entries)
-    under_way = f" · {number(running)} under way" if running else ""
-    return plural(len(entries), "run") + under_way
+    disk = sum(entry.disk or 0 for entry in entries)
+    parts = [
+        f"{number(marked)} marked" if marked else "",
+        plural(len(entries), "run"),
+        f"{number(running)} under way" if running else "",
+        size(disk) if disk else "",
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def _draw_header(count: str, width: int, height: int) -> list[Row]:
@@ -217,9 +338,5 @@ def _draw_header(count: str, width: int, height: int) -> list[Row]:
     return [spread(left, row(dim(count)), width)]
 
 
-def _draw_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[Row]:
-    """The whole id of the chosen run and the whole cause, which the list may have cut."""
-    if not isinstance(chosen, Entry):
-        return []
-    cause = [row(Span(line, "bad")) for line in wrap(plain(cause_of(chosen)), width) if line]
-    return [row(dim(plain(chosen.run))), *cause][:height]
+def _draw_refusal(refusal: str, width: int, height: int) -> list[Row]:
+    return [row(Span(line, "bad")) for line in wrap(plain(refusal), max(10, width))] if refusal else []

@@ -1,108 +1,177 @@
-"""All runs, one line each; only those in view are drawn."""
+"""All runs, one line each, in groups or not; only those in view are drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from textual import events
+from textual.message import Message
 
 from runner.history import Entry
-from tui.text import duration, fit, plain, right, shorten
-from tui.when import when
+from runner.history.trend import Trend, change, spark
+from tui.text import fit, measure, plain, plural, width_of
 from tui.widgets.picker import Line, Picker
-from tui.widgets.rows import Row, Span, cut, dim, row
-from tui.widgets.run_header import short_id, state_span
+from tui.widgets.rows import Panel, Row, Span, cut, dim, row
+from tui.widgets.run_columns import MARK, draw_run, draw_titles, sort_at
 
-STATE, STARTED, TOOK, ID, ENGINE = 11, 12, 9, 4, 8
-WIDE = 100
-"""From this width on there is room for the engine, and for profiles with long names."""
-NAME_WIDTHS = (20, 28)
-"""of the column of profiles, without and with that room"""
+
+@dataclass(frozen=True)
+class Group:
+    """The heading of the runs of one profile."""
+
+    profile: str
+    """empty: directories that are no runs"""
+    shown: int
+    total: int
+    trend: Trend | None
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """The runs to show, in their order, with the headings among them."""
+
+    entries: Sequence[Entry] = ()
+    headings: Mapping[int, Group] = field(default_factory=dict)
+    """by the number of the entry that they stand above"""
 
 
 class RunList(Picker):
-    """Shows entries, newest first; which of them, the screen decides."""
+    """Shows what was arranged; which runs and in which order, the screen decides."""
+
+    @dataclass
+    class Marked(Message):
+        """A click where the mark of a run stands."""
+
+        item: int
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._entries: Sequence[Entry] = ()
+        self._arranged = Arranged()
+        self._lines: list[int | Group] = []
+        """what every line shows: the number of an entry, or a heading"""
+        self._line_of: list[int] = []
+        self._marked: frozenset[str] = frozenset()
         self._now = 0.0
         self._empty = ""
 
     @property
     def items(self) -> int:
-        return len(self._entries)
+        return len(self._arranged.entries)
 
     @property
     def lines(self) -> int:
-        return len(self._entries) or 1
+        return len(self._lines) or 1
 
     def line(self, number: int) -> Line:
-        if not self._entries:
+        if not self._lines:
             return Line(row(dim(self._empty)))
-        return Line(draw_run(self._entries[number], self._now, self.size.width), number)
+        shown = self._lines[number]
+        if isinstance(shown, Group):
+            return Line(draw_group(shown, self.size.width))
+        entry = self._arranged.entries[shown]
+        return Line(draw_run(entry, self._now, self.size.width, entry.run in self._marked), shown)
 
     def lines_of(self, item: int) -> range:
-        return range(item, item + 1)
+        line = self._line_of[item]
+        above = line - 1 if line and isinstance(self._lines[line - 1], Group) else line
+        return range(above, line + 1)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The runs that are shown, from top to bottom."""
+        return self._arranged.entries
 
     @property
     def current(self) -> Entry | None:
-        return self._entries[self.chosen] if self.chosen < len(self._entries) else None
+        entries = self._arranged.entries
+        return entries[self.chosen] if self.chosen < len(entries) else None
 
-    def show_entries(self, entries: Sequence[Entry], chosen: int, *, now: float, empty: str) -> None:
+    def show_runs(
+        self, arranged: Arranged, chosen: int, *, marked: frozenset[str], now: float, empty: str
+    ) -> None:
         """Show these runs with this one chosen; `empty` is what stands there when there are none."""
 
         def take() -> None:
-            self._entries, self._now, self._empty = entries, now, empty
-            self.chosen = max(0, min(chosen, len(entries) - 1))
+            if arranged is not self._arranged:
+                self._arranged = arranged
+                self._lay_out()
+            self._marked, self._now, self._empty = marked, now, empty
+            self.chosen = max(0, min(chosen, self.items - 1))
             self.first = max(0, min(self.first, self.lines - self.size.height))
             self._reveal()
 
         self.redraw_after(take)
 
+    def _lay_out(self) -> None:
+        self._lines, self._line_of = [], []
+        for number in range(self.items):
+            if number in self._arranged.headings:
+                self._lines.append(self._arranged.headings[number])
+            self._line_of.append(len(self._lines))
+            self._lines.append(number)
 
-def matching(entries: Sequence[Entry], text: str) -> list[Entry]:
-    """The runs whose profile, state or id contains every word of the text."""
-    words = text.lower().split()
-    if not words:
-        return list(entries)
-    return [
-        entry
-        for entry in entries
-        if all(word in f"{entry.profile} {entry.status} {entry.run}".lower() for word in words)
-    ]
-
-
-def draw_titles(width: int, _: int, __: int) -> list[Row]:
-    """The names of the columns above the list; `width` is that of the list."""
-    name = NAME_WIDTHS[width >= WIDE]
-    cells = [fit("state", STATE), fit("profile", name), fit("engine", ENGINE) if width >= WIDE else ""]
-    cells += [fit("started", STARTED), right("took", TOOK), fit("id", ID), "cause"]
-    return [row(dim("  ".join(cell for cell in cells if cell)))]
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None or offset.x >= MARK or not 0 <= offset.y + self.first < self.lines:
+            return
+        event.prevent_default()  # two quick clicks mark and unmark, and open nothing
+        item = self.line(offset.y + self.first).item
+        if item is not None:
+            self.pick(item)
+            self.post_message(self.Marked(item))
 
 
-@lru_cache(maxsize=512)  # moving by a line draws the lines that stay in view as they were
-def draw_run(entry: Entry, now: float, width: int) -> Row:
-    name = NAME_WIDTHS[width >= WIDE]
-    state = Span("? NO RUN", "dim") if unreadable(entry) else state_span(entry.status)
-    took = duration(entry.seconds) if entry.started else "–"
-    spans = row(
-        Span(fit(state.text, STATE), state.style),
-        "  ",
-        Span(fit(plain(entry.profile), name), "strong"),
-        *((dim("  " + fit(entry.engine, ENGINE)),) if width >= WIDE else ()),
-        f"  {fit(when(entry.started, now), STARTED)}  {right(took, TOOK)}  ",
-        dim(fit(short_id(entry.run), ID)),
-        "  ",
-    )
-    space = width - sum((STATE, name, STARTED, TOOK, ID)) - 10 - (ENGINE + 2 if width >= WIDE else 0)
-    return cut((*spans, dim(shorten(plain(cause_of(entry)), max(0, space)))), width)
+@dataclass(frozen=True)
+class Titles:
+    """What the line above the list says."""
+
+    sort: str
+    descending: bool
+    reverse: bool
 
 
-def unreadable(entry: Entry) -> bool:
-    """A directory among the runs that is none, or one of a version that we do not know."""
-    return not entry.engine
+class RunTitles(Panel[Titles]):
+    """The names of the columns; a click on one sorts by it, another one the other way round."""
+
+    @dataclass
+    class Clicked(Message):
+        sort: str
+
+    def __init__(self) -> None:
+        super().__init__(_draw_titles, id="run-titles")
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        sort = sort_at(offset.x, self.size.width) if offset is not None else ""
+        if sort:
+            self.post_message(self.Clicked(sort))
 
 
-def cause_of(entry: Entry) -> str:
-    """Why a run failed, without the name of its directory, which the line says already."""
-    return entry.cause.replace(f"{entry.run_dir}/", "").removeprefix(f"{entry.run_dir}: ")
+def _draw_titles(titles: Titles, width: int, height: int) -> list[Row]:
+    return [draw_titles(titles.sort, titles.reverse, titles.descending, width)]
+
+
+def draw_group(group: Group, width: int) -> Row:
+    """The profile, how many runs, and how the numbers of its main configuration went."""
+    name = plain(group.profile) or "not runs"
+    count = plural(group.total, "run") if group.profile else str(group.total)
+    if group.shown < group.total:
+        count = f"{group.shown} of {count}"
+    left = row(Span(f"▾ {name}", "title"), dim(f"  {count}"))
+    if group.trend is None:
+        return cut(left, width)
+    rates = group.trend.tokens_per_sec
+    numbers: Sequence[float | None] = group.trend.latency_ms
+    unit = "ms"
+    if rates[-1] is not None:
+        numbers, unit = rates, "tokens/s"
+    newest, went = numbers[-1], change(numbers)
+    assert newest is not None
+    by = f"  {100 * went:+.1f} %" if went is not None else ""
+    bars = spark(numbers, max(8, min(40, width // 6)))
+    words = f"  {measure(newest)} {unit}{by}"
+    right = row(Span(bars, "accent"), words, dim(f"  {group.trend.title}"))
+    taken = sum(width_of(span.text) for span in left)
+    gap = fit("", max(2, min(46, width // 2) - taken))
+    return cut((*left, Span(gap), *right), width)

@@ -35,7 +35,7 @@ def test_a_row_says_what_the_report_says() -> None:
     ended(figures=[slow, fast], flags=["one", "two"], gpus=["NVIDIA H200", "NVIDIA H200"])
     (row,) = history.entries()
     assert (row.figures, row.best) == ((slow, fast), fast)
-    assert (row.flags, row.gpus, row.host) == (2, ("NVIDIA H200",), "bench01")
+    assert (row.flags, row.gpus, row.host) == (2, ("NVIDIA H200",) * 2, "bench01")
 
 
 def test_without_tokens_the_lowest_latency_stands_for_the_run() -> None:

@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner import paths, rundir
+from runner import labels, paths, rundir
 from runner.history import Entry, History
+from tests import histories
+from tests.histories import figure
 from tests.tui.screens import world
 from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Runs, TrtbenchApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.runs import RunsScreen
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.run_list import RunList
 
 SIZE = (120, 40)
@@ -61,7 +64,8 @@ async def test_no_runs() -> None:
         assert app.went == []
 
 
-async def test_what_a_line_says(running: Path) -> None:
+async def test_what_a_line_says(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steady_disk(monkeypatch)
     some_runs()
     app = Cockpit(Runs())
     async with app.run_test(size=SIZE) as pilot:
@@ -69,11 +73,11 @@ async def test_what_a_line_says(running: Path) -> None:
         lines = text_of(app.screen, "#run-list").splitlines()
         words = [" ".join(line.split()) for line in lines[:5]]
         assert words == [
-            "● RUNNING quickstart torch 1 min ago 1:40 7f3a",
-            "✔ FINISHED quickstart torch 3 min ago 1:02 aaaa",
-            "✖ FAILED torch-1gpu torch 2 h ago 1:02 bbbb rank 1 ran out of memory",
-            "■ STOPPED quickstart torch 31 Dec 14:00 1:02 cccc",
-            "? LOST quickstart torch 27 Nov 2024 1:02 dddd the run was lost: the machine r…",
+            "● RUNNING quickstart 1 min ago 1:40 – – 0 28 KiB 7f3a",
+            "✔ FINISHED quickstart 3 min ago 1:02 – – 1 28 KiB aaaa",
+            "✖ FAILED torch-1gpu 2 h ago 1:02 – – 1 28 KiB bbbb rank 1 ran …",
+            "■ STOPPED quickstart 31 Dec 14:00 1:02 – – 1 28 KiB cccc",
+            "? LOST quickstart 27 Nov 2024 1:02 – – 1 28 KiB dddd the run was…",
         ]
         assert "5 runs · 1 under way" in text_of(app.screen, "#header")
 
@@ -147,21 +151,134 @@ async def test_there_is_nothing_to_stop_in_a_run_that_ended() -> None:
         assert told(pilot) == ["this run has ended; there is nothing to stop"]
 
 
-async def test_filtering_by_profile_state_and_id(running: Path) -> None:
+def listed(pilot: Pilot[int]) -> list[str]:
+    return [entry.run[-4:] for entry in pilot.app.screen.query_one(RunList).entries]
+
+
+async def typed(pilot: Pilot[int], text: str) -> None:
+    """Type a filter in place of the one there is."""
+    if not pilot.app.screen.query(FilterInput):
+        await pilot.press("slash")
+        await pilot.pause()
+    pilot.app.screen.query_one(FilterInput).value = text
+    await pilot.pause()
+    await pilot.pause()
+
+
+async def test_filtering_by_words_and_terms(running: Path) -> None:
     some_runs()
     app = Cockpit(Runs())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         for text, expected in (("1gpu", ["bbbb"]), ("finished", ["aaaa"]), ("ccc", ["cccc"]),
-                               ("quick lost", ["dddd"]), ("nothing", [])):  # fmt: skip
-            await pilot.press("slash", "ctrl+u", *(key.replace(" ", "space") for key in text))
-            await settled(pilot)
-            runs = app.screen.query_one(RunList)
-            assert [runs._entries[index].run[-4:] for index in range(runs.items)] == expected, text
-        assert "no run contains “nothing”" in text_of(app.screen, "#run-list")
+                               ("quick lost", ["dddd"]), ("status:failed", ["bbbb"]),
+                               ("since:1h", ["7f3a", "aaaa"]), ("-quick", ["bbbb"]),
+                               ("took:<1h status:ended since:2h", ["aaaa", "bbbb"]),
+                               ("nothing", [])):  # fmt: skip
+            await typed(pilot, text)
+            assert listed(pilot) == expected, text
+        assert "no run fits “nothing” (esc shows all)" in text_of(app.screen, "#run-list")
         await pilot.press("escape")
         await settled(pilot)
-        assert app.screen.query_one(RunList).items == 5
+        assert len(listed(pilot)) == 5
+
+
+async def test_a_mistake_in_a_filter_is_told_while_typing_and_leaves_the_list_as_it_was() -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await typed(pilot, "quick status:")
+        assert text_of(app.screen, "#filter-refusal").startswith("status: needs a value: running, finished")
+        assert len(listed(pilot)) == 4
+        await typed(pilot, "quick status:l")
+        assert not app.screen.query_one("#filter-refusal").display
+        assert listed(pilot) == ["dddd"]
+        await typed(pilot, "status:l colour:red")
+        assert "no term is called colour:" in text_of(app.screen, "#filter-refusal")
+        assert listed(pilot) == ["dddd"]
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.screen.query("#filter"), "Enter does not leave a filter that says nothing"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert not app.screen.query("#filter")
+        assert not app.screen.query_one("#filter-refusal").display
+        assert len(listed(pilot)) == 4
+
+
+def measured_runs() -> None:
+    histories.ended("aaaa", "qwen", ago=100, seconds=50, figures=[figure(300, 30)], flags=["doubt"])
+    histories.ended("bbbb", "llama", ago=200, seconds=90, figures=[figure(100, 10)])
+    histories.ended("cccc", "qwen", ago=300, seconds=70, figures=[figure(200, 20)])
+    histories.ended("dddd", "Mixtral", "failed", ago=400, seconds=20)
+
+
+async def test_sorting_by_key() -> None:
+    measured_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert listed(pilot) == ["aaaa", "bbbb", "cccc", "dddd"]
+        for expected, title in (
+            (["aaaa", "cccc", "bbbb", "dddd"], "runs · most tokens/s first"),
+            (["bbbb", "cccc", "aaaa", "dddd"], "runs · lowest latency first"),
+            (["bbbb", "cccc", "aaaa", "dddd"], "runs · longest first"),
+            (["bbbb", "dddd", "aaaa", "cccc"], "runs · by profile"),
+            (["aaaa", "bbbb", "cccc", "dddd"], "runs · most flags first"),
+        ):
+            await pilot.press("s")
+            await settled(pilot)
+            assert (listed(pilot), app.screen.query_one("#runs").border_title) == (expected, title)
+        await pilot.press("S")
+        await settled(pilot)
+        assert listed(pilot) == ["bbbb", "cccc", "dddd", "aaaa"]
+        await pilot.press("s", "s")
+        await settled(pilot)
+        assert app.screen.query_one("#runs").border_title == "runs"
+
+
+async def test_sorting_by_a_click_on_a_title() -> None:
+    measured_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        where = text_of(app.screen, "#run-titles").index("latency")
+        for expected in (["bbbb", "cccc", "aaaa", "dddd"], ["aaaa", "cccc", "bbbb", "dddd"]):
+            await pilot.click("#run-titles", offset=(where + 1, 0))
+            await settled(pilot)
+            assert listed(pilot) == expected
+
+
+async def test_groups_with_their_trend() -> None:
+    measured_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("down", "g")
+        await settled(pilot)
+        assert current(pilot) == "bbbb"
+        lines = text_of(app.screen, "#run-list").splitlines()
+        assert lines[0].split()[:4] == ["▾", "qwen", "2", "runs"]
+        assert "▁█  300.0 tokens/s  +50.0 %  batch 1 128→64" in lines[0]
+        assert [line.split()[2] for line in lines[1:3]] == ["qwen", "qwen"]
+        assert lines[3].split()[:2] == ["▾", "llama"]
+        await pilot.press("home")
+        assert current(pilot) == "aaaa"
+        await pilot.click("#run-list", offset=(20, 3))
+        assert current(pilot) == "aaaa", "a heading is nothing to choose"
+        await pilot.press("g")
+        await settled(pilot)
+        assert listed(pilot) == ["aaaa", "bbbb", "cccc", "dddd"]
+
+
+async def test_the_room_on_the_disk_is_shown() -> None:
+    measured_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert text_of(app.screen, "#header").strip().endswith("KiB")
+        assert "KiB" in text_of(app.screen, "#run-list").splitlines()[0]
 
 
 async def test_a_filter_stays_after_enter_and_goes_with_escape() -> None:
@@ -227,14 +344,18 @@ def foreign() -> None:
             (folder / rundir.PLAN).write_bytes(content)
 
 
-async def test_what_is_no_run_says_so() -> None:
+async def test_what_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady_disk(monkeypatch)
     foreign()
     app = Cockpit(Runs())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         lines = [" ".join(line.split()) for line in text_of(app.screen, "#run-list").splitlines()[:2]]
-        assert lines[0].startswith("? NO RUN 20260101T120000Z_stranger_0… unknown – 0001 not a run directory")
-        assert "plan.json: cannot be read as" in lines[1]
+        assert lines[0].startswith("? NO RUN 20260101T120000Z_st… unknown – – – – 28 KiB 0001 not a run")
+        assert "not a run directory" in text_of(app.screen, "#run-detail")
+        await pilot.press("down")
+        assert "plan.json: cannot be read as" in text_of(app.screen, "#run-detail")
+        await pilot.press("up")
         await pilot.press("enter")
         await settled(pilot)
         assert told(pilot)[0].startswith("20260101T120000Z_stranger_0001: not a run directory")
@@ -247,7 +368,7 @@ async def test_ten_thousand_runs_move_as_fast_as_ten(monkeypatch: pytest.MonkeyP
               profile=f"p{index}", engine="torch", status="finished", started=world.NOW - index, seconds=1.0)
         for index in range(10_000)
     ]  # fmt: skip
-    monkeypatch.setattr(History, "entries", lambda self, newest=None: many[:newest])
+    monkeypatch.setattr(History, "entries", lambda self, newest=None, disk=False: many[:newest])
     app = Cockpit(Runs())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -262,6 +383,11 @@ async def test_ten_thousand_runs_move_as_fast_as_ten(monkeypatch: pytest.MonkeyP
         await pilot.press("slash", *"p77")
         await settled(pilot)
         assert runs.items == 111
+        began = time.perf_counter()
+        for key in ("escape", "g", "s", "s", "S"):
+            await pilot.press(key)
+        await settled(pilot)
+        assert time.perf_counter() - began < 4
 
 
 # --- pictures -------------------------------------------------------------------------------------------
@@ -276,7 +402,10 @@ def test_picture_of_no_runs(snap_compare: Snap, size: tuple[int, int]) -> None:
 
 
 @SNAP_SIZES
-def test_picture_of_every_state(snap_compare: Snap, size: tuple[int, int], running: Path) -> None:
+def test_picture_of_every_state(
+    snap_compare: Snap, size: tuple[int, int], running: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steady_disk(monkeypatch)
     some_runs()
     foreign()
 
@@ -288,8 +417,62 @@ def test_picture_of_every_state(snap_compare: Snap, size: tuple[int, int], runni
     assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=look)
 
 
+def a_history() -> None:
+    """Three months of three profiles that got faster."""
+    tags = {3: ["good"], 7: ["v0.16", "clocks-locked"]}
+    for number in range(24):
+        profile = ("qwen2.5-32b-fp16-tp8", "llama-3.1-8b-bf16-tp1", "bert-base")[number % 3]
+        rate = None if profile == "bert-base" else 260.0 - 4 * number + number * 7 % 5
+        small, large = figure(rate and rate / 6, 3900.0), figure(rate, 61_000.0 + 700 * number, batch_size=16)
+        failed = number % 8 == 5
+        run_dir = histories.ended(
+            f"{number:04x}",
+            profile,
+            "failed" if failed else "finished",
+            ago=3000.0 * number**1.8 + 100,
+            seconds=60.0 + 337 * number,
+            figures=[] if failed else [small, large],
+            gpus=["NVIDIA A10"] * 8,
+            flags=["doubt"] * (number % 3),
+            cause="rank 1 ran out of memory: it needs 14.2 GiB, 9.8 GiB are free" if failed else "",
+            engine="trtllm",
+        )
+        labels.tag(run_dir.name, tags.get(number, []))
+        if number == 7:
+            labels.rename(run_dir.name, "before the driver update")
+            labels.annotate(run_dir.name, "clocks were locked at 1455 MHz by the admin")
+
+
+def steady_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems differ in how they count."""
+    monkeypatch.setattr("runner.history.reading.disk_use", lambda path: 28 << 10)
+
+
 @SNAP_SIZES
-def test_picture_of_long_names(snap_compare: Snap, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "keys",
+    [(), ("g", "s"), ("space", "space", "d"), ("slash", *"status", "colon", "x")],
+    ids=["list", "groups", "delete", "mistake"],
+)
+def test_picture_of_a_history(
+    snap_compare: Snap, size: tuple[int, int], keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_history()
+    steady_disk(monkeypatch)
+
+    async def look(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press(*["down"] * 7, *keys)
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=look)
+
+
+@SNAP_SIZES
+def test_picture_of_long_names(
+    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steady_disk(monkeypatch)
     longest = "a-profile-with-a-name-as-long-as-a-name-of-a-profile-may-be-at-all"
     cause = "内存不足：第一个进程需要 14.2 GiB，但只有 9.8 GiB 可用。" * 3
     world.ended("aaaa", longest, "failed", ago=61, seconds=360_000, cause=cause)

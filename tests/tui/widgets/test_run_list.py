@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner.history import Entry
-from runner.state import Status
+from runner.history.trend import main_trend
+from tests.histories import NOW, entry, figure
 from tui.when import when
 from tui.widgets.rows import row_text, row_width
-from tui.widgets.run_list import draw_run, draw_titles, matching
-
-NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
+from tui.widgets.run_columns import draw_run, draw_titles, latency_words, sort_at
+from tui.widgets.run_detail import draw_run_detail
+from tui.widgets.run_list import Group, draw_group
 
 
 @pytest.fixture(autouse=True)
@@ -26,44 +28,110 @@ def in_london(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def entry(
-    status: Status = "finished", profile: str = "quickstart", *, cause: str = "", engine: str = "torch"
-) -> Entry:
-    return Entry(
-        run_dir=Path("/runs/r"), run="20260101T120000Z_quickstart_7f3a", profile=profile, engine=engine,
-        status=status, started=NOW - 200, seconds=62, cause=cause,
-    )  # fmt: skip
+MEASURED = entry("0001", "quickstart", ago=200, figures=[figure(1678.2, 1220.3)], gpus=("NVIDIA A10",) * 8,
+                 flags=2, disk=20 << 10, tags=("good", "v1"))  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [40, 76, 99, 100, 116, 196])
-def test_columns_stand_below_their_titles(width: int) -> None:
-    title = row_text(draw_titles(width, 0, 0)[0])
-    line = row_text(draw_run(entry(cause="why"), NOW, width))
-    for name, value in (("state", "✔ FINISHED"), ("profile", "quickstart"), ("started", "3 min ago"),
-                        ("id", "7f3a"), ("cause", "why")):  # fmt: skip
-        if value in line:
+@pytest.mark.parametrize("width", [76, 99, 116, 140, 196])
+@pytest.mark.parametrize("sort", ["when", "tokens", "profile"])
+def test_columns_stand_below_their_titles(width: int, sort: str) -> None:
+    title = row_text(draw_titles(sort, False, True, width))
+    line = row_text(draw_run(MEASURED, NOW, width))
+    for name, value in (("state", "✔ FINISHED"), ("profile", "quickstart"), ("when", "3 min ago"),
+                        ("id", "0001"), ("engine", "torch"), ("GPU", "8 × A10"),
+                        ("tags, cause", "good v1")):  # fmt: skip
+        if name in title:
             assert title.index(name) == line.index(value)
+    for name, value in (("took", "1:02"), ("tokens/s", "1 678"), ("latency", "1 220 ms"), ("disk", "20 KiB")):
+        if name in title:
+            assert title.index(name) + len(name) == line.index(value) + len(value)
+    assert len(title) <= width
+
+
+@pytest.mark.parametrize(
+    ("width", "there", "missing"),
+    [(76, "latency", "flags"), (96, "flags", "disk"), (116, "disk", "GPU"), (140, "GPU", "nothing")],
+)
+def test_more_room_shows_more(width: int, there: str, missing: str) -> None:
+    title = row_text(draw_titles("when", False, True, width))
+    assert there in title
+    assert missing not in title
+
+
+def test_a_title_says_which_way_the_runs_are_sorted_and_a_click_finds_it() -> None:
+    assert "when ▾" in row_text(draw_titles("when", False, True, 116))
+    assert "when ▴" in row_text(draw_titles("when", True, True, 116))
+    line = row_text(draw_titles("latency", False, False, 116))
+    assert "▴latency" in line
+    assert sort_at(line.index("latency"), 116) == "latency"
+    assert sort_at(line.index("profile") + 3, 116) == "profile"
+    assert sort_at(0, 116) == sort_at(line.index("state"), 116) == ""
 
 
 @pytest.mark.parametrize("width", [10, 40, 76, 116, 196])
 @pytest.mark.parametrize("text", ["x" * 200, "内存不足" * 40, "a\x1b[31mb\tc\n"])
 def test_no_line_is_wider_than_the_list(width: int, text: str) -> None:
-    drawn = draw_run(entry("failed", text, cause=text), NOW, width)
+    drawn = draw_run(entry("0001", text, "failed", cause=text, tags=(text,), name=text), NOW, width)
     assert row_width(drawn) <= width
     assert row_text(drawn).isprintable()
 
 
 def test_a_directory_that_is_no_run() -> None:
-    drawn = row_text(draw_run(entry("lost", engine="", cause="/runs/r/plan.json: cannot be read"), NOW, 116))
+    odd = entry(status="lost", engine="", cause="/runs/r/plan.json: cannot be read", run_dir=Path("/runs/r"))
+    drawn = row_text(draw_run(odd, NOW, 180)).strip()
     assert drawn.startswith("? NO RUN")
     assert drawn.endswith("plan.json: cannot be read")
 
 
-def test_every_word_of_the_filter_must_be_there() -> None:
-    runs = [entry(), entry("failed"), entry("failed", "llama")]
-    assert matching(runs, "FAIL llama") == [runs[2]]
-    assert matching(runs, "7f3a") == runs
-    assert matching(runs, " ") == runs
+def test_a_name_stands_in_place_of_the_profile_and_a_mark_before_it() -> None:
+    drawn = row_text(draw_run(entry(name="before the fix"), NOW, 116, marked=True))
+    assert drawn.startswith("◆ ✔ FINISHED  “before the fix”")
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"), [(0.0421, "0.042 ms"), (1220.3, "1 220 ms"), (99_999, "99 999 ms"), (198_426, "198.4 s")]
+)
+def test_latencies_fit_their_column(ms: float, words: str) -> None:
+    assert latency_words(ms) == words
+
+
+def group(*rates: float | None, shown: int = 3, profile: str = "qwen2.5-7b") -> Group:
+    runs = [entry(f"{i:04x}", ago=100.0 - i, figures=[figure(rate)]) for i, rate in enumerate(rates)]
+    return Group(profile, shown, 3, main_trend(runs))
+
+
+def test_the_heading_of_a_group() -> None:
+    drawn = row_text(draw_group(group(100, 110, 121), 116))
+    assert "▾ qwen2.5-7b  3 runs" in drawn
+    assert "▁▄█  121.0 tokens/s  +10.0 %  batch 1 128→64" in drawn
+    assert "2 of 3 runs" in row_text(draw_group(group(100, shown=2), 116))
+    assert row_text(draw_group(group(), 116)) == "▾ qwen2.5-7b  3 runs"
+    assert "40.00 ms  +0.0 %" in row_text(draw_group(group(None, None), 116)), "an encoder has no tokens/s"
+    assert row_text(draw_group(group(profile=""), 116)) == "▾ not runs  3"
+
+
+@pytest.mark.parametrize("width", [10, 40, 76, 196])
+def test_no_heading_is_wider_than_the_list(width: int) -> None:
+    assert row_width(draw_group(group(*[100.0] * 99, profile="x" * 64), width)) <= width
+
+
+def detail(chosen: Entry, width: int = 76, height: int = 4) -> list[str]:
+    return [row_text(line) for line in draw_run_detail(chosen, width, height)]
+
+
+def test_what_is_said_about_the_chosen_run() -> None:
+    shown = replace(
+        MEASURED, name="the good one", note="clocks locked", figures=(*MEASURED.figures, figure(1))
+    )
+    assert detail(shown, 140) == [
+        f"“the good one” quickstart  {MEASURED.run}  torch · 8 × NVIDIA A10 · 20 KiB",
+        "batch 1 128→64: 1 678 tokens/s, 1 220 ms  the best of 2 configurations  2 flags",
+        "good v1  clocks locked",
+    ]
+    assert detail(entry(status="failed", cause="why " * 50))[2:] == [*["why " * 18 + "why"] * 2]
+    assert detail(entry(status="running"))[1] == "under way; Enter shows it live"
+    assert len(detail(entry(cause="why " * 50, note="n " * 99, tags=("t",)), 40, 3)) == 3
+    assert draw_run_detail((), 76, 4) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,276 @@
+"""What a person does with runs on their list: marks, tags, notes, names, deleting and taking it back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from runner import history, labels
+from runner.history import trash
+from tests import histories
+from tests.histories import figure
+from tests.tui.screens import world
+from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tui.app import Runs, TrtbenchApp
+from tui.screens.ask import AskScreen
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.runs import RunsScreen
+from tui.screens.trash import TrashScreen
+from tui.widgets.run_list import RunList
+
+SIZE = (120, 40)
+
+
+@pytest.fixture(autouse=True)
+def three() -> list[Path]:
+    return [histories.ended(letters, "qwen", ago=100.0 * number, figures=[figure()])
+            for number, letters in enumerate(("aaaa", "bbbb", "cccc"), start=1)]  # fmt: skip
+
+
+@pytest.fixture
+def running() -> Iterator[Path]:
+    run_dir, lock = world.under_way("7f3a", "quickstart", ago=10)
+    yield run_dir
+    os.close(lock)
+
+
+def marks(pilot: Pilot[int]) -> list[str]:
+    lines = text_of(pilot.app.screen, "#run-list").splitlines()
+    return [line.split()[-1] for line in lines if line.startswith("◆")]
+
+
+def labelled() -> dict[str, labels.Label]:
+    known = labels.Labels()
+    known.read()
+    return {run[-4:]: label for run, label in known.by_run.items()}
+
+
+async def answer(pilot: Pilot[int], text: str) -> None:
+    await settled(pilot)
+    assert isinstance(pilot.app.screen, AskScreen)
+    pilot.app.screen.query_one(Input).value = text
+    await settled(pilot)
+    await pilot.press("enter")
+    await settled(pilot)
+
+
+async def test_marking_by_key_and_by_mouse() -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("space", "space")
+        await settled(pilot)
+        assert marks(pilot) == ["aaaa", "bbbb"]
+        assert text_of(app.screen, "#header").split("runs")[1].strip().startswith("2 marked")
+        await pilot.click("#run-list", offset=(0, 0))
+        await pilot.click("#run-list", offset=(0, 2))
+        await settled(pilot)
+        assert marks(pilot) == ["bbbb", "cccc"]
+        assert app.went == []
+        await pilot.press("escape")
+        await settled(pilot)
+        assert marks(pilot) == []
+
+
+async def test_escape_takes_the_filter_first_and_then_the_marks() -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("space", "slash", *"qwen", "enter", "escape")
+        await settled(pilot)
+        assert marks(pilot) == ["aaaa"]
+        await pilot.press("escape")
+        await settled(pilot)
+        assert marks(pilot) == []
+
+
+async def test_tags_of_one_run_are_edited_as_a_whole(three: list[Path]) -> None:
+    labels.tag(three[0].name, ["old", "kept"])
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        await settled(pilot)
+        assert app.screen.query_one(Input).value == "kept old "
+        await answer(pilot, "kept new, v1.2")
+        assert labelled() == {"aaaa": labels.Label(tags=("kept", "new", "v1.2"))}
+        assert "kept new v1" in text_of(app.screen, "#run-list").splitlines()[0]
+        await pilot.press("t")
+        await answer(pilot, "")
+        assert labelled() == {}
+
+
+async def test_tags_of_marked_runs_are_added_and_taken_off(three: list[Path]) -> None:
+    labels.tag(three[0].name, ["old"])
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("space", "space", "t")
+        await answer(pilot, "+good -old")
+        assert {run: label.tags for run, label in labelled().items()} == {
+            "aaaa": ("good",),
+            "bbbb": ("good",),
+        }
+
+
+async def test_what_cannot_be_a_tag_is_told_and_not_taken() -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        await answer(pilot, "!!")
+        assert isinstance(app.screen, AskScreen)
+        assert "'!!' cannot be a tag" in text_of(app.screen, "#verdict")
+        await pilot.press("escape")
+        await settled(pilot)
+        assert labelled() == {}
+
+
+async def test_a_note_and_a_name() -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("n")
+        await answer(pilot, "after the driver update")
+        await pilot.press("e")
+        await answer(pilot, "the good one")
+        assert labelled()["aaaa"] == labels.Label("the good one", (), "after the driver update")
+        assert "“the good one”" in text_of(app.screen, "#run-list").splitlines()[0]
+        assert "after the driver update" in text_of(app.screen, "#run-detail")
+        await pilot.press("f2")
+        await answer(pilot, "x" * 81)
+        assert "at most 80 characters" in text_of(app.screen, "#verdict")
+
+
+async def test_labels_that_cannot_be_written_are_told(home: Path) -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        (home / "state" / "labels.jsonl").mkdir()
+        for key in ("t", "n", "e"):
+            await pilot.press(key)
+            await answer(pilot, "x")
+        assert len(told(pilot)) == 3
+        assert "cannot be written" in told(pilot)[0]
+
+
+@pytest.mark.parametrize("key", ["d", "delete"])
+async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]) -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("u")
+        for answer_key, left in (("n", 3), ("escape", 3), ("y", 2)):
+            await pilot.press(key)
+            await settled(pilot)
+            assert isinstance(app.screen, ConfirmScreen)
+            await pilot.press(answer_key)
+            await settled(pilot)
+            assert app.screen.query_one(RunList).items == left
+        assert told(pilot) == ["1 run in the trash; u takes it back"]
+        await pilot.press("u")
+        await settled(pilot)
+        assert app.screen.query_one(RunList).items == 3
+        assert three[0].is_dir()
+
+
+async def test_all_marked_runs_are_deleted_together() -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("space", "down", "space", "d", "y")
+        await settled(pilot)
+        assert [entry.run[-4:] for entry in app.screen.query_one(RunList).entries] == ["bbbb"]
+        assert "marked" not in text_of(app.screen, "#header")
+
+
+async def test_a_run_under_way_is_not_deleted(running: Path) -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("home", "d")
+        await settled(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert told(pilot) == ["quickstart is under way and cannot be deleted; x stops it first"]
+        assert running.is_dir()
+
+
+async def test_a_run_that_came_back_by_itself_is_not_restored_over_it(three: list[Path]) -> None:
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("d", "y")
+        await settled(pilot)
+        three[0].mkdir()
+        await pilot.press("u")
+        await settled(pilot)
+        assert "is there already" in told(pilot)[-1]
+
+
+async def test_the_trash_restores_and_empties(three: list[Path]) -> None:
+    trash.delete(three[:2])
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("b")
+        await settled(pilot)
+        assert isinstance(app.screen, TrashScreen)
+        assert "2 runs" in text_of(app.screen, "#trash-keys")
+        await pilot.press("enter")
+        await settled(pilot)
+        assert len(trash.listed()) == 1
+        await pilot.press("e", "n", "e", "y")
+        await settled(pilot)
+        assert trash.listed() == []
+        assert "nothing was deleted" in text_of(app.screen, "#deleted")
+        await pilot.press("enter", "e", "escape")
+        await settled(pilot)
+        assert len(history.entries()) == app.screen.query_one(RunList).items == 2
+
+
+async def test_a_double_click_restores() -> None:
+    trash.delete([entry.run_dir for entry in history.entries()[:1]])
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("b")
+        await settled(pilot)
+        await pilot.click("#deleted", offset=(5, 0), times=2)
+        await settled(pilot)
+        assert trash.listed() == []
+
+
+async def test_keys_do_nothing_where_there_is_no_run(three: list[Path]) -> None:
+    trash.delete(three)
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("space", "t", "n", "e", "d", "x", "enter", "s", "S", "g", "u")
+        await settled(pilot)
+        assert isinstance(app.screen, RunsScreen)
+        assert "no runs yet" in text_of(app.screen, "#run-list")
+
+
+@pytest.mark.parametrize("keys", [("t",), ("b",)], ids=["tags", "trash"])
+@pytest.mark.parametrize("size", world.SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_picture_of_a_dialog(
+    snap_compare: Callable[..., bool], keys: tuple[str, ...], size: tuple[int, int],
+    three: list[Path], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    labels.tag(three[1].name, ["good", "v0.16"])
+    monkeypatch.setattr("runner.history.reading.disk_use", lambda path: 28 << 10)
+    monkeypatch.setattr("tui.screens.trash.disk_use", lambda path: 28 << 10)
+    monkeypatch.setattr("runner.history.trash.time.time", lambda: world.NOW - 7000)
+    trash.delete(three[:1])
+
+    async def look(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press(*keys)
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=look)

@@ -1,0 +1,119 @@
+"""The trash: what was deleted, to be restored or removed for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from runner.errors import UserError
+from runner.history import trash
+from runner.history.disk import disk_use
+from runner.history.listing import size
+from tui.screens.confirm import ConfirmScreen
+from tui.text import fit, plain, plural
+from tui.when import when
+from tui.widgets.picker import Line, LinePicker
+from tui.widgets.rows import Panel, Row, Span, cut, dim, row
+
+if TYPE_CHECKING:
+    from tui.app import TrtbenchApp
+
+MOST_LINES = 16
+
+
+class TrashScreen(ModalScreen[None]):
+    """Lists deleted runs, the last one first."""
+
+    app: TrtbenchApp
+    CSS_PATH = "trash.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "restore", "put the chosen run back", show=False),
+        Binding("e", "empty", "remove all of them for good", show=False),
+        Binding("escape,q,b", "close", "close", show=False),
+    ]
+
+    def __init__(self, now: float) -> None:
+        super().__init__()
+        self._now = now
+        self._deleted: Sequence[trash.Trashed] = ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="framed dialog", id="trash") as dialog:
+            dialog.border_title = "trash"
+            yield LinePicker(id="deleted")
+            yield Panel(_draw_keys, id="trash-keys")
+
+    def on_mount(self) -> None:
+        self._show()
+        self.query_one(LinePicker).focus()
+
+    def _show(self) -> None:
+        self._deleted = trash.listed()
+        picker = self.query_one(LinePicker)
+        picker.styles.height = max(1, min(MOST_LINES, len(self._deleted)))
+        picker.show_lines(self._lines, picker.chosen)
+        room = sum(disk_use(trashed.path) for trashed in self._deleted)
+        keys: Panel[str] = self.query_one("#trash-keys", Panel)
+        keys.update(f"{plural(len(self._deleted), 'run')}, {size(room)}" if self._deleted else "empty")
+
+    def _lines(self, width: int) -> list[Line]:
+        if not self._deleted:
+            return [Line(row(dim("nothing was deleted")))]
+        return [Line(self._draw(trashed, width), number) for number, trashed in enumerate(self._deleted)]
+
+    def _draw(self, trashed: trash.Trashed, width: int) -> Row:
+        name = fit(plain(trashed.run), max(10, width - 22))
+        return cut(row(name, dim(f"  deleted {when(trashed.deleted, self._now)}")), width)
+
+    def on_picker_activated(self) -> None:
+        self.action_restore()
+
+    def action_restore(self) -> None:
+        if not self._deleted:
+            return
+        trashed = self._deleted[self.query_one(LinePicker).chosen]
+        try:
+            trash.restore(trashed)
+        except UserError as error:
+            self.app.notify_error(error)
+        else:
+            self.app.notify(f"{trashed.run} is back", markup=False)
+        self._show()
+
+    def action_empty(self) -> None:
+        if not self._deleted:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if not yes:
+                return
+            _, problems = trash.empty(self._deleted)
+            if problems:
+                self.app.notify_error(
+                    UserError(f"{len(problems)} could not be removed: {'; '.join(problems[:3])}")
+                )
+            self._show()
+
+        question = ConfirmScreen(
+            f"Remove {plural(len(self._deleted), 'run')} for good?",
+            "Their directories, logs and numbers are gone then, with their names, tags and notes.",
+            yes="remove",
+            no="keep",
+        )
+        self.app.push_screen(question, answered)
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+def _draw_keys(holds: str, width: int, height: int) -> list[Row]:
+    keys = row(
+        Span("enter", "key"), dim(" restore   "), Span("e", "key"), dim(" empty   "),
+        Span("esc", "key"), dim(" close"),
+    )  # fmt: skip
+    return [(), cut((*keys, dim(f"   {holds}")), width)]

@@ -1,0 +1,48 @@
+"""Some lines on the chosen run: all that its line in the list may have cut."""
+
+from __future__ import annotations
+
+from runner.history import Entry
+from runner.history.listing import gpu_words, size
+from tui.text import measure, plain, plural, wrap
+from tui.widgets.rows import Row, Span, cut, dim, row
+from tui.widgets.run_columns import cause_of, latency_words
+
+
+def draw_run_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[Row]:
+    """What it is, its numbers, why it failed, and what people said about it; as far as there are lines."""
+    if not isinstance(chosen, Entry):
+        return []
+    lines = [cut(_what(chosen), width)]
+    if not chosen.foreign:
+        lines.append(cut(_numbers(chosen), width))
+    said = _said(chosen, width)
+    space = max(1, height - len(lines) - min(len(said), 1)) if height else 2
+    cause = [row(Span(line, "bad")) for line in wrap(plain(cause_of(chosen)), width) if line]
+    lines += cause[:space]
+    lines += said
+    return lines[:height] if height else lines
+
+
+def _what(entry: Entry) -> Row:
+    where = [entry.engine, gpu_words(entry.gpus), entry.host, size(entry.disk) if entry.disk else ""]
+    about = " · ".join(plain(part) for part in where if part)
+    name = row(Span(f"“{plain(entry.name)}” ", "strong"), plain(entry.profile), "  ") if entry.name else ()
+    return (*name, *row(dim(plain(entry.run)), dim(f"  {about}") if about else ""))
+
+
+def _numbers(entry: Entry) -> Row:
+    best = entry.best
+    if best is None:
+        return row(dim("no number was measured" if entry.ended else "under way; Enter shows it live"))
+    rate = f"{measure(best.tokens_per_sec)} tokens/s, " if best.tokens_per_sec is not None else ""
+    others = len(entry.figures) - 1
+    more = f"  the best of {others + 1} configurations" if others else ""
+    flags = Span(f"  {plural(entry.flags, 'flag')}", "warn") if entry.flags else ""
+    return row(f"{best.title}: {rate}{latency_words(best.latency_ms)}", dim(more), flags)
+
+
+def _said(entry: Entry, width: int) -> list[Row]:
+    tags = plain(" ".join(entry.tags))
+    note = wrap(plain(entry.note.replace("\n", " ")), max(10, width - len(tags) - 2))[0] if entry.note else ""
+    return [row(Span(tags, "accent"), "  " if tags and note else "", note)] if tags or note else []
