@@ -15,6 +15,10 @@ HEADINGS: dict[str, str] = {"gpu": "energy and GPU", "sample": "run health"}
 """Groups whose heading is not their name."""
 
 
+_FEW = ("needs ", "is the maximum")
+"""How the notes of percentiles begin that are made of too few iterations: they are not celebrated."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A metric with its row in every configuration; None: that configuration does not speak of it."""
@@ -35,13 +39,11 @@ class Line:
     def _extreme(self, highest: bool) -> int | None:
         if self.metric.better == "neither":
             return None
-        few = self.metric.group == "latency"
         # Compared as shown: a difference that is not seen makes nobody the best.
-        # A percentile with a note is one of too few iterations.
         shown = [
             (round(row.value, self.metric.digits), index)
             for index, row in enumerate(self.values)
-            if row is not None and row.value is not None and not (few and row.note)
+            if row is not None and row.value is not None and not row.note.startswith(_FEW)
         ]
         if len(shown) < 2:
             return None
@@ -95,6 +97,11 @@ def metric_of(row: Row) -> Metric:
 
 def says_something(row: Row) -> bool:
     return row.value is not None or bool(row.printed or row.note)
+
+
+def is_doubtful(row: Row) -> bool:
+    """Whether the note of a number puts it in doubt; those of GPU readings say how it was read."""
+    return row.value is None or (bool(row.note) and metric_of(row).group != "gpu")
 
 
 def cell(row: Row | None, metric: Metric) -> str:

@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 from runner import report
+from runner.grid import GROUPS, heading
 from runner.report import Report
 from runner.state import RunState
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.text import width_of
 from tui.widgets.metric_table import (
-    GROUPS,
-    all_flags,
-    as_markdown,
+    BEST,
+    WORST,
     draw_table,
     heading_rows,
+    line_at,
     row_index,
+    shape_of,
     table_of,
 )
 from tui.widgets.rows import row_text
+
+HEADINGS = [heading(group) for group in GROUPS]
 
 
 def report_of(run: Recorder) -> Report:
@@ -26,9 +30,8 @@ def report_of(run: Recorder) -> Report:
 
 def test_metrics_stand_in_groups_with_their_headings() -> None:
     drawn = [row_text(row).strip() for row in draw_table(table_of(report_of(runs.finished())), 120, 40)]
-    headings = [line for line in drawn if line in GROUPS]
-    assert headings == [group for group in GROUPS if group in headings]
-    assert {"latency", "throughput", "generation", "sample"} <= set(headings)
+    headings = [line for line in drawn if line in HEADINGS]
+    assert headings == ["latency", "throughput", "generation", "memory", "run health"]
 
 
 def test_the_chosen_metric_is_found_among_headings() -> None:
@@ -55,9 +58,49 @@ def test_a_number_with_a_note_is_grey_and_one_without_is_not() -> None:
     assert "20" in row_text(by_title["p95"])
 
 
-def test_one_configuration_has_the_engines_own_numbers_beside_it() -> None:
-    assert table_of(report_of(runs.finished(1))).printed
-    assert not table_of(report_of(runs.finished(2))).printed
+def test_one_configuration_has_intervals_and_the_engines_own_numbers_beside_it() -> None:
+    one, two = (table_of(report_of(runs.finished(count))) for count in (1, 2))
+    assert shape_of(one, 120).extras == ("margin", "printed")
+    assert shape_of(one, 76).extras == ("margin",)
+    assert shape_of(two, 100).extras == ()
+    assert shape_of(two, 120).extras == ("margin",)
+    assert shape_of(two.toggled("printed", 100), 100).extras == ("printed",)
+    assert "3098.760" in row_text(draw_table(one, 120, 40)[1])
+    assert "±" in row_text(draw_table(one, 120, 40)[1])
+
+
+def test_what_is_asked_for_takes_the_room_of_what_was_there() -> None:
+    table = table_of(report_of(runs.finished(1)))
+    assert shape_of(table.toggled("printed", 76), 76).extras == ("printed",)
+    assert shape_of(table.toggled("printed", 120), 120).extras == ("margin",)
+    assert shape_of(table.toggled("printed", 120).toggled("printed", 120), 120).extras == (
+        "margin",
+        "printed",
+    )
+
+
+def test_the_best_and_the_worst_configuration_are_marked() -> None:
+    table = table_of(report_of(runs.finished(4)))
+    by_title = {row_text(row)[:34].strip(): row_text(row) for row in draw_table(table, 160, 40)}
+    assert by_title["latency, mean"].index(BEST) < by_title["latency, mean"].index(WORST)
+    assert by_title["tokens per second"].index(WORST) < by_title["tokens per second"].index(BEST)
+    assert BEST not in by_title["p99"], "p99 of ten iterations is not celebrated"
+    assert BEST not in by_title["timed iterations"]
+    assert table.place == "best of 4 configurations"
+    assert table.moved(0, 3).place == "worst of 4 configurations"
+    assert table.moved(0, 1).place == ""
+
+
+def test_a_cell_is_found_by_where_it_is_drawn() -> None:
+    table = table_of(report_of(runs.finished(4)))
+    shape = shape_of(table, 120)
+    drawn = draw_table(table, 120, 40)
+    assert [line_at(table, y) for y in range(3)] == [None, 0, 1]
+    assert line_at(table, len(drawn)) is None
+    upper = row_text(heading_rows(table, 120)[0])
+    for index, name in enumerate(("batch 1", "batch 4", "batch 8", "batch 16")):
+        assert shape.configuration_at(upper.index(name) + 3) == index
+    assert shape.configuration_at(5) is None
 
 
 def test_the_chosen_configuration_is_always_in_view() -> None:
@@ -77,23 +120,6 @@ def test_no_row_is_wider_than_the_table() -> None:
             assert width_of(row_text(row)) <= width
 
 
-def test_a_flag_of_all_configurations_is_said_once() -> None:
-    flags = all_flags(report_of(runs.finished(4)))
-    assert len(flags) == 1
-    assert flags[0].startswith("all 4 configurations: p95 and p99 say little")
-    assert all_flags(report_of(runs.finished(1)))[0].startswith("p95 and p99")
-
-
 def test_a_run_without_numbers_has_a_table_too() -> None:
     assert draw_table(table_of(report_of(runs.queued())), 80, 24)
     assert row_index(table_of(report_of(runs.queued()))) is None
-
-
-def test_markdown_is_a_table_that_lines_up() -> None:
-    lines = as_markdown(report_of(runs.finished(2))).splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    assert len({width_of(line) for line in table}) == 1
-    assert table[0].split("|")[3].strip() == "batch 1 64→24"
-    assert set(table[1]) <= set("|-: ")
-    assert any(line.startswith("- all 2 configurations:") for line in lines)
-    assert lines[0].startswith("**qwen2.5-32b-fp16-tp8**")

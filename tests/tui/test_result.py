@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from textual.screen import Screen
 
+from runner import events as ev
+from runner import paths
+from tests.runs import wait_for
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.app import Result, TrtbenchApp
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.screens.result import ResultScreen
+from tui.widgets.metric_table import NAME, UNIT, line_at
 from tui.widgets.rows import Rows, row_text
 
 SIZE = (120, 40)
@@ -63,7 +67,7 @@ async def test_it_draws_every_run(make: Callable[[], Recorder], state: str, tmp_
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         assert state in text_of(app.screen, "#header")
-        await pilot.press("down", "right", "u", "y", "question_mark", "escape", "up", "left")
+        await pilot.press("down", "right", "u", "i", "y", "t", "question_mark", "escape", "up", "left")
         assert isinstance(app.screen, ResultScreen)
 
 
@@ -72,7 +76,9 @@ async def test_a_directory_that_is_no_run_is_said(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         assert "not a run directory" in text_of(app.screen, "#failure")
-        await pilot.press("down", "right", "u", "y", "l", "question_mark", "escape", "r", "h", "q")
+        await pilot.press(
+            "down", "right", "u", "i", "y", "t", "o", "l", "question_mark", "escape", "r", "h", "q"
+        )
     assert app.went == ["runs", "home"]
     assert app.return_value == 0
 
@@ -100,12 +106,87 @@ async def test_the_chosen_metric_stays_in_view(tmp_path: Path) -> None:
         assert table.top == 0, "the first heading is in view again"
 
 
-async def test_u_shows_what_the_engine_printed(tmp_path: Path) -> None:
+async def test_u_and_i_show_what_the_engine_printed_and_how_well_numbers_are_known(tmp_path: Path) -> None:
     app = Cockpit(runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         assert "3098.760" not in text_of(app.screen, "#table")
         await pilot.press("u")
         assert "3098.760" in text_of(app.screen, "#table")
+        await pilot.press("u", "i")
+        assert "3098.760" not in text_of(app.screen, "#table")
+        assert "±0.57 %" in text_of(app.screen, "#table")
+        await pilot.press("u", "i", "i")
+        assert "95 %" in text_of(app.screen, "#heading")
+
+
+async def test_a_column_without_room_is_said(tmp_path: Path) -> None:
+    app = Cockpit(runs.finished(1).write(tmp_path))
+    async with app.run_test(size=(62, 24)) as pilot:
+        await pilot.press("u")
+        assert [notice.message for notice in app._notifications] == [
+            "there is no room for it; make the terminal wider"
+        ]
+
+
+async def test_whole_pages_and_the_ends(tmp_path: Path) -> None:
+    app = Cockpit(runs.finished().write(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = result(app)
+        seen = []
+        for key in ("pagedown", "pageup", "end", "home"):
+            await pilot.press(key)
+            seen.append(screen.table.chosen)
+        assert seen == [10, 0, len(screen.table.lines) - 1, 0]
+
+
+async def test_a_click_chooses_a_number(tmp_path: Path) -> None:
+    app = Cockpit(runs.finished().write(tmp_path))
+    async with app.run_test(size=SIZE) as pilot:
+        screen = result(app)
+        table = screen.query_one("#table", Rows)
+        await pilot.click("#table", offset=(NAME + UNIT + 20, 3))
+        assert (screen.table.lines[screen.table.chosen].metric.name, screen.table.column) == (
+            "latency_p95_ms",
+            1,
+        )
+        await pilot.press("end")
+        below = line_at(screen.table, table.top + 2)
+        await pilot.click("#table", offset=(3, 2))
+        assert screen.table.chosen == below
+        assert screen.table.column == 1, "a click on a name keeps the configuration"
+        await pilot.click("#flags")
+        assert screen.table.column == 1
+
+
+async def test_iterations_of_each_configuration_are_drawn(tmp_path: Path) -> None:
+    app = Cockpit(runs.finished(2).write(tmp_path))
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        _, _, upper, lower = text_of(app.screen, "#heading").splitlines()
+        assert upper.split()[:2] == ["iterations", "ms"]
+        assert lower.count("╎") == 2, "warm-up ends there"
+
+
+async def test_a_long_log_is_read_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.result.READ_AT_ONCE", 0)
+    app = Cockpit(runs.finished(2).write(tmp_path))
+    async with app.run_test(size=SIZE) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "iterations" in text_of(app.screen, "#heading")
+
+
+async def test_flags_without_room_are_counted(tmp_path: Path) -> None:
+    run = runs.finished()
+    for number in range(12):
+        run.events.insert(-1, ev.Notice(t=run.t, level="warning", text=f"reason {number}"))
+    app = Cockpit(run.write(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        flags = text_of(app.screen, "#flags")
+        shown = flags.count("reason ")
+        assert f"{13 - shown} more; the report (o) and a copy (y) have them all" in flags
+        assert len(flags.splitlines()) <= app.screen.query_one("#flags", Rows).size.height
 
 
 async def test_question_mark_explains_the_chosen_number(tmp_path: Path) -> None:
@@ -118,12 +199,70 @@ async def test_question_mark_explains_the_chosen_number(tmp_path: Path) -> None:
             assert word in shown
 
 
-async def test_y_copies_the_table_as_markdown(tmp_path: Path) -> None:
+async def test_y_and_t_copy_the_table(tmp_path: Path) -> None:
     app = Cockpit(runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("y")
         assert app.clipboard.startswith("**qwen2.5-32b-fp16-tp8**")
         assert "| latency, mean" in app.clipboard
+        await pilot.press("t")
+        rows = [line.split("\t") for line in app.clipboard.splitlines()]
+        assert rows[0] == [
+            "metric",
+            "unit",
+            "batch 1 64→24",
+            "batch 4 64→24",
+            "batch 8 64→24",
+            "batch 16 64→24",
+        ]
+        assert rows[1][:2] == ["latency, mean", "ms"]
+        assert float(rows[1][2]) == pytest.approx(3098.76)
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["desktop", "ssh"])
+async def test_o_writes_the_report_and_opens_it_on_a_desktop(
+    remote: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(
+        f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened.part; mv {tmp_path}/opened.part {tmp_path}/opened\n'
+    )
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{opener.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("DISPLAY", ":0")
+    for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"):
+        monkeypatch.delenv(name, raising=False)
+    if remote:
+        monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+    run_dir = runs.finished().write(tmp_path)
+    before = sorted(run_dir.iterdir())
+    app = Cockpit(run_dir)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("o")
+        await app.workers.wait_for_complete()
+        (notice,) = app._notifications
+    path = paths.state_home() / "reports" / f"{run_dir.name}.html"
+    assert path.read_text().startswith("<!doctype html>")
+    assert str(path) in notice.message
+    assert notice.message.startswith("no desktop here" if remote else "opened")
+    if remote:
+        assert not (tmp_path / "opened").exists()
+    else:
+        wait_for((tmp_path / "opened").exists, "the desktop's browser")
+        assert (tmp_path / "opened").read_text() == str(path)
+    assert sorted(run_dir.iterdir()) == before, "nothing changes in the directory of a run"
+
+
+async def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (paths.state_home()).mkdir(parents=True)
+    (paths.state_home() / "reports").write_text("in the way")
+    app = Cockpit(runs.finished().write(tmp_path))
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("o")
+        await app.workers.wait_for_complete()
+        (notice,) = app._notifications
+        assert "reports: cannot be made" in notice.message
 
 
 async def test_l_shows_the_log_with_the_cause(tmp_path: Path) -> None:

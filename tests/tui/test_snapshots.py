@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
+from runner.plan import Configuration
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.app import Live, Result, TrtbenchApp
@@ -85,7 +86,9 @@ def test_live_silent(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("make", [runs.finished, runs.failed, runs.stopped], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [runs.finished, runs.failed, runs.stopped, runs.chinese], ids=lambda make: make.__name__
+)
 def test_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
@@ -106,6 +109,31 @@ def test_result_on_gpus(size: tuple[int, int], snap_compare: Compare, tmp_path: 
 def test_result_of_one_configuration(snap_compare: Compare, tmp_path: Path) -> None:
     app = TrtbenchApp(Result(runs.finished(1, iterations=120).write(tmp_path)))
     assert snap_compare(app, terminal_size=SIZES[1])
+
+
+def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) -> None:
+    run = runs.Recorder([Configuration(batch, 128, 1024) for batch in range(1, 12)], log=runs.LOG)
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    for index in range(11):
+        run.begin_configuration(index)
+        run.iterate(2, "warmup", index, 900.0 + 100 * index)
+        run.iterate(120, "timed", index, 900.0 + 100 * index, spike=17 * index)
+        run.result(index)
+    run.end("finished")
+    press = [*["right"] * 6, "i", "end"]
+    assert snap_compare(TrtbenchApp(Result(run.write(tmp_path))), terminal_size=SIZES[1], press=press)
+
+
+@pytest.mark.parametrize("make", [runs.lost, runs.queued, runs.long_names], ids=lambda make: make.__name__)
+def test_result_small(make: Callable[[], Recorder], snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(TrtbenchApp(Result(make().write(tmp_path))), terminal_size=SIZES[0])
+
+
+def test_result_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRTBENCH_ASCII", "1")
+    assert snap_compare(TrtbenchApp(Result(runs.finished().write(tmp_path))), terminal_size=SIZES[1])
 
 
 def test_result_explained(snap_compare: Compare, tmp_path: Path) -> None:

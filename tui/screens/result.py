@@ -6,25 +6,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from runner import grid, rundir
 from runner import report as reports
 from runner.errors import UserError
+from runner.export.markdown import as_markdown, as_tsv
 from runner.report import Report
 from runner.report import Row as Value
 from tui.keys import bindings
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.text import number, plain, plural, shown, wrap
 from tui.widgets.answers import Answers, draw_answers, one_line
+from tui.widgets.iteration_spark import Course, course_of
 from tui.widgets.metric_table import (
+    BEST,
+    WORST,
+    ExtraName,
     Table,
-    all_flags,
-    as_markdown,
     cell_text,
     draw_table,
     heading_rows,
+    line_at,
     row_index,
+    shape_of,
     table_of,
 )
 from tui.widgets.rows import Panel, Row, Span, dim, row
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
     from tui.app import TrtbenchApp
     from tui.screens.help import Section
 
+READ_AT_ONCE = 2 << 20
+"""Bytes of a log that are read before the first frame: a few hundredths of a second."""
 _MARKS: dict[str, StageMark] = {"ok": "ok", "failed": "failed", "stopped": "stopped", "skipped": "skipped"}
 
 
@@ -48,10 +57,17 @@ def draw_failure(lines: tuple[str, ...], width: int, height: int) -> list[Row]:
 
 
 def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
+    """Each reason from its mark on; what there is no room for is counted, and said where it stands."""
     drawn: list[Row] = []
+    ends: list[int] = []
     for flag in flags:
         lines = wrap(flag, max(10, width - 2))
         drawn += [row(Span("▸ " if not y else "  ", "warn"), line) for y, line in enumerate(lines)]
+        ends.append(len(drawn))
+    if 0 < height < len(drawn):
+        whole = [end for end in ends if end < height]
+        hidden = f"{len(flags) - len(whole)} more; the report (o) and a copy (y) have them all"
+        drawn = [*drawn[: whole[-1] if whole else height - 1], row(Span("▸ ", "warn"), dim(hidden))]
     return drawn
 
 
@@ -62,7 +78,8 @@ def draw_detail(table: Table, width: int, height: int) -> list[Row]:
         return []
     metric = table.lines[table.chosen].metric
     between = interval_words(value, metric.digits)
-    about = "   ".join(part for part in (f"n {number(value.n)}", between, value.note) if part)
+    parts = (f"n {number(value.n)}", table.place, between, value.note)
+    about = "   ".join(part for part in parts if part)
     formula = wrap(metric.formula, max(10, width))[0]
     more = " …" if formula != metric.formula else ""
     return [row(dim(formula + more)), row(Span(about, "warn" if value.note else "dim"))]
@@ -110,7 +127,7 @@ class ResultScreen(KeyedScreen):
         yield Panel(draw_failure, id="failure")
         yield Panel(draw_flags, id="flags", classes="framed")
         with Vertical(id="table-frame", classes="framed"):
-            yield Panel(_draw_heading, id="heading")
+            yield Panel(self._draw_heading, id="heading")
             yield Panel(draw_table, id="table")
             yield Panel(draw_detail, id="detail")
         yield KeyFooter()
@@ -146,7 +163,7 @@ class ResultScreen(KeyedScreen):
             StageItem(stage.name, _MARKS.get(stage.status, "running"), int(stage.seconds), stage.exit_code)
             for stage in report.stages
         )
-        flags = tuple(plain(flag) for flag in all_flags(report))
+        flags = tuple(plain(flag) for flag in grid.flags_in_words(report))
         self._panel("#header").update(header)
         self._panel("#stages").update(stages)
         said = tuple((one_line(said.prompt), one_line(said.answer)) for said in report.answers)
@@ -159,8 +176,37 @@ class ResultScreen(KeyedScreen):
         ranks = plural(report.ranks, "rank")
         self.query_one("#table-frame").border_title = shown(f"result of {ranks} on {plain(report.host)}")
         self.table = table_of(report)
+        several = len(report.configurations) > 1
+        self.query_one("#table-frame").border_subtitle = (
+            shown(f"{BEST} best   {WORST} worst") if several else ""
+        )
         self._show_table()
         self.show_keys()
+        self._read_iterations()
+
+    def _read_iterations(self) -> None:
+        """The course of the iterations stands in the log alone; a long one is read aside."""
+        try:
+            size = (self.run_dir / rundir.EVENTS).stat().st_size
+        except OSError:
+            return
+        if size <= READ_AT_ONCE:
+            self._show_courses(self._courses())
+        else:
+            self.run_worker(self._read_aside, thread=True, exit_on_error=False)
+
+    def _read_aside(self) -> None:
+        courses = self._courses()
+        if self.is_attached:
+            self.app.call_from_thread(self._show_courses, courses)
+
+    def _courses(self) -> tuple[Course, ...]:
+        return tuple(map(course_of, reports.read_state(self.run_dir).configurations))
+
+    def _show_courses(self, courses: tuple[Course, ...]) -> None:
+        if len(courses) == len(self.table.columns):
+            self.table = replace(self.table, courses=courses, read=True)
+            self._show_table()
 
     def _show_table(self) -> None:
         for name in ("#heading", "#table", "#detail"):
@@ -172,6 +218,9 @@ class ResultScreen(KeyedScreen):
             # With the first metric of a group its heading comes into view as well.
             table.reveal(max(0, index - 1))
             table.reveal(index)
+
+    def _draw_heading(self, table: Table, width: int, height: int) -> list[Row]:
+        return heading_rows(table, width, 1 if self.has_class("-low") else 2)
 
     def _panel(self, name: str) -> Panel[object]:
         return cast("Panel[object]", self.query_one(name, Panel))
@@ -190,8 +239,22 @@ class ResultScreen(KeyedScreen):
         self.table = self.table.moved(0, by)
         self._show_table()
 
-    def action_printed(self) -> None:
-        self.table = replace(self.table, printed=not self.table.printed)
+    def action_extra(self, name: ExtraName) -> None:
+        width = self._panel("#table").size.width
+        self.table = self.table.toggled(name, width)
+        self._show_table()
+        if name in self.table.asked and name not in shape_of(self.table, width).extras:
+            self.notify("there is no room for it; make the terminal wider", timeout=3, markup=False)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a number chooses it."""
+        panel = self._panel("#table")
+        offset = event.get_content_offset(panel) if event.widget is panel else None
+        line = line_at(self.table, offset.y + panel.top) if offset is not None else None
+        if offset is None or line is None:
+            return
+        column = shape_of(self.table, panel.size.width).configuration_at(offset.x)
+        self.table = self.table.at(line, self.table.column if column is None else column)
         self._show_table()
 
     def action_explain(self) -> None:
@@ -205,8 +268,32 @@ class ResultScreen(KeyedScreen):
 
     def action_copy(self) -> None:
         if self.report is not None:
-            self.app.copy_to_clipboard(as_markdown(self.report))
-            self.notify("the table went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
+            self._copy(as_markdown(self.report), "as Markdown")
+
+    def action_copy_tsv(self) -> None:
+        if self.report is not None:
+            self._copy(as_tsv(self.report), "as tab-separated values, for a spreadsheet")
+
+    def _copy(self, text: str, how: str) -> None:
+        self.app.copy_to_clipboard(text)
+        self.notify(f"the table went to your terminal's clipboard, {how}", timeout=3, markup=False)
+
+    def action_report(self) -> None:
+        """A long log takes seconds to draw, so that happens aside."""
+        self.run_worker(self._write_report, thread=True, exclusive=True, group="report", exit_on_error=False)
+
+    def _write_report(self) -> None:
+        from runner.export import report_file
+
+        try:
+            path = report_file.write(self.run_dir)
+        except UserError as error:
+            self.app.call_from_thread(self.cockpit.notify_error, error)
+            return
+        where = "opened" if report_file.show(path) else "no desktop here: copy it to one, or open"
+        self.app.call_from_thread(
+            self.notify, f"{where} {path}", title="HTML report", timeout=15, markup=False
+        )
 
     def action_log(self) -> None:
         log = self._log()
@@ -242,10 +329,6 @@ class ResultScreen(KeyedScreen):
 
     def action_quit(self) -> None:
         self.cockpit.leave()
-
-
-def _draw_heading(table: Table, width: int, height: int) -> list[Row]:
-    return heading_rows(table, width)
 
 
 def interval_words(value: Value, digits: int) -> str:

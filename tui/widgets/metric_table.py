@@ -1,32 +1,49 @@
-"""The final table: a row a metric, a column a configuration, and in grey what its own note puts in doubt."""
+"""The final table: a row a metric, columns for each configuration, in grey what its note puts in doubt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import get_args
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 from runner import grid
-from runner.metrics import BY_NAME, Group, Metric
-from runner.report import ConfigurationReport, Report
+from runner.grid import Line
+from runner.metrics import BY_NAME
+from runner.report import Report
 from runner.report import Row as Value
-from tui.text import fit, number, plain, right, shorten, width_of
+from tui.text import fit, number, plain, right, shorten
+from tui.widgets.iteration_spark import Course, spark
 from tui.widgets.rows import Row, Span, dim, row
 
-GROUPS: tuple[Group, ...] = get_args(Group)
 NAME = 34
+NARROW_NAME = 30
 UNIT = 11
 VALUE = 13
-MARGIN = 14
-PRINTED = 14
+PLACE = 3
+"""columns behind a number for the mark of the best and the worst"""
 MOST_DIGITS = max(metric.digits for metric in BY_NAME.values())
+BEST, WORST = "▲", "▽"
+
+ExtraName = Literal["baseline", "margin", "printed"]
 
 
-@dataclass(frozen=True)
-class Line:
-    """A row of the table: a metric with its value in every configuration."""
+class Extra(NamedTuple):
+    """A column beside a number that can be shown and hidden."""
 
-    metric: Metric
-    values: tuple[Value | None, ...]
+    upper: str
+    lower: str
+    width: int
+    text: Callable[[Value | None], str]
+
+
+def _printed(value: Value | None) -> str:
+    return plain(value.printed) if value is not None else ""
+
+
+EXTRAS: dict[ExtraName, Extra] = {
+    "margin": Extra("", "95 %", 13, grid.margin),
+    "printed": Extra("the engine's", "own", 14, _printed),
+}
 
 
 @dataclass(frozen=True)
@@ -38,21 +55,43 @@ class Table:
     chosen: int = 0
     """index into `lines`"""
     column: int = 0
-    printed: bool = False
-    """show the engine's own numbers beside ours"""
+    asked: tuple[ExtraName, ...] = ()
+    """what must stand beside each number, the dearest first, if it fits beside one configuration"""
+    spare: tuple[ExtraName, ...] = ()
+    """what stands there where all configurations fit nevertheless"""
+    courses: tuple[Course, ...] = field(default=(), compare=False)
+    """the iterations of each configuration; empty until they are read"""
+    read: bool = False
 
     def moved(self, rows: int, columns: int) -> Table:
         """The table with another cell chosen, as far as there are cells."""
-        return replace(
-            self,
-            chosen=_within(self.chosen + rows, len(self.lines)),
-            column=_within(self.column + columns, len(self.columns)),
-        )
+        return self.at(self.chosen + rows, self.column + columns)
+
+    def at(self, line: int, column: int) -> Table:
+        """The table with a cell chosen, the nearest one there is."""
+        return replace(self, chosen=_within(line, len(self.lines)), column=_within(column, len(self.columns)))
+
+    def toggled(self, extra: ExtraName, width: int) -> Table:
+        """The table without a column that is shown, or with one that is not."""
+        asked = tuple(name for name in self.asked if name != extra)
+        spare = tuple(name for name in self.spare if name != extra)
+        hide = extra in shape_of(self, width).extras
+        return replace(self, asked=asked if hide else (extra, *asked), spare=spare)
 
     @property
     def value(self) -> Value | None:
         """The chosen cell."""
         return self.lines[self.chosen].values[self.column] if self.lines else None
+
+    @property
+    def place(self) -> str:
+        """Where the chosen number stands among those of other configurations, in words."""
+        if not self.lines:
+            return ""
+        line, total = self.lines[self.chosen], len(self.columns)
+        if self.column == line.best:
+            return f"best of {total} configurations"
+        return f"worst of {total} configurations" if self.column == line.worst else ""
 
 
 def _within(index: int, count: int) -> int:
@@ -61,26 +100,11 @@ def _within(index: int, count: int) -> int:
 
 def table_of(report: Report) -> Table:
     """The table of a report; metrics that no configuration has anything to say about are left out."""
-    columns = tuple(configuration_name(configuration) for configuration in report.configurations)
-    by_name = [{value.metric: value for value in found.rows} for found in report.configurations]
-    lines = []
-    for group in GROUPS:
-        for metric in BY_NAME.values():
-            if metric.group != group:
-                continue
-            values = tuple(values.get(metric.name) for values in by_name)
-            if any(value is not None and says_something(value) for value in values):
-                lines.append(Line(metric, values))
-    return Table(columns, tuple(lines), printed=len(columns) == 1)
-
-
-def configuration_name(configuration: ConfigurationReport) -> str:
-    """`batch 16 1024→1024`; the table breaks it at the second space."""
-    return f"batch {configuration.batch_size} {configuration.input_len}→{configuration.output_len}"
-
-
-def says_something(value: Value) -> bool:
-    return value.value is not None or bool(value.printed or value.note)
+    found = grid.grid_of(report)
+    lines = tuple(line for _, lines in found.groups() for line in lines)
+    printed = any(row is not None and row.printed for line in lines for row in line.values)
+    wanted: tuple[ExtraName, ...] = ("margin", "printed") if printed else ("margin",)
+    return Table(found.columns, lines, spare=wanted)
 
 
 def cell_text(value: Value | None, digits: int) -> str:
@@ -88,65 +112,136 @@ def cell_text(value: Value | None, digits: int) -> str:
     return number(value.value, digits) if value is not None and value.value is not None else "–"
 
 
-def heading_rows(table: Table, width: int) -> list[Row]:
-    """The two lines above the table, which do not scroll: batch size, and lengths in→out."""
+# --- where things stand ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the table lies in a width: which extras fit, and which configurations are in view."""
+
+    name: int
+    cell: int
+    """cells of one configuration"""
+    first: int
+    count: int
+    extras: tuple[ExtraName, ...]
+
+    @property
+    def label(self) -> int:
+        return self.name + UNIT
+
+    def configuration_at(self, x: int) -> int | None:
+        """Which configuration stands at column x of the widget; None: none does."""
+        index = (x - self.label) // self.cell
+        return self.first + index if 0 <= index < self.count else None
+
+
+def shape_of(table: Table, width: int) -> Shape:
+    name = NAME if width >= 90 else NARROW_NAME
+    place = PLACE if len(table.columns) > 1 else 0
+    cell, extras = VALUE + place, []
+    wanted = [(extra, 1) for extra in table.asked] + [(extra, len(table.columns)) for extra in table.spare]
+    for extra, configurations in wanted:
+        if name + UNIT + configurations * (cell + EXTRAS[extra].width) <= width:
+            cell += EXTRAS[extra].width
+            extras.append(extra)
+    ordered = tuple(extra for extra in EXTRAS if extra in extras)
+    fitting = max(1, (width - name - UNIT - 3) // cell)
+    count = min(fitting, len(table.columns))
+    first = max(0, min(table.column - count + 1, len(table.columns) - count))
+    return Shape(name, cell, first, count, ordered)
+
+
+def heading_rows(table: Table, width: int, spark_height: int = 1) -> list[Row]:
+    """What stands above the table and does not scroll: batch size, lengths, the course of the iterations."""
     if not table.columns:
         return []
-    first, count = _in_view(table, width)
-    more = "  →" if first + count < len(table.columns) else ""
-    before = right("←  " if first else "", NAME + UNIT)
-    upper: list[str | Span] = [dim(" " * (NAME + UNIT))]
-    lower: list[str | Span] = [dim(before)]
-    for index in range(first, first + count):
-        batch, _, lengths = table.columns[index].rpartition(" ")
+    shape = shape_of(table, width)
+    more = "  →" if shape.first + shape.count < len(table.columns) else ""
+    before = "←  " if shape.first else ""
+    upper: list[str | Span] = [dim(" " * shape.label)]
+    lower: list[str | Span] = [dim(right(before, shape.label))]
+    for index in range(shape.first, shape.first + shape.count):
+        head, _, lengths = table.columns[index].rpartition(" ")
         style = "accent" if index == table.column and len(table.columns) > 1 else "dim"
-        upper.append(Span(right(batch, VALUE), style))
-        lower.append(Span(right(shorten(lengths, VALUE), VALUE), style))
-        if len(table.columns) == 1:
-            upper.append(dim(" " * MARGIN))
-            lower.append(dim(fit("  95 %", MARGIN)))
-        if table.printed:
-            upper.append(dim(right("the engine's", PRINTED)))
-            lower.append(dim(right("own", PRINTED)))
-    return [row(*upper), row(*lower, dim(more))]
+        place = " " * (shape.cell - VALUE - sum(EXTRAS[extra].width for extra in shape.extras))
+        upper.append(Span(right(shorten(head, VALUE), VALUE) + place, style))
+        lower.append(Span(right(shorten(lengths, VALUE), VALUE) + place, style))
+        for extra in shape.extras:
+            upper.append(dim(right(EXTRAS[extra].upper, EXTRAS[extra].width)))
+            lower.append(dim(right(EXTRAS[extra].lower, EXTRAS[extra].width)))
+    return [row(*upper), row(*lower, dim(more)), *_sparks(table, shape, width, spark_height)]
+
+
+def _sparks(table: Table, shape: Shape, width: int, height: int) -> Iterator[Row]:
+    """Every iteration of each configuration in view, on a scale of its own; warm-up shaded."""
+    if not any(course.total for course in table.courses):
+        return
+    single = len(table.columns) == 1
+    cells = min(60, width - shape.label - 1 if single else shape.cell - 2)
+    drawn = [
+        spark(course, cells, height) for course in table.courses[shape.first : shape.first + shape.count]
+    ]
+    for y in range(height):
+        spans: list[str | Span] = [dim(fit("  iterations" if y == 0 else "", shape.name))]
+        spans.append(dim(fit("ms" if y == 0 else "", UNIT)))
+        for rows in drawn:
+            spans += [" ", *rows[y], " " * max(0, shape.cell - cells - 1)]
+        yield row(*spans)
 
 
 def draw_table(table: Table, width: int, height: int) -> list[Row]:
     """Rows of the table with a heading for each group."""
     if not table.lines:
         return [row(dim("no number was measured"))]
+    shape = shape_of(table, width)
     drawn: list[Row] = []
-    group = ""
-    for line in table.lines:
-        if line.metric.group != group:
-            group = line.metric.group
-            drawn += [(), row(Span(group, "title"))] if drawn else [row(Span(group, "title"))]
-        drawn.append(_line(table, line, width))
+    for place in _places(table):
+        if isinstance(place, int):
+            drawn.append(_line(table, table.lines[place], shape, width))
+        else:
+            drawn.append(row(Span(place, "title")) if place else ())
     return drawn
 
 
 def row_index(table: Table) -> int | None:
     """At which drawn row the chosen metric stands."""
-    if not table.lines:
-        return None
-    groups = [line.metric.group for line in table.lines[: table.chosen + 1]]
-    headings = len(set(groups))
-    return table.chosen + headings + (headings - 1)
+    return next((y for y, place in enumerate(_places(table)) if place == table.chosen), None)
 
 
-def _line(table: Table, line: Line, width: int) -> Row:
-    first, count = _in_view(table, width)
+def line_at(table: Table, y: int) -> int | None:
+    """Which metric stands at a drawn row; None: a heading does."""
+    places = list(_places(table))
+    place = places[y] if 0 <= y < len(places) else ""
+    return place if isinstance(place, int) else None
+
+
+def _places(table: Table) -> Iterator[int | str]:
+    """What each row is: the index of a line, a heading, or nothing."""
+    group = ""
+    for index, line in enumerate(table.lines):
+        if line.metric.group != group:
+            if group:
+                yield ""
+            group = line.metric.group
+            yield grid.heading(line.metric.group)
+        yield index
+
+
+def _line(table: Table, line: Line, shape: Shape, width: int) -> Row:
     metric = line.metric
-    spans: list[str | Span] = [fit(f"  {metric.title}", NAME), dim(fit(metric.unit, UNIT))]
-    for value in line.values[first : first + count]:
+    spans: list[str | Span] = [fit(f"  {metric.title}", shape.name), dim(fit(metric.unit, UNIT))]
+    for index in range(shape.first, shape.first + shape.count):
+        value = line.values[index]
         spans.append(_cell(value, metric.digits))
-        if len(table.columns) == 1:
-            spans.append(dim(fit(f"  {grid.margin(value)}", MARGIN)))
-        if table.printed:
-            spans.append(dim(right(plain(value.printed) if value is not None else "", PRINTED)))
-    if len(table.columns) == 1 and line.values[0] is not None:
-        room = width - NAME - UNIT - VALUE - MARGIN - (PRINTED if table.printed else 0) - 2
-        spans.append(dim("  " + shorten(line.values[0].note, max(0, room))))
+        if len(table.columns) > 1:
+            mark = BEST if index == line.best else WORST if index == line.worst else ""
+            spans.append(Span(fit(f" {mark}", PLACE), "good" if mark == BEST else "warn"))
+        spans += [dim(right(EXTRAS[extra].text(value), EXTRAS[extra].width)) for extra in shape.extras]
+    alone = line.values[0] if len(table.columns) == 1 else None
+    if alone is not None:
+        room = width - shape.label - shape.cell - 2
+        spans.append(dim("  " + shorten(alone.note, room) if room > 8 else ""))
     return row(*spans)
 
 
@@ -154,68 +249,4 @@ def _cell(value: Value | None, digits: int) -> Span:
     # The decimal points of a column stand below one another, however many digits follow.
     behind = " " * (MOST_DIGITS - digits + (digits == 0))
     text = right(cell_text(value, digits) + behind, VALUE)
-    doubtful = value is None or value.value is None or bool(value.note)
-    return Span(text, "dim" if doubtful else "")
-
-
-def _in_view(table: Table, width: int) -> tuple[int, int]:
-    """First column in view and how many: the chosen one is always among them."""
-    cell = VALUE + (PRINTED if table.printed else 0)
-    fitting = max(1, (width - NAME - UNIT - 3) // cell)
-    count = min(fitting, len(table.columns))
-    first = max(0, min(table.column - count + 1, len(table.columns) - count))
-    return first, count
-
-
-# --- as Markdown -------------------------------------------------------------------------------------------
-
-
-def as_markdown(report: Report) -> str:
-    """The whole table as Markdown, flags included: what one pastes into an issue."""
-    table = table_of(report)
-    heading = ["metric", "unit", *table.columns]
-    lines = [[line.metric.title, line.metric.unit, *_markdown_cells(line)] for line in table.lines]
-    escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in [heading, *lines]]
-    widths = [max(width_of(cells[index]) for cells in escaped) for index in range(len(heading))]
-    align = [fit if index < 2 else right for index in range(len(heading))]
-    drawn = [
-        _markdown_row([put(cell, width) for put, cell, width in zip(align, cells, widths, strict=True)])
-        for cells in escaped
-    ]
-    rule = _markdown_row(
-        ["-" * widths[0], "-" * widths[1], *("-" * (width - 1) + ":" for width in widths[2:])]
-    )
-    flags = [f"- {plain(flag)}" for flag in all_flags(report)]
-    about = f"({plain(report.summary)}), run `{plain(report.run)}`: {report.status}"
-    title = f"**{plain(report.profile)}** {about}"
-    return "\n".join([title, "", drawn[0], rule, *drawn[1:], *([""] if flags else []), *flags, ""])
-
-
-def _markdown_cells(line: Line) -> list[str]:
-    return [
-        cell_text(value, line.metric.digits) + (" \\*" if value is not None and value.note else "")
-        for value in line.values
-    ]
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-# --- flags -------------------------------------------------------------------------------------------------
-
-
-def all_flags(report: Report) -> list[str]:
-    """Reasons to distrust numbers, each said once with the configurations that it is about."""
-    about: dict[str, list[str]] = {}
-    for configuration in report.configurations:
-        for flag in configuration.flags:
-            about.setdefault(flag, []).append(configuration_name(configuration))
-    total = len(report.configurations)
-    found = list(report.flags)
-    for flag, names in about.items():
-        if len(names) < total:
-            found.append(f"{', '.join(names)}: {flag}")
-        else:
-            found.append(f"all {total} configurations: {flag}" if total > 1 else flag)
-    return found
+    return Span(text, "dim" if value is None or grid.is_doubtful(value) else "")
