@@ -21,7 +21,7 @@ from typing import IO, Literal, NamedTuple
 
 import msgspec
 
-from runner import history, paths, report, rundir
+from runner import history, labels, paths, report, rundir
 from runner.errors import UserError
 from runner.state import ENDED
 
@@ -54,6 +54,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     files: dict[str, File]
     """by path in the run directory, with slashes"""
+    label: labels.Label = labels.UNLABELLED
+    """the name, tags and note that people gave to it"""
 
 
 # --- packing -----------------------------------------------------------------------------------------------
@@ -99,6 +101,7 @@ def _write(run_dir: Path, file: IO[bytes]) -> None:
         version=1,
         run=run_dir.name,
         files={name: _described(run_dir / name) for name in names},
+        label=labels.of(run_dir.name),
     )
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_entry(MANIFEST, 0o644), msgspec.json.format(msgspec.json.encode(manifest)))
@@ -182,7 +185,9 @@ def unpack(path: Path) -> Unpacked:
             _make_sure_of_room(path, manifest, root)
             _extract(path, archive, manifest, entries, incoming)
         _must_have_ended(path, incoming)
-        return Unpacked(_moved(incoming, root, manifest.run), manifest.run, new=True)
+        run_dir = _moved(incoming, root, manifest.run)
+        _say_again(run_dir.name, manifest.label)
+        return Unpacked(run_dir, manifest.run, new=True)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{path}: the archive is torn or not a zip: {error}", hint=_AGAIN) from None
     except OSError as error:
@@ -207,6 +212,12 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, 
         raise UserError(f"{path}: {MANIFEST} is not what this version reads: {error}", hint=_HOW) from None
     if not rundir.RUN_ID.fullmatch(manifest.run) or "/" in manifest.run or "\0" in manifest.run:
         raise UserError(f"{path}: {manifest.run!r} is not the id of a run")
+    label = manifest.label
+    unfit = labels.name_refusal(label.name) or labels.note_refusal(label.note)
+    if unfit or not all(map(labels.TAG.fullmatch, label.tags)):
+        raise UserError(
+            f"{path}: the name, tags or note in {MANIFEST} cannot be used: {unfit or labels.TAG_RULE}"
+        )
     for name in manifest.files:
         _refuse_unsafe(path, name)
     extra = entries.keys() - manifest.files.keys() - {MANIFEST}
@@ -284,6 +295,14 @@ def _must_have_ended(path: Path, incoming: Path) -> None:
         raise UserError(f"{path}: the run in it has no readable {rundir.REPORT} that says how it ended")
     if not (incoming / rundir.EVENTS).is_file():
         raise UserError(f"{path}: the run in it has no log ({rundir.EVENTS})")
+
+
+def _say_again(run: str, label: labels.Label) -> None:
+    if label.name:
+        labels.rename(run, label.name)
+    if label.note:
+        labels.annotate(run, label.note)
+    labels.tag(run, label.tags)
 
 
 def _is_same_run(here: Path, manifest: Manifest) -> bool:

@@ -116,6 +116,9 @@ def thousands(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}".replace(",", " ")
 
 
+MARGIN_MEANS = "±, -/+: 95 % interval from the iterations of this run; another run may come out otherwise"
+
+
 def margin(row: Row | None) -> str:
     """How well a number is known, 95 %: `±0.31 %` of it, `-4.1/+7.9 %` where it is lopsided; `?`: no bound.
 

@@ -35,6 +35,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     upstream_key: str = ""
     """key of the engine's printed line that states the same quantity"""
+    count: str = ""
+    """what the n of this number counts"""
+    conditions: str = ""
+    """when there is no number, when it means little, and what to know before comparing it"""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,8 @@ def _definition(metric: Metric) -> Definition:
         formula=metric.formula,
         source=metric.source,
         upstream_key=metric.upstream_key,
+        count=metric.count,
+        conditions=metric.conditions,
     )
 
 

@@ -98,20 +98,24 @@ def _table(table: Grid, report: Report) -> Iterator[str]:
     if notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in notes)
         yield f'<ol class="notes">{items}</ol>\n'
-    if any(row and row.printed for line in table.lines for row in line.values):
-        yield '<p class="dim">Small, below a number: what the engine itself printed for it.</p>\n'
+    yield (
+        f'<p class="dim">{escape(grid.MARGIN_MEANS)}. Printed: what the engine itself printed for the same'
+        " quantity. A click on a metric says how it is made.</p>\n"
+    )
 
 
 def _explained(line: Line) -> str:
     """The name of a metric, which opens to what it is."""
     metric = line.metric
     n = sorted({row.n for row in line.values if row is not None and row.value is not None})
-    sample = f" n: {' to '.join(str(one) for one in ({n[0], n[-1]} if len(n) > 1 else n))}." if n else ""
+    counted = f" {escape(metric.count)}" if metric.count else ""
+    sample = f" n: {' to '.join(map(str, n if len(n) < 2 else (n[0], n[-1])))}{counted}." if n else ""
     better = f" Better: {metric.better}." if metric.better != "neither" else ""
     key = f" Printed as <code>{escape(metric.upstream_key)}</code>." if metric.upstream_key else ""
     return (
         f"<details><summary>{escape(metric.title)}</summary><p>{escape(metric.formula)}.</p>"
-        f"<p>Source: {escape(metric.source)}.{better}{sample}{key}</p></details>"
+        f"<p>Source: {escape(metric.source)}.{better}{sample}{key}</p>"
+        f"<p>{escape(metric.conditions)}</p></details>"
     )
 
 
@@ -121,7 +125,8 @@ def _cell(line: Line, index: int, row: Row | None, notes: dict[str, int]) -> str
     note = f"<sup>{notes.setdefault(row.note, len(notes) + 1)}</sup>" if row.note else "<sup></sup>"
     place = "best" if index == line.best else "worst" if index == line.worst else ""
     mark = f'<span class="place">{place}</span>' if len(line.values) > 1 else ""
-    printed = f'<span class="printed">{escape(row.printed)}</span>' if row.printed else ""
+    below = " · ".join(filter(None, (grid.margin(row), row.printed and f"printed {row.printed}")))
+    printed = f'<span class="printed">{escape(below)}</span>' if below else ""
     kind = ' class="doubtful"' if row.value is None else ""
     title = escape(f"n {row.n}" + (f"; {row.note}" if row.note else ""))
     return f'<td{kind} title="{title}">{grid.cell(row, line.metric)}{note}{mark}{printed}</td>'

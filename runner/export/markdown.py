@@ -29,6 +29,8 @@ def as_markdown(report: Report) -> str:
     if table.lines:
         notes: dict[str, int] = {}
         lines += ["", *_aligned(_cells(table, notes)), ""]
+        if any(grid.margin(row) for line in table.lines for row in line.values):
+            lines += [f"{grid.MARGIN_MEANS}  "]
         lines += [f"[{number}] {_plain(note)}  " for note, number in notes.items()]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -55,7 +57,8 @@ def _values(line: Line, notes: dict[str, int]) -> list[str]:
     shown = []
     for row in line.values:
         mark = f" [{notes.setdefault(row.note, len(notes) + 1)}]" if row is not None and row.note else ""
-        shown.append(grid.cell(row, line.metric) + mark)
+        between = f" {known}" if (known := grid.margin(row)) else ""
+        shown.append(grid.cell(row, line.metric) + between + mark)
     return shown
 
 

@@ -1,4 +1,7 @@
-"""The final table as CSV, one line for each metric of each configuration."""
+"""The final table as CSV, one line for each metric of each configuration.
+
+`low` and `high` are the 95 % interval from the iterations of the run, empty where no bound is known.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from runner.report import Report
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",
     "configuration", "batch_size", "input_len", "output_len", "gpu_weights_percent",
-    "metric", "title", "unit", "better", "value", "n", "printed", "note",
+    "metric", "title", "unit", "better", "value", "low", "high", "n", "printed", "note",
 )  # fmt: skip
 Cell = str | int | float | None
 
@@ -38,7 +41,7 @@ def records(report: Report) -> Iterator[tuple[Cell, ...]]:
             row, metric = line.values[index], line.metric
             if row is not None:
                 what = (metric.name, metric.title, metric.unit, metric.better)
-                yield (*run, *shape, *what, row.value, row.n, row.printed, row.note)
+                yield (*run, *shape, *what, row.value, row.low, row.high, row.n, row.printed, row.note)
 
 
 class text(io.TextIOWrapper):  # noqa: N801 - used as a statement

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import archive, history, paths, report, rundir
+from runner import archive, history, labels, paths, report, rundir
 from runner.cli import main
 from runner.errors import UserError
 from tests.tui import runs
@@ -53,6 +53,25 @@ def test_a_run_looks_and_replays_the_same_on_another_machine(
     assert report.load(entry.run_dir) == report.build(
         rundir.load_plan(entry.run_dir), report.read_state(entry.run_dir)
     )
+
+
+def test_name_tags_and_note_go_along(run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path) -> None:
+    labels.rename(run_dir.name, "通义千问, warm")
+    labels.tag(run_dir.name, ["h200", "nightly"])
+    labels.annotate(run_dir.name, "after the driver update")
+    packed = archive.pack(run_dir, tmp_path)
+    elsewhere()
+    taken = archive.unpack(packed).run_dir
+    assert labels.of(taken.name) == labels.Label(
+        "通义千问, warm", ("h200", "nightly"), "after the driver update"
+    )
+
+
+def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = forged(tmp_path / "x.zip", {"log": b"x"}, label={"name": "a\x1b[2Jb"})
+    refused(path, "the name, tags or note in archive.json cannot be used")
+    path = forged(tmp_path / "y.zip", {"log": b"x"}, label={"tags": ["two words"]})
+    refused(path, "the name, tags or note in archive.json cannot be used: a tag starts")
 
 
 def test_a_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: Path) -> None:
@@ -152,6 +171,7 @@ def forged(
     listed: dict[str, bytes] | None = None,
     run: str = "",
     mode: int = 0,
+    label: dict[str, object] | None = None,
 ) -> Path:
     """An archive with the given files; `listed` is what its manifest says instead."""
     described = {
@@ -163,6 +183,7 @@ def forged(
         "version": 1,
         "run": run or "20260101T000000Z_p_7f3a",
         "files": described,
+        "label": label or {},
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("archive.json", json.dumps(manifest))
