@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner.commands import archive, compare, export, history, machine, profiles, runs, sweeps
+from runner.commands import archive, compare, export, history, machine, profiles, runs, serve, sweeps
 from runner.commands.options import add_theme_option
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add_theme_option(parser)
     parser.set_defaults(command=open_dashboard)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for family in (runs, sweeps, compare, history, export, archive, profiles, machine):
+    for family in (runs, sweeps, compare, history, export, archive, profiles, machine, serve):
         family.add(commands)
     return parser
 

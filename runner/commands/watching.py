@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from runner.sweep.feed import SweepFeed
     from tui.app import Start
 
+WEB = "TEXTUAL_DRIVER"
+"""set where something else than the terminal draws"""
+
 
 def open_dashboard(arguments: argparse.Namespace) -> int:
     if not has_terminal():
@@ -48,7 +51,12 @@ def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
 
 
 def has_terminal() -> bool:
-    """Whether the dashboard can be drawn: Textual reads keys from stdin and draws on stderr."""
+    """Whether the dashboard can be drawn: Textual reads keys from stdin and draws on stderr.
+
+    Below `serve` it draws on a page instead.
+    """
+    if WEB in os.environ:
+        return True
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return os.environ.get("TERM") != "dumb" and all(stream.isatty() for stream in streams)
 
@@ -58,6 +66,8 @@ def before_drawing(arguments: argparse.Namespace) -> None:
     if theme := getattr(arguments, "theme", ""):
         os.environ["TRTBENCH_THEME"] = theme
     # Painting is coalesced to at most this many times a second.
+    if WEB in os.environ:
+        os.environ.pop("TEXTUAL_FPS", None)  # a browser is sent more than a terminal needs
     os.environ.setdefault("TEXTUAL_FPS", "20")
     # Nothing that is loaded for the first frame is garbage; the app looks for some once it is drawn.
     gc.disable()

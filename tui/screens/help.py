@@ -94,7 +94,13 @@ def metric_sections() -> tuple[Section, ...]:
 
 WORDS = 16
 """cells for a word, with the gap after it"""
-_WHEN = {"running": " (while it runs)", "ended": " (when it has ended)"}
+_WHEN = {
+    "running": " (while it runs)",
+    "ended": " (when it has ended)",
+    "editing": " (while a field is edited)",
+    "filtering": " (while one types a filter)",
+    "filtered": " (in a filtered list)",
+}
 
 
 def draw_sections(sections: tuple[Section, ...], width: int, height: int) -> list[Row]:
