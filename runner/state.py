@@ -321,7 +321,8 @@ def _host(state: RunState, event: ev.Host) -> None:
 
 def _settle(state: RunState) -> None:
     """Give slow iterations what was read in their time."""
-    for slowest in (configuration.slowest for configuration in state.configurations[-2:]):
+    for configuration in state.configurations[-2:]:
+        slowest = configuration.slowest
         if slowest.pending:
             slowest.settle(state.hosts, state.telemetry.since(slowest.pending[0].began))
 

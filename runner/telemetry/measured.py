@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from runner import gpus, metrics
 from runner.metrics import Computed, Metric
@@ -11,7 +12,7 @@ from runner.plan import DecodeReads
 from runner.state import ConfigurationState, RunState
 from runner.telemetry.modelled import bandwidth
 from runner.telemetry.phase import Phase
-from runner.telemetry.series import Cell
+from runner.telemetry.series import Cell, Table
 from runner.telemetry.state import GpuState
 
 GIB = 2**30
@@ -84,9 +85,13 @@ class _Measured:
     phase: Phase
     gpus: list[GpuState]
 
+    @cached_property
+    def _table(self) -> Table:
+        return self.phase.table
+
     def cells(self, reading: str) -> list[Cell] | str:
         """One cell a GPU, or why one of them has none."""
-        column = self.phase.table.get(reading)
+        column = self._table.get(reading)
         found = []
         for gpu in self.gpus:
             cell = column.cell(gpu.column) if column is not None else None

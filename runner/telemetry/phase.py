@@ -10,11 +10,14 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from runner.events import Column, GpuSamples
-from runner.telemetry.series import Group, Table, fold, join
+from runner.telemetry.series import Group, Table, fold, joined
 
 _THROTTLED, _REASONS = attrgetter("throttled_us"), attrgetter("reasons")
 COUNTER_S = 0.1
 """The energy counter moves this often, so a reading is that much late at most."""
+
+
+MOST_PARTS = 64
 
 
 class EnergyReading(NamedTuple):
@@ -34,7 +37,6 @@ class Edge(NamedTuple):
 class Phase:
     """Grows with the configuration; `take` and `take_energy` are given what belongs to it, in order."""
 
-    table: Table = field(default_factory=dict)
     ticks: int = 0
     seen: int = -1
     """time of the last sample that was taken"""
@@ -47,6 +49,13 @@ class Phase:
     begin: int = 0
     end: int = 0
     over: bool = False
+    _parts: list[Table] = field(default_factory=list)
+    """cells not joined yet: many at once are cheaper"""
+
+    @property
+    def table(self) -> Table:
+        """The cells of the whole phase."""
+        return joined(self._parts)
 
     @property
     def seconds(self) -> float:
@@ -65,7 +74,9 @@ class Phase:
             table = fold(ticks)
         self.seen = max(self.seen, min(group.end, end))
         self.ticks += len(ticks)
-        join(self.table, table)
+        self._parts.append(table)
+        if len(self._parts) == MOST_PARTS:
+            self._parts = [self.table]
         self._take_reasons(ticks)
 
     def take_energy(

@@ -10,7 +10,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import add, attrgetter, truediv
+from operator import attrgetter, truediv
 from typing import NamedTuple
 
 from runner.events import Column, GpuSamples
@@ -18,8 +18,10 @@ from runner.events import Column, GpuSamples
 GROUP_S = 10
 PER_MINUTE = 60 // GROUP_S
 MERGED = 60 * PER_MINUTE
-RECENT_GROUPS = 60
-"""Raw samples of the last ten minutes are kept."""
+RECENT_TICKS = 120
+"""Raw samples that are always kept; more would only fall out of the processor's cache."""
+MOST_GROUPS = 60
+"""Ten minutes of raw samples are kept at most: what an iteration under way may turn out to cover."""
 FINE_BUCKETS = 2160
 """Six hours of ten seconds."""
 COARSE_BUCKETS = 10080
@@ -59,14 +61,6 @@ class Cells:
             return None
         return Cell(self.n[gpu], self.low[gpu], self.total[gpu], self.high[gpu])
 
-    def joined(self, other: Cells) -> Cells:
-        return Cells(
-            list(map(add, self.n, other.n)),
-            list(map(min, self.low, other.low)),
-            list(map(add, self.total, other.total)),
-            list(map(max, self.high, other.high)),
-        )
-
 
 Table = dict[str, Cells]
 
@@ -100,11 +94,18 @@ def _cells(values: list[tuple[float | None, ...]]) -> Cells:
     )
 
 
-def join(table: Table, other: Table) -> None:
-    """Add the cells of `other` to `table`."""
-    for name, cells in other.items():
-        mine = table.get(name)
-        table[name] = cells if mine is None else mine.joined(cells)
+def joined(tables: Sequence[Table]) -> Table:
+    """The cells of several stretches of time as one, by column."""
+    whole: Table = {}
+    for name in dict.fromkeys(name for table in tables for name in table):
+        parts = [table[name] for table in tables if name in table]
+        whole[name] = Cells(
+            list(map(sum, zip(*(part.n for part in parts), strict=False))),
+            list(map(min, zip(*(part.low for part in parts), strict=False))),
+            list(map(sum, zip(*(part.total for part in parts), strict=False))),
+            list(map(max, zip(*(part.high for part in parts), strict=False))),
+        )
+    return whole
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 from runner import events as ev
 from runner.telemetry.phase import EnergyReading, Phase
 from runner.telemetry.reasons import LOST, STALE
-from runner.telemetry.series import GROUP_S, KEPT, RECENT_GROUPS, Bucket, Group, History, fold
+from runner.telemetry.series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000
@@ -93,7 +93,7 @@ class TelemetryState:
         return self._open.ticks[-1] if self._open is not None else None
 
     def recent(self) -> list[ev.GpuSamples]:
-        """Raw samples of the last ten minutes, oldest first."""
+        """The last raw samples, at least `RECENT_TICKS` once there were so many, oldest first."""
         return [tick for group in self._groups for tick in group.ticks]
 
     def since(self, t: int) -> list[ev.GpuSamples]:
@@ -182,8 +182,7 @@ class TelemetryState:
             self._open = Group()
             self._groups.append(self._open)
             self._due = event.t + GROUP_S * 10**9
-            if len(self._groups) > RECENT_GROUPS:
-                self._groups.popleft()
+            self._drop_old(configurations[-1].last_t if configurations else event.t)
         self._open.ticks.append(event)
         self.period_ms = event.period_ms
 
@@ -261,6 +260,15 @@ class TelemetryState:
             cell = memory.cell(gpu.column) if memory is not None else None
             if cell is not None:
                 gpu.peak_memory = max(cell.high, gpu.peak_memory or 0.0)
+
+    def _drop_old(self, folded: int) -> None:
+        """Drop raw samples that no one asks for again: of before `folded`, and not among the last ones."""
+        groups = self._groups
+        kept = sum(len(group.ticks) for group in groups)
+        while len(groups) > 1 and kept - len(groups[0].ticks) >= RECENT_TICKS:
+            if groups[0].end > folded and len(groups) <= MOST_GROUPS:
+                break
+            kept -= len(groups.popleft().ticks)
 
     def _advance(self, configurations: Sequence[Timed], now: int) -> None:
         """Give every configuration that is under way the samples that certainly belong to it."""

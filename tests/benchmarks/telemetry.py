@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -49,7 +48,7 @@ def _measured() -> tuple[float, float, float]:
 
 
 def _read(path: Path) -> tuple[float, float]:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_mib()
     start = time.perf_counter()
     state = RunState()
     reader = EventReader(path)
@@ -57,7 +56,13 @@ def _read(path: Path) -> tuple[float, float]:
         state.apply_all(events)
     seconds = time.perf_counter() - start
     assert len(state.gpus) == GPUS
-    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return seconds, _peak_mib() - before
+
+
+def _peak_mib() -> float:
+    """Most memory that this process had; what getrusage says begins with that of its parent."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def _write_log(path: Path) -> None:

@@ -11,7 +11,7 @@ from runner import metrics
 from runner.metrics import Metric
 from runner.state import RunState
 from runner.telemetry import measured
-from runner.telemetry.series import FINE_BUCKETS, GROUP_S, MERGED, PER_MINUTE
+from runner.telemetry.series import FINE_BUCKETS, GROUP_S, MERGED, PER_MINUTE, RECENT_TICKS
 from tests.runner.telemetry.logs import SECOND, configuration_events, inventory, mapping, sample
 
 
@@ -166,7 +166,7 @@ def test_history_is_bounded_and_keeps_every_spike() -> None:
     spike = [bucket for bucket in buckets if bucket.high == 700.0]
     assert len(spike) == 1
     assert spike[0].mean == pytest.approx(500 + 200 / 60, abs=1)
-    assert len(state.telemetry.recent()) <= 600
+    assert len(state.telemetry.recent()) <= RECENT_TICKS + GROUP_S
 
 
 def test_the_same_numbers_whenever_one_looks() -> None:
@@ -185,3 +185,22 @@ def test_the_same_numbers_whenever_one_looks() -> None:
     once.apply_all(events)
     assert measured.numbers(looked, 0, "not planned") == measured.numbers(once, 0, "not planned")
     assert value_of(once, metrics.GPU_MEMORY)[0] == 180 / 2**30
+
+
+def test_an_iteration_of_minutes_keeps_its_readings_until_it_has_ended() -> None:
+    """Whether an iteration was timed and when it began is known at its end."""
+    events: list[ev.AnyEvent] = [inventory(), mapping(["GPU-0"])]
+    events += [sample(t * SECOND // 2, memory=float(t)) for t in range(1, 1200)]
+    events += configuration_events(SECOND, 100 * SECOND, 500 * SECOND, iterations=1)
+    state = RunState()
+    state.apply_all(sorted(events, key=lambda event: event.t))
+    assert value_of(state, metrics.GPU_MEMORY)[0] == 1000 / 2**30
+    assert measured.flags(state, 0) == []
+
+
+def test_many_groups_are_one_phase() -> None:
+    """More of them than are joined at once, and every sample counts once."""
+    state = run_of(2000.0, begin=5.0, end=1995.0)
+    numbers = measured.numbers(state, 0, "not planned")
+    assert numbers is not None
+    assert numbers[metrics.GPU_POWER][:2] == (500.0, 2 * 1990 + 1)
