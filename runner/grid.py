@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import get_args
+from typing import NamedTuple, get_args
 
+from runner.configuration import batching
 from runner.metrics import BY_NAME, Group, Metric
 from runner.report import ConfigurationReport, Report, Row
 
@@ -150,23 +151,32 @@ def configuration_name(configuration: ConfigurationReport) -> str:
     return shape_name(shape_of(configuration))
 
 
-Shape = tuple[int, int, int, float]
-"""batch size, input length, output length, share of weights on the GPU: equal of equal configurations"""
+class Shape(NamedTuple):
+    """What is asked of a configuration: equal of equal configurations."""
+
+    batch_size: int
+    input_len: int
+    output_len: int
+    gpu_weights_percent: float = 1.0
+    requests: int = 0
+    concurrency: int = 0
 
 
 def shape_of(configuration: ConfigurationReport) -> Shape:
-    return (
+    return Shape(
         configuration.batch_size,
         configuration.input_len,
         configuration.output_len,
         configuration.gpu_weights_percent,
+        configuration.requests,
+        configuration.concurrency,
     )
 
 
 def shape_name(shape: Shape) -> str:
-    batch_size, input_len, output_len, share = shape
+    share = shape.gpu_weights_percent
     weights = "" if share == 1.0 else f" weights {share:.0%}"
-    return f"batch {batch_size}{weights} {input_len}→{output_len}"
+    return f"{batching(shape)}{weights} {shape.input_len}→{shape.output_len}"
 
 
 def flags_in_words(report: Report) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import report, rundir, table
+from runner import metrics, report, rundir, table
+from runner.configuration import batching
 from runner.errors import ExitCode
 from runner.feed import Feed, ReplayFeed
 from runner.stall import stalled
@@ -117,7 +118,9 @@ class _Narrator:
 
 
 def _progress(configuration: ConfigurationState) -> str:
-    latency = configuration.latency
+    latency, serving = configuration.latency, configuration.serving
+    if serving is not None:
+        return serving.words
     if latency.n == 0:
         return f"warm-up {len(configuration.warmup)}/{configuration.start.warm_up}"
     return f"iteration {latency.n}/{configuration.start.num_runs}, mean latency {latency.mean:.3f} ms"
@@ -134,7 +137,12 @@ def _sentence(event: ev.AnyEvent) -> str:
             ranks = f", {event.ranks} ranks" if event.ranks > 1 else ""
             return f"stage {event.name}{ranks}"
         case ev.ConfigurationStarted():
-            return f"  batch {event.batch_size}, {event.input_len} in, {event.output_len} out"
+            return f"  {batching(event)}, {event.input_len} in, {event.output_len} out"
+        case ev.Serving():
+            return f"  {event.text}"
+        case ev.Result(values=values) if "latency(ms)" not in values:
+            rate = metrics.reported(metrics.OUTPUT_TOKENS_PER_SEC, values) or "?"
+            return f"  {rate} output tokens/s (as trtllm-bench reports them)"
         case ev.Result(values=values):
             latency, rate = values.get("latency(ms)", "?"), values.get("tokens_per_sec", "?")
             return f"  latency {latency} ms, {rate} tokens/s (as the engine printed them)"

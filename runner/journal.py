@@ -87,6 +87,10 @@ def _end_of_last_line(file: int) -> int:
     return 0
 
 
+PENDING = 1 << 10
+"""Bytes of an unfinished line that are worth a look."""
+
+
 class LineReader:
     """Follows a growing file from an offset and hands out complete lines.
 
@@ -128,6 +132,17 @@ class LineReader:
             end = len(chunk)
         self.offset += end
         return chunk[:end]
+
+    def pending(self) -> bytes:
+        """The end of what stands behind the last complete line now; it is not taken."""
+        if self.size <= self.offset:
+            return b""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(max(self.offset, self.size - PENDING))
+                return file.read(PENDING)
+        except OSError:
+            return b""
 
     def rest(self) -> bytes:
         """What stands behind the last complete line; for a file that nobody writes any more."""

@@ -19,9 +19,14 @@ class Configuration(msgspec.Struct, frozen=True):
     """One configuration that the benchmark is asked to measure, in the order of measuring."""
 
     batch_size: int
+    """0: requests are batched in flight, so it has a number of `requests` instead"""
     input_len: int
     output_len: int
     gpu_weights_percent: float = 1.0
+    requests: int = 0
+    """how many requests are measured together; 0: batches of fixed size are"""
+    concurrency: int = 0
+    """how many of them are in flight at most; 0: no limit"""
 
 
 def configuration_of(shape: object) -> Configuration:
@@ -33,7 +38,7 @@ def configuration_of(shape: object) -> Configuration:
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """One command of a run."""
 
-    name: Literal["convert", "build", "smoke", "benchmark"]
+    name: Literal["dataset", "convert", "build", "smoke", "benchmark"]
     argv: list[str]
     cwd: str
     env: dict[str, str] = {}
@@ -51,6 +56,14 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """what makes the output what it is; `runner.cache` recognises it by this"""
     container: str = ""
     """the container the stage runs in, for `runner.container`; empty: none"""
+    folders: list[str] = []
+    """folders that must be there before it starts, as the place it runs in names them"""
+    files: dict[str, str] = {}
+    """files that its program writes and that are read afterwards: what it is -> path where it runs"""
+    measures: int | None = None
+    """index of the one configuration that it measures; None: its program says what it measures"""
+    shutdown_s: int = 0
+    """seconds that it may take to end after it has measured; 0: no limit"""
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,6 +141,12 @@ def _quoted(word: str) -> str:
     return word if named and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
 
 
+def _inside(container: str) -> list[str]:
+    """Words that run a command where a stage's folders are: only a running container has its own."""
+    words = container.split(" ", 2)
+    return [words[0], "exec", words[2]] if words[1:2] == ["exec"] else []
+
+
 def repro_script(plan: Plan) -> str:
     """`repro.sh`: the stages as plain shell commands for anyone, without this program."""
     lines = [
@@ -143,5 +162,8 @@ def repro_script(plan: Plan) -> str:
         if stage.skip:
             lines += ["", f"{title}, not run: {stage.skip}", f"# {as_shell(stage)}"]
         else:
-            lines += ["", title, f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
+            lines += ["", title, f"cd {shlex.quote(stage.cwd)}"]
+            if stage.folders:
+                lines.append(shlex.join([*_inside(stage.container), "mkdir", "-p", *stage.folders]))
+            lines.append(as_shell(stage))
     return "\n".join(lines) + "\n"

@@ -39,6 +39,10 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[str]
     gpu_weights_percent: float = 1.0
     """share of the weights that stayed on the GPU, 0 to 1"""
+    requests: int = 0
+    """how many requests were batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
+    concurrency: int = 0
+    """how many of them were in flight at most; 0: no limit"""
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +147,8 @@ def build(plan: Plan, state: RunState) -> Report:
                 input_len=configuration.start.input_len,
                 output_len=configuration.start.output_len,
                 gpu_weights_percent=configuration.start.gpu_weights_percent,
+                requests=configuration.start.requests,
+                concurrency=configuration.start.concurrency,
                 rows=[
                     Row(
                         metric=value.metric.name,

@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 from runner import events as ev
 from runner import printed
+from runner.configuration import ConfigurationState as ConfigurationState
+from runner.configuration import is_told_by
 from runner.events import no_cycles
-from runner.outliers import Slowest
-from runner.stats import Batches, Mean, Sample, Series
+from runner.serving import ServingState
+from runner.stats import Mean
 from runner.telemetry.state import GpuState, TelemetryState
 
 Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
@@ -58,49 +60,6 @@ class RankState:
     @property
     def complete(self) -> bool:
         return self.bye is not None and self.bye.count == self.records
-
-
-@dataclass(slots=True)
-class ConfigurationState:
-    """One configuration as rank 0 saw it; `latency` and `series` are what upstream's numbers are made of."""
-
-    start: ev.ConfigurationStarted
-    warmup: list[float] = field(default_factory=list)
-    latency: Sample = field(default_factory=Sample)
-    generation: Mean = field(default_factory=Mean)
-    steps: Mean = field(default_factory=Mean)
-    series: Series = field(default_factory=Series)
-    """one point a timed iteration, milliseconds"""
-    batches: Batches = field(default_factory=Batches)
-    """latencies in order, milliseconds: `runner.stats.course.course(batches)` says whether they are steady"""
-    generation_batches: Batches = field(default_factory=Batches)
-    slowest: Slowest = field(default_factory=Slowest)
-    timing_began: int | None = None
-    last_t: int = 0
-    result: dict[str, str] | None = None
-
-    def elapsed_s(self, now: int) -> float:
-        """Seconds since timing began, up to the last iteration once the configuration is over."""
-        if self.timing_began is None:
-            return 0.0
-        end = self.last_t if self.done else now
-        return max(0, end - self.timing_began) / 1e9
-
-    @property
-    def done(self) -> bool:
-        return self.result is not None
-
-    def remaining_s(self, now: int) -> float | None:
-        """Seconds until both minima are met: iterations left x mean latency, or what is left of duration.
-
-        None before the first timed iteration.
-        """
-        if self.done:
-            return 0.0
-        if self.latency.n == 0:
-            return None
-        iterations = max(0, self.start.num_runs - self.latency.n) * self.latency.mean / 1000
-        return max(iterations, self.start.duration - self.elapsed_s(now), 0.0)
 
 
 @dataclass(slots=True)
@@ -239,6 +198,9 @@ def _bye(state: RunState, event: ev.Bye) -> None:
 
 
 def _configuration_started(state: RunState, event: ev.ConfigurationStarted) -> None:
+    if event.requests:
+        state.configurations.append(ConfigurationState(event, serving=ServingState()))
+        return
     _rank(state, 0).records += 1
     state.configurations.append(ConfigurationState(event))
 
@@ -281,10 +243,22 @@ def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: boo
         configuration.steps.add(event.steps)
 
 
+def _serving(state: RunState, event: ev.Serving | ev.RequestsDone | ev.EngineIteration | ev.Requests) -> None:
+    configuration = state.configuration
+    if configuration is None or configuration.serving is None:
+        return
+    state.heartbeat = None
+    configuration.serving.take(event)
+    if isinstance(event, ev.Serving):
+        if event.phase == "timed":
+            configuration.timing_began = event.t
+        configuration.last_t = event.t
+
+
 def _result(state: RunState, event: ev.Result) -> None:
     state.results += 1
     for configuration in state.configurations:
-        if configuration.result is None and printed.tells_of(event.values, configuration.start):
+        if configuration.result is None and is_told_by(configuration, event):
             configuration.result = event.values
             return
     shape = printed.shape(event.values)
@@ -375,6 +349,10 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Bye: _bye,
     ev.ConfigurationStarted: _configuration_started,
     ev.Iteration: _iteration,
+    ev.Serving: _serving,
+    ev.RequestsDone: _serving,
+    ev.EngineIteration: _serving,
+    ev.Requests: _serving,
     ev.Result: _result,
     ev.Answer: _answer,
     ev.Host: _host,

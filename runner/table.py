@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner import grid
+from runner.configuration import batching
 from runner.grid import Line
 from runner.report import ConfigurationReport, Report
 
@@ -72,12 +73,12 @@ def _configuration_flags(report: Report) -> Iterator[str]:
 
 
 def name(configuration: ConfigurationReport) -> str:
-    return f"batch {configuration.batch_size}, {configuration.input_len} in, {configuration.output_len} out"
+    return f"{batching(configuration)}, {configuration.input_len} in, {configuration.output_len} out"
 
 
 def _block(configurations: list[ConfigurationReport]) -> Iterator[str]:
     heads = [
-        [f"batch {c.batch_size}" for c in configurations],
+        [batching(c) for c in configurations],
         [f"{c.input_len}→{c.output_len}" for c in configurations],
     ]
     for label, head, known in zip(("", "metric"), heads, ("", "95 %"), strict=True):

@@ -37,7 +37,15 @@ from runner.metrics import (
     PREFILL_TIME,
     TIME_PER_OUTPUT_TOKEN,
     TOKENS_PER_SEC,
-    Metric,
+)
+from runner.metrics.metric import Metric
+from runner.metrics.serving_definitions import (
+    INTER_TOKEN,
+    OUTPUT_TOKENS_PER_SEC,
+    REQUEST_LATENCY,
+    REQUEST_P95,
+    REQUESTS_PER_SEC,
+    TTFT,
 )
 from runner.stats.intervals import LEVEL
 
@@ -46,11 +54,18 @@ SCHEMA: Literal[1] = 1
 
 HEADLINE = LATENCY
 """The metric that stands for a configuration: tokens per second is the same number the other way round."""
+SERVING_HEADLINE = OUTPUT_TOKENS_PER_SEC
+"""The one of requests in flight, whose throughput and latency are two things."""
 COMPARED = (
     LATENCY, P50, P95, P99, TOKENS_PER_SEC, GENERATION_TOKENS_PER_SEC,
     PREFILL_TIME, GENERATION_TIME, TIME_PER_OUTPUT_TOKEN, JOULES_PER_TOKEN,
+    OUTPUT_TOKENS_PER_SEC, REQUESTS_PER_SEC, REQUEST_LATENCY, REQUEST_P95, TTFT, INTER_TOKEN,
 )  # fmt: skip
 """What is compared unless somebody asks for other metrics."""
+
+
+def _headline(shape: Shape) -> Metric:
+    return SERVING_HEADLINE if shape.requests else HEADLINE
 
 
 class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,15 +116,25 @@ class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
     output_len: int
     gpu_weights_percent: float
     changes: tuple[Change, ...]
+    requests: int = 0
+    concurrency: int = 0
 
     @property
     def shape(self) -> Shape:
-        return self.batch_size, self.input_len, self.output_len, self.gpu_weights_percent
+        return Shape(
+            self.batch_size,
+            self.input_len,
+            self.output_len,
+            self.gpu_weights_percent,
+            self.requests,
+            self.concurrency,
+        )
 
     @property
     def headline(self) -> Change | None:
-        """The change that stands for the configuration: mean latency; None when it was not compared."""
-        return next((change for change in self.changes if change.metric == HEADLINE.name), None)
+        """The change that stands for the configuration; None when it was not compared."""
+        wanted = _headline(self.shape).name
+        return next((change for change in self.changes if change.metric == wanted), None)
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,17 +219,8 @@ def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float
             for metric in metrics
             if (change := _change(first, second, shape, metric, threshold, repeats, matched, together))
         ]
-        batch_size, input_len, output_len, share = shape
-        configurations.append(
-            ConfigurationComparison(
-                batch_size=batch_size,
-                input_len=input_len,
-                output_len=output_len,
-                gpu_weights_percent=share,
-                changes=tuple(changes),
-            )
-        )
-    spreads = [repeats.spread(shape, HEADLINE.name) for shape in shapes]
+        configurations.append(ConfigurationComparison(**shape._asdict(), changes=tuple(changes)))
+    spreads = [repeats.spread(shape, _headline(shape).name) for shape in shapes]
     return Pair(
         first=first.label,
         second=second.label,

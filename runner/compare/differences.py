@@ -9,6 +9,7 @@ import msgspec
 
 from runner.compare.runs import Side
 from runner.grid import Shape, shape_name
+from runner.metrics import caveats
 
 Kind = Literal["unfair", "subject"]
 
@@ -60,6 +61,7 @@ def reasons_against(
         apart = [one.name for one in found if one.name in names]
         if apart:
             reasons.append(f"not the same {what}: {', '.join(apart)}")
+    reasons += caveats({run.report.engine for side in (first, second) for run in side.runs})
     for side in (first, second):
         reasons += _within(side)
     for shape in shapes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from runner.engines import torch, trtllm
+from runner.engines import torch, trtllm, trtllm_bench
 from runner.engines.output import OutputReader
 from runner.plan import RUN_DIR, Plan
 from runner.profile import Profile
@@ -25,7 +25,7 @@ class Engine(Protocol):
         ...
 
 
-_ENGINES: dict[str, Engine] = {"torch": torch, "trtllm": trtllm}
+_ENGINES: dict[str, Engine] = {"torch": torch, "trtllm": trtllm, "trtllm-bench": trtllm_bench}
 
 
 def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:

@@ -14,6 +14,7 @@ from runner.engines.trtllm_versions import Version, version_of
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun
 from runner.profile.trtllm import Container, TrtllmProfile
+from runner.profile.trtllm_bench import BenchProfile
 
 _METADATA = "import importlib.metadata; print(importlib.metadata.version('tensorrt_llm'))"
 FAILURE_S = 10.0
@@ -36,6 +37,27 @@ class Site:
     """name and compute capability; empty when not known"""
 
 
+@dataclass(frozen=True)
+class BenchSite:
+    """This machine, or a container, as the stages of trtllm-bench see it."""
+
+    container: Container | None
+    place: Place
+    python: str
+    program: str
+    """trtllm-bench itself"""
+    version: Version | None
+    """of the installed package; None when it cannot be read"""
+    gpu: str
+    """name and compute capability; empty when not known"""
+
+    @property
+    def where(self) -> str:
+        """Which container; empty: this machine."""
+        inside = self.container
+        return f"{inside.tool} {inside.exec or inside.run}" if inside else ""
+
+
 def site_of(profile: TrtllmProfile) -> Site:
     """What can be found out quickly; starts no benchmark and imports nothing of TensorRT-LLM."""
     inside = profile.launch.container
@@ -46,8 +68,23 @@ def site_of(profile: TrtllmProfile) -> Site:
         place=place,
         python=python,
         mpirun=_mpirun(profile, python),
-        trtllm_build=_trtllm_build(profile, python, place),
+        trtllm_build=_program("trtllm-build", profile, python, place),
         version=_version(profile, python, place),
+        gpu=_gpu(),
+    )
+
+
+def bench_site_of(profile: BenchProfile) -> BenchSite:
+    """The same for trtllm-bench, which needs neither mpirun nor the source tree."""
+    inside = profile.launch.container
+    place = container.place_for(inside, profile.paths.work)
+    python = profile.launch.python or ("python3" if inside else default_python())
+    return BenchSite(
+        container=inside,
+        place=place,
+        python=python,
+        program=_program("trtllm-bench", profile, python, place),
+        version=version_of(_installed(profile, python)),
         gpu=_gpu(),
     )
 
@@ -63,23 +100,27 @@ def _mpirun(profile: TrtllmProfile, python: str) -> str:
         return wanted or "mpirun"
 
 
-def _trtllm_build(profile: TrtllmProfile, python: str, place: Place) -> str:
+def _program(name: str, profile: TrtllmProfile | BenchProfile, python: str, place: Place) -> str:
     """The one that belongs to the interpreter, else the one on PATH."""
     folder = os.path.dirname(python)
-    beside = f"{folder}/trtllm-build"
+    beside = f"{folder}/{name}"
     if folder and place.read(beside) is not None:
         return beside
     if profile.launch.container:
-        return "trtllm-build"
-    return shutil.which("trtllm-build", path=profile.launch.env.get("PATH")) or "trtllm-build"
+        return name
+    return shutil.which(name, path=profile.launch.env.get("PATH")) or name
 
 
 def _version(profile: TrtllmProfile, python: str, place: Place) -> Version | None:
-    inside = profile.launch.container
-    text = _ask(container.words_inside(inside, [python, "-c", _METADATA], profile.launch.env))
+    text = _installed(profile, python)
     if not text:
         text = version_of_tree(place.read(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py") or b"")
     return version_of(text)
+
+
+def _installed(profile: TrtllmProfile | BenchProfile, python: str) -> str:
+    inside = profile.launch.container
+    return _ask(container.words_inside(inside, [python, "-c", _METADATA], profile.launch.env))
 
 
 def version_of_tree(source: bytes) -> str:

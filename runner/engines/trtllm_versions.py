@@ -62,7 +62,8 @@ def refusal(version: Version) -> str:
     if version >= Version.parse(AFTER):
         return (
             f"TensorRT-LLM {version} has no benchmarks/python/benchmark.py, {LAST} was the last release with"
-            " it; measure this version with NVIDIA's own trtllm-bench, or leave benchmark out of stages"
+            " it; measure this version with engine: trtllm-bench (`trtbench-tui profiles list` shows"
+            " profiles of it, `profiles copy NAME mine` makes one yours), or leave benchmark out of stages"
         )
     return ""
 

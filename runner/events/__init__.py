@@ -54,6 +54,7 @@ from runner.events.run import (
     Stopping,
     Swept,
 )
+from runner.events.serving import EngineIteration, Requests, RequestsDone, Serving, ServingPhase
 
 __all__ = [
     "SCHEMA",
@@ -62,6 +63,7 @@ __all__ = [
     "Bye",
     "Column",
     "ConfigurationStarted",
+    "EngineIteration",
     "Event",
     "Failure",
     "Gap",
@@ -84,10 +86,14 @@ __all__ = [
     "Phase",
     "Queued",
     "RankProcess",
+    "Requests",
+    "RequestsDone",
     "Result",
     "RunEnded",
     "RunStarted",
     "RunStatus",
+    "Serving",
+    "ServingPhase",
     "StageEnded",
     "StageStarted",
     "StageStatus",
@@ -110,6 +116,10 @@ AnyEvent = (
     | Bye
     | ConfigurationStarted
     | Iteration
+    | Serving
+    | RequestsDone
+    | EngineIteration
+    | Requests
     | Result
     | Answer
     | Host

@@ -92,6 +92,10 @@ class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration"
     gpu_weights_percent: float = 1.0
     """share of the weights that stays on the GPU, 0 to 1"""
     num_beams: int = 1
+    requests: int = 0
+    """how many requests are batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
+    concurrency: int = 0
+    """how many of them are in flight at most; 0: no limit"""
 
 
 class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):

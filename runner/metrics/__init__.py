@@ -3,7 +3,7 @@
 `definitions` is the one text behind the table, the `?` help and the documentation.
 """
 
-from runner.metrics.compute import LOGGED_ITERATIONS, Computed, values
+from runner.metrics.compute import LOGGED_ITERATIONS, values
 from runner.metrics.definitions import (
     ALL,
     BY_NAME,
@@ -43,11 +43,11 @@ from runner.metrics.definitions import (
     VARIATION,
     WARM_UP,
     WARM_UP_EFFECT,
-    Group,
-    Metric,
-    Value,
 )
 from runner.metrics.distrust import flags
+from runner.metrics.metric import Computed, Group, Metric, Value
+from runner.metrics.serving import caveats, reported
+from runner.metrics.serving_definitions import OUTPUT_TOKENS_PER_SEC, REQUEST_LATENCY, SERVING
 
 __all__ = [
     "ALL",
@@ -75,11 +75,14 @@ __all__ = [
     "LOGGED_ITERATIONS",
     "MAXIMUM",
     "MINIMUM",
+    "OUTPUT_TOKENS_PER_SEC",
     "P50",
     "P95",
     "P99",
     "PEAK_MEMORY",
     "PREFILL_TIME",
+    "REQUEST_LATENCY",
+    "SERVING",
     "TIME_PER_OUTPUT_TOKEN",
     "TOKENS_PER_SEC",
     "TOKENS_PER_SEC_PER_W",
@@ -93,6 +96,8 @@ __all__ = [
     "Group",
     "Metric",
     "Value",
+    "caveats",
     "flags",
+    "reported",
     "values",
 ]

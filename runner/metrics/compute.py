@@ -29,10 +29,10 @@ from runner.metrics.definitions import (
     VARIATION,
     WARM_UP,
     WARM_UP_EFFECT,
-    Metric,
-    Value,
 )
 from runner.metrics.estimates import estimates
+from runner.metrics.metric import Computed, Metric, Value, as_number
+from runner.metrics.serving import serving_values
 from runner.state import ConfigurationState
 from runner.stats.course import FEWEST, course
 from runner.stats.intervals import Interval
@@ -46,6 +46,10 @@ def values(configuration: ConfigurationState, ranks: int, gpus: Computed | None 
         ranks: how many processes measured together.
         gpus: metrics of `GPU` as `runner.telemetry.measured` has them; None: a run without GPU readings.
     """
+    if configuration.serving is not None:
+        rows = serving_values(configuration, ranks)
+        of_gpus = [(metric, gpus[metric]) for metric in GPU if metric in gpus] if gpus else []
+        return rows + [Value(metric, value, n, "", note) for metric, (value, n, note) in of_gpus]
     computed = _computed(configuration, ranks) | (gpus or {})
     printed = configuration.result or {}
     latency = configuration.latency
@@ -72,9 +76,6 @@ def _bounds(configuration: ConfigurationState, ranks: int) -> dict[Metric, Inter
 def _finite(between: Interval) -> tuple[float | None, float | None]:
     low, high = between.low, between.high
     return low if isfinite(low) else None, high if isfinite(high) else None
-
-
-Computed = dict[Metric, tuple[float | None, int, str]]
 
 
 def _computed(configuration: ConfigurationState, ranks: int) -> Computed:
@@ -187,11 +188,3 @@ def _as_printed(configuration: ConfigurationState, ranks: int) -> Computed:
 def _too_few(n: int, needed: int) -> str:
     """Why a percentile says little: with fewer than `needed` values it lies between the two largest."""
     return f"needs {needed} iterations to mean something: it is nearly the maximum" if n < needed else ""
-
-
-def as_number(text: str) -> float:
-    """A printed number; 0.0 for what is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0

@@ -5,44 +5,8 @@ The one text behind the table, the `?` help, `trtbench-tui help metrics`, report
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-Group = Literal["latency", "throughput", "generation", "memory", "gpu", "sample"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    name: str
-    title: str
-    unit: str
-    group: Group
-    better: Literal["lower", "higher", "neither"]
-    formula: str
-    source: str
-    upstream_key: str = ""
-    """key of the engine's printed line that states the same quantity"""
-    digits: int = 3
-    count: str = ""
-    """what the n of this number counts"""
-    conditions: str = ""
-    """when there is no number, when it means little, and what to know before comparing it"""
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A metric of one configuration: a number, or the reason why there is none."""
-
-    metric: Metric
-    value: float | None
-    n: int
-    printed: str = ""
-    """what the engine itself printed, verbatim"""
-    note: str = ""
-    low: float | None = None
-    high: float | None = None
-    """95 % interval from the iterations of this run, in the unit of the metric; None: no bound is known"""
-
+from runner.metrics.metric import Metric
+from runner.metrics.serving_definitions import SERVING
 
 _ITERATIONS = "timed iterations of rank 0, as the measured program timed them"
 _TIMED = "timed iterations"
@@ -225,13 +189,15 @@ GPU_ENERGY = Metric(
 )  # fmt: skip
 JOULES_PER_TOKEN = Metric(
     "joules_per_token", "energy per generated token", "J", "gpu", "lower",
-    "total energy / (timed iterations x batch size x requested output length)", "NVML, energy counter",
+    "total energy / (timed iterations x batch size x requested output length); of trtllm-bench: / all output"
+    " tokens of the measured requests", "NVML, energy counter",
     count="1, a difference of two counters",
     conditions="As total energy. Idle power is in it: it depends on how full the GPU was.",
 )  # fmt: skip
 TOKENS_PER_SEC_PER_W = Metric(
     "tokens_per_sec_per_w", "tokens per second and watt", "tokens/s/W", "gpu", "higher",
-    "tokens per second / (total energy / duration of the measured phase); tps/W in TensorRT-LLM's report",
+    "tokens per second (of trtllm-bench output tokens per second) / (total energy / duration of the measured"
+    " phase); tps/W in TensorRT-LLM's report",
     "NVML, energy counter",
     count="1, a difference of two counters",
     conditions="As total energy.",
@@ -298,4 +264,4 @@ ALL = (
     GENERATION_TIME, PREFILL_TIME, TIME_PER_OUTPUT_TOKEN, GENERATED_TOKENS,
     PEAK_MEMORY, *GPU, ITERATIONS, WARM_UP, WARM_UP_EFFECT, DRIFT,
 )  # fmt: skip
-BY_NAME = {metric.name: metric for metric in ALL}
+BY_NAME = {metric.name: metric for metric in (*ALL, *SERVING)}

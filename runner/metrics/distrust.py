@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from runner.metrics.compute import LOGGED_ITERATIONS, as_number, values
+from runner.metrics.compute import LOGGED_ITERATIONS, values
 from runner.metrics.definitions import (
     GENERATED_TOKENS,
     PEAK_MEMORY,
     UPSTREAM_P95,
     UPSTREAM_P99,
-    Value,
 )
+from runner.metrics.metric import Value, as_number
+from runner.metrics.serving import serving_flags
 from runner.state import ConfigurationState
 from runner.stats.course import FEWEST, course
 
@@ -19,6 +20,8 @@ WARM_UP_THAT_MATTERS = 0.002
 
 def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     """Reasons to distrust numbers of one configuration, in words."""
+    if configuration.serving is not None:
+        return serving_flags(configuration, ranks)
     found = []
     n = configuration.latency.n
     found += _small_sample(n)

@@ -15,8 +15,8 @@ from runner.metrics.definitions import (
     TIME_PER_OUTPUT_TOKEN,
     TOKENS_PER_SEC,
     TOKENS_PER_SEC_RANK,
-    Metric,
 )
+from runner.metrics.metric import Metric
 from runner.state import ConfigurationState
 from runner.stats import Batches
 from runner.stats.intervals import Estimate, Mapped, PercentileEstimate, inefficiency, mean_of

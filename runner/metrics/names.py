@@ -15,8 +15,8 @@ from runner.metrics.definitions import (
     P95,
     P99,
     VARIATION,
-    Metric,
 )
+from runner.metrics.metric import Metric
 
 ALIASES = {
     "latency_ms.mean": LATENCY,

@@ -8,8 +8,10 @@ from runner.preflight.check import Check, Verdict
 from runner.preflight.facts import Facts, gather
 from runner.preflight.machine import machine_checks
 from runner.preflight.trtllm import trtllm_checks
+from runner.preflight.trtllm_bench import bench_checks
 from runner.profile import Profile, TorchProfile
 from runner.profile.trtllm import TrtllmProfile
+from runner.profile.trtllm_bench import BenchProfile
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 
@@ -33,11 +35,14 @@ def _checks(profile: Profile | None, facts: Facts) -> Iterator[Check]:
         ranks, on_gpu = profile.parallel.tp, profile.model.device == "cuda"
     elif profile is not None:
         ranks, on_gpu = profile.parallel.ranks, True
-    yield from machine_checks(facts, ranks, on_gpu=on_gpu, needed=profile is not None)
+    mpirun = not isinstance(profile, BenchProfile)  # trtllm-bench spawns its ranks without one
+    yield from machine_checks(facts, ranks, on_gpu=on_gpu, needed=profile is not None, mpirun=mpirun)
     if isinstance(profile, TorchProfile):
         yield from _torch_checks(profile, facts)
     elif isinstance(profile, TrtllmProfile) and facts.seen is not None:
         yield from trtllm_checks(profile, facts, facts.seen)
+    elif isinstance(profile, BenchProfile) and facts.seen is not None:
+        yield from bench_checks(profile, facts, facts.seen)
 
 
 def _torch_checks(profile: TorchProfile, facts: Facts) -> Iterator[Check]:

@@ -6,28 +6,35 @@ Judging is kept apart, so that every judgement can be tested with any facts.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from runner import container
+from runner.cache import HOST
 from runner.engines import make_plan
-from runner.engines.trtllm_site import site_of
+from runner.engines.trtllm_bench_options import Part, help_file, help_words, known_helps, parse_click_help
+from runner.engines.trtllm_options import Help
+from runner.engines.trtllm_site import bench_site_of, site_of
 from runner.engines.trtllm_versions import AFTER, Version, example_folder
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun
 from runner.plan import Plan
-from runner.profile import Profile
+from runner.profile import Profile, TorchProfile
 from runner.profile.trtllm import Container, TrtllmProfile
+from runner.profile.trtllm_bench import BenchProfile
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "pandas"]
-PROGRAMS = ["mpirun", "trtllm-build", "nvidia-smi"]
+PROGRAMS = ["mpirun", "trtllm-build", "trtllm-bench", "nvidia-smi"]
 PROBE_TIMEOUT_S = 30.0
 HELP_TIMEOUT_S = 120.0
 """`trtllm-build --help` imports the whole of TensorRT-LLM."""
 MIB = 1 << 20
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
+"""Files of a model's folder of which one is a tokenizer's"""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +83,8 @@ class Facts:
     plan: Plan | None = None
     refused: str = ""
     """why there is no plan"""
+    helps: Mapping[Part, Help] = field(default_factory=dict)
+    """what `--help` of the parts of trtllm-bench says"""
     build_help: str = ""
     """what `trtllm-build --help` says; empty: not known"""
     environment: dict[str, str] = field(default_factory=dict)
@@ -88,12 +97,14 @@ class Facts:
 
 def gather(profile: Profile | None) -> Facts:
     """Look at the machine, or the container, that a profile would run on; starts no benchmark."""
-    inside = profile.launch.container if isinstance(profile, TrtllmProfile) else None
+    inside = None if profile is None or isinstance(profile, TorchProfile) else profile.launch.container
     python = (profile.launch.python if profile else None) or ("python3" if inside else default_python())
     container_tool = inside is None or container.answer_of([inside.tool, "--version"]) is not None
     container_runs = inside is None or inside.exec is None or _runs(inside)
     reachable = container_tool and container_runs
     seen = _see(profile, python, inside) if reachable else None
+    # Before the plan, which goes by them.
+    helps = _bench_helps(profile) if isinstance(profile, BenchProfile) and reachable else {}
     plan, refused = _plan(profile) if reachable else (None, "")
     return Facts(
         python=python,
@@ -107,6 +118,7 @@ def gather(profile: Profile | None) -> Facts:
         container_runs=container_runs,
         plan=plan,
         refused=refused,
+        helps=helps,
         build_help=_build_help(profile, plan),
         environment=dict(profile.launch.env) if profile else {},
     )
@@ -137,6 +149,12 @@ def _questions(profile: Profile | None) -> dict[str, list[str]]:
         "weights": [],
         "disks": [],
     }
+    if isinstance(profile, BenchProfile):
+        folders = [path for path in (profile.model.dir, profile.paths.engine_dir) if path]
+        asked["paths"] = [*folders, *(f"{profile.model.dir}/{name}" for name in TOKENIZERS)]
+        asked["texts"] = [f"{path}/config.json" for path in folders]
+        asked["weights"] = folders
+        asked["disks"] = [profile.paths.work]
     if not isinstance(profile, TrtllmProfile):
         return asked
     tree, folder, engine = profile.paths.tensorrt_llm, profile.model.dir, profile.paths.engine_dir
@@ -180,7 +198,7 @@ def _plan(profile: Profile | None) -> tuple[Plan | None, str]:
 
 
 def _mpirun(profile: Profile | None, python: str, inside: Container | None, seen: Seen | None) -> str:
-    wanted = profile.launch.mpirun.path if profile else None
+    wanted = None if profile is None or isinstance(profile, BenchProfile) else profile.launch.mpirun.path
     if inside is not None:
         return wanted or (seen.programs.get("mpirun") or "" if seen else "")
     try:
@@ -188,6 +206,25 @@ def _mpirun(profile: Profile | None, python: str, inside: Container | None, seen
     except UserError:
         return ""
     return f"{found.path} ({found.flavour} {found.version})".replace(" )", ")")
+
+
+def _bench_helps(profile: BenchProfile) -> dict[Part, Help]:
+    """What the parts of trtllm-bench that a profile uses say about themselves; kept, as it takes long."""
+    site = bench_site_of(profile)
+    if site.version is None:
+        return {}
+    needed: list[Part] = ["group", profile.benchmark.command]
+    needed += ["build"] if profile.wants("build") else []
+    for part in needed:
+        kept = help_file(site.program, site.where, site.version, part)
+        if kept.exists():
+            continue
+        words = container.words_inside(site.container, help_words(site.program, part), profile.launch.env)
+        answer = container.answer_of(words, timeout=HELP_TIMEOUT_S)
+        if answer and parse_click_help(answer.decode(errors="replace")).options:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            HOST.write(str(kept), answer)
+    return known_helps(site.program, site.where, site.version)
 
 
 def _build_help(profile: Profile | None, plan: Plan | None) -> str:

@@ -11,15 +11,26 @@ ROOT_VARIABLES = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 ENOUGH_SHM = 1 << 30
 
 
-def machine_checks(facts: Facts, ranks: int, *, on_gpu: bool, needed: bool) -> Iterator[Check]:
-    """Checks for a number of ranks; `needed`: a profile is to run, so what is missing fails."""
+def machine_checks(
+    facts: Facts, ranks: int, *, on_gpu: bool, needed: bool, mpirun: bool = True
+) -> Iterator[Check]:
+    """Checks for a number of ranks.
+
+    Args:
+        facts: what was found.
+        ranks: how many are started.
+        on_gpu: each wants a GPU.
+        needed: a profile is to run, so what is missing fails.
+        mpirun: whether ranks are started by it.
+    """
     yield from _container(facts)
     if facts.seen is None:
         if facts.container_runs and facts.container_tool:
             yield _no_python(facts)
     else:
         yield Check("python", "pass", f"{facts.python}, Python {facts.seen.python}")
-    yield _mpirun(facts, needed)
+    if mpirun:
+        yield _mpirun(facts, needed)
     if facts.seen is not None:
         yield from _root(facts, facts.seen)
     if on_gpu:

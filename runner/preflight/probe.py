@@ -56,7 +56,14 @@ def free_at(path: str) -> int:
 
 def answers(questions: dict[str, Any]) -> dict[str, Any]:
     shm = "/dev/shm"
-    names = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "CUDA_VISIBLE_DEVICES")
+    names = (
+        "OMPI_ALLOW_RUN_AS_ROOT",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+        "CUDA_VISIBLE_DEVICES",
+        "SLURM_JOB_ID",
+    )
+    # Of a secret nothing but that there is one.
+    secret = {"HF_TOKEN": "set"} if os.environ.get("HF_TOKEN") else {}
     return {
         "python": ".".join(map(str, sys.version_info[:3])),
         "packages": versions(questions["packages"]),
@@ -69,7 +76,7 @@ def answers(questions: dict[str, Any]) -> dict[str, Any]:
         "memlock": resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
         "root": os.geteuid() == 0,
         "cores": os.cpu_count() or 1,
-        "env": {name: os.environ[name] for name in names if name in os.environ},
+        "env": {name: os.environ[name] for name in names if name in os.environ} | secret,
     }
 
 

@@ -11,13 +11,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile import trtllm_rules
+from runner.profile import trtllm_bench_rules, trtllm_rules
 from runner.profile.base import NAME_PATTERN as NAME_PATTERN
 from runner.profile.base import Benchmark as Benchmark
 from runner.profile.base import Launch, PositiveInt, Section, env_problems, loop_problems
 from runner.profile.base import Problem as Problem
 from runner.profile.sweep import Sweep
 from runner.profile.trtllm import TrtllmProfile
+from runner.profile.trtllm_bench import BenchProfile
 
 MAX_TP_SHOWN = 1024
 
@@ -101,18 +102,21 @@ class TorchProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="
         return "torch"
 
 
-# Engines are told apart by the key `engine`; a further engine adds its struct to these two lines.
-Profile = TorchProfile | TrtllmProfile
-ENGINES: dict[str, type[TorchProfile] | type[TrtllmProfile]] = {
+# Engines are told apart by the key `engine`; a further engine adds its struct to these lines.
+Profile = TorchProfile | TrtllmProfile | BenchProfile
+ENGINES: dict[str, type[TorchProfile] | type[TrtllmProfile] | type[BenchProfile]] = {
     "torch": TorchProfile,
     "trtllm": TrtllmProfile,
+    "trtllm-bench": BenchProfile,
 }
 
 
 def rules(profile: Profile) -> list[Problem]:
     """Rules that span fields; each broken one with the values that collide and what would be allowed."""
-    problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
-    problems += env_problems(profile.launch.env)
+    problems = env_problems(profile.launch.env)
+    if isinstance(profile, BenchProfile):
+        return problems + trtllm_bench_rules.bench_rules(profile)
+    problems += loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
     if isinstance(profile, TrtllmProfile):
         return problems + trtllm_rules.rules(profile)
     model = profile.model

@@ -25,8 +25,9 @@ INSIDE = (
     "benchmark.input_len",
     "benchmark.batch_size",
     "benchmark.gpu_weights_percent",
+    "benchmark.concurrency",
 )
-"""Lists that a benchmark measures inside one process, the engine loaded once: such an axis is its list."""
+"""Lists that one run measures, as far as it can with the engine loaded once: such an axis is its list."""
 _HOW = (
     "allowed: a list like [1, 2, 4], or a range like {from: 8, to: 64, times: 2} or {from: 0, to: 9, plus: 3}"
 )

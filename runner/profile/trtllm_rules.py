@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.profile.base import Problem, Section
-from runner.profile.trtllm import Paths, TrtllmProfile
+from runner.profile.trtllm import Container, TrtllmProfile
 
 DEFAULT_MAX_BATCH_SIZE = 2048
 DEFAULT_MAX_INPUT_LEN = 1024
@@ -21,7 +21,8 @@ OWN_WORDS = {
 
 def rules(profile: TrtllmProfile) -> list[Problem]:
     """Every broken rule, with the values that collide and what would be allowed."""
-    problems = [*_stages(profile), *_paths(profile.paths), *_extra_args(profile), *_container(profile)]
+    problems = [*_stages(profile), *path_problems(profile.paths), *_extra_args(profile)]
+    problems += container_problems(profile.launch.container)
     if profile.wants("convert"):
         problems += _convert(profile)
     if profile.wants("benchmark"):
@@ -45,7 +46,8 @@ def _stages(profile: TrtllmProfile) -> Iterator[Problem]:
         yield Problem("stages", "smoke asks for text, which an encoder does not write; leave smoke out")
 
 
-def _paths(paths: Paths) -> Iterator[Problem]:
+def path_problems(paths: Section) -> Iterator[Problem]:
+    """Paths of a section that are not absolute."""
     for field in paths.__struct_fields__:
         value = getattr(paths, field)
         if value is not None and not value.startswith("/"):
@@ -73,8 +75,8 @@ def _extra_args(profile: TrtllmProfile) -> Iterator[Problem]:
                 yield Problem(f"{name}.extra_args", f"{word}: set {name}.{option} instead")
 
 
-def _container(profile: TrtllmProfile) -> Iterator[Problem]:
-    container = profile.launch.container
+def container_problems(container: Container | None) -> Iterator[Problem]:
+    """What is wrong with `launch.container`."""
     if container is None:
         return
     if (container.exec is None) == (container.run is None):

@@ -11,7 +11,7 @@ import msgspec
 
 from runner import events as ev
 from runner.diagnosis import Diagnosis
-from runner.engines.output import OutputReader
+from runner.engines.output import OutputReader, Told
 from runner.journal import LineReader
 
 RECORD_MARK = b"\x1e"
@@ -32,18 +32,24 @@ class Collector:
     log: LineReader
     output: OutputReader
     diagnosis: Diagnosis = field(init=False)
+    iterations: LineReader | None = None
+    """the file in which the stage's program logs its iterations; None: it has none that is seen here"""
     hanging: str = ""
     """why the stage will never end by itself; empty while nothing says so"""
+    ending: str = ""
+    """what the program must come to now that it has measured; empty while it has not"""
     bad_records: int = 0
     _files: dict[str, LineReader] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
+    _progress: Told = field(init=False)
 
     def __post_init__(self) -> None:
         self.diagnosis = Diagnosis(self.output.known_failures)
+        self._progress = self.output.progress()
 
     def collect(self, now: int) -> list[ev.AnyEvent]:
         """Events of complete lines; `now` stamps what carries no time of its own."""
-        return [*self._from_files(), *self._from_log(now)]
+        return [*self._from_files(), *self._from_log(now), *self._from_iterations(now)]
 
     def finish(self, now: int) -> list[ev.AnyEvent]:
         """Everything that is left after the stage ended, an unfinished last line too."""
@@ -53,11 +59,14 @@ class Collector:
             before = position
             events += self.collect(now)
         events += self._lines(self.log.rest(), now)
+        if self.iterations is not None:
+            events += self._iterations(self.iterations.rest(), now)
         return events
 
     def position(self) -> int:
         """Bytes read so far; stands still while the stage is silent."""
-        return self.log.offset + sum(reader.offset for reader in self._files.values())
+        own = [self.log, *self._files.values(), *([self.iterations] if self.iterations is not None else [])]
+        return sum(reader.offset for reader in own)
 
     def _from_files(self) -> Iterator[ev.AnyEvent]:
         try:
@@ -73,6 +82,20 @@ class Collector:
 
     def _from_log(self, now: int) -> Iterator[ev.AnyEvent]:
         yield from self._lines(self.log.read(), now)
+        # A progress bar is one line that is written over and over.
+        told = self._progress(self.log.pending().decode("utf-8", "replace"), now, self.stage)
+        if told is not None:
+            yield told
+
+    def _from_iterations(self, now: int) -> Iterator[ev.AnyEvent]:
+        if self.iterations is not None:
+            yield from self._iterations(self.iterations.read(), now)
+
+    def _iterations(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
+        for line in chunk.splitlines():
+            told = self.output.iteration_of(line.decode("utf-8", "replace"), now, self.stage)
+            if told is not None:
+                yield told
 
     def _lines(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
         for line in chunk.split(b"\n"):
@@ -85,6 +108,11 @@ class Collector:
             text = line.decode("utf-8", "replace")
             self.diagnosis.feed(text)
             self.hanging = self.hanging or self.output.hang_after(text) or ""
+            ending = self.output.ends_after(text)
+            self.ending = self.ending if ending is None else ending
+            told = self._progress(text, now, self.stage)
+            if told is not None:
+                yield told
             said = self.output.notice_of(text)
             if said is not None and said not in self._said:
                 self._said.add(said)

@@ -14,6 +14,7 @@ from runner import cache, container, gpus, mpi, processes, rundir
 from runner import events as ev
 from runner.diagnosis import describe_exit
 from runner.engines import engine_named
+from runner.engines.output import Written
 from runner.journal import LineReader
 from runner.plan import Stage
 from runner.state import RunState
@@ -33,6 +34,14 @@ ANSWER_BYTES = 1 << 20
 """How much of a smoke run's output is searched for answers."""
 
 
+REPORT_BYTES = 1 << 18
+"""How much of the end of an output is searched for a report."""
+_NEVER_ENDED = (
+    "a known defect makes it hang when it cannot write its iteration log: set benchmark.iteration_log: false,"
+    " or raise benchmark.shutdown_timeout where ending takes long"
+)
+
+
 @dataclass
 class StageRun:
     """One stage from its first process to its last; the supervisor lends what outlives a stage."""
@@ -50,12 +59,21 @@ class StageRun:
     clear_orphans: Callable[[int], None]
     """end what the ranks of a launcher (its pid) left behind"""
     _collector: Collector = field(init=False)
+    _place: cache.Place = field(init=False)
+    _results: int = field(init=False)
+    """results of the stages before"""
+    _never_ended: str = ""
+    """what the program did not come to an end with; empty: it ended by itself, or was stopped"""
 
     def __post_init__(self) -> None:
         records = self.scribe.run_dir / rundir.RANKS / str(self.index)
         records.mkdir(parents=True, exist_ok=True)
         output = engine_named(self.scribe.plan.engine).OUTPUT
         self._collector = Collector(self.index, records, LineReader(self.log), output)
+        self._place = container.place_of(self.stage.container)
+        self._results = self.scribe.state.results
+        if "iterations" in self.stage.files and self._place is cache.HOST:
+            self._collector.iterations = LineReader(Path(self.stage.files["iterations"]))
 
     @property
     def log(self) -> Path:
@@ -75,6 +93,7 @@ class StageRun:
         )
         if child is None:
             return self._end("failed", None)
+        self._announce()
         exit_code = self._follow(child.pid)
         child.returncode = exit_code  # the supervisor reaps every child itself; Popen must not try again
         self.clear_leftovers()
@@ -84,6 +103,7 @@ class StageRun:
             self.scribe.warn(f"{self._collector.hanging}; it was ended")
         if self._collector.bad_records:
             self.scribe.warn(f"records of ranks that could not be read: {self._collector.bad_records}")
+        self._read_files()
         if self.stop_wanted():
             return self._end("stopped", exit_code)
         cause, remedy = self._cause(exit_code)
@@ -93,6 +113,27 @@ class StageRun:
         self._tell_answers()
         self._keep_output()
         return self._end("ok", exit_code)
+
+    def _announce(self) -> None:
+        """Say what the stage measures when its program does not."""
+        if self.stage.measures is None:
+            return
+        wanted = self.scribe.plan.configurations[self.stage.measures]
+        self.scribe.emit(
+            ev.ConfigurationStarted(
+                t=time.monotonic_ns(),
+                stage=self.index,
+                index=self.stage.measures,
+                batch_size=wanted.batch_size,
+                input_len=wanted.input_len,
+                output_len=wanted.output_len,
+                num_runs=0,
+                duration=0.0,
+                warm_up=0,
+                requests=wanted.requests,
+                concurrency=wanted.concurrency,
+            )
+        )
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         """The stage's process: own session, no terminal, output into its raw log."""
@@ -130,6 +171,7 @@ class StageRun:
         next_second = 0.0
         kill_at: float | None = None
         hung_at: float | None = None
+        ending_at: float | None = None
         orphans = Orphans(pid) if _is_mpirun(self.stage) else None
         while True:
             for event in self._collector.collect(time.monotonic_ns()):
@@ -145,7 +187,11 @@ class StageRun:
                     self.clear_orphans(pid)
             if self._collector.hanging:
                 hung_at = hung_at or now
-            if self.stop_wanted() or (hung_at is not None and now > hung_at + HANG_S):
+            ending_at = (ending_at or now) if self._collector.ending else None
+            if self.stage.shutdown_s and ending_at is not None and now > ending_at + self.stage.shutdown_s:
+                self._never_ended = self._collector.ending
+            hung = bool(self._never_ended) or (hung_at is not None and now > hung_at + HANG_S)
+            if self.stop_wanted() or hung:
                 if kill_at is None:
                     kill_at = now + GRACE_S
                     _signal(pid, signal.SIGTERM)
@@ -170,12 +216,14 @@ class StageRun:
 
     def _make_room(self) -> bool:
         """Remove what an earlier run left half-written where the stage will write."""
-        if not self.stage.output:
-            return True
         try:
-            cache.prepare(self.stage.output, container.place_of(self.stage.container))
+            if self.stage.output:
+                cache.prepare(self.stage.output, self._place)
+            for folder in self.stage.folders:
+                self._place.make(folder)
         except OSError as error:
-            self.scribe.fail(f"stage {self.stage.name} cannot write its output: {self.stage.output}: {error}")
+            where = self.stage.output or ", ".join(self.stage.folders)
+            self.scribe.fail(f"stage {self.stage.name} cannot write its output: {where}: {error}")
             return False
         return True
 
@@ -184,9 +232,47 @@ class StageRun:
         if not self.stage.output:
             return
         try:
-            cache.commit(self.stage.output, self.stage.identity, container.place_of(self.stage.container))
+            cache.commit(self.stage.output, self.stage.identity, self._place)
         except OSError as error:
             self.scribe.warn(f"{self.stage.output} cannot be kept for later runs: {error}")
+
+    def _read_files(self) -> None:
+        """Results in the files that the program has written; from a container they are brought here."""
+        if self.stage.measures is None:
+            return
+        output = self._collector.output
+        if self._place is not cache.HOST:
+            self._fetch()
+        with open(self.log, "rb") as file:
+            file.seek(max(0, self._collector.log.offset - REPORT_BYTES))
+            log = file.read(REPORT_BYTES).decode("utf-8", "replace")
+        written = Written(time.monotonic_ns(), self.stage, self.index, log, self._contents)
+        for event in output.left_in(written):
+            self.scribe.emit(event)
+
+    def _contents(self, what: str) -> bytes | None:
+        path = self.stage.files.get(what)
+        if path is None:
+            return None
+        if self._place is not cache.HOST:
+            path = str(self.scribe.run_dir / "results" / str(self.stage.measures) / Path(path).name)
+        return cache.HOST.read(path)
+
+    def _fetch(self) -> None:
+        """Bring the files out of the container into the run directory, and the iterations into the log."""
+        folder = self.scribe.run_dir / "results" / str(self.stage.measures)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self.stage.files.values():
+            content = self._place.read(path)
+            if content is not None:
+                (folder / Path(path).name).write_bytes(content)
+        for made in self.stage.folders:
+            self._place.remove(made)
+        iterations = (self._contents("iterations") or b"").decode("utf-8", "replace")
+        for line in iterations.splitlines():
+            event = self._collector.output.iteration_of(line, time.monotonic_ns(), self.index)
+            if event is not None:
+                self.scribe.emit(event)
 
     def _tell_answers(self) -> None:
         """What the model answered in a smoke run; whether it makes sense is for a person to say."""
@@ -205,12 +291,20 @@ class StageRun:
         Success: exit code 0, every rank said goodbye with a matching count, and a result was read.
         """
         diagnosis = self._collector.diagnosis
+        measured = self.scribe.state.results > self._results
+        if self._never_ended:
+            late = f"did not {self._never_ended} within {self.stage.shutdown_s} s after it had measured"
+            if measured:
+                self.scribe.warn(f"the benchmark {late}; it was ended, its report was complete")
+                return "", ""
+            known = diagnosis.known or (f"the benchmark {late} and was ended; it had reported nothing", "")
+            return known[0], known[1] or _NEVER_ENDED
         if exit_code != 0:
             return diagnosis.cause(exit_code)
         if self.stage.reports and (missing := _missing_records(self.scribe.state)):
             # A full disk or a lost connection explains missing records better than they explain themselves.
             return (diagnosis.known[0], missing) if diagnosis.known is not None else (missing, "")
-        if self.stage.name == "benchmark" and self.scribe.state.results == 0:
+        if self.stage.name == "benchmark" and not measured:
             said = next((n.text for n in self.scribe.state.notices if "skipped" in n.text), "")
             why = f": {said}" if said else ""
             return f"the benchmark ended with {describe_exit(exit_code)} but printed no result{why}", ""

@@ -233,7 +233,7 @@ def short(path: str) -> str:
     return _SHORT.get(path, path.rpartition(".")[2])
 
 
-LENGTHS, INPUT, BATCH, WEIGHTS = INSIDE
+LENGTHS, INPUT, BATCH, WEIGHTS, CONCURRENCY = INSIDE
 _DEFAULTS = {"gpu_weights_percent": 1.0}
 _SHORT = {BATCH: "batch", LENGTHS: "in/out", WEIGHTS: "weights"}
 
@@ -258,6 +258,7 @@ def narrowed(
         LENGTHS: [[at[0], at[1]] for at in chosen if at[1]],
         INPUT: [at[0] for at in chosen],
         WEIGHTS: [first[2]],
+        CONCURRENCY: [one.concurrency for one in wanted if one.concurrency],
     }
     data = to_data(profile)
     for path, values in lists.items():

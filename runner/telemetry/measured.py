@@ -121,7 +121,9 @@ def numbers(state: RunState, number: int, reads: DecodeReads | str) -> Computed 
     phase = state.telemetry.measured(number, configuration)
     if phase is None:
         return {}
-    modelled: Computed = {metrics.GPU_DRAM_MODELLED: bandwidth(reads, configuration, on)}
+    modelled: Computed = {}
+    if configuration.serving is None:
+        modelled[metrics.GPU_DRAM_MODELLED] = bandwidth(reads, configuration, on)
     if phase.ticks < LEAST_SAMPLES:
         seconds = max(0.0, (configuration.last_t - (configuration.timing_began or 0)) / 1e9)
         note = f"too short: {phase.ticks} readings in {seconds:.1f} s"
@@ -185,16 +187,22 @@ def _energy(this: _Measured) -> Computed:
     start, latency = this.configuration.start, this.configuration.latency
     note = f"± {error:.0f} J: the counter moves every 0.1 s"
     table: Computed = {metrics.GPU_ENERGY: (energy, latency.n, note)}
-    tokens = latency.n * start.batch_size * start.output_len
+    n, tokens = latency.n, latency.n * start.batch_size * start.output_len
+    serving = this.configuration.serving
+    if serving is not None:
+        n, tokens = serving.requests.latency.n, serving.requests.output_tokens
     if not tokens:
         table[metrics.JOULES_PER_TOKEN] = table[metrics.TOKENS_PER_SEC_PER_W] = (
-            None, 0, "an encoder generates no tokens",
+            None, 0, "there is no request file" if serving else "an encoder generates no tokens",
         )  # fmt: skip
         return table
     share = f"± {100 * error / energy:.1f} %, as the energy"
-    rate = start.batch_size * start.output_len / (latency.mean / 1000)
-    table[metrics.JOULES_PER_TOKEN] = (energy / tokens, latency.n, share)
-    table[metrics.TOKENS_PER_SEC_PER_W] = (rate / (energy / this.phase.seconds), latency.n, share)
+    if serving is not None:
+        rate = tokens / serving.requests.seconds
+    else:
+        rate = start.batch_size * start.output_len / (latency.mean / 1000)
+    table[metrics.JOULES_PER_TOKEN] = (energy / tokens, n, share)
+    table[metrics.TOKENS_PER_SEC_PER_W] = (rate / (energy / this.phase.seconds), n, share)
     return table
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from runner.engines import make_plan
+from runner.engines.trtllm_bench_options import MODELS_OF_BUILD
 from runner.engines.trtllm_model import ModelConfig
 from runner.profile.file import load_text, to_yaml
 from runner.profile.store import StoredProfile, list_profiles
 from runner.profile.trtllm import TrtllmProfile
+from runner.profile.trtllm_bench import BenchProfile
 
 # Query heads, key/value heads, longest sequence of each model, from its config.json.
 MODELS = {
@@ -62,6 +64,22 @@ def test_every_model_has_a_profile() -> None:
     names = [stored.name for stored in BUILT_IN]
     for model in MODELS:
         assert [name for name in names if name.startswith(f"{model}-")], model
+
+
+def test_every_model_that_trtllm_bench_of_0_16_builds_has_a_profile() -> None:
+    named = {loaded.model.name for stored in BUILT_IN if isinstance(loaded := stored.load(), BenchProfile)}
+    assert set(MODELS_OF_BUILD) <= named
+
+
+@pytest.mark.parametrize("name", [stored.name for stored in BUILT_IN if stored.name.startswith("bench-")])
+def test_a_profile_of_trtllm_bench_has_a_plan_anywhere(name: str) -> None:
+    profile = next(stored for stored in BUILT_IN if stored.name == name).load()
+    assert isinstance(profile, BenchProfile)
+    assert name.endswith(f"-tp{profile.parallel.tp}")
+    stages = [stage.name for stage in make_plan(profile).stages]
+    build = ["build"] if profile.needs_engine else []
+    assert stages == ["dataset", *build, *["benchmark"] * max(1, len(profile.benchmark.concurrency))]
+    assert str(profile.dataset.num_requests) in profile.description or profile.benchmark.concurrency
 
 
 @pytest.fixture(params=OF_TENSORRT_LLM, ids=lambda profile: profile.name)

@@ -115,7 +115,9 @@ def test_a_machine_where_everything_is_right() -> None:
             Check(
                 "TensorRT-LLM", "fail",
                 "TensorRT-LLM 0.20.0 has no benchmarks/python/benchmark.py, 0.19 was the last release with"
-                " it; measure this version with NVIDIA's own trtllm-bench, or leave benchmark out of stages",
+                " it; measure this version with engine: trtllm-bench (`trtbench-tui profiles list` shows"
+                " profiles of it, `profiles copy NAME mine` makes one yours), or leave benchmark out of"
+                " stages",
             ),
             id="too new",
         ),

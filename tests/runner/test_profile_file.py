@@ -105,6 +105,7 @@ def test_what_would_not_load_is_not_written(tmp_path: Path) -> None:
 
 def test_values_are_yaml() -> None:
     changed = with_changes(quickstart(), ["benchmark.batch_size=[1, 8]", "benchmark.num_runs = 7"])
+    assert isinstance(changed, TorchProfile)
     assert (changed.benchmark.batch_size, changed.benchmark.num_runs) == ([1, 8], 7)
 
 

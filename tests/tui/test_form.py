@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runner.profile import Profile
+from runner.profile import Profile, TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.file import ProfileError
 from tui.form import Drafts, Form, FormRow, open_form, refusal
@@ -125,6 +125,7 @@ def test_a_draft_outlives_a_change_of_the_file(form: Form) -> None:
     drafts.keep(form.with_value("benchmark.num_runs", "7"))
     again = drafts.form_of(later(form.saved, "written anew"))
     assert again.saved.description == "written anew"
+    assert isinstance(again.profile, TorchProfile)
     assert again.profile.benchmark.num_runs == 7
 
 

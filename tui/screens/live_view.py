@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import rundir
+from runner.configuration import batching
 from runner.eta import eta
 from runner.feed import Feed
 from runner.stall import stalled
@@ -157,7 +158,7 @@ def _progress(feed: Feed, now: int) -> Progress:
     percent = start.gpu_weights_percent
     return Progress(
         phase=_phase(configuration),
-        what=f"batch {start.batch_size}  in {start.input_len}  out {start.output_len}"
+        what=f"{batching(start)}  in {start.input_len}  out {start.output_len}"
         + (f"  weights {percent:.0%}".replace("%", " %") if percent != 1 else ""),
         number=len(state.configurations),
         total=max(len(feed.plan.configurations), len(state.configurations)),

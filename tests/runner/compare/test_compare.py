@@ -15,6 +15,7 @@ from runner.compare import Comparison, compare, sides
 from runner.compare.history import Repeats
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
+from runner.grid import Shape
 from runner.plan import Membership
 from tests.runner.compare.recorded import PROFILE, run, some
 
@@ -128,14 +129,14 @@ class TestNumbers:
             run({1: some(seed=index), 4: some(200, seed=index)}, name=name, second=index)
         found = compared("aaaa", "bbbb", "cccc")
         assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C")]
-        assert [one.shape for one in found.pairs[0].configurations] == [(1, 64, 16, 1.0), (4, 64, 16, 1.0)]
+        assert [one.shape for one in found.pairs[0].configurations] == [Shape(1, 64, 16), Shape(4, 64, 16)]
 
     def test_only_equal_configurations_are_compared(self) -> None:
         run({1: some(), 2: some()}, name="aaaa")
         run({2: some(), 4: some()}, name="bbbb", second=1)
         (pair,) = compared("aaaa", "bbbb").pairs
         assert [one.batch_size for one in pair.configurations] == [2]
-        assert (pair.only_first, pair.only_second) == (((1, 64, 16, 1.0),), ((4, 64, 16, 1.0),))
+        assert (pair.only_first, pair.only_second) == ((Shape(1, 64, 16),), (Shape(4, 64, 16),))
 
     def test_runs_that_alternated_are_compared_in_pairs(self) -> None:
         for index in range(4):
@@ -158,10 +159,10 @@ class TestNumbers:
         run({1: some(200)}, name="d000", host="elsewhere", second=50)
         run({1: some(300)}, name="d001", profile=PROFILE + "description: x\n", second=51)
         known = Repeats([one for side in sides(["aaaa", "bbbb"]) for one in side.runs])
-        spread = known.spread((1, 64, 16, 1.0), "latency_ms")
+        spread = known.spread(Shape(1, 64, 16), "latency_ms")
         assert (spread.runs, spread.df) == (5, 4)
         assert spread.deviation == pytest.approx(0.0024, abs=0.0015)
-        assert known.spread((7, 64, 16, 1.0), "latency_ms") is ASSUMED
+        assert known.spread(Shape(7, 64, 16), "latency_ms") is ASSUMED
         (pair,) = compared("aaaa", "bbbb").pairs
         assert "in 5 earlier runs of the same" in pair.method
 

@@ -244,7 +244,8 @@ def test_020_has_no_benchmark() -> None:
         plan(flagship(), site("0.20.0"))
     assert str(error.value) == (
         "TensorRT-LLM 0.20.0 has no benchmarks/python/benchmark.py, 0.19 was the last release with it;"
-        " measure this version with NVIDIA's own trtllm-bench, or leave benchmark out of stages"
+        " measure this version with engine: trtllm-bench (`trtbench-tui profiles list` shows profiles of it,"
+        " `profiles copy NAME mine` makes one yours), or leave benchmark out of stages"
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from runner.errors import UserError
 from runner.plan import Configuration
+from runner.profile import TorchProfile
 from runner.profile.file import load_text
 from runner.profile.sweep import stepped, values_of
 from runner.sweep import launch
@@ -116,6 +117,7 @@ class TestProfile:
         _, cells = expand(tiny(TWO_AXES), axes_of(tiny(TWO_AXES)))
         for cell in cells:
             profile = load_text(cell.profile, "cell")
+            assert isinstance(profile, TorchProfile)
             assert profile.sweep is None
             assert profile.name == "tiny"
             assert profile.benchmark.batch_size == [1, 2, 4, 8]

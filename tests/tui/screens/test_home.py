@@ -16,7 +16,7 @@ from runner.engines import torch
 from runner.errors import UserError
 from runner.plan import Stage
 from runner.preflight.check import Check
-from runner.profile import Profile
+from runner.profile import Profile, TorchProfile
 from runner.profile import store as profile_store
 from tests.tui.screens import world
 from tests.tui.screens.world import Cockpit, settled, text_of, told
@@ -388,6 +388,7 @@ async def test_enter_runs_what_the_form_says(key: str, started: list[Profile]) -
         await pilot.press(key)
         await settled(pilot)
         [profile] = started
+        assert isinstance(profile, TorchProfile)
         assert profile.benchmark.num_runs == 5
         assert app.went == [("live", world.run_dir_of("0001", world.NOW, "quickstart"))]
 
@@ -499,7 +500,7 @@ async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_prof
     may_answer = threading.Event()
 
     def check(profile: Profile) -> list[Check]:
-        if profile.benchmark.num_runs == 20:
+        if isinstance(profile, TorchProfile) and profile.benchmark.num_runs == 20:
             may_answer.wait(20)
             return [FAILS]
         return [PASSES]
@@ -627,7 +628,9 @@ async def test_saving_under_a_new_name() -> None:
         assert "Enter saves it as" in await save_name(pilot, "mine")
         await pilot.press("enter")
         await settled(pilot)
-        assert profile_store.find("mine").load().benchmark.num_runs == 5
+        mine = profile_store.find("mine").load()
+        assert isinstance(mine, TorchProfile)
+        assert mine.benchmark.num_runs == 5
         assert chosen(pilot) == "mine"
         assert "saved as mine" in told(pilot)
         assert not drafts_of(app).forms
@@ -665,7 +668,9 @@ async def test_saving_a_profile_of_mine_again_replaces_it() -> None:
         assert "Enter replaces your saved profile mine" in text_of(app.screen, "#save-verdict")
         await pilot.press("enter")
         await settled(pilot)
-        assert profile_store.find("mine").load().benchmark.num_runs == 5
+        mine = profile_store.find("mine").load()
+        assert isinstance(mine, TorchProfile)
+        assert mine.benchmark.num_runs == 5
         assert "changed" not in str(app.screen.query_one("#options").border_title)
 
 

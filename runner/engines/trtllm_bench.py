@@ -1,0 +1,435 @@
+"""Engine `trtllm-bench`: NVIDIA's own benchmark of TensorRT-LLM, requests batched in flight.
+
+It spawns its ranks itself, so there is no mpirun around it. Several concurrencies are several runs of the
+tool, a stage each, because it takes one at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from runner import cache, container
+from runner.cache import Found
+from runner.engines import bench_dataset, gpus
+from runner.engines.bench_dataset import Requests
+from runner.engines.output import OutputReader
+from runner.engines.trtllm_bench_failures import KNOWN
+from runner.engines.trtllm_bench_options import NAMED_TENSORRT, Part, Tool, known_helps
+from runner.engines.trtllm_bench_output import Progress, ends_after, iteration_of, left_in
+from runner.engines.trtllm_bench_refusals import refusals
+from runner.engines.trtllm_engine import EngineConfig, read_engine
+from runner.engines.trtllm_options import Words, as_words
+from runner.engines.trtllm_site import BenchSite, bench_site_of
+from runner.engines.trtllm_versions import Version
+from runner.errors import UserError
+from runner.mpi import ROOT_ENV
+from runner.plan import Configuration, Plan, Stage
+from runner.profile import Profile
+from runner.profile.trtllm_bench import BenchProfile
+from runner.ranks.dataset import FILE
+
+OUTPUT = OutputReader(
+    result_of=lambda _: None,
+    progress=Progress,
+    iteration_of=iteration_of,
+    ends_after=ends_after,
+    left_in=left_in,
+    known_failures=KNOWN,
+)
+MAKER = Path(__file__).resolve().parent.parent / "ranks" / "dataset.py"
+ENV = {"PYTHONUNBUFFERED": "1", **ROOT_ENV}
+FILES = {"report": "report_json", "requests": "request_json", "iterations": "iteration_log"}
+"""Files that the tool writes, and the option that asks for each."""
+_ENDINGS = {"report": "report.json", "requests": "requests.json", "iterations": "iterations.log"}
+
+
+def plan(profile: Profile, run_dir: Path) -> Plan:
+    """Dataset, build, and a benchmark for every concurrency."""
+    assert isinstance(profile, BenchProfile)
+    site = bench_site_of(profile)
+    version = site.version or assumed(profile)
+    helps = known_helps(site.program, site.where, version) if site.version else {}
+    return Planner(profile, run_dir, site, Tool(version, helps)).plan()
+
+
+def assumed(profile: BenchProfile) -> Version:
+    """The version whose commands are shown where none is installed."""
+    return Version.parse("0.16" if profile.needs_engine else "1.2")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A dataset or an engine: where it is or will be, what makes it, and whether it is there."""
+
+    folder: str
+    identity: dict[str, str]
+    found: Found
+
+
+@dataclass(frozen=True)
+class Planner:
+    """One profile, planned for one run directory at one site."""
+
+    profile: BenchProfile
+    run_dir: Path
+    site: BenchSite
+    tool: Tool
+
+    def plan(self) -> Plan:
+        """The whole plan.
+
+        Raises:
+            UserError: the tool's version cannot do what the profile wants, or its requests are none.
+        """
+        profile = self.profile
+        requests, given = self._requests(), self._given_engine()
+        problems = refusals(profile, self.tool, requests, given)
+        if problems:
+            raise UserError("\n".join(problems))
+        dataset, engine = self._dataset_output(), self._engine_output(requests)
+        configurations = self._configurations(requests)
+        stages = [self._dataset(dataset)]
+        if profile.needs_engine:
+            stages.append(self._build(engine, dataset, requests))
+        stages += [
+            self._benchmark(index, configuration, engine, dataset)
+            for index, configuration in enumerate(configurations)
+        ]
+        return Plan(
+            engine="trtllm-bench",
+            profile=profile.name,
+            summary=self._summary(),
+            stages=stages,
+            configurations=configurations if profile.wants("benchmark") else [],
+            devices=gpus.claimed(profile.launch.env, profile.parallel.ranks),
+            notes=self._notes(),
+        )
+
+    def _summary(self) -> str:
+        profile = self.profile
+        parallel, build = profile.parallel, profile.build
+        words = [profile.model.name.rpartition("/")[2], profile.benchmark.command]
+        words.append(profile.benchmark.backend or "engine")
+        if build.quantization and profile.wants("build"):
+            words.append(build.quantization)
+        words.append(f"tp {parallel.tp}")
+        if parallel.pp > 1:
+            words.append(f"pp {parallel.pp}")
+        return ", ".join(words)
+
+    def _requests(self) -> Requests:
+        file = self.profile.dataset.file
+        if file is None:
+            return bench_dataset.of_settings(self.profile.dataset)
+        form = bench_dataset.form_of(self.tool.version)
+        return bench_dataset.of_file(file, self.site.place.read(file), form)
+
+    def _given_engine(self) -> EngineConfig | None:
+        folder = self.profile.paths.engine_dir
+        return read_engine(self.site.place.read(f"{folder}/config.json")) if folder else None
+
+    def _configurations(self, requests: Requests) -> list[Configuration]:
+        benchmark = self.profile.benchmark
+        count = min(benchmark.num_requests or requests.count, requests.count)
+        entry, output = requests.shape
+        default = 1 if benchmark.command == "latency" else 0
+        return [
+            Configuration(0, entry, output, requests=count, concurrency=concurrency)
+            for concurrency in benchmark.concurrency or [default]
+        ]
+
+    def _notes(self) -> list[str]:
+        profile, notes = self.profile, []
+        version = self.tool.version
+        if self.site.version is None:
+            notes.append(
+                f"the version of TensorRT-LLM is not known (no package in {self.site.python}); the commands"
+                f" are those of {version}"
+            )
+        if profile.model.dir is None:
+            notes.append(
+                f"model.dir is not given, so trtllm-bench downloads what it needs of {profile.model.name};"
+                " a gated model wants HF_TOKEN in launch.env"
+            )
+        elif profile.wants("build") and not self.tool.has("group", "model_path"):
+            notes.append(
+                f"trtllm-bench build of {version} knows no --model_path: it takes {profile.model.name} from"
+                " the Hugging Face cache (HF_HOME) or downloads it"
+            )
+        command = profile.benchmark.command
+        if profile.wants("benchmark") and not self._asks("iterations"):
+            notes.append(
+                f"trtllm-bench {command} of {version} writes no iteration log here;"
+                " how far it is comes from its output"
+            )
+        return notes
+
+    # --- outputs and what makes them ------------------------------------------------------------------
+
+    def _dataset_words(self) -> Words:
+        profile = self.profile
+        dataset = profile.dataset
+        words: Words = [("form", bench_dataset.form_of(self.tool.version)), ("lengths", dataset.lengths)]
+        names = ("input_len", "output_len", "input_spread", "output_spread", "num_requests", "seed")
+        words += [(name, str(getattr(dataset, name))) for name in names]
+        if dataset.vocab_size is not None:
+            words.append(("vocab_size", str(dataset.vocab_size)))
+        if profile.model.dir is not None:
+            words.append(("model_dir", profile.model.dir))
+        return words
+
+    def _dataset_output(self) -> Output:
+        profile = self.profile
+        if profile.dataset.file is not None:
+            return Output(profile.dataset.file, {}, Found("reuse"))
+        identity = {name: value or "on" for name, value in self._dataset_words() if name != "model_dir"}
+        identity["maker"] = hashlib.blake2s(MAKER.read_bytes(), digest_size=4).hexdigest()
+        if profile.model.dir is not None:
+            files = self.site.place.files(profile.model.dir) or []
+            names = ("config.json", "tokenizer.json")
+            identity["vocabulary"] = (
+                ", ".join(f"{f[0]} {f[1]} {f[2]}" for f in files if f[0] in names) or "none"
+            )
+        return self._output("dataset", identity)
+
+    def _engine_output(self, requests: Requests) -> Output:
+        profile = self.profile
+        if profile.paths.engine_dir:
+            return Output(profile.paths.engine_dir, {}, Found("reuse"))
+        folder = profile.model.dir
+        identity = {"model": profile.model.name}
+        if folder is not None:
+            identity["files"] = cache.model_identity(folder, self.site.place)
+        words = [(name, value) for name, value in self._build_words("", requests) if name != "dataset"]
+        identity |= {name: value or "on" for name, value in words}
+        if profile.build.extra_args:
+            identity["extra_args"] = " ".join(profile.build.extra_args)
+        if profile.build.by == "dataset":
+            made = {k: v for k, v in self._dataset_output().identity.items() if k not in ("form", "maker")}
+            identity |= {f"dataset {k}": v for k, v in made.items()}
+            if profile.dataset.file is not None:
+                identity["dataset file"] = f"{profile.dataset.file} {requests.digest}"
+        identity["TensorRT-LLM"] = str(self.site.version or "unknown")
+        identity["GPU"] = self.site.gpu or "unknown"
+        return self._output("bench-engine", identity)
+
+    def _output(self, what: str, identity: dict[str, str]) -> Output:
+        folder = cache.output_dir(self.profile.paths.work, self.profile.name, what, identity)
+        return Output(folder, identity, cache.lookup(folder, identity, self.site.place))
+
+    def _dataset_file(self, dataset: Output) -> str:
+        return dataset.folder if self.profile.dataset.file is not None else f"{dataset.folder}/{FILE}"
+
+    def _engine_dir(self, engine: Output) -> str:
+        """Where `build` puts the engine in its workspace."""
+        parallel = self.profile.parallel
+        if self.profile.paths.engine_dir:
+            return engine.folder
+        return f"{engine.folder}/{self.profile.model.name}/tp_{parallel.tp}_pp_{parallel.pp}"
+
+    # --- the stages -----------------------------------------------------------------------------------
+
+    def _dataset(self, dataset: Output) -> Stage:
+        profile = self.profile
+        needed = profile.wants("benchmark") or (profile.wants("build") and profile.build.by == "dataset")
+        skip = "" if needed else "not needed: the engine is built without it"
+        if profile.dataset.file is not None:
+            skip = f"given: dataset.file {profile.dataset.file}"
+        inside = self.site.container
+        maker = container.path_inside(MAKER) if inside and inside.exec else str(MAKER)
+        argv = [
+            self.site.python,
+            maker,
+            *("--output", dataset.folder),
+            *as_words(self._dataset_words()),
+        ]
+        stage = self._stage("dataset", argv, skip, bring=(str(MAKER), maker))
+        return self._making(stage, dataset)
+
+    def _build(self, engine: Output, dataset: Output, requests: Requests) -> Stage:
+        profile = self.profile
+        argv = [
+            self.site.program,
+            *as_words(self._group_words(self.profile.model.name)),
+            *("--workspace", engine.folder),
+            "build",
+            *as_words(self._build_words(self._dataset_file(dataset), requests)),
+            *profile.build.extra_args,
+        ]
+        stage = self._stage("build", argv, profile.skipped("build"), folders=[engine.folder])
+        return self._making(stage, engine)
+
+    def _making(self, stage: Stage, output: Output) -> Stage:
+        """A stage with an output that is kept: reused when nothing changed, else made, and why."""
+        skip = stage.skip
+        if not skip and output.found.state == "reuse":
+            skip = f"cached: {output.folder}"
+        if skip:
+            return _with(stage, skip=skip)
+        return _with(stage, output=output.folder, identity=output.identity, again=output.found.reason)
+
+    def _benchmark(self, index: int, configuration: Configuration, engine: Output, dataset: Output) -> Stage:
+        profile = self.profile
+        skip = profile.skipped("benchmark")
+        if not skip and profile.needs_engine and not profile.wants("build") and engine.found.state != "reuse":
+            raise UserError(
+                "stages: benchmark needs an engine, and no earlier run of this profile made one",
+                hint="add build to stages, or give paths.engine_dir",
+            )
+        folder = self._results_folder(index)
+        files = {what: f"{folder}/{_ENDINGS[what]}" for what in FILES if self._asks(what)}
+        if profile.benchmark.answers:
+            files["answers"] = f"{folder}/output.json"
+        argv = [
+            self.site.program,
+            *as_words(self._group_words(self._tokenizer())),
+            profile.benchmark.command,
+            *as_words(self._run_words(configuration, self._engine_dir(engine), self._dataset_file(dataset))),
+            *as_words([(FILES.get(what, "output_json"), path) for what, path in files.items()]),
+            *profile.benchmark.extra_args,
+        ]
+        stage = self._stage("benchmark", argv, skip, folders=[folder])
+        if skip:
+            return stage
+        return _with(
+            stage,
+            ranks=profile.parallel.ranks,
+            files=files,
+            measures=index,
+            shutdown_s=profile.benchmark.shutdown_timeout,
+        )
+
+    def _results_folder(self, index: int) -> str:
+        """A running container does not see the run directory; its files are fetched when it is done."""
+        inside = self.site.container
+        if inside is not None and inside.exec:
+            return f"{self.profile.paths.work.rstrip('/')}/results/{self.run_dir.name}/{index}"
+        return str(self.run_dir / "results" / str(index))
+
+    def _asks(self, what: str) -> bool:
+        benchmark = self.profile.benchmark
+        if what == "iterations" and benchmark.iteration_log is False:
+            return False
+        return self.tool.has(benchmark.command, FILES[what])
+
+    # --- words ----------------------------------------------------------------------------------------
+
+    def _group_words(self, model: str) -> Words:
+        words: Words = [("model", model)]
+        if self.profile.model.dir is not None and self.tool.has("group", "model_path"):
+            words.append(("model_path", self.profile.model.dir))
+        return words
+
+    def _tokenizer(self) -> str:
+        """What --model names; before there was --model_path the folder, of which the tokenizer is read."""
+        folder = self.profile.model.dir
+        if folder is None or self.tool.has("group", "model_path"):
+            return self.profile.model.name
+        return folder
+
+    def _build_words(self, dataset: str, requests: Requests) -> Words:
+        profile = self.profile
+        build, parallel = profile.build, profile.parallel
+        words: Words = [("tp_size", str(parallel.tp)), ("pp_size", str(parallel.pp))]
+        if build.quantization is not None:
+            words.append(("quantization", build.quantization))
+        if build.by == "dataset":
+            return [*words, ("dataset", dataset)]
+        if build.by == "limits":
+            words += [
+                ("max_batch_size", str(build.max_batch_size)),
+                ("max_num_tokens", str(build.max_num_tokens)),
+            ]
+        else:
+            entry, output = requests.shape
+            words += [("target_input_len", str(entry)), ("target_output_len", str(output))]
+        longest = build.max_seq_len or requests.longest
+        name = "max_seq_len" if self.tool.has("build", "max_seq_len") else "max_seq_length"
+        return [*words, *([(name, str(longest))] if longest is not None else [])]
+
+    def _run_words(self, configuration: Configuration, engine_dir: str, dataset: str) -> Words:
+        profile = self.profile
+        benchmark, parallel = profile.benchmark, profile.parallel
+        words: Words = []
+        if profile.needs_engine:
+            words.append(("engine_dir", engine_dir))
+            if self.tool.version >= NAMED_TENSORRT:
+                words.append(("backend", "tensorrt"))
+        else:
+            words += [
+                ("backend", benchmark.backend or ""),
+                ("tp", str(parallel.tp)),
+                ("pp", str(parallel.pp)),
+            ]
+            if parallel.ep is not None:
+                words.append(("ep", str(parallel.ep)))
+        words.append(("dataset", dataset))
+        if benchmark.concurrency:
+            words.append(("concurrency", str(configuration.concurrency)))
+        if benchmark.warm_up is not None:
+            words.append(("warmup", str(benchmark.warm_up)))
+        for name in (
+            "num_requests", "max_batch_size", "max_num_tokens", "max_seq_len",
+            "kv_cache_free_gpu_mem_fraction", "beam_width", "eos_id", "scheduler_policy",
+        ):  # fmt: skip
+            value = getattr(benchmark, name)
+            if value is not None:
+                words.append((name, str(value)))
+        if benchmark.options_file is not None:
+            words.append(("extra_llm_api_options", benchmark.options_file))
+        if benchmark.chunked_context:
+            words.append(("enable_chunked_context", None))
+        elif benchmark.chunked_context is False and self.tool.has("throughput", "disable_chunked_context"):
+            words.append(("disable_chunked_context", None))
+        return [*words, *([("streaming", None)] if benchmark.streaming else [])]
+
+    def _stage(
+        self,
+        name: str,
+        argv: list[str],
+        skip: str,
+        *,
+        folders: list[str] | None = None,
+        bring: tuple[str, str] | None = None,
+    ) -> Stage:
+        """A command as a stage, wrapped when it runs in a container."""
+        profile, inside = self.profile, self.site.container
+        env = ({} if name == "dataset" else ENV) | profile.launch.env
+        wrapped = ""
+        if inside is not None:
+            command = container.wrap(
+                inside,
+                argv,
+                env=env,
+                workdir="/tmp" if inside.exec else str(self.run_dir),
+                name=container.container_name(self.run_dir.name, name),
+                mounts=[str(self.run_dir), profile.paths.work, str(MAKER.parent)],
+                bring=bring,
+            )
+            argv, env, wrapped = command.argv, {}, command.container
+        stage = Stage(name="dataset", argv=argv, cwd=str(self.run_dir), env=env, skip=skip, container=wrapped)
+        return _with(stage, name=name, folders=folders or [])
+
+
+def words_of(plan: Plan) -> list[tuple[Part, list[str]]]:
+    """The options that each stage of a plan gives to each part of the tool."""
+    found: list[tuple[Part, list[str]]] = []
+    commands: tuple[Part, ...] = ("build", "throughput", "latency")
+    for stage in plan.stages:
+        if stage.skip or stage.name not in ("build", "benchmark"):
+            continue
+        words = stage.argv[next(i for i, word in enumerate(stage.argv) if word == "--model") :]
+        for part in commands:
+            if part in words:
+                at = words.index(part)
+                found += [("group", words[:at]), (part, words[at + 1 :])]
+                break
+    return found
+
+
+def _with(stage: Stage, **changes: object) -> Stage:
+    return msgspec.structs.replace(stage, **changes)

@@ -1,0 +1,114 @@
+"""What one benchmark of many requests in flight has come to: the fold over its events, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from runner import events as ev
+from runner.stats import Mean, Moments, Sample, Series
+
+
+@dataclass(slots=True)
+class EngineLog:
+    """The engine's iterations; of those without a request in flight nothing is counted."""
+
+    latency: Sample = field(default_factory=Sample)
+    """milliseconds"""
+    series: Series = field(default_factory=Series)
+    """one point an iteration, milliseconds"""
+    tokens: Mean = field(default_factory=Mean)
+    active: Mean = field(default_factory=Mean)
+    queued: Moments = field(default_factory=Moments)
+    kv_share: Moments = field(default_factory=Moments)
+    """share of the KV cache's blocks in use, 0 to 1"""
+    last: ev.EngineIteration | None = None
+
+    def take(self, event: ev.EngineIteration) -> None:
+        if event.active == 0 and not event.generating and not event.context:
+            return
+        self.last = event
+        self.latency.add(event.latency_ms)
+        self.series.add(event.t, event.latency_ms)
+        for mean, value in (
+            (self.tokens, event.tokens),
+            (self.active, event.active),
+            (self.queued, event.queued),
+        ):
+            if value is not None:
+                mean.add(value)
+        if event.kv_used is not None and event.kv_total:
+            self.kv_share.add(event.kv_used / event.kv_total)
+
+
+@dataclass(slots=True)
+class RequestLog:
+    """The finished requests, each with the times that its file states; milliseconds."""
+
+    latency: Sample = field(default_factory=Sample)
+    ttft: Sample = field(default_factory=Sample)
+    per_token: Sample = field(default_factory=Sample)
+    per_user: Mean = field(default_factory=Mean)
+    """output tokens of a request / its latency, tokens/s"""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    begin: float = 0.0
+    end: float = 0.0
+    """first request sent, last one finished"""
+
+    def take(self, event: ev.Requests) -> None:
+        if not self.latency.n and event.start_ms:
+            self.begin = min(event.start_ms)
+        for start, latency, output in zip(event.start_ms, event.latency_ms, event.output_tokens, strict=True):
+            self.latency.add(latency)
+            self.begin, self.end = min(self.begin, start), max(self.end, start + latency)
+            self.per_user.add(output * 1000 / latency)
+        for sample, values in ((self.ttft, event.ttft_ms), (self.per_token, event.per_token_ms)):
+            for value in values:
+                if value is not None:
+                    sample.add(value)
+        self.input_tokens += sum(event.input_tokens)
+        self.output_tokens += sum(event.output_tokens)
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.begin) / 1000
+
+
+@dataclass(slots=True)
+class ServingState:
+    """One benchmark of requests in flight."""
+
+    phase: ev.ServingPhase = "loading"
+    text: str = ""
+    """what it does now, in words"""
+    done: int = 0
+    total: int = 0
+    """requests of this phase, as far as the program prints them"""
+    engine: EngineLog = field(default_factory=EngineLog)
+    requests: RequestLog = field(default_factory=RequestLog)
+
+    @property
+    def words(self) -> str:
+        """What it does now and how far it is: `measures: 150/1000 requests`, `loads the model`."""
+        engine = self.engine
+        if self.total:
+            return f"{self.text}: {self.done}/{self.total} requests"
+        if self.phase == "timed" and engine.latency.n:
+            return (
+                f"{self.text}: {engine.latency.n} iterations of the engine, mean {engine.latency.mean:.2f} ms"
+            )
+        return self.text or "starts"
+
+    def take(self, event: ev.Serving | ev.RequestsDone | ev.EngineIteration | ev.Requests) -> None:
+        """Take in one event."""
+        match event:
+            case ev.EngineIteration():
+                self.engine.take(event)
+            case ev.Requests():
+                self.requests.take(event)
+            case ev.RequestsDone():
+                self.done, self.total = event.done, event.total
+            case ev.Serving():
+                self.phase, self.text = event.phase, event.text
+                if event.phase != "reporting":
+                    self.done = self.total = 0
