@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner.commands import archive, compare, export, history, machine, profiles, runs, serve, sweeps
+from runner.commands import archive, compare, explain, export, history, machine, profiles, runs, serve, sweeps
 from runner.commands.options import add_theme_option
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
@@ -17,7 +17,10 @@ EPILOG = """\
 Without a command the dashboard opens. Without a terminal nothing draws: `run` and `attach` narrate on stderr
 and print the final table on stdout.
 
+`help COMMAND` explains a command, `help metrics` every number.
+
 exit codes: 0 finished · 1 the run failed · 2 bad input · 3 the run was stopped · 4 the run was lost
+            5 slower, or an assertion failed · 6 not decided (both only where asked for)
             130 interrupted (Ctrl-C; the run itself goes on)
 
 RUN is a run's id, a unique part of it (its last 4 letters), its directory, or `last`; so is SWEEP of a sweep.
@@ -26,7 +29,8 @@ RUN is a run's id, a unique part of it (its last 4 letters), its directory, or `
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; errors of the user's making are one sentence on stderr."""
-    arguments = _parser().parse_args(argv)
+    words = explain.in_words(list(sys.argv[1:] if argv is None else argv))
+    arguments = _parser().parse_args(words)
     try:
         command: Callable[[argparse.Namespace], int] = arguments.command
         return int(command(arguments))
@@ -52,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add_theme_option(parser)
     parser.set_defaults(command=open_dashboard)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for family in (runs, sweeps, compare, history, export, archive, profiles, machine, serve):
+    for family in (runs, sweeps, compare, history, export, archive, profiles, explain, machine, serve):
         family.add(commands)
     return parser
 

@@ -30,7 +30,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    compare.add_argument("sides", metavar="A B [C ...]", nargs="+", help="a run, or repeats: 7f3a,19bc")
+    compare.add_argument(
+        "sides", metavar="SIDE", nargs="+", help="A, B, C ...: a run each, or repeats: 7f3a,19bc"
+    )
     compare.add_argument(
         "--metric",
         dest="metrics",

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from runner.metrics.definitions import ALL
+from runner.metrics.explain import in_sentences
 from tui.keys import EVERYWHERE, KEYS, ScreenName
 from tui.text import fit, shown, width_of, wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
@@ -86,8 +87,7 @@ def metric_sections() -> tuple[Section, ...]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for metric in ALL:
         unit = f" ({metric.unit})" if metric.unit else ""
-        better = "" if metric.better == "neither" else f" {metric.better.capitalize()} is better."
-        text = f"{metric.formula}. From: {metric.source}.{better}"
+        text = in_sentences(metric)
         groups.setdefault(metric.group, []).append((f"{metric.title}{unit}", text))
     return tuple((f"metrics: {group}", tuple(lines)) for group, lines in groups.items())
 

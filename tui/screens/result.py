@@ -14,6 +14,7 @@ from runner import grid, rundir
 from runner import report as reports
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
+from runner.metrics.explain import facts
 from runner.report import Report
 from runner.report import Row as Value
 from tui.keys import bindings
@@ -345,11 +346,7 @@ def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:
     """Title and lines about the chosen number."""
     line, value = table.lines[table.chosen], table.value
     metric = line.metric
-    lines = [("formula", metric.formula), ("source", metric.source)]
-    if metric.conditions:
-        lines.append(("conditions", metric.conditions))
-    if metric.better != "neither":
-        lines.append(("better", metric.better))
+    lines: list[tuple[str, str]] = []
     if value is not None:
         lines.append(("value", f"{cell_text(value, metric.digits)} {metric.unit}".rstrip()))
         if between := interval_words(value, metric.digits):
@@ -360,4 +357,5 @@ def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:
         if value.printed:
             key = f" as {metric.upstream_key}" if metric.upstream_key else ""
             lines.append(("printed", f"{plain(value.printed)}{key}, by the engine"))
-    return f"{metric.title} · {table.columns[table.column]}", (("this number", tuple(lines)),)
+    sections = (("this number", tuple(lines)), ("what it means", facts(metric)))
+    return f"{metric.title} · {table.columns[table.column]}", sections

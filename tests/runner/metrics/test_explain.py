@@ -1,0 +1,54 @@
+"""Every number explains itself, everywhere in the same words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner import metrics
+from runner.cli import main
+from runner.errors import UserError
+from runner.metrics import explain
+from runner.metrics.names import ALIASES, find
+
+
+@pytest.mark.parametrize(
+    "words", [["metrics"], ["help", "metrics"], ["--help", "metrics"], ["-h", "metrics"]]
+)
+def test_the_command_explains_every_metric(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for metric in metrics.ALL:
+        for text in (metric.name, metric.formula, metric.source, metric.count, metric.conditions):
+            assert text in said
+
+
+def test_one_metric_by_an_alias(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "metrics", "latency_ms.p95"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "p95"
+    assert lines[1].split() == ["name", "latency_p95_ms"]
+    assert main(["metrics", "nope"]) == 2
+    assert "there is no metric 'nope'" in capsys.readouterr().err
+
+
+def test_help_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["help", "compare"], ["--help", "compare"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(words)
+        assert exit_.value.code == 0
+        assert "usage: trtbench-tui compare" in capsys.readouterr().out
+
+
+def test_the_page_of_documentation_is_made_of_the_definitions() -> None:
+    page = Path(metrics.__file__).parent / "METRICS.md"
+    assert page.read_text() == explain.as_markdown(), "write it anew: python -m runner.metrics.explain"
+
+
+def test_names_and_aliases() -> None:
+    assert find("latency_ms") is metrics.LATENCY
+    assert find("latency_ms.p50") is metrics.P50
+    assert set(ALIASES.values()) <= set(metrics.ALL)
+    with pytest.raises(UserError, match="did you mean latency_ms"):
+        find("latency_mss")
