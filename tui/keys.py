@@ -213,7 +213,12 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("down,j", "scroll_rows(1)", "", "scroll the log or the ranks down", shown="↓ j"),
         Key("pageup", "scroll_rows(-10)", "", "scroll up by ten rows", shown="page up"),
         Key("pagedown", "scroll_rows(10)", "", "scroll down by ten rows", shown="page down"),
+        Key("home", "log_top", "", "the beginning of the log"),
         Key("end", "follow", "", "follow the end of the log again"),
+        Key("slash", "search", "search", "search the log", shown="/", command="view: search the log", minor=True),
+        Key("n", "match(1)", "", "the next match in the log", command="view: next match"),
+        Key("N", "match(-1)", "", "the match before", command="view: previous match"),
+        Key("f", "log_level", "", "all of the log, warnings and errors, errors only", command="view: log level"),
         _HELP,
     ),
     "result": (

@@ -142,6 +142,7 @@ _TOKENS: dict[str, tuple[str, Style]] = {
     "good": ("success", Style()),
     "warn": ("warning", Style()),
     "bad": ("error", Style(bold=True)),
+    "match": ("primary", Style(reverse=True)),
 }
 STYLES = frozenset(_TOKENS)
 """names of the styles of text; the empty name is plain text"""

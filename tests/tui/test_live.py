@@ -16,9 +16,11 @@ from tests.tui.runs import Recorder, StillFeed
 from tui.app import Live, TrtbenchApp
 from tui.keys import valid_keys
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.doctor import DoctorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.live import LiveScreen
 from tui.screens.result import ResultScreen
+from tui.widgets.log_view import LogView
 from tui.widgets.rows import Rows, row_text
 
 SIZE = (120, 40)
@@ -330,3 +332,128 @@ async def test_a_second_that_passes_refreshes_single_rows(tmp_path: Path) -> Non
         # Header, stage, remaining time and duration bar.
         assert len(refreshed) <= 4
         assert () not in refreshed
+
+
+# --- the log -----------------------------------------------------------------------------------------------
+
+
+def with_log(root: Path, lines: int = 100) -> Cockpit:
+    run = runs.under_way()
+    run.log = "".join(f"[TRT-LLM] [{'E' if n == 50 else 'I'}] line {n}\n" for n in range(lines))
+    return cockpit(run, root)
+
+
+def log_of(app: Cockpit) -> LogView:
+    return app.screen.query_one(LogView)
+
+
+def lines_of(app: Cockpit) -> list[str]:
+    log = log_of(app)
+    return [log.render_line(y).text.rstrip() for y in range(log.size.height)]
+
+
+async def test_slash_searches_the_log_and_n_steps_through_it(tmp_path: Path) -> None:
+    app = with_log(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", *"line 7")
+        await pilot.pause()
+        assert not app.screen.query_one("#footer").region, "the line to type into has its place"
+        assert log_of(app).border_subtitle == "/line 7: 11 of 11 · at 85 %, end follows"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.screen.query_one("#footer").region
+        assert any("line 79" in line for line in lines_of(app))
+        await pilot.press("N", "N", "n")
+        assert str(log_of(app).border_subtitle).startswith("/line 7: 10 of 11")
+        await pilot.press("escape")
+        assert app.went == [], "it ended the search and nothing else"
+        assert "/" not in str(log_of(app).border_subtitle)
+
+
+async def test_escape_while_typing_ends_the_search(tmp_path: Path) -> None:
+    app = with_log(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", *"line", "escape")
+        await pilot.pause()
+        assert log_of(app).window is not None
+        assert log_of(app).window.search is None  # type: ignore[union-attr]
+        assert not app.screen.query("#search")
+        await pilot.press("slash")
+        assert app.screen.query("#search")
+
+
+async def test_f_goes_through_the_levels(tmp_path: Path) -> None:
+    app = with_log(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("f")
+        assert [line for line in lines_of(app) if line] == ["[TRT-LLM] [E] line 50"]
+        assert log_of(app).border_subtitle == "warnings and errors"
+        await pilot.press("f")
+        assert log_of(app).border_subtitle == "errors only"
+        await pilot.press("f")
+        assert log_of(app).border_subtitle == ""
+
+
+async def test_home_and_end_of_the_log(tmp_path: Path) -> None:
+    app = with_log(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("home")
+        assert lines_of(app)[0].endswith("line 0")
+        await pilot.press("pagedown")
+        assert lines_of(app)[0].endswith("line 10")
+        await pilot.press("end")
+        assert lines_of(app)[-1].endswith("line 99")
+
+
+# --- plots and the doctor ----------------------------------------------------------------------------------
+
+
+async def test_t_goes_through_the_plots_and_back(tmp_path: Path) -> None:
+    app = cockpit(runs.under_way(), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        plot = app.screen.query_one("#plot")
+        titles = [str(plot.border_title)]
+        for _ in range(3):
+            await pilot.press("t")
+            titles.append(str(plot.border_title))
+        assert titles[0] == titles[3] == "latency over time, ms"
+        assert len(set(titles)) == 3
+        await pilot.press("t")
+        assert "↑mean" in text_of(app.screen, "#plot")
+        await settled(pilot)
+        assert "↑mean" in text_of(app.screen, "#plot"), "it stays so"
+
+
+async def test_d_tells_all_that_is_known_and_keeps_it_up_to_date(tmp_path: Path) -> None:
+    feed = runs.under_way(8).feed(tmp_path)
+    app = Cockpit(feed)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("d")
+        assert isinstance(app.screen, DoctorScreen)
+        assert "it stands still" not in text_of(app.screen, "#help")
+        assert "rank 7" in text_of(app.screen, "#help")
+        feed.at += 90 * runs.SECOND
+        app.screen.look()
+        said = text_of(app.screen, "#help")
+        assert "no iteration for 90 s, median 6.3 s" in said
+        assert "last one 1:30 ago" in said
+        await pilot.press("down")
+        assert app.screen.query_one("#help", Rows).top == 1
+        await pilot.press("d")
+        assert isinstance(app.screen, LiveScreen)
+
+
+async def test_a_stall_moves_nothing(tmp_path: Path) -> None:
+    feed = runs.under_way(8).feed(tmp_path)
+    app = Cockpit(feed)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        before = {widget.id: widget.region for widget in app.screen.query(Rows)}
+        feed.at += 90 * runs.SECOND
+        await settled(pilot)
+        assert "no iteration for 90 s" in text_of(app.screen, "#health")
+        assert {widget.id: widget.region for widget in app.screen.query(Rows)} == before

@@ -18,13 +18,14 @@ from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.screens.live_layout import PANELS, LiveLayout, Wants
 from tui.screens.live_plot import MODES, TITLES, Mode
 from tui.screens.live_view import LiveView, Memo, live_view
+from tui.screens.log_keys import LogKeys
 from tui.text import shown
 from tui.widgets.answers import draw_answers
 from tui.widgets.gpu_fold import draw_folded
 from tui.widgets.health_line import draw_health, health_rows
 from tui.widgets.host_line import draw_host
 from tui.widgets.latency_panel import draw_latency
-from tui.widgets.log_tail import LogTail, TailReader
+from tui.widgets.log_view import LogView
 from tui.widgets.progress_lines import draw_progress
 from tui.widgets.rank_panel import draw_ranks
 from tui.widgets.rows import Panel
@@ -46,7 +47,7 @@ _EXIT_CODES: dict[Status, ExitCode] = {
 }
 
 
-class LiveScreen(KeyedScreen):
+class LiveScreen(LogKeys, KeyedScreen):
     """Follows one feed: a timer drains it, makes one view of it and hands that to the widgets."""
 
     CSS_PATH = "live.tcss"
@@ -57,7 +58,6 @@ class LiveScreen(KeyedScreen):
         super().__init__()
         self.feed = feed
         self.view: LiveView | None = None
-        self._tail: TailReader | None = None
         self._layout = LiveLayout(lambda: self._wants)
         self._wants = Wants()
         self._hidden: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ class LiveScreen(KeyedScreen):
         yield Panel(draw_ranks, id="ranks", classes="framed")
         yield Panel(draw_folded, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
-        yield LogTail(id="log", classes="framed")
+        yield LogView(id="log", classes="framed")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -106,7 +106,7 @@ class LiveScreen(KeyedScreen):
         if taken or moment != self._drawn_at:
             self._drawn_at = moment
             self._show(live_view(self.feed, reading=reading, mode=self._mode, memo=self._memo))
-        self._show_log()
+        self.log_view.poll()
         if not reading:
             self._open_result_when_finished()
 
@@ -134,8 +134,7 @@ class LiveScreen(KeyedScreen):
             what = view.progress.what if view.progress.number else ""
             self.query_one("#plot").border_subtitle = escape(shown(what))
         if before is None or before.log != view.log:
-            self._tail = TailReader(view.log) if view.log else None
-            self.query_one(LogTail).update(())
+            self.log_view.open(view.log)
             self.query_one("#log").border_title = escape(
                 shown(f"log  {view.log.name}" if view.log else "log")
             )
@@ -153,6 +152,7 @@ class LiveScreen(KeyedScreen):
             host=len(draw_host(view.host, self.size.width - 2, 2)),
             maximised=self._maximised,
             hidden=self._hidden,
+            search=self.searching,
         )
         if wants != self._wants:
             self._wants = wants
@@ -161,9 +161,8 @@ class LiveScreen(KeyedScreen):
     def on_resize(self) -> None:
         self._arrange()
 
-    def _show_log(self) -> None:
-        if self._tail is not None and self._tail.read():
-            self.query_one(LogTail).update(self._tail.tail())
+    def show_search(self) -> None:
+        self._arrange()
 
     def _open_result_when_finished(self) -> None:
         status = self.feed.state.status
@@ -231,6 +230,8 @@ class LiveScreen(KeyedScreen):
         self._arrange()
 
     def action_back(self) -> None:
+        if self.clear_search():
+            return
         if self._maximised:
             self._maximise("")
         else:
@@ -241,10 +242,13 @@ class LiveScreen(KeyedScreen):
         if ranks.region and ranks.last_top:
             ranks.move_to(ranks.top + by)
         else:
-            self.query_one(LogTail).scroll_lines(by)
+            self.log_view.scroll_lines(by)
+
+    def action_log_top(self) -> None:
+        self.log_view.go_home()
 
     def action_follow(self) -> None:
-        self.query_one(LogTail).follow()
+        self.log_view.follow()
 
     def action_quit(self) -> None:
         state = self.feed.state

@@ -37,6 +37,8 @@ class Wants:
     maximised: str = ""
     """one of PANELS; empty: none"""
     hidden: frozenset[str] = frozenset()
+    search: bool = False
+    """somebody types what to search for, in the place of the footer"""
 
     def shows(self, panel: str) -> bool:
         return panel not in self.hidden and (panel != "gpus" or self.gpus > 0)
@@ -71,7 +73,7 @@ def arranged(width: int, height: int, wants: Wants) -> dict[str, Region]:
         else:
             places[name] = Region(0, y, width, rows)
         y += rows
-    places["footer"] = Region(0, height - 1, width, 1)
+    places["search" if wants.search else "footer"] = Region(0, height - 1, width, 1)
     return places
 
 
@@ -143,4 +145,4 @@ class LiveLayout(VerticalLayout):
         return placed + (super().arrange(parent, others, size, greedy) if others else [])
 
 
-_NAMES = frozenset({"header", "stages", "answers", "progress", "health", "host", "footer", *PANELS})
+_NAMES = frozenset({"header", "stages", "answers", "progress", "health", "host", "footer", "search", *PANELS})

@@ -8,22 +8,33 @@ from textual.app import ComposeResult
 from textual.markup import escape
 from textual.screen import ModalScreen
 
+from tui.screens.log_keys import LogKeys
 from tui.text import shown
-from tui.widgets.log_tail import LogTail, TailReader
+from tui.widgets.log_view import LogView
+
+POLL_S = 0.2
 
 
-class LogScreen(ModalScreen[None]):
-    """The end of a log that nobody writes any more; the file has all of it."""
+class LogScreen(LogKeys, ModalScreen[None]):
+    """A log from its end, of any size: to scroll, to search, to filter by level."""
 
-    CSS = "LogScreen #log { width: 100%; height: 100%; background: $background; }"
+    CSS = """
+    LogScreen #log { width: 100%; height: 100%; background: $background; }
+    LogScreen #search { dock: bottom; }
+    """
     BINDINGS = [  # noqa: RUF012
-        ("escape,q,l", "close"),
+        ("escape", "back"),
+        ("q,l", "close"),
         ("up,k", "scroll_rows(-1)"),
         ("down,j", "scroll_rows(1)"),
         ("pageup", "scroll_rows(-10)"),
         ("pagedown,space", "scroll_rows(10)"),
-        ("home", "scroll_rows(-100000)"),
-        ("end", "scroll_rows(100000)"),
+        ("home", "top"),
+        ("end", "follow"),
+        ("slash", "search"),
+        ("n", "match(1)"),
+        ("N", "match(-1)"),
+        ("f", "log_level"),
     ]
 
     def __init__(self, log: Path) -> None:
@@ -31,18 +42,27 @@ class LogScreen(ModalScreen[None]):
         self._log = log
 
     def compose(self) -> ComposeResult:
-        yield LogTail(id="log", classes="framed")
+        yield LogView(id="log", classes="framed")
 
     def on_mount(self) -> None:
-        tail = TailReader(self._log)
-        tail.read()
-        widget = self.query_one(LogTail)
-        widget.border_title = escape(shown(f"log  {self._log.name}"))
-        widget.border_subtitle = shown("↑ ↓ scroll   esc closes")
-        widget.update(tail.tail())
+        name = escape(shown(self._log.name))
+        keys = escape(shown("↑ ↓ scroll  / search  n N next  f level  esc closes"))
+        self.log_view.border_title = f"log  {name}   {keys}"
+        self.log_view.open(self._log)
+        self.set_interval(POLL_S, self.log_view.poll)
 
     def action_scroll_rows(self, by: int) -> None:
-        self.query_one(LogTail).scroll_lines(by)
+        self.log_view.scroll_lines(by)
+
+    def action_follow(self) -> None:
+        self.log_view.follow()
+
+    def action_top(self) -> None:
+        self.log_view.go_home()
+
+    def action_back(self) -> None:
+        if not self.clear_search():
+            self.dismiss()
 
     def action_close(self) -> None:
         self.dismiss()

@@ -28,8 +28,8 @@ class FilterInput(Input):
     class Stepped(Message):
         step: int
 
-    def __init__(self, text: str, hint: str) -> None:
-        super().__init__(text, compact=True, select_on_focus=False, placeholder=hint, id="filter")
+    def __init__(self, text: str, hint: str, *, id: str = "filter") -> None:  # noqa: A002
+        super().__init__(text, compact=True, select_on_focus=False, placeholder=hint, id=id)
         self.cursor_blink = False
 
     def action_close(self, keep: bool) -> None:

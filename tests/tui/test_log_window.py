@@ -1,0 +1,311 @@
+"""A log of any size on a screen: read in windows, followed, scrolled, filtered, searched."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.log_file import LONGEST, WINDOW, LogFile, level_of, passes
+from tui.log_window import KEPT, LogWindow
+from tui.widgets.log_view import draw_line
+from tui.widgets.rows import row_text
+
+HEIGHT = 10
+
+
+def window_on(content: bytes, path: Path, height: int = HEIGHT) -> LogWindow:
+    path.write_bytes(content)
+    window = LogWindow(path)
+    window.poll(height)
+    return window
+
+
+def texts(window: LogWindow) -> list[str]:
+    return [row_text(draw_line(line, 10_000, None)) for line in window.visible()]
+
+
+def write(path: Path, more: bytes) -> None:
+    with open(path, "ab") as file:
+        file.write(more)
+
+
+def numbered(count: int) -> bytes:
+    return b"".join(b"line %d\n" % n for n in range(count))
+
+
+# --- what a terminal would have shown ----------------------------------------------------------------------
+
+
+def test_lines_are_shown_as_a_terminal_would_have_left_them(tmp_path: Path) -> None:
+    raw = b'one\r\nbar 10 %\rbar 99 %\n\x1b[31mred\x1b[0m\x07\n\x1e{"rank":0}\nlast\n'
+    assert texts(window_on(raw, tmp_path / "log")) == ["one", "bar 99 %", "red·", "last"]
+
+
+def test_a_line_under_way_is_shown_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    window = window_on(b"one\nloading 10 %", path)
+    assert texts(window) == ["one", "loading 10 %"]
+    write(path, b"\rloading 20 %")
+    assert window.poll(HEIGHT)
+    assert texts(window) == ["one", "loading 20 %"]
+    write(path, b"\rdone\n")
+    window.poll(HEIGHT)
+    assert texts(window) == ["one", "done"]
+    assert not window.poll(HEIGHT)
+
+
+def test_a_missing_file_is_no_output_yet_and_a_deleted_one_keeps_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    window = LogWindow(path)
+    window.poll(HEIGHT)
+    assert not window.poll(HEIGHT)
+    path.write_bytes(b"one\n")
+    assert window.poll(HEIGHT)
+    path.unlink()
+    window.poll(HEIGHT)
+    assert texts(window) == ["one"]
+
+
+def test_a_line_of_a_megabyte_is_cut_with_a_mark(tmp_path: Path) -> None:
+    shown = texts(window_on(b"before\n" + b"x" * (20 * WINDOW) + b"\nafter\n", tmp_path / "log"))
+    assert [len(line) for line in shown] == [6, LONGEST + 1, 5]
+    assert shown[1].endswith("…")
+
+
+def test_a_progress_bar_of_a_megabyte_shows_where_it_is(tmp_path: Path) -> None:
+    bar = b"\r".join(b"loading %6d of 60000" % n for n in range(60_000))
+    shown = texts(window_on(b"before\n" + bar + b"\rloaded\nafter\n", tmp_path / "log"))
+    assert shown == ["before", "loaded", "after"]
+
+
+def test_bytes_that_are_no_text_are_shown_somehow(tmp_path: Path) -> None:
+    assert texts(window_on(b"\xff\xfe caf\xc3\xa9 \xe9\x80\x9a\n", tmp_path / "log"))[0].endswith("café 通")
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=60), st.integers(1, 9)
+)
+def test_every_line_is_there_once_whichever_way_it_is_read(lines: list[bytes], count: int) -> None:
+
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(line + b"\n" for line in lines))
+        file.flush()
+        log = LogFile(Path(file.name))
+        log.refresh()
+        ends = [0]
+        for line in lines:
+            ends.append(ends[-1] + len(line) + 1)
+        forwards, offset = log.after(0, 1 << 20, lambda _: True, 1.0)
+        assert (offset, [line.start for line in forwards]) == (ends[-1], ends[:-1])
+        backwards, offset = log.before(ends[-1], 1 << 20, lambda _: True, 1.0)
+        assert (offset, backwards) == (0, forwards)
+        log.close()
+
+
+# --- any size ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two gigabytes, of which the file system stores only what lies at the ends."""
+    path = tmp_path_factory.mktemp("big") / "log"
+    with open(path, "wb") as file:
+        file.write(numbered(1000))
+        file.seek(2 << 30)
+        file.write(b"\n" + b"".join(b"late %d\n" % n for n in range(2_000)))
+    return path
+
+
+def test_two_gigabytes_open_at_once_at_their_end_and_at_their_beginning(big: Path) -> None:
+    began = time.monotonic()
+    window = LogWindow(big)
+    window.poll(HEIGHT)
+    assert texts(window)[-1] == "late 1999"
+    window.scroll(-1500)
+    assert texts(window)[-1] == "late 499"
+    window.go_home()
+    assert texts(window)[0] == "line 0"
+    window.follow()
+    assert texts(window)[-1] == "late 1999"
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_frame_takes_its_share_of_time_whatever_is_searched(big: Path) -> None:
+    window = LogWindow(big)
+    window.poll(HEIGHT)
+    began = time.monotonic()
+    window.find("nothing like this")
+    window.poll(HEIGHT)
+    assert time.monotonic() - began < 0.5
+    assert not window.search or not window.search.complete
+    assert " in " in window.status
+
+
+def test_what_is_written_too_fast_to_be_read_is_skipped_when_it_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    window = window_on(b"first\n", path)
+    write(path, numbered(2_000_000))
+    began = time.monotonic()
+    window.poll(HEIGHT)
+    assert time.monotonic() - began < 0.5
+    assert texts(window)[-1] == "line 1999999"
+
+
+# --- moving ------------------------------------------------------------------------------------------------
+
+
+def test_scrolled_up_it_stays_where_it_is_and_the_end_follows_again(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    window = window_on(numbered(100), path)
+    window.scroll(-3)
+    assert texts(window)[-1] == "line 96"
+    write(path, b"line 100\n")
+    window.poll(HEIGHT)
+    assert texts(window)[-1] == "line 96"
+    assert window.status == "at 96 %, end follows"
+    window.follow()
+    assert texts(window)[-1] == "line 100"
+    assert window.status == ""
+
+
+def test_scrolling_down_to_the_end_follows_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    window = window_on(numbered(100), path)
+    window.scroll(-20)
+    window.scroll(30)
+    assert window.following
+    write(path, b"more\n")
+    window.poll(HEIGHT)
+    assert texts(window)[-1] == "more"
+
+
+def test_memory_is_bounded_wherever_one_scrolls(tmp_path: Path) -> None:
+    window = window_on(numbered(50_000), tmp_path / "log")
+    for by in (-20_000, -15_000, 9_000):
+        while by:
+            step = max(-900, min(900, by))
+            window.scroll(step)
+            by -= step
+        assert len(window._lines) <= KEPT
+    assert texts(window)[0] == "line 23990"
+
+
+# --- levels ------------------------------------------------------------------------------------------------
+
+MIXED = [
+    b"[TRT-LLM] [I] fine",
+    b"[TRT-LLM] [W] careful",
+    b"UserWarning: old",
+    b"[TRT-LLM] [E] broken",
+    b"Traceback (most recent call last):",
+    b"torch.cuda.OutOfMemoryError: CUDA out of memory",
+    b"terrorist mirrors",
+]
+
+
+def test_lines_say_their_level_themselves() -> None:
+    assert [level_of(line) for line in MIXED] == [
+        "all", "warnings", "warnings", "errors", "errors", "errors", "all",
+    ]  # fmt: skip
+    assert not passes(b'\x1e{"error": 1}', "errors"), "a record of a rank is none of them"
+
+
+def test_the_level_goes_round_and_what_was_seen_stays_near(tmp_path: Path) -> None:
+    window = window_on(b"".join(line + b"\n" for line in MIXED), tmp_path / "log")
+    window.next_level()
+    assert len(texts(window)) == 5
+    assert window.status == "warnings and errors"
+    window.next_level()
+    assert texts(window)[0].endswith("broken")
+    assert len(texts(window)) == 3
+    window.next_level()
+    assert len(texts(window)) == 7
+
+
+def test_errors_far_up_are_found_frame_by_frame(tmp_path: Path) -> None:
+    window = window_on(b"error: the only one\n" + numbered(400_000), tmp_path / "log")
+    window.next_level()
+    window.next_level()
+    for _ in range(200):
+        if not window.looking:
+            break
+        window.poll(HEIGHT)
+    assert texts(window) == ["error: the only one"]
+
+
+# --- searching ---------------------------------------------------------------------------------------------
+
+
+def chosen(window: LogWindow) -> str:
+    [line] = [line for line in window.visible() if line.start == window.chosen]
+    return line.text.decode()
+
+
+def test_a_search_finds_the_last_match_counts_all_and_steps_through_them(tmp_path: Path) -> None:
+    window = window_on(numbered(1000), tmp_path / "log")
+    window.find("LINE 99")
+    assert chosen(window) == "line 999"
+    assert window.status == "/LINE 99: 11 of 11 · at 100 %, end follows"
+    window.step_match(-1)
+    assert chosen(window) == "line 998"
+    for _ in range(9):
+        window.step_match(-1)
+    assert chosen(window) == "line 99"
+    assert window.status.startswith("/LINE 99: 1 of 11")
+    window.step_match(-1)
+    assert chosen(window) == "line 999", "before the first comes the last"
+    window.step_match(1)
+    assert chosen(window) == "line 99", "after the last comes the first"
+
+
+def test_a_search_that_finds_nothing_says_so(tmp_path: Path) -> None:
+    window = window_on(numbered(10), tmp_path / "log")
+    window.find("absent")
+    assert window.status == "/absent: not found"
+    assert texts(window)[-1] == "line 9"
+
+
+def test_an_empty_search_is_none(tmp_path: Path) -> None:
+    window = window_on(numbered(10), tmp_path / "log")
+    window.find("line")
+    window.find("")
+    assert window.search is None
+    assert "/" not in window.status
+
+
+def test_chinese_is_found(tmp_path: Path) -> None:
+    window = window_on("一\n加载完成\n三\n".encode(), tmp_path / "log")
+    window.find("完成")
+    assert chosen(window) == "加载完成"
+
+
+def test_what_is_written_later_is_found_too(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    window = window_on(numbered(10), path)
+    window.find("line")
+    write(path, b"another line\n")
+    window.poll(HEIGHT)
+    assert window.search is not None
+    assert window.search.count == 11
+
+
+def test_matches_are_counted_among_the_lines_that_are_shown(tmp_path: Path) -> None:
+    window = window_on(b"".join(line + b"\n" for line in MIXED), tmp_path / "log")
+    window.find("trt-llm")
+    assert window.search is not None
+    assert window.search.count == 3
+    window.next_level()
+    assert window.search.count == 2
+
+
+def test_matches_are_set_apart_in_the_line(tmp_path: Path) -> None:
+    window = window_on(b"one two one\n", tmp_path / "log")
+    row = draw_line(window.visible()[0], 40, re.compile("one"))
+    assert [(span.text, span.style) for span in row] == [("one", "match"), (" two ", ""), ("one", "match")]

@@ -1,0 +1,114 @@
+"""The raw output of a stage, as a terminal would have left it, line by line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from textual.geometry import Size
+from textual.markup import escape
+from textual.strip import Strip
+
+from runner.log_file import LONGEST, Line, level_of
+from tui.log_window import LogWindow
+from tui.text import plain, shorten, shown
+from tui.widgets.rows import Row, Rows, Span, dim, row
+
+_STYLES = {"errors": "bad", "warnings": "warn", "all": ""}
+
+
+class LogView(Rows):
+    """Shows a window into a log; `poll` brings it up to date."""
+
+    DEFAULT_CSS = "LogView { height: 1fr; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self.window: LogWindow | None = None
+        self._drawn_at: Size | None = None
+
+    def open(self, path: Path | None) -> None:
+        """Show another log; None: there is none."""
+        if self.window is not None:
+            self.window.file.close()
+        self.window = LogWindow(path) if path is not None else None
+        self.border_subtitle = ""
+        self.poll()
+
+    def poll(self) -> None:
+        """Take in what was written since, and search on."""
+        if self.window is None:
+            self.show([])
+        elif self.size.height and self.window.poll(self.size.height):
+            self.draw()
+
+    def draw(self) -> None:
+        """Show the lines in view as they are now."""
+        if self.window is None or not self.size.height:
+            return
+        rows, chosen = self._made(self.window)
+        self.show(rows, cursor=chosen, top=0)
+        words = escape(shown(self.window.status))
+        if self.border_subtitle != words:
+            self.border_subtitle = words
+
+    def render_line(self, y: int) -> Strip:
+        if self._drawn_at != self.size and self.window is not None:
+            # A new size is painted before it is announced, and the first frame should be complete.
+            self.window.poll(self.size.height)
+            self._rows, self.cursor = self._made(self.window)
+        return super().render_line(y)
+
+    def _made(self, window: LogWindow) -> tuple[list[Row], int | None]:
+        """The rows in view, and which of them is the match that was gone to."""
+        self._drawn_at = self.size
+        lines = window.visible()
+        search = window.search.text if window.search is not None else ""
+        pattern = re.compile(re.escape(search), re.IGNORECASE) if search else None
+        rows = [draw_line(line, self.size.width, pattern) for line in lines]
+        chosen = next((y for y, line in enumerate(lines) if line.start == window.chosen), None)
+        return rows or [row(dim(_nothing(window)))], chosen
+
+    def on_resize(self) -> None:
+        self.poll()
+        self.draw()
+
+    def scroll_lines(self, by: int) -> None:
+        if self.window is not None:
+            self.window.scroll(by)
+            self.draw()
+
+    def follow(self) -> None:
+        if self.window is not None:
+            self.window.follow()
+            self.draw()
+
+    def go_home(self) -> None:
+        if self.window is not None:
+            self.window.go_home()
+            self.draw()
+
+    def _wheel(self, event: object, rows: int) -> None:
+        self.scroll_lines(rows)
+
+
+def draw_line(line: Line, width: int, pattern: re.Pattern[str] | None) -> Row:
+    """A line cut to the width, in the style of its level, with what was searched for set apart."""
+    text = plain(line.text[:LONGEST].decode(errors="replace")) + ("…" if len(line.text) > LONGEST else "")
+    style = _STYLES[level_of(line.text)]
+    text = shorten(text, width)
+    if pattern is None:
+        return row(Span(text, style))
+    spans, at = [], 0
+    for found in pattern.finditer(text):
+        spans += [Span(text[at : found.start()], style), Span(found.group(), "match")]
+        at = found.end()
+    return row(*(span for span in (*spans, Span(text[at:], style)) if span.text))
+
+
+def _nothing(window: LogWindow) -> str:
+    if window.looking:
+        return "looking further up ..."
+    if window.level != "all" and window.file.size:
+        return "no warning and no error" if window.level == "warnings" else "no error"
+    return "no output yet"
