@@ -53,7 +53,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         action="append",
         choices=("slower", "inconclusive"),
         default=[],
-        help="exit with 5, or 6, when any configuration is so; looks at latency_ms unless --metric says else",
+        help="exit with 5, or 6, when any configuration is so; looks at the mean latency (of requests in flight:"
+        " at the throughput) unless --metric says else",
     )
     compare.add_argument("--json", action="store_true", help="the comparison as one JSON object")
     compare.set_defaults(command=_compare)
@@ -72,7 +73,7 @@ def _percent(text: str) -> float:
 def _compare(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from runner.compare import COMPARED, HEADLINE, as_text, compare, sides
+    from runner.compare import COMPARED, HEADLINE, SERVING_HEADLINE, as_text, compare, sides
     from runner.metrics.names import find
 
     metrics = [find(name) for name in arguments.metrics]
@@ -82,7 +83,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     else:
         sys.stdout.write(as_text(comparison))
     sys.stdout.flush()
-    return _exit_code(comparison, [metric.name for metric in metrics or (HEADLINE,)], arguments.fail_on)
+    judged = metrics or (HEADLINE, SERVING_HEADLINE)
+    return _exit_code(comparison, [metric.name for metric in judged], arguments.fail_on)
 
 
 def _exit_code(comparison: Comparison, names: list[str], fail_on: list[str]) -> ExitCode:

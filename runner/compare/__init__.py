@@ -9,6 +9,7 @@
 from runner.compare.comparison import (
     COMPARED,
     HEADLINE,
+    SERVING_HEADLINE,
     Change,
     Comparison,
     ConfigurationComparison,
@@ -26,6 +27,7 @@ from runner.compare.verdict import THRESHOLD, Verdict
 __all__ = [
     "COMPARED",
     "HEADLINE",
+    "SERVING_HEADLINE",
     "THRESHOLD",
     "Change",
     "Comparison",

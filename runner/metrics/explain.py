@@ -8,7 +8,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from runner.metrics.definitions import ALL, Metric
+from runner.metrics.definitions import ALL
+from runner.metrics.metric import Metric
 
 ABOUT = """\
 Every number of the final table is made of what the log of a run holds, by the formula that stands
@@ -55,7 +56,11 @@ def _text(metric: Metric, width: int) -> Iterator[str]:
     yield metric.title
     for word, said in facts(metric):
         yield from textwrap.wrap(
-            said, max(40, width), initial_indent=f"  {word:<12}", subsequent_indent=" " * 14
+            said,
+            max(40, width),
+            initial_indent=f"  {word:<12}",
+            subsequent_indent=" " * 14,
+            break_on_hyphens=False,
         )
 
 
