@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -29,11 +30,15 @@ EXIT_CODES: dict[str, ExitCode] = {
 }
 
 
-def follow(feed: Feed, *, as_json: bool) -> ExitCode:
+def follow(feed: Feed, *, as_json: bool, prometheus: Path | None = None) -> ExitCode:
     """Tell what happens in a run until it ends; then the table, or with `as_json` every event and the report.
 
-    Ctrl-C ends the telling, never the run.
+    Ctrl-C ends the telling, never the run. `prometheus` is a file of metrics to be kept up to date.
+
+    Raises:
+        UserError: that file cannot be written.
     """
+    publish = _publisher(feed, prometheus)
     narrator = _Narrator()
     tell = _tell_json if as_json else narrator.tell
     try:
@@ -45,9 +50,11 @@ def follow(feed: Feed, *, as_json: bool) -> ExitCode:
                 return ExitCode.RUN_LOST
             if not as_json:
                 narrator.watch(feed.state, feed.now())
+            publish(now=False)
             if not events:
                 time.sleep(POLL_S)
         tell(feed.state, feed.drain(1.0))
+        publish(now=True)
     except KeyboardInterrupt:
         name = short_name(feed.run_dir)
         if feed.live:
@@ -56,6 +63,19 @@ def follow(feed: Feed, *, as_json: bool) -> ExitCode:
         return ExitCode.INTERRUPTED
     print_report(report.build(feed.plan, feed.state), as_json=as_json)
     return EXIT_CODES[feed.state.status] if not feed.state.running else ExitCode.OK
+
+
+class _Publish(Protocol):
+    def __call__(self, *, now: bool) -> None: ...
+
+
+def _publisher(feed: Feed, path: Path | None) -> _Publish:
+    if path is None:
+        return lambda *, now: None
+    from runner.export.prometheus import Follower
+
+    follower = Follower(path)
+    return lambda *, now: follower.update(feed.plan, feed.state, now=now)
 
 
 def print_report(final: report.Report, *, as_json: bool) -> None:

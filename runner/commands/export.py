@@ -10,12 +10,12 @@ from pathlib import Path
 from runner.commands.options import Commands
 from runner.errors import ExitCode, UserError
 
-FORMATS = ("json", "csv", "md", "html", "upstream-csv")
+FORMATS = ("json", "csv", "md", "html", "parquet", "upstream-csv", "prometheus")
 PLOTS = ("latency", "histogram", "gpu")
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    export = commands.add_parser("export", help="write a run as JSON, CSV, Markdown, ...")
+    export = commands.add_parser("export", help="write a run as JSON, CSV, Parquet, Markdown, HTML, SVG, ...")
     export.add_argument("run", metavar="RUN", nargs="?")
     export.add_argument("--format", choices=FORMATS, help="default: by the ending of the file, else json")
     export.add_argument(
@@ -23,9 +23,22 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         help="a file, or a directory for one named after the run; default: standard output",
     )  # fmt: skip
     export.add_argument(
-        "--iterations", action="store_true", help="every iteration instead of the table (csv)"
+        "--iterations", action="store_true", help="every iteration instead of the table (csv, parquet)"
     )
     export.add_argument("--svg", dest="plot", choices=PLOTS, help="one plot as SVG instead of the table")
+    export.add_argument(
+        "--prometheus",
+        type=Path,
+        metavar="FILE.prom",
+        help="a file for the textfile collector; `attach RUN --prometheus FILE.prom` keeps it up to date",
+    )
+    export.add_argument(
+        "--mlflow",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="log the run to MLflow, at URI or where MLflow is configured to (extra `mlflow`)",
+    )
     export.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
     export.set_defaults(command=_export)
 
@@ -41,14 +54,25 @@ def _export(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     if arguments.run is None:
         raise UserError("which run? `trtbench-tui export RUN`; `trtbench-tui ls` lists all runs")
-    run_dir, output = rundir.find(arguments.run), arguments.output
+    run_dir, output = rundir.find(arguments.run), arguments.prometheus or arguments.output
+    if arguments.mlflow is not None:
+        from runner.export import to_mlflow
+
+        print(to_mlflow.log(run_dir, arguments.mlflow or None))
+        return ExitCode.OK
     if arguments.plot:
         written, left_out = formats.export_plot(run_dir, arguments.plot, output)
     else:
-        name = formats.format_for(arguments.format or ("csv" if arguments.iterations else None), output)
+        wanted = "prometheus" if arguments.prometheus else arguments.format
+        name = formats.format_for(wanted or _iterations_format(arguments), output)
         written, left_out = formats.export(run_dir, name, output, iterations=arguments.iterations)
     for sentence in left_out:
         print(f"note: {sentence}", file=sys.stderr)
     if written is not None:
         print(written, file=sys.stderr)
     return ExitCode.OK
+
+
+def _iterations_format(arguments: argparse.Namespace) -> str | None:
+    """Iterations on standard output are CSV; in a file its ending decides."""
+    return "csv" if arguments.iterations and (arguments.output is None or arguments.output.is_dir()) else None

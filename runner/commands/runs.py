@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands import sweeps
@@ -42,6 +43,12 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     attach.add_argument("run", metavar="RUN", help="a run, or a sweep")
     add_output_options(attach)
+    attach.add_argument(
+        "--prometheus",
+        type=Path,
+        metavar="FILE.prom",
+        help="headless; keep a file for the textfile collector up to date while the run goes on",
+    )
     attach.set_defaults(command=_attach)
 
     stop = commands.add_parser("stop", help="stop a run and leave no process of it")

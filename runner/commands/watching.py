@@ -33,10 +33,11 @@ def open_dashboard(arguments: argparse.Namespace) -> int:
 
 def watch(feed: Feed, arguments: argparse.Namespace) -> int:
     """Follow a run, with the options of `add_output_options`."""
-    if arguments.headless or arguments.json or not has_terminal():
+    prometheus = getattr(arguments, "prometheus", None)
+    if arguments.headless or arguments.json or prometheus or not has_terminal():
         from runner.headless import follow
 
-        return follow(feed, as_json=arguments.json)
+        return follow(feed, as_json=arguments.json, prometheus=prometheus)
     before_drawing(arguments)
     from tui.app import Live
 
@@ -45,6 +46,8 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
 
 def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
     """Follow a sweep, with the options of `add_output_options`."""
+    if getattr(arguments, "prometheus", None):
+        raise UserError("--prometheus follows one run; this is a sweep of several: attach to one of them")
     from runner.sweep.headless import follow
 
     return follow(feed, as_json=arguments.json)

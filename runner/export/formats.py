@@ -20,15 +20,17 @@ class Format:
     endings: tuple[str, ...]
     """the first is given to a file whose name is ours; later ones are understood as well"""
     iterations: str = ""
-    """the module that writes raw iterations in this format; empty: none"""
+    """`module.function` that writes raw iterations in this format; empty: none"""
     text: bool = True
 
 
 FORMATS = {
     "json": Format("document", (".json",)),
-    "csv": Format("rows", (".csv",), iterations="iterations"),
+    "csv": Format("rows", (".csv",), iterations="iterations.write"),
     "md": Format("markdown", (".md", ".markdown")),
+    "parquet": Format("parquet", (".parquet",), iterations="parquet.write_iterations", text=False),
     "html": Format("html", (".html", ".htm")),
+    "prometheus": Format("prometheus", (".prom",)),
     "upstream-csv": Format("upstream", (".csv",)),
 }
 
@@ -70,10 +72,11 @@ def export(run_dir: Path, name: str, path: Path | None, *, iterations: bool = Fa
     if path is None and not form.text:
         raise UserError(f"{name} is not text: name a file with -o")
     path = _named(path, run_dir, ("-iterations" if iterations else "") + form.endings[0])
-    module = importlib.import_module(f"runner.export.{form.iterations if iterations else form.module}")
+    module, _, function = (form.iterations if iterations else f"{form.module}.write").partition(".")
+    write = getattr(importlib.import_module(f"runner.export.{module}"), function)
     subject = Subject(run_dir)
     with opened(path) as out:
-        left_out: list[str] | None = module.write(subject, out)
+        left_out: list[str] | None = write(subject, out)
     return path, left_out or []
 
 

@@ -41,7 +41,8 @@ def records(report: Report) -> Iterator[tuple[Cell, ...]]:
             row, metric = line.values[index], line.metric
             if row is not None:
                 what = (metric.name, metric.title, metric.unit, metric.better)
-                yield (*run, *shape, *what, row.value, row.low, row.high, row.n, row.printed, row.note)
+                value = None if row.value is None else float(row.value)
+                yield (*run, *shape, *what, value, row.low, row.high, row.n, row.printed, row.note)
 
 
 class text(io.TextIOWrapper):  # noqa: N801 - used as a statement

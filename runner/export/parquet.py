@@ -1,0 +1,74 @@
+"""The final table and the raw iterations as Parquet; the columns are those of the CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from runner.errors import UserError
+from runner.export import iterations, rows
+from runner.export.subject import Subject
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_WHOLE = ("ranks", "configuration", "batch_size", "input_len", "output_len", "n", "rank", "i", "steps")
+_REAL = ("gpu_weights_percent", "value", "low", "high", "t_s", "latency_ms", "generation_ms")
+_GROUP = 100_000
+"""iterations in one row group: what is in memory at a time"""
+
+
+def write(subject: Subject, out: BinaryIO) -> None:
+    """Write the table.
+
+    Raises:
+        UserError: pyarrow is not installed.
+    """
+    _write(subject, out, rows.COLUMNS, [list(rows.records(subject.report))])
+
+
+def write_iterations(subject: Subject, out: BinaryIO) -> None:
+    """Write every iteration, some row groups at a time.
+
+    Raises:
+        UserError: pyarrow is not installed.
+    """
+    _write(subject, out, iterations.COLUMNS, _grouped(iterations.batches(subject)))
+
+
+def _grouped(batches: Iterable[list[Any]]) -> Iterable[list[Any]]:
+    group: list[Any] = []
+    for batch in batches:
+        group += batch
+        if len(group) >= _GROUP:
+            yield group
+            group = []
+    yield group
+
+
+def _write(subject: Subject, out: BinaryIO, columns: tuple[str, ...], groups: Iterable[list[Any]]) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise UserError(
+            f"Parquet needs pyarrow, which cannot be imported: {error}",
+            hint="pip install 'trtbench-tui[parquet]'; CSV needs nothing",
+        ) from None
+    schema = pa.schema([(name, _type(pa, name)) for name in columns], metadata=_about(subject))
+    with pq.ParquetWriter(out, schema) as writer:
+        for group in groups:
+            values = list(zip(*group, strict=True)) or [()] * len(columns)
+            arrays = [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _type(pa: Any, name: str) -> pyarrow.DataType:
+    if name in _WHOLE:
+        return pa.int64()
+    return pa.float64() if name in _REAL else pa.string()
+
+
+def _about(subject: Subject) -> dict[str, str]:
+    """What the file says about itself."""
+    return {"run": subject.run_dir.name, "profile": subject.plan.profile, "engine": subject.plan.engine}

@@ -1,0 +1,88 @@
+"""A run into MLflow: one MLflow run for it, with its reports, and one below that for each configuration."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner import grid
+from runner.errors import UserError
+from runner.export import document, html
+from runner.export.subject import Subject
+from runner.report import ConfigurationReport
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TAG = "trtbench.run"
+_PARENT, _NAME = "mlflow.parentRunId", "mlflow.runName"
+_ENDED = {"finished": "FINISHED", "stopped": "KILLED"}
+
+
+def log(run_dir: Path, uri: str | None) -> str:
+    """Log a run; the experiment is its profile. Returns the id of the MLflow run.
+
+    Args:
+        run_dir: the run.
+        uri: the tracking server or a folder; None: what MLflow is configured to use.
+
+    Raises:
+        UserError: MLflow is not installed, refuses, or has this run already.
+    """
+    try:
+        import mlflow
+        from mlflow import MlflowClient
+    except ImportError as error:
+        raise UserError(
+            f"logging to MLflow needs its package, which cannot be imported: {error}",
+            hint="pip install 'trtbench-tui[mlflow]'",
+        ) from None
+    subject = Subject(run_dir)
+    try:
+        return _log(subject, MlflowClient(tracking_uri=uri))
+    except (mlflow.MlflowException, OSError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"MLflow at {uri or 'its default place'} refuses: {first}") from None
+
+
+def _log(subject: Subject, client: MlflowClient) -> str:
+    report = subject.report
+    experiment = client.get_experiment_by_name(report.profile)
+    folder = experiment.experiment_id if experiment else client.create_experiment(report.profile)
+    there = client.search_runs([folder], filter_string=f"tags.`{TAG}` = '{report.run}'", max_results=1)
+    if there:
+        raise UserError(f"{report.run} is in MLflow already, as run {there[0].info.run_id}")
+    begin, end = round(report.started * 1000), round((report.started + report.seconds) * 1000)
+    tags = {TAG: report.run, "trtbench.engine": report.engine, "trtbench.host": report.host}
+    tags["trtbench.flags"] = "; ".join(grid.flags_in_words(report))[:4000]
+    tags["mlflow.note.content"] = report.summary
+    parent: str = client.create_run(folder, start_time=begin, tags={**tags, _NAME: report.run}).info.run_id
+    for configuration in report.configurations:
+        name = {_NAME: grid.configuration_name(configuration), _PARENT: parent}
+        child = client.create_run(folder, start_time=begin, tags=name).info.run_id
+        _log_configuration(client, child, configuration, end)
+        client.set_terminated(child, end_time=end)
+    _log_reports(client, parent, subject)
+    client.set_terminated(parent, _ENDED.get(report.status, "FAILED"), end)
+    return parent
+
+
+def _log_configuration(
+    client: MlflowClient, run_id: str, configuration: ConfigurationReport, end: int
+) -> None:
+    from mlflow.entities import Metric, Param
+
+    shape = ("batch_size", "input_len", "output_len", "gpu_weights_percent")
+    params = [Param(name, str(getattr(configuration, name))) for name in shape]
+    numbers = [(row.metric, row.value) for row in configuration.rows if row.value is not None]
+    client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in numbers], params)
+
+
+def _log_reports(client: MlflowClient, run_id: str, subject: Subject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, write in (("report.html", html.write), ("run.json", document.write)):
+            path = Path(folder) / name
+            with open(path, "wb") as out:
+                write(subject, out)
+            client.log_artifact(run_id, str(path))

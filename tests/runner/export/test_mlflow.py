@@ -1,0 +1,65 @@
+"""A run in a local MLflow store, read back through MLflow's own client."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import report
+from runner.cli import main
+
+RECORDED = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+
+
+@pytest.fixture
+def mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """MLflow, which writes into a folder of the test and asks nobody else."""
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("DO_NOT_TRACK", "true")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.chdir(tmp_path)
+    return pytest.importorskip("mlflow", reason="mlflow-skinny is not installed")
+
+
+def test_a_run_and_its_configurations(
+    mlflow: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"file://{tmp_path}/store"
+    assert main(["export", str(RECORDED), "--mlflow", store]) == 0
+    client = mlflow.MlflowClient(tracking_uri=store)
+    parent = client.get_run(capsys.readouterr().out.strip())
+    found = report.load(RECORDED)
+    assert parent.data.tags["trtbench.run"] == found.run
+    assert (parent.info.status, parent.info.start_time) == ("FINISHED", round(found.started * 1000))
+    experiment = client.get_experiment_by_name("torch-1gpu")
+    children = client.search_runs(
+        [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    )
+    by_batch = {child.data.params["batch_size"]: child.data.metrics for child in children}
+    for configuration in found.configurations:
+        measured = {row.metric: row.value for row in configuration.rows if row.value is not None}
+        assert by_batch[str(configuration.batch_size)] == measured
+    names = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
+    assert names == {"report.html", "run.json"}
+    path = client.download_artifacts(parent.info.run_id, "run.json", str(tmp_path))
+    assert json.loads(Path(path).read_text())["report"]["run"] == found.run
+
+    assert main(["export", str(RECORDED), "--mlflow", store]) == 2
+    assert f"is in MLflow already, as run {parent.info.run_id}" in capsys.readouterr().err
+
+
+def test_a_place_that_refuses_is_one_sentence(mlflow: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(RECORDED), "--mlflow", "file:///proc/none/store"]) == 2
+    assert "MLflow at file:///proc/none/store refuses: " in capsys.readouterr().err
+
+
+def test_without_mlflow_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert main(["export", str(RECORDED), "--mlflow"]) == 2
+    assert "pip install 'trtbench-tui[mlflow]'" in capsys.readouterr().err

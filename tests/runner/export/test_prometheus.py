@@ -1,0 +1,81 @@
+"""Metrics as Prometheus reads them, of a run that ended and of one under way."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from runner import events as ev
+from runner import report
+from runner.cli import main
+from runner.export.prometheus import Follower
+from runner.state import RunState
+from tests.runs import single, start
+from tests.tui import runs
+
+RECORDED = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+
+
+def samples(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text):
+        assert family.documentation
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+def test_every_number_of_the_table_is_a_sample(tmp_path: Path) -> None:
+    out = tmp_path / "run.prom"
+    assert main(["export", str(RECORDED), "--prometheus", str(out)]) == 0
+    read = samples(out.read_text())
+    for configuration in report.load(RECORDED).configurations:
+        for row in configuration.rows:
+            values = {labels["batch_size"]: value for labels, value in read.get(f"trtbench_{row.metric}", [])}
+            assert values.get(str(configuration.batch_size)) == row.value
+    states = {labels["state"]: value for labels, value in read["trtbench_run_state"]}
+    assert states.pop("finished") == 1
+    assert set(states.values()) == {0}
+
+
+def test_names_from_outside_do_not_break_the_format(tmp_path: Path) -> None:
+    run = runs.finished(1)
+    run.profile = 'a"b\\c\nd'
+    out = tmp_path / "run.prom"
+    assert main(["export", str(run.write(tmp_path)), "--prometheus", str(out)]) == 0
+    assert samples(out.read_text())["trtbench_latency_ms"][0][0]["profile"] == run.profile
+
+
+def test_a_run_under_way_is_kept_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_dir = start(single("short"))
+    out = tmp_path / "live.prom"
+    assert main(["attach", str(run_dir), "--prometheus", str(out)]) == 0
+    read = samples(out.read_text())
+    assert read["trtbench_iterations"][0][1] > 0
+    assert {labels["state"] for labels, value in read["trtbench_run_state"] if value} == {"finished"}
+    assert "latency, mean" in capsys.readouterr().out
+
+
+def test_it_is_written_again_when_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.under_way()
+    plan, state = run.plan(), RunState()
+    state.apply_all(run.events)
+    follower = Follower(tmp_path / "run.prom")
+    at = time.monotonic()
+    written = []
+    for seconds in (0.0, 4.9, 5.1):
+        monkeypatch.setattr(time, "monotonic", lambda seconds=seconds: at + seconds)
+        state.apply(ev.Notice(t=run.t, level="warning", text=f"at {seconds}"))
+        follower.update(plan, state)
+        written.append(samples((tmp_path / "run.prom").read_text())["trtbench_flags"][0][1])
+    assert written[0] == written[1]
+    assert written[2] == written[0] + 2
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["run.prom"]
+
+
+def test_a_place_that_is_none_is_said_before_it_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["attach", str(RECORDED), "--prometheus", "/proc/none/run.prom"]) == 2
+    assert "there is no directory /proc/none" in capsys.readouterr().err
