@@ -20,12 +20,21 @@ COLUMNS = (
 Record = tuple[int | float | str | None, ...]
 
 
-def write(subject: Subject, out: BinaryIO) -> None:
+def write(subject: Subject, out: BinaryIO) -> list[str]:
+    """Write them; returns in words that there are none."""
+    n = 0
     with text(out) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
         for batch in batches(subject):
             table.writerows(batch)
+            n += len(batch)
+    return [] if n else [NONE]
+
+
+NONE = (
+    "no iteration of this run was observed: its engine does not time them one by one, or it never got there"
+)
 
 
 def batches(subject: Subject) -> Iterator[list[Record]]:

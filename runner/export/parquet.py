@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runner.errors import UserError
 from runner.export import iterations, rows
 from runner.export.subject import Subject
+from runner.grid import Shape
 
 if TYPE_CHECKING:
     import pyarrow
 
-_WHOLE = ("ranks", "configuration", "batch_size", "input_len", "output_len", "n", "rank", "i", "steps")
 _REAL = ("gpu_weights_percent", "value", "low", "high", "t_s", "latency_ms", "generation_ms")
+_WHOLE = {"ranks", "configuration", "n", "rank", "i", "steps", *Shape._fields} - {*_REAL}
 _GROUP = 100_000
 """iterations in one row group: what is in memory at a time"""
 

@@ -58,12 +58,7 @@ def _lines(found: Report) -> Iterator[str]:
 
 
 def _shape(configuration: ConfigurationReport) -> dict[str, str]:
-    return {
-        "batch_size": str(configuration.batch_size),
-        "input_len": str(configuration.input_len),
-        "output_len": str(configuration.output_len),
-        "gpu_weights_percent": f"{configuration.gpu_weights_percent:g}",
-    }
+    return {name: f"{value:g}" for name, value in grid.shape_of(configuration)._asdict().items()}
 
 
 def _head(name: str, text: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from runner.report import Report
 
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",
-    "configuration", "batch_size", "input_len", "output_len", "gpu_weights_percent",
+    "configuration", *grid.Shape._fields,
     "metric", "title", "unit", "better", "value", "low", "high", "n", "printed", "note",
 )  # fmt: skip
 Cell = str | int | float | None
@@ -36,7 +36,7 @@ def records(report: Report) -> Iterator[tuple[Cell, ...]]:
     run = (report.run, report.profile, report.engine, report.status, started, report.host, report.ranks)
     lines = grid.grid_of(report).lines
     for index, found in enumerate(report.configurations):
-        shape = (index, found.batch_size, found.input_len, found.output_len, found.gpu_weights_percent)
+        shape = (index, *grid.shape_of(found))
         for line in lines:
             row, metric = line.values[index], line.metric
             if row is not None:

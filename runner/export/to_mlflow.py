@@ -73,8 +73,7 @@ def _log_configuration(
 ) -> None:
     from mlflow.entities import Metric, Param
 
-    shape = ("batch_size", "input_len", "output_len", "gpu_weights_percent")
-    params = [Param(name, str(getattr(configuration, name))) for name in shape]
+    params = [Param(name, f"{value:g}") for name, value in grid.shape_of(configuration)._asdict().items()]
     numbers = [(row.metric, row.value) for row in configuration.rows if row.value is not None]
     client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in numbers], params)
 

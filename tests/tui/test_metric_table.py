@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from runner import report
 from runner.grid import GROUPS, heading
 from runner.report import Report
@@ -89,6 +92,24 @@ def test_the_best_and_the_worst_configuration_are_marked() -> None:
     assert table.place == "best of 4 configurations"
     assert table.moved(0, 3).place == "worst of 4 configurations"
     assert table.moved(0, 1).place == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "head"),
+    [
+        ({"gpu_weights_percent": 0.5}, "batch 1 w 50%"),
+        ({"batch_size": 128, "gpu_weights_percent": 0.25}, "b 128 w 25%"),
+        ({"batch_size": 0, "requests": 900, "concurrency": 8}, "concurrency 8"),
+        ({"batch_size": 0, "requests": 900, "concurrency": 1024}, "conc. 1024"),
+    ],
+)
+def test_heads_say_all_in_the_width_of_a_number(changes: dict[str, float], head: str) -> None:
+    found = report_of(runs.finished(1))
+    changed = msgspec.structs.replace(found.configurations[0], **changes)
+    table = table_of(msgspec.structs.replace(found, configurations=[changed, changed]))
+    upper = row_text(heading_rows(table, 100)[0])
+    assert upper.split("  ")[-1].strip() == head
+    assert upper.count(head) == 2
 
 
 def test_a_cell_is_found_by_where_it_is_drawn() -> None:

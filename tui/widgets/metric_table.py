@@ -11,7 +11,7 @@ from runner.grid import Line
 from runner.metrics import BY_NAME
 from runner.report import Report
 from runner.report import Row as Value
-from tui.text import fit, number, plain, right, shorten
+from tui.text import fit, number, plain, right, shorten, width_of
 from tui.widgets.iteration_spark import Course, spark
 from tui.widgets.rows import Row, Span, dim, row
 
@@ -165,12 +165,20 @@ def heading_rows(table: Table, width: int, spark_height: int = 1) -> list[Row]:
         head, _, lengths = table.columns[index].rpartition(" ")
         style = "accent" if index == table.column and len(table.columns) > 1 else "dim"
         place = " " * (shape.cell - VALUE - sum(EXTRAS[extra].width for extra in shape.extras))
-        upper.append(Span(right(shorten(head, VALUE), VALUE) + place, style))
+        upper.append(Span(right(_short(head), VALUE) + place, style))
         lower.append(Span(right(shorten(lengths, VALUE), VALUE) + place, style))
         for extra in shape.extras:
             upper.append(dim(right(EXTRAS[extra].upper, EXTRAS[extra].width)))
             lower.append(dim(right(EXTRAS[extra].lower, EXTRAS[extra].width)))
     return [row(*upper), row(*lower, dim(more)), *_sparks(table, shape, width, spark_height)]
+
+
+def _short(head: str) -> str:
+    """`concurrency 128` and the like in the width of a number."""
+    for word, brief in (("concurrency ", "conc. "), ("weights ", "w "), ("batch ", "b ")):
+        if width_of(head) > VALUE:
+            head = head.replace(word, brief)
+    return shorten(head, VALUE)
 
 
 def _sparks(table: Table, shape: Shape, width: int, height: int) -> Iterator[Row]:

@@ -114,6 +114,13 @@ def test_iterations_are_those_of_the_log(capsys: pytest.CaptureFixture[str]) -> 
     assert {row["batch_size"] for row in rows} == {"1", "16"}
 
 
+def test_a_run_without_iterations_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(runs.queued().write(tmp_path)), "--iterations"]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert captured.err.startswith("note: no iteration of this run was observed")
+
+
 def long_run(folder: Path, iterations: int) -> Path:
     plan = Plan(engine="torch", profile="p", summary="s", stages=[], configurations=[Configuration(1, 8, 4)])
     run_dir = record(folder, plan, [])
