@@ -61,7 +61,15 @@ class Result:
     run_dir: Path
 
 
-Start = Home | Runs | Live | Result
+@dataclass(frozen=True)
+class Compare:
+    """Runs side by side."""
+
+    names: tuple[str, ...]
+    """of the sides, as `runner.compare.sides` takes them"""
+
+
+Start = Home | Runs | Live | Result | Compare
 
 
 def _commands() -> type[Provider]:
@@ -193,6 +201,9 @@ class TrtbenchApp(App[int]):
     def open_result(self, run_dir: Path) -> None:
         self._open(Result(run_dir))
 
+    def open_compare(self, names: tuple[str, ...]) -> None:
+        self._open(Compare(names))
+
     def back(self) -> None:
         """Where the user came from; the list of runs at the end of the way."""
         place = self._way_back.pop() if self._way_back else Runs()
@@ -244,6 +255,10 @@ def _screen(place: Start) -> Screen[Any]:
         from tui.screens.result import ResultScreen
 
         return ResultScreen(place.run_dir)
+    if isinstance(place, Compare):
+        from tui.screens.compare import CompareScreen
+
+        return CompareScreen(place.names)
     if isinstance(place, Runs):
         from tui.screens.runs import RunsScreen
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
 
-ScreenName = Literal["home", "runs", "live", "result"]
+ScreenName = Literal["home", "runs", "live", "result", "compare"]
 When = Literal["always", "running", "ended", "maximised", "editing", "filtering", "filtered"]
 
 
@@ -117,6 +117,13 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             "mark",
             "mark the chosen run, or take its mark off; tags and deleting are for all marked ones",
             command="edit: mark",
+        ),
+        Key(
+            "c",
+            "compare",
+            "compare",
+            "compare the marked runs with the one marked first; repeats of a sweep count as one side",
+            command="run: compare",
         ),
         replace(_FILTER, help="show the runs that fit what you type"),
         Key("s", "sort", "sort", "sort by the next column: when, tokens/s, latency, took, profile ..."),
@@ -262,6 +269,40 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             "report",
             "write the HTML report, and open it where there is a desktop",
             command="run: HTML report",
+        ),
+        _BACK,
+        _RUNS,
+        _HOME,
+        _QUIT,
+    ),
+    "compare": (
+        Key("up,k", "move(-1)", "", "the change above", shown="↑ k"),
+        Key("down,j", "move(1)", "", "the change below", shown="↓ j"),
+        Key("left", "side(-1)", "", "look at the side before", shown="←"),
+        Key("right", "side(1)", "", "look at the side behind", shown="→"),
+        Key("enter", "open", "open", "the result of the side that is looked at", command="go: its result"),
+        Key(
+            "question_mark",
+            "explain",
+            "explain",
+            "what the chosen number and its verdict mean, and the keys",
+            shown="?",
+            command="help: the chosen change",
+        ),
+        Key("d", "differences", "differences", "everything that differs, whole"),
+        Key(
+            "s",
+            "swap",
+            "swap",
+            "make the side that is looked at the first, which the others are compared with",
+            command="view: swap the sides",
+        ),
+        Key(
+            "y",
+            "copy",
+            "copy",
+            "copy the comparison as Markdown to the clipboard of your terminal",
+            command="run: copy the comparison",
         ),
         _BACK,
         _RUNS,

@@ -12,6 +12,7 @@ from runner.errors import ExitCode
 if TYPE_CHECKING:
     from runner.compare import Comparison
 
+DEFAULT_THRESHOLD = 0.01
 _EPILOG = """\
 A and B are runs, several repeats with commas between, or a filter as `ls` takes it (tag:before, sweep:ID),
 which stands for all finished runs that it lets through. Repeats decide: one run each knows nothing of how
@@ -44,7 +45,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     compare.add_argument(
         "--threshold",
         type=_percent,
-        default=0.01,
+        default=DEFAULT_THRESHOLD,
         metavar="PERCENT",
         help="a change below this is none that matters (default 1)",
     )
@@ -57,6 +58,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         " at the throughput) unless --metric says else",
     )
     compare.add_argument("--json", action="store_true", help="the comparison as one JSON object")
+    compare.add_argument("--headless", action="store_true", help="as text, also on a terminal")
     compare.set_defaults(command=_compare)
 
 
@@ -77,7 +79,12 @@ def _compare(arguments: argparse.Namespace) -> int:
     from runner.metrics.names import find
 
     metrics = [find(name) for name in arguments.metrics]
-    comparison = compare(sides(arguments.sides), metrics=metrics or COMPARED, threshold=arguments.threshold)
+    found = sides(arguments.sides)  # what cannot be compared is told before anything is drawn
+    if _on_the_dashboard(arguments):
+        from runner.commands.watching import show_comparison
+
+        return show_comparison(tuple(arguments.sides), arguments)
+    comparison = compare(found, metrics=metrics or COMPARED, threshold=arguments.threshold)
     if arguments.json:
         sys.stdout.buffer.write(msgspec.json.encode(comparison) + b"\n")
     else:
@@ -85,6 +92,14 @@ def _compare(arguments: argparse.Namespace) -> int:
     sys.stdout.flush()
     judged = metrics or (HEADLINE, SERVING_HEADLINE)
     return _exit_code(comparison, [metric.name for metric in judged], arguments.fail_on)
+
+
+def _on_the_dashboard(arguments: argparse.Namespace) -> bool:
+    """On a terminal, unless something is asked for that the screen does not answer."""
+    from runner.commands.watching import has_terminal
+
+    asked = arguments.headless or arguments.json or arguments.metrics or arguments.fail_on
+    return not asked and arguments.threshold == DEFAULT_THRESHOLD and has_terminal()
 
 
 def _exit_code(comparison: Comparison, names: list[str], fail_on: list[str]) -> ExitCode:

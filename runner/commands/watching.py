@@ -53,6 +53,14 @@ def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
     return follow(feed, as_json=arguments.json)
 
 
+def show_comparison(names: tuple[str, ...], arguments: argparse.Namespace) -> int:
+    """Compare runs on the dashboard; there is a terminal."""
+    before_drawing(arguments)
+    from tui.app import Compare
+
+    return draw(Compare(names))
+
+
 def has_terminal() -> bool:
     """Whether the dashboard can be drawn: Textual reads keys from stdin and draws on stderr.
 

@@ -14,7 +14,7 @@ from tui.screens.live import LiveScreen
 from tui.screens.result import ResultScreen
 from tui.widgets.rows import row_text, row_width
 
-SCREENS: tuple[ScreenName, ...] = ("home", "runs", "live", "result")
+SCREENS: tuple[ScreenName, ...] = ("home", "runs", "live", "result", "compare")
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.errors import UserError
 from runner.history import Entry, order, query
 from runner.history.trend import main_trend
 from tui.widgets.run_list import Arranged, Group
@@ -49,6 +51,16 @@ def arranged(entries: Sequence[Entry], wish: Wish, now: float) -> Arranged:
         headings[len(shown)] = Group(profile, len(runs), len(every), main_trend(every))
         shown += runs
     return Arranged(shown, headings)
+
+
+def understood(text: str, now: float) -> str:
+    """The terms of a filter that can be understood, for the list while somebody is still typing."""
+    kept = []
+    for term in text.split():
+        with contextlib.suppress(UserError):
+            query.parse(term, now)
+            kept.append(term)
+    return " ".join(kept)
 
 
 def next_sort(name: str) -> str:

@@ -47,6 +47,15 @@ TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
         ("lost", "the run's supervisor was killed, or the machine restarted, before the run ended"),
         ("stopped", "somebody asked the run to stop; what was measured until then is kept"),
     ),
+    "compare": (
+        ("side", "one run, or several repeats of the same, of which each counts once"),
+        ("fair", "nothing that is known changes the numbers without being what is compared"),
+        ("FASTER", "the change matters and is beyond chance; SLOWER, BETTER and WORSE accordingly"),
+        ("SAME", "whatever the true change is, it is too small to matter"),
+        ("INCONCLUSIVE", "too few or too noisy measurements to say either; repeats decide"),
+        ("NOT JUDGED", "nothing says how well the number is known"),
+        ("interval", "where the true change lies, with 95 % confidence"),
+    ),
     "live": _LIVE_TERMS,
     "result": (
         ("flag", "a reason to distrust a number; read these first"),
@@ -55,8 +64,16 @@ TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
         ("n", "how many timed iterations the number is made of"),
     ),
 }
-_NAMES = {"home": "profiles", "runs": "runs", "live": "a run under way", "result": "the result of a run"}
+_NAMES = {
+    "home": "profiles",
+    "runs": "runs",
+    "live": "a run under way",
+    "result": "the result of a run",
+    "compare": "runs compared",
+}
 ABOUT: dict[ScreenName, str] = {
+    "compare": "Changes are from A, the first side, to the others. What differs and whether that is fair"
+    " comes before the numbers; a verdict says only what the measured variation allows to say.",
     "home": "Choose a profile on the left, change it on the right if you like, and press Enter: the commands"
     " below are what will run. Changes stay with their profile until you save or undo them.",
     "runs": "Every run of this machine, the newest first. What ended opens as its table, what is under way"

@@ -17,7 +17,7 @@ from runner.errors import UserError
 from runner.history import Entry, History, query, trash
 from runner.history.listing import size
 from tui.keys import bindings
-from tui.screens.arrangement import Wish, arranged, next_sort
+from tui.screens.arrangement import Wish, arranged, next_sort, understood
 from tui.screens.filtering import FilteringScreen
 from tui.screens.keyed import KeyFooter
 from tui.text import number, plain, plural, shown, wrap
@@ -67,7 +67,8 @@ class RunsScreen(FilteringScreen):
         self._shown = Arranged()
         self._run = ""
         """id of the chosen run"""
-        self._marked: frozenset[str] = frozenset()
+        self._marked: tuple[str, ...] = ()
+        """ids, in the order of marking"""
         self._deleted: list[trash.Trashed] = []
         """what was deleted last"""
         self._busy = False
@@ -107,19 +108,21 @@ class RunsScreen(FilteringScreen):
         if message.entries != self._entries:
             self._entries = message.entries
             here = {entry.run for entry in message.entries}
-            self._marked = self._marked & here if message.complete else self._marked
+            self._marked = tuple(run for run in self._marked if run in here or not message.complete)
             self._arrange()
         self._show()
 
     def _arrange(self) -> None:
-        """Choose and order what is shown; a filter that cannot be understood leaves it as it was."""
+        """Choose and order what is shown; a term that cannot be understood (yet) is left out."""
+        self._refused = ""
+        text = self.filter
         try:
-            self._shown = arranged(self._entries or (), replace(self._wish, filter=self.filter), now())
+            query.parse(text, now())
         except UserError as error:
             self._refused = str(error)
-        else:
-            self._refused = ""
-            self._wish = replace(self._wish, filter=self.filter)
+            text = understood(text, now())
+        self._wish = replace(self._wish, filter=text)
+        self._shown = arranged(self._entries or (), self._wish, now())
 
     def _show(self) -> None:
         """Draw what is known, with the same run chosen as before."""
@@ -129,7 +132,9 @@ class RunsScreen(FilteringScreen):
             empty = "reading the list of runs ..."
         else:
             empty = f"no run fits “{self._wish.filter}” (esc shows all)" if self._wish.filter else EMPTY
-        self.query_one(RunList).show_runs(self._shown, chosen, marked=self._marked, now=now(), empty=empty)
+        self.query_one(RunList).show_runs(
+            self._shown, chosen, marked=frozenset(self._marked), now=now(), empty=empty
+        )
         self._show_frame()
         self._show_detail()
 
@@ -162,12 +167,15 @@ class RunsScreen(FilteringScreen):
         """Mark the chosen run, or take its mark off, and go on to the next."""
         current = self._current
         if current is not None:
-            self._marked ^= {current.run}
-            self._show()
+            self._toggle(current.run)
             self.query_one(RunList).action_move(1)
 
     def on_run_list_marked(self, message: RunList.Marked) -> None:
-        self._marked ^= {self._shown.entries[message.item].run}
+        self._toggle(self._shown.entries[message.item].run)
+
+    def _toggle(self, run: str) -> None:
+        others = tuple(marked for marked in self._marked if marked != run)
+        self._marked = (*self._marked, run) if others == self._marked else others
         self._show()
 
     def action_sort(self) -> None:
@@ -208,6 +216,26 @@ class RunsScreen(FilteringScreen):
     def action_again(self) -> None:
         if current := self.query_one(RunList).current:
             self.app.open_home_with(current.run_dir)
+
+    def action_compare(self) -> None:
+        """Compare the marked runs; with one mark, that run with the one under the cursor."""
+        from tui.screens.compare import sides_of
+
+        names, current = self._marked, self._current
+        if len(names) == 1 and current is not None and current.run not in names:
+            names = (*names, current.run)
+        by_run = {entry.run: entry for entry in self._entries or ()}
+        chosen = tuple(
+            (run, (entry.sweep.sweep, entry.sweep.cell) if entry.sweep else None)
+            for run in names
+            if (entry := by_run.get(run))
+        )
+        sides = sides_of(chosen)
+        if len(sides) < 2:
+            why = "these are repeats of one thing; " if len(chosen) > 1 else ""
+            self.notify(f"{why}mark two or more runs with space to compare them", markup=False)
+            return
+        self.app.open_compare(sides)
 
     def action_stop(self) -> None:
         current = self._current
@@ -281,7 +309,7 @@ class RunsScreen(FilteringScreen):
     def action_show_all(self) -> None:
         """Without a filter, and then without marks."""
         if not self.filter and self._marked:
-            self._marked = frozenset()
+            self._marked = ()
             self._show()
         super().action_show_all()
 

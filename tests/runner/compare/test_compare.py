@@ -13,6 +13,7 @@ from runner import labels, rundir
 from runner.cli import main
 from runner.compare import Comparison, compare, sides
 from runner.compare.history import Repeats
+from runner.compare.markdown import as_markdown
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
 from runner.grid import Shape
@@ -222,3 +223,39 @@ class TestCommand:
         capsys.readouterr()
         assert main(["compare", *names[:2], "--fail-on", "inconclusive"]) == 6
         assert "NOT JUDGED" in capsys.readouterr().out
+
+
+def test_as_markdown() -> None:
+    run({1: some(100)}, name="aaaa")
+    run({1: some(130, seed=2), 4: some()}, name="bbbb", second=1, host="a|b <c>")
+    text = as_markdown(compared("aaaa", "bbbb"))
+    assert "- **B** p (a decoder): `20260101T000001Z_p_bbbb`" in text
+    assert "| machine      | bench01 | a\\|b &lt;c> |" in text
+    assert "**A → B**: **not a fair comparison**." in text
+    assert "| SLOWER       |" in text
+    assert "Only B measured batch 4 64→16." in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count(" | ") for line in tables} == {2, 5}
+
+
+def test_on_a_terminal_it_is_drawn_unless_something_else_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run({1: some()}, name="aaaa")
+    run({1: some(seed=2)}, name="bbbb", second=1)
+    drawn: list[object] = []
+    monkeypatch.setattr("runner.commands.watching.has_terminal", lambda: True)
+
+    def draw(place: object) -> int:
+        drawn.append(place)
+        return 0
+
+    monkeypatch.setattr("runner.commands.watching.draw", draw)
+    monkeypatch.setattr("runner.commands.watching.before_drawing", lambda arguments: None)
+    for asked in (["--json"], ["--headless"], ["--fail-on", "slower"], ["--threshold", "2"],
+                  ["--metric", "latency_ms"]):  # fmt: skip
+        main(["compare", "aaaa", "bbbb", *asked])
+    assert drawn == []
+    assert main(["compare", "aaaa", "nope"]) == 2
+    assert main(["compare", "aaaa", "bbbb"]) == 0
+    assert [getattr(place, "names", None) for place in drawn] == [("aaaa", "bbbb")]

@@ -183,18 +183,18 @@ async def test_filtering_by_words_and_terms(running: Path) -> None:
         assert len(listed(pilot)) == 5
 
 
-async def test_a_mistake_in_a_filter_is_told_while_typing_and_leaves_the_list_as_it_was() -> None:
+async def test_a_mistake_in_a_filter_is_told_while_typing() -> None:
     some_runs()
     app = Cockpit(Runs())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await typed(pilot, "quick status:")
         assert text_of(app.screen, "#filter-refusal").startswith("status: needs a value: running, finished")
-        assert len(listed(pilot)) == 4
+        assert listed(pilot) == ["aaaa", "cccc", "dddd"], "the other terms count"
         await typed(pilot, "quick status:l")
         assert not app.screen.query_one("#filter-refusal").display
         assert listed(pilot) == ["dddd"]
-        await typed(pilot, "status:l colour:red")
+        await typed(pilot, "colour:red status:l")
         assert "no term is called colour:" in text_of(app.screen, "#filter-refusal")
         assert listed(pilot) == ["dddd"]
         await pilot.press("enter")

@@ -84,6 +84,9 @@ class Cockpit(TrtbenchApp):
     def open_result(self, run_dir: Path) -> None:
         self.went.append(("result", run_dir))
 
+    def open_compare(self, names: tuple[str, ...]) -> None:
+        self.went.append(("compare", names))
+
     def leave(self, code: int = 0, message: str = "") -> None:
         self.went.append("away")
 

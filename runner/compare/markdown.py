@@ -1,0 +1,106 @@
+"""A comparison as Markdown: what one pastes into an issue or a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
+from runner.grid import shape_name
+from runner.metrics import BY_NAME
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Sides, what differs, whether it is fair, and a table for each configuration of each pair."""
+    return "\n".join(_lines(comparison)) + "\n"
+
+
+def _lines(comparison: Comparison) -> Iterator[str]:
+    for side in comparison.sides:
+        runs = ", ".join(f"`{run}`" for run in side.runs)
+        yield f"- **{side.label}** {_cell(side.profile)} ({_cell(side.summary)}): {runs}"
+    yield ""
+    if comparison.differences:
+        yield from _table(
+            ["what differs", *(side.label for side in comparison.sides)],
+            [[one.name, *one.values] for one in comparison.differences],
+            numbers=0,
+        )
+    else:
+        yield "Nothing that is known of them differs."
+    for pair in comparison.pairs:
+        yield ""
+        yield from _pair(comparison, pair)
+
+
+def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
+    fair = "fair, as far as can be seen" if pair.fair else "**not a fair comparison**"
+    yield f"**{pair.first} → {pair.second}**: {fair}. {_sentence(pair.method)}"
+    if pair.unfair_because:
+        yield ""
+        yield from (f"- {_cell(reason)}" for reason in pair.unfair_because)
+    for configuration in pair.configurations:
+        yield ""
+        yield from _configuration(comparison, pair, configuration)
+    for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
+        if shapes:
+            yield ""
+            yield f"Only {label} measured {', '.join(shape_name(shape) for shape in shapes)}."
+
+
+def _configuration(
+    comparison: Comparison, pair: Pair, configuration: ConfigurationComparison
+) -> Iterator[str]:
+    yield f"{shape_name(configuration.shape)}:"
+    yield ""
+    head = ["metric", pair.first, pair.second, "change", f"{100 * comparison.level:g} % interval", "verdict"]
+    yield from _table(head, [_change(change) for change in configuration.changes], numbers=4)
+    reasons: dict[str, list[str]] = {}
+    for change in configuration.changes:
+        if change.why:
+            reasons.setdefault(change.why, []).append(BY_NAME[change.metric].title)
+    if reasons:
+        yield ""
+        yield from (f"- {', '.join(titles)}: {why}" for why, titles in reasons.items())
+
+
+def _change(change: Change) -> list[str]:
+    metric = BY_NAME[change.metric]
+    title = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
+    values = [f"{value:,.{metric.digits}f}".replace(",", " ") for value in (change.first, change.second)]
+    bounds = [_percent(change.low), _percent(change.high)]
+    interval = f"{bounds[0]} to {bounds[1]}" if change.verdict != "NOT JUDGED" else ""
+    return [title, *values, _percent(change.change), interval, change.verdict or ""]
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None or share != share else f"{100 * share:+.2f} %"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> Iterator[str]:
+    """A table whose columns after the first are numbers, `numbers` of them, and then words."""
+    grid = [[_cell(cell) for cell in cells] for cells in (head, *rows)]
+    widths = [max(len(cells[column]) for cells in grid) for column in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        put = [
+            cell.rjust(width) if 0 < column <= numbers else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(put)} |"
+
+    yield line(grid[0])
+    rule = [
+        "-" * (width - 1) + (":" if 0 < column <= numbers else "-") for column, width in enumerate(widths)
+    ]
+    yield line(rule)
+    yield from (line(cells) for cells in grid[1:])
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell, and is no markup of its own."""
+    one_line = " ".join(text.split())
+    return one_line.replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,334 @@
+"""Runs compared on the screen: what comes first, every key, and what cannot be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from runner import history, paths, rundir
+from tests import histories
+from tests.histories import figure
+from tests.runner.compare.recorded import PROFILE, run, some
+from tests.tui.screens import world
+from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tui.app import Compare, Runs, TrtbenchApp
+from tui.screens.compare import CompareScreen, sides_of
+from tui.screens.help import HelpScreen
+from tui.widgets.picker import LinePicker
+
+SIZE = (120, 40)
+
+
+def some_runs() -> None:
+    """A, the same again, one that is slower elsewhere, and one that was built otherwise and is faster."""
+    run({1: some(100), 16: some(300, seed=3)}, name="aaaa")
+    run({1: some(100.05, seed=2), 16: some(300.1, seed=4)}, name="5a3e", second=1)
+    run({1: some(130, seed=5), 16: some(390, seed=6)}, name="5105", second=2, host="bench02")
+    fast = PROFILE.replace("float16", "bfloat16")
+    run({1: some(70, seed=7), 16: some(210, seed=8), 32: some(400)}, name="fa57", second=3, profile=fast)
+
+
+def lines(pilot: Pilot[int]) -> list[str]:
+    return [" ".join(line.split()) for line in text_of(pilot.app.screen, "#change-list").splitlines()]
+
+
+async def compared(pilot: Pilot[int]) -> None:
+    await settled(pilot)
+    assert isinstance(pilot.app.screen, CompareScreen)
+
+
+async def test_a_fair_comparison() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "fa57")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        assert "✔ A → B: a fair comparison, as far as can be seen" in text_of(app.screen, "#fairness")
+        assert "model.dtype" in text_of(app.screen, "#differences")
+        assert lines(pilot)[0] == "batch 1 64→16"
+        first = lines(pilot)[1]
+        assert first.startswith("latency, mean, ms 100.")
+        assert first.endswith("% ▲ FASTER")
+        assert "FASTER" in text_of(app.screen, "#header")
+        assert "latency, mean, A → B: -30." in text_of(app.screen, "#chosen")
+        assert "variation from run to run: 1.00 % assumed" in text_of(app.screen, "#chosen")
+        await pilot.press("end")
+        await settled(pilot)
+        assert "only B of A and B measured batch 32 64→16" in "\n".join(
+            "".join(span.text for span in line.row) for line in app.screen.query_one(LinePicker)._lines
+        )
+
+
+async def test_an_unfair_comparison_says_so_before_any_number() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "5105")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        fairness = text_of(app.screen, "#fairness").splitlines()
+        assert fairness[0].startswith("✖ NOT FAIR A → B")
+        assert fairness[1] == "▸ not the same machine: machine"
+        assert text_of(app.screen, "#differences").splitlines()[0].split() == [
+            "✖",
+            "machine",
+            "bench01",
+            "bench02",
+        ]
+        assert lines(pilot)[1].endswith("▼ SLOWER")
+
+
+async def test_more_than_two_sides_are_compared_with_the_first() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "5a3e", "5105", "fa57")))
+    async with app.run_test(size=(200, 50)) as pilot:
+        await compared(pilot)
+        assert lines(pilot)[1].split()[-1] == "FASTER"
+        assert "SLOWER" in lines(pilot)[1]
+        for key, side in (("right", "C"), ("right", "D"), ("right", "D"), ("left", "C"), ("left", "B"),
+                          ("left", "A"), ("left", "A")):  # fmt: skip
+            await pilot.press(key)
+            await settled(pilot)
+            shown = [line for line in text_of(app.screen, "#sides").splitlines() if line.startswith("▸")]
+            assert shown[0].split()[1] == side
+        await pilot.click("#sides", offset=(4, 2))
+        await settled(pilot)
+        assert "A → C" in text_of(app.screen, "#chosen")
+
+
+async def test_on_a_narrow_terminal_the_side_that_is_looked_at_is_in_view() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "5a3e", "5105", "fa57")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await compared(pilot)
+        await pilot.press("right", "right")
+        await settled(pilot)
+        assert text_of(app.screen, "#heading").split() == ["metric", "←", "A", "D", "change", "verdict"]
+        assert lines(pilot)[1].endswith("▲ FASTER")
+
+
+async def test_moving_and_what_is_said_about_the_chosen_change() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "fa57")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        for key, said in (("down", "p50,"), ("j", "p95,"), ("k", "p50,"), ("up", "latency, mean,"),
+                          ("end", "time per output token,"), ("home", "latency, mean,")):  # fmt: skip
+            await pilot.press(key)
+            await pilot.pause()
+            assert text_of(app.screen, "#chosen").startswith(said), key
+
+
+async def test_explaining_a_number_and_its_verdict() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "5a3e")))
+    async with app.run_test(size=(120, 60)) as pilot:
+        await compared(pilot)
+        await pilot.press("question_mark")
+        await settled(pilot)
+        assert isinstance(app.screen, HelpScreen)
+        shown = " ".join(text_of(app.screen, "#help").split())
+        for words in ("formula", "sum of latencies", "this change", "assumed to be 1 %", "? INCONCLUSIVE",
+                      "the whole 95 % interval lies within 1 %"):  # fmt: skip
+            assert words in shown
+        await pilot.press("escape", "d")
+        await settled(pilot)
+        assert "nothing that is known of them" in text_of(app.screen, "#help")
+
+
+async def test_all_differences_whole() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "5105", "fa57")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        await pilot.press("d")
+        await settled(pilot)
+        shown = " ".join(text_of(app.screen, "#help").split())
+        assert "machine (unfair) A bench01 B bench02 C bench01" in shown
+        assert "model.dtype A float16 B float16 C bfloat16" in shown
+
+
+async def test_copying_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "5105")))
+    copied: list[str] = []
+    monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        await pilot.press("y")
+        await settled(pilot)
+        assert told(pilot) == ["the comparison went to your terminal's clipboard, as Markdown"]
+    assert copied[0].startswith("- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n")
+    assert "**A → B**: **not a fair comparison**. One run each:" in copied[0]
+    rows = [line for line in copied[0].splitlines() if line.startswith("| latency, mean, ms")]
+    assert len(rows) == 2
+    assert all(row.endswith("| SLOWER       |") for row in rows)
+
+
+@pytest.mark.parametrize(("keys", "letters"), [((), "fa57"), (("left",), "aaaa")])
+async def test_opening_either_run(keys: tuple[str, ...], letters: str) -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "fa57")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        await pilot.press(*keys, "enter")
+        await settled(pilot)
+        assert app.went == [("result", rundir.find(letters))]
+
+
+async def test_a_double_click_opens() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "fa57")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        await pilot.click("#change-list", offset=(10, 1), times=2)
+        await settled(pilot)
+        assert app.went == [("result", rundir.find("fa57"))]
+
+
+async def test_swapping() -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "fa57", "5105")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        await pilot.press("right", "s")
+        await settled(pilot)
+        assert app.went == [("compare", ("5105", "aaaa", "fa57"))]
+
+
+@pytest.mark.parametrize(("key", "place"), [("r", "runs"), ("h", "home"), ("q", "away")])
+async def test_leaving(key: str, place: str) -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", "fa57")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        await pilot.press(key)
+        await settled(pilot)
+        assert app.went == [place]
+
+
+async def test_escape_goes_back_to_where_one_came_from() -> None:
+    some_runs()
+    app = TrtbenchApp(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("space", "space", "c")
+        await compared(pilot)
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.place == Runs()
+
+
+# --- what cannot be compared --------------------------------------------------------------------------------
+
+
+def unmeasured() -> Path:
+    return histories.ended("none", "p", ago=10)
+
+
+def unreadable() -> Path:
+    folder = paths.runs_dir() / "20260101T000009Z_p_torn"
+    folder.mkdir(parents=True)
+    (folder / rundir.PLAN).write_text('{"engi')
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (unmeasured, "has measured nothing that could be compared"),
+        (unreadable, "cannot be read as a plan"),
+        (lambda: Path("gone"), "there is no run 'gone'"),
+    ],
+    ids=["unmeasured", "unreadable", "gone"],
+)
+async def test_what_cannot_be_compared_is_said_in_a_sentence(other: Callable[[], Path], said: str) -> None:
+    some_runs()
+    app = Cockpit(Compare(("aaaa", other().name)))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        assert said in " ".join(text_of(app.screen, "#problem").split())
+        assert not app.screen.query_one("#changes").display
+        await pilot.press("enter", "left", "right", "s", "d", "y", "question_mark")
+        await settled(pilot)
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape", "r")
+        await settled(pilot)
+        assert app.went == ["runs"]
+
+
+async def test_no_configuration_in_common() -> None:
+    run({1: some()}, name="aaaa")
+    run({4: some()}, name="bbbb", second=1)
+    app = Cockpit(Compare(("aaaa", "bbbb")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        assert "there is nothing to compare" in lines(pilot)[0]
+        await pilot.press("question_mark", "escape", "down", "enter")
+        await settled(pilot)
+        assert app.went == [("result", rundir.find("bbbb"))]
+
+
+# --- from the list of runs ----------------------------------------------------------------------------------
+
+
+def test_repeats_of_a_sweep_are_one_side() -> None:
+    chosen = (("a", None), ("b", ("s", 0)), ("c", ("s", 1)), ("d", ("s", 0)))
+    assert sides_of(chosen) == ("a", "b,d", "c")
+
+
+async def test_marked_runs_are_compared_in_the_order_of_marking() -> None:
+    histories.ended("aaaa", ago=100, figures=[figure()])
+    histories.ended("bbbb", ago=200, figures=[figure()])
+    by_letters = {entry.run[-4:]: entry.run for entry in history.entries()}
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("c")
+        await settled(pilot)
+        assert told(pilot) == ["mark two or more runs with space to compare them"]
+        await pilot.press("down", "space", "up", "c")
+        await settled(pilot)
+        assert app.went == [("compare", (by_letters["bbbb"], by_letters["aaaa"]))]
+        await pilot.press("space", "c")
+        await settled(pilot)
+        assert app.went[1] == app.went[0]
+
+
+# --- pictures -----------------------------------------------------------------------------------------------
+
+SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+Snap = Callable[..., bool]
+
+
+@SNAP_SIZES
+@pytest.mark.parametrize(
+    "names",
+    [("aaaa", "fa57"), ("aaaa", "5105"), ("aaaa", "5a3e", "5105", "fa57")],
+    ids=lambda names: names[-1],
+)
+def test_picture(snap_compare: Snap, names: tuple[str, ...], size: tuple[int, int]) -> None:
+    some_runs()
+
+    async def look(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press("down", "down")
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Compare(names)), terminal_size=size, run_before=look)
+
+
+@pytest.mark.parametrize("keys", [("question_mark",), ("d",)], ids=["explain", "differences"])
+def test_picture_of_help(snap_compare: Snap, keys: tuple[str, ...]) -> None:
+    some_runs()
+
+    async def look(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press(*keys)
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Compare(("aaaa", "5105"))), terminal_size=SIZE, run_before=look)
+
+
+def test_picture_of_a_problem(snap_compare: Snap) -> None:
+    assert snap_compare(TrtbenchApp(Compare(("gone", "lost"))), terminal_size=(80, 24), run_before=settled)

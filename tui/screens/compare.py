@@ -1,0 +1,289 @@
+"""Runs compared: what differs, whether it is fair, and how every number changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+
+from runner.compare import Comparison, compare, sides
+from runner.errors import UserError
+from runner.metrics import BY_NAME
+from tui.keys import Key, bindings
+from tui.screens.keyed import KeyedScreen, KeyFooter
+from tui.text import plain, plural, shown, wrap
+from tui.widgets.compare_table import (
+    VERDICTS,
+    Chosen,
+    View,
+    draw_chosen,
+    draw_differences,
+    draw_fairness,
+    draw_heading,
+    draw_sides,
+    lines_of,
+    percent,
+    reasons,
+    verdict_meanings,
+    view_of,
+)
+from tui.widgets.picker import LinePicker, Picker
+from tui.widgets.rows import Panel, Row, Span, dim, row, spread
+
+if TYPE_CHECKING:
+    from tui.app import TrtbenchApp
+    from tui.screens.help import Section
+
+_WITHOUT_NUMBERS = ("back", "runs", "home", "quit", "explain")
+"""what is left to do when nothing can be compared"""
+
+
+class CompareScreen(KeyedScreen):
+    """Compares in a worker, because logs of a million iterations take a while, and shows what came out."""
+
+    app: TrtbenchApp
+    CSS_PATH = "compare.tcss"
+    screen_name = "compare"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("compare")
+
+    @dataclass
+    class Compared(Message):
+        """What came out: a comparison with the directory of each side, or why there is none."""
+
+        comparison: Comparison | None
+        run_dirs: tuple[Path, ...] = ()
+        problem: str = ""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        """Names of the sides, as `runner.compare.sides` takes them."""
+        super().__init__()
+        self._names = names
+        self._view: View | None = None
+        self._run_dirs: tuple[Path, ...] = ()
+        """of the first run of each side"""
+
+    def compose(self) -> ComposeResult:
+        yield Panel(_draw_header, id="header")
+        yield Panel(_draw_problem, id="problem")
+        yield Panel(draw_sides, id="sides")
+        yield Panel(draw_fairness, id="fairness")
+        yield Panel(draw_differences, id="differences", classes="framed")
+        with Vertical(id="changes", classes="framed"):
+            yield Panel(draw_heading, id="heading")
+            yield LinePicker(id="change-list")
+            yield Panel(draw_chosen, id="chosen")
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self._show_parts(False)
+        self._tell("comparing ...", "dim")
+        self.show_keys()
+        self.run_worker(self._compare, thread=True)
+
+    def _compare(self) -> None:
+        try:
+            found = sides(self._names)
+            result = self.Compared(compare(found), tuple(side.runs[0].run_dir for side in found))
+        except UserError as error:
+            result = self.Compared(None, problem=str(error))
+        self.post_message(result)
+
+    def on_compare_screen_compared(self, message: Compared) -> None:
+        if message.comparison is None:
+            self._tell(message.problem, "bad")
+            self.show_keys()
+            return
+        self._view = view_of(message.comparison)
+        self._run_dirs = message.run_dirs
+        self._tell("", "")
+        self._show_parts(True)
+        self.query_one(LinePicker).focus()
+        self._show()
+
+    def _show_parts(self, there: bool) -> None:
+        for name in ("#sides", "#fairness", "#differences", "#changes"):
+            self.query_one(name).display = there
+
+    def _tell(self, text: str, style: str) -> None:
+        problem: Panel[tuple[str, str]] = self.query_one("#problem", Panel)
+        problem.display = bool(text)
+        problem.update((plain(text), style))
+        header: Panel[View | None] = self.query_one("#header", Panel)
+        header.update(self._view)
+
+    def _show(self) -> None:
+        view = self._view
+        assert view is not None
+        for name in ("#header", "#sides", "#fairness", "#differences", "#heading"):
+            panel: Panel[View] = self.query_one(name, Panel)
+            panel.update(view)
+        differences = view.comparison.differences
+        unfair = sum(one.kind == "unfair" for one in differences)
+        title = f"what differs: {len(differences)}" if differences else "what differs"
+        title += f", {unfair} of them unfair" if unfair else ""
+        self.query_one("#differences").border_title = shown(title)
+        self.query_one("#changes").border_title = shown(_title(view))
+        picker = self.query_one(LinePicker)
+        picker.show_lines(lambda width: lines_of(view, width), picker.chosen)
+        self._show_chosen()
+        self.show_keys()
+
+    def on_picker_chosen(self, event: Picker.Chosen) -> None:
+        self._show_chosen()
+
+    def _chosen(self) -> Chosen | None:
+        if self._view is None or not self._view.lines:
+            return None
+        return Chosen(self._view, self._view.lines[self.query_one(LinePicker).chosen])
+
+    def _show_chosen(self) -> None:
+        panel: Panel[Chosen | tuple[()]] = self.query_one("#chosen", Panel)
+        panel.update(self._chosen() or ())
+
+    # --- keys -------------------------------------------------------------------------------------------
+
+    def footer_keys(self) -> list[Key]:
+        keys = self.keys_now()
+        return keys if self._view else [key for key in keys if key.action in _WITHOUT_NUMBERS]
+
+    def action_move(self, by: int) -> None:
+        self.query_one(LinePicker).action_move(by)
+
+    def action_side(self, by: int) -> None:
+        """Look at the side to the left or to the right."""
+        if self._view is not None:
+            self._view = self._view.moved(by)
+            self._show()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a side looks at it."""
+        if self._view is not None and event.widget is self.query_one("#sides"):
+            offset = event.get_content_offset(event.widget)
+            if offset is not None and offset.y < len(self._view.comparison.sides):
+                self.action_side(offset.y - self._view.side)
+
+    def action_open(self) -> None:
+        if self._view is not None:
+            self.app.open_result(self._run_dirs[self._view.side])
+
+    def on_picker_activated(self, event: Picker.Activated) -> None:
+        self.action_open()
+
+    def action_swap(self) -> None:
+        """Make the side that is looked at the first, which the others are compared with."""
+        if self._view is not None:
+            first = self._view.side or 1
+            others = [name for index, name in enumerate(self._names) if index != first]
+            self.app.open_compare((self._names[first], *others))
+
+    def action_differences(self) -> None:
+        """Everything that differs, whole."""
+        if self._view is None:
+            return
+        from tui.screens.help import HelpScreen
+
+        comparison = self._view.comparison
+        found = [
+            (
+                one.name + (" (unfair)" if one.kind == "unfair" else ""),
+                tuple(
+                    (side.label, plain(value))
+                    for side, value in zip(comparison.sides, one.values, strict=True)
+                ),
+            )
+            for one in comparison.differences
+        ]
+        empty = (("nothing that is known of them", (("", "the same machine, software and profile"),)),)
+        self.app.push_screen(HelpScreen("compare", title="what differs", about=tuple(found) or empty))
+
+    def action_explain(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        chosen = self._chosen()
+        if chosen is None:
+            self.app.push_screen(HelpScreen("compare"))
+        else:
+            title, about = explanation(chosen)
+            self.app.push_screen(HelpScreen("compare", title=title, about=about))
+
+    def action_copy(self) -> None:
+        if self._view is None:
+            return
+        from runner.compare.markdown import as_markdown
+
+        self.app.copy_to_clipboard(as_markdown(self._view.comparison))
+        self.notify("the comparison went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
+
+    def action_back(self) -> None:
+        self.app.back()
+
+    def action_runs(self) -> None:
+        self.app.open_runs()
+
+    def action_home(self) -> None:
+        self.app.open_home()
+
+    def action_quit(self) -> None:
+        self.app.leave()
+
+
+def sides_of(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:
+    """Names of sides from runs with their places in a sweep: repeats of one cell are one side.
+
+    Args:
+        entries: of each run its id, and what it is a repeat of; None: of nothing.
+    """
+    found: dict[object, list[str]] = {}
+    for run, cell in entries:
+        found.setdefault(run if cell is None else cell, []).append(run)
+    return tuple(",".join(runs) for runs in found.values())
+
+
+def _title(view: View) -> str:
+    first, *others = (side.label for side in view.comparison.sides)
+    return f"from {first} to {', '.join(others)}"
+
+
+def _draw_header(view: View | None, width: int, height: int) -> list[Row]:
+    left = row(Span("trtbench-tui", "title"), dim("  compare"))
+    if view is None:
+        return [left]
+    counts: dict[str, int] = {}
+    for line in view.lines:
+        change = line.changes[view.pair]
+        if change is not None and change.verdict:
+            counts[change.verdict] = counts.get(change.verdict, 0) + 1
+    found = [f"{count} {verdict}" for verdict in VERDICTS if (count := counts.get(verdict))]
+    return [spread(left, row(dim(" · ".join(found))), width)]
+
+
+def _draw_problem(problem: tuple[str, str], width: int, height: int) -> list[Row]:
+    text, style = problem
+    return [row(Span(line, style)) for line in wrap(text, max(10, width)) if line]
+
+
+def explanation(chosen: Chosen) -> tuple[str, tuple[Section, ...]]:
+    """Title and lines about the chosen change: the number, its verdict, and what verdicts mean."""
+    metric, change, pair = BY_NAME[chosen.line.metric], chosen.change, chosen.pair
+    about = [("formula", metric.formula), ("source", metric.source)]
+    if metric.better != "neither":
+        about.append(("better", metric.better))
+    if metric.conditions:
+        about.append(("conditions", metric.conditions))
+    sections: list[Section] = [("this number", tuple(about))]
+    if change is not None:
+        verdict = [("change", f"{percent(change.change)} from {pair.first} to {pair.second}")]
+        if change.verdict:
+            verdict.append(("verdict", VERDICTS[change.verdict].text))
+        verdict += [("", reason) for reason in reasons(chosen, change)]
+        counted = plural(len(chosen.view.comparison.sides[0].runs), "run")
+        verdict.append(("method", f"{pair.method} ({pair.first}: {counted})"))
+        sections.append(("this change", tuple(verdict)))
+    sections.append(("verdicts", tuple(verdict_meanings(chosen.view.comparison))))
+    return f"{metric.title} · {pair.first} → {pair.second}", tuple(sections)

@@ -1,0 +1,311 @@
+"""A comparison as rows: who is compared, what differs, is it fair, and every change with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+
+from runner.compare import Change, Comparison, Pair, Verdict
+from runner.grid import Shape, shape_name
+from runner.metrics import BY_NAME
+from tui.text import fit, measure, plain, right, shorten, wrap
+from tui.widgets.picker import Line
+from tui.widgets.rows import Row, Span, cut, dim, row
+
+VERDICTS: dict[Verdict, Span] = {
+    "FASTER": Span("▲ FASTER", "good"),
+    "BETTER": Span("▲ BETTER", "good"),
+    "SLOWER": Span("▼ SLOWER", "bad"),
+    "WORSE": Span("▼ WORSE", "bad"),
+    "SAME": Span("= SAME"),
+    "INCONCLUSIVE": Span("? INCONCLUSIVE", "warn"),
+    "NOT JUDGED": Span("– NOT JUDGED", "dim"),
+}
+VALUE, CHANGE, VERDICT = 8, 9, 16
+LABELS = (21, 24, 36)
+"""cells for the name of a metric: narrow, wide, very wide"""
+WIDE, VERY_WIDE = 100, 150
+"""From these widths on there is room for two digits of an interval, and for units."""
+
+
+@dataclass(frozen=True)
+class MetricLine:
+    """One metric of one configuration, on all sides."""
+
+    shape: Shape
+    metric: str
+    changes: tuple[Change | None, ...]
+    """from the first side to each of the others; None: it cannot be compared"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A comparison, and which side of it is looked at."""
+
+    comparison: Comparison
+    lines: tuple[MetricLine, ...]
+    side: int = 1
+    """index into the sides; the numbers of a pair are of this one, of the second where it is the first"""
+
+    @property
+    def pair(self) -> int:
+        return max(0, self.side - 1)
+
+    def moved(self, by: int) -> View:
+        return replace(self, side=max(0, min(self.side + by, len(self.comparison.sides) - 1)))
+
+
+def view_of(comparison: Comparison) -> View:
+    """The lines of a comparison: every configuration that any pair has, in the order of measuring."""
+    found: dict[tuple[Shape, str], list[Change | None]] = {}
+    empty: list[Change | None] = [None] * len(comparison.pairs)
+    for number, pair in enumerate(comparison.pairs):
+        for configuration in pair.configurations:
+            for change in configuration.changes:
+                key = (configuration.shape, change.metric)
+                found.setdefault(key, list(empty))[number] = change
+    shapes = list(dict.fromkeys(shape for shape, _ in found))
+    return View(
+        comparison,
+        tuple(
+            MetricLine(shape, metric, tuple(changes))
+            for wanted in shapes
+            for (shape, metric), changes in found.items()
+            if shape == wanted
+        ),
+    )
+
+
+# --- who, and is it fair -----------------------------------------------------------------------------------
+
+
+def draw_sides(view: View, width: int, height: int) -> list[Row]:
+    """A line a side; the one that is looked at stands out."""
+    drawn = []
+    for index, side in enumerate(view.comparison.sides):
+        style = "accent" if index == view.side else "dim"
+        several = f"{len(side.runs)} runs: " if len(side.runs) > 1 else ""
+        label = Span(f"{'▸' if index == view.side else ' '} {side.label}  ", style)
+        drawn.append(
+            cut(
+                row(
+                    label,
+                    Span(plain(side.profile), "strong"),
+                    dim(f"  {several}{plain(', '.join(side.runs))}  {plain(side.summary)}"),
+                ),
+                width,
+            )
+        )
+    return drawn
+
+
+def draw_fairness(view: View, width: int, height: int) -> list[Row]:
+    """Whether the pair that is looked at is fair, why not, and how its intervals were made."""
+    pair = view.comparison.pairs[view.pair]
+    names = f"{pair.first} → {pair.second}"
+    drawn: list[Row] = []
+    if pair.fair:
+        drawn.append(row(Span("✔ ", "good"), f"{names}: a fair comparison, as far as can be seen"))
+    else:
+        drawn.append(row(Span("✖ NOT FAIR ", "bad"), f"{names}: read the numbers with that in mind"))
+        for reason in pair.unfair_because:
+            for number, line in enumerate(wrap(plain(reason), max(10, width - 2))):
+                drawn.append(row(Span("  " if number else "▸ ", "warn"), line))
+    if width >= WIDE:  # else it is behind `?`
+        drawn += [row(dim(line)) for line in wrap(pair.method, width)]
+    return drawn
+
+
+def draw_differences(view: View, width: int, height: int) -> list[Row]:
+    """What is not the same on all sides, a column a side; what makes it unfair first."""
+    differences = view.comparison.differences
+    if not differences:
+        return [row(dim("nothing that is known of them: the same machine, software and profile"))]
+    name = min(max(len(one.name) for one in differences), max(12, width // 3))
+    share = max(4, (width - name - 4) // len(view.comparison.sides) - 2)
+    drawn = []
+    for one in differences:
+        mark = Span("✖ ", "bad") if one.kind == "unfair" else dim("· ")
+        values = [fit(plain(" ".join(value.split())), share) for value in one.values]
+        drawn.append(cut(row(mark, dim(fit(one.name, name)), "  ", "  ".join(values)), width))
+    return drawn
+
+
+# --- the numbers -------------------------------------------------------------------------------------------
+
+
+def draw_heading(view: View, width: int, height: int) -> list[Row]:
+    """The names of the columns; it does not scroll."""
+    sides = view.comparison.sides
+    in_view = _in_view(view, width)
+    before = "  ←" if in_view.start else ""
+    spans: list[str | Span] = [dim(fit(f"metric{before}", _label_width(view, width)))]
+    spans.append(dim(right(sides[0].label, VALUE)))
+    for pair in in_view:
+        style = "accent" if pair + 1 == view.side and len(sides) > 2 else "dim"
+        spans.append(Span(right(sides[pair + 1].label, VALUE) + right("change", CHANGE), style))
+        if len(sides) == 2:
+            level = f"{100 * view.comparison.level:g} % interval"
+            spans.append(dim(right(level if width >= WIDE else "interval", _interval_width(width))))
+        more = "  →" if pair + 1 == in_view.stop < len(sides) - 1 else ""
+        spans.append(dim(fit(f"  verdict{more}", VERDICT)))
+    return [cut(row(*spans), width)]
+
+
+def lines_of(view: View, width: int) -> list[Line]:
+    """All lines below the heading: configurations with their metrics, and what else is to be said."""
+    drawn: list[Line] = []
+    shape: Shape | None = None
+    for number, line in enumerate(view.lines):
+        if line.shape != shape:
+            shape = line.shape
+            drawn += [Line(())] if drawn else []
+            drawn.append(Line(row(Span(shape_name(shape), "title"))))
+        drawn.append(Line(_draw_line(view, line, width), number))
+    if not view.lines:
+        drawn.append(Line(row("they have no configuration in common: there is nothing to compare")))
+    for note in _notes(view):
+        drawn.append(Line(()))
+        drawn += [Line(row(dim(text))) for text in wrap(note, max(10, width))]
+    return drawn
+
+
+def _notes(view: View) -> Iterator[str]:
+    for pair in view.comparison.pairs:
+        for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
+            if shapes:
+                names = ", ".join(shape_name(shape) for shape in shapes)
+                yield f"only {label} of {pair.first} and {pair.second} measured {names}"
+    if len({line.shape for line in view.lines}) > 1:
+        chance = round(1 / (1 - view.comparison.decision))
+        yield (
+            f"Each change is judged on its own: about 1 in {chance} can be chance. The line below the table"
+            " says which verdicts also hold for all configurations together."
+        )
+
+
+def _draw_line(view: View, line: MetricLine, width: int) -> Row:
+    metric = BY_NAME[line.metric]
+    label = _label_width(view, width)
+    title = f"{metric.title}, {metric.unit}" if label >= LABELS[-1] and metric.unit else metric.title
+    first = next(change for change in line.changes if change is not None).first
+    spans: list[str | Span] = [fit(f"  {shorten(title, label - 3)}", label), right(measure(first), VALUE)]
+    for pair in _in_view(view, width):
+        change = line.changes[pair]
+        if change is None:
+            spans.append(dim(right("–", VALUE) + fit("", CHANGE + VERDICT)))
+            continue
+        spans += [right(measure(change.second), VALUE), right(percent(change.change), CHANGE)]
+        if len(view.comparison.sides) == 2:
+            spans.append(dim(right(interval(change, 2 if width >= WIDE else 1), _interval_width(width))))
+        verdict = VERDICTS[change.verdict] if change.verdict else Span("")
+        spans.append(Span(fit(f"  {verdict.text}", VERDICT), verdict.style))
+    return cut(row(*spans), width)
+
+
+def _interval_width(width: int) -> int:
+    return 22 if width >= WIDE else 14
+
+
+def _label_width(view: View, width: int) -> int:
+    if len(view.comparison.sides) == 2 and width >= WIDE:
+        return LABELS[-1]
+    return LABELS[(width >= WIDE) + (width >= VERY_WIDE)]
+
+
+def _in_view(view: View, width: int) -> range:
+    """The pairs that fit beside each other; the one that is looked at is among them."""
+    count = len(view.comparison.pairs)
+    if count == 1:
+        return range(1)
+    space = width - _label_width(view, width) - VALUE
+    fitting = max(1, min(count, space // (VALUE + CHANGE + VERDICT)))
+    first = max(0, min(view.pair - fitting + 1, count - fitting))
+    return range(first, first + fitting)
+
+
+def percent(share: float | None) -> str:
+    """`+2.3 %`: two digits below 10 %, none from 100 % on; a question mark where it is not known."""
+    if share is None or isnan(share):
+        return "?"
+    size = abs(100 * share)
+    return f"{100 * share:+.{2 if size < 10 else 1 if size < 100 else 0}f} %"
+
+
+def interval(change: Change, digits: int = 2) -> str:
+    """`-3.1 … +0.2 %`; nothing where none was made."""
+    if change.verdict == "NOT JUDGED":
+        return ""
+    if change.low is None and change.high is None:
+        return "not bounded"
+    low, high = (
+        "?" if share is None else f"{100 * share:+.{digits if abs(share) < 1 else 0}f}"
+        for share in (change.low, change.high)
+    )
+    gap = " " if digits > 1 else ""
+    return f"{low}{gap}…{gap}{high} %"
+
+
+# --- the chosen number -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One line of the table, looked at from one side."""
+
+    view: View
+    line: MetricLine
+
+    @property
+    def change(self) -> Change | None:
+        return self.line.changes[self.view.pair]
+
+    @property
+    def pair(self) -> Pair:
+        return self.view.comparison.pairs[self.view.pair]
+
+
+def draw_chosen(chosen: Chosen | tuple[()], width: int, height: int) -> list[Row]:
+    """The chosen change in a sentence, and what its verdict rests on."""
+    if not isinstance(chosen, Chosen):
+        return []
+    metric, change, pair = BY_NAME[chosen.line.metric], chosen.change, chosen.pair
+    if change is None:
+        return [row(dim(f"{pair.first} and {pair.second} did not both measure {metric.title}"))]
+    bounds = interval(change)
+    said = f"{metric.title}, {pair.first} → {pair.second}: {percent(change.change)}"
+    said += f", {100 * chosen.view.comparison.level:g} % interval {bounds}" if bounds else ""
+    said += f", n {change.first_n} and {change.second_n}"
+    drawn = [row(line) for line in wrap(said, max(10, width))]
+    drawn += [row(dim(line)) for line in wrap("; ".join(reasons(chosen, change)), max(10, width)) if line]
+    return drawn[:height] if height else drawn
+
+
+def reasons(chosen: Chosen, change: Change) -> list[str]:
+    """What the verdict of a change rests on, in sentences."""
+    said = [change.why] if change.why else []
+    several = len({line.shape for line in chosen.view.lines}) > 1
+    if several and change.verdict not in (None, "INCONCLUSIVE", "NOT JUDGED"):
+        holds = "also holds" if change.holds_together else "may be chance: it does not hold"
+        said.append(f"the verdict {holds} for all configurations together")
+    if change.spread:
+        source = f"in {change.spread_runs} earlier runs" if change.spread_runs else "assumed"
+        said.append(f"variation from run to run: {100 * change.spread:.2f} % {source}")
+    return said
+
+
+def verdict_meanings(comparison: Comparison) -> Sequence[tuple[str, str]]:
+    """Every verdict in words, with the bounds of this comparison."""
+    threshold = f"{100 * comparison.threshold:g} %"
+    decision = f"{100 * comparison.decision:g} %"
+    level = f"{100 * comparison.level:g} %"
+    sure = f"the change is {threshold} or more, and even its {decision} interval excludes no change"
+    return (
+        ("▲ FASTER", f"{sure}; ▲ BETTER of memory and energy"),
+        ("▼ SLOWER", f"the same the other way; ▼ WORSE of memory and energy; {sure}"),
+        ("= SAME", f"the whole {level} interval lies within {threshold}: no change that matters"),
+        ("? INCONCLUSIVE", "neither can be told; the line below the table says what would decide it"),
+        ("– NOT JUDGED", "nothing says how well one of the numbers is known, or it has no ratio"),
+        ("interval", f"where the true change lies with {level} confidence, run-to-run variation included"),
+    )
