@@ -65,10 +65,12 @@ class ConfigurationState:
     def remaining_s(self, now: int) -> float | None:
         """Seconds until both minima are met: iterations left x mean latency, or what is left of duration.
 
-        None before the first timed iteration.
+        Of requests in flight: requests left x time for those that are done. None before the first timed one.
         """
         if self.done:
             return 0.0
+        if self.serving is not None:
+            return self.serving.remaining_s(self.elapsed_s(now))
         if self.latency.n == 0:
             return None
         iterations = max(0, self.start.num_runs - self.latency.n) * self.latency.mean / 1000

@@ -15,7 +15,8 @@ class EngineLog:
     latency: Sample = field(default_factory=Sample)
     """milliseconds"""
     series: Series = field(default_factory=Series)
-    """one point an iteration, milliseconds"""
+    """one point an iteration, milliseconds; placed by the time that all before it took, for the log is
+    read in blocks and iterations follow one another"""
     tokens: Mean = field(default_factory=Mean)
     active: Mean = field(default_factory=Mean)
     queued: Moments = field(default_factory=Moments)
@@ -28,7 +29,7 @@ class EngineLog:
             return
         self.last = event
         self.latency.add(event.latency_ms)
-        self.series.add(event.t, event.latency_ms)
+        self.series.add(round(self.latency.total * 1e6), event.latency_ms)
         for mean, value in (
             (self.tokens, event.tokens),
             (self.active, event.active),
@@ -98,6 +99,14 @@ class ServingState:
                 f"{self.text}: {engine.latency.n} iterations of the engine, mean {engine.latency.mean:.2f} ms"
             )
         return self.text or "starts"
+
+    def remaining_s(self, elapsed_s: float) -> float | None:
+        """Seconds until all requests are done, at the pace until now; None: not told how many are."""
+        if self.phase == "reporting":
+            return 0.0
+        if self.phase != "timed" or not self.done or self.total < self.done:
+            return None
+        return elapsed_s * (self.total - self.done) / self.done
 
     def take(self, event: ev.Serving | ev.RequestsDone | ev.EngineIteration | ev.Requests) -> None:
         """Take in one event."""

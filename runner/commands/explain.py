@@ -27,11 +27,11 @@ def in_words(arguments: list[str]) -> list[str]:
 
 
 def _metrics(arguments: argparse.Namespace) -> int:
-    from runner.metrics import ALL
+    from runner.metrics import BY_NAME
     from runner.metrics.explain import ABOUT, as_text
     from runner.metrics.names import find
 
     chosen = [find(name) for name in arguments.names]
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
-    sys.stdout.write((ABOUT + "\n" if not chosen else "") + as_text(chosen or ALL, width))
+    sys.stdout.write((ABOUT + "\n" if not chosen else "") + as_text(chosen or BY_NAME.values(), width))
     return ExitCode.OK

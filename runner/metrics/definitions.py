@@ -5,7 +5,7 @@ The one text behind the table, the `?` help, `trtbench-tui help metrics`, report
 
 from __future__ import annotations
 
-from runner.metrics.metric import Metric
+from runner.metrics.metric import Metric as Metric
 from runner.metrics.serving_definitions import SERVING
 
 _ITERATIONS = "timed iterations of rank 0, as the measured program timed them"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from runner.metrics.definitions import ALL
+from runner.metrics.definitions import BY_NAME
 from runner.metrics.metric import Metric
 
 ABOUT = """\
@@ -67,9 +67,9 @@ def _text(metric: Metric, width: int) -> Iterator[str]:
 def as_markdown() -> str:
     """All metrics as a page of documentation, in their groups."""
     lines = ["# What every number means", "", ABOUT]
-    for group in dict.fromkeys(metric.group for metric in ALL):
+    for group in dict.fromkeys(metric.group for metric in BY_NAME.values()):
         lines += [f"## {group}", ""]
-        for metric in (metric for metric in ALL if metric.group == group):
+        for metric in (metric for metric in BY_NAME.values() if metric.group == group):
             lines += [f"### {metric.title}", ""]
             lines += [
                 f"- {word}: `{said}`" if word in ("name", "printed as") else f"- {word}: {said}"

@@ -103,12 +103,12 @@ OUTPUT_TOKENS_PER_SEC = Metric(
     count=_MEASURED, conditions=_WHOLE,
 )  # fmt: skip
 OUTPUT_TOKENS_PER_SEC_GPU = Metric(
-    "output_tokens_per_sec_per_gpu", "output tokens per second and GPU", "tokens/s", "throughput", "higher",
+    "output_tokens_per_sec_per_gpu", "output per GPU", "tokens/s", "throughput", "higher",
     "output tokens per second / number of ranks", _REQUESTS, "Per GPU Output Throughput (tps/gpu)", digits=2,
     count=_MEASURED, conditions=_WHOLE,
 )  # fmt: skip
 TOTAL_TOKENS_PER_SEC = Metric(
-    "total_tokens_per_sec", "input + output tokens per second", "tokens/s", "throughput", "higher",
+    "total_tokens_per_sec", "input and output tokens", "tokens/s", "throughput", "higher",
     "(input + output tokens of all requests) / (last request's end - first one's start)",
     _REQUESTS, "Total Token Throughput (tokens/sec)", digits=2,
     count=_MEASURED, conditions=_WHOLE,
@@ -120,7 +120,7 @@ REQUESTS_PER_SEC = Metric(
     count=_MEASURED, conditions=_WHOLE,
 )  # fmt: skip
 PER_USER = Metric(
-    "output_tokens_per_sec_per_user", "output tokens per second and user", "tokens/s", "throughput", "higher",
+    "output_tokens_per_sec_per_user", "output per user", "tokens/s", "throughput", "higher",
     "mean over requests of output tokens / request latency: what one user sees, first token included",
     _REQUESTS, "Per User Output Throughput [w/ ctx] (tps/user)", digits=2,
     count=_MEASURED, conditions=_WHOLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from runner.metrics.definitions import ALL
+from runner.metrics import BY_NAME
 from runner.metrics.explain import in_sentences
 from tui.keys import EVERYWHERE, KEYS, ScreenName
 from tui.text import fit, shown, width_of, wrap
@@ -102,7 +102,7 @@ def screen_sections(screen: ScreenName) -> tuple[Section, ...]:
 def metric_sections() -> tuple[Section, ...]:
     """Every metric of the final table: what it is made of, and where that comes from."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for metric in ALL:
+    for metric in BY_NAME.values():
         unit = f" ({metric.unit})" if metric.unit else ""
         text = in_sentences(metric)
         groups.setdefault(metric.group, []).append((f"{metric.title}{unit}", text))

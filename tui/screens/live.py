@@ -14,6 +14,7 @@ from runner.errors import ExitCode, UserError
 from runner.feed import Feed
 from runner.state import Status
 from tui.keys import Key, When, bindings
+from tui.screens import live_serving
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.screens.live_layout import PANELS, LiveLayout, Wants
 from tui.screens.live_plot import MODES, TITLES, Mode
@@ -21,14 +22,15 @@ from tui.screens.live_view import LiveView, Memo, live_view
 from tui.screens.log_keys import LogKeys
 from tui.text import shown
 from tui.widgets.answers import draw_answers
+from tui.widgets.flight_panel import ROWS, Flight, draw_flight
 from tui.widgets.gpu_fold import draw_folded
 from tui.widgets.health_line import draw_health, health_rows
 from tui.widgets.host_line import draw_host
 from tui.widgets.latency_panel import draw_latency
 from tui.widgets.log_view import LogView
 from tui.widgets.progress_lines import draw_progress
-from tui.widgets.rank_panel import draw_ranks
-from tui.widgets.rows import Panel
+from tui.widgets.rank_panel import RankLine, draw_ranks
+from tui.widgets.rows import Panel, Row
 from tui.widgets.run_header import draw_header
 from tui.widgets.stage_strip import draw_stages
 
@@ -45,6 +47,11 @@ _EXIT_CODES: dict[Status, ExitCode] = {
     "stopped": ExitCode.RUN_STOPPED,
     "lost": ExitCode.RUN_LOST,
 }
+
+
+def draw_side(data: tuple[RankLine, ...] | Flight, width: int, height: int) -> list[Row]:
+    """The ranks, or the requests of an engine that batches them in flight."""
+    return draw_flight(data, width, height) if isinstance(data, Flight) else draw_ranks(data, width, height)
 
 
 class LiveScreen(LogKeys, KeyedScreen):
@@ -82,15 +89,14 @@ class LiveScreen(LogKeys, KeyedScreen):
         yield Panel(draw_progress, id="progress")
         yield Panel(draw_health, id="health")
         yield Panel(draw_latency, id="plot", classes="framed")
-        yield Panel(draw_ranks, id="ranks", classes="framed")
+        yield Panel(draw_side, id="ranks", classes="framed")
         yield Panel(draw_folded, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
         yield LogView(id="log", classes="framed")
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#plot").border_title = TITLES[self._mode]
-        self.query_one("#ranks").border_title = "ranks"
+        self._show_titles(serves=False)
         self.query_one("#log").border_title = "log"
         self.tick()
         self.set_interval(FRAME_S, self.tick)
@@ -122,12 +128,13 @@ class LiveScreen(LogKeys, KeyedScreen):
             ("#answers", view.answers),
             ("#gpus", view.gpus),
             ("#plot", (view.plot, view.numbers)),
-            ("#ranks", view.ranks),
+            ("#ranks", view.ranks if view.flight is None else view.flight),
             ("#host", view.host),
             ("#health", view.health),
         ):
             self._panel(name).update(data)
         self._arrange()
+        self._show_titles(view.flight is not None)
         if before is None or before.gpu_title != view.gpu_title:
             self.query_one("#gpus").border_title = escape(shown(view.gpu_title))
         if before is None or before.progress.what != view.progress.what:
@@ -139,13 +146,24 @@ class LiveScreen(LogKeys, KeyedScreen):
                 shown(f"log  {view.log.name}" if view.log else "log")
             )
 
+    def _show_titles(self, serves: bool) -> None:
+        """Headings of the plot and of what stands beside it; setting one draws its frame anew."""
+        titles = {
+            "#plot": (live_serving.TITLES if serves else TITLES)[self._mode],
+            "#ranks": "requests in flight" if serves else "ranks",
+        }
+        for name, title in titles.items():
+            panel = self.query_one(name)
+            if str(panel.border_title) != title:
+                panel.border_title = title
+
     def _arrange(self) -> None:
         """Give the panels their places anew when there is more or less to show than before."""
         view = self.view
         if view is None:
             return
         wants = Wants(
-            ranks=len(view.ranks),
+            ranks=len(view.ranks) if view.flight is None else ROWS,
             gpus=len(view.gpus),
             health=len(health_rows(view.health, self.size.width - 2)),
             answers=bool(view.answers.said),
@@ -206,7 +224,6 @@ class LiveScreen(LogKeys, KeyedScreen):
     def action_switch_plot(self) -> None:
         """The next of the ways to draw the latencies."""
         self._mode = MODES[(MODES.index(self._mode) + 1) % len(MODES)]
-        self.query_one("#plot").border_title = TITLES[self._mode]
         self._show(live_view(self.feed, mode=self._mode, memo=self._memo))
 
     def action_doctor(self) -> None:

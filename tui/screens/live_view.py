@@ -14,12 +14,13 @@ from runner.feed import Feed
 from runner.stall import stalled
 from runner.state import ConfigurationState, RankState, RunState, StageState
 from runner.stats.course import Course, course
-from tui.screens import live_plot
+from tui.screens import live_plot, live_serving
 from tui.screens.gpu_view import gpu_lines, gpu_title
 from tui.screens.live_health import health
 from tui.screens.live_plot import LaneMemo, Mode
 from tui.text import duration, gibibytes, plain, plural
 from tui.widgets.answers import Answers, one_line
+from tui.widgets.flight_panel import Flight
 from tui.widgets.gpu_panel import GpuLine
 from tui.widgets.health_line import Health
 from tui.widgets.host_line import HostView
@@ -65,6 +66,8 @@ class LiveView:
     plot: Plot
     numbers: Numbers
     ranks: tuple[RankLine, ...]
+    flight: Flight | None
+    """of requests batched in flight, in the place of the ranks; None: ranks report themselves"""
     answers: Answers
     """the last one of the smoke run"""
     gpus: tuple[GpuLine, ...]
@@ -95,6 +98,8 @@ def live_view(
     memo = memo or Memo()
     slow = live_plot.outliers(state, len(state.configurations) - 1) if configuration else ()
     stall = stalled(state, now) if not feed.gone else None
+    serves = configuration if configuration is not None and configuration.serving is not None else None
+    nothing = live_serving.why_empty(feed, serves) if serves else ""
     return LiveView(
         header=Header(
             profile=plain(feed.plan.profile),
@@ -108,9 +113,12 @@ def live_view(
         ),
         stages=_stages(feed, now),
         progress=_progress(feed, now),
-        plot=live_plot.plot(state, mode, slow, memo.lanes),
-        numbers=live_plot.numbers(state, slow),
+        plot=live_serving.plot(serves, mode, nothing)
+        if serves
+        else live_plot.plot(state, mode, slow, memo.lanes),
+        numbers=live_serving.numbers(serves, nothing) if serves else live_plot.numbers(state, slow),
         ranks=_ranks(state),
+        flight=live_serving.flight(serves, nothing) if serves else None,
         answers=Answers(tuple((one_line(said.prompt), one_line(said.answer)) for said in state.answers[-1:])),
         gpus=gpu_lines(state),
         gpu_title=gpu_title(state.telemetry),
@@ -154,6 +162,15 @@ def _progress(feed: Feed, now: int) -> Progress:
     if configuration is None:
         return Progress("waiting", _waiting_for(feed))
     start, n = configuration.start, configuration.latency.n
+    if configuration.serving is not None:
+        return live_serving.progress(
+            configuration,
+            _now_in(state, now),
+            number=len(state.configurations),
+            total=max(len(feed.plan.configurations), len(state.configurations)),
+            what=f"{batching(start)}  in {start.input_len}  out {start.output_len}",
+            over=not state.running,
+        )
     left = configuration.remaining_s(now) if state.running else None
     percent = start.gpu_weights_percent
     return Progress(

@@ -25,11 +25,14 @@ class Numbers:
     tokens_per_sec: float | None = None
     outliers: tuple[tuple[str, str, int], ...] = ()
     """letter, cause and number of the outliers"""
+    instead: tuple[tuple[str, float | None, str], ...] = ()
+    """name, value and unit for the second line, of an engine whose iterations are no calls of a batch"""
+    empty: str = "no timed iteration yet"
 
 
 def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
     if not numbers.n:
-        return [row(dim("no timed iteration yet"))]
+        return [row(dim(numbers.empty))]
     few = numbers.n < FEW
     latency = [
         *_value("mean", numbers.mean, ""),
@@ -44,6 +47,8 @@ def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
         *_value("", numbers.per_token, " ms/token"),
         *_value("", numbers.tokens_per_sec, " tokens/s", "strong"),
     ]
+    if numbers.instead:
+        generation = [span for name, value, unit in numbers.instead for span in _value(name, value, unit)]
     if width >= 130 and row_width(row(*latency)) + row_width(row(*generation)) + 5 <= width:
         return [row(*latency, dim("     "), *generation)]
     return [row(*latency), row(*generation)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui.text import bar, duration
-from tui.widgets.rows import Row, Span, dim, row, spread
+from tui.widgets.rows import Row, Span, cut, dim, row, spread
 
 WIDE = 100
 Phase = Literal["waiting", "warm-up", "timed", "done"]
@@ -28,6 +28,10 @@ class Progress:
     duration: int = 0
     over: bool = False
     """the run has ended; nothing more will come"""
+    counts: str = "iterations"
+    """what `measured` and `num_runs` count"""
+    words: str = ""
+    """what it does, where nothing can be counted; empty: bars say it"""
     left_s: int | None = None
     """seconds until this configuration is done; None: cannot be told yet"""
 
@@ -59,6 +63,8 @@ def _remaining(progress: Progress, width: int) -> list[str | Span]:
 
 
 def _bars(progress: Progress, width: int) -> Row:
+    if progress.words:
+        return cut(row(dim(progress.words)), width)
     if progress.phase == "warm-up":
         size = max(6, width // 2 - 28)
         label = f" {progress.warmed}/{progress.warm_up}"
@@ -67,7 +73,7 @@ def _bars(progress: Progress, width: int) -> Row:
     measured = f" {progress.measured}/{progress.num_runs}"
     seconds = f" {progress.seconds}/{progress.duration} s"
     if not progress.duration:
-        return row(*_bar("iterations", progress.measured, progress.num_runs, max(6, width - 32), measured))
+        return row(*_bar(progress.counts, progress.measured, progress.num_runs, max(6, width - 32), measured))
     # Fixed room for the counts, so that the second bar stays where it is while they grow.
     size = max(6, (width - 50) // 2)
     return row(

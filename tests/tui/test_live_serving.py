@@ -1,0 +1,136 @@
+"""The live view of requests in flight, from the events of a recorded run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from runner import events as ev
+from runner.plan import Configuration, Plan, Stage
+from tests.tui import runs
+from tests.tui.runs import Recorder
+from tui.screens.live_serving import NO_LOG
+from tui.screens.live_view import LiveView, live_view
+from tui.widgets.flight_panel import draw_flight
+from tui.widgets.histogram import HistogramData
+from tui.widgets.latency_numbers import draw_numbers
+from tui.widgets.latency_plot import PlotData
+from tui.widgets.progress_lines import draw_progress
+from tui.widgets.rows import row_text
+from tui.widgets.split_plot import SplitData
+
+WANTED = Configuration(0, 128, 64, requests=100, concurrency=8)
+
+
+def recorded(*, logs: bool = True) -> tuple[Recorder, Plan]:
+    run = Recorder(configurations=[WANTED], ranks=2)
+    run.begin()
+    files = {"iterations": "/x/iterations.log"} if logs else {}
+    stage = Stage(name="benchmark", argv=["trtllm-bench"], cwd="/", ranks=2, files=files, measures=0)
+    plan = Plan(engine="trtllm-bench", profile="bench", summary="s", stages=[stage], configurations=[WANTED])
+    run.add(ev.StageStarted(t=0, stage=0, name="benchmark", pid=1, ranks=2))
+    run.add(
+        ev.ConfigurationStarted(
+            t=0,
+            stage=0,
+            index=0,
+            batch_size=0,
+            input_len=128,
+            output_len=64,
+            num_runs=0,
+            duration=0,
+            warm_up=0,
+            requests=100,
+            concurrency=8,
+        )
+    )
+    return run, plan
+
+
+def serving(run: Recorder, phase: ev.ServingPhase, text: str, after_s: float = 1) -> None:
+    run.add(ev.Serving(t=0, stage=0, phase=phase, text=text), after_s)
+
+
+def iterations(run: Recorder, count: int) -> None:
+    for i in range(count):
+        run.add(
+            ev.EngineIteration(
+                t=0,
+                stage=0,
+                i=i,
+                latency_ms=20.0 + i % 3,
+                active=8,
+                queued=max(0, 92 - i),
+                context=0,
+                generating=8,
+                tokens=8,
+                kv_used=100 + i,
+                kv_total=1000,
+            )
+        )
+
+
+def seen(run: Recorder, plan: Plan, root: Path, mode: str = "time") -> LiveView:
+    feed = run.feed(root)
+    feed.plan = msgspec.structs.replace(plan)
+    feed.drain(1.0)
+    return live_view(feed, mode=mode)  # type: ignore[arg-type]
+
+
+def words(view: LiveView) -> str:
+    rows = draw_progress(view.progress, 100, 2) + draw_numbers(view.numbers, 100)
+    assert view.flight is not None
+    return "\n".join(row_text(drawn) for drawn in rows + draw_flight(view.flight, 44, 9))
+
+
+def test_while_it_loads_it_says_so(tmp_path: Path) -> None:
+    run, plan = recorded()
+    serving(run, "loading", "loads the model")
+    said = words(seen(run, plan, tmp_path))
+    assert "config 1/1  concurrency 8  in 128  out 64" in said
+    assert "loads the model" in said
+    assert "have reported" not in said
+
+
+def test_requests_and_iterations_are_counted(tmp_path: Path) -> None:
+    run, plan = recorded()
+    serving(run, "warmup", "warms up")
+    run.add(ev.RequestsDone(t=0, stage=0, done=2, total=2))
+    serving(run, "timed", "measures")
+    iterations(run, 90)
+    run.add(ev.RequestsDone(t=0, stage=0, done=25, total=100), 5)
+    view = seen(run, plan, tmp_path)
+    said = words(view)
+    assert "requests " in said
+    assert "25/100" in said
+    assert "about 0:15 left" in said
+    assert "25 of 100" in said
+    assert "queued" in said
+    assert "peak 19 %" in said
+    assert "tokens/iteration" in said
+    assert isinstance(view.plot, PlotData)
+    assert view.plot.n == 90
+    # Placed by the engine's own time: 90 iterations of 21 ms on average.
+    assert 1.8 <= view.plot.points[-1].t / runs.SECOND <= 1.9
+    assert isinstance(seen(run, plan, tmp_path / "b", "histogram").plot, HistogramData)
+    assert isinstance(seen(run, plan, tmp_path / "c", "split").plot, SplitData)
+
+
+def test_a_version_without_iteration_log_says_why_there_is_no_curve(tmp_path: Path) -> None:
+    run, plan = recorded(logs=False)
+    serving(run, "timed", "measures")
+    view = seen(run, plan, tmp_path)
+    assert isinstance(view.plot, PlotData)
+    assert view.plot.empty == NO_LOG
+    assert "measures" in words(view)
+
+
+def test_idle_iterations_are_not_counted(tmp_path: Path) -> None:
+    run, plan = recorded()
+    serving(run, "timed", "measures")
+    run.add(ev.EngineIteration(t=0, stage=0, i=0, latency_ms=900.0, active=0, context=0, generating=0))
+    iterations(run, 5)
+    view = seen(run, plan, tmp_path)
+    assert isinstance(view.plot, PlotData)
+    assert view.plot.n == 5
