@@ -54,8 +54,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         action="append",
         choices=("slower", "inconclusive"),
         default=[],
-        help="exit with 5, or 6, when any configuration is so; looks at the mean latency (of requests in flight:"
-        " at the throughput) unless --metric says else",
+        help="exit with 5, or 6, when any configuration is so; looks at the mean latency (of requests in"
+        " flight: at the throughput) unless --metric says else",
     )
     compare.add_argument("--json", action="store_true", help="the comparison as one JSON object")
     compare.add_argument("--headless", action="store_true", help="as text, also on a terminal")
