@@ -7,7 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner.commands import archive, compare, explain, export, history, machine, profiles, runs, serve, sweeps
+from runner.commands import (
+    archive,
+    baseline,
+    compare,
+    explain,
+    export,
+    history,
+    machine,
+    profiles,
+    runs,
+    serve,
+    sweeps,
+)
 from runner.commands.options import add_theme_option
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
@@ -56,7 +68,19 @@ def _parser() -> argparse.ArgumentParser:
     add_theme_option(parser)
     parser.set_defaults(command=open_dashboard)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for family in (runs, sweeps, compare, history, export, archive, profiles, explain, machine, serve):
+    for family in (
+        runs,
+        sweeps,
+        compare,
+        baseline,
+        history,
+        export,
+        archive,
+        profiles,
+        explain,
+        machine,
+        serve,
+    ):
         family.add(commands)
     return parser
 

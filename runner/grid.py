@@ -9,7 +9,7 @@ from typing import NamedTuple, get_args
 
 from runner.configuration import batching
 from runner.metrics import BY_NAME, Group, Metric
-from runner.report import ConfigurationReport, Report, Row
+from runner.report import ConfigurationReport, Report, Row, Versus
 
 GROUPS: tuple[Group, ...] = get_args(Group)
 HEADINGS: dict[str, str] = {"gpu": "energy and GPU", "sample": "run health"}
@@ -137,6 +137,35 @@ def margin(row: Row | None) -> str:
     if down is not None and up is not None and abs(up - down) <= max(up, down) / 4:
         return f"±{_short(max(up, down))}{unit}"
     return f"-{_short(down)}/+{_short(up)}{unit}"
+
+
+def versus(row: Row | None) -> str:
+    """The change against the baseline with its verdict, `-1.24 % FASTER`; `?`: not decided."""
+    if row is None or row.versus is None or not isfinite(row.versus.change):
+        return ""
+    percent, verdict = 100 * row.versus.change, row.versus.verdict
+    word = {"INCONCLUSIVE": " ?", "NOT JUDGED": "", "": ""}.get(verdict, f" {verdict}")
+    return f"{percent:+.{2 if abs(percent) < 100 else 0}f} %{word}"
+
+
+def versus_words(versus: Versus, digits: int) -> str:
+    """`-1.20 % from 61.204, 95 %: -1.90 % to -0.50 %, FASTER`."""
+    said = f"{100 * versus.change:+.2f} % from {thousands(versus.value, digits)}"
+    if versus.low is not None and versus.high is not None:
+        said += f", 95 %: {100 * versus.low:+.2f} % to {100 * versus.high:+.2f} %"
+    if versus.verdict:
+        said += f", {versus.verdict}"
+    return f"{said}: {versus.why}" if versus.why else said
+
+
+def baseline_words(report: Report) -> str:
+    """What numbers are held against, or why they are not, in a sentence; empty without a baseline."""
+    if report.baseline is None:
+        return ""
+    runs = ", ".join(run.rpartition("_")[2] for run in report.baseline.runs)
+    if report.baseline.why_not:
+        return f"not held against the baseline {runs}: {'; '.join(report.baseline.why_not)}"
+    return f"vs baseline {runs}: {report.baseline.method}"
 
 
 def _short(number: float | None) -> str:

@@ -61,7 +61,10 @@ def follow(feed: Feed, *, as_json: bool, prometheus: Path | None = None) -> Exit
             attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui stop {name}"
             print(f"\nthe run goes on; `{attach}` shows it, `{stop}` ends it", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    print_report(report.build(feed.plan, feed.state), as_json=as_json)
+    final = report.build(feed.plan, feed.state)
+    if not feed.state.running:
+        final = _beside_the_baseline(final, feed.run_dir)
+    print_report(final, as_json=as_json)
     return EXIT_CODES[feed.state.status] if not feed.state.running else ExitCode.OK
 
 
@@ -76,6 +79,12 @@ def _publisher(feed: Feed, path: Path | None) -> _Publish:
 
     follower = Follower(path)
     return lambda *, now: follower.update(feed.plan, feed.state, now=now)
+
+
+def _beside_the_baseline(final: report.Report, run_dir: Path) -> report.Report:
+    from runner.compare.against import with_baseline  # when there is something to compare, not before
+
+    return with_baseline(final, run_dir)
 
 
 def print_report(final: report.Report, *, as_json: bool) -> None:

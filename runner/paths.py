@@ -53,6 +53,11 @@ def labels_file() -> Path:
     return state_home() / "labels.jsonl"
 
 
+def baselines_dir() -> Path:
+    """One file a profile: the runs that its later runs are held against."""
+    return state_home() / "baselines"
+
+
 def history_index() -> Path:
     """What was read of runs that ended; may be deleted at any time, and is made again."""
     return state_home() / "history.index"

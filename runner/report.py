@@ -15,6 +15,33 @@ from runner.telemetry import measured
 SCHEMA = 1
 
 
+class Versus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A number beside that of the baseline; in a report that is shown, never in `report.json`."""
+
+    value: float
+    """of the baseline"""
+    change: float
+    """share: 0.02 is 2 % more than the baseline"""
+    low: float | None = None
+    high: float | None = None
+    """95 % interval of the change; None: not known"""
+    verdict: str = ""
+    """FASTER, SLOWER, BETTER, WORSE, SAME, INCONCLUSIVE or NOT JUDGED"""
+    why: str = ""
+    """why it is one of the last two"""
+
+
+class VersusRuns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The baseline that a report was held against."""
+
+    runs: tuple[str, ...]
+    """ids"""
+    method: str = ""
+    """how the intervals were made, in a sentence"""
+    why_not: tuple[str, ...] = ()
+    """why it would not be fair, or cannot be done; then no row has a `versus`"""
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One metric of one configuration; `value` is missing when there is no number, `note` says why."""
 
@@ -29,6 +56,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     high: float | None = None
     """95 % interval from the iterations of this run, in `unit`; it knows nothing of how another run of the
     same would come out. None: no bound is known on that side"""
+    versus: Versus | None = None
 
 
 class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +112,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """names of the GPUs that the ranks computed on, in the order of the ranks"""
     sweep: Membership | None = None
     """the sweep that the run belongs to; None: a run of its own"""
+    baseline: VersusRuns | None = None
+    """what the rows' `versus` is about; None: nothing was asked for, or there is no baseline"""
 
 
 class SummaryRow(msgspec.Struct, frozen=True):

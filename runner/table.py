@@ -15,6 +15,8 @@ MARK = 2
 """columns behind a number for the mark of its note"""
 MARGIN = 14
 COLUMN = NUMBER + MARK + MARGIN
+VERSUS = 18
+"""columns of the change against the baseline, in a report that has one"""
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -48,10 +50,14 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield ""
         yield "before you trust it:"
         yield from (f"  ! {flag}" for flag in flags)
-    columns = max(1, (width - LABEL) // COLUMN)
+    if words := grid.baseline_words(report):
+        yield ""
+        yield words
+    versus = VERSUS if report.baseline and not report.baseline.why_not else 0
+    columns = max(1, (width - LABEL) // (COLUMN + versus))
     for start in range(0, len(report.configurations), columns):
         yield ""
-        yield from _block(report.configurations[start : start + columns])
+        yield from _block(report.configurations[start : start + columns], versus)
 
 
 def _one_line(text: str) -> str:
@@ -76,22 +82,24 @@ def name(configuration: ConfigurationReport) -> str:
     return f"{batching(configuration)}, {configuration.input_len} in, {configuration.output_len} out"
 
 
-def _block(configurations: list[ConfigurationReport]) -> Iterator[str]:
+def _block(configurations: list[ConfigurationReport], versus: int) -> Iterator[str]:
+    """Configurations side by side; `versus` columns of each are for the change against the baseline."""
     heads = [
         [batching(c) for c in configurations],
         [f"{c.input_len}→{c.output_len}" for c in configurations],
     ]
     for label, head, known in zip(("", "metric"), heads, ("", "95 %"), strict=True):
-        cells = "".join(f"{cell:>{NUMBER}}{'':{MARK}}{known:<{MARGIN}}" for cell in head)
+        beside = f"{'vs baseline' if known and versus else '':<{versus}}"
+        cells = "".join(f"{cell:>{NUMBER}}{'':{MARK}}{known:<{MARGIN}}{beside}" for cell in head)
         yield f"{label:<{LABEL}}{cells}".rstrip()
-    yield "─" * (LABEL + COLUMN * len(configurations))
+    yield "─" * (LABEL + (COLUMN + versus) * len(configurations))
     marks: dict[str, str] = {}
     for line in grid.lines_of(configurations):
-        yield _row(line, marks)
+        yield _row(line, marks, versus)
     yield from (f"  {mark} {note}" for note, mark in marks.items())
 
 
-def _row(line: Line, marks: dict[str, str]) -> str:
+def _row(line: Line, marks: dict[str, str], versus: int) -> str:
     metric = line.metric
     label = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
     cells = []
@@ -99,5 +107,7 @@ def _row(line: Line, marks: dict[str, str]) -> str:
         note = row.note if row is not None else ""
         mark = marks.setdefault(note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if note else ""
         shown = grid.cell(row, metric)
-        cells.append(f"{shown:>{NUMBER}}{mark:<{MARK}}{grid.margin(row):<{MARGIN}}")
+        cells.append(
+            f"{shown:>{NUMBER}}{mark:<{MARK}}{grid.margin(row):<{MARGIN}}{grid.versus(row):<{versus}}"
+        )
     return (f"{label:<{LABEL}}" + "".join(cells)).rstrip()

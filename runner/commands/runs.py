@@ -144,7 +144,9 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from runner import report, rundir
+    from runner.compare.against import with_baseline
     from runner.headless import print_report
 
-    print_report(report.load(rundir.find(arguments.run)), as_json=arguments.json)
+    run_dir = rundir.find(arguments.run)
+    print_report(with_baseline(report.load(run_dir), run_dir), as_json=arguments.json)
     return ExitCode.OK

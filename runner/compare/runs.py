@@ -119,7 +119,7 @@ def sides(names: Sequence[str]) -> list[Side]:
             "a comparison needs two sides", hint="`trtbench-tui compare A B`, each a run or several"
         )
     found = [
-        Side(chr(ord("A") + index), tuple(Run(run_dir) for run_dir in _named(name)))
+        Side(chr(ord("A") + index), tuple(Run(run_dir) for run_dir in named(name)))
         for index, name in enumerate(names)
     ]
     seen: dict[Path, str] = {}
@@ -134,7 +134,12 @@ def sides(names: Sequence[str]) -> list[Side]:
     return found
 
 
-def _named(name: str) -> list[Path]:
+def named(name: str) -> list[Path]:
+    """The directories of the runs of one side, as `sides` takes it.
+
+    Raises:
+        UserError: a run that there is not, or a filter that fits none.
+    """
     if ":" in name and not Path(name).exists():
         return _filtered(name)
     parts = [part.strip() for part in name.split(",")]
@@ -149,5 +154,7 @@ def _filtered(text: str) -> list[Path]:
 
     found = [entry for entry in matching(history.entries(), text) if entry.status == "finished"]
     if not found:
-        raise UserError(f"no finished run fits {text!r}", hint=f"`trtbench-tui ls {text!r}` shows what fits")
+        raise UserError(
+            f"no finished run fits {text!r}", hint=f"`trtbench-tui ls --filter {text!r}` shows what fits"
+        )
     return [entry.run_dir for entry in reversed(found)]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from textual.screen import Screen
 
+from runner import baseline, paths
 from runner import events as ev
-from runner import paths
+from tests.runner.compare import recorded
 from tests.runs import wait_for
 from tests.tui import runs
 from tests.tui.runs import Recorder
@@ -302,3 +303,21 @@ async def test_r_h_escape_and_q(tmp_path: Path) -> None:
         await pilot.press("r", "h", "escape", "q")
     assert app.went == ["runs", "home", "back"]
     assert app.return_value == 0
+
+
+async def test_numbers_stand_beside_those_of_the_baseline() -> None:
+    before = [
+        recorded.run({1: recorded.some(100 + i / 10, seed=i)}, name=f"a00{i}", second=i) for i in range(5)
+    ]
+    after = recorded.run({1: recorded.some(105, seed=9)}, name="bbbb", second=9)
+    baseline.set_to(before)
+    app = Cockpit(after)
+    async with app.run_test(size=SIZE) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        lines = text_of(app.screen, "#table").splitlines()
+        assert next(line for line in lines if "latency, mean" in line).rstrip().endswith("% SLOWER")
+        assert "baseline" in text_of(app.screen, "#heading")
+        assert "vs baseline a000, a001" in str(app.screen.query_one("#table-frame").border_subtitle)
+        await pilot.press("question_mark")
+        assert "vs baseline" in text_of(app.screen, "#help")

@@ -10,7 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from runner import grid, rundir
+from runner import baseline, grid, rundir
 from runner import report as reports
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
@@ -184,6 +184,34 @@ class ResultScreen(KeyedScreen):
         self._show_table()
         self.show_keys()
         self._read_iterations()
+        if self.report is report and baseline.of(report.profile) is not None:
+            self.run_worker(self._compare_aside, thread=True, exit_on_error=False)
+
+    def _compare_aside(self) -> None:
+        """A comparison reads the logs of several runs."""
+        from runner.compare.against import with_baseline
+
+        assert self.report is not None
+        beside = with_baseline(self.report, self.run_dir)
+        if self.is_attached:
+            self.app.call_from_thread(self._show_baseline, beside)
+
+    def _show_baseline(self, beside: Report) -> None:
+        self.report = beside
+        self.table = replace(
+            table_of(beside),
+            chosen=self.table.chosen,
+            column=self.table.column,
+            courses=self.table.courses,
+            read=self.table.read,
+        )
+        if words := grid.baseline_words(beside):
+            frame = self.query_one("#table-frame")
+            about = words if beside.baseline and beside.baseline.why_not else words.partition(":")[0]
+            frame.border_subtitle = shown(
+                "   ".join(part for part in (str(frame.border_subtitle or ""), about) if part)
+            )
+        self._show_table()
 
     def _read_iterations(self) -> None:
         """The course of the iterations stands in the log alone; a long one is read aside."""
@@ -352,6 +380,8 @@ def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:
         if between := interval_words(value, metric.digits):
             lines.append(("95 %", f"{between.removeprefix('95 %: ')}, from the iterations of this run alone"))
         lines.append(("n", f"{number(value.n)} {metric.count}".rstrip()))
+        if value.versus is not None:
+            lines.append(("vs baseline", grid.versus_words(value.versus, metric.digits)))
         if value.note:
             lines.append(("note", value.note))
         if value.printed:

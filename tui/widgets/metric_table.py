@@ -42,6 +42,7 @@ def _printed(value: Value | None) -> str:
 
 EXTRAS: dict[ExtraName, Extra] = {
     "margin": Extra("", "95 %", 13, grid.margin),
+    "baseline": Extra("vs", "baseline", 18, grid.versus),
     "printed": Extra("the engine's", "own", 14, _printed),
 }
 
@@ -104,6 +105,8 @@ def table_of(report: Report) -> Table:
     lines = tuple(line for _, lines in found.groups() for line in lines)
     printed = any(row is not None and row.printed for line in lines for row in line.values)
     wanted: tuple[ExtraName, ...] = ("margin", "printed") if printed else ("margin",)
+    if any(row is not None and row.versus for line in lines for row in line.values):
+        return Table(found.columns, lines, asked=("baseline",), spare=wanted)
     return Table(found.columns, lines, spare=wanted)
 
 

@@ -1,0 +1,114 @@
+"""The baseline of a profile: kept, shown, cleared, and beside the numbers of later runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runner import baseline, grid, report, rundir
+from runner.cli import main
+from runner.compare.against import with_baseline
+from runner.report import Row
+from tests.runner.compare.recorded import PROFILE, run, some
+
+REPEATS = (0.998, 0.999, 1.0, 1.001, 1.002)
+
+
+def five(level: float, letter: str, *, seed: int) -> list[Path]:
+    return [
+        run({1: some(level * factor, seed=seed + index)}, name=f"{letter}00{index}", second=seed + index)
+        for index, factor in enumerate(REPEATS)
+    ]
+
+
+def row(found: report.Report, metric: str) -> Row:
+    return next(row for row in found.configurations[0].rows if row.metric == metric)
+
+
+def test_it_is_set_shown_and_cleared(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    assert main(["baseline", "show"]) == 0
+    assert "there is no baseline; `trtbench-tui baseline set RUN` sets one" in capsys.readouterr().out
+    run_dir = run({1: some()}, name="aaaa")
+    assert main(["baseline", "set", "aaaa"]) == 0
+    assert capsys.readouterr().err == f"the baseline of p is {run_dir.name}\n"
+    stored = json.loads((home / "state/baselines/p.json").read_text())
+    assert (stored["schema"], stored["profile"], stored["runs"]) == (1, "p", [run_dir.name])
+    main(["baseline", "show", "p"])
+    assert capsys.readouterr().out.startswith(f"p  {run_dir.name}  set ")
+    assert main(["baseline", "clear", "p"]) == 0
+    assert baseline.of("p") is None
+    assert main(["baseline", "clear", "p"]) == 2
+    assert "there is no baseline of 'p'" in capsys.readouterr().err
+
+
+def test_what_cannot_be_one_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run({1: some()}, name="aaaa", status="failed")
+    assert main(["baseline", "set", "aaaa"]) == 2
+    assert "is failed; only a run that finished can be a baseline" in capsys.readouterr().err
+    good = run({1: some()}, name="bbbb", second=1)
+    shutil.copytree(good, tmp_path / "elsewhere")
+    assert main(["baseline", "set", str(tmp_path / "elsewhere")]) == 2
+    assert "lies outside of the history" in capsys.readouterr().err
+    (tmp_path / "home/state/baselines").write_text("a file where the folder should be")
+    assert main(["baseline", "set", "bbbb"]) == 2
+    assert "cannot write the baseline" in capsys.readouterr().err
+
+
+def test_a_file_that_is_none_counts_as_none(home: Path) -> None:
+    folder = home / "state/baselines"
+    folder.mkdir(parents=True)
+    (folder / "p.json").write_bytes(b'{"schema": 1, "prof')
+    assert baseline.of("p") is None
+    assert baseline.every() == []
+
+
+def test_later_runs_are_held_against_it(capsys: pytest.CaptureFixture[str]) -> None:
+    before = five(100, "a", seed=0)
+    after = run({1: some(105, seed=40)}, name="bbbb", second=40)
+    baseline.set_to(before)
+    assert main(["show", "bbbb"]) == 0
+    text = capsys.readouterr().out
+    assert "vs baseline a000, a001, a002, a003, a004: 5 and 1 runs" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("latency, mean, ms")]
+    assert line.endswith("% SLOWER")
+    assert main(["show", "bbbb", "--json"]) == 0
+    beside = json.loads(capsys.readouterr().out)
+    assert beside["baseline"]["runs"] == [path.name for path in before]
+    stored = json.loads((after / rundir.REPORT).read_text())
+    assert stored["baseline"] is None, "the run's own directory stays as it is"
+    latency = row(with_baseline(report.load(after), after), "latency_ms")
+    assert latency.versus is not None
+    assert latency.versus.change == pytest.approx(0.05, abs=0.01)
+    assert grid.versus_words(latency.versus, 3).endswith("SLOWER")
+
+
+def test_a_run_is_not_held_against_itself_nor_without_a_baseline() -> None:
+    first = run({1: some()}, name="aaaa")
+    found = report.load(first)
+    assert with_baseline(found, first) is found
+    baseline.set_to([first])
+    assert with_baseline(found, first) is found
+
+
+def test_an_unfair_comparison_gives_reasons_instead_of_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    baseline.set_to([run({1: some()}, name="aaaa")])
+    other = run({1: some()}, name="bbbb", host="bench02", profile=PROFILE, second=1)
+    found = with_baseline(report.load(other), other)
+    assert all(row.versus is None for row in found.configurations[0].rows)
+    assert grid.baseline_words(found) == ("not held against the baseline aaaa: not the same machine: machine")
+    main(["show", "bbbb"])
+    assert "vs baseline" not in capsys.readouterr().out
+
+
+def test_a_baseline_whose_run_was_deleted_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = run({1: some()}, name="aaaa")
+    baseline.set_to([gone])
+    shutil.rmtree(gone)
+    later = run({1: some()}, name="bbbb", second=1)
+    found = with_baseline(report.load(later), later)
+    assert "the baseline of p is gone: there is no run" in grid.baseline_words(found)
+    main(["baseline", "show"])
+    assert "(gone: its run was deleted)" in capsys.readouterr().out
