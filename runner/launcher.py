@@ -8,31 +8,47 @@ from pathlib import Path
 
 import msgspec
 
-from runner import detached, paths, rundir
+from runner import detached, paths, rundir, settings
 from runner.engines import make_plan
 from runner.errors import UserError
-from runner.plan import Membership, Plan
+from runner.plan import Hook, Membership, Plan
 from runner.profile import Profile
 from runner.profile.file import to_yaml
 
 SUPERVISOR = "runner.supervision.supervisor"
 
 
-def start(profile: Profile, *, gpu_hz: float = 2.0, sweep: Membership | None = None) -> Path:
+def start(
+    profile: Profile,
+    *,
+    gpu_hz: float = 2.0,
+    sweep: Membership | None = None,
+    on_end: list[str] | None = None,
+) -> Path:
     """Start a run and return its directory at once; the run no longer depends on this process.
 
     Args:
         profile: what to run.
         gpu_hz: how often GPUs are read a second; 0: not at all.
         sweep: the place of the run in a sweep.
+        on_end: the command to start when the run has ended; None: that of the settings.
 
     Raises:
-        UserError: the profile cannot be planned, or the run directory or supervisor cannot be made.
+        UserError: the settings cannot be used, the profile cannot be planned, or the run directory or
+            supervisor cannot be made.
     """
     run_dir = paths.runs_dir() / rundir.new_run_id(profile.name)
-    plan = msgspec.structs.replace(make_plan(profile, run_dir), gpu_hz=gpu_hz, sweep=sweep)
+    plan = msgspec.structs.replace(
+        make_plan(profile, run_dir), gpu_hz=gpu_hz, sweep=sweep, on_end=_hook(on_end)
+    )
     launch(run_dir, plan, to_yaml(profile))
     return run_dir
+
+
+def _hook(argv: list[str] | None) -> Hook | None:
+    chosen = settings.load().hooks
+    words = chosen.on_end if argv is None else argv
+    return Hook(words, chosen.timeout) if words else None
 
 
 def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:

@@ -97,6 +97,14 @@ class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
     """most tokens of a sequence that attention looks back at; None: all of them"""
 
 
+class Hook(msgspec.Struct, frozen=True):
+    """A command that is started when the run has ended."""
+
+    argv: list[str]
+    timeout: int = 300
+    """seconds until it is ended"""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The stages of a run, the files they need in the run directory, and what they occupy."""
 
@@ -114,6 +122,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """what is worth knowing before starting"""
     decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
     """a string: why it is not known"""
+    on_end: Hook | None = None
     gpu_hz: float = 2.0
     """how often GPUs are read a second; 0: not at all"""
     sweep: Membership | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
 
     from runner.feed import Feed
+    from runner.settings import Settings
+    from runner.state import Status
 
 MAX_BACK = 16
+TITLE_EVERY_S = 1.0
 START_S = 1.0
 """How long after its first frame a screen may still be reading what it shows."""
 WIDTHS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]
@@ -123,6 +128,9 @@ class TrtbenchApp(App[int]):
         self.farewell = ""
         """what to print when the terminal is the user's again"""
         self._shown = Shown()
+        self._title = ""
+        """what stands in the title of the window; empty: what stood there before us"""
+        self._titled = 0.0
         self._way_back: list[Start] = []
         self._visits = 0
         self.add_mode(self.DEFAULT_MODE, lambda: self._sized(_screen(start)))
@@ -172,6 +180,49 @@ class TrtbenchApp(App[int]):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, self._shown.lean(renderable))
+
+    # --- being noticed ----------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the user chose; with a mistake in the file, which was told at the start, the defaults."""
+        from runner import settings
+
+        try:
+            return settings.load()
+        except UserError:
+            return settings.Settings()
+
+    def show_title(self, text: str) -> None:
+        """Show this in the title of the window, at most once a second."""
+        if text == self._title or time.monotonic() - self._titled < TITLE_EVERY_S or not self.settings.title:
+            return
+        from tui import attention
+
+        if attention.understands(os.environ):
+            keep = "" if self._title else attention.KEEP_TITLE
+            self._title, self._titled = text, time.monotonic()
+            self._send(keep + attention.title(text))
+
+    def announce(self, profile: str, status: Status, seconds: float) -> None:
+        """Tell somebody who may look elsewhere that a run has ended."""
+        chosen = self.settings.notify
+        if seconds >= chosen.after:
+            from tui import attention
+
+            said = attention.said_of(profile, status, seconds)
+            self._send(attention.notification(said, chosen.by, os.environ))
+
+    def _send(self, sequence: str) -> None:
+        """Send to the terminal, where there is one: a page has no bell and no title of ours."""
+        if self._driver is not None and not self.is_headless and not self.is_web:
+            self._driver.write(sequence)
+
+    def restored_title(self) -> str:
+        """What gives the window its former title back, if it has one of ours."""
+        from tui import attention
+
+        return attention.RESTORE_TITLE if self._title else ""
 
     # --- going somewhere; every screen uses these -----------------------------------------------------
 
@@ -230,6 +281,9 @@ class TrtbenchApp(App[int]):
 
     def _show(self, place: Start) -> None:
         # One mode a place: unlike a screen that is switched, a mode goes with every dialog that lies over it.
+        if self._title and not isinstance(place, Live):
+            self._titled = 0.0  # a title of now, not of a run that is not shown
+            self.show_title(self.TITLE)
         left = self.current_mode
         self.place = place
         self._visits += 1
@@ -283,6 +337,9 @@ def run_app(start: Start) -> int:
     app = TrtbenchApp(start)
     lifecycle.end_on_signals(app.leave)
     code = app.run()
+    if title := app.restored_title():
+        with suppress(OSError):
+            print(title, end="", file=sys.stderr, flush=True)
     if app.farewell:
         print(app.farewell, file=sys.stderr)
     return code if code is not None else app.return_code or 0

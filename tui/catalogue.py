@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner import rundir
+from runner import paths, rundir
 from runner.errors import UserError
 from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
@@ -78,7 +78,7 @@ class Listing:
     items: tuple[Item, ...] = ()
     """runs under way, the user's profiles, the built-in ones"""
     newcomer: bool = False
-    """nothing was ever run here"""
+    """nothing was ever run here, and nobody has waved the welcome away"""
 
     def item(self, key: str) -> Item | None:
         """The item with this key, else the one to begin with."""
@@ -103,7 +103,7 @@ class Catalogue:
         runs = rundir.list_runs()[:RECENT]
         if not all((run_dir / rundir.REPORT).exists() for run_dir in runs):
             return None
-        listing = Listing(_grouped(_stored_items(), map(_profile_of, runs)), newcomer=not runs)
+        listing = Listing(_grouped(_stored_items(), map(_profile_of, runs)), newcomer=not runs and _welcome())
         first = listing.item(key)
         return replace(
             listing, items=tuple(self._item(item) if item is first else item for item in listing.items)
@@ -129,7 +129,7 @@ class Catalogue:
             )
             profiles.append(found)
         grouped = _grouped(profiles, ended)
-        return Listing((*running, *grouped), newcomer=not entries)
+        return Listing((*running, *grouped), newcomer=not entries and _welcome())
 
     def _last_results(self, runs: Sequence[Entry]) -> tuple[float, ...]:
         """Tokens/s of the newest runs that finished; the report of a run is read once."""
@@ -153,6 +153,18 @@ class Catalogue:
             known = (changed, _loaded(item))
             self._read[item.path] = known
         return replace(item, profile=known[1].profile, error=known[1].error)
+
+
+def _welcome() -> bool:
+    """Whether newcomers are greeted. Settings with a mistake were told of when the dashboard started."""
+    if not paths.settings_file().exists():
+        return True
+    from runner import settings
+
+    try:
+        return settings.load().welcome
+    except UserError:
+        return True
 
 
 def _grouped(items: Sequence[Item], ran: Iterable[str]) -> tuple[Item, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,12 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "--repeat", type=sweeps.count, default=1, metavar="N", help="N runs, one after the other (default 1)"
     )
     run.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
+    run.add_argument(
+        "--on-end",
+        type=_command,
+        metavar="COMMAND",
+        help="start this when the run has ended, instead of the settings' hooks.on_end; '': nothing",
+    )
     add_gpu_rate(run)
     run.add_argument(
         "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
@@ -67,6 +74,13 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     replay.set_defaults(command=_replay)
 
 
+def _command(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; quote it as for a shell") from None
+
+
 def _speed(text: str) -> float:
     try:
         speed = float(text)
@@ -89,10 +103,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.repeat > 1:
         from runner.sweep.launch import of_repeats
 
+        if arguments.on_end is not None:
+            raise UserError("--on-end is for one run; with --repeat, set hooks.on_end in the settings")
         return sweeps.start(of_repeats(profile, arguments.repeat, gpu_hz=arguments.gpu_hz), arguments)
     if not arguments.anyway:
         _refuse_what_would_fail(profile)
-    return watch(open_feed(launcher.start(profile, gpu_hz=arguments.gpu_hz)), arguments)
+    run_dir = launcher.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
+    return watch(open_feed(run_dir), arguments)
 
 
 def _refuse_what_would_fail(profile: Profile) -> None:

@@ -18,7 +18,7 @@ from runner import container, gpus, processes, rundir
 from runner import events as ev
 from runner.plan import Plan, Stage
 from runner.scratch import scratch_dir
-from runner.supervision import host
+from runner.supervision import hook, host
 from runner.supervision.collector import Collector
 from runner.supervision.devices import DeviceLocks
 from runner.supervision.heartbeat import Heartbeat
@@ -272,3 +272,4 @@ class Supervision:
         rundir.drop_if_empty(self.run_dir / "supervisor.log")
         self._scribe.close(status)
         self._devices.release()
+        hook.start(self.run_dir, self.plan)

@@ -117,6 +117,7 @@ _WHEN = {
     "editing": " (while a field is edited)",
     "filtering": " (while one types a filter)",
     "filtered": " (in a filtered list)",
+    "welcome": " (on a first start)",
 }
 
 

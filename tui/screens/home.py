@@ -8,7 +8,7 @@ loop: a start takes as long as it takes to draw, and keys are answered from the 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -66,7 +66,6 @@ class HomeScreen(HomeKeys):
     def __init__(self) -> None:
         super().__init__()
         self._catalogue: Catalogue | None = None
-        self._listing: Listing | None = None
         self._items: list[Item] = []
         """what the list shows: the listing, filtered"""
         self._busy_listing = False
@@ -211,8 +210,21 @@ class HomeScreen(HomeKeys):
     def action_escape(self) -> None:
         if self._pane.editing:
             self._pane.leave_editor()
-        else:
+        elif self.filter:
             self.action_show_all()
+        elif self._listing is not None and self._listing.newcomer:
+            self._hide_welcome(self._listing)
+
+    def _hide_welcome(self, listing: Listing) -> None:
+        from runner import settings
+
+        try:
+            settings.remember(welcome=False)
+        except UserError as error:
+            self.app.notify_error(error)
+        self._listing = replace(listing, newcomer=False)
+        self._show_about()
+        self.show_keys()
 
     # --- running ----------------------------------------------------------------------------------------
 

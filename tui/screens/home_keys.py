@@ -8,7 +8,7 @@ from tui.keys import EVERYWHERE, Key, When
 from tui.screens.filtering import FilteringScreen
 
 if TYPE_CHECKING:
-    from tui.catalogue import Item
+    from tui.catalogue import Item, Listing
     from tui.form import Form
     from tui.screens.home_commands import CommandPane
     from tui.screens.home_form import FormPane
@@ -21,6 +21,8 @@ class HomeKeys(FilteringScreen):
         super().__init__(*args, **kwargs)
         self._item: Item | None = None
         """what is chosen in the list"""
+        self._listing: Listing | None = None
+        """everything that can be listed; None: it was not read yet"""
         self._ready = False
         """the panes are there"""
 
@@ -42,7 +44,11 @@ class HomeKeys(FilteringScreen):
         return self._ready or action == "quit"
 
     def states(self) -> tuple[When, ...]:
-        return (self._typing,) if self._typing else ("filtered",) if self.filter else ()
+        if self._typing:
+            return (self._typing,)
+        if self.filter:
+            return ("filtered",)
+        return ("welcome",) if self._listing is not None and self._listing.newcomer else ()
 
     @property
     def _typing(self) -> Literal["", "editing", "filtering"]:

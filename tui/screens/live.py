@@ -13,6 +13,7 @@ from runner import rundir
 from runner.errors import ExitCode, UserError
 from runner.feed import Feed
 from runner.state import Status
+from tui.attention import title_of
 from tui.keys import Key, When, bindings
 from tui.screens import live_serving
 from tui.screens.keyed import KeyedScreen, KeyFooter
@@ -114,7 +115,7 @@ class LiveScreen(LogKeys, KeyedScreen):
             self._show(live_view(self.feed, reading=reading, mode=self._mode, memo=self._memo))
         self.log_view.poll()
         if not reading:
-            self._open_result_when_finished()
+            self._notice_the_end()
 
     def _show(self, view: LiveView) -> None:
         before, self.view = self.view, view
@@ -122,6 +123,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self.show_keys(view.note)
         if view.header.reading is not None:
             return
+        self.cockpit.show_title(title_of(view))
         for name, data in (
             ("#stages", view.stages),
             ("#progress", view.progress),
@@ -182,13 +184,16 @@ class LiveScreen(LogKeys, KeyedScreen):
     def show_search(self) -> None:
         self._arrange()
 
-    def _open_result_when_finished(self) -> None:
-        status = self.feed.state.status
-        if self.feed.state.running:
+    def _notice_the_end(self) -> None:
+        """Say so when the run ends under our eyes; then a finished one shows its table."""
+        state = self.feed.state
+        if state.running:
             self._saw_it_run = self.feed.live
-        elif status == "finished" and self._saw_it_run:
+        elif self._saw_it_run and self.view is not None:
             self._saw_it_run = False
-            self.cockpit.open_result(self.feed.run_dir)
+            self.cockpit.announce(self.view.header.profile, state.status, self.view.header.elapsed_s)
+            if state.status == "finished":
+                self.cockpit.open_result(self.feed.run_dir)
 
     def _panel(self, name: str) -> Panel[object]:
         return cast("Panel[object]", self.query_one(name, Panel))

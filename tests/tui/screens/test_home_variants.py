@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from runner import report, rundir
+from runner import report, rundir, settings
 from runner.metrics import TOKENS_PER_SEC
 from tests.runner.engines.test_engine_import import engine
 from tests.tui.screens import world
@@ -228,3 +228,19 @@ async def test_an_empty_profile_is_shown_as_what_it_is() -> None:
         assert chosen(pilot) == "empty"
         assert "expected a profile" in text_of(app.screen, "#about")
         assert app.screen.query_one(ProfileList).has_focus
+
+
+# --- the first start ------------------------------------------------------------------------------------
+
+
+async def test_the_welcome_is_waved_away_for_good() -> None:
+    for greeted in (True, False):
+        app = Cockpit(Home())
+        async with app.run_test(size=SIZE) as pilot:
+            await settled(pilot)
+            assert ("Welcome" in text_of(app.screen, "#about")) is greeted
+            assert ("esc hide the welcome" in footer(pilot)) is greeted
+            await pilot.press("escape")
+            await settled(pilot)
+            assert "Welcome" not in text_of(app.screen, "#about")
+    assert settings.load().welcome is False

@@ -1,0 +1,72 @@
+"""The command that a user wants started when a run has ended: a process of its own, no run waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from runner import detached, processes, report, rundir
+from runner.plan import Hook, Plan
+
+LOG = "on-end.log"
+"""What the command prints, and how it ended; the one file that is written after a run's last event."""
+GRACE_S = 5.0
+_MODULE = "runner.supervision.hook"
+
+
+def start(run_dir: Path, plan: Plan) -> None:
+    """Start the hook of a run, if it has one; whatever goes wrong with it, the run has ended as it has."""
+    if plan.on_end is not None:
+        with contextlib.suppress(OSError):
+            detached.spawn(_MODULE, run_dir, None, LOG)
+
+
+def main(run_dir: str) -> None:
+    """Run the hook to its end, or to the end of its patience."""
+    path = Path(run_dir)
+    hook = rundir.load_plan(path).on_end
+    assert hook is not None
+    print(f"[trtbench] {_run(hook, path, _environment(path))}", flush=True)
+
+
+def _environment(run_dir: Path) -> dict[str, str]:
+    summary = report.read_summary(run_dir)
+    plan = rundir.load_plan(run_dir)
+    told = {
+        "TRTBENCH_RUN_DIR": str(run_dir),
+        "TRTBENCH_RUN_ID": run_dir.name,
+        "TRTBENCH_RUN_PROFILE": plan.profile,
+        "TRTBENCH_RUN_STATUS": summary.status if summary else "",
+        "TRTBENCH_RUN_SECONDS": f"{summary.seconds:.1f}" if summary else "",
+        "TRTBENCH_RUN_CAUSE": summary.cause if summary else "",
+        "TRTBENCH_RUN_SWEEP": plan.sweep.sweep if plan.sweep else "",
+    }
+    # By its tag a process is known as one of a run's, and ended with it.
+    return {name: value for name, value in os.environ.items() if name != processes.TAG} | told
+
+
+def _run(hook: Hook, run_dir: Path, environment: dict[str, str]) -> str:
+    """How the command ended, in words."""
+    try:
+        process = subprocess.Popen(
+            hook.argv, cwd=run_dir, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    except (OSError, ValueError) as error:
+        return f"{hook.argv[0]}: cannot be started: {getattr(error, 'strerror', None) or error}"
+    try:
+        return f"{hook.argv[0]} ended with exit code {process.wait(hook.timeout)}"
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return f"{hook.argv[0]} was ended after {hook.timeout} s; hooks.timeout in the settings allows more"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """First ask, then kill, it and what it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
