@@ -38,6 +38,8 @@ class GpuIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     persistence: bool | None = None
     mig: list[str] | None = None
     """UUIDs of its MIG devices; None: MIG is off"""
+    slices: dict[str, int] = msgspec.field(default_factory=dict)
+    """bytes of memory of each MIG device that can be read, by UUID"""
 
 
 class GpuInventory(Event, frozen=True, kw_only=True, tag="gpu_inventory", gc=False):
@@ -65,7 +67,9 @@ class GpuSamples(Event, frozen=True, kw_only=True, tag="gpu", gc=False):
     memory: Column = msgspec.field(default_factory=list)
     """bytes in use, without what the driver reserves (unless `sources` says otherwise)"""
     power: Column = msgspec.field(default_factory=list)
-    """watts"""
+    """watts at that moment"""
+    power_average: Column = msgspec.field(default_factory=list)
+    """watts in the mean of the second before"""
     sm_clock: Column = msgspec.field(default_factory=list)
     memory_clock: Column = msgspec.field(default_factory=list)
     """MHz"""
@@ -78,6 +82,8 @@ class GpuSamples(Event, frozen=True, kw_only=True, tag="gpu", gc=False):
     tensor_active: Column = msgspec.field(default_factory=list)
     dram_active: Column = msgspec.field(default_factory=list)
     """percent of peak memory bandwidth in use (GPM)"""
+    slices: dict[str, int] = msgspec.field(default_factory=dict)
+    """bytes in use of MIG devices, by UUID"""
     throttled_us: dict[str, list[int]] = msgspec.field(default_factory=dict)
     """microseconds since the sample before in which clocks were held down, by reason"""
 

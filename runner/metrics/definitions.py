@@ -162,16 +162,18 @@ _SAMPLES = "NVML, samples of the measured phase"
 GPU_MEMORY = Metric(
     "gpu_memory_sampled_gib", "GPU memory, sampled peak", "GiB", "gpu", "lower",
     "most memory in use in any sample, of the GPU that used most; a peak between two samples is not seen;"
-    " what the driver reserves is apart", _SAMPLES, digits=1,
+    " what the driver reserves is apart; of a run on a MIG device that device's own", _SAMPLES, digits=1,
     count=_READINGS,
     conditions="Needs three readings. Engines reserve their cache ahead, so it says little about what was"
     " needed.",
 )  # fmt: skip
 GPU_POWER = Metric(
     "gpu_power_mean_w", "GPU power, mean", "W", "gpu", "lower",
-    "mean of the samples, summed over the GPUs of the ranks", _SAMPLES, digits=1,
-    count=_READINGS,
-    conditions="Needs three readings; some GPUs report an average of the last second.",
+    "total energy / duration of the measured phase, summed over the GPUs of the ranks; without an energy"
+    " counter the mean of the samples",
+    "NVML, energy counter, else samples", digits=1,
+    count="1, a difference of two counters; without them readings of the GPUs",
+    conditions="As total energy. By samples it needs three, and misses what lies between those of a moment.",
 )  # fmt: skip
 GPU_POWER_PEAK = Metric(
     "gpu_power_peak_w", "GPU power, peak of one GPU", "W", "gpu", "neither",

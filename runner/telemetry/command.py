@@ -99,6 +99,10 @@ def _gpu_object(telemetry: TelemetryState, gpu: GpuState) -> dict[str, Any]:
         "power_limit_w": identity.power_limit_w,
         **{name: None if isinstance(value, str) else value for name, value in latest.items()},
         "reserved": gpu.reserved,
+        "mig": [
+            {"uuid": uuid, "memory": telemetry.slice_memory(uuid), "memory_total": identity.slices.get(uuid)}
+            for uuid in identity.mig or ()
+        ],
         "throttled_by": telemetry.throttled_by(gpu),
         "reasons": {name: value for name, value in latest.items() if isinstance(value, str)},
         "sources": gpu.sources,
@@ -128,6 +132,7 @@ def as_text(state: RunState) -> Iterable[str]:
     missing: dict[str, list[str]] = {}
     for gpu in state.gpus.values():
         yield _row(telemetry, gpu).rstrip()
+        yield from (_mig_row(telemetry, gpu, uuid) for uuid in gpu.identity.mig or ())
         for name in () if gpu.lost else READINGS:
             value = telemetry.latest(gpu, name)
             if isinstance(value, str):
@@ -136,6 +141,12 @@ def as_text(state: RunState) -> Iterable[str]:
         yield f"  GPU {', '.join(where)}: {what}"
     for problem in telemetry.problems:
         yield f"  {problem.text}"
+
+
+def _mig_row(telemetry: TelemetryState, gpu: GpuState, uuid: str) -> str:
+    used, total = telemetry.slice_memory(uuid), gpu.identity.slices.get(uuid)
+    shown = "–" if used is None or total is None else f"{used / 2**30:.1f} / {total / 2**30:.1f}"
+    return f"    {uuid[:21]:<22}{shown:>16}  of its own; all else is known of the whole GPU only"
 
 
 def _row(telemetry: TelemetryState, gpu: GpuState) -> str:

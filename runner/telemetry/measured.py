@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 from runner import gpus, metrics
 from runner.metrics import Computed, Metric
 from runner.plan import DecodeReads
-from runner.state import ConfigurationState, RunState
+from runner.state import RunState
+from runner.telemetry.energy import disagreement, power_and_energy
 from runner.telemetry.modelled import bandwidth
 from runner.telemetry.phase import Phase
-from runner.telemetry.series import Cell, Table
 from runner.telemetry.state import GpuState
+from runner.telemetry.window import Measured
 
 GIB = 2**30
 LEAST_SAMPLES = 3
-LEAST_ENERGY_S = 1.0
-LEAST_ENERGY_SHARE = 4
-"""An energy that is not this many times its error is no number."""
 SMALL_BASELINE = 256 << 20
 """Memory in use before a run up to this is what drivers and monitors hold."""
 CLOCK_DROP = 0.9
@@ -76,36 +72,6 @@ def _gpu_at(state: RunState, index: int | None) -> GpuState | None:
 # --- rows --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """One configuration and the GPUs it was measured on."""
-
-    state: RunState
-    configuration: ConfigurationState
-    phase: Phase
-    gpus: list[GpuState]
-
-    @cached_property
-    def _table(self) -> Table:
-        return self.phase.table
-
-    def cells(self, reading: str) -> list[Cell] | str:
-        """One cell a GPU, or why one of them has none."""
-        column = self._table.get(reading)
-        found = []
-        for gpu in self.gpus:
-            cell = column.cell(gpu.column) if column is not None else None
-            if cell is None:
-                why = gpu.reasons.get("all") or gpu.reasons.get(reading) or "not read while it was measured"
-                return f"GPU {gpu.identity.index}: {why}"
-            found.append(cell)
-        return found
-
-    @property
-    def rate(self) -> str:
-        return f"sampled @ {1000 / self.state.telemetry.period_ms:.3g} Hz"
-
-
 def numbers(state: RunState, number: int, reads: DecodeReads | str) -> Computed | None:
     """Metrics of the GPUs of one configuration; None: a run without GPU readings.
 
@@ -128,26 +94,18 @@ def numbers(state: RunState, number: int, reads: DecodeReads | str) -> Computed 
         seconds = max(0.0, (configuration.last_t - (configuration.timing_began or 0)) / 1e9)
         note = f"too short: {phase.ticks} readings in {seconds:.1f} s"
         return dict.fromkeys(metrics.GPU, (None, phase.ticks, note)) | modelled
-    this = _Measured(state, configuration, phase, on)
-    return {**_sampled(this), **_energy(this), metrics.GPU_THROTTLED: _throttled(this), **modelled}
+    this = Measured(state, configuration, phase, on)
+    return {**_sampled(this), **power_and_energy(this), metrics.GPU_THROTTLED: _throttled(this), **modelled}
 
 
-def _sampled(this: _Measured) -> Computed:
+def _sampled(this: Measured) -> Computed:
     table: Computed = {metrics.GPU_MEMORY: _memory(this)}
-    power = this.cells("power")
-    if isinstance(power, str):
-        table[metrics.GPU_POWER] = table[metrics.GPU_POWER_PEAK] = (None, 0, power)
-    else:
-        n = min(cell.n for cell in power)
-        source = next((text for gpu in this.gpus if (text := gpu.sources.get("power"))), "")
-        table[metrics.GPU_POWER] = (sum(cell.mean for cell in power), n, source or this.rate)
-        table[metrics.GPU_POWER_PEAK] = (max(cell.high for cell in power), n, source or this.rate)
     for metric, reading in _MEANS:
         cells = this.cells(reading)
         if isinstance(cells, str):
             table[metric] = (None, 0, cells)
         else:
-            table[metric] = (_mean([cell.mean for cell in cells]), min(cell.n for cell in cells), this.rate)
+            table[metric] = (_mean([cell.mean for cell in cells]), min(cell.n for cell in cells), this.how)
     return table
 
 
@@ -164,11 +122,14 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _memory(this: _Measured) -> tuple[float | None, int, str]:
+def _memory(this: Measured) -> tuple[float | None, int, str]:
+    mig = {uuid: gpu for gpu in this.gpus if (uuid := this.state.telemetry.mig_device(gpu))}
+    if mig:
+        return _memory_of_mig(this, mig)
     cells = this.cells("memory")
     if isinstance(cells, str):
         return None, 0, cells
-    words = [this.rate]
+    words = [this.how]
     for gpu, cell in zip(this.gpus, cells, strict=True):
         before = "not read" if gpu.baseline is None else f"{gpu.baseline / GIB:.1f}"
         reserved = "" if gpu.reserved is None else f", {gpu.reserved / GIB:.1f} reserved apart"
@@ -178,70 +139,23 @@ def _memory(this: _Measured) -> tuple[float | None, int, str]:
     return max(cell.high for cell in cells) / GIB, min(cell.n for cell in cells), "; ".join(words)
 
 
-def _energy(this: _Measured) -> Computed:
-    joules = _joules(this)
-    if isinstance(joules, str):
-        of_energy = (metrics.GPU_ENERGY, metrics.JOULES_PER_TOKEN, metrics.TOKENS_PER_SEC_PER_W)
-        return dict.fromkeys(of_energy, (None, 0, joules))
-    energy, error = joules
-    start, latency = this.configuration.start, this.configuration.latency
-    note = f"± {error:.0f} J: the counter moves every 0.1 s"
-    table: Computed = {metrics.GPU_ENERGY: (energy, latency.n, note)}
-    n, tokens = latency.n, latency.n * start.batch_size * start.output_len
-    serving = this.configuration.serving
-    if serving is not None:
-        n, tokens = serving.requests.latency.n, serving.requests.output_tokens
-    if not tokens:
-        table[metrics.JOULES_PER_TOKEN] = table[metrics.TOKENS_PER_SEC_PER_W] = (
-            None, 0, "there is no request file" if serving else "an encoder generates no tokens",
-        )  # fmt: skip
-        return table
-    share = f"± {100 * error / energy:.1f} %, as the energy"
-    if serving is not None:
-        rate = tokens / serving.requests.seconds
-    else:
-        rate = start.batch_size * start.output_len / (latency.mean / 1000)
-    table[metrics.JOULES_PER_TOKEN] = (energy / tokens, n, share)
-    table[metrics.TOKENS_PER_SEC_PER_W] = (rate / (energy / this.phase.seconds), n, share)
-    return table
-
-
-def _joules(this: _Measured) -> tuple[float, float] | str:
-    """Energy of the measured phase and its error, or why there is none."""
-    phase = this.phase
-    hosts = [rank.hello.host for rank in this.state.ranks.values() if rank.hello is not None]
-    others = sum(1 for host in hosts if _elsewhere(this, host))
-    if others:
-        return f"{others} ranks are on other hosts, whose GPUs are not read"
-    if phase.seconds < LEAST_ENERGY_S:
-        return f"too short: {phase.seconds:.2f} s, and the counter moves every 0.1 s"
-    energy = error = 0.0
-    for gpu in this.gpus:
-        uuid = gpu.identity.uuid
-        begin, end = phase.begins.get(uuid), phase.ends.get(uuid)
-        if gpu.identity.mig:
-            return "the counter is the whole GPU's, not the MIG device's"
-        if begin is None or end is None:
-            why = gpu.reasons.get("all") or gpu.reasons.get("energy") or "not read around the measured phase"
-            return f"energy counter of GPU {gpu.identity.index}: {why}"
-        if any(phase.begin <= reset <= phase.end for reset in gpu.resets):
-            return f"the energy counter of GPU {gpu.identity.index} started anew while it was measured"
-        joules = (end.mj - begin.mj) / 1000
-        energy += joules
-        error += (begin.off_s + end.off_s) * joules / phase.seconds
-    if energy < LEAST_ENERGY_SHARE * error:
-        return f"too short: {energy:.0f} J with an error of {error:.0f} J"
-    return energy, error
-
-
-def _elsewhere(this: _Measured, host: str) -> bool:
-    return this.state.started is not None and host not in ("", this.state.started.host)
+def _memory_of_mig(this: Measured, devices: dict[str, GpuState]) -> tuple[float | None, int, str]:
+    """The one reading that a MIG device has of its own."""
+    most = {uuid: this.phase.slices[uuid] for uuid in devices if uuid in this.phase.slices}
+    if len(most) < len(devices):
+        return None, 0, f"MIG device: {next(iter(devices.values())).why_not('slices')}"
+    words = [
+        f"{uuid} of GPU {gpu.identity.index}: {most[uuid] / GIB:.1f}"
+        f" of {gpu.identity.slices.get(uuid, 0) / GIB:.1f}"
+        for uuid, gpu in devices.items()
+    ]
+    return max(most.values()) / GIB, this.phase.ticks, "; ".join([this.rate, *words])
 
 
 # --- throttling --------------------------------------------------------------------------------------------
 
 
-def _throttled(this: _Measured) -> tuple[float | None, int, str]:
+def _throttled(this: Measured) -> tuple[float | None, int, str]:
     shares = {gpu.identity.index: _shares(this.phase, gpu) for gpu in this.gpus}
     unread = [index for index, found in shares.items() if found is None]
     if unread:
@@ -286,14 +200,15 @@ def flags(state: RunState, number: int) -> list[str]:
     phase = state.telemetry.measured(number, configuration) if on else None
     if phase is None or phase.ticks < LEAST_SAMPLES:
         return []
-    found = list(_slowed(_Measured(state, configuration, phase, on)))
+    this = Measured(state, configuration, phase, on)
+    found = [*_slowed(this), *disagreement(this)]
     expected = phase.seconds * 1000 / max(1, state.telemetry.period_ms)
     if phase.ticks < 0.8 * expected - 2:
         found.append(f"GPUs were read only {phase.ticks} of about {expected:.0f} times while it was measured")
     return found
 
 
-def _slowed(this: _Measured) -> Iterator[str]:
+def _slowed(this: Measured) -> Iterator[str]:
     for gpu in this.gpus:
         for name, share in (_shares(this.phase, gpu) or {}).items():
             if name not in _HARMLESS and share > 0:

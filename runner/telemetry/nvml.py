@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Protocol
 import pynvml
 
 from runner.telemetry.costs import Costs
-from runner.telemetry.reasons import Unread, is_final
+from runner.telemetry.gpm import Gpm
+from runner.telemetry.reasons import Unread, Value, is_final
 
-POWER_INSTANT = 186
+POWER_INSTANT, POWER_AVERAGE = 186, 185
 # Nanoseconds since the driver was loaded in which clocks were held down, by reason; where a driver does not
 # know the newer field, the older one counts (nearly) the same.
 THROTTLE = {
@@ -26,15 +27,11 @@ THROTTLE = {
     "hw thermal": (270, None),
     "power brake": (271, None),
 }
-GPM_METRICS = (2, 5, 10)
-"""SMs active, any tensor pipe active, DRAM bandwidth: percent"""
 _XID = 0x8
 _MAX_XIDS = 16
 _CORRECTED, _UNCORRECTED, _VOLATILE = 0, 1, 0
 _TIMEOUT = 10
 _VALUE_FIELDS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
-
-Value = float | None | Unread
 
 
 class Sources(NamedTuple):
@@ -53,7 +50,8 @@ class Backend(Protocol):
     def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]: ...
     def memory(self, gpu: int) -> tuple[int, int | None]: ...
     def utilization(self, gpu: int) -> tuple[int, int]: ...
-    def fields(self, gpu: int) -> tuple[Value, dict[str, int]]: ...
+    def fields(self, gpu: int) -> tuple[Value, Value, dict[str, int]]: ...
+    def slices(self, gpu: int) -> dict[str, int]: ...
     def clocks(self, gpu: int) -> tuple[int, int]: ...
     def temperature(self, gpu: int) -> int: ...
     def reasons(self, gpu: int) -> int: ...
@@ -79,10 +77,11 @@ class Nvml:
         self._costs = costs
         self._call("nvmlInit_v2", pynvml.nvmlInit)
         self._handles: list[Any] = []
+        self._slices: dict[int, dict[str, Any]] = {}
         self._memory_v1: set[int] = set()
         self._power_usage: set[int] = set()
         self._old_temperature: set[int] = set()
-        self._gpm: dict[int, _Gpm | None] = {}
+        self._gpm: dict[int, Gpm | None] = {}
         self._events: Any = None
 
     def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
@@ -112,11 +111,14 @@ class Nvml:
                 identity[key] = value(self._call(name, getattr(pynvml, name), handle, *arguments))
         with contextlib.suppress(Unread):
             if self._call("nvmlDeviceGetMigMode", pynvml.nvmlDeviceGetMigMode, handle)[0]:
-                identity["mig"] = self._mig_uuids(handle)
+                found = self._slices[len(self._handles) - 1] = self._mig_devices(handle)
+                identity["mig"] = list(found)
+                identity["slices"] = {uuid: self._memory_of(mig).total for uuid, mig in found.items()}
         return identity
 
-    def _mig_uuids(self, handle: Any) -> list[str]:
-        uuids = []
+    def _mig_devices(self, handle: Any) -> dict[str, Any]:
+        """Handles of the MIG devices of a GPU, by UUID."""
+        devices = {}
         for index in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
             with contextlib.suppress(Unread):
                 mig = self._call(
@@ -125,8 +127,13 @@ class Nvml:
                     handle,
                     index,
                 )
-                uuids.append(self._call("nvmlDeviceGetUUID", pynvml.nvmlDeviceGetUUID, mig))
-        return uuids
+                devices[self._call("nvmlDeviceGetUUID", pynvml.nvmlDeviceGetUUID, mig)] = mig
+        return devices
+
+    def _memory_of(self, handle: Any) -> Any:
+        return self._call(
+            "nvmlDeviceGetMemoryInfo_v2", pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2
+        )
 
     # --- fast -------------------------------------------------------------------------------------------
 
@@ -135,9 +142,7 @@ class Nvml:
         handle = self._handles[gpu]
         if gpu not in self._memory_v1:
             try:
-                new = self._call(
-                    "nvmlDeviceGetMemoryInfo_v2", pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2
-                )
+                new = self._memory_of(handle)
                 return new.used, new.reserved
             except Unread as unread:
                 if not is_final(unread.code):
@@ -145,15 +150,23 @@ class Nvml:
                 self._memory_v1.add(gpu)
         return self._call("nvmlDeviceGetMemoryInfo", pynvml.nvmlDeviceGetMemoryInfo, handle).used, None
 
+    def slices(self, gpu: int) -> dict[str, int]:
+        """Bytes in use of each MIG device, by UUID: all that NVML reads of one; empty: MIG is off."""
+        return {uuid: self._memory_of(mig).used for uuid, mig in self._slices.get(gpu, {}).items()}
+
     def utilization(self, gpu: int) -> tuple[int, int]:
         rates = self._call(
             "nvmlDeviceGetUtilizationRates", pynvml.nvmlDeviceGetUtilizationRates, self._handles[gpu]
         )
         return rates.gpu, rates.memory
 
-    def fields(self, gpu: int) -> tuple[Value, dict[str, int]]:
-        """Power in watts, and nanoseconds throttled by reason, as far as the driver counts them."""
-        wanted = [POWER_INSTANT, *(id_ for ids in THROTTLE.values() for id_ in ids if id_ is not None)]
+    def fields(self, gpu: int) -> tuple[Value, Value, dict[str, int]]:
+        """Power in watts, now and in the mean of a second, and nanoseconds throttled by reason."""
+        wanted = [
+            POWER_INSTANT,
+            POWER_AVERAGE,
+            *(id_ for ids in THROTTLE.values() for id_ in ids if id_ is not None),
+        ]
         found: dict[int, Value] = {}
         try:
             values = self._call(
@@ -170,7 +183,10 @@ class Nvml:
                 if isinstance(counter, int):
                     throttled[name] = counter
                     break
-        return self._power(gpu, found.get(POWER_INSTANT)), throttled
+        average = found.get(POWER_AVERAGE, Unread(3))
+        if isinstance(average, int | float):
+            average = average / 1000
+        return self._power(gpu, found.get(POWER_INSTANT)), average, throttled
 
     def _power(self, gpu: int, instant: Value) -> Value:
         if isinstance(instant, int | float) and gpu not in self._power_usage:
@@ -235,7 +251,7 @@ class Nvml:
             support = self._call(
                 "nvmlGpmQueryDeviceSupport", pynvml.nvmlGpmQueryDeviceSupport, handle
             ).isSupportedDevice
-            self._gpm[gpu] = _Gpm(self._call, handle) if support else None
+            self._gpm[gpu] = Gpm(self._call, handle) if support else None
         gpm = self._gpm[gpu]
         if gpm is None:
             raise Unread(3)
@@ -341,34 +357,6 @@ class Nvml:
             raise Unread(13) from None
         except pynvml.NVMLError as error:
             raise Unread(int(error.value)) from None
-
-
-class _Gpm:
-    """Two samples of one GPU in turn, and the structure that compares them: 19 kB, so it is kept."""
-
-    def __init__(self, call: Callable[..., Any], handle: Any) -> None:
-        self._call, self._handle = call, handle
-        self._samples = [call("nvmlGpmSampleAlloc", pynvml.nvmlGpmSampleAlloc) for _ in range(2)]
-        self._request = pynvml.c_nvmlGpmMetricsGet_t()
-        self._request.version = pynvml.NVML_GPM_METRICS_GET_VERSION
-        self._request.numMetrics = len(GPM_METRICS)
-        for place, metric in enumerate(GPM_METRICS):
-            self._request.metrics[place].metricId = metric
-        self._first = True
-
-    def read(self) -> tuple[Value, ...] | None:
-        old, new = self._samples
-        self._call("nvmlGpmSampleGet", pynvml.nvmlGpmSampleGet, self._handle, old)
-        self._samples = [new, old]
-        if self._first:
-            self._first = False
-            return None
-        self._request.sample1, self._request.sample2 = new, old
-        self._call("nvmlGpmMetricsGet", pynvml.nvmlGpmMetricsGet, self._request)
-        metrics = [self._request.metrics[place] for place in range(len(GPM_METRICS))]
-        return tuple(
-            Unread(metric.nvmlReturn) if metric.nvmlReturn else float(metric.value) for metric in metrics
-        )
 
 
 def _field_value(field: Any) -> Value:

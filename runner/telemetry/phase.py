@@ -12,7 +12,7 @@ from typing import NamedTuple
 from runner.events import Column, GpuSamples
 from runner.telemetry.series import Group, Table, fold, joined
 
-_THROTTLED, _REASONS = attrgetter("throttled_us"), attrgetter("reasons")
+_THROTTLED, _REASONS, _SLICES = attrgetter("throttled_us"), attrgetter("reasons"), attrgetter("slices")
 COUNTER_S = 0.1
 """The energy counter moves this often, so a reading is that much late at most."""
 
@@ -43,6 +43,8 @@ class Phase:
     throttled_us: dict[str, list[int]] = field(default_factory=dict)
     reasons: list[Counter[float | None]] = field(default_factory=list)
     """how often each set of clocks event reasons was seen, a counter a GPU"""
+    slices: dict[str, int] = field(default_factory=dict)
+    """most bytes in use of each MIG device, by UUID"""
     begins: dict[str, Edge] = field(default_factory=dict)
     ends: dict[str, Edge] = field(default_factory=dict)
     """by UUID"""
@@ -77,7 +79,7 @@ class Phase:
         self._parts.append(table)
         if len(self._parts) == MOST_PARTS:
             self._parts = [self.table]
-        self._take_reasons(ticks)
+        self._take_others(ticks)
 
     def take_energy(
         self, uuid: str, readings: Sequence[EnergyReading], begin: int, end: int, *, over: bool
@@ -89,12 +91,15 @@ class Phase:
         if over and readings:
             self.ends[uuid] = _edge(readings, end)
 
-    def _take_reasons(self, ticks: Sequence[GpuSamples]) -> None:
+    def _take_others(self, ticks: Sequence[GpuSamples]) -> None:
         for throttled in filter(None, map(_THROTTLED, ticks)):
             for reason, column in throttled.items():
                 sums = self.throttled_us.setdefault(reason, [0] * len(column))
                 for gpu, grown in enumerate(column):
                     sums[gpu] += grown
+        for slices in filter(None, map(_SLICES, ticks)):
+            for uuid, used in slices.items():
+                self.slices[uuid] = max(used, self.slices.get(uuid, 0))
         columns: list[Column] = list(filter(None, map(_REASONS, ticks)))
         for gpu, values in enumerate(zip(*columns, strict=False)):
             if gpu == len(self.reasons):

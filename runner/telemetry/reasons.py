@@ -11,10 +11,12 @@ NO_LIBRARY = "no library"
 _REASONS = {
     3: UNSUPPORTED,
     4: NO_PERMISSION,
+    9: "driver not loaded",
     12: NO_LIBRARY,
     13: UNSUPPORTED,  # the library is older than the function
     15: LOST,
     16: LOST,  # it needs a reset, and answers nothing until then
+    18: "driver upgraded",
     25: UNSUPPORTED,  # the library is older than this version of the function
 }
 _HOST_LOAD = "; host load is shown instead"
@@ -35,6 +37,10 @@ class Unread(Exception):  # noqa: N818 - no defect: a reading that could not be 
         super().__init__(code)
         self.code = code
         self.reason = reason_of(code)
+
+
+Value = float | None | Unread
+"""A number, none this time, or why there is none."""
 
 
 def reason_of(code: int) -> str:

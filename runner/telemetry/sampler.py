@@ -10,16 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.telemetry.nvml import GPM_METRICS, Backend, Value
-from runner.telemetry.reasons import LOST, NOTHING_READABLE, Unread, is_final, is_lost
+from runner.telemetry.gpm import GPM_METRICS
+from runner.telemetry.nvml import Backend
+from runner.telemetry.reasons import LOST, NOTHING_READABLE, Unread, Value, is_final, is_lost
 
 ENERGY_S = 5.0
 HEALTH_S = 10.0
 GPM_S = 0.12
 """GPM needs 100 ms between two samples of a GPU."""
 FAST = (
-    "memory", "busy", "memory_busy", "power", "sm_clock", "memory_clock", "temperature", "reasons",
-    "sm_active", "tensor_active", "dram_active",
+    "memory", "busy", "memory_busy", "power", "power_average", "sm_clock", "memory_clock", "temperature",
+    "reasons", "sm_active", "tensor_active", "dram_active",
 )  # fmt: skip
 """The columns of a fast record, named as in `runner.events.GpuSamples`."""
 _PROFILE = ("sm_active", "tensor_active", "dram_active")
@@ -35,6 +36,8 @@ class Sampler:
     write: Callable[[Record], None]
     clock: Callable[[], int]
     uuids: list[str] = field(default_factory=list)
+    _sliced: list[int] = field(default_factory=list)
+    """GPUs with MIG devices"""
     _read_anything: bool = False
     _lost: set[int] = field(default_factory=set)
     _closed: set[tuple[int, str]] = field(default_factory=set)
@@ -52,6 +55,7 @@ class Sampler:
         versions, gpus = self.backend.machine()
         now = self.clock()
         self.uuids = [gpu["uuid"] for gpu in gpus]
+        self._sliced = [place for place, gpu in enumerate(gpus) if gpu.get("mig")]
         identities = [{k: v for k, v in gpu.items() if k != "unread"} for gpu in gpus]
         self.write({"kind": "gpu_inventory", "t": now, **versions, "gpus": identities})
         for gpu, identity in enumerate(gpus):
@@ -76,6 +80,11 @@ class Sampler:
         kept = {name: column for name, column in columns.items() if any(v is not None for v in column)}
         self._read_anything = self._read_anything or bool(kept)
         record: Record = {"kind": "gpu", "t": now, "period_ms": round(period * 1000), **kept}
+        slices: dict[str, int] = {}
+        for gpu in self._sliced:
+            slices |= self._read(gpu, "slices", self.backend.slices) or {}
+        if slices:
+            record["slices"] = slices
         if throttled:
             record["throttled_us"] = throttled
         self.write(record)
@@ -127,8 +136,8 @@ class Sampler:
         put(("busy", "memory_busy"), self._read(gpu, "busy", backend.utilization, "memory_busy"))
         fields = self._read(gpu, "power", backend.fields)
         if fields is not None:
-            put(("power",), (fields[0],))
-            self._throttle(gpu, fields[1], throttled)
+            put(("power", "power_average"), fields[:2])
+            self._throttle(gpu, fields[2], throttled)
         put(("sm_clock", "memory_clock"), self._read(gpu, "sm_clock", backend.clocks, "memory_clock"))
         for name, call in (("temperature", backend.temperature), ("reasons", backend.reasons)):
             value = self._read(gpu, name, call)

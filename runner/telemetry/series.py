@@ -29,7 +29,7 @@ COARSE_BUCKETS = 10080
 
 KEPT = ("memory", "busy", "power", "sm_clock", "dram_active")
 """Columns that have a history over the whole run."""
-AVERAGED = (*KEPT, "sm_active", "tensor_active")
+AVERAGED = (*KEPT, "power_average", "sm_active", "tensor_active")
 """Columns that are folded."""
 _COLUMNS = {name: attrgetter(name) for name in AVERAGED}
 

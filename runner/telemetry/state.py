@@ -55,6 +55,10 @@ class GpuState:
     def lost(self) -> bool:
         return self.reasons.get("all") == LOST
 
+    def why_not(self, reading: str, otherwise: str = "not read while it was measured") -> str:
+        """Why a reading of it is missing."""
+        return self.reasons.get("all") or self.reasons.get(reading) or otherwise
+
     @property
     def reserved(self) -> int | None:
         return self.health.reserved if self.health is not None else None
@@ -119,6 +123,16 @@ class TelemetryState:
             if value is not None:
                 return value
         return "not read yet"
+
+    def mig_device(self, gpu: GpuState) -> str:
+        """UUID of the MIG device of a GPU that the ranks compute on; empty: they have the whole GPU."""
+        visible = self.mapping.gpus if self.mapping is not None else []
+        return next((uuid for uuid in visible if uuid in (gpu.identity.mig or ())), "")
+
+    def slice_memory(self, uuid: str) -> int | None:
+        """Bytes in use of a MIG device in the latest sample; None: not known."""
+        last = None if self.stale else self.last
+        return last.slices.get(uuid) if last is not None else None
 
     def throttled_by(self, gpu: GpuState) -> list[str]:
         """Why the clocks of a GPU were held down in the latest sample, by its counters."""

@@ -34,19 +34,26 @@ def gpu_title(telemetry: TelemetryState) -> str:
     """`GPUs, 2 Hz`, and how reading them goes when it does not go as it should."""
     rate = f", {1000 / telemetry.period_ms:.2g} Hz" if telemetry.period_ms else ""
     status = telemetry.status
-    return f"GPUs{rate}" + (f" · {status.state}: {plain(status.text)}" if status else "")
+    mig = next((uuid for gpu in telemetry.gpus.values() if (uuid := telemetry.mig_device(gpu))), "")
+    return (
+        f"GPUs{rate}"
+        + (f" · on {mig[:12]}: memory of its own, all else of the whole GPU" if mig else "")
+        + (f" · {status.state}: {plain(status.text)}" if status else "")
+    )
 
 
 def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: list[GpuSamples]) -> GpuLine:
     latest = {name: telemetry.latest(gpu, reading) for name, reading in _READINGS.items()}
     numbers = {name: value for name, value in latest.items() if not isinstance(value, str)}
-    memory = numbers.get("memory_used")
+    memory, total, baseline = numbers.get("memory_used"), gpu.identity.memory_total, gpu.baseline
+    if mig := telemetry.mig_device(gpu):
+        memory, total, baseline = telemetry.slice_memory(mig), gpu.identity.slices.get(mig, 0), None
     return GpuLine(
         index=gpu.identity.index,
         ranks=_ranges(ranks),
         memory_used=None if memory is None else int(memory),
-        memory_total=gpu.identity.memory_total,
-        baseline=None if gpu.baseline is None else int(gpu.baseline),
+        memory_total=total,
+        baseline=None if baseline is None else int(baseline),
         busy=numbers.get("busy"),
         power=numbers.get("power"),
         power_limit=gpu.identity.power_limit_w,

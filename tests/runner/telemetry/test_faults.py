@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,11 +112,36 @@ def test_the_final_table_has_what_the_gpus_say(machine: pytest.MonkeyPatch) -> N
     seconds = state.configurations[0].elapsed_s(state.last_t)
     # GPU 1 of the stand-in: 21 GiB and 410 W, a tenth of the time at its power cap.
     assert rows["gpu_memory_sampled_gib"].value == 21.0
-    assert rows["gpu_power_mean_w"].value == 410.0
     energy = rows["gpu_energy_j"]
     error = float(energy.note.split()[1])
+    assert rows["gpu_power_mean_w"].value == pytest.approx(410, abs=error / seconds)
+    assert rows["gpu_power_peak_w"].value == 410.0
     assert energy.value == pytest.approx(410 * seconds, abs=error)
     assert rows["gpu_throttled_percent"].value == pytest.approx(10, abs=3)
+
+
+def test_a_run_on_a_mig_device_has_its_memory_and_says_that_all_else_is_shared(
+    machine: pytest.MonkeyPatch,
+) -> None:
+    machine.setenv("NVML_MIG", "3")
+    machine.setenv("CUDA_VISIBLE_DEVICES", "MIG-00000001")
+    machine.setenv("RANK_DEVICE", "cuda:0")
+    run_dir = start(single("slow"))
+    wait_for(lambda: len(state_of(run_dir).telemetry.recent()) > 7, "readings")
+    state = stop(run_dir)
+    gpu = state.gpus[FIRST]
+    slice_ = "MIG-00000001-0000-0000-0000-000000000000"
+    assert state.telemetry.mig_device(gpu) == slice_
+
+    rows = {row.metric: row for row in report.load(run_dir).configurations[0].rows}
+    memory = rows["gpu_memory_sampled_gib"]
+    assert memory.value == 2.0
+    assert memory.note == f"sampled @ 2 Hz; {slice_} of GPU 0: 2.0 of 20.1"
+    assert rows["gpu_energy_j"].value is None
+    assert "not the MIG device's" in rows["gpu_energy_j"].note
+    power = rows["gpu_power_mean_w"]
+    assert power.value == 400.0
+    assert "of the whole GPU, which its MIG devices share" in power.note
 
 
 @pytest.mark.parametrize(
@@ -194,7 +220,7 @@ def test_a_gpu_that_falls_off_the_bus_is_lost_and_the_other_goes_on(machine: pyt
     assert stop(run_dir).status == "stopped"
 
 
-@pytest.mark.parametrize(("code", "reason"), [(999, "NVML error 999"), (18, "NVML error 18")])
+@pytest.mark.parametrize(("code", "reason"), [(999, "NVML error 999"), (18, "driver upgraded")])
 def test_a_container_that_loses_its_gpus_shows_reasons_and_no_numbers(
     machine: pytest.MonkeyPatch, code: int, reason: str
 ) -> None:
@@ -209,9 +235,29 @@ def test_a_container_that_loses_its_gpus_shows_reasons_and_no_numbers(
     assert stop(run_dir).status == "stopped"
 
 
+@pytest.mark.parametrize(
+    ("code", "words"), [(18, "was upgraded but the old one is still loaded"), (9, "driver is not loaded")]
+)
 def test_a_driver_that_is_replaced_under_a_run_is_said_when_telemetry_starts_anew(
-    machine: pytest.MonkeyPatch, library: Path, tmp_path: Path
+    machine: pytest.MonkeyPatch, tmp_path: Path, code: int, words: str
 ) -> None:
+    machine.setenv("NVML_INIT_FILE", str(tmp_path / "error"))
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).telemetry.recent()), "a reading")
+    (tmp_path / "error").write_text(str(code))
+    (pid,) = telemetry_of(run_dir)
+    os.kill(pid, signal.SIGKILL)
+    state = wait_for_status(run_dir, "given up")
+
+    assert told(state) == ["ended", "given up"]
+    assert state.telemetry.told[-1].text.startswith("GPU readings ended: the NVIDIA driver")
+    assert words in state.telemetry.told[-1].text
+    assert {state.telemetry.latest(gpu, "power") for gpu in state.gpus.values()} == {"stale"}
+    assert stop(run_dir).status == "stopped"
+    assert any(words in flag for flag in report.load(run_dir).flags)
+
+
+def test_a_driver_that_is_not_the_library_s_is_said_at_the_start(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_INIT_ERROR", "18")
     run_dir = start(single("short"))
     state = wait_until_ended(run_dir)

@@ -203,4 +203,38 @@ def test_many_groups_are_one_phase() -> None:
     state = run_of(2000.0, begin=5.0, end=1995.0)
     numbers = measured.numbers(state, 0, "not planned")
     assert numbers is not None
-    assert numbers[metrics.GPU_POWER][:2] == (500.0, 2 * 1990 + 1)
+    assert numbers[metrics.GPU_POWER_PEAK][:2] == (500.0, 2 * 1990 + 1)
+
+
+def test_mean_power_is_the_counter_s() -> None:
+    value, note = value_of(run_of(), metrics.GPU_POWER)
+    assert value == pytest.approx(500, rel=0.01)
+    assert note == "± 3.0 %, by the energy counter"
+
+
+def test_without_a_counter_mean_power_is_that_of_the_samples_and_says_of_which_kind() -> None:
+    value, note = value_of(run_of(energy_at=()), metrics.GPU_POWER)
+    assert value == 500.0
+    assert note.startswith("sampled @ 2 Hz, of that moment (energy counter of GPU 0: not read")
+
+
+@pytest.mark.parametrize(
+    ("columns", "flags"),
+    [
+        ({}, []),
+        ({"power": 560.0}, ["560 W (each of a moment, so they miss what lies between)"]),
+        ({"power": 560.0, "power_average": 510.0}, []),
+        ({"power_average": 600.0}, ["600 W (each the mean of a second)"]),
+    ],
+)
+def test_samples_and_counter_that_disagree_are_a_flag(
+    columns: dict[str, float | None], flags: list[str]
+) -> None:
+    """Means of a second are believed before readings of a moment; those only where there is nothing else."""
+    read = [sample(t * SECOND // 2 + 1, 1, **columns) for t in range(10, 31)]
+    found = measured.flags(run_of(silent=(4.9, 15.1), extra=list(read)), 0)
+    assert [flag for flag in found if "GPU power" in flag] == [
+        f"GPU power: 20 samples say {words}, the energy counter says 500 W"
+        f" ({'+12.0' if '560' in words else '+20.0'} %); power and energy in the table are the counter's"
+        for words in flags
+    ]

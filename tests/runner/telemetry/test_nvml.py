@@ -218,6 +218,28 @@ def test_gpus_once_as_json_has_a_reason_for_every_null(machine: pytest.MonkeyPat
     assert second["reasons"]["power"] == "GPU lost"
 
 
+def test_gpus_shows_what_mig_devices_have_of_their_own(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_MIG", "2")
+    found: dict[str, Any] = json.loads(gpus("--once", "--json").stdout)
+    first, second = found["gpus"]
+    assert [(mig["memory"] >> 30, mig["memory_total"] >> 20) for mig in first["mig"]] == [
+        (1, 20538),
+        (2, 20538),
+    ]
+    assert second["mig"] == []
+    lines = gpus("--once").stdout.splitlines()
+    words = "MIG-00000000-0000-000 1.0 / 20.1 of its own; all else is known of the whole GPU only"
+    assert " ".join(lines[2].split()) == words
+
+
+def test_a_mig_device_that_does_not_answer_costs_no_other_reading(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_MIG", "2")
+    machine.setenv("NVML_FAIL", "DeviceGetMemoryInfo_v2:4")
+    found: dict[str, Any] = json.loads(gpus("--once", "--json").stdout)
+    assert [mig["memory"] for mig in found["gpus"][0]["mig"]] == [None, None]
+    assert found["gpus"][0]["power"] == 400.0
+
+
 def test_gpus_without_a_driver_is_a_sentence_and_no_error(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_INIT_ERROR", "9")
     done = gpus()

@@ -104,7 +104,7 @@ class Trace:
             if call == "xids":
                 return []
             if call == "fields":
-                return self.value("power"), {}
+                return self.value("power"), None, {}
             if call in columns:
                 return tuple(self.value(name) for name in columns[call])
             return self.value(call) if call in ("temperature", "reasons") else (0, 0, 0)

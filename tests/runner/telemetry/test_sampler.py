@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from runner.telemetry.nvml import Sources, Value
+from runner.telemetry.nvml import Sources
 from runner.telemetry.pace import RECOVERY_TICKS, Pace
-from runner.telemetry.reasons import Unread, absence
+from runner.telemetry.reasons import Unread, Value, absence
 from runner.telemetry.sampler import ENERGY_S, Sampler
 
 
@@ -41,9 +41,13 @@ class Machine:
         self._ask("utilization", gpu)
         return 90, 40
 
-    def fields(self, gpu: int) -> tuple[Value, dict[str, int]]:
+    def fields(self, gpu: int) -> tuple[Value, Value, dict[str, int]]:
         self._ask("fields", gpu)
-        return 512.34, {"power cap": self.throttled}
+        return 512.34, 498.76, {"power cap": self.throttled}
+
+    def slices(self, gpu: int) -> dict[str, int]:
+        self._ask("slices", gpu)
+        return {"MIG-1": 5 << 30}
 
     def clocks(self, gpu: int) -> tuple[int, int]:
         self._ask("clocks", gpu)

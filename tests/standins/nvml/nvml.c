@@ -2,6 +2,7 @@
 
    NVML_GPUS=N             how many GPUs (default 2)
    NVML_INIT_ERROR=CODE    nvmlInit fails with this error
+   NVML_INIT_FILE=FILE     nvmlInit fails with the error whose number stands in FILE, once there is one
    NVML_HANG=CALL          CALL never returns (CALL: name of the function without its "nvml")
    NVML_CRASH=CALL         CALL ends the process by a segmentation fault
    NVML_FAIL=CALL:CODE     CALL fails with this error
@@ -13,6 +14,7 @@
    NVML_RESET=1            the energy counter starts anew, NVML_AFTER_S after nvmlInit
    NVML_ONCE=FILE          only the first process to create FILE has the faults
    NVML_PIDS=PID,PID       processes that compute on GPU 0
+   NVML_MIG=N              GPU 0 is split into N MIG devices, which have memory of their own and nothing else
    NVML_VARY=1             readings go up and down, as those of a GPU at work do
 
    Compiled with -DOLD_DRIVER it lacks what drivers before R510 lack. Layouts are those of the public nvml.h. */
@@ -28,14 +30,15 @@
 #include <unistd.h>
 
 typedef int Result;
-enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7, TIMEOUT = 10, LOST = 15,
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, TIMEOUT = 10, LOST = 15,
        VERSION_MISMATCH = 25 };
 
 typedef struct Gpu { int index; } *Device;
 typedef unsigned long long u64;
 
 #define MOST 16
-static struct Gpu gpus[MOST];
+#define SLICES 7
+static struct Gpu gpus[MOST + SLICES]; /* behind the GPUs: the MIG devices of GPU 0 */
 static double began;
 static int faulty = 1;
 
@@ -50,6 +53,7 @@ static double number(const char *name, double otherwise) {
     return text ? atof(text) : otherwise;
 }
 
+static int is_mig(Device gpu) { return gpu->index >= MOST; }
 static int count(void) { return (int)number("NVML_GPUS", 2); }
 static double age(void) { return now() - began; }
 static int due(void) { return faulty && age() >= number("NVML_AFTER_S", 0); }
@@ -68,6 +72,7 @@ static Result enter(const char *call, Device gpu) {
     if (about("NVML_HANG", call) >= 0) for (;;) pause();
     if (about("NVML_CRASH", call) >= 0) { signal(SIGSEGV, SIG_DFL); raise(SIGSEGV); }
     if (about("NVML_FAIL", call) >= 0) return (Result)about("NVML_FAIL", call);
+    if (gpu && is_mig(gpu) && strcmp(call, "DeviceGetMemoryInfo_v2") && strcmp(call, "DeviceGetUUID")) return NOT_SUPPORTED;
     if (gpu && getenv("NVML_ALL_LOST")) return (Result)number("NVML_ALL_LOST", LOST);
     if (gpu && gpu->index == (int)number("NVML_LOST", -1)) return LOST;
     return SUCCESS;
@@ -93,9 +98,15 @@ Result nvmlInitWithFlags(unsigned flags) {
         faulty = file >= 0;
         if (file >= 0) close(file);
     }
-    for (int i = 0; i < MOST; i++) gpus[i].index = i;
+    for (int i = 0; i < MOST + SLICES; i++) gpus[i].index = i;
     began = now();
     ENTER("Init", NULL);
+    const char *name = getenv("NVML_INIT_FILE");
+    FILE *file = name ? fopen(name, "r") : NULL;
+    int error = 0;
+    if (file && fscanf(file, "%d", &error) != 1) error = 999;
+    if (file) fclose(file);
+    if (error) return error;
     return faulty ? (Result)number("NVML_INIT_ERROR", SUCCESS) : SUCCESS;
 }
 Result nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
@@ -119,7 +130,8 @@ Result nvmlDeviceGetHandleByIndex_v2(unsigned i, Device *gpu) {
 }
 
 static void uuid_of(Device gpu, char *to, unsigned size) {
-    snprintf(to, size, "GPU-%08x-0000-0000-0000-000000000000", 0xa0 + gpu->index);
+    snprintf(to, size, "%s-%08x-0000-0000-0000-000000000000", is_mig(gpu) ? "MIG" : "GPU",
+             is_mig(gpu) ? (unsigned)(gpu->index - MOST) : 0xa0u + (unsigned)gpu->index);
 }
 Result nvmlDeviceGetUUID(Device gpu, char *to, unsigned size) {
     ENTER("DeviceGetUUID", gpu);
@@ -159,8 +171,13 @@ Result nvmlDeviceGetMaxPcieLinkGeneration(Device gpu, unsigned *v) { (void)gpu; 
 Result nvmlDeviceGetMaxPcieLinkWidth(Device gpu, unsigned *v) { (void)gpu; *v = 16; return SUCCESS; }
 Result nvmlDeviceGetPersistenceMode(Device gpu, int *v) { (void)gpu; *v = 1; return SUCCESS; }
 Result nvmlDeviceGetMigMode(Device gpu, unsigned *current, unsigned *pending) {
-    (void)gpu;
-    *current = *pending = 0;
+    *current = *pending = gpu->index == 0 && getenv("NVML_MIG");
+    return SUCCESS;
+}
+Result nvmlDeviceGetMaxMigDeviceCount(Device gpu, unsigned *n) { (void)gpu; *n = SLICES; return SUCCESS; }
+Result nvmlDeviceGetMigDeviceHandleByIndex(Device gpu, unsigned i, Device *mig) {
+    if (gpu->index != 0 || (int)i >= (int)number("NVML_MIG", 0)) return NOT_FOUND;
+    *mig = &gpus[MOST + i];
     return SUCCESS;
 }
 
@@ -226,6 +243,7 @@ Result nvmlDeviceGetFieldValues(Device gpu, int n, struct Field *fields) {
         case 74: case 75: case 76: break;
         default: f->result = INVALID_ARGUMENT;
 #else
+        case 185: f->type = UNSIGNED; f->value.u = (unsigned)(watts(gpu) * 1000); break;
         case 186: f->type = UNSIGNED; f->value.u = (unsigned)(drawn(gpu) * 1000); break;
         case 74: f->value.ull = (u64)(age() * 0.1e9); break; /* a tenth of the time at the power cap */
         case 75: case 76: case 269: case 270: case 271: break;
@@ -247,10 +265,10 @@ struct Memory2 { unsigned version; u64 total, reserved, free, used; };
 Result nvmlDeviceGetMemoryInfo_v2(Device gpu, struct Memory2 *m) {
     ENTER("DeviceGetMemoryInfo_v2", gpu);
     if (m->version != (sizeof *m | 2u << 24)) return VERSION_MISMATCH;
-    m->total = TOTAL;
-    m->reserved = RESERVED;
-    m->used = used(gpu);
-    m->free = TOTAL - RESERVED - m->used;
+    m->total = is_mig(gpu) ? TOTAL / SLICES : TOTAL;
+    m->reserved = is_mig(gpu) ? 0 : RESERVED;
+    m->used = is_mig(gpu) ? (u64)(1 + gpu->index - MOST) << 30 : used(gpu);
+    m->free = m->total - m->reserved - m->used;
     return SUCCESS;
 }
 Result nvmlDeviceGetCurrentClocksEventReasons(Device gpu, u64 *bits) {
