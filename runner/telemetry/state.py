@@ -185,8 +185,7 @@ class TelemetryState:
             self._history = {name: History(len(event.gpus)) for name in KEPT}
         for column, identity in enumerate(event.gpus):
             gpu = known.get(identity.uuid) or GpuState(identity, column)
-            gpu.column = column
-            gpu.reasons = {}
+            gpu.identity, gpu.column, gpu.reasons = identity, column, {}
             self.gpus[identity.uuid] = gpu
 
     def take_samples(self, event: ev.GpuSamples, configurations: Sequence[Timed]) -> None:

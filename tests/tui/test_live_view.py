@@ -315,6 +315,22 @@ def test_gpus_with_the_ranks_that_compute_on_them(tmp_path: Path) -> None:
     assert len(first.busy_history) == 60
 
 
+def test_a_run_on_a_mig_device_shows_its_memory_and_says_so(tmp_path: Path) -> None:
+    run = runs.on_gpus(1, 1)
+    (inventory,) = [event for event in run.events if isinstance(event, ev.GpuInventory)]
+    (sample, *_) = [event for event in run.events[::-1] if isinstance(event, ev.GpuSamples)]
+    parent = msgspec.structs.replace(inventory.gpus[0], mig=["MIG-1", "MIG-2"], slices={"MIG-2": 20 << 30})
+    run.events += [
+        msgspec.structs.replace(inventory, gpus=[parent]),
+        ev.GpuMapping(t=run.t, order="PCI_BUS_ID", visible="MIG-2", gpus=["MIG-2"]),
+        msgspec.structs.replace(sample, t=run.t, slices={"MIG-1": 1 << 30, "MIG-2": 5 << 30}),
+    ]
+    view = seen(run, tmp_path)
+    (line,) = view.gpus
+    assert (line.memory_used, line.memory_total, line.power) == (5 << 30, 20 << 30, sample.power[0])
+    assert "on MIG-2: memory of its own, all else of the whole GPU" in view.gpu_title
+
+
 def test_readings_that_stopped_are_said_and_not_shown(tmp_path: Path) -> None:
     run = runs.on_gpus(2, 2)
     run.add(ev.Telemetry(t=0, state="stale", text="no reading for 12 s"))

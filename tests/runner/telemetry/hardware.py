@@ -26,7 +26,7 @@ from runner.telemetry.watch import Watch
 SECONDS = 22
 ROUNDS = 6
 TRIAL_S = 4.0
-LOADS = ("mixed", "steady")
+LOADS = ("mixed", "pulsed", "steady")
 MIB = 1 << 20
 SMI = ("memory.used", "power.draw.instant", "clocks.sm", "clocks.mem", "utilization.gpu", "temperature.gpu")
 OURS = ("memory", "power", "sm_clock", "memory_clock", "busy", "temperature")
@@ -64,6 +64,15 @@ def mixed(seconds):
         else:
             time.sleep(0.05)
     return 0
+def pulsed(seconds):
+    began = time.monotonic()
+    while (t := time.monotonic() - began) < seconds:
+        if t % 0.7 < 0.35:
+            big @ big
+            torch.cuda.synchronize()
+        else:
+            time.sleep(0.01)
+    return 0
 def steady(seconds):
     took, began = [], time.monotonic()
     while time.monotonic() - began < seconds:
@@ -77,7 +86,7 @@ steady(2)
 print("ready", flush=True)
 for line in sys.stdin:
     name, seconds = line.split()
-    print(json.dumps({"mixed": mixed, "steady": steady}[name](float(seconds))), flush=True)
+    print(json.dumps({"mixed": mixed, "pulsed": pulsed, "steady": steady}[name](float(seconds))), flush=True)
     torch.cuda.empty_cache()
 """
 
@@ -195,14 +204,21 @@ def _agreement(
 
 
 def _energy(events: list[ev.AnyEvent], samples: list[ev.GpuSamples]) -> dict[str, float]:
+    """The counter, and what samples of either kind integrate to, as a share of it."""
     readings = [event for event in events if isinstance(event, ev.GpuEnergy)]
     first, last = readings[0], readings[-1]
     counter = (last.mj - first.mj) / 1000
+    seconds = (last.t - first.t) / 1e9
     inside = [sample for sample in samples if first.t <= sample.t <= last.t]
-    powers = [(sample.t, sample.power[0] or 0.0) for sample in inside]
-    integrated = sum((p + q) / 2 * (u - t) / 1e9 for (t, p), (u, q) in itertools.pairwise(powers))
-    integrated /= (inside[-1].t - inside[0].t) / (last.t - first.t)
-    return {"counter_j": counter, "integrated_j": integrated, "ratio": integrated / counter}
+    found = {"counter_j": counter, "seconds": seconds}
+    for column in ("power", "power_average"):
+        powers = [(sample.t, values[0] or 0.0) for sample in inside if (values := getattr(sample, column))]
+        if len(powers) > 1:
+            integrated = sum((p + q) / 2 * (u - t) / 1e9 for (t, p), (u, q) in itertools.pairwise(powers))
+            integrated *= seconds / ((powers[-1][0] - powers[0][0]) / 1e9)
+            found[f"{column}_ratio"] = integrated / counter
+            found[f"{column}_mean_ratio"] = statistics.mean(p for _, p in powers) * seconds / counter
+    return found
 
 
 def _throttled(samples: list[ev.GpuSamples]) -> dict[str, int]:
