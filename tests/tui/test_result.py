@@ -19,7 +19,7 @@ from tui.app import Result, TrtbenchApp
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.screens.result import ResultScreen
-from tui.widgets.metric_table import NAME, UNIT, line_at
+from tui.widgets.metric_table import line_at, shape_of
 from tui.widgets.rows import Rows, row_text
 
 SIZE = (120, 40)
@@ -145,7 +145,8 @@ async def test_a_click_chooses_a_number(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         screen = result(app)
         table = screen.query_one("#table", Rows)
-        await pilot.click("#table", offset=(NAME + UNIT + 20, 3))
+        shape = shape_of(screen.table, table.size.width)
+        await pilot.click("#table", offset=(shape.label + shape.cell + 4, 3))
         assert (screen.table.lines[screen.table.chosen].metric.name, screen.table.column) == (
             "latency_p95_ms",
             1,
@@ -242,7 +243,7 @@ async def test_o_writes_the_report_and_opens_it_on_a_desktop(
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
         await app.workers.wait_for_complete()
-        (notice,) = app._notifications
+        _, notice = app._notifications
     path = paths.state_home() / "reports" / f"{run_dir.name}.html"
     assert path.read_text().startswith("<!doctype html>")
     assert str(path) in notice.message
@@ -262,7 +263,7 @@ async def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
         await app.workers.wait_for_complete()
-        (notice,) = app._notifications
+        _, notice = app._notifications
         assert "reports: cannot be made" in notice.message
 
 

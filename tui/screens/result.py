@@ -309,6 +309,7 @@ class ResultScreen(KeyedScreen):
 
     def action_report(self) -> None:
         """A long log takes seconds to draw, so that happens aside."""
+        self.notify("writing the HTML report", timeout=2, markup=False)
         self.run_worker(self._write_report, thread=True, exclusive=True, group="report", exit_on_error=False)
 
     def _write_report(self) -> None:

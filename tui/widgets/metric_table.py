@@ -15,8 +15,6 @@ from tui.text import fit, number, plain, right, shorten, width_of
 from tui.widgets.iteration_spark import Course, spark
 from tui.widgets.rows import Row, Span, dim, row
 
-NAME = 34
-NARROW_NAME = 30
 UNIT = 11
 VALUE = 13
 PLACE = 3
@@ -103,11 +101,9 @@ def table_of(report: Report) -> Table:
     """The table of a report; metrics that no configuration has anything to say about are left out."""
     found = grid.grid_of(report)
     lines = tuple(line for _, lines in found.groups() for line in lines)
-    printed = any(row is not None and row.printed for line in lines for row in line.values)
-    wanted: tuple[ExtraName, ...] = ("margin", "printed") if printed else ("margin",)
-    if any(row is not None and row.versus for line in lines for row in line.values):
-        return Table(found.columns, lines, asked=("baseline",), spare=wanted)
-    return Table(found.columns, lines, spare=wanted)
+    every = [row for line in lines for row in line.values]
+    spare = tuple(name for name, extra in EXTRAS.items() if any(map(extra.text, every)))
+    return Table(found.columns, lines, asked=("baseline",) if "baseline" in spare else (), spare=spare)
 
 
 def cell_text(value: Value | None, digits: int) -> str:
@@ -140,17 +136,21 @@ class Shape:
 
 
 def shape_of(table: Table, width: int) -> Shape:
-    name = NAME if width >= 90 else NARROW_NAME
+    longest = max((width_of(line.metric.title) for line in table.lines), default=0)
+    # On a narrow terminal a second configuration is worth more than the last letters of a few names.
+    name = max(24, min(longest + 3, 30 if len(table.columns) > 1 and width < 90 else width // 2))
     place = PLACE if len(table.columns) > 1 else 0
     cell, extras = VALUE + place, []
     wanted = [(extra, 1) for extra in table.asked] + [(extra, len(table.columns)) for extra in table.spare]
     for extra, configurations in wanted:
-        if name + UNIT + configurations * (cell + EXTRAS[extra].width) <= width:
+        fits = name + UNIT + configurations * (cell + EXTRAS[extra].width) <= width
+        if fits and extra not in extras:
             cell += EXTRAS[extra].width
             extras.append(extra)
     ordered = tuple(extra for extra in EXTRAS if extra in extras)
-    fitting = max(1, (width - name - UNIT - 3) // cell)
-    count = min(fitting, len(table.columns))
+    room, count = width - name - UNIT, len(table.columns)
+    if count * cell > room:
+        count = max(1, (room - 3) // cell)
     first = max(0, min(table.column - count + 1, len(table.columns) - count))
     return Shape(name, cell, first, count, ordered)
 
@@ -241,7 +241,8 @@ def _places(table: Table) -> Iterator[int | str]:
 
 def _line(table: Table, line: Line, shape: Shape, width: int) -> Row:
     metric = line.metric
-    spans: list[str | Span] = [fit(f"  {metric.title}", shape.name), dim(fit(metric.unit, UNIT))]
+    title = fit(f"  {metric.title}", shape.name - 1)
+    spans: list[str | Span] = [f"{title} ", dim(fit(metric.unit, UNIT))]
     for index in range(shape.first, shape.first + shape.count):
         value = line.values[index]
         spans.append(_cell(value, metric.digits))
