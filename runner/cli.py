@@ -11,6 +11,7 @@ from runner.commands import (
     archive,
     baseline,
     compare,
+    completion,
     explain,
     export,
     history,
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         serve,
     ):
         family.add(commands)
+    completion.add(commands, parser)
     return parser
 
 

@@ -1,0 +1,33 @@
+"""`completion`: a script for the shell; the script asks `completion words` at every Tab."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from runner.commands.options import Commands
+from runner.completion import SCRIPTS, completions
+from runner.errors import ExitCode
+
+
+def add(commands: Commands[argparse.ArgumentParser], parser: argparse.ArgumentParser) -> None:
+    """Add the command; `parser` is the whole command's, from which the completions come."""
+    command = commands.add_parser("completion", help="completion for bash or zsh, to be sourced")
+    shells = command.add_subparsers(title="shells", metavar="SHELL", required=True)
+    for shell, script in SCRIPTS.items():
+        chosen = shells.add_parser(shell, help=f'eval "$(trtbench-tui completion {shell})"')
+        chosen.set_defaults(command=_print, script=script)
+    words = shells.add_parser("words", help="what the last word may become; the scripts ask this")
+    words.add_argument("words", nargs="*", metavar="WORD")
+    words.set_defaults(command=lambda arguments: _words(parser, arguments))
+
+
+def _print(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(arguments.script)
+    return ExitCode.OK
+
+
+def _words(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    for word in completions(parser, arguments.words):
+        print(word)
+    return ExitCode.OK
