@@ -128,6 +128,8 @@ class SummaryConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[SummaryRow]
     flags: list[str]
     gpu_weights_percent: float = 1.0
+    requests: int = 0
+    concurrency: int = 0
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

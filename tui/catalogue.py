@@ -12,6 +12,7 @@ from runner.errors import UserError
 from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
+from runner.profile.trtllm_bench import BenchProfile
 
 if TYPE_CHECKING:
     from runner.history import Entry, History
@@ -65,6 +66,8 @@ class Item:
 
 def _model(profile: Profile) -> str:
     shape = profile.model.shape if isinstance(profile.model, TorchModel) else None
+    if isinstance(profile, BenchProfile):
+        return profile.model.name.rpartition("/")[2]
     if shape is None:
         return Path(profile.model.dir or "").name or "/"
     millions = shape.parameters / 1e6

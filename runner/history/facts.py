@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from runner import report, rundir
+from runner.configuration import batching
 from runner.errors import UserError
 from runner.history.recovery import recover
 from runner.plan import Membership, Plan
@@ -28,17 +29,21 @@ class Figure(msgspec.Struct, frozen=True, array_like=True):
     tokens_per_sec: float | None
     latency_ms: float
     """mean"""
+    requests: int = 0
+    concurrency: int = 0
+    """of requests in flight: tokens_per_sec are output tokens then, and the latency is a request's"""
 
     @property
     def shape(self) -> tuple[float, ...]:
         """What tells one configuration of a run from the others."""
-        return self.batch_size, self.input_len, self.output_len, self.gpu_weights_percent
+        lengths = self.input_len, self.output_len
+        return self.batch_size, *lengths, self.gpu_weights_percent, self.requests, self.concurrency
 
     @property
     def title(self) -> str:
         """`batch 16 1024→1024`, and the share of weights on the GPU where that is not all of them."""
         share = "" if self.gpu_weights_percent == 1 else f" weights {100 * self.gpu_weights_percent:g} %"
-        return f"batch {self.batch_size} {self.input_len}→{self.output_len}{share}"
+        return f"{batching(self)} {self.input_len}→{self.output_len}{share}"
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -164,9 +169,9 @@ def _within(value: float, limit: float) -> float:
 def _figure(configuration: report.SummaryConfiguration) -> Figure | None:
     tokens_per_sec = latency = None
     for row in configuration.rows:
-        if row.metric == "latency_ms":
+        if row.metric in ("latency_ms", "request_latency_ms"):
             latency = row.value
-        elif row.metric == "tokens_per_sec":
+        elif row.metric in ("tokens_per_sec", "output_tokens_per_sec"):
             tokens_per_sec = row.value
     if latency is None:
         return None
@@ -177,4 +182,6 @@ def _figure(configuration: report.SummaryConfiguration) -> Figure | None:
         configuration.gpu_weights_percent,
         tokens_per_sec,
         latency,
+        configuration.requests,
+        configuration.concurrency,
     )

@@ -140,6 +140,8 @@ def trend_json(trend: Trend) -> str:
         "input_len": figure.input_len,
         "output_len": figure.output_len,
         "gpu_weights_percent": figure.gpu_weights_percent,
+        "requests": figure.requests,
+        "concurrency": figure.concurrency,
     }
     return msgspec.json.encode({"profile": as_utf8(trend.profile), **shape, "points": points}).decode() + "\n"
 
