@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from runner.compare.across import Across, across
 from runner.compare.differences import Difference, differences, reasons_against
 from runner.compare.history import Repeats
 from runner.compare.runs import Run, Side
@@ -78,6 +79,7 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
     """model and shape in a few words"""
     runs: tuple[str, ...]
     """ids; more than one are repeats"""
+    engine: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -168,6 +170,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     """what is not the same on all sides"""
     pairs: tuple[Pair, ...]
+    across: tuple[Across, ...] = ()
+    """of engines that measure unlike things: what they say about the same lengths, side by side"""
 
 
 def compare(
@@ -194,6 +198,7 @@ def compare(
         sides=tuple(_summary(side) for side in sides),
         differences=found,
         pairs=tuple(_pair(first, other, metrics, threshold, repeats) for other in others),
+        across=across(sides),
     )
 
 
@@ -204,6 +209,7 @@ def _summary(side: Side) -> SideSummary:
         profile=report.profile,
         summary=report.summary,
         runs=tuple(run.name for run in side.runs),
+        engine=report.engine,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isnan
 
+from runner.compare.across import across_lines
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.grid import shape_name
 from runner.metrics import BY_NAME
@@ -28,6 +29,10 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         yield ""
         yield from _pair(comparison, pair)
+    if comparison.across:
+        yield ""
+        labels = [side.label for side in comparison.sides]
+        yield from across_lines(comparison.across, labels, [side.engine for side in comparison.sides])
 
 
 def _differences(comparison: Comparison) -> Iterator[str]:
