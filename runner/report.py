@@ -241,28 +241,6 @@ def write(run_dir: Path, report: Report) -> None:
     rundir.write_atomically(run_dir / rundir.REPORT, msgspec.json.format(msgspec.json.encode(report)))
 
 
-class _Rows(msgspec.Struct, frozen=True):
-    rows: list[Row]
-
-
-class _Results(msgspec.Struct, frozen=True):
-    configurations: list[_Rows]
-
-
-_results_decoder = msgspec.json.Decoder(_Results)
-
-
-def best_tokens_per_sec(run_dir: Path) -> float | None:
-    """Tokens/s of the best configuration of a run that ended; None when it has no such number."""
-    try:
-        results = _results_decoder.decode((run_dir / rundir.REPORT).read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return None
-    name = metrics.TOKENS_PER_SEC.name
-    found = [row.value for one in results.configurations for row in one.rows if row.metric == name]
-    return max((value for value in found if value is not None), default=None)
-
-
 _report_decoder = msgspec.json.Decoder(Report)
 _summary_decoder = msgspec.json.Decoder(Summary)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import paths, report, rundir
+from runner.grid import Shape
 from runner.history import Entry, Figure
-from runner.plan import Configuration
 from runner.report import ConfigurationReport, Report, Row
 from runner.state import Status
 from tests.runs import plan_of
@@ -19,7 +19,7 @@ NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
 
 
 def figure(tokens_per_sec: float | None = 100.0, latency_ms: float = 40.0, *, batch_size: int = 1) -> Figure:
-    return Figure(batch_size, 128, 64, 1.0, tokens_per_sec, latency_ms)
+    return Figure(Shape(batch_size, 128, 64), tokens_per_sec, latency_ms)
 
 
 def entry(
@@ -97,11 +97,11 @@ def ended(
 
 
 def _configuration(shown: Figure) -> ConfigurationReport:
-    asked = Configuration(shown.batch_size, shown.input_len, shown.output_len)
+    batch_size, input_len, output_len, *_ = shown.shape
     return ConfigurationReport(
-        batch_size=asked.batch_size,
-        input_len=asked.input_len,
-        output_len=asked.output_len,
+        batch_size=batch_size,
+        input_len=input_len,
+        output_len=output_len,
         rows=[
             Row(metric="latency_ms", unit="ms", n=10, value=shown.latency_ms),
             Row(metric="tokens_per_sec", unit="tokens/s", n=10, value=shown.tokens_per_sec),

@@ -96,7 +96,6 @@ class Catalogue:
     def __init__(self) -> None:
         self._history: History | None = None
         self._read: dict[Path, tuple[int, Item]] = {}
-        self._results: dict[Path, float | None] = {}
 
     def names(self, key: str) -> Listing | None:
         """All profiles by name, of which the one to show first is read: what can be told at once.
@@ -135,14 +134,9 @@ class Catalogue:
         return Listing((*running, *grouped), newcomer=not entries and _welcome())
 
     def _last_results(self, runs: Sequence[Entry]) -> tuple[float, ...]:
-        """Tokens/s of the newest runs that finished; the report of a run is read once."""
-        from runner.report import best_tokens_per_sec
-
-        finished = [run.run_dir for run in runs if run.status == "finished"][:RESULTS]
-        for run_dir in finished:
-            if run_dir not in self._results:
-                self._results[run_dir] = best_tokens_per_sec(run_dir)
-        found = [self._results[run_dir] for run_dir in reversed(finished)]
+        """Tokens/s of the newest runs that finished, in the order of time."""
+        finished = [run for run in runs if run.status == "finished"][:RESULTS]
+        found = [run.best.tokens_per_sec for run in reversed(finished) if run.best]
         return tuple(value for value in found if value is not None)
 
     def _item(self, item: Item) -> Item:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from runner import report, rundir
-from runner.configuration import batching
+from runner import metrics, report, rundir
 from runner.errors import UserError
+from runner.grid import Shape, shape_name
 from runner.history.recovery import recover
 from runner.plan import Membership, Plan
 from runner.state import ENDED, Status
@@ -19,31 +19,23 @@ LAST_MOMENT = 253_402_300_799.0
 """the end of the year 9999, seconds since 1970"""
 
 
+_LATENCY = (metrics.LATENCY.name, metrics.REQUEST_LATENCY.name)
+_TOKENS_PER_SEC = (metrics.TOKENS_PER_SEC.name, metrics.OUTPUT_TOKENS_PER_SEC.name)
+
+
 class Figure(msgspec.Struct, frozen=True, array_like=True):
-    """The two numbers of one configuration that the lists show."""
+    """The two numbers of one configuration that the lists show; at least one of them is there."""
 
-    batch_size: int
-    input_len: int
-    output_len: int
-    gpu_weights_percent: float
+    shape: Shape
     tokens_per_sec: float | None
-    latency_ms: float
-    """mean"""
-    requests: int = 0
-    concurrency: int = 0
-    """of requests in flight: tokens_per_sec are output tokens then, and the latency is a request's"""
-
-    @property
-    def shape(self) -> tuple[float, ...]:
-        """What tells one configuration of a run from the others."""
-        lengths = self.input_len, self.output_len
-        return self.batch_size, *lengths, self.gpu_weights_percent, self.requests, self.concurrency
+    """of requests in flight: output tokens per second"""
+    latency_ms: float | None
+    """mean; of requests in flight: of one request"""
 
     @property
     def title(self) -> str:
-        """`batch 16 1024→1024`, and the share of weights on the GPU where that is not all of them."""
-        share = "" if self.gpu_weights_percent == 1 else f" weights {100 * self.gpu_weights_percent:g} %"
-        return f"{batching(self)} {self.input_len}→{self.output_len}{share}"
+        """`batch 16 1024→1024`"""
+        return shape_name(self.shape)
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -96,7 +88,11 @@ class Entry(Facts, frozen=True, kw_only=True, array_like=False):
 
 def best(figures: Iterable[Figure]) -> Figure | None:
     """Of these the one with most tokens/s; where none has any (an encoder), the one of lowest latency."""
-    return max(figures, key=lambda figure: (figure.tokens_per_sec or 0.0, -figure.latency_ms), default=None)
+
+    def worth(figure: Figure) -> tuple[float, float]:
+        return figure.tokens_per_sec or 0.0, -(figure.latency_ms or 0.0)
+
+    return max(figures, key=worth, default=None)
 
 
 def entry(run_dir: Path) -> Entry:
@@ -169,19 +165,18 @@ def _within(value: float, limit: float) -> float:
 def _figure(configuration: report.SummaryConfiguration) -> Figure | None:
     tokens_per_sec = latency = None
     for row in configuration.rows:
-        if row.metric in ("latency_ms", "request_latency_ms"):
+        if row.metric in _LATENCY:
             latency = row.value
-        elif row.metric in ("tokens_per_sec", "output_tokens_per_sec"):
+        elif row.metric in _TOKENS_PER_SEC:
             tokens_per_sec = row.value
-    if latency is None:
+    if latency is None and tokens_per_sec is None:
         return None
-    return Figure(
+    shape = Shape(
         configuration.batch_size,
         configuration.input_len,
         configuration.output_len,
         configuration.gpu_weights_percent,
-        tokens_per_sec,
-        latency,
         configuration.requests,
         configuration.concurrency,
     )
+    return Figure(shape, tokens_per_sec, latency)

@@ -17,7 +17,7 @@ import msgspec
 from runner.history.facts import Facts
 from runner.rundir import UNREADABLE
 
-VERSION = 2
+VERSION = 3
 Stamp = tuple[int, int, int]
 """of a run's report: inode, size in bytes, time of last change in ns"""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from runner.history.facts import Entry
+from runner.history.facts import Entry, Figure
 from runner.history.trash import Trashed
 from runner.history.trend import Trend, change, main_trend, spark
 from runner.table import duration
@@ -64,7 +64,7 @@ def _rows(entries: Iterable[Entry], disk: bool) -> Iterator[list[str]]:
             moment(entry.started),
             duration(entry.seconds) if entry.started else "",
             quantity(best.tokens_per_sec) if best else "",
-            f"{quantity(best.latency_ms)} ms" if best else "",
+            milliseconds(best.latency_ms) if best else "",
             str(entry.flags) if entry.flags else "",
             *([size(entry.disk)] if disk else []),
             " ".join(entry.tags),
@@ -79,7 +79,7 @@ def as_json(entries: Iterable[Entry]) -> str:
 
 def _plain(entry: Entry) -> dict[str, object]:
     fields = msgspec.structs.asdict(entry)
-    figures = [msgspec.structs.asdict(figure) for figure in entry.figures]
+    figures = [_plain_figure(figure) for figure in entry.figures]
     words = {name: as_utf8(value) for name, value in fields.items() if isinstance(value, str)}
     return {
         **fields,
@@ -89,6 +89,11 @@ def _plain(entry: Entry) -> dict[str, object]:
         "run_dir": as_utf8(str(entry.run_dir)),
         "sweep": msgspec.to_builtins(entry.sweep),
     }
+
+
+def _plain_figure(figure: Figure) -> dict[str, object]:
+    numbers = {"tokens_per_sec": figure.tokens_per_sec, "latency_ms": figure.latency_ms}
+    return {**figure.shape._asdict(), **numbers}
 
 
 def trend_text(trend: Trend) -> str:
@@ -110,7 +115,7 @@ def trend_text(trend: Trend) -> str:
                 moment(point.entry.started),
                 quantity(point.figure.tokens_per_sec),
                 _percent(change(rates[: index + 1])),
-                f"{quantity(point.figure.latency_ms)} ms",
+                milliseconds(point.figure.latency_ms),
                 _percent(change(latencies[: index + 1])),
                 str(point.entry.flags) if point.entry.flags else "",
                 gpu_words(point.entry.gpus),
@@ -134,15 +139,7 @@ def trend_json(trend: Trend) -> str:
         }
         for point in trend.points
     ]
-    figure = trend.points[-1].figure
-    shape = {
-        "batch_size": figure.batch_size,
-        "input_len": figure.input_len,
-        "output_len": figure.output_len,
-        "gpu_weights_percent": figure.gpu_weights_percent,
-        "requests": figure.requests,
-        "concurrency": figure.concurrency,
-    }
+    shape = trend.points[-1].figure.shape._asdict()
     return msgspec.json.encode({"profile": as_utf8(trend.profile), **shape, "points": points}).decode() + "\n"
 
 
@@ -185,6 +182,10 @@ def gpu_words(names: Sequence[str]) -> str:
     """`8 × NVIDIA A10`; of several kinds each, with commas between them."""
     counts = Counter(names)
     return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
+
+
+def milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{quantity(value)} ms"
 
 
 def _percent(share: float | None) -> str:

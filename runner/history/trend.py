@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runner.grid import Shape
 from runner.history.facts import Entry, Figure, best
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -37,7 +38,7 @@ class Trend:
         return [point.figure.tokens_per_sec for point in self.points]
 
     @property
-    def latency_ms(self) -> list[float]:
+    def latency_ms(self) -> list[float | None]:
         return [point.figure.latency_ms for point in self.points]
 
     @property
@@ -55,7 +56,7 @@ def trends(entries: Iterable[Entry], profile: str) -> list[Trend]:
     """
     finished = [entry for entry in entries if entry.profile == profile and entry.status == "finished"]
     finished.sort(key=lambda entry: entry.started)
-    lines: dict[tuple[float, ...], list[Point]] = {}
+    lines: dict[Shape, list[Point]] = {}
     for entry in finished:
         for figure in entry.figures:
             lines.setdefault(figure.shape, []).append(Point(entry, figure))

@@ -57,7 +57,8 @@ def _tokens_per_sec(entry: Entry, now: float) -> Span:
 
 
 def _latency(entry: Entry, now: float) -> Span:
-    return Span(latency_words(entry.best.latency_ms)) if entry.best else dim("–")
+    latency = entry.best.latency_ms if entry.best else None
+    return dim("–") if latency is None else Span(latency_words(latency))
 
 
 def latency_words(ms: float) -> str:

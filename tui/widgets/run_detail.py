@@ -35,11 +35,12 @@ def _numbers(entry: Entry) -> Row:
     best = entry.best
     if best is None:
         return row(dim("no number was measured" if entry.ended else "under way; Enter shows it live"))
-    rate = f"{measure(best.tokens_per_sec)} tokens/s, " if best.tokens_per_sec is not None else ""
+    numbers = [f"{measure(best.tokens_per_sec)} tokens/s"] if best.tokens_per_sec is not None else []
+    numbers += [latency_words(best.latency_ms)] if best.latency_ms is not None else []
     others = len(entry.figures) - 1
     more = f"  the best of {others + 1} configurations" if others else ""
     flags = Span(f"  {plural(entry.flags, 'flag')}", "warn") if entry.flags else ""
-    return row(f"{best.title}: {rate}{latency_words(best.latency_ms)}", dim(more), flags)
+    return row(f"{best.title}: {', '.join(numbers)}", dim(more), flags)
 
 
 def _said(entry: Entry, width: int) -> list[Row]:

@@ -182,3 +182,28 @@ def test_a_run_under_way_is_never_remembered() -> None:
     assert not row.ended
     assert not paths.history_index().exists()
     os.close(lock)
+
+
+def test_requests_in_flight_have_their_own_numbers() -> None:
+    run_dir = ended()
+    rows = [
+        report.Row(metric="output_tokens_per_sec", unit="tokens/s", n=500, value=9000.0),
+        report.Row(metric="request_latency_ms", unit="ms", n=500, value=1234.0),
+    ]
+    served = report.ConfigurationReport(
+        batch_size=0, input_len=128, output_len=64, rows=rows, flags=[], requests=500, concurrency=32
+    )
+    report.write(run_dir, msgspec.structs.replace(report.load(run_dir), configurations=[served]))
+    (row,) = history.entries()
+    assert row.best is not None
+    assert (row.best.tokens_per_sec, row.best.latency_ms) == (9000.0, 1234.0)
+    assert "32" in row.best.title
+
+
+def test_a_configuration_with_one_of_the_two_numbers_is_shown_with_that_one() -> None:
+    only_rate = figure(100.0, 10.0)
+    only_rate = history.Figure(only_rate.shape, 100.0, None)
+    ended(figures=[only_rate, figure(None, 20.0, batch_size=2)])
+    (row,) = history.entries()
+    assert len(row.figures) == 2
+    assert row.best == only_rate
