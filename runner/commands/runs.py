@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands import sweeps
+from runner.commands import gate, sweeps
 from runner.commands.options import Commands, add_gpu_rate, add_output_options
 from runner.commands.watching import watch, watch_sweep
 from runner.errors import ExitCode, UserError
@@ -42,6 +42,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     run.add_argument(
         "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
     )
+    gate.add_option(run)
     add_output_options(run)
     run.set_defaults(command=_run)
 
@@ -100,16 +101,28 @@ def _run(arguments: argparse.Namespace) -> int:
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
         profile = profile_file.with_changes(profile, arguments.changes)
+    assertions = gate.parsed(arguments.assertions, profile.name)
     if arguments.repeat > 1:
         from runner.sweep.launch import of_repeats
 
         if arguments.on_end is not None:
             raise UserError("--on-end is for one run; with --repeat, set hooks.on_end in the settings")
-        return sweeps.start(of_repeats(profile, arguments.repeat, gpu_hz=arguments.gpu_hz), arguments)
+        sweep = of_repeats(profile, arguments.repeat, gpu_hz=arguments.gpu_hz)
+        directory = sweeps.begin(sweep, arguments)
+        ended = sweeps.follow(directory, arguments)
+        return gate.after(assertions, _runs_of(directory.name), ended, as_json=arguments.json)
     if not arguments.anyway:
         _refuse_what_would_fail(profile)
     run_dir = launcher.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
-    return watch(open_feed(run_dir), arguments)
+    ended = watch(open_feed(run_dir), arguments)
+    return gate.after(assertions, [run_dir], ended, as_json=arguments.json)
+
+
+def _runs_of(sweep: str) -> list[Path]:
+    """The runs that a sweep started."""
+    from runner import history
+
+    return [one.run_dir for one in history.entries() if one.sweep is not None and one.sweep.sweep == sweep]
 
 
 def _refuse_what_would_fail(profile: Profile) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.options import Commands, add_gpu_rate, add_output_options
@@ -140,12 +141,23 @@ def _ab(arguments: argparse.Namespace) -> int:
 
 def start(sweep: Sweep, arguments: argparse.Namespace) -> int:
     """Start a sweep and watch it; with the options that `run`, `sweep` and `ab` share."""
+    return follow(begin(sweep, arguments), arguments)
+
+
+def begin(sweep: Sweep, arguments: argparse.Namespace) -> Path:
+    """Start a sweep; its directory."""
     from runner.sweep import launch
-    from runner.sweep.feed import SweepFeed
 
     if not arguments.anyway:
         _refuse_what_would_fail(sweep)
-    return watch_sweep(SweepFeed(launch.start(sweep)), arguments)
+    return launch.start(sweep)
+
+
+def follow(directory: Path, arguments: argparse.Namespace) -> int:
+    """Watch a sweep."""
+    from runner.sweep.feed import SweepFeed
+
+    return watch_sweep(SweepFeed(directory), arguments)
 
 
 def _refuse_what_would_fail(sweep: Sweep) -> None:

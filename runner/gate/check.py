@@ -1,0 +1,233 @@
+"""Whether assertions hold, configuration by configuration: PASS, FAIL, or INCONCLUSIVE.
+
+Each quantity of an assertion has a value and an interval of 95 %. Left minus right is computed with the
+values, and again with each quantity at either end of its interval while the others keep their values; the
+deviations combine by their squares (MOVER), as if the quantities of a run were independent of each other.
+The assertion holds, or does not, when the whole interval of the difference says so. A number that comes
+without an interval (energy, a maximum) is taken as it was measured.
+
+Where a baseline takes part, run-to-run variation enters as in a comparison; a bound that is a plain number is
+a statement about this run, and only its iterations count. Of repeats each run counts once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from runner.compare.history import Repeats
+from runner.compare.runs import Side
+from runner.compare.verdict import Spread
+from runner.errors import ExitCode
+from runner.gate.grammar import Assertion, Quantity, Term, evaluate
+from runner.grid import Shape, shape_name, thousands
+from runner.stats.intervals import LEVEL, Interval
+from runner.stats.student import t_quantile
+
+Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One assertion on one configuration."""
+
+    assertion: str
+    configuration: str
+    """in words; empty: there was none to look at"""
+    outcome: Outcome
+    left: float | None = None
+    right: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """95 % interval of left - right; None: no bound"""
+    why: str = ""
+    """why it is INCONCLUSIVE"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    value: float
+    between: Interval
+
+
+def check(assertions: Sequence[Assertion], side: Side, baseline: Side | None) -> list[Finding]:
+    """Findings for each assertion and each configuration that was measured, in this order.
+
+    Args:
+        assertions: what must hold.
+        side: the run, or repeats of it that count together.
+        baseline: what `baseline` means; not None when an assertion needs it.
+    """
+    compared = [*side.runs, *(baseline.runs if baseline else ())]
+    repeats = Repeats(compared) if any(one.needs_baseline for one in assertions) else None
+    found = []
+    for assertion in assertions:
+        if not side.shapes:
+            why = "no configuration was measured"
+            found.append(Finding(assertion=assertion.text, configuration="", outcome="INCONCLUSIVE", why=why))
+        found += [_on(assertion, shape, side, baseline, repeats) for shape in side.shapes]
+    return found
+
+
+def _on(
+    assertion: Assertion, shape: Shape, side: Side, baseline: Side | None, repeats: Repeats | None
+) -> Finding:
+    known: dict[Quantity, _Known] = {}
+    for quantity in assertion.quantities:
+        of = baseline if quantity.baseline else side
+        assert of is not None
+        vary = repeats.spread(shape, quantity.metric.name) if repeats and assertion.needs_baseline else None
+        one = _known(of, shape, quantity, vary)
+        if isinstance(one, str):
+            return Finding(
+                assertion=assertion.text, configuration=shape_name(shape), outcome="INCONCLUSIVE", why=one
+            )
+        known[quantity] = one
+    try:
+        return _judged(assertion, shape, known)
+    except ZeroDivisionError:
+        return Finding(
+            assertion=assertion.text,
+            configuration=shape_name(shape),
+            outcome="INCONCLUSIVE",
+            why="it divides by a number that is 0 here",
+        )
+
+
+def _known(side: Side, shape: Shape, quantity: Quantity, spread: Spread | None) -> _Known | str:
+    """A quantity with its interval, or why there is none."""
+    metric, name = quantity.metric, str(quantity)
+    values = [run.value(shape, metric.name) for run in side.runs]
+    numbers = [value for value in values if value is not None]
+    if not numbers or len(numbers) < len(values):
+        where = "the baseline" if quantity.baseline else "this run"
+        return f"{where} has no {metric.name} of {shape_name(shape)}"
+    if len(numbers) > 1:
+        return _of_repeats(numbers, spread)
+    (run,), value = side.runs, numbers[0]
+    estimate = run.estimates.get(shape, {}).get(metric)
+    between = estimate.interval(LEVEL) if estimate else Interval(value, value)
+    if math.isinf(between.low) and math.isinf(between.high):
+        return f"{name}: so few iterations do not say how well it is known"
+    if spread is None or value <= 0:
+        return _Known(value, between)
+    varies = t_quantile((1 + LEVEL) / 2, spread.df) * spread.deviation
+    low = _widened(value, between.low, varies) if between.low > 0 else -math.inf
+    high = 1 / _widened(1 / value, 1 / between.high, varies) if math.isfinite(between.high) else math.inf
+    return _Known(value, Interval(low, high))
+
+
+def _widened(value: float, low: float, varies: float) -> float:
+    """A lower bound with run-to-run variation (of the logarithm) added by the squares."""
+    return value * math.exp(-math.hypot(math.log(value / low), varies))
+
+
+def _of_repeats(values: Sequence[float], spread: Spread | None) -> _Known:
+    if min(values) <= 0:
+        mean = sum(values) / len(values)
+        return _Known(mean, Interval(min(values), max(values)))
+    logarithms = [math.log(value) for value in values]
+    mean = sum(logarithms) / len(values)
+    df: float = len(values) - 1
+    squares = sum((one - mean) ** 2 for one in logarithms)
+    if spread is not None and spread.runs:
+        df, squares = df + spread.df, squares + spread.df * spread.deviation**2
+    half = t_quantile((1 + LEVEL) / 2, df) * math.sqrt(squares / df / len(values))
+    return _Known(math.exp(mean), Interval(math.exp(mean - half), math.exp(mean + half)))
+
+
+def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known]) -> Finding:
+    values = {quantity: one.value for quantity, one in known.items()}
+
+    def difference(changed: dict[Quantity, float]) -> float:
+        at = values | changed
+        return _at(assertion.left, at) - _at(assertion.right, at)
+
+    middle = difference({})
+    down = up = 0.0
+    for quantity, one in known.items():
+        for end in (one.between.low, one.between.high):
+            moved = difference({quantity: end}) - middle
+            if math.isnan(moved):
+                moved = math.inf
+            if moved < 0:
+                down = math.hypot(down, moved)
+            else:
+                up = math.hypot(up, moved)
+    outcome = _outcome(assertion, middle - down, middle + up)
+    return Finding(
+        assertion=assertion.text,
+        configuration=shape_name(shape),
+        outcome=outcome,
+        left=_at(assertion.left, values),
+        right=_at(assertion.right, values),
+        low=middle - down if math.isfinite(down) else None,
+        high=middle + up if math.isfinite(up) else None,
+        why=_why(assertion, known, down, up) if outcome == "INCONCLUSIVE" else "",
+    )
+
+
+def _at(term: Term, values: dict[Quantity, float]) -> float:
+    return evaluate(term, values.__getitem__)
+
+
+def _outcome(assertion: Assertion, low: float, high: float) -> Outcome:
+    if assertion.comparison in (">", ">="):
+        low, high = -high, -low
+    # Exactly equal: only <= and >= hold.
+    if low == high == 0:
+        return "PASS" if assertion.comparison in ("<=", ">=") else "FAIL"
+    if high < 0:
+        return "PASS"
+    return "FAIL" if low > 0 else "INCONCLUSIVE"
+
+
+def _why(assertion: Assertion, known: dict[Quantity, _Known], down: float, up: float) -> str:
+    open_ends = [
+        f"so few iterations do not bound {quantity}{' from above' if math.isinf(one.between.high) else ''}"
+        for quantity, one in known.items()
+        if not one.between.closed
+    ]
+    if open_ends and (math.isinf(down) or math.isinf(up)):
+        return "; ".join(open_ends)
+    more = "more runs" if assertion.needs_baseline else "more iterations"
+    return f"the 95 % interval holds both; {more} would narrow it"
+
+
+# --- what is said -------------------------------------------------------------------------------------------
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """One line a finding, with its numbers."""
+    return "".join(f"{_line(finding)}\n" for finding in findings)
+
+
+def _line(finding: Finding) -> str:
+    where = f"{finding.configuration}: " if finding.configuration else ""
+    line = f"{finding.outcome:<13} {where}{finding.assertion}"
+    if finding.left is not None and finding.right is not None:
+        said = f"{_short(finding.left)} against {_short(finding.right)}"
+        if finding.low != finding.high or finding.low is None:
+            low, high = ("?" if bound is None else _short(bound) for bound in (finding.low, finding.high))
+            said += f", difference {low} to {high}, 95 %"
+        line += f"   ({said})"
+    return f"{line}: {finding.why}" if finding.why else line
+
+
+def _short(number: float) -> str:
+    """At most five digits, without zeros at the end."""
+    if number == 0:
+        return "0"
+    text = thousands(number, max(0, 4 - math.floor(math.log10(abs(number)))))
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def exit_code(findings: Sequence[Finding]) -> ExitCode:
+    """A FAIL outweighs what is not decided."""
+    outcomes = {finding.outcome for finding in findings}
+    if "FAIL" in outcomes:
+        return ExitCode.NOT_MET
+    return ExitCode.UNDECIDED if "INCONCLUSIVE" in outcomes else ExitCode.OK

@@ -1,0 +1,207 @@
+"""The language of assertions: two sums of metrics, numbers and the baseline, and a comparison between."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.errors import UserError
+from runner.metrics.metric import Metric
+from runner.metrics.names import find
+
+Comparison = Literal["<", "<=", ">", ">="]
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)|(?P<sign><=|>=|[-<>+*/()]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A metric of the checked runs, or of their baseline."""
+
+    metric: Metric
+    baseline: bool = False
+
+    def __str__(self) -> str:
+        return f"baseline.{self.metric.name}" if self.baseline else self.metric.name
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    sign: Literal["+", "-", "*", "/"]
+    left: Term
+    right: Term
+
+
+Term = Number | Quantity | Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What must hold."""
+
+    text: str
+    left: Term
+    comparison: Comparison
+    right: Term
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Every quantity in it, each once."""
+        return tuple(dict.fromkeys([*_quantities(self.left), *_quantities(self.right)]))
+
+    @property
+    def needs_baseline(self) -> bool:
+        return any(quantity.baseline for quantity in self.quantities)
+
+
+def evaluate(term: Term, known: Callable[[Quantity], float]) -> float:
+    """The value of a term.
+
+    Raises:
+        ZeroDivisionError: it divides by nothing.
+    """
+    match term:
+        case Number(value):
+            return value
+        case Quantity():
+            return known(term)
+        case Operation(sign, left, right):
+            a, b = evaluate(left, known), evaluate(right, known)
+            return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+
+
+def _quantities(term: Term) -> Iterator[Quantity]:
+    match term:
+        case Quantity():
+            yield term
+        case Operation(_, left, right):
+            yield from _quantities(left)
+            yield from _quantities(right)
+
+
+def parse(text: str) -> Assertion:
+    """An assertion from what a person wrote.
+
+    Raises:
+        UserError: it is none, in one sentence that says where and what is allowed.
+    """
+    return _Parser(text).assertion()
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = list(self._split())
+        self._at = 0
+
+    def _split(self) -> Iterator[tuple[str, str, int]]:
+        at = 0
+        while self._text[at:].strip():
+            found = _TOKEN.match(self._text, at)
+            if found is None:
+                rest = self._text[at:].lstrip()
+                raise self._error(f"{rest[0]!r} means nothing here", len(self._text) - len(rest))
+            kind = found.lastgroup
+            assert kind is not None
+            yield kind, found[kind], found.start(kind)
+            at = found.end()
+
+    def _error(self, what: str, at: int | None = None) -> UserError:
+        place = "" if at is None else f", column {at + 1}"
+        return UserError(
+            f"assertion {self._text.strip()!r}{place}: {what}",
+            hint="`trtbench-tui check --help` explains assertions",
+        )
+
+    def _peek(self) -> str:
+        return self._tokens[self._at][1] if self._at < len(self._tokens) else ""
+
+    def _take(self) -> tuple[str, str, int]:
+        if self._at == len(self._tokens):
+            raise self._error("it ends where a number or a metric should follow")
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def assertion(self) -> Assertion:
+        if not self._tokens:
+            raise self._error("it is empty")
+        left = self._sum()
+        if self._at == len(self._tokens):
+            raise self._error("there is no <, <=, > or >= in it")
+        _, sign, at = self._take()
+        if sign not in ("<", "<=", ">", ">="):
+            raise self._error(f"{sign!r} should be one of < <= > >=", at)
+        right = self._sum()
+        if self._at < len(self._tokens):
+            _, extra, at = self._take()
+            said = "one comparison is enough" if extra in ("<", "<=", ">", ">=") else f"{extra!r} is too much"
+            raise self._error(said, at)
+        metrics = {one.metric for one in (*_quantities(left), *_quantities(right)) if not one.baseline}
+        if not metrics:
+            raise self._error("it speaks of no metric of the run")
+        comparison: Comparison = sign  # type: ignore[assignment]
+        return Assertion(
+            self._text.strip(), self._filled(left, metrics), comparison, self._filled(right, metrics)
+        )
+
+    def _sum(self) -> Term:
+        term = self._product()
+        while self._peek() in ("+", "-"):
+            sign = self._take()[1]
+            term = Operation(sign, term, self._product())  # type: ignore[arg-type]
+        return term
+
+    def _product(self) -> Term:
+        term = self._factor()
+        while self._peek() in ("*", "/"):
+            sign = self._take()[1]
+            term = Operation(sign, term, self._factor())  # type: ignore[arg-type]
+        return term
+
+    def _factor(self) -> Term:
+        kind, word, at = self._take()
+        if kind == "number":
+            return Number(float(word))
+        if kind == "name":
+            return self._named(word, at)
+        if word == "-":
+            return Operation("-", Number(0.0), self._factor())
+        if word == "(":
+            inner = self._sum()
+            if self._peek() != ")":
+                raise self._error("a ( is not closed", at)
+            self._take()
+            return inner
+        raise self._error(f"{word!r} stands where a number or a metric should", at)
+
+    def _named(self, word: str, at: int) -> Term:
+        if word == "baseline":
+            return _UNSAID
+        name = word.removeprefix("baseline.")
+        try:
+            return Quantity(find(name), baseline=name != word)
+        except UserError as error:
+            raise self._error(str(error.args[0]), at) from None
+
+    def _filled(self, term: Term, metrics: set[Metric]) -> Term:
+        """The term with the metric of the run in place of a bare `baseline`."""
+        if term is _UNSAID:
+            if len(metrics) > 1:
+                raise self._error("baseline of which metric? write baseline.NAME")
+            return Quantity(next(iter(metrics)), baseline=True)
+        if isinstance(term, Operation):
+            return Operation(term.sign, self._filled(term.left, metrics), self._filled(term.right, metrics))
+        return term
+
+
+_UNSAID = Number(float("nan"))
+"""Stands for a bare `baseline` while the rest is not read yet."""

@@ -1,0 +1,183 @@
+"""Assertions: their language, and PASS, FAIL or INCONCLUSIVE on runs whose numbers are known."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner import baseline, metrics, rundir
+from runner.cli import main
+from runner.commands import gate
+from runner.errors import UserError
+from runner.gate import parse
+from runner.gate.grammar import Number, Operation, Quantity, Term, evaluate
+from tests.runner.compare.recorded import run, some
+from tests.runner.stats.simulated import latencies
+
+ANY = st.floats(min_value=0.5, max_value=100)
+
+
+class TestLanguage:
+    def test_names_aliases_and_the_baseline(self) -> None:
+        found = parse("latency_ms.p50 < 60")
+        assert (found.left, found.comparison, found.right) == (Quantity(metrics.P50), "<", Number(60.0))
+        found = parse("tokens_per_sec>=0.98*baseline")
+        assert found.right == Operation("*", Number(0.98), Quantity(metrics.TOKENS_PER_SEC, baseline=True))
+        assert found.needs_baseline
+        found = parse("latency_ms < baseline.latency_ms.p95")
+        assert found.quantities == (Quantity(metrics.LATENCY), Quantity(metrics.P95, baseline=True))
+
+    @given(ANY, ANY, ANY, ANY)
+    def test_arithmetic_is_pythons(self, a: float, b: float, c: float, d: float) -> None:
+        text = f"{a} + {b} * {c} - (-{d} - {a}) / {b} / {c}"
+        term = parse(f"latency_ms < {text}").right
+        assert evaluate(term, lambda _: 0.0) == pytest.approx(eval(text))
+
+    @given(st.text(max_size=40))
+    def test_whatever_is_written_is_an_assertion_or_a_sentence(self, text: str) -> None:
+        said = ""
+        try:
+            parse(text)
+        except UserError as error:
+            said = str(error.args[0])
+        assert said == "" or said.startswith("assertion ")
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "it is empty"),
+            ("latncy_ms < 3", "column 1: there is no metric 'latncy_ms' (did you mean latency_ms?)"),
+            ("latency_ms.p5 < 3", "did you mean latency_ms.p"),
+            ("latency_ms", "there is no <, <=, > or >= in it"),
+            ("latency_ms < 3 < 4", "column 16: one comparison is enough"),
+            ("latency_ms < (3", "column 14: a ( is not closed"),
+            ("latency_ms < 3 4", "column 16: '4' is too much"),
+            ("latency_ms <", "it ends where a number or a metric should follow"),
+            ("latency_ms < * 3", "column 14: '*' stands where a number or a metric should"),
+            ("latency_ms == 3", "column 12: '=' means nothing here"),
+            ("3 < 4", "it speaks of no metric of the run"),
+            ("baseline < 4", "it speaks of no metric of the run"),
+            ("latency_ms < tokens_per_sec * baseline", "baseline of which metric? write baseline.NAME"),
+        ],
+    )
+    def test_what_is_wrong_is_said_with_its_place(self, text: str, said: str) -> None:
+        with pytest.raises(UserError) as error:
+            parse(text)
+        assert said in str(error.value)
+
+    def test_terms_are_values(self) -> None:
+        term: Term = parse("latency_ms / 2 < 3").left
+        assert evaluate(term, lambda quantity: 10.0 if quantity.metric is metrics.LATENCY else 0.0) == 5.0
+
+
+class TestCheck:
+    @pytest.mark.parametrize(
+        ("assertion", "outcome", "code"),
+        [
+            ("latency_ms < 110", "PASS", 0),
+            ("latency_ms < 90", "FAIL", 5),
+            ("latency_ms > 90", "PASS", 0),
+            ("latency_ms >= 110", "FAIL", 5),
+            ("latency_ms < 100.15", "INCONCLUSIVE", 6),
+            ("latency_ms.p99 < 110", "INCONCLUSIVE", 6),
+            ("latency_ms.p99 < 50", "FAIL", 5),
+            ("latency_ms.p50 / latency_ms < 1.1", "PASS", 0),
+            ("latency_ms.max < 200", "PASS", 0),
+            ("iterations >= 40", "PASS", 0),
+            ("iterations > 40", "FAIL", 5),
+            ("latency_ms / (iterations - 40) < 1", "INCONCLUSIVE", 6),
+            ("gpu_energy_j < 5", "INCONCLUSIVE", 6),
+        ],
+    )
+    def test_outcomes_and_exit_codes(
+        self, assertion: str, outcome: str, code: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run({1: some(100)}, name="aaaa")
+        assert main(["check", "aaaa", "--assert", assertion]) == code
+        line = capsys.readouterr().out
+        assert line.startswith(f"{outcome:<13} batch 1 64→16: {assertion}")
+        assert (": " in line.partition(assertion)[2]) == (outcome == "INCONCLUSIVE"), "which says why"
+
+    def test_every_configuration_is_looked_at(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run({1: some(100), 8: some(200)}, name="aaaa")
+        args = ["check", "aaaa", "--assert", "latency_ms < 150", "--assert", "latency_ms > 10"]
+        assert main(args) == 5
+        outcomes = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+        assert outcomes == ["PASS", "FAIL", "PASS", "PASS"]
+        assert main([*args, "--json"]) == 5
+        findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [finding["outcome"] for finding in findings] == outcomes
+        assert {finding["kind"] for finding in findings} == {"assertion"}
+
+    def test_a_run_that_measured_nothing_decides_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run({}, name="aaaa")
+        assert main(["check", "aaaa", "--assert", "latency_ms < 150"]) == 6
+        assert "no configuration was measured" in capsys.readouterr().out
+
+    def test_repeats_count_together(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for index in range(5):
+            run({1: some(100 + index, seed=index)}, name=f"a00{index}", second=index)
+        names = ",".join(f"a00{index}" for index in range(5))
+        assert main(["check", names, "--assert", "latency_ms < 105"]) == 0
+        assert main(["check", names, "--assert", "latency_ms < 103"]) == 6, "2 % from run to run"
+        assert "(102." in capsys.readouterr().out
+
+    def test_against_the_baseline(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assertion = "tokens_per_sec > 0.97 * baseline"
+        for index in range(5):
+            run({1: some(100 + index / 10, seed=index)}, name=f"a00{index}", second=index)
+        run({1: some(100, seed=7)}, name="b000", second=10)
+        run({1: some(120, seed=8)}, name="b001", second=11)
+        assert main(["check", "b000", "--assert", assertion]) == 2
+        assert "an assertion speaks of the baseline, and p has none" in capsys.readouterr().err
+        baseline.set_to([rundir.find(f"a00{index}") for index in range(5)])
+        assert main(["check", "b000", "--assert", assertion]) == 0
+        assert main(["check", "b001", "--assert", assertion]) == 5
+        assert main(["check", "b000", "--assert", "latency_ms < baseline"]) == 6
+
+    def test_a_true_assertion_is_rarely_failed_and_a_false_one_rarely_passed(self) -> None:
+        """At the very bound: each way in at most 1 of 20, over runs of which only the iterations differ."""
+        from runner.compare.runs import Run, Side
+        from runner.gate import check
+
+        rng = random.Random(4)
+        outcomes = []
+        for index in range(40):
+            values = latencies(200, rng, tail=0.0, correlation=0.0)
+            run_dir = run({1: values}, name=f"{index:04x}", second=index)
+            side = Side("run", (Run(run_dir),))
+            (finding,) = check([parse("latency_ms < 100")], side, None)
+            outcomes.append(finding.outcome)
+        assert outcomes.count("INCONCLUSIVE") >= 36
+
+
+class TestRun:
+    def test_a_bad_assertion_is_said_before_anything_starts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["run", "quickstart", "--assert", "latency_ms <"]) == 2
+        assert "it ends where a number or a metric should follow" in capsys.readouterr().err
+        assert main(["run", "quickstart", "--assert", "latency_ms < baseline"]) == 2
+        assert "and quickstart has none" in capsys.readouterr().err
+        assert rundir.list_runs() == []
+
+    @pytest.mark.parametrize(
+        ("assertion", "ended", "code"), [("latency_ms < 110", 0, 0), ("latency_ms < 90", 0, 5)]
+    )
+    def test_the_exit_code_of_a_run_that_ended(self, assertion: str, ended: int, code: int) -> None:
+        run_dir = run({1: some(100)}, name="aaaa")
+        assert gate.after([parse(assertion)], [run_dir], ended, as_json=False) == code
+        assert gate.after([], [run_dir], ended, as_json=False) == ended
+
+    def test_a_failed_run_is_not_judged(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run_dir = run({1: some(100)}, name="aaaa", status="failed")
+        assert gate.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 1
+        assert "assertions are not judged: the run is failed" in capsys.readouterr().err
+
+    def test_a_run_that_goes_on_is_not_judged(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run_dir = run({1: some(100)}, name="aaaa")
+        (run_dir / rundir.REPORT).unlink()
+        assert gate.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 0
+        assert "the run goes on: its assertions are not judged" in capsys.readouterr().err
