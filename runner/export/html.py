@@ -98,6 +98,8 @@ def _table(table: Grid, report: Report) -> Iterator[str]:
     if notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in notes)
         yield f'<ol class="notes">{items}</ol>\n'
+    if words := grid.baseline_words(report):
+        yield f"<p>{escape(words)}</p>\n"
     yield (
         f'<p class="dim">{escape(grid.MARGIN_MEANS)}. Printed: what the engine itself printed for the same'
         " quantity. A click on a metric says how it is made.</p>\n"
@@ -125,10 +127,12 @@ def _cell(line: Line, index: int, row: Row | None, notes: dict[str, int]) -> str
     note = f"<sup>{notes.setdefault(row.note, len(notes) + 1)}</sup>" if row.note else "<sup></sup>"
     place = "best" if index == line.best else "worst" if index == line.worst else ""
     mark = f'<span class="place">{place}</span>' if len(line.values) > 1 else ""
-    below = " · ".join(filter(None, (grid.margin(row), row.printed and f"printed {row.printed}")))
+    versus = f"{change} vs baseline" if (change := grid.versus(row)) else ""
+    below = " · ".join(filter(None, (grid.margin(row), versus, row.printed and f"printed {row.printed}")))
     printed = f'<span class="printed">{escape(below)}</span>' if below else ""
     kind = ' class="doubtful"' if row.value is None else ""
-    title = escape(f"n {row.n}" + (f"; {row.note}" if row.note else ""))
+    against = grid.versus_words(row.versus, line.metric.digits) if row.versus else ""
+    title = escape("; ".join(filter(None, (f"n {row.n}", row.note, against))))
     return f'<td{kind} title="{title}">{grid.cell(row, line.metric)}{note}{mark}{printed}</td>'
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from runner import grid
 from runner.export.subject import Subject
 from runner.grid import Grid, Line
-from runner.report import Report
+from runner.report import Report, Row
 from runner.table import duration
 
 
@@ -29,6 +29,8 @@ def as_markdown(report: Report) -> str:
     if table.lines:
         notes: dict[str, int] = {}
         lines += ["", *_aligned(_cells(table, notes)), ""]
+        if words := grid.baseline_words(report):
+            lines += [f"(in brackets) {_plain(words)}  "]
         if any(grid.margin(row) for line in table.lines for row in line.values):
             lines += [f"{grid.MARGIN_MEANS}  "]
         lines += [f"[{number}] {_plain(note)}  " for note, number in notes.items()]
@@ -57,9 +59,13 @@ def _values(line: Line, notes: dict[str, int]) -> list[str]:
     shown = []
     for row in line.values:
         mark = f" [{notes.setdefault(row.note, len(notes) + 1)}]" if row is not None and row.note else ""
-        between = f" {known}" if (known := grid.margin(row)) else ""
-        shown.append(grid.cell(row, line.metric) + between + mark)
+        words = (grid.cell(row, line.metric), grid.margin(row), _versus(row))
+        shown.append(" ".join(filter(None, words)) + mark)
     return shown
+
+
+def _versus(row: Row | None) -> str:
+    return f"({change})" if (change := grid.versus(row)) else ""
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

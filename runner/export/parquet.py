@@ -13,8 +13,11 @@ from runner.grid import Shape
 if TYPE_CHECKING:
     import pyarrow
 
-_REAL = ("gpu_weights_percent", "value", "low", "high", "t_s", "latency_ms", "generation_ms")
-_WHOLE = {"ranks", "configuration", "n", "rank", "i", "steps", *Shape._fields} - {*_REAL}
+_REAL = {
+    "gpu_weights_percent", "value", "low", "high", "t_s", "latency_ms", "generation_ms",
+    "baseline_value", "change", "change_low", "change_high",
+}  # fmt: skip
+_WHOLE = {"ranks", "configuration", "n", "rank", "i", "steps", *Shape._fields} - _REAL
 _GROUP = 100_000
 """iterations in one row group: what is in memory at a time"""
 

@@ -1,6 +1,7 @@
 """The final table as CSV, one line for each metric of each configuration.
 
-`low` and `high` are the 95 % interval from the iterations of the run, empty where no bound is known.
+`low` and `high` are the 95 % interval from the iterations of the run, empty where no bound is known; `change`
+is the share by which a number differs from the baseline's, 0.02 is 2 % more.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import BinaryIO
 
 from runner import grid
 from runner.export.subject import Subject
-from runner.report import Report
+from runner.report import Report, Row
 
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",
     "configuration", *grid.Shape._fields,
     "metric", "title", "unit", "better", "value", "low", "high", "n", "printed", "note",
+    "baseline", "baseline_value", "change", "change_low", "change_high", "verdict",
 )  # fmt: skip
 Cell = str | int | float | None
 
@@ -42,7 +44,16 @@ def records(report: Report) -> Iterator[tuple[Cell, ...]]:
             if row is not None:
                 what = (metric.name, metric.title, metric.unit, metric.better)
                 value = None if row.value is None else float(row.value)
-                yield (*run, *shape, *what, value, row.low, row.high, row.n, row.printed, row.note)
+                measured = (value, row.low, row.high, row.n, row.printed, row.note)
+                yield (*run, *shape, *what, *measured, *_against_baseline(report, row))
+
+
+def _against_baseline(report: Report, row: Row) -> tuple[Cell, ...]:
+    beside = row.versus
+    if report.baseline is None or beside is None:
+        return ("", None, None, None, None, "")
+    runs = " ".join(report.baseline.runs)
+    return (runs, beside.value, beside.change, beside.low, beside.high, beside.verdict)
 
 
 class text(io.TextIOWrapper):  # noqa: N801 - used as a statement

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import report
+from runner import paths, report
 from runner.cli import main
 from runner.engines.benchmark_line import parse_csv_row
 from runner.export.document import Document
@@ -286,3 +286,26 @@ def test_a_failed_export_leaves_the_old_file(tmp_path: Path, capsys: pytest.Capt
     assert main(["export", str(run_dir), "--format", "upstream-csv", "-o", str(out)]) == 2
     assert out.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"run.csv"}
+
+
+# --- against the baseline ----------------------------------------------------------------------------------
+
+
+def test_every_table_has_the_change_against_the_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    before = runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
+    assert main(["baseline", "set", str(before)]) == 0
+    run_dir = runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
+    capsys.readouterr()
+
+    rows = list(csv.DictReader(io.StringIO(exported(capsys, run_dir, "--format", "csv"))))
+    mean = next(row for row in rows if row["metric"] == "latency_ms")
+    assert mean["baseline"] == before.name
+    assert float(mean["value"]) == pytest.approx(float(mean["baseline_value"]) * (1 + float(mean["change"])))
+    assert mean["verdict"]
+
+    document = json.loads(exported(capsys, run_dir))
+    assert document["report"]["baseline"]["runs"] == [before.name]
+    assert document["report"]["configurations"][0]["rows"][0]["versus"]["verdict"] == mean["verdict"]
+    assert "vs baseline 0001" in exported(capsys, run_dir, "--format", "md")
+    assert "vs baseline 0001" in exported(capsys, run_dir, "--format", "html")
+    assert "vs baseline" not in exported(capsys, before, "--format", "html"), "it is the baseline"
