@@ -74,7 +74,14 @@ class Compare:
     """of the sides, as `runner.compare.sides` takes them"""
 
 
-Start = Home | Runs | Live | Result | Compare
+@dataclass(frozen=True)
+class Sweep:
+    """The board of a sweep."""
+
+    directory: Path
+
+
+Start = Home | Runs | Live | Result | Compare | Sweep
 
 
 def _commands() -> type[Provider]:
@@ -255,6 +262,9 @@ class TrtbenchApp(App[int]):
     def open_compare(self, names: tuple[str, ...]) -> None:
         self._open(Compare(names))
 
+    def open_sweep(self, directory: Path) -> None:
+        self._open(Sweep(directory))
+
     def back(self) -> None:
         """Where the user came from; the list of runs at the end of the way."""
         place = self._way_back.pop() if self._way_back else Runs()
@@ -313,6 +323,10 @@ def _screen(place: Start) -> Screen[Any]:
         from tui.screens.compare import CompareScreen
 
         return CompareScreen(place.names)
+    if isinstance(place, Sweep):
+        from tui.screens.board import BoardScreen
+
+        return BoardScreen(place.directory)
     if isinstance(place, Runs):
         from tui.screens.runs import RunsScreen
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
-
-ScreenName = Literal["home", "runs", "live", "result", "compare"]
+ScreenName = Literal["home", "runs", "live", "result", "compare", "board"]
 When = Literal["always", "running", "ended", "maximised", "editing", "filtering", "filtered", "welcome"]
 
 
@@ -89,6 +86,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("u", "undo", "undo", "take the last change back", command="edit: undo"),
         Key("ctrl+r", "redo", "redo", "make the change again", command="edit: redo", minor=True),
         Key("d", "reset", "reset", "the field as it is saved", command="edit: reset field", minor=True),
+        Key("w", "sweep", "sweep", "measure it with every combination of some values", command="run: sweep"),
         Key("s", "save_as", "save", "save the profile under a name of yours", command="edit: save as"),
         Key(
             "i",
@@ -152,6 +150,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("u", "undo", "undo", "bring back what was deleted last", command="run: undo deleting"),
         Key("b", "trash", "", "the trash: restore what was deleted, or empty it", command="view: trash"),
         _AGAIN,
+        Key("w", "sweep", "sweep", "the board of the sweep that the run belongs to", command="go: sweep"),
         Key("x", "stop", "stop", "stop the chosen run (asks first)", command="run: stop"),
         _HOME,
         _QUIT,
@@ -324,6 +323,30 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         _HOME,
         _QUIT,
     ),
+    "board": (
+        Key("q", "quit", "leave it running", "leave; the sweep goes on", when="running", command="go: leave"),
+        Key("q", "quit", "quit", "leave", when="ended", command="go: leave"),
+        Key("enter", "open", "open run", "the newest run of the cell, live or its result", command="go: run"),
+        Key("m", "metric", "metric", "the next metric: tokens/s, latency, J/token and others"),
+        Key("tab", "slice(1)", "next slice", "other values of the axes that are not shown"),
+        Key("t", "turn", "turn", "other axes down and across"),
+        Key("p", "plot", "plot", "the plot on the whole screen, and back"),
+        Key("x", "stop", "stop", "stop the sweep and its run (asks first)", when="running"),
+        Key(
+            "c", "resume", "continue", "go on where it was; of a finished one, with what failed", when="ended"
+        ),
+        Key("y", "copy", "copy", "copy the board as Markdown", minor=True),
+        Key("up,k", "move(-1, 0)", "", "the cell above", shown="↑ k"),
+        Key("down,j", "move(1, 0)", "", "the cell below", shown="↓ j"),
+        Key("left", "move(0, -1)", "", "the cell to the left", shown="←"),
+        Key("right", "move(0, 1)", "", "the cell to the right", shown="→"),
+        Key("shift+tab", "slice(-1)", "", "the slice before"),
+        Key("1", "open(1)", "", "the run of the first repeat of the cell, and so on", shown="1 … 9"),
+        _BACK,
+        _RUNS,
+        _HOME,
+        _HELP,
+    ),
 }
 
 
@@ -336,53 +359,3 @@ def bindings(screen: ScreenName) -> list[BindingType]:
 def valid_keys(screen: ScreenName, *states: When) -> list[Key]:
     """The keys of a screen that mean something in these states."""
     return [key for key in KEYS[screen] if key.when in ("always", *states)]
-
-
-@dataclass(frozen=True, slots=True)
-class Footer:
-    """The last line of a screen."""
-
-    keys: tuple[Key, ...] = ()
-    note: str = ""
-    """stands at the right edge"""
-
-
-def footer_keys(keys: Sequence[Key], width: int) -> list[Key]:
-    """The keys that fit into `width` cells with two cells between them, the least worth leaving first."""
-    kept = [key for key in keys if key.label]
-    for key in sorted(kept, key=lambda key: (_worth(key), -kept.index(key))):
-        if sum(_width(key) + 2 for key in kept) - 2 <= width:
-            break
-        kept.remove(key)
-    return kept
-
-
-def _worth(key: Key) -> int:
-    """How to leave and where to read on is there in the narrowest line."""
-    return 2 if key.action in ("quit", "help", "explain") else 0 if key.minor else 1
-
-
-def _width(key: Key) -> int:
-    return row_width(row(key.name, " ", key.label))
-
-
-def footer_row(keys: Sequence[Key], width: int, note: str = "") -> Row:
-    """The last line of a screen: its keys as far as they fit, and a note at the right edge."""
-    spans: list[str | Span] = []
-    for key, start, _ in footer_places(keys, width, note):
-        spans += [" " * (start - row_width(row(*spans))), Span(key.name, "key"), dim(f" {key.label}")]
-    left = row(*spans)
-    return spread(left, row(dim(note)), width) if note else cut(left, width)
-
-
-def footer_places(keys: Sequence[Key], width: int, note: str = "") -> list[tuple[Key, int, int]]:
-    """Where the keys stand in the line: the first column of each, and the first one after it."""
-    space = width - (row_width(row(note)) + 2 if note else 0)
-    fitting = footer_keys(keys, space)
-    gap = 3 if sum(_width(key) + 3 for key in fitting) <= space + 3 else 2
-    places = []
-    column = 0
-    for key in fitting:
-        places.append((key, column, column + _width(key)))
-        column += _width(key) + gap
-    return places

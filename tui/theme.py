@@ -143,6 +143,7 @@ _TOKENS: dict[str, tuple[str, Style]] = {
     "warn": ("warning", Style()),
     "bad": ("error", Style(bold=True)),
     "match": ("primary", Style(reverse=True)),
+    "chosen": ("primary", Style(bold=True, reverse=True)),
 }
 STYLES = frozenset(_TOKENS)
 """names of the styles of text; the empty name is plain text"""

@@ -48,9 +48,14 @@ def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
     """Follow a sweep, with the options of `add_output_options`."""
     if getattr(arguments, "prometheus", None):
         raise UserError("--prometheus follows one run; this is a sweep of several: attach to one of them")
-    from runner.sweep.headless import follow
+    if arguments.headless or arguments.json or not has_terminal():
+        from runner.sweep.headless import follow
 
-    return follow(feed, as_json=arguments.json)
+        return follow(feed, as_json=arguments.json)
+    before_drawing(arguments)
+    from tui.app import Sweep
+
+    return draw(Sweep(feed.directory))
 
 
 def show_comparison(names: tuple[str, ...], arguments: argparse.Namespace) -> int:

@@ -107,7 +107,7 @@ class SweepFeed:
             points=tuple(points),
             settled=total - sum(left),
             total=total,
-            elapsed_s=self.progress.elapsed_s(None if status in ENDED else time.time()),
+            elapsed_s=self.progress.elapsed_s(None if status in ENDED else now()),
             remaining_s=None if status in ENDED else self._remaining(sum(1 for open_ in left if open_)),
         )
 
@@ -249,3 +249,8 @@ def _state(states: list[PointState]) -> PointState:
 
 def _once(whys: list[str]) -> str:
     return "; ".join(dict.fromkeys(why for why in whys if why))
+
+
+def now() -> float:
+    """Seconds since 1970; the one clock of a sweep's readers."""
+    return time.time()

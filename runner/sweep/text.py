@@ -146,6 +146,27 @@ def _best(board: Board) -> Iterator[str]:
         yield f"  {row[0]:>{sizes[0]}} ms  {row[1]:>{sizes[1]}} tokens/s  {row[2]}"
 
 
+def as_markdown(board: Board) -> str:
+    """Every point as a row of a table, with the metrics there are."""
+    wanted = shown_metrics(board)
+    best = {id(trade.point) for trade in trades(board) if trade.best}
+    heads = [axis.title for axis in board.axes] + ["state"] + [title(metric) for metric in wanted]
+    lines = [f"**{board.sweep.name}**, {_shape(board)}", "", _cells(heads), "|---" * len(heads) + "|"]
+    for point in board.points:
+        values = [axis.values[at] for axis, at in zip(board.axes, point.at, strict=True)]
+        numbers = [
+            with_spread(point.numbers[metric.name], metric) if metric.name in point.numbers else ""
+            for metric in wanted
+        ]
+        state = WORDS[point.state] or ("best trade" if id(point) in best else "measured")
+        lines.append(_cells([*values, state, *numbers]))
+    return "\n".join(lines) + "\n"
+
+
+def _cells(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(text.replace('|', '/') for text in texts)} |"
+
+
 # --- JSON and lists ----------------------------------------------------------------------------------------
 
 

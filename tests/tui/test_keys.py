@@ -7,14 +7,15 @@ import pytest
 from tests.tui import runs
 from tests.tui.runs import StillFeed
 from tui.app import Live, TrtbenchApp
-from tui.keys import KEYS, ScreenName, footer_keys, footer_places, footer_row, valid_keys
+from tui.footer import footer_keys, footer_places, footer_row
+from tui.keys import KEYS, ScreenName, valid_keys
 from tui.screens.help import HelpScreen, draw_sections, screen_sections
 from tui.screens.keyed import KeyFooter
 from tui.screens.live import LiveScreen
 from tui.screens.result import ResultScreen
 from tui.widgets.rows import row_text, row_width
 
-SCREENS: tuple[ScreenName, ...] = ("home", "runs", "live", "result", "compare")
+SCREENS: tuple[ScreenName, ...] = ("home", "runs", "live", "result", "compare", "board")
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -63,6 +63,16 @@ TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
         ("printed", "what the engine itself printed for the same quantity"),
         ("n", "how many timed iterations the number is made of"),
     ),
+    "board": (
+        ("cell", "one combination of values; every repeat of it is a run"),
+        ("slice", "the axes that are neither down nor across, each held at one value"),
+        ("±", "standard deviation of the runs of a cell, not of the iterations within one"),
+        ("★ best trade", "no other point of the same lengths has less latency and as many tokens/s"),
+        ("▣ memory", "it ran out of memory; what is larger in all that costs memory is pruned"),
+        ("▢ pruned", "not tried, because something smaller ran out of memory; the line below says what"),
+        ("interleaved", "all cells once, then all again: a drift of the machine reaches each alike"),
+        ("impossible", "a profile may not have these values together; the line below says why"),
+    ),
 }
 _NAMES = {
     "home": "profiles",
@@ -70,6 +80,7 @@ _NAMES = {
     "live": "a run under way",
     "result": "the result of a run",
     "compare": "runs compared",
+    "board": "a sweep",
 }
 ABOUT: dict[ScreenName, str] = {
     "compare": "Changes are from A, the first side, to the others. What differs and whether that is fair"
@@ -82,6 +93,8 @@ ABOUT: dict[ScreenName, str] = {
     " or coming back changes nothing about it.",
     "result": "The final table of a run, made of its log. Reasons to distrust a number come first; the line"
     " below the table says what the chosen number is made of.",
+    "board": "Every combination of a sweep with its state and numbers. A process of its own starts the runs"
+    " one after the other; it goes on when you leave. Enter opens the run behind a cell.",
 }
 
 Section = tuple[str, tuple[tuple[str, str], ...]]

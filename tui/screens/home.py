@@ -253,6 +253,17 @@ class HomeScreen(HomeKeys):
             return
         self._commands.run(self._form.profile)
 
+    def action_sweep(self) -> None:
+        """Ask for axes, start a sweep of the form's profile and go to its board."""
+        from tui.screens.sweep_start import SweepStart
+
+        def answered(directory: Path | None) -> None:
+            if directory is not None:
+                self.app.open_sweep(directory)
+
+        if self._pane.accept() and self._form is not None:
+            self.app.push_screen(SweepStart(self._form.profile), answered)
+
     def on_command_pane_starting(self, message: CommandPane.Starting) -> None:
         self._show_frame("starting the run ..." if message.under_way else "")
 

@@ -71,6 +71,7 @@ class HomeKeys(FilteringScreen):
         return {
             "edit": form is not None and not self._pane.fixed,
             "save_as": form is not None,
+            "sweep": form is not None and not self._pane.fixed,
             "undo": form is not None and bool(form.past),
             "redo": form is not None and bool(form.future),
             "reset": self._pane.resettable,

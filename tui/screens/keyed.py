@@ -8,7 +8,8 @@ from textual import events
 from textual.actions import parse
 from textual.screen import Screen
 
-from tui.keys import EVERYWHERE, Footer, Key, ScreenName, When, footer_places, footer_row, valid_keys
+from tui.footer import Footer, footer_places, footer_row
+from tui.keys import EVERYWHERE, Key, ScreenName, When, valid_keys
 from tui.widgets.rows import Panel, Row
 
 

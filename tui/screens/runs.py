@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
-from runner import feed
+from runner import feed, paths
 from runner.errors import UserError
 from runner.history import Entry, History, query, trash
 from runner.history.listing import size
@@ -236,6 +236,17 @@ class RunsScreen(FilteringScreen):
             self.notify(f"{why}mark two or more runs with space to compare them", markup=False)
             return
         self.app.open_compare(sides)
+
+    def action_sweep(self) -> None:
+        """The board of the sweep that the chosen run belongs to."""
+        current = self._current
+        directory = paths.sweeps_dir() / current.sweep.sweep if current and current.sweep else None
+        if directory is None:
+            self.notify("this run belongs to no sweep", timeout=3, markup=False)
+        elif not directory.is_dir():
+            self.app.notify_error(UserError(f"{directory}: the sweep of this run is not there any more"))
+        else:
+            self.app.open_sweep(directory)
 
     def action_stop(self) -> None:
         current = self._current

@@ -1,0 +1,361 @@
+"""The board of a sweep: every state it can show, every key, three sizes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from runner import rundir
+from runner.plan import Configuration
+from runner.sweep import launch
+from runner.sweep.directory import Begun, Ended, Measured, Settled, Started, Stopping
+from runner.sweep.spec import Axis, Cell, Slot, Sweep
+from tests.runner.sweep.sweeps import TINY, recorded, written
+from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tui.app import Sweep as SweepPlace
+from tui.app import TrtbenchApp
+from tui.screens.board import BoardScreen
+from tui.screens.help import HelpScreen
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+BATCHES, TPS, LENGTHS = (1, 8, 32, 64), ("1", "2", "4"), ((128, 128), (1024, 128))
+BEGUN = Begun(wall=1e9)
+Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.sweep.feed.now", lambda: 1e9 + 600)
+    monkeypatch.setattr("runner.feed.time.monotonic_ns", lambda: 61_000_000_000)
+    monkeypatch.setattr("runner.rundir.secrets.token_hex", lambda count: "7f3a")
+
+
+def planned() -> list[Configuration]:
+    return [Configuration(batch, *lengths) for lengths in LENGTHS for batch in BATCHES]
+
+
+def the_sweep(**changes: Any) -> Sweep:
+    cells = [
+        Cell(
+            number=number, values=(("parallel.tp", tp), ("model.dtype", dtype)), profile=TINY,
+            configurations=planned(),
+        )
+        for number, (tp, dtype) in enumerate((tp, dtype) for tp in TPS for dtype in ("float16", "fp8"))
+    ]  # fmt: skip
+    cells[-1] = msgspec.structs.replace(
+        cells[-1], configurations=[], refused="build.quantization: fp8 does not work with tp 4 here"
+    )
+    axes = [Axis("parallel.tp", list(TPS)), Axis("model.dtype", ["float16", "fp8"])]
+    return msgspec.structs.replace(
+        Sweep(name="llama-8b", engine="trtllm", created=1e9, axes=axes, cells=cells, repeat=2), **changes
+    )
+
+
+def latency(cell: Cell, one: Configuration, repeat: int) -> float:
+    """Plausible milliseconds: larger batches and lengths take longer, more ranks and fp8 less."""
+    tp, dtype = dict(cell.values)["parallel.tp"], dict(cell.values)["model.dtype"]
+    base = 900 + one.input_len * 0.4 + one.batch_size * (14 if one.input_len < 1000 else 30)
+    faster = {"1": 1.0, "2": 1.74, "4": 3.03}[tp] * (1.25 if dtype == "fp8" else 1.0)
+    return base / faster * (1 + 0.02 * repeat)
+
+
+def run_of(slot: Slot) -> str:
+    return f"20260101T0000{slot.repeat}{slot.cell}Z_llama-8b_00{slot.repeat}{slot.cell}"
+
+
+def measured(sweep: Sweep, slot: Slot, *, short_of: int = 999) -> list[Started | Settled]:
+    """A run that measured what fits: configurations from this batch size on ran out of memory."""
+    cell = sweep.cells[slot.cell]
+    done = [one for one in cell.configurations if one.batch_size < short_of]
+    out = [one for one in cell.configurations if one.batch_size == short_of and one.input_len < 1000]
+    recorded(run_of(slot), {one: [latency(cell, one, slot.repeat)] * 20 for one in done})
+    why = "a GPU ran out of memory (torch.OutOfMemoryError: CUDA out of memory.)"
+    return [
+        Started(
+            wall=1e9 + 1, cell=slot.cell, repeat=slot.repeat, run=run_of(slot),
+            configurations=cell.configurations,
+        ),
+        Settled(
+            wall=1e9 + 60, cell=slot.cell, repeat=slot.repeat, run=run_of(slot), seconds=60.0,
+            measured=[
+                *(Measured(configuration=one, outcome="done") for one in done),
+                *(Measured(configuration=one, outcome="memory", why=why) for one in out),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def half_way() -> Path:
+    """Under way: some cells measured, one out of memory, one failed, one being measured, the rest queued."""
+    sweep = the_sweep()
+    cell = sweep.cells[3]
+    failed = Settled(
+        wall=1e9 + 70, cell=2, repeat=0, run=run_of(Slot(2, 0)), seconds=10.0,
+        measured=[
+            Measured(configuration=one, outcome="failed", why="NCCL failed between the GPUs")
+            for one in cell.configurations
+        ],
+    )  # fmt: skip
+    path = written(
+        sweep,
+        BEGUN,
+        *measured(sweep, Slot(0, 0), short_of=64),
+        *measured(sweep, Slot(1, 0)),
+        Started(wall=1e9 + 65, cell=2, repeat=0, run=run_of(Slot(2, 0)), configurations=cell.configurations),
+        failed,
+        Started(wall=1e9 + 75, cell=3, repeat=0, run=run_of(Slot(3, 0)), configurations=cell.configurations),
+    )
+    recorded(run_of(Slot(2, 0)), {}, status="failed")
+    values = {one: [latency(cell, one, 0)] * 20 for one in planned()[:2]}
+    recorded(run_of(Slot(3, 0)), values, status=None)
+    return path
+
+
+def complete() -> Path:
+    sweep = the_sweep()
+    entries = [entry for slot in sweep.slots() for entry in measured(sweep, slot)]
+    return written(sweep, BEGUN, *entries, Ended(wall=1e9 + 600, status="finished"))
+
+
+def one_axis() -> Path:
+    """Two profiles in turn."""
+    configurations = [Configuration(8, 128, 128)]
+    cells = [
+        Cell(number=n, values=(("profile", name),), profile=TINY, configurations=configurations)
+        for n, name in enumerate(("llama-8b", "llama-8b-fp8"))
+    ]
+    axes = [Axis("profile", ["llama-8b", "llama-8b-fp8"])]
+    sweep = Sweep(
+        name="llama-8b-vs-llama-8b-fp8", kind="ab", engine="trtllm", created=1e9, axes=axes, cells=cells,
+        repeat=3,
+    )  # fmt: skip
+    entries: list[Started | Settled] = []
+    for slot in sweep.slots():
+        values = [1000.0 - 80 * slot.cell + 7 * slot.repeat] * 20
+        recorded(run_of(slot), {configurations[0]: values})
+        entries += [
+            Started(
+                wall=1e9, cell=slot.cell, repeat=slot.repeat, run=run_of(slot), configurations=configurations
+            ),
+            Settled(
+                wall=1e9 + 60, cell=slot.cell, repeat=slot.repeat, run=run_of(slot), seconds=60.0,
+                measured=[Measured(configuration=configurations[0], outcome="done")],
+            ),
+        ]  # fmt: skip
+    return written(sweep, BEGUN, *entries, Ended(wall=1e9 + 400, status="finished"))
+
+
+def nothing_yet() -> Path:
+    return written(the_sweep(), BEGUN)
+
+
+def stopped() -> Path:
+    return written(
+        the_sweep(),
+        BEGUN,
+        Stopping(wall=1e9 + 5, by="the dashboard"),
+        Ended(wall=1e9 + 6, status="stopped", why="the dashboard"),
+    )
+
+
+@pytest.fixture
+def conducted() -> Iterator[Callable[[Path], Path]]:
+    """Makes a sweep, and its last run if that is under way, look alive: this process holds their locks."""
+    locks: list[int | None] = []
+
+    def hold(path: Path) -> Path:
+        locks.append(rundir.try_lock(path))
+        note = launch.read(path).under_way
+        if note is not None:
+            locks.append(rundir.try_lock(rundir.find(note.run)))
+        return path
+
+    yield hold
+    for lock in locks:
+        if lock is not None:
+            os.close(lock)
+
+
+async def drawn(pilot: Pilot[Any]) -> None:
+    await settled(pilot)
+
+
+# --- how it looks ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("make", [half_way, complete, one_axis], ids=lambda make: make.__name__)
+def test_board(
+    make: Callable[[], Path],
+    size: tuple[int, int],
+    snap_compare: Compare,
+    conducted: Callable[[Path], Path],
+) -> None:
+    path = make()
+    if make is half_way:
+        conducted(path)
+    assert snap_compare(TrtbenchApp(SweepPlace(path)), terminal_size=size, run_before=drawn)
+
+
+@pytest.mark.parametrize("make", [nothing_yet, stopped, half_way], ids=lambda make: make.__name__)
+def test_board_that_nobody_conducts(make: Callable[[], Path], snap_compare: Compare) -> None:
+    assert snap_compare(TrtbenchApp(SweepPlace(make())), terminal_size=SIZES[0], run_before=drawn)
+
+
+@pytest.mark.parametrize("keys", [("p",), ("down", "right", "m"), ("t", "tab")], ids="-".join)
+def test_board_keys(keys: tuple[str, ...], snap_compare: Compare) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press(*keys)
+
+    assert snap_compare(TrtbenchApp(SweepPlace(complete())), terminal_size=SIZES[1], run_before=before)
+
+
+def test_board_in_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRTBENCH_ASCII", "1")
+    assert snap_compare(TrtbenchApp(SweepPlace(half_way())), terminal_size=SIZES[1], run_before=drawn)
+
+
+# --- keys --------------------------------------------------------------------------------------------------
+
+
+def board(app: TrtbenchApp) -> BoardScreen:
+    assert isinstance(app.screen, BoardScreen)
+    return app.screen
+
+
+async def test_arrows_choose_a_cell_and_enter_opens_its_run() -> None:
+    app = Cockpit(SweepPlace(complete()))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("down", "right", "right")
+        view = board(app).view
+        assert view is not None
+        assert (view.row, view.column) == (1, 2)
+        assert "tp 2 · dtype float16 · in/out 128/128 · batch 32" in text_of(app.screen, "#point")
+        await pilot.press("enter", "1", "2", "3")
+    second, first = run_of(Slot(2, 1)), run_of(Slot(2, 0))
+    assert [place for place in app.went if place != "away"] == [
+        ("result", rundir.find(run)) for run in (second, first, second)
+    ]
+    assert told(pilot) == ["there is no run of repeat 3 for this cell"]
+
+
+async def test_enter_on_a_cell_that_is_measured_now_goes_there(conducted: Callable[[Path], Path]) -> None:
+    app = Cockpit(SweepPlace(conducted(half_way())))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("tab", "tab", "down", "right", "enter")
+    assert app.went == [("live", rundir.find(run_of(Slot(3, 0))))]
+
+
+async def test_m_shows_the_next_metric_and_t_other_axes_with_the_same_cell_chosen() -> None:
+    app = Cockpit(SweepPlace(complete()))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("m")
+        assert str(app.screen.query_one("#matrix-frame").border_title).startswith("latency, ms by batch")
+        await pilot.press("down", "right", "tab")
+        before = board(app).view
+        assert before is not None
+        assert before.point is not None
+        for _ in range(12):
+            await pilot.press("t")
+            after = board(app).view
+            assert after is not None
+            assert after.point == before.point
+        await pilot.press("shift+tab")
+        assert board(app).view != before
+
+
+async def test_x_asks_and_tells_the_conductor(conducted: Callable[[Path], Path]) -> None:
+    path = conducted(half_way())
+    app = Cockpit(SweepPlace(path))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("x", "n")
+        assert rundir.stop_requested(path) is None
+        await pilot.press("x", "y")
+        assert rundir.stop_requested(path) == "the dashboard"
+
+
+async def test_c_goes_on_where_the_sweep_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[Path, bool]] = []
+    monkeypatch.setattr(launch, "resume", lambda path, failed_too: asked.append((path, failed_too)))
+    path = half_way()
+    app = Cockpit(SweepPlace(path))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        assert "INTERRUPTED" in text_of(app.screen, "#header")
+        await pilot.press("c")
+        await settled(pilot)
+    assert asked == [(path, False)]
+
+
+async def test_nothing_goes_on_when_all_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(launch, "resume", lambda path, failed_too: asked.append(path))
+    over = Cockpit(SweepPlace(complete()))
+    async with over.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        assert "continue" not in text_of(over.screen, "#footer")
+        await pilot.press("c")
+    assert asked == []
+
+
+async def test_y_copies_the_board_as_markdown() -> None:
+    app = Cockpit(SweepPlace(complete()))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("y")
+        lines = app.clipboard.splitlines()
+    assert lines[2].startswith("| tp | dtype | in/out | batch | state | tokens per second, tokens/s |")
+    assert len(lines) == 4 + 48
+
+
+async def test_the_other_keys() -> None:
+    app = Cockpit(SweepPlace(complete()))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape", "p")
+        assert not app.screen.query_one("#matrix-frame").display
+        await pilot.press("escape")
+        assert app.screen.query_one("#matrix-frame").display
+        await pilot.press("r", "h", "q")
+    assert app.went == ["runs", "home", "away"]
+
+
+async def test_a_directory_that_is_no_sweep_is_said(tmp_path: Path) -> None:
+    app = Cockpit(SweepPlace(tmp_path))
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await settled(pilot)
+        assert "not a sweep" in text_of(app.screen, "#trades")
+        await pilot.press("down", "right", "tab", "t", "m", "enter", "c", "y", "q")
+    assert app.went == ["away"]
+
+
+async def test_what_happens_while_one_looks_is_shown() -> None:
+    from runner.sweep.directory import LogWriter
+
+    path = nothing_yet()
+    app = Cockpit(SweepPlace(path))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        assert "0/80 settled" in text_of(app.screen, "#progress")
+        log = LogWriter(path)
+        for entry in measured(the_sweep(), Slot(0, 0)):
+            log.write(entry)
+        while "8/80 settled" not in text_of(app.screen, "#progress"):
+            await pilot.pause(0.05)
+        assert "✔" not in text_of(app.screen, "#matrix"), "one of two repeats is no complete cell"
+        assert "◐" in text_of(app.screen, "#matrix") or "★" in text_of(app.screen, "#matrix")

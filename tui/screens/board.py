@@ -1,0 +1,331 @@
+"""A sweep: its cells in a matrix, the trade between throughput and latency, and the runs behind a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.markup import escape
+from textual.message import Message
+
+from runner.errors import UserError
+from runner.sweep.board import Board, RunRef
+from runner.sweep.progress import ENDED
+from runner.sweep.spec import LENGTHS
+from tui.keys import Key, When, bindings
+from tui.screens.keyed import KeyedScreen, KeyFooter
+from tui.sweep_view import BoardView, first
+from tui.text import plain, shown
+from tui.widgets.rows import Panel
+from tui.widgets.run_header import short_id
+from tui.widgets.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
+from tui.widgets.sweep_matrix import draw_legend, draw_matrix, heading
+from tui.widgets.trade_plot import TradeData, TradePoint, draw_trades
+
+if TYPE_CHECKING:
+    from runner.sweep.feed import SweepFeed
+    from tui.app import TrtbenchApp
+
+LOOK_EVERY_S = 0.5
+BESIDE = 120
+"""From this width on the matrix and the plot can stand beside each other."""
+
+
+class BoardScreen(KeyedScreen):
+    """Reads the sweep in a worker and draws what changed."""
+
+    app: TrtbenchApp
+    CSS_PATH = "board.tcss"
+    screen_name = "board"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("board"),
+        *(Binding(str(number), f"open({number})", "open a run", show=False) for number in range(2, 10)),
+    ]
+
+    @dataclass
+    class Looked(Message):
+        """The sweep was read."""
+
+        board: Board
+
+    @dataclass
+    class Failed(Message):
+        """The sweep cannot be read, stopped or resumed; `fatal`: there is nothing to show."""
+
+        error: UserError
+        fatal: bool = False
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+        self.view: BoardView | None = None
+        self._feed: SweepFeed | None = None
+        self._busy = False
+        self._broken = False
+
+    def compose(self) -> ComposeResult:
+        yield Panel(draw_sweep_header, id="header")
+        yield Panel(draw_sweep_progress, id="progress")
+        with Container(id="sweep-body"):
+            with Vertical(id="matrix-frame", classes="framed"):
+                yield Panel(draw_matrix, id="matrix")
+                yield Panel(draw_legend, id="legend")
+            yield Panel(draw_trades, id="trades", classes="framed")
+        yield Panel(draw_point, id="point")
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self._panel("#header").update(())
+        self._panel("#trades").update(TradeData(empty="reading the sweep ..."))
+        self.show_keys()
+        self._look()
+        self.set_interval(LOOK_EVERY_S, self._look)
+
+    def _panel(self, name: str) -> Panel[Any]:
+        return self.query_one(name, Panel)
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        if not self._busy and not self._broken and self.is_current:
+            self._busy = True
+            self.run_worker(self._read, thread=True, group="sweep")
+
+    def _read(self) -> None:
+        from runner.sweep.feed import SweepFeed
+
+        try:
+            if self._feed is None:
+                self._feed = SweepFeed(self.directory)
+            self._feed.drain()
+            self.post_message(self.Looked(self._feed.board()))
+        except UserError as error:
+            self.post_message(self.Failed(error, fatal=True))
+
+    def on_board_screen_looked(self, message: Looked) -> None:
+        self._busy = False
+        self._show(self.view.with_board(message.board) if self.view else first(message.board))
+
+    def on_board_screen_failed(self, message: Failed) -> None:
+        self._busy = False
+        if message.fatal:
+            self._broken = True
+            self._panel("#trades").update(TradeData(empty=plain(str(message.error).splitlines()[0])))
+        self.app.notify_error(message.error)
+
+    # --- showing ----------------------------------------------------------------------------------------
+
+    def _show(self, view: BoardView) -> None:
+        self.view = view
+        self._panel("#header").update(view.board)
+        self._panel("#progress").update(view.board)
+        self._panel("#matrix").update(view)
+        self._panel("#legend").update(view)
+        self._panel("#point").update(view)
+        self._panel("#trades").update(trade_data(view))
+        self._title("#matrix-frame", matrix_title(view))
+        lengths = f", in/out {view.lengths}" if view.lengths else ""
+        self._title("#trades", f"tokens/s over latency{lengths}")
+        self._place()
+        self.show_keys()
+
+    def on_resize(self) -> None:
+        self._place()
+
+    def _place(self) -> None:
+        """A long matrix stands beside the plot where there is room, a short one above it."""
+        if self.view is not None:
+            rows = len(self.view.matrix.row_heads)
+            self.set_class(self.size.width >= BESIDE and rows * 3 > self.size.height, "-beside")
+
+    def _title(self, name: str, text: str) -> None:
+        self.query_one(name).border_title = escape(shown(plain(text)))
+
+    def states(self) -> tuple[When, ...]:
+        if self.view is None:
+            return ()
+        return ("ended",) if self.view.board.status in ENDED else ("running",)
+
+    def can(self, key: Key) -> bool:
+        if not super().can(key):
+            return False
+        action = key.action.partition("(")[0]
+        view = self.view
+        if view is None:
+            return action in ("quit", "help", "back", "runs", "home", "app.next_theme", "app.command_palette")
+        if action == "resume":
+            return self._resumable
+        if action == "slice":
+            return view.slice_number[1] > 1
+        if action == "turn":
+            return not view.of_metrics
+        return action != "open" or bool(view.point and view.point.runs)
+
+    @property
+    def _resumable(self) -> bool:
+        if self.view is None:
+            return False
+        board = self.view.board
+        return board.status in ENDED and (
+            board.status != "finished" or any(point.state == "failed" for point in board.points)
+        )
+
+    # --- keys -------------------------------------------------------------------------------------------
+
+    def action_move(self, rows: int, columns: int) -> None:
+        if self.view is not None:
+            self._show(self.view.moved(rows, columns))
+
+    def action_slice(self, step: int) -> None:
+        if self.view is not None:
+            self._show(self.view.other_slice(step))
+
+    def action_turn(self) -> None:
+        if self.view is not None:
+            self._show(self.view.turned())
+
+    def action_metric(self) -> None:
+        if self.view is not None:
+            self._show(self.view.next_metric())
+
+    def action_plot(self) -> None:
+        self.toggle_class("-plot")
+
+    def action_open(self, repeat: int = 0) -> None:
+        """The newest run of the chosen cell, or the one of this repeat (from 1)."""
+        point = self.view.point if self.view else None
+        runs = [ref for ref in point.runs if ref.repeat + 1 == repeat or not repeat] if point else []
+        if not runs:
+            which = f"no run of repeat {repeat}" if repeat else "no run yet"
+            self.notify(f"there is {which} for this cell", timeout=3, markup=False)
+            return
+        self._open(runs[-1])
+
+    def _open(self, ref: RunRef) -> None:
+        from runner.feed import open_feed
+
+        try:
+            if ref.live:
+                self.app.open_live(open_feed(ref.run_dir))
+            elif ref.run_dir.is_dir():
+                self.app.open_result(ref.run_dir)
+            else:
+                raise UserError(f"run {ref.run_dir.name} was deleted")
+        except UserError as error:
+            self.app.notify_error(error)
+
+    def action_stop(self) -> None:
+        from tui.screens.confirm import ConfirmScreen
+
+        question = ConfirmScreen(
+            "Stop this sweep?",
+            "The run under way is stopped. What was measured is kept, and the sweep can go on later.",
+            yes="stop it",
+            no="let it run",
+        )
+        self.app.push_screen(question, self._stop_confirmed)
+
+    def _stop_confirmed(self, yes: bool | None) -> None:
+        if not yes:
+            return
+        from runner import rundir
+
+        try:
+            rundir.request_stop(self.directory, "the dashboard")
+        except UserError as error:
+            self.app.notify_error(error)
+        else:
+            self.notify("asked the sweep to stop", timeout=3, markup=False)
+
+    def action_resume(self) -> None:
+        """Go on where it was; of a sweep that has finished, with what failed."""
+        if not self._resumable or self.view is None:
+            return
+        failed_too = self.view.board.status == "finished"
+
+        def work() -> None:
+            from runner.sweep import launch
+
+            try:
+                launch.resume(self.directory, failed_too=failed_too)
+            except UserError as error:
+                self.post_message(self.Failed(error))
+
+        self.run_worker(work, thread=True, group="resume")
+
+    def action_copy(self) -> None:
+        if self.view is not None:
+            from runner.sweep.text import as_markdown
+
+            self.app.copy_to_clipboard(as_markdown(self.view.board))
+            self.notify("the board went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
+
+    def action_back(self) -> None:
+        if self.has_class("-plot"):
+            self.remove_class("-plot")
+        else:
+            self.app.back()
+
+    def action_runs(self) -> None:
+        self.app.open_runs()
+
+    def action_home(self) -> None:
+        self.app.open_home()
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen("board"))
+
+    def action_quit(self) -> None:
+        if self.view is None:
+            self.app.leave()
+            return
+        board = self.view.board
+        if board.status in ENDED:
+            from runner.sweep.headless import exit_code
+
+            self.app.leave(exit_code(board))
+        else:
+            name = short_id(self.directory.name)
+            self.app.leave(message=f"sweep {name} goes on: trtbench-tui attach {name}")
+
+
+def matrix_title(view: BoardView) -> str:
+    """What the numbers are, and what is the same for all of them."""
+    if view.of_metrics:
+        return view.board.axes[view.view.rows].title
+    across = view.board.axes[view.view.columns or 0].title
+    at, of = view.slice_number
+    held = f" · slice {at}/{of}: {view.held}" if view.held else ""
+    return f"{heading(view.metric)} by {across}{held}"
+
+
+def trade_data(view: BoardView) -> TradeData:
+    """The points of the plot: those of the lengths that the cursor is on."""
+    chosen = view.point.at if view.point else None
+    points = tuple(
+        TradePoint(
+            trade.latency.mean,
+            trade.throughput.mean,
+            plot_label(view, trade.point.at),
+            best=trade.best,
+            chosen=trade.point.at == chosen,
+        )
+        for trade in view.trades
+    )
+    return TradeData(points, empty="no point has a latency and a throughput yet")
+
+
+def plot_label(view: BoardView, at: tuple[int, ...]) -> str:
+    """A point on the plot in few letters: `tp 2 batch 8`; lengths are the same for all."""
+    parts = [
+        (axis.title, axis.values[value])
+        for axis, value in zip(view.board.axes, at, strict=True)
+        if axis.path != LENGTHS
+    ]
+    return parts[0][1] if len(parts) == 1 else " ".join(f"{title} {value}" for title, value in parts)

@@ -1,0 +1,109 @@
+"""Lines around the matrix of a sweep: how it stands, how far it is, and what the chosen cell says."""
+
+from __future__ import annotations
+
+from runner.sweep.board import Board, Point
+from runner.sweep.progress import Status
+from runner.sweep.spec import Sweep
+from tui.sweep_view import BoardView
+from tui.text import bar, clock, duration, measure, number, plain, plural, wrap
+from tui.widgets.rows import Row, Span, dim, row, row_width, spread
+from tui.widgets.run_header import short_id
+from tui.widgets.sweep_matrix import GLYPHS, WORDS
+
+_STATES: dict[Status, Span] = {
+    "starting": Span("◌ STARTING", "dim"),
+    "running": Span("● RUNNING", "good"),
+    "stopping": Span("■ STOPPING", "warn"),
+    "finished": Span("✔ FINISHED", "good"),
+    "stopped": Span("■ STOPPED", "warn"),
+    "failed": Span("✖ FAILED", "bad"),
+    "interrupted": Span("? INTERRUPTED", "bad"),
+}
+_KINDS = {"sweep": "sweep", "repeat": "repeats", "ab": "profiles in turn"}
+
+
+def draw_sweep_header(board: Board | tuple[()], width: int, height: int) -> list[Row]:
+    if not isinstance(board, Board):
+        return [row(Span("trtbench-tui", "title"), dim("  reading the sweep ..."))]
+    sweep = board.sweep
+    about = row(
+        Span(plain(sweep.name), "strong"), dim(f"  {_KINDS[sweep.kind]} · {sweep.engine} · {_shape(sweep)}")
+    )
+    state = row(dim(f"sweep {short_id(board.id)}   "), _STATES[board.status], f"  {clock(board.elapsed_s)}")
+    return [spread(about, state, width)]
+
+
+def _shape(sweep: Sweep) -> str:
+    repeats = f", {number(sweep.repeat)} repeats {sweep.order}" if sweep.repeat > 1 else ""
+    return f"{plural(len(sweep.cells), 'cell')}{repeats}"
+
+
+def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> list[Row]:
+    """A bar over all measurements, what is left, and what the sweep waits for."""
+    if not isinstance(board, Board):
+        return []
+    done = f" {number(board.settled)}/{number(board.total)} settled"
+    left = f"   about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
+    note = _note(board)
+    tail = row(done, dim(left), *note)
+    full, empty = bar(
+        board.settled / board.total if board.total else 1.0, max(8, min(40, width - row_width(tail) - 2))
+    )
+    return [row(Span(full, "accent"), dim(empty), *tail)]
+
+
+def _note(board: Board) -> tuple[Span, ...]:
+    if board.status == "interrupted":
+        return (Span("   its conductor is gone; c goes on where it was", "warn"),)
+    if board.status == "stopped":
+        return (Span(f"   stopped by {plain(board.why)}; c goes on", "warn"),)
+    if board.status == "failed":
+        return (Span(f"   {plain(board.why)}", "bad"),)
+    failed = sum(point.state == "failed" for point in board.points)
+    return (Span(f"   {plural(failed, 'point')} failed", "bad"),) if failed else ()
+
+
+def draw_point(view: BoardView, width: int, height: int) -> list[Row]:
+    """The chosen point: what it is, its numbers with their spread, why one is missing, and its runs."""
+    point = view.point
+    if point is None:
+        return [row(dim("there is no such combination in this sweep"))]
+    glyph, style = GLYPHS[point.state]
+    state = f"{WORDS[point.state]}{': ' + point.doing if point.doing else ''}"
+    head = row(Span(f"{glyph} {state}", style), "  ", Span(plain(point.label), "strong"))
+    rows = [spread(head, _runs(point), width)]
+    if point.numbers:
+        rows += _numbers(view, point, width)
+    if point.why:
+        lines = [line for line in wrap(plain(point.why), max(20, width)) if line]
+        rows += [row(Span(line, "warn")) for line in lines]
+    return rows[:height] if height else rows
+
+
+def _runs(point: Point) -> Row:
+    if not point.runs:
+        return ()
+    named = [f"{ref.repeat + 1} {short_id(ref.run_dir.name)}" for ref in point.runs[-3:]]
+    more = "… " if len(point.runs) > 3 else ""
+    return row(dim(f"{plural(len(point.runs), 'run')}: {more}{'  '.join(named)}"))
+
+
+def _numbers(view: BoardView, point: Point, width: int) -> list[Row]:
+    spans: list[Span] = []
+    rows: list[Row] = []
+    for metric in view.metrics:
+        value = point.numbers.get(metric.name)
+        if value is None:
+            continue
+        spread_ = f" ±{measure(value.deviation)}" if value.deviation is not None else ""
+        part = row(dim(f"{metric.title} "), f"{measure(value.mean)}{spread_}", dim(f" {metric.unit}   "))
+        if spans and row_width(tuple(spans)) + row_width(part) > width:
+            rows.append(tuple(spans))
+            spans = []
+        spans += part
+    n = max(value.n for value in point.numbers.values())
+    count = dim(f"n {number(n)}" + (" run: no spread" if n == 1 else " runs"))
+    if row_width((*spans, count)) > width:
+        return [*rows, tuple(spans), (count,)]
+    return [*rows, (*spans, count)]
