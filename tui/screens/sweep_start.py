@@ -260,9 +260,9 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Row]:
 def _draw_keys(keys: tuple[bool, bool], width: int, height: int) -> list[Row]:
     ready, added = keys
     parts: Sequence[str | Span] = (
-        *((Span("enter", "key"), " on an empty line starts   ") if ready else ()),
-        *((Span("ctrl+z", "key"), dim(" takes an axis back   ")) if added else ()),
+        *((Span("enter", "key"), " (empty line) starts   ") if ready else ()),
+        *((Span("ctrl+z", "key"), dim(" undoes   ")) if added else ()),
         Span("esc", "key"),
-        dim(" starts nothing"),
+        dim(" leaves"),
     )
     return [(), row(*parts)]

@@ -84,7 +84,7 @@ def draw_point(view: BoardView, width: int, height: int) -> list[Row]:
 def _runs(point: Point) -> Row:
     if not point.runs:
         return ()
-    named = [f"{ref.repeat + 1} {short_id(ref.run_dir.name)}" for ref in point.runs[-3:]]
+    named = [f"#{ref.repeat + 1} {short_id(ref.run_dir.name)}" for ref in point.runs[-3:]]
     more = "… " if len(point.runs) > 3 else ""
     return row(dim(f"{plural(len(point.runs), 'run')}: {more}{'  '.join(named)}"))
 
