@@ -113,6 +113,8 @@ class ServingState:
         match event:
             case ev.EngineIteration():
                 self.engine.take(event)
+                if self.phase == "loading":  # a version whose words for it are not known measures, too
+                    self.phase, self.text = "timed", "measures"
             case ev.Requests():
                 self.requests.take(event)
             case ev.RequestsDone():

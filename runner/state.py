@@ -249,9 +249,9 @@ def _serving(state: RunState, event: ev.Serving | ev.RequestsDone | ev.EngineIte
         return
     state.heartbeat = None
     configuration.serving.take(event)
-    if isinstance(event, ev.Serving):
-        if event.phase == "timed":
-            configuration.timing_began = event.t
+    if configuration.serving.phase == "timed" and configuration.timing_began is None:
+        configuration.timing_began = event.t
+    if isinstance(event, ev.Serving) or configuration.serving.phase == "timed":
         configuration.last_t = event.t
 
 

@@ -26,10 +26,6 @@ def _nothing_told(_: str, __: int, ___: int) -> ev.AnyEvent | None:
     return None
 
 
-def _no_progress() -> Told:
-    return _nothing_told
-
-
 def _no_files(_: Written) -> Iterator[ev.AnyEvent]:
     return iter(())
 
@@ -59,8 +55,8 @@ class OutputReader:
     """why a program that printed this line will never end by itself"""
     answers_in: Callable[[str], list[tuple[str, str]]] = _no_answers
     """prompts and answers in the whole output of a smoke run"""
-    progress: Callable[[], Told] = _no_progress
-    """makes a reader of how far the program is, with a memory of its own for every stage"""
+    progress: Callable[[], Told] | None = None
+    """makes a reader of how far the program is, with a memory of its own for every stage; None: it reports"""
     iteration_of: Told = _nothing_told
     """what a line of the stage's file `iterations` says, which is followed while it grows"""
     ends_after: Callable[[str], str | None] = _nothing

@@ -150,21 +150,10 @@ class Planner:
                 f"the version of TensorRT-LLM is not known (no package in {self.site.python}); the commands"
                 f" are those of {version}"
             )
-        if profile.model.dir is None:
-            notes.append(
-                f"model.dir is not given, so trtllm-bench downloads what it needs of {profile.model.name};"
-                " a gated model wants HF_TOKEN in launch.env"
-            )
-        elif profile.wants("build") and not self.tool.has("group", "model_path"):
+        if profile.model.dir and profile.wants("build") and not self.tool.has("group", "model_path"):
             notes.append(
                 f"trtllm-bench build of {version} knows no --model_path: it takes {profile.model.name} from"
                 " the Hugging Face cache (HF_HOME) or downloads it"
-            )
-        command = profile.benchmark.command
-        if profile.wants("benchmark") and not self._asks("iterations"):
-            notes.append(
-                f"trtllm-bench {command} of {version} writes no iteration log here;"
-                " how far it is comes from its output"
             )
         return notes
 
@@ -307,7 +296,7 @@ class Planner:
         """A running container does not see the run directory; its files are fetched when it is done."""
         inside = self.site.container
         if inside is not None and inside.exec:
-            return f"{self.profile.paths.work.rstrip('/')}/results/{self.run_dir.name}/{index}"
+            return f"{self.profile.paths.work.rstrip('/')}/results-{self.run_dir.name}-{index}"
         return str(self.run_dir / "results" / str(index))
 
     def _asks(self, what: str) -> bool:

@@ -41,11 +41,11 @@ class Collector:
     bad_records: int = 0
     _files: dict[str, LineReader] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
-    _progress: Told = field(init=False)
+    _progress: Told | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.diagnosis = Diagnosis(self.output.known_failures)
-        self._progress = self.output.progress()
+        self._progress = self.output.progress() if self.output.progress is not None else None
 
     def collect(self, now: int) -> list[ev.AnyEvent]:
         """Events of complete lines; `now` stamps what carries no time of its own."""
@@ -82,10 +82,9 @@ class Collector:
 
     def _from_log(self, now: int) -> Iterator[ev.AnyEvent]:
         yield from self._lines(self.log.read(), now)
-        # A progress bar is one line that is written over and over.
-        told = self._progress(self.log.pending().decode("utf-8", "replace"), now, self.stage)
-        if told is not None:
-            yield told
+        if self._progress is not None:
+            # A progress bar is one line that is written over and over.
+            yield from _said(self._progress(self.log.pending().decode("utf-8", "replace"), now, self.stage))
 
     def _from_iterations(self, now: int) -> Iterator[ev.AnyEvent]:
         if self.iterations is not None:
@@ -93,9 +92,7 @@ class Collector:
 
     def _iterations(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
         for line in chunk.splitlines():
-            told = self.output.iteration_of(line.decode("utf-8", "replace"), now, self.stage)
-            if told is not None:
-                yield told
+            yield from _said(self.output.iteration_of(line.decode("utf-8", "replace"), now, self.stage))
 
     def _lines(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
         for line in chunk.split(b"\n"):
@@ -110,9 +107,8 @@ class Collector:
             self.hanging = self.hanging or self.output.hang_after(text) or ""
             ending = self.output.ends_after(text)
             self.ending = self.ending if ending is None else ending
-            told = self._progress(text, now, self.stage)
-            if told is not None:
-                yield told
+            if self._progress is not None:
+                yield from _said(self._progress(text, now, self.stage))
             said = self.output.notice_of(text)
             if said is not None and said not in self._said:
                 self._said.add(said)
@@ -127,3 +123,8 @@ class Collector:
             yield _decoder.decode(body + b',"stage":%d}' % self.stage if brace else line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.bad_records += 1
+
+
+def _said(event: ev.AnyEvent | None) -> Iterator[ev.AnyEvent]:
+    if event is not None:
+        yield event

@@ -32,6 +32,8 @@ class Course:
 
 def course_of(configuration: ConfigurationState) -> Course:
     series = configuration.series
+    if configuration.serving is not None:
+        series = configuration.serving.engine.series
     return Course(tuple(configuration.warmup), series.n, series.width, tuple(series.buckets))
 
 
