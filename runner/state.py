@@ -147,10 +147,16 @@ class RunState:
         return max(0, end - self.started.t) / 1e9
 
     @property
-    def slowest_rank(self) -> RankState | None:
-        """The rank with the highest mean latency; None with fewer than two ranks."""
-        timed = [rank for rank in self.ranks.values() if rank.timed.n]
-        return max(timed, key=lambda rank: rank.timed.mean) if len(timed) > 1 else None
+    def skew(self) -> tuple[int, float] | None:
+        """The rank with the highest mean latency, and the share by which it lies above the lowest.
+
+        None with fewer than two ranks that have measured.
+        """
+        timed = {rank.rank: rank.timed.mean for rank in self.ranks.values() if rank.timed.n}
+        if len(timed) < 2 or min(timed.values()) <= 0:
+            return None
+        slowest = max(timed, key=timed.__getitem__)
+        return slowest, timed[slowest] / min(timed.values()) - 1
 
 
 def _run_started(state: RunState, event: ev.RunStarted) -> None:

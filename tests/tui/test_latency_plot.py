@@ -149,8 +149,3 @@ def test_numbers_say_when_there_are_too_few() -> None:
     assert second.rstrip().endswith("258.0 tokens/s")
     assert len(draw_numbers(few, 150)) == 1
     assert row_text(draw_numbers(Numbers(), 78)[0]) == "no timed iteration yet"
-
-
-def test_numbers_explain_the_letters_of_outliers() -> None:
-    found = Numbers(n=70, mean=1.0, outliers=(("T", "throttle", 2), ("?", "unknown", 1)))
-    assert row_text(draw_numbers(found, 120)[0]).endswith("3 outliers: T throttle 2 ? unknown")

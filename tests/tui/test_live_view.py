@@ -94,7 +94,7 @@ def test_a_slow_iteration_is_marked_counted_and_explained(tmp_path: Path) -> Non
     [mark] = over_time(view).marks
     assert mark.letter == "?"
     assert mark.at == pytest.approx(5 * 6.4, abs=1)
-    assert view.numbers.outliers == (("?", "unknown", 1),)
+    assert view.plot_title == "latency over time, ms · 1 outlier: ? unknown 1"
 
 
 def test_the_plot_can_show_how_often_and_what_of(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from textual.markup import escape
 
 from runner import rundir
 from runner.errors import ExitCode, UserError
+from runner.eta import stage_times
 from runner.feed import Feed
 from runner.state import Status
 from tui.attention import title_of
 from tui.keys import Key, When, bindings
-from tui.screens import live_serving
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.screens.live_layout import PANELS, LiveLayout, Wants
-from tui.screens.live_plot import MODES, TITLES, Mode
+from tui.screens.live_plot import MODES, Mode
 from tui.screens.live_view import LiveView, Memo, live_view
 from tui.screens.log_keys import LogKeys
 from tui.text import shown
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tui.app import TrtbenchApp
 
 FRAME_S = 0.2
+LOOK_BACK_S = 1.0
+"""After the first frame: how long stages took in earlier runs is worth no delay."""
 BUDGET_S = 0.04
 """of every frame, for taking in events: the rest is for drawing and for the user"""
 _WHEN_MAXIMISED = ("back", "follow", "switch_plot", "doctor", "help")
@@ -97,10 +99,11 @@ class LiveScreen(LogKeys, KeyedScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._show_titles(serves=False)
         self.query_one("#log").border_title = "log"
         self.tick()
         self.set_interval(FRAME_S, self.tick)
+        if self.feed.live and self.feed.state.running:
+            self.set_timer(LOOK_BACK_S, self._look_back)
 
     # --- one frame --------------------------------------------------------------------------------------
 
@@ -116,6 +119,9 @@ class LiveScreen(LogKeys, KeyedScreen):
         self.log_view.poll()
         if not reading:
             self._notice_the_end()
+
+    def _look_back(self) -> None:
+        self._memo.usual = stage_times(self.feed.run_dir, self.feed.plan)
 
     def _show(self, view: LiveView) -> None:
         before, self.view = self.view, view
@@ -136,7 +142,10 @@ class LiveScreen(LogKeys, KeyedScreen):
         ):
             self._panel(name).update(data)
         self._arrange()
-        self._show_titles(view.flight is not None)
+        if before is None or before.plot_title != view.plot_title:
+            self.query_one("#plot").border_title = escape(shown(view.plot_title))
+        if before is None or before.rank_title != view.rank_title:
+            self.query_one("#ranks").border_title = escape(shown(view.rank_title))
         if before is None or before.gpu_title != view.gpu_title:
             self.query_one("#gpus").border_title = escape(shown(view.gpu_title))
         if before is None or before.progress.what != view.progress.what:
@@ -147,17 +156,6 @@ class LiveScreen(LogKeys, KeyedScreen):
             self.query_one("#log").border_title = escape(
                 shown(f"log  {view.log.name}" if view.log else "log")
             )
-
-    def _show_titles(self, serves: bool) -> None:
-        """Headings of the plot and of what stands beside it; setting one draws its frame anew."""
-        titles = {
-            "#plot": (live_serving.TITLES if serves else TITLES)[self._mode],
-            "#ranks": "requests in flight" if serves else "ranks",
-        }
-        for name, title in titles.items():
-            panel = self.query_one(name)
-            if str(panel.border_title) != title:
-                panel.border_title = title
 
     def _arrange(self) -> None:
         """Give the panels their places anew when there is more or less to show than before."""

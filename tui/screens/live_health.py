@@ -35,6 +35,8 @@ def health(feed: Feed, stall: Stall | None, slow: tuple[Outlier, ...], steady: C
     if ended is not None:
         return Health(*ended, badge=badge)
     found = findings(feed.state, stall, slow)
+    if steady is not None and steady.verdict == "DRIFTING":
+        found.append(("warn", steady.sentence))
     if not found:
         if feed.state.configuration is None or not feed.state.configuration.last_t:
             return Health("quiet", ("nothing to worry about so far",), badge, brief=True)
@@ -67,11 +69,9 @@ def findings(state: RunState, stall: Stall | None, slow: tuple[Outlier, ...]) ->
         found.append(("warn", f"GPUs: {plain(state.telemetry.status.text)}"))
     if state.lost_events:
         found.append(("warn", f"{state.lost_events} events are missing: the disk was full"))
-    slowest = state.slowest_rank
-    fastest = min((rank.timed.mean for rank in state.ranks.values() if rank.timed.n), default=0.0)
-    if slowest is not None and fastest > 0 and slowest.timed.mean / fastest - 1 > SKEWED:
-        percent = 100 * (slowest.timed.mean / fastest - 1)
-        found.append(("warn", f"rank {slowest.rank} is {percent:.1f} % slower than the fastest"))
+    if state.skew is not None and state.skew[1] > SKEWED:
+        rank, slower = state.skew
+        found.append(("warn", f"rank {rank} is {100 * slower:.1f} % slower than the fastest"))
     warnings = [notice for notice in state.notices if notice.level == "warning"]
     found += [("warn", plain(notice.text)) for notice in reversed(warnings)]
     causes = Counter(outlier.cause for outlier in slow)

@@ -13,6 +13,7 @@ from runner.state import ConfigurationState, RunState
 from runner.telemetry.measured import used
 from runner.telemetry.series import GROUP_S
 from runner.telemetry.state import GpuState
+from tui.text import plural
 from tui.widgets.axes import round_seconds
 from tui.widgets.histogram import HistogramData
 from tui.widgets.latency_numbers import FEW, Numbers
@@ -82,6 +83,15 @@ def plot(state: RunState, mode: Mode, found: tuple[Outlier, ...], lanes: LaneMem
     if mode == "split":
         return _split(configuration, running=state.running)
     return _over_time(state, configuration, found, lanes)
+
+
+def title(mode: Mode, found: tuple[Outlier, ...]) -> str:
+    """What the plot shows, and what the letters of its outliers mean."""
+    counts = Counter(outlier.cause for outlier in found)
+    named = ", ".join(
+        f"{letter} {word} {counts[cause]}" for cause, (letter, word) in LETTERS.items() if counts[cause]
+    )
+    return TITLES[mode] + (f" · {plural(len(found), 'outlier')}: {named}" if found else "")
 
 
 def _lines(configuration: ConfigurationState) -> tuple[tuple[str, float], ...]:
@@ -163,13 +173,12 @@ def _split(configuration: ConfigurationState, *, running: bool) -> SplitData:
     )
 
 
-def numbers(state: RunState, found: tuple[Outlier, ...]) -> Numbers:
+def numbers(state: RunState) -> Numbers:
     configuration = state.configuration
     if configuration is None or not configuration.latency.n:
         return Numbers()
     ranks = state.stage.ranks if state.stage else 1
     known = {value.metric: value.value for value in metrics.values(configuration, ranks)}
-    counts = Counter(outlier.cause for outlier in found)
     return Numbers(
         n=configuration.latency.n,
         mean=known[metrics.LATENCY],
@@ -179,7 +188,6 @@ def numbers(state: RunState, found: tuple[Outlier, ...]) -> Numbers:
         generation=known[metrics.GENERATION_TIME],
         per_token=known[metrics.TIME_PER_OUTPUT_TOKEN],
         tokens_per_sec=known[metrics.TOKENS_PER_SEC],
-        outliers=tuple((*LETTERS[cause], counts[cause]) for cause in LETTERS if counts[cause]),
     )
 
 

@@ -31,6 +31,8 @@ from tui.widgets.rank_panel import RankLine
 from tui.widgets.run_header import Header, short_id
 from tui.widgets.stage_strip import StageItem
 
+ALIKE = 0.0005
+"""Ranks whose means differ by less than this share are not told apart."""
 SILENT_S = 2
 """A run that says nothing for longer than this is said to be silent."""
 
@@ -64,8 +66,10 @@ class LiveView:
     stages: tuple[StageItem, ...]
     progress: Progress
     plot: Plot
+    plot_title: str
     numbers: Numbers
     ranks: tuple[RankLine, ...]
+    rank_title: str
     flight: Flight | None
     """of requests batched in flight, in the place of the ranks; None: ranks report themselves"""
     answers: Answers
@@ -116,8 +120,10 @@ def live_view(
         plot=live_serving.plot(serves, mode, nothing)
         if serves
         else live_plot.plot(state, mode, slow, memo.lanes),
-        numbers=live_serving.numbers(serves, nothing) if serves else live_plot.numbers(state, slow),
+        plot_title=live_serving.TITLES[mode] if serves else live_plot.title(mode, slow),
+        numbers=live_serving.numbers(serves, nothing) if serves else live_plot.numbers(state),
         ranks=_ranks(state),
+        rank_title="requests in flight" if serves else _rank_title(state),
         flight=live_serving.flight(serves, nothing) if serves else None,
         answers=Answers(tuple((one_line(said.prompt), one_line(said.answer)) for said in state.answers[-1:])),
         gpus=gpu_lines(state),
@@ -225,12 +231,11 @@ def _life(heartbeat: ev.Heartbeat | None) -> str:
 
 
 def _ranks(state: RunState) -> tuple[RankLine, ...]:
-    slowest = state.slowest_rank
-    fastest = min((rank.timed.mean for rank in state.ranks.values() if rank.timed.n), default=0.0)
+    skew = state.skew
     lines = []
     for _, rank in sorted(state.ranks.items()):
         timed = rank.timed
-        slower = timed.mean / fastest - 1 if rank is slowest and fastest > 0 else None
+        slower = skew[1] if skew is not None and rank.rank == skew[0] and skew[1] >= ALIKE else None
         lines.append(
             RankLine(
                 rank=rank.rank,
@@ -243,6 +248,15 @@ def _ranks(state: RunState) -> tuple[RankLine, ...]:
             )
         )
     return tuple(lines)
+
+
+def _rank_title(state: RunState) -> str:
+    """Which rank the others wait for, and by how much it is slower than the fastest."""
+    skew = state.skew
+    if skew is None:
+        return "ranks"
+    slowest, slower = skew
+    return f"ranks · slowest {slowest}: +{100 * slower:.1f} %" if slower >= ALIKE else "ranks · all alike"
 
 
 def _rank_word(rank: RankState, stage: StageState | None) -> str:

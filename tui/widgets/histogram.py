@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from runner.stats import Sample
 from tui.text import number
-from tui.widgets.axes import STEPS, gutter_for, nothing, placed, rounded_up, scale_for, y_axis
+from tui.widgets.axes import STEPS, Scale, gutter_for, nothing, placed, rounded_up, scale_for, y_axis
 from tui.widgets.rows import Row, Span, dim, row
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -32,7 +32,10 @@ def draw_histogram(data: HistogramData, width: int, height: int) -> list[Row]:
     body = height - 2
     edges = _edges(data, (width - 12) // 2)
     counts = data.latency.counts(edges)
-    scale = scale_for(0.0, float(max(*counts, 1)), max(2, body // 2))
+    most = max(*counts, 1)
+    scale = scale_for(0.0, float(most), max(2, body // 2))
+    if scale.step < 1:
+        scale = Scale(0.0, float(most), 1.0)
     labels = scale.labels(body)
     gutter = gutter_for(labels)
     plot = width - gutter - 2

@@ -23,8 +23,6 @@ class Numbers:
     generation: float | None = None
     per_token: float | None = None
     tokens_per_sec: float | None = None
-    outliers: tuple[tuple[str, str, int], ...] = ()
-    """letter, cause and number of the outliers"""
     instead: tuple[tuple[str, float | None, str], ...] = ()
     """name, value and unit for the second line, of an engine whose iterations are no calls of a batch"""
     empty: str = "no timed iteration yet"
@@ -39,7 +37,6 @@ def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
         *_value("p50", numbers.p50, ""),
         *_value("p95", numbers.p95, " ms", "dim" if few else ""),
         dim(f"n {number(numbers.n)}" + (": too few for p95" if few else "")),
-        *_outliers(numbers),
     ]
     generation = [
         *_value("prefill", numbers.prefill, ""),
@@ -52,16 +49,6 @@ def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
     if width >= 130 and row_width(row(*latency)) + row_width(row(*generation)) + 5 <= width:
         return [row(*latency, dim("     "), *generation)]
     return [row(*latency), row(*generation)]
-
-
-def _outliers(numbers: Numbers) -> list[Span]:
-    if not numbers.outliers:
-        return []
-    total = sum(count for _, _, count in numbers.outliers)
-    spans = [dim(f"   {number(total)} outlier{'s' if total > 1 else ''}:")]
-    for letter, word, count in numbers.outliers:
-        spans += [Span(f" {letter}", "warn"), dim(f" {word}" + (f" {number(count)}" if count > 1 else ""))]
-    return spans
 
 
 def _value(name: str, value: float | None, unit: str, style: str = "") -> list[Span]:
