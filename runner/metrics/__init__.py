@@ -3,7 +3,7 @@
 `definitions` is the one text behind the table, the `?` help and the documentation.
 """
 
-from runner.metrics.compute import LOGGED_ITERATIONS, values
+from runner.metrics.compute import LOGGED_ITERATIONS, of_iterations, values
 from runner.metrics.definitions import (
     ALL,
     BY_NAME,
@@ -98,6 +98,7 @@ __all__ = [
     "Value",
     "caveats",
     "flags",
+    "of_iterations",
     "reported",
     "values",
 ]

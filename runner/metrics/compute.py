@@ -50,7 +50,7 @@ def values(configuration: ConfigurationState, ranks: int, gpus: Computed | None 
         rows = serving_values(configuration, ranks)
         of_gpus = [(metric, gpus[metric]) for metric in GPU if metric in gpus] if gpus else []
         return rows + [Value(metric, value, n, "", note) for metric, (value, n, note) in of_gpus]
-    computed = _computed(configuration, ranks) | (gpus or {})
+    computed = of_iterations(configuration, ranks) | _of_course(configuration) | (gpus or {})
     printed = configuration.result or {}
     latency = configuration.latency
     bounds = _bounds(configuration, ranks)
@@ -78,7 +78,8 @@ def _finite(between: Interval) -> tuple[float | None, float | None]:
     return low if isfinite(low) else None, high if isfinite(high) else None
 
 
-def _computed(configuration: ConfigurationState, ranks: int) -> Computed:
+def of_iterations(configuration: ConfigurationState, ranks: int) -> Computed:
+    """What the iterations say by themselves, without intervals and course: cheap enough for every frame."""
     latency, generation, steps, start = (
         configuration.latency,
         configuration.generation,
@@ -109,7 +110,6 @@ def _computed(configuration: ConfigurationState, ranks: int) -> Computed:
         P99: (latency.percentile(99), n, approximate or _too_few(n, 100)),
         UPSTREAM_P95: (latency.upstream_percentile(95), n, "is the maximum" if n <= 20 else approximate),
         UPSTREAM_P99: (latency.upstream_percentile(99), n, "is the maximum" if n <= 100 else approximate),
-        **_of_course(configuration),
     }
     if n > 1:
         table[DEVIATION] = (latency.deviation, n, "")
@@ -137,6 +137,8 @@ def _computed(configuration: ConfigurationState, ranks: int) -> Computed:
 
 def _of_course(configuration: ConfigurationState) -> Computed:
     n = configuration.latency.n
+    if not n:
+        return {}
     if n < FEWEST:
         return dict.fromkeys((DRIFT, WARM_UP_EFFECT), (None, n, f"needs {FEWEST} iterations"))
     seen = course(configuration.batches)

@@ -178,16 +178,20 @@ def numbers(state: RunState) -> Numbers:
     if configuration is None or not configuration.latency.n:
         return Numbers()
     ranks = state.stage.ranks if state.stage else 1
-    known = {value.metric: value.value for value in metrics.values(configuration, ranks)}
+    table = metrics.of_iterations(configuration, ranks)
+
+    def known(metric: metrics.Metric) -> float | None:
+        return table.get(metric, (None, 0, ""))[0]
+
     return Numbers(
         n=configuration.latency.n,
-        mean=known[metrics.LATENCY],
-        p50=known[metrics.P50],
-        p95=known[metrics.P95],
-        prefill=known[metrics.PREFILL_TIME],
-        generation=known[metrics.GENERATION_TIME],
-        per_token=known[metrics.TIME_PER_OUTPUT_TOKEN],
-        tokens_per_sec=known[metrics.TOKENS_PER_SEC],
+        mean=known(metrics.LATENCY),
+        p50=known(metrics.P50),
+        p95=known(metrics.P95),
+        prefill=known(metrics.PREFILL_TIME),
+        generation=known(metrics.GENERATION_TIME),
+        per_token=known(metrics.TIME_PER_OUTPUT_TOKEN),
+        tokens_per_sec=known(metrics.TOKENS_PER_SEC),
     )
 
 
