@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tui.app import TrtbenchApp
 
 FRAME_S = 0.2
+SELDOM, SELDOM_MS = 3, 300.0
+"""Plot and ranks are drawn in every third frame when the median iteration is shorter than this."""
 LOOK_BACK_S = 1.0
 """After the first frame: how long stages took in earlier runs is worth no delay."""
 BUDGET_S = 0.04
@@ -75,6 +77,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._mode: Mode = MODES[0]
         self._memo = Memo()
         self._drawn_at = (-1, False)
+        self._skipped = SELDOM
         self._saw_it_run = False
 
     @property
@@ -135,13 +138,12 @@ class LiveScreen(LogKeys, KeyedScreen):
             ("#progress", view.progress),
             ("#answers", view.answers),
             ("#gpus", view.gpus),
-            ("#plot", (view.plot, view.numbers)),
-            ("#ranks", view.ranks if view.flight is None else view.flight),
             ("#host", view.host),
             ("#health", view.health),
         ):
             self._panel(name).update(data)
         self._arrange()
+        self._show_seldom(view)
         if before is None or before.plot_title != view.plot_title:
             self.query_one("#plot").border_title = escape(shown(view.plot_title))
         if before is None or before.rank_title != view.rank_title:
@@ -156,6 +158,20 @@ class LiveScreen(LogKeys, KeyedScreen):
             self.query_one("#log").border_title = escape(
                 shown(f"log  {view.log.name}" if view.log else "log")
             )
+
+    def _show_seldom(self, view: LiveView) -> None:
+        """What changes faster than anybody can follow is not drawn in every frame.
+
+        Those are the numbers of the ranks and the plot, where iterations come one upon the other; how many
+        there are is said in every frame.
+        """
+        if view.running and (view.numbers.p50 or SELDOM_MS) < SELDOM_MS:
+            self._skipped += 1
+            if self._skipped < SELDOM:
+                return
+        self._skipped = 0
+        self._panel("#plot").update((view.plot, view.numbers))
+        self._panel("#ranks").update(view.ranks if view.flight is None else view.flight)
 
     def _arrange(self) -> None:
         """Give the panels their places anew when there is more or less to show than before."""
@@ -227,6 +243,7 @@ class LiveScreen(LogKeys, KeyedScreen):
     def action_switch_plot(self) -> None:
         """The next of the ways to draw the latencies."""
         self._mode = MODES[(MODES.index(self._mode) + 1) % len(MODES)]
+        self._skipped = SELDOM
         self._show(live_view(self.feed, mode=self._mode, memo=self._memo))
 
     def action_doctor(self) -> None:

@@ -47,13 +47,13 @@ class Memo:
         self._course: tuple[ConfigurationState, int, Course] | None = None
 
     def course(self, configuration: ConfigurationState | None) -> Course | None:
-        """Whether the latencies are steady; of many iterations it is asked each time 0.2 % more have come."""
+        """Whether the latencies are steady; of many iterations it is asked each time 3 % more have come."""
         if configuration is None or not configuration.latency.n:
             return None
         n = configuration.latency.n
         if self._course is not None:
             known, then, found = self._course
-            if known is configuration and then <= n <= then * 1.002:
+            if known is configuration and then <= n <= then * 1.03:
                 return found
         found = course(configuration.batches)
         self._course = (configuration, n, found)

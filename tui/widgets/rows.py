@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.strip import Strip
@@ -78,6 +79,8 @@ class Rows(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._rows: list[Row] = []
+        self._base: Style | None = None
+        """the widget's own style, which is dear to ask for"""
         self._asked_for = 0
         """the height that the last layout was told, when it asks for one"""
         self.top = 0
@@ -163,9 +166,15 @@ class Rows(Widget):
             event.stop()
             self.move_to(self.top + rows)
 
+    def notify_style_update(self) -> None:
+        self._base = None
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
         spans, chosen = self._line(y)
-        base = chosen_style(self.app, self.rich_style) if chosen else self.rich_style
+        if self._base is None:
+            self._base = self.rich_style
+        base = chosen_style(self.app, self._base) if chosen else self._base
         segments = [
             Segment(shown(span.text), text_style(self.app, span.style, base) if span.style else base)
             for span in spans
