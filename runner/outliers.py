@@ -165,7 +165,10 @@ def cause_of(
                 share = shares[column] if column < len(shares) else 0.0
                 before = often[column] if column < len(often) else 0.0
                 if share - before >= THROTTLED:
-                    return "throttle", f"{reason} for {share:.0%} of its time, {before:.0%} on the whole"
+                    return (
+                        "throttle",
+                        f"{reason} for {100 * share:.0f} % of its time, {100 * before:.0f} % on the whole",
+                    )
         if around.load is not None and (words := _busier(around.load, slowest)):
             return "host", words
     if company:

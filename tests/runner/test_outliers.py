@@ -108,7 +108,7 @@ def test_a_busy_host_is_blamed_only_when_it_was_busier_than_usual(
 def test_clocks_held_down_are_blamed_by_the_drivers_counters() -> None:
     ticks = {second: gpus(second, hw_thermal=[0, 700_000]) for second in (11, 12)}
     cause, why = blamed(a_run(latencies=ONE_SLOW, ticks=ticks))
-    assert (cause, why) == ("throttle", "hw thermal for 70% of its time, 0% on the whole")
+    assert (cause, why) == ("throttle", "hw thermal for 70 % of its time, 0 % on the whole")
 
 
 def test_clocks_held_down_are_blamed_by_what_was_seen_where_nothing_is_counted() -> None:

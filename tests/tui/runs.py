@@ -262,6 +262,52 @@ def warming_up() -> Recorder:
     return run
 
 
+def converting() -> Recorder:
+    """A first stage that is silent, and lives."""
+    run = Recorder(stage_names=("convert", "build", "benchmark"), log="")
+    run.begin()
+    run.begin_stage("convert", 1)
+    run.load(40)
+    beat = ev.Heartbeat(t=0, stage=0, silent_s=75, cpu_percent=812, processes=12, output_bytes=14 << 30)
+    run.add(beat, 75)
+    return run
+
+
+def stalled() -> Recorder:
+    """Eight ranks of which one is behind, 40 s after the last iteration."""
+    run = on_gpus(8, 8)
+    missing = [event for event in run.events if isinstance(event, ev.Iteration) and event.rank == 3][-1]
+    run.events.remove(missing)
+    states = tuple(
+        ev.RankProcess(rank=rank, state="D" if rank == 3 else "R", cpu_percent=0.0 if rank == 3 else 99.8)
+        for rank in range(8)
+    )
+    beat = ev.Heartbeat(t=0, stage=2, silent_s=75, cpu_percent=699, processes=10, ranks=states)
+    run.add(beat, 75)
+    return run
+
+
+def stale() -> Recorder:
+    """GPUs that were read and are no longer."""
+    run = on_gpus(8, 8)
+    run.add(ev.Telemetry(t=0, state="stale", text="no GPU reading for 12 s; the process is asked again"), 12)
+    return run
+
+
+def with_outliers() -> Recorder:
+    """Sixty iterations: one while a GPU was slowed down, one while the host was busy, one for no reason."""
+    run = on_gpus(2, 2)
+    run.events = [event for event in run.events if not isinstance(event, ev.Iteration | ev.GpuSamples)]
+    run.read_gpus(1)
+    run.iterate(2, "warmup")
+    for i in range(60):
+        slow = i in (20, 35, 50)
+        run.iterate(1, base_ms=6800 if slow else 6300, first=i)
+        run.read_gpus(1, hot=1 if i == 20 else -1)
+        run.load(80 if i == 35 else 12)
+    return run
+
+
 def under_way(ranks: int = 2, iterations: int = 7, **changes: object) -> Recorder:
     """Timing the second of four configurations."""
     asked = [Configuration(batch, 64, 24) for batch in (1, 4, 8, 16)]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from runner import events as ev
 from runner.plan import Configuration
 from tests.tui import runs
 from tests.tui.runs import Recorder
@@ -31,6 +30,12 @@ def live(run: Recorder, root: Path, after_s: float = 1.0) -> TrtbenchApp:
         runs.failed,
         runs.queued,
         runs.nothing_yet,
+        runs.converting,
+        runs.stalled,
+        runs.stopped,
+        runs.stale,
+        runs.with_outliers,
+        runs.long_names,
         runs.chinese,
     ],
     ids=lambda make: make.__name__,
@@ -65,13 +70,19 @@ def test_live_with_gpus_maximised(key: str, snap_compare: Compare, tmp_path: Pat
     assert snap_compare(live(runs.on_gpus(16, 16), tmp_path), terminal_size=SIZES[0], press=[key])
 
 
-def test_live_with_gpus_that_fell_silent(snap_compare: Compare, tmp_path: Path) -> None:
-    run = runs.on_gpus(2, 2)
-    run.add(ev.Telemetry(t=0, state="stale", text="no GPU reading for 12 s; the process is asked again"), 12)
-    assert snap_compare(live(run, tmp_path), terminal_size=SIZES[1])
+@pytest.mark.parametrize(
+    "size", [(60, 20), (100, 16), (40, 12), (250, 70)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+def test_live_in_splits_and_on_a_wall(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.on_gpus(8, 8, hot=6), tmp_path), terminal_size=size)
 
 
-@pytest.mark.parametrize("make", [runs.stopped, runs.lost, runs.long_names], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("keys", ["t", "t t", "d", "exclamation_mark", "slash W e i", "f"])
+def test_live_ways_to_look(keys: str, snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.with_outliers(), tmp_path), terminal_size=SIZES[1], press=keys.split())
+
+
+@pytest.mark.parametrize("make", [runs.lost], ids=lambda make: make.__name__)
 def test_live_small(make: Callable[[], Recorder], snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(live(make(), tmp_path), terminal_size=SIZES[0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tui.text import bar, duration
+from tui.text import bar, duration, wrap
 from tui.widgets.rows import Row, Span, cut, dim, row, spread
 
 WIDE = 100
@@ -38,7 +38,8 @@ class Progress:
 
 def draw_progress(progress: Progress, width: int, height: int) -> list[Row]:
     if not progress.number:
-        return [row(dim(progress.what)), ()]
+        lines = wrap(progress.what, width)
+        return [row(dim(line)) for line in [*lines, ""][:2]]
     return [_position(progress, width), _bars(progress, width)]
 
 
