@@ -328,12 +328,12 @@ def _method(first: Side, second: Side, paired: bool, spreads: Sequence[Spread]) 
         more = f", its variance pooled with {earlier} earlier runs of the same" if earlier else ""
         return f"{a} and {b} runs, each counted once: Student's t of their means{more}"
     within = "one run each: block bootstrap of its iterations, together with run-to-run variation, "
+    largest = max((spread.deviation for spread in spreads if spread.runs or not earlier), default=0.0)
     if earlier:
-        largest = max(spread.deviation for spread in spreads if spread.runs)
         return f"{within}{100 * largest:.2f} % of the mean latency in {earlier} earlier runs of the same"
     return (
-        f"{within}which is not known here and assumed to be {100 * ASSUMED_SPREAD:g} %;"
-        " repeating both (`run --repeat 5`) measures it and decides smaller changes"
+        f"{within}which is not known here and assumed to be as large as that of single iterations, at least"
+        f" {100 * ASSUMED_SPREAD:g} % (here {100 * largest:.1f} %); repeating both (`run --repeat 5`) tells"
     )
 
 

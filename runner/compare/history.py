@@ -9,9 +9,10 @@ from pathlib import Path
 
 from runner import history
 from runner.compare.runs import Run
-from runner.compare.verdict import ASSUMED, Spread
+from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
 from runner.grid import Shape
+from runner.metrics import VARIATION
 
 MOST_RUNS = 40
 """Earlier runs of a profile that are read at most, newest first."""
@@ -27,7 +28,7 @@ class Repeats:
     """
 
     def __init__(self, compared: Iterable[Run]) -> None:
-        compared = list(compared)
+        compared = self._compared = list(compared)
         groups: dict[tuple[str, str], list[Run]] = {
             (run.profile_text, run.report.host): [] for run in compared if run.profile_text
         }
@@ -44,7 +45,11 @@ class Repeats:
         self._known: dict[tuple[Shape, str], Spread] = {}
 
     def spread(self, shape: Shape, metric: str) -> Spread:
-        """Variation of one number; the assumed one when there are too few repeats."""
+        """Variation of one number; an assumed one when there are too few repeats.
+
+        That one is as large as single iterations vary in the compared runs, and at least 1 %: where those
+        scatter by a third, runs do not repeat to 1 %.
+        """
         found = self._known.get((shape, metric))
         if found is None:
             found = self._known[shape, metric] = self._estimate(shape, metric)
@@ -61,7 +66,11 @@ class Repeats:
             squares += sum((one - mean) ** 2 for one in logarithms)
             df += len(values) - 1
             runs += len(values)
-        return Spread(math.sqrt(squares / df), df, runs) if df >= LEAST_DF else ASSUMED
+        return Spread(math.sqrt(squares / df), df, runs) if df >= LEAST_DF else self._assumed(shape)
+
+    def _assumed(self, shape: Shape) -> Spread:
+        scatter = [run.value(shape, VARIATION.name) or 0.0 for run in self._compared]
+        return Spread(max(ASSUMED_SPREAD, max(scatter, default=0.0) / 100), math.inf, 0)
 
 
 def _candidates(profiles: Collection[str], known: Collection[Path]) -> list[Path]:

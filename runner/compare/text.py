@@ -106,8 +106,10 @@ def _level(comparison: Comparison) -> str:
 def _share(share: float | None) -> str:
     if share is None or isnan(share):
         return "?"
+    if share > 10:
+        return "> +1000 %"
     percent = 100 * share
-    return f"{percent:+.0f} %" if abs(percent) >= 100 else f"{percent:+.2f} %"
+    return f"{percent:+.0f} %" if abs(percent) >= 99.995 else f"{percent:+.2f} %"
 
 
 def _together(comparison: Comparison, pair: Pair) -> str:

@@ -87,7 +87,7 @@ def _on(
             )
         known[quantity] = one
     try:
-        return _judged(assertion, shape, known)
+        return _judged(assertion, shape, known, len(side.runs) > 1)
     except ZeroDivisionError:
         return Finding(
             assertion=assertion.text,
@@ -139,7 +139,7 @@ def _of_repeats(values: Sequence[float], spread: Spread | None) -> _Known:
     return _Known(math.exp(mean), Interval(math.exp(mean - half), math.exp(mean + half)))
 
 
-def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known]) -> Finding:
+def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known], several: bool) -> Finding:
     values = {quantity: one.value for quantity, one in known.items()}
 
     def difference(changed: dict[Quantity, float]) -> float:
@@ -166,7 +166,7 @@ def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known]) -
         right=_at(assertion.right, values),
         low=middle - down if math.isfinite(down) else None,
         high=middle + up if math.isfinite(up) else None,
-        why=_why(assertion, known, down, up) if outcome == "INCONCLUSIVE" else "",
+        why=_why(assertion, known, down, up, several) if outcome == "INCONCLUSIVE" else "",
     )
 
 
@@ -185,7 +185,7 @@ def _outcome(assertion: Assertion, low: float, high: float) -> Outcome:
     return "FAIL" if low > 0 else "INCONCLUSIVE"
 
 
-def _why(assertion: Assertion, known: dict[Quantity, _Known], down: float, up: float) -> str:
+def _why(assertion: Assertion, known: dict[Quantity, _Known], down: float, up: float, several: bool) -> str:
     open_ends = [
         f"so few iterations do not bound {quantity}{' from above' if math.isinf(one.between.high) else ''}"
         for quantity, one in known.items()
@@ -193,7 +193,7 @@ def _why(assertion: Assertion, known: dict[Quantity, _Known], down: float, up: f
     ]
     if open_ends and (math.isinf(down) or math.isinf(up)):
         return "; ".join(open_ends)
-    more = "more runs" if assertion.needs_baseline else "more iterations"
+    more = "more runs" if assertion.needs_baseline or several else "more iterations"
     return f"the 95 % interval holds both; {more} would narrow it"
 
 
