@@ -139,9 +139,14 @@ def configurations(profile: TorchProfile) -> list[Configuration]:
 
 
 def as_shell(stage: Stage) -> str:
-    """The stage as a shell command that can be pasted: environment, then arguments."""
+    """The stage as a shell command that can be pasted: the folders it needs, environment, then arguments."""
     assignments = [f"{name}={_quoted(value)}" for name, value in stage.env.items()]
-    return " ".join([*assignments, *(_quoted(word) for word in stage.argv)])
+    made = (
+        [*_inside(stage.container), "mkdir", "-p", *map(_quoted, stage.folders), "&&"]
+        if stage.folders
+        else []
+    )
+    return " ".join([*made, *assignments, *(_quoted(word) for word in stage.argv)])
 
 
 def _quoted(word: str) -> str:
@@ -171,8 +176,5 @@ def repro_script(plan: Plan) -> str:
         if stage.skip:
             lines += ["", f"{title}, not run: {stage.skip}", f"# {as_shell(stage)}"]
         else:
-            lines += ["", title, f"cd {shlex.quote(stage.cwd)}"]
-            if stage.folders:
-                lines.append(shlex.join([*_inside(stage.container), "mkdir", "-p", *stage.folders]))
-            lines.append(as_shell(stage))
+            lines += ["", title, f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
     return "\n".join(lines) + "\n"

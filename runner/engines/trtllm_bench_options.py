@@ -134,6 +134,8 @@ def _when(version: Version, ranges: tuple[Range, ...]) -> str:
 
 # --- what --help says -------------------------------------------------------------------------------------
 
+DEFINED = 8
+"""Most columns before an option that is defined."""
 _CHOICES = re.compile(r"\[([^\[\]\s]+\|[^\[\]]+)\]")
 
 
@@ -141,7 +143,9 @@ def parse_click_help(text: str) -> Help:
     """Options and choices that the `--help` of a program made with click names."""
     options: dict[str, tuple[str, ...]] = {}
     for line in text.splitlines():
-        if not line.lstrip().startswith("-"):
+        # Descriptions stand further right, and a line of one may begin with the name of an option.
+        indent = len(line) - len(line.lstrip())
+        if indent > DEFINED or not line.lstrip().startswith("-"):
             continue
         # What an option does stands behind it, after two spaces or more; it may mention other options.
         defined = re.split(r"\s{2,}", line.strip(), maxsplit=1)[0]

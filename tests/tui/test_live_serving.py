@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from runner import events as ev
 from runner.plan import Configuration, Plan, Stage
+from tests.runs import record
 from tests.tui import runs
 from tests.tui.runs import Recorder
+from tui.app import Live, Result, TrtbenchApp
 from tui.screens.live_serving import NO_LOG
 from tui.screens.live_view import LiveView, live_view
 from tui.widgets.flight_panel import draw_flight
@@ -52,19 +56,21 @@ def serving(run: Recorder, phase: ev.ServingPhase, text: str, after_s: float = 1
     run.add(ev.Serving(t=0, stage=0, phase=phase, text=text), after_s)
 
 
-def iterations(run: Recorder, count: int) -> None:
+def iterations(run: Recorder, count: int, prefill: int = 0) -> None:
+    """Steps of about 21 ms; every `prefill`-th takes in new requests as well."""
     for i in range(count):
+        new = bool(prefill) and i % prefill == 0
         run.add(
             ev.EngineIteration(
                 t=0,
                 stage=0,
                 i=i,
-                latency_ms=20.0 + i % 3,
+                latency_ms=20.0 + i % 3 + 9 * new,
                 active=8,
                 queued=max(0, 92 - i),
-                context=0,
+                context=int(new),
                 generating=8,
-                tokens=8,
+                tokens=8 + 128 * new,
                 kv_used=100 + i,
                 kv_total=1000,
             )
@@ -134,3 +140,50 @@ def test_idle_iterations_are_not_counted(tmp_path: Path) -> None:
     view = seen(run, plan, tmp_path)
     assert isinstance(view.plot, PlotData)
     assert view.plot.n == 5
+
+
+# --- as it looks ------------------------------------------------------------------------------------------
+
+
+def measuring() -> tuple[Recorder, Plan]:
+    run, plan = recorded()
+    serving(run, "timed", "measures", 20)
+    iterations(run, 300, prefill=24)
+    run.add(ev.RequestsDone(t=0, stage=0, done=62, total=100), 40)
+    return run, plan
+
+
+def measured(root: Path) -> Path:
+    """A finished run of it; its directory."""
+    run, plan = measuring()
+    serving(run, "reporting", "stops and reports", 30)
+    latencies = [1300.0 + 7 * (i % 13) for i in range(100)]
+    run.add(
+        ev.Requests(
+            t=0,
+            stage=0,
+            start_ms=[1345.0 * (i // 8) for i in range(100)],
+            latency_ms=latencies,
+            ttft_ms=[40.0 + i % 5 for i in range(100)],
+            per_token_ms=[20.0 + (i % 7) / 10 for i in range(100)],
+            input_tokens=[128] * 100,
+            output_tokens=[64] * 100,
+        )
+    )
+    run.add(ev.Result(t=0, stage=0, values={"Number of requests": "100"}))
+    run.add(ev.StageEnded(t=0, stage=0, name="benchmark", status="ok", exit_code=0))
+    run.add(ev.RunEnded(t=0, status="finished", wall=runs.WALL + 100))
+    return record(root / "20260101T000000Z_bench_7f3a", plan, run.events)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_live_picture(size: tuple[int, int], snap_compare: Callable[..., bool], tmp_path: Path) -> None:
+    run, plan = measuring()
+    feed = run.feed(tmp_path, 1.0)
+    feed.plan = plan
+    assert snap_compare(TrtbenchApp(Live(feed)), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_result_picture(size: tuple[int, int], snap_compare: Callable[..., bool], tmp_path: Path) -> None:
+    assert snap_compare(TrtbenchApp(Result(measured(tmp_path))), terminal_size=size)

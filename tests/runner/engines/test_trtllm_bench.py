@@ -177,7 +177,8 @@ Options:
   Engine run configuration.:
     --engine_dir PATH             Path; see also --not_an_option.
     --backend [pytorch|_autodeploy]
-                                  The backend.  [default: pytorch]
+                                  The backend, in the words of
+                                  --something_else.  [default: pytorch]
     --enable_chunked_context / --disable_chunked_context
     -tp, --tp_size INTEGER        Shards.
 """
