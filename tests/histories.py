@@ -10,6 +10,7 @@ from runner import events as ev
 from runner import paths, report, rundir
 from runner.grid import Shape
 from runner.history import Entry, Figure
+from runner.history.facts import best_of
 from runner.report import ConfigurationReport, Report, Row
 from runner.state import Status
 from tests.runs import plan_of
@@ -42,6 +43,7 @@ def entry(
         "started": NOW - ago,
         "seconds": seconds,
         "figures": tuple(figures),
+        "best": best_of(figures),
         "run_dir": Path("/runs") / run,
     }
     return Entry(**{**fields, **more})  # type: ignore[arg-type]

@@ -56,6 +56,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     """names of the GPUs that it computed on, in the order of its ranks"""
     figures: tuple[Figure, ...] = ()
     """of the configurations that were measured, in the order of measuring"""
+    best: Figure | None = None
+    """of the configuration that stands for the run: most tokens/s; without any, the lowest latency"""
     flags: int = 0
     """number of reasons to distrust its numbers"""
     sweep: Membership | None = None
@@ -80,13 +82,8 @@ class Entry(Facts, frozen=True, kw_only=True, array_like=False):
         """A directory among the runs that is none, or one of a version that we do not know."""
         return not self.engine
 
-    @property
-    def best(self) -> Figure | None:
-        """The configuration that stands for the run: most tokens/s; without any, the lowest latency."""
-        return best(self.figures)
 
-
-def best(figures: Iterable[Figure]) -> Figure | None:
+def best_of(figures: Iterable[Figure]) -> Figure | None:
     """Of these the one with most tokens/s; where none has any (an encoder), the one of lowest latency."""
 
     def worth(figure: Figure) -> tuple[float, float]:
@@ -141,6 +138,7 @@ def _of_log(run_dir: Path, plan: Plan) -> Facts:
 
 def _of_summary(run_dir: Path, summary: report.Summary, remark: str = "") -> Facts:
     distinct = {flag for configuration in summary.configurations for flag in configuration.flags}
+    figures = tuple(figure for found in summary.configurations if (figure := _figure(found)))
     return Facts(
         run=run_dir.name,
         profile=summary.profile,
@@ -151,7 +149,8 @@ def _of_summary(run_dir: Path, summary: report.Summary, remark: str = "") -> Fac
         cause=summary.cause or remark,
         host=summary.host,
         gpus=tuple(summary.gpus),
-        figures=tuple(figure for found in summary.configurations if (figure := _figure(found))),
+        figures=figures,
+        best=best_of(figures),
         flags=len(summary.flags) + len(distinct),
         sweep=summary.sweep,
     )

@@ -17,7 +17,7 @@ import msgspec
 from runner.history.facts import Facts
 from runner.rundir import UNREADABLE
 
-VERSION = 3
+VERSION = 4
 Stamp = tuple[int, int, int]
 """of a run's report: inode, size in bytes, time of last change in ns"""
 

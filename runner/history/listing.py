@@ -86,6 +86,7 @@ def _plain(entry: Entry) -> dict[str, object]:
         **words,
         "foreign": entry.foreign,
         "figures": figures,
+        "best": _plain_figure(entry.best) if entry.best else None,
         "run_dir": as_utf8(str(entry.run_dir)),
         "sweep": msgspec.to_builtins(entry.sweep),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from runner.errors import UserError
@@ -46,10 +47,10 @@ def sort_named(name: str) -> Sort:
 
 def in_order(entries: Sequence[Entry], sort: Sort, *, reverse: bool = False) -> list[Entry]:
     """The runs in an order, `reverse` the other way round; equal ones stay as they were."""
-    known = [(value, entry) for entry in entries if (value := sort.key(entry)) is not None]
-    unknown = [entry for entry in entries if sort.key(entry) is None]
-    known.sort(key=lambda pair: pair[0], reverse=sort.descending != reverse)
-    return [entry for _, entry in known] + unknown
+    values = [(sort.key(entry), entry) for entry in entries]
+    known = [pair for pair in values if pair[0] is not None]
+    known.sort(key=itemgetter(0), reverse=sort.descending != reverse)
+    return [entry for _, entry in known] + [entry for value, entry in values if value is None]
 
 
 def by_profile(entries: Iterable[Entry]) -> dict[str, list[Entry]]:

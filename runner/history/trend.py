@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.grid import Shape
-from runner.history.facts import Entry, Figure, best
+from runner.history.facts import Entry, Figure
 
 BARS = "▁▂▃▄▅▆▇█"
 LEAST_RANGE = 0.05
@@ -69,12 +69,12 @@ def trends(entries: Iterable[Entry], profile: str) -> list[Trend]:
 def main_trend(entries: Iterable[Entry]) -> Trend | None:
     """Of runs of one profile: the trend of the configuration that stands for the newest finished one."""
     finished = sorted(
-        (entry for entry in entries if entry.status == "finished" and entry.figures),
+        (entry for entry in entries if entry.status == "finished" and entry.best),
         key=lambda entry: entry.started,
     )
     if not finished:
         return None
-    shown = best(finished[-1].figures)
+    shown = finished[-1].best
     assert shown is not None
     points = [
         Point(entry, figure) for entry in finished for figure in entry.figures if figure.shape == shown.shape

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runner.errors import UserError
 from runner.history import Entry, order, query
-from runner.history.trend import main_trend
+from runner.history.trend import Trend, main_trend
 from tui.widgets.run_list import Arranged, Group
 
 
@@ -33,8 +33,14 @@ class Wish:
         return " · ".join([*shown, *(["by profile"] if self.grouped else [])])
 
 
-def arranged(entries: Sequence[Entry], wish: Wish, now: float) -> Arranged:
+def arranged(entries: Sequence[Entry], wish: Wish, now: float, trends: dict[str, Trend | None]) -> Arranged:
     """The runs that a filter lets through, in order; in groups each below its heading.
+
+    Args:
+        entries: all runs.
+        wish: what to show of them, and how.
+        now: seconds since 1970.
+        trends: of profiles, as far as they were made of the same entries before; the others are added.
 
     Raises:
         UserError: the filter has a term that cannot be understood.
@@ -48,7 +54,9 @@ def arranged(entries: Sequence[Entry], wish: Wish, now: float) -> Arranged:
     headings: dict[int, Group] = {}
     for profile, runs in order.by_profile(found).items():
         every = all_of[profile]
-        headings[len(shown)] = Group(profile, len(runs), len(every), main_trend(every))
+        if profile not in trends:
+            trends[profile] = main_trend(every)
+        headings[len(shown)] = Group(profile, len(runs), len(every), trends[profile])
         shown += runs
     return Arranged(shown, headings)
 

@@ -16,6 +16,7 @@ from runner import feed, paths
 from runner.errors import UserError
 from runner.history import Entry, History, query, trash
 from runner.history.listing import size
+from runner.history.trend import Trend
 from tui.keys import bindings
 from tui.screens.arrangement import Wish, arranged, next_sort, understood
 from tui.screens.filtering import FilteringScreen
@@ -62,6 +63,8 @@ class RunsScreen(FilteringScreen):
         self._history = History()
         self._entries: list[Entry] | None = None
         self._wish = Wish()
+        self._trends: dict[str, Trend | None] = {}
+        """of profiles, made of the present entries"""
         self._refused = ""
         """why what is typed is no filter"""
         self._shown = Arranged()
@@ -107,6 +110,7 @@ class RunsScreen(FilteringScreen):
             self._busy = False
         if message.entries != self._entries:
             self._entries = message.entries
+            self._trends = {}
             here = {entry.run for entry in message.entries}
             self._marked = tuple(run for run in self._marked if run in here or not message.complete)
             self._arrange()
@@ -122,7 +126,7 @@ class RunsScreen(FilteringScreen):
             self._refused = str(error)
             text = understood(text, now())
         self._wish = replace(self._wish, filter=text)
-        self._shown = arranged(self._entries or (), self._wish, now())
+        self._shown = arranged(self._entries or (), self._wish, now(), self._trends)
 
     def _show(self) -> None:
         """Draw what is known, with the same run chosen as before."""

@@ -66,6 +66,7 @@ class TestList:
         rows = [json.loads(line) for line in run(capsys, "ls", "--json", "--disk")]
         assert [row["run"][-4:] for row in rows] == ["0003", "0002", "0001"]
         assert rows[0]["figures"][0]["tokens_per_sec"] == 1100
+        assert rows[0]["best"] == rows[0]["figures"][0]
         assert rows[0]["disk"] > 0
         assert (rows[0]["foreign"], rows[0]["gpus"]) == (False, ["NVIDIA H200"])
 

@@ -297,17 +297,18 @@ async def test_marked_runs_are_compared_in_the_order_of_marking() -> None:
 
 # --- pictures -----------------------------------------------------------------------------------------------
 
-SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 Snap = Callable[..., bool]
 
 
-@SNAP_SIZES
+SIDES = {"fair": ("aaaa", "fa57"), "unfair": ("aaaa", "5105"), "four": ("aaaa", "5a3e", "5105", "fa57")}
+
+
 @pytest.mark.parametrize(
-    "names",
-    [("aaaa", "fa57"), ("aaaa", "5105"), ("aaaa", "5a3e", "5105", "fa57")],
-    ids=lambda names: names[-1],
+    ("sides", "size"),
+    [*(("fair", size) for size in world.SIZES), ("unfair", world.SIZES[0]), ("four", world.SIZES[1])],
+    ids=lambda value: value if isinstance(value, str) else f"{value[0]}x{value[1]}",
 )
-def test_picture(snap_compare: Snap, names: tuple[str, ...], size: tuple[int, int]) -> None:
+def test_picture(snap_compare: Snap, sides: str, size: tuple[int, int]) -> None:
     some_runs()
 
     async def look(pilot: Pilot[int]) -> None:
@@ -315,7 +316,7 @@ def test_picture(snap_compare: Snap, names: tuple[str, ...], size: tuple[int, in
         await pilot.press("down", "down")
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Compare(names)), terminal_size=size, run_before=look)
+    assert snap_compare(TrtbenchApp(Compare(SIDES[sides])), terminal_size=size, run_before=look)
 
 
 @pytest.mark.parametrize("keys", [("question_mark",), ("d",)], ids=["explain", "differences"])

@@ -448,24 +448,32 @@ def steady_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.history.reading.disk_use", lambda path: 28 << 10)
 
 
-@SNAP_SIZES
+LOOKS = {"list": (), "groups": ("g", "s"), "delete": ("space", "space", "d"), "mistake": ("slash", "minus")}
+
+
 @pytest.mark.parametrize(
-    "keys",
-    [(), ("g", "s"), ("space", "space", "d"), ("slash", *"status", "colon", "x")],
-    ids=["list", "groups", "delete", "mistake"],
+    ("look", "size"),
+    [
+        *(("list", size) for size in world.SIZES),
+        *(("groups", size) for size in world.SIZES),
+        ("delete", world.SIZES[1]),
+        ("mistake", world.SIZES[0]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value[0]}x{value[1]}",
 )
 def test_picture_of_a_history(
-    snap_compare: Snap, size: tuple[int, int], keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    snap_compare: Snap, size: tuple[int, int], look: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_history()
     steady_disk(monkeypatch)
 
-    async def look(pilot: Pilot[int]) -> None:
+    async def before(pilot: Pilot[int]) -> None:
         await settled(pilot)
-        await pilot.press(*["down"] * 7, *keys)
+        pilot.app.screen.query_one(RunList).pick(7)
+        await pilot.press(*LOOKS[look])
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=look)
+    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=before)
 
 
 @SNAP_SIZES
