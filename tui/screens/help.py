@@ -101,13 +101,14 @@ Section = tuple[str, tuple[tuple[str, str], ...]]
 """a heading, and lines of a word with its meaning; a line without a word is plain text"""
 
 
-def screen_sections(screen: ScreenName) -> tuple[Section, ...]:
-    """What a screen is for, its keys and words, and every metric."""
+def screen_sections(screen: ScreenName, more: tuple[Section, ...] = ()) -> tuple[Section, ...]:
+    """What a screen is for, its keys and words, `more` about it, and every metric."""
     keys = tuple((key.name, f"{key.help}{_WHEN.get(key.when, '')}") for key in (*KEYS[screen], *EVERYWHERE))
     return (
         ("this screen", (("", ABOUT[screen]),)),
         ("keys", keys),
         ("words", TERMS[screen]),
+        *more,
         *metric_sections(),
     )
 
@@ -164,11 +165,18 @@ class HelpScreen(ModalScreen[None]):
         ("pagedown,space", "scroll_rows(10)"),
     ]
 
-    def __init__(self, screen: ScreenName, *, title: str = "", about: tuple[Section, ...] = ()) -> None:
-        """Help of a screen; `about` comes first: what the cursor is on."""
+    def __init__(
+        self,
+        screen: ScreenName,
+        *,
+        title: str = "",
+        about: tuple[Section, ...] = (),
+        more: tuple[Section, ...] = (),
+    ) -> None:
+        """Help of a screen; `about` comes first: what the cursor is on; `more` comes behind its words."""
         super().__init__()
         self._title = title or f"help: {_NAMES[screen]}"
-        self._sections = (*about, *screen_sections(screen))
+        self._sections = (*about, *screen_sections(screen, more))
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_sections, id="help", classes="dialog framed")

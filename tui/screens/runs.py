@@ -334,7 +334,7 @@ class RunsScreen(FilteringScreen):
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen("runs", about=(("terms of a filter", query.GRAMMAR),)))
+        self.app.push_screen(HelpScreen("runs", more=(("terms of a filter", query.GRAMMAR),)))
 
     def action_quit(self) -> None:
         self.app.leave()
