@@ -14,6 +14,7 @@ from runner.export.svg import Axis
 from runner.export.timeline import Measured
 from runner.grid import configuration_name
 from runner.report import ConfigurationReport
+from runner.slow_iterations import Outlier, outliers
 from runner.state import ConfigurationState
 from runner.stats import Bucket, Series
 from runner.table import duration
@@ -61,23 +62,39 @@ def window_of(subject: Subject) -> Window:
 # --- latency over time -------------------------------------------------------------------------------------
 
 
+class _Shown(NamedTuple):
+    """A configuration that the latency chart shows, and its place among them all."""
+
+    over_time: Measured
+    state: ConfigurationState
+    name: str
+    number: int
+
+
 def latency(subject: Subject, window: Window) -> Drawing | None:
     """Latency of every iteration of every configuration; None when there is none."""
-    measured = [one for one in subject.log.timeline.measured if one.timed.n or one.warmup.n]
-    if not measured:
+    shown = _shown(subject)
+    if not shown:
         return None
     height = 260.0
-    x = window.axis
-    y, marks = _latency_axis(measured, height)
-    names = [configuration_name(found) for found in subject.report.configurations]
-    parts = [*_values(y, marks, "latency, ms" + (" (logarithmic)" if y.log else "")), *_time(x, height)]
-    for index, one in enumerate(measured):
-        name = names[index] if index < len(names) else ""
-        parts += _of_configuration(
-            one, subject.state.configurations[index], name, window, y, len(measured), index
-        )
-    label = f"latency of {len(measured)} configurations over time"
+    y, marks = _latency_axis([one.over_time for one in shown], height)
+    title = "latency, ms" + (" (logarithmic)" if y.log else "")
+    parts = [*_values(y, marks, title), *_time(window.axis, height)]
+    for one in shown:
+        slow = outliers(subject.state, one.number)
+        parts += _of_configuration(one, slow, window, y, len(shown))
+    label = f"latency of {len(shown)} configurations over time"
     return Drawing(WIDTH, height, svg.chart(WIDTH, height, label, parts))
+
+
+def _shown(subject: Subject) -> list[_Shown]:
+    over_time = {id(one.start): one for one in subject.log.timeline.measured if one.timed.n or one.warmup.n}
+    pairs = zip(subject.state.configurations, subject.report.configurations, strict=False)
+    return [
+        _Shown(over_time[id(state.start)], state, configuration_name(found), number)
+        for number, (state, found) in enumerate(pairs)
+        if id(state.start) in over_time
+    ]
 
 
 def _latency_axis(measured: Sequence[Measured], height: float) -> tuple[Axis, list[float]]:
@@ -101,8 +118,9 @@ def _scale(
 
 
 def _of_configuration(
-    one: Measured, state: ConfigurationState, name: str, window: Window, y: Axis, of: int, index: int
+    shown: _Shown, slow: Sequence[Outlier], window: Window, y: Axis, of: int
 ) -> Iterator[str]:
+    one, state, name, index = shown
     x = window.axis
     begin, end = x.at(window.seconds(one.start.t)), x.at(window.seconds(one.last_t or one.start.t))
     timing = x.at(window.seconds(one.timing_began)) if one.timing_began is not None else end
@@ -133,6 +151,10 @@ def _of_configuration(
             yield svg.line(timing, y.at(p95), end, y.at(p95), "high", f"{name}: p95 {_ms(p95)}")
     yield from _tips(one.warmup, "warm-up iteration", window, y, max(4, MOST_TIPS // of // 4))
     yield from _tips(one.timed, "iteration", window, y, max(8, MOST_TIPS // of))
+    for found in slow:
+        at, level = x.at(window.seconds(found.slow.t)), y.at(found.slow.latency_ms)
+        said = f"iteration {found.slow.i + 1}: {_ms(found.slow.latency_ms)}; {found.cause}: {found.evidence}"
+        yield svg.text(at + 5, max(level + 4, y.end + 9), found.letter, kind="cause", title=said)
 
 
 def _tips(series: Series, what: str, window: Window, y: Axis, most: int) -> Iterator[str]:

@@ -13,8 +13,10 @@ from runner.export import charts, svg
 from runner.export.subject import Subject
 from runner.grid import Grid, Line
 from runner.report import Report, Row
+from runner.slow_iterations import LETTERS, Outlier, outliers
 from runner.table import duration
 
+MOST_OUTLIERS = 40
 _STYLE = Path(__file__).with_name("page.css")
 # Whatever a name, a log or a prompt holds: a browser must neither load nor run anything of it.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -147,10 +149,12 @@ def _charts(subject: Subject) -> Iterator[str]:
         yield "<h2>Over time</h2>\n"
         yield (
             '<p class="dim">Time since the start of the run. Shaded: warm-up, drawn at the edge where it lies'
-            " beyond the scale. Dotted: mean; dashed: p95, from 20 iterations on. Of many points, each"
-            " stands for several and spans their range. Rest the pointer on something to read it.</p>\n"
+            " beyond the scale. Dotted: mean; dashed: p95, from 20 iterations on. Letters: outliers."
+            " Of many points, each stands for several and spans their range. Rest the pointer on something to"
+            " read it.</p>\n"
         )
     yield from (one.drawn + "\n" for one in (latency, *gpus) if one is not None)
+    yield from _outliers(subject)
     if not gpus:
         why = subject.environment.no_gpu or "none of a GPU that the ranks computed on"
         yield f'<p class="dim">No GPU readings: {escape(why)}.</p>\n'
@@ -159,6 +163,25 @@ def _charts(subject: Subject) -> Iterator[str]:
         yield '<h2>How latencies are distributed</h2><div class="pair">\n'
         yield from (f"<div>{one.drawn}</div>\n" for _, one in drawn)
         yield "</div>\n"
+
+
+def _outliers(subject: Subject) -> Iterator[str]:
+    """The iterations that the letters in the chart are about, in words."""
+    rows = [
+        (name, str(found.slow.i + 1), grid.thousands(found.slow.latency_ms, 3), _cause(found))
+        for number, name in enumerate(map(grid.configuration_name, subject.report.configurations))
+        for found in outliers(subject.state, number)
+    ]
+    if rows:
+        yield f"<h2>{len(rows)} slow iteration{'s' if len(rows) > 1 else ''}</h2>\n"
+        yield _words(("configuration", "iteration", "latency, ms", "cause"), rows[:MOST_OUTLIERS])
+    if len(rows) > MOST_OUTLIERS:
+        yield f'<p class="dim">and {len(rows) - MOST_OUTLIERS} more</p>\n'
+
+
+def _cause(found: Outlier) -> str:
+    letter, word = LETTERS[found.cause]
+    return f"{letter} {word}: {found.evidence}"
 
 
 def _ranks(subject: Subject) -> Iterator[str]:

@@ -139,6 +139,23 @@ def test_a_long_run_makes_a_small_page_that_keeps_its_spike(tmp_path: Path) -> N
     assert sorted(heights)[1] - min(heights) > 30, "one point stands out"
 
 
+def test_outliers_have_a_letter_and_a_cause_in_words(tmp_path: Path) -> None:
+    run = runs.Recorder(ranks=1)
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    run.begin_configuration()
+    run.iterate(40, spike=17)
+    run_dir = run.write(tmp_path)
+    said = Text(page_of(run_dir, tmp_path / "run.html")).text
+    assert "1 slow iteration " in said
+    assert "unknown: no throttling, host load or other process was seen around it" in said
+    chart = svg_of(run_dir, "latency", tmp_path / "latency.svg")
+    (letter,) = [text for text in chart.iter(f"{SVG}text") if text.get("class") == "cause"]
+    assert "".join(letter.itertext()).endswith("?")
+    assert (letter.findtext(f"{SVG}title") or "").startswith("iteration 18: 7 ")
+
+
 def test_many_configurations_make_a_small_page(tmp_path: Path) -> None:
     run = Recorder([Configuration(batch, 64, 24) for batch in range(1, 61)])
     run.begin()
