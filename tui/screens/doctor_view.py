@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from runner.feed import Feed
+from runner.slow_iterations import Outlier, outliers
 from runner.stall import STATES, RankThen, Stall, rank_facts, stalled
 from runner.state import ConfigurationState, RunState
 from runner.stats.course import course
 from tui.screens.help import Section
 from tui.screens.live_health import findings
-from tui.screens.live_plot import Outlier, outliers
 from tui.text import duration, measure, plain, plural
 
 SHOWN = 40

@@ -6,12 +6,12 @@ from collections import Counter
 
 from runner.feed import Feed
 from runner.outliers import Cause
+from runner.slow_iterations import LETTERS, Outlier
 from runner.stall import Stall
 from runner.state import RunState
 from runner.stats.course import FEWEST, Course
 from runner.telemetry.measured import used
 from runner.telemetry.reasons import LOST
-from tui.screens.live_plot import LETTERS, Outlier
 from tui.text import plain, plural
 from tui.widgets.health_line import Badge, Health, Kind
 from tui.widgets.stage_strip import exit_words

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from runner import metrics
-from runner.outliers import Cause, Slow, cause_of, fence, usual_throttling
+from runner.outliers import fence
+from runner.slow_iterations import LETTERS, Outlier
 from runner.state import ConfigurationState, RunState
 from runner.telemetry.measured import used
 from runner.telemetry.series import GROUP_S
@@ -28,44 +28,8 @@ TITLES: dict[Mode, str] = {
     "histogram": "how often each latency occurred, ms",
     "split": "prefill and generation, ms",
 }
-LETTERS: dict[Cause, tuple[str, str]] = {
-    "throttle": ("T", "throttle"),
-    "process": ("X", "other process"),
-    "host": ("H", "host"),
-    "unknown": ("?", "unknown"),
-}
 SLOTS = 400
 """of a GPU line: more than a terminal has columns for it"""
-
-
-@dataclass(frozen=True)
-class Outlier:
-    """An iteration far slower than the others, and why."""
-
-    slow: Slow
-    cause: Cause
-    evidence: str
-
-    @property
-    def letter(self) -> str:
-        return LETTERS[self.cause][0]
-
-
-def outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
-    """Those of one configuration, in order of time; see `runner.outliers` for the rule."""
-    configuration = state.configurations[number]
-    found = configuration.slowest.above(fence(configuration.latency))
-    if not found:
-        return ()
-    on = used(state)
-    phases = state.telemetry.phases
-    usual = usual_throttling(phases[number] if number < len(phases) else None)
-    columns, company = [gpu.column for gpu in on], any(gpu.before or gpu.after for gpu in on)
-    slowest = configuration.slowest
-    return tuple(
-        Outlier(slow, *cause_of(slow, slowest, columns=columns, usual=usual, company=company))
-        for slow in found
-    )
 
 
 def plot(state: RunState, mode: Mode, found: tuple[Outlier, ...], lanes: LaneMemo) -> Plot:

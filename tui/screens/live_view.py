@@ -11,6 +11,7 @@ from runner import rundir
 from runner.configuration import batching
 from runner.eta import eta
 from runner.feed import Feed
+from runner.slow_iterations import outliers
 from runner.stall import stalled
 from runner.state import ConfigurationState, RankState, RunState, StageState
 from runner.stats.course import Course, course
@@ -100,7 +101,7 @@ def live_view(
     state, now = feed.state, feed.now()
     configuration, stage = state.configuration, state.stage
     memo = memo or Memo()
-    slow = live_plot.outliers(state, len(state.configurations) - 1) if configuration else ()
+    slow = outliers(state, len(state.configurations) - 1) if configuration else ()
     stall = stalled(state, now) if not feed.gone else None
     serves = configuration if configuration is not None and configuration.serving is not None else None
     nothing = live_serving.why_empty(feed, serves) if serves else ""
