@@ -17,8 +17,8 @@ from runner.telemetry.modelled import bandwidth, peak_bandwidth
 from tests.runner.telemetry.logs import SECOND, inventory
 
 READS = DecodeReads(weight_bytes=15_000_000_000, kv_bytes_per_token=131_072)
-H200 = {"memory_bus_bits": 6144, "max_memory_clock": 3201}
-PEAK = 6144 / 8 * 2 * 3201e6
+H200 = {"memory_bus_bits": 6016, "max_memory_clock": 3201}
+PEAK = 6016 / 8 * 2 * 3201e6
 
 
 def run_of(
@@ -48,7 +48,7 @@ def modelled(state: RunState, reads: DecodeReads | str = READS) -> tuple[float |
 
 def test_peak_bandwidth_is_bus_width_times_data_rate() -> None:
     (gpu,) = run_of().gpus.values()
-    assert peak_bandwidth(gpu) == pytest.approx(4.917e12, rel=1e-3)
+    assert peak_bandwidth(gpu) == pytest.approx(4.815e12, rel=1e-3)
 
 
 def test_weights_and_cache_of_a_step_over_its_time() -> None:
@@ -58,7 +58,7 @@ def test_weights_and_cache_of_a_step_over_its_time() -> None:
     assert value == pytest.approx(100 * read / 0.010 / PEAK)
     assert note == (
         "modelled: (15.000 GB weights + 0.079 GB KV cache) in 10.000 ms,"
-        " of 4.92 TB/s = 6144 bit x 2 x 3201 MHz"
+        " of 4.81 TB/s = 6016 bit x 2 x 3201 MHz"
     )
 
 
@@ -94,7 +94,7 @@ def test_it_stands_beside_what_was_measured_on_an_h200() -> None:
     state = RunState()
     for event in ev.decode_lines((recorded / rundir.EVENTS).read_bytes()):
         if isinstance(event, ev.GpuInventory):
-            gpus = [msgspec.structs.replace(gpu, memory_bus_bits=6144) for gpu in event.gpus]
+            gpus = [msgspec.structs.replace(gpu, memory_bus_bits=6016) for gpu in event.gpus]
             event = msgspec.structs.replace(event, gpus=gpus)
         state.apply(event)
     reads = make_plan(find("torch-1gpu").load()).decode_reads

@@ -75,7 +75,7 @@ def test_everything_is_read_of_a_machine_of_today(machine: pytest.MonkeyPatch, t
     assert set(found.latest("dram_active")) == {60.0}
     gpu = next(iter(found.state.gpus.values()))
     assert (gpu.reserved, gpu.identity.memory_total) == (615 << 20, 143771 << 20)
-    assert (gpu.identity.memory_bus_bits, gpu.identity.max_memory_clock) == (6144, 3201)
+    assert (gpu.identity.memory_bus_bits, gpu.identity.max_memory_clock) == (6016, 3201)
     assert gpu.sources == {}
     assert found.state.telemetry.throttled_by(gpu) == ["power cap"]
 

@@ -163,7 +163,7 @@ Result nvmlDeviceGetMaxClockInfo(Device gpu, int kind, unsigned *mhz) {
 #ifndef OLD_DRIVER
 Result nvmlDeviceGetMemoryBusWidth(Device gpu, unsigned *bits) {
     ENTER("DeviceGetMemoryBusWidth", gpu);
-    *bits = 6144;
+    *bits = 6016;
     return SUCCESS;
 }
 #endif
