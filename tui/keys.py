@@ -330,6 +330,8 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("m", "metric", "metric", "the next metric: tokens/s, latency, J/token and others"),
         Key("tab", "slice(1)", "next slice", "other values of the axes that are not shown"),
         Key("t", "turn", "turn", "other axes down and across"),
+        Key("space", "mark", "mark", "mark the cell for a comparison, or take its mark off", minor=True),
+        Key("v", "compare", "compare", "compare the marked cells, each with all its runs", minor=True),
         Key("p", "plot", "plot", "the plot on the whole screen, and back"),
         Key("x", "stop", "stop", "stop the sweep and its run (asks first)", when="running"),
         Key(

@@ -12,7 +12,6 @@ from runner.sweep.matrix import (
     View,
     first_view,
     held_words,
-    lengths_of,
     matrix,
     shown_metrics,
     slices,
@@ -31,6 +30,8 @@ class BoardView:
     """what the matrix shows; empty, or gone: the first there is"""
     row: int = 0
     column: int = 0
+    marked: tuple[int, ...] = ()
+    """numbers of cells that are to be compared, in the order of marking"""
 
     @property
     def metrics(self) -> list[Metric]:
@@ -109,6 +110,24 @@ class BoardView:
             return replace(self, column=(self.column + 1) % len(names))
         return replace(self, metric_name=names[(names.index(self.metric.name) + 1) % len(names)])
 
+    def with_mark(self) -> BoardView:
+        """Mark the cell under the cursor, or take its mark off."""
+        cell = self.point.cell if self.point is not None else None
+        if cell is None:
+            return self
+        others = tuple(one for one in self.marked if one != cell)
+        return replace(self, marked=others if cell in self.marked else (*others, cell))
+
+    @property
+    def to_compare(self) -> tuple[int, ...]:
+        """The marked cells; with one mark, that and the one under the cursor; without, profiles in turn."""
+        if not self.marked and self.board.sweep.kind == "ab":
+            return tuple(cell.number for cell in self.board.sweep.cells)
+        here = self.point.cell if self.point is not None else None
+        if len(self.marked) == 1 and here is not None and here not in self.marked:
+            return (*self.marked, here)
+        return self.marked
+
     def with_board(self, board: Board) -> BoardView:
         """The same part of what the sweep has become."""
         return replace(self, board=board)
@@ -118,13 +137,12 @@ class BoardView:
     @property
     def lengths(self) -> str:
         """The lengths that the cursor is on: the plot compares points of the same lengths."""
-        point = self.point
-        return lengths_of(self.board, point) if point is not None else ""
+        return self.point.lengths if self.point is not None else ""
 
     @property
     def trades(self) -> list[Trade]:
         """What the plot shows."""
-        return [trade for trade in trades(self.board) if trade.lengths == self.lengths]
+        return [trade for trade in trades(self.board) if trade.point.lengths == self.lengths]
 
 
 def first(board: Board) -> BoardView:

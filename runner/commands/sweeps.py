@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.options import Commands, add_gpu_rate, add_output_options
-from runner.commands.watching import watch_sweep
+from runner.commands.watching import is_drawn, watch_sweep
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -136,7 +136,33 @@ def _ab(arguments: argparse.Namespace) -> int:
     sweep = launch.of_profiles(
         profiles, arguments.repeat, stop_on_failure=arguments.stop_on_failure, gpu_hz=arguments.gpu_hz
     )
-    return start(sweep, arguments)
+    directory = begin(sweep, arguments)
+    ended = follow(directory, arguments)
+    if ended in (ExitCode.INTERRUPTED, ExitCode.RUN_LOST) or is_drawn(arguments):
+        return ended
+    return _compare(directory, arguments, ended)
+
+
+def _compare(directory: Path, arguments: argparse.Namespace, ended: int) -> int:
+    """What the profiles that were measured in turn amount to, each against the first."""
+    import msgspec
+
+    from runner.compare import as_text, compare, sides
+    from runner.sweep import launch
+
+    progress = launch.read(directory)
+    names = [name for cell in progress.sweep.cells if (name := progress.measured_runs(cell.number))]
+    if len(names) < 2:
+        print("nothing to compare: fewer than two profiles were measured", file=sys.stderr)
+        return ended
+    comparison = compare(sides(names))
+    if arguments.json:
+        plain = {"kind": "comparison", **msgspec.to_builtins(comparison)}
+        sys.stdout.buffer.write(msgspec.json.encode(plain) + b"\n")
+    else:
+        sys.stdout.write("\n" + as_text(comparison))
+    sys.stdout.flush()
+    return ended
 
 
 def start(sweep: Sweep, arguments: argparse.Namespace) -> int:

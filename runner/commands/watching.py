@@ -48,7 +48,7 @@ def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
     """Follow a sweep, with the options of `add_output_options`."""
     if getattr(arguments, "prometheus", None):
         raise UserError("--prometheus follows one run; this is a sweep of several: attach to one of them")
-    if arguments.headless or arguments.json or not has_terminal():
+    if not is_drawn(arguments):
         from runner.sweep.headless import follow
 
         return follow(feed, as_json=arguments.json)
@@ -64,6 +64,11 @@ def show_comparison(names: tuple[str, ...], arguments: argparse.Namespace) -> in
     from tui.app import Compare
 
     return draw(Compare(names))
+
+
+def is_drawn(arguments: argparse.Namespace) -> bool:
+    """Whether what is followed is drawn, and not told in words."""
+    return not (arguments.headless or arguments.json) and has_terminal()
 
 
 def has_terminal() -> bool:

@@ -110,7 +110,7 @@ def stepped(
 
 
 def is_inside(engine: str, path: str) -> bool:
-    """Whether the benchmark of an engine measures all values of this field in one process."""
+    """Whether the benchmark of an engine measures all values of this field in one run."""
     from runner.profile.check import kind_at, options
 
     kind = kind_at(engine, path) if path in INSIDE else None

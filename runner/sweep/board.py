@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal
 
 from runner.plan import Configuration
 from runner.stats import Moments
 from runner.sweep.progress import Status
-from runner.sweep.spec import BATCH, Cell, Sweep, label, short, values_at
+from runner.sweep.spec import BATCH, REQUESTS, Cell, Sweep, label, short, values_at
 
 PointState = Literal[
     "queued", "running", "part", "done", "memory", "pruned", "failed", "stopped", "lost", "refused"
@@ -56,9 +57,12 @@ class RunRef:
 class Point:
     """One configuration of one cell, with all its repeats."""
 
+    cell: int
     at: tuple[int, ...]
     """number of its value on every axis of the board"""
     label: str
+    lengths: str
+    """input and output length, `128/20`: latencies of different lengths are no alternatives"""
     state: PointState
     why: str = ""
     """why there is no number, or fewer than there should be"""
@@ -98,14 +102,23 @@ class Board:
 def board_axes(sweep: Sweep) -> tuple[BoardAxis, ...]:
     """The axes on which points differ, those of the sweep first; of a single point, its batch size."""
     every = [values_at(cell, one) for cell in sweep.cells for one in cell.configurations]
-    paths = dict.fromkeys([axis.path for axis in sweep.axes] + [path for values in every for path in values])
+    of_sweeps = {axis.path: axis.values for axis in sweep.axes}
+    paths = dict.fromkeys([*of_sweeps, *(path for values in every for path in values)])
     axes = []
     for path in paths:
-        of_sweep = next((axis.values for axis in sweep.axes if axis.path == path), None)
-        values = of_sweep or _ordered({values[path] for values in every if path in values})
+        values = of_sweeps.get(path) or _ordered({values[path] for values in every if path in values})
         axes.append(BoardAxis(path, short(path), tuple(values)))
-    telling = [axis for axis in axes if len(axis.values) > 1]
-    return tuple(telling or [axis for axis in axes if axis.path == BATCH])
+    telling = [
+        axis
+        for axis in axes
+        if len(axis.values) > 1 and (axis.path in of_sweeps or _differs_in_a_cell(sweep, axis.path))
+    ]
+    return tuple(telling or [axis for axis in axes if axis.path in (BATCH, REQUESTS) and any(axis.values)])
+
+
+def _differs_in_a_cell(sweep: Sweep, path: str) -> bool:
+    """Whether runs measure several values of it; one that each cell has its own of is told by the cell."""
+    return any(len({values_at(cell, one)[path] for one in cell.configurations}) > 1 for cell in sweep.cells)
 
 
 def _ordered(values: set[str]) -> list[str]:
@@ -115,7 +128,7 @@ def _ordered(values: set[str]) -> list[str]:
         try:
             return tuple(float(part) for part in value.split("/"))
         except ValueError:
-            return ()
+            return (inf,)  # "all at once" comes last
 
     return sorted(values, key=size)
 

@@ -27,7 +27,7 @@ from runner.sweep.board import (
 )
 from runner.sweep.directory import AnyEntry, LogReader, load
 from runner.sweep.progress import ENDED, Progress, RunNote, Status
-from runner.sweep.spec import Cell, Slot, Sweep
+from runner.sweep.spec import LENGTHS, Cell, Slot, Sweep, values_at
 
 BUDGET_S = 0.2
 _WORST: tuple[PointState, ...] = ("failed", "lost", "stopped", "memory", "pruned")
@@ -132,8 +132,9 @@ class SweepFeed:
         measured_in: dict[tuple[int, Configuration], dict[int, RunNote]],
     ) -> Point:
         at, name = place(self._axes, cell, one), point_label(self._axes, cell, one)
+        lengths = values_at(cell, one)[LENGTHS]
         if cell.refused:
-            return Point(at, name, "refused", cell.refused)
+            return Point(cell.number, at, name, lengths, "refused", cell.refused)
         notes = measured_in.get((cell.number, one), {})
         values: list[Values] = []
         states: list[PointState] = []
@@ -166,8 +167,10 @@ class SweepFeed:
             else:
                 states.append("queued")
         return Point(
+            cell.number,
             at,
             name,
+            lengths,
             _state(states),
             _once(whys),
             doing,
@@ -202,7 +205,7 @@ class SweepFeed:
 
     def _live_values(self, one: Configuration) -> Values:
         state = self._live_state(one)
-        if state is None or self._live is None or not state.latency.n:
+        if state is None or self._live is None or not (state.latency.n or state.serving):
             return {}
         found = metrics.values(state, self._live.state.world)
         return {value.metric.name: (value.value, value.note) for value in found if value.value is not None}
@@ -214,6 +217,8 @@ class SweepFeed:
         run, state = self._live.state, self._live_state(one)
         if state is not None and state.done:
             return ""
+        if state is not None and state.serving is not None:
+            return state.serving.words
         if state is not None:
             if state.latency.n:
                 return f"iteration {state.latency.n}/{max(state.start.num_runs, state.latency.n)}"

@@ -12,11 +12,12 @@ import msgspec
 from runner.errors import ExitCode
 from runner.grid import thousands
 from runner.headless import short_name
-from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
+from runner.metrics import Metric
 from runner.sweep import text
 from runner.sweep.board import Board
 from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
 from runner.sweep.feed import SweepFeed
+from runner.sweep.matrix import TRADED
 from runner.sweep.memory import describe
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import label
@@ -114,7 +115,8 @@ def _result(feed: SweepFeed, entry: Settled, one: Measured) -> str:
     values = (feed.values_of(entry.run) or {}).get(one.configuration, {})
     numbers = [
         f"{thousands(values[metric.name][0], metric.digits)} {metric.unit}"
-        for metric in (TOKENS_PER_SEC, LATENCY)
+        for metrics in zip(*TRADED, strict=True)
+        for metric in metrics
         if metric.name in values
     ]
     return f"{what}: {', '.join(numbers) or 'no number'}"

@@ -8,15 +8,23 @@ from dataclasses import dataclass, replace
 
 from runner import metrics
 from runner.metrics import Metric
+from runner.metrics.serving_definitions import OUTPUT_TOKENS_PER_SEC, REQUEST_LATENCY, TTFT
 from runner.sweep.board import Board, Number, Point, frontier
-from runner.sweep.spec import LENGTHS
 
 MAIN = (
-    metrics.TOKENS_PER_SEC.name, metrics.LATENCY.name, metrics.JOULES_PER_TOKEN.name,
+    metrics.TOKENS_PER_SEC.name, metrics.LATENCY.name,
+    OUTPUT_TOKENS_PER_SEC.name, REQUEST_LATENCY.name, TTFT.name, metrics.JOULES_PER_TOKEN.name,
     metrics.TIME_PER_OUTPUT_TOKEN.name, metrics.GENERATION_TOKENS_PER_SEC.name, metrics.P95.name,
     metrics.GPU_MEMORY.name,
 )  # fmt: skip
 """The metrics that a board is looked at by, in this order; those without any number are left out."""
+
+
+TRADED = (
+    (metrics.LATENCY, metrics.TOKENS_PER_SEC),
+    (REQUEST_LATENCY, OUTPUT_TOKENS_PER_SEC),
+)
+"""Latency and throughput of batches, and of requests in flight; one is not weighed against the other."""
 
 
 @dataclass(frozen=True)
@@ -117,36 +125,30 @@ class Trade:
     throughput: Number
     best: bool
     """no other point with these lengths has less latency and as much throughput"""
-    lengths: str
-    """input and output length: latencies of different lengths are no alternatives"""
 
 
 def trades(board: Board) -> list[Trade]:
     """Every point that has a latency and a throughput, with whether it is on the frontier."""
-    by_lengths: dict[str, list[tuple[Point, Number, Number]]] = {}
+    groups: dict[tuple[str, bool], list[tuple[Point, Number, Number]]] = {}
     for found in _with_both(board):
-        by_lengths.setdefault(lengths_of(board, found[0]), []).append(found)
+        in_flight = REQUEST_LATENCY.name in found[0].numbers
+        groups.setdefault((found[0].lengths, in_flight), []).append(found)
     trades = []
-    for lengths, alike in by_lengths.items():
+    for alike in groups.values():
         best = set(frontier([(latency.mean, throughput.mean) for _, latency, throughput in alike]))
         trades += [
-            Trade(point, latency, throughput, number in best, lengths)
+            Trade(point, latency, throughput, number in best)
             for number, (point, latency, throughput) in enumerate(alike)
         ]
     return trades
 
 
-def lengths_of(board: Board, point: Point) -> str:
-    """The lengths of a point, where points differ in them."""
-    for axis, at in zip(board.axes, point.at, strict=True):
-        if axis.path == LENGTHS:
-            return axis.values[at]
-    return ""
-
-
 def _with_both(board: Board) -> Iterator[tuple[Point, Number, Number]]:
+    """Of requests in flight, the latency is a request's and the throughput that of all of them together."""
     for point in board.points:
-        latency = point.numbers.get(metrics.LATENCY.name)
-        throughput = point.numbers.get(metrics.TOKENS_PER_SEC.name)
-        if latency is not None and throughput is not None:
-            yield point, latency, throughput
+        for latency_metric, throughput_metric in TRADED:
+            latency = point.numbers.get(latency_metric.name)
+            throughput = point.numbers.get(throughput_metric.name)
+            if latency is not None and throughput is not None:
+                yield point, latency, throughput
+                break

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-
-import msgspec
 
 from runner.diagnosis import is_out_of_memory
 from runner.plan import Configuration, Plan, configuration_of
 from runner.state import RunState
 from runner.sweep.directory import Measured
-from runner.sweep.spec import Cell, Sweep, label, values_at
+from runner.sweep.spec import WEIGHTS, Cell, Sweep, label, values_at
 
 MORE_NEEDS_MORE = (
     "build.max_batch_size", "build.max_num_tokens", "build.max_input_len", "build.max_seq_len",
@@ -89,9 +88,7 @@ def pruned(sweep: Sweep, ran_out: Iterable[Point]) -> dict[Point, str]:
 
 def needs_as_much(cell: Cell, one: Configuration, than: Cell, other: Configuration) -> bool:
     """Whether a configuration of a cell needs at least as much memory as another of another cell."""
-    if not all(
-        a >= b for a, b in zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
-    ):
+    if not all(size >= limit for size, limit in zip(_sizes(one), _sizes(other), strict=True)):
         return False
     for (path, value), (_, limit) in zip(cell.values, than.values, strict=True):
         if value == limit:
@@ -99,6 +96,15 @@ def needs_as_much(cell: Cell, one: Configuration, than: Cell, other: Configurati
         if path not in MORE_NEEDS_MORE or not _at_least(value, limit):
             return False
     return True
+
+
+def _sizes(one: Configuration) -> tuple[float, ...]:
+    """Everything of a configuration that costs memory; no limit on what is in flight costs most."""
+    unlimited = one.requests > 0 and not one.concurrency
+    return (
+        one.batch_size, one.input_len, one.output_len, one.gpu_weights_percent, one.requests,
+        math.inf if unlimited else one.concurrency,
+    )  # fmt: skip
 
 
 def _at_least(value: str, limit: str) -> bool:
@@ -110,4 +116,5 @@ def _at_least(value: str, limit: str) -> bool:
 
 def describe(cell: Cell, one: Configuration) -> str:
     """A configuration of a cell in words: `tp 2, batch 8, in/out 128/20`."""
-    return ", ".join(label([value]) for value in values_at(cell, one).items() if value[1])
+    values = values_at(cell, one).items()
+    return ", ".join(label([value]) for value in values if value[1] and value != (WEIGHTS, "1"))

@@ -124,6 +124,16 @@ class Progress:
             if (slot, one) not in self.results and not self.why_not(slot, one)
         ]
 
+    def measured_runs(self, cell: int) -> str:
+        """The runs that measured something of a cell, with commas between: a side of a comparison."""
+        return ",".join(
+            note.run
+            for note in self.runs.values()
+            if note.slot.cell == cell
+            and note.settled is not None
+            and any(one.outcome == "done" for one in note.settled.measured)
+        )
+
     def failures(self) -> list[Measured]:
         """What failed for another reason than memory."""
         return [one for one in self.results.values() if one.outcome == "failed"]

@@ -234,8 +234,8 @@ def short(path: str) -> str:
 
 
 LENGTHS, INPUT, BATCH, WEIGHTS, CONCURRENCY = INSIDE
-_DEFAULTS = {"gpu_weights_percent": 1.0}
-_SHORT = {BATCH: "batch", LENGTHS: "in/out", WEIGHTS: "weights"}
+REQUESTS = "benchmark.num_requests"
+_SHORT = {BATCH: "batch", LENGTHS: "in/out", WEIGHTS: "weights", REQUESTS: "requests"}
 
 
 def narrowed(
@@ -248,17 +248,17 @@ def narrowed(
     """
     if list(wanted) == list(planned):
         return profile, list(wanted)
-    sizes_at: dict[tuple[int, int, float], list[int]] = {}
+    loads_at: dict[tuple[int, int, float], list[tuple[int, int]]] = {}
     for one in wanted:
-        sizes_at.setdefault(_lengths(one), []).append(one.batch_size)
-    first = next(iter(sizes_at))
-    chosen = [at for at, sizes in sizes_at.items() if sizes == sizes_at[first] and at[2] == first[2]]
+        loads_at.setdefault(_lengths(one), []).append((one.batch_size, one.concurrency))
+    first = next(iter(loads_at))
+    chosen = [at for at, loads in loads_at.items() if loads == loads_at[first] and at[2] == first[2]]
     lists: dict[str, list[Any]] = {
-        BATCH: sizes_at[first],
+        BATCH: [batch for batch, _ in loads_at[first]],
+        CONCURRENCY: [concurrency for _, concurrency in loads_at[first] if concurrency],
         LENGTHS: [[at[0], at[1]] for at in chosen if at[1]],
         INPUT: [at[0] for at in chosen],
         WEIGHTS: [first[2]],
-        CONCURRENCY: [one.concurrency for one in wanted if one.concurrency],
     }
     data = to_data(profile)
     for path, values in lists.items():
@@ -276,10 +276,12 @@ def _lengths(one: Configuration) -> tuple[int, int, float]:
 
 def values_at(cell: Cell, one: Configuration) -> dict[str, str]:
     """What a configuration of a cell is, by the path of what it was asked for as; empty: does not apply."""
-    values = dict(cell.values)
-    values[LENGTHS] = f"{one.input_len}/{one.output_len}" if one.output_len else str(one.input_len)
-    for name, value in msgspec.structs.asdict(one).items():
-        if name not in ("input_len", "output_len"):
-            plain = value == _DEFAULTS.get(name, 0)
-            values[f"benchmark.{name}"] = "" if plain else str(value)
-    return values
+    in_flight = one.requests > 0
+    return {
+        **dict(cell.values),
+        LENGTHS: f"{one.input_len}/{one.output_len}" if one.output_len else str(one.input_len),
+        WEIGHTS: f"{one.gpu_weights_percent:g}",
+        BATCH: "" if in_flight else str(one.batch_size),
+        REQUESTS: str(one.requests) if in_flight else "",
+        CONCURRENCY: (str(one.concurrency) if one.concurrency else "all at once") if in_flight else "",
+    }

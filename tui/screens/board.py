@@ -192,6 +192,22 @@ class BoardScreen(KeyedScreen):
         if self.view is not None:
             self._show(self.view.next_metric())
 
+    def action_mark(self) -> None:
+        if self.view is not None:
+            self._show(self.view.with_mark())
+
+    def action_compare(self) -> None:
+        """All runs of each marked cell as a side of a comparison."""
+        view, feed = self.view, self._feed
+        if view is None or feed is None:
+            return
+        sides = tuple(side for cell in view.to_compare if (side := feed.progress.measured_runs(cell)))
+        if len(sides) < 2:
+            why = "mark two or more measured cells with space to compare them"
+            self.notify(why, timeout=4, markup=False)
+            return
+        self.app.open_compare(sides)
+
     def action_plot(self) -> None:
         self.toggle_class("-plot")
 

@@ -52,7 +52,9 @@ def draw_matrix(view: BoardView, width: int, height: int) -> list[Row]:
         spans: list[Span] = [Span(right(plain(shown.row_heads[number]), label), "strong")]
         for column in range(first, last):
             chosen = number == view.row and column == view.column
-            spans += [dim(" " * GAP), *_drawn(texts[number][column], size, chosen)]
+            point = shown.points[number][0 if view.of_metrics else column]
+            mark = "•" if point is not None and point.cell in view.marked else " "
+            spans += [dim(" " * GAP), *_drawn(texts[number][column], size, chosen, mark)]
         rows.append(row(*spans))
     return rows
 
@@ -118,12 +120,12 @@ def _size(cell: Cell) -> int:
     return width_of(cell[2]) + 2
 
 
-def _drawn(cell: Cell, size: int, chosen: bool) -> list[Span]:
+def _drawn(cell: Cell, size: int, chosen: bool, mark: str) -> list[Span]:
     glyph, style, text, text_style = cell
     body = right(text, size - 2)
     if chosen:
-        return [Span(f"▸{glyph} {body}", "chosen")]
-    return [dim(" "), Span(glyph, style), Span(f" {body}", text_style)]
+        return [Span(f"▸{glyph}{mark}{body}", "chosen")]
+    return [Span(mark, "accent"), Span(glyph, style), Span(f" {body}", text_style)]
 
 
 def draw_legend(view: BoardView, width: int, height: int) -> list[Row]:

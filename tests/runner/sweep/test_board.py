@@ -207,7 +207,10 @@ class TestBest:
             Ended(wall=1e9, status="finished"),
         )
         recorded(RUNS[0], {SMALL: [10.0] * 2, long: [100.0] * 2})
-        assert {trade.lengths: trade.best for trade in trades(board_of(path))} == {"8/8": True, "16/16": True}
+        assert {trade.point.lengths: trade.best for trade in trades(board_of(path))} == {
+            "8/8": True,
+            "16/16": True,
+        }
 
 
 def test_the_table_says_everything() -> None:

@@ -73,8 +73,9 @@ def test_ab_alternates_and_json_tells_every_entry(
     assert main(["ab", profile, str(other), "--repeat", "2", "--no-gpu", "--json"]) == 0
     lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert [line["cell"] for line in lines if line["kind"] == "started"] == [0, 1, 0, 1]
-    assert lines[-1]["kind"] == "sweep"
-    assert {point["metrics"]["latency_ms"]["n"] for point in lines[-1]["points"]} == {2}
+    assert lines[-2]["kind"] == "sweep"
+    assert {point["metrics"]["latency_ms"]["n"] for point in lines[-2]["points"]} == {2}
+    assert (lines[-1]["kind"], len(lines[-1]["sides"])) == ("comparison", 2)
     profiles = [rundir.load_plan(path).profile for path in rundir.list_runs()]
     assert sorted(profiles) == ["other", "other", "tiny", "tiny"]
 

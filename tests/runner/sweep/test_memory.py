@@ -134,6 +134,15 @@ class TestPruning:
         cells = [cell_of(0, parallel__tp="2"), cell_of(1, parallel__tp="1"), cell_of(2, parallel__tp="4")]
         assert {cell for cell, _ in pruned(sweep_over(cells), [(0, FOUR[1])])} == {0}
 
+    def test_no_limit_on_what_is_in_flight_needs_most(self) -> None:
+        few, many, all_at_once = (
+            Configuration(0, 8, 8, requests=100, concurrency=limit) for limit in (8, 64, 0)
+        )
+        cell = cell_of(0)
+        assert needs_as_much(cell, all_at_once, cell, many)
+        assert needs_as_much(cell, many, cell, few)
+        assert not needs_as_much(cell, many, cell, all_at_once)
+
     configuration = st.builds(
         Configuration, st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.5, 1.0])
     )

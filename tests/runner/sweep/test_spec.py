@@ -13,7 +13,9 @@ from runner.errors import UserError
 from runner.plan import Configuration
 from runner.profile import TorchProfile
 from runner.profile.file import load_text
+from runner.profile.store import find
 from runner.profile.sweep import stepped, values_of
+from runner.profile.trtllm_bench import BenchProfile
 from runner.sweep import launch
 from runner.sweep.spec import Slot, axes_of, expand, narrowed, parse_axis
 from tests.runner.sweep.sweeps import TINY, sweep_of, tiny
@@ -213,3 +215,11 @@ class TestNarrowing:
             left = [one for one in left if one not in these]
         assert {(one.batch_size, one.input_len) for one in measured} == wanted
         assert len(measured) == len(wanted)
+
+    def test_requests_in_flight_are_narrowed_by_concurrency(self) -> None:
+        profile = find("bench-llama-3.1-8b-tp1").load()
+        planned = [Configuration(0, 128, 128, requests=100, concurrency=limit) for limit in (1, 8, 64)]
+        run, these = narrowed(profile, planned, [planned[0], planned[2]])
+        assert isinstance(run, BenchProfile)
+        assert run.benchmark.concurrency == [1, 64]
+        assert these == [planned[0], planned[2]]

@@ -311,6 +311,27 @@ async def test_nothing_goes_on_when_all_is_measured(monkeypatch: pytest.MonkeyPa
     assert asked == []
 
 
+async def test_marked_cells_are_compared_with_all_their_runs() -> None:
+    app = Cockpit(SweepPlace(complete()))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("v")
+        assert told(pilot) == ["mark two or more measured cells with space to compare them"]
+        await pilot.press("space", "down", "v")
+        await pilot.press("space", "space", "v")
+    sides = [tuple(",".join(run_of(Slot(cell, repeat)) for repeat in (0, 1)) for cell in (0, 2))] * 2
+    assert app.went == [("compare", side) for side in sides]
+
+
+async def test_profiles_in_turn_are_compared_without_marks() -> None:
+    app = Cockpit(SweepPlace(one_axis()))
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await settled(pilot)
+        await pilot.press("v")
+    sides = tuple(",".join(run_of(Slot(cell, repeat)) for repeat in range(3)) for cell in (0, 1))
+    assert app.went == [("compare", sides)]
+
+
 async def test_y_copies_the_board_as_markdown() -> None:
     app = Cockpit(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
