@@ -10,9 +10,9 @@ its own memory layout, its own neighbours):
 - **pairs** (three or more, measured alternately A B A B): the same on the differences within the pairs, so
   that what drifts slowly (heat, neighbours) cancels.
 - **one run each**: the run-to-run variation of earlier repeats of the same profile on the same machine, else
-  an assumed one (as large as that of single iterations, at least `ASSUMED_SPREAD`), together with the interval
-  that each run's iterations give (block bootstrap of means, order statistics of percentiles; combined by the
-  square-and-add rule MOVER).
+  an assumed one (as large as that of single iterations, at least `ASSUMED_SPREAD`), together with the
+  interval that each run's iterations give (block bootstrap of means, order statistics of percentiles;
+  combined by the square-and-add rule MOVER).
 
 The verdict: SAME when the whole 95 % interval lies within the threshold. FASTER or SLOWER when the change
 reaches the threshold and even the 99 % interval excludes no change: of a hundred comparisons of a thing with
