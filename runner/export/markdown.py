@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from runner import grid
-from runner.export.subject import Subject
 from runner.grid import Grid, Line
 from runner.report import Report, Row
 from runner.table import duration
+
+if TYPE_CHECKING:  # the result screen copies as Markdown, and needs nothing else of an export
+    from runner.export.subject import Subject
 
 
 def write(subject: Subject, out: BinaryIO) -> None:

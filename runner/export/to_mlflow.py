@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from runner import grid
 from runner.errors import UserError
@@ -38,12 +40,20 @@ def log(run_dir: Path, uri: str | None) -> str:
             f"logging to MLflow needs its package, which cannot be imported: {error}",
             hint="pip install 'trtbench-tui[mlflow]'",
         ) from None
+    if uri is not None and urlsplit(uri).scheme in ("", "file"):
+        # MLflow asks for this before it writes into a folder; naming one is asking for it.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    # Its own default keeps trying for minutes without a word.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     subject = Subject(run_dir)
     try:
         return _log(subject, MlflowClient(tracking_uri=uri))
     except (mlflow.MlflowException, OSError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"MLflow at {uri or 'its default place'} refuses: {first}") from None
+        raise UserError(
+            f"MLflow at {uri or 'its default place'} refuses: {first.strip()}",
+            hint="name a server or a folder: --mlflow http://HOST:PORT, --mlflow file:///PATH",
+        ) from None
 
 
 def _log(subject: Subject, client: MlflowClient) -> str:

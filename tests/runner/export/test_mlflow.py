@@ -20,7 +20,8 @@ def mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """MLflow, which writes into a folder of the test and asks nobody else."""
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("DO_NOT_TRACK", "true")
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "false")
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")  # afterwards it is gone again, whoever sets it
     monkeypatch.chdir(tmp_path)
     return pytest.importorskip("mlflow", reason="mlflow-skinny is not installed")
 
@@ -55,6 +56,14 @@ def test_a_run_and_its_configurations(
 def test_a_place_that_refuses_is_one_sentence(mlflow: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(RECORDED), "--mlflow", "file:///proc/none/store"]) == 2
     assert "MLflow at file:///proc/none/store refuses: " in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer_is_one_sentence(
+    mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert main(["export", str(RECORDED), "--mlflow", "http://127.0.0.1:9"]) == 2
+    assert "MLflow at http://127.0.0.1:9 refuses: " in capsys.readouterr().err
 
 
 def test_without_mlflow_one_sentence_says_what_to_install(
