@@ -94,7 +94,7 @@ def across_lines(found: Sequence[Across], labels: Sequence[str], engines: Sequen
             ["", *(f"{label} {engine}" for label, engine in zip(labels, engines, strict=True))],
             ["", *one.configurations],
         ]
-        rows = [[line.question, *map(_cell, line.metrics, line.values)] for line in one.lines]
+        rows = [[line.question, *map(across_cell, line.metrics, line.values)] for line in one.lines]
         grid = heads + rows
         widths = [max(len(cells[index]) for cells in grid) for index in range(len(grid[0]))]
         for cells in grid:
@@ -109,5 +109,6 @@ def across_lines(found: Sequence[Across], labels: Sequence[str], engines: Sequen
                 yield f"  {line.question} is of {', '.join(said)}"
 
 
-def _cell(name: str, value: float | None) -> str:
+def across_cell(name: str, value: float | None) -> str:
+    """A number with the digits of its metric; a dash for none."""
     return "–" if value is None else f"{value:,.{BY_NAME[name].digits}f}".replace(",", " ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from runner.compare.across import Across, across_cell
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.grid import shape_name
 from runner.metrics import BY_NAME
@@ -30,6 +31,20 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         yield ""
         yield from _pair(comparison, pair)
+    for one in comparison.across:
+        yield ""
+        yield f"Side by side, {one.at_once} at a time, {one.input_len} in, {one.output_len} out:"
+        yield ""
+        yield from _across(comparison, one)
+
+
+def _across(comparison: Comparison, one: Across) -> Iterator[str]:
+    head = ["", *(f"{side.label} {side.engine}" for side in comparison.sides)]
+    rows = [["configuration", *one.configurations]]
+    for line in one.lines:
+        cells = (across_cell(name, value) for name, value in zip(line.metrics, line.values, strict=True))
+        rows.append([line.question, *cells])
+    yield from _table(head, rows, numbers=len(head) - 1)
 
 
 def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:

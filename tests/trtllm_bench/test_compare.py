@@ -9,12 +9,15 @@ import pytest
 
 from runner.compare import as_text, compare, sides
 from runner.compare.comparison import Comparison
+from runner.compare.markdown import as_markdown
 from tests.runner.compare.recorded import run as torch_run
 from tests.runner.compare.recorded import some
 from tests.runner.ranks.support import needs_mpi
 from tests.trtllm.support import only_benchmark
 from tests.trtllm.support import succeed as measure_statically
 from tests.trtllm_bench.support import profile, succeed
+from tui.widgets.compare_table import lines_of, view_of
+from tui.widgets.rows import row_text
 
 LENGTHS = {"input_len": 64, "output_len": 16}
 
@@ -47,6 +50,10 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
     assert "B trtllm-bench" in text
     assert "output, tokens/s is of A tokens per second, B output tokens per second" in text
     assert "not the same quantity" in text
+    assert "\n| output, tokens/s " in as_markdown(found)
+    drawn = "\n".join(row_text(line.row) for line in lines_of(view_of(found), 160))
+    assert "side by side stands what they say" in drawn
+    assert "concurrency 4 64→16" in drawn
     assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
 
 

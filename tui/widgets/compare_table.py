@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import isnan
 
 from runner.compare import Change, Comparison, Pair, Verdict
+from runner.compare.across import across_lines
 from runner.grid import Shape, shape_name
 from runner.metrics import BY_NAME
 from tui.text import fit, measure, plain, right, shorten, wrap
@@ -163,8 +164,18 @@ def lines_of(view: View, width: int) -> list[Line]:
             drawn += [Line(())] if drawn else []
             drawn.append(Line(row(Span(shape_name(shape), "title"))))
         drawn.append(Line(_draw_line(view, line, width), number))
-    if not view.lines:
+    comparison = view.comparison
+    if not view.lines and comparison.across:
+        drawn.append(
+            Line(row("no configuration is equal: side by side stands what they say, without a verdict"))
+        )
+    elif not view.lines:
         drawn.append(Line(row("they have no configuration in common: there is nothing to compare")))
+    if comparison.across:
+        labels, engines = zip(*((side.label, side.engine) for side in comparison.sides), strict=True)
+        drawn.append(Line(()))
+        for text in across_lines(comparison.across, labels, engines):
+            drawn.append(Line(cut(row(plain(text)), width)))
     for note in _notes(view):
         drawn.append(Line(()))
         drawn += [Line(row(dim(text))) for text in wrap(note, max(10, width))]

@@ -97,7 +97,7 @@ def _build(group: dict[str, str], options: dict[str, str]) -> None:
     info("Loading Model: [1/3]\tDownloading HF model")
     info("Loading Model: [3/3]\tBuilding TRT-LLM engine")
     folder = Path(group["workspace"], name, f"tp_{tp}_pp_{pp}")
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     config = {
         "version": VERSION,
         "pretrained_config": {
