@@ -16,7 +16,12 @@ PLOTS = ("latency", "histogram", "gpu")
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
     export = commands.add_parser("export", help="write a run as JSON, CSV, Parquet, Markdown, HTML, SVG, ...")
-    export.add_argument("run", metavar="RUN", nargs="?")
+    export.add_argument(
+        "run",
+        metavar="RUN",
+        nargs="?",
+        help="for csv, parquet and --mlflow also several: 7f3a,19bc, or a filter of `ls` like sweep:4c1d",
+    )
     export.add_argument("--format", choices=FORMATS, help="default: by the ending of the file, else json")
     export.add_argument(
         "-o", "--output", type=Path, metavar="FILE",
@@ -44,8 +49,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from runner import rundir
-    from runner.export import formats
+    from runner.compare.runs import named
 
     if arguments.schema:
         from runner.export.document import json_schema
@@ -54,23 +58,34 @@ def _export(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     if arguments.run is None:
         raise UserError("which run? `trtbench-tui export RUN`; `trtbench-tui ls` lists all runs")
-    run_dir, output = rundir.find(arguments.run), arguments.prometheus or arguments.output
+    run_dirs = named(arguments.run)
     if arguments.mlflow is not None:
         from runner.export import to_mlflow
 
-        print(to_mlflow.log(run_dir, arguments.mlflow or None))
+        for run_dir in run_dirs:
+            print(to_mlflow.log(run_dir, arguments.mlflow or None))
         return ExitCode.OK
-    if arguments.plot:
-        written, left_out = formats.export_plot(run_dir, arguments.plot, output)
-    else:
-        wanted = "prometheus" if arguments.prometheus else arguments.format
-        name = formats.format_for(wanted or _iterations_format(arguments), output)
-        written, left_out = formats.export(run_dir, name, output, iterations=arguments.iterations)
+    written, left_out = _write(run_dirs, arguments)
     for sentence in left_out:
         print(f"note: {sentence}", file=sys.stderr)
     if written is not None:
         print(written, file=sys.stderr)
     return ExitCode.OK
+
+
+def _write(run_dirs: list[Path], arguments: argparse.Namespace) -> tuple[Path | None, list[str]]:
+    from runner.export import formats
+
+    output = arguments.prometheus or arguments.output
+    if len(run_dirs) > 1 and (arguments.plot or arguments.iterations):
+        raise UserError(f"plots and iterations are of one run, these are {len(run_dirs)}")
+    if arguments.plot:
+        return formats.export_plot(run_dirs[0], arguments.plot, output)
+    wanted = "prometheus" if arguments.prometheus else arguments.format
+    name = formats.format_for(wanted or _iterations_format(arguments), output)
+    if len(run_dirs) > 1:
+        return formats.export_several(run_dirs, name, output)
+    return formats.export(run_dirs[0], name, output, iterations=arguments.iterations)
 
 
 def _iterations_format(arguments: argparse.Namespace) -> str | None:

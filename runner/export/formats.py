@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +22,22 @@ class Format:
     """the first is given to a file whose name is ours; later ones are understood as well"""
     iterations: str = ""
     """`module.function` that writes raw iterations in this format; empty: none"""
+    several: str = ""
+    """`module.function` that writes the tables of several runs; empty: one run at a time"""
     text: bool = True
 
 
 FORMATS = {
     "json": Format("document", (".json",)),
-    "csv": Format("rows", (".csv",), iterations="iterations.write"),
+    "csv": Format("rows", (".csv",), iterations="iterations.write", several="rows.write_several"),
     "md": Format("markdown", (".md", ".markdown")),
-    "parquet": Format("parquet", (".parquet",), iterations="parquet.write_iterations", text=False),
+    "parquet": Format(
+        "parquet",
+        (".parquet",),
+        iterations="parquet.write_iterations",
+        several="parquet.write_several",
+        text=False,
+    ),
     "html": Format("html", (".html", ".htm")),
     "prometheus": Format("prometheus", (".prom",)),
     "upstream-csv": Format("upstream", (".csv",)),
@@ -72,12 +81,42 @@ def export(run_dir: Path, name: str, path: Path | None, *, iterations: bool = Fa
     if path is None and not form.text:
         raise UserError(f"{name} is not text: name a file with -o")
     path = _named(path, run_dir, ("-iterations" if iterations else "") + form.endings[0])
-    module, _, function = (form.iterations if iterations else f"{form.module}.write").partition(".")
-    write = getattr(importlib.import_module(f"runner.export.{module}"), function)
+    write = _function(form.iterations if iterations else f"{form.module}.write")
     subject = Subject(run_dir)
     with opened(path) as out:
         left_out: list[str] | None = write(subject, out)
     return path, left_out or []
+
+
+def _function(name: str) -> Callable[..., list[str] | None]:
+    module, _, function = name.partition(".")
+    found: Callable[..., list[str] | None] = getattr(
+        importlib.import_module(f"runner.export.{module}"), function
+    )
+    return found
+
+
+def export_several(run_dirs: Sequence[Path], name: str, path: Path | None) -> Export:
+    """Write the tables of several runs into one file, as `export` does.
+
+    Raises:
+        UserError: a run cannot be read, the format takes one run, or the file cannot be written.
+    """
+    form = FORMATS[name]
+    if not form.several:
+        able = [known for known, other in FORMATS.items() if other.several]
+        raise UserError(
+            f"{name} takes one run, these are {len(run_dirs)}; several go into {' or '.join(able)}"
+        )
+    if path is None and not form.text:
+        raise UserError(f"{name} is not text: name a file with -o")
+    if path is not None and path.is_dir():
+        path = path / f"runs{form.endings[0]}"
+    write = _function(form.several)
+    subjects = [Subject(run_dir) for run_dir in run_dirs]
+    with opened(path) as out:
+        write(subjects, out)
+    return path, []
 
 
 def export_plot(run_dir: Path, plot: Plot, path: Path | None) -> Export:

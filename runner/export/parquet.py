@@ -28,7 +28,16 @@ def write(subject: Subject, out: BinaryIO) -> None:
     Raises:
         UserError: pyarrow is not installed.
     """
-    _write(subject, out, rows.COLUMNS, [list(rows.records(subject.report))])
+    write_several([subject], out)
+
+
+def write_several(subjects: Iterable[Subject], out: BinaryIO) -> None:
+    """Write the tables of runs one after the other.
+
+    Raises:
+        UserError: pyarrow is not installed.
+    """
+    _write(out, rows.COLUMNS, (list(rows.records(subject.report)) for subject in subjects))
 
 
 def write_iterations(subject: Subject, out: BinaryIO) -> None:
@@ -37,7 +46,7 @@ def write_iterations(subject: Subject, out: BinaryIO) -> None:
     Raises:
         UserError: pyarrow is not installed.
     """
-    _write(subject, out, iterations.COLUMNS, _grouped(iterations.batches(subject)))
+    _write(out, iterations.COLUMNS, _grouped(iterations.batches(subject)))
 
 
 def _grouped(batches: Iterable[list[Any]]) -> Iterable[list[Any]]:
@@ -50,7 +59,7 @@ def _grouped(batches: Iterable[list[Any]]) -> Iterable[list[Any]]:
     yield group
 
 
-def _write(subject: Subject, out: BinaryIO, columns: tuple[str, ...], groups: Iterable[list[Any]]) -> None:
+def _write(out: BinaryIO, columns: tuple[str, ...], groups: Iterable[list[Any]]) -> None:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -59,7 +68,7 @@ def _write(subject: Subject, out: BinaryIO, columns: tuple[str, ...], groups: It
             f"Parquet needs pyarrow, which cannot be imported: {error}",
             hint="pip install 'trtbench-tui[parquet]'; CSV needs nothing",
         ) from None
-    schema = pa.schema([(name, _type(pa, name)) for name in columns], metadata=_about(subject))
+    schema = pa.schema([(name, _type(pa, name)) for name in columns])
     with pq.ParquetWriter(out, schema) as writer:
         for group in groups:
             values = list(zip(*group, strict=True)) or [()] * len(columns)
@@ -71,8 +80,3 @@ def _type(pa: Any, name: str) -> pyarrow.DataType:
     if name in _WHOLE:
         return pa.int64()
     return pa.float64() if name in _REAL else pa.string()
-
-
-def _about(subject: Subject) -> dict[str, str]:
-    """What the file says about itself."""
-    return {"run": subject.run_dir.name, "profile": subject.plan.profile, "engine": subject.plan.engine}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from runner import grid
@@ -26,10 +26,16 @@ Cell = str | int | float | None
 
 
 def write(subject: Subject, out: BinaryIO) -> None:
+    write_several([subject], out)
+
+
+def write_several(subjects: Iterable[Subject], out: BinaryIO) -> None:
+    """One run after the other below one header."""
     with text(out) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
-        table.writerows(records(subject.report))
+        for subject in subjects:
+            table.writerows(records(subject.report))
 
 
 def records(report: Report) -> Iterator[tuple[Cell, ...]]:

@@ -75,6 +75,13 @@ def test_the_schema_refuses_another_document_and_says_what_fields_are(
         jsonschema.validate(document, schema)
 
 
+def test_documents_of_version_1_stay_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was exported once must be read by everything that says it reads version 1."""
+    kept = (DATA / "export" / "run-1.json").read_bytes()
+    assert msgspec.json.decode(kept, type=Document).version == 1
+    jsonschema.validate(json.loads(kept), json.loads(exported(capsys, "--schema")))
+
+
 def test_secrets_of_the_environment_stay_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage(
         name="benchmark", argv=["true"], cwd="/", env={"HF_TOKEN": "hf_abc", "OMP_NUM_THREADS": "4"}
@@ -153,6 +160,21 @@ def test_memory_does_not_grow_with_the_iterations(tmp_path: Path) -> None:
         peaks.append(int(done.stdout))
         assert out.read_bytes().count(b"\n") == iterations + 1
     assert peaks[1] - peaks[0] < 8 << 10, "kilobytes"
+
+
+def test_several_runs_are_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = runs.finished(1).write(paths.runs_dir(), "20260101T000000Z_p_0001")
+    second = runs.finished(2).write(paths.runs_dir(), "20260102T000000Z_p_0002")
+    alone = [exported(capsys, run, "--format", "csv").splitlines() for run in (first, second)]
+    together = [*alone[0], *alone[1][1:]]
+    assert exported(capsys, "0001,0002", "--format", "csv").splitlines() == together
+    assert exported(capsys, "profile:qwen", "--format", "csv").splitlines() == together
+    exported(capsys, "0001,0002", "--format", "csv", "-o", tmp_path)
+    assert (tmp_path / "runs.csv").read_text().splitlines() == together
+    assert main(["export", "0001,0002", "--format", "md"]) == 2
+    assert "md takes one run, these are 2; several go into csv or parquet" in capsys.readouterr().err
+    assert main(["export", "0001,0002", "--svg", "latency"]) == 2
+    assert "plots and iterations are of one run, these are 2" in capsys.readouterr().err
 
 
 # --- upstream's CSV ----------------------------------------------------------------------------------------

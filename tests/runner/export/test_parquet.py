@@ -31,7 +31,6 @@ def test_it_holds_what_the_csv_holds(
     assert table.column_names == list(expected[0])
     for row, other in zip(table.to_pylist(), expected, strict=True):
         assert {name: "" if value is None else str(value) for name, value in row.items()} == other
-    assert table.schema.metadata[b"profile"] == b"torch-1gpu"
 
 
 def test_without_pyarrow_one_sentence_says_what_to_install(
