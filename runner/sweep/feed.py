@@ -224,7 +224,7 @@ class SweepFeed:
                 return f"iteration {state.latency.n}/{max(state.start.num_runs, state.latency.n)}"
             return "warm-up"
         if run.status == "queued":
-            return "waits for the device"
+            return "waiting"
         stage = run.stage
         return stage.name if stage is not None and stage.name != "benchmark" else "next"
 
@@ -232,7 +232,11 @@ class SweepFeed:
 
     def _remaining(self, slots_left: int) -> float | None:
         """Slots that are left, times what a run took so far."""
-        took = [note.settled.seconds for note in self.progress.runs.values() if note.settled is not None]
+        took = [
+            note.settled.seconds
+            for note in self.progress.runs.values()
+            if note.settled is not None and all(one.outcome == "done" for one in note.settled.measured)
+        ]
         if not took:
             return None
         each = sum(took) / len(took)

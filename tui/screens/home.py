@@ -262,7 +262,9 @@ class HomeScreen(HomeKeys):
                 self.app.open_sweep(directory)
 
         if self._pane.accept() and self._form is not None:
-            self.app.push_screen(SweepStart(self._form.profile), answered)
+            profile = self._form.profile
+            failing = [f"{one.name}: {one.text}" for one in self._commands.failing(profile)]
+            self.app.push_screen(SweepStart(profile, failing), answered)
 
     def on_command_pane_starting(self, message: CommandPane.Starting) -> None:
         self._show_frame("starting the run ..." if message.under_way else "")

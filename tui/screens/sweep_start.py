@@ -82,6 +82,8 @@ class Outlook:
     """why it cannot be started"""
     impossible: tuple[str, ...] = ()
     """combinations that will be passed over"""
+    failing: tuple[str, ...] = ()
+    """what preflight says would make runs of the profile as it is fail"""
     typing: str = ""
     """why what is typed is no axis"""
 
@@ -105,8 +107,10 @@ class SweepStart(ModalScreen[Path | None]):
     class Started(Message):
         result: Path | UserError
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, failing: Sequence[str] = ()) -> None:
+        """A sweep of a profile; `failing`: what preflight says would make its runs fail."""
         super().__init__()
+        self._failing = tuple(failing)
         self._wish = wish_of(profile)
         self._sweep: Sweep | None = None
         self._outlook = Outlook()
@@ -159,7 +163,7 @@ class SweepStart(ModalScreen[Path | None]):
         self._show(outlook_of(self._wish, message.made))
 
     def _show(self, outlook: Outlook) -> None:
-        self._outlook = outlook
+        self._outlook = outlook = replace(outlook, failing=self._failing)
         panel: Panel[Outlook] = self.query_one("#outlook", Panel)
         panel.update(outlook)
         keys: Panel[tuple[bool, bool]] = self.query_one("#sweep-keys", Panel)
@@ -248,6 +252,10 @@ def draw_outlook(outlook: Outlook, width: int, height: int) -> list[Row]:
         rows += _wrapped(f"passed over, {plural(len(outlook.impossible), 'combination')}:", width, "warn")
         for text in outlook.impossible[:3]:
             rows += _wrapped(f"  {plain(text)}", width, "warn")
+    if outlook.failing:
+        rows += _wrapped("the profile as it stands would fail:", width, "bad")
+        for text in outlook.failing[:3]:
+            rows += _wrapped(f"  {plain(text)}", width, "bad")
     rows += _wrapped(plain(outlook.refused), width, "bad") if outlook.refused else []
     rows += _wrapped(plain(outlook.typing), width, "bad") if outlook.typing else []
     return [*rows, ()]

@@ -9,7 +9,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from runner import preflight
 from runner.errors import UserError
+from runner.preflight.check import Check
 from runner.sweep import launch
 from runner.sweep.spec import Sweep
 from tests.tui.screens import world
@@ -128,6 +130,16 @@ async def test_what_cannot_be_started_is_said(monkeypatch: pytest.MonkeyPatch) -
         assert "the disk is full" in text_of(app.screen, "#outlook")
         await pilot.press("escape")
     assert app.went == []
+
+
+async def test_what_preflight_found_stands_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "check", lambda profile: [Check("torch", "fail", "not installed here")])
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await settled(pilot)
+        await pilot.press("w")
+        await settled(pilot)
+        assert "torch: not installed here" in text_of(app.screen, "#outlook")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
