@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from runner.events import Column, GpuSamples
+from runner.events import Column, GpuEnergy, GpuSamples
 from runner.telemetry.series import Group, Table, fold, joined
 
 _THROTTLED, _REASONS, _SLICES = attrgetter("throttled_us"), attrgetter("reasons"), attrgetter("slices")
@@ -18,11 +18,6 @@ COUNTER_S = 0.1
 
 
 MOST_PARTS = 64
-
-
-class EnergyReading(NamedTuple):
-    t: int
-    mj: int
 
 
 class Edge(NamedTuple):
@@ -82,7 +77,7 @@ class Phase:
         self._take_others(ticks)
 
     def take_energy(
-        self, uuid: str, readings: Sequence[EnergyReading], begin: int, end: int, *, over: bool
+        self, uuid: str, readings: Sequence[GpuEnergy], begin: int, end: int, *, over: bool
     ) -> None:
         """The counter of one GPU where the phase begins, and where it ends once it is over."""
         self.begin, self.end = begin, end
@@ -107,7 +102,7 @@ class Phase:
             self.reasons[gpu].update(values)
 
 
-def _edge(readings: Sequence[EnergyReading], t: int) -> Edge:
+def _edge(readings: Sequence[GpuEnergy], t: int) -> Edge:
     """The counter at time `t`, on the line between the two readings around it, else at the nearest one."""
     before = after = None
     for reading in reversed(readings):  # the time is always near their end

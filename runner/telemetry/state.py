@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner import events as ev
-from runner.telemetry.phase import EnergyReading, Phase
+from runner.telemetry.phase import Phase
 from runner.telemetry.reasons import LOST, STALE
 from runner.telemetry.series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
 
@@ -45,7 +45,7 @@ class GpuState:
     """pids that computed on it before the first stage, after the last"""
     baseline: float | None = None
     """bytes in use before the first stage"""
-    energy: deque[EnergyReading] = field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
+    energy: deque[ev.GpuEnergy] = field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
     resets: list[int] = field(default_factory=list)
     """times at which the energy counter was seen to have started anew"""
     peak_memory: float | None = None
@@ -205,7 +205,7 @@ class TelemetryState:
             return
         if gpu.energy and event.mj < gpu.energy[-1].mj:
             gpu.resets.append(event.t)
-        gpu.energy.append(EnergyReading(event.t, event.mj))
+        gpu.energy.append(event)
 
     def take_health(self, event: ev.GpuHealth) -> None:
         gpu = self.gpus.get(event.gpu)
