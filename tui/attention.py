@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tui.text import duration, plain, shorten, shown
+from tui.text import PLAIN_TERMINALS, duration, plain, shorten, shown
 
 if TYPE_CHECKING:
     from runner.settings import NotifyBy
@@ -20,13 +20,11 @@ BELL = "\a"
 KEEP_TITLE = "\x1b[22;2t"
 RESTORE_TITLE = "\x1b[23;2t"
 LONGEST = 100
-# These print what they do not understand, or beep through it.
-_PLAIN_TERMINALS = ("", "dumb", "linux", "vt100", "vt102", "vt220", "cons25")
 
 
 def understands(environ: Mapping[str, str]) -> bool:
     """Whether the terminal takes operating system commands (OSC)."""
-    return environ.get("TERM", "") not in _PLAIN_TERMINALS
+    return environ.get("TERM", "dumb") not in PLAIN_TERMINALS
 
 
 def title(text: str) -> str:

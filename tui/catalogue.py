@@ -13,6 +13,7 @@ from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
 from runner.profile.trtllm_bench import BenchProfile
+from tui.text import shorten
 
 if TYPE_CHECKING:
     from runner.history import Entry, History
@@ -59,9 +60,14 @@ class Item:
     @property
     def summary(self) -> str:
         """Engine, model and ranks in a few words."""
+        return self.summary_in(1000)
+
+    def summary_in(self, width: int) -> str:
+        """The summary in so many cells; the model's name, which may be long, gives way."""
         if self.profile is None:
             return "cannot be used" if self.error else ""
-        return f"{self.profile.engine} · {_model(self.profile)} · tp {self.profile.parallel.tp}"
+        engine, ranks = f"{self.profile.engine} · ", f" · tp {self.profile.parallel.tp}"
+        return f"{engine}{shorten(_model(self.profile), max(4, width - len(engine) - len(ranks)))}{ranks}"
 
 
 def _model(profile: Profile) -> str:

@@ -81,7 +81,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("escape", "escape", "leave it as it was", "forget what is typed", shown="esc", when="editing"),
         Key("enter", "run", "keep the filter", "back to the list, which stays filtered", when="filtering"),
         Key("escape", "escape", "all profiles", "show all profiles again", shown="esc", when="filtered"),
-        Key("escape", "escape", "hide the welcome", "do not greet me again", shown="esc", when="welcome"),
+        Key("escape", "escape", "hide this", "do not greet me again", shown="esc", when="welcome"),
         Key("e,f2", "edit", "edit", "change the field under the cursor", shown="e", command="edit: field"),
         Key("u", "undo", "undo", "take the last change back", command="edit: undo"),
         Key("ctrl+r", "redo", "redo", "make the change again", command="edit: redo", minor=True),

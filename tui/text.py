@@ -215,10 +215,16 @@ def to_ascii(text: str) -> str:
     )
 
 
+PLAIN_TERMINALS = frozenset({"dumb", "linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
+"""values of TERM for terminals with few characters (a console's font has no braille) and no titles"""
+
+
 @lru_cache(maxsize=1)
 def ascii_only() -> bool:
-    """Whether this terminal gets ASCII: it was asked for, or the encoding has no other characters."""
-    if os.environ.get("TRTBENCH_ASCII", "") not in ("", "0"):
+    """Whether this terminal gets ASCII: that was asked for, or it or its encoding knows nothing else."""
+    if asked := os.environ.get("TRTBENCH_ASCII", ""):
+        return asked != "0"
+    if os.environ.get("TERM", "") in PLAIN_TERMINALS and "TEXTUAL_DRIVER" not in os.environ:
         return True
     # Textual draws on the terminal through this very stream.
     encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"

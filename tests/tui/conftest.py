@@ -16,6 +16,8 @@ for _name in list(os.environ):
     if _name == "TRTBENCH_ASCII" or (_name.startswith("TEXTUAL_") and "SNAPSHOT" not in _name):
         del os.environ[_name]
 os.environ.pop("NO_COLOR", None)
+os.environ.pop("TRTBENCH_THEME", None)
+os.environ["TERM"] = "xterm-256color"
 
 BASELINE_PYTHON = (3, 11)
 

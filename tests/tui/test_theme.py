@@ -130,7 +130,7 @@ def test_the_terminal_gets_no_colour_with_no_color(tmp_path: Path) -> None:
     try:
         for _, data in terminal.chunks(30):
             output += data
-            if b"preflight:" in output:
+            if b"allowed:" in output:
                 break
         terminal.send(b"q")
         assert terminal.wait() == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tui.text import measure, spark
 from tui.when import when
 from tui.widgets.picker import Line, LinePicker
-from tui.widgets.rows import Row, Span, dim, row, spread
+from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 
 if TYPE_CHECKING:
     from tui.catalogue import Item
@@ -50,7 +50,7 @@ def draw_profiles(
 
 
 def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
-    about, right, result = _about(item), _end(item, now), _result(item)
+    right, result = _end(item, now), _result(item)
     if item.group == "not saved":
         glyph = Span("+ ", "accent")
     elif item.run is not None:
@@ -63,14 +63,16 @@ def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
     if width >= ONE_LINE:
         column = min(30, width // 3)
         gap = " " * max(2, column - len(item.name))
+        about = _about(item, width)
         return [spread(row(glyph, name, gap, *about), row(*result, "  " if result else "", *right), width)]
+    about = _about(item, width - 2 - (row_width(result) + 1 if result else 0))
     return [spread(row(glyph, name), right, width), spread(row("  ", *about), result, width)]
 
 
-def _about(item: Item) -> Row:
+def _about(item: Item, width: int) -> Row:
     if item.error:
         return row(Span("cannot be used", "bad"))
-    return row(dim(item.summary))
+    return row(dim(item.summary_in(width)))
 
 
 def _result(item: Item) -> Row:

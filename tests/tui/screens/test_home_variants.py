@@ -239,7 +239,7 @@ async def test_the_welcome_is_waved_away_for_good() -> None:
         async with app.run_test(size=SIZE) as pilot:
             await settled(pilot)
             assert ("Welcome" in text_of(app.screen, "#about")) is greeted
-            assert ("esc hide the welcome" in footer(pilot)) is greeted
+            assert ("esc hide this" in footer(pilot)) is greeted
             await pilot.press("escape")
             await settled(pilot)
             assert "Welcome" not in text_of(app.screen, "#about")

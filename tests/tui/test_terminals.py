@@ -1,0 +1,160 @@
+"""Terminals of all kinds, and windows that change their size all the time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import re
+import signal
+import struct
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import Terminal
+from tests.tui import runs
+from tui.app import Home, Live, Result, Runs, Start, TrtbenchApp
+from tui.screens.keyed import KeyFooter
+from tui.text import ascii_only
+from tui.widgets.rows import row_text
+
+ROOT = Path(__file__).parent.parent.parent
+START = "import sys; from runner.cli import main; sys.exit(main([]))"
+SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\a\x1b]*(\a|\x1b\\)|P[^\x1b]*\x1b\\|[ -/]*[0-~])")
+NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def drawn(tmp_path: Path, **environment: str) -> bytes:
+    """What a terminal gets from the start until the list is there and `q` has ended the dashboard."""
+    terminal = Terminal(
+        [sys.executable, "-c", START],
+        columns=80,
+        rows=24,
+        env={"PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path), "COLORTERM": "", **environment},
+    )
+    output = b""
+    try:
+        for _, data in terminal.chunks(30):
+            output += data
+            if b"allowed:" in output:
+                terminal.send(b"q")
+                break
+        for _, data in terminal.chunks(10):
+            output += data
+        assert terminal.process.wait(timeout=5) == 0
+    finally:
+        terminal.close()
+    return output
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TERM": "linux"},
+        {"TERM": "vt100"},
+        {"TERM": "xterm-256color", "TRTBENCH_ASCII": "1"},
+        {"TERM": "xterm-256color", "PYTHONIOENCODING": "latin-1"},
+        {"TERM": "xterm-256color", **NO_UTF8},
+    ],
+    ids=["linux console", "vt100", "asked for", "latin-1", "C without UTF-8"],
+)
+def test_a_terminal_with_few_characters_gets_ascii(tmp_path: Path, environment: dict[str, str]) -> None:
+    text = SEQUENCE.sub(b"", drawn(tmp_path, **environment))
+    assert b"quickstart" in text
+    assert [byte for byte in text if byte > 126] == []
+    assert b"\\u" not in text, "nothing is spelled out for want of a character"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TERM": "xterm"},  # PuTTY
+        {"TERM": "screen"},
+        {"TERM": "screen-256color"},
+        {"TERM": "tmux-256color"},
+        {"TERM": "xterm-256color", "LANG": "C", "LC_ALL": ""},
+    ],
+    ids=lambda environment: " ".join(environment.values()),
+)
+def test_other_terminals_get_frames_and_words(tmp_path: Path, environment: dict[str, str]) -> None:
+    output = drawn(tmp_path, **environment)
+    assert "╭".encode() in output
+    assert b"quickstart" in SEQUENCE.sub(b"", output)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"TERM": "linux"}, True),
+        ({"TERM": "linux", "TRTBENCH_ASCII": "0"}, False),
+        ({"TERM": "xterm"}, False),
+        ({"TERM": "xterm", "TRTBENCH_ASCII": "1"}, True),
+        ({"TERM": "linux", "TEXTUAL_DRIVER": "x"}, False),
+    ],
+)
+def test_who_gets_ascii(environment: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    class Utf8:
+        encoding = "utf-8"
+
+    monkeypatch.setattr(sys, "__stderr__", Utf8())
+    assert ascii_only() is expected
+
+
+# --- sizes ----------------------------------------------------------------------------------------------
+
+
+def places(tmp_path: Path) -> dict[str, Start]:
+    return {
+        "home": Home(),
+        "runs": Runs(),
+        "live": Live(runs.under_way(8).feed(tmp_path / "live")),
+        "result": Result(runs.finished().write(tmp_path / "result")),
+    }
+
+
+@pytest.mark.parametrize("name", ["home", "runs", "live", "result"])
+async def test_a_storm_of_sizes_leaves_the_screen_as_a_fresh_one(name: str, tmp_path: Path) -> None:
+    sizes = [(1, 1), (20, 5), (300, 100), (80, 24), (40, 80)]
+    sizes += [(random.Random(n).randint(1, 220), random.Random(-n).randint(1, 70)) for n in range(1, 16)]
+    app = TrtbenchApp(places(tmp_path)[name])
+    async with app.run_test(size=(80, 24)) as pilot:
+        for width, height in sizes:
+            await pilot.resize_terminal(width, height)
+        await pilot.resize_terminal(100, 30)
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        footer = app.screen.query_one(KeyFooter)
+        assert footer.region.bottom == 30
+        assert footer.data is not None
+        assert "? " in "".join(row_text(row) for row, _ in footer._visible())
+
+
+def test_a_storm_of_sizes_on_a_terminal(tmp_path: Path) -> None:
+    """The window is dragged about while the dashboard starts and works; it draws the last size and obeys."""
+    terminal = Terminal(
+        [sys.executable, "-c", START], env={"PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path)}
+    )
+    output = b""
+    try:
+        steps = iter(range(60))
+        for _, data in terminal.chunks(30):
+            output += data
+            step = next(steps, None)
+            if step is None:
+                break
+            rows, columns = 10 + step % 40, 200 - 3 * step
+            fcntl.ioctl(terminal.main, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            os.kill(terminal.process.pid, signal.SIGWINCH)
+        terminal.send(b"?")
+        terminal.wait_for(lambda seen: b"closes" in seen, timeout=20)
+        terminal.send(b"q")  # closes it
+        terminal.send(b"q")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
