@@ -52,7 +52,7 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
     assert "not the same quantity" in text
     assert "\n| output, tokens/s " in as_markdown(found)
     drawn = "\n".join(row_text(line.row) for line in lines_of(view_of(found), 160))
-    assert "side by side stands what they say" in drawn
+    assert "side by side: 4 at a time" in drawn
     assert "concurrency 4 64→16" in drawn
     assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
 
