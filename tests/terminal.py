@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -79,3 +80,33 @@ class Terminal:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+
+
+_PART = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\r\n]|([^\x1b\r\n])")
+
+
+class Glass:
+    """What stands on a terminal, as text and moves of the cursor tell; wide characters are one cell."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self._rows = [[" "] * columns for _ in range(rows)]
+        self._x = self._y = 0
+        self._rest = b""
+
+    def feed(self, output: bytes) -> None:
+        """Take in output; a sequence that is cut in two waits for its other half."""
+        output = self._rest + output
+        whole = output.rfind(b"\x1b") if b"\x1b" in output[-32:] else len(output)
+        self._rest = output[whole:]
+        for numbers, kind, character in _PART.findall(output[:whole].decode(errors="replace")):
+            if kind == "H":
+                places = [int(number) - 1 for number in numbers.split(";") if number.isdigit()]
+                self._y, self._x = [*places, 0, 0][:2]
+            elif kind == "C":
+                self._x += int(numbers or 1)
+            elif character and self._y < len(self._rows) and self._x < len(self._rows[0]):
+                self._rows[self._y][self._x] = character
+                self._x += 1
+
+    def says(self, words: str) -> bool:
+        return any(words in "".join(row) for row in self._rows)

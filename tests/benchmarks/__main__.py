@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import first_frame, history, live, screen, telemetry
+from tests.benchmarks import endurance, first_frame, history, keys, live, screen, telemetry
 from tests.benchmarks.result import Measured
 
 BENCHMARKS: dict[str, Callable[[], Measured]] = {
@@ -15,6 +15,9 @@ BENCHMARKS: dict[str, Callable[[], Measured]] = {
     "screen-bytes": screen.measure_bytes,
     "screen-cpu": screen.measure_cpu,
     "screen-idle": screen.measure_idle,
+    "keys": keys.measure,
+    "endurance-memory": endurance.measure_memory,
+    "endurance-frames": endurance.measure_frames,
     "log": history.measure_log,
     "list": history.measure_list,
     "list-unindexed": history.measure_unindexed,
