@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -18,8 +17,7 @@ LOOKED_AT = 3
 """earlier runs of the same profile that stage times are taken from, the latest first"""
 
 
-@dataclass(frozen=True)
-class Eta:
+class Eta(msgspec.Struct, frozen=True):
     seconds: float
     at_least: bool
     """it may take longer: iterations of configurations to come are counted as no longer than `duration`"""

@@ -20,8 +20,9 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from runner.events import GpuSamples, Host
 from runner.stats import Mean, Sample
@@ -44,8 +45,7 @@ SLOWED_BY = {
 """NVML's clocks event reasons that say that something holds clocks down"""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """What a machine did: percent of all its processors, and of the time."""
 
     cpu: float
@@ -53,8 +53,7 @@ class Load:
     waiting: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(msgspec.Struct, frozen=True):
     """What went on in the time of an iteration."""
 
     throttled: dict[str, tuple[float, ...]]
@@ -62,8 +61,7 @@ class Around:
     load: Load | None
 
 
-@dataclass(slots=True)
-class Slow:
+class Slow(msgspec.Struct):
     """A slow iteration; whether it is an outlier depends on all the others."""
 
     i: int
@@ -78,18 +76,17 @@ class Slow:
         return self.t - round(self.latency_ms * 1e6)
 
 
-@dataclass(slots=True)
-class Slowest:
+class Slowest(msgspec.Struct):
     """The slowest iterations of one configuration, in bounded memory, and its mean load to compare with."""
 
     least: float = -math.inf
     """what is not slower need not be offered"""
-    cpu: Mean = field(default_factory=Mean)
-    steal: Mean = field(default_factory=Mean)
-    waiting: Mean = field(default_factory=Mean)
-    pending: deque[Slow] = field(default_factory=lambda: deque(maxlen=KEPT))
+    cpu: Mean = msgspec.field(default_factory=Mean)
+    steal: Mean = msgspec.field(default_factory=Mean)
+    waiting: Mean = msgspec.field(default_factory=Mean)
+    pending: deque[Slow] = msgspec.field(default_factory=lambda: deque(maxlen=KEPT))
     """those that ended after the last reading of host and GPUs"""
-    _heap: list[tuple[float, int, Slow]] = field(default_factory=list)
+    _heap: list[tuple[float, int, Slow]] = msgspec.field(default_factory=list)
 
     def offer(self, i: int, t: int, latency_ms: float) -> None:
         """Take in an iteration slower than `least`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import median
+
+import msgspec
 
 from runner.events import RankProcess
 from runner.state import ConfigurationState, RankState, RunState
@@ -20,8 +21,7 @@ STATES = {
 """The kernel's letter for what a process does, in words."""
 
 
-@dataclass(frozen=True)
-class RankThen:
+class RankThen(msgspec.Struct, frozen=True):
     """What is known of a rank while nothing happens."""
 
     rank: int
@@ -35,8 +35,7 @@ class RankThen:
     pid: int | None
 
 
-@dataclass(frozen=True)
-class Stall:
+class Stall(msgspec.Struct, frozen=True):
     silent_s: int
     median_ms: float
     ranks: tuple[RankThen, ...]

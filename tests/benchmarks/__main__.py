@@ -10,6 +10,7 @@ from tests.benchmarks.result import Measured
 
 BENCHMARKS: dict[str, Callable[[], Measured]] = {
     "first-frame": first_frame.measure,
+    "first-frame-live": first_frame.measure_live,
     "delay": live.measure_delay,
     "effect": live.measure_effect,
     "screen-bytes": screen.measure_bytes,

@@ -62,7 +62,6 @@ def draw_side(data: tuple[RankLine, ...] | Flight, width: int, height: int) -> l
 class LiveScreen(LogKeys, KeyedScreen):
     """Follows one feed: a timer drains it, makes one view of it and hands that to the widgets."""
 
-    CSS_PATH = "live.tcss"
     screen_name = "live"
     BINDINGS = bindings("live")
 
@@ -132,7 +131,8 @@ class LiveScreen(LogKeys, KeyedScreen):
         self.show_keys(view.note)
         if view.header.reading is not None:
             return
-        self.cockpit.show_title(title_of(view))
+        if before is not None:  # the first frame does not wait for the settings, which say whether to
+            self.cockpit.show_title(title_of(view))
         for name, data in (
             ("#stages", view.stages),
             ("#progress", view.progress),

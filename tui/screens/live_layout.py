@@ -7,8 +7,8 @@ the ranks, the log. Nothing overlaps, and nothing moves unless there is more or 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import ArrangeResult, WidgetPlacement
 from textual.layouts.vertical import VerticalLayout
@@ -25,8 +25,7 @@ _IN_ORDER = (("plot", 5), ("gpus", 2), ("log", 2), ("plot", 8), ("ranks", 3))
 """Who gets how many rows inside its frame, the most important first, before the rest is shared out."""
 
 
-@dataclass(frozen=True)
-class Wants:
+class Wants(msgspec.Struct, frozen=True):
     """What there is to show, in rows where that differs."""
 
     ranks: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from runner import events as ev
 from runner import rundir
@@ -61,8 +62,7 @@ class Memo:
         return found
 
 
-@dataclass(frozen=True)
-class LiveView:
+class LiveView(msgspec.Struct, frozen=True):
     header: Header
     stages: tuple[StageItem, ...]
     progress: Progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui.text import plain, shorten, width_of
 from tui.widgets.rows import Row, dim, row
@@ -11,8 +11,7 @@ LABEL = "smoke run: "
 ARROW = " -> "
 
 
-@dataclass(frozen=True)
-class Answers:
+class Answers(msgspec.Struct, frozen=True):
     said: tuple[tuple[str, str], ...] = ()
     """prompt and answer, each on one line"""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.text import Dots, duration, number, right
 from tui.widgets.rows import Row, Span, dim
@@ -19,8 +20,7 @@ LEAST_GUTTER = 7
 """columns for the labels of the y axis"""
 
 
-@dataclass(frozen=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True):
     """The range of the y axis and the distance of its ticks: 1, 2 or 5 times a power of ten."""
 
     low: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui.text import bar, gibibytes, measure, number, right
 from tui.widgets.rows import Row, Span, cut, dim, row
@@ -12,8 +12,7 @@ ROWS = 7
 _NAME = 12
 
 
-@dataclass(frozen=True)
-class Flight:
+class Flight(msgspec.Struct, frozen=True):
     """The engine as its log has it last; None: not in it, or not yet."""
 
     done: int | None = None

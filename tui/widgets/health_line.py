@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.text import shorten, wrap
 from tui.widgets.rows import Row, Span, dim, row, row_width, spread
@@ -18,8 +19,7 @@ _MARKS: dict[Kind, Span] = {
 _STYLES: dict[Kind, str] = {"good": "good", "quiet": "dim", "warn": "warn", "bad": "bad"}
 
 
-@dataclass(frozen=True)
-class Badge:
+class Badge(msgspec.Struct, frozen=True):
     """Whether the latencies are steady, in a word, and what to know about it."""
 
     kind: Kind
@@ -29,8 +29,7 @@ class Badge:
     short: str
 
 
-@dataclass(frozen=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """The one thing to know now, with what to do about it."""
 
     kind: Kind

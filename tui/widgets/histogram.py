@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+
+import msgspec
 
 from runner.stats import Sample
 from tui.text import number
@@ -13,8 +14,7 @@ from tui.widgets.rows import Row, Span, dim, row
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
-@dataclass(frozen=True)
-class HistogramData:
+class HistogramData(msgspec.Struct, frozen=True):
     n: int = 0
     """timed iterations"""
     low: float = 0.0
@@ -22,7 +22,7 @@ class HistogramData:
     """the range that is drawn; what is slower is counted beside it"""
     lines: tuple[tuple[str, float], ...] = ()
     empty: str = "a histogram needs two timed iterations"
-    latency: Sample | None = field(default=None, compare=False)
+    latency: Sample | None = None
     """`n` tells whether it changed"""
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui.text import gibibytes, right
 from tui.widgets.rows import Row, Span, cut, dim, row, row_width
 
 
-@dataclass(frozen=True)
-class HostView:
+class HostView(msgspec.Struct, frozen=True):
     host: str = ""
     cores: int = 0
     cpu_percent: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui.text import measure, number, right
 from tui.widgets.rows import Row, Span, dim, row, row_width
@@ -11,8 +11,7 @@ FEW = 20
 """p95 of fewer iterations than this is close to the maximum."""
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(msgspec.Struct, frozen=True):
     """What the iterations of the present configuration say so far; None: not known (yet)."""
 
     n: int = 0

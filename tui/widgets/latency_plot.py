@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from runner.stats import Bucket
 from tui.text import Dots, fit, right
@@ -33,8 +34,7 @@ LANE_HEIGHTS = ((13, 1), (18, 2), (26, 5), (36, 9))
 """(rows of the plot, how many GPU lines fit below it)"""
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """An outlier: when it ended (seconds from the begin of timing), its latency, the letter of its cause."""
 
     at: float
@@ -42,8 +42,7 @@ class Mark:
     letter: str
 
 
-@dataclass(frozen=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """A reading of the GPUs along the time axis, in equal slots from its begin to its end."""
 
     name: str
@@ -53,8 +52,7 @@ class Lane:
     """None: nothing was read"""
 
 
-@dataclass(frozen=True)
-class PlotData:
+class PlotData(msgspec.Struct, frozen=True):
     """Times are seconds from the begin of timing; warm-up is before it."""
 
     empty: str = "waiting for the first iteration"
@@ -72,7 +70,7 @@ class PlotData:
     lanes: tuple[Lane, ...] = ()
     origin: int = 0
     """the begin of timing, CLOCK_MONOTONIC in ns"""
-    points: tuple[Bucket, ...] = field(default=(), compare=False)
+    points: tuple[Bucket, ...] = ()
     """the series of the timed iterations; `n` tells whether it changed"""
 
     @property

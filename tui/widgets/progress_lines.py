@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.text import bar, duration, wrap
 from tui.widgets.rows import Row, Span, cut, dim, row, spread
@@ -12,8 +13,7 @@ WIDE = 100
 Phase = Literal["waiting", "warm-up", "timed", "done"]
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     phase: Phase
     what: str
     """the configuration in words, or what is waited for"""

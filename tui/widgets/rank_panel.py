@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui.text import fit, measure, right
 from tui.widgets.rows import Row, Span, dim, row
@@ -11,8 +11,7 @@ CELL = 38
 """columns that one rank needs"""
 
 
-@dataclass(frozen=True)
-class RankLine:
+class RankLine(msgspec.Struct, frozen=True):
     rank: int
     state: str
     last_ms: float | None = None

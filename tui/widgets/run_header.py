@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from runner.state import Status
 from tui.text import clock
@@ -30,8 +30,7 @@ def short_id(run: str) -> str:
     return run.rpartition("_")[2] or run
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     profile: str
     summary: str
     run: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from tui.text import measure, number
 from tui.widgets.axes import gutter_for, nothing, placed, scale_for, y_axis
@@ -11,8 +11,7 @@ from tui.widgets.rows import Row, Span, cut, dim, row
 GENERATION, PREFILL = "█", "▒"
 
 
-@dataclass(frozen=True)
-class SplitData:
+class SplitData(msgspec.Struct, frozen=True):
     n: int = 0
     """timed iterations"""
     per_point: int = 1
@@ -21,7 +20,7 @@ class SplitData:
     generation: float = 0.0
     """means, milliseconds"""
     empty: str = "waiting for the first timed iteration"
-    points: tuple[tuple[float, float], ...] = field(default=(), compare=False)
+    points: tuple[tuple[float, float], ...] = ()
     """latency and generation time of points in order; `n` tells whether they changed"""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.text import duration
 from tui.widgets.rows import Row, Span, cut, dim, row
@@ -20,8 +21,7 @@ _MARKS: dict[StageMark, Span] = {
 }
 
 
-@dataclass(frozen=True)
-class StageItem:
+class StageItem(msgspec.Struct, frozen=True):
     name: str
     mark: StageMark
     seconds: int = 0
