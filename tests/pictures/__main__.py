@@ -1,40 +1,105 @@
-"""`python -m tests.pictures`: the README's picture, drawn from a recorded real run."""
+"""`python -m tests.pictures`: the README's picture and tour, drawn from a recorded real run."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner import events as ev
-from runner import rundir
+from runner import paths, report, rundir
 from runner.journal import EventReader
+from tests.pictures.svg import Frame, animation, picture, read_frame
 from tests.tui.runs import StillFeed
-from tui.app import Live, TrtbenchApp
+from tui.app import Live, Result, Start, TrtbenchApp
 
 HERE = Path(__file__).parent
 RECORDING = HERE.parent / "data" / "h200-torch-1gpu"
-PICTURE = HERE / "live.svg"
 SIZE = (120, 40)
-SHARE = 0.87
+TITLE = "trtbench-tui"
+SECONDS = 3.0
+"""how long the tour shows a screen"""
+PICTURE_SHARE = 0.87
 """how far into the run the picture is taken"""
 
 
-def feed_at(recording: Path, share: float, root: Path) -> StillFeed:
-    """A recorded run as it stood after a share of its time, in a directory of its own below `root`."""
+@dataclass(frozen=True)
+class Scene:
+    """A place, and the keys that are pressed there before it is drawn."""
+
+    place: Start
+    keys: tuple[str, ...] = ()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TRTBENCH_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
+        root = Path(folder)
+        frames = [asyncio.run(draw(scene)) for scene in scenes(root)]
+        taken = asyncio.run(draw(Scene(Live(feed_at(PICTURE_SHARE, root / "picture")))))
+    (HERE / "tour.svg").write_text(animation(frames, TITLE, SECONDS), encoding="utf-8")
+    (HERE / "live.svg").write_text(picture(taken, TITLE), encoding="utf-8")
+
+
+def scenes(root: Path) -> Iterator[Scene]:
+    """A run from its first iterations to what its numbers mean."""
+    for share in (0.3, 0.5, 0.7, PICTURE_SHARE):
+        yield Scene(Live(feed_at(share, root / f"{share}")))
+    for key in ("t", "d"):
+        yield Scene(Live(feed_at(PICTURE_SHARE, root / key)), (key,))
+    ended = ended_run()
+    yield Scene(Result(ended))
+    yield Scene(Result(ended), ("question_mark",))
+
+
+async def draw(scene: Scene) -> Frame:
+    """What the terminal shows of a scene once nothing moves any more."""
+    app = TrtbenchApp(scene.place)
+    async with app.run_test(size=SIZE) as pilot:
+        await app.workers.wait_for_complete()
+        for key in scene.keys:
+            await pilot.press(key)
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        return read_frame(app.export_screenshot())
+
+
+# --- the recorded run --------------------------------------------------------------------------------------
+
+
+def recorded() -> list[ev.AnyEvent]:
     events = []
-    reader = EventReader(recording / rundir.EVENTS)
+    reader = EventReader(RECORDING / rundir.EVENTS)
     while batch := reader.read():
         events += batch
+    return events
+
+
+def feed_at(share: float, root: Path) -> StillFeed:
+    """The recorded run as it stood after a share of its time, in a directory of its own below `root`."""
+    events = recorded()
     first, last = events[0].t, max(event.t for event in events)
     at = first + round((last - first) * share)
     pending = [event for event in events if event.t <= at]
-    started = next(event for event in events if isinstance(event, ev.RunStarted))
-    run_dir = root / started.run
-    shutil.copytree(recording, run_dir)
+    run_dir = copy_of_run(events, root)
     _cut_log(run_dir / "0-benchmark.log", sum(isinstance(event, ev.Result) for event in pending))
     return StillFeed(run_dir, rundir.load_plan(run_dir), at, pending=pending)
+
+
+def ended_run() -> Path:
+    """The recorded run where the dashboard looks for runs, with its report."""
+    run_dir = copy_of_run(recorded(), paths.runs_dir())
+    report.write(run_dir, report.load(run_dir))
+    return run_dir
+
+
+def copy_of_run(events: list[ev.AnyEvent], root: Path) -> Path:
+    started = next(event for event in events if isinstance(event, ev.RunStarted))
+    return Path(shutil.copytree(RECORDING, root / started.run))
 
 
 def _cut_log(log: Path, results: int) -> None:
@@ -42,19 +107,6 @@ def _cut_log(log: Path, results: int) -> None:
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     printed = [number for number, line in enumerate(lines) if line.startswith("[BENCHMARK]")]
     log.write_text("".join(lines[: printed[results - 1] + 1 if results else 0]), encoding="utf-8")
-
-
-async def draw(root: Path) -> str:
-    """The live screen as SVG."""
-    app = TrtbenchApp(Live(feed_at(RECORDING, SHARE, root)))
-    async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause()
-        return app.export_screenshot(title="trtbench-tui")
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        PICTURE.write_text(asyncio.run(draw(Path(folder))), encoding="utf-8")
 
 
 if __name__ == "__main__":
