@@ -13,6 +13,8 @@ from runner.state import RunState, Status
 from runner.telemetry import measured
 
 SCHEMA = 1
+"""Version of `report.json`; raised when a reader of an older one would misread it. New fields are optional
+and do not raise it: readers pass over what they do not know, and what is missing has its default."""
 
 
 class Versus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -32,7 +32,10 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     compare.add_argument(
-        "sides", metavar="SIDE", nargs="+", help="A, B, C ...: a run each, or repeats: 7f3a,19bc"
+        "sides",
+        metavar="SIDE",
+        nargs="+",
+        help="A, B, C ...: a run each, repeats (7f3a,19bc), or one sweep",
     )
     compare.add_argument(
         "--metric",

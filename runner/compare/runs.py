@@ -108,19 +108,17 @@ def sides(names: Sequence[str]) -> list[Side]:
 
     Each name is a run as every command takes it (id, last letters, directory, `last`), several of them with
     commas between, or a filter as the list of runs takes it (`tag:before`, `sweep:20261122T...`), which
-    stands for all finished runs that it lets through.
+    stands for all finished runs that it lets through. One name alone is a sweep: each of its cells is a side,
+    the profiles of `ab` among them.
 
     Raises:
         UserError: fewer than two sides, a run that there is not, a filter that fits none, one run on two
             sides, or a run without any measured configuration.
     """
-    if len(names) < 2:
-        raise UserError(
-            "a comparison needs two sides", hint="`trtbench-tui compare A B`, each a run or several"
-        )
+    each = [named(name) for name in names] if len(names) > 1 else _cells(names)
     found = [
-        Side(chr(ord("A") + index), tuple(Run(run_dir) for run_dir in named(name)))
-        for index, name in enumerate(names)
+        Side(chr(ord("A") + index), tuple(Run(run_dir) for run_dir in run_dirs))
+        for index, run_dirs in enumerate(each)
     ]
     seen: dict[Path, str] = {}
     for side in found:
@@ -132,6 +130,25 @@ def sides(names: Sequence[str]) -> list[Side]:
             if not run.configurations:
                 raise UserError(f"{run.name} has measured nothing that could be compared")
     return found
+
+
+def _cells(names: Sequence[str]) -> list[list[Path]]:
+    """The finished runs of each cell of a sweep, in the order of cells and repeats."""
+    from runner import history
+    from runner.sweep import directory
+
+    hint = "`trtbench-tui compare A B`: each a run or several; or one sweep of several cells"
+    try:
+        sweep = directory.find(names[0]).name if names else ""
+    except UserError:
+        sweep = ""
+    cells: dict[int, list[tuple[int, Path]]] = {}
+    for entry in history.entries():
+        if sweep and entry.sweep is not None and entry.sweep.sweep == sweep and entry.status == "finished":
+            cells.setdefault(entry.sweep.cell, []).append((entry.sweep.repeat, entry.run_dir))
+    if len(cells) < 2:
+        raise UserError("a comparison needs two sides", hint=hint)
+    return [[run_dir for _, run_dir in sorted(cells[cell])] for cell in sorted(cells)]
 
 
 def named(name: str) -> list[Path]:

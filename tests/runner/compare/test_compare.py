@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from runner import labels, rundir
+from runner import labels, paths, rundir
 from runner.cli import main
 from runner.compare import Comparison, compare, sides
 from runner.compare.history import Repeats
@@ -19,6 +21,8 @@ from runner.errors import UserError
 from runner.grid import Shape
 from runner.plan import Membership
 from tests.runner.compare.recorded import PROFILE, run, some
+
+SWEEP = "20260101T000000Z_p_77aa"
 
 
 def compared(*names: str) -> Comparison:
@@ -140,13 +144,15 @@ class TestNumbers:
         assert (pair.only_first, pair.only_second) == ((Shape(1, 64, 16),), (Shape(4, 64, 16),))
 
     def test_runs_that_alternated_are_compared_in_pairs(self) -> None:
+        (paths.sweeps_dir() / SWEEP).mkdir(parents=True)
         for index in range(4):
             for cell, (letter, level) in enumerate((("a", 100.0), ("b", 102.0))):
-                place = Membership(sweep="s", cell=cell, repeat=index)
+                place = Membership(sweep=SWEEP, cell=cell, repeat=index)
                 # The machine loses 2 % from pass to pass.
                 values = some(level * 1.02**index, seed=10 * cell + index)
                 run({1: values}, name=f"{letter}00{index}", sweep=place, second=2 * index + cell)
-        (pair,) = compared("a000,a001,a002,a003", "b000,b001,b002,b003").pairs
+        assert compared("a000,a001,a002,a003", "b000,b001,b002,b003") == compared(SWEEP)
+        (pair,) = compared(SWEEP).pairs
         assert pair.method.startswith("4 pairs of runs that alternated")
         headline = pair.configurations[0].headline
         assert headline is not None
@@ -260,3 +266,14 @@ def test_on_a_terminal_it_is_drawn_unless_something_else_is_asked_for(
     assert main(["compare", "aaaa", "nope"]) == 2
     assert main(["compare", "aaaa", "bbbb"]) == 0
     assert [getattr(place, "names", None) for place in drawn] == [("aaaa", "bbbb")]
+
+
+def test_it_needs_no_numerical_library() -> None:
+    """The light install compares, too: nothing imports numpy or scipy, which it does not bring along."""
+    program = (
+        "import sys, runner.compare, runner.gate, runner.metrics.explain\n"
+        "from runner.stats import course, intervals, student\n"
+        "print([name for name in ('numpy', 'scipy', 'textual', 'torch') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "[]\n"

@@ -1,0 +1,78 @@
+"""What benchmark.py prints of a run, recomputed from its iterations, to the last printed digit."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner import events as ev
+from runner import metrics
+from runner.engines.benchmark_line import parse
+from runner.state import RunState
+
+
+def as_benchmark_py(latencies: list[float], generation: list[float], batch: int, output_len: int) -> str:
+    """The printed line by upstream's formulas: sums, the sorted list's int(n x p), rounding on the way."""
+    ordered = sorted(latencies)
+    n = len(ordered)
+    latency = round(sum(latencies) / n, 3)
+    mean_generation = sum(generation) / n
+    tokens = float((output_len - 1) * batch)
+    values = {
+        "batch_size": batch,
+        "gpu_weights_percent": 1.0,
+        "input_length": 8,
+        "output_length": output_len,
+        "tokens_per_sec": round(batch * output_len / (latency / 1000), 2),
+        "percentile95(ms)": round(ordered[int(n * 0.95)], 3),
+        "percentile99(ms)": round(ordered[int(n * 0.99)], 3),
+        "latency(ms)": latency,
+        "generation_time(ms)": round(mean_generation, 3),
+        "total_generated_tokens": tokens,
+        "generation_tokens_per_second": round(tokens * 1000 / mean_generation, 3),
+    }
+    return "[BENCHMARK] " + " ".join(f"{key} {value}" for key, value in values.items())
+
+
+@given(
+    st.lists(st.tuples(st.integers(100_000, 90_000_000), st.floats(0.5, 0.95)), min_size=1, max_size=130),
+    st.sampled_from([1, 8, 16]),
+    st.sampled_from([2, 20, 1024]),
+)
+@settings(max_examples=80)
+def test_every_printed_number_is_found_again(
+    iterations: list[tuple[int, float]], batch: int, output_len: int
+) -> None:
+    latencies = [microseconds / 1000 for microseconds, _ in iterations]
+    generation = [latency * share for latency, (_, share) in zip(latencies, iterations, strict=True)]
+    printed = parse(as_benchmark_py(latencies, generation, batch, output_len))
+    assert printed is not None
+    state = RunState()
+    state.apply(
+        ev.ConfigurationStarted(
+            t=0, stage=0, index=0, batch_size=batch, input_len=8, output_len=output_len,
+            num_runs=1, duration=0, warm_up=0,
+        )
+    )  # fmt: skip
+    for i, (latency, generated) in enumerate(zip(latencies, generation, strict=True)):
+        state.apply(
+            ev.Iteration(
+                t=i, stage=0, rank=0, config=0, i=i, phase="timed", latency_ms=latency,
+                generation_ms=generated, steps=output_len - 1,
+            )
+        )  # fmt: skip
+    state.apply(ev.Result(t=9, stage=0, values=printed))
+    (configuration,) = state.configurations
+    ours = {value.metric.upstream_key: value for value in metrics.values(configuration, 1)}
+    for key in (
+        "latency(ms)", "percentile95(ms)", "percentile99(ms)",
+        "generation_time(ms)", "total_generated_tokens", "generation_tokens_per_second",
+    ):  # fmt: skip
+        value = ours[key].value
+        assert value is not None
+        # A sum in another order may differ in its last bit, and so may what lies half-way between two digits.
+        assert value == pytest.approx(float(printed[key]), abs=0.00050001)
+    rounded = batch * output_len / (round(ours["latency(ms)"].value or 0.0, 3) / 1000)
+    assert rounded == pytest.approx(float(printed["tokens_per_sec"]), abs=0.0050001, rel=1e-7)
+    assert not [flag for flag in metrics.flags(configuration, 1) if "the engine printed" in flag]

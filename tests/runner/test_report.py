@@ -1,0 +1,47 @@
+"""`report.json` from one version to the next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from runner import report, rundir
+from tests.runner.compare.recorded import run, some
+
+
+def test_a_report_of_an_older_version_is_read() -> None:
+    """Without the fields that came later: intervals, GPUs, place in a sweep, baseline."""
+    run_dir = run({1: some()}, name="aaaa")
+    stored = json.loads((run_dir / rundir.REPORT).read_text())
+    for name in ("gpus", "sweep", "baseline", "answers", "cause", "remedy", "log"):
+        del stored[name]
+    for row in stored["configurations"][0]["rows"]:
+        for name in ("low", "high", "versus"):
+            row.pop(name, None)
+    (run_dir / rundir.REPORT).write_text(json.dumps(stored))
+    found = report.load(run_dir)
+    assert found.schema == report.SCHEMA
+    assert {row.low for row in found.configurations[0].rows} == {None}
+
+
+def test_what_a_newer_version_adds_is_passed_over() -> None:
+    run_dir = run({1: some()}, name="aaaa")
+    stored = json.loads((run_dir / rundir.REPORT).read_text())
+    stored["new"] = {"field": 1}
+    stored["configurations"][0]["rows"][0]["new"] = 1
+    (run_dir / rundir.REPORT).write_text(json.dumps(stored))
+    (configuration,) = report.load(run_dir).configurations
+    assert configuration.rows[0].value == pytest.approx(100, rel=0.05)
+
+
+def test_intervals_are_kept_with_the_numbers() -> None:
+    run_dir = run({1: some()}, name="aaaa")
+    rows = {
+        row["metric"]: row
+        for row in json.loads((run_dir / rundir.REPORT).read_text())["configurations"][0]["rows"]
+    }
+    latency = rows["latency_ms"]
+    assert latency["low"] < latency["value"] < latency["high"]
+    assert "high" not in rows["latency_p99_ms"], "40 iterations do not bound p99 from above"
+    assert rows["latency_p99_ms"]["low"] < rows["latency_p99_ms"]["value"]
