@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from runner import cache
 from runner.engines import make_plan
 from runner.engines.decode_reads import Widths, decode_reads
+from runner.engines.trtllm import Planner
 from runner.engines.trtllm_reads import Given, reads_of
-from runner.plan import DecodeReads
+from runner.engines.trtllm_site import Site
+from runner.engines.trtllm_versions import Version
+from runner.plan import DecodeReads, Plan
 from runner.profile import Shape
 from runner.profile.file import load_text
 from runner.profile.trtllm import TrtllmProfile
@@ -175,3 +181,15 @@ def test_an_attention_window_is_part_of_it() -> None:
     reads = of_model(profile(), model_type="mistral", use_sliding_window=True, sliding_window=4096)
     assert isinstance(reads, DecodeReads)
     assert reads.window == 4096
+
+
+def test_the_plan_of_tensorrt_llm_says_it_from_the_model_s_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(QWEN))
+    asked = profile(model={"family": "qwen", "dir": str(tmp_path), "dtype": "float16"})
+    site = Site(
+        container=None, place=cache.HOST, python="python3", mpirun="mpirun", trtllm_build="trtllm-build",
+        version=Version.parse("0.16.0"), gpu="",
+    )  # fmt: skip
+    plan = Planner(asked, tmp_path / "run", site).plan()
+    assert plan.decode_reads == of_model(profile())
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan).decode_reads == plan.decode_reads
