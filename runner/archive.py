@@ -23,6 +23,7 @@ import msgspec
 
 from runner import history, labels, paths, report, rundir
 from runner.errors import UserError
+from runner.export.output import opened
 from runner.state import ENDED
 
 SUFFIX = ".zip"
@@ -80,17 +81,8 @@ def pack(run_dir: Path, target: Path | None = None) -> Path:
     target = target or Path.cwd()
     if target.is_dir():
         target = target / f"{run_dir.name}{SUFFIX}"
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            _write(run_dir, file)
-        os.replace(temporary, target)
-    except OSError as error:
-        where = error.filename if error.filename else target
-        raise UserError(f"{where}: the archive cannot be made: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    with opened(target) as file:
+        _write(run_dir, file)
     return target
 
 

@@ -17,7 +17,7 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
     """A binary file to write to; None: standard output. What fails on the way leaves an old file as it was.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written, or what goes into it cannot be read.
     """
     if path is None:
         yield sys.stdout.buffer
@@ -29,7 +29,10 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
             yield file
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
+        # What is read on the way can fail, too; it has a name of its own.
+        ours = error.filename is None or str(error.filename) == str(temporary)
+        what = f"{path}: cannot be written" if ours else f"{error.filename}: cannot be read"
+        raise UserError(f"{what}: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -148,7 +148,7 @@ def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_file_that_cannot_be_written_is_said(run_dir: Path) -> None:
-    with pytest.raises(UserError, match=r"/proc/none/.*: the archive cannot be made: No such file"):
+    with pytest.raises(UserError, match=r"/proc/none/.*: cannot be written: No such file"):
         archive.pack(run_dir, Path("/proc/none/x.zip"))
 
 
