@@ -6,9 +6,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.commands.options import Commands
 from runner.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from runner.export.formats import Part
 
 FORMATS = ("json", "csv", "md", "html", "parquet", "upstream-csv", "prometheus")
 PLOTS = ("latency", "histogram", "gpu")
@@ -29,6 +33,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     )  # fmt: skip
     export.add_argument(
         "--iterations", action="store_true", help="every iteration instead of the table (csv, parquet)"
+    )
+    export.add_argument(
+        "--requests", action="store_true", help="every request of a benchmark of requests in flight (csv)"
     )
     export.add_argument("--svg", dest="plot", choices=PLOTS, help="one plot as SVG instead of the table")
     export.add_argument(
@@ -77,17 +84,15 @@ def _write(run_dirs: list[Path], arguments: argparse.Namespace) -> tuple[Path | 
     from runner.export import formats
 
     output = arguments.prometheus or arguments.output
-    if len(run_dirs) > 1 and (arguments.plot or arguments.iterations):
-        raise UserError(f"plots and iterations are of one run, these are {len(run_dirs)}")
+    part: Part = "iterations" if arguments.iterations else "requests" if arguments.requests else "table"
+    if len(run_dirs) > 1 and (arguments.plot or part != "table"):
+        raise UserError(f"plots, iterations and requests are of one run, these are {len(run_dirs)}")
     if arguments.plot:
         return formats.export_plot(run_dirs[0], arguments.plot, output)
     wanted = "prometheus" if arguments.prometheus else arguments.format
-    name = formats.format_for(wanted or _iterations_format(arguments), output)
+    if not wanted and part != "table" and (output is None or output.is_dir()):
+        wanted = "csv"
+    name = formats.format_for(wanted, output)
     if len(run_dirs) > 1:
         return formats.export_several(run_dirs, name, output)
-    return formats.export(run_dirs[0], name, output, iterations=arguments.iterations)
-
-
-def _iterations_format(arguments: argparse.Namespace) -> str | None:
-    """Iterations on standard output are CSV; in a file its ending decides."""
-    return "csv" if arguments.iterations and (arguments.output is None or arguments.output.is_dir()) else None
+    return formats.export(run_dirs[0], name, output, part)

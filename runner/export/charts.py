@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from runner import grid
+from runner.configuration import ConfigurationState
 from runner.export import svg
 from runner.export.subject import Subject
 from runner.export.svg import Axis
 from runner.export.timeline import Measured
 from runner.grid import configuration_name
 from runner.report import ConfigurationReport
+from runner.serving import EngineLog
 from runner.slow_iterations import Outlier, outliers
-from runner.state import ConfigurationState
-from runner.stats import Bucket, Series
+from runner.stats import Bucket, Sample, Series
 from runner.table import duration
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 74.0, 16.0, 26.0, 22.0
@@ -206,10 +207,12 @@ def _values(
 
 def _time(x: Axis, height: float) -> Iterator[str]:
     """Times since the start of the run below a chart."""
+    whole = x.high - x.low >= 5
     for second in svg.second_ticks(x.low, x.high, 9):
         at = x.at(second)
         yield svg.line(at, height - BOTTOM, at, height - BOTTOM + 4)
-        yield svg.text(at, height - BOTTOM + 16, duration(second), anchor="middle")
+        shown = duration(second) if whole else f"{second:.4g} s"
+        yield svg.text(at, height - BOTTOM + 16, shown, anchor="middle")
 
 
 # --- GPUs --------------------------------------------------------------------------------------------------
@@ -312,13 +315,47 @@ def histograms(subject: Subject) -> list[tuple[ConfigurationReport, Drawing]]:
     """How the latencies of each configuration are distributed."""
     pairs = zip(subject.report.configurations, subject.state.configurations, strict=False)
     return [
-        (found, _histogram(configuration_name(found), state)) for found, state in pairs if state.latency.n
+        (found, _histogram(f"{configuration_name(found)}: {what}", sample))
+        for found, state in pairs
+        for what, sample in _samples(state)
+        if sample.n
     ]
 
 
-def _histogram(name: str, state: ConfigurationState) -> Drawing:
+def _samples(state: ConfigurationState) -> list[tuple[str, Sample]]:
+    """What was timed many times in a configuration, each with its name; milliseconds."""
+    if state.serving is None:
+        return [("iterations by latency", state.latency)]
+    requests, engine = state.serving.requests, state.serving.engine
+    return [
+        ("requests by latency", requests.latency),
+        ("requests by time to first token", requests.ttft),
+        ("engine iterations by latency", engine.latency),
+    ]
+
+
+def engine_iterations(subject: Subject) -> list[Drawing]:
+    """Requests in flight: every iteration of the engine, over the time that it counts itself."""
+    pairs = zip(subject.report.configurations, subject.state.configurations, strict=False)
+    shown = [(found, state.serving.engine) for found, state in pairs if state.serving is not None]
+    drawn = [(found, engine) for found, engine in shown if engine.series.n]
+    return [_engine(configuration_name(found), engine, len(drawn)) for found, engine in drawn]
+
+
+def _engine(name: str, engine: EngineLog, of: int) -> Drawing:
+    height = 150.0
+    buckets = svg.thinned(engine.series.buckets, max(24, MOST_POINTS // of))
+    y, marks = _scale(min(one.low for one in buckets), max(one.high for one in buckets), height)
+    window = Window(0, max(1_000_000, buckets[-1].t), 0)
+    points = [(window.axis.at(one.t / 1e9), y.at(one.low), y.at(one.high)) for one in buckets]
+    title = f"{name}: engine iterations, ms"
+    tips = _tips(engine.series, "engine iteration", window, y, max(8, MOST_TIPS // of))
+    parts = [*_values(y, marks, title), *_time(window.axis, height), svg.curve(points, 0), *tips]
+    return Drawing(WIDTH, height, svg.chart(WIDTH, height, title, parts))
+
+
+def _histogram(name: str, sample: Sample) -> Drawing:
     width, height = 468.0, 190.0
-    sample = state.latency
     bins = sample.histogram(min(48, max(5, math.ceil(math.sqrt(sample.n)))))
     most = max(one.n for one in bins)
     marks = svg.ticks(0.0, float(most), 4)
@@ -328,7 +365,7 @@ def _histogram(name: str, state: ConfigurationState) -> Drawing:
         low, high = low * 0.99, high * 1.01 or 1.0
     left, right = 52.0, width - 12
     x = Axis(low, high, left, right)
-    parts = [*_values(y, marks, f"{name}: iterations by latency", left, right)]
+    parts = [*_values(y, marks, name, left, right)]
     for one in bins:
         start, end = (x.at(one.low), x.at(one.high)) if one.low != one.high else (left, right)
         said = f"{grid.thousands(one.low, 3)} to {_ms(one.high)}: {one.n} of {sample.n}"
@@ -345,6 +382,4 @@ def _histogram(name: str, state: ConfigurationState) -> Drawing:
         if low <= mark <= high:
             shown = svg.plain_number(mark, step[1] - step[0])
             parts.append(svg.text(x.at(mark), height - BOTTOM + 15, shown, anchor="middle"))
-    return Drawing(
-        width, height, svg.chart(width, height, f"histogram of the latencies of {name}, ms", parts)
-    )
+    return Drawing(width, height, svg.chart(width, height, f"histogram, ms: {name}", parts))

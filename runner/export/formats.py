@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from runner.errors import UserError
 from runner.export import plots
@@ -22,6 +23,8 @@ class Format:
     """the first is given to a file whose name is ours; later ones are understood as well"""
     iterations: str = ""
     """`module.function` that writes raw iterations in this format; empty: none"""
+    requests: str = ""
+    """`module.function` that writes raw requests in this format; empty: none"""
     several: str = ""
     """`module.function` that writes the tables of several runs; empty: one run at a time"""
     text: bool = True
@@ -29,7 +32,13 @@ class Format:
 
 FORMATS = {
     "json": Format("document", (".json",)),
-    "csv": Format("rows", (".csv",), iterations="iterations.write", several="rows.write_several"),
+    "csv": Format(
+        "rows",
+        (".csv",),
+        iterations="iterations.write",
+        requests="requests.write",
+        several="rows.write_several",
+    ),
     "md": Format("markdown", (".md", ".markdown")),
     "parquet": Format(
         "parquet",
@@ -68,20 +77,24 @@ Export = tuple[Path | None, list[str]]
 """the file that was written, and what was left out, in words"""
 
 
-def export(run_dir: Path, name: str, path: Path | None, *, iterations: bool = False) -> Export:
+Part = Literal["table", "iterations", "requests"]
+
+
+def export(run_dir: Path, name: str, path: Path | None, part: Part = "table") -> Export:
     """Write a run in a format; a directory gets a file named after the run, None is standard output.
 
     Raises:
         UserError: the run cannot be read, has nothing for this format, or the file cannot be written.
     """
     form = FORMATS[name]
-    if iterations and not form.iterations:
-        able = [known for known, other in FORMATS.items() if other.iterations]
-        raise UserError(f"raw iterations are not written as {name}; use --format {' or '.join(able)}")
+    function = f"{form.module}.write" if part == "table" else getattr(form, part)
+    if not function:
+        able = [known for known, other in FORMATS.items() if getattr(other, part)]
+        raise UserError(f"raw {part} are not written as {name}; use --format {' or '.join(able)}")
     if path is None and not form.text:
         raise UserError(f"{name} is not text: name a file with -o")
-    path = _named(path, run_dir, ("-iterations" if iterations else "") + form.endings[0])
-    write = _function(form.iterations if iterations else f"{form.module}.write")
+    path = _named(path, run_dir, ("" if part == "table" else f"-{part}") + form.endings[0])
+    write = _function(function)
     subject = Subject(run_dir)
     with opened(path) as out:
         left_out: list[str] | None = write(subject, out)

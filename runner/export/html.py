@@ -155,6 +155,10 @@ def _charts(subject: Subject) -> Iterator[str]:
         )
     yield from (one.drawn + "\n" for one in (latency, *gpus) if one is not None)
     yield from _outliers(subject)
+    engines = charts.engine_iterations(subject)
+    if engines:
+        yield "<h2>Over the engine's own time</h2>\n"
+    yield from (one.drawn + "\n" for one in engines)
     if not gpus:
         why = subject.environment.no_gpu or "none of a GPU that the ranks computed on"
         yield f'<p class="dim">No GPU readings: {escape(why)}.</p>\n'

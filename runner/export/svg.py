@@ -17,7 +17,35 @@ COLOURS = 8
 DASHES = ("", "6 2", "2 2", "8 2 2 2", "1 2", "10 3", "4 4", "6 2 1 2")
 """GPUs are told apart by dashes as well as by colours."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
+_SECONDS = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    28800,
+    43200,
+    86400,
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +93,7 @@ def _round_step(least: float) -> float:
 def second_ticks(low: float, high: float, most: int) -> list[float]:
     """Times of day-like steps within low and high, seconds."""
     step = next((step for step in _SECONDS if (high - low) / step <= most), None)
-    step = step or 86400 * math.ceil((high - low) / most / 86400)
+    step = step or 86400.0 * math.ceil((high - low) / most / 86400)
     return [float(index * step) for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 

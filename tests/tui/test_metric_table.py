@@ -97,9 +97,9 @@ def test_the_best_and_the_worst_configuration_are_marked() -> None:
 @pytest.mark.parametrize(
     ("changes", "head"),
     [
-        ({"gpu_weights_percent": 0.5}, "batch 1 w 50%"),
+        ({"gpu_weights_percent": 0.5}, "b 1 w 50%"),
         ({"batch_size": 128, "gpu_weights_percent": 0.25}, "b 128 w 25%"),
-        ({"batch_size": 0, "requests": 900, "concurrency": 8}, "concurrency 8"),
+        ({"batch_size": 0, "requests": 900, "concurrency": 8}, "conc. 8"),
         ({"batch_size": 0, "requests": 900, "concurrency": 1024}, "conc. 1024"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runner.state import ConfigurationState
+from runner.configuration import ConfigurationState
 from runner.stats import Bucket
 from tui.text import Dots
 from tui.widgets.rows import Row, Span
@@ -24,6 +24,7 @@ class Course:
     each: int = 1
     """iterations a bucket stands for"""
     points: tuple[Bucket, ...] = field(default=(), compare=False)
+    what: str = "iterations"
 
     @property
     def total(self) -> int:
@@ -31,6 +32,9 @@ class Course:
 
 
 def course_of(configuration: ConfigurationState) -> Course:
+    if configuration.serving is not None:
+        series = configuration.serving.engine.series
+        return Course((), series.n, series.width, tuple(series.buckets), "engine iterations")
     series = configuration.series
     if configuration.serving is not None:
         series = configuration.serving.engine.series

@@ -179,9 +179,9 @@ def heading_rows(table: Table, width: int, spark_height: int = 1) -> list[Row]:
 def _short(head: str) -> str:
     """`concurrency 128` and the like in the width of a number."""
     for word, brief in (("concurrency ", "conc. "), ("weights ", "w "), ("batch ", "b ")):
-        if width_of(head) > VALUE:
+        if width_of(head) >= VALUE:
             head = head.replace(word, brief)
-    return shorten(head, VALUE)
+    return shorten(head, VALUE - 1)
 
 
 def _sparks(table: Table, shape: Shape, width: int, height: int) -> Iterator[Row]:
@@ -194,7 +194,8 @@ def _sparks(table: Table, shape: Shape, width: int, height: int) -> Iterator[Row
         spark(course, cells, height) for course in table.courses[shape.first : shape.first + shape.count]
     ]
     for y in range(height):
-        spans: list[str | Span] = [dim(fit("  iterations" if y == 0 else "", shape.name))]
+        what = f"  {table.courses[shape.first].what}" if y == 0 else ""
+        spans: list[str | Span] = [dim(fit(what, shape.name))]
         spans.append(dim(fit("ms" if y == 0 else "", UNIT)))
         for rows in drawn:
             spans += [" ", *rows[y], " " * max(0, shape.cell - cells - 1)]

@@ -174,7 +174,7 @@ def test_several_runs_are_one_table(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["export", "0001,0002", "--format", "md"]) == 2
     assert "md takes one run, these are 2; several go into csv or parquet" in capsys.readouterr().err
     assert main(["export", "0001,0002", "--svg", "latency"]) == 2
-    assert "plots and iterations are of one run, these are 2" in capsys.readouterr().err
+    assert "plots, iterations and requests are of one run, these are 2" in capsys.readouterr().err
 
 
 # --- upstream's CSV ----------------------------------------------------------------------------------------

@@ -1,0 +1,39 @@
+"""Every finished request of a benchmark of requests in flight as CSV, read from the log as it is written."""
+
+from __future__ import annotations
+
+import csv
+from typing import BinaryIO
+
+from runner import events as ev
+from runner import rundir
+from runner.export.rows import text
+from runner.export.subject import Subject
+from runner.journal import EventReader
+
+COLUMNS = (
+    "configuration", "requests", "concurrency",
+    "start_ms", "latency_ms", "ttft_ms", "per_token_ms", "input_tokens", "output_tokens",
+)  # fmt: skip
+"""`start_ms`: after the first request of its configuration; empty: the benchmark does not state it"""
+NONE = "this run has no requests: its engine measures batches of fixed size, or it never got there"
+
+
+def write(subject: Subject, out: BinaryIO) -> list[str]:
+    """Write them; returns in words that there are none."""
+    reader = EventReader(subject.run_dir / rundir.EVENTS)
+    configuration, asked, n = -1, (0, 0), 0
+    with text(out) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(COLUMNS)
+        while events := reader.read():
+            for event in events:
+                if isinstance(event, ev.ConfigurationStarted):
+                    configuration, asked = configuration + 1, (event.requests, event.concurrency)
+                elif isinstance(event, ev.Requests):
+                    columns = (event.start_ms, event.latency_ms, event.ttft_ms, event.per_token_ms)
+                    counts = (event.input_tokens, event.output_tokens)
+                    for row in zip(*columns, *counts, strict=True):
+                        table.writerow((configuration, *asked, *row))
+                        n += 1
+    return [] if n else [NONE]
