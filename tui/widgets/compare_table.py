@@ -24,6 +24,8 @@ VERDICTS: dict[Verdict, Span] = {
     "NOT JUDGED": Span("– NOT JUDGED", "dim"),
 }
 VALUE, CHANGE, VERDICT = 8, 9, 16
+MOST = 10.0
+"""A change that is more than this many times as large says nothing more by its digits."""
 LABELS = (21, 24, 36)
 """cells for the name of a metric: narrow, wide, very wide"""
 WIDE, VERY_WIDE = 100, 150
@@ -107,9 +109,11 @@ def draw_fairness(view: View, width: int, height: int) -> list[Row]:
     names = f"{pair.first} → {pair.second}"
     drawn: list[Row] = []
     if pair.fair:
-        drawn.append(row(Span("✔ ", "good"), f"{names}: a fair comparison, as far as can be seen"))
+        said = row(Span("✔ ", "good"), f"{names}: a fair comparison, as far as can be seen")
+        drawn.append(cut(said, width))
     else:
-        drawn.append(row(Span("✖ NOT FAIR ", "bad"), f"{names}: read the numbers with that in mind"))
+        said = row(Span("✖ NOT FAIR ", "bad"), f"{names}: read the numbers with that in mind")
+        drawn.append(cut(said, width))
         for reason in pair.unfair_because:
             for number, line in enumerate(wrap(plain(reason), max(10, width - 2))):
                 drawn.append(row(Span("  " if number else "▸ ", "warn"), line))
@@ -122,7 +126,7 @@ def draw_differences(view: View, width: int, height: int) -> list[Row]:
     """What is not the same on all sides, a column a side; what makes it unfair first."""
     differences = view.comparison.differences
     if not differences:
-        return [row(dim("nothing that is known of them: the same machine, software and profile"))]
+        return [cut(row(dim("nothing that is known of them: the same machine, software and profile")), width)]
     name = min(max(len(one.name) for one in differences), max(12, width // 3))
     share = max(4, (width - name - 4) // len(view.comparison.sides) - 2)
     drawn = []
@@ -162,15 +166,16 @@ def lines_of(view: View, width: int) -> list[Line]:
         if line.shape != shape:
             shape = line.shape
             drawn += [Line(())] if drawn else []
-            drawn.append(Line(row(Span(shape_name(shape), "title"))))
+            drawn.append(Line(cut(row(Span(shape_name(shape), "title")), width)))
         drawn.append(Line(_draw_line(view, line, width), number))
     comparison = view.comparison
-    if not view.lines and comparison.across:
-        drawn.append(
-            Line(row("no configuration is equal: side by side stands what they say, without a verdict"))
+    if not view.lines:
+        said = (
+            "no configuration is equal: side by side stands what they say, without a verdict"
+            if comparison.across
+            else "they have no configuration in common: there is nothing to compare"
         )
-    elif not view.lines:
-        drawn.append(Line(row("they have no configuration in common: there is nothing to compare")))
+        drawn += [Line(row(text)) for text in wrap(said, max(10, width))]
     if comparison.across:
         labels, engines = zip(*((side.label, side.engine) for side in comparison.sides), strict=True)
         drawn.append(Line(()))
@@ -240,6 +245,8 @@ def percent(share: float | None) -> str:
     """`+2.3 %`: two digits below 10 %, none from 100 % on; a question mark where it is not known."""
     if share is None or isnan(share):
         return "?"
+    if share >= MOST:
+        return f">+{100 * MOST:.0f} %"
     size = abs(100 * share)
     return f"{100 * share:+.{2 if size < 10 else 1 if size < 100 else 0}f} %"
 
@@ -250,12 +257,18 @@ def interval(change: Change, digits: int = 2) -> str:
         return ""
     if change.low is None and change.high is None:
         return "not bounded"
-    low, high = (
-        "?" if share is None else f"{100 * share:+.{digits if abs(share) < 1 else 0}f}"
-        for share in (change.low, change.high)
-    )
+    low, high = (_bound(share, digits) for share in (change.low, change.high))
     gap = " " if digits > 1 else ""
     return f"{low}{gap}…{gap}{high} %"
+
+
+def _bound(share: float | None, digits: int) -> str:
+    if share is None:
+        return "?"
+    if share >= MOST:
+        return f">+{100 * MOST:.0f}"
+    whole = 1.0 if digits > 1 else 0.1
+    return f"{100 * share:+.{digits if abs(share) < whole else 0}f}"
 
 
 # --- the chosen number -------------------------------------------------------------------------------------
@@ -283,7 +296,7 @@ def draw_chosen(chosen: Chosen | tuple[()], width: int, height: int) -> list[Row
         return []
     metric, change, pair = BY_NAME[chosen.line.metric], chosen.change, chosen.pair
     if change is None:
-        return [row(dim(f"{pair.first} and {pair.second} did not both measure {metric.title}"))]
+        return [cut(row(dim(f"{pair.first} and {pair.second} did not both measure {metric.title}")), width)]
     bounds = interval(change)
     said = f"{metric.title}, {pair.first} → {pair.second}: {percent(change.change)}"
     said += f", {100 * chosen.view.comparison.level:g} % interval {bounds}" if bounds else ""
