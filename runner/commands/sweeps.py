@@ -228,6 +228,7 @@ def _show_cells(sweep: Sweep) -> int:
     for cell in sweep.cells:
         configurations = f"{len(cell.configurations)} configurations"
         measured = f"impossible: {cell.refused}" if cell.refused else configurations
+        measured += f"; not all: {cell.left_out}" if cell.left_out else ""
         print(f"{cell.number + 1:>4}  {label(cell.values) or 'the profile as it is'}: {measured}")
     slots = sweep.slots()
     print(f"{len(slots)} runs, {sweep.order}, one after the other")

@@ -114,7 +114,8 @@ class SweepFeed:
     def _points(self) -> Iterator[Point]:
         measured_in = self._runs_of_results()
         for cell in self.sweep.cells:
-            for one in configurations(self.sweep) if cell.refused else cell.configurations:
+            everywhere = cell.refused or cell.left_out
+            for one in configurations(self.sweep) if everywhere else cell.configurations:
                 yield self._point(cell, one, measured_in)
 
     def _runs_of_results(self) -> dict[tuple[int, Configuration], dict[int, RunNote]]:
@@ -133,8 +134,8 @@ class SweepFeed:
     ) -> Point:
         at, name = place(self._axes, cell, one), point_label(self._axes, cell, one)
         lengths = values_at(cell, one)[LENGTHS]
-        if cell.refused:
-            return Point(cell.number, at, name, lengths, "refused", cell.refused)
+        if one not in cell.configurations:
+            return Point(cell.number, at, name, lengths, "refused", cell.refused or cell.left_out)
         notes = measured_in.get((cell.number, one), {})
         values: list[Values] = []
         states: list[PointState] = []

@@ -48,6 +48,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """what one run of the profile measures"""
     refused: str = ""
     """why this combination cannot be measured; it is shown and passed over"""
+    left_out: str = ""
+    """why batch sizes or lengths that other cells measure do not fit the values of this one"""
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -202,7 +204,36 @@ def _cell(number: int, base: Mapping[str, Any], values: Mapping[str, Any]) -> Ce
         return _planned(number, named, decode(data, label(named) or "the profile"))
     except ProfileError as error:
         refused = "; ".join(f"{problem.path}: {problem.message}" for problem in error.problems)
-        return Cell(number=number, values=named, refused=refused)
+        if "engine" in values:
+            refused = (
+                f"the profile is none of that engine ({error.problems[0].path}: {error.problems[0].message});"
+                " `trtbench-tui ab A B` measures profiles of two engines in turn"
+            )
+            return Cell(number=number, values=named, refused=refused)
+        smaller = _largest_that_fits(data)
+        if smaller is None:
+            return Cell(number=number, values=named, refused=refused)
+        return msgspec.structs.replace(_planned(number, named, smaller), left_out=refused)
+
+
+def _largest_that_fits(data: Mapping[str, Any]) -> Profile | None:
+    """The profile with only the smaller batch sizes and lengths, as many as its other values allow.
+
+    An engine built for batches of 8 cannot measure 64, but it can measure 1 and 8.
+    """
+    benchmark = data.get("benchmark")
+    if not isinstance(benchmark, Mapping):
+        return None
+    batches = sorted(benchmark.get("batch_size") or [], key=float)
+    lengths = sorted(benchmark.get("input_output_len") or [], key=sum)
+    kept = [(b, n) for b in range(1, len(batches) + 1) for n in range(1, len(lengths) + 1)]
+    for b, n in sorted(kept, key=lambda sizes: -sizes[0] * sizes[1]):
+        fewer = {**benchmark, "batch_size": batches[:b], "input_output_len": lengths[:n]}
+        try:
+            return decode({**data, "benchmark": fewer}, "the profile")
+        except ProfileError:
+            continue
+    return None
 
 
 def _planned(number: int, named: tuple[tuple[str, str], ...], profile: Profile) -> Cell:

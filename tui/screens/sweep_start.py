@@ -235,7 +235,11 @@ def outlook_of(wish: Wish, sweep: Sweep) -> Outlook:
         f"{plural(len(possible), 'cell')}{repeats} = {plural(len(sweep.slots()), 'run')}, one by one;"
         f" {plural(points * sweep.repeat, 'measurement')}"
     )
-    refused = tuple(f"{label(cell.values)}: {cell.refused}" for cell in sweep.cells if cell.refused)
+    refused = tuple(
+        f"{label(cell.values)}: {cell.refused or cell.left_out}"
+        for cell in sweep.cells
+        if cell.refused or cell.left_out
+    )
     return Outlook(axes=axes_text(wish), amount=amount, impossible=refused)
 
 

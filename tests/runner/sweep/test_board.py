@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from runner import rundir
 from runner.plan import Configuration
@@ -119,6 +120,16 @@ class TestStates:
         impossible = [point for point in board_of(path).points if point.state == "refused"]
         assert [point.at for point in impossible] == [(1, 1, 0), (1, 1, 1)]
         assert "tp 2 does not fit" in impossible[0].why
+
+    def test_batch_sizes_that_do_not_fit_a_cell_are_on_the_board_with_the_reason(self) -> None:
+        sweep = sweep_of(2)
+        narrow = replace(sweep.cells[0], configurations=[SMALL], left_out="max_batch_size 1 is less than 2")
+        board = board_of(written(replace(sweep, cells=[narrow, sweep.cells[1]]), BEGUN))
+        assert (point(board, 0, 1).state, point(board, 0, 1).why) == (
+            "refused",
+            "max_batch_size 1 is less than 2",
+        )
+        assert board.total == 3
 
     def test_a_cell_that_could_not_be_started(self) -> None:
         refused = Refused(wall=1e9, cell=0, repeat=0, why="no such model", configurations=[SMALL, LARGE])

@@ -166,6 +166,24 @@ class TestCells:
         ):
             expand(tiny(), {"parallel.tp": [1, 3]})
 
+    def test_a_cell_measures_the_batch_sizes_that_fit_its_values(self) -> None:
+        profile = find("qwen2.5-7b-fp16-tp1").load()
+        axes = {
+            "build.max_batch_size": [8, 64],
+            "benchmark.batch_size": [64, 1, 8],
+            "build.max_num_tokens": [65536],
+        }
+        _, cells = expand(profile, axes)
+        assert [{one.batch_size for one in cell.configurations} for cell in cells] == [{1, 8}, {1, 8, 64}]
+        assert cells[0].left_out.startswith(
+            "build.max_batch_size: is 8, but benchmark asks for batch size 64"
+        )
+        assert not cells[1].left_out
+
+    def test_another_engine_needs_another_profile(self) -> None:
+        with pytest.raises(UserError, match="`trtbench-tui ab A B` measures profiles of two engines"):
+            expand(find("qwen2.5-7b-fp16-tp1").load(), {"engine": ["trtllm", "trtllm-bench"]})
+
     def test_too_many_cells_are_refused_with_their_number(self) -> None:
         with pytest.raises(UserError, match=r"300 cells \(300 of model.seed\) are more than 200"):
             launch.of_profile(tiny(), {"model.seed": list(range(300))})
