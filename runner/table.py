@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from runner import grid
@@ -52,7 +53,7 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield from (f"  ! {flag}" for flag in flags)
     if words := grid.baseline_words(report):
         yield ""
-        yield words
+        yield from textwrap.wrap(words, max(40, width), subsequent_indent="  ")
     versus = VERSUS if report.baseline and not report.baseline.why_not else 0
     columns = max(1, (width - LABEL) // (COLUMN + versus))
     for start in range(0, len(report.configurations), columns):

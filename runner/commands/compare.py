@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.buffer.write(msgspec.json.encode(comparison) + b"\n")
     else:
-        sys.stdout.write(as_text(comparison))
+        sys.stdout.write(as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
     sys.stdout.flush()
     judged = metrics or (HEADLINE, SERVING_HEADLINE)
     return _exit_code(comparison, [metric.name for metric in judged], arguments.fail_on)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,7 +161,7 @@ def _compare(directory: Path, arguments: argparse.Namespace, ended: int) -> int:
         plain = {"kind": "comparison", **msgspec.to_builtins(comparison)}
         sys.stdout.buffer.write(msgspec.json.encode(plain) + b"\n")
     else:
-        sys.stdout.write("\n" + as_text(comparison))
+        sys.stdout.write("\n" + as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
     sys.stdout.flush()
     return ended
 

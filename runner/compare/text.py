@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import isnan
 
 from runner.compare.across import across_lines
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
-from runner.grid import shape_name
+from runner.grid import shape_name, thousands
 from runner.metrics import BY_NAME
 
-NAME = 32
 VALUE = 12
+CHANGE = 10
 INTERVAL = 24
+VERDICT = 12
 
 
-def as_text(comparison: Comparison) -> str:
-    return "\n".join(_lines(comparison)) + "\n"
+@dataclass(frozen=True)
+class _Room:
+    """How the table lies in a width: names with their units if that fits, values of both sides if they do."""
+
+    width: int
+
+    @property
+    def values(self) -> bool:
+        return self.width >= 100
+
+    @property
+    def name(self) -> int:
+        return 40 if self.width >= 112 or not self.values else 28
+
+    @property
+    def units(self) -> bool:
+        return self.name == 40
+
+    @property
+    def table(self) -> int:
+        return self.name + 2 * VALUE * self.values + CHANGE + 2 + INTERVAL + VERDICT
+
+    def wrapped(self, text: str, indent: str = "  ") -> list[str]:
+        return textwrap.wrap(
+            text, max(40, self.width), initial_indent=indent, subsequent_indent=" " * (len(indent) + 2)
+        )
 
 
-def _lines(comparison: Comparison) -> Iterator[str]:
+def as_text(comparison: Comparison, width: int = 112) -> str:
+    """The whole comparison in lines of about `width` columns; below 100, without the values of both sides."""
+    return "\n".join(_lines(comparison, _Room(width))) + "\n"
+
+
+def _lines(comparison: Comparison, room: _Room) -> Iterator[str]:
     for side in comparison.sides:
         several = f"{len(side.runs)} runs: " if len(side.runs) > 1 else ""
         yield f"{side.label}  {side.profile} · {side.summary}"
-        yield f"   {several}{', '.join(side.runs)}"
+        yield from room.wrapped(f"{several}{', '.join(side.runs)}", "   ")
     yield ""
     yield from _differences(comparison)
     for pair in comparison.pairs:
         yield ""
-        yield from _pair(comparison, pair)
+        yield from _pair(comparison, pair, room)
     if comparison.across:
         yield ""
         labels = [side.label for side in comparison.sides]
@@ -53,54 +85,53 @@ def _shortened(value: str) -> str:
     return one_line if len(one_line) <= 60 else f"{one_line[:59]}…"
 
 
-def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
+def _pair(comparison: Comparison, pair: Pair, room: _Room) -> Iterator[str]:
     yield f"{pair.first} → {pair.second}: " + (
         "fair, as far as can be seen" if pair.fair else "not a fair comparison"
     )
-    yield from (f"  ! {reason}" for reason in pair.unfair_because)
-    yield f"  {pair.method}"
+    for reason in pair.unfair_because:
+        yield from room.wrapped(reason, "  ! ")
+    yield from room.wrapped(pair.method)
     if not pair.configurations:
         yield f"  {pair.first} and {pair.second} have no configuration in common: there is nothing to compare"
     for configuration in pair.configurations:
         yield ""
-        yield from _configuration(comparison, pair, configuration)
+        yield from _configuration(comparison, pair, configuration, room)
     for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
         if shapes:
-            yield f"only {label} measured {', '.join(shape_name(shape) for shape in shapes)}"
+            yield from room.wrapped(
+                f"only {label} measured {', '.join(shape_name(shape) for shape in shapes)}", ""
+            )
     if len(pair.configurations) > 1:
         yield ""
-        yield _together(comparison, pair)
+        yield from room.wrapped(_together(comparison, pair), "")
 
 
 def _configuration(
-    comparison: Comparison, pair: Pair, configuration: ConfigurationComparison
+    comparison: Comparison, pair: Pair, configuration: ConfigurationComparison, room: _Room
 ) -> Iterator[str]:
     yield shape_name(configuration.shape)
-    head = f"{'metric':<{NAME}}{pair.first:>{VALUE}}{pair.second:>{VALUE}}{'change':>10}"
-    yield f"{head}  {f'{_level(comparison)} interval':<{INTERVAL}}verdict"
-    yield "─" * (NAME + 2 * VALUE + 10 + 2 + INTERVAL + 12)
+    values = f"{pair.first:>{VALUE}}{pair.second:>{VALUE}}" if room.values else ""
+    level = f"{100 * comparison.level:g} % interval"
+    yield f"{'metric':<{room.name}}{values}{'change':>{CHANGE}}  {level:<{INTERVAL}}verdict"
+    yield "─" * room.table
     about: dict[str, list[str]] = {}
     for change in configuration.changes:
-        yield _change(change)
+        yield _change(change, room)
         if change.why:
             about.setdefault(change.why, []).append(BY_NAME[change.metric].title)
-    yield from (f"  {'; '.join(titles)}: {why}" for why, titles in about.items())
+    for why, titles in about.items():
+        yield from room.wrapped(f"{'; '.join(titles)}: {why}")
 
 
-def _change(change: Change) -> str:
+def _change(change: Change, room: _Room) -> str:
     metric = BY_NAME[change.metric]
-    label = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
-    values = "".join(
-        f"{f'{value:,.{metric.digits}f}'.replace(',', ' '):>{VALUE}}"
-        for value in (change.first, change.second)
-    )
+    label = f"{metric.title}, {metric.unit}" if metric.unit and room.units else metric.title
+    sides = (change.first, change.second) if room.values else ()
+    values = "".join(f"{thousands(value, metric.digits):>{VALUE}}" for value in sides)
     interval = f"{_share(change.low)} to {_share(change.high)}" if change.verdict != "NOT JUDGED" else ""
-    line = f"{label:<{NAME}}{values}{_share(change.change):>10}  {interval:<{INTERVAL}}{change.verdict or ''}"
-    return line.rstrip()
-
-
-def _level(comparison: Comparison) -> str:
-    return f"{100 * comparison.level:g} %"
+    share, verdict = _share(change.change), change.verdict or ""
+    return f"{label:<{room.name}}{values}{share:>{CHANGE}}  {interval:<{INTERVAL}}{verdict}".rstrip()
 
 
 def _share(share: float | None) -> str:

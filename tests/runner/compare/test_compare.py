@@ -13,7 +13,7 @@ import pytest
 
 from runner import labels, paths, rundir
 from runner.cli import main
-from runner.compare import Comparison, compare, sides
+from runner.compare import Comparison, as_text, compare, sides
 from runner.compare.history import Repeats
 from runner.compare.markdown import as_markdown
 from runner.compare.verdict import ASSUMED
@@ -194,7 +194,15 @@ class TestCommand:
         assert "A → B: fair, as far as can be seen" in text
         (line,) = [line for line in text.splitlines() if line.startswith("latency, mean, ms")]
         assert line.endswith("SLOWER")
-        assert max(len(line) for line in text.splitlines() if "runs:" not in line) <= 200
+        assert max(len(line) for line in text.splitlines()) <= 112
+
+    @pytest.mark.parametrize("width", [80, 100, 120])
+    def test_the_text_keeps_to_the_width(self, width: int) -> None:
+        run({1: some(), 4: some(seed=3)}, name="aaaa")
+        run({1: some(seed=2), 4: some(seed=4)}, name="bbbb", host="bench02", second=1)
+        text = as_text(compared("aaaa", "bbbb"), width)
+        assert max(len(line) for line in text.splitlines()) <= max(width, 88)
+        assert ("generation tokens per second, tokens/s" in text) == (width != 100)
 
     def test_the_json_has_a_version_and_comes_back(self, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
         run({1: some()}, name="aaaa")
