@@ -176,6 +176,14 @@ def test_what_is_wrong_is_said_worst_first_and_the_rest_counted(tmp_path: Path) 
     assert stall.lines[0].startswith("no iteration for 120 s, median 6.3 s   d: why?")
 
 
+def test_a_rank_whose_process_stands_is_named_before_it_is_a_stall(tmp_path: Path) -> None:
+    run = runs.under_way()
+    ranks = tuple(ev.RankProcess(rank=rank, state="RT"[rank], cpu_percent=0) for rank in range(2))
+    run.add(ev.Heartbeat(t=0, stage=0, silent_s=6, cpu_percent=0, processes=2, ranks=ranks), 6)
+    health = seen(run, tmp_path).health
+    assert (health.kind, health.lines) == ("bad", ("rank 1 is stopped by a signal",))
+
+
 def test_a_gpu_that_no_rank_uses_is_nobodys_trouble(tmp_path: Path) -> None:
     assert seen(runs.on_gpus(8, 2, hot=6), tmp_path).health.lines == ("all well",)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from runner.feed import Feed
 from runner.outliers import Cause
 from runner.slow_iterations import LETTERS, Outlier
-from runner.stall import Stall
+from runner.stall import STATES, Stall
 from runner.state import RunState
 from runner.stats.course import FEWEST, Course
 from runner.telemetry.measured import used
@@ -23,6 +23,8 @@ _MARKS: dict[str, tuple[Kind, str]] = {
     "WARMING": ("quiet", "WARMING"), "STEADY": ("good", "STEADY"), "DRIFTING": ("warn", "DRIFTING"),
 }  # fmt: skip
 
+_HALTED = "-Tt"
+"""states of a process that do not end by themselves"""
 _BLAMED: tuple[Cause, ...] = ("throttle", "process", "host")
 
 Finding = tuple[Kind, str]
@@ -53,6 +55,9 @@ def findings(state: RunState, stall: Stall | None, slow: tuple[Outlier, ...]) ->
     found: list[Finding] = []
     if stall is not None:
         found.append(("bad", stall.sentence))
+    if stall is None and state.heartbeat is not None:
+        halted = [process for process in state.heartbeat.ranks if process.state in _HALTED]
+        found += [("bad", f"rank {process.rank} is {STATES[process.state]}") for process in halted]
     lossy = [rank for rank in state.ranks.values() if rank.bye is not None and not rank.complete]
     found += [("bad", f"records of rank {rank.rank} are missing") for rank in lossy]
     for gpu in used(state):
