@@ -183,6 +183,19 @@ async def test_a_panel_is_hidden_and_comes_back(key: str, panel: str, tmp_path: 
         assert {name: app.screen.query_one(name).region for name in before} == before
 
 
+async def test_a_double_click_is_the_key_of_its_panel(tmp_path: Path) -> None:
+    app = cockpit(runs.on_gpus(8, 2), tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        for panel in ("#plot", "#ranks", "#gpus", "#log"):
+            before = app.screen.query_one(panel).region
+            await pilot.click(panel, times=2)
+            await pilot.pause()
+            assert app.screen.query_one(panel).region.height > 30
+            await pilot.click(panel, times=2)
+            await pilot.pause()
+            assert app.screen.query_one(panel).region == before
+
+
 async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
     app = cockpit(runs.on_gpus(16, 2), tmp_path / "a")
     async with app.run_test(size=SIZE) as pilot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.layout import Layout
 from textual.markup import escape
@@ -236,6 +237,11 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._arrange()
         if self.view is not None:
             self.show_keys(self.view.note)
+
+    def on_click(self, event: events.Click) -> None:
+        """A double click on a panel does what its key does."""
+        if event.chain == 2 and event.widget is not None and event.widget.id in PANELS:
+            self._maximise(event.widget.id)
 
     def action_plot(self) -> None:
         self._maximise("plot")
