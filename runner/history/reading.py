@@ -92,6 +92,11 @@ class History:
 
     def _save(self) -> None:
         assert self._stored is not None
+        # Others learn too, and may have found out what we did not ask for.
+        for name, theirs in index.load(paths.history_index()).items():
+            ours = self._stored.setdefault(name, theirs)
+            if ours.disk is None and ours.stamp == theirs.stamp:
+                ours.disk = theirs.disk
         listed = set(self._listed)
         self._stored = {name: stored for name, stored in self._stored.items() if name in listed}
         index.save(paths.history_index(), self._stored)

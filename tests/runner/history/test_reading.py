@@ -133,6 +133,17 @@ def test_the_room_on_the_disk_is_found_out_when_asked_for() -> None:
     assert history.entries()[0].disk == disk, "the index remembers it"
 
 
+def test_what_one_reader_found_out_another_does_not_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended("0001", ago=100.0)
+    careless, careful = history.History(), history.History()
+    careless.entries()
+    careful.entries(disk=True)
+    ended("0002", ago=10.0)
+    careless.entries()
+    monkeypatch.setattr("runner.history.reading.disk_use", lambda path: pytest.fail("counted again"))
+    assert history.entries()[1].disk is not None
+
+
 def test_disk_use_counts_what_can_be_seen(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     folder.mkdir(parents=True)
