@@ -188,6 +188,14 @@ class TrtbenchApp(App[int]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, self._shown.lean(renderable))
 
+    # --- the command palette ----------------------------------------------------------------------------
+
+    def on_command_palette_opened(self) -> None:
+        """Its cursor does not blink: nothing is sent while nothing happens."""
+        from textual.widgets import Input
+
+        self.screen.query_one(Input).cursor_blink = False
+
     # --- being noticed ----------------------------------------------------------------------------------
 
     @cached_property

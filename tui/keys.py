@@ -77,7 +77,7 @@ EVERYWHERE = (
 KEYS: dict[ScreenName, tuple[Key, ...]] = {
     "home": (
         Key("enter", "run", "run", "start the chosen profile and watch it", command="run: start"),
-        Key("enter", "run", "take it", "take the typed value", when="editing"),
+        Key("enter", "run", "take it", "take the typed value", when="editing", command="edit: take it"),
         Key("escape", "escape", "leave it as it was", "forget what is typed", shown="esc", when="editing"),
         Key("enter", "run", "keep the filter", "back to the list, which stays filtered", when="filtering"),
         Key("escape", "escape", "all profiles", "show all profiles again", shown="esc", when="filtered"),
@@ -333,9 +333,21 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("space", "mark", "mark", "mark the cell for a comparison, or take its mark off", minor=True),
         Key("v", "compare", "compare", "compare the marked cells, each with all its runs", minor=True),
         Key("p", "plot", "plot", "the plot on the whole screen, and back"),
-        Key("x", "stop", "stop", "stop the sweep and its run (asks first)", when="running"),
         Key(
-            "c", "resume", "continue", "go on where it was; of a finished one, with what failed", when="ended"
+            "x",
+            "stop",
+            "stop",
+            "stop the sweep and its run (asks first)",
+            when="running",
+            command="run: stop",
+        ),
+        Key(
+            "c",
+            "resume",
+            "continue",
+            "go on where it was; of a finished one, with what failed",
+            when="ended",
+            command="run: continue",
         ),
         Key("y", "copy", "copy", "copy the board as Markdown", minor=True),
         Key("up,k", "move(-1, 0)", "", "the cell above", shown="↑ k"),

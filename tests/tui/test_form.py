@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runner.profile import Profile, TorchProfile
+from runner.profile import ENGINES, Profile, TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.file import ProfileError
 from tui.form import Drafts, Form, FormRow, open_form, refusal
@@ -131,3 +131,19 @@ def test_a_draft_outlives_a_change_of_the_file(form: Form) -> None:
 
 def test_without_changes_the_file_is_what_counts(form: Form) -> None:
     assert form.saved_as(later(form.saved, "written anew")).profile.description == "written anew"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_form_for_every_engine_is_made_from_its_profile_type(engine: str) -> None:
+    """Every field of a built-in profile has a row, takes its own text back, and choices go around."""
+    stored = (found.load() for found in profile_store.list_profiles())
+    form = open_form(next(profile for profile in stored if profile.engine == engine))
+    rows = form.rows()
+    assert {"model", "benchmark"} <= {found.field.section.partition(".")[0] for found in rows}
+    for found in rows:
+        assert form.with_value(found.field.path, found.field.text) is form, found.field.path
+        assert found.field.help, f"{found.field.path} is not explained"
+        assert found.field.allowed
+    changed = form.with_value("description", "another one")
+    assert [found.field.path for found in changed.rows() if found.changed] == ["description"]
+    assert changed.with_reset(row(changed, "description")).profile == form.profile

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from tui.text import wrap
-from tui.widgets.rows import Panel, Row, Span, dim, row
+from tui.widgets.rows import Panel, Row, Span, dim, row, row_width
+
+GAP = "     "
 
 
 def draw_question(question: tuple[str, str, str, str], width: int, height: int) -> list[Row]:
     title, detail, yes, no = question
     lines = [row(line) for line in wrap(detail, max(1, width))]
-    keys = row(Span("y", "key"), f" {yes}     ", Span("n", "key"), dim(" or "), Span("esc", "key"), f" {no}")
+    keys = row(*_yes(yes), GAP, Span("n", "key"), dim(" or "), Span("esc", "key"), f" {no}")
     return [row(Span(title, "strong")), (), *lines, (), keys]
+
+
+def _yes(words: str) -> Row:
+    return row(Span("y", "key"), f" {words}")
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -32,6 +39,16 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#question", Panel).update(self._question)
+
+    def on_click(self, event: events.Click) -> None:
+        """The words of the last line answer, too."""
+        panel = self.query_one("#question", Panel)
+        offset = event.get_content_offset(panel)
+        if offset is None or offset.y != panel.size.height - 1:
+            return
+        yes = row_width(_yes(self._question[2]))
+        if not yes <= offset.x < yes + len(GAP):
+            self.dismiss(offset.x < yes)
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
@@ -193,6 +194,11 @@ class HelpScreen(ModalScreen[None]):
 
     def action_scroll_rows(self, by: int) -> None:
         self._panel.move_to(self._panel.top + by)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside the page closes it."""
+        if event.widget is self:
+            self.dismiss()
 
     def action_close(self) -> None:
         self.dismiss()

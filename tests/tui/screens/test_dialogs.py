@@ -1,0 +1,68 @@
+"""Questions and help answer to the mouse as to the keys."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App
+
+from tui.app import Runs, TrtbenchApp
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpScreen
+from tui.widgets.rows import Panel
+
+
+class Asking(App[None]):
+    """An app with one question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[bool | None] = []
+
+    def on_mount(self) -> None:
+        question = ConfirmScreen("Stop it?", "It ends.", yes="stop it", no="let it run")
+        self.push_screen(question, self.answers.append)
+
+
+@pytest.mark.parametrize(
+    ("column", "answers"), [(0, [True]), (8, [True]), (11, []), (14, [False]), (30, [False])]
+)
+async def test_the_words_of_an_answer_can_be_clicked(column: int, answers: list[bool]) -> None:
+    app = Asking()
+    async with app.run_test(size=(80, 24)) as pilot:
+        panel = app.screen.query_one("#question", Panel)
+        assert panel.size.height == 5
+        await pilot.click(panel, offset=(column, 4))
+        await pilot.pause()
+        assert app.answers == answers
+
+
+@pytest.mark.parametrize(
+    ("key", "answers"), [("y", [True]), ("n", [False]), ("escape", [False]), ("enter", [])]
+)
+async def test_keys_answer(key: str, answers: list[bool]) -> None:
+    app = Asking()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(key)
+        assert app.answers == answers
+
+
+async def test_a_click_beside_the_help_closes_it_and_one_on_it_does_not() -> None:
+    app = TrtbenchApp(Runs())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.push_screen(HelpScreen("home"))
+        await pilot.click("#help", offset=(5, 5))
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.click(offset=(1, 1))
+        assert not isinstance(app.screen, HelpScreen)
+
+
+@pytest.mark.parametrize("keys", [("down", "up"), ("j", "k"), ("pagedown", "pageup"), ("space", "pageup")])
+async def test_the_help_scrolls(keys: tuple[str, str]) -> None:
+    app = TrtbenchApp(Runs())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.push_screen(HelpScreen("home"))
+        panel = app.screen.query_one("#help", Panel)
+        await pilot.press(keys[0])
+        assert panel.top > 0
+        await pilot.press(keys[1])
+        assert panel.top == 0

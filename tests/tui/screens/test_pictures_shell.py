@@ -1,0 +1,81 @@
+"""What every screen shares, as it looks: themes, palette, help; and the home screen with unusual names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.tui.screens import world
+from tui.app import Home, TrtbenchApp
+from tui.theme import NAMES
+
+Snap = Callable[..., bool]
+SIZES = pytest.mark.parametrize(
+    "size", [(80, 24), (120, 40), (160, 50), (200, 50)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+QUICKSTART = world.BUILT_IN["quickstart"]
+
+
+def named(name: str, description: str) -> str:
+    return QUICKSTART.replace("name: quickstart", f"name: {name}").replace(
+        "description: a first look on any machine", f"description: {description}"
+    )
+
+
+def used() -> None:
+    world.ended("aaaa", "quickstart", "finished", ago=180)
+    world.mine("mine", named("mine", "用于测量延迟的小型解码器，两个进程"))
+    world.mine("x" * 64, named("x" * 64, "a name as long as it may be"))
+
+
+def home(theme: str = "dark") -> TrtbenchApp:
+    app = TrtbenchApp(Home())
+    app.theme = theme
+    return app
+
+
+@pytest.mark.parametrize("theme", [name for name in NAMES if name != "dark"])
+def test_picture_of_a_theme(theme: str, snap_compare: Snap) -> None:
+    used()
+    assert snap_compare(home(theme), terminal_size=(120, 40), run_before=world.settled)
+
+
+@SIZES
+def test_picture_of_unusual_names(size: tuple[int, int], snap_compare: Snap) -> None:
+    used()
+    assert snap_compare(home(), terminal_size=size, run_before=world.settled)
+
+
+def test_picture_in_ascii(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRTBENCH_ASCII", "1")
+    used()
+    assert snap_compare(home(), terminal_size=(120, 40), run_before=world.settled)
+
+
+def test_picture_of_a_first_start_in_a_large_window(snap_compare: Snap) -> None:
+    assert snap_compare(home(), terminal_size=(160, 50), run_before=world.settled)
+
+
+@SIZES
+def test_picture_of_the_palette(size: tuple[int, int], snap_compare: Snap) -> None:
+    used()
+    assert snap_compare(home(), terminal_size=size, run_before=world.settled, press=["ctrl+p"])
+
+
+def test_picture_of_the_palette_without_colour(snap_compare: Snap) -> None:
+    used()
+    app = home("monochrome")
+    assert snap_compare(app, terminal_size=(80, 24), run_before=world.settled, press=["ctrl+p", "down"])
+
+
+@SIZES
+def test_picture_of_the_help(size: tuple[int, int], snap_compare: Snap) -> None:
+    used()
+    keys = ["question_mark", "pagedown"]
+    assert snap_compare(home(), terminal_size=size, run_before=world.settled, press=keys)
+
+
+def test_picture_of_the_import(snap_compare: Snap) -> None:
+    used()
+    assert snap_compare(home(), terminal_size=(80, 24), run_before=world.settled, press=["i", "/", "n", "o"])
