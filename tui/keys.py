@@ -261,6 +261,13 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("pagedown", "move(10)", "", "ten metrics down", shown="page down"),
         Key("u", "extra('printed')", "engine's own", "what the engine itself printed, beside our numbers"),
         Key("i", "extra('margin')", "95 %", "how well each number is known: its 95 % interval", minor=True),
+        Key(
+            "b",
+            "extra('baseline')",
+            "",
+            "the change against the baseline of the profile, beside each number",
+            command="view: vs baseline",
+        ),
         Key("l", "log", "log", "the output of the stage that failed, or ran last"),
         _AGAIN,
         Key(

@@ -129,6 +129,23 @@ async def test_a_column_without_room_is_said(tmp_path: Path) -> None:
         ]
 
 
+async def test_b_hides_and_shows_the_change_against_the_baseline(tmp_path: Path) -> None:
+    before = runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
+    baseline.set_to([before])
+    later = runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
+    app = Cockpit(later)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("u")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "baseline" in text_of(app.screen, "#heading")
+        await pilot.press("b")
+        assert "baseline" not in text_of(app.screen, "#heading")
+        assert "own" in text_of(app.screen, "#heading"), "what was asked for before stays"
+        await pilot.press("b")
+        assert "baseline" in text_of(app.screen, "#heading")
+
+
 async def test_whole_pages_and_the_ends(tmp_path: Path) -> None:
     app = Cockpit(runs.finished().write(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:

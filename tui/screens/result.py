@@ -198,8 +198,10 @@ class ResultScreen(KeyedScreen):
 
     def _show_baseline(self, beside: Report) -> None:
         self.report = beside
+        table = table_of(beside)
         self.table = replace(
-            table_of(beside),
+            table,
+            asked=(*table.asked, *self.table.asked),
             chosen=self.table.chosen,
             column=self.table.column,
             courses=self.table.courses,
@@ -258,6 +260,9 @@ class ResultScreen(KeyedScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a report there is no table to do anything with."""
+        if parameters == ("baseline",):
+            beside = self.report.baseline if self.report is not None else None
+            return beside is not None and not beside.why_not
         return self.report is not None or action in ("back", "runs", "home", "quit", "explain")
 
     def action_move(self, by: int) -> None:
