@@ -108,5 +108,10 @@ class Glass:
                 self._rows[self._y][self._x] = character
                 self._x += 1
 
+    @property
+    def text(self) -> str:
+        """All rows, a line each."""
+        return "\n".join(map("".join, self._rows))
+
     def says(self, words: str) -> bool:
-        return any(words in "".join(row) for row in self._rows)
+        return words in self.text

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,19 +23,20 @@ from runner.profile.file import with_changes
 from runner.profile.store import find
 from tests.benchmarks.result import Claim, Measured
 from tests.runs import start, under_mpirun, wait_until_ended
-from tests.terminal import Terminal
+from tests.terminal import Glass, Terminal
 
 RANKS = 8
 PAIRS = 5
 DELAY = Claim("iteration ended on its rank -> drawn, p95 in ms, 8 ranks", "<= 250", lambda ms: ms <= 250)
 EFFECT = Claim("mean latency watched / bare rank program", "within 1 %", lambda ratio: abs(ratio - 1) <= 0.01)
-# The progress line counts timed iterations of rank 0; a row that changes is painted as a whole.
-_COUNT = re.compile(rb"(\d+)/2000")
+COLUMNS, LINES = 120, 40
+# The progress line counts timed iterations of rank 0.
+_COUNT = re.compile(r"(\d+)/2000")
 
 
 def _attach(run_dir: Path) -> Terminal:
     program = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
-    return Terminal([sys.executable, "-c", program, "attach", str(run_dir)])
+    return Terminal([sys.executable, "-c", program, "attach", str(run_dir)], columns=COLUMNS, rows=LINES)
 
 
 @contextmanager
@@ -49,13 +50,14 @@ def measure_delay(seconds: float = 20.0) -> Measured:
     """Eight real ranks, 15 iterations a second each; the count on the screen against the rank's clock."""
     with _own_home():
         run_dir = start(under_mpirun("slow", RANKS))
-        terminal = _attach(run_dir)
+        terminal, glass = _attach(run_dir), Glass(COLUMNS, LINES)
         drawn: dict[int, int] = {}
         try:
-            terminal.wait_for(lambda output: bool(_COUNT.search(output)))
+            terminal.wait_for(_counts(glass))
             for t, data in terminal.chunks(seconds):
-                for count in _COUNT.findall(data):
-                    drawn.setdefault(int(count), t)
+                glass.feed(data)
+                if found := _COUNT.search(glass.text):
+                    drawn.setdefault(int(found[1]), t)
         finally:
             rundir.request_stop(run_dir, "the benchmark")
             terminal.close()
@@ -68,6 +70,19 @@ def measure_delay(seconds: float = 20.0) -> Measured:
         delays += [(drawn[count] - ended[i]) / 1e6 for i in range(before + 1, count + 1) if i in ended]
     p95 = statistics.quantiles(delays, n=20)[-1]
     return Measured(DELAY, p95, f"median {statistics.median(delays):.0f} ms, n {len(delays)}")
+
+
+def _counts(glass: Glass) -> Callable[[bytes], bool]:
+    """Whether all output so far shows the count; what came is on the glass then."""
+    seen = 0
+
+    def look(output: bytes) -> bool:
+        nonlocal seen
+        glass.feed(output[seen:])
+        seen = len(output)
+        return bool(_COUNT.search(glass.text))
+
+    return look
 
 
 def _iterations(run_dir: Path) -> Iterator[ev.Iteration]:
