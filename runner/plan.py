@@ -35,10 +35,13 @@ def configuration_of(shape: object) -> Configuration:
     return Configuration(**{name: getattr(shape, name) for name in fields if hasattr(shape, name)})
 
 
+StageName = Literal["dataset", "convert", "build", "smoke", "benchmark"]
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """One command of a run."""
 
-    name: Literal["dataset", "convert", "build", "smoke", "benchmark"]
+    name: StageName
     argv: list[str]
     cwd: str
     env: dict[str, str] = {}

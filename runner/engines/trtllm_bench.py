@@ -18,16 +18,17 @@ from runner.engines import bench_dataset, gpus
 from runner.engines.bench_dataset import Requests
 from runner.engines.output import OutputReader
 from runner.engines.trtllm_bench_failures import KNOWN
-from runner.engines.trtllm_bench_options import NAMED_TENSORRT, Part, Tool, known_helps
+from runner.engines.trtllm_bench_options import Tool, known_helps
 from runner.engines.trtllm_bench_output import Progress, ends_after, iteration_of, left_in
 from runner.engines.trtllm_bench_refusals import refusals
+from runner.engines.trtllm_bench_words import build_words, dataset_words, group_words, run_words, tokenizer
 from runner.engines.trtllm_engine import EngineConfig, read_engine
-from runner.engines.trtllm_options import Words, as_words
+from runner.engines.trtllm_options import as_words
 from runner.engines.trtllm_site import BenchSite, bench_site_of
 from runner.engines.trtllm_versions import Version
 from runner.errors import UserError
 from runner.mpi import ROOT_ENV
-from runner.plan import Configuration, Plan, Stage
+from runner.plan import Configuration, Plan, Stage, StageName
 from runner.profile import Profile
 from runner.profile.trtllm_bench import BenchProfile
 from runner.ranks.dataset import FILE
@@ -159,23 +160,13 @@ class Planner:
 
     # --- outputs and what makes them ------------------------------------------------------------------
 
-    def _dataset_words(self) -> Words:
-        profile = self.profile
-        dataset = profile.dataset
-        words: Words = [("form", bench_dataset.form_of(self.tool.version)), ("lengths", dataset.lengths)]
-        names = ("input_len", "output_len", "input_spread", "output_spread", "num_requests", "seed")
-        words += [(name, str(getattr(dataset, name))) for name in names]
-        if dataset.vocab_size is not None:
-            words.append(("vocab_size", str(dataset.vocab_size)))
-        if profile.model.dir is not None:
-            words.append(("model_dir", profile.model.dir))
-        return words
-
     def _dataset_output(self) -> Output:
         profile = self.profile
         if profile.dataset.file is not None:
             return Output(profile.dataset.file, {}, Found("reuse"))
-        identity = {name: value or "on" for name, value in self._dataset_words() if name != "model_dir"}
+        identity = {
+            name: value or "on" for name, value in dataset_words(profile, self.tool) if name != "model_dir"
+        }
         identity["maker"] = hashlib.blake2s(MAKER.read_bytes(), digest_size=4).hexdigest()
         if profile.model.dir is not None:
             files = self.site.place.files(profile.model.dir) or []
@@ -193,7 +184,11 @@ class Planner:
         identity = {"model": profile.model.name}
         if folder is not None:
             identity["files"] = cache.model_identity(folder, self.site.place)
-        words = [(name, value) for name, value in self._build_words("", requests) if name != "dataset"]
+        words = [
+            (name, value)
+            for name, value in build_words(profile, self.tool, "", requests)
+            if name != "dataset"
+        ]
         identity |= {name: value or "on" for name, value in words}
         if profile.build.extra_args:
             identity["extra_args"] = " ".join(profile.build.extra_args)
@@ -234,7 +229,7 @@ class Planner:
             self.site.python,
             maker,
             *("--output", dataset.folder),
-            *as_words(self._dataset_words()),
+            *as_words(dataset_words(profile, self.tool)),
         ]
         stage = self._stage("dataset", argv, skip, bring=(str(MAKER), maker))
         return self._making(stage, dataset)
@@ -243,10 +238,10 @@ class Planner:
         profile = self.profile
         argv = [
             self.site.program,
-            *as_words(self._group_words(self.profile.model.name)),
+            *as_words(group_words(profile, self.tool, profile.model.name)),
             *("--workspace", engine.folder),
             "build",
-            *as_words(self._build_words(self._dataset_file(dataset), requests)),
+            *as_words(build_words(profile, self.tool, self._dataset_file(dataset), requests)),
             *profile.build.extra_args,
         ]
         stage = self._stage("build", argv, profile.skipped("build"), folders=[engine.folder])
@@ -258,8 +253,10 @@ class Planner:
         if not skip and output.found.state == "reuse":
             skip = f"cached: {output.folder}"
         if skip:
-            return _with(stage, skip=skip)
-        return _with(stage, output=output.folder, identity=output.identity, again=output.found.reason)
+            return msgspec.structs.replace(stage, skip=skip)
+        return msgspec.structs.replace(
+            stage, output=output.folder, identity=output.identity, again=output.found.reason
+        )
 
     def _benchmark(self, index: int, configuration: Configuration, engine: Output, dataset: Output) -> Stage:
         profile = self.profile
@@ -273,18 +270,19 @@ class Planner:
         files = {what: f"{folder}/{_ENDINGS[what]}" for what in FILES if self._asks(what)}
         if profile.benchmark.answers:
             files["answers"] = f"{folder}/output.json"
+        places = self._engine_dir(engine), self._dataset_file(dataset)
         argv = [
             self.site.program,
-            *as_words(self._group_words(self._tokenizer())),
+            *as_words(group_words(profile, self.tool, tokenizer(profile, self.tool))),
             profile.benchmark.command,
-            *as_words(self._run_words(configuration, self._engine_dir(engine), self._dataset_file(dataset))),
+            *as_words(run_words(profile, self.tool, configuration, *places)),
             *as_words([(FILES.get(what, "output_json"), path) for what, path in files.items()]),
             *profile.benchmark.extra_args,
         ]
         stage = self._stage("benchmark", argv, skip, folders=[folder])
         if skip:
             return stage
-        return _with(
+        return msgspec.structs.replace(
             stage,
             ranks=profile.parallel.ranks,
             files=files,
@@ -305,80 +303,9 @@ class Planner:
             return False
         return self.tool.has(benchmark.command, FILES[what])
 
-    # --- words ----------------------------------------------------------------------------------------
-
-    def _group_words(self, model: str) -> Words:
-        words: Words = [("model", model)]
-        if self.profile.model.dir is not None and self.tool.has("group", "model_path"):
-            words.append(("model_path", self.profile.model.dir))
-        return words
-
-    def _tokenizer(self) -> str:
-        """What --model names; before there was --model_path the folder, of which the tokenizer is read."""
-        folder = self.profile.model.dir
-        if folder is None or self.tool.has("group", "model_path"):
-            return self.profile.model.name
-        return folder
-
-    def _build_words(self, dataset: str, requests: Requests) -> Words:
-        profile = self.profile
-        build, parallel = profile.build, profile.parallel
-        words: Words = [("tp_size", str(parallel.tp)), ("pp_size", str(parallel.pp))]
-        if build.quantization is not None:
-            words.append(("quantization", build.quantization))
-        if build.by == "dataset":
-            return [*words, ("dataset", dataset)]
-        if build.by == "limits":
-            words += [
-                ("max_batch_size", str(build.max_batch_size)),
-                ("max_num_tokens", str(build.max_num_tokens)),
-            ]
-        else:
-            entry, output = requests.shape
-            words += [("target_input_len", str(entry)), ("target_output_len", str(output))]
-        longest = build.max_seq_len or requests.longest
-        name = "max_seq_len" if self.tool.has("build", "max_seq_len") else "max_seq_length"
-        return [*words, *([(name, str(longest))] if longest is not None else [])]
-
-    def _run_words(self, configuration: Configuration, engine_dir: str, dataset: str) -> Words:
-        profile = self.profile
-        benchmark, parallel = profile.benchmark, profile.parallel
-        words: Words = []
-        if profile.needs_engine:
-            words.append(("engine_dir", engine_dir))
-            if self.tool.version >= NAMED_TENSORRT:
-                words.append(("backend", "tensorrt"))
-        else:
-            words += [
-                ("backend", benchmark.backend or ""),
-                ("tp", str(parallel.tp)),
-                ("pp", str(parallel.pp)),
-            ]
-            if parallel.ep is not None:
-                words.append(("ep", str(parallel.ep)))
-        words.append(("dataset", dataset))
-        if benchmark.concurrency:
-            words.append(("concurrency", str(configuration.concurrency)))
-        if benchmark.warm_up is not None:
-            words.append(("warmup", str(benchmark.warm_up)))
-        for name in (
-            "num_requests", "max_batch_size", "max_num_tokens", "max_seq_len",
-            "kv_cache_free_gpu_mem_fraction", "beam_width", "eos_id", "scheduler_policy",
-        ):  # fmt: skip
-            value = getattr(benchmark, name)
-            if value is not None:
-                words.append((name, str(value)))
-        if benchmark.options_file is not None:
-            words.append(("extra_llm_api_options", benchmark.options_file))
-        if benchmark.chunked_context:
-            words.append(("enable_chunked_context", None))
-        elif benchmark.chunked_context is False and self.tool.has("throughput", "disable_chunked_context"):
-            words.append(("disable_chunked_context", None))
-        return [*words, *([("streaming", None)] if benchmark.streaming else [])]
-
     def _stage(
         self,
-        name: str,
+        name: StageName,
         argv: list[str],
         skip: str,
         *,
@@ -400,25 +327,12 @@ class Planner:
                 bring=bring,
             )
             argv, env, wrapped = command.argv, {}, command.container
-        stage = Stage(name="dataset", argv=argv, cwd=str(self.run_dir), env=env, skip=skip, container=wrapped)
-        return _with(stage, name=name, folders=folders or [])
-
-
-def words_of(plan: Plan) -> list[tuple[Part, list[str]]]:
-    """The options that each stage of a plan gives to each part of the tool."""
-    found: list[tuple[Part, list[str]]] = []
-    commands: tuple[Part, ...] = ("build", "throughput", "latency")
-    for stage in plan.stages:
-        if stage.skip or stage.name not in ("build", "benchmark"):
-            continue
-        words = stage.argv[next(i for i, word in enumerate(stage.argv) if word == "--model") :]
-        for part in commands:
-            if part in words:
-                at = words.index(part)
-                found += [("group", words[:at]), (part, words[at + 1 :])]
-                break
-    return found
-
-
-def _with(stage: Stage, **changes: object) -> Stage:
-    return msgspec.structs.replace(stage, **changes)
+        return Stage(
+            name=name,
+            argv=argv,
+            cwd=str(self.run_dir),
+            env=env,
+            skip=skip,
+            container=wrapped,
+            folders=folders or [],
+        )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.engines.trtllm_bench import words_of
 from runner.engines.trtllm_bench_options import FIRST, Part, Tool
+from runner.engines.trtllm_bench_words import words_of
 from runner.engines.trtllm_engine import read_engine
 from runner.engines.trtllm_model import read_config
 from runner.engines.trtllm_versions import Version, version_of
