@@ -30,7 +30,7 @@ class _Room:
 
     @property
     def name(self) -> int:
-        return 40 if self.width >= 112 or not self.values else 28
+        return 40 if self.width >= 112 else 28
 
     @property
     def units(self) -> bool:
