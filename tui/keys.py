@@ -291,6 +291,13 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             "write the HTML report, and open it where there is a desktop",
             command="run: HTML report",
         ),
+        Key(
+            "b",
+            "baseline",
+            "",
+            "make this run the baseline that later runs of its profile are held against",
+            command="run: make it the baseline",
+        ),
         _BACK,
         _RUNS,
         _HOME,

@@ -339,3 +339,20 @@ async def test_numbers_stand_beside_those_of_the_baseline() -> None:
         assert "vs baseline a000, a001" in str(app.screen.query_one("#table-frame").border_subtitle)
         await pilot.press("question_mark")
         assert "vs baseline" in text_of(app.screen, "#help")
+
+
+async def test_a_run_becomes_the_baseline_by_a_key(tmp_path: Path) -> None:
+    run_dir = recorded.run({1: recorded.some()}, name="aaaa")
+    app = Cockpit(run_dir)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("b")
+        found = baseline.of("p")
+        assert found is not None
+        assert found.runs == (run_dir.name,)
+    failed = recorded.run({1: recorded.some()}, name="bbbb", status="failed", second=1)
+    app = Cockpit(failed)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("b")
+        await pilot.pause()
+        assert "only a run that finished can be a baseline" in str(list(app._notifications)[-1].message)
+        assert baseline.of("p") == found

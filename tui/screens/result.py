@@ -312,6 +312,14 @@ class ResultScreen(KeyedScreen):
         self.app.copy_to_clipboard(text)
         self.notify(f"the table went to your terminal's clipboard, {how}", timeout=3, markup=False)
 
+    def action_baseline(self) -> None:
+        try:
+            found = baseline.set_to([self.run_dir])
+            said = f"later runs of {found.profile} are held against this one"
+        except UserError as error:
+            said = str(error.args[0])
+        self.notify(plain(said), timeout=4, markup=False)
+
     def action_report(self) -> None:
         """A long log takes seconds to draw, so that happens aside."""
         self.notify("writing the HTML report", timeout=2, markup=False)
