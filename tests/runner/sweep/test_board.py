@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -196,6 +196,7 @@ class TestMatrix:
 class TestBest:
     pairs = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=30)
 
+    @settings(max_examples=100, deadline=None)
     @given(pairs)
     def test_no_other_point_beats_one_on_the_frontier_and_each_other_is_beaten(
         self, points: list[tuple[int, int]]

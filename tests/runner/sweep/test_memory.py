@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import events as ev
@@ -147,6 +147,7 @@ class TestPruning:
         Configuration, st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.5, 1.0])
     )
 
+    @settings(max_examples=100, deadline=None)
     @given(configuration, configuration, st.integers(1, 9), st.integers(1, 9))
     def test_only_what_is_at_least_as_large_in_everything(
         self, one: Configuration, other: Configuration, size: int, limit: int

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.errors import UserError
@@ -31,10 +31,12 @@ sweep:
 
 
 class TestValues:
+    @settings(max_examples=40, deadline=None)
     @given(st.integers(1, 50), st.integers(0, 200), st.integers(1, 20))
     def test_adding_gives_what_range_gives(self, first: int, more: int, plus: int) -> None:
         assert stepped(first, first + more, plus=plus) == list(range(first, first + more + 1, plus))
 
+    @settings(max_examples=40, deadline=None)
     @given(st.integers(1, 100), st.integers(2, 7), st.integers(0, 6))
     def test_multiplying_gives_powers(self, first: int, times: int, count: int) -> None:
         wanted = [first * times**power for power in range(count + 1)]
@@ -135,6 +137,7 @@ class TestCells:
         ]
         assert cells[0].configurations == [Configuration(batch, 8, 8) for batch in (1, 2, 4, 8)]
 
+    @settings(max_examples=40, deadline=None)
     @given(
         st.lists(st.sampled_from([1, 2, 4]), min_size=1, unique=True),
         st.lists(st.integers(0, 99), min_size=1, max_size=4, unique=True),
@@ -194,6 +197,7 @@ class TestCells:
 
 
 class TestOrder:
+    @settings(max_examples=40, deadline=None)
     @given(st.integers(1, 5), st.integers(1, 4), st.sampled_from(["interleaved", "grouped"]))
     def test_every_slot_comes_once(self, count: int, repeat: int, order: str) -> None:
         slots = sweep_of(count, repeat=repeat, order=order).slots()
@@ -219,6 +223,7 @@ class TestNarrowing:
 
     LENGTHS = "benchmark: {batch_size: [1, 2, 4], input_output_len: [[8, 8], [16, 8], [32, 8]]}"
 
+    @settings(max_examples=40, deadline=None)
     @given(st.sets(st.tuples(st.sampled_from([1, 2, 4]), st.sampled_from([8, 16, 32])), min_size=1))
     def test_some_runs_together_measure_exactly_what_is_wanted(self, wanted: set[tuple[int, int]]) -> None:
         profile = load_text(TINY.replace(TINY.splitlines()[-1], self.LENGTHS), "tiny")

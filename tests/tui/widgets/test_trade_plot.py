@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui.widgets.rows import row_text, row_width
@@ -55,6 +55,7 @@ def test_without_points_or_room_it_says_why() -> None:
     assert "no room" in "".join(drawn(*POINTS, width=20))
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(positive, positive), min_size=1, max_size=8),
     st.integers(30, 80),
@@ -71,6 +72,7 @@ def test_it_draws_any_points_into_any_room(pairs: list[tuple[float, float]], wid
     assert CHOSEN in "".join(map(row_text, rows[:-1]))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(positive, min_size=1, max_size=9), st.integers(2, 12))
 def test_every_value_lies_on_its_axis(values: list[float], most: int) -> None:
     axis = ruler(values, most)
