@@ -10,6 +10,7 @@ from runner.profile.trtllm_rules import container_problems, path_problems
 
 MOST_RANKS = 8
 """`trtllm-bench build` refuses more."""
+LEVELS = ("info", "verbose", "debug", "trace")
 OWN_WORDS = {
     "build": ("tp_size", "pp_size", "dataset", "target_input_len", "target_output_len", "max_seq_length"),
     "benchmark": (
@@ -23,7 +24,7 @@ OWN_WORDS = {
 
 def bench_rules(profile: BenchProfile) -> list[Problem]:
     """Every broken rule, with the values that collide and what would be allowed."""
-    problems = [*_model(profile), *_dataset(profile), *_extra_args(profile)]
+    problems = [*_model(profile), *_dataset(profile), *_extra_args(profile), *_environment(profile)]
     problems += [*path_problems(profile.paths), *container_problems(profile.launch.container)]
     if len(set(profile.stages)) < len(profile.stages):
         problems.append(Problem("stages", "names a stage twice; keep one of them"))
@@ -32,6 +33,16 @@ def bench_rules(profile: BenchProfile) -> list[Problem]:
     if profile.wants("benchmark"):
         problems += _benchmark(profile)
     return problems
+
+
+def _environment(profile: BenchProfile) -> Iterator[Problem]:
+    """The report is a line of the logger at level info, so a higher level would print none."""
+    level = profile.launch.env.get("TLLM_LOG_LEVEL", "info")
+    if level.lower() not in LEVELS:
+        yield Problem(
+            "launch.env.TLLM_LOG_LEVEL",
+            f"{level!r} hides the report that trtllm-bench logs; allowed: {', '.join(LEVELS)}",
+        )
 
 
 def _model(profile: BenchProfile) -> Iterator[Problem]:
