@@ -43,6 +43,15 @@ TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
     "home": (
         ("profile", "what to measure and how: model, ranks, batch sizes, lengths"),
         ("run", "one execution of a profile; it goes on when the terminal closes"),
+        ("◆", "changed, and not saved; on the right it marks each field that differs from the saved one"),
+        ("not saved", "profiles of a built engine, or of a run whose profile is gone; s saves one"),
+        ("recent", "the built-in profiles that ran last"),
+        (
+            "tok/s",
+            "tokens per second of the last finished run, in its best configuration; the bars before it are"
+            " up to eight runs, the newest on the right, each from zero to the best of them",
+        ),
+        ("preflight", "checks of this machine for this profile, worst first; Enter asks when one fails"),
     ),
     "runs": (
         ("lost", "the run's supervisor was killed, or the machine restarted, before the run ended"),
