@@ -33,7 +33,7 @@ def test_commands_and_options() -> None:
 
 
 def test_profiles() -> None:
-    assert after("run quick") == ["quickstart", "quickstart-long"]
+    assert after("run quick") == ["quickstart", "quickstart-long", "quickstart-sweep"]
     assert after("run --anyway quickstart-l") == ["quickstart-long"]
     assert after("profiles validate quickstart quickstart-l") == ["quickstart-long"], "it takes several"
     assert after("run quickstart qui") == []
