@@ -62,7 +62,7 @@ SHELLS = {
     # What Tab does, without a terminal: the words so far, then the function.
     "bash": """
 eval "$(trtbench-tui completion bash)"
-COMP_WORDS=(trtbench-tui run quickstart-) COMP_CWORD=2
+COMP_WORDS=(trtbench-tui run quickstart-l) COMP_CWORD=2
 _trtbench_tui
 printf '%s\\n' "${COMPREPLY[@]}"
 """,
@@ -70,7 +70,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 compdef() { :; }
 compadd() { print -l -- "${(@P)2}"; }
 eval "$(trtbench-tui completion zsh)"
-words=(trtbench-tui run quickstart-) CURRENT=3
+words=(trtbench-tui run quickstart-l) CURRENT=3
 _trtbench_tui
 """,
 }
