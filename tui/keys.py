@@ -262,7 +262,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("u", "extra('printed')", "engine's own", "what the engine itself printed, beside our numbers"),
         Key("i", "extra('margin')", "95 %", "how well each number is known: its 95 % interval", minor=True),
         Key(
-            "b",
+            "v",
             "extra('baseline')",
             "",
             "the change against the baseline of the profile, beside each number",

@@ -129,7 +129,7 @@ async def test_a_column_without_room_is_said(tmp_path: Path) -> None:
         ]
 
 
-async def test_b_hides_and_shows_the_change_against_the_baseline(tmp_path: Path) -> None:
+async def test_v_hides_and_shows_the_change_against_the_baseline(tmp_path: Path) -> None:
     before = runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
     baseline.set_to([before])
     later = runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
@@ -139,10 +139,10 @@ async def test_b_hides_and_shows_the_change_against_the_baseline(tmp_path: Path)
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert "baseline" in text_of(app.screen, "#heading")
-        await pilot.press("b")
+        await pilot.press("v")
         assert "baseline" not in text_of(app.screen, "#heading")
         assert "own" in text_of(app.screen, "#heading"), "what was asked for before stays"
-        await pilot.press("b")
+        await pilot.press("v")
         assert "baseline" in text_of(app.screen, "#heading")
 
 
