@@ -31,6 +31,7 @@ class Terminal:
         )
         os.close(side)
         self.bytes = 0
+        self.glass = Glass(columns, rows)
 
     def read(self, timeout: float) -> bytes:
         """What arrives within the time; empty when nothing does or the program has ended."""
@@ -41,6 +42,7 @@ class Terminal:
         except OSError:
             return b""
         self.bytes += len(data)
+        self.glass.feed(data)
         return data
 
     def chunks(self, seconds: float) -> Iterator[tuple[int, bytes]]:
@@ -61,6 +63,13 @@ class Terminal:
             if seen(output):
                 return time.monotonic() - self.started
         raise TimeoutError(f"not seen within {timeout:.0f} s; the output ends with {output[-300:]!r}")
+
+    def wait_until_it_says(self, *words: str, timeout: float = 30.0) -> None:
+        """Until all of these stand on the screen; the output itself holds only the cells that changed."""
+        for _ in self.chunks(timeout):
+            if all(map(self.glass.says, words)):
+                return
+        raise TimeoutError(f"not seen within {timeout:.0f} s: {words}; the screen says\n{self.glass.text}")
 
     def wait(self, timeout: float = 10.0) -> int:
         """Read on until the program has ended, as a terminal does; its exit code."""

@@ -55,8 +55,8 @@ def in_the_middle(run_dir: Path) -> bool:
 
 
 def test_the_live_run_and_then_its_table_appear(dashboard: Terminal) -> None:
-    dashboard.wait_for(lambda output: b"RUNNING" in output and b"/40" in output, timeout=60)
-    dashboard.wait_for(lambda output: b"tokens per second" in output, timeout=60)
+    dashboard.wait_until_it_says("RUNNING", "/40", timeout=60)
+    dashboard.wait_until_it_says("tokens per second", timeout=60)
     assert wait_until_ended(the_run()).status == "finished"
     dashboard.send(b"q")
     assert dashboard.wait() == 0
@@ -73,7 +73,7 @@ def test_a_closed_terminal_does_not_end_the_run_and_it_is_there_on_coming_back(d
     assert all(configuration.done for configuration in state.configurations)
     back = Terminal([sys.executable, "-m", "runner.cli", "attach", str(run_dir)])
     try:
-        back.wait_for(lambda output: b"FINISHED" in output or b"tokens per second" in output)
+        back.wait_until_it_says("FINISHED")
     finally:
         back.close()
 
@@ -87,9 +87,9 @@ def test_a_killed_dashboard_does_not_end_the_run(dashboard: Terminal) -> None:
 
 def test_x_stops_the_run_and_leaves_no_process(dashboard: Terminal) -> None:
     run_dir = the_run()
-    dashboard.wait_for(lambda output: b"/40" in output, timeout=60)
+    dashboard.wait_until_it_says("/40", timeout=60)
     dashboard.send(b"x")
-    dashboard.wait_for(lambda output: b"top" in output)
+    dashboard.wait_until_it_says("Stop this run?")
     dashboard.send(b"y")
     assert wait_until_ended(run_dir, timeout=30).status == "stopped"
     assert processes.tagged(run_dir.name) == []
@@ -97,7 +97,7 @@ def test_x_stops_the_run_and_leaves_no_process(dashboard: Terminal) -> None:
 
 def test_q_leaves_the_run_running_and_says_so(dashboard: Terminal) -> None:
     run_dir = the_run()
-    dashboard.wait_for(lambda output: b"/40" in output, timeout=60)
+    dashboard.wait_until_it_says("/40", timeout=60)
     dashboard.send(b"q")
     words = f"trtbench-tui attach {run_dir.name[-4:]}".encode()
     dashboard.wait_for(lambda output: words in output)
@@ -107,7 +107,7 @@ def test_q_leaves_the_run_running_and_says_so(dashboard: Terminal) -> None:
 def test_a_terminal_that_vanishes_without_a_signal_ends_only_the_dashboard(dashboard: Terminal) -> None:
     """It does not control the dashboard here, so nobody sends SIGHUP; the dashboard must see for itself."""
     run_dir = the_run()
-    dashboard.wait_for(lambda output: b"/40" in output, timeout=60)
+    dashboard.wait_until_it_says("/40", timeout=60)
     os.close(dashboard.main)
     dashboard.process.wait(timeout=3)
     assert wait_until_ended(run_dir, timeout=60).status == "finished"

@@ -46,7 +46,7 @@ def test_a_profile_reads_and_writes_back() -> None:
 
 
 def test_the_schema_tells_engines_apart() -> None:
-    assert set(json_schema()["discriminator"]["mapping"]) == {"torch", "trtllm"}
+    assert set(json_schema()["discriminator"]["mapping"]) == {"torch", "trtllm", "trtllm-bench"}
 
 
 def test_the_form_shows_options_with_help_unit_and_choices() -> None:

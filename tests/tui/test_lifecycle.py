@@ -54,7 +54,7 @@ def dashboard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Termin
         env={"PYTHONPATH": str(ROOT)},
     )
     try:
-        terminal.wait_for(lambda output: b"RUNNING" in output)
+        terminal.wait_until_it_says("RUNNING")
         yield terminal
     finally:
         terminal.close()
@@ -108,7 +108,7 @@ def test_it_does_not_wait_for_preflight(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path)},
     )
     try:
-        terminal.wait_for(lambda output: b"preflight ..." in output)
+        terminal.wait_until_it_says("preflight ...")
         terminal.send(b"q")
         began = time.monotonic()
         assert terminal.wait() == 0
