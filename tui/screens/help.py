@@ -14,7 +14,7 @@ from tui.widgets.rows import Panel, Row, Span, dim, row
 
 _LIVE_TERMS = (
     ("stage", "one command of the run; `benchmark` is the measured one"),
-    ("configuration", "one batch size with one pair of input and output length"),
+    ("configuration", "one batch size (trtllm-bench: concurrency) with one pair of input and output length"),
     ("iteration", "one timed call of the whole batch; warm-up comes before and counts nowhere"),
     ("latency", "time of one iteration, from the call to the last token"),
     ("prefill", "latency minus generation time: up to the first token"),
@@ -35,6 +35,9 @@ _LIVE_TERMS = (
     ("ETA", "time until the whole run is done; ≥: configurations to come take their duration at least"),
     ("tokens/s", "batch size x output length / mean latency, prefill included"),
     ("rank", "one process of the model; the others wait for the slowest"),
+    ("in flight", "trtllm-bench: requests that are processed together; new ones join while others generate"),
+    ("queued", "trtllm-bench: requests that wait in the engine until there is room for them"),
+    ("KV cache", "trtllm-bench: share of the blocks for keys and values that requests hold"),
     ("memory", "of a GPU: in use before the run (shaded), by the run, and free"),
     ("SM, DRAM", "share of a GPU's multiprocessors, and of its memory bandwidth, that had work"),
     ("throttle", "why clocks are held down: P power cap, T H thermal, B power brake, W hardware, S sync"),
