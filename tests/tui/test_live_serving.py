@@ -14,6 +14,7 @@ from tests.runs import record
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.app import Live, Result, TrtbenchApp
+from tui.screens.doctor_view import doctor_sections
 from tui.screens.live_serving import NO_LOG
 from tui.screens.live_view import LiveView, live_view
 from tui.widgets.flight_panel import draw_flight
@@ -130,6 +131,18 @@ def test_a_version_without_iteration_log_says_why_there_is_no_curve(tmp_path: Pa
     assert isinstance(view.plot, PlotData)
     assert view.plot.empty == NO_LOG
     assert "measures" in words(view)
+
+
+def test_the_doctor_speaks_of_the_engine_not_of_ranks_that_report_nothing(tmp_path: Path) -> None:
+    run, plan = measuring()
+    feed = run.feed(tmp_path)
+    feed.plan = plan
+    feed.drain(1.0)
+    sections = dict(doctor_sections(feed))
+    assert "ranks" not in sections
+    said = dict(sections["the engine"])
+    assert said["now"] == "measures: 62/100 requests"
+    assert said["KV cache"] == "40 % in use, 40 % at most until now"
 
 
 def test_idle_iterations_are_not_counted(tmp_path: Path) -> None:

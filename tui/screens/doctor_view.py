@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runner.feed import Feed
+from runner.serving import ServingState
 from runner.slow_iterations import Outlier, outliers
 from runner.stall import STATES, RankThen, Stall, rank_facts, stalled
 from runner.state import ConfigurationState, RunState
@@ -25,12 +26,30 @@ def doctor_sections(feed: Feed) -> tuple[Section, ...]:
         sections.append(("it stands still", tuple(("", line) for line in _stall_lines(stall))))
     found = [text for _, text in findings(state, stall, slow) if stall is None or text != stall.sentence]
     sections.append(("findings", tuple(("", text) for text in found) or (("", "nothing is wrong"),)))
-    if state.ranks:
+    serving = state.configurations[number].serving if number >= 0 else None
+    if serving is not None:
+        sections.append(("the engine", _serving_lines(serving)))
+    elif state.ranks:
         sections.append(("ranks", tuple(_rank_line(rank) for rank in rank_facts(state, now))))
     if number >= 0 and state.configurations[number].latency.n:
         sections.append(_steadiness(state.configurations[number]))
         sections.append(_outlier_section(state, slow))
     return tuple(sections)
+
+
+def _serving_lines(serving: ServingState) -> tuple[tuple[str, str], ...]:
+    """Requests in flight are served by ranks that the tool spawned, which report nothing themselves."""
+    lines = [("now", plain(serving.words))]
+    queued, kv = serving.engine.queued, serving.engine.kv_share
+    if queued.n:
+        lines.append(
+            ("queued", f"{queued.last:.0f} requests wait in it, {queued.maximum:.0f} at most until now")
+        )
+    if kv.n:
+        lines.append(
+            ("KV cache", f"{100 * kv.last:.0f} % in use, {100 * kv.maximum:.0f} % at most until now")
+        )
+    return tuple(lines)
 
 
 def _stall_lines(stall: Stall) -> list[str]:

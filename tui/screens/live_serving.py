@@ -78,7 +78,7 @@ def plot(configuration: ConfigurationState, mode: Mode, empty: str) -> Plot:
     engine = serving.engine
     latency = engine.latency
     if mode == "split":
-        return SplitData(empty="inputs and outputs share an iteration when requests are batched in flight")
+        return SplitData(empty="in flight, inputs and outputs share an iteration")
     if mode == "histogram":
         high = latency.percentile(99.5) if latency.n else 0.0
         return HistogramData(
