@@ -55,11 +55,10 @@ def drawn(tmp_path: Path, **environment: str) -> bytes:
     [
         {"TERM": "linux"},
         {"TERM": "vt100"},
-        {"TERM": "xterm-256color", "TRTBENCH_ASCII": "1"},
         {"TERM": "xterm-256color", "PYTHONIOENCODING": "latin-1"},
         {"TERM": "xterm-256color", **NO_UTF8},
     ],
-    ids=["linux console", "vt100", "asked for", "latin-1", "C without UTF-8"],
+    ids=["linux console", "vt100", "latin-1", "C without UTF-8"],
 )
 def test_a_terminal_with_few_characters_gets_ascii(tmp_path: Path, environment: dict[str, str]) -> None:
     text = SEQUENCE.sub(b"", drawn(tmp_path, **environment))
@@ -73,7 +72,6 @@ def test_a_terminal_with_few_characters_gets_ascii(tmp_path: Path, environment: 
     [
         {"TERM": "xterm"},  # PuTTY
         {"TERM": "screen"},
-        {"TERM": "screen-256color"},
         {"TERM": "tmux-256color"},
         {"TERM": "xterm-256color", "LANG": "C", "LC_ALL": ""},
     ],
@@ -121,7 +119,7 @@ def places(tmp_path: Path) -> dict[str, Start]:
 @pytest.mark.parametrize("name", ["home", "runs", "live", "result"])
 async def test_a_storm_of_sizes_leaves_the_screen_as_a_fresh_one(name: str, tmp_path: Path) -> None:
     sizes = [(1, 1), (20, 5), (300, 100), (80, 24), (40, 80)]
-    sizes += [(random.Random(n).randint(1, 220), random.Random(-n).randint(1, 70)) for n in range(1, 16)]
+    sizes += [(random.Random(n).randint(1, 220), random.Random(-n).randint(1, 70)) for n in range(1, 8)]
     app = TrtbenchApp(places(tmp_path)[name])
     async with app.run_test(size=(80, 24)) as pilot:
         for width, height in sizes:
