@@ -15,6 +15,9 @@ def t_tail(t: float, df: float) -> float:
     """P(T > t) for t >= 0 and `df` degrees of freedom (any positive number, infinity is the normal)."""
     if math.isinf(df):
         return math.erfc(t / math.sqrt(2)) / 2
+    if t * t < df:
+        # Near the middle the tail is a half less something small, which keeps its digits this way round.
+        return (1 - _incomplete_beta(0.5, df / 2, t * t / (df + t * t))) / 2
     return _incomplete_beta(df / 2, 0.5, df / (df + t * t)) / 2
 
 

@@ -64,7 +64,7 @@ def test_uncorrelated_values_have_the_classical_interval() -> None:
 @given(
     st.integers(min_value=1, max_value=400),
     st.sampled_from([0.05, 0.5, 0.95, 0.99]),
-    st.sampled_from([0.9, 0.95]),
+    st.sampled_from([0.899, 0.95]),  # 0.9 meets p = 0.05 exactly, which rounding decides
 )
 def test_order_statistics_are_scipys(n: int, p: float, level: float) -> None:
     """scipy's interval of a quantile is the same pair of order statistics, -inf/inf where there is none."""
