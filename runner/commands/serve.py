@@ -12,6 +12,7 @@ from runner.commands.options import Commands, add_theme_option
 from runner.errors import ExitCode, UserError
 
 LOCAL = "127.0.0.1"
+LOOPBACK = (LOCAL, "localhost", "::1")
 PORT = 8822
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,}")
 
@@ -49,7 +50,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         print(f"{where}/?token={token}", flush=True)
         print("Ctrl-C ends the web view; runs go on", file=sys.stderr, flush=True)
 
-    if arguments.host != LOCAL:
+    if arguments.host not in LOOPBACK:
         print(
             f"listening on {arguments.host}: everybody who reaches it and has the token can start and stop"
             " runs as you, and nothing is encrypted; `ssh -L` to the default host is safer",
