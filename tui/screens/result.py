@@ -14,10 +14,9 @@ from runner import baseline, grid, rundir
 from runner import report as reports
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
-from runner.metrics.explain import facts
 from runner.report import Report
-from runner.report import Row as Value
 from tui.keys import bindings
+from tui.screens.explanation import explanation, interval_words
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.text import number, plain, plural, shown, wrap
 from tui.widgets.answers import Answers, draw_answers, one_line
@@ -27,7 +26,6 @@ from tui.widgets.metric_table import (
     WORST,
     ExtraName,
     Table,
-    cell_text,
     draw_table,
     heading_rows,
     line_at,
@@ -41,7 +39,6 @@ from tui.widgets.stage_strip import StageItem, StageMark, draw_stages, exit_word
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
-    from tui.screens.help import Section
 
 READ_AT_ONCE = 2 << 20
 """Bytes of a log that are read before the first frame: a few hundredths of a second."""
@@ -372,34 +369,3 @@ class ResultScreen(KeyedScreen):
 
     def action_quit(self) -> None:
         self.cockpit.leave()
-
-
-def interval_words(value: Value, digits: int) -> str:
-    """`95 %: 63 540.1 to 63 547.0`; an open side in words, empty for none."""
-    low, high = (None if bound is None else number(bound, digits) for bound in (value.low, value.high))
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f"95 %: {low} or more; too few iterations for an upper bound"
-    return f"95 %: {low} to {high}" if low is not None else f"95 %: {high} or less; no lower bound"
-
-
-def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:
-    """Title and lines about the chosen number."""
-    line, value = table.lines[table.chosen], table.value
-    metric = line.metric
-    lines: list[tuple[str, str]] = []
-    if value is not None:
-        lines.append(("value", f"{cell_text(value, metric.digits)} {metric.unit}".rstrip()))
-        if between := interval_words(value, metric.digits):
-            lines.append(("95 %", f"{between.removeprefix('95 %: ')}, from the iterations of this run alone"))
-        lines.append(("n", f"{number(value.n)} {metric.count}".rstrip()))
-        if value.versus is not None:
-            lines.append(("vs baseline", grid.versus_words(value.versus, metric.digits)))
-        if value.note:
-            lines.append(("note", value.note))
-        if value.printed:
-            key = f" as {metric.upstream_key}" if metric.upstream_key else ""
-            lines.append(("printed", f"{plain(value.printed)}{key}, by the engine"))
-    sections = (("this number", tuple(lines)), ("what it means", facts(metric)))
-    return f"{metric.title} · {table.columns[table.column]}", sections
