@@ -345,7 +345,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("tab", "slice(1)", "next slice", "other values of the axes that are not shown"),
         Key("t", "turn", "turn", "other axes down and across"),
         Key("space", "mark", "mark", "mark the cell for a comparison, or take its mark off", minor=True),
-        Key("v", "compare", "compare", "compare the marked cells, each with all its runs", minor=True),
+        Key("c", "compare", "compare", "compare the marked cells, each with all its runs", minor=True),
         Key("p", "plot", "plot", "the plot on the whole screen, and back"),
         Key(
             "x",
@@ -356,9 +356,9 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             command="run: stop",
         ),
         Key(
-            "c",
+            "g",
             "resume",
-            "continue",
+            "go on",
             "go on where it was; of a finished one, with what failed",
             when="ended",
             command="run: continue",

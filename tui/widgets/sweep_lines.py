@@ -55,9 +55,9 @@ def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> li
 
 def _note(board: Board) -> tuple[Span, ...]:
     if board.status == "interrupted":
-        return (Span("   its conductor is gone; c goes on where it was", "warn"),)
+        return (Span("   its conductor is gone; g goes on where it was", "warn"),)
     if board.status == "stopped":
-        return (Span(f"   stopped by {plain(board.why)}; c goes on", "warn"),)
+        return (Span(f"   stopped by {plain(board.why)}; g goes on", "warn"),)
     if board.status == "failed":
         return (Span(f"   {plain(board.why)}", "bad"),)
     failed = sum(point.state == "failed" for point in board.points)

@@ -285,7 +285,7 @@ async def test_x_asks_and_tells_the_conductor(conducted: Callable[[Path], Path])
         assert rundir.stop_requested(path) == "the dashboard"
 
 
-async def test_c_goes_on_where_the_sweep_was(
+async def test_g_goes_on_where_the_sweep_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[Path, bool]] = []
@@ -295,7 +295,7 @@ async def test_c_goes_on_where_the_sweep_was(
     async with app.run_test(size=SIZES[1]) as pilot:
         await settled(pilot)
         assert "INTERRUPTED" in text_of(app.screen, "#header")
-        await pilot.press("c")
+        await pilot.press("g")
         await settled(pilot)
     assert asked == [(path, False)]
 
@@ -306,8 +306,8 @@ async def test_nothing_goes_on_when_all_is_measured(monkeypatch: pytest.MonkeyPa
     over = Cockpit(SweepPlace(complete()))
     async with over.run_test(size=SIZES[1]) as pilot:
         await settled(pilot)
-        assert "continue" not in text_of(over.screen, "#footer")
-        await pilot.press("c")
+        assert "go on" not in text_of(over.screen, "#footer")
+        await pilot.press("g")
     assert asked == []
 
 
@@ -315,10 +315,10 @@ async def test_marked_cells_are_compared_with_all_their_runs() -> None:
     app = Cockpit(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
         await settled(pilot)
-        await pilot.press("v")
+        await pilot.press("c")
         assert told(pilot) == ["mark two or more measured cells with space to compare them"]
-        await pilot.press("space", "down", "v")
-        await pilot.press("space", "space", "v")
+        await pilot.press("space", "down", "c")
+        await pilot.press("space", "space", "c")
     sides = [tuple(",".join(run_of(Slot(cell, repeat)) for repeat in (0, 1)) for cell in (0, 2))] * 2
     assert app.went == [("compare", side) for side in sides]
 
@@ -327,7 +327,7 @@ async def test_profiles_in_turn_are_compared_without_marks() -> None:
     app = Cockpit(SweepPlace(one_axis()))
     async with app.run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
-        await pilot.press("v")
+        await pilot.press("c")
     sides = tuple(",".join(run_of(Slot(cell, repeat)) for repeat in range(3)) for cell in (0, 1))
     assert app.went == [("compare", sides)]
 
@@ -361,7 +361,7 @@ async def test_a_directory_that_is_no_sweep_is_said(tmp_path: Path) -> None:
     async with app.run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         assert "not a sweep" in text_of(app.screen, "#trades")
-        await pilot.press("down", "right", "tab", "t", "m", "enter", "c", "y", "q")
+        await pilot.press("down", "right", "tab", "t", "m", "enter", "c", "g", "y", "q")
     assert app.went == ["away"]
 
 
