@@ -18,12 +18,12 @@ from tests.tui.runs import StillFeed
 from tui.app import Live, Result, Start, TrtbenchApp
 
 HERE = Path(__file__).parent
-RECORDING = HERE.parent / "data" / "h200-torch-1gpu"
+RECORDING = HERE.parent / "data" / "h200-torch-2gpu"
 SIZE = (120, 40)
 TITLE = "trtbench-tui"
 SECONDS = 3.0
 """how long the tour shows a screen"""
-PICTURE_SHARE = 0.87
+PICTURE_SHARE = 0.93
 """how far into the run the picture is taken"""
 
 
@@ -47,7 +47,7 @@ def main() -> None:
 
 def scenes(root: Path) -> Iterator[Scene]:
     """A run from its first iterations to what its numbers mean."""
-    for share in (0.3, 0.5, 0.7, PICTURE_SHARE):
+    for share in (0.3, 0.5, 0.75, PICTURE_SHARE):
         yield Scene(Live(feed_at(share, root / f"{share}")))
     for key in ("t", "d"):
         yield Scene(Live(feed_at(PICTURE_SHARE, root / key)), (key,))

@@ -8,7 +8,9 @@ import pytest
 
 from runner import report, rundir
 
-H200 = Path(__file__).parents[1] / "data" / "h200-torch-1gpu"
+DATA = Path(__file__).parents[1] / "data"
+H200 = DATA / "h200-torch-1gpu"
+TWO = DATA / "h200-torch-2gpu"
 
 
 def test_a_run_on_an_h200_reads_as_it_was_printed() -> None:
@@ -44,6 +46,29 @@ def test_its_gpu_readings_tell_the_same_story() -> None:
         assert energy == pytest.approx(power * seconds, rel=0.05)  # type: ignore[operator]
         sampled = rows_of(final, "gpu_memory_sampled_gib")[index].value
         assert sampled == pytest.approx(value["gpu_peak_mem_gb"] * 1e9 / 2**30, rel=0.1)
+
+
+def test_a_run_on_two_gpus_is_that_of_two_ranks() -> None:
+    """Every rank said all it had to say, each computed on a GPU of its own, and both worked in step."""
+    state = report.read_state(TWO)
+    final = report.build(rundir.load_plan(TWO), state)
+
+    assert (final.status, final.ranks) == ("finished", 2)
+    assert all(rank.complete for rank in state.ranks.values())
+    assert len(set(state.telemetry.mapping.gpus if state.telemetry.mapping else ())) == 2
+    assert {rank.hello.device for rank in state.ranks.values() if rank.hello} == {"cuda:0", "cuda:1"}
+    assert not any("the engine printed" in flag for c in final.configurations for flag in c.flags)
+    means = [rank.timed.mean for rank in state.ranks.values()]
+    assert max(means) == pytest.approx(min(means), rel=0.001)
+
+
+def test_the_model_of_memory_traffic_is_near_what_was_measured() -> None:
+    """A rank of two reads half of the weights a step; short prompts, so nearly all of the time is decoding."""
+    final = report.build(rundir.load_plan(TWO), report.read_state(TWO))
+    measured, modelled = (rows_of(final, f"gpu_dram_{name}_percent") for name in ("active", "modelled"))
+    assert modelled[0].value == pytest.approx(measured[0].value, rel=0.1)
+    # Of 64 sequences activations and logits move, too, which the model leaves out.
+    assert 0.7 < (modelled[1].value or 0) / (measured[1].value or 1) < 1
 
 
 def rows_of(final: report.Report, metric: str) -> list[report.Row]:
