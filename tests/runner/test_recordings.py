@@ -63,7 +63,7 @@ def test_a_run_on_two_gpus_is_that_of_two_ranks() -> None:
 
 
 def test_the_model_of_memory_traffic_is_near_what_was_measured() -> None:
-    """A rank of two reads half of the weights a step; short prompts, so nearly all of the time is decoding."""
+    """A rank of two reads half of the weights a step; short prompts, so nearly all time is decoding."""
     final = report.build(rundir.load_plan(TWO), report.read_state(TWO))
     measured, modelled = (rows_of(final, f"gpu_dram_{name}_percent") for name in ("active", "modelled"))
     assert modelled[0].value == pytest.approx(measured[0].value, rel=0.1)
