@@ -6,6 +6,7 @@ only, keep their byte offset and never block.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections import deque
@@ -64,15 +65,28 @@ class JournalWriter:
 
     def _append(self, line: bytes) -> bool:
         try:
-            written = os.write(self._file, line)
+            append_whole(self._file, line, self._end)
         except OSError:
             return False
-        if written == len(line):
-            self._end += written
-            return True
+        self._end += len(line)
+        return True
+
+
+def append_whole(file: int, line: bytes, end: int) -> None:
+    """Append to a log, of which nobody else is a writer now, wholly or not at all.
+
+    Args:
+        file: open for appending.
+        line: what to append.
+        end: size of the file.
+
+    Raises:
+        OSError: the disk is full or gone.
+    """
+    if os.write(file, line) < len(line):
         # A short write means a full disk: take the torn line back so that the log stays whole.
-        os.ftruncate(self._file, self._end)
-        return False
+        os.ftruncate(file, end)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _end_of_last_line(file: int) -> int:

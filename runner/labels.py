@@ -7,7 +7,6 @@ each other; a torn or foreign line costs nothing but itself.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -19,7 +18,7 @@ import msgspec
 
 from runner import paths, rundir
 from runner.errors import UserError
-from runner.journal import LineReader
+from runner.journal import LineReader, append_whole
 
 TAG = re.compile(r"[^\W_][\w.:/=@%-]{0,39}")
 TAG_RULE = (
@@ -213,10 +212,7 @@ def _say(change: Change) -> None:
             fcntl.flock(file, fcntl.LOCK_EX)
             end = os.fstat(file).st_size
             torn = end > 0 and os.pread(file, 1, end - 1) != b"\n"
-            line = b"\n" * torn + line
-            if os.write(file, line) < len(line):
-                os.ftruncate(file, end)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            append_whole(file, b"\n" * torn + line, end)
             os.fdatasync(file)
         finally:
             os.close(file)

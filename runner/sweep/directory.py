@@ -11,7 +11,7 @@ import msgspec
 
 from runner import paths, rundir
 from runner.errors import UserError
-from runner.journal import LineReader
+from runner.journal import LineReader, append_whole
 from runner.plan import Configuration
 from runner.sweep.spec import SCHEMA, Sweep
 
@@ -168,13 +168,16 @@ class LogWriter:
             os.write(self._file, b"\n")
 
     def write(self, entry: AnyEntry) -> None:
-        """Append an entry and make it survive a power cut.
+        """Append an entry, wholly or not at all, and make it survive a power cut.
 
         Raises:
             OSError: the disk is full or gone.
         """
-        os.write(self._file, msgspec.json.encode(entry) + b"\n")
+        append_whole(self._file, msgspec.json.encode(entry) + b"\n", os.fstat(self._file).st_size)
         os.fdatasync(self._file)
+
+    def close(self) -> None:
+        os.close(self._file)
 
 
 class LogReader:

@@ -79,6 +79,19 @@ class TestOnDisk:
         LogWriter(path).write(Ended(wall=2e9, status="stopped"))
         assert LogReader(path).read() == [BEGUN, Ended(wall=2e9, status="stopped")]
 
+    def test_an_entry_that_a_full_disk_takes_half_of_spoils_no_other(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = written(sweep_of(), BEGUN)
+        log = LogWriter(path)
+        write = os.write
+        with monkeypatch.context() as full:
+            full.setattr("os.write", lambda file, data: write(file, data[:10]))
+            with pytest.raises(OSError, match="No space left"):
+                log.write(settled(A, "r1", small="done"))
+        log.write(Ended(wall=2e9, status="failed"))
+        assert LogReader(path).read() == [BEGUN, Ended(wall=2e9, status="failed")]
+
     def test_it_is_found_like_a_run(self) -> None:
         path = written(sweep_of())
         for name in ("last", path.name, path.name[-4:], "tiny", str(path)):
