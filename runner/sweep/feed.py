@@ -43,6 +43,8 @@ class SweepFeed:
     _log: LogReader = field(init=False)
     _values: dict[str, dict[Configuration, Values] | None] = field(default_factory=dict)
     _live: RunFeed | None = None
+    _unsaid: list[AnyEntry] = field(default_factory=list)
+    """entries that were taken in and that nobody has drained yet"""
 
     def __post_init__(self) -> None:
         self.sweep = load(self.directory)
@@ -52,10 +54,15 @@ class SweepFeed:
 
     def drain(self) -> list[AnyEntry]:
         """Take in what the conductor wrote, and what the run under way did; returns the new entries."""
+        self._take_in()
+        self._follow_run()
+        entries, self._unsaid = self._unsaid, []
+        return entries
+
+    def _take_in(self) -> None:
         entries = self._log.read()
         self.progress.apply_all(entries)
-        self._follow_run()
-        return entries
+        self._unsaid += entries
 
     @property
     def gone(self) -> bool:
@@ -67,7 +74,7 @@ class SweepFeed:
         status = self.progress.status
         if status in ENDED or launch.is_conducted(self.directory):
             return status
-        self.progress.apply_all(self._log.read())  # it may have ended between the two looks
+        self._take_in()  # it may have ended between the two looks
         return self.progress.status if self.progress.status in ENDED else "interrupted"
 
     @property

@@ -14,7 +14,7 @@ from runner import rundir
 from runner.plan import Configuration
 from runner.sweep import text
 from runner.sweep.board import Board, Point, frontier
-from runner.sweep.directory import Begun, Ended, Refused
+from runner.sweep.directory import Begun, Ended, LogWriter, Refused
 from runner.sweep.feed import SweepFeed
 from runner.sweep.headless import exit_code
 from runner.sweep.matrix import first_view, held_words, matrix, slices, trades, turned
@@ -60,6 +60,16 @@ def two_repeats() -> Path:
     recorded(RUNS[1], {SMALL: [8.0] * 4})
     recorded(RUNS[2], {SMALL: [12.0] * 4, LARGE: [16.0] * 4})
     return path
+
+
+def test_an_entry_that_the_status_came_across_is_still_handed_out() -> None:
+    path = written(sweep_of(1), BEGUN)
+    feed = SweepFeed(path)
+    assert feed.drain() == [BEGUN]
+    ended = Ended(wall=2e9, status="finished")
+    LogWriter(path).write(ended)
+    assert feed.status == "finished"
+    assert feed.drain() == [ended]
 
 
 class TestNumbers:
