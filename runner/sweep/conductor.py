@@ -113,6 +113,9 @@ class Conductor:
                 if not self._measure(slot, left) and self.sweep.stop_on_failure:
                     why = "a cell failed (--stop-on-failure)"
                     return Ended(wall=time.time(), status="stopped", why=why)
+        if self._stop is not None and self.progress.open_again():
+            # What was stopped was the last: nothing is left that would have been passed over for it.
+            return Ended(wall=time.time(), status="stopped", why=self._stop)
         return Ended(wall=time.time(), status="finished")
 
     def _measure(self, slot: Slot, left: list[Configuration]) -> bool:

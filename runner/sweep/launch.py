@@ -142,7 +142,8 @@ def resume(directory: Path, *, failed_too: bool = False) -> None:
         raise UserError(
             f"{directory.name} is under way", hint=f"`trtbench-tui attach {directory.name}` shows it"
         )
-    if progress.status == "finished" and not (failed_too and progress.failures()):
+    left = progress.open_again() or (failed_too and progress.failures())
+    if progress.status == "finished" and not left:
         hint = "`--failed` measures again what failed" if progress.failures() else ""
         raise UserError(f"{directory.name} has finished; nothing is left to measure", hint=hint)
     try:

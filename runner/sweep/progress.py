@@ -134,6 +134,10 @@ class Progress:
             and any(one.outcome == "done" for one in note.settled.measured)
         )
 
+    def open_again(self) -> list[Measured]:
+        """What was stopped or lost, which is measured when the sweep is taken up again."""
+        return [one for one in self.results.values() if one.outcome in _OPEN_AGAIN]
+
     def failures(self) -> list[Measured]:
         """What failed for another reason than memory."""
         return [one for one in self.results.values() if one.outcome == "failed"]

@@ -133,6 +133,28 @@ def test_a_resumption_measures_what_is_left_and_takes_over_a_run_under_way(
     assert outcomes(conductor.progress) == [(0, 0, "done"), (1, 0, "done"), (2, 0, "done")]
 
 
+def test_a_stop_in_the_last_cell_is_a_stop_and_the_cell_is_measured_again(
+    programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = programs("slow", "ok")
+    sweep = of_programs(1)
+    path = directory.create(sweep)
+
+    def start_and_stop(profile: Profile, *, gpu_hz: float, sweep: Membership) -> Path:
+        rundir.request_stop(path, "a test")
+        return fake.start(profile, gpu_hz=gpu_hz, sweep=sweep)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(launcher, "start", start_and_stop)
+        Conductor(path, sweep).run()
+    assert (launch.read(path).status, launch.read(path).why) == ("stopped", "a test")
+
+    (path / rundir.STOP).unlink()
+    Conductor(path, sweep).run()
+    assert fake.places == [(0, 0), (0, 0)]
+    assert launch.read(path).status == "finished"
+
+
 def test_a_run_that_was_deleted_is_measured_again(programs: Callable[..., Programs]) -> None:
     fake = programs()
     path = written(of_programs(1), Begun(wall=1e9), started(Slot(0, 0), "20260101T000000Z_gone_0001", SMALL))

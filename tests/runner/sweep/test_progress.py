@@ -65,6 +65,17 @@ def test_a_sweep_that_ended_stays_so() -> None:
         launch.resume(path)
 
 
+def test_what_was_lost_can_be_measured_though_the_sweep_has_finished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken_up: list[Path] = []
+    monkeypatch.setattr(launch, "_conduct", taken_up.append)
+    finished = Ended(wall=1e9, status="finished")
+    path = written(sweep_of(1), BEGUN, settled(A, "r1", small="done", large="lost"), finished)
+    launch.resume(path)
+    assert taken_up == [path]
+
+
 class TestOnDisk:
     def test_what_is_written_is_read(self) -> None:
         sweep = sweep_of(3, repeat=2, stop_on_failure=True)
