@@ -17,8 +17,10 @@ from tui.app import Live, TrtbenchApp
 from tui.keys import valid_keys
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.doctor import DoctorScreen
+from tui.screens.doctor_view import doctor_sections
 from tui.screens.help import HelpScreen
 from tui.screens.live import LiveScreen
+from tui.screens.live_view import live_view
 from tui.screens.result import ResultScreen
 from tui.widgets.log_view import LogView
 from tui.widgets.rows import Rows, row_text
@@ -458,6 +460,19 @@ async def test_d_tells_all_that_is_known_and_keeps_it_up_to_date(tmp_path: Path)
         assert app.screen.query_one("#help", Rows).top == 1
         await pilot.press("d")
         assert isinstance(app.screen, LiveScreen)
+
+
+def test_what_the_screen_warns_of_stands_among_the_findings(tmp_path: Path) -> None:
+    run = Recorder()
+    run.begin()
+    run.begin_configuration()
+    for i in range(40):
+        run.iterate(1, first=i, base_ms=6300.0 + 40 * i)
+    feed = run.feed(tmp_path)
+    feed.drain(1.0)
+    (warning, *_) = live_view(feed).health.lines
+    assert "the latency drifts by" in warning
+    assert ("", warning) in dict(doctor_sections(feed))["findings"]
 
 
 async def test_a_stall_moves_nothing(tmp_path: Path) -> None:

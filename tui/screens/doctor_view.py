@@ -6,7 +6,7 @@ from runner.feed import Feed
 from runner.serving import ServingState
 from runner.slow_iterations import Outlier, outliers
 from runner.stall import STATES, RankThen, Stall, rank_facts, stalled
-from runner.state import ConfigurationState, RunState
+from runner.state import RunState
 from runner.stats.course import course
 from tui.screens.help import Section
 from tui.screens.live_health import findings
@@ -20,19 +20,23 @@ def doctor_sections(feed: Feed) -> tuple[Section, ...]:
     state, now = feed.state, feed.now()
     number = len(state.configurations) - 1
     slow = outliers(state, number) if number >= 0 else ()
+    timed = number >= 0 and state.configurations[number].latency.n > 0
+    steady = course(state.configurations[number].batches) if timed else None
     stall = stalled(state, now)
     sections: list[Section] = []
     if stall is not None:
         sections.append(("it stands still", tuple(("", line) for line in _stall_lines(stall))))
-    found = [text for _, text in findings(state, stall, slow) if stall is None or text != stall.sentence]
+    found = [text for _, text in findings(state, stall, slow, steady)]
+    if stall is not None:
+        found.remove(stall.sentence)
     sections.append(("findings", tuple(("", text) for text in found) or (("", "nothing is wrong"),)))
     serving = state.configurations[number].serving if number >= 0 else None
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))
     elif state.ranks:
         sections.append(("ranks", tuple(_rank_line(rank) for rank in rank_facts(state, now))))
-    if number >= 0 and state.configurations[number].latency.n:
-        sections.append(_steadiness(state.configurations[number]))
+    if steady is not None:
+        sections.append(("steady?", ((steady.verdict, steady.sentence),)))
         sections.append(_outlier_section(state, slow))
     return tuple(sections)
 
@@ -78,11 +82,6 @@ def _rank_line(rank: RankThen) -> tuple[str, str]:
     if rank.pid is not None:
         parts.append(f"pid {rank.pid}")
     return f"rank {rank.rank}", ", ".join(parts)
-
-
-def _steadiness(configuration: ConfigurationState) -> Section:
-    found = course(configuration.batches)
-    return ("steady?", ((found.verdict, found.sentence),))
 
 
 def _outlier_section(state: RunState, slow: tuple[Outlier, ...]) -> Section:

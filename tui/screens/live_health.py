@@ -36,9 +36,7 @@ def health(feed: Feed, stall: Stall | None, slow: tuple[Outlier, ...], steady: C
     badge = _badge(steady)
     if ended is not None:
         return Health(*ended, badge=badge)
-    found = findings(feed.state, stall, slow)
-    if steady is not None and steady.verdict == "DRIFTING":
-        found.append(("warn", steady.sentence))
+    found = findings(feed.state, stall, slow, steady)
     if not found:
         if feed.state.configuration is None or not feed.state.configuration.last_t:
             return Health("quiet", ("nothing to worry about so far",), badge, brief=True)
@@ -50,7 +48,9 @@ def health(feed: Feed, stall: Stall | None, slow: tuple[Outlier, ...], steady: C
     return Health(kind, (text + more,), badge, brief=True)
 
 
-def findings(state: RunState, stall: Stall | None, slow: tuple[Outlier, ...]) -> list[Finding]:
+def findings(
+    state: RunState, stall: Stall | None, slow: tuple[Outlier, ...], steady: Course | None
+) -> list[Finding]:
     """All that is not as it should be while a run is under way, the worst first."""
     found: list[Finding] = []
     if stall is not None:
@@ -83,6 +83,8 @@ def findings(state: RunState, stall: Stall | None, slow: tuple[Outlier, ...]) ->
     for cause in _BLAMED:
         if causes[cause]:
             found.append(("warn", f"{plural(causes[cause], 'slow iteration')}: {LETTERS[cause][1]}"))
+    if steady is not None and steady.verdict == "DRIFTING":
+        found.append(("warn", steady.sentence))
     return found
 
 
