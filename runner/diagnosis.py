@@ -30,6 +30,13 @@ Known = tuple[re.Pattern[str], str, str]
 """Text in the output, the cause in our words, what to do."""
 
 OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
+_GPU_MEMORY = re.compile(
+    r"Tried to allocate (?P<tried>[\d.]+ \w+)\W+GPU (?P<gpu>\d+)"
+    r"(?: has a total capacity of (?P<capacity>[\d.]+ \w+) of which (?P<free>[\d.]+ \w+) is free"
+    r"|; (?P<old_capacity>[\d.]+ \w+) total capacity;.*?; (?P<old_free>[\d.]+ \w+) free)"
+)
+"""What PyTorch 2.1 and later, and older ones, say of a GPU whose memory ran out, in a paragraph of advice."""
+
 OUT_OF_MEMORY = "the machine's own memory (not the GPU's) ran out"
 
 # The first that was printed wins.
@@ -121,7 +128,7 @@ class Diagnosis:
         """The cause of a failure and its remedy (may be empty)."""
         if self.known is not None:
             cause, remedy = self.known
-            return (f"{cause} ({self.exception})" if self.exception else cause), remedy
+            return (f"{cause} ({_in_short(self.exception)})" if self.exception else cause), remedy
         if self.exception:
             return f"a rank raised {self.exception}", ""
         if self.signal:
@@ -133,6 +140,15 @@ class Diagnosis:
             )
         said = f"; its last words: {self.tail[-1]}" if self.tail else "; it printed nothing"
         return f"the program ended with {describe_exit(exit_code)}{said}", ""
+
+
+def _in_short(exception: str) -> str:
+    """What was raised, of a GPU out of memory only how much was tried, had and free; the raw log has the rest."""
+    found = _GPU_MEMORY.search(exception)
+    if found is None:
+        return exception
+    free, capacity = found["free"] or found["old_free"], found["capacity"] or found["old_capacity"]
+    return f"GPU {found['gpu']}: tried to allocate {found['tried']}, {free} of {capacity} were free"
 
 
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
