@@ -143,7 +143,7 @@ class Diagnosis:
 
 
 def _in_short(exception: str) -> str:
-    """What was raised, of a GPU out of memory only how much was tried, had and free; the raw log has the rest."""
+    """What was raised; of a GPU out of memory what was tried, free and there, the raw log has the rest."""
     found = _GPU_MEMORY.search(exception)
     if found is None:
         return exception

@@ -143,7 +143,8 @@ class _Narrator:
 
     def _say(self, state: RunState, t: int, sentence: str) -> None:
         self._told = time.monotonic()
-        print(f"{table.duration(state.elapsed_s(t)):>8}  {sentence}", file=sys.stderr, flush=True)
+        since = max(0, t - state.started.t) / 1e9 if state.started is not None else 0.0
+        print(f"{table.duration(since):>8}  {sentence}", file=sys.stderr, flush=True)
 
 
 def _progress(configuration: ConfigurationState) -> str:
@@ -153,6 +154,12 @@ def _progress(configuration: ConfigurationState) -> str:
     if latency.n == 0:
         return f"warm-up {len(configuration.warmup)}/{configuration.start.warm_up}"
     return f"iteration {latency.n}/{configuration.start.num_runs}, mean latency {latency.mean:.3f} ms"
+
+
+def _measured(values: dict[str, str]) -> str:
+    """Which configuration a printed line is of; the next one may have begun when the line arrives."""
+    batch, inputs, outputs = (values.get(name) for name in ("batch_size", "input_length", "output_length"))
+    return f"batch {batch}, {inputs} in, {outputs} out: " if batch and inputs and outputs else ""
 
 
 def _sentence(event: ev.AnyEvent) -> str:
@@ -174,7 +181,7 @@ def _sentence(event: ev.AnyEvent) -> str:
             return f"  {rate} output tokens/s (as trtllm-bench reports them)"
         case ev.Result(values=values):
             latency, rate = values.get("latency(ms)", "?"), values.get("tokens_per_sec", "?")
-            return f"  latency {latency} ms, {rate} tokens/s (as the engine printed them)"
+            return f"  {_measured(values)}latency {latency} ms, {rate} tokens/s (as the engine printed them)"
         case ev.Notice():
             return f"{event.level}: {event.text}"
         case ev.Telemetry() | ev.GpuProblem():

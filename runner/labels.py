@@ -131,6 +131,8 @@ def rename(run: str, name: str) -> None:
     """
     if refused := name_refusal(name):
         raise UserError(refused)
+    if name.strip() == "last":
+        raise UserError("'last' cannot be the name of a run: it always means the newest one")
     _say(Change(run=run, wall=time.time(), name=name.strip()))
 
 

@@ -143,7 +143,7 @@ def find(name: str) -> Path:
     as_path = Path(name).expanduser()
     if (as_path / PLAN).is_file():
         return as_path.resolve()
-    runs = list_runs()
+    runs = list_runs() if name else []  # nothing is a part of every id, and names no run
     if name == "last" and runs:
         return runs[0]
     exact = [run for run in runs if run.name == name or run.name.endswith(f"_{name}")]

@@ -16,6 +16,8 @@ MARK = 2
 """columns behind a number for the mark of its note"""
 MARGIN = 14
 COLUMN = NUMBER + MARK + MARGIN
+MIN_WIDTH = 40
+"""columns that sentences take at least"""
 VERSUS = 18
 """columns of the change against the baseline, in a report that has one"""
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -39,9 +41,9 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"run {report.run}{where} · {report.status} after {duration(report.seconds)}"
     if report.cause:
         yield ""
-        yield f"cause: {report.cause}"
+        yield from _wrapped("cause: ", _one_line(report.cause), width)
         if report.remedy:
-            yield f"to do: {report.remedy}"
+            yield from _wrapped("to do: ", _one_line(report.remedy), width)
     for said in report.answers:
         yield ""
         yield f"smoke run, asked:  {_one_line(said.prompt)}"
@@ -50,15 +52,28 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     if flags:
         yield ""
         yield "before you trust it:"
-        yield from (f"  ! {flag}" for flag in flags)
+        for flag in flags:
+            yield from _wrapped("  ! ", flag, width)
     if words := grid.baseline_words(report):
         yield ""
-        yield from textwrap.wrap(words, max(40, width), subsequent_indent="  ")
+        yield from textwrap.wrap(words, max(MIN_WIDTH, width), subsequent_indent="  ")
     versus = VERSUS if report.baseline and not report.baseline.why_not else 0
     columns = max(1, (width - LABEL) // (COLUMN + versus))
     for start in range(0, len(report.configurations), columns):
         yield ""
         yield from _block(report.configurations[start : start + columns], versus)
+
+
+def _wrapped(label: str, text: str, width: int) -> list[str]:
+    """A sentence behind a label, its further lines below its first; a path or a command is never broken."""
+    return textwrap.wrap(
+        text,
+        max(MIN_WIDTH, width),
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -42,11 +43,15 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     trend.set_defaults(command=_trend)
 
     tag = commands.add_parser(
-        "tag", help="put tags on a run or take them off: tag RUN +good -draft", prefix_chars="\0"
+        "tag",
+        help="put tags on a run or take them off: tag RUN +good -draft",
+        usage="%(prog)s [-h] RUN [+TAG|-TAG ...]",
+        prefix_chars="\0",  # -draft is no option here, and so is -h: `_tag` looks for it
+        add_help=False,
     )
     tag.add_argument("run", metavar="RUN")
-    tag.add_argument("tags", metavar="+TAG|-TAG", nargs="*", help="none: print the tags")
-    tag.set_defaults(command=_tag)
+    tag.add_argument("tags", metavar="+TAG|-TAG", nargs="*", default=[], help="none: print the tags")
+    tag.set_defaults(command=_tag, help=tag.print_help)
 
     note = commands.add_parser("note", help="write a note on a run")
     note.add_argument("run", metavar="RUN")
@@ -101,14 +106,16 @@ def _ls(arguments: argparse.Namespace) -> int:
     every = history.entries(disk=disk)
     found = order.in_order(query.matching(every, text), sort, reverse=arguments.reverse)
     shown = found[: arguments.limit]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if arguments.group and not arguments.json:
         groups = order.by_profile(every)
-        sys.stdout.write(listing.as_groups(groups, order.by_profile(shown), disk=arguments.disk))
+        lines = listing.as_groups(groups, order.by_profile(shown), disk=arguments.disk, width=width)
+        sys.stdout.write(lines)
     elif arguments.json:
         in_groups = [entry for group in order.by_profile(shown).values() for entry in group]
         sys.stdout.write(listing.as_json(in_groups if arguments.group else shown))
     elif shown:
-        sys.stdout.write(listing.as_text(shown, disk=arguments.disk))
+        sys.stdout.write(listing.as_text(shown, disk=arguments.disk, width=width))
     if not shown and not arguments.json:
         sys.stdout.write(listing.NO_MATCH if every else listing.NO_RUNS)
     if not arguments.json:
@@ -125,7 +132,7 @@ def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool
         print(f"{len(found) - len(shown)} more; --limit {len(found)} lists all", file=sys.stderr)
     if disk:
         total = sum(entry.disk or 0 for entry in found)
-        print(f"{listing.size(total)} in {len(found)} runs", end="")
+        print(f"{listing.size(total)} in {listing.count(len(found), 'run')}", end="")
         deleted = trash.listed()
         room = sum(disk_use(trashed.path) for trashed in deleted)
         print(f"; {listing.size(room)} in the trash ({len(deleted)})" if deleted else "")
@@ -158,6 +165,9 @@ def _trend(arguments: argparse.Namespace) -> int:
 def _tag(arguments: argparse.Namespace) -> int:
     from runner import labels, rundir
 
+    if arguments.run in ("-h", "--help") or "--help" in arguments.tags:
+        arguments.help()
+        return ExitCode.OK
     run = rundir.find(arguments.run).name
     labels.tag(run, *labels.tag_changes(arguments.tags))
     print(f"{run}: {' '.join(labels.of(run).tags) or 'no tags'}")
@@ -239,7 +249,7 @@ def _trash_empty(arguments: argparse.Namespace) -> int:
         print("the trash is empty")
         return ExitCode.OK
     room = listing.size(sum(disk_use(trashed.path) for trashed in deleted))
-    _ask(f"remove {len(deleted)} deleted runs ({room}) for good?", arguments.yes)
+    _ask(f"remove {listing.count(len(deleted), 'deleted run')} ({room}) for good?", arguments.yes)
     gone, problems = trash.empty(deleted)
     print(f"{gone} removed for good")
     if problems:

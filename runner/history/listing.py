@@ -21,27 +21,34 @@ _LEFT = frozenset({"", "STATE", "PROFILE", "STARTED", "TAGS", "CAUSE", "DELETED"
 """titles of the columns that are words; the others are numbers and stand at the right"""
 
 
-def as_text(entries: Sequence[Entry], *, disk: bool = False) -> str:
-    """One aligned line a run."""
-    return "".join(f"{line}\n" for line in _aligned(_rows(entries, disk)))
+def as_text(entries: Sequence[Entry], *, disk: bool = False, width: int | None = None) -> str:
+    """One aligned line a run; on a terminal of that many columns a longer line ends in `…`."""
+    return "".join(f"{_cut(line, width)}\n" for line in _aligned(_rows(entries, disk)))
 
 
-def as_groups(groups: dict[str, list[Entry]], shown: dict[str, list[Entry]], *, disk: bool = False) -> str:
+def as_groups(
+    groups: dict[str, list[Entry]],
+    shown: dict[str, list[Entry]],
+    *,
+    disk: bool = False,
+    width: int | None = None,
+) -> str:
     """A heading a profile with the trend over all its runs, and below it those that are to be shown.
 
     Args:
         groups: all runs of each profile.
         shown: those of them to list.
         disk: with the room that they take.
+        width: columns of the terminal, beyond which a line is cut; None: as long as they are.
     """
     lines: list[str] = []
     for profile, entries in shown.items():
         trend = main_trend(groups[profile])
-        heading = f"{profile or 'not a run'} · {len(entries)} of {_count(len(groups[profile]), 'run')}"
+        heading = f"{profile or 'not a run'} · {len(entries)} of {count(len(groups[profile]), 'run')}"
         lines += [""] if lines else []
         lines.append(clean(heading) + (f" · {_trend_words(trend)}" if trend else ""))
         lines += [f"  {line}" for line in _aligned(_rows(entries, disk))]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{_cut(line, width)}\n" for line in lines)
 
 
 def _trend_words(trend: Trend) -> str:
@@ -100,7 +107,7 @@ def _plain_figure(figure: Figure) -> dict[str, object]:
 def trend_text(trend: Trend) -> str:
     """A configuration from run to run: bars, then a line a run, the newest last."""
     rates, latencies = trend.tokens_per_sec, trend.latency_ms
-    lines = [clean(f"{trend.profile} · {trend.title} · {_count(len(trend.points), 'finished run')}")]
+    lines = [clean(f"{trend.profile} · {trend.title} · {count(len(trend.points), 'finished run')}")]
     lines.append(f"  tokens/s  {spark(rates, SPARK)}")
     lines.append(f"  latency   {spark(latencies, SPARK)}")
     if len(trend.platforms) > 1:
@@ -193,7 +200,7 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:+.1f} %"
 
 
-def _count(number: int, one: str) -> str:
+def count(number: int, one: str) -> str:
     return f"{number} {one}" + ("" if number == 1 else "s")
 
 
@@ -213,6 +220,15 @@ def _cells(text: str) -> int:
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
+
+
+def _cut(line: str, width: int | None) -> str:
+    """At most that many columns of a line; the last one says that there was more."""
+    if width is None or _cells(line) <= width:
+        return line
+    while line and _cells(line) >= width:
+        line = line[:-1]
+    return f"{line}…"
 
 
 def _aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:

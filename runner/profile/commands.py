@@ -15,14 +15,16 @@ from runner.profile import file, store
 
 
 def list_all(_: argparse.Namespace) -> int:
-    for stored in store.list_profiles():
+    profiles = store.list_profiles()
+    width = max((len(stored.name) for stored in profiles), default=0)
+    for stored in profiles:
         try:
             description = stored.load().description
         except UserError:
             description = f"cannot be used: trtbench-tui profiles validate {stored.name}"
         if stored.hidden_by:
             description += f" (hidden by {stored.hidden_by})"
-        print(f"{stored.name:<28} {stored.origin:<9} {description}".rstrip())
+        print(f"{stored.name:<{width}}  {stored.origin:<8}  {description}".rstrip())
     return ExitCode.OK
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from runner import events as ev
 from runner import preflight, rundir
 from runner.cli import main
+from runner.headless import _Narrator
 from runner.plan import Plan, Stage
 from runner.preflight.check import Check
 from runner.profile import commands
+from runner.state import RunState
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 
 
@@ -57,6 +60,32 @@ def test_attach_without_a_terminal_narrates_and_prints_the_table(capsys: pytest.
     captured = capsys.readouterr()
     assert "stage benchmark" in captured.err
     assert "latency, mean, ms" in captured.out
+
+
+def test_a_result_is_told_with_its_configuration_and_everything_at_its_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = {
+        "batch_size": "4",
+        "input_length": "32",
+        "output_length": "16",
+        "latency(ms)": "12.5",
+        "tokens_per_sec": "5120",
+    }
+    state = RunState()
+    events: list[ev.AnyEvent] = [
+        ev.RunStarted(t=0, run="r", schema=1, wall=0.0, host="h", boot_id="b", pid=1, cores=2, version="1"),
+        ev.Result(t=7_000_000_000, stage=0, values=result),
+        ev.RunEnded(t=60_000_000_000, status="finished", wall=60.0),
+    ]
+    for event in events:
+        state.apply(event)
+    _Narrator().tell(state, events)
+    told = capsys.readouterr().err.splitlines()
+    assert told[1:] == [
+        "    0:07    batch 4, 32 in, 16 out: latency 12.5 ms, 5120 tokens/s (as the engine printed them)",
+        "    1:00  finished",
+    ]
 
 
 def test_attach_as_json_prints_every_event(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -133,7 +162,10 @@ def test_missing_mpirun_is_said_before_anything_starts(
     monkeypatch.setenv("PATH", str(tmp_path))
     python = tmp_path / "python"
     assert main(["run", "quickstart", "--set", f"launch.python={python}"]) == 2
-    assert "there is no mpirun: none on PATH and none beside the interpreter" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "trtbench-tui: there is no mpirun: none on PATH and none beside the interpreter"
+        f" {python}, which is not a program"
+    )
     assert rundir.list_runs() == []
 
 
@@ -192,6 +224,12 @@ class TestProfiles:
         capsys.readouterr()
         assert main(["profiles", "schema"]) == 0
         assert "$defs" in json.loads(capsys.readouterr().out)
+
+    def test_the_list_is_aligned(self, capsys: pytest.CaptureFixture[str]) -> None:
+        main(["profiles", "list"])
+        lines = capsys.readouterr().out.splitlines()
+        assert len({line.index("  built in  ") for line in lines if "  built in  " in line}) == 1
+        assert not [line for line in lines if "  built in  " not in line]
 
     def test_copy_makes_a_profile_of_ones_own(self, capsys: pytest.CaptureFixture[str], home: Path) -> None:
         assert main(["profiles", "copy", "quickstart", "mine"]) == 0

@@ -70,6 +70,23 @@ class TestList:
         assert rows[0]["disk"] > 0
         assert (rows[0]["foreign"], rows[0]["gpus"]) == (False, ["NVIDIA H200"])
 
+    def test_on_a_terminal_no_line_is_wider_than_it(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ended("0004", "qwen", "failed", ago=30, cause="the program ended with exit code 3: " + "日本 " * 30)
+        whole = run(capsys, "ls")
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "90")
+        lines = run(capsys, "ls")
+        assert lines[1].endswith("the program e…")
+        assert lines[1][:-1] == whole[1][:89]
+        monkeypatch.setenv("COLUMNS", "121")
+        assert run(capsys, "ls")[1].endswith("exit code 3: 日本 日…")  # a letter of two columns is not halved
+        assert lines[2:] == whole[2:]
+
+    def test_room_of_one_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "ls", "--disk", "--filter", "llama")[-1].endswith("KiB in 1 run")
+
     def test_room_on_the_disk(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["rm", "0001", "--yes"]) == 0
         capsys.readouterr()
@@ -150,6 +167,22 @@ class TestLabels:
         ):
             assert "there is no run 'nope'" in refused(capsys, *arguments)
         assert labels.Labels().by_run == {}
+
+    def test_an_empty_name_is_no_run_even_if_there_is_only_one(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["rm", "--yes", "0001", "0002"]) == 0
+        assert "there is no run ''" in refused(capsys, "rm", "--yes", "")
+        assert len(run(capsys, "ls")) == 2
+
+    def test_a_name_that_means_another_run_already(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "'last' cannot be the name of a run" in refused(capsys, "rename", "0001", "last")
+
+    @pytest.mark.parametrize("asked", [["tag", "--help"], ["tag", "-h"], ["help", "tag"]])
+    def test_help_on_tags_where_a_dash_takes_one_off(
+        self, asked: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(capsys, *asked)[0] == "usage: trtbench-tui tag [-h] RUN [+TAG|-TAG ...]"
 
 
 @pytest.mark.usefixtures("three_runs")

@@ -1,0 +1,28 @@
+"""The final table as text."""
+
+from __future__ import annotations
+
+import msgspec
+
+from runner import report, table
+from tests.runs import single, start, state_of, wait_until_ended
+
+
+def test_sentences_wrap_at_the_width_below_their_own_begin() -> None:
+    run_dir = start(single("ok"))
+    wait_until_ended(run_dir)
+    plan_and_state = state_of(run_dir)
+    told = msgspec.structs.replace(
+        report.build(single("ok"), plan_and_state),
+        cause="a rank raised RuntimeError: " + "word " * 30,
+        remedy="look at /a/very/" + "long-" * 20 + "path first",
+        flags=["doubt " * 20],
+    )
+    lines = table.render(told, width=60).splitlines()
+    at = lines.index(next(line for line in lines if line.startswith("cause: ")))
+    assert lines[at + 1].startswith("       word")
+    assert max(len(line) for line in lines[at : at + 3]) <= 60
+    assert "look at" in "".join(lines)
+    assert f"       /a/very/{'long-' * 20}path" in lines
+    doubts = [line for line in lines if "doubt" in line]
+    assert (doubts[0][:4], doubts[1][:4]) == ("  ! ", "    ")
