@@ -66,7 +66,7 @@ def test_missing_packages_are_known_with_what_was_raised() -> None:
         " has 139.76 GiB memory in use. Of the allocated memory 138.9 GiB is allocated by PyTorch",
         "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 112.00 MiB (GPU 0; 139.80 GiB"
         " total capacity; 138.50 GiB already allocated; 31.12 MiB free; 138.9 GiB reserved in total by"
-        " PyTorch) If reserved memory is >> allocated memory try setting max_split_size_mb to avoid fragmentation.",
+        " PyTorch) If reserved memory is >> allocated memory try max_split_size_mb.",
     ],
 )
 def test_a_gpu_out_of_memory_keeps_the_numbers_and_leaves_the_advice_to_the_log(raised: str) -> None:
