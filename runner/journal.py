@@ -179,8 +179,10 @@ class EventReader:
 
     def read(self) -> list[AnyEvent]:
         """Events that arrived since the last call; at most a few ten thousand, so call until it is empty."""
-        chunk = self.lines.read()
-        return decode_lines(chunk) if chunk else []
+        while chunk := self.lines.read():
+            if events := decode_lines(chunk):
+                return events  # of a piece in which no line is an event of ours, the next one is read
+        return []
 
     @property
     def progress(self) -> float:

@@ -84,6 +84,12 @@ def test_a_long_log_is_read_in_bounded_pieces(tmp_path: Path) -> None:
     assert max(sizes) < 100
 
 
+def test_a_long_stretch_without_any_event_does_not_end_the_reading(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"kind":"of_a_newer_version","t":1}\n' * 500 + ev.encode(notice(2)))
+    assert EventReader(path, limit=4096).read() == [notice(2)]
+
+
 def test_a_line_longer_than_the_limit_comes_in_pieces(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * 10_000 + b"\nshort\n")
