@@ -190,6 +190,11 @@ class Shape(NamedTuple):
     requests: int = 0
     concurrency: int = 0
 
+    def labels(self) -> dict[str, str]:
+        """Its parts as text, every digit of them, for the labels and parameters of other programs."""
+        share = f"{self.gpu_weights_percent:g}"
+        return {name: str(value) for name, value in self._asdict().items()} | {"gpu_weights_percent": share}
+
 
 def shape_of(configuration: ConfigurationReport) -> Shape:
     return Shape(

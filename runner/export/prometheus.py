@@ -16,7 +16,7 @@ from runner.errors import UserError
 from runner.export.output import opened
 from runner.export.subject import Subject
 from runner.plan import Plan
-from runner.report import ConfigurationReport, Report
+from runner.report import Report
 from runner.state import RunState, Status
 
 EVERY_S = 5.0
@@ -47,7 +47,7 @@ def _lines(found: Report) -> Iterator[str]:
     for line in grid.lines_of(found.configurations):
         name = f"trtbench_{line.metric.name}"
         samples = [
-            _sample(name, {**run, **_shape(configuration)}, row.value)
+            _sample(name, {**run, **grid.shape_of(configuration).labels()}, row.value)
             for configuration, row in zip(found.configurations, line.values, strict=True)
             if row is not None and row.value is not None
         ]
@@ -55,10 +55,6 @@ def _lines(found: Report) -> Iterator[str]:
             unit = f", {line.metric.unit}" if line.metric.unit else ""
             yield from _head(name, f"{line.metric.title}{unit}: {line.metric.formula}")
             yield from samples
-
-
-def _shape(configuration: ConfigurationReport) -> dict[str, str]:
-    return {name: f"{value:g}" for name, value in grid.shape_of(configuration)._asdict().items()}
 
 
 def _head(name: str, text: str) -> Iterator[str]:

@@ -83,7 +83,7 @@ def _log_configuration(
 ) -> None:
     from mlflow.entities import Metric, Param
 
-    params = [Param(name, f"{value:g}") for name, value in grid.shape_of(configuration)._asdict().items()]
+    params = [Param(name, text) for name, text in grid.shape_of(configuration).labels().items()]
     numbers = [(row.metric, row.value) for row in configuration.rows if row.value is not None]
     client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in numbers], params)
 

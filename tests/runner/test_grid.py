@@ -55,3 +55,8 @@ def test_a_metric_of_a_newer_version_is_shown_and_not_explained() -> None:
     assert lines[-1].metric.title == "novelty"
     assert "does not know" in lines[-1].metric.formula
     assert grid.cell(lines[-1].values[0], lines[-1].metric) == "1.500"
+
+
+def test_a_shape_for_other_programs_keeps_every_digit() -> None:
+    shape = grid.Shape(0, 131_072, 128, 0.5, requests=1_048_576, concurrency=64)
+    assert list(shape.labels().values()) == ["0", "131072", "128", "0.5", "1048576", "64"]
