@@ -15,6 +15,7 @@ import msgspec
 
 from runner import paths, report, rundir
 from runner.errors import UserError
+from runner.whole_file import write_atomically
 
 SCHEMA = 1
 
@@ -85,7 +86,7 @@ def set_to(run_dirs: Sequence[Path]) -> Baseline:
     file = _file(baseline.profile)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        rundir.write_atomically(file, msgspec.json.format(msgspec.json.encode(baseline)))
+        write_atomically(file, msgspec.json.format(msgspec.json.encode(baseline)))
     except OSError as error:
         raise UserError(f"{file}: cannot write the baseline: {error.strerror}") from None
     return baseline

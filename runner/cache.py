@@ -16,6 +16,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from runner.whole_file import write_atomically
+
 MARKER = ".trtbench.json"
 KEY_LENGTH = 8
 
@@ -60,12 +62,7 @@ class Host:
         return sorted((name, status.st_size, int(status.st_mtime)) for name, status in found)
 
     def write(self, path: str, content: bytes) -> None:
-        temporary = f"{path}.{os.getpid()}"
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_atomically(Path(path), content)
 
     def make(self, directory: str) -> None:
         os.makedirs(directory, exist_ok=True)

@@ -11,6 +11,7 @@ from runner.journal import EventReader
 from runner.plan import Membership, Plan
 from runner.state import RunState, Status
 from runner.telemetry import measured
+from runner.whole_file import write_atomically
 
 SCHEMA = 1
 """Version of `report.json`; raised when a reader of an older one would misread it. New fields are optional
@@ -240,7 +241,7 @@ def read_state(run_dir: Path) -> RunState:
 
 
 def write(run_dir: Path, report: Report) -> None:
-    rundir.write_atomically(run_dir / rundir.REPORT, msgspec.json.format(msgspec.json.encode(report)))
+    write_atomically(run_dir / rundir.REPORT, msgspec.json.format(msgspec.json.encode(report)))
 
 
 _report_decoder = msgspec.json.Decoder(Report)

@@ -18,6 +18,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.plan import Plan, repro_script
 from runner.processes import boot_id, start_time
+from runner.whole_file import write_atomically
 
 EVENTS = "events.jsonl"
 PLAN = "plan.json"
@@ -80,16 +81,6 @@ def create(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
             f"{run_dir}: cannot make the run directory: {error.strerror}",
             hint="runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; choose a disk with room",
         ) from None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the whole new one, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def load_plan(run_dir: Path) -> Plan:

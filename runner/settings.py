@@ -13,6 +13,7 @@ from runner.errors import UserError
 from runner.profile.base import PositiveInt, Section
 from runner.profile.check import check_section
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+from runner.whole_file import write_atomically
 
 ThemeName = Literal["dark", "light", "high-contrast", "monochrome"]
 NotifyBy = Literal["off", "bell", "osc9", "both"]
@@ -82,8 +83,6 @@ def remember(**changes: Any) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    from runner.rundir import write_atomically
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import UserError
+from runner.whole_file import replacing, temporary_of
 
 
 @contextlib.contextmanager
@@ -23,16 +23,14 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # A pipe or a device is written to; nothing may take its place.
+    special = path.exists() and not path.is_file()
+    written = path if special else temporary_of(path)
     try:
-        with open(temporary, "wb") as file:
+        with open(path, "wb") if special else replacing(path) as file:
             yield file
-        os.replace(temporary, path)
     except OSError as error:
         # What is read on the way can fail, too; it has a name of its own.
-        ours = error.filename is None or str(error.filename) == str(temporary)
+        ours = error.filename is None or str(error.filename) == str(written)
         what = f"{path}: cannot be written" if ours else f"{error.filename}: cannot be read"
         raise UserError(f"{what}: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()

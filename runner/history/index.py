@@ -16,6 +16,7 @@ import msgspec
 
 from runner.history.facts import Facts
 from runner.rundir import UNREADABLE
+from runner.whole_file import write_atomically
 
 VERSION = 4
 Stamp = tuple[int, int, int]
@@ -62,11 +63,6 @@ def load(path: Path) -> dict[str, Stored]:
 
 def save(path: Path, runs: dict[str, Stored]) -> None:
     """Keep what is known, as far as the disk lets us: without it the next reader takes longer, no more."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError, UnicodeEncodeError):
         body = msgspec.msgpack.encode(_Contents(VERSION, runs))
-        temporary.write_bytes(zlib.crc32(body).to_bytes(4, "big") + body)
-        os.replace(temporary, path)
-    except (OSError, UnicodeEncodeError):
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        write_atomically(path, zlib.crc32(body).to_bytes(4, "big") + body)

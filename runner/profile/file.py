@@ -5,9 +5,7 @@ Every problem of a file is reported at once, as `file:line: path: what is wrong;
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from runner.profile import Profile, rules
 from runner.profile.base import Problem
 from runner.profile.check import check, is_optional, is_text, kind_at
 from runner.profile.sweep import sweep_problems
+from runner.whole_file import write_atomically
 
 Data = dict[str, Any]
 Lines = dict[str, int]
@@ -273,16 +272,8 @@ def save(profile: Profile, path: Path) -> None:
     load_text(text, str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        # For its owner alone: `launch.env` may hold a token.
+        write_atomically(path, text.encode(), mode=0o600)
     except OSError as error:
         raise UserError(f"{path}: cannot save the profile: {error.strerror}") from None
 

@@ -14,6 +14,7 @@ from runner.errors import UserError
 from runner.journal import LineReader, append_whole
 from runner.plan import Configuration
 from runner.sweep.spec import SCHEMA, Sweep
+from runner.whole_file import write_atomically
 
 SPEC = "sweep.json"
 LOG = "log.jsonl"
@@ -96,7 +97,7 @@ def create(sweep: Sweep) -> Path:
     directory = paths.sweeps_dir() / rundir.new_run_id(sweep.name, sweep.created)
     try:
         directory.mkdir(parents=True, mode=0o755)
-        rundir.write_atomically(directory / SPEC, msgspec.json.format(msgspec.json.encode(sweep)))
+        write_atomically(directory / SPEC, msgspec.json.format(msgspec.json.encode(sweep)))
     except OSError as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise UserError(

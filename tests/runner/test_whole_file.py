@@ -1,0 +1,56 @@
+"""Files that are written whole or not at all, and exports to what is no file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.export.output import opened
+from runner.whole_file import replacing, write_atomically
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.json"
+    write_atomically(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_seen_before_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    with replacing(path) as file:
+        file.write(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+
+
+def test_what_is_for_its_owner_alone_is_so_from_the_start(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "profile.yaml", b"", mode=0o600)
+    assert stat.S_IMODE((tmp_path / "profile.yaml").stat().st_mode) == 0o600
+
+
+def test_an_export_into_a_pipe_is_written_to_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    with opened(pipe) as out:
+        out.write(b"table")
+    reader.join(10)
+    assert read == [b"table"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
