@@ -185,7 +185,8 @@ class TestNumbers:
 
 
 class TestCommand:
-    def test_the_text(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_the_text(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "112")
         first = repeats(100, "a")
         second = repeats(102, "b", profile=PROFILE.replace("float16", "bfloat16"), seed=50)
         assert main(["compare", first, second]) == 0

@@ -360,7 +360,7 @@ async def test_a_directory_that_is_no_sweep_is_said(tmp_path: Path) -> None:
     app = Cockpit(SweepPlace(tmp_path))
     async with app.run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
-        assert "not a sweep" in text_of(app.screen, "#trades")
+        assert "not a sweep" in " ".join(text_of(app.screen, "#trades").split())
         await pilot.press("down", "right", "tab", "t", "m", "enter", "c", "g", "y", "q")
     assert app.went == ["away"]
 
