@@ -8,6 +8,7 @@ lengths: batch size N here, concurrency N there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 import msgspec
 
@@ -34,7 +35,7 @@ class AcrossLine(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[str, ...]
     """the metric that each side answers with, in the order of the sides"""
     values: tuple[float | None, ...]
-    """of the first run of each side; None: it has no such number"""
+    """the mean over the runs of each side; None: it has no such number"""
 
 
 class Across(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,8 @@ class Across(msgspec.Struct, frozen=True, kw_only=True):
     configurations: tuple[str, ...]
     """of each side, in words"""
     lines: tuple[AcrossLine, ...]
+    runs: tuple[int, ...] = ()
+    """how many runs each side has"""
 
 
 def across(sides: Sequence[Side]) -> tuple[Across, ...]:
@@ -73,7 +76,7 @@ def _across(sides: Sequence[Side], shapes: Sequence[Shape], wanted: tuple[int, i
     for question, static, serving in _LINES:
         names = tuple(serving if shape.requests else static for shape in shapes)
         values = tuple(
-            side.runs[0].value(shape, name) for side, shape, name in zip(sides, shapes, names, strict=True)
+            _mean(side, shape, name) for side, shape, name in zip(sides, shapes, names, strict=True)
         )
         if any(value is not None for value in values):
             lines.append(AcrossLine(question=question, metrics=names, values=values))
@@ -83,13 +86,19 @@ def _across(sides: Sequence[Side], shapes: Sequence[Shape], wanted: tuple[int, i
         at_once=wanted[2],
         configurations=tuple(shape_name(shape) for shape in shapes),
         lines=tuple(lines),
+        runs=tuple(len(side.runs) for side in sides),
     )
+
+
+def _mean(side: Side, shape: Shape, metric: str) -> float | None:
+    values = [value for run in side.runs if (value := run.value(shape, metric)) is not None]
+    return fmean(values) if values else None
 
 
 def across_lines(found: Sequence[Across], labels: Sequence[str], engines: Sequence[str]) -> Iterator[str]:
     """The tables as text; what to know before reading them stands among the reasons against the pairs."""
     for one in found:
-        yield f"side by side: {one.at_once} at a time, {one.input_len} in, {one.output_len} out"
+        yield f"side by side: {one.at_once} at a time, {one.input_len} in, {one.output_len} out{means(one)}"
         heads = [
             ["", *(f"{label} {engine}" for label, engine in zip(labels, engines, strict=True))],
             ["", *one.configurations],
@@ -107,6 +116,14 @@ def across_lines(found: Sequence[Across], labels: Sequence[str], engines: Sequen
                     f"{label} {BY_NAME[name].title}" for label, name in zip(labels, line.metrics, strict=True)
                 )
                 yield f"  {line.question} is of {', '.join(said)}"
+
+
+def means(one: Across) -> str:
+    """What the numbers are when a side has several runs: `; means of 3 and 3 runs`."""
+    if max(one.runs, default=1) < 2:
+        return ""
+    *first, last = map(str, one.runs)
+    return f"; means of {', '.join(first)} and {last} runs"
 
 
 def across_cell(name: str, value: float | None) -> str:

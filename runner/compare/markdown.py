@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.compare.across import Across, across_cell
+from runner.compare.across import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.grid import shape_name
 from runner.metrics import BY_NAME
@@ -33,7 +33,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield from _pair(comparison, pair)
     for one in comparison.across:
         yield ""
-        yield f"Side by side, {one.at_once} at a time, {one.input_len} in, {one.output_len} out:"
+        yield f"Side by side, {one.at_once} at a time, {one.input_len} in, {one.output_len} out{means(one)}:"
         yield ""
         yield from _across(comparison, one)
 

@@ -93,7 +93,8 @@ def _pair(comparison: Comparison, pair: Pair, room: _Room) -> Iterator[str]:
         yield from room.wrapped(reason, "  ! ")
     yield from room.wrapped(pair.method)
     if not pair.configurations:
-        yield f"  {pair.first} and {pair.second} have no configuration in common: there is nothing to compare"
+        instead = "they stand side by side below" if comparison.across else "there is nothing to compare"
+        yield f"  {pair.first} and {pair.second} have no configuration in common: {instead}"
     for configuration in pair.configurations:
         yield ""
         yield from _configuration(comparison, pair, configuration, room)

@@ -26,7 +26,7 @@ from runner.sweep.board import (
     point_label,
 )
 from runner.sweep.directory import AnyEntry, LogReader, load
-from runner.sweep.progress import ENDED, Progress, RunNote, Status
+from runner.sweep.progress import ENDED, OPEN_AGAIN, Progress, RunNote, Status
 from runner.sweep.spec import LENGTHS, Cell, Slot, Sweep, values_at
 
 BUDGET_S = 0.2
@@ -82,6 +82,16 @@ class SweepFeed:
         """The run under way."""
         return self._live
 
+    @property
+    def doing(self) -> str:
+        """What the run under way is at, in words: its stage, or how far the configuration is."""
+        if self._live is None:
+            return ""
+        at, stage = self._live.state.configuration, self._live.state.stage
+        if at is None or at.done or stage is None or at.start.stage != stage.index:
+            return f"still in stage {stage.name}" if stage is not None and stage.ended is None else ""
+        return self._doing(configuration_of(at.start))
+
     def _follow_run(self) -> None:
         note = self.progress.under_way
         run_dir = paths.runs_dir() / note.run if note else None
@@ -112,11 +122,17 @@ class SweepFeed:
             why=self.progress.why,
             axes=self._axes,
             points=tuple(points),
-            settled=total - sum(left),
+            settled=total - sum(left) - self._open_again(status),
             total=total,
             elapsed_s=self.progress.elapsed_s(None if status in ENDED else now()),
             remaining_s=None if status in ENDED else self._remaining(sum(1 for open_ in left if open_)),
         )
+
+    def _open_again(self, status: Status) -> int:
+        """Measurements that a resumption repeats: what was cut off with a sweep that did not finish."""
+        if status not in ("stopped", "failed", "interrupted"):
+            return 0
+        return sum(one.outcome in OPEN_AGAIN for one in self.progress.results.values())
 
     def _points(self) -> Iterator[Point]:
         measured_in = self._runs_of_results()

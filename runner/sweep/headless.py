@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -16,7 +17,7 @@ from runner.metrics import Metric
 from runner.sweep import text
 from runner.sweep.board import Board
 from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
-from runner.sweep.feed import SweepFeed
+from runner.sweep.feed import SweepFeed, now
 from runner.sweep.matrix import TRADED
 from runner.sweep.memory import describe
 from runner.sweep.progress import ENDED
@@ -24,6 +25,7 @@ from runner.sweep.spec import label
 from runner.table import duration
 
 POLL_S = 0.3
+QUIET_S = 10.0
 
 
 def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
@@ -31,17 +33,20 @@ def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
 
     Ctrl-C ends the telling, never the sweep.
     """
+    narrator = _Narrator(feed)
+    tell = _tell_json if as_json else narrator.tell
     try:
         while True:
-            entries = feed.drain()
-            _tell(feed, entries, as_json=as_json)
+            tell(feed.drain())
+            if not as_json:
+                narrator.watch()
             if feed.gone:
                 print(f"{feed.directory}: the directory of the sweep is gone", file=sys.stderr)
                 return ExitCode.RUN_LOST
             if feed.status in ENDED:
                 break
             time.sleep(POLL_S)
-        _tell(feed, feed.drain(), as_json=as_json)
+        tell(feed.drain())
     except KeyboardInterrupt:
         name = short_name(feed.directory)
         attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui sweeps stop {name}"
@@ -76,16 +81,45 @@ def exit_code(board: Board) -> ExitCode:
     return ExitCode.OK
 
 
-def _tell(feed: SweepFeed, entries: Iterable[AnyEntry], *, as_json: bool) -> None:
-    if as_json:
-        for entry in entries:
-            sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
-        sys.stdout.flush()
-        return
+def _tell_json(entries: Iterable[AnyEntry]) -> None:
     for entry in entries:
-        for sentence in _sentences(feed, entry):
-            at = feed.progress.elapsed_s(entry.wall)
-            print(f"{duration(at):>8}  {sentence}", file=sys.stderr, flush=True)
+        sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
+    sys.stdout.flush()
+
+
+@dataclass
+class _Narrator:
+    """Entries in words, the stages of the run under way, and a sign of life every ten seconds."""
+
+    feed: SweepFeed
+    _run: str = ""
+    _stages: int = 0
+    """of the run under way that were told"""
+    _told: float = field(default_factory=time.monotonic)
+
+    def tell(self, entries: Iterable[AnyEntry]) -> None:
+        for entry in entries:
+            for sentence in _sentences(self.feed, entry):
+                self._say(entry.wall, sentence)
+
+    def watch(self) -> None:
+        """What the run under way is at: an engine may take an hour to build, and its cell says nothing."""
+        run = self.feed.run
+        if run is None:
+            return
+        if run.run_dir.name != self._run:
+            self._run, self._stages = run.run_dir.name, 0
+        state = run.state
+        for stage in state.stages[self._stages :]:
+            self._say(now(), f"  stage {stage.name}{f' skipped, {stage.note}' if stage.note else ''}")
+        self._stages = len(state.stages)
+        doing = self.feed.doing
+        if doing and time.monotonic() - self._told > QUIET_S:
+            self._say(now(), f"  {doing}")
+
+    def _say(self, wall: float, sentence: str) -> None:
+        self._told = time.monotonic()
+        print(f"{duration(self.feed.progress.elapsed_s(wall)):>8}  {sentence}", file=sys.stderr, flush=True)
 
 
 def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
@@ -101,17 +135,30 @@ def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
         case Refused():
             return [f"{label(sweep.cells[entry.cell].values)} cannot be started: {entry.why}"]
         case Settled():
-            return [f"  {_result(feed, entry, one)}" for one in entry.measured]
+            return [f"  {sentence}" for sentence in _results(feed, entry)]
         case Stopping():
             return [f"stopping, asked for by {entry.by}"]
         case Ended():
             return [f"{entry.status}{': ' + entry.why if entry.why else ''}"]
 
 
-def _result(feed: SweepFeed, entry: Settled, one: Measured) -> str:
+def _results(feed: SweepFeed, entry: Settled) -> list[str]:
+    """Numbers, a line a configuration; what has none with the others that have none for the same reason."""
+    numbers = [_numbers(feed, entry, one) for one in entry.measured if one.outcome == "done"]
+    without: dict[tuple[str, str], list[str]] = {}
+    for one in entry.measured:
+        if one.outcome != "done":
+            what = describe(feed.sweep.cells[entry.cell], one.configuration)
+            without.setdefault((_OUTCOMES[one.outcome], one.why), []).append(what)
+    reasons = [
+        f"{whats[0]}{f' and {len(whats) - 1} more' if len(whats) > 1 else ''}: {outcome} ({why})"
+        for (outcome, why), whats in without.items()
+    ]
+    return numbers + reasons
+
+
+def _numbers(feed: SweepFeed, entry: Settled, one: Measured) -> str:
     what = describe(feed.sweep.cells[entry.cell], one.configuration)
-    if one.outcome != "done":
-        return f"{what}: {_OUTCOMES[one.outcome]} ({one.why})"
     values = (feed.values_of(entry.run) or {}).get(one.configuration, {})
     numbers = [
         f"{thousands(values[metric.name][0], metric.digits)} {metric.unit}"

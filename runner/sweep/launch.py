@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from runner import detached, history, paths, rundir
 from runner.errors import UserError
 from runner.profile import Profile
@@ -85,9 +87,11 @@ def of_profiles(
         UserError: one of them cannot be planned.
     """
     made, cells = alternate(profiles)
-    return _frozen(
+    sweep = _frozen(
         profiles[0], made, cells, kind="ab", repeat=repeat, stop_on_failure=stop_on_failure, gpu_hz=gpu_hz
     )
+    engines = dict.fromkeys(profile.engine for profile in profiles)
+    return msgspec.structs.replace(sweep, engine=", ".join(engines))
 
 
 def _frozen(

@@ -48,12 +48,14 @@ def _rest(state: RunState, left: list[Configuration]) -> list[Measured]:
         return [Measured(configuration=one, outcome="stopped", why="its run was stopped") for one in left]
     if state.status == "lost":
         return [Measured(configuration=one, outcome="lost", why=cause or "its run was lost") for one in left]
+    where = next((stage.name for stage in state.stages if stage.status == "failed"), "benchmark")
+    said = cause if where == "benchmark" or not cause else f"{where}: {cause}"
     if not is_out_of_memory(cause):
-        why = cause or "the run ended without measuring it"
+        why = said or "the run ended without measuring it"
         return [Measured(configuration=one, outcome="failed", why=why) for one in left]
     under_way = [configuration_of(seen.start) for seen in state.configurations if not seen.done]
     too_large = [one for one in left if one in under_way] or left
-    return [Measured(configuration=one, outcome="memory", why=cause) for one in too_large]
+    return [Measured(configuration=one, outcome="memory", why=said) for one in too_large]
 
 
 def _skipped(state: RunState, left: Sequence[Configuration]) -> list[Configuration]:

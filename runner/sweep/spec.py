@@ -67,6 +67,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["sweep", "repeat", "ab"] = "sweep"
     """values of fields; one profile several times; profiles in turn"""
     engine: str
+    """the engines with commas between, where profiles of several are measured in turn"""
     created: float
     """seconds since 1970"""
     axes: list[Axis]

@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runner import paths
 from runner.compare import as_text, compare, sides
 from runner.compare.comparison import Comparison
 from runner.compare.markdown import as_markdown
 from tests.runner.compare.recorded import run as torch_run
 from tests.runner.compare.recorded import some
 from tests.runner.ranks.support import needs_mpi
-from tests.trtllm.support import only_benchmark
+from tests.trtllm.support import final, only_benchmark, row
 from tests.trtllm.support import succeed as measure_statically
 from tests.trtllm_bench.support import profile, succeed
 from tui.widgets.compare_table import lines_of, view_of
@@ -37,15 +38,22 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
         only_benchmark(tmp_path, benchmark={"batch_size": [4], "input_output_len": [[64, 16]]})
     )
     torch = torch_run({4: some(), 8: some()}).name
-    found = compare(sides([static.name, bench(tmp_path, [4]), torch]))
+    first, second = bench(tmp_path, [4]), bench(tmp_path, [4])
+    found = compare(sides([static.name, f"{first},{second}", torch]))
     (table,) = found.across
     assert (table.at_once, table.input_len, table.output_len) == (4, 64, 16)
     assert table.configurations == ("batch 4 64→16", "concurrency 4 64→16", "batch 4 64→16")
     rates = table.lines[0]
     assert rates.metrics == ("tokens_per_sec", "output_tokens_per_sec", "tokens_per_sec")
     assert all(rates.values)
+    measured = [
+        row(configuration, "output_tokens_per_sec").value or 0
+        for name in (first, second)
+        for configuration in final(paths.runs_dir() / name).configurations
+    ]
+    assert rates.values[1] == pytest.approx(sum(measured) / 2), "the mean of its runs"
     text = as_text(found)
-    assert "side by side: 4 at a time, 64 in, 16 out" in text
+    assert "side by side: 4 at a time, 64 in, 16 out; means of 1, 2 and 1 runs" in text
     assert "A trtllm" in text
     assert "B trtllm-bench" in text
     assert "output, tokens/s is of A tokens per second, B output tokens per second" in text

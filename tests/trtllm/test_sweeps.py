@@ -1,0 +1,140 @@
+"""Sweeps of engines that are built: what runs share, what a failing build costs, going on after a stop."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import report, rundir
+from runner.sweep import directory, launch, text
+from runner.sweep.feed import SweepFeed
+from runner.sweep.progress import Progress
+from runner.sweep.spec import axes_of
+from tests import standins
+from tests.runner.ranks.support import needs_mpi
+from tests.runs import wait_for
+from tests.trtllm import support
+
+pytestmark = [needs_mpi, pytest.mark.mpi]
+
+MEASURED = {"batch_size": [1, 2], "num_runs": 2, "warm_up": 1}
+STAGES = ["convert", "build", "benchmark"]
+
+
+@pytest.fixture(autouse=True)
+def no_sweep_left() -> Iterator[None]:
+    yield
+    for path in directory.list_sweeps():
+        launch.stop(path, "the end of a test")
+
+
+def start(folder: Path, *axes: str, repeat: int = 1, **changes: Any) -> Path:
+    wanted = support.profile(folder, **support.merged({"stages": STAGES, "benchmark": MEASURED}, changes))
+    return launch.start(launch.of_profile(wanted, axes_of(wanted, axes), repeat=repeat, gpu_hz=0))
+
+
+def ended(path: Path) -> Progress:
+    wait_for(lambda: not launch.is_conducted(path), "the end of the sweep", support.LONG_S)
+    return launch.read(path)
+
+
+def made(path: Path) -> list[tuple[str, str, str]]:
+    """Of every run, in the order of starting: its cell, and what became of its checkpoint and its engine."""
+    found = []
+    for note in launch.read(path).runs.values():
+        run_dir = rundir.list_runs()[0].parent / note.run
+        stages = support.stages(report.read_state(run_dir))
+        found.append((cell(path, note.slot.cell), stages["convert"], stages.get("build", "not reached")))
+    return found
+
+
+def cell(path: Path, number: int) -> str:
+    return " ".join(value for _, value in directory.load(path).cells[number].values)
+
+
+def outcomes(progress: Progress) -> dict[str, set[str]]:
+    """By max_batch_size: how its configurations came out, in all repeats."""
+    found: dict[str, set[str]] = {}
+    for (slot, _), one in progress.results.items():
+        found.setdefault(progress.sweep.cells[slot.cell].values[0][1], set()).add(one.outcome)
+    return found
+
+
+def builder(folder: Path, faults: dict[int, str], gate: Path | None = None) -> dict[str, Any]:
+    """A profile's `launch` with a trtllm-build that meets a fault at some values of max_batch_size.
+
+    With a gate, building for a batch of 4 takes a minute until that file exists.
+    """
+    tools = folder / "tools"
+    tools.mkdir()
+    cases = "".join(
+        f'*"--max_batch_size {size} "*) export TRTLLM_STANDIN_FAULTS=build={fault};;\n'
+        for size, fault in faults.items()
+    )
+    wait = f"[ -e {gate} ] || " if gate else "false && "
+    slow = f'*"--max_batch_size 4 "*) {wait}export TRTLLM_STANDIN_BUILD_S=60;;\n'
+    real = shlex.quote(str(standins.ROOT / "bin" / "trtllm-build"))
+    program = tools / "trtllm-build"
+    program.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}{slow}esac\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    return {"env": {"PATH": f"{tools}:{support.environment()['PATH']}"}}
+
+
+def test_cells_share_checkpoints_and_engines(tmp_path: Path) -> None:
+    path = start(tmp_path, "build.max_batch_size=2,4", "parallel.tp=1,2")
+    assert ended(path).status == "finished"
+    assert made(path) == [
+        ("2 1", "ok", "ok"),
+        ("2 2", "ok", "ok"),
+        ("4 1", "skipped", "ok"),
+        ("4 2", "skipped", "ok"),
+    ], "a checkpoint for every tp, an engine for every cell"
+    feed = SweepFeed(path)
+    feed.drain()
+    assert [point.state for point in feed.board().points] == ["done"] * 8
+
+
+def test_a_build_that_fails_costs_its_cells_and_one_without_memory_prunes_what_is_larger(
+    tmp_path: Path,
+) -> None:
+    faults = {2: "build-failed", 8: "gpu-oom"}
+    gate = tmp_path / "gate"
+    path = start(tmp_path, "build.max_batch_size=2,4,8,16", repeat=2, launch=builder(tmp_path, faults, gate))
+    feed = SweepFeed(path)
+
+    def building() -> bool:
+        feed.drain()
+        return feed.doing == "still in stage build" and cell(path, -1) == "16" and len(made(path)) == 2
+
+    # Stopped in the middle of building its second engine.
+    wait_for(building, "the second build", support.LONG_S)
+    states = {point.label: (point.state, point.doing) for point in feed.board().points}
+    assert states["max_batch_size 4 · batch 1"] == ("running", "build")
+    assert states["max_batch_size 8 · batch 1"] == ("queued", "")
+    assert launch.stop(path, "a test").status == "stopped"
+    feed.drain()
+    assert feed.board().settled == 2, "what was cut off is measured again, so it is not settled"
+
+    gate.touch()
+    launch.resume(path)
+    progress = ended(path)
+
+    assert progress.status == "finished"
+    assert outcomes(progress) == {"2": {"failed"}, "4": {"done"}, "8": {"memory"}}
+    assert made(path) == [
+        ("2", "ok", "failed"),
+        ("4", "skipped", "stopped"),
+        ("4", "skipped", "ok"),
+        ("8", "skipped", "failed"),
+        ("2", "skipped", "failed"),
+        ("4", "skipped", "skipped"),
+    ], "what failed is not built again by a resumption; what ran out of memory in no later repeat"
+    feed.drain()
+    said = text.render(feed.board(), 100)
+    assert "failed: build: TensorRT could not build the engine" in said
+    assert "out of memory: build: a GPU ran out of memory" in said
+    assert "pruned: not tried: max_batch_size 8, in/out 8/6, batch 1 ran out of memory" in said
