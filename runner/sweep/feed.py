@@ -26,7 +26,7 @@ from runner.sweep.board import (
     point_label,
 )
 from runner.sweep.directory import AnyEntry, LogReader, load
-from runner.sweep.progress import ENDED, OPEN_AGAIN, Progress, RunNote, Status
+from runner.sweep.progress import ENDED, Progress, RunNote, Status
 from runner.sweep.spec import LENGTHS, Cell, Slot, Sweep, values_at
 
 BUDGET_S = 0.2
@@ -115,6 +115,8 @@ class SweepFeed:
         slots = self.sweep.slots()
         total = sum(len(self.sweep.cells[slot.cell].configurations) for slot in slots)
         left = [len(self.progress.left(slot)) for slot in slots]
+        # What was cut off is measured again when somebody goes on with the sweep.
+        again = len(self.progress.open_again()) if status in ENDED else 0
         return Board(
             id=self.directory.name,
             sweep=self.sweep,
@@ -122,17 +124,11 @@ class SweepFeed:
             why=self.progress.why,
             axes=self._axes,
             points=tuple(points),
-            settled=total - sum(left) - self._open_again(status),
+            settled=total - sum(left) - again,
             total=total,
             elapsed_s=self.progress.elapsed_s(None if status in ENDED else now()),
             remaining_s=None if status in ENDED else self._remaining(sum(1 for open_ in left if open_)),
         )
-
-    def _open_again(self, status: Status) -> int:
-        """Measurements that a resumption repeats: what was cut off with a sweep that did not finish."""
-        if status not in ("stopped", "failed", "interrupted"):
-            return 0
-        return sum(one.outcome in OPEN_AGAIN for one in self.progress.results.values())
 
     def _points(self) -> Iterator[Point]:
         measured_in = self._runs_of_results()

@@ -13,8 +13,7 @@ from runner.sweep.spec import Slot, Sweep
 
 Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]
 ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "interrupted"})
-OPEN_AGAIN = ("stopped", "lost")
-"""outcomes that a resumption repeats"""
+_OPEN_AGAIN = ("stopped", "lost")
 
 
 @dataclass(slots=True)
@@ -62,7 +61,7 @@ class Progress:
                 if self.began is not None:
                     self.earlier_s += max(0.0, self.last - self.began)
                 self.began = entry.wall
-                again = (*OPEN_AGAIN, "failed") if entry.failed_too else OPEN_AGAIN
+                again = (*_OPEN_AGAIN, "failed") if entry.failed_too else _OPEN_AGAIN
                 self.results = {key: one for key, one in self.results.items() if one.outcome not in again}
             case Started():
                 slot = Slot(entry.cell, entry.repeat)
