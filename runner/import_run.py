@@ -125,17 +125,19 @@ def _profile_name(name: str) -> str:
 
 def _write(run_dir: Path, source: Path, plan: Plan, events: list[ev.AnyEvent]) -> None:
     """The run directory, as if the run had ended here."""
-    rundir.create(run_dir, plan, f"# Imported from {source.name}: there is no profile.\n")
     state = RunState()
     state.apply_all(events)
+    note = f"# Imported from {source.name}: there is no profile.\n"
     try:
-        shutil.copyfile(source, run_dir / ORIGINAL)
-        journal = JournalWriter(run_dir / rundir.EVENTS)
-        for event in events:
-            journal.write(event)
-        journal.sync()
-        journal.close()
-        report.write(run_dir, report.build(plan, state))
+        # Under its lock to the end: to whoever reads it half written, it is a run under way.
+        with rundir.created(run_dir, plan, note):
+            shutil.copyfile(source, run_dir / ORIGINAL)
+            journal = JournalWriter(run_dir / rundir.EVENTS)
+            for event in events:
+                journal.write(event)
+            journal.sync()
+            journal.close()
+            report.write(run_dir, report.build(plan, state))
     except OSError as error:
         shutil.rmtree(run_dir, ignore_errors=True)
         raise UserError(f"{run_dir}: cannot be written: {error.strerror}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -57,16 +56,10 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
     Raises:
         UserError: the run directory or the supervisor cannot be made.
     """
-    rundir.create(run_dir, plan, profile_yaml)
-    try:
-        # The lock is taken here and handed over, so a reader never sees the new run without a holder.
-        lock = rundir.try_lock(run_dir)
-        assert lock is not None, "nobody else knows the run yet"
+    with rundir.created(run_dir, plan, profile_yaml) as lock:
         try:
             supervisor = detached.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
-        finally:
-            os.close(lock)
-    except OSError as error:
-        raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
+        except OSError as error:
+            raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
     # Collects the exit status when the starter lives longer than the run, so that no zombie stays.
     threading.Thread(target=supervisor.wait, daemon=True).start()

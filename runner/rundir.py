@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -63,24 +64,48 @@ def create(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
     Raises:
         UserError: the directory cannot be made (no permission, disk full).
     """
-    try:
-        run_dir.mkdir(parents=True, mode=0o755)
-        (run_dir / RANKS).mkdir()
-        for name, content in plan.files.items():
-            path = run_dir / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-        (run_dir / PROFILE).write_text(profile_yaml, encoding="utf-8")
-        repro = run_dir / REPRO
-        repro.write_text(repro_script(plan), encoding="utf-8")
-        repro.chmod(0o755)
-        write_atomically(run_dir / PLAN, msgspec.json.format(msgspec.json.encode(plan)))
-    except OSError as error:
-        shutil.rmtree(run_dir, ignore_errors=True)
-        raise UserError(
-            f"{run_dir}: cannot make the run directory: {error.strerror}",
-            hint="runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; choose a disk with room",
-        ) from None
+    with created(run_dir, plan, profile_yaml):
+        pass
+
+
+@contextlib.contextmanager
+def created(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int]:
+    """The same for whoever goes on with the run: its lock, held for as long as the block takes.
+
+    The plan is what makes it a run for readers, and is written under the lock: they never see a run without
+    a holder, which they would take for lost.
+
+    Raises:
+        UserError: the directory cannot be made (no permission, disk full).
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            run_dir.mkdir(parents=True, mode=0o755)
+            lock = try_lock(run_dir)
+            assert lock is not None, "nobody else knows the run yet"
+            held.callback(os.close, lock)
+            _write_inputs(run_dir, plan, profile_yaml)
+        except OSError as error:
+            shutil.rmtree(run_dir, ignore_errors=True)
+            raise UserError(
+                f"{run_dir}: cannot make the run directory: {error.strerror}",
+                hint="runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; choose a disk with"
+                " room",
+            ) from None
+        yield lock
+
+
+def _write_inputs(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
+    (run_dir / RANKS).mkdir()
+    for name, content in plan.files.items():
+        path = run_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    (run_dir / PROFILE).write_text(profile_yaml, encoding="utf-8")
+    repro = run_dir / REPRO
+    repro.write_text(repro_script(plan), encoding="utf-8")
+    repro.chmod(0o755)
+    write_atomically(run_dir / PLAN, msgspec.json.format(msgspec.json.encode(plan)))
 
 
 def load_plan(run_dir: Path) -> Plan:
@@ -175,8 +200,8 @@ def _named(name: str, runs: list[Path]) -> list[Path]:
 def try_lock(run_dir: Path) -> int | None:
     """Take the run's lock; None when its supervisor (or a reader that cleans up) holds it.
 
-    Whoever holds the lock is the only writer of the run's log. The launcher takes it before the supervisor
-    exists and hands it over, so a run is never without a holder until it ended or its supervisor died.
+    Whoever holds the lock is the only writer of the run's log. It is taken before the run can be seen
+    (`created`) and handed over, so a run is never without a holder until it ended or its supervisor died.
 
     Raises:
         OSError: the directory is gone or not writable.

@@ -12,6 +12,7 @@ from runner import events as ev
 from runner import history, paths, processes, report, rundir
 from runner.errors import UserError
 from runner.plan import Membership
+from runner.whole_file import write_atomically
 from tests.runs import record, single, start, state_of, wait_until_ended
 
 BEGIN = ev.RunStarted(
@@ -62,6 +63,21 @@ def test_a_supervised_run_is_left_alone() -> None:
     run_dir = start(single("short"))
     assert not history.recover(run_dir)
     assert wait_until_ended(run_dir).status == "finished"
+
+
+def test_a_run_is_not_taken_for_lost_in_the_moment_in_which_it_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[bool] = []
+
+    def write_and_look(path: Path, content: bytes) -> None:
+        write_atomically(path, content)
+        seen.append(history.entry(path.parent).ended)
+
+    monkeypatch.setattr("runner.rundir.write_atomically", write_and_look)
+    with rundir.created(paths.runs_dir() / "20260101T000000Z_program_0001", single("ok"), "name: p\n"):
+        pass
+    assert seen == [False]
 
 
 def test_a_torn_log_of_a_lost_run_is_repaired() -> None:
