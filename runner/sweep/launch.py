@@ -20,7 +20,7 @@ from runner.profile.sweep import Order
 from runner.stopping import stop_run
 from runner.sweep import directory as directories
 from runner.sweep.directory import FAILED_TOO, Ended, LogReader, LogWriter
-from runner.sweep.progress import Progress
+from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axes_of, expand
 
 CONDUCTOR = "runner.sweep.conductor"
@@ -184,10 +184,22 @@ def _lock(directory: Path) -> int:
 
 def is_conducted(directory: Path) -> bool:
     """Whether a conductor holds the sweep right now; asking takes no lock that could be missed."""
-    owner = rundir.read_owner(directory)
-    if owner is not None and owner.host != rundir.host_name():
-        return True  # another machine's; what it says in the log is all that can be known here
+    if _elsewhere(directory) is not None:
+        # What it says in the log is all that can be known here.
+        return _logged(directory).status not in ENDED
     return rundir.is_locked(directory)
+
+
+def _elsewhere(directory: Path) -> str | None:
+    """The other machine on which the sweep was taken up last; None: it was on this one."""
+    owner = rundir.read_owner(directory)
+    return owner.host if owner is not None and owner.host != rundir.host_name() else None
+
+
+def _logged(directory: Path) -> Progress:
+    progress = Progress(directories.load(directory))
+    progress.apply_all(LogReader(directory).read())
+    return progress
 
 
 def read(directory: Path) -> Progress:
@@ -196,12 +208,10 @@ def read(directory: Path) -> Progress:
     Raises:
         UserError: the directory holds no sweep that this version can read.
     """
-    progress = Progress(directories.load(directory))
-    reader = LogReader(directory)
-    progress.apply_all(reader.read())
-    if progress.status in ("starting", "running", "stopping") and not is_conducted(directory):
-        progress.apply_all(reader.read())  # it may have ended between the two looks
-        if progress.status in ("starting", "running", "stopping"):
+    progress = _logged(directory)
+    if progress.status not in ENDED and not is_conducted(directory):
+        progress = _logged(directory)  # it may have ended between the two looks
+        if progress.status not in ENDED:
             progress.status = "interrupted"
     return progress
 
@@ -210,13 +220,18 @@ def stop(directory: Path, by: str) -> Progress:
     """Stop a sweep and the run under way, and wait until both have ended; nothing of them is left.
 
     Raises:
-        UserError: the conductor, or the supervisor of the run, cannot be told.
+        UserError: the conductor, or the supervisor of the run, cannot be told or does not answer from another
+            machine; or the end cannot be written.
     """
     deadline = time.monotonic() + STOP_S
     if is_conducted(directory):
         rundir.request_stop(directory, by)
     while is_conducted(directory):
         if time.monotonic() > deadline:
+            if (host := _elsewhere(directory)) is not None:
+                raise UserError(
+                    f"{directory.name} is conducted on {host}, which does not answer; stop it there"
+                )
             rundir.signal_supervisor(directory, signal.SIGKILL)
             deadline += STOP_S
         time.sleep(0.1)
@@ -241,6 +256,12 @@ def _write_end(directory: Path, by: str) -> None:
     if lock is None:
         return
     try:
-        LogWriter(directory).write(Ended(wall=time.time(), status="stopped", why=by))
+        log = LogWriter(directory)
+        try:
+            log.write(Ended(wall=time.time(), status="stopped", why=by))
+        finally:
+            log.close()
+    except OSError as error:
+        raise UserError(f"{directory}: cannot write that the sweep was stopped: {error.strerror}") from None
     finally:
         os.close(lock)

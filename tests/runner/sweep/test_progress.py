@@ -10,7 +10,7 @@ import pytest
 from runner import rundir
 from runner.errors import UserError
 from runner.sweep import launch
-from runner.sweep.directory import LOG, SPEC, Begun, Ended, LogReader, LogWriter, find, load
+from runner.sweep.directory import LOG, SPEC, AnyEntry, Begun, Ended, LogReader, LogWriter, find, load
 from runner.sweep.progress import Progress
 from runner.sweep.spec import Slot
 from tests.runner.sweep.sweeps import LARGE, SMALL, settled, started, sweep_of, written
@@ -74,6 +74,26 @@ def test_what_was_lost_can_be_measured_though_the_sweep_has_finished(
     path = written(sweep_of(1), BEGUN, settled(A, "r1", small="done", large="lost"), finished)
     launch.resume(path)
     assert taken_up == [path]
+
+
+class TestOfAnotherMachine:
+    def conducted_elsewhere(self, *entries: AnyEntry) -> Path:
+        path = written(sweep_of(), *entries)
+        rundir.write_owner(path, rundir.Owner(pid=1, start_time=1, boot_id="b", host="another host"))
+        return path
+
+    def test_it_is_under_way_until_its_log_says_that_it_ended(self) -> None:
+        assert launch.read(self.conducted_elsewhere(BEGUN)).status == "running"
+        ended = self.conducted_elsewhere(BEGUN, Ended(wall=2e9, status="stopped"))
+        assert not launch.is_conducted(ended)
+        assert launch.stop(ended, "a test").status == "stopped"
+
+    def test_one_that_does_not_answer_is_not_waited_for_without_end(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(launch, "STOP_S", 0.0)
+        with pytest.raises(UserError, match="conducted on another host, which does not answer"):
+            launch.stop(self.conducted_elsewhere(BEGUN), "a test")
 
 
 class TestOnDisk:
