@@ -28,6 +28,11 @@ def render(report: Report, width: int = 100) -> str:
     return "\n".join(_lines(report, width)) + "\n"
 
 
+def count(number: int, one: str) -> str:
+    """`1 run`, `3 runs`."""
+    return f"{number} {one}" + ("" if number == 1 else "s")
+
+
 def duration(seconds: float) -> str:
     """`0:12`, `41:10`, `3:12:44`."""
     whole = int(seconds)

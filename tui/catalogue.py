@@ -77,7 +77,9 @@ def _model(profile: Profile) -> str:
     if shape is None:
         return Path(profile.model.dir or "").name or "/"
     millions = shape.parameters / 1e6
-    return f"{millions / 1e3:.1f} B" if millions >= 1000 else f"{millions:.0f} M"
+    if millions >= 1000:
+        return f"{millions / 1e3:.1f} B"
+    return f"{millions:.0f} M" if millions >= 10 else f"{millions:.2g} M"
 
 
 @dataclass(frozen=True, slots=True)

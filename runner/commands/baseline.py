@@ -57,4 +57,5 @@ def _clear(arguments: argparse.Namespace) -> int:
     from runner import baseline
 
     baseline.clear(arguments.profile)
+    print(f"{arguments.profile} has no baseline any more", file=sys.stderr)
     return ExitCode.OK

@@ -127,12 +127,13 @@ def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool
     """What the list does not say: runs beyond the limit, and the room that they take together."""
     from runner.history import listing, trash
     from runner.history.disk import disk_use
+    from runner.table import count
 
     if len(shown) < len(found):
         print(f"{len(found) - len(shown)} more; --limit {len(found)} lists all", file=sys.stderr)
     if disk:
         total = sum(entry.disk or 0 for entry in found)
-        print(f"{listing.size(total)} in {listing.count(len(found), 'run')}", end="")
+        print(f"{listing.size(total)} in {count(len(found), 'run')}", end="")
         deleted = trash.listed()
         room = sum(disk_use(trashed.path) for trashed in deleted)
         print(f"; {listing.size(room)} in the trash ({len(deleted)})" if deleted else "")
@@ -243,13 +244,14 @@ def _trash_restore(arguments: argparse.Namespace) -> int:
 def _trash_empty(arguments: argparse.Namespace) -> int:
     from runner.history import listing, trash
     from runner.history.disk import disk_use
+    from runner.table import count
 
     deleted = trash.listed()
     if not deleted:
         print("the trash is empty")
         return ExitCode.OK
     room = listing.size(sum(disk_use(trashed.path) for trashed in deleted))
-    _ask(f"remove {listing.count(len(deleted), 'deleted run')} ({room}) for good?", arguments.yes)
+    _ask(f"remove {count(len(deleted), 'deleted run')} ({room}) for good?", arguments.yes)
     gone, problems = trash.empty(deleted)
     print(f"{gone} removed for good")
     if problems:

@@ -225,14 +225,15 @@ def named(name: str) -> SweepFeed | None:
 
 def _show_cells(sweep: Sweep) -> int:
     from runner.sweep.spec import label
+    from runner.table import count as counted
 
     for cell in sweep.cells:
-        configurations = f"{len(cell.configurations)} configurations"
+        configurations = counted(len(cell.configurations), "configuration")
         measured = f"impossible: {cell.refused}" if cell.refused else configurations
         measured += f"; not all: {cell.left_out}" if cell.left_out else ""
         print(f"{cell.number + 1:>4}  {label(cell.values) or 'the profile as it is'}: {measured}")
     slots = sweep.slots()
-    print(f"{len(slots)} runs, {sweep.order}, one after the other")
+    print(f"{counted(len(slots), 'run')}, {sweep.order}, one after the other")
     return ExitCode.OK
 
 

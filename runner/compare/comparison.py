@@ -232,7 +232,7 @@ def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float
         second=second.label,
         fair=not against,
         unfair_because=tuple(against),
-        method=_method(first, second, matched is not None, spreads),
+        method=_method(first, second, matched is not None, spreads) if shapes else "",
         configurations=tuple(configurations),
         only_first=tuple(shape for shape in first.shapes if shape not in shapes),
         only_second=tuple(shape for shape in second.shapes if shape not in shapes),

@@ -49,7 +49,7 @@ def _across(comparison: Comparison, one: Across) -> Iterator[str]:
 
 def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
     fair = "fair, as far as can be seen" if pair.fair else "**not a fair comparison**"
-    yield f"**{pair.first} → {pair.second}**: {fair}. {_sentence(pair.method)}"
+    yield f"**{pair.first} → {pair.second}**: {fair}.{f' {_sentence(pair.method)}' if pair.method else ''}"
     if pair.unfair_because:
         yield ""
         yield from (f"- {_cell(reason)}" for reason in pair.unfair_because)

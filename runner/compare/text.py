@@ -91,7 +91,8 @@ def _pair(comparison: Comparison, pair: Pair, room: _Room) -> Iterator[str]:
     )
     for reason in pair.unfair_because:
         yield from room.wrapped(reason, "  ! ")
-    yield from room.wrapped(pair.method)
+    if pair.method:
+        yield from room.wrapped(pair.method)
     if not pair.configurations:
         instead = "they stand side by side below" if comparison.across else "there is nothing to compare"
         yield f"  {pair.first} and {pair.second} have no configuration in common: {instead}"

@@ -55,7 +55,7 @@ def plan(profile: Profile, run_dir: Path) -> Plan:
     return Plan(
         engine="torch",
         profile=profile.name,
-        summary=f"{shape.parameters / 1e6:,.0f} M parameters, {model.dtype} on {model.device}, tp {tp}",
+        summary=f"{_millions(shape.parameters)} M parameters, {model.dtype} on {model.device}, tp {tp}",
         stages=[stage],
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
         configurations=configurations(profile),
@@ -73,6 +73,12 @@ def _shape(profile: TorchProfile) -> Shape:
     if problems:
         raise UserError("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
     return shape
+
+
+def _millions(parameters: int) -> str:
+    """`40`; a decoder of less than ten has two digits, so that a small one is not shown as none at all."""
+    millions = parameters / 1e6
+    return f"{millions:,.0f}" if millions >= 10 else f"{millions:.2g}"
 
 
 def _devices(profile: TorchProfile) -> list[str]:

@@ -8,6 +8,7 @@ from runner.errors import UserError
 from runner.export import charts, svg
 from runner.export.charts import Drawing
 from runner.export.subject import Subject
+from runner.telemetry.reasons import alone
 
 Plot = Literal["latency", "histogram", "gpu"]
 
@@ -37,7 +38,6 @@ def _drawings(subject: Subject, plot: Plot) -> list[Drawing]:
 
 def _why(subject: Subject, plot: Plot) -> str:
     if plot == "gpu":
-        return (
-            f"no GPU readings to draw: {subject.environment.no_gpu or 'none of a GPU that ranks computed on'}"
-        )
+        reason = alone(subject.environment.no_gpu or "none of a GPU that ranks computed on")
+        return f"no GPU readings to draw: {reason}"
     return "no iteration was observed, so there is nothing to draw"

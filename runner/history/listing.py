@@ -12,7 +12,7 @@ import msgspec
 from runner.history.facts import Entry, Figure
 from runner.history.trash import Trashed
 from runner.history.trend import Trend, change, main_trend, spark
-from runner.table import duration
+from runner.table import count, duration
 
 SPARK = 24
 NO_RUNS = "no runs yet; `trtbench-tui run quickstart` starts one\n"
@@ -198,10 +198,6 @@ def milliseconds(value: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:+.1f} %"
-
-
-def count(number: int, one: str) -> str:
-    return f"{number} {one}" + ("" if number == 1 else "s")
 
 
 def clean(text: str) -> str:

@@ -60,7 +60,7 @@ def _torch_checks(profile: TorchProfile, facts: Facts) -> Iterator[Check]:
         text = f"{tp} ranks share {cores} cores, so they wait for each other and latency says little"
         yield Check("cores", "warn", text, f"--set parallel.tp={cores}")
     elif profile.model.device == "cpu":
-        yield Check("cores", "pass", f"{cores} for {tp} ranks")
+        yield Check("cores", "pass", f"{cores} for {tp} {'rank' if tp == 1 else 'ranks'}")
 
 
 def failed(checks: Sequence[Check]) -> bool:

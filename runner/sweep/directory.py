@@ -145,7 +145,7 @@ def find(name: str) -> Path:
     as_path = Path(name).expanduser()
     if (as_path / SPEC).is_file():
         return as_path.resolve()
-    known = list_sweeps()
+    known = list_sweeps() if name else []  # nothing is a part of every id, and names no sweep
     if name == "last" and known:
         return known[0]
     exact = [path for path in known if path.name == name or path.name.endswith(f"_{name}")]

@@ -22,7 +22,7 @@ from runner.sweep.matrix import TRADED
 from runner.sweep.memory import describe
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import label
-from runner.table import duration
+from runner.table import count, duration
 
 POLL_S = 0.3
 QUIET_S = 10.0
@@ -127,7 +127,8 @@ def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
     sweep = feed.sweep
     match entry:
         case Begun():
-            return [f"sweep {feed.directory.name}: {len(sweep.slots())} runs of {len(sweep.cells)} cells"]
+            runs, cells = count(len(sweep.slots()), "run"), count(len(sweep.cells), "cell")
+            return [f"sweep {feed.directory.name}: {runs} of {cells}"]
         case Started():
             repeat = f", repeat {entry.repeat + 1} of {sweep.repeat}" if sweep.repeat > 1 else ""
             what = label(sweep.cells[entry.cell].values) or "run"

@@ -15,7 +15,7 @@ from runner import events as ev
 from runner import processes
 from runner.state import RunState
 from runner.supervision import host
-from runner.telemetry.reasons import UNSUPPORTED
+from runner.telemetry.reasons import UNSUPPORTED, alone
 from runner.telemetry.state import GpuState, TelemetryState
 from runner.telemetry.watch import Watch
 
@@ -80,7 +80,7 @@ def as_object(state: RunState) -> dict[str, Any]:
     status = telemetry.status
     return {
         "t": telemetry.last.t if telemetry.last else None,
-        "no_gpu": state.no_gpu,
+        "no_gpu": alone(state.no_gpu) if state.no_gpu is not None else None,
         "status": status.text if status else None,
         "driver": telemetry.inventory.driver if telemetry.inventory else None,
         "gpus": [_gpu_object(telemetry, gpu) for gpu in state.gpus.values()],
@@ -121,7 +121,7 @@ def as_text(state: RunState) -> Iterable[str]:
     """A table of all GPUs, and every reason why something is missing."""
     telemetry = state.telemetry
     if state.no_gpu is not None:
-        yield f"no GPU readings: {state.no_gpu}"
+        yield f"no GPU readings: {alone(state.no_gpu)}"
         return
     if telemetry.status is not None:
         yield telemetry.status.text

@@ -64,6 +64,11 @@ def absence(code: int) -> str:
     return known + _HOST_LOAD
 
 
+def alone(reason: str) -> str:
+    """A reason where no host load is shown beside it."""
+    return reason.removesuffix(_HOST_LOAD)
+
+
 NO_DEVICE = "the NVIDIA driver sees no GPU: give the container one (--gpus all), or check lspci" + _HOST_LOAD
 NOTHING_READABLE = (
     "NVML starts but supports no reading on this machine, as on integrated GPUs: there is nothing to show"

@@ -40,6 +40,7 @@ def test_it_is_set_shown_and_cleared(capsys: pytest.CaptureFixture[str], home: P
     assert capsys.readouterr().out.startswith(f"p  {run_dir.name}  set ")
     assert main(["baseline", "clear", "p"]) == 0
     assert baseline.of("p") is None
+    assert capsys.readouterr().err == "p has no baseline any more\n"
     assert main(["baseline", "clear", "p"]) == 2
     assert "there is no baseline of 'p'" in capsys.readouterr().err
 

@@ -120,7 +120,10 @@ def test_no_mpirun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError) as raised:
         make_plan(with_changes(quickstart(), [f"launch.python={tmp_path}/python3"]))
-    assert raised.value.args[0] == "there is no mpirun: none on PATH and none beside the interpreter"
+    assert raised.value.args[0] == (
+        "there is no mpirun: none on PATH and none beside the interpreter"
+        f" {tmp_path}/python3, which is not a program"
+    )
     assert raised.value.hint.startswith("install one with: pip install")
 
 
@@ -162,3 +165,9 @@ def test_the_script_to_repeat_a_run_is_a_shell_script(tmp_path: Path) -> None:
     assert f"\ncd {shlex.quote(str(run_dir))}\n" in script
     assert script.startswith("#!/bin/sh\n# quickstart (torch):")
     assert "$RUN" not in script
+
+
+def test_a_small_decoder_is_not_one_of_0_parameters() -> None:
+    shape = ["model.shape.hidden_size=64", "model.shape.intermediate_size=128", "model.shape.vocab_size=1000"]
+    summary = make_plan(with_changes(quickstart(), shape)).summary
+    assert summary.startswith("0.36 M parameters, ")

@@ -26,3 +26,7 @@ def test_sentences_wrap_at_the_width_below_their_own_begin() -> None:
     assert f"       /a/very/{'long-' * 20}path" in lines
     doubts = [line for line in lines if "doubt" in line]
     assert (doubts[0][:4], doubts[1][:4]) == ("  ! ", "    ")
+
+
+def test_one_is_not_many() -> None:
+    assert [table.count(number, "cell") for number in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]

@@ -118,7 +118,7 @@ def draw_fairness(view: View, width: int, height: int) -> list[Row]:
             for number, line in enumerate(wrap(plain(reason), max(10, width - 2))):
                 drawn.append(row(Span("  " if number else "▸ ", "warn"), line))
     if width >= WIDE:  # else it is behind `?`
-        drawn += [row(dim(line)) for line in wrap(pair.method, width)]
+        drawn += [row(dim(line)) for line in wrap(pair.method, width) if line]
     return drawn
 
 

@@ -225,7 +225,9 @@ class TestCommand:
         run({8: some()}, name="cccc", second=30)
         capsys.readouterr()
         assert main(["compare", "a000", "cccc", "--fail-on", "inconclusive"]) == 6
-        assert "A and B have nothing in common" in capsys.readouterr().err
+        said = capsys.readouterr()
+        assert "A and B have nothing in common" in said.err
+        assert "assumed" not in said.out  # how numbers were judged is said where there are some
         assert main(["compare", "a000", "cccc", "--metric", "latncy_ms"]) == 2
         assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err
 

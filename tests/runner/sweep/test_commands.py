@@ -160,6 +160,8 @@ def test_show_and_attach_print_the_matrix(capsys: pytest.CaptureFixture[str]) ->
 
 def test_stop_and_resume_of_a_sweep_that_is_over(capsys: pytest.CaptureFixture[str]) -> None:
     over()
+    assert main(["sweeps", "stop", ""]) == 2
+    assert "there is no sweep ''" in capsys.readouterr().err
     assert main(["sweeps", "stop", "last"]) == 0
     assert "has ended already: finished" in capsys.readouterr().err
     assert main(["sweeps", "resume", "last"]) == 2
