@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +11,14 @@ import pytest
 from runner import preflight, rundir
 from runner.cli import main
 from runner.preflight.check import Check
+from runner.profile import Profile
+from runner.profile.file import to_yaml
 from runner.sweep import directory, launch
 from runner.sweep.directory import Begun, Ended
 from runner.sweep.spec import Slot, Sweep
 from tests.runner.sweep.sweeps import LARGE, SMALL, TINY, recorded, settled, started, sweep_of, written
+from tests.trtllm_bench import support as bench
 
-needs_torch = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("torch", "mpi4py")),
-    reason="needs torch and mpi4py in this environment",
-)
 RUN = "20260101T000000Z_tiny_0001"
 
 
@@ -50,31 +48,51 @@ def over() -> Path:
     )
 
 
-@needs_torch
-@pytest.mark.mpi
-def test_a_sweep_from_start_to_its_table(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["sweep", profile, "--axis", "model.seed=1,2", "--no-gpu", "--headless"])
+def in_flight(folder: Path, name: str) -> str:
+    """A profile whose runs take half a second."""
+    made = bench.profile(
+        folder,
+        "1.2.1",
+        name=name,
+        dataset={"num_requests": 8},
+        benchmark={"backend": "pytorch", "concurrency": [2, 4]},
+    )
+    path = folder / f"{name}.yaml"
+    path.write_text(to_yaml(made))
+    return str(path)
+
+
+def test_a_sweep_from_preflight_to_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Profile] = []
+
+    def check(profile: Profile) -> list[Check]:
+        asked.append(profile)
+        return [Check("GPUs", "pass", "enough of them")]
+
+    monkeypatch.setattr(preflight, "check", check)
+    name = in_flight(tmp_path, "small")
+    code = main(["sweep", name, "--axis", "dataset.input_len=16,32", "--no-gpu", "--headless"])
     told = capsys.readouterr()
     assert code == 0
-    assert "seed 1: run " in told.err
-    assert "  seed 2, in/out 8/8, batch 2: " in told.err
-    assert told.out.startswith("tiny · torch · 2 seed x 2 batch · one run each\n")
+    assert len(asked) == 1, "what cells share is checked once"
+    assert "input_len 16: run " in told.err
+    assert "  input_len 32, in/out 32/8, requests 8, concurrency 4: " in told.err
+    assert told.out.startswith("small · trtllm-bench · 2 input_len x 2 concurrency · one run each\n")
     assert "4 of 4 measurements settled" in told.out
     assert "* best trades" in told.out
 
 
-@needs_torch
-@pytest.mark.mpi
 def test_ab_alternates_and_json_tells_every_entry(
-    profile: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    other = tmp_path / "other.yaml"
-    other.write_text(TINY.replace("name: tiny", "name: other"))
-    assert main(["ab", profile, str(other), "--repeat", "2", "--no-gpu", "--json"]) == 0
+    names = [in_flight(tmp_path, name) for name in ("tiny", "other")]
+    assert main(["ab", *names, "--repeat", "2", "--no-gpu", "--anyway", "--json"]) == 0
     lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert [line["cell"] for line in lines if line["kind"] == "started"] == [0, 1, 0, 1]
     assert lines[-2]["kind"] == "sweep"
-    assert {point["metrics"]["latency_ms"]["n"] for point in lines[-2]["points"]} == {2}
+    assert {point["metrics"]["output_tokens_per_sec"]["n"] for point in lines[-2]["points"]} == {2}
     assert (lines[-1]["kind"], len(lines[-1]["sides"])) == ("comparison", 2)
     profiles = [rundir.load_plan(path).profile for path in rundir.list_runs()]
     assert sorted(profiles) == ["other", "other", "tiny", "tiny"]

@@ -15,6 +15,7 @@ from runner import history, launcher, paths, processes, rundir
 from runner.errors import UserError
 from runner.plan import Membership, Plan
 from runner.profile import Profile
+from runner.sweep import conductor as conductor_module
 from runner.sweep import directory, launch
 from runner.sweep.conductor import Conductor
 from runner.sweep.directory import Begun
@@ -61,6 +62,7 @@ class Programs:
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Programs]:
+    monkeypatch.setattr(conductor_module, "POLL_S", 0.01)
     return lambda *modes: Programs(monkeypatch, *modes)
 
 
@@ -197,37 +199,28 @@ class TestDetached:
         assert f"not tried: seed 1, in/out 8/8, batch {huge} ran out of memory" in why
         assert not (path / "conductor.log").exists(), "it had nothing to complain about"
 
-    def test_kill_9_of_the_conductor_leaves_the_run_and_resume_goes_on_where_it_was(self) -> None:
-        path = self.start("model.seed=1,2,3")
+    def test_kill_9_leaves_the_run_resume_goes_on_where_it_was_and_stop_ends_run_and_conductor(self) -> None:
+        path = self.start("model.seed=1,2", "benchmark.num_runs=3,100000")
         wait_for(lambda: launch.read(path).under_way is not None, "the first run")
         owner = rundir.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
         wait_for(lambda: not launch.is_conducted(path), "the death of the conductor")
         assert launch.read(path).status == "interrupted"
-        (run_dir,) = rundir.list_runs()
-        assert wait_until_ended(run_dir).status == "finished", "the run went on by itself"
+        (first,) = rundir.list_runs()
+        assert wait_until_ended(first).status == "finished", "the run went on by itself"
 
         launch.resume(path)
-        progress = self.ended(path)
-
-        assert progress.status == "finished"
-        assert len(rundir.list_runs()) == 3
-        assert {one.outcome for one in progress.results.values()} == {"done"}
-        assert len(progress.results) == 6
-
-    def test_stop_ends_the_run_and_the_conductor_and_resume_finishes(self) -> None:
-        path = self.start("model.seed=1,2", "benchmark.num_runs=3,100000")
         wait_for(lambda: len(rundir.list_runs()) == 2, "the long run", timeout=60)
         run_dir = rundir.list_runs()[0]
         wait_for(lambda: bool(state_of(run_dir).configurations), "its first configuration", timeout=60)
-
         progress = launch.stop(path, "a test")
 
         assert (progress.status, progress.why) == ("stopped", "a test")
         assert not launch.is_conducted(path)
         assert state_of(run_dir).status == "stopped"
         assert processes.tagged(run_dir.name) == []
+        assert [note.run for note in progress.runs.values()] == [first.name, run_dir.name], "none twice"
         kept = [one.outcome for (slot, _), one in progress.results.items() if slot.cell == 0]
         assert kept == ["done", "done"]
 
