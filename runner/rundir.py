@@ -58,22 +58,12 @@ def new_run_id(profile: str, wall: float | None = None) -> str:
     return f"{stamp}_{profile}_{secrets.token_hex(2)}"
 
 
-def create(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
-    """Make a run directory with its frozen inputs, complete before anything starts.
-
-    Raises:
-        UserError: the directory cannot be made (no permission, disk full).
-    """
-    with created(run_dir, plan, profile_yaml):
-        pass
-
-
 @contextlib.contextmanager
 def created(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int]:
-    """The same for whoever goes on with the run: its lock, held for as long as the block takes.
+    """Make a run directory with its frozen inputs, complete before anything starts.
 
-    The plan is what makes it a run for readers, and is written under the lock: they never see a run without
-    a holder, which they would take for lost.
+    Gives the run's lock, held for as long as the block takes. The plan is what makes it a run for readers,
+    and is written under the lock: they never see a run without a holder, which they would take for lost.
 
     Raises:
         UserError: the directory cannot be made (no permission, disk full).

@@ -69,7 +69,8 @@ def ended(
     """The directory of a run that ended: its plan, the two ends of its log, and its report."""
     run_dir = paths.runs_dir() / run_id(letters, profile, ago)
     plan = plan_of(["/bin/true"])
-    rundir.create(run_dir, plan, "name: quickstart\n")
+    with rundir.created(run_dir, plan, "name: quickstart\n"):
+        pass
     second = 10**9
     log = [
         ev.RunStarted(t=second, run=run_dir.name, schema=1, wall=NOW - ago, host="bench01", boot_id="b",

@@ -80,6 +80,7 @@ def wait_until_ended(run_dir: Path, timeout: float = 30.0) -> RunState:
 
 def record(run_dir: Path, plan: Plan, log: Iterable[ev.Event]) -> Path:
     """A run directory with a recorded log, as if it had been run."""
-    rundir.create(run_dir, plan, "name: program\n")
+    with rundir.created(run_dir, plan, "name: program\n"):
+        pass
     (run_dir / rundir.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
     return run_dir

@@ -107,7 +107,8 @@ def measure_effect() -> Measured:
     for _ in range(PAIRS):
         with _own_home():
             bare_dir = Path(os.environ["TRTBENCH_HOME"]) / "bare"
-            rundir.create(bare_dir, make_plan(profile, bare_dir), "")
+            with rundir.created(bare_dir, make_plan(profile, bare_dir), ""):
+                pass
             bare = _printed_latency(
                 subprocess.run(
                     [str(bare_dir / rundir.REPRO)], capture_output=True, text=True, check=True

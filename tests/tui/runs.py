@@ -223,7 +223,8 @@ class Recorder:
     def write(self, root: Path, name: str = "20260101T000000Z_p_7f3a") -> Path:
         """The run directory, with a report when the run has ended."""
         run_dir = root / name
-        rundir.create(run_dir, self.plan(), "name: p\n")
+        with rundir.created(run_dir, self.plan(), "name: p\n"):
+            pass
         (run_dir / rundir.EVENTS).write_bytes(b"".join(map(encode, self.events)))
         if self.log:
             (run_dir / f"{self.stage}-benchmark.log").write_text(self.log, encoding="utf-8")

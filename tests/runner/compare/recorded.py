@@ -50,7 +50,8 @@ def run(
         configurations=[Configuration(batch, 64, OUTPUT_LEN) for batch in measured],
         sweep=sweep,
     )
-    rundir.create(run_dir, plan, profile)
+    with rundir.created(run_dir, plan, profile):
+        pass
     log = list(_events(run_dir.name, measured, host, gpu, status, second))
     (run_dir / rundir.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
     report.write(run_dir, report.build(plan, report.read_state(run_dir)))

@@ -143,7 +143,8 @@ def ended(
 ) -> Path:
     """A run that ended, with its report."""
     run_dir = run_dir_of(name, NOW - ago, profile)
-    rundir.create(run_dir, plan_of(profile), BUILT_IN["quickstart"])
+    with rundir.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
+        pass
     state = RunState()
     second = 10**9
     state.apply(
@@ -162,7 +163,8 @@ def ended(
 def under_way(name: str, profile: str, *, ago: float) -> tuple[Path, int]:
     """A run whose supervisor lives: this process, which holds the lock until it closes what is returned."""
     run_dir = run_dir_of(name, NOW - ago, profile)
-    rundir.create(run_dir, plan_of(profile), BUILT_IN["quickstart"])
+    with rundir.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
+        pass
     lock = rundir.try_lock(run_dir)
     assert lock is not None
     started = ev.RunStarted(t=0, run=run_dir.name, schema=1, wall=NOW - ago, host="host", boot_id="", pid=1,
