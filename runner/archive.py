@@ -200,7 +200,7 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, 
         raise UserError(f"{path}: more than {MAX_FILES} files; no run has that many")
     try:
         manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except rundir.UNREADABLE as error:
         raise UserError(f"{path}: {MANIFEST} is not what this version reads: {error}", hint=_HOW) from None
     if not rundir.RUN_ID.fullmatch(manifest.run) or "/" in manifest.run or "\0" in manifest.run:
         raise UserError(f"{path}: {manifest.run!r} is not the id of a run")

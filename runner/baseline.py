@@ -113,5 +113,5 @@ def _file(profile: str) -> Path:
 def _read(file: Path) -> Baseline | None:
     try:
         return msgspec.json.decode(file.read_bytes(), type=Baseline)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, *rundir.UNREADABLE):
         return None

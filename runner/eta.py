@@ -79,7 +79,7 @@ def stage_times(run_dir: Path, plan: Plan) -> dict[str, float]:
         try:
             report = msgspec.json.decode((folder / rundir.REPORT).read_bytes(), type=_Report)
             other = rundir.load_plan(folder)
-        except (OSError, msgspec.DecodeError, UserError):
+        except (OSError, UserError, *rundir.UNREADABLE):
             continue
         if report.profile != plan.profile or report.status != "finished":
             continue

@@ -16,6 +16,7 @@ import msgspec
 
 from runner import events as ev
 from runner.engines.output import Written
+from runner.rundir import UNREADABLE
 
 MANY = 500
 """Requests in one event."""
@@ -190,7 +191,7 @@ def json_report(content: bytes | None) -> dict[str, str]:
     """The JSON report, flat: `performance.total_latency_ms` -> `1234.5`."""
     try:
         report = msgspec.json.decode(content or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return {}
     flat: dict[str, str] = {}
     _flatten(report, "", flat)
@@ -222,7 +223,7 @@ def requests_in(content: bytes | None, t: int, stage: int) -> Iterator[ev.Reques
     """Every finished request of the request file, many in one event; none when the file cannot be read."""
     try:
         found = _requests.decode(content or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return
     found = [request for request in found if request.end_timestamp > request.start_timestamp > 0]
     first = min((request.start_timestamp for request in found), default=0)
@@ -260,7 +261,7 @@ def _answers(content: bytes | None, t: int, stage: int) -> Iterator[ev.Answer]:
     """The first answers of the output file, for a person to read."""
     try:
         answers = msgspec.json.decode(content or b"", type=dict[str, str])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return
     for number, answer in list(answers.items())[:MOST_ANSWERS]:
         yield ev.Answer(t=t, stage=stage, prompt=f"request {number}", answer=answer[:MOST_ANSWER])

@@ -13,6 +13,7 @@ from runner import events as ev
 from runner.diagnosis import Diagnosis
 from runner.engines.output import OutputReader, Told
 from runner.journal import LineReader
+from runner.rundir import UNREADABLE
 
 RECORD_MARK = b"\x1e"
 """Begins a record that a rank had to print because it could not reach its file."""
@@ -121,7 +122,7 @@ class Collector:
         body, brace, _ = line.rpartition(b"}")
         try:
             yield _decoder.decode(body + b',"stage":%d}' % self.stage if brace else line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             self.bad_records += 1
 
 

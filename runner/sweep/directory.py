@@ -117,7 +117,7 @@ def load(directory: Path) -> Sweep:
         sweep = msgspec.json.decode((directory / SPEC).read_bytes(), type=Sweep)
     except OSError as error:
         raise UserError(f"{directory}: not a sweep: {SPEC}: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except rundir.UNREADABLE as error:
         raise UserError(f"{directory / SPEC}: cannot be read as a sweep: {error}") from None
     if sweep.schema > SCHEMA:
         raise UserError(
@@ -194,6 +194,6 @@ class LogReader:
             for line in chunk.splitlines():
                 try:
                     found.append(_decoder.decode(line))
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except rundir.UNREADABLE:
                     continue
         return found
