@@ -1,0 +1,96 @@
+"""The whole product where most people run it: in tmux, whose session is detached, killed and made anew."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import rundir
+from tests.runs import wait_for, wait_until_ended
+from tests.test_end_to_end import PROFILE
+
+pytestmark = [
+    pytest.mark.mpi,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+    pytest.mark.skipif(
+        any(importlib.util.find_spec(name) is None for name in ("torch", "mpi4py")),
+        reason="needs torch and mpi4py in this environment",
+    ),
+]
+
+
+class Tmux:
+    """A tmux server of its own with one window."""
+
+    def __init__(self, socket: Path) -> None:
+        self._command = ["tmux", "-u", "-S", str(socket), "-f", "/dev/null"]
+
+    def start(self, words: list[str], columns: int, rows: int) -> None:
+        size = ["-x", str(columns), "-y", str(rows)]
+        self._do("new-session", "-d", "-s", "it", *size, shlex.join(words))
+        self._do("set-option", "-g", "remain-on-exit", "on")
+
+    def keys(self, *keys: str) -> None:
+        self._do("send-keys", "-t", "it", *keys)
+
+    @property
+    def screen(self) -> str:
+        return self._do("capture-pane", "-t", "it", "-p")
+
+    def wait_until_it_says(self, words: str, timeout: float = 60.0) -> None:
+        wait_for(lambda: words in self.screen, f"{words!r} on the screen", timeout)
+
+    @property
+    def exit_code(self) -> str:
+        """Of the program, once it has ended; empty before."""
+        return self._do("display-message", "-t", "it", "-p", "#{pane_dead_status}").strip()
+
+    def kill(self) -> None:
+        subprocess.run([*self._command, "kill-server"], capture_output=True)
+
+    def _do(self, *words: str) -> str:
+        done = subprocess.run([*self._command, *words], capture_output=True, text=True, check=True)
+        return done.stdout
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    server = Tmux(tmp_path / "tmux")
+    yield server
+    server.kill()
+
+
+def command(*words: str) -> list[str]:
+    """The command line with the environment of the test, which a tmux server would not pass on."""
+    kept = [f"{name}={os.environ[name]}" for name in ("TRTBENCH_HOME", "XDG_CONFIG_HOME", "PATH")]
+    root = Path(__file__).parents[1]
+    return ["env", *kept, f"PYTHONPATH={root}", "LC_ALL=C.UTF-8", sys.executable, "-m", "runner.cli", *words]
+
+
+def test_a_run_outlives_its_tmux_and_is_there_in_the_next(tmux: Tmux, tmp_path: Path) -> None:
+    profile = tmp_path / "tiny.yaml"
+    profile.write_text(PROFILE)
+    tmux.start(command("run", str(profile)), 120, 40)
+    tmux.wait_until_it_says("RUNNING")
+    tmux.wait_until_it_says("/40")
+    assert "latency over time, ms" in tmux.screen
+    run_dir = rundir.list_runs()[0]
+
+    tmux.kill()
+    state = wait_until_ended(run_dir, timeout=60)
+
+    assert state.status == "finished"
+    tmux.start(command("attach", run_dir.name[-4:]), 80, 24)
+    tmux.wait_until_it_says("FINISHED")
+    tmux.keys("Enter")
+    tmux.wait_until_it_says("latency, mean")
+    tmux.keys("q")
+    wait_for(lambda: tmux.exit_code == "0", "the end of the dashboard")
