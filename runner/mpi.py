@@ -41,9 +41,9 @@ def find_mpirun(wanted: str | None, python: str) -> Mpirun:
         beside = Path(python).parent / "mpirun"
         path = shutil.which("mpirun") or (str(beside) if os.access(beside, os.X_OK) else None)
         if path is None:
-            absent = "" if shutil.which(python) else ", which is not a program"
+            absent = "" if shutil.which(python) else ", which is not there either"
             raise UserError(
-                f"there is no mpirun: none on PATH and none beside the interpreter {python}{absent}",
+                f"there is no mpirun: none on PATH and none beside the interpreter{absent}",
                 hint="install one with: pip install 'trtbench-tui[torch]'   (or your system's Open MPI)",
             )
     return _identify(path)
