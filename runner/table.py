@@ -122,7 +122,6 @@ def _block(configurations: list[ConfigurationReport], versus: int) -> Iterator[s
 
 def _row(line: Line, marks: dict[str, str], versus: int) -> str:
     metric = line.metric
-    label = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
     cells = []
     for row in line.values:
         note = row.note if row is not None else ""
@@ -131,4 +130,4 @@ def _row(line: Line, marks: dict[str, str], versus: int) -> str:
         cells.append(
             f"{shown:>{NUMBER}}{mark:<{MARK}}{grid.margin(row):<{MARGIN}}{grid.versus(row):<{versus}}"
         )
-    return (f"{label:<{LABEL}}" + "".join(cells)).rstrip()
+    return (f"{metric.with_unit:<{LABEL}}" + "".join(cells)).rstrip()

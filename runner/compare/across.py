@@ -13,7 +13,7 @@ from statistics import fmean
 import msgspec
 
 from runner.compare.runs import Side
-from runner.grid import Shape, shape_name
+from runner.grid import Shape, shape_name, thousands
 from runner.metrics import BY_NAME
 
 _LINES: tuple[tuple[str, str, str], ...] = (
@@ -128,4 +128,4 @@ def means(one: Across) -> str:
 
 def across_cell(name: str, value: float | None) -> str:
     """A number with the digits of its metric; a dash for none."""
-    return "–" if value is None else f"{value:,.{BY_NAME[name].digits}f}".replace(",", " ")
+    return "–" if value is None else thousands(value, BY_NAME[name].digits)

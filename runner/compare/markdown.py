@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from runner.compare.across import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
-from runner.grid import shape_name
+from runner.grid import shape_name, thousands
 from runner.metrics import BY_NAME
 
 
@@ -80,11 +80,10 @@ def _configuration(
 
 def _change(change: Change) -> list[str]:
     metric = BY_NAME[change.metric]
-    title = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
-    values = [f"{value:,.{metric.digits}f}".replace(",", " ") for value in (change.first, change.second)]
+    values = [thousands(value, metric.digits) for value in (change.first, change.second)]
     bounds = [_percent(change.low), _percent(change.high)]
     interval = f"{bounds[0]} to {bounds[1]}" if change.verdict != "NOT JUDGED" else ""
-    return [title, *values, _percent(change.change), interval, change.verdict or ""]
+    return [metric.with_unit, *values, _percent(change.change), interval, change.verdict or ""]
 
 
 def _percent(share: float | None) -> str:

@@ -128,7 +128,7 @@ def _configuration(
 
 def _change(change: Change, room: _Room) -> str:
     metric = BY_NAME[change.metric]
-    label = f"{metric.title}, {metric.unit}" if metric.unit and room.units else metric.title
+    label = metric.with_unit if room.units else metric.title
     sides = (change.first, change.second) if room.values else ()
     values = "".join(f"{thousands(value, metric.digits):>{VALUE}}" for value in sides)
     interval = f"{_share(change.low)} to {_share(change.high)}" if change.verdict != "NOT JUDGED" else ""

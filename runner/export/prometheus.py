@@ -52,8 +52,7 @@ def _lines(found: Report) -> Iterator[str]:
             if row is not None and row.value is not None
         ]
         if samples:
-            unit = f", {line.metric.unit}" if line.metric.unit else ""
-            yield from _head(name, f"{line.metric.title}{unit}: {line.metric.formula}")
+            yield from _head(name, f"{line.metric.with_unit}: {line.metric.formula}")
             yield from samples
 
 

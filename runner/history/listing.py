@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from runner.grid import thousands
 from runner.history.facts import Entry, Figure
 from runner.history.trash import Trashed
 from runner.history.trend import Trend, change, main_trend, spark
@@ -183,7 +184,7 @@ def quantity(value: float | None) -> str:
         return "–"
     magnitude = abs(value)
     digits = 0 if magnitude >= 1000 else 1 if magnitude >= 100 else 2 if magnitude >= 10 else 3
-    return f"{value:,.{digits}f}".replace(",", " ")
+    return thousands(value, digits)
 
 
 def gpu_words(names: Sequence[str]) -> str:

@@ -25,6 +25,11 @@ class Metric:
     conditions: str = ""
     """when there is no number, when it means little, and what to know before comparing it"""
 
+    @property
+    def with_unit(self) -> str:
+        """`latency, mean, ms`"""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
 
 @dataclass(frozen=True, slots=True)
 class Value:

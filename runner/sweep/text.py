@@ -46,14 +46,10 @@ def _lines(board: Board, width: int, wanted: list[Metric]) -> Iterator[str]:
         for metric in wanted:
             yield ""
             held = held_words(board, view)
-            yield f"{title(metric)}{', ' + held if held else ''}"
+            yield f"{metric.with_unit}{', ' + held if held else ''}"
             yield from _table(board, view, metric, best, width)
     yield from _footnotes(board)
     yield from _best(board)
-
-
-def title(metric: Metric) -> str:
-    return f"{metric.title}, {metric.unit}" if metric.unit else metric.title
 
 
 def _shape(board: Board) -> str:
@@ -150,7 +146,7 @@ def as_markdown(board: Board) -> str:
     """Every point as a row of a table, with the metrics there are."""
     wanted = shown_metrics(board)
     best = {id(trade.point) for trade in trades(board) if trade.best}
-    heads = [axis.title for axis in board.axes] + ["state"] + [title(metric) for metric in wanted]
+    heads = [axis.title for axis in board.axes] + ["state"] + [metric.with_unit for metric in wanted]
     lines = [f"**{board.sweep.name}**, {_shape(board)}", "", _cells(heads), "|---" * len(heads) + "|"]
     for point in board.points:
         values = [axis.values[at] for axis, at in zip(board.axes, point.at, strict=True)]

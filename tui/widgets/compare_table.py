@@ -204,7 +204,7 @@ def _notes(view: View) -> Iterator[str]:
 def _draw_line(view: View, line: MetricLine, width: int) -> Row:
     metric = BY_NAME[line.metric]
     label = _label_width(view, width)
-    title = f"{metric.title}, {metric.unit}" if label >= LABELS[-1] and metric.unit else metric.title
+    title = metric.with_unit if label >= LABELS[-1] else metric.title
     first = next(change for change in line.changes if change is not None).first
     spans: list[str | Span] = [fit(f"  {shorten(title, label - 3)}", label), right(measure(first), VALUE)]
     for pair in _in_view(view, width):
