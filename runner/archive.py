@@ -243,8 +243,6 @@ def _refuse_unsafe(path: Path, name: str) -> None:
 def _make_sure_of_room(path: Path, manifest: Manifest, root: Path) -> None:
     total = sum(file.size for file in manifest.files.values())
     packed = path.stat().st_size
-    if any(file.size < 0 for file in manifest.files.values()):
-        raise UserError(f"{path}: a size below zero in {MANIFEST}")
     if total > SMALL and total > MOST_TIMES * packed:
         raise UserError(f"{path}: {packed} bytes would become {total}; such an archive is made to fill disks")
     free = shutil.disk_usage(root).free

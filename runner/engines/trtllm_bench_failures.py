@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.diagnosis import Known
+from runner.diagnosis import OUT_OF_GPU_MEMORY, Known
 from runner.engines.trtllm_failures import KNOWN as OF_TENSORRT_LLM
 from runner.engines.trtllm_failures import known
 
@@ -106,7 +106,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     known(
         r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError|Failed to allocate .*KV cache",
-        "a GPU ran out of memory",
+        OUT_OF_GPU_MEMORY,
         "lower benchmark.kv_cache_free_gpu_mem_fraction, max_batch_size or the lengths, or raise parallel.tp",
     ),
     *OF_TENSORRT_LLM,

@@ -111,9 +111,6 @@ def of_iterations(configuration: ConfigurationState, ranks: int) -> Computed:
         UPSTREAM_P95: (latency.upstream_percentile(95), n, "is the maximum" if n <= 20 else approximate),
         UPSTREAM_P99: (latency.upstream_percentile(99), n, "is the maximum" if n <= 100 else approximate),
     }
-    if n > 1:
-        table[DEVIATION] = (latency.deviation, n, "")
-        table[VARIATION] = (100 * latency.deviation / latency.mean, n, "")
     if start.output_len:
         tokens_per_sec = start.batch_size * start.output_len / (latency.mean / 1000)
         table[TOKENS_PER_SEC] = (tokens_per_sec, n, "")
