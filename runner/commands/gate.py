@@ -12,7 +12,6 @@ from runner.commands.options import Commands
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from runner.compare import Side
     from runner.gate import Assertion
 
 _GRAMMAR = """\
@@ -63,18 +62,11 @@ def parsed(texts: Sequence[str], profile: str) -> list[Assertion]:
     """
     if not texts:
         return []
-    from runner import baseline
     from runner.gate import parse
 
     assertions = [parse(text) for text in texts]
     if any(assertion.needs_baseline for assertion in assertions):
-        found = baseline.of(profile)
-        if found is None:
-            raise UserError(
-                f"an assertion speaks of the baseline, and {profile} has none",
-                hint="`trtbench-tui baseline set RUN` makes a run the baseline of its profile",
-            )
-        found.run_dirs()
+        _baseline(profile)
     return assertions
 
 
@@ -82,16 +74,17 @@ def judge(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json:
     """Say of each assertion whether it holds for a run, or for repeats together.
 
     Raises:
-        UserError: a run cannot be read.
+        UserError: a run cannot be read, or the baseline is gone.
     """
     import msgspec
 
     from runner.compare import Run, Side
     from runner.gate import as_text, check, exit_code
 
-    side = Side("run", tuple(Run(run_dir) for run_dir in run_dirs))
-    needed = any(assertion.needs_baseline for assertion in assertions)
-    findings = check(assertions, side, _baseline(side.runs[0].report.profile) if needed else None)
+    side, before = Side("run", tuple(Run(run_dir) for run_dir in run_dirs)), None
+    if any(assertion.needs_baseline for assertion in assertions):
+        before = Side("baseline", tuple(Run(one) for one in _baseline(side.runs[0].report.profile)))
+    findings = check(assertions, side, before)
     if as_json:
         for finding in findings:
             line = {"kind": "assertion", **msgspec.to_builtins(finding)}
@@ -102,13 +95,21 @@ def judge(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json:
     return exit_code(findings)
 
 
-def _baseline(profile: str) -> Side:
+def _baseline(profile: str) -> list[Path]:
+    """The runs of a baseline that an assertion speaks of; it can go away while a run takes its time.
+
+    Raises:
+        UserError: there is none, or one of its runs is gone.
+    """
     from runner import baseline
-    from runner.compare import Run, Side
 
     found = baseline.of(profile)
-    assert found is not None, "asked for before"
-    return Side("baseline", tuple(Run(run_dir) for run_dir in found.run_dirs()))
+    if found is None:
+        raise UserError(
+            f"an assertion speaks of the baseline, and {profile} has none",
+            hint="`trtbench-tui baseline set RUN` makes a run the baseline of its profile",
+        )
+    return found.run_dirs()
 
 
 def after(assertions: Sequence[Assertion], run_dirs: Sequence[Path], ended: int, *, as_json: bool) -> int:

@@ -151,9 +151,9 @@ def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known], s
     for quantity, one in known.items():
         for end in (one.between.low, one.between.high):
             moved = difference({quantity: end}) - middle
-            if math.isnan(moved):
-                moved = math.inf
-            if moved < 0:
+            if math.isnan(moved):  # as of infinity less infinity: nothing bounds it on either side
+                down = up = math.inf
+            elif moved < 0:
                 down = math.hypot(down, moved)
             else:
                 up = math.hypot(up, moved)

@@ -171,6 +171,11 @@ class TestRun:
         assert gate.after([parse(assertion)], [run_dir], ended, as_json=False) == code
         assert gate.after([], [run_dir], ended, as_json=False) == ended
 
+    def test_a_baseline_that_went_away_while_it_ran_is_said_in_a_sentence(self) -> None:
+        run_dir = run({1: some(100)}, name="aaaa")
+        with pytest.raises(UserError, match="speaks of the baseline, and p has none"):
+            gate.after([parse("latency_ms < baseline")], [run_dir], 0, as_json=False)
+
     def test_a_failed_run_is_not_judged(self, capsys: pytest.CaptureFixture[str]) -> None:
         run_dir = run({1: some(100)}, name="aaaa", status="failed")
         assert gate.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 1
