@@ -117,7 +117,7 @@ def sides(names: Sequence[str]) -> list[Side]:
     """
     each = [named(name) for name in names] if len(names) > 1 else _cells(names)
     found = [
-        Side(chr(ord("A") + index), tuple(Run(run_dir) for run_dir in run_dirs))
+        Side(letters(index), tuple(Run(run_dir) for run_dir in run_dirs))
         for index, run_dirs in enumerate(each)
     ]
     seen: dict[Path, str] = {}
@@ -130,6 +130,12 @@ def sides(names: Sequence[str]) -> list[Side]:
             if not run.configurations:
                 raise UserError(f"{run.name} has measured nothing that could be compared")
     return found
+
+
+def letters(index: int) -> str:
+    """What a side is called: A to Z, then AA, AB ... as columns of a spreadsheet."""
+    before, last = divmod(index, 26)
+    return (letters(before - 1) if before else "") + chr(ord("A") + last)
 
 
 def _cells(names: Sequence[str]) -> list[list[Path]]:

@@ -16,6 +16,7 @@ from runner.cli import main
 from runner.compare import Comparison, as_text, compare, sides
 from runner.compare.history import Repeats
 from runner.compare.markdown import as_markdown
+from runner.compare.runs import letters
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
 from runner.grid import Shape
@@ -49,6 +50,12 @@ class TestSides:
         named = [[one.name[-4:] for one in side.runs] for side in found]
         assert named == [["aaaa", "bbbb"], ["cccc", "dddd"]]
         assert [side.label for side in found] == ["A", "B"]
+
+    @pytest.mark.parametrize(
+        ("index", "said"), [(0, "A"), (25, "Z"), (26, "AA"), (53, "BB"), (199, "GR"), (702, "AAA")]
+    )
+    def test_any_number_of_sides_has_letters(self, index: int, said: str) -> None:
+        assert letters(index) == said
 
     @pytest.mark.parametrize(
         ("names", "said"),
