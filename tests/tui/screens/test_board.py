@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from runner import rundir
@@ -183,7 +184,11 @@ def conducted() -> Iterator[Callable[[Path], Path]]:
 
 
 async def drawn(pilot: Pilot[Any]) -> None:
-    await settled(pilot)
+    """Until the sweep was read, or cannot be, and what the board says of it is drawn."""
+    screen = board(pilot.app)
+    while screen.view is None and not screen._broken:
+        await pilot.pause(0.005)
+    await pilot.pause()
 
 
 # --- how it looks ------------------------------------------------------------------------------------------
@@ -211,7 +216,7 @@ def test_board_that_nobody_conducts(make: Callable[[], Path], snap_compare: Comp
 @pytest.mark.parametrize("keys", [("p",), ("down", "right", "m"), ("t", "tab")], ids="-".join)
 def test_board_keys(keys: tuple[str, ...], snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press(*keys)
 
     assert snap_compare(TrtbenchApp(SweepPlace(complete())), terminal_size=SIZES[1], run_before=before)
@@ -225,7 +230,7 @@ def test_board_in_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) 
 # --- keys --------------------------------------------------------------------------------------------------
 
 
-def board(app: TrtbenchApp) -> BoardScreen:
+def board(app: App[Any]) -> BoardScreen:
     assert isinstance(app.screen, BoardScreen)
     return app.screen
 
@@ -233,7 +238,7 @@ def board(app: TrtbenchApp) -> BoardScreen:
 async def test_arrows_choose_a_cell_and_enter_opens_its_run() -> None:
     app = Cockpit(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("down", "right", "right")
         view = board(app).view
         assert view is not None
@@ -250,7 +255,7 @@ async def test_arrows_choose_a_cell_and_enter_opens_its_run() -> None:
 async def test_enter_on_a_cell_that_is_measured_now_goes_there(conducted: Callable[[Path], Path]) -> None:
     app = Cockpit(SweepPlace(conducted(half_way())))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("tab", "tab", "down", "right", "enter")
     assert app.went == [("live", rundir.find(run_of(Slot(3, 0))))]
 
@@ -258,7 +263,7 @@ async def test_enter_on_a_cell_that_is_measured_now_goes_there(conducted: Callab
 async def test_m_shows_the_next_metric_and_t_other_axes_with_the_same_cell_chosen() -> None:
     app = Cockpit(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("m")
         assert str(app.screen.query_one("#matrix-frame").border_title).startswith("latency, ms by batch")
         await pilot.press("down", "right", "tab")
@@ -278,7 +283,7 @@ async def test_x_asks_and_tells_the_conductor(conducted: Callable[[Path], Path])
     path = conducted(half_way())
     app = Cockpit(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("x", "n")
         assert rundir.stop_requested(path) is None
         await pilot.press("x", "y")
@@ -293,7 +298,7 @@ async def test_g_goes_on_where_the_sweep_was(
     path = half_way()
     app = Cockpit(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         assert "INTERRUPTED" in text_of(app.screen, "#header")
         await pilot.press("g")
         await settled(pilot)
@@ -305,7 +310,7 @@ async def test_nothing_goes_on_when_all_is_measured(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(launch, "resume", lambda path, failed_too: asked.append(path))
     over = Cockpit(SweepPlace(complete()))
     async with over.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         assert "go on" not in text_of(over.screen, "#footer")
         await pilot.press("g")
     assert asked == []
@@ -314,7 +319,7 @@ async def test_nothing_goes_on_when_all_is_measured(monkeypatch: pytest.MonkeyPa
 async def test_marked_cells_are_compared_with_all_their_runs() -> None:
     app = Cockpit(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("c")
         assert told(pilot) == ["mark two or more measured cells with space to compare them"]
         await pilot.press("space", "down", "c")
@@ -326,7 +331,7 @@ async def test_marked_cells_are_compared_with_all_their_runs() -> None:
 async def test_profiles_in_turn_are_compared_without_marks() -> None:
     app = Cockpit(SweepPlace(one_axis()))
     async with app.run_test(size=SIZES[0]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("c")
     sides = tuple(",".join(run_of(Slot(cell, repeat)) for repeat in range(3)) for cell in (0, 1))
     assert app.went == [("compare", sides)]
@@ -335,7 +340,7 @@ async def test_profiles_in_turn_are_compared_without_marks() -> None:
 async def test_y_copies_the_board_as_markdown() -> None:
     app = Cockpit(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("y")
         lines = app.clipboard.splitlines()
     assert lines[2].startswith("| tp | dtype | in/out | batch | state | tokens per second, tokens/s |")
@@ -345,7 +350,7 @@ async def test_y_copies_the_board_as_markdown() -> None:
 async def test_the_other_keys() -> None:
     app = Cockpit(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape", "p")
@@ -359,24 +364,25 @@ async def test_the_other_keys() -> None:
 async def test_a_directory_that_is_no_sweep_is_said(tmp_path: Path) -> None:
     app = Cockpit(SweepPlace(tmp_path))
     async with app.run_test(size=SIZES[0]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         assert "not a sweep" in " ".join(text_of(app.screen, "#trades").split())
         await pilot.press("down", "right", "tab", "t", "m", "enter", "c", "g", "y", "q")
     assert app.went == ["away"]
 
 
-async def test_what_happens_while_one_looks_is_shown() -> None:
+async def test_what_happens_while_one_looks_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from runner.sweep.directory import LogWriter
 
+    monkeypatch.setattr("tui.screens.board.LOOK_EVERY_S", 0.05)
     path = nothing_yet()
     app = Cockpit(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
-        await settled(pilot)
+        await drawn(pilot)
         assert "0/80 settled" in text_of(app.screen, "#progress")
         log = LogWriter(path)
         for entry in measured(the_sweep(), Slot(0, 0)):
             log.write(entry)
         while "8/80 settled" not in text_of(app.screen, "#progress"):
-            await pilot.pause(0.05)
+            await pilot.pause(0.01)
         assert "✔" not in text_of(app.screen, "#matrix"), "one of two repeats is no complete cell"
         assert "◐" in text_of(app.screen, "#matrix") or "★" in text_of(app.screen, "#matrix")
