@@ -29,6 +29,8 @@ class Key:
     """how the palette calls it, `area: words`; empty: `view: ` and the label"""
     minor: bool = False
     """leaves the footer first when not all keys fit"""
+    opens_line: bool = False
+    """the keys after it go into a line: it acts before the next key is looked at"""
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ _AGAIN = Key(
     "run it again with changes: its profile on the first screen",
     command="run: again with",
 )
-_FILTER = Key("slash", "filter", "filter", "", shown="/", command="view: filter")
+_FILTER = Key("slash", "filter", "filter", "", shown="/", command="view: filter", opens_line=True)
 
 EVERYWHERE = (
     Key(
@@ -82,7 +84,15 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
         Key("enter", "run", "keep the filter", "back to the list, which stays filtered", when="filtering"),
         Key("escape", "escape", "all profiles", "show all profiles again", shown="esc", when="filtered"),
         Key("escape", "escape", "hide this", "do not greet me again", shown="esc", when="welcome"),
-        Key("e,f2", "edit", "edit", "change the field under the cursor", shown="e", command="edit: field"),
+        Key(
+            "e,f2",
+            "edit",
+            "edit",
+            "change the field under the cursor",
+            shown="e",
+            command="edit: field",
+            opens_line=True,
+        ),
         Key("u", "undo", "undo", "take the last change back", command="edit: undo"),
         Key("ctrl+r", "redo", "redo", "make the change again", command="edit: redo", minor=True),
         Key("d", "reset", "reset", "the field as it is saved", command="edit: reset field", minor=True),
@@ -229,6 +239,7 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             "search the log",
             shown="/",
             command="view: search the log",
+            opens_line=True,
             minor=True,
         ),
         Key("n", "match(1)", "", "the next match in the log", command="view: next match"),
@@ -380,7 +391,10 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
 
 def bindings(screen: ScreenName) -> list[BindingType]:
     """What a screen class puts into BINDINGS."""
-    unique = {key.keys: Binding(key.keys, key.action, key.help, show=False) for key in KEYS[screen]}
+    unique = {
+        key.keys: Binding(key.keys, key.action, key.help, show=False, priority=key.opens_line)
+        for key in KEYS[screen]
+    }
     return list(unique.values())
 
 

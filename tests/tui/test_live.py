@@ -12,6 +12,7 @@ from textual.screen import Screen
 from runner import rundir
 from runner.errors import ExitCode
 from tests.tui import runs
+from tests.tui.keyboard import at_once
 from tests.tui.runs import Recorder, StillFeed
 from tui.app import Live, TrtbenchApp
 from tui.keys import valid_keys
@@ -22,6 +23,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.live import LiveScreen
 from tui.screens.live_view import live_view
 from tui.screens.result import ResultScreen
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.log_view import LogView
 from tui.widgets.rows import Rows, row_text
 
@@ -384,6 +386,16 @@ async def test_slash_searches_the_log_and_n_steps_through_it(tmp_path: Path) -> 
         await pilot.press("escape")
         assert app.went == [], "it ended the search and nothing else"
         assert "/" not in str(log_of(app).border_subtitle)
+
+
+async def test_a_fast_typist_types_into_the_search(tmp_path: Path) -> None:
+    app = with_log(tmp_path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await at_once(pilot, "l", "slash", *"/xqr 7")
+        assert isinstance(app.screen, LiveScreen)
+        assert app.went == []
+        assert app.screen.query_one(FilterInput).value == "/xqr 7"
 
 
 async def test_escape_while_typing_ends_the_search(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from runner import events as ev
 from tests.runner.compare import recorded
 from tests.runs import wait_for
 from tests.tui import runs
+from tests.tui.keyboard import at_once
 from tests.tui.runs import Recorder
 from tui.app import Result, TrtbenchApp
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.screens.result import ResultScreen
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.metric_table import line_at, shape_of
 from tui.widgets.rows import Rows, row_text
 
@@ -293,6 +295,15 @@ async def test_l_shows_the_log_with_the_cause(tmp_path: Path) -> None:
         assert "MemoryError: 14.2 GiB" in text_of(app.screen, "#log")
         await pilot.press("l")
         assert isinstance(app.screen, ResultScreen)
+
+
+async def test_a_fast_typist_searches_the_log(tmp_path: Path) -> None:
+    app = Cockpit(runs.failed().write(tmp_path))
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("l")
+        await at_once(pilot, "slash", *"/qlfn")
+        assert isinstance(app.screen, LogScreen)
+        assert app.screen.query_one(FilterInput).value == "/qlfn"
 
 
 async def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:

@@ -36,14 +36,15 @@ class FilteringScreen(KeyedScreen):
         """Whether what is typed can be left as it is."""
         return True
 
-    def action_filter(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the line itself its key is a character."""
+        return action != "filter" or not self.query("#filter")
+
+    async def action_filter(self) -> None:
         from tui.widgets.filter_input import FilterInput
 
-        if self.query(FilterInput):
-            return
         line = FilterInput(self.filter, self.filter_hint)
-        self.query_one(self.filter_pane).mount(line, before=0)
-        line.focus()
+        await line.open_in(self.query_one(self.filter_pane), before=0)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.filter = event.value.strip()

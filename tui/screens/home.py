@@ -323,10 +323,6 @@ class HomeScreen(HomeKeys):
 
     # --- filtering and moving ---------------------------------------------------------------------------
 
-    def action_filter(self) -> None:
-        if self._pane.accept():
-            super().action_filter()
-
     def apply_filter(self) -> None:
         self._show_list()
         self.show_keys()

@@ -41,6 +41,8 @@ class HomeKeys(FilteringScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key pressed before there is anything to act on does nothing, but for leaving."""
+        if action in ("filter", "edit") and self._typing:
+            return False
         return self._ready or action == "quit"
 
     def states(self) -> tuple[When, ...]:

@@ -229,7 +229,7 @@ class LiveScreen(LogKeys, KeyedScreen):
             return self.view is not None and self.view.can_stop
         if action == "gpus":
             return self.view is not None and bool(self.view.gpus)
-        return True
+        return super().check_action(action, parameters)
 
     def _maximise(self, panel: str) -> None:
         """Show one panel on the whole screen, or all of them again; empty: all of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.markup import escape
 from textual.screen import ModalScreen
 
@@ -31,7 +32,7 @@ class LogScreen(LogKeys, ModalScreen[None]):
         ("pagedown,space", "scroll_rows(10)"),
         ("home", "top"),
         ("end", "follow"),
-        ("slash", "search"),
+        Binding("slash", "search", priority=True),
         ("n", "match(1)"),
         ("N", "match(-1)"),
         ("f", "log_level"),

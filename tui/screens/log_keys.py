@@ -29,18 +29,21 @@ class LogKeys(Screen[None]):
     def show_search(self) -> None:
         """Something changed about the line to type into: make room for it, or take it back."""
 
-    def action_search(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the line itself its key is a character."""
+        return action != "search" or not self.searching
+
+    async def action_search(self) -> None:
         from tui.widgets.filter_input import FilterInput
 
         window = self.log_view.window
-        if self.searching or window is None:
+        if window is None:
             return
         self.searching = True
         text = window.search.text if window.search is not None else ""
         line = FilterInput(text, "search the log", id="search")
-        self.mount(line)
         self.show_search()
-        line.focus()
+        await line.open_in(self)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._find(event.value)

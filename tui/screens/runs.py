@@ -305,7 +305,7 @@ class RunsScreen(FilteringScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "undo":
             return bool(self._deleted)
-        return True
+        return super().check_action(action, parameters)
 
     def action_trash(self) -> None:
         from tui.screens.trash import TrashScreen

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 
@@ -31,6 +32,11 @@ class FilterInput(Input):
     def __init__(self, text: str, hint: str, *, id: str = "filter") -> None:  # noqa: A002
         super().__init__(text, compact=True, select_on_focus=False, placeholder=hint, id=id)
         self.cursor_blink = False
+
+    async def open_in(self, pane: Widget, *, before: int | None = None) -> None:
+        """Stand in a pane with the focus: the next key that is looked at comes here."""
+        await pane.mount(self, before=before)
+        pane.screen.set_focus(self)
 
     def action_close(self, keep: bool) -> None:
         self.post_message(self.Closed(keep))

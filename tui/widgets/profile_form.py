@@ -112,7 +112,7 @@ class ProfileForm(LinePicker):
         self._editor.cursor_blink = False
         self._place_editor()
         self.mount(self._editor)
-        self._editor.focus()
+        self.screen.set_focus(self._editor)
 
     def close_editor(self) -> None:
         """Take the editor away; what was typed is forgotten."""

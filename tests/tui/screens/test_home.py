@@ -18,6 +18,7 @@ from runner.plan import Stage
 from runner.preflight.check import Check
 from runner.profile import Profile, TorchProfile
 from runner.profile import store as profile_store
+from tests.tui.keyboard import at_once
 from tests.tui.screens import world
 from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home, TrtbenchApp
@@ -27,6 +28,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.save_as import SaveAs
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.profile_form import ProfileForm
 from tui.widgets.profile_list import ProfileList
 
@@ -146,6 +148,30 @@ async def test_filtering_as_one_types() -> None:
         await settled(pilot)
         assert "quickstart" in text_of(app.screen, "#profile-list")
         assert chosen(pilot) == "torch-1gpu"
+
+
+async def test_a_fast_typist_types_into_the_filter() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await at_once(pilot, "slash", *"i/wgpu")
+        assert isinstance(app.screen, HomeScreen), "no letter opened a dialog"
+        assert app.screen.query_one(FilterInput).value == "i/wgpu"
+        await at_once(pilot, "escape")
+        await at_once(pilot, "slash", *"gpu", "enter")
+        await settled(pilot)
+        assert chosen(pilot) == "torch-1gpu"
+        assert isinstance(app.focused, ProfileList)
+
+
+async def test_a_slash_in_a_field_is_a_character() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "description")
+        await at_once(pilot, "e", *"/s")
+        assert form_of(pilot).editor_text.endswith("any machine/s")
+        assert not app.screen.query(FilterInput)
 
 
 async def test_arrows_move_while_filtering_and_escape_shows_all() -> None:

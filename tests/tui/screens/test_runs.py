@@ -14,6 +14,7 @@ from runner import labels, paths, rundir
 from runner.history import Entry, History
 from tests import histories
 from tests.histories import figure
+from tests.tui.keyboard import at_once
 from tests.tui.screens import world
 from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Runs, TrtbenchApp
@@ -163,6 +164,19 @@ async def typed(pilot: Pilot[int], text: str) -> None:
     pilot.app.screen.query_one(FilterInput).value = text
     await pilot.pause()
     await pilot.pause()
+
+
+async def test_a_fast_typist_types_into_the_filter(running: Path) -> None:
+    some_runs()
+    app = Cockpit(Runs())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await at_once(pilot, "slash", *"/dqhtx")
+        assert app.went == []
+        assert app.screen.query_one(FilterInput).value == "/dqhtx"
+        await at_once(pilot, "escape")
+        await at_once(pilot, "space", "slash", *"1gpu")
+        assert listed(pilot) == ["bbbb"]
 
 
 async def test_filtering_by_words_and_terms(running: Path) -> None:

@@ -1,0 +1,21 @@
+"""A keyboard faster than the dashboard: all keys are there before the first is looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual import events
+from textual.keys import _character_to_key
+from textual.pilot import Pilot
+
+
+async def at_once(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys (named as for `Pilot.press`) as a paste does, and wait until they are dealt with."""
+    driver = pilot.app._driver
+    assert driver is not None
+    for key in keys:
+        character = key if len(key) == 1 else None
+        name = _character_to_key(key) if character and not key.isalnum() else key
+        driver.send_message(events.Key(name, character))
+    for _ in range(3):  # to the widget, up to the screen, and what was posted on the way
+        await pilot.pause()
