@@ -144,7 +144,8 @@ class TrtbenchApp(App[int]):
         self.set_class(ascii_only(), "-ascii")
 
     def on_ready(self) -> None:
-        self.app_resume_signal.subscribe(self, self._repair)
+        # After a suspension the words of the shell are where our screen was.
+        self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
         if self._settings_error is not None:
             self.notify_error(self._settings_error)
         if not gc.isenabled():
@@ -180,8 +181,8 @@ class TrtbenchApp(App[int]):
 
     # --- the terminal -----------------------------------------------------------------------------------
 
-    def _repair(self, _: App[int]) -> None:
-        """After a suspension the shell's words are where our screen was."""
+    def action_repaint(self) -> None:
+        """Draw everything again: what somebody else wrote to the terminal goes."""
         self._shown.forget()
         self.refresh()
 

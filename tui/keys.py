@@ -73,6 +73,13 @@ EVERYWHERE = (
         minor=True,
     ),
     Key("ctrl+t", "app.next_theme", "", "other colours: dark, light, high contrast, monochrome"),
+    Key(
+        "ctrl+l",
+        "app.repaint",
+        "",
+        "draw everything again, when something else has written to the terminal",
+        command="view: draw again",
+    ),
 )
 """keys of the dashboard, on every screen"""
 

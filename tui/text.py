@@ -10,7 +10,6 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
@@ -72,17 +71,6 @@ def bar(share: float, width: int) -> tuple[str, str]:
     if eighths % 8:
         full += _EIGHTHS[eighths % 8]
     return full, "─" * (width - len(full))
-
-
-_LEVELS = "▁▂▃▄▅▆▇█"
-
-
-def spark(values: Sequence[float]) -> str:
-    """A small picture of some values, one cell each, from zero to the largest."""
-    top = max(values, default=0.0)
-    if top <= 0:
-        return _LEVELS[0] * len(values)
-    return "".join(_LEVELS[round(max(value, 0.0) / top * (len(_LEVELS) - 1))] for value in values)
 
 
 _BRAILLE = 0x2800

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import get_character_cell_size
@@ -18,6 +19,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from tests.tui import runs
+from tests.tui.screens.world import settled
 from tui.app import Home, Live, TrtbenchApp
 from tui.cells import Shown
 
@@ -174,6 +176,21 @@ async def test_every_screen_is_what_it_would_be(home: Path) -> None:
             await pilot.resize_terminal(columns, lines)
             await pilot.pause()
             assert app.paper.rows == app.whole(), f"at {columns}x{lines}"
+
+
+@pytest.mark.parametrize("keys", [(), ("question_mark",), ("slash", "q"), ("s",)])
+async def test_ctrl_l_repairs_what_somebody_wrote(home: Path, keys: tuple[str, ...]) -> None:
+    app = Watched(Home())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press(*keys)
+        await settled(pilot)
+        app.paper = Paper(*app.size)
+        await pilot.pause()
+        assert app.paper.rows != app.whole()
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        assert app.paper.rows == app.whole()
 
 
 async def test_a_live_run_is_what_it_would_be(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from tui.text import measure, spark
+from tui.text import measure
 from tui.when import when
 from tui.widgets.picker import Line, LinePicker
 from tui.widgets.rows import Row, Span, dim, row, row_width, spread
@@ -79,7 +79,9 @@ def _result(item: Item) -> Row:
     """Tokens/s of the last run that finished, after a picture of those before it."""
     if not item.results or item.run is not None:
         return ()
-    trend = f"{spark(item.results)} " if len(item.results) > 1 else ""
+    from runner.history.trend import spark  # who has results has loaded the history; a start has not
+
+    trend = f"{spark(item.results, len(item.results))} " if len(item.results) > 1 else ""
     return row(dim(trend), f"{measure(item.results[-1])} tok/s")
 
 

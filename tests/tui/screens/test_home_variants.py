@@ -215,7 +215,7 @@ async def test_the_last_results_stand_beside_a_profile() -> None:
     app = Cockpit(Home())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        assert "█▅ 100.0 tok/s" in text_of(app.screen, "#profile-list")
+        assert "█▁ 100.0 tok/s" in text_of(app.screen, "#profile-list")
         assert "newest first: 100.0, 200.0" in " ".join(text_of(app.screen, "#about").split())
 
 
