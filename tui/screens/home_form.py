@@ -71,7 +71,7 @@ class FormPane(Vertical):
 
     def edit(self) -> None:
         """Open the editor over the field under the cursor."""
-        self._fields.focus()
+        self.screen.set_focus(self._fields)  # now: a focus that comes later would take it from the editor
         self._fields.edit()
         self._show_help()
         self.post_message(self.Editing())

@@ -53,19 +53,17 @@ async def go_to(pilot: Pilot[int], path: str) -> None:
     """Focus the form and move to a field, with the keys that a user has."""
     if not form_of(pilot).has_focus:
         await pilot.press("tab")
-    await pilot.press("home")
-    for _ in range(60):
-        current = form_of(pilot).current
-        if current is not None and current.field.path == path:
-            return
-        await pilot.press("down")
-    raise AssertionError(f"there is no field {path}")
+    fields = [row.field.path for row in form_of(pilot)._form_rows]
+    await at_once(pilot, "home", *["down"] * fields.index(path))
+    current = form_of(pilot).current
+    assert current is not None
+    assert current.field.path == path
 
 
 async def type_into(pilot: Pilot[int], path: str, text: str) -> None:
     await go_to(pilot, path)
-    await pilot.press("e", "ctrl+u", *text)
-    await pilot.press("enter")
+    await at_once(pilot, "e", "ctrl+u")
+    await at_once(pilot, *text, "enter")
     await settled(pilot)
 
 

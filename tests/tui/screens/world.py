@@ -93,11 +93,11 @@ class Cockpit(TrtbenchApp):
 
 async def settled(pilot: Pilot[Any]) -> None:
     """Until everything that was asked for has been read, planned and drawn."""
-    for _ in range(4):
-        await pilot.pause()
+    quiet = 0
+    while quiet < 2:  # what was read is drawn, and what is drawn may ask for more
+        busy = list(pilot.app.workers) or any(thread.name == "preflight" for thread in threading.enumerate())
+        quiet = 0 if busy else quiet + 1
         await pilot.app.workers.wait_for_complete()
-        while any(thread.name == "preflight" for thread in threading.enumerate()):
-            await pilot.pause(0.01)
         await pilot.pause()
 
 
