@@ -127,6 +127,15 @@ KEYS: dict[ScreenName, tuple[Key, ...]] = {
             "attach to a run under way, or open the result of one that ended",
             command="go: the chosen run",
         ),
+        Key("enter", "open", "keep the filter", "back to the list, which stays filtered", when="filtering"),
+        Key(
+            "escape",
+            "show_all",
+            "all runs",
+            "show all runs again; then take all marks off",
+            shown="esc",
+            when="filtered",
+        ),
         Key(
             "space",
             "mark",

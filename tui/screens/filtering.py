@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from tui.keys import EVERYWHERE, Key, When
 from tui.screens.keyed import KeyedScreen
 from tui.widgets.picker import Picker
 
@@ -40,23 +41,41 @@ class FilteringScreen(KeyedScreen):
         """In the line itself its key is a character."""
         return action != "filter" or not self.query("#filter")
 
+    @property
+    def typing(self) -> Literal["", "editing", "filtering"]:
+        """What letters go into while a line is open."""
+        return "filtering" if self.query("#filter") else ""
+
+    def states(self) -> tuple[When, ...]:
+        if self.typing == "filtering":
+            return ("filtering", "filtered")
+        return (self.typing,) if self.typing else ("filtered",) if self.filter else ()
+
+    def keys_now(self) -> list[Key]:
+        keys = super().keys_now()
+        if self.typing:
+            return [key for key in keys if key.when in self.states() or key in EVERYWHERE]
+        return keys
+
     async def action_filter(self) -> None:
         from tui.widgets.filter_input import FilterInput
 
         line = FilterInput(self.filter, self.filter_hint)
         await line.open_in(self.query_one(self.filter_pane), before=0)
+        self.show_keys()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.filter = event.value.strip()
         self.apply_filter()
 
-    def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
+    async def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
         if message.keep and not self.filter_stands():
             return
-        self.query("#filter").remove()
+        await self.query("#filter").remove()
         self.query_one(self.filter_list).focus()
         if not message.keep:
             self.action_show_all()
+        self.show_keys()
 
     def on_filter_input_stepped(self, message: FilterInput.Stepped) -> None:
         picker = self.query_one(self.filter_list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tui.keys import EVERYWHERE, Key, When
+from tui.keys import Key, When
 from tui.screens.filtering import FilteringScreen
 
 if TYPE_CHECKING:
@@ -41,29 +41,18 @@ class HomeKeys(FilteringScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key pressed before there is anything to act on does nothing, but for leaving."""
-        if action in ("filter", "edit") and self._typing:
+        if action in ("filter", "edit") and self.typing:
             return False
         return self._ready or action == "quit"
 
     def states(self) -> tuple[When, ...]:
-        if self._typing:
-            return (self._typing,)
-        if self.filter:
-            return ("filtered",)
+        if states := super().states():
+            return states
         return ("welcome",) if self._listing is not None and self._listing.newcomer else ()
 
     @property
-    def _typing(self) -> Literal["", "editing", "filtering"]:
-        """Letters go into a line while one is open."""
-        if not self._ready:
-            return ""
-        return "editing" if self._pane.editing else "filtering" if self.query("#filter") else ""
-
-    def keys_now(self) -> list[Key]:
-        keys = super().keys_now()
-        if typing := self._typing:
-            return [key for key in keys if key.when == typing or key in EVERYWHERE]
-        return keys
+    def typing(self) -> Literal["", "editing", "filtering"]:
+        return "editing" if self._ready and self._pane.editing else super().typing
 
     def can(self, key: Key) -> bool:
         """Keys that would only say that there is nothing to do are not shown."""
@@ -77,7 +66,7 @@ class HomeKeys(FilteringScreen):
             "undo": form is not None and bool(form.past),
             "redo": form is not None and bool(form.future),
             "reset": self._pane.resettable,
-            "run": self._item is not None and not self._item.error,
+            "run": key.when == "filtering" or (self._item is not None and not self._item.error),
         }.get(key.action, True)
 
     def on_form_pane_editing(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
@@ -46,10 +46,7 @@ class RunsScreen(FilteringScreen):
     filter_pane = "#runs"
     filter_list = "#run-list"
     filter_hint = "words, profile: status: tag: gpu: since: took: tokens: latency: ...   (? explains)"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("runs"),
-        Binding("escape", "show_all", "show all runs again", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
 
     @dataclass
     class Listed(Message):
