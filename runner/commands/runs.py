@@ -103,6 +103,7 @@ def _run(arguments: argparse.Namespace) -> int:
         profile = profile_file.with_changes(profile, arguments.changes)
     assertions = gate.parsed(arguments.assertions, profile.name)
     if arguments.repeat > 1:
+        from runner.sweep.directory import runs_of
         from runner.sweep.launch import of_repeats
 
         if arguments.on_end is not None:
@@ -110,19 +111,13 @@ def _run(arguments: argparse.Namespace) -> int:
         sweep = of_repeats(profile, arguments.repeat, gpu_hz=arguments.gpu_hz)
         directory = sweeps.begin(sweep, arguments)
         ended = sweeps.follow(directory, arguments)
-        return gate.after(assertions, _runs_of(directory.name), ended, as_json=arguments.json)
+        measured = [one.run_dir for one in runs_of(directory.name)]
+        return gate.after(assertions, measured, ended, as_json=arguments.json)
     if not arguments.anyway:
         _refuse_what_would_fail(profile)
     run_dir = launcher.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
     ended = watch(open_feed(run_dir), arguments)
     return gate.after(assertions, [run_dir], ended, as_json=arguments.json)
-
-
-def _runs_of(sweep: str) -> list[Path]:
-    """The runs that a sweep started."""
-    from runner import history
-
-    return [one.run_dir for one in history.entries() if one.sweep is not None and one.sweep.sweep == sweep]
 
 
 def _refuse_what_would_fail(profile: Profile) -> None:

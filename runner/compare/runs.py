@@ -140,7 +140,6 @@ def letters(index: int) -> str:
 
 def _cells(names: Sequence[str]) -> list[list[Path]]:
     """The finished runs of each cell of a sweep, in the order of cells and repeats."""
-    from runner import history
     from runner.sweep import directory
 
     hint = "`trtbench-tui compare A B`: each a run or several; or one sweep of several cells"
@@ -149,8 +148,8 @@ def _cells(names: Sequence[str]) -> list[list[Path]]:
     except UserError:
         sweep = ""
     cells: dict[int, list[tuple[int, Path]]] = {}
-    for entry in history.entries():
-        if sweep and entry.sweep is not None and entry.sweep.sweep == sweep and entry.status == "finished":
+    for entry in directory.runs_of(sweep) if sweep else ():
+        if entry.sweep is not None and entry.status == "finished":
             cells.setdefault(entry.sweep.cell, []).append((entry.sweep.repeat, entry.run_dir))
     if len(cells) < 2:
         raise UserError("a comparison needs two sides", hint=hint)

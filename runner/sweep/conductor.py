@@ -32,6 +32,7 @@ from runner.sweep.directory import (
     Started,
     Stopping,
     load,
+    unnoted,
 )
 from runner.sweep.memory import outcomes
 from runner.sweep.progress import Progress
@@ -100,9 +101,10 @@ class Conductor:
         self._write(ended)
 
     def _take_over(self) -> None:
-        """See a run to its end that another conductor started, before anything else is started."""
-        note = self.progress.under_way
-        if note is not None:
+        """See what another conductor started to its end, before anything else is started."""
+        for started in unnoted(self.directory, self.progress.runs):
+            self._write(started)
+        while (note := self.progress.under_way) is not None:
             self._see_through(note.slot, paths.runs_dir() / note.run, note.configurations)
 
     def _slots(self) -> Ended:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from collections.abc import Container
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -15,6 +17,9 @@ from runner.journal import LineReader, append_whole
 from runner.plan import Configuration
 from runner.sweep.spec import SCHEMA, Sweep
 from runner.whole_file import write_atomically
+
+if TYPE_CHECKING:
+    from runner import history
 
 SPEC = "sweep.json"
 LOG = "log.jsonl"
@@ -152,6 +157,33 @@ def find(name: str) -> Path:
     found = exact or [path for path in known if name in path.name]
     where = "`trtbench-tui sweeps ls` lists all sweeps; `last` is the newest"
     return rundir.the_one(found, name, "sweep", where)
+
+
+def runs_of(sweep: str) -> list[history.Entry]:
+    """The runs of this machine that belong to a sweep, newest first."""
+    from runner import history  # a sweep is shown without the history
+
+    return [one for one in history.entries() if one.sweep is not None and one.sweep.sweep == sweep]
+
+
+def unnoted(directory: Path, known: Container[str]) -> list[Started]:
+    """Runs that a conductor started and was killed before it could note it, noted as it would have been.
+
+    Args:
+        directory: the sweep.
+        known: ids of the runs that its log tells of.
+    """
+    return [
+        Started(
+            wall=time.time(),
+            cell=one.sweep.cell,
+            repeat=one.sweep.repeat,
+            run=one.run,
+            configurations=rundir.load_plan(one.run_dir).configurations,
+        )
+        for one in reversed(runs_of(directory.name))
+        if one.sweep is not None and one.run not in known
+    ]
 
 
 class LogWriter:

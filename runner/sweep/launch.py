@@ -19,7 +19,7 @@ from runner.profile import Profile
 from runner.profile.sweep import Order
 from runner.stopping import stop_run
 from runner.sweep import directory as directories
-from runner.sweep.directory import FAILED_TOO, Ended, LogReader, LogWriter
+from runner.sweep.directory import FAILED_TOO, Ended, LogReader, LogWriter, unnoted
 from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axes_of, expand
 
@@ -236,19 +236,20 @@ def stop(directory: Path, by: str) -> Progress:
             deadline += STOP_S
         time.sleep(0.1)
     progress = read(directory)
-    _stop_what_was_left(progress, by)
+    _stop_what_was_left(directory, progress, by)
     if progress.status == "interrupted":
         _write_end(directory, by)
         progress = read(directory)
     return progress
 
 
-def _stop_what_was_left(progress: Progress, by: str) -> None:
+def _stop_what_was_left(directory: Path, progress: Progress, by: str) -> None:
     """A run goes on when its conductor was killed."""
-    note = progress.under_way
-    run_dir = paths.runs_dir() / note.run if note else None
-    if run_dir is not None and run_dir.is_dir() and not history.entry(run_dir).ended:
-        stop_run(run_dir, f"the sweep was stopped by {by}")
+    left = [note.run for note in progress.runs.values() if note.settled is None]
+    for run in (*left, *(started.run for started in unnoted(directory, progress.runs))):
+        run_dir = paths.runs_dir() / run
+        if run_dir.is_dir() and not history.entry(run_dir).ended:
+            stop_run(run_dir, f"the sweep was stopped by {by}")
 
 
 def _write_end(directory: Path, by: str) -> None:

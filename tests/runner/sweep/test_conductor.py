@@ -135,6 +135,30 @@ def test_a_resumption_measures_what_is_left_and_takes_over_a_run_under_way(
     assert outcomes(conductor.progress) == [(0, 0, "done"), (1, 0, "done"), (2, 0, "done")]
 
 
+def test_a_run_that_a_killed_conductor_had_no_time_to_note_is_taken_over(
+    programs: Callable[..., Programs],
+) -> None:
+    fake = programs()
+    sweep = of_programs(2)
+    path = written(sweep, Begun(wall=1e9))
+    run_dir = fake.start(tiny(), gpu_hz=0, sweep=Membership(sweep=path.name, cell=0))
+
+    conductor = Conductor(path, sweep)
+    conductor.run()
+
+    assert fake.places == [(0, 0), (1, 0)], "it was not started again"
+    assert next(iter(conductor.progress.runs)) == run_dir.name
+    assert outcomes(conductor.progress) == [(0, 0, "done"), (1, 0, "done")]
+
+
+def test_a_run_that_was_not_noted_is_stopped_with_its_sweep(programs: Callable[..., Programs]) -> None:
+    fake = programs("slow")
+    path = written(of_programs(1), Begun(wall=1e9))
+    run_dir = fake.start(tiny(), gpu_hz=0, sweep=Membership(sweep=path.name, cell=0))
+    assert launch.stop(path, "a test").status == "stopped"
+    assert state_of(run_dir).status == "stopped"
+
+
 def test_a_stop_in_the_last_cell_is_a_stop_and_the_cell_is_measured_again(
     programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
