@@ -103,6 +103,8 @@ def _joules(this: Measured) -> tuple[float, float] | str:
         if any(phase.begin <= reset <= phase.end for reset in gpu.resets):
             return f"the energy counter of GPU {gpu.identity.index} started anew while it was measured"
         joules = (end.mj - begin.mj) / 1000
+        if joules <= 0:
+            return f"the energy counter of GPU {gpu.identity.index} did not move while it was measured"
         energy += joules
         error += (begin.off_s + end.off_s) * joules / phase.seconds
     if energy < LEAST_SHARE * error:

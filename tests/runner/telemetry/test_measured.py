@@ -76,6 +76,16 @@ def test_a_window_that_is_too_short_says_so_and_nothing_else() -> None:
     assert sampled == {"too short: 2 readings in 0.8 s"}
 
 
+def test_a_counter_that_stands_still_gives_no_energy() -> None:
+    still: list[ev.AnyEvent] = [ev.GpuEnergy(t=t * SECOND, gpu="GPU-0", mj=7) for t in (0, 5, 10, 15, 20)]
+    state = run_of(energy_at=(), extra=still)
+    for metric in (metrics.GPU_ENERGY, metrics.JOULES_PER_TOKEN, metrics.TOKENS_PER_SEC_PER_W):
+        value, note = value_of(state, metric)
+        assert value is None
+        assert note == "the energy counter of GPU 0 did not move while it was measured"
+    assert value_of(state, metrics.GPU_POWER)[0] == 500.0, "by its samples"
+
+
 def test_a_counter_that_started_anew_gives_no_energy() -> None:
     state = run_of(extra=[ev.GpuEnergy(t=10 * SECOND, gpu="GPU-0", mj=10)])
     value, note = value_of(state, metrics.GPU_ENERGY)
