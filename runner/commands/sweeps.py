@@ -43,7 +43,6 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     sweep.add_argument(
         "--max-cells", type=count, default=MAX_CELLS, metavar="N", help="refuse more cells (default 200)"
     )
-    sweep.add_argument("--dry-run", action="store_true", help="show the cells and start nothing")
     _add_start_options(sweep)
     sweep.set_defaults(command=_sweep)
 
@@ -84,6 +83,7 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH=VALUE",
         help="change a field in all of its runs (repeatable)",
     )
+    parser.add_argument("--dry-run", action="store_true", help="show the cells and start nothing")
     parser.add_argument("--stop-on-failure", action="store_true", help="end the sweep when a run fails")
     parser.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
     add_gpu_rate(parser)
@@ -137,6 +137,8 @@ def _ab(arguments: argparse.Namespace) -> int:
     sweep = launch.of_profiles(
         profiles, arguments.repeat, stop_on_failure=arguments.stop_on_failure, gpu_hz=arguments.gpu_hz
     )
+    if arguments.dry_run:
+        return _show_cells(sweep)
     directory = begin(sweep, arguments)
     ended = follow(directory, arguments)
     if ended in (ExitCode.INTERRUPTED, ExitCode.RUN_LOST) or is_drawn(arguments):
@@ -224,6 +226,7 @@ def named(name: str) -> SweepFeed | None:
 
 
 def _show_cells(sweep: Sweep) -> int:
+    from runner.sweep.sharing import sharing
     from runner.sweep.spec import label
     from runner.table import count as counted
 
@@ -234,6 +237,8 @@ def _show_cells(sweep: Sweep) -> int:
         print(f"{cell.number + 1:>4}  {label(cell.values) or 'the profile as it is'}: {measured}")
     slots = sweep.slots()
     print(f"{counted(len(slots), 'run')}, {sweep.order}, one after the other")
+    if shared := sharing(sweep):
+        print(shared)
     return ExitCode.OK
 
 

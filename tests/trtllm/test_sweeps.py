@@ -13,7 +13,8 @@ from runner import report, rundir
 from runner.sweep import directory, launch, text
 from runner.sweep.feed import SweepFeed
 from runner.sweep.progress import Progress
-from runner.sweep.spec import axes_of
+from runner.sweep.sharing import sharing
+from runner.sweep.spec import Sweep, axes_of
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
 from tests.runs import wait_for
@@ -32,9 +33,13 @@ def no_sweep_left() -> Iterator[None]:
         launch.stop(path, "the end of a test")
 
 
-def start(folder: Path, *axes: str, repeat: int = 1, **changes: Any) -> Path:
+def frozen(folder: Path, *axes: str, repeat: int = 1, **changes: Any) -> Sweep:
     wanted = support.profile(folder, **support.merged({"stages": STAGES, "benchmark": MEASURED}, changes))
-    return launch.start(launch.of_profile(wanted, axes_of(wanted, axes), repeat=repeat, gpu_hz=0))
+    return launch.of_profile(wanted, axes_of(wanted, axes), repeat=repeat, gpu_hz=0)
+
+
+def start(folder: Path, *axes: str, **further: Any) -> Path:
+    return launch.start(frozen(folder, *axes, **further))
 
 
 def ended(path: Path) -> Progress:
@@ -85,7 +90,9 @@ def builder(folder: Path, faults: dict[int, str], gate: Path | None = None) -> d
 
 
 def test_cells_share_checkpoints_and_engines(tmp_path: Path) -> None:
-    path = start(tmp_path, "build.max_batch_size=2,4", "parallel.tp=1,2")
+    axes = ("build.max_batch_size=2,4", "parallel.tp=1,2")
+    assert sharing(frozen(tmp_path, *axes)) == "to make, once for all runs: 2 x convert, 4 x build"
+    path = start(tmp_path, *axes)
     assert ended(path).status == "finished"
     assert made(path) == [
         ("2 1", "ok", "ok"),
@@ -93,6 +100,8 @@ def test_cells_share_checkpoints_and_engines(tmp_path: Path) -> None:
         ("4 1", "skipped", "ok"),
         ("4 2", "skipped", "ok"),
     ], "a checkpoint for every tp, an engine for every cell"
+    more = frozen(tmp_path, "build.max_batch_size=2,8", "parallel.tp=1,2")
+    assert sharing(more) == "to make, once for all runs: 2 x build; cached: 2 x convert, 2 x build"
     feed = SweepFeed(path)
     feed.drain()
     assert [point.state for point in feed.board().points] == ["done"] * 8

@@ -121,6 +121,20 @@ def test_dry_run_shows_the_cells_and_starts_nothing(profile: str, capsys: pytest
     assert directory.list_sweeps() == []
 
 
+def test_dry_run_of_profiles_in_turn_says_what_they_share(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [in_flight(tmp_path, name) for name in ("small", "other")]
+    assert main(["ab", *names, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "   1  profile small: 2 configurations",
+        "   2  profile other: 2 configurations",
+        "6 runs, interleaved, one after the other",
+        "to make, once for all runs: 2 x dataset",
+    ]
+    assert directory.list_sweeps() == []
+
+
 def test_what_would_fail_is_refused_before_anything_starts(
     profile: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
