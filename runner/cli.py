@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -43,6 +45,7 @@ RUN is a run's id, a unique part of it (its last 4 letters), its directory, or `
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; errors of the user's making are one sentence on stderr."""
+    _say_what_the_terminal_can()
     words = explain.in_words(list(sys.argv[1:] if argv is None else argv))
     arguments = _parser().parse_args(words)
     try:
@@ -57,6 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _say_what_the_terminal_can() -> None:
+    """Where standard output is no UTF-8 (an old locale), `?` stands for a letter that it lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -40,10 +40,15 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def after(report: Report) -> str:
+    """` after 41:10`; nothing of a run whose duration nobody observed, as of an imported result."""
+    return f" after {duration(report.seconds)}" if report.seconds else ""
+
+
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"{report.profile} · {report.engine} · {report.summary}"
     where = f" on {report.host}" if report.host else ""
-    yield f"run {report.run}{where} · {report.status} after {duration(report.seconds)}"
+    yield f"run {report.run}{where} · {report.status}{after(report)}"
     if report.cause:
         yield ""
         yield from _wrapped("cause: ", _one_line(report.cause), width)

@@ -14,7 +14,7 @@ from runner.export.subject import Subject
 from runner.grid import Grid, Line
 from runner.report import Report, Row
 from runner.slow_iterations import LETTERS, Outlier, outliers
-from runner.table import duration
+from runner.table import after, duration
 
 MOST_OUTLIERS = 40
 _STYLE = Path(__file__).with_name("page.css")
@@ -61,7 +61,7 @@ def _head(report: Report) -> Iterator[str]:
     yield f"<h1>{escape(report.profile)}</h1><p>{escape(report.summary)}</p>"
     yield (
         f'<p><span class="state {escape(report.status)}">{escape(report.status.upper())}</span>'
-        f' <span class="dim">after {duration(report.seconds)} · engine {escape(report.engine)}'
+        f' <span class="dim">{after(report).lstrip()} · engine {escape(report.engine)}'
         f" · {ranks}{escape(host)}{when} · run {escape(report.run)}</span></p>\n"
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from runner import grid
 from runner.grid import Grid, Line
 from runner.report import Report, Row
-from runner.table import duration
+from runner.table import after
 
 if TYPE_CHECKING:  # the result screen copies as Markdown, and needs nothing else of an export
     from runner.export.subject import Subject
@@ -22,7 +22,7 @@ def as_markdown(report: Report) -> str:
     """Title, reasons for doubt, one table with a row for each heading, and what its marks mean."""
     lines = [f"**{_plain(report.profile)}** ({_plain(report.summary)})", ""]
     where = f" on {_plain(report.host)}" if report.host else ""
-    lines.append(f"run `{_plain(report.run)}`{where}: {report.status} after {duration(report.seconds)}")
+    lines.append(f"run `{_plain(report.run)}`{where}: {report.status}{after(report)}")
     if report.cause:
         lines += ["", f"cause: {_plain(report.cause)}"]
     flags = [f"- {_plain(flag)}" for flag in grid.flags_in_words(report)]

@@ -70,7 +70,7 @@ def _rows(entries: Iterable[Entry], disk: bool) -> Iterator[list[str]]:
             "no run" if entry.foreign else entry.status,
             f"“{entry.name}”" if entry.name else entry.profile,
             moment(entry.started),
-            duration(entry.seconds) if entry.started else "",
+            duration(entry.seconds) if entry.seconds else "",
             quantity(best.tokens_per_sec) if best else "",
             milliseconds(best.latency_ms) if best else "",
             str(entry.flags) if entry.flags else "",

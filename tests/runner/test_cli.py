@@ -46,6 +46,20 @@ def test_show_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "  ! p99 says little: 30 iterations" in lines
 
 
+def test_an_old_locale_gets_the_table_without_the_letters_that_it_lacks() -> None:
+    run_dir = start(single("ok"))
+    wait_until_ended(run_dir)
+    told = subprocess.run(
+        [sys.executable, "-m", "runner.cli", "show", str(run_dir)],
+        env={**os.environ, "PYTHONIOENCODING": "iso-8859-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert told.stderr == b""
+    assert told.stdout.decode("iso-8859-1").splitlines()[0] == "program · torch · a test program"
+    assert b"??????????" in told.stdout  # the line below the titles
+
+
 def test_show_as_json_is_one_object_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     wait_until_ended(start(single("ok")))
     main(["show", "last", "--json"])

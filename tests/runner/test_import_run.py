@@ -9,6 +9,7 @@ import pytest
 
 from runner import history, metrics, report, rundir
 from runner.errors import UserError
+from runner.history import listing
 from runner.import_run import ORIGINAL, import_file
 from runner.report import ConfigurationReport
 from runner.table import render
@@ -79,6 +80,8 @@ def test_it_is_a_run_like_others() -> None:
     assert entry.started == pytest.approx(WORKFLOW.stat().st_mtime)
     assert rundir.RUN_ID.match(run_dir.name)
     assert (run_dir / ORIGINAL).read_bytes() == WORKFLOW.read_bytes()
+    assert "0:00" not in listing.as_text([entry]), "nobody observed how long it took"
+    assert render(report.load(run_dir)).splitlines()[1].endswith(" · finished")
     plan = rundir.load_plan(run_dir)
     assert plan.stages == []
     assert plan.summary == "tllm_engine_bs16_tp8_fp16, float16, tp 8, 1 configuration, imported"

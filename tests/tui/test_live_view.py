@@ -38,6 +38,26 @@ def test_an_ended_run_has_a_clock_that_stands_still(tmp_path: Path) -> None:
     assert live_view(feed) == before
 
 
+def test_a_run_that_ended_waits_for_nothing(tmp_path: Path) -> None:
+    run = Recorder()
+    run.begin()
+    run.begin_stage()
+    run.begin_configuration()
+    waiting = live_view(drained(run, tmp_path / "under-way"))
+    assert isinstance(waiting.plot, PlotData)
+    assert (waiting.plot.empty, waiting.numbers.empty) == (
+        "waiting for the first iteration",
+        "no timed iteration yet",
+    )
+    run.end("stopped")
+    over = live_view(drained(run, tmp_path / "over"))
+    assert isinstance(over.plot, PlotData)
+    assert (over.plot.empty, over.numbers.empty) == (
+        "no iteration was recorded",
+        "no timed iteration was recorded",
+    )
+
+
 def test_within_a_second_nothing_changes(tmp_path: Path) -> None:
     feed = drained(runs.under_way(), tmp_path, after_s=1.1)
     before = live_view(feed)

@@ -54,11 +54,12 @@ def drawn(tmp_path: Path, **environment: str) -> bytes:
     "environment",
     [
         {"TERM": "linux"},
+        {"TERM": "linux", "NO_COLOR": "1"},
         {"TERM": "vt100"},
         {"TERM": "xterm-256color", "PYTHONIOENCODING": "latin-1"},
         {"TERM": "xterm-256color", **NO_UTF8},
     ],
-    ids=["linux console", "vt100", "latin-1", "C without UTF-8"],
+    ids=["linux console", "without colours", "vt100", "latin-1", "C without UTF-8"],
 )
 def test_a_terminal_with_few_characters_gets_ascii(tmp_path: Path, environment: dict[str, str]) -> None:
     text = SEQUENCE.sub(b"", drawn(tmp_path, **environment))

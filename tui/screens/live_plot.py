@@ -28,6 +28,7 @@ TITLES: dict[Mode, str] = {
     "histogram": "how often each latency occurred, ms",
     "split": "prefill and generation, ms",
 }
+NOT_RECORDED = "no iteration was recorded"
 SLOTS = 400
 """of a GPU line: more than a terminal has columns for it"""
 
@@ -36,7 +37,7 @@ def plot(state: RunState, mode: Mode, found: tuple[Outlier, ...], lanes: LaneMem
     """What the plot shows of the configuration that is measured now, or was last."""
     configuration = state.configuration
     if configuration is None:
-        nothing = "waiting for the first iteration" if state.running else "no iteration was recorded"
+        nothing = "waiting for the first iteration" if state.running else NOT_RECORDED
         empty: dict[Mode, Plot] = {
             "time": PlotData(nothing), "histogram": HistogramData(empty=nothing),
             "split": SplitData(empty=nothing),
@@ -85,6 +86,7 @@ def _over_time(
     begin = min(0.0, (min(start.t, warmup[0][0]) - origin) / 1e9) if warmup else 0.0
     end = round_seconds(wanted) if wanted else -begin * 0.1 or 1.0
     return PlotData(
+        "waiting for the first iteration" if state.running else NOT_RECORDED,
         begin=begin,
         end=end,
         warmup=tuple(((t - origin) / 1e9, value) for t, value in warmup),
@@ -140,7 +142,7 @@ def _split(configuration: ConfigurationState, *, running: bool) -> SplitData:
 def numbers(state: RunState) -> Numbers:
     configuration = state.configuration
     if configuration is None or not configuration.latency.n:
-        return Numbers()
+        return Numbers() if state.running else Numbers(empty="no timed iteration was recorded")
     ranks = state.stage.ranks if state.stage else 1
     table = metrics.of_iterations(configuration, ranks)
 

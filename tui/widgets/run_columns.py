@@ -48,7 +48,7 @@ def _profile(entry: Entry, now: float) -> Span:
 
 
 def _took(entry: Entry, now: float) -> Span:
-    return Span(duration(entry.seconds) if entry.started else "–")
+    return Span(duration(entry.seconds) if entry.seconds else "–")
 
 
 def _tokens_per_sec(entry: Entry, now: float) -> Span:
