@@ -242,7 +242,10 @@ class StageRun:
             return
         output = self._collector.output
         if self._place is not cache.HOST:
-            self._fetch()
+            try:
+                self._fetch()
+            except OSError as error:
+                self.scribe.warn(f"what is left in the container of this stage: {error}")
         with open(self.log, "rb") as file:
             file.seek(max(0, self._collector.log.offset - REPORT_BYTES))
             log = file.read(REPORT_BYTES).decode("utf-8", "replace")
@@ -266,13 +269,14 @@ class StageRun:
             content = self._place.read(path)
             if content is not None:
                 (folder / Path(path).name).write_bytes(content)
+            elif Path(path).name in {name for name, *_ in self._place.files(str(Path(path).parent)) or ()}:
+                raise OSError(f"{path} cannot be read, and stays there")
+        if "iterations" in self.stage.files:
+            self._collector.iterations = LineReader(folder / Path(self.stage.files["iterations"]).name)
+            for event in self._collector.finish(time.monotonic_ns()):
+                self.scribe.emit(event)
         for made in self.stage.folders:
             self._place.remove(made)
-        iterations = (self._contents("iterations") or b"").decode("utf-8", "replace")
-        for line in iterations.splitlines():
-            event = self._collector.output.iteration_of(line, time.monotonic_ns(), self.index)
-            if event is not None:
-                self.scribe.emit(event)
 
     def _tell_answers(self) -> None:
         """What the model answered in a smoke run; whether it makes sense is for a person to say."""
