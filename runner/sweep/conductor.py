@@ -179,15 +179,21 @@ def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
     try:
         plan, state = rundir.load_plan(run_dir), report.read_state(run_dir)
         measured, seconds = outcomes(plan, state), state.elapsed_s(state.last_t)
+        preparing = sum(
+            (stage.ended - stage.started) / 1e9
+            for stage in state.stages
+            if stage.name in ("dataset", "convert", "build") and stage.status == "ok" and stage.ended
+        )
     except UserError:
         why = "its run was deleted"
         measured = [Measured(configuration=one, outcome="lost", why=why) for one in wanted]
-        seconds = 0.0
+        seconds = preparing = 0.0
     return Settled(
         wall=time.time(),
         cell=slot.cell,
         repeat=slot.repeat,
         run=run_dir.name,
         seconds=seconds,
+        preparing=preparing,
         measured=measured,
     )

@@ -77,6 +77,9 @@ class Settled(Entry, frozen=True, kw_only=True, tag="settled"):
     repeat: int
     run: str
     seconds: float
+    """how long it took"""
+    preparing: float = 0.0
+    """how much of that went into what is kept and shared: requests, checkpoint, engine"""
     measured: list[Measured]
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 from runner import metrics, paths, report
 from runner.errors import UserError
@@ -114,7 +115,7 @@ class SweepFeed:
         points = list(self._points()) if numbers else []
         slots = self.sweep.slots()
         total = sum(len(self.sweep.cells[slot.cell].configurations) for slot in slots)
-        left = [len(self.progress.left(slot)) for slot in slots]
+        left = [slot for slot in slots if self.progress.left(slot)]
         # What was cut off is measured again when somebody goes on with the sweep.
         again = len(self.progress.open_again()) if status in ENDED else 0
         return Board(
@@ -124,10 +125,10 @@ class SweepFeed:
             why=self.progress.why,
             axes=self._axes,
             points=tuple(points),
-            settled=total - sum(left) - again,
+            settled=total - sum(len(self.progress.left(slot)) for slot in left) - again,
             total=total,
             elapsed_s=self.progress.elapsed_s(None if status in ENDED else now()),
-            remaining_s=None if status in ENDED else self._remaining(sum(1 for open_ in left if open_)),
+            remaining_s=None if status in ENDED else self._remaining(left),
         )
 
     def _points(self) -> Iterator[Point]:
@@ -250,18 +251,26 @@ class SweepFeed:
 
     # --- time -------------------------------------------------------------------------------------------
 
-    def _remaining(self, slots_left: int) -> float | None:
-        """Slots that are left, times what a run took so far."""
+    def _remaining(self, left: list[Slot]) -> float | None:
+        """What runs took so far, for every slot that is left; making an engine counts once for a cell."""
         took = [
-            note.settled.seconds
+            note.settled
             for note in self.progress.runs.values()
             if note.settled is not None and all(one.outcome == "done" for one in note.settled.measured)
         ]
         if not took:
             return None
-        each = sum(took) / len(took)
-        so_far = self._live.state.elapsed_s(self._live.now()) if self._live is not None else 0.0
-        return max(0.0, slots_left * each - min(so_far, each))
+        measuring = fmean(settled.seconds - settled.preparing for settled in took)
+        first = {settled.cell: settled.preparing for settled in reversed(took)}
+        preparing = fmean(first.values())
+        new = {slot.cell for slot in left} - first.keys()
+        note = self.progress.under_way
+        if note is None or self._live is None:
+            so_far = 0.0
+        else:
+            most = measuring + (preparing if note.slot.cell in new else 0.0)
+            so_far = min(self._live.state.elapsed_s(self._live.now()), most)
+        return max(0.0, len(left) * measuring + len(new) * preparing - so_far)
 
 
 def _state(states: list[PointState]) -> PointState:

@@ -100,6 +100,8 @@ def test_cells_share_checkpoints_and_engines(tmp_path: Path) -> None:
         ("4 1", "skipped", "ok"),
         ("4 2", "skipped", "ok"),
     ], "a checkpoint for every tp, an engine for every cell"
+    notes = [note.settled for note in launch.read(path).runs.values()]
+    assert all(note is not None and 0 < note.preparing < note.seconds for note in notes)
     more = frozen(tmp_path, "build.max_batch_size=2,8", "parallel.tp=1,2")
     assert sharing(more) == "to make, once for all runs: 2 x build; cached: 2 x convert, 2 x build"
     feed = SweepFeed(path)
