@@ -26,6 +26,7 @@ import msgspec
 
 from runner.events import GpuSamples, Host
 from runner.stats import Mean, Sample
+from runner.telemetry.throttling import BITS
 
 if TYPE_CHECKING:
     from runner.telemetry.phase import Phase
@@ -39,10 +40,8 @@ LEAST_EXCESS = 1.01
 THROTTLED = 0.2
 BUSIER, STOLEN, WAITING = 20.0, 5.0, 20.0
 """percentage points above the configuration's mean"""
-SLOWED_BY = {
-    0x4: "power cap", 0x8: "hw slowdown", 0x20: "thermal", 0x40: "hw thermal", 0x80: "power brake",
-}  # fmt: skip
-"""NVML's clocks event reasons that say that something holds clocks down"""
+SLOWED_BY = {bit: name for bit, name in BITS.items() if name != "sync boost"}
+"""NVML's clocks event reasons that say that something holds the clocks of one GPU down, whatever others do"""
 
 
 class Load(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from runner.engines.trtllm_versions import Version
 from runner.errors import UserError
 from runner.profile.trtllm_bench import Dataset
 from runner.ranks.dataset import all_lengths
+from runner.rundir import UNREADABLE
 
 MOST_PROBLEMS = 5
 _BOTH_FROM, _IDS_FROM = Version.parse("0.16"), Version.parse("0.18")
@@ -135,7 +136,7 @@ def _request(line: bytes) -> tuple[dict[str, Any], str]:
         return {}, "is empty; remove the line"
     try:
         request = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         return {}, f"is not JSON: {error}"
     if not isinstance(request, dict):
         return {}, "is not a JSON object"

@@ -19,6 +19,7 @@ from runner.serving import EngineLog
 from runner.slow_iterations import Outlier, outliers
 from runner.stats import Bucket, Sample, Series
 from runner.table import duration
+from runner.telemetry.throttling import HARMLESS
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 74.0, 16.0, 26.0, 22.0
 MOST_POINTS = 6000
@@ -224,7 +225,6 @@ _GPU_CHARTS = (
     ("sm_clock", "SM clock, MHz", 1.0, False),
     ("temperature", "temperature, °C", 1.0, False),
 )
-_HARMLESS = ("power cap", "sync boost")
 _ROW = 16.0
 
 
@@ -301,7 +301,7 @@ def _throttled(subject: Subject, window: Window) -> Drawing | None:
             begin, end = window.seconds(mark.begin), window.seconds(mark.end)
             said = f"GPU {index}: {mark.reason}, {duration(begin)} to {duration(end)} ({end - begin:.1f} s)"
             left, right = x.at(begin), x.at(end)
-            kind = "harmless" if mark.reason in _HARMLESS else "held"
+            kind = "harmless" if mark.reason in HARMLESS else "held"
             parts.append(svg.rect(left, top + 2, max(2.0, right - left), _ROW - 5, kind, said))
             if kind == "held" and right - left > 7 * len(mark.reason):
                 parts.append(svg.text(left + 3, top + 11, mark.reason, kind="on"))

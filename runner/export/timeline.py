@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.stats import Mean, Series
-from runner.telemetry.measured import reason_words
+from runner.telemetry.throttling import reason_words
 
 POINTS = 512
 """At most so many points a curve are kept; a chart has about as many pixels."""

@@ -12,6 +12,7 @@ from runner.telemetry.energy import disagreement, power_and_energy
 from runner.telemetry.modelled import bandwidth
 from runner.telemetry.phase import Phase
 from runner.telemetry.state import GpuState
+from runner.telemetry.throttling import HARMLESS, reason_words
 from runner.telemetry.window import Measured
 
 GIB = 2**30
@@ -19,17 +20,6 @@ LEAST_SAMPLES = 3
 SMALL_BASELINE = 256 << 20
 """Memory in use before a run up to this is what drivers and monitors hold."""
 CLOCK_DROP = 0.9
-
-_BITS = {
-    0x4: "power cap", 0x8: "hw slowdown", 0x10: "sync boost", 0x20: "thermal", 0x40: "hw thermal",
-    0x80: "power brake",
-}  # fmt: skip
-_HARMLESS = ("power cap", "sync boost")
-
-
-def reason_words(bits: float) -> list[str]:
-    """What a set of clocks event reasons says about throttling."""
-    return [name for bit, name in _BITS.items() if int(bits) & bit]
 
 
 def used(state: RunState) -> list[GpuState]:
@@ -211,7 +201,7 @@ def flags(state: RunState, number: int) -> list[str]:
 def _slowed(this: Measured) -> Iterator[str]:
     for gpu in this.gpus:
         for name, share in (_shares(this.phase, gpu) or {}).items():
-            if name not in _HARMLESS and share > 0:
+            if name not in HARMLESS and share > 0:
                 yield f"GPU {gpu.identity.index} was slowed down {100 * share:.1f} % of the time: {name}"
     clocks = this.cells("sm_clock")
     for gpu, clock in zip(this.gpus, clocks if not isinstance(clocks, str) else [], strict=False):

@@ -6,9 +6,10 @@ from itertools import groupby
 
 from runner.events import GpuSamples
 from runner.state import RunState
-from runner.telemetry.measured import gpu_of_rank, reason_words
+from runner.telemetry.measured import gpu_of_rank
 from runner.telemetry.reasons import LOST, STALE, UNSUPPORTED
 from runner.telemetry.state import GpuState, TelemetryState
+from runner.telemetry.throttling import reason_words
 from tui.text import plain
 from tui.widgets.gpu_panel import HISTORY, GpuLine
 

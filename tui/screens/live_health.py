@@ -12,13 +12,13 @@ from runner.state import RunState
 from runner.stats.course import FEWEST, Course
 from runner.telemetry.measured import used
 from runner.telemetry.reasons import LOST
+from runner.telemetry.throttling import HARMLESS
 from tui.text import plain, plural
 from tui.widgets.health_line import Badge, Health, Kind
 from tui.widgets.stage_strip import exit_words
 
 SKEWED = 0.02
 """A rank that is slower than the fastest by this share is worth a word."""
-_HARMLESS = ("power cap", "sync boost")
 _MARKS: dict[str, tuple[Kind, str]] = {
     "WARMING": ("quiet", "WARMING"), "STEADY": ("good", "STEADY"), "DRIFTING": ("warn", "DRIFTING"),
 }  # fmt: skip
@@ -65,7 +65,7 @@ def findings(
         if gpu.reasons.get("all") == LOST:
             found.append(("bad", f"GPU {number} is lost: it needs a reset"))
             continue
-        held = [reason for reason in telemetry.throttled_by(gpu) if reason not in _HARMLESS]
+        held = [reason for reason in telemetry.throttled_by(gpu) if reason not in HARMLESS]
         if held:
             heat = telemetry.latest(gpu, "temperature")
             degrees = "" if isinstance(heat, str) else f", {heat:.0f} °C"

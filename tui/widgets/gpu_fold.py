@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runner.telemetry.throttling import HARMLESS
 from tui.widgets.gpu_panel import GpuLine, draw_gpus
 from tui.widgets.rows import Row, Span, cut, dim, row
 
 HOT_C = 80
 """From this temperature on a GPU is worth a look; NVIDIA's slow down a few degrees above."""
-_HARMLESS = ("power cap", "sync boost")
 
 
 def draw_folded(lines: tuple[GpuLine, ...], width: int, height: int) -> list[Row]:
@@ -38,7 +38,7 @@ def _worst(lines: Sequence[GpuLine]) -> tuple[GpuLine, str]:
 
 
 def _serious(line: GpuLine) -> list[str]:
-    return [reason for reason in line.throttled_by or () if reason not in _HARMLESS]
+    return [reason for reason in line.throttled_by or () if reason not in HARMLESS]
 
 
 def _degrees(line: GpuLine) -> list[str]:
