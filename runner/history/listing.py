@@ -76,8 +76,13 @@ def _rows(entries: Iterable[Entry], disk: bool) -> Iterator[list[str]]:
             str(entry.flags) if entry.flags else "",
             *([size(entry.disk)] if disk else []),
             " ".join(entry.tags),
-            entry.cause,
+            cause_of(entry),
         ]
+
+
+def cause_of(entry: Entry) -> str:
+    """Why a run failed, without the name of its directory, which the line says already."""
+    return entry.cause.replace(f"{entry.run_dir}/", "").removeprefix(f"{entry.run_dir}: ")
 
 
 def as_json(entries: Iterable[Entry]) -> str:

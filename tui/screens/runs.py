@@ -15,7 +15,7 @@ from textual.message import Message
 from runner import feed, paths
 from runner.errors import UserError
 from runner.history import Entry, History, query, trash
-from runner.history.listing import size
+from runner.history.listing import cause_of, size
 from runner.history.trend import Trend
 from tui.keys import bindings
 from tui.screens.arrangement import Wish, arranged, next_sort, understood
@@ -24,7 +24,6 @@ from tui.screens.keyed import KeyFooter
 from tui.text import number, plain, plural, shown, wrap
 from tui.widgets.picker import Picker
 from tui.widgets.rows import Panel, Row, Span, dim, row, spread
-from tui.widgets.run_columns import cause_of
 from tui.widgets.run_detail import draw_run_detail
 from tui.widgets.run_list import Arranged, RunList, RunTitles, Titles
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from runner.history import Entry
-from runner.history.listing import gpu_words, size
+from runner.history.listing import cause_of, gpu_words, size
 from tui.text import duration, fit, measure, number, plain, right, shorten
 from tui.when import when
 from tui.widgets.rows import Row, Span, cut, dim, row
@@ -161,8 +161,3 @@ def draw_run(entry: Entry, now: float, width: int, marked: bool = False) -> Row:
         put = fit if place.column.words else right
         spans += ["  " if number_ else "", Span(put(cell.text, place.width), cell.style)]
     return cut(row(*spans), width)
-
-
-def cause_of(entry: Entry) -> str:
-    """Why a run failed, without the name of its directory, which the line says already."""
-    return entry.cause.replace(f"{entry.run_dir}/", "").removeprefix(f"{entry.run_dir}: ")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from runner.history import Entry
-from runner.history.listing import gpu_words, size
+from runner.history.listing import cause_of, gpu_words, size
 from tui.text import measure, plain, plural, wrap
 from tui.widgets.rows import Row, Span, cut, dim, row
-from tui.widgets.run_columns import cause_of, latency_words
+from tui.widgets.run_columns import latency_words
 
 
 def draw_run_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +84,13 @@ class TestList:
         monkeypatch.setenv("COLUMNS", "121")
         assert run(capsys, "ls")[1].endswith("exit code 3: 日本 日…")  # a letter of two columns is not halved
         assert lines[2:] == whole[2:]
+
+    def test_what_is_no_run_says_why_without_its_folder(
+        self, capsys: pytest.CaptureFixture[str], home: Path
+    ) -> None:
+        (home / "state/runs/20260101T000000Z_tiny_dddd").mkdir()
+        (line,) = [line for line in run(capsys, "ls") if line.startswith("dddd")]
+        assert line.endswith("  not a run directory: plan.json: No such file or directory")
 
     def test_room_of_one_run(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, "ls", "--disk", "--filter", "llama")[-1].endswith("KiB in 1 run")
