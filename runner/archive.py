@@ -7,7 +7,6 @@ bigger than it says, nothing that exists is overwritten, and a run appears whole
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import secrets
@@ -309,9 +308,11 @@ def _moved(incoming: Path, root: Path, run: str) -> Path:
     stem = run.rpartition("_")[0]
     while True:
         # A directory is never moved over one that has something in it; an empty one of that name is no run.
-        with contextlib.suppress(OSError):
+        try:
             os.rename(incoming, root / run)
+        except OSError:
+            if not os.path.lexists(root / run):
+                raise
+            run = f"{stem}_{secrets.token_hex(2)}"
+        else:
             return root / run
-        if not (root / run).exists():
-            raise OSError(f"cannot be moved to {root / run}")
-        run = f"{stem}_{secrets.token_hex(2)}"
