@@ -129,7 +129,7 @@ class BoardScreen(KeyedScreen):
         self._panel("#trades").update(trade_data(view))
         self._title("#matrix-frame", matrix_title(view))
         lengths = f", in/out {view.lengths}" if view.lengths else ""
-        self._title("#trades", f"tokens/s over latency{lengths}")
+        self._title("#trades", f"tokens/s over latency, ms{lengths}")
         self._place()
         self.show_keys()
 
@@ -235,27 +235,10 @@ class BoardScreen(KeyedScreen):
             self.app.notify_error(error)
 
     def action_stop(self) -> None:
-        from tui.screens.confirm import ConfirmScreen
+        from tui.screens.confirm import ask_to_stop
 
-        question = ConfirmScreen(
-            "Stop this sweep?",
-            "The run under way is stopped. What was measured is kept, and the sweep can go on later.",
-            yes="stop it",
-            no="let it run",
-        )
-        self.app.push_screen(question, self._stop_confirmed)
-
-    def _stop_confirmed(self, yes: bool | None) -> None:
-        if not yes:
-            return
-        from runner import rundir
-
-        try:
-            rundir.request_stop(self.directory, "the dashboard")
-        except UserError as error:
-            self.app.notify_error(error)
-        else:
-            self.notify("asked the sweep to stop", timeout=3, markup=False)
+        said = "The run under way is stopped. What was measured is kept, and the sweep can go on later."
+        ask_to_stop(self.app, self.directory, "this sweep", said, name="the sweep")
 
     def action_resume(self) -> None:
         """Go on where it was; of a sweep that has finished, with what failed."""

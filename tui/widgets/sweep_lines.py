@@ -36,14 +36,14 @@ def draw_sweep_header(board: Board | tuple[()], width: int, height: int) -> list
 
 def _shape(sweep: Sweep) -> str:
     repeats = f", {number(sweep.repeat)} repeats {sweep.order}" if sweep.repeat > 1 else ""
-    return f"{plural(len(sweep.cells), 'cell')}{repeats}"
+    return f"{plural(len(sweep.cells) * sweep.repeat, 'run')}{repeats}"
 
 
 def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> list[Row]:
     """A bar over all measurements, what is left, and what the sweep waits for."""
     if not isinstance(board, Board):
         return []
-    done = f" {number(board.settled)}/{number(board.total)} settled"
+    done = f" {number(board.settled)} of {number(board.total)} done"
     left = f"   about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
     note = _note(board)
     tail = row(done, dim(left), *note)

@@ -378,11 +378,11 @@ async def test_what_happens_while_one_looks_is_shown(monkeypatch: pytest.MonkeyP
     app = Cockpit(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
-        assert "0/80 settled" in text_of(app.screen, "#progress")
+        assert "0 of 80 done" in text_of(app.screen, "#progress")
         log = LogWriter(path)
         for entry in measured(the_sweep(), Slot(0, 0)):
             log.write(entry)
-        while "8/80 settled" not in text_of(app.screen, "#progress"):
+        while "8 of 80 done" not in text_of(app.screen, "#progress"):
             await pilot.pause(0.01)
         assert "✔" not in text_of(app.screen, "#matrix"), "one of two repeats is no complete cell"
         assert "◐" in text_of(app.screen, "#matrix") or "★" in text_of(app.screen, "#matrix")
