@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from runner import rundir
+from runner.errors import UserError
 from tui.text import wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row, row_width
+
+if TYPE_CHECKING:
+    from tui.app import TrtbenchApp
 
 GAP = "     "
 
@@ -52,3 +60,28 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)
+
+
+def ask_to_stop(app: TrtbenchApp, directory: Path, what: str, detail: str, *, name: str = "") -> None:
+    """Ask whether to stop the run or sweep of a directory, and do it.
+
+    Args:
+        app: Shows the question.
+        directory: Of the run, or of the sweep.
+        what: To stop, in the question.
+        detail: What becomes of what was measured.
+        name: To say that `name` was asked to stop; empty where the screen shows that itself.
+    """
+
+    def answered(yes: bool | None) -> None:
+        if not yes:
+            return
+        try:
+            rundir.request_stop(directory, "the dashboard")
+        except UserError as error:
+            app.notify_error(error)
+        else:
+            if name:
+                app.notify(f"asked {name} to stop", timeout=3, markup=False)
+
+    app.push_screen(ConfirmScreen(f"Stop {what}?", detail, yes="stop it", no="let it run"), answered)

@@ -10,8 +10,7 @@ from textual.app import ComposeResult
 from textual.layout import Layout
 from textual.markup import escape
 
-from runner import rundir
-from runner.errors import ExitCode, UserError
+from runner.errors import ExitCode
 from runner.eta import stage_times
 from runner.feed import Feed
 from runner.state import Status
@@ -308,23 +307,10 @@ class LiveScreen(LogKeys, KeyedScreen):
     def action_stop(self) -> None:
         if self.view is None or not self.view.can_stop:
             return
-        from tui.screens.confirm import ConfirmScreen
+        from tui.screens.confirm import ask_to_stop
 
-        question = ConfirmScreen(
-            "Stop this run?",
-            "Its processes are ended. What was measured until now is kept.",
-            yes="stop it",
-            no="let it run",
-        )
-        self.app.push_screen(question, self._stop_confirmed)
-
-    def _stop_confirmed(self, yes: bool | None) -> None:
-        if not yes:
-            return
-        try:
-            rundir.request_stop(self.feed.run_dir, "the dashboard")
-        except UserError as error:
-            self.cockpit.notify_error(error)
+        said = "Its processes are ended. What was measured until now is kept."
+        ask_to_stop(self.cockpit, self.feed.run_dir, "this run", said)
 
     def action_runs(self) -> None:
         self.cockpit.open_runs()

@@ -19,10 +19,6 @@ POLL_S = 0.2
 class LogScreen(LogKeys, ModalScreen[None]):
     """A log from its end, of any size: to scroll, to search, to filter by level."""
 
-    CSS = """
-    LogScreen #log { width: 100%; height: 100%; background: $background; }
-    LogScreen #search { dock: bottom; }
-    """
     BINDINGS = [  # noqa: RUF012
         ("escape", "back"),
         ("q,l", "close"),

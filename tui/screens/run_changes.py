@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from runner import labels, rundir
+from runner import labels
 from runner.errors import UserError
 from runner.history import Entry, trash
 from tui.screens.ask import AskScreen, Question
@@ -127,23 +127,5 @@ def ask_to_delete(
         f"{listed}{more}\nu takes it back; the trash (b) keeps it until you empty it.",
         yes="delete",
         no="keep",
-    )
-    app.push_screen(question, answered)
-
-
-def ask_to_stop(app: TrtbenchApp, entry: Entry) -> None:
-    def answered(yes: bool | None) -> None:
-        if yes:
-            _tell_problems(app, stop)
-
-    def stop() -> None:
-        rundir.request_stop(entry.run_dir, "the dashboard")
-        app.notify(f"asked {entry.profile} to stop", markup=False)
-
-    question = ConfirmScreen(
-        f"Stop {entry.profile}?",
-        f"Run {entry.run} ends with what it has measured so far.",
-        yes="stop it",
-        no="let it run",
     )
     app.push_screen(question, answered)

@@ -255,9 +255,10 @@ class RunsScreen(FilteringScreen):
         if current.ended:
             self.notify("this run has ended; there is nothing to stop", markup=False)
             return
-        from tui.screens.run_changes import ask_to_stop
+        from tui.screens.confirm import ask_to_stop
 
-        ask_to_stop(self.app, current)
+        said = f"Run {current.run} ends with what it has measured so far."
+        ask_to_stop(self.app, current.run_dir, current.profile, said, name=current.profile)
 
     def action_tags(self) -> None:
         from tui.screens.run_changes import ask_for_tags
