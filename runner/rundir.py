@@ -147,8 +147,9 @@ def find(name: str) -> Path:
         UserError: none or several match.
     """
     as_path = Path(name).expanduser()
-    if (as_path / PLAN).is_file():
-        return as_path.resolve()
+    with contextlib.suppress(OSError):  # a name may be longer than any file's
+        if (as_path / PLAN).is_file():
+            return as_path.resolve()
     runs = list_runs() if name else []  # nothing is a part of every id, and names no run
     if name == "last" and runs:
         return runs[0]

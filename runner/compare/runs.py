@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -162,7 +163,7 @@ def named(name: str) -> list[Path]:
     Raises:
         UserError: a run that there is not, or a filter that fits none.
     """
-    if ":" in name and not Path(name).exists():
+    if ":" in name and not os.path.exists(name):
         return _filtered(name)
     parts = [part.strip() for part in name.split(",")]
     if not all(parts):

@@ -278,3 +278,10 @@ def test_profiles_show_says_which_stages_are_not_run_or_run_again(
         "trtllm-build",
         "true",
     ]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "tag:" + "x" * 300, "no/such", "~nobody/run"])
+def test_a_name_that_is_none_is_one_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["show", name], ["compare", name, name]):
+        assert main(words) == 2
+        assert len(capsys.readouterr().err.splitlines()) <= 2
