@@ -141,6 +141,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     profile: str
     engine: str
+    summary: str
     status: Status
     started: float
     seconds: float

@@ -321,12 +321,12 @@ def _method(first: Side, second: Side, paired: bool, spreads: Sequence[Spread]) 
     if paired:
         return (
             f"{a} pairs of runs that alternated: Student's t of the differences within the pairs, so that"
-            " slow drift of the machine cancels"
+            " slow drift of the machine cancels; means are geometric"
         )
     earlier = max((spread.runs for spread in spreads), default=0)
     if a + b > 2:
         more = f", its variance pooled with {earlier} earlier runs of the same" if earlier else ""
-        return f"{a} and {b} runs, each counted once: Student's t of their means{more}"
+        return f"{a} and {b} runs, each counted once: Student's t of their geometric means{more}"
     within = "one run each: block bootstrap of its iterations, together with run-to-run variation, "
     largest = max((spread.deviation for spread in spreads if spread.runs or not earlier), default=0.0)
     if earlier:

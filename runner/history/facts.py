@@ -61,6 +61,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     flags: int = 0
     """number of reasons to distrust its numbers"""
     sweep: Membership | None = None
+    summary: str = ""
+    """model, its type and how it is spread, in a few words: what a changed field of a profile changes"""
 
 
 class Entry(Facts, frozen=True, kw_only=True, array_like=False):
@@ -153,6 +155,7 @@ def _of_summary(run_dir: Path, summary: report.Summary, remark: str = "") -> Fac
         best=best_of(figures),
         flags=len(summary.flags) + len(distinct),
         sweep=summary.sweep,
+        summary=summary.summary,
     )
 
 

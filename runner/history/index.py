@@ -18,7 +18,7 @@ from runner.history.facts import Facts
 from runner.rundir import UNREADABLE
 from runner.whole_file import write_atomically
 
-VERSION = 4
+VERSION = 5
 Stamp = tuple[int, int, int]
 """of a run's report: inode, size in bytes, time of last change in ns"""
 

@@ -28,10 +28,13 @@ class Trend:
     profile: str
     points: tuple[Point, ...]
     """never empty"""
+    of: str = ""
+    """what was measured, where the profile was run in several ways"""
 
     @property
     def title(self) -> str:
-        return self.points[-1].figure.title
+        shape = self.points[-1].figure.title
+        return f"{shape} · {self.of}" if self.of else shape
 
     @property
     def tokens_per_sec(self) -> list[float | None]:
@@ -50,20 +53,23 @@ class Trend:
 def trends(entries: Iterable[Entry], profile: str) -> list[Trend]:
     """A trend for each configuration that finished runs of a profile measured.
 
-    Only equal configurations (batch size, lengths, share of weights) of runs that finished are put in a line;
+    Only equal configurations (batch size, lengths, share of weights) of the same model, type and spread over
+    GPUs are put in a line, which a changed field of a profile can change; and only of runs that finished:
     what a stopped or failed run had measured until then is left out. First the configuration that stands for
     the newest run, then the others in the order of measuring.
     """
     finished = [entry for entry in entries if entry.profile == profile and entry.status == "finished"]
     finished.sort(key=lambda entry: entry.started)
-    lines: dict[Shape, list[Point]] = {}
+    lines: dict[tuple[str, Shape], list[Point]] = {}
     for entry in finished:
         for figure in entry.figures:
-            lines.setdefault(figure.shape, []).append(Point(entry, figure))
-    found = [Trend(profile, tuple(points)) for points in lines.values()]
-    newest = next((entry.best for entry in reversed(finished) if entry.best), None)
-    found.sort(key=lambda trend: newest is None or trend.points[-1].figure.shape != newest.shape)
-    return found
+            lines.setdefault((entry.summary, figure.shape), []).append(Point(entry, figure))
+    several = len({summary for summary, _ in lines}) > 1
+    newest = next(((entry.summary, entry.best.shape) for entry in reversed(finished) if entry.best), None)
+    return [
+        Trend(profile, tuple(points), of=key[0] if several else "")
+        for key, points in sorted(lines.items(), key=lambda line: line[0] != newest)
+    ]
 
 
 def main_trend(entries: Iterable[Entry]) -> Trend | None:
@@ -74,10 +80,13 @@ def main_trend(entries: Iterable[Entry]) -> Trend | None:
     )
     if not finished:
         return None
-    shown = finished[-1].best
-    assert shown is not None
+    newest = finished[-1]
+    assert newest.best is not None
     points = [
-        Point(entry, figure) for entry in finished for figure in entry.figures if figure.shape == shown.shape
+        Point(entry, figure)
+        for entry in finished
+        for figure in entry.figures
+        if (entry.summary, figure.shape) == (newest.summary, newest.best.shape)
     ]
     return Trend(finished[-1].profile, tuple(points))
 

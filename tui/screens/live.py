@@ -215,7 +215,9 @@ class LiveScreen(LogKeys, KeyedScreen):
     # --- keys -------------------------------------------------------------------------------------------
 
     def states(self) -> tuple[When, ...]:
-        return ("running" if self.view is None or self.view.running else "ended",)
+        # A replay goes on nowhere once it is left.
+        under_way = self.feed.live and (self.view is None or self.view.running)
+        return ("running" if under_way else "ended",)
 
     def footer_keys(self) -> list[Key]:
         keys = self.keys_now()
@@ -301,7 +303,7 @@ class LiveScreen(LogKeys, KeyedScreen):
             self.cockpit.leave(_EXIT_CODES.get(state.status, ExitCode.OK) if self.feed.live else ExitCode.OK)
 
     def action_result(self) -> None:
-        if not self.feed.state.running:
+        if "ended" in self.states():
             self.cockpit.open_result(self.feed.run_dir)
 
     def action_stop(self) -> None:
