@@ -39,7 +39,8 @@ exit codes: 0 finished · 1 the run failed · 2 bad input · 3 the run was stopp
             5 slower, or an assertion failed · 6 not decided (both only where asked for)
             130 interrupted (Ctrl-C; the run itself goes on)
 
-RUN is a run's id, a unique part of it (its last 4 letters), its directory, or `last`; so is SWEEP of a sweep.
+RUN is a run's id, a unique part of it (its last 4 letters), the name you gave it, its directory, or `last`;
+so is SWEEP of a sweep.
 """
 
 

@@ -69,6 +69,20 @@ def test_a_trend_compares_equal_configurations_of_finished_runs_only() -> None:
     assert change(first.tokens_per_sec) == pytest.approx(0.1)
 
 
+def test_a_changed_field_begins_a_line_of_its_own() -> None:
+    one, two = (
+        entry(f"{tp}{tp}{tp}{tp}", ago=10 - tp, figures=[figure(100 * tp, 10)], summary=f"40 M, tp {tp}")
+        for tp in (1, 2)
+    )
+    assert [trend.title for trend in trends([one, two], one.profile)] == [
+        f"{two.figures[0].title} · 40 M, tp 2",
+        f"{one.figures[0].title} · 40 M, tp 1",
+    ]
+    newest = main_trend([one, two])
+    assert newest is not None
+    assert [point.entry for point in newest.points] == [two]
+
+
 def test_no_finished_run_has_no_trend() -> None:
     assert trends([NONE, FOREIGN], "C") == []
     assert main_trend([NONE, FOREIGN]) is None
