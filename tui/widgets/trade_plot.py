@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tui.text import Dots, measure, number, plain, right, width_of
+from tui.text import Dots, measure, number, plain, right, width_of, wrap
 from tui.widgets.axes import scale_for
 from tui.widgets.rows import Row, Span, cut, dim, row
 
@@ -85,9 +85,10 @@ def _logarithmic(low: float, high: float, most_ticks: int) -> Ruler:
 def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
     """Points, frontier, axes and as many labels as do not cover anything."""
     if not data.points or height < 5 or width < 30:
-        middle = max(0, (height - 1) // 2)
         text = data.empty if not data.points else "no room for the plot; p gives it the screen"
-        return [()] * middle + [row(dim(text[:width].center(width).rstrip()))]
+        lines = wrap(text, max(1, width))
+        above = max(0, (height - len(lines)) // 2)
+        return [()] * above + [row(dim(line.center(width).rstrip())) for line in lines]
     body = height - 2
     up = ruler((point.throughput for point in data.points), max(2, body // 3))
     gutter = max(width_of(up.label(tick)) for tick in up.ticks)
