@@ -5,6 +5,7 @@ from __future__ import annotations
 from runner.metrics.compute import LOGGED_ITERATIONS, values
 from runner.metrics.definitions import (
     GENERATED_TOKENS,
+    GENERATION_TOKENS_PER_SEC,
     PEAK_MEMORY,
     UPSTREAM_P95,
     UPSTREAM_P99,
@@ -32,7 +33,8 @@ def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
         found.append(f"only {n} of {start.num_runs} iterations were measured")
     found += _unsteady(configuration)
     for value in values(configuration, ranks):
-        found += _disagreement(value, configuration.latency.mean)
+        of = configuration.generation if value.metric is GENERATION_TOKENS_PER_SEC else configuration.latency
+        found += _disagreement(value, of.mean)
     expected = start.output_len - 1
     steps = configuration.steps
     if steps.n and round(steps.mean, 6) < expected:
@@ -75,8 +77,12 @@ def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) 
     return found
 
 
-def _disagreement(value: Value, latency_ms: float) -> list[str]:
-    """Upstream's printed number against ours, beyond the rounding of what was printed."""
+def _disagreement(value: Value, time_ms: float) -> list[str]:
+    """Upstream's printed number against ours, beyond the rounding of what was printed.
+
+    Args:
+        time_ms: what a rate is derived from, milliseconds.
+    """
     if value.value is None or not value.printed or value.metric is PEAK_MEMORY:
         return []
     try:
@@ -85,7 +91,7 @@ def _disagreement(value: Value, latency_ms: float) -> list[str]:
         return [f"{value.metric.title}: the engine printed {value.printed!r}, which is not a number"]
     decimals = len(value.printed.partition(".")[2])
     # Upstream derives rates from times that it already rounded to 0.001 ms, so rates can be off by that.
-    tolerance = 0.51 * 10**-decimals + abs(value.value) * 0.001 / latency_ms
+    tolerance = 0.51 * 10**-decimals + abs(value.value) * 0.001 / time_ms
     if abs(printed - value.value) <= tolerance:
         return []
     return [f"{value.metric.title}: the engine printed {value.printed}, the iterations say {value.value:.3f}"]

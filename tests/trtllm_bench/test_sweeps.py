@@ -37,7 +37,10 @@ def test_one_run_measures_every_concurrency_and_repeats_share_the_requests(tmp_p
     path = launch.start(launch.of_profile(wanted, axes, repeat=2, gpu_hz=0))
     wait_for(lambda: not launch.is_conducted(path), "the end of the sweep", LONG_S)
 
-    made = [static.stages(report.read_state(run))["dataset"] for run in reversed(rundir.list_runs())]
+    states = [report.read_state(run) for run in rundir.list_runs()]
+    # Not by their names, which know seconds only.
+    states.sort(key=lambda state: state.started.t if state.started else 0)
+    made = [static.stages(state)["dataset"] for state in states]
     assert made == ["ok", "ok", "skipped", "skipped"], "requests of each length, for both repeats"
     feed = SweepFeed(path)
     feed.drain()

@@ -80,3 +80,33 @@ def test_every_printed_number_is_found_again(
     off = 0.0050001 + rate * 0.00050001 / mean
     assert rate == pytest.approx(float(printed["tokens_per_sec"]), abs=off)
     assert not [flag for flag in metrics.flags(configuration, 1) if "the engine printed" in flag]
+
+
+def test_a_rate_made_of_a_rounded_time_is_no_disagreement() -> None:
+    """10 tokens in 1.3615 ms, which a program may have rounded to 1.361 before it divided."""
+    state = RunState()
+    state.apply(
+        ev.ConfigurationStarted(
+            t=0, stage=0, index=0, batch_size=2, input_len=8, output_len=6, num_runs=1, duration=0, warm_up=0
+        )
+    )
+    state.apply(
+        ev.Iteration(
+            t=1,
+            stage=0,
+            rank=0,
+            config=0,
+            i=0,
+            phase="timed",
+            latency_ms=3.06,
+            generation_ms=1.36149,
+            steps=5,
+        )
+    )
+    for rate, flags in ((10_000 / 1.361, 0), (10_000 / 1.358, 1)):
+        printed = {"batch_size": "2", "input_length": "8", "output_length": "6"}
+        printed["generation_tokens_per_second"] = f"{rate:.3f}"
+        (configuration,) = state.configurations
+        configuration.result = printed
+        found = [flag for flag in metrics.flags(configuration, 1) if "the engine printed" in flag]
+        assert len(found) == flags
