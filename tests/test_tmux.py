@@ -31,13 +31,16 @@ pytestmark = [
 class Tmux:
     """A tmux server of its own with one window."""
 
-    def __init__(self, socket: Path) -> None:
-        self._command = ["tmux", "-u", "-S", str(socket), "-f", "/dev/null"]
+    def __init__(self, folder: Path) -> None:
+        self._command = ["tmux", "-u", "-S", str(folder / "it"), "-f", "/dev/null"]
+        self._status = folder / "status"
 
     def start(self, words: list[str], columns: int, rows: int) -> None:
         size = ["-x", str(columns), "-y", str(rows)]
-        self._do("new-session", "-d", "-s", "it", *size, shlex.join(words))
-        self._do("set-option", "-g", "remain-on-exit", "on")
+        # The shell tells how it ended: a server of tmux that sees the terminal close before it hears of
+        # the program's end does not know its status, and may never.
+        kept = f"{shlex.join(words)}; echo $? > {shlex.quote(str(self._status))}; sleep 60"
+        self._do("new-session", "-d", "-s", "it", *size, kept)
 
     def keys(self, *keys: str) -> None:
         self._do("send-keys", "-t", "it", *keys)
@@ -52,7 +55,7 @@ class Tmux:
     @property
     def exit_code(self) -> str:
         """Of the program, once it has ended; empty before."""
-        return self._do("display-message", "-t", "it", "-p", "#{pane_dead_status}").strip()
+        return self._status.read_text().strip() if self._status.exists() else ""
 
     def kill(self) -> None:
         subprocess.run([*self._command, "kill-server"], capture_output=True)
@@ -66,7 +69,7 @@ class Tmux:
 def tmux() -> Iterator[Tmux]:
     # The path of a socket has little room.
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="tmux-") as folder:
-        server = Tmux(Path(folder) / "it")
+        server = Tmux(Path(folder))
         yield server
         server.kill()
 

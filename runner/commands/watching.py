@@ -89,6 +89,10 @@ def before_drawing(arguments: argparse.Namespace) -> None:
     # Painting is coalesced to at most this many times a second.
     if WEB in os.environ:
         os.environ.pop("TEXTUAL_FPS", None)  # a browser is sent more than a terminal needs
+    else:
+        # The terminal knows its size better than variables that a shell or a container exported once.
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
     os.environ.setdefault("TEXTUAL_FPS", "20")
     # Nothing that is loaded for the first frame is garbage; the app looks for some once it is drawn.
     gc.disable()

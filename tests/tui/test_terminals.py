@@ -84,6 +84,21 @@ def test_other_terminals_get_frames_and_words(tmp_path: Path, environment: dict[
     assert b"quickstart" in SEQUENCE.sub(b"", output)
 
 
+def test_the_size_is_the_terminals_and_not_that_of_exported_variables(tmp_path: Path) -> None:
+    terminal = Terminal(
+        [sys.executable, "-c", START],
+        columns=110,
+        rows=34,
+        env={"PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path), "COLUMNS": "80", "LINES": "24"},
+    )
+    try:
+        terminal.wait_until_it_says("? help")
+        assert terminal.glass.text.splitlines()[-1].lstrip().startswith("enter run")
+        assert max(len(row.rstrip()) for row in terminal.glass.text.splitlines()) > 100
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
