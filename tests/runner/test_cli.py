@@ -264,7 +264,7 @@ def test_profiles_show_says_which_stages_are_not_run_or_run_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stages = [
-        Stage(name="convert", argv=["python3", "convert.py"], cwd="/", skip="cached: /work/checkpoint"),
+        Stage(name="convert", argv=["python3", "convert.py"], cwd="/", skip="cached: /data/checkpoint"),
         Stage(name="build", argv=["trtllm-build"], cwd="/", again="max_batch_size 8 -> 16"),
         Stage(name="benchmark", argv=["true"], cwd="/"),
     ]
@@ -272,7 +272,7 @@ def test_profiles_show_says_which_stages_are_not_run_or_run_again(
     monkeypatch.setattr(commands, "make_plan", lambda profile: plan)
     assert main(["profiles", "show", "quickstart"]) == 0
     assert capsys.readouterr().out.splitlines()[-5:] == [
-        "# convert: not run, cached: /work/checkpoint",
+        "# convert: not run, cached: /data/checkpoint",
         "# python3 convert.py",
         "# build: made again, max_batch_size 8 -> 16",
         "trtllm-build",

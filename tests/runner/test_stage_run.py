@@ -16,7 +16,7 @@ from runner.state import RunState
 from runner.supervision.stage_run import StageRun
 from tests.runs import single
 
-FOLDER = "/work/results"
+FOLDER = "/data/results"
 LINE = "{'iter': 1, 'iterLatencyMS': 2.5}\n"
 
 

@@ -34,13 +34,13 @@ def test_stages_of_the_run_under_way_are_told_with_why_one_is_skipped(
     plan.stages.insert(0, Stage(name="convert", argv=["x"], cwd="/"))
     log: list[ev.Event] = [
         ev.RunStarted(t=1, run=RUN, schema=1, wall=1e9, host="h", boot_id="b", pid=1, cores=2, version="0"),
-        ev.StageEnded(t=2, stage=0, name="convert", status="skipped", note="cached: /work/checkpoint"),
+        ev.StageEnded(t=2, stage=0, name="convert", status="skipped", note="cached: /data/checkpoint"),
         ev.StageStarted(t=3, stage=1, name="build", ranks=1, pid=1),
     ]
     record(paths.runs_dir() / RUN, plan, log)
     lines = said(written(sweep_of(1), Begun(wall=1e9), started(SLOT, RUN, SMALL, LARGE)), capsys)
     assert lines[1] == "max_batch_size 1: run 0001"
-    assert lines[2:4] == ["  stage convert skipped, cached: /work/checkpoint", "  stage build"]
+    assert lines[2:4] == ["  stage convert skipped, cached: /data/checkpoint", "  stage build"]
 
 
 def test_what_has_no_number_for_the_same_reason_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -556,7 +556,7 @@ async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         shown = text_of(app.screen, "#commands").splitlines()
-        assert shown[0] == "# convert: not run, cached: /work/small-checkpoint-1a2b3c4d"
+        assert shown[0] == "# convert: not run, cached: /data/small-checkpoint-1a2b3c4d"
         assert shown[1] == "# build: 1 rank, in /work"
         assert shown[2] == "# made again: max_batch_size 8 -> 16"
         assert shown[3].startswith("trtllm-build")
@@ -565,9 +565,9 @@ async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.
 def partly_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan that reuses a checkpoint and builds an engine anew."""
     convert = Stage(
-        name="convert", argv=["python3"], cwd="/work", skip="cached: /work/small-checkpoint-1a2b3c4d"
+        name="convert", argv=["python3"], cwd="/data", skip="cached: /data/small-checkpoint-1a2b3c4d"
     )
-    build = Stage(name="build", argv=["trtllm-build"], cwd="/work", again="max_batch_size 8 -> 16")
+    build = Stage(name="build", argv=["trtllm-build"], cwd="/data", again="max_batch_size 8 -> 16")
     plan = world.plan_of("quickstart")
     plan = msgspec.structs.replace(plan, stages=[convert, build, *plan.stages])
     monkeypatch.setattr(engines, "make_plan", lambda profile: plan)
