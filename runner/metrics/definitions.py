@@ -55,7 +55,8 @@ VARIATION = Metric(
 )  # fmt: skip
 DRIFT = Metric(
     "latency_drift_percent", "drift while measured", "%", "sample", "neither",
-    "slope of a least-squares line through the means of up to 20 equal parts x length / mean latency",
+    "exp(slope of a least-squares line through the logarithms of the means of up to 20 equal parts x length)"
+    " - 1: the last latency against the first, on that line",
     _ITERATIONS, digits=2,
     count=_TIMED,
     conditions="Needs 8 iterations. From 1 % on, when its interval excludes 0, the mean depends on how long"

@@ -16,10 +16,11 @@ Every number of the final table is made of what the log of a run holds, by the f
 here. Nothing is trimmed. n is how many values a number is made of.
 
 The 95 % interval says how well the iterations of this one run determine a number. Means: circular
-block bootstrap, because neighbouring iterations are correlated, with Student's t. Percentiles: order
-statistics, for as many independent values as the correlated ones are worth; where these are too few,
-a bound is missing. It knows nothing of how another run of the same would come out: `trtbench-tui
-compare` does, from repeats.
+block bootstrap, because neighbouring iterations are correlated, with Student's t on a logarithmic
+scale, so that no bound of a time or a rate is below zero; where they do not tell a mean to within a
+factor of ten, there is none. Percentiles: order statistics, for as many independent values as the
+correlated ones are worth; where these are too few, a bound is missing. It knows nothing of how
+another run of the same would come out: `trtbench-tui compare` does, from repeats.
 
 What the engine printed itself stands beside ours. A difference beyond the rounding of what was
 printed is a flag.

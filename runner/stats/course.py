@@ -31,10 +31,11 @@ _DEVIATION_FROM_QUARTILES = 1.349
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a straight line through the values moves from the first to the last, as a share of their mean.
+    """By what share the level changes from the first value to the last: -0.02 is 2 % less.
 
-    `low` and `high` bound it with 95 % confidence: ordinary least squares over the means of up to 20 equal
-    segments, which are nearly independent where neighbouring iterations are not, with Student's t.
+    A straight line through the logarithms, so that no bound is below -100 %: ordinary least squares over the
+    means of up to 20 equal segments, which are nearly independent where neighbouring iterations are not.
+    `low` and `high` bound it with 95 % confidence, by Student's t.
     """
 
     change: float
@@ -115,19 +116,31 @@ def _matters(moved: Drift | None) -> bool:
 
 
 def drift(values: Sequence[float]) -> Drift | None:
-    """Movement of a straight line through values in order; None for fewer than `FEWEST_FOR_DRIFT`."""
-    points = _segments(values)
-    n = len(points)
-    mean = sum(y for _, y in points) / n if n else 0.0
-    if n < FEWEST_FOR_DRIFT or mean == 0:
+    """Change along a straight line through the logarithms of values in order.
+
+    None for fewer than `FEWEST_FOR_DRIFT`, and for values that are not above 0.
+    """
+    segments = _segments(values)
+    n = len(segments)
+    if n < FEWEST_FOR_DRIFT or min(y for _, y in segments) <= 0:
         return None
+    points = [(x, math.log(y)) for x, y in segments]
+    mean = sum(y for _, y in points) / n
     middle = sum(x for x, _ in points) / n
     spread = sum((x - middle) ** 2 for x, _ in points)
     slope = sum((x - middle) * y for x, y in points) / spread
     residual = sum((y - mean - slope * (x - middle)) ** 2 for x, y in points)
     error = math.sqrt(residual / (n - 2) / spread) * t_quantile(0.975, n - 2)
-    share = (len(values) - 1) / mean
-    return Drift(slope * share, (slope - error) * share, (slope + error) * share)
+    length = len(values) - 1
+    return Drift(*(_change(at * length) for at in (slope, slope - error, slope + error)))
+
+
+def _change(difference: float) -> float:
+    """The change that a difference of logarithms is, as a share; infinite where there is no number for it."""
+    try:
+        return math.expm1(difference)
+    except OverflowError:
+        return math.inf
 
 
 def _segments(values: Sequence[float]) -> list[tuple[float, float]]:

@@ -6,11 +6,17 @@ that it tends to with ever more resamples has a closed form for a mean, which is
 random numbers, so the same log gives the same interval for ever, and no resampling to wait for. The block
 length is Politis & White's (2004, corrected 2009), at least the cube root of n.
 
-The interval is that standard error times Student's t with (number of blocks - 1) degrees of freedom.
+The interval is that standard error times Student's t with (number of blocks - 1) degrees of freedom, laid on
+the logarithm of the mean (delta method): mean x exp(+- t x error / mean). Times and rates cannot be negative,
+and neither can such an interval; that of a rate is exactly that of its time turned over; and where values are
+skewed to the right, as latencies are, it holds the truth more often than mean +- t x error (of ten lognormal
+values, sigma 1: in 92 instead of 88 of 100 cases), while they are the same to the second order where the
+error is small. Further than a factor of `WIDEST` from the mean it says nothing, and is left open.
 Percentile and BCa intervals of the same bootstrap were tried and dropped: with the ten iterations that
 upstream measures they hold the truth in 77 to 87 of 100 cases, and BCa needs an acceleration that ten
 correlated values cannot give; this one does in 90 to 98 (`tests/runner/stats/test_intervals.py`). With
-correlation of 0.7 and more between neighbours no method rescues a handful of iterations.
+correlation of 0.7 and more between neighbours no method rescues a handful of iterations, nor does any where
+what makes the mean is a rare spike that none of them shows.
 
 **Percentiles.** Order statistics bound a percentile without any assumption about the distribution. They count
 on independent values, so n is first divided by the inefficiency: the factor by which correlation widens the
@@ -29,6 +35,8 @@ from runner.stats.student import binomial_cdf, t_quantile
 LEVEL = 0.95
 FEWEST = 4
 """Below this many values a mean gets no interval."""
+WIDEST = 10.0
+"""A mean that is not known to within this factor is not known: both sides of its interval are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,12 @@ class MeanEstimate:
         if not self.df > 0:
             return UNKNOWN
         half = t_quantile((1 + level) / 2, round(self.df, 1)) * self.error
-        return Interval(self.value - half, self.value + half)
+        if self.value <= 0:  # of differences, and of what is 0 throughout: no logarithm
+            return Interval(self.value - half, self.value + half)
+        share = half / self.value
+        if share > math.log(WIDEST):
+            return UNKNOWN
+        return Interval(self.value * math.exp(-share), self.value * math.exp(share))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def test_drift_is_found_and_measured(n: int, change: float) -> None:
     found = courses(n, drift=change)
     assert share(found, "DRIFTING") >= 0.85
     drifts = [one.drift for one in found if one.drift is not None and one.first == 0]
-    assert sum(one.low <= change / (1 + change / 2) <= one.high for one in drifts) >= 0.85 * len(drifts)
+    assert sum(one.low <= change <= one.high for one in drifts) >= 0.85 * len(drifts)
 
 
 def test_warm_up_is_found_and_its_effect_stated() -> None:
@@ -72,15 +72,25 @@ def test_values_without_any_spread_are_steady() -> None:
         lambda values: len(set(values)) > 1
     )
 )
-def test_drift_is_ordinary_least_squares(values: list[float]) -> None:
+def test_drift_is_ordinary_least_squares_of_logarithms(values: list[float]) -> None:
     ours = drift(values)
-    line = scipy.linregress(range(len(values)), values)
+    line = scipy.linregress(range(len(values)), [math.log(value) for value in values])
     assert ours is not None
-    length = (len(values) - 1) / (sum(values) / len(values))
+    length = len(values) - 1
     error = line.stderr * scipy.t.ppf(0.975, len(values) - 2)
-    assert ours.change == pytest.approx(line.slope * length, rel=1e-6, abs=1e-9)
-    assert ours.low == pytest.approx((line.slope - error) * length, rel=1e-6, abs=1e-6)
-    assert ours.high == pytest.approx((line.slope + error) * length, rel=1e-6, abs=1e-6)
+    for ours_is, its in ((ours.change, 0), (ours.low, -error), (ours.high, error)):
+        assert math.log1p(ours_is) == pytest.approx((line.slope + its) * length, rel=1e-6, abs=1e-6)
+
+
+def test_no_bound_of_a_drift_is_below_minus_100_percent() -> None:
+    moved = drift([1.0, 900.0, 1.0, 2.0, 500.0, 1.0, 1.0, 1.0])
+    assert moved is not None
+    assert -1 < moved.low < moved.change < 0 < moved.high
+
+
+def test_what_takes_no_time_has_no_drift() -> None:
+    assert drift([0.0] * 50) is None
+    assert course(batched([0.0] * 50)).verdict == "STEADY"
 
 
 def test_it_is_cheap_enough_for_every_frame() -> None:

@@ -25,6 +25,7 @@ from runner.stats.intervals import (
     needed_for_percentile,
     order_ranks,
 )
+from runner.stats.student import t_quantile
 from tests.runner.stats.simulated import latencies
 
 values_of_any_kind = st.lists(st.floats(min_value=1, max_value=1e4), min_size=4, max_size=60)
@@ -50,15 +51,56 @@ def test_the_closed_form_is_what_resampling_blocks_tends_to(
     assert long_run_variance(values, length) == pytest.approx(exact, rel=1e-6, abs=1e-6)
 
 
-def test_uncorrelated_values_have_the_classical_interval() -> None:
-    """Blocks of one: Student's interval of the mean (scipy's), times the block's small-sample factor 1."""
+def test_uncorrelated_values_have_the_classical_interval_on_the_logarithm() -> None:
+    """Blocks of one: Student's interval of the mean (scipy's) as a share of it, laid on its logarithm."""
     rng = random.Random(3)
     values = [rng.gauss(100, 1) for _ in range(40)]
-    n = len(values)
-    classical = scipy.t.interval(0.95, n - 1, loc=sum(values) / n, scale=scipy.sem(values))
+    n, mean = len(values), sum(values) / len(values)
+    low, high = (float(one) for one in scipy.t.interval(0.95, n - 1, loc=mean, scale=scipy.sem(values)))
     error = math.sqrt(long_run_variance(values, 1) / n * n / (n - 1))
-    between = MeanEstimate(sum(values) / n, error, n - 1).interval()
-    assert (between.low, between.high) == pytest.approx([float(bound) for bound in classical], rel=1e-9)
+    between = MeanEstimate(mean, error, n - 1).interval()
+    assert math.log(between.low / mean) == pytest.approx(low / mean - 1, rel=1e-9)
+    assert math.log(between.high / mean) == pytest.approx(high / mean - 1, rel=1e-9)
+    assert (between.low, between.high) == pytest.approx((low, high), rel=1e-4), "the same where it is small"
+
+
+@given(st.lists(st.floats(min_value=0, max_value=1e6), min_size=1, max_size=40))
+def test_no_bound_of_what_cannot_be_negative_is_below_zero(values: list[float]) -> None:
+    for level in (0.95, 0.99):
+        between = mean_of(values).interval(level)
+        if between != UNKNOWN:
+            assert 0 <= between.low <= mean_of(values).value <= between.high
+
+
+def test_values_that_do_not_tell_the_mean_to_a_factor_of_ten_leave_it_open() -> None:
+    spiked = [10.0, 10.0, 10.0, 1000.0]
+    assert mean_of(spiked).interval() == UNKNOWN
+    near = [10.0, 10.0, 10.0, 10.0, 10.0, 30.0]
+    between = mean_of(near).interval()
+    assert 0 < between.low < 13.4 < between.high < 134
+
+
+def test_a_difference_may_be_negative_and_so_may_its_interval() -> None:
+    between = mean_of([-1.0, 1.0, -2.0, 0.5, -1.0, 0.0]).interval()
+    assert between.low < -0.4 < 0 < between.high
+
+
+@pytest.mark.parametrize(("n", "least"), [(5, 0.95), (10, 0.89), (20, 0.89)])
+def test_skewed_values_hold_the_truth_more_often_than_a_symmetric_interval_would(
+    n: int, least: float
+) -> None:
+    """Lognormal with sigma 1: the mean of few is far from normal, and mean +- t x error misses it above."""
+    rng = random.Random(17)
+    truth, trials = math.exp(0.5), 400
+    held = symmetric = 0
+    for _ in range(trials):
+        estimate = mean_of([rng.lognormvariate(0, 1) for _ in range(n)])
+        between = estimate.interval()
+        held += between.low <= truth <= between.high
+        half = t_quantile(0.975, estimate.df) * estimate.error
+        symmetric += abs(estimate.value - truth) <= half
+    assert held / trials >= least
+    assert held > symmetric
 
 
 @given(
@@ -104,7 +146,9 @@ def test_a_monotone_function_maps_the_interval() -> None:
     assert rate.value == 10.0
     between = rate.interval()
     assert between.low < 10.0 < between.high
-    assert (between.low, between.high) == pytest.approx((1000 / 101.96, 1000 / 98.04), rel=1e-4)
+    assert (between.low, between.high) == pytest.approx(
+        (10 / math.exp(0.0196), 10 * math.exp(0.0196)), rel=1e-4
+    )
     assert Mapped(MeanEstimate(1.0, 10.0, 5.0), lambda ms: 1 / ms).interval() == UNKNOWN
 
 
