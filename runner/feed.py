@@ -72,7 +72,20 @@ class RunFeed:
             self._checked = start
             from runner import history  # not before it is needed: it is a tenth of the start
 
-            history.recover(self.run_dir)
+            closing = history.recover(self.run_dir)
+            if closing is not None:
+                taken = self._take_the_end(closing)
+        return taken
+
+    def _take_the_end(self, closing: list[AnyEvent]) -> list[AnyEvent]:
+        """The last events of a run that nobody supervises, also where they could not be written."""
+        taken: list[AnyEvent] = []
+        while events := self._reader.read():
+            self.state.apply_all(events)
+            taken += events
+        if self.state.running:
+            self.state.apply_all(closing)
+            taken += closing
         return taken
 
     def now(self) -> int:

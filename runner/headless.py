@@ -61,7 +61,7 @@ def follow(feed: Feed, *, as_json: bool, prometheus: Path | None = None) -> Exit
             attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui stop {name}"
             print(f"\nthe run goes on; `{attach}` shows it, `{stop}` ends it", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    final = report.build(feed.plan, feed.state)
+    final = report.build(feed.plan, feed.state, feed.run_dir.name)
     if not feed.state.running:
         final = _beside_the_baseline(final, feed.run_dir)
     print_report(final, as_json=as_json)

@@ -153,13 +153,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sweep: Membership | None = None
 
 
-def build(plan: Plan, state: RunState) -> Report:
-    """The table of a run as its events stand now; also for a run that has not ended."""
+def build(plan: Plan, state: RunState, run: str = "") -> Report:
+    """The table of a run as its events stand now; also for a run that has not ended.
+
+    Args:
+        plan: of the run.
+        state: what its events say.
+        run: its id, for a log that does not say it.
+    """
     ranks = state.world
     started = state.started
     return Report(
         schema=SCHEMA,
-        run=started.run if started else "",
+        run=started.run if started else run,
         profile=plan.profile,
         engine=plan.engine,
         summary=plan.summary,
@@ -252,13 +258,22 @@ _summary_decoder = msgspec.json.Decoder(Summary)
 def load(run_dir: Path) -> Report:
     """The report of a run: as written when it ended, else rebuilt from the log.
 
+    A run that lost its supervisor is ended first.
+
     Raises:
         UserError: the directory is no run that this version can read.
     """
     try:
         return _report_decoder.decode((run_dir / rundir.REPORT).read_bytes())
     except (OSError, *rundir.UNREADABLE):
-        return build(rundir.load_plan(run_dir), read_state(run_dir))
+        from runner.history.recovery import recover  # which builds a report, too
+
+        plan = rundir.load_plan(run_dir)
+        closing = recover(run_dir)
+        state = read_state(run_dir)
+        if state.running and closing:
+            state.apply_all(closing)
+        return build(plan, state, run_dir.name)
 
 
 def read_summary(run_dir: Path) -> Summary | None:

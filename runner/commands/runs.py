@@ -36,7 +36,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "--on-end",
         type=_command,
         metavar="COMMAND",
-        help="start this when the run has ended, instead of the settings' hooks.on_end; '': nothing",
+        help="start this when the run has ended, instead of the settings' hooks.on_end; '': nothing; what it"
+        " prints goes to on-end.log in the run's directory; for a run that was lost, whoever sees that first"
+        " starts it",
     )
     add_gpu_rate(run)
     run.add_argument(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from runner import metrics, report, rundir
 from runner.errors import UserError
+from runner.events import AnyEvent
 from runner.grid import Shape, shape_name
 from runner.history.recovery import recover
 from runner.plan import Membership, Plan
@@ -113,17 +114,24 @@ def read_facts(run_dir: Path) -> Facts:
         plan = rundir.load_plan(run_dir)
     except UserError as error:
         return Facts(run_dir.name, run_dir.name, "", "lost", 0.0, 0.0, cause=str(error))
-    if recover(run_dir) and (found := report.read_summary(run_dir)) is not None:
+    closing = recover(run_dir)
+    if (found := report.read_summary(run_dir)) is not None:
         return _of_summary(run_dir, found)
-    return _of_log(run_dir, plan)
+    return _of_log(run_dir, plan) if closing is None else _of_whole_log(run_dir, plan, closing)
+
+
+def _of_whole_log(run_dir: Path, plan: Plan, closing: Sequence[AnyEvent]) -> Facts:
+    """A run that ended, and whose report was spoilt or could not be written."""
+    spoilt = (run_dir / rundir.REPORT).exists()
+    state = report.read_state(run_dir)
+    if state.running:
+        state.apply_all(closing)
+    remark = f"{rundir.REPORT} cannot be read; these numbers were made anew from the log" if spoilt else ""
+    return _of_summary(run_dir, report.summary_of(report.build(plan, state, run_dir.name)), remark=remark)
 
 
 def _of_log(run_dir: Path, plan: Plan) -> Facts:
-    """A run without a report that can be read: one that runs now, or one whose report was spoilt."""
-    if (run_dir / rundir.REPORT).exists():
-        built = report.build(plan, report.read_state(run_dir))
-        spoilt = f"{rundir.REPORT} cannot be read; these numbers were made anew from the log"
-        return _of_summary(run_dir, report.summary_of(built), remark=spoilt)
+    """A run that runs now."""
     state = report.read_head(run_dir)
     started = state.started
     return Facts(

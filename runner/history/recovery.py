@@ -2,73 +2,146 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
-from runner import container, report, rundir
+from runner import container, paths, report, rundir
 from runner import events as ev
 from runner.errors import UserError
 from runner.journal import JournalWriter
+from runner.plan import Plan
 from runner.processes import Members, boot_id, sweep
 from runner.scratch import scratch_dir
+from runner.state import ENDED, RunState
 
 
-def recover(run_dir: Path) -> bool:
+def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
     """End a run whose supervisor is gone: kill what it left, mark it `lost`, write its report.
 
-    Safe to call at any time from any reader: it does nothing while somebody holds the run's lock, on another
-    host, or when the run ended properly.
+    Whoever does that starts its hook, too. Safe to call at any time from any reader: it does nothing while
+    somebody holds the run's lock, on another host, or when the run ended properly. Where nothing can be
+    written (a disk that is full, a directory of somebody else's) the run has ended for this reader all the
+    same.
 
     Returns:
-        Whether the run was brought to an end here.
+        The events that the log lacked at its end, whether or not they could be written; None: somebody
+        supervises the run, as far as can be known here.
     """
     owner = rundir.read_owner(run_dir)
     if owner is not None and owner.host != rundir.host_name():
-        return False
+        return None
     try:
         lock = rundir.try_lock(run_dir)
+        if lock is None:
+            return None
     except OSError:
-        return False
-    if lock is None:
-        return False
+        if rundir.is_locked(run_dir):
+            return None
+        lock = None
     try:
-        return _end_lost_run(run_dir, same_boot=owner is None or owner.boot_id == boot_id())
-    except (OSError, UserError):
-        return False  # a read-only or foreign directory; it is listed as what it is
+        return _end(run_dir, owner, held=lock is not None)
+    except UserError:
+        return None  # no run of ours; it is listed as what it is
     finally:
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
 
 
-def _end_lost_run(run_dir: Path, *, same_boot: bool) -> bool:
+def _end(run_dir: Path, owner: rundir.Owner | None, *, held: bool) -> list[ev.AnyEvent]:
     plan = rundir.load_plan(run_dir)
     state = report.read_state(run_dir)
-    if not state.running and (run_dir / rundir.REPORT).exists():
-        return False
-    if state.running:
-        closing: list[ev.AnyEvent] = []
+    summary = report.read_summary(run_dir)
+    reported = (run_dir / rundir.REPORT).exists()
+    closing: list[ev.AnyEvent] = []
+    if state.running and summary is not None and summary.status in ENDED:
+        # The report comes first, the last event after it: the log lacks what the report knows.
+        if summary.cause and state.failure is None:
+            closing.append(ev.Failure(t=state.last_t, cause=summary.cause))
+        status = cast(ev.RunStatus, summary.status)
+        closing.append(ev.RunEnded(t=state.last_t, status=status, wall=time.time()))
+    elif state.running:
+        closing = _closing(run_dir, plan, state, owner, held=held)
+        reported = False
+    lost = bool(closing) and not reported
+    written = _write(run_dir, closing)
+    state.apply_all(closing)
+    if not reported:
+        with contextlib.suppress(OSError):
+            report.write(run_dir, report.build(plan, state, run_dir.name))
+            written = True
+    if lost and written:
+        _start_hook(run_dir, plan)
+    return closing
+
+
+def _closing(
+    run_dir: Path, plan: Plan, state: RunState, owner: rundir.Owner | None, *, held: bool
+) -> list[ev.AnyEvent]:
+    """Ends what a lost run left, where its lock is `held`; the events that tell of it."""
+    closing: list[ev.AnyEvent] = []
+    # After a reboot the remembered pids belong to others; nothing of the run can be alive. And where no
+    # supervisor ever said that it began, nothing was started.
+    same_boot = owner is not None and owner.boot_id == boot_id()
+    if same_boot and held:
+        container.sweep(plan, run_dir.name)
         members = Members(run_dir.name, run_dir / rundir.SEEN)
-        # After a reboot the remembered pids belong to others; nothing of the run can be alive.
-        if same_boot:
-            container.sweep(plan, run_dir.name)
-            members.load()
-            killed, left = sweep(members)
-            if killed or left:
-                closing.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
-        shutil.rmtree(scratch_dir(run_dir.name), ignore_errors=True)
-        # CLOCK_MONOTONIC starts anew at boot; after one, the last event is the latest time that makes sense.
-        t = time.monotonic_ns() if same_boot else state.last_t
-        how = "its supervisor was killed" if same_boot else "the machine was restarted"
-        closing += [
-            ev.Failure(t=t, cause=f"the run was lost: {how} while it ran"),
-            ev.RunEnded(t=t, status="lost", wall=time.time()),
-        ]
+        members.load()
+        killed, left = sweep(members)
+        if killed or left:
+            closing.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
+    shutil.rmtree(scratch_dir(run_dir.name), ignore_errors=True)
+    # CLOCK_MONOTONIC starts anew at boot; after one, the last event is the latest time that makes sense.
+    t = time.monotonic_ns() if same_boot else state.last_t
+    restarted = owner is not None and not same_boot
+    how = "the machine was restarted" if restarted else "its supervisor was killed"
+    why = _unreadable(run_dir / rundir.EVENTS) or f"{how} while it ran"
+    return [
+        *closing,
+        ev.Failure(t=t, cause=f"the run was lost: {why}"),
+        ev.RunEnded(t=t, status="lost", wall=time.time()),
+    ]
+
+
+def _unreadable(log: Path) -> str:
+    """Why nobody can tell how far a run came; empty when its log can be read."""
+    try:
+        with open(log, "rb"):
+            return ""
+    except FileNotFoundError:
+        return f"there is no log ({log.name})"
+    except OSError as error:
+        return f"its log ({log.name}) cannot be read: {error.strerror}"
+
+
+def _write(run_dir: Path, closing: Iterable[ev.AnyEvent]) -> bool:
+    """Append to the log; whether that was possible."""
+    if not closing:
+        return False
+    try:
         journal = JournalWriter(run_dir / rundir.EVENTS)
         for event in closing:
             journal.write(event)
-            state.apply(event)
+        complete = journal.flush()
         journal.sync()
         journal.close()
-    report.write(run_dir, report.build(plan, state))
-    return True
+    except OSError:
+        return False
+    return complete
+
+
+def _start_hook(run_dir: Path, plan: Plan) -> None:
+    """Start the command that its owner wanted at the end; only in the history and of the owner's own runs.
+
+    The plan names the command, and a directory of somebody else's may hold any plan.
+    """
+    with contextlib.suppress(OSError):
+        ours = (run_dir / rundir.PLAN).stat().st_uid == os.geteuid()
+        if ours and run_dir.parent == paths.runs_dir():
+            from runner.supervision import hook  # most runs end otherwise
+
+            hook.start(run_dir, plan)

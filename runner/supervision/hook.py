@@ -18,7 +18,10 @@ _MODULE = "runner.supervision.hook"
 
 
 def start(run_dir: Path, plan: Plan) -> None:
-    """Start the hook of a run, if it has one; whatever goes wrong with it, the run has ended as it has."""
+    """Start the hook of a run, if it has one; whatever goes wrong with it, the run has ended as it has.
+
+    Called once a run: by its supervisor, or by the reader that finds it lost.
+    """
     if plan.on_end is not None:
         with contextlib.suppress(OSError):
             detached.spawn(_MODULE, run_dir, None, LOG)

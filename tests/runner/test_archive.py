@@ -141,7 +141,7 @@ def test_another_run_of_the_same_id_is_kept(
 
 def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way = runs.under_way().write(paths.runs_dir())
-    monkeypatch.setattr("runner.history.facts.recover", lambda _: False)
+    monkeypatch.setattr("runner.history.facts.recover", lambda _: None)
     with pytest.raises(UserError, match="has not ended"):
         archive.pack(under_way, tmp_path)
     assert not list(tmp_path.glob("*.zip"))

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import launcher, paths, rundir
+from runner import history, launcher, paths, processes, rundir
 from runner.cli import _parser
 from runner.errors import UserError
 from runner.plan import Hook, Plan
 from runner.profile import store as profile_store
 from runner.supervision import hook
-from tests.runs import single, start, wait_for, wait_until_ended
+from tests.runs import record, single, start, wait_for, wait_until_ended
 
 
 def with_hook(plan: Plan, *argv: str, timeout: int = 60) -> Plan:
@@ -81,6 +81,30 @@ def test_one_that_fails_changes_nothing_about_the_run() -> None:
     run_dir = start(with_hook(single("ok"), sys.executable, "-c", "raise SystemExit(7)"))
     assert wait_until_ended(run_dir).status == "finished"
     assert "ended with exit code 7" in log_of(run_dir)
+
+
+def lost(run_dir: Path, plan: Plan) -> Path:
+    """A run whose supervisor vanished."""
+    record(run_dir, plan, [])
+    owner = rundir.Owner(pid=1, start_time=1, boot_id=processes.boot_id(), host=rundir.host_name())
+    rundir.write_owner(run_dir, owner)
+    return run_dir
+
+
+def test_for_a_run_that_is_found_lost_it_is_started_once() -> None:
+    plan = with_hook(single("ok"), sys.executable, "-c", TELL)
+    run_dir = lost(paths.runs_dir() / "20260101T000000Z_program_0001", plan)
+    for _ in range(2):
+        assert history.entry(run_dir).status == "lost"
+    assert log_of(run_dir).count(f"{run_dir.name} program lost") == 1
+
+
+def test_a_directory_from_elsewhere_starts_nothing(tmp_path: Path) -> None:
+    """Its plan names the command, and it may be anybody's."""
+    plan = with_hook(single("ok"), sys.executable, "-c", TELL)
+    run_dir = lost(tmp_path / "20260101T000000Z_program_0001", plan)
+    assert history.entry(run_dir).status == "lost"
+    assert not (run_dir / hook.LOG).exists()
 
 
 def test_the_settings_and_the_command_line_name_it(monkeypatch: pytest.MonkeyPatch) -> None:

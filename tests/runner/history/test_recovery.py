@@ -10,7 +10,8 @@ import pytest
 
 from runner import events as ev
 from runner import history, paths, processes, report, rundir
-from runner.errors import UserError
+from runner.cli import main
+from runner.errors import ExitCode, UserError
 from runner.plan import Membership
 from runner.whole_file import write_atomically
 from tests.runs import record, single, start, state_of, wait_until_ended
@@ -86,6 +87,54 @@ def test_a_torn_log_of_a_lost_run_is_repaired() -> None:
         log.write(b'{"kind":"iteration","t":12')
     history.recover(run_dir)
     assert state_of(run_dir).status == "lost"
+
+
+def test_a_log_that_cannot_be_read_ends_the_watching(capsys: pytest.CaptureFixture[str]) -> None:
+    run_dir = abandoned()
+    (run_dir / rundir.EVENTS).unlink()
+    (run_dir / rundir.EVENTS).mkdir()
+    for _ in range(2):
+        assert main(["attach", str(run_dir)]) == ExitCode.RUN_LOST
+        told = capsys.readouterr()
+        assert "its log (events.jsonl) cannot be read: Is a directory" in told.err
+        assert f"run {run_dir.name} · lost" in told.out
+    assert main(["stop", str(run_dir)]) == 0
+
+
+def test_the_table_of_a_run_with_an_empty_log_names_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    run_dir = record(paths.runs_dir() / "20260101T000000Z_program_0001", single("ok"), [])
+    assert main(["show", "last"]) == 0
+    assert f"run {run_dir.name} · lost" in capsys.readouterr().out
+
+
+def test_where_nothing_can_be_written_a_run_is_lost_for_its_readers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = abandoned()
+    before = sorted(run_dir.iterdir())
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(rundir, "try_lock", refuse)
+    monkeypatch.setattr("runner.history.recovery.JournalWriter", refuse)
+    monkeypatch.setattr(report, "write", refuse)
+    assert history.entry(run_dir).status == "lost"
+    assert main(["attach", str(run_dir)]) == ExitCode.RUN_LOST
+    assert main(["show", str(run_dir)]) == 0
+    assert "· lost" in capsys.readouterr().out
+    assert sorted(run_dir.iterdir()) == before
+
+
+def test_a_log_that_lacks_only_its_end_keeps_what_the_report_says() -> None:
+    run_dir = abandoned()
+    state = state_of(run_dir)
+    state.apply(ev.RunEnded(t=state.last_t, status="finished", wall=1e9))
+    report.write(run_dir, report.build(single("ok"), state))
+    before = (run_dir / rundir.REPORT).read_bytes()
+    history.recover(run_dir)
+    assert state_of(run_dir).status == "finished"
+    assert (run_dir / rundir.REPORT).read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"engine": 3}'])
