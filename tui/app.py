@@ -21,7 +21,7 @@ from textual.screen import Screen
 from runner.errors import UserError
 from tui import lifecycle
 from tui.cells import Shown
-from tui.keys import EVERYWHERE
+from tui.keys.key import EVERYWHERE
 from tui.text import ascii_only
 from tui.theme import MONOCHROME, NAMES, THEMES, starting_theme
 

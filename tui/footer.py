@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.keys import Key
+from tui.keys.key import Key
 from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
 
 

@@ -8,8 +8,9 @@ answer.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from rich.style import Style
 from textual.app import App
@@ -20,6 +21,21 @@ from runner.errors import UserError
 
 MONOCHROME = "monochrome"
 VARIABLE = "TRTBENCH_THEME"
+NAMES = ("dark", "light", "high-contrast", MONOCHROME)
+_COLOURS = {
+    # token:     (dark,      light,     high-contrast)
+    "primary":    ("#86c232", "#2f6f00", "#ffff00"),
+    "secondary":  ("#6f8f9b", "#4a6570", "#ffffff"),
+    "accent":     ("#86c232", "#2f6f00", "#ffff00"),
+    "success":    ("#86c232", "#2f6f00", "#00ff66"),
+    "warning":    ("#e0a83e", "#8a5200", "#ffb000"),
+    "error":      ("#ec6a5e", "#b3261e", "#ff7070"),
+    "foreground": ("#d5dbdf", "#1b2126", "#ffffff"),
+    "background": ("#11151a", "#f6f7f8", "#000000"),
+    "surface":    ("#161b21", "#ffffff", "#000000"),
+    "panel":      ("#1e252c", "#e6eaed", "#1a1a1a"),
+    "border":     ("#3a444d", "#b4bec6", "#ffffff"),
+}  # fmt: skip
 _DEFAULT_COLOUR = "ansi_default"
 _WITHOUT_COLOUR = {
     "ansi-background": _DEFAULT_COLOUR,
@@ -30,70 +46,17 @@ _WITHOUT_COLOUR = {
     "block-cursor-blurred-text-style": "reverse",
 }
 
-THEMES: tuple[Theme, ...] = (
-    Theme(
-        name="dark",
-        dark=True,
-        primary="#86c232",
-        secondary="#6f8f9b",
-        accent="#86c232",
-        success="#86c232",
-        warning="#e0a83e",
-        error="#ec6a5e",
-        foreground="#d5dbdf",
-        background="#11151a",
-        surface="#161b21",
-        panel="#1e252c",
-        variables={"border": "#3a444d"},
-    ),
-    Theme(
-        name="light",
-        dark=False,
-        primary="#2f6f00",
-        secondary="#4a6570",
-        accent="#2f6f00",
-        success="#2f6f00",
-        warning="#8a5200",
-        error="#b3261e",
-        foreground="#1b2126",
-        background="#f6f7f8",
-        surface="#ffffff",
-        panel="#e6eaed",
-        variables={"border": "#b4bec6"},
-    ),
-    Theme(
-        name="high-contrast",
-        dark=True,
-        primary="#ffff00",
-        secondary="#ffffff",
-        accent="#ffff00",
-        success="#00ff66",
-        warning="#ffb000",
-        error="#ff7070",
-        foreground="#ffffff",
-        background="#000000",
-        surface="#000000",
-        panel="#1a1a1a",
-        variables={"border": "#ffffff"},
-    ),
-    Theme(
-        name=MONOCHROME,
-        dark=True,
-        ansi=True,
-        primary=_DEFAULT_COLOUR,
-        secondary=_DEFAULT_COLOUR,
-        accent=_DEFAULT_COLOUR,
-        success=_DEFAULT_COLOUR,
-        warning=_DEFAULT_COLOUR,
-        error=_DEFAULT_COLOUR,
-        foreground=_DEFAULT_COLOUR,
-        background=_DEFAULT_COLOUR,
-        surface=_DEFAULT_COLOUR,
-        panel=_DEFAULT_COLOUR,
-        variables=_WITHOUT_COLOUR,
-    ),
-)
-NAMES = tuple(theme.name for theme in THEMES)
+
+def _themes() -> Iterator[Theme]:
+    for column, name in enumerate(NAMES[:-1]):
+        colours: dict[str, Any] = {token: values[column] for token, values in _COLOURS.items()}
+        variables = {"border": colours.pop("border")}
+        yield Theme(name=name, dark=name != "light", variables=variables, **colours)
+    none: dict[str, Any] = {token: _DEFAULT_COLOUR for token in _COLOURS if token != "border"}
+    yield Theme(name=MONOCHROME, dark=True, ansi=True, variables=_WITHOUT_COLOUR, **none)
+
+
+THEMES = tuple(_themes())
 
 
 def wanted_theme(environ: Mapping[str, str], remembered: str | None) -> str | None:

@@ -8,7 +8,8 @@ from tests.tui import runs
 from tests.tui.runs import StillFeed
 from tui.app import Live, TrtbenchApp
 from tui.footer import footer_keys, footer_places, footer_row
-from tui.keys import KEYS, ScreenName, valid_keys
+from tui.keys.every import KEYS, ScreenName
+from tui.keys.key import valid_keys
 from tui.screens.help import HelpScreen, draw_sections, screen_sections
 from tui.screens.keyed import KeyFooter
 from tui.screens.live import LiveScreen
@@ -30,7 +31,7 @@ def test_every_key_is_explained(screen: ScreenName) -> None:
 @pytest.mark.parametrize("state", ["running", "ended"])
 def test_a_key_means_one_thing_in_a_state(screen: ScreenName, state: str) -> None:
     assert state in ("running", "ended")
-    keys = [name for key in valid_keys(screen, "running" if state == "running" else "ended")
+    keys = [name for key in valid_keys(KEYS[screen], "running" if state == "running" else "ended")
             for name in key.keys.split(",")]  # fmt: skip
     assert len(keys) == len(set(keys))
 
@@ -38,7 +39,7 @@ def test_a_key_means_one_thing_in_a_state(screen: ScreenName, state: str) -> Non
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("state", ["running", "ended"])
 def test_the_footer_fits_a_small_terminal(screen: ScreenName, state: str) -> None:
-    keys = valid_keys(screen, "running" if state == "running" else "ended")
+    keys = valid_keys(KEYS[screen], "running" if state == "running" else "ended")
     assert "…" not in row_text(footer_row(keys, 78))
     assert row_width(footer_row(keys, 78, "last event 0:12 ago")) <= 78
 
@@ -60,7 +61,7 @@ def test_the_feed_of_the_tests_is_a_feed() -> None:
 @pytest.mark.parametrize("width", [20, 30, 40, 60, 78, 120, 200])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_a_key_is_clicked_where_it_stands(screen: ScreenName, width: int) -> None:
-    keys = valid_keys(screen, "running")
+    keys = valid_keys(KEYS[screen], "running")
     line = row_text(footer_row(keys, width))
     places = footer_places(keys, width)
     assert places, "one key at least stands in the narrowest line"

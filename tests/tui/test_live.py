@@ -15,7 +15,8 @@ from tests.tui import runs
 from tests.tui.keyboard import at_once
 from tests.tui.runs import Recorder, StillFeed
 from tui.app import Live, TrtbenchApp
-from tui.keys import valid_keys
+from tui.keys.key import valid_keys
+from tui.keys.live import KEYS
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.doctor import DoctorScreen
 from tui.screens.doctor_view import doctor_sections
@@ -226,7 +227,7 @@ async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
         shown = text_of(app.screen, "#help")
-        for key in valid_keys("live", "running"):
+        for key in valid_keys(KEYS, "running"):
             assert key.help.split()[0] in shown
         await pilot.press("escape")
         assert isinstance(app.screen, LiveScreen)

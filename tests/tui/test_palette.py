@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.app import Live, Result, Runs, TrtbenchApp
-from tui.keys import KEYS
+from tui.keys.every import KEYS
 from tui.palette import commands
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen

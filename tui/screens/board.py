@@ -16,7 +16,8 @@ from runner.errors import UserError
 from runner.sweep.board import Board, RunRef
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
-from tui.keys import Key, When, bindings
+from tui.keys.board import KEYS
+from tui.keys.key import Key, When, bindings
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.sweep_view import BoardView, first
 from tui.text import plain, shown
@@ -28,7 +29,6 @@ from tui.widgets.trade_plot import TradeData, TradePoint, draw_trades
 
 if TYPE_CHECKING:
     from runner.sweep.feed import SweepFeed
-    from tui.app import TrtbenchApp
 
 LOOK_EVERY_S = 0.5
 BESIDE = 120
@@ -38,11 +38,11 @@ BESIDE = 120
 class BoardScreen(KeyedScreen):
     """Reads the sweep in a worker and draws what changed."""
 
-    app: TrtbenchApp
     CSS_PATH = "board.tcss"
     screen_name = "board"
+    own_keys = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("board"),
+        *bindings(KEYS),
         *(Binding(str(number), f"open({number})", "open a run", show=False) for number in range(2, 10)),
     ]
 
@@ -268,17 +268,6 @@ class BoardScreen(KeyedScreen):
             self.remove_class("-plot")
         else:
             self.app.back()
-
-    def action_runs(self) -> None:
-        self.app.open_runs()
-
-    def action_home(self) -> None:
-        self.app.open_home()
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen("board"))
 
     def action_quit(self) -> None:
         if self.view is None:

@@ -15,7 +15,8 @@ from textual.message import Message
 from runner.compare import Comparison, compare, sides
 from runner.errors import UserError
 from runner.metrics import BY_NAME
-from tui.keys import Key, bindings
+from tui.keys.compare import KEYS
+from tui.keys.key import Key, bindings
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.text import plain, plural, shown, wrap
 from tui.widgets.compare_table import (
@@ -37,7 +38,6 @@ from tui.widgets.picker import LinePicker, Picker
 from tui.widgets.rows import Panel, Row, Span, dim, row, spread
 
 if TYPE_CHECKING:
-    from tui.app import TrtbenchApp
     from tui.screens.help import Section
 
 _WITHOUT_NUMBERS = ("back", "runs", "home", "quit", "explain")
@@ -47,10 +47,10 @@ _WITHOUT_NUMBERS = ("back", "runs", "home", "quit", "explain")
 class CompareScreen(KeyedScreen):
     """Compares in a worker, because logs of a million iterations take a while, and shows what came out."""
 
-    app: TrtbenchApp
     CSS_PATH = "compare.tcss"
     screen_name = "compare"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("compare")
+    own_keys = KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
     @dataclass
     class Compared(Message):
@@ -219,18 +219,6 @@ class CompareScreen(KeyedScreen):
 
         self.app.copy_to_clipboard(as_markdown(self._view.comparison))
         self.notify("the comparison went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
-
-    def action_back(self) -> None:
-        self.app.back()
-
-    def action_runs(self) -> None:
-        self.app.open_runs()
-
-    def action_home(self) -> None:
-        self.app.open_home()
-
-    def action_quit(self) -> None:
-        self.app.leave()
 
 
 def sides_of(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:

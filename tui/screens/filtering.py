@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from tui.keys import EVERYWHERE, Key, When
+from textual.reactive import var
+
+from tui.keys.key import EVERYWHERE, Key, When
 from tui.screens.keyed import KeyedScreen
 from tui.widgets.picker import Picker
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FilteringScreen(KeyedScreen):
-    """A screen with one list to filter, in a pane of its own; `apply_filter` shows what is left."""
+    """A screen with one list to filter, in a pane of its own; `watch_filter` shows what is left."""
 
     filter_pane: str
     """selector of the pane that gets the line to type into"""
@@ -24,14 +26,8 @@ class FilteringScreen(KeyedScreen):
     filter_hint: str = "type to filter"
     """what stands in the line while nothing is typed"""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.filter = ""
-        """what is typed; empty: everything is shown"""
-
-    def apply_filter(self) -> None:
-        """Show the list as `filter` says."""
-        raise NotImplementedError
+    filter: var[str] = var("", init=False)
+    """what is typed; empty: everything is shown"""
 
     def filter_stands(self) -> bool:
         """Whether what is typed can be left as it is."""
@@ -66,7 +62,6 @@ class FilteringScreen(KeyedScreen):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.filter = event.value.strip()
-        self.apply_filter()
 
     async def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
         if message.keep and not self.filter_stands():
@@ -83,6 +78,4 @@ class FilteringScreen(KeyedScreen):
         picker.action_move(message.step)
 
     def action_show_all(self) -> None:
-        if self.filter:
-            self.filter = ""
-            self.apply_filter()
+        self.filter = ""

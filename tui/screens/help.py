@@ -8,7 +8,8 @@ from textual.screen import ModalScreen
 
 from runner.metrics import BY_NAME
 from runner.metrics.explain import in_sentences
-from tui.keys import EVERYWHERE, KEYS, ScreenName
+from tui.keys.every import KEYS, ScreenName
+from tui.keys.key import EVERYWHERE
 from tui.text import fit, shown, width_of, wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
 

@@ -19,7 +19,8 @@ from textual.message import Message
 from textual.widget import Widget
 
 from runner.errors import UserError
-from tui.keys import bindings
+from tui.keys.home import KEYS
+from tui.keys.key import bindings
 from tui.screens.home_keys import HomeKeys
 from tui.screens.home_view import draw_header
 from tui.screens.keyed import KeyFooter
@@ -30,7 +31,6 @@ from tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
     from runner.profile import Profile
-    from tui.app import TrtbenchApp
     from tui.catalogue import Catalogue, Item, Listing
     from tui.form import Form
     from tui.screens.home_commands import CommandPane
@@ -44,13 +44,13 @@ LOW = 32
 class HomeScreen(HomeKeys):
     """Wires the list, the form and the commands; all of them show what this screen gives them."""
 
-    app: TrtbenchApp
     CSS_PATH = "home.tcss"
     screen_name = "home"
+    own_keys = KEYS
     filter_pane = "#profiles"
     filter_list = "#profile-list"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("home"),
+        *bindings(KEYS),
         Binding("f5", "run", "start the chosen profile", show=False),
         Binding("shift+tab", "switch_pane(-1)", "the other side", show=False),
     ]
@@ -323,7 +323,7 @@ class HomeScreen(HomeKeys):
 
     # --- filtering and moving ---------------------------------------------------------------------------
 
-    def apply_filter(self) -> None:
+    def watch_filter(self) -> None:
         self._show_list()
         self.show_keys()
 
@@ -353,15 +353,7 @@ class HomeScreen(HomeKeys):
 
     def action_runs(self) -> None:
         if self._pane.accept():
-            self.app.open_runs()
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen("home"))
-
-    def action_quit(self) -> None:
-        self.app.leave()
+            super().action_runs()
 
     # --- the frame --------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tui.keys import Key, When
+from tui.keys.key import Key, When
 from tui.screens.filtering import FilteringScreen
 
 if TYPE_CHECKING:

@@ -1,16 +1,20 @@
-"""What every screen with keys of its own has: which of them mean something now, and the line of them."""
+"""What every screen of the dashboard has: the line of the keys that mean something now, and the ways out."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.actions import parse
 from textual.screen import Screen
 
 from tui.footer import Footer, footer_places, footer_row
-from tui.keys import EVERYWHERE, Key, ScreenName, When, valid_keys
+from tui.keys.key import EVERYWHERE, Key, When, valid_keys
 from tui.widgets.rows import Panel, Row
+
+if TYPE_CHECKING:
+    from tui.app import TrtbenchApp
+    from tui.keys.every import ScreenName
 
 
 class KeyFooter(Panel[Footer]):
@@ -36,7 +40,10 @@ def _draw(footer: Footer, width: int, height: int) -> list[Row]:
 class KeyedScreen(Screen[None]):
     """A screen whose keys stand in `tui.keys`; footer, help and palette ask it which of them are valid."""
 
+    app: TrtbenchApp
     screen_name: ClassVar[ScreenName]
+    own_keys: ClassVar[tuple[Key, ...]]
+    """those of `tui.keys`"""
 
     def states(self) -> tuple[When, ...]:
         """The states of the screen that decide about keys."""
@@ -44,7 +51,7 @@ class KeyedScreen(Screen[None]):
 
     def keys_now(self) -> list[Key]:
         """The keys that do something now."""
-        keys = [*valid_keys(self.screen_name, *self.states()), *EVERYWHERE]
+        keys = [*valid_keys(self.own_keys, *self.states()), *EVERYWHERE]
         return [key for key in keys if self.can(key)]
 
     def footer_keys(self) -> list[Key]:
@@ -59,3 +66,22 @@ class KeyedScreen(Screen[None]):
         """Whether the key does anything now."""
         namespace, action, parameters = parse(key.action)
         return bool(namespace) or bool(self.check_action(action, parameters))
+
+    # --- keys that nearly every screen has --------------------------------------------------------------
+
+    def action_home(self) -> None:
+        self.app.open_home()
+
+    def action_runs(self) -> None:
+        self.app.open_runs()
+
+    def action_back(self) -> None:
+        self.app.back()
+
+    def action_quit(self) -> None:
+        self.app.leave()
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.screen_name))

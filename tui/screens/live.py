@@ -15,7 +15,8 @@ from runner.eta import stage_times
 from runner.feed import Feed
 from runner.state import Status
 from tui.attention import title_of
-from tui.keys import Key, When, bindings
+from tui.keys.key import Key, When, bindings
+from tui.keys.live import KEYS
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.screens.live_layout import PANELS, LiveLayout, Wants
 from tui.screens.live_plot import MODES, Mode
@@ -36,7 +37,7 @@ from tui.widgets.run_header import draw_header
 from tui.widgets.stage_strip import draw_stages
 
 if TYPE_CHECKING:
-    from tui.app import TrtbenchApp
+    pass
 
 FRAME_S = 0.2
 SELDOM, SELDOM_MS = 3, 300.0
@@ -63,7 +64,8 @@ class LiveScreen(LogKeys, KeyedScreen):
     """Follows one feed: a timer drains it, makes one view of it and hands that to the widgets."""
 
     screen_name = "live"
-    BINDINGS = bindings("live")
+    own_keys = KEYS
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, feed: Feed) -> None:
         super().__init__()
@@ -78,10 +80,6 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._drawn_at = (-1, False)
         self._skipped = SELDOM
         self._saw_it_run = False
-
-    @property
-    def cockpit(self) -> TrtbenchApp:
-        return cast("TrtbenchApp", self.app)
 
     @property
     def layout(self) -> Layout:
@@ -132,7 +130,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         if view.header.reading is not None:
             return
         if before is not None:  # the first frame does not wait for the settings, which say whether to
-            self.cockpit.show_title(title_of(view))
+            self.app.show_title(title_of(view))
         for name, data in (
             ("#stages", view.stages),
             ("#progress", view.progress),
@@ -205,9 +203,9 @@ class LiveScreen(LogKeys, KeyedScreen):
             self._saw_it_run = self.feed.live
         elif self._saw_it_run and self.view is not None:
             self._saw_it_run = False
-            self.cockpit.announce(self.view.header.profile, state.status, self.view.header.elapsed_s)
+            self.app.announce(self.view.header.profile, state.status, self.view.header.elapsed_s)
             if state.status == "finished":
-                self.cockpit.open_result(self.feed.run_dir)
+                self.app.open_result(self.feed.run_dir)
 
     def _panel(self, name: str) -> Panel[object]:
         return cast("Panel[object]", self.query_one(name, Panel))
@@ -279,7 +277,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         if self._maximised:
             self._maximise("")
         else:
-            self.cockpit.back()
+            super().action_back()
 
     def action_scroll_rows(self, by: int) -> None:
         ranks = self._panel("#ranks")
@@ -298,13 +296,13 @@ class LiveScreen(LogKeys, KeyedScreen):
         state = self.feed.state
         if state.running and self.feed.live:
             run = self.feed.run_dir.name.rpartition("_")[2]
-            self.cockpit.leave(message=f"run {run} goes on: trtbench-tui attach {run}")
+            self.app.leave(message=f"run {run} goes on: trtbench-tui attach {run}")
         else:
-            self.cockpit.leave(_EXIT_CODES.get(state.status, ExitCode.OK) if self.feed.live else ExitCode.OK)
+            self.app.leave(_EXIT_CODES.get(state.status, ExitCode.OK) if self.feed.live else ExitCode.OK)
 
     def action_result(self) -> None:
         if "ended" in self.states():
-            self.cockpit.open_result(self.feed.run_dir)
+            self.app.open_result(self.feed.run_dir)
 
     def action_stop(self) -> None:
         if self.view is None or not self.view.can_stop:
@@ -312,15 +310,4 @@ class LiveScreen(LogKeys, KeyedScreen):
         from tui.screens.confirm import ask_to_stop
 
         said = "Its processes are ended. What was measured until now is kept."
-        ask_to_stop(self.cockpit, self.feed.run_dir, "this run", said)
-
-    def action_runs(self) -> None:
-        self.cockpit.open_runs()
-
-    def action_home(self) -> None:
-        self.cockpit.open_home()
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen("live"))
+        ask_to_stop(self.app, self.feed.run_dir, "this run", said)

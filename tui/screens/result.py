@@ -15,7 +15,8 @@ from runner import report as reports
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
 from runner.report import Report
-from tui.keys import bindings
+from tui.keys.key import bindings
+from tui.keys.result import KEYS
 from tui.screens.explanation import explanation, interval_words
 from tui.screens.keyed import KeyedScreen, KeyFooter
 from tui.text import number, plain, plural, shown, wrap
@@ -38,7 +39,7 @@ from tui.widgets.run_header import Header, draw_header, short_id
 from tui.widgets.stage_strip import StageItem, StageMark, draw_stages, exit_words
 
 if TYPE_CHECKING:
-    from tui.app import TrtbenchApp
+    pass
 
 READ_AT_ONCE = 2 << 20
 """Bytes of a log that are read before the first frame: a few hundredths of a second."""
@@ -106,17 +107,14 @@ class ResultScreen(KeyedScreen):
 
     CSS_PATH = "result.tcss"
     screen_name = "result"
-    BINDINGS = bindings("result")
+    own_keys = KEYS
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, run_dir: Path) -> None:
         super().__init__()
         self.run_dir = run_dir
         self.report: Report | None = None
         self.table = Table((), ())
-
-    @property
-    def cockpit(self) -> TrtbenchApp:
-        return cast("TrtbenchApp", self.app)
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_header, id="header")
@@ -328,7 +326,7 @@ class ResultScreen(KeyedScreen):
         try:
             path = report_file.write(self.run_dir)
         except UserError as error:
-            self.app.call_from_thread(self.cockpit.notify_error, error)
+            self.app.call_from_thread(self.app.notify_error, error)
             return
         where = "opened" if report_file.show(path) else "no desktop here: copy it to one, or open"
         self.app.call_from_thread(
@@ -356,16 +354,4 @@ class ResultScreen(KeyedScreen):
         return found[-1] if found else None
 
     def action_again(self) -> None:
-        self.cockpit.open_home_with(self.run_dir)
-
-    def action_back(self) -> None:
-        self.cockpit.back()
-
-    def action_runs(self) -> None:
-        self.cockpit.open_runs()
-
-    def action_home(self) -> None:
-        self.cockpit.open_home()
-
-    def action_quit(self) -> None:
-        self.cockpit.leave()
+        self.app.open_home_with(self.run_dir)

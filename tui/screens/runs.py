@@ -17,7 +17,8 @@ from runner.errors import UserError
 from runner.history import Entry, History, query, trash
 from runner.history.listing import cause_of, size
 from runner.history.trend import Trend
-from tui.keys import bindings
+from tui.keys.key import bindings
+from tui.keys.runs import KEYS
 from tui.screens.arrangement import Wish, arranged, next_sort, understood
 from tui.screens.filtering import FilteringScreen
 from tui.screens.keyed import KeyFooter
@@ -28,7 +29,7 @@ from tui.widgets.run_detail import draw_run_detail
 from tui.widgets.run_list import Arranged, RunList, RunTitles, Titles
 
 if TYPE_CHECKING:
-    from tui.app import TrtbenchApp
+    pass
 
 LOOK_EVERY_S = 2.0
 FIRST_LOOK = 200
@@ -39,13 +40,13 @@ EMPTY = "no runs yet – Enter on a profile starts one (h: profiles)"
 class RunsScreen(FilteringScreen):
     """Reads the list in a worker and draws it when it changed."""
 
-    app: TrtbenchApp
     CSS_PATH = "runs.tcss"
     screen_name = "runs"
+    own_keys = KEYS
     filter_pane = "#runs"
     filter_list = "#run-list"
     filter_hint = "words, profile: status: tag: gpu: since: took: tokens: latency: ...   (? explains)"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
+    BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
     @dataclass
     class Listed(Message):
@@ -311,7 +312,7 @@ class RunsScreen(FilteringScreen):
 
     # --- filtering and going elsewhere ------------------------------------------------------------------
 
-    def apply_filter(self) -> None:
+    def watch_filter(self) -> None:
         self._arrange()
         self._show()
 
@@ -325,16 +326,10 @@ class RunsScreen(FilteringScreen):
             self._show()
         super().action_show_all()
 
-    def action_home(self) -> None:
-        self.app.open_home()
-
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
         self.app.push_screen(HelpScreen("runs", more=(("terms of a filter", query.GRAMMAR),)))
-
-    def action_quit(self) -> None:
-        self.app.leave()
 
     # --- the frame --------------------------------------------------------------------------------------
 
