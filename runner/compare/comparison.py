@@ -14,7 +14,7 @@ import msgspec
 
 from runner.compare.across import Across, across
 from runner.compare.differences import Difference, differences, reasons_against
-from runner.compare.history import Repeats
+from runner.compare.history import Earlier, Repeats
 from runner.compare.runs import Run, Side
 from runner.compare.verdict import (
     ASSUMED_SPREAD,
@@ -179,25 +179,22 @@ def compare(
     *,
     metrics: Sequence[Metric] = COMPARED,
     threshold: float = THRESHOLD,
-    repeats: Repeats | None = None,
 ) -> Comparison:
-    """Compare the first side with each of the others.
+    """Compare the first side with each of the others; what is said of a pair depends on these two alone.
 
     Args:
         sides: two or more, of `runner.compare.runs.sides`.
         metrics: what to compare, of each configuration that both sides measured.
         threshold: the share below which a change does not matter.
-        repeats: what is known about run-to-run variation; None: looked for in the history.
     """
-    if repeats is None:
-        repeats = Repeats(run for side in sides for run in side.runs)
     found = tuple(differences(sides))
     first, *others = sides
+    earlier = Earlier()
     return Comparison(
         threshold=threshold,
         sides=tuple(_summary(side) for side in sides),
         differences=found,
-        pairs=tuple(_pair(first, other, metrics, threshold, repeats) for other in others),
+        pairs=tuple(_pair(first, other, metrics, threshold, earlier) for other in others),
         across=across(sides),
     )
 
@@ -213,7 +210,8 @@ def _summary(side: Side) -> SideSummary:
     )
 
 
-def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float, repeats: Repeats) -> Pair:
+def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float, earlier: Earlier) -> Pair:
+    repeats = Repeats((*first.runs, *second.runs), earlier)
     shapes = [shape for shape in first.shapes if shape in second.shapes]
     against = reasons_against(first, second, differences((first, second)), shapes)
     matched = _matched(first, second)

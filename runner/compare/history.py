@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 from runner import history
@@ -12,12 +13,43 @@ from runner.compare.runs import Run
 from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
 from runner.grid import Shape
+from runner.history import Entry
 from runner.metrics import VARIATION
 
 MOST_RUNS = 40
 """Earlier runs of a profile that are read at most, newest first."""
 LEAST_DF = 3
 """With fewer degrees of freedom an estimate of variation is worth less than a cautious assumption."""
+
+
+class Earlier:
+    """Finished runs of the history; each is read once, however many comparisons ask for it."""
+
+    def __init__(self) -> None:
+        self._runs: dict[Path, Run | None] = {}
+
+    @cached_property
+    def _finished(self) -> list[Entry]:
+        return [entry for entry in history.entries() if entry.status == "finished"]
+
+    def runs(self, profiles: Collection[str], without: Collection[Path]) -> Iterator[Run]:
+        """The newest runs of these profiles, `MOST_RUNS` of each at most, but for some directories."""
+        taken: dict[str, int] = defaultdict(int)
+        for entry in self._finished:
+            name = entry.profile
+            if name not in profiles or taken[name] >= MOST_RUNS or entry.run_dir.resolve() in without:
+                continue
+            taken[name] += 1
+            if (run := self._read(entry.run_dir)) is not None:
+                yield run
+
+    def _read(self, run_dir: Path) -> Run | None:
+        if run_dir not in self._runs:
+            try:
+                self._runs[run_dir] = Run(run_dir)
+            except UserError:
+                self._runs[run_dir] = None
+        return self._runs[run_dir]
 
 
 class Repeats:
@@ -27,17 +59,14 @@ class Repeats:
     (a driver, a version) makes the variation larger, which errs on the side of INCONCLUSIVE.
     """
 
-    def __init__(self, compared: Iterable[Run]) -> None:
+    def __init__(self, compared: Iterable[Run], earlier: Earlier | None = None) -> None:
+        """Of the two sides that are judged; what else stands beside them is to change nothing."""
         compared = self._compared = list(compared)
         groups: dict[tuple[str, str], list[Run]] = {
             (run.profile_text, run.report.host): [] for run in compared if run.profile_text
         }
         known = {run.run_dir.resolve() for run in compared}
-        for run_dir in _candidates({run.report.profile for run in compared}, known):
-            try:
-                run = Run(run_dir)
-            except UserError:
-                continue
+        for run in (earlier or Earlier()).runs({run.report.profile for run in compared}, known):
             group = groups.get((run.profile_text, run.report.host))
             if group is not None:
                 group.append(run)
@@ -71,16 +100,3 @@ class Repeats:
     def _assumed(self, shape: Shape) -> Spread:
         scatter = [run.value(shape, VARIATION.name) or 0.0 for run in self._compared]
         return Spread(max(ASSUMED_SPREAD, max(scatter, default=0.0) / 100), math.inf, 0)
-
-
-def _candidates(profiles: Collection[str], known: Collection[Path]) -> list[Path]:
-    """The newest finished runs of these profiles, without those that are known already."""
-    taken: dict[str, int] = defaultdict(int)
-    found = []
-    for entry in history.entries():
-        wanted = entry.profile in profiles and entry.status == "finished"
-        if not wanted or entry.run_dir.resolve() in known or taken[entry.profile] >= MOST_RUNS:
-            continue
-        taken[entry.profile] += 1
-        found.append(entry.run_dir)
-    return found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from runner import labels, paths, rundir
 from runner.cli import main
@@ -22,6 +24,7 @@ from runner.errors import UserError
 from runner.grid import Shape
 from runner.plan import Membership
 from tests.runner.compare.recorded import PROFILE, run, some
+from tests.runner.stats.simulated import latencies
 
 SWEEP = "20260101T000000Z_p_77aa"
 
@@ -142,6 +145,25 @@ class TestNumbers:
         found = compared("aaaa", "bbbb", "cccc")
         assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C")]
         assert [one.shape for one in found.pairs[0].configurations] == [Shape(1, 64, 16), Shape(4, 64, 16)]
+
+    @pytest.mark.parametrize("repeated", [0, 5])
+    @pytest.mark.parametrize("third", ["the same", "another profile", "another machine"])
+    def test_what_stands_beside_a_pair_changes_nothing_of_it(self, third: str, repeated: int) -> None:
+        for index in range(repeated):
+            run({1: some(100 + index / 5, seed=index)}, name=f"e00{index}", second=index)
+        run({1: some(100, seed=1)}, name="aaaa", second=20)
+        run({1: some(102, seed=2)}, name="bbbb", second=21)
+        noisy = latencies(40, random.Random(3), mean=150, spread=0.2)
+        run(
+            {1: noisy},
+            name="cccc",
+            second=22,
+            profile=PROFILE + "description: other\n" if third == "another profile" else PROFILE,
+            host="bench02" if third == "another machine" else "bench01",
+        )
+        alone, beside = compared("aaaa", "bbbb"), compared("aaaa", "bbbb", "cccc")
+        assert beside.pairs[0] == alone.pairs[0]
+        assert compared("aaaa", "cccc", "bbbb").pairs[1] == replace(beside.pairs[0], second="C")
 
     def test_only_equal_configurations_are_compared(self) -> None:
         run({1: some(), 2: some()}, name="aaaa")
