@@ -33,23 +33,39 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def differences(sides: Iterable[Side]) -> list[Difference]:
-    """What is not the same on all sides, what makes it unfair first."""
-    each = [_of_side(side) for side in sides]
-    names = dict.fromkeys(name for facts in each for name in facts)
+    """What is not the same on all sides, what makes it unfair first.
+
+    A field that one profile states and another leaves at its default differs only if the values do.
+    """
+    sides = list(sides)
     found = []
-    for name in names:
-        values = tuple(facts.get(name, _UNSAID) for facts in each)
-        if len(set(values)) > 1:
+    for name in _names(sides):
+        each = [_said(side, name) for side in sides]
+        if any(one.keys() != each[0].keys() for one in each):
             kind: Kind = "unfair" if name in (*_MACHINE, *_WORK) else "subject"
-            found.append(Difference(name=name, values=values, kind=kind))
+            found.append(Difference(name=name, values=tuple(map(_words, each)), kind=kind))
     return sorted(found, key=lambda one: one.kind != "unfair")
 
 
-def _of_side(side: Side) -> dict[str, str]:
-    """Facts of a side; where its own runs differ, all that they say."""
-    each = [run.facts for run in side.runs]
-    names = dict.fromkeys(name for facts in each for name in facts)
-    return {name: " / ".join(dict.fromkeys(facts.get(name, _UNSAID) for facts in each)) for name in names}
+def _names(sides: Iterable[Side]) -> list[str]:
+    """Everything that any run says something about."""
+    return list(dict.fromkeys(name for side in sides for run in side.runs for name in run.facts))
+
+
+def _said(side: Side, name: str) -> dict[str, bool]:
+    """What the runs of a side say of something, and whether that is a default that none of them states."""
+    said: dict[str, bool] = {}
+    for run in side.runs:
+        stated = run.facts.get(name)
+        default = run.default(name) if stated is None else None
+        value = stated or default or _UNSAID
+        said[value] = said.get(value, True) and default is not None
+    return said
+
+
+def _words(said: dict[str, bool]) -> str:
+    """All that the runs of a side say."""
+    return " / ".join(f"{value} (default)" if by_default else value for value, by_default in said.items())
 
 
 def reasons_against(
@@ -71,9 +87,9 @@ def reasons_against(
 
 def _within(side: Side) -> Iterator[str]:
     """What is wrong with one side alone."""
-    for name, said in _of_side(side).items():
-        if len({run.facts.get(name) for run in side.runs}) > 1:
-            yield f"the runs of {side.label} are no repeats of each other: {name} is {said}"
+    for name in _names([side]):
+        if len(said := _said(side, name)) > 1:
+            yield f"the runs of {side.label} are no repeats of each other: {name} is {_words(said)}"
     for run in side.runs:
         if run.report.status != "finished":
             yield f"{run.name} of {side.label} did not come to its end: it is {run.report.status}"

@@ -8,14 +8,17 @@ from runner.export.environment import Environment
 from runner.profile.file import Data, to_flow
 from runner.report import Report
 
-_NOT_COMPARED = ("name", "description", "engine")
-"""Fields of a profile that say nothing about the work, or that the report says, too."""
+_NOT_COMPARED = ("name", "description", "engine", "sweep")
+"""Fields of a profile that say nothing about the work of this run, or that the report says, too."""
 _WHOLE = ("model.shape",)
 """Fields whose parts mean nothing alone."""
 
 
 def facts_of(where: Environment, report: Report, profile: Data) -> dict[str, str]:
-    """Everything about a run that numbers depend on, by name; what is not known is left out."""
+    """Everything about a run that numbers depend on, by name.
+
+    What is not known is left out, and so are fields of the profile at their default: `default_at` has those.
+    """
     found: dict[str, str] = {}
     found["machine"] = where.host
     models = [gpu.name for gpu in where.gpus] or sorted({rank.label for rank in where.ranks if rank.label})

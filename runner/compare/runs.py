@@ -15,6 +15,7 @@ from runner.export.environment import Environment, environment_of
 from runner.grid import Shape, shape_of
 from runner.metrics.estimates import Estimates, estimates
 from runner.plan import Plan
+from runner.profile.fields import default_at
 from runner.profile.file import Data, ProfileError, parse_yaml, read_text
 from runner.report import ConfigurationReport, Report
 from runner.state import RunState
@@ -67,8 +68,12 @@ class Run:
 
     @cached_property
     def facts(self) -> dict[str, str]:
-        """Everything that numbers depend on, by name."""
+        """What is known, and said by its profile, of that which numbers depend on, by name."""
         return facts_of(self.environment, self.report, self.profile)
+
+    def default(self, name: str) -> str | None:
+        """What holds for a field that its profile does not speak of; None: it has no such field."""
+        return default_at(self.profile, name)
 
     @cached_property
     def configurations(self) -> dict[Shape, ConfigurationReport]:

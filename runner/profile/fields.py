@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from msgspec import NODEFAULT, inspect
 
 from runner.profile import ENGINES, Profile
+from runner.profile.base import Section
 from runner.profile.check import allowed, is_optional, kind_at, options, section_at
-from runner.profile.file import to_flow, with_texts
+from runner.profile.file import Data, to_flow, with_texts
 
 Kind = Literal["choice", "number", "text", "yaml"]
 
@@ -46,6 +48,36 @@ def fields(profile: Profile) -> list[Field]:
     info = inspect.type_info(ENGINES[profile.engine])
     assert isinstance(info, inspect.StructType)
     return list(_fields(info, profile, ""))
+
+
+def default_at(data: Data, path: str) -> str | None:
+    """What holds for a field that plain data of a profile do not speak of, as YAML on one line.
+
+    None: it must be given, there is no such field, or none while the section around it is null.
+    """
+    section = _known(str(data.get("engine")))
+    *sections, leaf = path.split(".")
+    for key in sections:
+        found = _field_of(section, key)
+        inner = data.get(key)
+        data = inner if isinstance(inner, dict) else {}
+        section = section_at(found.type) if found and not (is_optional(found.type) and not data) else None
+    found = _field_of(section, leaf)
+    if found is None:
+        return None
+    default = found.default if found.default_factory is NODEFAULT else found.default_factory()
+    return None if default is NODEFAULT or isinstance(default, Section) else to_flow(default)
+
+
+@cache
+def _known(engine: str) -> inspect.Type | None:
+    return inspect.type_info(ENGINES[engine]) if engine in ENGINES else None
+
+
+def _field_of(section: inspect.Type | None, name: str) -> inspect.Field | None:
+    if not isinstance(section, inspect.StructType):
+        return None
+    return next((field for field in section.fields if field.encode_name == name), None)
 
 
 def edited(profile: Profile, path: str, text: str) -> Profile:

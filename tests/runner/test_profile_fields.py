@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from runner.profile import Profile, TorchProfile
 from runner.profile import store as profile_store
-from runner.profile.fields import Field, edited, fields
+from runner.profile.fields import Field, default_at, edited, fields
 from runner.profile.file import ProfileError
 from tests.runner.profiles import torch_profiles
 
@@ -71,6 +71,31 @@ def test_a_folder_takes_the_place_of_the_shape() -> None:
     assert not [found for found in fields(profile) if found.section == "model.shape"]
     with pytest.raises(ProfileError, match="give exactly one of dir"):
         edited(profile, "model.dir", "")
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "default"),
+    [
+        ({"engine": "torch"}, "benchmark.num_runs", "10"),
+        ({"engine": "torch"}, "benchmark.input_output_len", "[[128, 20]]"),
+        ({"engine": "torch"}, "model.dir", "null"),
+        ({"engine": "torch"}, "model.shape", "null"),
+        ({"engine": "torch"}, "model.shape.head_dim", None),
+        ({"engine": "trtllm"}, "model.family", None),
+        ({"engine": "trtllm"}, "launch.container.tool", None),
+        ({"engine": "trtllm", "launch": {"container": {"run": "i"}}}, "launch.container.tool", "docker"),
+        ({"engine": "torch"}, "launch.env.OMP_NUM_THREADS", None),
+        ({"engine": "torch"}, "launch.mpirun", None),
+        ({"engine": "torch"}, "no.such.field", None),
+        ({"engine": "of a later version"}, "benchmark.num_runs", None),
+        ({"benchmark": 3, "engine": "torch"}, "benchmark.num_runs", "10"),
+        ({}, "benchmark.num_runs", None),
+    ],
+)
+def test_what_holds_for_a_field_that_is_not_spoken_of(
+    data: dict[str, object], path: str, default: str | None
+) -> None:
+    assert default_at(data, path) == default
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,24 @@ class TestFairness:
         )
         assert found.pairs[0].fair
 
+    def test_a_field_at_its_default_has_the_value_of_that(self) -> None:
+        run({1: some()}, name="aaaa", profile=PROFILE + "parallel: {tp: 1}\n")
+        run({1: some()}, name="bbbb", profile=PROFILE.replace("num_runs: 40", "warm_up: 5"), second=1)
+        found = compared("aaaa", "bbbb")
+        assert [(one.name, one.values) for one in found.differences] == [
+            ("benchmark.num_runs", ("40", "10 (default)")),
+            ("benchmark.warm_up", ("2 (default)", "5")),
+        ]
+        assert found.pairs[0].fair
+
+    def test_repeats_may_leave_out_what_others_state(self) -> None:
+        run({1: some()}, name="aaaa", profile=PROFILE + "parallel: {tp: 1}\n")
+        run({1: some()}, name="bbbb", second=1)
+        run({1: some()}, name="cccc", profile=PROFILE + "parallel: {tp: 2}\n", second=2)
+        found = compared("aaaa,bbbb", "cccc")
+        assert [(one.name, one.values) for one in found.differences] == [("parallel.tp", ("1", "2"))]
+        assert found.pairs[0].fair
+
     def test_another_machine_or_another_model_is_not_fair(self) -> None:
         run({1: some()}, name="aaaa")
         other = PROFILE.replace("hidden_size: 64", "hidden_size: 128")
