@@ -225,7 +225,7 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, 
     return manifest, entries
 
 
-_HOW = "`trtbench-tui archive RUN` makes one; results of benchmark.py are imported as text or CSV"
+_HOW = "`trtbench-tui archive RUN` makes one; results are imported as text, CSV or JSON"
 
 
 def _refuse_unsafe(path: Path, name: str) -> None:

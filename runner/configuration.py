@@ -8,6 +8,7 @@ from typing import Protocol
 from runner import events as ev
 from runner import printed
 from runner.outliers import Slowest
+from runner.plan import NOT_KNOWN
 from runner.serving import ServingState
 from runner.stats import Batches, Mean, Sample, Series
 
@@ -24,9 +25,11 @@ class Load(Protocol):
 
 
 def batching(load: Load) -> str:
-    """`batch 16`; of requests in flight `concurrency 8`, or `all at once`."""
+    """`batch 16`; of requests in flight `concurrency 8`, `all at once`, or `concurrency ?`."""
     if not load.requests:
         return f"batch {load.batch_size}"
+    if load.concurrency == NOT_KNOWN:
+        return "concurrency ?"
     return f"concurrency {load.concurrency}" if load.concurrency else "all at once"
 
 

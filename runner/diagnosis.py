@@ -159,6 +159,14 @@ _REMEDIES = {
 }
 
 
+def failure_told_in(text: str, known_failures: tuple[Known, ...]) -> str:
+    """The cause that a whole output tells of, in one sentence; empty when it tells of no failure."""
+    diagnosis = Diagnosis(known_failures)
+    for line in text.split("\n"):
+        diagnosis.feed(line)
+    return diagnosis.cause(None)[0] if diagnosis.known is not None or diagnosis.exception else ""
+
+
 def is_out_of_memory(cause: str) -> bool:
     """Whether a cause of ours says that memory ran out, of a GPU or of the machine."""
     return OUT_OF_GPU_MEMORY in cause or OUT_OF_MEMORY in cause

@@ -15,6 +15,10 @@ RUN_DIR = Path("$RUN")
 """Stands for the run directory in a plan that is only shown."""
 
 
+NOT_KNOWN = -1
+"""The concurrency of a benchmark that was measured elsewhere, when nothing says what it was."""
+
+
 class Configuration(msgspec.Struct, frozen=True):
     """One configuration that the benchmark is asked to measure, in the order of measuring."""
 
@@ -26,7 +30,7 @@ class Configuration(msgspec.Struct, frozen=True):
     requests: int = 0
     """how many requests are measured together; 0: batches of fixed size are"""
     concurrency: int = 0
-    """how many of them are in flight at most; 0: no limit"""
+    """how many of them are in flight at most; 0: no limit, `NOT_KNOWN` of what was measured elsewhere"""
 
 
 def configuration_of(shape: object) -> Configuration:

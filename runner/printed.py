@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from runner import events as ev
 
 
@@ -23,3 +25,23 @@ def shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
         )
     except (KeyError, ValueError):
         return None
+
+
+def world(values: dict[str, str]) -> int:
+    """How many ranks measured a printed result; 1 where it does not say."""
+    for names in _WORLD:
+        sizes = [values[name] for name in names if values.get(name, "").isdecimal()]
+        if len(sizes) == len(names):
+            return math.prod(map(int, sizes))
+    return 1
+
+
+_WORLD = (
+    ("world_size",),
+    ("world_info.world_size",),
+    ("TP Size", "PP Size"),
+    ("world_info.tp_size", "world_info.pp_size"),
+    ("TP Size",),
+    ("world_info.tp_size",),
+)
+"""Names whose product is the number of ranks: of benchmark.py, then of trtllm-bench's reports."""

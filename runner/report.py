@@ -73,7 +73,7 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
     """how many requests were batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
     concurrency: int = 0
-    """how many of them were in flight at most; 0: no limit"""
+    """how many of them were in flight at most; 0: no limit; -1: not known"""
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -135,9 +135,8 @@ class RunState:
     @property
     def world(self) -> int:
         """How many ranks measured: those of the stages, or as printed where nothing ran here."""
-        printed = (str((done.result or {}).get("world_size", "")) for done in self.configurations)
         started = [stage.ranks for stage in self.stages]
-        return max(started or [int(text) for text in printed if text.isdecimal()], default=1)
+        return max(started or [printed.world(one.result or {}) for one in self.configurations], default=1)
 
     def elapsed_s(self, now: int) -> float:
         """Seconds since the run started; `now` is CLOCK_MONOTONIC in ns and does not count once it ended."""

@@ -19,14 +19,33 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     archive.set_defaults(command=_archive)
 
     importer = commands.add_parser(
-        "import", help="take an archive of a run, or the output of a benchmark.py run, into the history"
+        "import", help="take archives of runs, or what benchmark.py or trtllm-bench left, into the history"
     )
     importer.add_argument(
-        "file",
+        "files",
         metavar="FILE",
-        help="made by `archive`; or [BENCHMARK] lines, a CSV, or a whole console log of benchmark.py",
+        nargs="+",
+        type=Path,
+        help="made by `archive`; of benchmark.py [BENCHMARK] lines, a CSV or a console log; of trtllm-bench a"
+        " console log, --report_json, --request_json, --output_json, --iteration_log, which together are one"
+        " run",
+    )
+    importer.add_argument(
+        "--concurrency",
+        metavar="N[,N...]",
+        type=_limits,
+        default=(),
+        help="requests in flight at most in each benchmark of trtllm-bench, where its log does not say it;"
+        " 0: no limit",
     )
     importer.set_defaults(command=_import)
+
+
+def _limits(text: str) -> tuple[int, ...]:
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not whole numbers with commas between, like 4,16")
+    return tuple(map(int, numbers))
 
 
 def _archive(arguments: argparse.Namespace) -> int:
@@ -39,17 +58,20 @@ def _archive(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     from runner import archive, report
     from runner.headless import print_report
-    from runner.import_run import import_file
+    from runner.importing import import_files
 
-    file = Path(arguments.file)
-    if archive.is_archive(file):
+    archives = [file for file in arguments.files if archive.is_archive(file)]
+    others = [file for file in arguments.files if file not in archives]
+    # Results first: of them nothing is taken in when one is wrong.
+    found = import_files(others, arguments.concurrency)
+    for file in archives:
         run_dir, run, new = archive.unpack(file)
         if not new:
             print("this run is here already; nothing was changed", file=sys.stderr)
         elif run_dir.name != run:
             print(f"another run here has the id {run}, so this one got a new id", file=sys.stderr)
-    else:
-        run_dir = import_file(file)
-    print(run_dir, file=sys.stderr)
-    print_report(report.load(run_dir), as_json=False)
+        found.append(run_dir)
+    for run_dir in found:
+        print(run_dir, file=sys.stderr)
+        print_report(report.load(run_dir), as_json=False)
     return ExitCode.OK

@@ -67,8 +67,9 @@ def across(sides: Sequence[Side]) -> tuple[Across, ...]:
 
 
 def _at(shape: Shape) -> tuple[int, int, int]:
-    """Lengths, and how many sequences at a time; 0 where there is no limit."""
-    return shape.input_len, shape.output_len, shape.concurrency if shape.requests else shape.batch_size
+    """Lengths, and how many sequences at a time; 0 where there is no limit, or none is known."""
+    at_once = max(0, shape.concurrency) if shape.requests else shape.batch_size
+    return shape.input_len, shape.output_len, at_once
 
 
 def _across(sides: Sequence[Side], shapes: Sequence[Shape], wanted: tuple[int, int, int]) -> Across:

@@ -23,6 +23,8 @@ Part = Literal["group", "build", "throughput", "latency"]
 FIRST = Version.parse("0.14")
 FIRST_LATENCY = Version.parse("0.15")
 FIRST_BACKEND = Version.parse("0.18")
+FIRST_CONCURRENCY = Version.parse("0.17")
+"""Before, `throughput` sends all requests at once."""
 NAMED_TENSORRT = Version.parse("1.0")
 """From here on an engine is asked for by `--backend tensorrt`; before, by giving no backend."""
 FIRST_WITHOUT_ENGINES = Version.parse("1.3")

@@ -7,14 +7,18 @@ the names; a printed name stays as it is, and numbers of the JSON report have do
 from __future__ import annotations
 
 import ast
+import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import msgspec
 
 from runner import events as ev
+from runner.engines.benchmark_line import without_prefix
 from runner.engines.output import Written
 from runner.rundir import UNREADABLE
 
@@ -93,10 +97,7 @@ def ends_after(line: str) -> str | None:
 
 def iteration_of(line: str, t: int, stage: int) -> ev.AnyEvent | None:
     """One line of the iteration log: a Python dict as Python prints it; None when it is none, or cut off."""
-    try:
-        found = ast.literal_eval(line.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
+    found = _dict_in(line)
     if not isinstance(found, dict) or not isinstance(found.get("iterLatencyMS"), int | float):
         return None
     batching, cache = _section(found, "inflightBatchingStats"), _section(found, "kvCacheStats")
@@ -115,6 +116,24 @@ def iteration_of(line: str, t: int, stage: int) -> ev.AnyEvent | None:
         kv_total=_count(cache, "maxNumBlocks"),
         gpu_memory=_count(found, "gpuMemUsage"),
     )
+
+
+def _dict_in(line: str) -> object:
+    """What a line spells; None when it is nothing that a dict of numbers is written as."""
+    for read in (str.strip, _without_foreign):
+        try:
+            return ast.literal_eval(read(line))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return None
+
+
+_FOREIGN = re.compile(r"(?<=: )-?\b(?:nan|inf|NaN|Infinity|null|true|false)\b")
+"""Values that Python does not read back: of a division by zero, and of JSON."""
+
+
+def _without_foreign(line: str) -> str:
+    return _FOREIGN.sub("None", line.strip())
 
 
 def _section(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -145,7 +164,7 @@ def left_in(written: Written) -> Iterator[ev.AnyEvent]:
         return
     values = printed_report(written.log) | json_report(written.read("report"))
     yield from requests_in(written.read("requests"), written.t, written.index)
-    yield from _answers(written.read("answers"), written.t, written.index)
+    yield from answers_in(written.read("answers"), written.t, written.index)
     if values:
         yield ev.Result(t=written.t, stage=written.index, values=values)
 
@@ -157,20 +176,50 @@ _PLAIN_SECTIONS = (
     "PERFORMANCE OVERVIEW", "STREAMING STATISTICS", "GENERAL OVERVIEW", "LATENCY OVERVIEW",
 )  # fmt: skip
 """A name means the same in each of these; in any other section it is told by the section's name before it."""
+_FIRST = ("ENGINE DETAILS", "PYTORCH BACKEND")
 _END = ("DATASET DETAILS",)
 """Sections that belong to no result."""
 
 
+class Printed(NamedTuple):
+    """A report in an output."""
+
+    values: dict[str, str]
+    before: str
+    """what was printed before it, from the heading of the report before that on"""
+
+
 def printed_report(log: str) -> dict[str, str]:
     """Names and values of the last report in an output; empty when there is none."""
+    found = printed_reports(log)
+    return found[-1].values if found else {}
+
+
+def printed_reports(log: str) -> list[Printed]:
+    """Every report in an output, in their order; what never came to a throughput is none."""
+    lines = [without_prefix(line) for line in log.split("\n")]
+    begins = [number for number, line in enumerate(lines) if _section_of(line) in _FIRST]
+    found: list[Printed] = []
+    before = 0
+    for first, end in pairwise([*begins, len(lines)]):
+        values = _values(lines[first:end])
+        if any("hroughput" in name for name in values):
+            found.append(Printed(values, "\n".join(lines[before:first])))
+            before = first
+    return found
+
+
+def _section_of(line: str) -> str:
+    head = _SECTION.match(line.strip())
+    return head[1] if head is not None else ""
+
+
+def _values(lines: list[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     section = ""
-    for line in log.split("\n"):
-        head = _SECTION.match(line.strip())
-        if head is not None:
-            section = head[1]
-            if section in ("ENGINE DETAILS", "PYTORCH BACKEND"):
-                values = {}
+    for line in lines:
+        if head := _section_of(line):
+            section = head
             continue
         if not section or section in _END:
             continue
@@ -184,25 +233,30 @@ def printed_report(log: str) -> dict[str, str]:
         if found is not None:
             name = found[1] if section in _PLAIN_SECTIONS else f"{section}: {found[1]}"
             values[re.sub(r"\s+", " ", name)] = found[2]
-    return values if any("hroughput" in name for name in values) else {}
+    return values
 
 
 def json_report(content: bytes | None) -> dict[str, str]:
     """The JSON report, flat: `performance.total_latency_ms` -> `1234.5`."""
-    try:
-        report = msgspec.json.decode(content or b"")
-    except UNREADABLE:
-        return {}
+    report = as_json(content)
     flat: dict[str, str] = {}
     _flatten(report, "", flat)
     return flat
+
+
+def as_json(content: bytes | None) -> Any:
+    """JSON as Python writes it, with its NaN and Infinity; None when it is none."""
+    try:
+        return json.loads(content or b"")
+    except (ValueError, RecursionError):
+        return None
 
 
 def _flatten(value: Any, name: str, flat: dict[str, str]) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
             _flatten(inner, f"{name}.{key}" if name else str(key), flat)
-    elif isinstance(value, int | float | str) and name.count("."):
+    elif isinstance(value, int | float | str) and name.count(".") and value not in (math.inf, -math.inf):
         flat[name] = str(value)
 
 
@@ -257,7 +311,7 @@ def _ms(nanoseconds: int) -> float:
     return nanoseconds / 1e6
 
 
-def _answers(content: bytes | None, t: int, stage: int) -> Iterator[ev.Answer]:
+def answers_in(content: bytes | None, t: int, stage: int) -> Iterator[ev.Answer]:
     """The first answers of the output file, for a person to read."""
     try:
         answers = msgspec.json.decode(content or b"", type=dict[str, str])

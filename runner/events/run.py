@@ -95,7 +95,7 @@ class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration"
     requests: int = 0
     """how many requests are batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
     concurrency: int = 0
-    """how many of them are in flight at most; 0: no limit"""
+    """how many of them are in flight at most; 0: no limit; -1: not known"""
 
 
 class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):

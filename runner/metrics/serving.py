@@ -188,7 +188,7 @@ def serving_flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     assert serving is not None
     values = {value.metric: value for value in serving_values(configuration, ranks)}
     found = list(_few(serving, values[REQUESTS].value, start.requests))
-    if start.concurrency and (reached := values[MEAN_CONCURRENCY].value):
+    if start.concurrency > 0 and (reached := values[MEAN_CONCURRENCY].value):
         if reached > 1.02 * start.concurrency:
             found.append(f"{reached:.1f} requests ran at a time, though concurrency was {start.concurrency}")
         elif reached < 0.8 * start.concurrency:

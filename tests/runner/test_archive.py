@@ -289,4 +289,4 @@ def test_import_of_something_else_says_what_is_wanted(
     (tmp_path / "x.tar").write_bytes(b"not a result")
     assert main(["import", str(tmp_path / "x.tar")]) == 2
     assert main(["import", str(tmp_path / "missing.zip")]) == 2
-    assert "no result of benchmark.py in it" in capsys.readouterr().err
+    assert "no result of benchmark.py or trtllm-bench in it" in capsys.readouterr().err

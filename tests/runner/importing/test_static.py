@@ -10,12 +10,17 @@ import pytest
 from runner import history, metrics, report, rundir
 from runner.errors import UserError
 from runner.history import listing
-from runner.import_run import ORIGINAL, import_file
+from runner.importing import ORIGINALS, import_files
 from runner.report import ConfigurationReport
 from runner.table import render
 
-WORKFLOW = Path(__file__).resolve().parents[1] / "data" / "workflow-result.txt"
+WORKFLOW = Path(__file__).resolve().parents[2] / "data" / "workflow-result.txt"
 LINE = " ".join(WORKFLOW.read_text().split())
+
+
+def import_file(path: Path) -> Path:
+    (run_dir,) = import_files([path])
+    return run_dir
 
 
 def table(configuration: ConfigurationReport) -> dict[str, float | None]:
@@ -79,7 +84,7 @@ def test_it_is_a_run_like_others() -> None:
     assert entry.status == "finished"
     assert entry.started == pytest.approx(WORKFLOW.stat().st_mtime)
     assert rundir.RUN_ID.match(run_dir.name)
-    assert (run_dir / ORIGINAL).read_bytes() == WORKFLOW.read_bytes()
+    assert (run_dir / ORIGINALS / WORKFLOW.name).read_bytes() == WORKFLOW.read_bytes()
     assert "0:00" not in listing.as_text([entry]), "nobody observed how long it took"
     assert render(report.load(run_dir)).splitlines()[1].endswith(" · finished")
     plan = rundir.load_plan(run_dir)
@@ -166,7 +171,7 @@ def test_files_without_a_result(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         import_file(tmp_path)
     (tmp_path / "x").write_bytes(b"\xff\x00 nothing\n")
-    with pytest.raises(UserError, match=r"no result of benchmark\.py in it\n"):
+    with pytest.raises(UserError, match=r"no result of benchmark\.py or trtllm-bench in it\n"):
         import_file(tmp_path / "x")
     (tmp_path / "x").write_text("AssertionError: Engine world size (2) != Runtime world size (8)\n")
     with pytest.raises(UserError, match="it tells of a failure: the engine was built for another number"):
