@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,9 @@ LIVENESS_S = 1.0
 """How often a silent run is checked for a supervisor."""
 
 
+Tell = Callable[[list[AnyEvent]], None]
+
+
 class Feed(Protocol):
     """A run to look at: live, finished or replayed; readers need not care which."""
 
@@ -27,8 +31,17 @@ class Feed(Protocol):
     live: bool
     """False for a replay: nothing can be stopped"""
 
-    def drain(self, budget_s: float) -> list[AnyEvent]:
-        """Take in what arrived, for at most about `budget_s` seconds; call it again when `behind`."""
+    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
+        """Take in what arrived, for at most about `budget_s` seconds.
+
+        Args:
+            budget_s: seconds.
+            tell: gets the events, a few at a time, when the state has them. Nothing else keeps them: a log of
+                a day is larger than the memory that reading it may take.
+
+        Returns:
+            how many events were taken in.
+        """
         ...
 
     def now(self) -> int:
@@ -58,14 +71,13 @@ class RunFeed:
     _checked: float = 0.0
 
     def __post_init__(self) -> None:
-        self._reader = EventReader(self.run_dir / rundir.EVENTS, limit=1 << 20)
+        self._reader = EventReader(self.run_dir / rundir.EVENTS)
 
-    def drain(self, budget_s: float) -> list[AnyEvent]:
+    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
         start = time.monotonic()
-        taken: list[AnyEvent] = []
+        taken = 0
         while events := self._reader.read():
-            self.state.apply_all(events)
-            taken += events
+            taken += self._take(events, tell)
             if time.monotonic() - start > budget_s:
                 break
         if not taken and self.state.running and start - self._checked > LIVENESS_S:
@@ -74,18 +86,22 @@ class RunFeed:
 
             closing = history.recover(self.run_dir)
             if closing is not None:
-                taken = self._take_the_end(closing)
+                taken = self._take_the_end(closing, tell)
         return taken
 
-    def _take_the_end(self, closing: list[AnyEvent]) -> list[AnyEvent]:
+    def _take(self, events: list[AnyEvent], tell: Tell | None) -> int:
+        self.state.apply_all(events)
+        if tell is not None:
+            tell(events)
+        return len(events)
+
+    def _take_the_end(self, closing: list[AnyEvent], tell: Tell | None) -> int:
         """The last events of a run that nobody supervises, also where they could not be written."""
-        taken: list[AnyEvent] = []
+        taken = 0
         while events := self._reader.read():
-            self.state.apply_all(events)
-            taken += events
+            taken += self._take(events, tell)
         if self.state.running:
-            self.state.apply_all(closing)
-            taken += closing
+            taken += self._take(closing, tell)
         return taken
 
     def now(self) -> int:
@@ -115,20 +131,22 @@ class ReplayFeed:
     _first: int = 0
 
     def __post_init__(self) -> None:
-        self._reader = EventReader(self.run_dir / rundir.EVENTS, limit=1 << 18)
+        self._reader = EventReader(self.run_dir / rundir.EVENTS)
         self._refill()
 
-    def drain(self, budget_s: float) -> list[AnyEvent]:
+    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
         start = time.monotonic()
         if self._began is None:
             self._began = start
             self._first = self._pending[0].t if self._pending else 0
         now = self.now()
-        taken: list[AnyEvent] = []
+        taken = 0
         while self._pending and self._pending[0].t <= now and time.monotonic() - start <= budget_s:
             event = self._pending.popleft()
             self.state.apply(event)
-            taken.append(event)
+            taken += 1
+            if tell is not None:
+                tell([event])
             if not self._pending:
                 self._refill()
         return taken

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -40,20 +41,19 @@ def follow(feed: Feed, *, as_json: bool, prometheus: Path | None = None) -> Exit
     """
     publish = _publisher(feed, prometheus)
     narrator = _Narrator()
-    tell = _tell_json if as_json else narrator.tell
+    tell = partial(_tell_json if as_json else narrator.tell, feed.state)
     try:
         while not _over(feed):
-            events = feed.drain(1.0)
-            tell(feed.state, events)
+            taken = feed.drain(1.0, tell)
             if feed.gone:
                 print(f"{feed.run_dir}: the run directory is gone", file=sys.stderr)
                 return ExitCode.RUN_LOST
             if not as_json:
                 narrator.watch(feed.state, feed.now())
             publish(now=False)
-            if not events:
+            if not taken:
                 time.sleep(POLL_S)
-        tell(feed.state, feed.drain(1.0))
+        feed.drain(1.0, tell)
         publish(now=True)
     except KeyboardInterrupt:
         name = short_name(feed.run_dir)
@@ -128,12 +128,12 @@ class _Narrator:
             sentence = _sentence(event)
             if sentence:
                 self._say(state, event.t, sentence)
+
+    def watch(self, state: RunState, now: int) -> None:
+        """Give a sign of life; say once that the run stands still and why it may, once that it goes on."""
         configuration = state.configuration
         if configuration is not None and not configuration.done and time.monotonic() - self._told > QUIET_S:
             self._say(state, state.last_t, f"  {_progress(configuration)}")
-
-    def watch(self, state: RunState, now: int) -> None:
-        """Say once that the run stands still, and why it may; and once that it goes on."""
         stall = stalled(state, now)
         if stall is not None and not self._stalled:
             self._say(state, now, f"warning: {stall.sentence}: {stall.suggestion}")

@@ -170,21 +170,35 @@ class LineReader:
         return rest
 
 
+PIECE = 1 << 14
+"""Bytes of a log that become events at a time: they are folded while the processor's cache has them."""
+
+
 class EventReader:
     """Follows the event log of a run."""
 
     def __init__(self, path: Path, *, limit: int = 1 << 18) -> None:
-        # Small enough that events are folded while they are still in the processor's cache.
         self.lines = LineReader(path, limit=limit)
+        self._chunk = b""
+        self._taken = 0
 
     def read(self) -> list[AnyEvent]:
-        """Events that arrived since the last call; at most a few ten thousand, so call until it is empty."""
-        while chunk := self.lines.read():
-            if events := decode_lines(chunk):
+        """Events that arrived since the last call; at most a few hundred, so call until it is empty."""
+        while piece := self._piece():
+            if events := decode_lines(piece):
                 return events  # of a piece in which no line is an event of ours, the next one is read
         return []
 
     @property
     def progress(self) -> float:
         """Share of the log that was read, 0 to 1."""
-        return self.lines.offset / self.lines.size if self.lines.size else 1.0
+        waiting = len(self._chunk) - self._taken
+        return (self.lines.offset - waiting) / self.lines.size if self.lines.size else 1.0
+
+    def _piece(self) -> bytes:
+        """The next few complete lines."""
+        if self._taken == len(self._chunk):
+            self._chunk, self._taken = self.lines.read(), 0
+        start = self._taken
+        self._taken = self._chunk.find(b"\n", start + PIECE) + 1 or len(self._chunk)
+        return self._chunk[start : self._taken]

@@ -11,6 +11,7 @@ import msgspec
 from runner import events as ev
 from runner import report, rundir
 from runner.events import AnyEvent, encode
+from runner.feed import Tell
 from runner.journal import EventReader
 from runner.plan import Configuration, Plan, Stage
 from runner.state import RunState
@@ -36,10 +37,12 @@ class StillFeed:
     gone: bool = False
     pending: list[AnyEvent] = field(default_factory=list)
 
-    def drain(self, budget_s: float) -> list[AnyEvent]:
+    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
         taken, self.pending = self.pending, []
         self.state.apply_all(taken)
-        return taken
+        if tell is not None:
+            tell(taken)
+        return len(taken)
 
     def now(self) -> int:
         return self.at
