@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import history, launcher, paths, processes, report, rundir
+from runner.engines import make_plan
 from runner.errors import UserError
 from runner.plan import Configuration, Membership
 from runner.profile.file import load_text
@@ -34,6 +35,7 @@ from runner.sweep.directory import (
     load,
     unnoted,
 )
+from runner.sweep.making import failed_making, refuse_in_vain
 from runner.sweep.memory import outcomes
 from runner.sweep.progress import Progress
 from runner.sweep.spec import Slot, Sweep, narrowed
@@ -128,6 +130,8 @@ class Conductor:
         place = Membership(sweep=self.directory.name, cell=slot.cell, repeat=slot.repeat, values=cell.values)
         now = time.time()
         try:
+            if self.progress.unmade:
+                refuse_in_vain(make_plan(profile), self.progress.unmade)
             run_dir = launcher.start(profile, gpu_hz=self.sweep.gpu_hz, sweep=place)
         except UserError as error:
             self._write(
@@ -179,6 +183,7 @@ def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
     try:
         plan, state = rundir.load_plan(run_dir), report.read_state(run_dir)
         measured, seconds = outcomes(plan, state), state.elapsed_s(state.last_t)
+        unmade = failed_making(plan, state, run_dir)
         preparing = sum(
             (stage.ended - stage.started) / 1e9
             for stage in state.stages
@@ -188,6 +193,7 @@ def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
         why = "its run was deleted"
         measured = [Measured(configuration=one, outcome="lost", why=why) for one in wanted]
         seconds = preparing = 0.0
+        unmade = ""
     return Settled(
         wall=time.time(),
         cell=slot.cell,
@@ -195,5 +201,6 @@ def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
         run=run_dir.name,
         seconds=seconds,
         preparing=preparing,
+        unmade=unmade,
         measured=measured,
     )

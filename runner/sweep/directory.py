@@ -80,6 +80,8 @@ class Settled(Entry, frozen=True, kw_only=True, tag="settled"):
     """how long it took"""
     preparing: float = 0.0
     """how much of that went into what is kept and shared: requests, checkpoint, engine"""
+    unmade: str = ""
+    """which command failed to make one of those, as `making.failed_making` says it"""
     measured: list[Measured]
 
 

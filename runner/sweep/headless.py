@@ -134,7 +134,7 @@ def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
             what = label(sweep.cells[entry.cell].values) or "run"
             return [f"{what}{repeat}: run {entry.run.rpartition('_')[2]}"]
         case Refused():
-            return [f"{label(sweep.cells[entry.cell].values)} cannot be started: {entry.why}"]
+            return [f"{label(sweep.cells[entry.cell].values)} is not started: {entry.why}"]
         case Settled():
             return [f"  {sentence}" for sentence in _results(feed, entry)]
         case Stopping():

@@ -39,6 +39,8 @@ class Progress:
     results: dict[tuple[Slot, Configuration], Measured] = field(default_factory=dict)
     ran_out: dict[Point, Slot] = field(default_factory=dict)
     """what ran out of memory, and where first"""
+    unmade: dict[str, str] = field(default_factory=dict)
+    """what a run failed to make (`making.failed_making`), and in which run and how, in words"""
     began: float | None = None
     """when the present conductor took it up; None: nobody did yet"""
     earlier_s: float = 0.0
@@ -62,6 +64,8 @@ class Progress:
                     self.earlier_s += max(0.0, self.last - self.began)
                 self.began = entry.wall
                 again = (*_OPEN_AGAIN, "failed") if entry.failed_too else _OPEN_AGAIN
+                if entry.failed_too:
+                    self.unmade.clear()
                 self.results = {key: one for key, one in self.results.items() if one.outcome not in again}
             case Started():
                 slot = Slot(entry.cell, entry.repeat)
@@ -82,6 +86,9 @@ class Progress:
         slot = Slot(entry.cell, entry.repeat)
         if entry.run in self.runs:
             self.runs[entry.run].settled = entry
+        if entry.unmade:
+            why = next((one.why for one in entry.measured if one.why), "it failed")
+            self.unmade[entry.unmade] = f"run {entry.run.rpartition('_')[2]} failed to make the same ({why})"
         for one in entry.measured:
             self.results[slot, one.configuration] = one
             if one.outcome == "memory":

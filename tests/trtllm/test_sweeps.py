@@ -141,11 +141,26 @@ def test_a_build_that_fails_costs_its_cells_and_one_without_memory_prunes_what_i
         ("4", "skipped", "stopped"),
         ("4", "skipped", "ok"),
         ("8", "skipped", "failed"),
-        ("2", "skipped", "failed"),
         ("4", "skipped", "skipped"),
-    ], "what failed is not built again by a resumption; what ran out of memory in no later repeat"
+    ], "what failed is built again neither by a resumption nor in a later repeat"
     feed.drain()
     said = text.render(feed.board(), 100)
     assert "failed: build: TensorRT could not build the engine" in said
+    first = next(iter(progress.runs)).rpartition("_")[2]
+    assert f"not tried again: run {first} failed to make the same (build: TensorRT" in " ".join(said.split())
     assert "out of memory: build: a GPU ran out of memory" in said
     assert "pruned: not tried: max_batch_size 8, in/out 8/6, batch 1 ran out of memory" in said
+
+
+def test_a_resumption_that_repeats_what_failed_builds_again(tmp_path: Path) -> None:
+    """Cells that would build the same engine do not try either, as long as nobody asks for it."""
+    tools = builder(tmp_path, {2: "build-failed"})
+    path = start(tmp_path, "benchmark.num_runs=2,3", build={"max_batch_size": 2}, launch=tools)
+    progress = ended(path)
+    assert outcomes(progress) == {"2": {"failed"}, "3": {"failed"}}
+    assert made(path) == [("2", "ok", "failed")]
+
+    (tmp_path / "tools" / "trtllm-build").unlink()
+    launch.resume(path, failed_too=True)
+    assert outcomes(ended(path)) == {"2": {"done"}, "3": {"done"}}
+    assert made(path)[1:] == [("2", "skipped", "ok"), ("3", "skipped", "skipped")]

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner import rundir
 from runner.errors import UserError
@@ -51,6 +52,15 @@ def test_what_ran_out_of_memory_is_not_tried_in_a_later_repeat_nor_anything_larg
     assert progress.why_not(Slot(0, 1), LARGE) == "not tried: ran out of memory in repeat 1"
     assert progress.left(B) == [SMALL], "a larger max_batch_size needs as much"
     assert "max_batch_size 1, in/out 8/8, batch 2 ran out of memory" in progress.why_not(B, LARGE)
+
+
+def test_what_could_not_be_made_is_remembered_until_failures_are_to_be_repeated() -> None:
+    progress = Progress(sweep_of(2))
+    failed = replace(settled(A, "20260101T000000Z_tiny_7f3a", small="failed"), unmade="key")
+    progress.apply_all([BEGUN, failed, BEGUN])
+    assert progress.unmade == {"key": "run 7f3a failed to make the same (why failed)"}
+    progress.apply_all([Begun(wall=1e9, failed_too=True)])
+    assert progress.unmade == {}
 
 
 def test_a_sweep_without_a_conductor_is_interrupted() -> None:
