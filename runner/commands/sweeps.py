@@ -269,16 +269,14 @@ def _ls(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from runner.metrics import BY_NAME
+    from runner.metrics.names import find
     from runner.sweep import directory, headless
     from runner.sweep.feed import SweepFeed
 
-    unknown = [name for name in arguments.metric if name not in BY_NAME]
-    if unknown:
-        raise UserError(f"{unknown[0]} is not a metric; allowed: {', '.join(BY_NAME)}")
+    wanted = [find(name) for name in arguments.metric]
     feed = SweepFeed(directory.find(arguments.sweep))
     feed.drain()
-    headless.show(feed.board(), as_json=arguments.json, wanted=[BY_NAME[name] for name in arguments.metric])
+    headless.show(feed.board(), as_json=arguments.json, wanted=wanted)
     return ExitCode.OK
 
 

@@ -8,13 +8,13 @@ lengths: batch size N here, concurrency N there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import fmean
 
 import msgspec
 
 from runner.compare.runs import Side
 from runner.grid import Shape, shape_name, thousands
 from runner.metrics import BY_NAME
+from runner.stats.repeats import middle
 
 _LINES: tuple[tuple[str, str, str], ...] = (
     # what is asked, of batches of fixed size, of requests in flight
@@ -35,7 +35,7 @@ class AcrossLine(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[str, ...]
     """the metric that each side answers with, in the order of the sides"""
     values: tuple[float | None, ...]
-    """the mean over the runs of each side; None: it has no such number"""
+    """the (geometric) mean over the runs of each side; None: it has no such number"""
 
 
 class Across(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ def _across(sides: Sequence[Side], shapes: Sequence[Shape], wanted: tuple[int, i
 
 def _mean(side: Side, shape: Shape, metric: str) -> float | None:
     values = [value for run in side.runs if (value := run.value(shape, metric)) is not None]
-    return fmean(values) if values else None
+    return middle(values) if values else None
 
 
 def across_lines(found: Sequence[Across], labels: Sequence[str], engines: Sequence[str]) -> Iterator[str]:
@@ -120,11 +120,11 @@ def across_lines(found: Sequence[Across], labels: Sequence[str], engines: Sequen
 
 
 def means(one: Across) -> str:
-    """What the numbers are when a side has several runs: `; means of 3 and 3 runs`."""
+    """What the numbers are when a side has several runs: `; geometric means of 3 and 3 runs`."""
     if max(one.runs, default=1) < 2:
         return ""
     *first, last = map(str, one.runs)
-    return f"; means of {', '.join(first)} and {last} runs"
+    return f"; geometric means of {', '.join(first)} and {last} runs"
 
 
 def across_cell(name: str, value: float | None) -> str:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -49,6 +48,7 @@ from runner.metrics.serving_definitions import (
     TTFT,
 )
 from runner.stats.intervals import LEVEL
+from runner.stats.repeats import middle
 
 SCHEMA: Literal[1] = 1
 """Version of the JSON of a comparison; raised when a reader of an older one would misread it."""
@@ -277,8 +277,8 @@ def _change(
     return Change(
         metric=metric.name,
         unit=metric.unit,
-        first=_middle(known_a),
-        second=_middle(known_b),
+        first=middle([one.value for one in known_a]),
+        second=middle([one.value for one in known_b]),
         first_n=_count(runs[0], shape, metric),
         second_n=_count(runs[1], shape, metric),
         change=said.change,
@@ -299,14 +299,6 @@ def _measured(run: Run, shape: Shape, metric: Metric, alone: bool) -> Measured |
         return None
     # How well one run knows its number matters only where nothing else tells how it varies.
     return Measured(value, run.estimates.get(shape, {}).get(metric) if alone else None)
-
-
-def _middle(side: Sequence[Measured]) -> float:
-    """Geometric mean, so that the change is that of the shown numbers; arithmetic where there is none."""
-    values = [one.value for one in side]
-    if min(values) <= 0:
-        return sum(values) / len(values)
-    return math.exp(sum(math.log(value) for value in values) / len(values))
 
 
 def _count(runs: Sequence[Run], shape: Shape, metric: Metric) -> int:

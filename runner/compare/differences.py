@@ -10,6 +10,7 @@ import msgspec
 from runner.compare.runs import Side
 from runner.grid import Shape, shape_name
 from runner.metrics import caveats
+from runner.stats.repeats import middle
 
 Kind = Literal["unfair", "subject"]
 
@@ -108,4 +109,4 @@ def _conditions(first: Side, second: Side, shape: Shape) -> Iterator[str]:
 def _mean(side: Side, shape: Shape, metric: str) -> float | None:
     values = [run.value(shape, metric) for run in side.runs]
     known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+    return middle(known) if len(known) == len(values) else None

@@ -28,6 +28,7 @@ from typing import Literal
 
 from runner.metrics import Metric
 from runner.stats.intervals import LEVEL, Estimate
+from runner.stats.repeats import middle
 from runner.stats.student import t_quantile
 
 Verdict = Literal["FASTER", "SLOWER", "BETTER", "WORSE", "SAME", "INCONCLUSIVE", "NOT JUDGED"]
@@ -130,7 +131,7 @@ def judge(
     """
     values = [one.value for one in (*first, *second)]
     if min(values) <= 0:
-        before, after = _mean(first), _mean(second)
+        before, after = (middle([one.value for one in side]) for side in (first, second))
         if before == after:
             return Judgement(0.0, 0.0, 0.0, None if metric.better == "neither" else "SAME")
         change = after / before - 1 if before > 0 else math.nan
@@ -146,10 +147,6 @@ def judge(
         return _of_repeats(first, second, spread, paired, level)
 
     return _judged(metric, difference(LEVEL), difference(decision), threshold, decision)
-
-
-def _mean(side: Sequence[Measured]) -> float:
-    return sum(one.value for one in side) / len(side)
 
 
 def _of_repeats(

@@ -4,6 +4,7 @@
 - `series`: their course in bounded memory.
 - `course`: warm-up, drift and the verdict WARMING / STEADY / DRIFTING; cheap enough for every frame.
 - `intervals`: 95 % intervals of means (block bootstrap) and percentiles (order statistics).
+- `repeats`: one number of several runs, geometric mean and spread.
 - `student`: quantiles of Student's t and of the binomial distribution.
 
 Only `sample` and `series` are loaded with the state of a run; the others are imported where they are used.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.plan import Configuration
-from runner.stats import Moments
+from runner.stats.repeats import deviation, middle
 from runner.sweep.progress import Status
 from runner.sweep.spec import BATCH, REQUESTS, Cell, Sweep, label, short, values_at
 
@@ -34,11 +34,15 @@ class BoardAxis:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A metric over the repeats of a point: the mean of each run's own value, and their spread."""
+    """A metric over the repeats of a point: mean and spread of the runs' own values, as in a comparison.
+
+    `runner.stats.repeats` says how both are made.
+    """
 
     mean: float
+    """geometric; arithmetic where a value is not above 0"""
     deviation: float | None
-    """standard deviation of the runs' values (n - 1); None for a single run"""
+    """standard deviation of the runs around it (n - 1), in the unit of the metric; None for a single run"""
     n: int
     """runs with a value"""
     note: str = ""
@@ -158,13 +162,10 @@ def folded(runs: list[Values]) -> dict[str, Number]:
     """The metrics of several runs of the same thing: mean and standard deviation of their values."""
     found = {}
     for name in dict.fromkeys(name for run in runs for name in run):
-        moments, note = Moments(), ""
-        for run in runs:
-            if name in run:
-                moments.add(run[name][0])
-                note = note or run[name][1]
-        deviation = moments.deviation if moments.n > 1 else None
-        found[name] = Number(moments.mean, deviation, moments.n, note)
+        said = [run[name] for run in runs if name in run]
+        values = [value for value, _ in said]
+        note = next((note for _, note in said if note), "")
+        found[name] = Number(middle(values), deviation(values), len(values), note)
     return found
 
 

@@ -20,6 +20,7 @@ WORDS = {
     "part": "", "done": "",
 }  # fmt: skip
 """What stands in place of a number."""
+FOLDED = "of (n) runs: geometric mean, as in a comparison, ± standard deviation from run to run"
 FIRST = 3
 """Metrics that are printed unless one is asked for."""
 
@@ -48,6 +49,9 @@ def _lines(board: Board, width: int, wanted: list[Metric]) -> Iterator[str]:
             held = held_words(board, view)
             yield f"{metric.with_unit}{', ' + held if held else ''}"
             yield from _table(board, view, metric, best, width)
+    if any(value.deviation is not None for point in board.points for value in point.numbers.values()):
+        yield ""
+        yield FOLDED
     yield from _footnotes(board)
     yield from _best(board)
 
@@ -101,7 +105,7 @@ def cell_text(point: Point | None, metric: Metric, best: set[int]) -> str:
 
 
 def with_spread(value: Number, metric: Metric) -> str:
-    """`1 234.50 ±0.80 (3)`: mean, standard deviation and count of the runs; of one run the number."""
+    """`1 234.50 ±0.80 (3)`: geometric mean, deviation and count of the runs; of one run the number."""
     text = thousands(value.mean, metric.digits)
     if value.deviation is not None:
         text += f" ±{thousands(value.deviation, metric.digits)} ({value.n})"
@@ -167,7 +171,7 @@ def _cells(texts: Sequence[str]) -> str:
 
 
 def as_json(board: Board) -> dict[str, Any]:
-    """A board as plain data; numbers are those of the table, with mean, deviation and n of the runs."""
+    """A board as plain data; numbers are those of the table: geometric mean, deviation and n of the runs."""
     best = {id(trade.point) for trade in trades(board) if trade.best}
     return {
         "kind": "sweep",

@@ -80,7 +80,11 @@ TERMS: dict[ScreenName, tuple[tuple[str, str], ...]] = {
     "board": (
         ("cell", "one combination of values; every repeat of it is a run"),
         ("slice", "the axes that are neither down nor across, each held at one value"),
-        ("±", "standard deviation of the runs of a cell, not of the iterations within one"),
+        (
+            "±",
+            "standard deviation of the runs of a cell, not of the iterations within one; the number"
+            " before it is their geometric mean, the same that a comparison shows",
+        ),
         ("★ best trade", "no other point of the same lengths has less latency and as many tokens/s"),
         ("▣ memory", "it ran out of memory; what is larger in all that costs memory is pruned"),
         ("▢ pruned", "not tried, because something smaller ran out of memory; the line below says what"),

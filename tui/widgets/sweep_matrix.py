@@ -111,7 +111,7 @@ def _cell(point: Point | None, metric: Metric, best: set[tuple[int, ...]]) -> Ce
 
 
 def spread_text(value: Number) -> str:
-    """`1 234 ±12`: mean and standard deviation of the runs; of one run the number."""
+    """`1 234 ±12`: geometric mean and standard deviation of the runs; of one run the number."""
     spread = f" ±{measure(value.deviation)}" if value.deviation is not None else ""
     return measure(value.mean) + spread
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from runner import rundir
+from runner.compare import compare, sides
 from runner.plan import Configuration
 from runner.sweep import text
 from runner.sweep.board import Board, Point, frontier
@@ -75,16 +76,26 @@ def test_an_entry_that_the_status_came_across_is_still_handed_out() -> None:
 class TestNumbers:
     def test_repeats_are_folded_to_mean_spread_and_n(self) -> None:
         latency = point(board_of(two_repeats()), 0, 0).numbers["latency_ms"]
-        assert (latency.mean, latency.n) == (11.0, 2)
-        assert latency.deviation == pytest.approx(2**0.5)
+        assert latency.mean == pytest.approx(120**0.5)
+        assert latency.n == 2
+        assert latency.deviation == pytest.approx(2**0.5, rel=0.01)
 
     def test_a_single_run_has_no_spread(self) -> None:
         latency = point(board_of(two_repeats()), 1, 0).numbers["latency_ms"]
         assert (latency.mean, latency.deviation, latency.n) == (8.0, None, 1)
 
-    def test_tokens_per_second_is_the_mean_of_the_runs_own(self) -> None:
-        rate = point(board_of(two_repeats()), 0, 0).numbers["tokens_per_sec"]
-        assert rate.mean == pytest.approx((8 / 0.010 + 8 / 0.012) / 2)
+    def test_tokens_per_second_are_what_the_latency_beside_them_says(self) -> None:
+        numbers = point(board_of(two_repeats()), 0, 0).numbers
+        assert numbers["tokens_per_sec"].mean == pytest.approx(8000 / numbers["latency_ms"].mean)
+
+    def test_a_comparison_of_cells_shows_the_numbers_of_the_board(self) -> None:
+        board = board_of(two_repeats())
+        (pair,) = compare(sides([f"{RUNS[0]},{RUNS[2]}", RUNS[1]])).pairs
+        (small,) = pair.configurations
+        assert small.shape.batch_size == 1
+        for change in small.changes:
+            first, second = (point(board, cell, 0).numbers[change.metric] for cell in (0, 1))
+            assert (change.first, change.second) == (first.mean, second.mean)
 
 
 class TestStates:
@@ -241,9 +252,10 @@ def test_the_table_says_everything() -> None:
     assert lines[2] == "7 of 8 measurements settled"
     at = lines.index("tokens per second, tokens/s")
     assert " ".join(lines[at + 1].split()) == "batch 1 batch 2"
-    assert " ".join(lines[at + 2].split()) == "max_batch_size 1 733.33 ±94.28 (2) 1 000.00 ±0.00 (2)"
+    assert " ".join(lines[at + 2].split()) == "max_batch_size 1 730.30 ±94.15 (2) 1 000.00 ±0.00 (2)"
     assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 … * out of memory"
     assert "  out of memory: why memory" in lines
+    assert text.FOLDED in lines
 
 
 def test_a_narrow_table_is_folded_and_loses_nothing() -> None:
@@ -258,5 +270,8 @@ def test_json_has_what_the_table_has() -> None:
     assert (plain["kind"], plain["status"], plain["settled"]) == ("sweep", "interrupted", 7)
     first = plain["points"][0]
     assert first["values"] == {"build.max_batch_size": "1", "benchmark.batch_size": "1"}
-    assert first["metrics"]["latency_ms"] == {"mean": 11.0, "deviation": pytest.approx(2**0.5), "n": 2}
+    latency = first["metrics"]["latency_ms"]
+    assert latency["mean"] == pytest.approx(120**0.5)
+    assert latency["deviation"] == pytest.approx(2**0.5, rel=0.01)
+    assert latency["n"] == 2
     assert first["runs"] == [RUNS[0], RUNS[2]]

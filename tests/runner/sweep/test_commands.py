@@ -186,8 +186,10 @@ def test_show_and_attach_print_the_matrix(capsys: pytest.CaptureFixture[str]) ->
     assert "out of memory: why memory" in out
     assert main(["attach", path.name[-4:]]) == 0
     assert "* best trades" in capsys.readouterr().out
-    assert main(["sweeps", "show", "last", "--metric", "speed"]) == 2
-    assert "speed is not a metric; allowed: latency_ms, " in capsys.readouterr().err
+    assert main(["sweeps", "show", "last", "--metric", "latency_ms.p95"]) == 0
+    assert "p95, ms" in capsys.readouterr().out
+    assert main(["sweeps", "show", "last", "--metric", "latncy_ms"]) == 2
+    assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err
 
 
 def test_stop_and_resume_of_a_sweep_that_is_over(capsys: pytest.CaptureFixture[str]) -> None:
