@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from runner.withheld import WITHHELD
+
 if TYPE_CHECKING:
     from runner.profile import TorchProfile
 
@@ -147,13 +149,17 @@ def configurations(profile: TorchProfile) -> list[Configuration]:
 
 def as_shell(stage: Stage) -> str:
     """The stage as a shell command that can be pasted: the folders it needs, environment, then arguments."""
-    assignments = [f"{name}={_quoted(value)}" for name, value in stage.env.items()]
+    assignments = [f"{name}={_value(name, value)}" for name, value in stage.env.items()]
     made = (
         [*_inside(stage.container), "mkdir", "-p", *map(_quoted, stage.folders), "&&"]
         if stage.folders
         else []
     )
     return " ".join([*made, *assignments, *(_quoted(word) for word in stage.argv)])
+
+
+def _value(name: str, value: str) -> str:
+    return f'"${{{name}?set it, its value is withheld here}}"' if value == WITHHELD else _quoted(value)
 
 
 def _quoted(word: str) -> str:

@@ -268,11 +268,10 @@ def load(run_dir: Path) -> Report:
     except (OSError, *rundir.UNREADABLE):
         from runner.history.recovery import recover  # which builds a report, too
 
-        plan = rundir.load_plan(run_dir)
-        closing = recover(run_dir)
-        state = read_state(run_dir)
-        if state.running and closing:
-            state.apply_all(closing)
+        plan, state = rundir.load_plan(run_dir), read_state(run_dir)
+        if state.running and (closing := recover(run_dir)) is not None:
+            state = read_state(run_dir)
+            state.apply_all(closing if state.running else ())
         return build(plan, state, run_dir.name)
 
 

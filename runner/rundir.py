@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
+from runner import paths, withheld
 from runner.errors import UserError
 from runner.plan import Plan, repro_script
 from runner.processes import boot_id, start_time
@@ -91,11 +91,12 @@ def _write_inputs(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
         path = run_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    (run_dir / PROFILE).write_text(profile_yaml, encoding="utf-8")
-    repro = run_dir / REPRO
-    repro.write_text(repro_script(plan), encoding="utf-8")
-    repro.chmod(0o755)
-    write_atomically(run_dir / PLAN, msgspec.json.format(msgspec.json.encode(plan)))
+    # What holds a secret is for its owner alone, from the start.
+    mode = 0o700 if withheld.names(plan) else 0o755
+    for name, content in ((PROFILE, profile_yaml), (REPRO, repro_script(plan))):
+        (run_dir / name).touch(mode & 0o666 if name == PROFILE else mode)
+        (run_dir / name).write_text(content, encoding="utf-8")
+    write_atomically(run_dir / PLAN, msgspec.json.format(msgspec.json.encode(plan)), mode=mode & 0o666)
 
 
 def load_plan(run_dir: Path) -> Plan:

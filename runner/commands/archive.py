@@ -38,6 +38,9 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         help="requests in flight at most in each benchmark of trtllm-bench, where its log does not say it;"
         " 0: no limit",
     )
+    importer.add_argument(
+        "--again", action="store_true", help="also when it is in the history already: as another run"
+    )
     importer.set_defaults(command=_import)
 
 
@@ -51,27 +54,33 @@ def _limits(text: str) -> tuple[int, ...]:
 def _archive(arguments: argparse.Namespace) -> int:
     from runner import archive, rundir
 
-    print(archive.pack(rundir.find(arguments.run), arguments.output))
+    packed = archive.pack(rundir.find(arguments.run), arguments.output)
+    if packed.withheld:
+        print(f"note: the archive is without the values of {', '.join(packed.withheld)}", file=sys.stderr)
+    print(packed.path)
     return ExitCode.OK
 
 
 def _import(arguments: argparse.Namespace) -> int:
     from runner import archive, report
+    from runner.arrivals import Arrived
     from runner.headless import print_report
     from runner.importing import import_files
 
     archives = [file for file in arguments.files if archive.is_archive(file)]
     others = [file for file in arguments.files if file not in archives]
     # Results first: of them nothing is taken in when one is wrong.
-    found = import_files(others, arguments.concurrency)
+    found = import_files(others, arguments.concurrency, again=arguments.again)
     for file in archives:
-        run_dir, run, new = archive.unpack(file)
-        if not new:
-            print("this run is here already; nothing was changed", file=sys.stderr)
-        elif run_dir.name != run:
+        run_dir, run, new = archive.unpack(file, again=arguments.again)
+        if new and run_dir.name != run:
             print(f"another run here has the id {run}, so this one got a new id", file=sys.stderr)
-        found.append(run_dir)
-    for run_dir in found:
+        found.append(Arrived(run_dir, new))
+    for run_dir, new in found:
+        if not new:
+            print(f"this is {run_dir.name}, which is here already; nothing was changed", file=sys.stderr)
         print(run_dir, file=sys.stderr)
         print_report(report.load(run_dir), as_json=False)
+    if not all(new for _, new in found):
+        print("`import --again` makes another run of what is here already", file=sys.stderr)
     return ExitCode.OK

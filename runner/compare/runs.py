@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from runner import report, rundir
+from runner import report, rundir, withheld
 from runner.compare.facts import facts_of
 from runner.errors import UserError
 from runner.export.environment import Environment, environment_of
@@ -62,9 +62,11 @@ class Run:
     @cached_property
     def profile(self) -> Data:
         try:
-            return parse_yaml(self.profile_text, rundir.PROFILE)[0] if self.profile_text else {}
+            data = parse_yaml(self.profile_text, rundir.PROFILE)[0] if self.profile_text else {}
         except ProfileError:
             return {}
+        shared: Data = withheld.of_profile(data)
+        return shared
 
     @cached_property
     def facts(self) -> dict[str, str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from msgspec.structs import replace
-
-from runner import report, rundir
+from runner import report, rundir, withheld
 from runner.export.environment import Environment, environment_of
 from runner.export.timeline import Timeline
 from runner.journal import EventReader
@@ -38,7 +35,7 @@ class Subject:
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
-        self.plan = without_secrets(rundir.load_plan(self.run_dir))
+        self.plan = withheld.of_plan(rundir.load_plan(self.run_dir))
 
     @cached_property
     def report(self) -> Report:
@@ -68,19 +65,3 @@ class Subject:
     def repro(self) -> str:
         """`repro.sh` of the run, without secrets."""
         return repro_script(self.plan)
-
-
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
-WITHHELD = "(withheld)"
-
-
-def without_secrets(plan: Plan) -> Plan:
-    """The plan for other eyes: environment variables that are named like a secret keep their name only."""
-    stages = [
-        replace(
-            stage,
-            env={name: WITHHELD if _SECRET.search(name) else value for name, value in stage.env.items()},
-        )
-        for stage in plan.stages
-    ]
-    return replace(plan, stages=stages)

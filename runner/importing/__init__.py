@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner import arrivals, paths, report, rundir
 from runner import events as ev
-from runner import paths, report, rundir
+from runner.arrivals import Arrived
 from runner.errors import UserError
 from runner.importing import bench, bench_files, static
 from runner.importing.imported import Imported, plain_name
 from runner.importing.source import Source, read
-from runner.journal import JournalWriter
 from runner.plan import Plan
 from runner.state import RunState
 from runner.version import VERSION
@@ -26,8 +26,10 @@ _HINT = (
 )
 
 
-def import_files(files: Sequence[Path], concurrency: Sequence[int] = ()) -> list[Path]:
-    """Make finished runs of files with results; returns their directories.
+def import_files(
+    files: Sequence[Path], concurrency: Sequence[int] = (), *, again: bool = False
+) -> list[Arrived]:
+    """Make finished runs of files with results, but of what was imported before.
 
     Each file of benchmark.py becomes a run of its own; files of trtllm-bench together become one run, with a
     configuration for every benchmark that they tell of. The time of the last change of a file stands for
@@ -37,6 +39,7 @@ def import_files(files: Sequence[Path], concurrency: Sequence[int] = ()) -> list
         files: console logs, CSV or JSON files.
         concurrency: requests in flight at most, of every benchmark of trtllm-bench in the order of the
             files; 0: no limit. Empty: as its command line in a log says, else it stays unknown.
+        again: make another run also of what was imported before.
 
     Raises:
         UserError: a file cannot be read, holds no result, or does not belong to the others.
@@ -65,7 +68,25 @@ def import_files(files: Sequence[Path], concurrency: Sequence[int] = ()) -> list
         found.append(bench.imported(of_bench, concurrency))
     elif concurrency:
         raise UserError("--concurrency is for results of trtllm-bench, and none of the files has one")
-    return [_write(one) for one in found]
+    return [_arrived(one, again) for one in found]
+
+
+def _arrived(imported: Imported, again: bool) -> Arrived:
+    here = None if again else arrivals.here_already(lambda run_dir: _is_made_of(run_dir, imported))
+    return Arrived(_write(imported), new=True) if here is None else Arrived(here, new=False)
+
+
+def _is_made_of(run_dir: Path, imported: Imported) -> bool:
+    """Whether a run was made of files of the same content, read in the same way."""
+    with os.scandir(run_dir / ORIGINALS) as folder:
+        kept = {entry.path: entry.stat().st_size for entry in folder}
+    if sorted(kept.values()) != sorted(len(source.content) for source in imported.sources):
+        return False
+    contents = sorted(Path(path).read_bytes() for path in kept)
+    return (
+        contents == sorted(source.content for source in imported.sources)
+        and rundir.load_plan(run_dir).configurations == imported.configurations
+    )
 
 
 def _what_went_wrong(source: Source) -> str:
@@ -77,9 +98,9 @@ def _what_went_wrong(source: Source) -> str:
 def _write(imported: Imported) -> Path:
     """The run directory, as if the run had ended here."""
     wall = max(source.wall for source in imported.sources)
-    run_dir = paths.runs_dir() / rundir.new_run_id(imported.name, wall)
+    run = rundir.new_run_id(imported.name, wall)
     started = ev.RunStarted(
-        t=0, run=run_dir.name, schema=ev.SCHEMA, wall=wall,
+        t=0, run=run, schema=ev.SCHEMA, wall=wall,
         host="", boot_id="", pid=0, cores=0, version=VERSION,
     )  # fmt: skip
     events = [started, *imported.events, ev.RunEnded(t=0, status="finished", wall=wall)]
@@ -94,19 +115,17 @@ def _write(imported: Imported) -> Path:
     )
     names = ", ".join(source.path.name for source in imported.sources)
     try:
-        # Under its lock to the end: to whoever reads it half written, it is a run under way.
-        with rundir.created(run_dir, plan, f"# Imported from {names}: there is no profile.\n"):
-            _keep(imported.sources, run_dir / ORIGINALS)
-            journal = JournalWriter(run_dir / rundir.EVENTS)
-            for event in events:
-                journal.write(event)
-            journal.sync()
-            journal.close()
-            report.write(run_dir, report.build(plan, state))
+        with arrivals.incoming() as folder:
+            made = folder / run
+            with rundir.created(made, plan, f"# Imported from {names}: there is no profile.\n"):
+                _keep(imported.sources, made / ORIGINALS)
+                (made / rundir.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+                report.write(made, report.build(plan, state))
+            return arrivals.appear(made, run)
     except OSError as error:
-        shutil.rmtree(run_dir, ignore_errors=True)
-        raise UserError(f"{run_dir}: cannot be written: {error.strerror}") from None
-    return run_dir
+        raise UserError(
+            f"{error.filename or paths.runs_dir()}: cannot be written: {error.strerror}"
+        ) from None
 
 
 def _keep(sources: Sequence[Source], folder: Path) -> None:

@@ -7,15 +7,20 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from runner import archive, history, labels, paths, report, rundir
+from runner import archive, arrivals, history, labels, paths, report, rundir
+from runner.archive import unpacking
 from runner.cli import main
 from runner.errors import UserError
+from runner.plan import Hook, repro_script
+from runner.profile.file import dump
 from tests.tui import runs
 
 RECORDED = Path(__file__).parents[1] / "data" / "h200-torch-1gpu"
@@ -40,7 +45,7 @@ def test_a_run_looks_and_replays_the_same_on_another_machine(
 ) -> None:
     main(["show", "last"])
     here = capsys.readouterr().out
-    packed = archive.pack(run_dir, tmp_path)
+    packed = archive.pack(run_dir, tmp_path).path
     assert packed == tmp_path / f"{run_dir.name}.zip"
     elsewhere()
     assert main(["import", str(packed)]) == 0
@@ -59,7 +64,7 @@ def test_name_tags_and_note_go_along(run_dir: Path, elsewhere: Callable[[], None
     labels.rename(run_dir.name, "通义千问, warm")
     labels.tag(run_dir.name, ["h200", "nightly"])
     labels.annotate(run_dir.name, "after the driver update")
-    packed = archive.pack(run_dir, tmp_path)
+    packed = archive.pack(run_dir, tmp_path).path
     elsewhere()
     taken = archive.unpack(packed).run_dir
     assert labels.of(taken.name) == labels.Label(
@@ -77,7 +82,7 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: Path) -> None:
     source = paths.runs_dir() / "20261122T181105Z_torch-1gpu_7bff"
     shutil.copytree(RECORDED, source)
-    packed = archive.pack(source, tmp_path / "mine.zip")
+    packed = archive.pack(source, tmp_path / "mine.zip").path
     elsewhere()
     taken = archive.unpack(packed).run_dir
     assert report.load(taken) == report.load(source)
@@ -85,10 +90,10 @@ def test_a_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path
 
 
 def test_the_same_run_gives_the_same_bytes(run_dir: Path, tmp_path: Path) -> None:
-    first = archive.pack(run_dir, tmp_path / "a.zip").read_bytes()
+    first = archive.pack(run_dir, tmp_path / "a.zip").path.read_bytes()
     for path in run_dir.iterdir():
         os.utime(path, (1, 1))
-    assert archive.pack(run_dir, tmp_path / "b.zip").read_bytes() == first
+    assert archive.pack(run_dir, tmp_path / "b.zip").path.read_bytes() == first
 
 
 def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_path: Path) -> None:
@@ -104,7 +109,7 @@ def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_pat
         (run_dir / name).parent.mkdir(exist_ok=True)
         (run_dir / name).write_text("x")
     (run_dir / "secret").symlink_to("/etc/passwd")
-    with zipfile.ZipFile(archive.pack(run_dir, tmp_path)) as packed:
+    with zipfile.ZipFile(archive.pack(run_dir, tmp_path).path) as packed:
         names = packed.namelist()
     expected = {
         "archive.json",
@@ -119,16 +124,97 @@ def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_pat
 
 
 def test_the_same_run_twice_is_one(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    packed = archive.pack(run_dir, tmp_path)
+    packed = archive.pack(run_dir, tmp_path).path
     assert main(["import", str(packed)]) == 0
-    assert "here already; nothing was changed" in capsys.readouterr().err
+    assert f"this is {run_dir.name}, which is here already; nothing was changed" in capsys.readouterr().err
     assert rundir.list_runs() == [run_dir]
+    assert main(["import", "--again", str(packed)]) == 0
+    assert len(rundir.list_runs()) == 2
+
+
+def test_a_run_that_got_a_new_id_is_known_again(
+    run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path
+) -> None:
+    packed = archive.pack(run_dir, tmp_path).path
+    elsewhere()
+    runs.failed().write(paths.runs_dir())
+    first, second = archive.unpack(packed), archive.unpack(packed)
+    assert first.run_dir == second.run_dir
+    assert (first.new, second.new) == (True, False)
+
+
+def test_what_a_killed_import_left_goes_with_the_next(run_dir: Path, tmp_path: Path) -> None:
+    packed = archive.pack(run_dir, tmp_path).path
+    left = paths.runs_dir() / ".incoming-00000000"
+    (left / "run").mkdir(parents=True)
+    with arrivals.incoming() as under_way:
+        (under_way / "run").mkdir()
+        archive.unpack(packed)
+        assert not left.exists()
+        assert (under_way / "run").is_dir(), "another import is left alone"
+    assert rundir.list_names() == [run_dir.name]
+    assert [path for path in paths.runs_dir().iterdir() if path != run_dir] == []
+
+
+SECRET = "it's hf_'quoted' \\ token: é"
+
+
+def with_secrets(run_dir: Path) -> None:
+    """Puts a token and a hook into the frozen inputs of a run, as a launcher would have written them."""
+    profile = dump({"name": "p", "launch": {"env": {"HF_TOKEN": SECRET, "OMP_NUM_THREADS": "4"}}})
+    plan = rundir.load_plan(run_dir)
+    (stage, *others) = plan.stages
+    env = {"HF_TOKEN": SECRET, "OMP_NUM_THREADS": "4", "http_proxy": "http://me:word@proxy:80"}
+    argv = ["docker", "exec", "-e", f"WANDB_API_KEY={SECRET}", "box", "true"]
+    stages = [msgspec.structs.replace(stage, env=env, argv=argv), *others]
+    plan = msgspec.structs.replace(plan, stages=stages, on_end=Hook(["curl", SECRET]))
+    (run_dir / rundir.PLAN).write_bytes(msgspec.json.encode(plan))
+    (run_dir / rundir.PROFILE).write_text(profile)
+    (run_dir / rundir.REPRO).write_text(repro_script(plan))
+
+
+def test_secrets_stay_here(
+    run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_secrets(run_dir)
+    assert main(["archive", str(run_dir), "-o", str(tmp_path / "x.zip")]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "note: the archive is without the values of HF_TOKEN, http_proxy, WANDB_API_KEY"
+    ]
+    elsewhere()
+    taken = archive.unpack(tmp_path / "x.zip").run_dir
+    for path in taken.iterdir():
+        content = path.read_text()
+        for trace in ("hf_", "quoted", "word@proxy", "curl"):
+            assert trace not in content, path.name
+    assert rundir.load_plan(taken).on_end is None
+    assert "env:\n    OMP_NUM_THREADS: '4'\n" in (taken / rundir.PROFILE).read_text()
+    assert archive.pack(taken, tmp_path / "again.zip").path.exists()
+
+
+def test_the_script_of_such_a_run_asks_for_what_was_withheld(run_dir: Path, tmp_path: Path) -> None:
+    with_secrets(run_dir)
+    with zipfile.ZipFile(archive.pack(run_dir, tmp_path).path) as packed:
+        script = packed.read(rundir.REPRO).decode().replace("docker exec", "echo ran")
+    asked = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env={})
+    assert "HF_TOKEN: set it, its value is withheld here" in asked.stderr
+    given = {"HF_TOKEN": "x", "http_proxy": ""}
+    ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env=given)
+    assert ran.stdout == "ran -e WANDB_API_KEY box true\n"
+
+
+def test_a_profile_that_cannot_be_read_beside_a_secret_is_not_packed(run_dir: Path, tmp_path: Path) -> None:
+    with_secrets(run_dir)
+    (run_dir / rundir.PROFILE).write_text("name: [\n")
+    with pytest.raises(UserError, match=r"the plan holds a secret \(HF_TOKEN, .*cannot be told"):
+        archive.pack(run_dir, tmp_path)
+    assert not list(tmp_path.glob("*.zip"))
 
 
 def test_another_run_of_the_same_id_is_kept(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    packed = archive.pack(run_dir, tmp_path)
+    packed = archive.pack(run_dir, tmp_path).path
     elsewhere()
     other = runs.failed().write(paths.runs_dir())
     assert other.name == run_dir.name
@@ -241,9 +327,9 @@ def test_content_that_differs_from_the_manifest_is_refused(tmp_path: Path) -> No
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "SMALL", 1 << 20)
+    monkeypatch.setattr(unpacking, "SMALL", 1 << 20)
     refused(forged(tmp_path / "x.zip", {"log": bytes(8 << 20)}), "made to fill disks")
-    monkeypatch.setattr(archive, "MARGIN", 1 << 60)
+    monkeypatch.setattr(unpacking, "MARGIN", 1 << 60)
     refused(forged(tmp_path / "y.zip", {"log": b"x"}), "unpacked it takes 0 MiB")
 
 
@@ -258,7 +344,7 @@ def test_a_size_that_lies_is_noticed_before_it_is_written(tmp_path: Path) -> Non
 def test_torn_and_foreign_files_are_refused(
     run_dir: Path, tmp_path: Path, elsewhere: Callable[[], None]
 ) -> None:
-    packed = archive.pack(run_dir, tmp_path / "whole.zip").read_bytes()
+    packed = archive.pack(run_dir, tmp_path / "whole.zip").path.read_bytes()
     elsewhere()
     for index, size in enumerate((10, 300, len(packed) // 2, len(packed) - 1)):
         torn = tmp_path / f"torn-{index}.zip"

@@ -24,7 +24,7 @@ def test_the_same_numbers(
 ) -> None:
     run_dir, _ = succeed(profile(tmp_path, version, benchmark=benchmark))
     log = next(run_dir.glob("*-benchmark.log"))
-    (there,) = import_files([log, *(run_dir / "results" / "0").iterdir()], concurrency)
+    ((there, _),) = import_files([log, *(run_dir / "results" / "0").iterdir()], concurrency)
     (measured,), (imported,) = report.load(run_dir).configurations, report.load(there).configurations
     assert imported.rows == measured.rows
     for field in ("requests", "concurrency", "input_len", "output_len"):

@@ -282,8 +282,8 @@ class TestCommand:
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
         data = Path(__file__).parents[2] / "data" / "workflow-result.txt"
-        assert main(["import", str(data)]) == 0
-        assert main(["import", str(data)]) == 0
+        assert main(["import", "--again", str(data)]) == 0
+        assert main(["import", "--again", str(data)]) == 0
         names = [path.name for path in sorted((tmp_path / "home/state/runs").iterdir())]
         capsys.readouterr()
         assert main(["compare", *names[:2], "--fail-on", "inconclusive"]) == 6

@@ -71,8 +71,8 @@ def test_a_run_is_not_taken_for_lost_in_the_moment_in_which_it_is_made(
 ) -> None:
     seen: list[bool] = []
 
-    def write_and_look(path: Path, content: bytes) -> None:
-        write_atomically(path, content)
+    def write_and_look(path: Path, content: bytes, **how: int) -> None:
+        write_atomically(path, content, **how)
         seen.append(history.entry(path.parent).ended)
 
     monkeypatch.setattr("runner.rundir.write_atomically", write_and_look)

@@ -102,7 +102,7 @@ def written(folder: Path, **files: str) -> list[Path]:
 
 
 def imported(folder: Path, concurrency: tuple[int, ...] = (), **files: str) -> Report:
-    (run_dir,) = import_files(written(folder, **files), concurrency)
+    ((run_dir, _),) = import_files(written(folder, **files), concurrency)
     final = report.load(run_dir)
     assert final == report.build(rundir.load_plan(run_dir), report.read_state(run_dir))
     return final
@@ -179,7 +179,7 @@ def test_a_log_from_another_system_and_launcher(tmp_path: Path) -> None:
     lines = old_report().splitlines()
     (path,) = written(tmp_path, bench_log="")
     path.write_bytes("\r\n".join(f"[1,0]<stdout>: {line}" for line in lines).encode() + b"\r\n\xff\xfe\r\n")
-    (run_dir,) = import_files([path])
+    ((run_dir, _),) = import_files([path])
     assert values(report.load(run_dir).configurations[0])["output_tokens_per_sec"] == 1000
 
 
@@ -235,7 +235,7 @@ def test_the_files_are_kept_and_the_run_is_one_like_others(tmp_path: Path) -> No
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "report.json").write_text(text)
         os.utime(tmp_path / folder / "report.json", (wall, wall))
-    (run_dir,) = import_files([tmp_path / "a" / "report.json", tmp_path / "b" / "report.json"], (1, 2))
+    ((run_dir, _),) = import_files([tmp_path / "a" / "report.json", tmp_path / "b" / "report.json"], (1, 2))
     assert sorted(path.name for path in (run_dir / ORIGINALS).iterdir()) == ["1-report.json", "report.json"]
     (entry,) = history.entries()
     assert (entry.run_dir, entry.profile, entry.status) == (run_dir, "Llama-3.1-8B", "finished")

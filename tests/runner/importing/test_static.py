@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import history, metrics, report, rundir
+from runner.cli import main
 from runner.errors import UserError
 from runner.history import listing
 from runner.importing import ORIGINALS, import_files
@@ -19,7 +20,7 @@ LINE = " ".join(WORKFLOW.read_text().split())
 
 
 def import_file(path: Path) -> Path:
-    (run_dir,) = import_files([path])
+    ((run_dir, _),) = import_files([path])
     return run_dir
 
 
@@ -163,6 +164,16 @@ def test_model_name_of_older_versions(tmp_path: Path) -> None:
 def test_names_that_no_profile_may_have(tmp_path: Path, name: str, profile: str) -> None:
     found = imported(tmp_path / "x", LINE.replace("tllm_engine_bs16_tp8_fp16", name))
     assert found.profile == profile
+
+
+def test_the_same_content_twice_is_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = import_file(WORKFLOW)
+    (tmp_path / "copied and touched").write_bytes(WORKFLOW.read_bytes())
+    assert import_files([tmp_path / "copied and touched"]) == [(first, False)]
+    assert main(["import", str(WORKFLOW)]) == 0
+    assert f"this is {first.name}, which is here already" in capsys.readouterr().err
+    assert main(["import", "--again", str(WORKFLOW)]) == 0
+    assert len(history.entries()) == 2
 
 
 def test_files_without_a_result(tmp_path: Path) -> None:

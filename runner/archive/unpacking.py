@@ -1,32 +1,22 @@
-"""A run as one file, and back: a zip that any machine can take into its history.
-
-The first entry, `archive.json`, names every file with its size and SHA-256. Packing the same run twice gives
-the same bytes. What is unpacked was made by somebody else: nothing leaves the new run directory, nothing is
-bigger than it says, nothing that exists is overwritten, and a run appears whole or not at all.
-"""
+"""One file into a run of this machine's history; the file was made by somebody else."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from runner import history, labels, paths, report, rundir
+from runner import arrivals, labels, paths, report, rundir
+from runner.archive.manifest import IN_THE_LOG, MANIFEST, OF_THIS_MACHINE, PIECE, Manifest, described
 from runner.errors import UserError
-from runner.export.output import opened
 from runner.state import ENDED
 
-SUFFIX = ".zip"
-MANIFEST = "archive.json"
 MAX_FILES = 10_000
 SMALL = 1 << 30
 """Up to so many bytes are unpacked however small the archive is."""
@@ -34,111 +24,6 @@ MOST_TIMES = 100
 """Beyond that, an archive that grows more than this many times is taken for a bomb."""
 MARGIN = 256 << 20
 """What must be left free on the disk."""
-_PIECE = 1 << 20
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-_OF_THIS_MACHINE = frozenset({rundir.LOCK, rundir.OWNER, rundir.STOP, rundir.BALLAST, rundir.SEEN})
-_IN_THE_LOG = frozenset({rundir.RANKS, rundir.TELEMETRY})
-"""What ranks and telemetry wrote; every line of it is in the log."""
-
-
-class File(msgspec.Struct, frozen=True):
-    size: int
-    sha256: str
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Contents of `archive.json`."""
-
-    format: Literal["trtbench-tui archive"]
-    version: Literal[1]
-    run: str
-    files: dict[str, File]
-    """by path in the run directory, with slashes"""
-    label: labels.Label = labels.UNLABELLED
-    """the name, tags and note that people gave to it"""
-
-
-# --- packing -----------------------------------------------------------------------------------------------
-
-
-def pack(run_dir: Path, target: Path | None = None) -> Path:
-    """Write the archive of a run that has ended; returns its file.
-
-    Args:
-        run_dir: the run.
-        target: the file, or a directory for `<run>.zip`; None: the working directory.
-
-    Raises:
-        UserError: there is no run, it has not ended, or a file cannot be read or written.
-    """
-    rundir.load_plan(run_dir)
-    if not history.entry(run_dir).ended:
-        raise UserError(
-            f"{run_dir.name} has not ended; an archive is made of a run that does not change any more",
-            hint=f"`trtbench-tui stop {run_dir.name}` ends it",
-        )
-    target = target or Path.cwd()
-    if target.is_dir():
-        target = target / f"{run_dir.name}{SUFFIX}"
-    with opened(target) as file:
-        _write(run_dir, file)
-    return target
-
-
-def _write(run_dir: Path, file: IO[bytes]) -> None:
-    names = sorted(_names(run_dir))
-    manifest = Manifest(
-        format="trtbench-tui archive",
-        version=1,
-        run=run_dir.name,
-        files={name: _described(run_dir / name) for name in names},
-        label=labels.of(run_dir.name),
-    )
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(_entry(MANIFEST, 0o644), msgspec.json.format(msgspec.json.encode(manifest)))
-        for name in names:
-            path = run_dir / name
-            with (
-                open(path, "rb") as source,
-                archive.open(_entry(name, _mode(path)), "w", force_zip64=True) as out,
-            ):
-                shutil.copyfileobj(source, out, _PIECE)
-
-
-def _names(run_dir: Path) -> Iterator[str]:
-    """Files that make the run what it is; links and what is of this machine only stay here."""
-    for folder, folders, files in os.walk(run_dir):
-        inside = Path(folder).relative_to(run_dir)
-        folders[:] = [name for name in folders if not (name in _IN_THE_LOG or name.startswith("."))]
-        for name in files:
-            relative = (inside / name).as_posix()
-            left_here = name.startswith(".") or relative in _OF_THIS_MACHINE | _IN_THE_LOG
-            if not left_here and stat.S_ISREG(os.lstat(run_dir / relative).st_mode):
-                yield relative
-
-
-def _described(path: Path) -> File:
-    digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-            size += len(piece)
-    return File(size, digest.hexdigest())
-
-
-def _mode(path: Path) -> int:
-    return 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
-
-
-def _entry(name: str, mode: int) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, _FIXED_TIME)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # Unix: whose permissions these are
-    entry.external_attr = (stat.S_IFREG | mode) << 16
-    return entry
-
-
-# --- unpacking ---------------------------------------------------------------------------------------------
 
 
 def is_archive(path: Path) -> bool:
@@ -158,33 +43,30 @@ class Unpacked(NamedTuple):
     """False: this very run was here already, and nothing was written"""
 
 
-def unpack(path: Path) -> Unpacked:
-    """Take an archive into the history.
+def unpack(path: Path, *, again: bool = False) -> Unpacked:
+    """Take an archive into the history; with `again` also when its run is here already.
 
     Raises:
         UserError: the file is no archive of a run, is torn or harmful, or there is no room for it.
     """
-    root = paths.runs_dir()
-    incoming = root / f".incoming-{secrets.token_hex(4)}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive, arrivals.incoming() as incoming:
             manifest, entries = _checked(path, archive)
-            here = root / manifest.run
-            if _is_same_run(here, manifest):
+            here = None if again else _here_already(manifest)
+            if here is not None:
                 return Unpacked(here, manifest.run, new=False)
-            _make_sure_of_room(path, manifest, root)
-            _extract(path, archive, manifest, entries, incoming)
-        _must_have_ended(path, incoming)
-        run_dir = _moved(incoming, root, manifest.run)
+            _make_sure_of_room(path, manifest, paths.runs_dir())
+            made = incoming / "run"
+            _extract(path, archive, manifest, entries, made)
+            _must_have_ended(path, made)
+            run_dir = arrivals.appear(made, manifest.run)
         _say_again(run_dir.name, manifest.label)
         return Unpacked(run_dir, manifest.run, new=True)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{path}: the archive is torn or not a zip: {error}", hint=_AGAIN) from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be taken in: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(incoming, ignore_errors=True)
+        what = f"{error.filename}: " if error.filename and str(error.filename) != str(path) else ""
+        raise UserError(f"{path}: cannot be taken in: {what}{error.strerror or error}") from None
 
 
 _AGAIN = "copy it again from where it was made, and compare the sizes"
@@ -235,7 +117,7 @@ def _refuse_unsafe(path: Path, name: str) -> None:
         raise UserError(
             f"{path}: {name!r} would be written outside of the run, or hidden; nothing was unpacked"
         )
-    if name in _OF_THIS_MACHINE or pure.parts[0] in _IN_THE_LOG:
+    if name in OF_THIS_MACHINE or pure.parts[0] in IN_THE_LOG:
         raise UserError(f"{path}: {name!r} belongs to a run that is under way; nothing was unpacked")
 
 
@@ -261,7 +143,7 @@ def _extract(
         target.parent.mkdir(parents=True, exist_ok=True)
         digest, left = hashlib.sha256(), file.size
         with archive.open(entries[name]) as source, open(target, "xb") as out:
-            while piece := source.read(_PIECE):
+            while piece := source.read(PIECE):
                 left -= len(piece)
                 if left < 0:
                     break
@@ -294,25 +176,15 @@ def _say_again(run: str, label: labels.Label) -> None:
     labels.tag(run, label.tags)
 
 
-def _is_same_run(here: Path, manifest: Manifest) -> bool:
-    """Whether a run that is here has the very log of the archive."""
-    try:
-        log = manifest.files.get(rundir.EVENTS)
-        return log is not None and _described(here / rundir.EVENTS) == log
-    except OSError:
-        return False
+def _here_already(manifest: Manifest) -> Path | None:
+    """The run here that has the very log of the archive, whatever its id is."""
+    log = manifest.files.get(rundir.EVENTS)
 
+    def same(run_dir: Path) -> bool:
+        path = run_dir / rundir.EVENTS
+        if log is None or path.stat().st_size != log.size:
+            return False
+        with open(path, "rb") as file:
+            return described(file) == log
 
-def _moved(incoming: Path, root: Path, run: str) -> Path:
-    """The run under its id, or under a new one when that is taken."""
-    stem = run.rpartition("_")[0]
-    while True:
-        # A directory is never moved over one that has something in it; an empty one of that name is no run.
-        try:
-            os.rename(incoming, root / run)
-        except OSError:
-            if not os.path.lexists(root / run):
-                raise
-            run = f"{stem}_{secrets.token_hex(2)}"
-        else:
-            return root / run
+    return arrivals.here_already(same)

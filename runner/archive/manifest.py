@@ -1,0 +1,44 @@
+"""What an archive says about itself, and what never goes into one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import IO, Literal
+
+import msgspec
+
+from runner import labels, rundir
+
+SUFFIX = ".zip"
+MANIFEST = "archive.json"
+PIECE = 1 << 20
+"""bytes that are read and written at once"""
+OF_THIS_MACHINE = frozenset({rundir.LOCK, rundir.OWNER, rundir.STOP, rundir.BALLAST, rundir.SEEN})
+IN_THE_LOG = frozenset({rundir.RANKS, rundir.TELEMETRY})
+"""What ranks and telemetry wrote; every line of it is in the log."""
+
+
+class File(msgspec.Struct, frozen=True):
+    size: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents of `archive.json`."""
+
+    format: Literal["trtbench-tui archive"]
+    version: Literal[1]
+    run: str
+    files: dict[str, File]
+    """by path in the run directory, with slashes"""
+    label: labels.Label = labels.UNLABELLED
+    """the name, tags and note that people gave to it"""
+
+
+def described(file: IO[bytes]) -> File:
+    """Size and checksum of what is left to read of a file."""
+    digest, size = hashlib.sha256(), 0
+    while piece := file.read(PIECE):
+        digest.update(piece)
+        size += len(piece)
+    return File(size, digest.hexdigest())
