@@ -58,8 +58,7 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield ""
         yield f"smoke run, asked:  {_one_line(said.prompt)}"
         yield f"         answered: {_one_line(said.answer)}"
-    flags = [*report.flags, *_configuration_flags(report)]
-    if flags:
+    if flags := grid.flags_in_words(report):
         yield ""
         yield "before you trust it:"
         for flag in flags:
@@ -88,24 +87,6 @@ def _wrapped(label: str, text: str, width: int) -> list[str]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _configuration_flags(report: Report) -> Iterator[str]:
-    """Flags of configurations; one that holds for all of them is said once."""
-    everywhere = [
-        flag
-        for flag in (report.configurations[0].flags if report.configurations else [])
-        if all(flag in configuration.flags for configuration in report.configurations)
-    ]
-    yield from everywhere
-    for configuration in report.configurations:
-        for flag in configuration.flags:
-            if flag not in everywhere:
-                yield f"{name(configuration)}: {flag}"
-
-
-def name(configuration: ConfigurationReport) -> str:
-    return f"{batching(configuration)}, {configuration.input_len} in, {configuration.output_len} out"
 
 
 def _block(configurations: list[ConfigurationReport], versus: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from runner.compare.across import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.grid import shape_name, thousands
+from runner.markdown import escaped, table
 from runner.metrics import BY_NAME
 
 
@@ -18,7 +19,7 @@ def as_markdown(comparison: Comparison) -> str:
 def _lines(comparison: Comparison) -> Iterator[str]:
     for side in comparison.sides:
         runs = ", ".join(f"`{run}`" for run in side.runs)
-        yield f"- **{side.label}** {_cell(side.profile)} ({_cell(side.summary)}): {runs}"
+        yield f"- **{side.label}** {escaped(side.profile)} ({escaped(side.summary)}): {runs}"
     yield ""
     if comparison.differences:
         yield from _table(
@@ -52,7 +53,7 @@ def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
     yield f"**{pair.first} → {pair.second}**: {fair}.{f' {_sentence(pair.method)}' if pair.method else ''}"
     if pair.unfair_because:
         yield ""
-        yield from (f"- {_cell(reason)}" for reason in pair.unfair_because)
+        yield from (f"- {escaped(reason)}" for reason in pair.unfair_because)
     for configuration in pair.configurations:
         yield ""
         yield from _configuration(comparison, pair, configuration)
@@ -96,25 +97,5 @@ def _sentence(text: str) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> Iterator[str]:
     """A table whose columns after the first are numbers, `numbers` of them, and then words."""
-    grid = [[_cell(cell) for cell in cells] for cells in (head, *rows)]
-    widths = [max(len(cells[column]) for cells in grid) for column in range(len(head))]
-
-    def line(cells: Sequence[str]) -> str:
-        put = [
-            cell.rjust(width) if 0 < column <= numbers else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(put)} |"
-
-    yield line(grid[0])
-    rule = [
-        "-" * (width - 1) + (":" if 0 < column <= numbers else "-") for column, width in enumerate(widths)
-    ]
-    yield line(rule)
-    yield from (line(cells) for cells in grid[1:])
-
-
-def _cell(text: str) -> str:
-    """Text that stays in its cell, and is no markup of its own."""
-    one_line = " ".join(text.split())
-    return one_line.replace("|", "\\|").replace("<", "&lt;")
+    cells = [[escaped(cell) for cell in row] for row in (head, *rows)]
+    yield from table(cells[0], cells[1:], numbers=range(1, numbers + 1))

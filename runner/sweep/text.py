@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from runner.grid import thousands
+from runner.markdown import escaped, table
 from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
 from runner.sweep.board import Board, Number, Point
 from runner.sweep.matrix import View, first_view, held_words, matrix, shown_metrics, slices, trades
@@ -49,11 +50,15 @@ def _lines(board: Board, width: int, wanted: list[Metric]) -> Iterator[str]:
             held = held_words(board, view)
             yield f"{metric.with_unit}{', ' + held if held else ''}"
             yield from _table(board, view, metric, best, width)
-    if any(value.deviation is not None for point in board.points for value in point.numbers.values()):
+    if _has_repeats(board):
         yield ""
         yield FOLDED
     yield from _footnotes(board)
     yield from _best(board)
+
+
+def _has_repeats(board: Board) -> bool:
+    return any(value.n > 1 for point in board.points for value in point.numbers.values())
 
 
 def _shape(board: Board) -> str:
@@ -150,8 +155,8 @@ def as_markdown(board: Board) -> str:
     """Every point as a row of a table, with the metrics there are."""
     wanted = shown_metrics(board)
     best = {id(trade.point) for trade in trades(board) if trade.best}
-    heads = [axis.title for axis in board.axes] + ["state"] + [metric.with_unit for metric in wanted]
-    lines = [f"**{board.sweep.name}**, {_shape(board)}", "", _cells(heads), "|---" * len(heads) + "|"]
+    heads = [*(axis.title for axis in board.axes), "state", *(metric.with_unit for metric in wanted)]
+    rows = []
     for point in board.points:
         values = [axis.values[at] for axis, at in zip(board.axes, point.at, strict=True)]
         numbers = [
@@ -159,12 +164,13 @@ def as_markdown(board: Board) -> str:
             for metric in wanted
         ]
         state = WORDS[point.state] or ("best trade" if id(point) in best else "measured")
-        lines.append(_cells([*values, state, *numbers]))
+        rows.append([escaped(cell) for cell in (*values, state, *numbers)])
+    words = len(board.axes) + 1
+    lines = [f"**{escaped(board.sweep.name)}**, {escaped(_shape(board))}", ""]
+    lines += table(list(map(escaped, heads)), rows, numbers=range(words, len(heads)))
+    if _has_repeats(board):
+        lines += ["", FOLDED]
     return "\n".join(lines) + "\n"
-
-
-def _cells(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(text.replace('|', '/') for text in texts)} |"
 
 
 # --- JSON and lists ----------------------------------------------------------------------------------------

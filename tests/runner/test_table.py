@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from runner import report, table
+from runner import grid, report, table
+from runner.state import RunState
 from tests.runs import single, start, state_of, wait_until_ended
+from tests.tui import runs
 
 
 def test_sentences_wrap_at_the_width_below_their_own_begin() -> None:
@@ -26,6 +28,17 @@ def test_sentences_wrap_at_the_width_below_their_own_begin() -> None:
     assert f"       /a/very/{'long-' * 20}path" in lines
     doubts = [line for line in lines if "doubt" in line]
     assert (doubts[0][:4], doubts[1][:4]) == ("  ! ", "    ")
+
+
+def test_a_flag_is_said_once_in_the_words_of_every_other_table() -> None:
+    state = RunState()
+    state.apply_all(runs.finished(4).events)
+    found = report.build(runs.finished(4).plan(), state)
+    lines = table.render(found).splitlines()
+    begin = lines.index("before you trust it:")
+    said = " ".join(lines[begin + 1 : lines.index("", begin)])
+    for flag in grid.flags_in_words(found):
+        assert " ".join(said.split()).count(f"! {flag}") == 1
 
 
 def test_one_is_not_many() -> None:

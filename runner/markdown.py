@@ -1,0 +1,55 @@
+"""Markdown that is pasted into an issue or a page: text from outside stays text, tables stand aligned."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+
+_MARKUP = re.compile(
+    r"[\\`*|]"
+    r"|(?<![^\W_])_+|_+(?![^\W_])"  # underscores within a word, as in names of fields, are text as they are
+    r"|(?<=\])\("  # a link
+    r"|~(?=~)"
+)
+_ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without control characters: names and causes come from outside."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def escaped(text: str) -> str:
+    """The text on one line as Markdown that shows it: no markup, no HTML, and no end of a table's cell."""
+    said = _ENTITY.sub("&amp;", one_line(text)).replace("<", "&lt;")
+    return _MARKUP.sub(lambda found: "".join(f"\\{char}" for char in found[0]), said)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Iterator[str]:
+    """Lines of a table whose columns stand below one another in a fixed-width font.
+
+    Args:
+        head: a title for each column; every cell is Markdown.
+        rows: a cell for each column, each.
+        numbers: the columns that stand to the right, counted from 0.
+    """
+    columns = range(len(head))
+    widths = [max(3, *(_width(cells[column]) for cells in (head, *rows))) for column in columns]
+
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(_put(cells[at], widths[at], at in numbers) for at in columns)} |"
+
+    yield line(head)
+    yield line(["-" * (widths[at] - 1) + (":" if at in numbers else "-") for at in columns])
+    yield from map(line, rows)
+
+
+def _put(cell: str, width: int, right: bool) -> str:
+    space = " " * (width - _width(cell))
+    return space + cell if right else cell + space
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes in a fixed-width font: two for a Chinese character."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
