@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from runner.commands.options import Commands
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from runner.compare import Side
     from runner.gate import Assertion
 
 _GRAMMAR = """\
@@ -23,6 +24,10 @@ an assertion is  SUM < SUM  (or <=, >, >=), where a sum is made of + - * / ( ) a
 _EPILOG = """\
 exit codes: 0 every assertion holds · 2 bad input · 5 one does not (FAIL)
             6 one cannot be told from these runs (INCONCLUSIVE)
+
+Only runs that finished decide: of one that is under way, was stopped, failed or was lost the numbers are
+shown, and the outcome is INCONCLUSIVE (6), never PASS. What speaks against repeats or against the baseline
+(another machine, another profile) is said on stderr, as `compare` says it; the assertions are judged still.
 
 For example: latency_ms.p50 < 60 · tokens_per_sec > 0.98 * baseline · latency_ms.p95 / latency_ms.p50 < 1.2
 """
@@ -81,9 +86,11 @@ def judge(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json:
     from runner.compare import Run, Side
     from runner.gate import as_text, check, exit_code
 
-    side, before = Side("run", tuple(Run(run_dir) for run_dir in run_dirs)), None
+    side, before = Side("this check", tuple(Run(run_dir) for run_dir in run_dirs)), None
     if any(assertion.needs_baseline for assertion in assertions):
-        before = Side("baseline", tuple(Run(one) for one in _baseline(side.runs[0].report.profile)))
+        before = Side("the baseline", tuple(Run(one) for one in _baseline(side.runs[0].report.profile)))
+    for doubt in _doubts(side, before):
+        print(f"trtbench-tui: {doubt}", file=sys.stderr)
     findings = check(assertions, side, before)
     if as_json:
         for finding in findings:
@@ -93,6 +100,18 @@ def judge(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json:
         sys.stdout.write(as_text(findings))
     sys.stdout.flush()
     return exit_code(findings)
+
+
+def _doubts(side: Side, before: Side | None) -> Iterator[str]:
+    """What speaks against taking runs for repeats of each other, or against holding them to the baseline."""
+    from runner.compare.differences import differences, reasons_against, within
+
+    if before is None:
+        yield from within(side)
+        return
+    shapes = [shape for shape in side.shapes if shape in before.shapes]
+    for reason in reasons_against(before, side, differences((before, side)), shapes):
+        yield f"not fair against the baseline: {reason}"
 
 
 def _baseline(profile: str) -> list[Path]:

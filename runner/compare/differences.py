@@ -80,13 +80,13 @@ def reasons_against(
             reasons.append(f"not the same {what}: {', '.join(apart)}")
     reasons += caveats({run.report.engine for side in (first, second) for run in side.runs})
     for side in (first, second):
-        reasons += _within(side)
+        reasons += within(side)
     for shape in shapes:
         reasons += _conditions(first, second, shape)
     return reasons
 
 
-def _within(side: Side) -> Iterator[str]:
+def within(side: Side) -> Iterator[str]:
     """What is wrong with one side alone."""
     for name in _names([side]):
         if len(said := _said(side, name)) > 1:

@@ -8,6 +8,9 @@ without an interval (energy, a maximum) is taken as it was measured.
 
 Where a baseline takes part, run-to-run variation enters as in a comparison; a bound that is a plain number is
 a statement about this run, and only its iterations count. Of repeats each run counts once.
+
+Only runs that finished decide. One that is under way, was stopped, failed or was lost did not measure what
+was asked for: its numbers are shown, and whatever they are, the outcome is INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.compare.history import Repeats
 from runner.compare.runs import Side
@@ -26,6 +30,7 @@ from runner.errors import ExitCode
 from runner.gate.grammar import Assertion, Quantity, Term, evaluate
 from runner.grid import Shape, shape_name, thousands
 from runner.stats.intervals import LEVEL, Interval
+from runner.stats.repeats import deviation, middle
 from runner.stats.student import t_quantile
 
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -69,7 +74,11 @@ def check(assertions: Sequence[Assertion], side: Side, baseline: Side | None) ->
             why = "no configuration was measured"
             found.append(Finding(assertion=assertion.text, configuration="", outcome="INCONCLUSIVE", why=why))
         found += [_on(assertion, shape, side, baseline, repeats) for shape in side.shapes]
-    return found
+    unfinished = {run.report.status: "" for run in side.runs if run.report.status != "finished"}
+    if not unfinished:
+        return found
+    why = f"nothing is decided by a run that is {' or '.join(unfinished)}"
+    return [replace(finding, outcome="INCONCLUSIVE", why=why) for finding in found]
 
 
 def _on(
@@ -127,8 +136,7 @@ def _widened(value: float, low: float, varies: float) -> float:
 
 def _of_repeats(values: Sequence[float], spread: Spread | None) -> _Known:
     if min(values) <= 0:
-        mean = sum(values) / len(values)
-        return _Known(mean, Interval(min(values), max(values)))
+        return _of_shares(values)
     logarithms = [math.log(value) for value in values]
     mean = sum(logarithms) / len(values)
     df: float = len(values) - 1
@@ -137,6 +145,17 @@ def _of_repeats(values: Sequence[float], spread: Spread | None) -> _Known:
         df, squares = df + spread.df, squares + spread.df * spread.deviation**2
     half = t_quantile((1 + LEVEL) / 2, df) * math.sqrt(squares / df / len(values))
     return _Known(math.exp(mean), Interval(math.exp(mean - half), math.exp(mean + half)))
+
+
+def _of_shares(values: Sequence[float]) -> _Known:
+    """Repeats of what may be 0 (a share of time) or negative (a drift): Student's t without logarithms.
+
+    Below numbers that are never negative there is nothing to bound them: that side is open then.
+    """
+    mean, error = middle(values), (deviation(values) or 0.0) / math.sqrt(len(values))
+    half = t_quantile((1 + LEVEL) / 2, len(values) - 1) * error
+    low = -math.inf if min(values) >= 0 > mean - half else mean - half
+    return _Known(mean, Interval(low, mean + half))
 
 
 def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known], several: bool) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 
 import pytest
@@ -13,9 +14,10 @@ from runner import baseline, metrics, rundir
 from runner.cli import main
 from runner.commands import gate
 from runner.errors import UserError
+from runner.events import RunStatus
 from runner.gate import parse
 from runner.gate.grammar import Number, Operation, Quantity, Term, evaluate
-from tests.runner.compare.recorded import run, some
+from tests.runner.compare.recorded import PROFILE, run, some
 from tests.runner.stats.simulated import latencies
 
 ANY = st.floats(min_value=0.5, max_value=100)
@@ -118,6 +120,51 @@ class TestCheck:
         assert main(["check", "aaaa", "--assert", "latency_ms < 150"]) == 6
         assert "no configuration was measured" in capsys.readouterr().out
 
+    @pytest.mark.parametrize("status", ["stopped", "failed", "lost"])
+    @pytest.mark.parametrize("bound", [110, 90])
+    def test_a_run_that_did_not_finish_decides_nothing(
+        self, status: RunStatus, bound: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run_dir = run({1: some(100)}, name="aaaa", status=status)
+        assert main(["check", "aaaa", "--assert", f"latency_ms < {bound}"]) == 6
+        said = capsys.readouterr()
+        assert said.out.startswith("INCONCLUSIVE")
+        assert f"against {bound}" in said.out
+        assert said.out.endswith(f"nothing is decided by a run that is {status}\n")
+        (doubt,) = said.err.splitlines()
+        assert doubt == (
+            f"trtbench-tui: {run_dir.name} of this check did not come to its end: it is {status}"
+        )
+
+    def test_a_run_under_way_decides_nothing_either(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run_dir = run({1: some(100)}, name="aaaa")
+        (run_dir / rundir.REPORT).unlink()
+        log = run_dir / rundir.EVENTS
+        log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-2]))
+        lock = rundir.try_lock(run_dir)
+        assert lock is not None
+        try:
+            assert main(["check", "aaaa", "--assert", "latency_ms < 110"]) == 6
+        finally:
+            os.close(lock)
+        assert "nothing is decided by a run that is running" in capsys.readouterr().out
+
+    def test_runs_that_are_no_repeats_are_named(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run({1: some(100)}, name="aaaa")
+        other = PROFILE.replace("float16", "bfloat16")
+        run({1: some(100, seed=2)}, name="bbbb", second=1, profile=other)
+        run({1: some(100, seed=3)}, name="cccc", second=2)
+        assert main(["check", "aaaa,bbbb,cccc", "--assert", "latency_ms < 120"]) == 0
+        assert "the runs of this check are no repeats of each other: model.dtype" in capsys.readouterr().err
+
+    def test_a_baseline_from_elsewhere_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run({1: some(100)}, name="aaaa", host="bench02")
+        run({1: some(100, seed=2)}, name="bbbb", second=1)
+        baseline.set_to([rundir.find("aaaa")])
+        assert main(["check", "bbbb", "--assert", "latency_ms < 2 * baseline"]) == 0
+        said = capsys.readouterr().err
+        assert said == "trtbench-tui: not fair against the baseline: not the same machine: machine\n"
+
     def test_repeats_count_together(self, capsys: pytest.CaptureFixture[str]) -> None:
         for index in range(5):
             run({1: some(100 + index, seed=index)}, name=f"a00{index}", second=index)
@@ -125,6 +172,25 @@ class TestCheck:
         assert main(["check", names, "--assert", "latency_ms < 105"]) == 0
         assert main(["check", names, "--assert", "latency_ms < 103"]) == 6, "2 % from run to run"
         assert "(102." in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("assertion", "outcome", "said"),
+        [
+            ("latency_drift_percent < 5", "PASS", "against 5, difference "),
+            ("latency_drift_percent > -5", "PASS", "against -5, difference "),
+            ("latency_drift_percent < 0", "INCONCLUSIVE", "more runs would narrow it"),
+            ("warm_up < 1", "PASS", "(0 against 1)"),
+        ],
+    )
+    def test_repeats_of_numbers_that_may_be_0_or_negative(
+        self, assertion: str, outcome: str, said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for index in range(4):
+            run({1: some(100, seed=index)}, name=f"a00{index}", second=index)
+        main(["check", "a000,a001,a002,a003", "--assert", assertion])
+        line = capsys.readouterr().out
+        assert line.startswith(outcome)
+        assert said in line
 
     def test_against_the_baseline(self, capsys: pytest.CaptureFixture[str]) -> None:
         assertion = "tokens_per_sec > 0.97 * baseline"
