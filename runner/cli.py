@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from runner import signals
 from runner.commands import (
     archive,
     baseline,
@@ -46,6 +47,7 @@ so is SWEEP of a sweep.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; errors of the user's making are one sentence on stderr."""
+    signals.forget_inherited()
     _say_what_the_terminal_can()
     words = explain.in_words(list(sys.argv[1:] if argv is None else argv))
     arguments = _parser().parse_args(words)

@@ -10,6 +10,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 _BOOTSTRAP = """
 import importlib, sys
 sys.path.insert(0, sys.argv[1])
+from runner import signals
+signals.forget_inherited()
 importlib.import_module(sys.argv[2]).main(sys.argv[3], *map(int, sys.argv[4:]))
 """
 

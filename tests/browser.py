@@ -17,6 +17,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.patience import PATIENCE_S
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "headless_shell")
 # What is painted is text on a canvas, so the calls that paint it are written down.
 RECORDER = """
@@ -96,10 +98,10 @@ class Browser:
 
     def _end(self) -> None:
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _until(self, true: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
+    async def _until(self, true: Callable[[], bool], what: str, timeout: float = PATIENCE_S) -> None:
         end = time.monotonic() + timeout
         while not true():
             assert time.monotonic() < end, f"not there within {timeout:.0f} s: {what}"
@@ -110,7 +112,7 @@ class Browser:
         number = next(self._numbers)
         await self._socket.send_str(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            message = json.loads((await self._socket.receive(timeout=20)).data)
+            message = json.loads((await self._socket.receive(timeout=PATIENCE_S)).data)
             if message.get("id") == number:
                 assert "error" not in message, message
                 result: dict[str, Any] = message["result"]
@@ -121,7 +123,7 @@ class Browser:
         answer = await self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
         return answer["result"].get("value")
 
-    async def shows(self, expression: str, timeout: float = 30.0) -> None:
+    async def shows(self, expression: str, timeout: float = PATIENCE_S) -> None:
         """Until an expression is true on the page."""
         end = time.monotonic() + timeout
         while not await self.value(expression):

@@ -12,6 +12,7 @@ from runner import launcher, paths, report, rundir
 from runner.mpi import find_mpirun, launch_env, launch_words
 from runner.plan import Configuration, Plan, Stage
 from runner.state import RunState
+from tests.patience import PATIENCE_S
 
 PROGRAM = Path(__file__).parent / "programs" / "ranks.py"
 
@@ -59,7 +60,7 @@ def is_supervised(run_dir: Path) -> bool:
     return rundir.is_locked(run_dir)
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout: float = PATIENCE_S) -> None:
     """Wait until a condition holds; fails with what was waited for."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -68,7 +69,7 @@ def wait_for(condition: Callable[[], bool], what: str, timeout: float = 30.0) ->
         time.sleep(0.02)
 
 
-def wait_until_ended(run_dir: Path, timeout: float = 30.0) -> RunState:
+def wait_until_ended(run_dir: Path, timeout: float = PATIENCE_S) -> RunState:
     """The state of a run once its last event is there and its supervisor is gone."""
 
     def over() -> bool:

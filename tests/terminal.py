@@ -15,6 +15,8 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from tests.patience import PATIENCE_S
+
 
 class Terminal:
     """A program on a pseudo-terminal of a given size."""
@@ -55,7 +57,7 @@ class Terminal:
             elif self.process.poll() is not None:
                 return
 
-    def wait_for(self, seen: Callable[[bytes], bool], timeout: float = 30.0) -> float:
+    def wait_for(self, seen: Callable[[bytes], bool], timeout: float = PATIENCE_S) -> float:
         """Seconds from the start until the output so far satisfies a condition."""
         output = b""
         for _, data in self.chunks(timeout):
@@ -64,18 +66,24 @@ class Terminal:
                 return time.monotonic() - self.started
         raise TimeoutError(f"not seen within {timeout:.0f} s; the output ends with {output[-300:]!r}")
 
-    def wait_until_it_says(self, *words: str, timeout: float = 30.0) -> None:
+    def wait_until_it_says(self, *words: str, timeout: float = PATIENCE_S) -> None:
         """Until all of these stand on the screen; the output itself holds only the cells that changed."""
-        for _ in self.chunks(timeout):
-            if all(map(self.glass.says, words)):
-                return
-        raise TimeoutError(f"not seen within {timeout:.0f} s: {words}; the screen says\n{self.glass.text}")
+        self.wait_until(lambda glass: all(map(glass.says, words)), str(words), timeout)
 
-    def wait(self, timeout: float = 10.0) -> int:
+    def wait_until(self, holds: Callable[[Glass], bool], what: str, timeout: float = PATIENCE_S) -> None:
+        """Until something holds of what stands on the screen, which may be half of a frame."""
+        if holds(self.glass):
+            return
+        for _ in self.chunks(timeout):
+            if holds(self.glass):
+                return
+        raise TimeoutError(f"not seen within {timeout:.0f} s: {what}; the screen says\n{self.glass.text}")
+
+    def wait(self, timeout: float = PATIENCE_S) -> int:
         """Read on until the program has ended, as a terminal does; its exit code."""
         for _ in self.chunks(timeout):
             pass
-        return self.process.wait(timeout=1)
+        return self.process.wait(timeout=PATIENCE_S)
 
     def send(self, keys: bytes) -> None:
         os.write(self.main, keys)
@@ -85,7 +93,7 @@ class Terminal:
         with contextlib.suppress(OSError):
             os.close(self.main)
         try:
-            self.process.wait(timeout=5)
+            self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner import processes, rundir
+from runner.stopping import stop_run
+from tests.patience import PATIENCE_S
 from tests.runs import state_of, wait_for, wait_until_ended
 from tests.terminal import Terminal
 
@@ -24,6 +26,8 @@ model:
 parallel: {tp: 2}
 benchmark: {batch_size: [1, 2], input_output_len: [[8, 8]], num_runs: 40, duration: 2, warm_up: 2}
 """
+ENDLESS = PROFILE.replace("duration: 2,", "duration: 3600,")
+"""For what is done to a run under way: it must not end before, however busy the machine is."""
 
 pytestmark = [
     pytest.mark.mpi,
@@ -35,12 +39,20 @@ pytestmark = [
 
 
 @pytest.fixture
-def dashboard(tmp_path: Path) -> Iterator[Terminal]:
+def profile() -> str:
+    return PROFILE
+
+
+endless = pytest.mark.parametrize("profile", [ENDLESS], ids=["endless"])
+
+
+@pytest.fixture
+def dashboard(profile: str, tmp_path: Path) -> Iterator[Terminal]:
     """The dashboard of a run that has just been started on a terminal."""
-    profile = tmp_path / "tiny.yaml"
-    profile.write_text(PROFILE)
+    path = tmp_path / "tiny.yaml"
+    path.write_text(profile)
     program = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
-    terminal = Terminal([sys.executable, "-c", program, "run", str(profile)])
+    terminal = Terminal([sys.executable, "-c", program, "run", str(path)])
     yield terminal
     terminal.close()
 
@@ -55,9 +67,9 @@ def in_the_middle(run_dir: Path) -> bool:
 
 
 def test_the_live_run_and_then_its_table_appear(dashboard: Terminal) -> None:
-    dashboard.wait_until_it_says("RUNNING", "/40", timeout=60)
+    dashboard.wait_until_it_says("RUNNING", "/40")
     # Whatever reasons for doubt a busy machine gives, the table's head is below them.
-    dashboard.wait_until_it_says("result of 2 ranks", "latency, mean", timeout=60)
+    dashboard.wait_until_it_says("result of 2 ranks", "latency, mean")
     assert wait_until_ended(the_run()).status == "finished"
     dashboard.send(b"q")
     assert dashboard.wait() == 0
@@ -65,10 +77,10 @@ def test_the_live_run_and_then_its_table_appear(dashboard: Terminal) -> None:
 
 def test_a_closed_terminal_does_not_end_the_run_and_it_is_there_on_coming_back(dashboard: Terminal) -> None:
     run_dir = the_run()
-    wait_for(lambda: in_the_middle(run_dir), "the first configuration", timeout=60)
+    wait_for(lambda: in_the_middle(run_dir), "the first configuration")
 
     dashboard.close()  # the terminal is gone: SIGHUP to the dashboard
-    state = wait_until_ended(run_dir, timeout=60)
+    state = wait_until_ended(run_dir)
 
     assert state.status == "finished"
     assert all(configuration.done for configuration in state.configurations)
@@ -81,34 +93,38 @@ def test_a_closed_terminal_does_not_end_the_run_and_it_is_there_on_coming_back(d
 
 def test_a_killed_dashboard_does_not_end_the_run(dashboard: Terminal) -> None:
     run_dir = the_run()
-    wait_for(lambda: in_the_middle(run_dir), "the first configuration", timeout=60)
+    wait_for(lambda: in_the_middle(run_dir), "the first configuration")
     os.kill(dashboard.process.pid, signal.SIGKILL)
-    assert wait_until_ended(run_dir, timeout=60).status == "finished"
+    assert wait_until_ended(run_dir).status == "finished"
 
 
+@endless
 def test_x_stops_the_run_and_leaves_no_process(dashboard: Terminal) -> None:
     run_dir = the_run()
-    dashboard.wait_until_it_says("/40", timeout=60)
+    dashboard.wait_until_it_says("/40")
     dashboard.send(b"x")
     dashboard.wait_until_it_says("Stop this run?")
     dashboard.send(b"y")
-    assert wait_until_ended(run_dir, timeout=30).status == "stopped"
+    assert wait_until_ended(run_dir).status == "stopped"
     assert processes.tagged(run_dir.name) == []
 
 
+@endless
 def test_q_leaves_the_run_running_and_says_so(dashboard: Terminal) -> None:
     run_dir = the_run()
-    dashboard.wait_until_it_says("/40", timeout=60)
+    dashboard.wait_until_it_says("/40")
     dashboard.send(b"q")
     words = f"trtbench-tui attach {run_dir.name[-4:]}".encode()
     dashboard.wait_for(lambda output: words in output)
-    assert wait_until_ended(run_dir, timeout=60).status == "finished"
+    assert dashboard.wait() == 0
+    assert state_of(run_dir).running
+    assert stop_run(run_dir, "a test").status == "stopped"
 
 
 def test_a_terminal_that_vanishes_without_a_signal_ends_only_the_dashboard(dashboard: Terminal) -> None:
     """It does not control the dashboard here, so nobody sends SIGHUP; the dashboard must see for itself."""
     run_dir = the_run()
-    dashboard.wait_until_it_says("/40", timeout=60)
+    dashboard.wait_until_it_says("/40")
     os.close(dashboard.main)
-    dashboard.process.wait(timeout=3)
-    assert wait_until_ended(run_dir, timeout=60).status == "finished"
+    dashboard.process.wait(timeout=PATIENCE_S)
+    assert wait_until_ended(run_dir).status == "finished"

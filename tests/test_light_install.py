@@ -51,7 +51,7 @@ BESIDE = {"rich": "13.9.4", "pygments": "2.18.0", "typing_extensions": "4.12.2",
 def container(tmp_path: Path) -> Path:
     """An interpreter in an environment with the metadata of 0.16's packages."""
     folder = tmp_path / "container"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=150)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     (packages,) = folder.glob("lib/python3*/site-packages")
     for name, version in {**{name: version for name, (_, version) in PINNED.items()}, **BESIDE}.items():
         pretend(packages, name, version)
@@ -72,9 +72,11 @@ def normal(name: str) -> str:
 
 def would_install(python: Path, *words: str) -> dict[str, str]:
     """Package -> version of everything that pip would add or change."""
-    done = pip(python, "install", "--dry-run", "--quiet", "--report", "-", *words)
+    # Into a file: where colours are forced, pip colours what it prints.
+    told = python.parent.parent / "report.json"
+    done = pip(python, "install", "--dry-run", "--quiet", "--report", str(told), *words)
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    report = json.loads(told.read_text())
     found = [(item["metadata"]["name"], item["metadata"]["version"]) for item in report["install"]]
     return {normal(name): version for name, version in found}
 
@@ -88,14 +90,13 @@ def pip(python: Path, *words: str) -> subprocess.CompletedProcess[str]:
             "pip",
             "--disable-pip-version-check",
             "--retries",
-            "1",
+            "3",
             "--timeout",
             "15",
             *words,
         ],
         capture_output=True,
         text=True,
-        timeout=170,
         check=False,
     )
 

@@ -136,7 +136,8 @@ class Watch:
             boundary = event.warm_up == 0
         else:
             boundary = isinstance(event, ev.Result)
-        if boundary:
+        # One that is still starting has not blocked the signal yet, and would end of it.
+        if boundary and self._speaks:
             self._signal(signal.SIGUSR1)
 
     def reaped(self, ended: dict[int, int]) -> None:

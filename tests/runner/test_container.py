@@ -14,6 +14,7 @@ import pytest
 from runner import cache, container
 from runner.cache import Found
 from runner.profile.trtllm import Container
+from tests.patience import PATIENCE_S
 
 # How a container for this work is started by hand; the program at the end is what a stage adds.
 BY_HAND = """
@@ -172,7 +173,7 @@ def test_sweeping_kills_what_carries_the_tag_inside(tmp_path: Path) -> None:
             check=True,
         )
         assert int(answer.stdout) >= 2, "the shell and its child"
-        assert mine.wait(10) == -9
+        assert mine.wait(PATIENCE_S) == -9
         assert other.poll() is None
     finally:
         mine.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +135,30 @@ def test_a_hang_up_does_not_touch_a_run() -> None:
     assert wait_until_ended(run_dir).status == "finished"
 
 
+@pytest.fixture
+def careless_starter() -> Iterator[None]:
+    """What starts the run ignores the end of its children and blocks SIGTERM; both are inherited."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.usefixtures("careless_starter")
+class TestInheritedSignals:
+    def test_how_a_program_ended_is_known(self) -> None:
+        run_dir = start(single("raise"))
+        assert cause_of(run_dir) == "a rank raised ValueError: the first cause"
+        assert state_of(run_dir).stages[0].exit_code == 1
+
+    def test_a_program_can_be_asked_to_end(self) -> None:
+        run_dir = start(single("slow"))
+        wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+        rundir.request_stop(run_dir, "a test")
+        assert wait_until_ended(run_dir).stages[0].exit_code == -signal.SIGTERM
+
+
 def test_two_runs_on_one_device_wait_for_each_other() -> None:
     first = start(single("short", devices=["cpu"]))
     wait_for(lambda: bool(state_of(first).stages), "the first run's stage")
@@ -175,7 +198,6 @@ def test_a_deleted_run_directory_ends_the_run() -> None:
 def test_a_killed_supervisor_takes_a_plain_program_with_it_and_the_run_is_lost() -> None:
     run_dir = start(single("stubborn"))
     wait_for(lambda: len(processes.tagged(run_dir.name)) == 3, "the program and its children")
-    time.sleep(1.1)  # the supervisor writes members down once a second
 
     os.kill(state_of(run_dir).started.pid, signal.SIGKILL)  # type: ignore[union-attr]
     wait_for(lambda: not is_supervised(run_dir), "the lock to be free")

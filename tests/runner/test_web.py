@@ -15,6 +15,7 @@ import pytest
 import runner
 from runner.cli import main
 from tests import browser
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -41,7 +42,7 @@ def address(home: Path) -> Iterator[str]:
     assert server.stdout is not None
     yield server.stdout.readline().strip()
     server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=10) == 0
+    assert server.wait(PATIENCE_S) == 0
 
 
 def parts(address: str) -> tuple[str, str]:
@@ -134,5 +135,5 @@ def test_another_host_says_what_that_means(home: Path) -> None:
     assert server.stdout is not None
     assert server.stdout.readline().startswith("http://0.0.0.0:")
     server.send_signal(signal.SIGTERM)
-    _, told = server.communicate(timeout=10)
+    _, told = server.communicate(timeout=PATIENCE_S)
     assert "can start and stop runs as you, and nothing is encrypted" in told

@@ -20,9 +20,6 @@ from tests.runs import wait_for, wait_until_ended
 
 Settings = dict[str, Any]
 
-LONG_S = 120.0
-"""Patience with a run that takes a few seconds on an idle machine."""
-
 
 def settings(folder: Path, **changes: Any) -> Settings:
     """A profile of a small model, as its YAML would say it; `changes` are merged into it section by section.
@@ -106,7 +103,7 @@ def start(wanted: TrtllmProfile) -> Path:
 def run(wanted: TrtllmProfile) -> tuple[Path, RunState]:
     """Run a profile to its end; the run directory and the state that its log tells."""
     run_dir = start(wanted)
-    return run_dir, wait_until_ended(run_dir, LONG_S)
+    return run_dir, wait_until_ended(run_dir)
 
 
 def succeed(wanted: TrtllmProfile) -> tuple[Path, RunState]:
@@ -170,4 +167,4 @@ def wait_for_stage(run_dir: Path, name: str) -> None:
         stage = report.read_state(run_dir).stage
         return stage is not None and stage.name == name and stage.status == "running"
 
-    wait_for(running, f"stage {name}", LONG_S)
+    wait_for(running, f"stage {name}")

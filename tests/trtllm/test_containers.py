@@ -178,7 +178,7 @@ def hanging(**changes: Any) -> dict[str, Any]:
 
 def wait_until_measuring(run_dir: Path) -> None:
     """Wait until ranks report from inside, so that there is something to leave behind."""
-    wait_for(lambda: bool(state_of(run_dir).configurations), "the benchmark", support.LONG_S)
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the benchmark")
     assert processes.tagged(run_dir.name), "what runs inside can be seen from here"
 
 
@@ -201,7 +201,7 @@ def test_stopping_kills_what_runs_inside(box: str, tmp_path: Path) -> None:
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
     rundir.request_stop(run_dir, "the test")
-    assert wait_until_ended(run_dir, support.LONG_S).status == "stopped"
+    assert wait_until_ended(run_dir).status == "stopped"
     assert processes.tagged(run_dir.name) == []
 
 
@@ -222,7 +222,7 @@ def test_what_runs_inside_can_be_killed_from_within(box: str, tmp_path: Path) ->
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
     container.sweep(rundir.load_plan(run_dir), run_dir.name)
-    state = wait_until_ended(run_dir, support.LONG_S)
+    state = wait_until_ended(run_dir)
     assert state.status == "failed"
     assert processes.tagged(run_dir.name) == []
 
@@ -265,7 +265,7 @@ def test_stopping_removes_the_container(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)
     rundir.request_stop(run_dir, "the test")
-    assert wait_until_ended(run_dir, support.LONG_S).status == "stopped"
+    assert wait_until_ended(run_dir).status == "stopped"
     assert processes.tagged(run_dir.name) == []
     assert run_dir.name not in containers()
 

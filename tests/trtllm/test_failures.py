@@ -108,7 +108,7 @@ def test_an_engine_that_changed_after_the_plan(tmp_path: Path, changes: Any, beg
     run_dir = support.start(wanted)
     standins.make_engine(tmp_path / "engine", **changes)
     (tmp_path / "go").touch()
-    state = wait_until_ended(run_dir, support.LONG_S)
+    state = wait_until_ended(run_dir)
     assert state.failure is not None
     assert state.failure.cause.startswith(begin)
     assert state.failure.remedy
@@ -150,10 +150,10 @@ def test_a_single_rank_that_would_hang_for_ever_is_ended(tmp_path: Path, fault: 
     run_dir = support.start(wanted)
     # Both print it when they import tensorrt_llm: the rank, and later its monitor.
     banner = "TensorRT-LLM version: 0.16.0"
-    wait_for(lambda: support.log_of(run_dir).count(banner) == 2, "the memory monitor", support.LONG_S)
+    wait_for(lambda: support.log_of(run_dir).count(banner) == 2, "the memory monitor")
     gate.touch()
     opened = time.monotonic()
-    state = wait_until_ended(run_dir, support.LONG_S)
+    state = wait_until_ended(run_dir)
 
     assert "with_traceback() takes exactly one argument" in support.log_of(run_dir)
     assert state.failure is not None
@@ -203,7 +203,7 @@ def test_what_hangs_silently_is_stopped_on_request(tmp_path: Path, fault: str) -
     run_dir = support.start(wanted)
     support.wait_for_stage(run_dir, "benchmark")
     rundir.request_stop(run_dir, "the test")
-    state = wait_until_ended(run_dir, support.LONG_S)
+    state = wait_until_ended(run_dir)
     assert state.status == "stopped"
     assert processes.tagged(run_dir.name) == []
 

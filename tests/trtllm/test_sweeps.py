@@ -43,7 +43,7 @@ def start(folder: Path, *axes: str, **further: Any) -> Path:
 
 
 def ended(path: Path) -> Progress:
-    wait_for(lambda: not launch.is_conducted(path), "the end of the sweep", support.LONG_S)
+    wait_for(lambda: not launch.is_conducted(path), "the end of the sweep")
     return launch.read(path)
 
 
@@ -122,7 +122,7 @@ def test_a_build_that_fails_costs_its_cells_and_one_without_memory_prunes_what_i
         return feed.doing == "still in stage build" and cell(path, -1) == "16" and len(made(path)) == 2
 
     # Stopped in the middle of building its second engine.
-    wait_for(building, "the second build", support.LONG_S)
+    wait_for(building, "the second build")
     states = {point.label: (point.state, point.doing) for point in feed.board().points}
     assert states["max_batch_size 4 · batch 1"] == ("running", "build")
     assert states["max_batch_size 8 · batch 1"] == ("queued", "")

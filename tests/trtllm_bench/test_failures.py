@@ -12,7 +12,7 @@ from runner import processes, report, rundir
 from runner.launcher import start
 from tests.runs import wait_for, wait_until_ended
 from tests.trtllm.support import log_of, wait_for_stage
-from tests.trtllm_bench.support import LONG_S, faulty, profile, run
+from tests.trtllm_bench.support import faulty, profile, run
 
 PYTORCH: dict[str, Any] = {"backend": "pytorch", "concurrency": [4]}
 
@@ -77,9 +77,9 @@ def test_stopping_leaves_nothing_of_the_ranks_it_spawned(tmp_path: Path, where: 
     )
     wait_for_stage(run_dir, "benchmark")
     members = processes.Members(run_dir.name, run_dir / rundir.SEEN)
-    wait_for(lambda: len(members.alive()) >= 3, "the tool and two ranks", LONG_S)
+    wait_for(lambda: len(members.alive()) >= 3, "the tool and two ranks")
     rundir.request_stop(run_dir, "a test")
-    state = wait_until_ended(run_dir, LONG_S)
+    state = wait_until_ended(run_dir)
     assert state.status == "stopped"
     assert not members.alive()
 
@@ -89,7 +89,7 @@ def test_a_hang_while_it_loads_is_not_taken_for_one_at_the_end(tmp_path: Path) -
     run_dir = start(wanted, gpu_hz=0)
     wait_for_stage(run_dir, "benchmark")
     began = time.monotonic()
-    wait_for(lambda: time.monotonic() > began + 2, "longer than it may take to end", LONG_S)
+    wait_for(lambda: time.monotonic() > began + 2, "longer than it may take to end")
     assert report.read_state(run_dir).running
     rundir.request_stop(run_dir, "a test")
-    assert wait_until_ended(run_dir, LONG_S).status == "stopped"
+    assert wait_until_ended(run_dir).status == "stopped"

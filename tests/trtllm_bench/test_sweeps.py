@@ -17,7 +17,7 @@ from tests.runner.ranks.support import needs_mpi
 from tests.runner.sweep.sweeps import TINY
 from tests.runs import wait_for
 from tests.trtllm import support as static
-from tests.trtllm_bench.support import LONG_S, profile
+from tests.trtllm_bench.support import profile
 
 IN_FLIGHT = {"backend": "pytorch", "concurrency": [2, 4], "streaming": True}
 
@@ -35,7 +35,7 @@ def test_one_run_measures_every_concurrency_and_repeats_share_the_requests(tmp_p
     wanted = profile(tmp_path, "1.2.1", benchmark=IN_FLIGHT, dataset={"num_requests": 8})
     axes = axes_of(wanted, ["benchmark.concurrency=2,4", "dataset.input_len=16,32"])
     path = launch.start(launch.of_profile(wanted, axes, repeat=2, gpu_hz=0))
-    wait_for(lambda: not launch.is_conducted(path), "the end of the sweep", LONG_S)
+    wait_for(lambda: not launch.is_conducted(path), "the end of the sweep")
 
     states = [report.read_state(run) for run in rundir.list_runs()]
     # Not by their names, which know seconds only.

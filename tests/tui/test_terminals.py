@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.terminal import Terminal
 from tests.tui import runs
 from tui.app import Home, Live, Result, Runs, Start, TrtbenchApp
@@ -37,14 +38,11 @@ def drawn(tmp_path: Path, **environment: str) -> bytes:
     )
     output = b""
     try:
-        for _, data in terminal.chunks(30):
-            output += data
-            if b"allowed:" in output:
+        for _, data in terminal.chunks(PATIENCE_S):
+            if b"allowed:" not in output and b"allowed:" in output + data:
                 terminal.send(b"q")
-                break
-        for _, data in terminal.chunks(10):
             output += data
-        assert terminal.process.wait(timeout=5) == 0
+        assert terminal.process.wait(PATIENCE_S) == 0
     finally:
         terminal.close()
     return output
@@ -92,9 +90,12 @@ def test_the_size_is_the_terminals_and_not_that_of_exported_variables(tmp_path: 
         env={"PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path), "COLUMNS": "80", "LINES": "24"},
     )
     try:
-        terminal.wait_until_it_says("? help")
-        assert terminal.glass.text.splitlines()[-1].lstrip().startswith("enter run")
-        assert max(len(row.rstrip()) for row in terminal.glass.text.splitlines()) > 100
+        terminal.wait_until(
+            lambda glass: glass.text.splitlines()[-1].lstrip().startswith("enter run"), "the keys below"
+        )
+        terminal.wait_until(
+            lambda glass: max(map(len, map(str.rstrip, glass.text.splitlines()))) > 100, "a wide row"
+        )
     finally:
         terminal.close()
 
@@ -166,7 +167,7 @@ def test_a_storm_of_sizes_on_a_terminal(tmp_path: Path) -> None:
             fcntl.ioctl(terminal.main, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.kill(terminal.process.pid, signal.SIGWINCH)
         terminal.send(b"?")
-        terminal.wait_for(lambda seen: b"closes" in seen, timeout=20)
+        terminal.wait_for(lambda seen: b"closes" in seen)
         terminal.send(b"q")  # closes it
         terminal.send(b"q")
         assert terminal.wait() == 0

@@ -17,6 +17,7 @@ from runner.cli import _parser
 from runner.commands.options import THEMES
 from runner.errors import UserError
 from runner.settings import ThemeName
+from tests.patience import PATIENCE_S
 from tests.terminal import Terminal
 from tui.app import Runs, TrtbenchApp
 from tui.theme import NAMES, wanted_theme
@@ -128,7 +129,7 @@ def test_the_terminal_gets_no_colour_with_no_color(tmp_path: Path) -> None:
     )
     output = b""
     try:
-        for _, data in terminal.chunks(30):
+        for _, data in terminal.chunks(PATIENCE_S):
             output += data
             if b"allowed:" in output:
                 break

@@ -175,12 +175,12 @@ def test_ten_thousand_rows_are_looked_through_at_once() -> None:
         entry(f"{number:04x}", f"p{number % 40}", ago=60.0 * number, figures=[figure(100.0 + number % 97)])
         for number in range(10_000)
     ]
-    started = time.perf_counter()
+    started = time.thread_time()
     query.matching(rows, "p1 status:finished tokens:>150 since:2020-01-01 -tag:bad")
     for sort in order.SORTS:
         order.in_order(rows, sort)
     order.by_profile(rows)
-    assert time.perf_counter() - started < 2, "an order above what it takes, for a machine under load"
+    assert time.thread_time() - started < 2, "an order above what it takes"
 
 
 def test_a_run_under_way_is_never_remembered() -> None:

@@ -93,7 +93,7 @@ def test_a_rank_dies_with_its_launcher(tmp_path: Path) -> None:
     launcher = (
         "import subprocess, sys, time\n"
         f"print(subprocess.Popen({command!r}, stdout=subprocess.DEVNULL).pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(3600)\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", launcher],
@@ -109,7 +109,7 @@ def test_a_rank_dies_with_its_launcher(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_for(lambda: not _alive(rank), "the end of the rank", 10)
+    wait_for(lambda: not _alive(rank), "the end of the rank")
 
 
 def _alive(pid: int) -> bool:

@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from runner.ranks.records import Recorder, die_with_parent
+from tests.patience import PATIENCE_S
+from tests.runs import wait_for
 
 from .support import ROOT, python, read_records
 
@@ -131,7 +132,7 @@ def test_needs_only_the_standard_library() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's wish list is Linux's")
 def test_dies_with_its_parent() -> None:
-    child = "import runner.ranks.records as r, time; r.die_with_parent(); print(flush=True); time.sleep(60)"
+    child = "import runner.ranks.records as r, time; r.die_with_parent(); print(flush=True); time.sleep(3600)"
     parent = (
         "import subprocess, sys, os, signal;"
         f"c = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE);"
@@ -140,14 +141,17 @@ def test_dies_with_its_parent() -> None:
     started = subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert started.stdout is not None
     pid = int(started.stdout.readline())
-    started.wait(timeout=20)
+    started.wait(timeout=PATIENCE_S)
     descriptor = Path(f"/proc/{pid}/stat")
-    for _ in range(100):
-        if not descriptor.exists() or descriptor.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-            return
-        time.sleep(0.05)
-    os.kill(pid, 9)
-    pytest.fail("the child outlived its parent")
+
+    def gone() -> bool:
+        return not descriptor.exists() or descriptor.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+    try:
+        wait_for(gone, "the child to end with its parent")
+    finally:
+        if not gone():
+            os.kill(pid, 9)
 
 
 def test_elsewhere_than_linux_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

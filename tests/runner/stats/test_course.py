@@ -101,6 +101,6 @@ def test_it_is_cheap_enough_for_every_frame() -> None:
 
 def _seconds(work: object) -> float:
     assert callable(work)
-    began = time.perf_counter()
+    began = time.thread_time()
     work()
-    return time.perf_counter() - began
+    return time.thread_time() - began

@@ -200,7 +200,7 @@ class TestDetached:
         return launch.start(launch.of_profile(profile, axes_of(profile, axes), repeat=repeat, gpu_hz=0))
 
     def ended(self, path: Path) -> Progress:
-        wait_for(lambda: not launch.is_conducted(path), "the end of the sweep", timeout=90)
+        wait_for(lambda: not launch.is_conducted(path), "the end of the sweep")
         return launch.read(path)
 
     def test_what_ran_out_of_memory_prunes_what_is_larger_and_the_rest_is_measured(self) -> None:
@@ -235,9 +235,9 @@ class TestDetached:
         assert wait_until_ended(first).status == "finished", "the run went on by itself"
 
         launch.resume(path)
-        wait_for(lambda: len(rundir.list_runs()) == 2, "the long run", timeout=60)
+        wait_for(lambda: len(rundir.list_runs()) == 2, "the long run")
         run_dir = rundir.list_runs()[0]
-        wait_for(lambda: bool(state_of(run_dir).configurations), "its first configuration", timeout=60)
+        wait_for(lambda: bool(state_of(run_dir).configurations), "its first configuration")
         progress = launch.stop(path, "a test")
 
         assert (progress.status, progress.why) == ("stopped", "a test")

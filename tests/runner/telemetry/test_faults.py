@@ -16,6 +16,7 @@ from runner import events as ev
 from runner import processes, report, rundir
 from runner.journal import EventReader
 from runner.state import RunState
+from runner.telemetry.watch import MISSED_TICKS, SLACK_S
 from tests.runs import is_supervised, single, start, state_of, wait_for, wait_until_ended
 
 FIRST = "GPU-000000a0-0000-0000-0000-000000000000"
@@ -59,9 +60,14 @@ def told(state: RunState) -> list[str]:
     return [event.state for event in state.telemetry.told]
 
 
-def wait_for_status(run_dir: Path, wanted: str, timeout: float = 20.0) -> RunState:
-    wait_for(lambda: wanted in told(state_of(run_dir)), f"telemetry to be {wanted}", timeout)
+def wait_for_status(run_dir: Path, wanted: str) -> RunState:
+    wait_for(lambda: wanted in told(state_of(run_dir)), f"telemetry to be {wanted}")
     return state_of(run_dir)
+
+
+def max_gap(times: list[int]) -> int:
+    """The longest time between one and the next, ns."""
+    return max(after - before for before, after in itertools.pairwise(times))
 
 
 def stop(run_dir: Path) -> RunState:
@@ -94,13 +100,14 @@ def test_a_run_reads_its_gpus_from_before_the_first_stage_to_after_the_last(
 
 def test_energy_is_read_where_timing_begins_and_ends(machine: pytest.MonkeyPatch) -> None:
     run_dir = start(single("short"))
-    state = wait_until_ended(run_dir)
-    configuration = state.configurations[0]
-    energies = [event.t for event in events_of(run_dir) if isinstance(event, ev.GpuEnergy)]
-    began = configuration.timing_began
-    assert began is not None
-    assert min(abs(t - began) for t in energies) < 0.35e9
-    assert min(abs(t - configuration.last_t) for t in energies) < 0.35e9
+    wait_until_ended(run_dir)
+    events = events_of(run_dir)
+    iterations = [event for event in events if isinstance(event, ev.Iteration)]
+    warmed_up = max(event.t for event in iterations if event.phase == "warmup")
+    last = iterations[-1].t
+    read = [event.t for event in events if isinstance(event, ev.GpuEnergy) and event.gpu == FIRST]
+    assert [t for t in read if warmed_up <= t < last], "as timing begins"
+    assert len([t for t in read if t >= last]) == 2, "as it ends, and after everything"
 
 
 def test_the_final_table_has_what_the_gpus_say(machine: pytest.MonkeyPatch) -> None:
@@ -156,15 +163,20 @@ def test_a_call_that_hangs_is_said_within_two_ticks_and_ends_nothing(
     machine.setenv("NVML_ONCE", str(tmp_path / "once"))
     run_dir = start(single("slow"))
     wait_for_status(run_dir, "stale")
-    samples = [event.t for event in events_of(run_dir) if isinstance(event, ev.GpuSamples)]
-    stale = next(e for e in events_of(run_dir) if isinstance(e, ev.Telemetry) and e.state == "stale")
-    assert (stale.t - max(t for t in samples if t < stale.t)) / 1e9 < 2 * 0.5 + 1.0
-
-    # The one after it is well, and iterations went on all the time.
-    wait_for(lambda: not state_of(run_dir).telemetry.stale, "telemetry to be back", 15)
-    times = [event.t for event in events_of(run_dir) if isinstance(event, ev.Iteration)]
-    assert max(b - a for a, b in itertools.pairwise(times)) < 1e9
+    # The one after it is well.
+    wait_for(lambda: not state_of(run_dir).telemetry.stale, "telemetry to be back")
     assert stop(run_dir).status == "stopped"
+
+    events = events_of(run_dir)
+    stale = next(event.t for event in events if isinstance(event, ev.Telemetry) and event.state == "stale")
+    samples = [event.t for event in events if isinstance(event, ev.GpuSamples)]
+    last, back = max(t for t in samples if t < stale), min(t for t in samples if t > stale)
+    # A supervisor that a busy machine lets wait looks late; it looks at the host once a second.
+    late_s = max_gap([event.t for event in events if isinstance(event, ev.Host)]) / 1e9 - 1.0
+    assert (stale - last) / 1e9 < (MISSED_TICKS + 1) * 0.5 + SLACK_S + late_s
+
+    # Iterations went on all the time.
+    assert max_gap([event.t for event in events if isinstance(event, ev.Iteration)]) < (back - last) / 2
 
 
 def test_a_hang_at_the_start_delays_a_run_but_does_not_stop_it(machine: pytest.MonkeyPatch) -> None:
@@ -180,9 +192,7 @@ def test_a_stop_does_not_wait_for_a_hang(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_AFTER_S", "1")
     run_dir = start(single("slow"))
     wait_for_status(run_dir, "stale")
-    began = time.monotonic()
-    assert stop(run_dir).status == "stopped"
-    assert time.monotonic() - began < 6
+    assert stop(run_dir).status == "stopped", "the call hangs on"
 
 
 def test_a_crash_is_restarted_with_its_signal_in_the_log(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -192,14 +202,14 @@ def test_a_crash_is_restarted_with_its_signal_in_the_log(machine: pytest.MonkeyP
     run_dir = start(single("slow"))
     state = wait_for_status(run_dir, "ended")
     assert "SIGSEGV" in next(event.text for event in state.telemetry.told if event.state == "ended")
-    wait_for(lambda: not state_of(run_dir).telemetry.stale, "telemetry to be back", 15)
+    wait_for(lambda: not state_of(run_dir).telemetry.stale, "telemetry to be back")
     assert stop(run_dir).status == "stopped"
 
 
 def test_after_three_restarts_it_is_given_up_and_the_run_goes_on(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_CRASH", "DeviceGetUtilizationRates")
     run_dir = start(single("slow"))
-    state = wait_for_status(run_dir, "given up", timeout=40)
+    state = wait_for_status(run_dir, "given up")
     assert state.running
     assert told(state).count("ended") == 4
     assert "after 3 restarts" in state.telemetry.told[-1].text
@@ -210,12 +220,14 @@ def test_a_gpu_that_falls_off_the_bus_is_lost_and_the_other_goes_on(machine: pyt
     machine.setenv("NVML_LOST", "1")
     machine.setenv("NVML_AFTER_S", "1")
     run_dir = start(single("slow"))
-    wait_for(lambda: any(gpu.lost for gpu in state_of(run_dir).gpus.values()), "a GPU to be lost")
-    time.sleep(1.2)
+
+    def power() -> list[float | str]:
+        state = state_of(run_dir)
+        return [state.telemetry.latest(gpu, "power") for gpu in state.gpus.values()]
+
+    wait_for(lambda: power() == [400.0, "GPU lost"], "a GPU to be lost")
+    wait_for(lambda: bool(state_of(run_dir).telemetry.problems), "what is said of it")
     state = state_of(run_dir)
-    first, second = state.gpus.values()
-    assert state.telemetry.latest(first, "power") == 400.0
-    assert state.telemetry.latest(second, "power") == "GPU lost"
     assert [problem.what for problem in state.telemetry.problems] == ["lost"]
     assert stop(run_dir).status == "stopped"
 
@@ -269,8 +281,9 @@ def test_a_driver_that_is_not_the_library_s_is_said_at_the_start(machine: pytest
 def test_an_xid_is_a_problem_in_words(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_XID", "31")
     machine.setenv("NVML_AFTER_S", "0.5")
-    run_dir = start(single("short"))
-    state = wait_until_ended(run_dir)
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).telemetry.problems), "the Xid")
+    state = stop(run_dir)
     assert [(problem.what, problem.code) for problem in state.telemetry.problems] == [("xid", 31)]
     assert any("Xid 31: a kernel touched memory" in flag for flag in report.load(run_dir).flags)
 
@@ -289,7 +302,8 @@ def test_reading_that_is_expensive_slows_itself_down_and_says_so(machine: pytest
 def test_telemetry_is_no_process_of_the_run(machine: pytest.MonkeyPatch) -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).gpus), "the GPUs")
-    time.sleep(1.2)  # members are written down once a second
+    seen = run_dir / rundir.SEEN
+    wait_for(lambda: seen.exists() and bool(seen.read_text()), "the members of the run")
     (pid,) = telemetry_of(run_dir)
     assert str(pid) not in (run_dir / rundir.SEEN).read_text().split()
     assert pid not in [process for process, _ in processes.tagged(run_dir.name)]

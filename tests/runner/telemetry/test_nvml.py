@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +157,21 @@ def test_samples_keep_their_rhythm(machine: pytest.MonkeyPatch, tmp_path: Path) 
     found = Machine(tmp_path, hz=10.0)
     found.until("GpuSamples", 12)
     found.close()
-    times = [event.t for event in found.events if isinstance(event, ev.GpuSamples)][:12]
-    assert (times[-1] - times[0]) / 11 / 1e9 == pytest.approx(0.1, abs=0.03)
+    samples = [event for event in found.events if isinstance(event, ev.GpuSamples)]
+    # A busy machine makes it miss some, or read more rarely: then that is the period that it states.
+    assert min(sample.period_ms for sample in samples) == 100
+    rhythm = [(b.t - a.t) / 1e6 / a.period_ms for a, b in itertools.pairwise(samples[:12])]
+    assert statistics.median(rhythm) == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_phase_that_begins_while_the_process_starts_does_not_end_it(
+    machine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = Machine(tmp_path)
+    found.watch.saw(ev.Result(t=0, stage=0, values={}))
+    found.until("GpuSamples", 1)
+    found.close()
+    assert found.state.telemetry.told == []
 
 
 def test_a_killed_process_is_started_again(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -194,7 +208,7 @@ def test_every_machine_without_gpus_says_why(
 def gpus(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", CLI, "gpus", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -259,9 +273,10 @@ def test_gpus_goes_on_until_ctrl_c_and_leaves_nothing(machine: pytest.MonkeyPatc
         assert len(json.loads(process.stdout.readline())["gpus"]) == 2
     children = processes.descendants(process.pid)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130
-    time.sleep(0.1)
-    assert all(processes.start_time(pid) != start for pid, start in children)
+    assert process.wait() == 130
+    wait_for(
+        lambda: all(processes.start_time(pid) != start for pid, start in children), "its children to end"
+    )
 
 
 @pytest.mark.parametrize("hz", ["0.1", "11", "fast"])

@@ -8,10 +8,11 @@
    NVML_FAIL=CALL:CODE     CALL fails with this error
    NVML_LOST=GPU           every call about this GPU says that it is lost
    NVML_ALL_LOST=CODE      every call about any GPU fails with this error
-   NVML_AFTER_S=SECONDS    the faults above begin that long after nvmlInit (default 0)
+   NVML_AFTER_S=SECONDS    the faults above begin that long after the energy counter was first read
+                           (default: they are there from the start)
    NVML_SLOW=CALL:MS       CALL takes that long
-   NVML_XID=CODE           GPU 0 reports this Xid once, NVML_AFTER_S after nvmlInit
-   NVML_RESET=1            the energy counter starts anew, NVML_AFTER_S after nvmlInit
+   NVML_XID=CODE           GPU 0 reports this Xid once, when NVML_AFTER_S is over
+   NVML_RESET=1            the energy counter starts anew, when NVML_AFTER_S is over
    NVML_ONCE=FILE          only the first process to create FILE has the faults
    NVML_PIDS=PID,PID       processes that compute on GPU 0
    NVML_MIG=N              GPU 0 is split into N MIG devices, which have memory of their own and nothing else
@@ -39,7 +40,7 @@ typedef unsigned long long u64;
 #define MOST 16
 #define SLICES 7
 static struct Gpu gpus[MOST + SLICES]; /* behind the GPUs: the MIG devices of GPU 0 */
-static double began;
+static double began, first_read;
 static int faulty = 1;
 
 static double now(void) {
@@ -56,7 +57,10 @@ static double number(const char *name, double otherwise) {
 static int is_mig(Device gpu) { return gpu->index >= MOST; }
 static int count(void) { return (int)number("NVML_GPUS", 2); }
 static double age(void) { return now() - began; }
-static int due(void) { return faulty && age() >= number("NVML_AFTER_S", 0); }
+static int due(void) {
+    if (!faulty || !getenv("NVML_AFTER_S")) return faulty;
+    return first_read && now() >= first_read + number("NVML_AFTER_S", 0);
+}
 
 /* The number behind "CALL:" in a variable when it is about this call, else -1. */
 static double about(const char *variable, const char *call) {
@@ -311,6 +315,7 @@ Result nvmlGpmMetricsGet(struct Metrics *m) {
 
 Result nvmlDeviceGetTotalEnergyConsumption(Device gpu, u64 *mj) {
     ENTER("DeviceGetTotalEnergyConsumption", gpu);
+    if (!first_read) first_read = now();
     double since = age(), reset = number("NVML_AFTER_S", 0);
     double offset = 1000;
     if (getenv("NVML_RESET") && due()) { since -= reset; offset = 0; }

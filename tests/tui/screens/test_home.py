@@ -18,6 +18,7 @@ from runner.plan import Stage
 from runner.preflight.check import Check
 from runner.profile import Profile, TorchProfile
 from runner.profile import store as profile_store
+from tests.patience import PATIENCE_S
 from tests.tui.keyboard import at_once
 from tests.tui.screens import world
 from tests.tui.screens.world import Cockpit, settled, text_of, told
@@ -525,7 +526,7 @@ async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_prof
 
     def check(profile: Profile) -> list[Check]:
         if isinstance(profile, TorchProfile) and profile.benchmark.num_runs == 20:
-            may_answer.wait(20)
+            may_answer.wait(PATIENCE_S)
             return [FAILS]
         return [PASSES]
 
@@ -739,7 +740,7 @@ async def test_keys_before_anything_was_read_do_nothing(
     names = Catalogue.names
 
     def slow(self: Catalogue, key: str) -> Listing | None:
-        may_read.wait(20)
+        may_read.wait(PATIENCE_S)
         return names(self, key)
 
     monkeypatch.setattr(Catalogue, "names", slow)
