@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from rich.console import RenderableType
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -24,8 +23,10 @@ from tui.cells import Shown
 from tui.keys.key import EVERYWHERE
 from tui.text import ascii_only
 from tui.theme import MONOCHROME, NAMES, THEMES, starting_theme
+from tui.typed import TypedKeys
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.command import Provider
     from textual.filter import LineFilter
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from runner.settings import Settings
     from runner.state import Status
 
+Answer = TypeVar("Answer")
 MAX_BACK = 16
 TITLE_EVERY_S = 1.0
 START_S = 1.0
@@ -105,7 +107,7 @@ def _without_no_color() -> Iterator[None]:
             os.environ["NO_COLOR"] = value
 
 
-class TrtbenchApp(App[int]):
+class TrtbenchApp(TypedKeys):
     """Shows one place (`Start`) at a time and remembers the way back."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -191,6 +193,12 @@ class TrtbenchApp(App[int]):
 
     # --- the command palette ----------------------------------------------------------------------------
 
+    async def action_command_palette(self) -> None:  # type: ignore[override]
+        from textual.command import CommandPalette
+
+        if not CommandPalette.is_open(cast("App[object]", self)):
+            await self.open_dialog(CommandPalette(id="--command-palette"))
+
     def on_command_palette_opened(self) -> None:
         """Its cursor does not blink: nothing is sent while nothing happens."""
         from textual.widgets import Input
@@ -273,6 +281,14 @@ class TrtbenchApp(App[int]):
 
     def open_sweep(self, directory: Path) -> None:
         self._open(Sweep(directory))
+
+    async def open_dialog(
+        self, dialog: Screen[Answer], answered: Callable[[Answer | None], None] | None = None
+    ) -> None:
+        """Lay a dialog over the screen, with the focus in it: the next key that is looked at goes there."""
+        await self.push_screen(dialog, answered)
+        if dialog.focused is None and dialog.focus_chain:
+            dialog.set_focus(dialog.focus_chain[0])
 
     def back(self) -> None:
         """Where the user came from; the list of runs at the end of the way."""

@@ -8,6 +8,8 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
+from tui.typed import TypedKeys
+
 
 async def at_once(pilot: Pilot[Any], *keys: str) -> None:
     """Press keys (named as for `Pilot.press`) as a paste does, and wait until they are dealt with."""
@@ -18,4 +20,6 @@ async def at_once(pilot: Pilot[Any], *keys: str) -> None:
         name = _character_to_key(key) if character and not key.isalnum() else key
         driver.send_message(events.Key(name, character))
     for _ in range(3):  # to the widget, up to the screen, and what was posted on the way
+        await pilot.pause()
+    while isinstance(pilot.app, TypedKeys) and (pilot.app._waiting or pilot.app._under_way):
         await pilot.pause()

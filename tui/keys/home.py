@@ -20,7 +20,6 @@ KEYS = (
         "change the field under the cursor",
         shown="e",
         command="edit: field",
-        opens_line=True,
     ),
     Key("u", "undo", "undo", "take the last change back", command="edit: undo"),
     Key("ctrl+r", "redo", "redo", "make the change again", command="edit: redo", minor=True),

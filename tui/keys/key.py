@@ -29,8 +29,6 @@ class Key:
     """how the palette calls it, `area: words`; empty: `view: ` and the label"""
     minor: bool = False
     """leaves the footer first when not all keys fit"""
-    opens_line: bool = False
-    """the keys after it go into a line: it acts before the next key is looked at"""
 
     @property
     def name(self) -> str:
@@ -61,7 +59,7 @@ AGAIN = Key(
     "run it again with changes: its profile on the first screen",
     command="run: again with",
 )
-FILTER = Key("slash", "filter", "filter", "", shown="/", command="view: filter", opens_line=True)
+FILTER = Key("slash", "filter", "filter", "", shown="/", command="view: filter")
 
 EVERYWHERE = (
     Key(
@@ -86,9 +84,7 @@ EVERYWHERE = (
 
 def bindings(keys: Sequence[Key]) -> list[BindingType]:
     """What a screen class with these keys puts into BINDINGS."""
-    unique = {
-        key.keys: Binding(key.keys, key.action, key.help, show=False, priority=key.opens_line) for key in keys
-    }
+    unique = {key.keys: Binding(key.keys, key.action, key.help, show=False) for key in keys}
     return list(unique.values())
 
 

@@ -77,7 +77,6 @@ KEYS = (
         "search the log",
         shown="/",
         command="view: search the log",
-        opens_line=True,
         minor=True,
     ),
     Key("n", "match(1)", "", "the next match in the log", command="view: next match"),

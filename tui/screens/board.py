@@ -234,11 +234,11 @@ class BoardScreen(KeyedScreen):
         except UserError as error:
             self.app.notify_error(error)
 
-    def action_stop(self) -> None:
+    async def action_stop(self) -> None:
         from tui.screens.confirm import ask_to_stop
 
         said = "The run under way is stopped. What was measured is kept, and the sweep can go on later."
-        ask_to_stop(self.app, self.directory, "this sweep", said, name="the sweep")
+        await ask_to_stop(self.app, self.directory, "this sweep", said, name="the sweep")
 
     def action_resume(self) -> None:
         """Go on where it was; of a sweep that has finished, with what failed."""

@@ -182,7 +182,7 @@ class CompareScreen(KeyedScreen):
             others = [name for index, name in enumerate(self._names) if index != first]
             self.app.open_compare((self._names[first], *others))
 
-    def action_differences(self) -> None:
+    async def action_differences(self) -> None:
         """Everything that differs, whole."""
         if self._view is None:
             return
@@ -200,17 +200,17 @@ class CompareScreen(KeyedScreen):
             for one in comparison.differences
         ]
         empty = (("nothing that is known of them", (("", "the same machine, software and profile"),)),)
-        self.app.push_screen(HelpScreen("compare", title="what differs", about=tuple(found) or empty))
+        await self.app.open_dialog(HelpScreen("compare", title="what differs", about=tuple(found) or empty))
 
-    def action_explain(self) -> None:
+    async def action_explain(self) -> None:
         from tui.screens.help import HelpScreen
 
         chosen = self._chosen()
         if chosen is None:
-            self.app.push_screen(HelpScreen("compare"))
+            await self.app.open_dialog(HelpScreen("compare"))
         else:
             title, about = explanation(chosen)
-            self.app.push_screen(HelpScreen("compare", title=title, about=about))
+            await self.app.open_dialog(HelpScreen("compare", title=title, about=about))
 
     def action_copy(self) -> None:
         if self._view is None:

@@ -62,7 +62,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-def ask_to_stop(app: TrtbenchApp, directory: Path, what: str, detail: str, *, name: str = "") -> None:
+async def ask_to_stop(app: TrtbenchApp, directory: Path, what: str, detail: str, *, name: str = "") -> None:
     """Ask whether to stop the run or sweep of a directory, and do it.
 
     Args:
@@ -84,4 +84,5 @@ def ask_to_stop(app: TrtbenchApp, directory: Path, what: str, detail: str, *, na
             if name:
                 app.notify(f"asked {name} to stop", timeout=3, markup=False)
 
-    app.push_screen(ConfirmScreen(f"Stop {what}?", detail, yes="stop it", no="let it run"), answered)
+    question = ConfirmScreen(f"Stop {what}?", detail, yes="stop it", no="let it run")
+    await app.open_dialog(question, answered)

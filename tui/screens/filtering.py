@@ -33,10 +33,6 @@ class FilteringScreen(KeyedScreen):
         """Whether what is typed can be left as it is."""
         return True
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the line itself its key is a character."""
-        return action != "filter" or not self.query("#filter")
-
     @property
     def typing(self) -> Literal["", "editing", "filtering"]:
         """What letters go into while a line is open."""

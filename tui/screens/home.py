@@ -253,7 +253,7 @@ class HomeScreen(HomeKeys):
             return
         self._commands.run(self._form.profile)
 
-    def action_sweep(self) -> None:
+    async def action_sweep(self) -> None:
         """Ask for axes, start a sweep of the form's profile and go to its board."""
         from tui.screens.sweep_start import SweepStart
 
@@ -264,7 +264,7 @@ class HomeScreen(HomeKeys):
         if self._pane.accept() and self._form is not None:
             profile = self._form.profile
             failing = [f"{one.name}: {one.text}" for one in self._commands.failing(profile)]
-            self.app.push_screen(SweepStart(profile, failing), answered)
+            await self.app.open_dialog(SweepStart(profile, failing), answered)
 
     def on_command_pane_starting(self, message: CommandPane.Starting) -> None:
         self._show_frame("starting the run ..." if message.under_way else "")
@@ -286,12 +286,12 @@ class HomeScreen(HomeKeys):
 
     # --- saving -----------------------------------------------------------------------------------------
 
-    def action_save_as(self) -> None:
+    async def action_save_as(self) -> None:
         if not self._pane.accept() or self._form is None:
             return
         from tui.screens.save_as import SaveAs
 
-        self.app.push_screen(SaveAs(self._form.profile), self._saved)
+        await self.app.open_dialog(SaveAs(self._form.profile), self._saved)
 
     def _saved(self, profile: Profile | None) -> None:
         """The changes belong to the saved profile now; the one that they were made in is as it was."""
@@ -307,11 +307,11 @@ class HomeScreen(HomeKeys):
         self.notify(f"saved as {profile.name}", markup=False)
         self._look()
 
-    def action_import_engine(self) -> None:
+    async def action_import_engine(self) -> None:
         if self._pane.accept():
             from tui.screens.import_engine import ImportEngine
 
-            self.app.push_screen(ImportEngine(), self._imported)
+            await self.app.open_dialog(ImportEngine(), self._imported)
 
     def _imported(self, profile: Profile | None) -> None:
         from tui.form import drafts_of, take_variant

@@ -81,7 +81,7 @@ class KeyedScreen(Screen[None]):
     def action_quit(self) -> None:
         self.app.leave()
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.screen_name))
+        await self.app.open_dialog(HelpScreen(self.screen_name))

@@ -251,10 +251,10 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._skipped = SELDOM
         self._show(live_view(self.feed, mode=self._mode, memo=self._memo))
 
-    def action_doctor(self) -> None:
+    async def action_doctor(self) -> None:
         from tui.screens.doctor import DoctorScreen
 
-        self.app.push_screen(DoctorScreen(self.feed))
+        await self.app.open_dialog(DoctorScreen(self.feed))
 
     def action_ranks(self) -> None:
         self._maximise("ranks")
@@ -304,10 +304,10 @@ class LiveScreen(LogKeys, KeyedScreen):
         if "ended" in self.states():
             self.app.open_result(self.feed.run_dir)
 
-    def action_stop(self) -> None:
+    async def action_stop(self) -> None:
         if self.view is None or not self.view.can_stop:
             return
         from tui.screens.confirm import ask_to_stop
 
         said = "Its processes are ended. What was measured until now is kept."
-        ask_to_stop(self.app, self.feed.run_dir, "this run", said)
+        await ask_to_stop(self.app, self.feed.run_dir, "this run", said)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.markup import escape
 from textual.screen import ModalScreen
 
@@ -28,7 +27,7 @@ class LogScreen(LogKeys, ModalScreen[None]):
         ("pagedown,space", "scroll_rows(10)"),
         ("home", "top"),
         ("end", "follow"),
-        Binding("slash", "search", priority=True),
+        ("slash", "search"),
         ("n", "match(1)"),
         ("N", "match(-1)"),
         ("f", "log_level"),

@@ -29,10 +29,6 @@ class LogKeys(Screen[None]):
     def show_search(self) -> None:
         """Something changed about the line to type into: make room for it, or take it back."""
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the line itself its key is a character."""
-        return action != "search" or not self.searching
-
     async def action_search(self) -> None:
         from tui.widgets.filter_input import FilterInput
 

@@ -286,14 +286,14 @@ class ResultScreen(KeyedScreen):
         self.table = self.table.at(line, self.table.column if column is None else column)
         self._show_table()
 
-    def action_explain(self) -> None:
+    async def action_explain(self) -> None:
         from tui.screens.help import HelpScreen
 
         if self.table.value is None:
-            self.app.push_screen(HelpScreen("result"))
+            await self.app.open_dialog(HelpScreen("result"))
         else:
             about = explanation(self.table)
-            self.app.push_screen(HelpScreen("result", title=about[0], about=about[1]))
+            await self.app.open_dialog(HelpScreen("result", title=about[0], about=about[1]))
 
     def action_copy(self) -> None:
         if self.report is not None:
@@ -333,14 +333,14 @@ class ResultScreen(KeyedScreen):
             self.notify, f"{where} {path}", title="HTML report", timeout=15, markup=False
         )
 
-    def action_log(self) -> None:
+    async def action_log(self) -> None:
         log = self._log()
         if log is None:
             self.notify("this run has no log", timeout=3, markup=False)
             return
         from tui.screens.log import LogScreen
 
-        self.app.push_screen(LogScreen(log))
+        await self.app.open_dialog(LogScreen(log))
 
     def _log(self) -> Path | None:
         """The log that holds the cause of a failure, else that of the last stage."""

@@ -34,7 +34,7 @@ def _tell_problems(app: TrtbenchApp, task: Done) -> None:
         app.notify_error(error)
 
 
-def ask_for_tags(app: TrtbenchApp, entries: Sequence[Entry], done: Done) -> None:
+async def ask_for_tags(app: TrtbenchApp, entries: Sequence[Entry], done: Done) -> None:
     """Tags of one run as they should be; of several, the ones to add and, with a dash, to take off."""
     one = entries[0] if len(entries) == 1 else None
 
@@ -67,10 +67,10 @@ def ask_for_tags(app: TrtbenchApp, entries: Sequence[Entry], done: Done) -> None
         else "Tags to put on all of them; -tag takes one off."
     )
     answer = "".join(f"{tag} " for tag in one.tags) if one else ""
-    app.push_screen(AskScreen(Question(f"tags of {_which(entries)}", about, answer, refusal)), answered)
+    await app.open_dialog(AskScreen(Question(f"tags of {_which(entries)}", about, answer, refusal)), answered)
 
 
-def ask_for_note(app: TrtbenchApp, entry: Entry, done: Done) -> None:
+async def ask_for_note(app: TrtbenchApp, entry: Entry, done: Done) -> None:
     line = " ".join(entry.note.split())
 
     def answered(text: str | None) -> None:
@@ -85,10 +85,10 @@ def ask_for_note(app: TrtbenchApp, entry: Entry, done: Done) -> None:
 
     about = "A line to remember about this run; empty takes it back."
     question = Question(f"note on {title_of(entry)}", about, line, labels.note_refusal)
-    app.push_screen(AskScreen(question), answered)
+    await app.open_dialog(AskScreen(question), answered)
 
 
-def ask_for_name(app: TrtbenchApp, entry: Entry, done: Done) -> None:
+async def ask_for_name(app: TrtbenchApp, entry: Entry, done: Done) -> None:
     def answered(text: str | None) -> None:
         if text is None or text == entry.name:
             return
@@ -101,10 +101,10 @@ def ask_for_name(app: TrtbenchApp, entry: Entry, done: Done) -> None:
 
     about = f"A name to show it by; empty shows the profile again. Its id stays {entry.run}."
     question = Question(f"name of {plain(entry.profile)}", about, entry.name, labels.name_refusal)
-    app.push_screen(AskScreen(question), answered)
+    await app.open_dialog(AskScreen(question), answered)
 
 
-def ask_to_delete(
+async def ask_to_delete(
     app: TrtbenchApp, entries: Sequence[Entry], done: Callable[[list[trash.Trashed]], None]
 ) -> None:
     """Move runs to the trash after a yes; says at once which of them is under way."""
@@ -128,4 +128,4 @@ def ask_to_delete(
         yes="delete",
         no="keep",
     )
-    app.push_screen(question, answered)
+    await app.open_dialog(question, answered)

@@ -249,7 +249,7 @@ class RunsScreen(FilteringScreen):
         else:
             self.app.open_sweep(directory)
 
-    def action_stop(self) -> None:
+    async def action_stop(self) -> None:
         current = self._current
         if current is None:
             return
@@ -259,27 +259,27 @@ class RunsScreen(FilteringScreen):
         from tui.screens.confirm import ask_to_stop
 
         said = f"Run {current.run} ends with what it has measured so far."
-        ask_to_stop(self.app, current.run_dir, current.profile, said, name=current.profile)
+        await ask_to_stop(self.app, current.run_dir, current.profile, said, name=current.profile)
 
-    def action_tags(self) -> None:
+    async def action_tags(self) -> None:
         from tui.screens.run_changes import ask_for_tags
 
         if chosen := self._chosen():
-            ask_for_tags(self.app, chosen, self._look)
+            await ask_for_tags(self.app, chosen, self._look)
 
-    def action_note(self) -> None:
+    async def action_note(self) -> None:
         from tui.screens.run_changes import ask_for_note
 
         if current := self._current:
-            ask_for_note(self.app, current, self._look)
+            await ask_for_note(self.app, current, self._look)
 
-    def action_rename(self) -> None:
+    async def action_rename(self) -> None:
         from tui.screens.run_changes import ask_for_name
 
         if current := self._current:
-            ask_for_name(self.app, current, self._look)
+            await ask_for_name(self.app, current, self._look)
 
-    def action_delete(self) -> None:
+    async def action_delete(self) -> None:
         from tui.screens.run_changes import ask_to_delete
 
         def deleted(moved: list[trash.Trashed]) -> None:
@@ -288,7 +288,7 @@ class RunsScreen(FilteringScreen):
             self.notify(f"{plural(len(moved), 'run')} in the trash; u takes it back", markup=False)
 
         if chosen := self._chosen():
-            ask_to_delete(self.app, chosen, deleted)
+            await ask_to_delete(self.app, chosen, deleted)
 
     def action_undo(self) -> None:
         """Bring back what was deleted last."""
@@ -305,10 +305,10 @@ class RunsScreen(FilteringScreen):
             return bool(self._deleted)
         return super().check_action(action, parameters)
 
-    def action_trash(self) -> None:
+    async def action_trash(self) -> None:
         from tui.screens.trash import TrashScreen
 
-        self.app.push_screen(TrashScreen(now()), lambda _: self._look())
+        await self.app.open_dialog(TrashScreen(now()), lambda _: self._look())
 
     # --- filtering and going elsewhere ------------------------------------------------------------------
 
@@ -326,10 +326,10 @@ class RunsScreen(FilteringScreen):
             self._show()
         super().action_show_all()
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen("runs", more=(("terms of a filter", query.GRAMMAR),)))
+        await self.app.open_dialog(HelpScreen("runs", more=(("terms of a filter", query.GRAMMAR),)))
 
     # --- the frame --------------------------------------------------------------------------------------
 

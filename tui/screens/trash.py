@@ -85,7 +85,7 @@ class TrashScreen(ModalScreen[None]):
             self.app.notify(f"{trashed.run} is back", markup=False)
         self._show()
 
-    def action_empty(self) -> None:
+    async def action_empty(self) -> None:
         if not self._deleted:
             return
 
@@ -105,7 +105,7 @@ class TrashScreen(ModalScreen[None]):
             yes="remove",
             no="keep",
         )
-        self.app.push_screen(question, answered)
+        await self.app.open_dialog(question, answered)
 
     def action_close(self) -> None:
         self.dismiss()
