@@ -558,7 +558,7 @@ async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.
         await settled(pilot)
         shown = text_of(app.screen, "#commands").splitlines()
         assert shown[0] == "# convert: not run, cached: /data/small-checkpoint-1a2b3c4d"
-        assert shown[1] == "# build: 1 rank, in /work"
+        assert shown[1] == "# build: 1 rank, in /data"
         assert shown[2] == "# made again: max_batch_size 8 -> 16"
         assert shown[3].startswith("trtllm-build")
 
