@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -241,6 +244,16 @@ class Recorder:
         """The run in a directory, seen `after_s` seconds after its last event."""
         at = self.t + round(after_s * SECOND)
         return StillFeed(self.write(root), self.plan(), at, pending=list(self.events))
+
+
+@contextmanager
+def as_it_stands(run: Recorder, root: Path) -> Iterator[Path]:
+    """The run in a directory; one that has not ended has a supervisor that lives: this process."""
+    run_dir = run.write(root)
+    lock = rundir.try_lock(run_dir)
+    assert lock is not None
+    yield run_dir
+    os.close(lock)
 
 
 LOG = "".join(

@@ -66,12 +66,13 @@ def result(app: Cockpit) -> ResultScreen:
     ],
 )
 async def test_it_draws_every_run(make: Callable[[], Recorder], state: str, tmp_path: Path) -> None:
-    app = Cockpit(make().write(tmp_path))
-    async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause()
-        assert state in text_of(app.screen, "#header")
-        await pilot.press("down", "right", "u", "i", "y", "t", "question_mark", "escape", "up", "left")
-        assert isinstance(app.screen, ResultScreen)
+    with runs.as_it_stands(make(), tmp_path) as run_dir:
+        app = Cockpit(run_dir)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.pause()
+            assert state in text_of(app.screen, "#header")
+            await pilot.press("down", "right", "u", "i", "y", "t", "question_mark", "escape", "up", "left")
+            assert isinstance(app.screen, ResultScreen)
 
 
 async def test_a_directory_that_is_no_run_is_said(tmp_path: Path) -> None:

@@ -103,8 +103,9 @@ def test_live_silent(snap_compare: Compare, tmp_path: Path) -> None:
 def test_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    app = TrtbenchApp(Result(make().write(tmp_path)))
-    assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
+    with runs.as_it_stands(make(), tmp_path) as run_dir:
+        app = TrtbenchApp(Result(run_dir))
+        assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -139,7 +140,8 @@ def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) 
 
 @pytest.mark.parametrize("make", [runs.lost, runs.queued, runs.long_names], ids=lambda make: make.__name__)
 def test_result_small(make: Callable[[], Recorder], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(TrtbenchApp(Result(make().write(tmp_path))), terminal_size=SIZES[0])
+    with runs.as_it_stands(make(), tmp_path) as run_dir:
+        assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=SIZES[0])
 
 
 def test_result_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
