@@ -18,7 +18,7 @@ _EPILOG = """\
 A and B are runs, several repeats with commas between, or a filter as `ls --filter` takes it (tag:before,
 sweep:ID), which stands for all finished runs that it lets through. Repeats decide: one run each knows
 nothing of how much a number varies from run to run; that of earlier repeats of the same profile enters its
-intervals, else an assumed one, as large as that of its iterations and at least 1 %.
+intervals, else an assumed one, as large as that of its iterations and at least 2 %.
 
 exit codes: 0 compared · 2 bad input · 5 SLOWER or WORSE with --fail-on slower
             6 INCONCLUSIVE or NOT JUDGED with --fail-on inconclusive

@@ -76,8 +76,8 @@ class Repeats:
     def spread(self, shape: Shape, metric: str) -> Spread:
         """Variation of one number; an assumed one when there are too few repeats.
 
-        That one is as large as single iterations vary in the compared runs, and at least 1 %: where those
-        scatter by a third, runs do not repeat to 1 %.
+        That one is as large as single iterations vary in the compared runs, and at least 2 %: where those
+        scatter by a third, runs do not repeat to 2 %.
         """
         found = self._known.get((shape, metric))
         if found is None:

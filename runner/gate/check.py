@@ -88,7 +88,9 @@ def _on(
     for quantity in assertion.quantities:
         of = baseline if quantity.baseline else side
         assert of is not None
-        vary = repeats.spread(shape, quantity.metric.name) if repeats and assertion.needs_baseline else None
+        vary = None
+        if repeats and baseline and assertion.needs_baseline:
+            vary = _variation(repeats, (side, baseline), shape, quantity.metric.name)
         one = _known(of, shape, quantity, vary)
         if isinstance(one, str):
             return Finding(
@@ -104,6 +106,22 @@ def _on(
             outcome="INCONCLUSIVE",
             why="it divides by a number that is 0 here",
         )
+
+
+def _variation(repeats: Repeats, sides: Sequence[Side], shape: Shape, metric: str) -> Spread:
+    """From run to run: of repeats within both sides and of earlier ones, pooled; assumed where none are."""
+    earlier = repeats.spread(shape, metric)
+    squares, df, runs = 0.0, 0.0, earlier.runs
+    if earlier.runs:
+        squares, df = earlier.df * earlier.deviation**2, earlier.df
+    for side in sides:
+        values = [run.value(shape, metric) for run in side.runs]
+        logarithms = [math.log(value) for value in values if value is not None and value > 0]
+        if len(logarithms) == len(values) > 1:
+            mean = sum(logarithms) / len(logarithms)
+            squares += sum((one - mean) ** 2 for one in logarithms)
+            df, runs = df + len(values) - 1, runs + len(values)
+    return Spread(math.sqrt(squares / df), df, runs) if df else earlier
 
 
 def _known(side: Side, shape: Shape, quantity: Quantity, spread: Spread | None) -> _Known | str:
@@ -135,16 +153,14 @@ def _widened(value: float, low: float, varies: float) -> float:
 
 
 def _of_repeats(values: Sequence[float], spread: Spread | None) -> _Known:
+    """Student's t of the geometric mean; of how much runs vary only these know, unless `spread` says it."""
     if min(values) <= 0:
         return _of_shares(values)
-    logarithms = [math.log(value) for value in values]
-    mean = sum(logarithms) / len(values)
-    df: float = len(values) - 1
-    squares = sum((one - mean) ** 2 for one in logarithms)
-    if spread is not None and spread.runs:
-        df, squares = df + spread.df, squares + spread.df * spread.deviation**2
-    half = t_quantile((1 + LEVEL) / 2, df) * math.sqrt(squares / df / len(values))
-    return _Known(math.exp(mean), Interval(math.exp(mean - half), math.exp(mean + half)))
+    mean = middle(values)
+    own = math.fsum(math.log(value / mean) ** 2 for value in values) / (len(values) - 1)
+    varies, df = (math.sqrt(own), len(values) - 1) if spread is None else (spread.deviation, spread.df)
+    half = t_quantile((1 + LEVEL) / 2, df) * varies / math.sqrt(len(values))
+    return _Known(mean, Interval(mean * math.exp(-half), mean * math.exp(half)))
 
 
 def _of_shares(values: Sequence[float]) -> _Known:

@@ -209,7 +209,7 @@ class TestNumbers:
         run({1: some(100)}, name="aaaa", second=40)
         run({1: some(102, seed=9)}, name="bbbb", second=41)
         method = compared("aaaa", "bbbb").pairs[0].method
-        assert "as large as that of single iterations, at least 1 % (here 1.0 %)" in method
+        assert "as large as that of single iterations, at least 2 % (here 2.0 %)" in method
         repeats(100, "c")
         run({1: some(200)}, name="d000", host="elsewhere", second=50)
         run({1: some(300)}, name="d001", profile=PROFILE + "description: x\n", second=51)
