@@ -77,9 +77,12 @@ def appear(made: Path, run: str) -> Path:
             return root / run
 
 
-def here_already(same: Callable[[Path], bool]) -> Path | None:
-    """The newest run of the history that is the `same`; one of which that cannot be told is not."""
-    for run_dir in rundir.list_runs():
+def here_already(same: Callable[[Path], bool], likely: str = "") -> Path | None:
+    """The run of the history that is the `same`; one of which that cannot be told is not.
+
+    The run that has the `likely` id is asked first, the others from the newest on.
+    """
+    for run_dir in (*([paths.runs_dir() / likely] if likely else []), *rundir.list_runs()):
         with contextlib.suppress(OSError, UserError):
             if same(run_dir):
                 return run_dir

@@ -6,6 +6,7 @@ baseline whose run was deleted is told apart from one that was never set.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,18 +97,21 @@ def clear(profile: str) -> None:
     """Forget the baseline of a profile; its runs stay.
 
     Raises:
-        UserError: it has none.
+        UserError: it has none, or its file cannot be removed.
     """
+    file = _file(profile)
     try:
-        _file(profile).unlink()
-    except OSError:
+        file.unlink()
+    except FileNotFoundError:
         raise UserError(
             f"there is no baseline of {profile!r}", hint="`trtbench-tui baseline show` lists all of them"
         ) from None
+    except OSError as error:
+        raise UserError(f"{file}: the baseline cannot be cleared: {error.strerror}") from None
 
 
 def _file(profile: str) -> Path:
-    return paths.baselines_dir() / f"{quote(profile, safe='')}.json"
+    return paths.baselines_dir() / f"{quote(os.fsencode(profile), safe='')}.json"
 
 
 def _read(file: Path) -> Baseline | None:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner import signals
+from runner import paths, signals
 from runner.commands import (
     archive,
     baseline,
@@ -48,21 +48,51 @@ so is SWEEP of a sweep.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; errors of the user's making are one sentence on stderr."""
     signals.forget_inherited()
+    _open_what_is_closed()
     _say_what_the_terminal_can()
     words = explain.in_words(list(sys.argv[1:] if argv is None else argv))
     arguments = _parser().parse_args(words)
     try:
+        if not arguments.without_runs:
+            paths.refuse_unusable_home()
         command: Callable[[argparse.Namespace], int] = arguments.command
-        return int(command(arguments))
+        code = int(command(arguments))
+        sys.stdout.flush()  # what cannot be written is said here, not when Python ends
+        return code
     except UserError as error:
-        print(f"trtbench-tui: {error}", file=sys.stderr)
+        print(f"trtbench-tui: {_plain(str(error))}", file=sys.stderr)
         return ExitCode.BAD_INPUT
     except BrokenPipeError:
-        # The reader of our output left (`| head`); Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # its reader left (`| head`)
         return ExitCode.OK
+    except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
+        what = f"{error.filename}: " if error.filename else "the output cannot be written: "
+        print(f"trtbench-tui: {_plain(what)}{error.strerror or error}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _plain(text: str) -> str:
+    """The text without what would move the cursor; names that a sentence repeats may hold anything."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+
+
+def _open_what_is_closed() -> None:
+    """A standard stream that was closed (`>&-`) is empty, and no other file gets its number."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def _drop_output() -> None:
+    """What is left of standard output goes nowhere; Python must not complain about it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say_what_the_terminal_can() -> None:
@@ -80,7 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"trtbench-tui {VERSION}")
     add_theme_option(parser)
-    parser.set_defaults(command=open_dashboard)
+    # `without_runs`: the command works also where runs cannot be looked for.
+    parser.set_defaults(command=open_dashboard, without_runs=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for family in (
         runs,

@@ -14,7 +14,9 @@ from runner.plan import Plan, Stage
 from runner.state import RunState
 
 LOOKED_AT = 3
-"""earlier runs of the same profile that stage times are taken from, the latest first"""
+"""finished runs of the same profile that stage times are taken from, the latest first"""
+MOST_READ = 20
+"""earlier runs that are read to find them; the others of a profile that always fails are not"""
 
 
 class Eta(msgspec.Struct, frozen=True):
@@ -73,9 +75,10 @@ def stage_times(run_dir: Path, plan: Plan) -> dict[str, float]:
     """
     times: dict[str, list[float]] = {}
     looked = 0
-    for folder in sorted(run_dir.parent.glob(f"*_{plan.profile}_*"), reverse=True):
-        if folder == run_dir or looked == LOOKED_AT:
-            continue
+    earlier = [folder for folder in run_dir.parent.glob(f"*_{plan.profile}_*") if folder != run_dir]
+    for folder in sorted(earlier, reverse=True)[:MOST_READ]:
+        if looked == LOOKED_AT:
+            break
         try:
             report = msgspec.json.decode((folder / rundir.REPORT).read_bytes(), type=_Report)
             other = rundir.load_plan(folder)

@@ -6,21 +6,58 @@ import os
 import tempfile
 from pathlib import Path
 
+from runner.errors import UserError
+
+_KEPT = "runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench"
+
 
 def _xdg(variable: str, fallback: str) -> Path:
     value = os.environ.get(variable, "")
     # The XDG specification says a relative value must be ignored.
-    return Path(value) if value.startswith("/") else Path.home() / fallback
+    return Path(value) if value.startswith("/") else _of_user(f"~/{fallback}")
+
+
+def _of_user(path: str) -> Path:
+    """A path that may begin with `~`."""
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise UserError(
+            f"{path}: the home directory of that user is not known", hint="set $HOME or $TRTBENCH_HOME"
+        )
+    return Path(expanded)
 
 
 def state_home() -> Path:
-    """`$TRTBENCH_HOME`, else `$XDG_STATE_HOME/trtbench`: everything that runs leave behind."""
+    """`$TRTBENCH_HOME`, else `$XDG_STATE_HOME/trtbench`: everything that runs leave behind.
+
+    Raises:
+        UserError: it cannot be found out where that is.
+    """
     override = os.environ.get("TRTBENCH_HOME")
-    return (
-        Path(override).expanduser().resolve()
-        if override
-        else _xdg("XDG_STATE_HOME", ".local/state") / "trtbench"
-    )
+    if not override:
+        return _xdg("XDG_STATE_HOME", ".local/state") / "trtbench"
+    try:
+        return _of_user(override).resolve()
+    except (OSError, RuntimeError) as error:  # a link to itself, a working directory that is gone
+        raise UserError(f"$TRTBENCH_HOME, {override!r}, names no directory: {error}") from None
+
+
+def refuse_unusable_home() -> None:
+    """Say so where runs cannot be looked for; a home that is not there yet will be made.
+
+    Raises:
+        UserError: it is no directory, or may not be read.
+    """
+    for folder in (state_home(), runs_dir(), sweeps_dir()):
+        try:
+            os.scandir(folder).close()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UserError(
+                f"{folder}: runs cannot be looked for there: {error.strerror}",
+                hint=f"{_KEPT}; let it name a directory that you may read and write",
+            ) from None
 
 
 def runs_dir() -> Path:

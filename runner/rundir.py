@@ -147,18 +147,42 @@ def find(name: str) -> Path:
     Raises:
         UserError: none or several match.
     """
-    as_path = Path(name).expanduser()
+    as_path = Path(os.path.expanduser(name))
     with contextlib.suppress(OSError):  # a name may be longer than any file's
         if (as_path / PLAN).is_file():
             return as_path.resolve()
     runs = list_runs() if name else []  # nothing is a part of every id, and names no run
     if name == "last" and runs:
         return runs[0]
-    exact = [run for run in runs if run.name == name or run.name.endswith(f"_{name}")]
+    exact = [run for run in runs if _is_called(run, name)]
     if not exact and name in list_names():
         exact = [paths.runs_dir() / name]
     found = exact or _named(name, runs) or [run for run in runs if name in run.name]
+    if not found:
+        _refuse_what_is_no_run(name)
     return the_one(found, name, "run", "`trtbench-tui ls` lists all runs; `last` is the newest")
+
+
+def _refuse_what_is_no_run(name: str) -> None:
+    from runner.history import trash  # most names are those of runs
+    from runner.sweep.directory import list_sweeps
+
+    for deleted in trash.listed():
+        if _is_called(deleted.path, name):
+            restore = f"`trtbench-tui trash restore {name}` brings it back"
+            raise UserError(f"the run {deleted.run} is in the trash", hint=restore)
+    for sweep in list_sweeps():
+        if _is_called(sweep, name):
+            raise UserError(
+                f"{sweep.name} is a sweep, and this takes a run",
+                hint=f"`trtbench-tui ls --filter sweep:{name}` lists its runs; `trtbench-tui sweeps show`,"
+                " `stop` and `resume` take a sweep",
+            )
+
+
+def _is_called(path: Path, name: str) -> bool:
+    """Whether this is the id of a run or a sweep, or its last letters."""
+    return path.name == name or path.name.endswith(f"_{name}")
 
 
 def the_one(found: list[Path], name: str, what: str, where: str) -> Path:

@@ -187,4 +187,4 @@ def _here_already(manifest: Manifest) -> Path | None:
         with open(path, "rb") as file:
             return described(file) == log
 
-    return arrivals.here_already(same)
+    return arrivals.here_already(same, manifest.run)

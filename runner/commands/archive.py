@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from runner.commands.options import Commands
+from runner.commands.options import Commands, output_file
 from runner.errors import ExitCode
 
 
@@ -14,7 +14,11 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     archive = commands.add_parser("archive", help="pack a run into one file, for another machine")
     archive.add_argument("run", metavar="RUN")
     archive.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="a file or a directory; default: RUN.zip, here"
+        "-o",
+        "--output",
+        type=output_file,
+        metavar="FILE",
+        help="a file or a directory; default: RUN.zip, here",
     )
     archive.set_defaults(command=_archive)
 

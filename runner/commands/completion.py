@@ -16,10 +16,10 @@ def add(commands: Commands[argparse.ArgumentParser], parser: argparse.ArgumentPa
     shells = command.add_subparsers(title="shells", metavar="SHELL", required=True)
     for shell, script in SCRIPTS.items():
         chosen = shells.add_parser(shell, help=f'eval "$(trtbench-tui completion {shell})"')
-        chosen.set_defaults(command=_print, script=script)
+        chosen.set_defaults(command=_print, script=script, without_runs=True)
     words = shells.add_parser("words", help="what the last word may become; the scripts ask this")
     words.add_argument("words", nargs="*", metavar="WORD")
-    words.set_defaults(command=lambda arguments: _words(parser, arguments))
+    words.set_defaults(command=lambda arguments: _words(parser, arguments), without_runs=True)
 
 
 def _print(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.options import Commands
+from runner.commands.options import Commands, output_file
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "csv", "md", "html", "parquet", "upstream-csv", "prometheus")
 PLOTS = ("latency", "histogram", "gpu")
+EXCLUSIVE = (
+    ("--format", "--svg", "--prometheus", "--mlflow", "--schema"),
+    ("--iterations", "--requests", "--svg", "--prometheus", "--mlflow", "--schema"),
+    ("--output", "--prometheus", "--mlflow", "--schema"),
+)
+"""What is written, which part of it, and where to; each says one of them."""
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -28,8 +34,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     export.add_argument("--format", choices=FORMATS, help="default: by the ending of the file, else json")
     export.add_argument(
-        "-o", "--output", type=Path, metavar="FILE",
-        help="a file, or a directory for one named after the run; default: standard output",
+        "-o", "--output", type=output_file, metavar="FILE",
+        help="a file, or a directory for one named after the run; default, and `-`: standard output",
     )  # fmt: skip
     export.add_argument(
         "--iterations", action="store_true", help="every iteration instead of the table (csv, parquet)"
@@ -40,7 +46,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     export.add_argument("--svg", dest="plot", choices=PLOTS, help="one plot as SVG instead of the table")
     export.add_argument(
         "--prometheus",
-        type=Path,
+        type=output_file,
         metavar="FILE.prom",
         help="a file for the textfile collector; `attach RUN --prometheus FILE.prom` keeps it up to date",
     )
@@ -58,6 +64,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     from runner.compare.runs import named
 
+    _refuse_contradictions(arguments)
     if arguments.schema:
         from runner.export.document import json_schema
 
@@ -80,10 +87,28 @@ def _export(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _refuse_contradictions(arguments: argparse.Namespace) -> None:
+    """Of options that exclude each other one would be passed over in silence."""
+    given = {
+        "--format": arguments.format,
+        "--svg": arguments.plot,
+        "--prometheus": arguments.prometheus,
+        "--mlflow": arguments.mlflow is not None,
+        "--schema": arguments.schema,
+        "--iterations": arguments.iterations,
+        "--requests": arguments.requests,
+        "--output": arguments.output,
+    }
+    for group in EXCLUSIVE:
+        both = [name for name in group if given[name]]
+        if len(both) > 1:
+            raise UserError(f"export takes {both[0]} or {both[1]}, not both")
+
+
 def _write(run_dirs: list[Path], arguments: argparse.Namespace) -> tuple[Path | None, list[str]]:
     from runner.export import formats
 
-    output = arguments.prometheus or arguments.output
+    output = arguments.prometheus or (None if arguments.output == Path("-") else arguments.output)
     part: Part = "iterations" if arguments.iterations else "requests" if arguments.requests else "table"
     if len(run_dirs) > 1 and (arguments.plot or part != "table"):
         raise UserError(f"plots, iterations and requests are of one run, these are {len(run_dirs)}")

@@ -12,13 +12,13 @@ from runner.errors import ExitCode
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
     doctor = commands.add_parser("doctor", help="check this machine, and what a profile needs; with fixes")
     doctor.add_argument("profile", metavar="PROFILE", nargs="?")
-    doctor.set_defaults(command=_doctor)
+    doctor.set_defaults(command=_doctor, without_runs=True)
 
     gpus = commands.add_parser("gpus", help="what the GPUs do now, without a run; Ctrl-C ends it")
     gpus.add_argument("--once", action="store_true", help="one reading, then end")
     gpus.add_argument("--json", action="store_true", help="one JSON object a reading")
     add_gpu_rate(gpus)
-    gpus.set_defaults(command=_gpus)
+    gpus.set_defaults(command=_gpus, without_runs=True)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

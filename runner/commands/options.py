@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 
@@ -31,6 +32,13 @@ def add_gpu_rate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gpu-hz", type=_gpu_hz, default=2.0, metavar="HZ", help="readings of the GPUs a second (default 2)"
     )
+
+
+def output_file(text: str) -> Path:
+    """The value of `-o`; an empty one, of a variable that is not set, would be the working directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' names no file")
+    return Path(text)
 
 
 def _gpu_hz(text: str) -> float:

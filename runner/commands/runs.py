@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands import gate, sweeps
-from runner.commands.options import Commands, add_gpu_rate, add_output_options
+from runner.commands.options import Commands, add_gpu_rate, add_output_options, output_file
 from runner.commands.watching import watch, watch_sweep
 from runner.errors import ExitCode, UserError
 
@@ -55,7 +54,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     add_output_options(attach)
     attach.add_argument(
         "--prometheus",
-        type=Path,
+        type=output_file,
         metavar="FILE.prom",
         help="headless; keep a file for the textfile collector up to date while the run goes on",
     )

@@ -160,7 +160,8 @@ def _cells(names: Sequence[str]) -> list[list[Path]]:
         if entry.sweep is not None and entry.status == "finished":
             cells.setdefault(entry.sweep.cell, []).append((entry.sweep.repeat, entry.run_dir))
     if len(cells) < 2:
-        raise UserError("a comparison needs two sides", hint=hint)
+        few = f"; of the sweep {sweep}, {len(cells)} of its cells have finished runs" if sweep else ""
+        raise UserError(f"a comparison needs two sides{few}", hint=hint)
     return [[run_dir for _, run_dir in sorted(cells[cell])] for cell in sorted(cells)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -49,16 +50,22 @@ def delete(run_dirs: Sequence[Path]) -> list[Trashed]:
         try:
             place.mkdir(parents=True, exist_ok=True)
             if (place / run_dir.name).exists():
-                raise UserError(f"{run_dir.name} was deleted this very second; say it again")
+                raise FileExistsError(errno.EEXIST, "one of this id just went there; say it again")
             os.rename(run_dir, place / run_dir.name)
-        except (OSError, UserError) as error:
-            for trashed in moved:
-                os.rename(trashed.path, paths.runs_dir() / trashed.run)
-            if isinstance(error, UserError):
-                raise
-            raise UserError(f"{run_dir}: cannot be moved to the trash: {error.strerror}") from None
+        except OSError as error:
+            stuck = [trashed.run for trashed in moved if not _is_moved_back(trashed)]
+            left = f"; moved there before, and not back again: {', '.join(stuck)}" if stuck else ""
+            raise UserError(f"{run_dir}: cannot be moved to the trash: {error.strerror}{left}") from None
         moved.append(Trashed(place / run_dir.name, wall))
     return moved
+
+
+def _is_moved_back(trashed: Trashed) -> bool:
+    try:
+        os.rename(trashed.path, paths.runs_dir() / trashed.run)
+    except OSError:
+        return False
+    return True
 
 
 def _refuse_what_is_under_way(run_dir: Path) -> None:
@@ -99,7 +106,7 @@ def find(name: str) -> Trashed:
     Raises:
         UserError: none or several match.
     """
-    every = listed()
+    every = listed() if name else []  # nothing is a part of every id, and names no run
     if name == "last" and every:
         return every[0]
     exact = [trashed for trashed in every if trashed.run == name or trashed.run.endswith(f"_{name}")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def read_shape(directory: Path) -> Shape:
     Raises:
         UserError: no such file, not a config, a kind of model the engine does not have, a missing key.
     """
-    path = directory.expanduser() / "config.json"
+    path = Path(os.path.expanduser(directory)) / "config.json"
     try:
         config = msgspec.json.decode(path.read_bytes())
     except OSError as error:

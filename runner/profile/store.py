@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -67,8 +68,8 @@ def find(name: str) -> StoredProfile:
         UserError: there is none.
     """
     if "/" in name or name.endswith((".yaml", ".yml")):
-        path = Path(name).expanduser()
-        if not path.is_file():
+        path = Path(os.path.expanduser(name))
+        if not os.path.isfile(path):  # also for a name that is longer than any file's
             raise UserError(f"{name}: there is no such profile file")
         return StoredProfile(path.stem, "mine", path)
     stored = list_profiles()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -152,16 +153,32 @@ def find(name: str) -> Path:
     Raises:
         UserError: none or several match.
     """
-    as_path = Path(name).expanduser()
-    if (as_path / SPEC).is_file():
-        return as_path.resolve()
+    as_path = Path(os.path.expanduser(name))
+    with contextlib.suppress(OSError):  # a name may be longer than any file's
+        if (as_path / SPEC).is_file():
+            return as_path.resolve()
     known = list_sweeps() if name else []  # nothing is a part of every id, and names no sweep
     if name == "last" and known:
         return known[0]
     exact = [path for path in known if path.name == name or path.name.endswith(f"_{name}")]
     found = exact or [path for path in known if name in path.name]
     where = "`trtbench-tui sweeps ls` lists all sweeps; `last` is the newest"
+    if not found:
+        _refuse_a_run(name)
     return rundir.the_one(found, name, "sweep", where)
+
+
+def _refuse_a_run(name: str) -> None:
+    try:
+        run_dir = rundir.find(name)
+        sweep = rundir.load_plan(run_dir).sweep
+    except UserError:
+        return
+    whose = f", of the sweep {sweep.sweep}" if sweep else ""
+    raise UserError(
+        f"{run_dir.name} is a run{whose}, and this takes a sweep",
+        hint="`trtbench-tui show`, `stop` and `attach` take a run",
+    )
 
 
 def runs_of(sweep: str) -> list[history.Entry]:

@@ -44,6 +44,27 @@ def test_what_is_for_its_owner_alone_is_so_from_the_start(tmp_path: Path) -> Non
     assert stat.S_IMODE((tmp_path / "profile.yaml").stat().st_mode) == 0o600
 
 
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    """Settings and profiles may be kept in a repository of dotfiles."""
+    (tmp_path / "dotfiles").mkdir()
+    (tmp_path / "config").mkdir()
+    kept, link = tmp_path / "dotfiles" / "settings.yaml", tmp_path / "config" / "settings.yaml"
+    link.symlink_to("../dotfiles/settings.yaml")
+    for content in (b"new, where the link led nowhere", b"changed"):
+        write_atomically(link, content)
+        assert link.is_symlink()
+        assert kept.read_bytes() == content
+    assert [path.name for path in (*kept.parent.iterdir(), *link.parent.iterdir())] == ["settings.yaml"] * 2
+
+
+def test_permissions_stay_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.touch()
+    path.chmod(0o640)
+    write_atomically(path, b"new", mode=0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
 def test_an_export_into_a_pipe_is_written_to_it(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -65,6 +65,27 @@ def test_all_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(listed()) == {first.name, second.name}
 
 
+def test_what_cannot_be_moved_back_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = ended("0001", ago=20), ended("0002", ago=10)
+    rename = os.rename
+
+    def only_the_first(source: Path, target: Path) -> None:
+        if Path(source) != first:
+            raise OSError(5, "Input/output error")
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", only_the_first)
+    with pytest.raises(UserError, match=f"Input/output error; moved there before, .*: {first.name}$"):
+        trash.delete([first, second])
+    assert [found.run for found in trash.listed()] == [first.name]
+
+
+def test_an_empty_name_brings_nothing_back() -> None:
+    trash.delete([ended()])
+    with pytest.raises(UserError, match="there is no run '' in the trash"):
+        trash.find("")
+
+
 def test_what_is_no_run_can_be_deleted_too() -> None:
     odd = paths.runs_dir() / "notes"
     odd.mkdir(parents=True)
