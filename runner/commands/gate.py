@@ -109,6 +109,8 @@ def _doubts(side: Side, before: Side | None) -> Iterator[str]:
     if before is None:
         yield from within(side)
         return
+    for name in sorted({run.name for run in side.runs} & {run.name for run in before.runs}):
+        yield f"{name} is of the baseline itself, which tells nothing"
     shapes = [shape for shape in side.shapes if shape in before.shapes]
     for reason in reasons_against(before, side, differences((before, side)), shapes):
         yield f"not fair against the baseline: {reason}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from runner.compare.across import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
+from runner.compare.text import NOTHING
 from runner.grid import shape_name, thousands
 from runner.markdown import escaped, table
 from runner.metrics import BY_NAME
@@ -66,6 +67,9 @@ def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
 def _configuration(
     comparison: Comparison, pair: Pair, configuration: ConfigurationComparison
 ) -> Iterator[str]:
+    if not configuration.changes:
+        yield f"{shape_name(configuration.shape)}: {NOTHING}."
+        return
     yield f"{shape_name(configuration.shape)}:"
     yield ""
     head = ["metric", pair.first, pair.second, "change", f"{100 * comparison.level:g} % interval", "verdict"]

@@ -12,6 +12,7 @@ from runner.compare.comparison import Change, Comparison, ConfigurationCompariso
 from runner.grid import shape_name, thousands
 from runner.metrics import BY_NAME
 
+NOTHING = "no number that is compared is known on both sides"
 VALUE = 12
 CHANGE = 10
 INTERVAL = 24
@@ -113,6 +114,9 @@ def _configuration(
     comparison: Comparison, pair: Pair, configuration: ConfigurationComparison, room: _Room
 ) -> Iterator[str]:
     yield shape_name(configuration.shape)
+    if not configuration.changes:
+        yield f"  {NOTHING}"
+        return
     values = f"{pair.first:>{VALUE}}{pair.second:>{VALUE}}" if room.values else ""
     level = f"{100 * comparison.level:g} % interval"
     yield f"{'metric':<{room.name}}{values}{'change':>{CHANGE}}  {level:<{INTERVAL}}verdict"
@@ -130,7 +134,7 @@ def _change(change: Change, room: _Room) -> str:
     metric = BY_NAME[change.metric]
     label = metric.with_unit if room.units else metric.title
     sides = (change.first, change.second) if room.values else ()
-    values = "".join(f"{thousands(value, metric.digits):>{VALUE}}" for value in sides)
+    values = "".join(f" {thousands(value, metric.digits):>{VALUE - 1}}" for value in sides)
     interval = f"{_share(change.low)} to {_share(change.high)}" if change.verdict != "NOT JUDGED" else ""
     share, verdict = _share(change.change), change.verdict or ""
     return f"{label:<{room.name}}{values}{share:>{CHANGE}}  {interval:<{INTERVAL}}{verdict}".rstrip()

@@ -98,14 +98,13 @@ def _on(
             )
         known[quantity] = one
     try:
-        return _judged(assertion, shape, known, len(side.runs) > 1)
+        found = _judged(assertion, shape, known, len(side.runs) > 1)
+        if math.isfinite(found.left or 0.0) and math.isfinite(found.right or 0.0):
+            return found
+        why = "it has no finite value here"
     except ZeroDivisionError:
-        return Finding(
-            assertion=assertion.text,
-            configuration=shape_name(shape),
-            outcome="INCONCLUSIVE",
-            why="it divides by a number that is 0 here",
-        )
+        why = "it divides by a number that is 0 here"
+    return Finding(assertion=assertion.text, configuration=shape_name(shape), outcome="INCONCLUSIVE", why=why)
 
 
 def _variation(repeats: Repeats, sides: Sequence[Side], shape: Shape, metric: str) -> Spread:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from runner.errors import UserError
@@ -13,9 +15,12 @@ from runner.metrics.names import find
 
 Comparison = Literal["<", "<=", ">", ">="]
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)"
+    r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)|(?P<sign><=|>=|[-<>+*/()]))"
 )
+
+_MOST = 100
+"""Numbers, names and signs of an assertion; reading and working it out goes as deep as it is long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,10 @@ def parse(text: str) -> Assertion:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(self._split())
+        self._tokens = list(islice(self._split(), _MOST + 1))
         self._at = 0
+        if len(self._tokens) > _MOST:
+            raise self._error(f"it is longer than {_MOST} numbers, names and signs")
 
     def _split(self) -> Iterator[tuple[str, str, int]]:
         at = 0
@@ -117,8 +124,9 @@ class _Parser:
 
     def _error(self, what: str, at: int | None = None) -> UserError:
         place = "" if at is None else f", column {at + 1}"
+        text = self._text.strip()
         return UserError(
-            f"assertion {self._text.strip()!r}{place}: {what}",
+            f"assertion {text if len(text) <= 200 else f'{text[:199]}…'!r}{place}: {what}",
             hint="`trtbench-tui check --help` explains assertions",
         )
 
@@ -170,6 +178,8 @@ class _Parser:
     def _factor(self) -> Term:
         kind, word, at = self._take()
         if kind == "number":
+            if math.isinf(float(word)):
+                raise self._error(f"{word} is too large", at)
             return Number(float(word))
         if kind == "name":
             return self._named(word, at)

@@ -34,6 +34,7 @@ from runner.metrics.estimates import estimates
 from runner.metrics.metric import Computed, Metric, Value, as_number
 from runner.metrics.serving import serving_values
 from runner.state import ConfigurationState
+from runner.stats import Sample
 from runner.stats.course import FEWEST, course
 from runner.stats.intervals import Interval
 
@@ -102,16 +103,16 @@ def of_iterations(configuration: ConfigurationState, ranks: int) -> Computed:
         MINIMUM: (latency.minimum, n, ""),
         MAXIMUM: (latency.maximum, n, ""),
         DEVIATION: (latency.deviation, n, "") if n > 1 else (None, n, "needs 2 iterations"),
-        VARIATION: (100 * latency.deviation / latency.mean, n, "")
-        if n > 1
-        else (None, n, "needs 2 iterations"),
+        VARIATION: _variation(latency),
         P50: (latency.percentile(50), n, approximate),
         P95: (latency.percentile(95), n, approximate or _too_few(n, 20)),
         P99: (latency.percentile(99), n, approximate or _too_few(n, 100)),
         UPSTREAM_P95: (latency.upstream_percentile(95), n, "is the maximum" if n <= 20 else approximate),
         UPSTREAM_P99: (latency.upstream_percentile(99), n, "is the maximum" if n <= 100 else approximate),
     }
-    if start.output_len:
+    if start.output_len and latency.mean <= 0:
+        table[TOKENS_PER_SEC] = (None, n, _NO_TIME)
+    elif start.output_len:
         tokens_per_sec = start.batch_size * start.output_len / (latency.mean / 1000)
         table[TOKENS_PER_SEC] = (tokens_per_sec, n, "")
         table[TOKENS_PER_SEC_RANK] = (tokens_per_sec / max(1, ranks), n, "")
@@ -127,9 +128,17 @@ def of_iterations(configuration: ConfigurationState, ranks: int) -> Computed:
             table[TIME_PER_OUTPUT_TOKEN] = (generation.mean / steps.mean, generation.n, "")
             table[GENERATION_TOKENS_PER_SEC] = (tokens * 1000 / generation.mean, generation.n, "")
         else:
-            table[TIME_PER_OUTPUT_TOKEN] = (None, 0, "no token after the first")
-            table[GENERATION_TOKENS_PER_SEC] = (None, 0, "no token after the first")
+            why = _NO_TIME if generation.n and steps.mean > 0 else "no token after the first"
+            table |= dict.fromkeys((TIME_PER_OUTPUT_TOKEN, GENERATION_TOKENS_PER_SEC), (None, 0, why))
     return table
+
+
+def _variation(latency: Sample) -> tuple[float | None, int, str]:
+    if latency.n < 2:
+        return None, latency.n, "needs 2 iterations"
+    return (
+        (100 * latency.deviation / latency.mean, latency.n, "") if latency.mean > 0 else (None, 0, _NO_TIME)
+    )
 
 
 def _of_course(configuration: ConfigurationState) -> Computed:
@@ -146,6 +155,7 @@ def _of_course(configuration: ConfigurationState) -> Computed:
 
 LOGGED_ITERATIONS = "iterations"
 """Key of a printed result under which an import puts how many timed iterations the log speaks of."""
+_NO_TIME = "no time was measured"
 _NO_TOKENS = "an encoder generates no tokens"
 _AS_PRINTED = "as printed: no iterations were observed"
 _FROM_PRINTED = "from printed values: no iterations were observed"

@@ -47,7 +47,8 @@ def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
 
 def _small_sample(n: int) -> list[str]:
     if 0 < n < 20:
-        return [f"p95 and p99 say little: {n} iterations; upstream's percentile95 and 99 are the maximum"]
+        said = "1 iteration" if n == 1 else f"{n} iterations"
+        return [f"p95 and p99 say little: {said}; upstream's percentile95 and 99 are the maximum"]
     return [f"p99 says little: {n} iterations"] if 0 < n < 100 else []
 
 
@@ -91,7 +92,8 @@ def _disagreement(value: Value, time_ms: float) -> list[str]:
         return [f"{value.metric.title}: the engine printed {value.printed!r}, which is not a number"]
     decimals = len(value.printed.partition(".")[2])
     # Upstream derives rates from times that it already rounded to 0.001 ms, so rates can be off by that.
-    tolerance = 0.51 * 10**-decimals + abs(value.value) * 0.001 / time_ms
+    of_time = abs(value.value) * 0.001 / time_ms if time_ms > 0 else 0.0
+    tolerance = 0.51 * 10**-decimals + of_time
     if abs(printed - value.value) <= tolerance:
         return []
     return [f"{value.metric.title}: the engine printed {value.printed}, the iterations say {value.value:.3f}"]

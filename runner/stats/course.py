@@ -69,7 +69,8 @@ class Course:
     def sentence(self) -> str:
         """The verdict in words, for a screen or a flag."""
         if self.n < FEWEST:
-            return f"{self.n} iterations are too few to tell whether the latency is steady"
+            said = "1 iteration is" if self.n == 1 else f"{self.n} iterations are"
+            return f"{said} too few to tell whether the latency is steady"
         parts = []
         if self.verdict == "DRIFTING" and self.drift is not None:
             drift = self.drift

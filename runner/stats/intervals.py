@@ -103,9 +103,10 @@ class PercentileEstimate:
 
     def interval(self, level: float = LEVEL) -> Interval:
         lower, upper = order_ranks(int(self.effective), self.q / 100, level)
+        # Of two values even the larger is a lower bound of their p99, which interpolation puts below it.
         return Interval(
-            -math.inf if lower is None else self.at(self._position(lower)),
-            math.inf if upper is None else self.at(self._position(upper)),
+            -math.inf if lower is None else min(self.value, self.at(self._position(lower))),
+            math.inf if upper is None else max(self.value, self.at(self._position(upper))),
         )
 
     def _position(self, rank: int) -> float:

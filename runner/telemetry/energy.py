@@ -71,6 +71,9 @@ def _per_token(this: Measured, energy: float, error: float) -> Computed:
         why = "there is no request file" if serving else "an encoder generates no tokens"
         return dict.fromkeys((metrics.JOULES_PER_TOKEN, metrics.TOKENS_PER_SEC_PER_W), (None, 0, why))
     share = f"± {100 * error / energy:.1f} %, as the energy"
+    if serving is None and latency.mean <= 0:
+        none = (None, 0, "no time was measured")
+        return {metrics.JOULES_PER_TOKEN: (energy / tokens, 1, share), metrics.TOKENS_PER_SEC_PER_W: none}
     if serving is not None:
         rate = tokens / serving.requests.seconds
     else:

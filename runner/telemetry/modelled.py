@@ -56,6 +56,8 @@ def _why_not(
         return reads
     if not configuration.generation.n or not steps.n or not steps.mean:
         return "the program reported no decode steps"
+    if configuration.generation.mean <= 0:
+        return "no time was measured"
     if start.gpu_weights_percent < 1:
         return "weights that are streamed from the host are not modelled"
     if reads.window is not None and start.input_len + steps.mean > reads.window:

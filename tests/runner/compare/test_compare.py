@@ -221,6 +221,15 @@ class TestNumbers:
         (pair,) = compared("aaaa", "bbbb").pairs
         assert "in 5 earlier runs of the same" in pair.method
 
+    def test_a_configuration_without_a_number_on_both_sides_says_so(self) -> None:
+        run({1: []}, name="aaaa")
+        run({1: some()}, name="bbbb", second=1)
+        found = compared("aaaa", "bbbb")
+        assert found.pairs[0].configurations[0].changes == ()
+        said = "no number that is compared is known on both sides"
+        assert f"batch 1 64→16\n  {said}\n" in as_text(found)
+        assert f"batch 1 64→16: {said}.\n" in as_markdown(found)
+
     def test_what_has_no_interval_is_not_judged(self) -> None:
         run({1: [10.0, 10.1]}, name="aaaa")
         run({1: [11.0, 11.1]}, name="bbbb", second=1)

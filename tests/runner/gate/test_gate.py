@@ -61,6 +61,10 @@ class TestLanguage:
             ("latency_ms <", "it ends where a number or a metric should follow"),
             ("latency_ms < * 3", "column 14: '*' stands where a number or a metric should"),
             ("latency_ms == 3", "column 12: '=' means nothing here"),
+            ("latency_ms < 1e999", "column 14: 1e999 is too large"),
+            ("latency_ms < ３", "column 14: '３' means nothing here"),
+            ("(" * 5000 + "latency_ms", "it is longer than 100 numbers, names and signs"),
+            ("latency_ms < 1" + " + 1" * 5000, "it is longer than 100 numbers, names and signs"),
             ("3 < 4", "it speaks of no metric of the run"),
             ("baseline < 4", "it speaks of no metric of the run"),
             ("latency_ms < tokens_per_sec * baseline", "baseline of which metric? write baseline.NAME"),
@@ -70,6 +74,12 @@ class TestLanguage:
         with pytest.raises(UserError) as error:
             parse(text)
         assert said in str(error.value)
+
+    def test_the_longest_that_is_read_is_worked_out(self) -> None:
+        deep = parse("(" * 45 + "latency_ms" + ")" * 45 + " < 60")
+        assert evaluate(deep.left, lambda _: 7.0) == 7.0
+        long = parse("latency_ms < 1" + " + 1" * 48)
+        assert evaluate(long.right, lambda _: 0.0) == 49.0
 
     def test_terms_are_values(self) -> None:
         term: Term = parse("latency_ms / 2 < 3").left
@@ -92,6 +102,7 @@ class TestCheck:
             ("iterations >= 40", "PASS", 0),
             ("iterations > 40", "FAIL", 5),
             ("latency_ms / (iterations - 40) < 1", "INCONCLUSIVE", 6),
+            ("latency_ms < 1e300 * 1e300", "INCONCLUSIVE", 6),
             ("gpu_energy_j < 5", "INCONCLUSIVE", 6),
         ],
     )
@@ -164,6 +175,12 @@ class TestCheck:
         assert main(["check", "bbbb", "--assert", "latency_ms < 2 * baseline"]) == 0
         said = capsys.readouterr().err
         assert said == "trtbench-tui: not fair against the baseline: not the same machine: machine\n"
+
+    def test_a_run_of_the_baseline_is_held_against_itself(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run_dir = run({1: some(100)}, name="aaaa")
+        baseline.set_to([run_dir])
+        main(["check", "aaaa", "--assert", "latency_ms < 2 * baseline"])
+        assert f"{run_dir.name} is of the baseline itself, which tells nothing" in capsys.readouterr().err
 
     def test_repeats_count_together(self, capsys: pytest.CaptureFixture[str]) -> None:
         for index in range(5):

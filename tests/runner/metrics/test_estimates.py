@@ -88,6 +88,22 @@ def test_p99_of_ten_says_that_it_is_nearly_the_maximum() -> None:
     assert found["percentile99_ms"].note == "is the maximum"
 
 
+def test_iterations_that_took_no_time_have_no_rates() -> None:
+    found = rows(measured([0.0] * 10, generation=1.0))
+    assert found["latency_ms"].value == 0
+    for name in ("tokens_per_sec", "latency_cv_percent", "time_per_output_token_ms"):
+        assert (found[name].value, found[name].note) == (None, "no time was measured")
+    assert all("say" in flag for flag in metrics.flags(measured([0.0] * 10, generation=1.0), 1))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 20])
+def test_an_interval_holds_its_value_however_few_there_are(n: int) -> None:
+    for value in rows(measured([100.0 + i for i in range(n)])).values():
+        if value.value is not None:
+            assert value.low is None or value.low <= value.value
+            assert value.high is None or value.value <= value.high
+
+
 def test_coefficient_of_variation() -> None:
     assert rows(measured([99.0, 100.0, 101.0]))["latency_cv_percent"].value == pytest.approx(1.0)
     assert rows(measured([99.0]))["latency_cv_percent"].note == "needs 2 iterations"
