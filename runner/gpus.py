@@ -19,8 +19,9 @@ def visible(gpus: Sequence[GpuIdentity], setting: str | None) -> list[str]:
     """UUIDs of the devices that a program sees as `cuda:0`, `cuda:1`, ...
 
     As CUDA reads CUDA_VISIBLE_DEVICES: indices in PCI order, UUIDs or unique beginnings of them, MIG devices;
-    the list ends before the first entry that names nothing; an entry that is there twice leaves no device; of
-    MIG devices a program uses the first only.
+    the list ends before the first entry that names nothing; an entry that is there twice leaves no device. A
+    GPU that is split stands for its MIG devices, and where there are any, a program uses the first and no
+    other GPU (NVIDIA's MIG user guide, "CUDA device enumeration").
 
     Args:
         gpus: all GPUs of the machine.
@@ -28,7 +29,7 @@ def visible(gpus: Sequence[GpuIdentity], setting: str | None) -> list[str]:
     """
     in_order = sorted(gpus, key=lambda gpu: _pci_key(gpu.pci))
     if setting is None:
-        return [gpu.uuid for gpu in in_order]
+        return _enumerated([gpu.uuid for gpu in in_order], gpus)
     chosen: list[str] = []
     for word in setting.split(","):
         uuid = _named(in_order, word.strip())
@@ -37,9 +38,7 @@ def visible(gpus: Sequence[GpuIdentity], setting: str | None) -> list[str]:
         chosen.append(uuid)
     if len(set(chosen)) < len(chosen):
         return []
-    if chosen and chosen[0].startswith("MIG-"):
-        return chosen[:1]
-    return chosen
+    return _enumerated(chosen, gpus)
 
 
 def gpu_of(uuid: str, gpus: Sequence[GpuIdentity]) -> GpuIdentity | None:
@@ -53,6 +52,14 @@ def device_index(device: str) -> int | None:
     if kind != "cuda":
         return None
     return int(number) if number.isdecimal() else 0
+
+
+def _enumerated(chosen: Sequence[str], gpus: Sequence[GpuIdentity]) -> list[str]:
+    """What CUDA makes of GPUs and MIG devices that are visible together."""
+    split = {gpu.uuid: gpu.mig for gpu in gpus if gpu.mig is not None}
+    devices = [device for uuid in chosen for device in split.get(uuid, [uuid])]
+    mig = [device for device in devices if device.startswith("MIG-")]
+    return mig[:1] or devices
 
 
 def _named(gpus: Sequence[GpuIdentity], word: str) -> str | None:

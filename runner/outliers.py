@@ -154,6 +154,8 @@ def cause_of(
         company: whether other processes were seen on these GPUs.
     """
     around = slow.around
+    if around is None and not company:
+        return "unknown", "neither the GPUs nor the host were read around it"
     if around is not None:
         for reason, shares in around.throttled.items():
             often = usual.get(reason, ())

@@ -11,6 +11,7 @@ from runner.journal import EventReader
 from runner.plan import Membership, Plan
 from runner.state import RunState, Status
 from runner.telemetry import measured
+from runner.telemetry.reasons import alone
 from runner.whole_file import write_atomically
 
 SCHEMA = 1
@@ -223,6 +224,9 @@ def build(plan: Plan, state: RunState, run: str = "") -> Report:
 def _run_flags(plan: Plan, state: RunState) -> list[str]:
     flags = [notice.text for notice in state.notices if notice.level == "warning"]
     flags += measured.run_flags(state)
+    on_gpus = bool(plan.devices) and "cpu" not in plan.devices
+    if state.no_gpu is not None and plan.gpu_hz > 0 and on_gpus:
+        flags.append(f"GPUs were not read: {alone(state.no_gpu)}")
     done = sum(1 for configuration in state.configurations if configuration.done)
     if not state.running and done < len(plan.configurations):
         flags.append(f"only {done} of {len(plan.configurations)} configurations were measured to the end")

@@ -89,13 +89,16 @@ def as_object(state: RunState) -> dict[str, Any]:
 
 def _gpu_object(telemetry: TelemetryState, gpu: GpuState) -> dict[str, Any]:
     latest = {name: telemetry.latest(gpu, name) for name in READINGS}
-    identity = gpu.identity
+    missing = {name: value for name, value in latest.items() if isinstance(value, str)}
+    throttled, identity = telemetry.throttled_by(gpu), gpu.identity
+    if throttled is None:
+        missing["throttled_by"] = str(telemetry.latest(gpu, "reasons"))
     return {
         "uuid": identity.uuid,
         "index": identity.index,
         "pci": identity.pci,
         "name": identity.name,
-        "memory_total": identity.memory_total,
+        "memory_total": identity.memory_total or None,
         "power_limit_w": identity.power_limit_w,
         **{name: None if isinstance(value, str) else value for name, value in latest.items()},
         "reserved": gpu.reserved,
@@ -103,8 +106,8 @@ def _gpu_object(telemetry: TelemetryState, gpu: GpuState) -> dict[str, Any]:
             {"uuid": uuid, "memory": telemetry.slice_memory(uuid), "memory_total": identity.slices.get(uuid)}
             for uuid in identity.mig or ()
         ],
-        "throttled_by": telemetry.throttled_by(gpu),
-        "reasons": {name: value for name, value in latest.items() if isinstance(value, str)},
+        "throttled_by": throttled,
+        "reasons": missing,
         "sources": gpu.sources,
     }
 
@@ -158,10 +161,13 @@ def _row(telemetry: TelemetryState, gpu: GpuState) -> str:
 
     identity, gib = gpu.identity, 2**30
     memory = f"{cell('memory', 1, gib)} / {identity.memory_total / gib:.1f}"
+    if not identity.memory_total:
+        memory = f"{cell('memory', 1, gib)} / –"
+    throttled = telemetry.throttled_by(gpu)
     limit = "" if identity.power_limit_w is None else f" / {identity.power_limit_w:.0f}"
     return (
         f"{identity.index:<4}{identity.name[:21]:<22}{memory:>16}{cell('busy', 0):>8}"
         f"{cell('power', 0) + limit:>12}{cell('sm_clock', 0):>8}{cell('temperature', 0):>5}"
         f"{cell('sm_active', 1):>7}{cell('tensor_active', 1):>9}{cell('dram_active', 1):>8}"
-        f"  {', '.join(telemetry.throttled_by(gpu))}"
+        f"  {'–' if throttled is None else ', '.join(throttled)}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runner import metrics
 from runner.metrics import Computed
+from runner.telemetry.phase import COUNTER_S
 from runner.telemetry.window import Measured
 
 LEAST_S = 1.0
@@ -103,14 +104,19 @@ def _joules(this: Measured) -> tuple[float, float] | str:
             return (
                 f"energy counter of GPU {gpu.identity.index}: {gpu.why_not('energy', 'not read around it')}"
             )
-        if any(phase.begin <= reset <= phase.end for reset in gpu.resets):
+        if any(before <= phase.end and phase.begin <= after for before, after in gpu.resets):
             return f"the energy counter of GPU {gpu.identity.index} started anew while it was measured"
         joules = (end.mj - begin.mj) / 1000
         if joules <= 0:
             return f"the energy counter of GPU {gpu.identity.index} did not move while it was measured"
         energy += joules
-        error += (begin.off_s + end.off_s) * joules / phase.seconds
+        error += (
+            (begin.off_s + end.off_s) * joules / max(COUNTER_S, phase.seconds - begin.beyond_s - end.beyond_s)
+        )
     if energy < LEAST_SHARE * error:
+        for gpu in this.gpus:
+            if why := gpu.why_not("energy", ""):
+                return f"energy counter of GPU {gpu.identity.index}: {why}"
         return f"too short: {energy:.0f} J with an error of {error:.0f} J"
     return energy, error
 

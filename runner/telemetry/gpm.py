@@ -10,7 +10,7 @@ import pynvml
 from runner.telemetry.reasons import Unread, Value
 
 GPM_METRICS = (2, 5, 10)
-"""SMs active, any tensor pipe active, DRAM bandwidth: percent"""
+"""SMs active, any tensor pipe active, DRAM bandwidth: percent; the columns that end `sampler.FAST`"""
 
 
 class Gpm:

@@ -20,6 +20,8 @@ LEAST_SAMPLES = 3
 SMALL_BASELINE = 256 << 20
 """Memory in use before a run up to this is what drivers and monitors hold."""
 CLOCK_DROP = 0.9
+LEAST_READ = 0.8
+"""With less than this share of the readings that were due, a mean is of what happened to be read."""
 
 
 def used(state: RunState) -> list[GpuState]:
@@ -51,6 +53,20 @@ def gpu_of_rank(state: RunState, rank: int) -> GpuState | None:
     return _gpu_at(state, gpus.device_index(hello.device))
 
 
+def _astray(state: RunState) -> str:
+    """Which ranks compute on a GPU that is not known, so that no sum over GPUs is whole; empty: none."""
+    hellos = [rank.hello for rank in state.ranks.values() if rank.hello is not None]
+    here = state.started.host if state.started else ""
+    for hello in hellos:
+        index = gpus.device_index(hello.device)
+        if hello.host in ("", here) and index is not None and _gpu_at(state, index) is None:
+            return f"rank {hello.rank} computes on {hello.device}, and which GPU that is is not known"
+    mapping = state.telemetry.mapping
+    if not hellos and mapping is not None and state.world > len(mapping.gpus):
+        return f"{state.world} ranks, but CUDA_VISIBLE_DEVICES names {len(mapping.gpus)} GPUs"
+    return ""
+
+
 def _gpu_at(state: RunState, index: int | None) -> GpuState | None:
     mapping = state.telemetry.mapping
     if mapping is None or index is None or index >= len(mapping.gpus):
@@ -77,6 +93,8 @@ def numbers(state: RunState, number: int, reads: DecodeReads | str) -> Computed 
     phase = state.telemetry.measured(number, configuration)
     if phase is None:
         return {}
+    if astray := _astray(state):
+        return dict.fromkeys(metrics.GPU, (None, 0, astray))
     modelled: Computed = {}
     if configuration.serving is None:
         modelled[metrics.GPU_DRAM_MODELLED] = bandwidth(reads, configuration, on)
@@ -136,7 +154,7 @@ def _memory_of_mig(this: Measured, devices: dict[str, GpuState]) -> tuple[float 
         return None, 0, f"MIG device: {next(iter(devices.values())).why_not('slices')}"
     words = [
         f"{uuid} of GPU {gpu.identity.index}: {most[uuid] / GIB:.1f}"
-        f" of {gpu.identity.slices.get(uuid, 0) / GIB:.1f}"
+        + (f" of {gpu.identity.slices[uuid] / GIB:.1f}" if uuid in gpu.identity.slices else "")
         for uuid, gpu in devices.items()
     ]
     return max(most.values()) / GIB, this.phase.ticks, "; ".join([this.rate, *words])
@@ -192,10 +210,29 @@ def flags(state: RunState, number: int) -> list[str]:
         return []
     this = Measured(state, configuration, phase, on)
     found = [*_slowed(this), *disagreement(this)]
+    found += _gaps(this)
     expected = phase.seconds * 1000 / max(1, state.telemetry.period_ms)
-    if phase.ticks < 0.8 * expected - 2:
+    if phase.ticks < LEAST_READ * expected - 2:
         found.append(f"GPUs were read only {phase.ticks} of about {expected:.0f} times while it was measured")
     return found
+
+
+def _gaps(this: Measured) -> Iterator[str]:
+    """GPUs of which something was missing in many samples: its mean is that of the rest."""
+    table, ticks = this.phase.table, this.phase.ticks
+    for gpu in this.gpus:
+        cells = {name: cell for name in _STEADY if name in table and (cell := table[name].cell(gpu.column))}
+        name = min(cells, key=lambda name: cells[name].n, default="")
+        if name and cells[name].n < LEAST_READ * ticks - 2:
+            why = gpu.why_not(name, "")
+            yield (
+                f"GPU {gpu.identity.index}: its {name.replace('_', ' ')} was read only {cells[name].n} of"
+                f" {ticks} times while it was measured{': ' if why else ''}{why}"
+            )
+
+
+_STEADY = ("memory", "busy", "power", "sm_clock")
+"""What every sample has of a GPU that can say it."""
 
 
 def _slowed(this: Measured) -> Iterator[str]:
@@ -226,7 +263,7 @@ def run_flags(state: RunState) -> list[str]:
 
 def _named(state: RunState, uuid: str, text: str) -> str:
     gpu = state.gpus.get(uuid)
-    name = f"GPU {gpu.identity.index}" if gpu else uuid
+    name = f"GPU {gpu.identity.index}" if gpu else uuid or "a GPU"
     return text if text.startswith("GPU ") else f"{name}: {text}"
 
 
@@ -246,9 +283,9 @@ def _health(gpu: GpuState) -> Iterator[str]:
     index, first, last = gpu.identity.index, gpu.first_health, gpu.health
     if first is None or last is None:
         return
-    new = (last.ecc_uncorrected or 0) - (first.ecc_uncorrected or 0)
-    if new > 0:
-        yield f"GPU {index}: {new} uncorrectable memory errors during the run"
+    before, now = first.ecc_uncorrected, last.ecc_uncorrected
+    if before is not None and now is not None and now > before:
+        yield f"GPU {index}: {now - before} uncorrectable memory errors during the run"
     if last.remap_pending or last.remap_failed:
         yield f"GPU {index}: rows of its memory wait to be remapped; reset it before you trust it"
     width, most = last.pcie_width, gpu.identity.max_pcie_width

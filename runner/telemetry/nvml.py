@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import pynvml
 
+from runner.telemetry.backend import Sources
 from runner.telemetry.costs import Costs
 from runner.telemetry.gpm import Gpm
-from runner.telemetry.reasons import Unread, Value, is_final
+from runner.telemetry.reasons import UNREADABLE, Unread, Value, is_final
 
 POWER_INSTANT, POWER_AVERAGE = 186, 185
 # Nanoseconds since the driver was loaded in which clocks were held down, by reason; where a driver does not
@@ -31,38 +32,11 @@ _XID = 0x8
 _MAX_XIDS = 16
 _CORRECTED, _UNCORRECTED, _VOLATILE = 0, 1, 0
 _TIMEOUT = 10
+_MISMATCH: tuple[type[Exception], ...] = tuple(
+    filter(None, [getattr(pynvml, "NVMLLibraryMismatchError", None)])
+)
+"""What nvidia-ml-py raises since 12.550 when the library is older than the function."""
 _VALUE_FIELDS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
-
-
-class Sources(NamedTuple):
-    """Sentences about readings that come from a fallback; empty: the usual source."""
-
-    memory: str = ""
-    power: str = ""
-
-
-class Backend(Protocol):
-    """What the sampler needs of a machine with GPUs; `gpu` is a place in the list of `machine`.
-
-    Every method may raise `Unread`; a tuple may hold one in place of a number.
-    """
-
-    def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]: ...
-    def memory(self, gpu: int) -> tuple[int, int | None]: ...
-    def utilization(self, gpu: int) -> tuple[int, int]: ...
-    def fields(self, gpu: int) -> tuple[Value, Value, dict[str, int]]: ...
-    def slices(self, gpu: int) -> dict[str, int]: ...
-    def clocks(self, gpu: int) -> tuple[int, int]: ...
-    def temperature(self, gpu: int) -> int: ...
-    def reasons(self, gpu: int) -> int: ...
-    def profile(self, gpu: int) -> tuple[Value, ...] | None: ...
-    def energy(self, gpu: int) -> int: ...
-    def pcie(self, gpu: int) -> tuple[int, int]: ...
-    def ecc(self, gpu: int) -> tuple[int, int]: ...
-    def remapped(self, gpu: int) -> tuple[int, bool, bool]: ...
-    def processes(self, gpu: int) -> list[int]: ...
-    def xids(self) -> list[tuple[int, int]]: ...
-    def sources(self, gpu: int) -> Sources: ...
 
 
 class Nvml:
@@ -103,7 +77,7 @@ class Nvml:
         except Unread as unread:
             # It stays in the list, so that everybody sees that it is there and does not answer.
             self._handles.append(None)
-            return {"uuid": f"unknown-{index}", "index": index, "unread": unread}
+            return {"uuid": f"{UNREADABLE}{index}", "index": index, "unread": unread}
         self._handles.append(handle)
         identity: dict[str, Any] = {"uuid": uuid, "index": index}
         for key, name, arguments, value in _IDENTITY:
@@ -113,13 +87,14 @@ class Nvml:
             if self._call("nvmlDeviceGetMigMode", pynvml.nvmlDeviceGetMigMode, handle)[0]:
                 found = self._slices[len(self._handles) - 1] = self._mig_devices(handle)
                 identity["mig"] = list(found)
-                identity["slices"] = {uuid: self._memory_of(mig).total for uuid, mig in found.items()}
+                identity["slices"] = self._totals(found)
         return identity
 
     def _mig_devices(self, handle: Any) -> dict[str, Any]:
         """Handles of the MIG devices of a GPU, by UUID."""
         devices = {}
-        for index in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
+        most = self._call("nvmlDeviceGetMaxMigDeviceCount", pynvml.nvmlDeviceGetMaxMigDeviceCount, handle)
+        for index in range(most):
             with contextlib.suppress(Unread):
                 mig = self._call(
                     "nvmlDeviceGetMigDeviceHandleByIndex",
@@ -129,6 +104,14 @@ class Nvml:
                 )
                 devices[self._call("nvmlDeviceGetUUID", pynvml.nvmlDeviceGetUUID, mig)] = mig
         return devices
+
+    def _totals(self, devices: dict[str, Any]) -> dict[str, int]:
+        """Bytes of memory of those MIG devices that say it."""
+        totals = {}
+        for uuid, mig in devices.items():
+            with contextlib.suppress(Unread):
+                totals[uuid] = self._memory_of(mig).total
+        return totals
 
     def _memory_of(self, handle: Any) -> Any:
         return self._call(
@@ -151,8 +134,17 @@ class Nvml:
         return self._call("nvmlDeviceGetMemoryInfo", pynvml.nvmlDeviceGetMemoryInfo, handle).used, None
 
     def slices(self, gpu: int) -> dict[str, int]:
-        """Bytes in use of each MIG device, by UUID: all that NVML reads of one; empty: MIG is off."""
-        return {uuid: self._memory_of(mig).used for uuid, mig in self._slices.get(gpu, {}).items()}
+        """Bytes in use of each MIG device that says it, by UUID: all that NVML reads of one."""
+        found: dict[str, int] = {}
+        refused: Unread | None = None
+        for uuid, mig in self._slices.get(gpu, {}).items():
+            try:
+                found[uuid] = self._memory_of(mig).used
+            except Unread as unread:
+                refused = unread
+        if refused is not None and not found:
+            raise refused
+        return found
 
     def utilization(self, gpu: int) -> tuple[int, int]:
         rates = self._call(
@@ -301,8 +293,8 @@ class Nvml:
 
     # --- events -----------------------------------------------------------------------------------------
 
-    def xids(self) -> list[tuple[int, int]]:
-        """(GPU, Xid) of every critical error since the last call; never waits."""
+    def xids(self) -> list[tuple[int | None, int]]:
+        """(GPU, Xid) of every critical error since the last call, None: of a GPU not known; never waits."""
         if self._events is None:
             self._events = self._call("nvmlEventSetCreate", pynvml.nvmlEventSetCreate)
             for handle in self._handles:
@@ -315,7 +307,7 @@ class Nvml:
                             _XID,
                             self._events,
                         )
-        found: list[tuple[int, int]] = []
+        found: list[tuple[int | None, int]] = []
         while len(found) < _MAX_XIDS:
             try:
                 event = self._call("nvmlEventSetWait_v2", pynvml.nvmlEventSetWait, self._events, 0)
@@ -326,12 +318,12 @@ class Nvml:
             found.append((self._gpu_of(event.device), int(event.eventData)))
         return found
 
-    def _gpu_of(self, device: Any) -> int:
+    def _gpu_of(self, device: Any) -> int | None:
         wanted = ctypes.cast(device, ctypes.c_void_p).value
         for gpu, handle in enumerate(self._handles):
             if handle is not None and ctypes.cast(handle, ctypes.c_void_p).value == wanted:
                 return gpu
-        return 0
+        return None
 
     def sources(self, gpu: int) -> Sources:
         return Sources(
@@ -353,7 +345,7 @@ class Nvml:
     def _call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return self._costs.timed(name, function, *arguments)
-        except pynvml.NVMLLibraryMismatchError:
+        except _MISMATCH:
             raise Unread(13) from None
         except pynvml.NVMLError as error:
             raise Unread(int(error.value)) from None
@@ -363,6 +355,8 @@ def _field_value(field: Any) -> Value:
     if field.nvmlReturn:
         # Fields that a driver has never heard of are an invalid argument to it.
         return Unread(3 if field.nvmlReturn == 2 else field.nvmlReturn)
+    if field.valueType >= len(_VALUE_FIELDS):
+        return Unread(3)  # a type of number that this version has never heard of
     value: int | float = getattr(field.value, _VALUE_FIELDS[field.valueType])
     return value
 

@@ -26,6 +26,8 @@ class Edge(NamedTuple):
     mj: float
     off_s: float
     """distance to the nearest reading, plus how late the counter itself is"""
+    beyond_s: float = 0.0
+    """how far the edge lies outside of all readings: that much of the phase is not counted"""
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ def _edge(readings: Sequence[GpuEnergy], t: int) -> Edge:
     if before is None or after is None:
         alone = before or after
         assert alone is not None
-        return Edge(alone.mj, nearest + COUNTER_S)
+        return Edge(alone.mj, nearest + COUNTER_S, nearest)
     span = after.t - before.t
     share = (t - before.t) / span if span else 0.0
     return Edge(before.mj + share * (after.mj - before.mj), nearest + COUNTER_S)

@@ -21,24 +21,26 @@ if TYPE_CHECKING:
     from runner.telemetry.sampler import Sampler
 
 COST_S = 30.0
+SILENT_S, SILENT_TICKS = 5.0, 3
+"""A driver that says nothing of any GPU for so long was replaced, or the container lost them: start anew."""
 BOUNDARY, LAST = signal.SIGUSR1, signal.SIGUSR2
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`FILE PERIOD_S LISTS`: with LISTS `1`, who uses the GPUs is recorded at the begin and the end."""
+    """`FILE PERIOD_S LISTS`; when to record who uses the GPUs: before and after (`both`), `after`, `no`."""
     # Waited for, not handled: a signal can neither interrupt a call into NVML nor be lost during one.
     signal.pthread_sigmask(signal.SIG_BLOCK, {BOUNDARY, LAST})
     path, period, lists = arguments
     write = _appender(path)
     try:
-        _sample(write, float(period), lists=lists == "1")
+        _sample(write, float(period), lists)
     except reasons.Unread as unread:
         write(_no_gpu(reasons.absence(unread.code)))
     except ImportError:
         write(_no_gpu(reasons.NO_BINDING))
 
 
-def _sample(write: Callable[[dict[str, Any]], None], period: float, *, lists: bool) -> None:
+def _sample(write: Callable[[dict[str, Any]], None], period: float, lists: str) -> None:
     from runner.telemetry.costs import Costs
     from runner.telemetry.nvml import Nvml
     from runner.telemetry.sampler import Sampler
@@ -49,15 +51,14 @@ def _sample(write: Callable[[dict[str, Any]], None], period: float, *, lists: bo
         write(_no_gpu(reasons.NO_DEVICE))
         return
     sampler.settle()
-    if lists:
+    if lists == "both":
         sampler.processes("before")
-    _loop(sampler, costs, write, period)
-    if lists:
+    if _loop(sampler, costs, write, period) and lists != "no":
         sampler.processes("after")
 
 
-def _loop(sampler: Sampler, costs: Costs, write: Callable[[dict[str, Any]], None], period: float) -> None:
-    """Tick until told to end; what a tick costs and what changes about the pace is written down."""
+def _loop(sampler: Sampler, costs: Costs, write: Callable[[dict[str, Any]], None], period: float) -> bool:
+    """Tick until told to end, and write down costs and pace; False: there is no sense in going on."""
     pace = Pace(period, time.monotonic())
     bill = _Bill(costs, write)
     asked: int | None = None
@@ -68,7 +69,11 @@ def _loop(sampler: Sampler, costs: Costs, write: Callable[[dict[str, Any]], None
         nothing = sampler.why_nothing()
         if nothing:
             write(_no_gpu(nothing))
-            return
+            return False
+        silent, reason = sampler.silence()
+        if silent > max(SILENT_S, SILENT_TICKS * pace.period):
+            write(_ended(silent, reason))
+            return False
         if pace.after(began, time.monotonic()):
             write(_slowed(pace))
         bill.pay(pace, at_least=COST_S)
@@ -79,6 +84,7 @@ def _loop(sampler: Sampler, costs: Costs, write: Callable[[dict[str, Any]], None
     sampler.tick(pace.period)
     sampler.settle()
     bill.pay(pace, at_least=0.0)
+    return True
 
 
 def _wait(deadline: float) -> int | None:
@@ -128,6 +134,11 @@ def _slowed(pace: Pace) -> dict[str, Any]:
         "hz": round(1 / pace.period, 3),
         "text": f"GPUs are read {1 / pace.period:.2g} times a second: {why}",
     }
+
+
+def _ended(silent: float, reason: str) -> dict[str, Any]:
+    text = f"no GPU has answered for {silent:.0f} s ({reason}), so NVML is started anew"
+    return {"kind": "telemetry", "t": time.monotonic_ns(), "state": "ended", "text": text}
 
 
 def _no_gpu(sentence: str) -> dict[str, Any]:

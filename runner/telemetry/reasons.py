@@ -7,6 +7,9 @@ NO_PERMISSION = "no permission"
 LOST = "GPU lost"
 STALE = "stale"
 NO_LIBRARY = "no library"
+NO_NUMBER = "not a number"
+UNREADABLE = "unknown-"
+"""How the UUID of a GPU begins that does not even say who it is; NVML's index follows."""
 
 _REASONS = {
     3: UNSUPPORTED,
@@ -25,6 +28,9 @@ _ABSENCES = {
     9: "the NVIDIA driver is not loaded: load it (modprobe nvidia), or start the container with its GPUs",
     12: "the driver's library libnvidia-ml.so.1 is not installed: install the NVIDIA driver, or start the"
     " container with --gpus all",
+    999: "NVML does not start (unknown error): in a container that is what is left when the host takes its"
+    " GPUs away, as `systemctl daemon-reload` does: start the container anew; elsewhere, see whether"
+    " nvidia-smi works",
     18: "the NVIDIA driver was upgraded but the old one is still loaded: restart the machine, or unload and"
     " load the kernel modules",
 }
@@ -70,6 +76,11 @@ def alone(reason: str) -> str:
 
 
 NO_DEVICE = "the NVIDIA driver sees no GPU: give the container one (--gpus all), or check lspci" + _HOST_LOAD
+ALL_LOST = (
+    "every GPU is lost to the driver: they fell off the bus or need a reset: restart the machine, or reset"
+    " them" + _HOST_LOAD
+)
+NOTHING_ALLOWED = _ABSENCES[4] + _HOST_LOAD
 NOTHING_READABLE = (
     "NVML starts but supports no reading on this machine, as on integrated GPUs: there is nothing to show"
     + _HOST_LOAD

@@ -6,13 +6,26 @@ carries the energy counters of eight of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.telemetry.gpm import GPM_METRICS
-from runner.telemetry.nvml import Backend
-from runner.telemetry.reasons import LOST, NOTHING_READABLE, Unread, Value, is_final, is_lost
+from runner.telemetry.backend import Backend
+from runner.telemetry.reasons import (
+    ALL_LOST,
+    LOST,
+    NO_NUMBER,
+    NO_PERMISSION,
+    NOTHING_ALLOWED,
+    NOTHING_READABLE,
+    UNSUPPORTED,
+    Unread,
+    Value,
+    is_final,
+    is_lost,
+)
+from runner.telemetry.xids import xid_sentence
 
 ENERGY_S = 5.0
 HEALTH_S = 10.0
@@ -38,7 +51,8 @@ class Sampler:
     uuids: list[str] = field(default_factory=list)
     _sliced: list[int] = field(default_factory=list)
     """GPUs with MIG devices"""
-    _read_anything: bool = False
+    _read_at: int | None = None
+    """when anything was read last"""
     _lost: set[int] = field(default_factory=set)
     _closed: set[tuple[int, str]] = field(default_factory=set)
     """calls that are not asked again"""
@@ -78,7 +92,7 @@ class Sampler:
         for gpu in range(len(self.uuids)):
             self._fast(gpu, columns, throttled, profile=profile)
         kept = {name: column for name, column in columns.items() if any(v is not None for v in column)}
-        self._read_anything = self._read_anything or bool(kept)
+        self._read_at = now if kept else self._read_at
         record: Record = {"kind": "gpu", "t": now, "period_ms": round(period * 1000), **kept}
         slices: dict[str, int] = {}
         for gpu in self._sliced:
@@ -112,8 +126,23 @@ class Sampler:
                 )
 
     def why_nothing(self) -> str:
-        """Why there is nothing to show although NVML runs; empty: there is something."""
-        return "" if self._read_anything else NOTHING_READABLE
+        """Why there will never be anything to show although NVML runs; empty: there is, or may be."""
+        if self._read_at is not None:
+            return ""
+        left = [gpu for gpu in range(len(self.uuids)) if gpu not in self._lost]
+        if not left:
+            return ALL_LOST
+        reasons = {self._said.get((gpu, name), "") for gpu in left for name in FAST}
+        if not reasons <= {UNSUPPORTED, NO_PERMISSION}:
+            return ""
+        return NOTHING_ALLOWED if NO_PERMISSION in reasons else NOTHING_READABLE
+
+    def silence(self) -> tuple[float, str]:
+        """For how many seconds no GPU that may answer has done so, and the reason that they give."""
+        left = [gpu for gpu in range(len(self.uuids)) if gpu not in self._lost]
+        if self._read_at is None or not left:
+            return 0.0, ""
+        return (self.clock() - self._read_at) / 1e9, self._said.get((left[0], FAST[0]), "")
 
     # --- one GPU ----------------------------------------------------------------------------------------
 
@@ -134,7 +163,7 @@ class Sampler:
         memory = self._read(gpu, "memory", backend.memory)
         put(("memory",), memory and memory[:1])
         put(("busy", "memory_busy"), self._read(gpu, "busy", backend.utilization, "memory_busy"))
-        fields = self._read(gpu, "power", backend.fields)
+        fields = self._read(gpu, "power", backend.fields, "power_average")
         if fields is not None:
             put(("power", "power_average"), fields[:2])
             self._throttle(gpu, fields[2], throttled)
@@ -213,9 +242,11 @@ class Sampler:
         except Unread as unread:
             if is_final(unread.code) or is_lost(unread.code):
                 self._closed.add((-1, "xid"))
+                for gpu in range(len(self.uuids)):
+                    self._because(gpu, "xid", unread.reason)
             return
-        for gpu, code in found:
-            self._problem(gpu, "xid", f"the driver reports Xid {code}{_xid_words(code)}", code)
+        for gpu_or_none, code in found:
+            self._problem(gpu_or_none, "xid", xid_sentence(code), code)
 
     # --- values or reasons ------------------------------------------------------------------------------
 
@@ -234,17 +265,20 @@ class Sampler:
             for name in (reading, *more):
                 self._because(gpu, name, unread.reason)
             return None
-        for name in (reading, *more):
-            self._because(gpu, name, "")
+        if reading not in FAST:  # a number of those is looked at before it counts as one
+            self._because(gpu, reading, "")
         return value
 
     def _number(self, gpu: int, reading: str, value: Value) -> float | None:
-        if not isinstance(value, Unread):
+        if value is None:
+            return None
+        if not isinstance(value, Unread) and math.isfinite(value):
+            self._because(gpu, reading, "")
             return round(value, 1) if isinstance(value, float) else value
-        if is_lost(value.code):
+        if isinstance(value, Unread) and is_lost(value.code):
             self._lose(gpu, value)
         else:
-            self._because(gpu, reading, value.reason)
+            self._because(gpu, reading, value.reason if isinstance(value, Unread) else NO_NUMBER)
         return None
 
     def _because(self, gpu: int, reading: str, reason: str) -> None:
@@ -272,39 +306,14 @@ class Sampler:
         text = f"GPU {gpu} is lost to the driver: {why}; restart the machine or reset the GPU"
         self._problem(gpu, "lost", text, unread.code)
 
-    def _problem(self, gpu: int, what: str, text: str, code: int) -> None:
+    def _problem(self, gpu: int | None, what: str, text: str, code: int) -> None:
         self.write(
             {
                 "kind": "gpu_problem",
                 "t": self.clock(),
-                "gpu": self.uuids[gpu],
+                "gpu": "" if gpu is None else self.uuids[gpu],
                 "what": what,
                 "text": text,
                 "code": code,
             }
         )
-
-
-assert len(_PROFILE) == len(GPM_METRICS)
-
-_XIDS = {
-    13: "an exception in a kernel of the program",
-    31: "a kernel touched memory that is not its own",
-    43: "a program was stopped after it made the GPU fault",
-    45: "work of a program was cleared after it ended or faulted",
-    48: "an uncorrectable memory error",
-    61: "the GPU's controller halted",
-    62: "the GPU's controller halted",
-    63: "a row of memory was remapped",
-    64: "a row of memory could not be remapped",
-    74: "an error of NVLink",
-    79: "the GPU fell off the bus",
-    94: "a contained memory error",
-    95: "an uncontained memory error",
-    119: "the GPU's system processor does not answer",
-    120: "the GPU's system processor failed",
-}
-
-
-def _xid_words(code: int) -> str:
-    return f": {_XIDS[code]}" if code in _XIDS else ""

@@ -11,6 +11,7 @@ from runner import events as ev
 from runner.telemetry.phase import Phase
 from runner.telemetry.reasons import LOST, STALE
 from runner.telemetry.series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
+from runner.telemetry.throttling import reason_words
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000
@@ -46,8 +47,8 @@ class GpuState:
     baseline: float | None = None
     """bytes in use before the first stage"""
     energy: deque[ev.GpuEnergy] = field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
-    resets: list[int] = field(default_factory=list)
-    """times at which the energy counter was seen to have started anew"""
+    resets: list[tuple[int, int]] = field(default_factory=list)
+    """times of the two readings between which the energy counter started anew"""
     peak_memory: float | None = None
     """most bytes in use in any sample of a full group; `TelemetryState.peak_memory` knows the newest, too"""
 
@@ -134,12 +135,21 @@ class TelemetryState:
         last = None if self.stale else self.last
         return last.slices.get(uuid) if last is not None else None
 
-    def throttled_by(self, gpu: GpuState) -> list[str]:
-        """Why the clocks of a GPU were held down in the latest sample, by its counters."""
+    def throttled_by(self, gpu: GpuState) -> list[str] | None:
+        """Why the clocks of a GPU are held down; empty: they are not; None: not known.
+
+        By the driver's counters, which miss nothing between two samples, else by what holds right now.
+        """
         last = self.last
         if last is None or self.stale or gpu.lost:
-            return []
-        return [name for name, column in last.throttled_us.items() if column[gpu.column] > 0]
+            return None
+        counted = [
+            name
+            for name, column in last.throttled_us.items()
+            if gpu.column < len(column) and column[gpu.column] > 0
+        ]
+        bits = self.latest(gpu, "reasons")
+        return counted or (None if isinstance(bits, str) else reason_words(bits))
 
     def peak_memory(self, gpu: GpuState) -> float | None:
         """Most bytes that any sample of the run saw in use on a GPU."""
@@ -174,14 +184,14 @@ class TelemetryState:
                 gpu.baseline = last.memory[gpu.column]
 
     def take_inventory(self, event: ev.GpuInventory) -> None:
-        # After a restart the order may differ: groups hold samples of one order only.
         self._close_group()
-        self._groups.clear()
         self.inventory = event
         self.status = None
         known = self.gpus
         self.gpus = {}
         if list(known) != [identity.uuid for identity in event.gpus]:
+            # Groups hold samples of one order only.
+            self._groups.clear()
             self._history = {name: History(len(event.gpus)) for name in KEPT}
         for column, identity in enumerate(event.gpus):
             gpu = known.get(identity.uuid) or GpuState(identity, column)
@@ -204,7 +214,7 @@ class TelemetryState:
         if gpu is None:
             return
         if gpu.energy and event.mj < gpu.energy[-1].mj:
-            gpu.resets.append(event.t)
+            gpu.resets.append((gpu.energy[-1].t, event.t))
         gpu.energy.append(event)
 
     def take_health(self, event: ev.GpuHealth) -> None:
@@ -258,7 +268,9 @@ class TelemetryState:
         ticks = self._open.ticks[-LOOK_BACK:]
         if len(ticks) < LOOK_BACK and len(self._groups) > 1:
             ticks = self._groups[-2].ticks[len(ticks) - LOOK_BACK :] + ticks
-        return ticks[::-1]
+        # What was read before telemetry started anew is not the latest of anything.
+        oldest = ticks[-1].t - LOOK_BACK * self.period_ms * 10**6
+        return [tick for tick in reversed(ticks) if tick.t >= oldest]
 
     def _close_group(self) -> None:
         group, self._open = self._open, None

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from runner import events as ev
 from runner import processes
 from runner.diagnosis import describe_exit
 from runner.journal import LineReader
+from runner.telemetry.lineup import COLUMNS, Lineup
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 10.0
@@ -28,8 +30,14 @@ START_S = 10.0
 MISSED_TICKS = 2
 SLACK_S = 0.25
 """Beyond the missed ticks: for a busy machine to write and for us to read."""
+HOPELESS_S = 2.0
+"""Silent for so much longer, it is killed; before that, it may have been a busy driver, or a busy machine."""
 BACKOFF_S = (1.0, 2.0, 4.0)
 """Before each restart; after the last one telemetry is given up."""
+WELL_S = 600.0
+"""A process that lived so long was well: what happened to the ones before it does not count any more."""
+FULL = 1 << 16
+"""Bytes; with less than that, what the process says may not reach its file."""
 
 _BOOTSTRAP = """
 import sys
@@ -80,6 +88,13 @@ class Watch:
     _heard: float = 0.0
     """when something was heard of the present process, CLOCK_MONOTONIC"""
     _speaks: bool = False
+    _stale: bool = False
+    """it was said that nothing is heard of it"""
+    _said_why: str = ""
+    """what it said itself about its end"""
+    _lineup: Lineup = field(default_factory=Lineup)
+    _started: float = 0.0
+    _starts: int = 0
     _restarts: int = 0
     _restart_at: float | None = None
     _exit_code: int | None = None
@@ -93,10 +108,13 @@ class Watch:
     def start(self) -> None:
         """Start the process; a failure to do so shows as one that ended at once."""
         parent = os.getpid()
-        first = self._restarts == 0
-        self._heard, self._speaks, self._restart_at, self._exit_code = time.monotonic(), False, None, None
+        self._heard = self._started = time.monotonic()
+        self._speaks, self._stale, self._said_why = False, False, ""
+        self._restart_at, self._exit_code = None, None
         self._period = 1 / self.hz
-        lists = "1" if self.lists and first else "0"
+        # One that starts anew is in the middle of the run: who else is on the GPUs is asked off it only.
+        lists = "no" if not self.lists else "after" if self._starts else "both"
+        self._starts += 1
         arguments = [str(ROOT), str(self.file), str(self._period), lists]
         self._child = None
         with contextlib.suppress(OSError), open(self.log or os.devnull, "ab") as log:
@@ -124,7 +142,7 @@ class Watch:
         elif self._child is None or not self._alive(self._child.pid):
             found += self._ended(now)
         elif now - self._heard > self._patience:
-            found += self._stale(now)
+            found += self._silent(now)
         return found
 
     def saw(self, event: ev.AnyEvent) -> None:
@@ -149,7 +167,7 @@ class Watch:
     def finish(self) -> None:
         """Ask for a last reading; `poll` until `over`, for as long as one cares to."""
         self._finishing = True
-        if self._child is None or self._restart_at is not None or not self._speaks:
+        if self._child is None or self._restart_at is not None or self._stale or not self._speaks:
             self.kill()
         else:
             self._signal(signal.SIGUSR2)
@@ -170,30 +188,51 @@ class Watch:
         while chunk := self._reader.read():
             for line in chunk.splitlines():
                 with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                    found.append(self._taken(_decoder.decode(line)))
+                    found += self._taken(_decoder.decode(line))
         if found:
+            if self._stale and not self.over:
+                self._stale = False
+                found.insert(
+                    0, self._say("sampling", f"GPU readings are back after {now - self._heard:.1f} s")
+                )
             self._heard = now
         return found
 
-    def _taken(self, event: Record) -> ev.AnyEvent:
+    def _taken(self, event: Record) -> Sequence[ev.AnyEvent]:
+        if isinstance(event, ev.GpuInventory):
+            return self._lineup.inventory(event)
         if isinstance(event, ev.GpuSamples):
             self._period = event.period_ms / 1000
-            self._speaks = self.sampled = True
-        elif isinstance(event, ev.Telemetry) and event.hz:
-            self._period = 1 / event.hz
+            self._speaks = True
+            self.sampled = self.sampled or any(getattr(event, name) for name in COLUMNS)
+            return [self._lineup.samples(event)]
+        if isinstance(event, ev.Telemetry):
+            self._period = 1 / event.hz if event.hz else self._period
+            self._said_why = event.text if event.state == "ended" else ""
         elif isinstance(event, ev.NoGpu):
             self.over = True
             if self.sampled:
                 # There were GPUs: a driver that was replaced, or a container that lost them.
-                return self._say("given up", f"GPU readings ended: {event.reason}")
-        return event
+                return [self._say("given up", f"GPU readings ended: {event.reason}")]
+        elif not isinstance(event, ev.TelemetryCost):
+            return [msgspec.structs.replace(event, gpu=self._lineup.name(event.gpu))]
+        return [event]
 
-    def _stale(self, now: float) -> list[ev.AnyEvent]:
-        """It is silent: say so, kill it, and try again later."""
+    def _silent(self, now: float) -> list[ev.AnyEvent]:
+        """Say that it is silent; kill it when that lasts, and try again later."""
         silent = now - self._heard
-        self._signal(signal.SIGKILL)
-        what = f"NVML has not answered for {silent:.1f} s"
-        return [self._say("stale", what), *self._try_again(now, what)]
+        full = _is_full(self.file.parent)
+        what = (
+            "the disk of the run directory is full" if full else f"NVML has not answered for {silent:.1f} s"
+        )
+        found: list[ev.AnyEvent] = []
+        if not self._stale:
+            self._stale = True
+            found.append(self._say("stale", what))
+        if not full and (not self._speaks or silent > self._patience + HOPELESS_S):
+            self._signal(signal.SIGKILL)
+            found += self._try_again(now, what)
+        return found
 
     def _ended(self, now: float) -> list[ev.AnyEvent]:
         found = self._records(now)
@@ -202,13 +241,16 @@ class Watch:
             return found
         # The exit code is known only when it was us who collected it.
         how = "" if self._exit_code is None else f" with {describe_exit(self._exit_code)}"
-        what = f"the telemetry process ended{how}"
-        return [*found, self._say("ended", what), *self._try_again(now, what)]
+        what = self._said_why or f"the telemetry process ended{how}"
+        told = [] if self._said_why else [self._say("ended", what)]
+        return [*found, *told, *self._try_again(now, what)]
 
     def _try_again(self, now: float, what: str) -> list[ev.AnyEvent]:
         if self._finishing:
             self.over = True
             return []
+        if now - self._started > WELL_S:
+            self._restarts = 0
         if self._restarts == len(BACKOFF_S):
             self.over = True
             return [
@@ -235,3 +277,11 @@ class Watch:
             return False
         start = processes.start_time(pid)
         return start == self._born if start is not None else os.path.exists(f"/proc/{pid}")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < FULL

@@ -19,10 +19,12 @@ GPUS = [B, A, C]
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        (None, [A.uuid, B.uuid, C.uuid]),
+        (None, ["MIG-1111"]),
         ("", []),
         ("0", [A.uuid]),
-        ("2,0", [C.uuid, A.uuid]),
+        ("1,0", [B.uuid, A.uuid]),
+        ("2,0", ["MIG-1111"]),
+        ("0,2", ["MIG-1111"]),
         (" 1 , 0 ", [B.uuid, A.uuid]),
         ("0,7,1", [A.uuid]),
         ("-1,0", []),
@@ -31,7 +33,8 @@ GPUS = [B, A, C]
         ("GPU-b", [B.uuid]),
         ("GPU-aaa", []),
         ("GPU-", []),
-        ("GPU-aaab,GPU-aaaa", [C.uuid, A.uuid]),
+        ("GPU-bbbb,GPU-aaaa", [B.uuid, A.uuid]),
+        ("GPU-aaab", ["MIG-1111"]),
         ("0,0", []),
         ("0,GPU-aaaa-1", []),
         ("MIG-1111,MIG-2222", ["MIG-1111"]),
@@ -41,6 +44,15 @@ GPUS = [B, A, C]
 )
 def test_a_setting_names_devices_as_cuda_would_number_them(setting: str | None, expected: list[str]) -> None:
     assert visible(GPUS, setting) == expected
+
+
+def test_without_mig_all_gpus_are_seen_in_the_order_of_the_bus() -> None:
+    assert visible([B, A], None) == [A.uuid, B.uuid]
+
+
+def test_a_gpu_that_is_split_into_nothing_is_not_there() -> None:
+    empty = GpuIdentity(uuid="GPU-cccc-1", index=3, pci="00000000:01:00.0", mig=[])
+    assert visible([empty, A], None) == [A.uuid]
 
 
 @given(st.lists(st.sampled_from([str(i) for i in range(5)] + ["GPU-a", "GPU-b", "x", ""])))

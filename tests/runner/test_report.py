@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from runner import events as ev
 from runner import report, rundir
+from runner.plan import Plan
+from runner.state import RunState
 from tests.runner.compare.recorded import run, some
 
 
@@ -45,3 +48,19 @@ def test_intervals_are_kept_with_the_numbers() -> None:
     assert latency["low"] < latency["value"] < latency["high"]
     assert "high" not in rows["latency_p99_ms"], "40 iterations do not bound p99 from above"
     assert rows["latency_p99_ms"]["low"] < rows["latency_p99_ms"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpu_hz", "flags"),
+    [
+        (["GPU-1"], 2.0, ["GPUs were not read: the NVIDIA driver is not loaded"]),
+        (["cpu"], 2.0, []),
+        (["GPU-1"], 0.0, []),
+    ],
+)
+def test_a_run_on_gpus_says_why_none_was_read(devices: list[str], gpu_hz: float, flags: list[str]) -> None:
+    plan = Plan(engine="torch", profile="p", summary="", stages=[], devices=devices, gpu_hz=gpu_hz)
+    state = RunState()
+    reason = "the NVIDIA driver is not loaded; host load is shown instead"
+    state.apply_all([ev.NoGpu(t=1, reason=reason), ev.RunEnded(t=2, status="finished", wall=0.0)])
+    assert report.build(plan, state).flags == flags

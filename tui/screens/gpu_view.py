@@ -9,7 +9,6 @@ from runner.state import RunState
 from runner.telemetry.measured import gpu_of_rank
 from runner.telemetry.reasons import LOST, STALE, UNSUPPORTED
 from runner.telemetry.state import GpuState, TelemetryState
-from runner.telemetry.throttling import reason_words
 from tui.text import plain
 from tui.widgets.gpu_panel import HISTORY, GpuLine
 
@@ -49,6 +48,7 @@ def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: lis
     memory, total, baseline = numbers.get("memory_used"), gpu.identity.memory_total, gpu.baseline
     if mig := telemetry.mig_device(gpu):
         memory, total, baseline = telemetry.slice_memory(mig), gpu.identity.slices.get(mig, 0), None
+    throttled = telemetry.throttled_by(gpu)
     return GpuLine(
         index=gpu.identity.index,
         ranks=_ranges(ranks),
@@ -62,7 +62,7 @@ def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: lis
         temperature=numbers.get("temperature"),
         sm_active=numbers.get("sm_active"),
         dram_active=numbers.get("dram_active"),
-        throttled_by=_throttled_by(telemetry, gpu),
+        throttled_by=None if throttled is None else tuple(throttled),
         busy_history=tuple(_cell(tick.busy, gpu.column) for tick in ticks),
         power_history=tuple(_cell(tick.power, gpu.column) for tick in ticks),
         trouble=LOST if gpu.lost else STALE if telemetry.stale else "",
@@ -72,15 +72,6 @@ def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: lis
 
 def _cell(column: list[int | float | None], number: int) -> float | None:
     return column[number] if number < len(column) else None
-
-
-def _throttled_by(telemetry: TelemetryState, gpu: GpuState) -> tuple[str, ...] | None:
-    """By the driver's counters, which miss nothing between two readings, else by what holds right now."""
-    counted = telemetry.throttled_by(gpu)
-    if counted:
-        return tuple(counted)
-    reasons = telemetry.latest(gpu, "reasons")
-    return None if isinstance(reasons, str) else tuple(reason_words(reasons))
 
 
 def _ranges(ranks: list[int]) -> str:

@@ -65,7 +65,7 @@ def findings(
         if gpu.reasons.get("all") == LOST:
             found.append(("bad", f"GPU {number} is lost: it needs a reset"))
             continue
-        held = [reason for reason in telemetry.throttled_by(gpu) if reason not in HARMLESS]
+        held = [reason for reason in telemetry.throttled_by(gpu) or () if reason not in HARMLESS]
         if held:
             heat = telemetry.latest(gpu, "temperature")
             degrees = "" if isinstance(heat, str) else f", {heat:.0f} °C"

@@ -149,7 +149,7 @@ def test_outliers_have_a_letter_and_a_cause_in_words(tmp_path: Path) -> None:
     run_dir = run.write(tmp_path)
     said = Text(page_of(run_dir, tmp_path / "run.html")).text
     assert "1 slow iteration " in said
-    assert "unknown: no throttling, host load or other process was seen around it" in said
+    assert "unknown: neither the GPUs nor the host were read around it" in said
     chart = svg_of(run_dir, "latency", tmp_path / "latency.svg")
     (letter,) = [text for text in chart.iter(f"{SVG}text") if text.get("class") == "cause"]
     assert "".join(letter.itertext()).endswith("?")

@@ -93,6 +93,42 @@ def test_a_counter_that_started_anew_gives_no_energy() -> None:
     assert "started anew" in note
 
 
+def test_a_counter_that_started_anew_at_the_very_end_gives_no_energy() -> None:
+    """The reading before it lies within the phase, the one after it does not."""
+    restarted: list[ev.AnyEvent] = [ev.GpuEnergy(t=round(15.02 * SECOND), gpu="GPU-0", mj=10)]
+    state = run_of(energy_at=(0.0, 5.05, 14.9), extra=restarted)
+    value, note = value_of(state, metrics.GPU_ENERGY)
+    assert value is None
+    assert "started anew" in note
+
+
+def test_a_rank_on_a_gpu_that_is_not_known_leaves_no_sum() -> None:
+    hello = ev.Hello(t=3 * SECOND, stage=0, rank=1, world=2, pid=3, host="", device="cuda:1")
+    state = run_of(extra=[hello])
+    for metric in (metrics.GPU_POWER, metrics.GPU_MEMORY, metrics.GPU_ENERGY):
+        value, note = value_of(state, metric)
+        assert value is None
+        assert note == "rank 1 computes on cuda:1, and which GPU that is is not known"
+
+
+def test_errors_of_memory_are_new_only_when_they_were_read_before() -> None:
+    unread = ev.GpuHealth(t=1, gpu="GPU-0")
+    read = ev.GpuHealth(t=20 * SECOND, gpu="GPU-0", ecc_uncorrected=5)
+    assert measured.run_flags(run_of(extra=[unread, read])) == ["GPU 0: 20.0 GiB were in use before the run"]
+
+
+def test_a_reading_that_was_missing_for_long_is_a_flag() -> None:
+    events = inventory(), mapping(["GPU-0"])
+    state = RunState()
+    for event in (*events, *configuration_events(0, SECOND, 21 * SECOND)):
+        state.apply(event)
+    for t in range(2, 80):
+        power: ev.Column = [500.0] if t % 4 == 0 else []
+        state.apply(ev.GpuSamples(t=t * SECOND // 2, period_ms=500, busy=[90], power=power))
+    (flag,) = [flag for flag in measured.flags(state, 0) if "read only" in flag]
+    assert flag == "GPU 0: its power was read only 10 of 41 times while it was measured"
+
+
 def test_a_missing_reading_has_its_reason() -> None:
     reason = ev.GpuReason(t=1, gpu="GPU-0", reading="dram_active", reason="no permission")
     assert value_of(run_of(extra=[reason]), metrics.GPU_DRAM_ACTIVE) == (None, "GPU 0: no permission")
@@ -161,6 +197,21 @@ def test_a_stale_machine_shows_no_number() -> None:
     assert state.telemetry.latest(gpu, "power") == 500.0
     state.apply(ev.Telemetry(t=21 * SECOND, state="stale", text="NVML has not answered for 1.3 s"))
     assert state.telemetry.latest(gpu, "power") == "stale"
+
+
+def test_what_was_read_before_telemetry_started_anew_is_not_the_latest() -> None:
+    state = RunState()
+    state.apply_all([inventory(), sample(SECOND, busy=80.0), inventory(t=20 * SECOND)])
+    (gpu,) = state.gpus.values()
+    assert state.telemetry.latest(gpu, "busy") == "not read yet"
+    state.apply(sample(21 * SECOND))
+    assert state.telemetry.latest(gpu, "power") == 500.0
+    assert state.telemetry.latest(gpu, "busy") == "not read yet"
+
+
+def test_a_restart_of_telemetry_costs_no_sample_of_a_phase() -> None:
+    without, restarted = run_of(), run_of(extra=[inventory(t=8 * SECOND)])
+    assert measured.numbers(restarted, 0, "") == measured.numbers(without, 0, "")
 
 
 def test_history_is_bounded_and_keeps_every_spike() -> None:

@@ -9,6 +9,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from runner import events as ev
 from runner import processes
 from runner.state import RunState
+from runner.telemetry import watch
 from runner.telemetry.watch import Watch
 from tests.runs import wait_for
 
@@ -42,9 +44,12 @@ class Machine:
     def until(self, what: str, count: int = 1) -> None:
         def there() -> bool:
             self.poll()
-            return sum(type(event).__name__ == what for event in self.events) >= count
+            return self.count(what) >= count
 
         wait_for(there, what)
+
+    def count(self, what: str) -> int:
+        return sum(type(event).__name__ == what for event in self.events)
 
     def close(self) -> None:
         self.watch.finish()
@@ -184,13 +189,82 @@ def test_a_killed_process_is_started_again(machine: pytest.MonkeyPatch, tmp_path
     found.close()
 
 
+def test_a_process_that_is_silent_for_a_moment_is_stale_and_then_back(
+    machine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.setattr(watch, "HOPELESS_S", 60.0)
+    found = Machine(tmp_path)
+    found.until("GpuSamples", 2)
+    (pid,) = found.watch.pids
+    os.kill(pid, signal.SIGSTOP)
+    found.until("Telemetry")
+    assert found.state.telemetry.stale
+    os.kill(pid, signal.SIGCONT)
+    found.until("Telemetry", 2)
+    assert not found.state.telemetry.stale
+    assert found.watch.pids == {pid}, "it was not killed"
+    assert found.state.telemetry.told[-1].text.startswith("GPU readings are back after")
+    found.close()
+
+
+def test_a_full_disk_is_not_blamed_on_the_driver(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setattr(watch, "HOPELESS_S", 0.0)
+    machine.setattr(watch, "_is_full", lambda _: True)
+    found = Machine(tmp_path)
+    found.until("GpuSamples", 2)
+    (pid,) = found.watch.pids
+    os.kill(pid, signal.SIGSTOP)  # as if what it says did not reach its file
+    found.until("Telemetry")
+    for _ in range(5):
+        found.poll()
+        time.sleep(0.1)
+    assert [told.text for told in found.state.telemetry.told] == ["the disk of the run directory is full"]
+    os.kill(pid, signal.SIGCONT)
+    found.until("Telemetry", 2)
+    assert found.watch.pids == {pid}
+    found.close()
+
+
+def test_when_no_gpu_answers_any_more_nvml_is_started_anew(
+    machine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.setenv("NVML_ALL_LOST", "999")
+    machine.setenv("NVML_AFTER_S", "0.5")
+    machine.setenv("NVML_ONCE", str(tmp_path / "once"))
+    found = Machine(tmp_path)
+    found.until("Telemetry")
+    (told,) = found.state.telemetry.told
+    assert told.state == "ended"
+    assert told.text.startswith("no GPU has answered for 5 s (NVML error 999)")
+    found.until("GpuInventory", 2)
+    found.until("GpuSamples", found.count("GpuSamples") + 1)
+    assert found.latest("power") == [400.0, 410.0]
+    found.close()
+
+
+def test_what_happened_long_ago_does_not_count_towards_giving_up(
+    machine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.setattr(watch, "WELL_S", 0.0)
+    machine.setattr(watch, "BACKOFF_S", (0.0,))
+    found = Machine(tmp_path)
+    for time_ in range(1, 4):
+        found.until("GpuInventory", time_)
+        (pid,) = found.watch.pids
+        os.kill(pid, signal.SIGKILL)
+        found.until("Telemetry", time_)
+    assert {told.state for told in found.state.telemetry.told} == {"ended"}
+    found.until("GpuInventory", 4)
+    found.close()
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
         ("NVML_INIT_ERROR", "9", "driver is not loaded"),
         ("NVML_INIT_ERROR", "18", "was upgraded"),
         ("NVML_INIT_ERROR", "4", "may not read"),
-        ("NVML_INIT_ERROR", "999", "error 999"),
+        ("NVML_INIT_ERROR", "999", "unknown error"),
         ("NVML_GPUS", "0", "sees no GPU"),
         ("LD_LIBRARY_PATH", "", "libnvidia-ml.so.1 is not installed"),
     ],
@@ -230,6 +304,7 @@ def test_gpus_once_as_json_has_a_reason_for_every_null(machine: pytest.MonkeyPat
     assert (first["busy"], first["reasons"]["busy"]) == (None, "not supported")
     assert second["power"] is None
     assert second["reasons"]["power"] == "GPU lost"
+    assert (second["throttled_by"], second["reasons"]["throttled_by"]) == (None, "GPU lost")
 
 
 def test_gpus_shows_what_mig_devices_have_of_their_own(machine: pytest.MonkeyPatch) -> None:
@@ -244,6 +319,33 @@ def test_gpus_shows_what_mig_devices_have_of_their_own(machine: pytest.MonkeyPat
     lines = gpus("--once").stdout.splitlines()
     words = "MIG-00000000-0000-000 1.0 / 20.1 of its own; all else is known of the whole GPU only"
     assert " ".join(lines[2].split()) == words
+
+
+def test_a_total_that_is_not_known_is_not_zero(machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("NVML_FAIL", "DeviceGetMemoryInfo:3")
+    assert "20.0 / –" in gpus("--once").stdout.splitlines()[1]
+    found: dict[str, Any] = json.loads(gpus("--once", "--json").stdout)
+    assert found["gpus"][0]["memory_total"] is None
+
+
+def test_a_binding_that_knows_no_mismatch_of_libraries_does(tmp_path: Path) -> None:
+    """nvidia-ml-py before 12.550."""
+    program = """
+import pynvml
+del pynvml.NVMLLibraryMismatchError
+from runner.telemetry.costs import Costs
+from runner.telemetry.nvml import Nvml
+from runner.telemetry.reasons import Unread
+try:
+    Nvml(Costs())
+except Unread as unread:
+    print(unread.reason)
+"""
+    environ = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "no library\n"
 
 
 def test_a_mig_device_that_does_not_answer_costs_no_other_reading(machine: pytest.MonkeyPatch) -> None:

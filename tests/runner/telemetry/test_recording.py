@@ -127,7 +127,7 @@ class Trace:
         if call == "energy":
             return lambda gpu: 0
         if call == "sources":
-            from runner.telemetry.nvml import Sources
+            from runner.telemetry.backend import Sources
 
             return lambda gpu: Sources()
         return answer

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from runner.telemetry.nvml import Sources
+from runner.telemetry.backend import Sources
 from runner.telemetry.pace import RECOVERY_TICKS, Pace
 from runner.telemetry.reasons import Unread, Value, absence
 from runner.telemetry.sampler import ENERGY_S, Sampler
@@ -22,7 +23,9 @@ class Machine:
         self.faults: dict[tuple[str, int], int] = {}
         self.asked: Counter[tuple[str, int]] = Counter()
         self.throttled = 0
-        self.xid: list[tuple[int, int]] = []
+        self.xid: list[tuple[int | None, int]] = []
+
+    parts: tuple[Value, ...] = (52.04, Unread(3), 60.0)
 
     def _ask(self, call: str, gpu: int) -> None:
         self.asked[(call, gpu)] += 1
@@ -63,7 +66,7 @@ class Machine:
 
     def profile(self, gpu: int) -> tuple[Value, ...] | None:
         self._ask("profile", gpu)
-        return (52.04, Unread(3), 60.0)
+        return self.parts
 
     def energy(self, gpu: int) -> int:
         self._ask("energy", gpu)
@@ -85,7 +88,7 @@ class Machine:
         self._ask("processes", gpu)
         return [7]
 
-    def xids(self) -> list[tuple[int, int]]:
+    def xids(self) -> list[tuple[int | None, int]]:
         found, self.xid = self.xid, []
         return found
 
@@ -211,12 +214,68 @@ def test_an_xid_names_its_gpu_and_what_it_means() -> None:
     assert "fell off the bus" in problem["text"]
 
 
-def test_nothing_readable_is_a_state_of_its_own() -> None:
+def test_an_xid_of_a_gpu_that_is_not_known_is_no_other_gpu_s() -> None:
+    machine = Machine(gpus=2)
+    sampler, written = sampler_of(machine)
+    machine.xid = [(None, 79)]
+    tick(sampler, machine)
+    (problem,) = of_kind(written, "gpu_problem")
+    assert problem["gpu"] == ""
+
+
+def test_a_reason_is_written_once_however_often_a_part_is_missing() -> None:
     machine = Machine()
-    machine.faults[("*", 0)] = 3
+    sampler, written = sampler_of(machine)
+    for _ in range(5):
+        tick(sampler, machine)
+    assert len(of_kind(written, "gpu_reason")) == 1
+
+
+def test_what_is_not_a_number_is_missing_and_costs_no_other_reading() -> None:
+    machine = Machine()
+    machine.parts = (math.nan, 40.0, math.inf)
+    sampler, written = sampler_of(machine)
+    tick(sampler, machine)
+    (sample,) = of_kind(written, "gpu")
+    assert "sm_active" not in sample
+    assert (sample["tensor_active"], sample["power"]) == ([40.0], [512.3])
+    said = {record["reading"]: record["reason"] for record in of_kind(written, "gpu_reason")}
+    assert said == {"sm_active": "not a number", "dram_active": "not a number"}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(3, "supports no reading"), (4, "may not read the GPUs"), (15, "every GPU is lost")],
+)
+def test_nothing_readable_is_a_state_of_its_own(code: int, words: str) -> None:
+    machine = Machine()
+    machine.faults[("*", 0)] = code
     sampler, _ = sampler_of(machine)
     tick(sampler, machine)
-    assert "supports no reading" in sampler.why_nothing()
+    assert words in sampler.why_nothing()
+
+
+def test_a_driver_that_is_not_ready_yet_is_asked_again() -> None:
+    machine = Machine()
+    machine.faults[("*", 0)] = 999
+    sampler, _ = sampler_of(machine)
+    tick(sampler, machine)
+    assert sampler.why_nothing() == ""
+    assert sampler.silence() == (0.0, ""), "it has never spoken"
+
+
+def test_a_driver_that_falls_silent_says_for_how_long_and_why() -> None:
+    machine = Machine(gpus=2)
+    machine.faults[("*", 0)] = 15
+    sampler, _ = sampler_of(machine)
+    tick(sampler, machine)
+    assert sampler.silence() == (0.0, ""), "one GPU is lost, the other answers"
+    machine.faults[("*", 1)] = 18
+    tick(sampler, machine, 2.0)
+    assert sampler.silence() == (2.0, "driver upgraded")
+    machine.faults[("*", 1)] = 15
+    tick(sampler, machine, 2.0)
+    assert sampler.silence() == (0.0, ""), "starting anew finds no GPU that is lost"
 
 
 @pytest.mark.parametrize("code", [4, 9, 12, 18, 999])

@@ -41,3 +41,8 @@ def test_the_worst_is_named_and_why() -> None:
 
 def test_a_power_cap_is_no_alarm() -> None:
     assert last(tuple(replace(line, throttled_by=("power cap",)) for line in EIGHT)) == "+5 more, all well"
+
+
+def test_what_is_not_known_is_not_called_well() -> None:
+    unread = replace(EIGHT[6], throttled_by=None)
+    assert last((*EIGHT[:6], unread, EIGHT[7])) == "+5 more, GPU 6 does not say all"

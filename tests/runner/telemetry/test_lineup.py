@@ -1,0 +1,106 @@
+"""GPUs keep their names and places when NVML is started anew and lists others."""
+
+from __future__ import annotations
+
+from runner import events as ev
+from runner import gpus, metrics
+from runner.state import RunState
+from runner.telemetry import measured
+from runner.telemetry.lineup import Lineup
+from tests.runner.telemetry.logs import SECOND, configuration_events, mapping
+
+A, B, C = (ev.GpuIdentity(uuid=f"GPU-{name}", index=i, pci=f"0:{i}:0.0") for i, name in enumerate("abc"))
+
+
+def listed(*identities: ev.GpuIdentity, t: int = 0) -> ev.GpuInventory:
+    return ev.GpuInventory(t=t, gpus=list(identities))
+
+
+def sample(*power: float) -> ev.GpuSamples:
+    return ev.GpuSamples(t=1, period_ms=500, power=list(power), throttled_us={"thermal": [7] * len(power)})
+
+
+def names(told: list[ev.GpuInventory | ev.GpuReason | ev.GpuProblem]) -> list[str]:
+    inventory = told[0]
+    assert isinstance(inventory, ev.GpuInventory)
+    return [gpu.uuid for gpu in inventory.gpus]
+
+
+def test_the_same_gpus_pass_as_they_come() -> None:
+    lineup = Lineup()
+    for _ in range(2):
+        assert lineup.inventory(listed(A, B)) == [listed(A, B)]
+    taken = sample(1, 2)
+    assert lineup.samples(taken) is taken
+
+
+def test_a_gpu_that_does_not_say_who_it_is_keeps_its_name_and_what_is_known_of_it() -> None:
+    lineup = Lineup()
+    lineup.inventory(listed(A, B))
+    assert lineup.inventory(listed(A, ev.GpuIdentity(uuid="unknown-1", index=1))) == [listed(A, B)]
+    assert lineup.name("unknown-1") == B.uuid
+    assert lineup.name(A.uuid) == A.uuid
+    assert lineup.samples(sample(1, 2)).power == [1, 2]
+
+
+def test_a_gpu_that_is_not_listed_any_more_is_lost_and_the_others_keep_their_columns() -> None:
+    lineup = Lineup()
+    lineup.inventory(listed(A, B, C))
+    told = lineup.inventory(listed(A, ev.GpuIdentity(uuid=C.uuid, index=1, pci=C.pci)))
+    assert names(told) == [A.uuid, B.uuid, C.uuid]
+    reason, problem = told[1:]
+    assert isinstance(reason, ev.GpuReason)
+    assert (reason.gpu, reason.reading, reason.reason) == (B.uuid, "all", "GPU lost")
+    assert isinstance(problem, ev.GpuProblem)
+    assert problem.text.startswith("GPU 1 is not listed by the driver any more")
+    moved = lineup.samples(sample(1, 3))
+    assert moved.power == [1, None, 3]
+    assert moved.throttled_us == {"thermal": [7, 0, 7]}
+    assert moved.busy == [], "a column that nobody has stays left out"
+
+
+def test_another_order_and_a_new_gpu_move_nobody() -> None:
+    lineup = Lineup()
+    lineup.inventory(listed(A, B))
+    assert names(lineup.inventory(listed(C, B, A))) == [A.uuid, B.uuid, C.uuid]
+    assert lineup.samples(sample(3, 2, 1)).power == [1, 2, 3]
+
+
+def test_a_gpu_that_is_back_has_its_place_again() -> None:
+    lineup = Lineup()
+    lineup.inventory(listed(A, B))
+    lineup.inventory(listed(B))
+    assert lineup.inventory(listed(A, B)) == [listed(A, B)]
+    assert lineup.samples(sample(1, 2)).power == [1, 2]
+
+
+def test_ranks_stay_on_their_gpus_and_no_sum_is_of_some_only() -> None:
+    """A GPU falls off the bus after nine seconds, NVML crashes with it and starts anew without it."""
+    lineup = Lineup()
+    told: list[ev.AnyEvent] = [
+        *lineup.inventory(listed(A, B)),
+        mapping(gpus.visible([A, B], None)),
+        *configuration_events(0, SECOND, 21 * SECOND),
+        ev.Hello(t=0, stage=0, rank=1, world=2, pid=3, host="", device="cuda:1"),
+    ]
+    told += [ev.GpuSamples(t=t * SECOND, period_ms=1000, power=[500.0, 400.0]) for t in range(1, 10)]
+    told += [ev.GpuEnergy(t=t * SECOND, gpu=gpu.uuid, mj=t * 500_000) for t in (1, 5, 9) for gpu in (A, B)]
+    told += lineup.inventory(listed(A, t=10 * SECOND))
+    told += [
+        lineup.samples(ev.GpuSamples(t=t * SECOND, period_ms=1000, power=[500.0])) for t in range(11, 23)
+    ]
+    told.append(ev.GpuEnergy(t=21 * SECOND, gpu=A.uuid, mj=21 * 500_000))
+    state = RunState()
+    state.apply_all(sorted(told, key=lambda event: event.t))
+
+    assert [gpu.identity.uuid for gpu in measured.used(state)] == [A.uuid, B.uuid]
+    assert state.gpus[B.uuid].lost
+    table = measured.numbers(state, 0, "not planned")
+    assert table is not None
+    assert table[metrics.GPU_ENERGY] == (None, 0, "energy counter of GPU 1: GPU lost")
+    assert table[metrics.GPU_POWER_PEAK][0] == 500.0
+    flags = measured.flags(state, 0)
+    assert "GPU 1: its power was read only 9 of 20 times while it was measured: GPU lost" in flags
+    assert "GPU 1 is not listed by the driver any more: restart the machine or reset the GPU" in (
+        measured.run_flags(state)
+    )
