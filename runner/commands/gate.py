@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _GRAMMAR = """\
 an assertion is  SUM < SUM  (or <=, >, >=), where a sum is made of + - * / ( ) and
   numbers          60, 0.98, 1.5e3
-  metrics          names of the table (tokens_per_sec) and latency_ms.mean .p50 .p95 .p99 .min .max .sd .cv
+  metrics          names of the table (tokens_per_sec), and latency_ms.mean .p50 .p95 .p99 .min .max .sd .cv;
+                   so for request_latency_ms, ttft_ms and inter_token_latency_ms, as far as there are such
   baseline         the same metric in the baseline of the profile; baseline.NAME another one of it
 """
 _EPILOG = """\

@@ -1,33 +1,29 @@
-"""Metrics by the names that people type: those of the table, and `latency_ms.p50` for the latency's own."""
+"""Metrics by the names that people type: those of the table, and `latency_ms.p50` for parts of a family."""
 
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Iterator
 
 from runner.errors import UserError
-from runner.metrics.definitions import (
-    BY_NAME,
-    DEVIATION,
-    LATENCY,
-    MAXIMUM,
-    MINIMUM,
-    P50,
-    P95,
-    P99,
-    VARIATION,
-)
+from runner.metrics.definitions import BY_NAME
 from runner.metrics.metric import Metric
 
-ALIASES = {
-    "latency_ms.mean": LATENCY,
-    "latency_ms.p50": P50,
-    "latency_ms.p95": P95,
-    "latency_ms.p99": P99,
-    "latency_ms.min": MINIMUM,
-    "latency_ms.max": MAXIMUM,
-    "latency_ms.sd": DEVIATION,
-    "latency_ms.cv": VARIATION,
-}
+_PART = re.compile(r"(?P<of>.+)_(?P<part>p50|p95|p99|min|max|sd|cv)_(?P<unit>ms|percent)")
+
+
+def _aliases() -> Iterator[tuple[str, Metric]]:
+    """`latency_ms.p95` for latency_p95_ms, and so for every family of metrics that has such parts."""
+    for name, metric in BY_NAME.items():
+        found = _PART.fullmatch(name)
+        whole = f"{found['of']}_ms" if found else name
+        if found and whole in BY_NAME:
+            yield f"{whole}.{found['part']}", metric
+            yield f"{whole}.mean", BY_NAME[whole]
+
+
+ALIASES = dict(_aliases())
 
 
 def find(name: str) -> Metric:
