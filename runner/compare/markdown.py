@@ -80,7 +80,7 @@ def _configuration(
             reasons.setdefault(change.why, []).append(BY_NAME[change.metric].title)
     if reasons:
         yield ""
-        yield from (f"- {', '.join(titles)}: {why}" for why, titles in reasons.items())
+        yield from (f"- {'; '.join(titles)}: {why}" for why, titles in reasons.items())
 
 
 def _change(change: Change) -> list[str]:
