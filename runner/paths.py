@@ -68,6 +68,19 @@ def _config_home() -> Path:
     return _xdg("XDG_CONFIG_HOME", ".config") / "trtbench"
 
 
+def refused_home() -> str:
+    """Why no run can be kept here; empty when one can, as far as can be told without writing."""
+    try:
+        folder = runs_dir()
+    except UserError as error:
+        return str(error.args[0])
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"{folder} is no directory"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written to"
+
+
 def sweeps_dir() -> Path:
     return state_home() / "sweeps"
 

@@ -65,8 +65,9 @@ def unpack(path: Path, *, again: bool = False) -> Unpacked:
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{path}: the archive is torn or not a zip: {error}", hint=_AGAIN) from None
     except OSError as error:
-        what = f"{error.filename}: " if error.filename and str(error.filename) != str(path) else ""
-        raise UserError(f"{path}: cannot be taken in: {what}{error.strerror or error}") from None
+        raise UserError(
+            f"{path}: cannot be taken into {paths.runs_dir()}: {error.strerror or error}"
+        ) from None
 
 
 _AGAIN = "copy it again from where it was made, and compare the sizes"

@@ -152,7 +152,7 @@ def empty(trash: Iterable[Trashed]) -> tuple[int, list[str]]:
             else:
                 trashed.path.unlink()
         except OSError as error:
-            problems.append(f"{error.filename or trashed.path}: {error.strerror}")
+            problems.append(f"{trashed.path / (error.filename or '')}: {error.strerror}")
             continue
         gone.append(trashed.run)
         with contextlib.suppress(OSError):

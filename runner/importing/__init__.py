@@ -123,9 +123,7 @@ def _write(imported: Imported) -> Path:
                 report.write(made, report.build(plan, state))
             return arrivals.appear(made, run)
     except OSError as error:
-        raise UserError(
-            f"{error.filename or paths.runs_dir()}: cannot be written: {error.strerror}"
-        ) from None
+        raise UserError(f"{paths.runs_dir()}: cannot be written to: {error.strerror}") from None
 
 
 def _keep(sources: Sequence[Source], folder: Path) -> None:

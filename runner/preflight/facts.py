@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from runner import container
+from runner import container, paths
 from runner.cache import HOST
 from runner.engines import make_plan
 from runner.engines.trtllm_bench_options import Part, help_file, help_words, known_helps, parse_click_help
@@ -89,6 +89,8 @@ class Facts:
     """what `trtllm-build --help` says; empty: not known"""
     environment: dict[str, str] = field(default_factory=dict)
     """variables of the profile for the measured processes"""
+    no_home: str = ""
+    """why no run can be kept"""
 
     def makes(self, stage: str) -> bool:
         """Whether a stage would run now, so that its output is made."""
@@ -121,6 +123,7 @@ def gather(profile: Profile | None) -> Facts:
         helps=helps,
         build_help=_build_help(profile, plan),
         environment=dict(profile.launch.env) if profile else {},
+        no_home=paths.refused_home(),
     )
 
 

@@ -23,6 +23,9 @@ def machine_checks(
         needed: a profile is to run, so what is missing fails.
         mpirun: whether ranks are started by it.
     """
+    if facts.no_home:
+        text = f"none can be kept: {facts.no_home}"
+        yield Check("runs", "fail", text, "export TRTBENCH_HOME=DIR, a directory that you may write to")
     yield from _container(facts)
     if facts.seen is None:
         if facts.container_runs and facts.container_tool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,19 @@ def test_a_home_that_is_no_directory(
 def test_a_home_of_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TRTBENCH_HOME", "~no-such-user/x")
     assert said(capsys, "ls").startswith("~no-such-user/x: the home directory of that user is not known")
+
+
+@pytest.mark.parametrize("make", [a_file, runs_are_a_file, a_link_to_itself])
+def test_doctor_says_that_runs_cannot_be_kept(
+    make: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make(tmp_path / "spoilt")
+    monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "spoilt"))
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().out.startswith("FAIL  runs ")
 
 
 @pytest.mark.parametrize("words", ["metrics", "profiles list", "completion bash"])
