@@ -35,7 +35,7 @@ Verdict = Literal["FASTER", "SLOWER", "BETTER", "WORSE", "SAME", "INCONCLUSIVE",
 """FASTER and SLOWER of times and rates, BETTER and WORSE of memory and energy; NOT JUDGED: `why` says why."""
 
 THRESHOLD = 0.01
-"""A change below this share is no change that matters."""
+"""A change below this share is no change that matters: from 1 / 1.01 of the first side to 1.01 of it."""
 DECISION = 0.99
 """Confidence that FASTER and SLOWER need."""
 ASSUMED_SPREAD = 0.02
@@ -208,9 +208,11 @@ def _judged(
     bounds = (low if low > -1 else None, high if math.isfinite(high) else None)
     if metric.better == "neither":
         return Judgement(change, *bounds, None)
-    if low > -threshold and high < threshold:
+    # On the logarithm, so that a time and its rate, and A against B and B against A, are judged alike.
+    limit = math.log1p(threshold)
+    if known.low > -limit and known.high < limit:
         return Judgement(change, *bounds, "SAME")
-    matters = abs(change) >= threshold
+    matters = abs(known.value) >= limit
     called = word(metric, more=change > 0)
     if matters and (firm.low > 0 or firm.high < 0):
         return Judgement(change, *bounds, called)

@@ -12,11 +12,13 @@ import statistics
 from collections import Counter
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from runner.compare import compare, sides
 from runner.compare.verdict import ASSUMED, Judgement, Measured, Spread, judge
-from runner.metrics import LATENCY
-from runner.stats.intervals import mean_of
+from runner.metrics import LATENCY, TOKENS_PER_SEC
+from runner.stats.intervals import Mapped, MeanEstimate, mean_of
 from tests.runner.compare.recorded import run
 from tests.runner.stats.simulated import latencies
 
@@ -149,6 +151,33 @@ def test_two_percent_are_never_called_the_wrong_way(repeats: int, spread: float)
     faster = verdicts(500, repeats, seed=6, shift=-0.02, spread=spread)
     assert (slower["FASTER"], faster["SLOWER"]) == (0, 0)
     assert slower["SAME"] + faster["SAME"] <= 10, "nor the same, but by chance of two runs that agree"
+
+
+MIRRORED = {"FASTER": "SLOWER", "SLOWER": "FASTER"}
+
+
+@given(
+    st.lists(st.floats(min_value=99, max_value=101), min_size=1, max_size=5),
+    st.lists(st.floats(min_value=99, max_value=101), min_size=1, max_size=5),
+    st.sampled_from([0.0, 0.001, 0.02]),
+)
+@example([100.0], [99.005], 0.0)  # 0.995 % less time, 1.005 % more tokens per second
+def test_a_time_and_its_rate_and_both_directions_are_judged_alike(
+    first: list[float], second: list[float], error: float
+) -> None:
+    def times(values: list[float]) -> list[Measured]:
+        return [Measured(value, MeanEstimate(value, value * error, 9)) for value in values]
+
+    def rates(values: list[float]) -> list[Measured]:
+        estimates = (Mapped(MeanEstimate(value, value * error, 9), lambda ms: 1000 / ms) for value in values)
+        return [Measured(one.value, one) for one in estimates]
+
+    known = Spread(0.001, 9, 10)
+    forth = judge(LATENCY, times(first), times(second), spread=known)
+    assert judge(TOKENS_PER_SEC, rates(first), rates(second), spread=known).verdict == forth.verdict
+    back = judge(LATENCY, times(second), times(first), spread=known)
+    assert forth.verdict is not None
+    assert back.verdict == MIRRORED.get(forth.verdict, forth.verdict)
 
 
 def test_pairs_see_through_a_machine_that_slows_down() -> None:
