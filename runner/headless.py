@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -31,15 +32,20 @@ EXIT_CODES: dict[str, ExitCode] = {
 }
 
 
-def follow(feed: Feed, *, as_json: bool, prometheus: Path | None = None) -> ExitCode:
+def follow(feed: Feed, *, as_json: bool, prometheus: Path | int | None = None) -> ExitCode:
     """Tell what happens in a run until it ends; then the table, or with `as_json` every event and the report.
 
-    Ctrl-C ends the telling, never the run. `prometheus` is a file of metrics to be kept up to date.
+    Ctrl-C ends the telling, never the run. `prometheus` is a file of metrics to be kept up to date, or the
+    port to serve them at.
 
     Raises:
-        UserError: that file cannot be written.
+        UserError: that file cannot be written, or the port cannot be had.
     """
-    publish = _publisher(feed, prometheus)
+    with contextlib.ExitStack() as stack:
+        return _follow(feed, as_json, _publisher(feed, prometheus, stack))
+
+
+def _follow(feed: Feed, as_json: bool, publish: _Publish) -> ExitCode:
     narrator = _Narrator()
     tell = partial(_tell_json if as_json else narrator.tell, feed.state)
     try:
@@ -72,12 +78,17 @@ class _Publish(Protocol):
     def __call__(self, *, now: bool) -> None: ...
 
 
-def _publisher(feed: Feed, path: Path | None) -> _Publish:
-    if path is None:
+def _publisher(feed: Feed, where: Path | int | None, stack: contextlib.ExitStack) -> _Publish:
+    if where is None:
         return lambda *, now: None
-    from runner.export.prometheus import Follower
+    from runner.export.prometheus import Follower, to_file
 
-    follower = Follower(path)
+    if isinstance(where, int):
+        from runner.export.prometheus_server import serving
+
+        follower = Follower(stack.enter_context(serving(where)))
+    else:
+        follower = Follower(to_file(where))
     return lambda *, now: follower.update(feed.plan, feed.state, now=now)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands import gate, sweeps
@@ -14,6 +15,8 @@ from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.profile import Profile
+
+MAX_PORT = 65535
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -54,9 +57,10 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     add_output_options(attach)
     attach.add_argument(
         "--prometheus",
-        type=output_file,
-        metavar="FILE.prom",
-        help="headless; keep a file for the textfile collector up to date while the run goes on",
+        type=_prometheus,
+        metavar="FILE.prom|:PORT",
+        help="headless; while the run goes on, keep a file for the textfile collector up to date, or serve"
+        " its metrics at http://127.0.0.1:PORT/metrics (extra `prometheus`)",
     )
     attach.set_defaults(command=_attach)
 
@@ -74,6 +78,17 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times as fast (default 1)")
     add_output_options(replay)
     replay.set_defaults(command=_replay)
+
+
+def _prometheus(text: str) -> Path | int:
+    port = text.removeprefix(":")
+    if port == text:
+        return output_file(text)
+    if not port.isdecimal() or int(port) > MAX_PORT:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no port; allowed: :0 (one that is free) to :{MAX_PORT}"
+        )
+    return int(port)
 
 
 def _command(text: str) -> list[str]:

@@ -34,7 +34,7 @@ def open_dashboard(arguments: argparse.Namespace) -> int:
 def watch(feed: Feed, arguments: argparse.Namespace) -> int:
     """Follow a run, with the options of `add_output_options`."""
     prometheus = getattr(arguments, "prometheus", None)
-    if arguments.headless or arguments.json or prometheus or not has_terminal():
+    if arguments.headless or arguments.json or prometheus is not None or not has_terminal():
         from runner.headless import follow
 
         return follow(feed, as_json=arguments.json, prometheus=prometheus)
@@ -46,7 +46,7 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
 
 def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
     """Follow a sweep, with the options of `add_output_options`."""
-    if getattr(arguments, "prometheus", None):
+    if getattr(arguments, "prometheus", None) is not None:
         raise UserError("--prometheus follows one run; this is a sweep of several: attach to one of them")
     if not is_drawn(arguments):
         from runner.sweep.headless import follow

@@ -6,7 +6,7 @@ One gauge a metric, `trtbench_<metric>`, with a series for each configuration; a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, get_args
@@ -20,8 +20,20 @@ from runner.report import Report
 from runner.state import RunState, Status
 
 EVERY_S = 5.0
-"""How often a file that follows a run is written anew."""
+"""How often what follows a run is made anew."""
 _STATES: tuple[Status, ...] = get_args(Status)
+Sample = tuple[dict[str, str], float]
+"""labels and value"""
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """All series of one name."""
+
+    name: str
+    text: str
+    samples: list[Sample]
+    """each with the same labels"""
 
 
 def write(subject: Subject, out: BinaryIO) -> None:
@@ -30,66 +42,72 @@ def write(subject: Subject, out: BinaryIO) -> None:
 
 def as_text(found: Report) -> str:
     """The metrics of a report, in the order of its table."""
-    return "".join(f"{line}\n" for line in _lines(found))
+    return "".join(f"{line}\n" for gauge in gauges(found) for line in _lines(gauge))
 
 
-def _lines(found: Report) -> Iterator[str]:
+def gauges(found: Report) -> Iterator[Gauge]:
+    """The metrics of a report, in the order of its table, as far as a configuration has them."""
     run = {"run": found.run, "profile": found.profile, "engine": found.engine}
-    yield from _head("trtbench_run_state", "1 for the state that the run is in")
-    yield from (
-        _sample("trtbench_run_state", {**run, "state": state}, float(state == found.status))
-        for state in _STATES
-    )
-    yield from _head("trtbench_run_seconds", "seconds since the run started, until it ended")
-    yield _sample("trtbench_run_seconds", run, found.seconds)
-    yield from _head("trtbench_flags", "reasons to distrust numbers of the run")
-    yield _sample("trtbench_flags", run, float(len(grid.flags_in_words(found))))
+    states = [({**run, "state": state}, float(state == found.status)) for state in _STATES]
+    yield Gauge("trtbench_run_state", "1 for the state that the run is in", states)
+    seconds = "seconds since the run started, until it ended"
+    yield Gauge("trtbench_run_seconds", seconds, [(run, found.seconds)])
+    flags = float(len(grid.flags_in_words(found)))
+    yield Gauge("trtbench_flags", "reasons to distrust numbers of the run", [(run, flags)])
     for line in grid.lines_of(found.configurations):
-        name = f"trtbench_{line.metric.name}"
         samples = [
-            _sample(name, {**run, **grid.shape_of(configuration).labels()}, row.value)
+            ({**run, **grid.shape_of(configuration).labels()}, row.value)
             for configuration, row in zip(found.configurations, line.values, strict=True)
             if row is not None and row.value is not None
         ]
         if samples:
-            yield from _head(name, f"{line.metric.with_unit}: {line.metric.formula}")
-            yield from samples
+            text = f"{line.metric.with_unit}: {line.metric.formula}"
+            yield Gauge(f"trtbench_{line.metric.name}", text, samples)
 
 
-def _head(name: str, text: str) -> Iterator[str]:
-    escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
-    yield f"# HELP {name} {escaped}"
-    yield f"# TYPE {name} gauge"
-
-
-def _sample(name: str, labels: dict[str, str], value: float) -> str:
-    shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-    return f"{name}{{{shown}}} {value!r}"
+def _lines(gauge: Gauge) -> Iterator[str]:
+    escaped = gauge.text.replace("\\", "\\\\").replace("\n", "\\n")
+    yield f"# HELP {gauge.name} {escaped}"
+    yield f"# TYPE {gauge.name} gauge"
+    for labels, value in gauge.samples:
+        shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+        yield f"{gauge.name}{{{shown}}} {value!r}"
 
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+def to_file(path: Path) -> Callable[[Report], None]:
+    """Writes reports into a file; a scrape sees the old one or the whole new one.
+
+    Raises:
+        UserError: there is no such directory; or, when it is called, the file cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no directory {path.parent} to write metrics to")
+
+    def publish(found: Report) -> None:
+        with opened(path) as out:
+            out.write(as_text(found).encode())
+
+    return publish
+
+
 @dataclass
 class Follower:
-    """Keeps a file up to date with a run under way; a scrape sees the old one or the whole new one."""
+    """Publishes how a run stands while it is under way."""
 
-    path: Path
+    publish: Callable[[Report], None]
     _due: float = 0.0
 
-    def __post_init__(self) -> None:
-        if not self.path.parent.is_dir():
-            raise UserError(f"{self.path}: there is no directory {self.path.parent} to write metrics to")
-
     def update(self, plan: Plan, state: RunState, *, now: bool = False) -> None:
-        """Write the file when it is time; `now`: in any case.
+        """Publish when it is time; `now`: in any case.
 
         Raises:
-            UserError: it cannot be written.
+            UserError: it cannot be published.
         """
         if not now and time.monotonic() < self._due:
             return
         self._due = time.monotonic() + EVERY_S
-        with opened(self.path) as out:
-            out.write(as_text(report.build(plan, state)).encode())
+        self.publish(report.build(plan, state))

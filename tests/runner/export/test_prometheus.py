@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from runner import events as ev
 from runner import report
 from runner.cli import main
-from runner.export.prometheus import Follower
+from runner.export.prometheus import Follower, as_text, to_file
+from runner.export.prometheus_server import serving
 from runner.state import RunState
 from tests.runs import single, start
 from tests.tui import runs
@@ -63,7 +66,7 @@ def test_it_is_written_again_when_it_is_time(tmp_path: Path, monkeypatch: pytest
     run = runs.under_way()
     plan, state = run.plan(), RunState()
     state.apply_all(run.events)
-    follower = Follower(tmp_path / "run.prom")
+    follower = Follower(to_file(tmp_path / "run.prom"))
     at = time.monotonic()
     written = []
     for seconds in (0.0, 4.9, 5.1):
@@ -74,6 +77,59 @@ def test_it_is_written_again_when_it_is_time(tmp_path: Path, monkeypatch: pytest
     assert written[0] == written[1]
     assert written[2] == written[0] + 2
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["run.prom"]
+
+
+def scraped(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """The address that was said, and what is there."""
+    said = capsys.readouterr().err
+    address = said.split("metrics are at ")[1].split()[0]
+    with urlopen(address, timeout=10) as answer:
+        return address, answer.read().decode()
+
+
+def test_an_address_has_what_the_file_has(capsys: pytest.CaptureFixture[str]) -> None:
+    found = report.load(RECORDED)
+    with serving(0) as publish:
+        publish(found)
+        address, text = scraped(capsys)
+    assert address.startswith("http://127.0.0.1:")
+    assert samples(text) == samples(as_text(found))
+    with pytest.raises(OSError, match="refused"):
+        urlopen(address, timeout=10)
+
+
+def test_a_run_is_served_while_it_is_followed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("runner.headless.print_report", lambda *_, **__: seen.append(scraped(capsys)[1]))
+    assert main(["attach", str(RECORDED), "--prometheus", ":0"]) == 0
+    assert (
+        samples(seen[0])["trtbench_run_state"]
+        == samples(as_text(report.load(RECORDED)))["trtbench_run_state"]
+    )
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(0):
+        port = capsys.readouterr().err.rpartition(":")[2].split("/")[0]
+        assert main(["attach", str(RECORDED), "--prometheus", f":{port}"]) == 2
+    assert f"port {port} of 127.0.0.1 cannot be had: Address already in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", [":", ":x", ":65536", ":-1"])
+def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["attach", str(RECORDED), "--prometheus", port])
+    assert f"'{port}' is no port; allowed: :0 (one that is free) to :65535" in capsys.readouterr().err
+
+
+def test_without_the_package_it_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    assert main(["attach", str(RECORDED), "--prometheus", ":0"]) == 2
+    assert "pip install 'trtbench-tui[prometheus]'" in capsys.readouterr().err
 
 
 def test_a_place_that_is_none_is_said_before_it_starts(capsys: pytest.CaptureFixture[str]) -> None:
