@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from runner.errors import UserError
 
@@ -29,6 +30,19 @@ _trtbench_tui() {
 }
 compdef _trtbench_tui trtbench-tui
 """,
+    "fish": """\
+# trtbench-tui: source this, e.g. from config.fish:  trtbench-tui completion fish | source
+function __trtbench_tui
+    set -l words (commandline -opc)[2..] (commandline -ct)
+    set -l found (trtbench-tui completion words -- $words 2>/dev/null)
+    if test (count $found) -gt 0
+        printf '%s\\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+complete -c trtbench-tui -f -k -a '(__trtbench_tui)'
+""",
 }
 
 
@@ -52,10 +66,14 @@ def completions(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[s
         words: of the command line so far, the last one unfinished, without the command itself.
     """
     *before, last = words or [""]
+    if before[:1] == ["help"]:
+        before = before[1:]
     place = _Place(parser)
     for word in before:
         _pass(place, word)
-    return [word for word in _candidates(place, last) if word.startswith(last)]
+    # Of several with commas between, the last one is completed.
+    head, comma, rest = last.rpartition(",") if _takes_several(place) else ("", "", last)
+    return [head + comma + word for word in _candidates(place, rest) if word.startswith(rest)]
 
 
 def _pass(place: _Place, word: str) -> None:
@@ -98,14 +116,13 @@ def _candidates(place: _Place, last: str) -> Iterator[str]:
         yield from (choice.dest for choice in action._choices_actions)
     elif action.choices is not None:
         yield from map(str, action.choices)
-    elif action.metavar == "PROFILE":
-        yield from _profiles()
-    elif action.metavar in ("RUN", "SIDE"):
-        yield from _runs()
-    elif action.metavar == "SWEEP":
-        yield from _sweeps()
-    elif action.metavar == "PATH=VALUE":
-        yield from _paths(place.profile)
+    elif action.metavar in WORDS:
+        yield from WORDS[str(action.metavar)](place)
+
+
+def _takes_several(place: _Place) -> bool:
+    action = place.value_of or _positional(place)
+    return action is not None and action.metavar in ("RUN", "SIDE")
 
 
 def _profiles() -> Iterator[str]:
@@ -115,20 +132,47 @@ def _profiles() -> Iterator[str]:
 
 
 def _runs() -> Iterator[str]:
-    """`last`, the ids, and their last four letters, which are enough where they are unique."""
+    """`last`, the ids, their last four letters, which are enough where they are unique, and given names."""
     from runner import rundir
+    from runner.labels import Labels
 
     runs = [run_dir.name for run_dir in rundir.list_runs()]
     if runs:
         yield "last"
     yield from runs
     yield from (run.rpartition("_")[2] for run in runs)
+    labels = Labels()
+    labels.read()
+    names = (labels.of(run).name for run in runs)
+    yield from (name for name in names if name and not any(char.isspace() for char in name))
+
+
+def _deleted() -> Iterator[str]:
+    from runner.history import trash
+
+    deleted = [trashed.run for trashed in trash.listed()]
+    if deleted:
+        yield "last"
+    yield from deleted
 
 
 def _sweeps() -> Iterator[str]:
     from runner.sweep import directory
 
     yield from (sweep.name for sweep in directory.list_sweeps())
+
+
+def _metrics() -> Iterator[str]:
+    from runner.metrics import BY_NAME
+    from runner.metrics.names import ALIASES
+
+    yield from (*BY_NAME, *ALIASES)
+
+
+def _sorts() -> Iterator[str]:
+    from runner.history.order import BY_NAME
+
+    yield from BY_NAME
 
 
 def _paths(profile: str) -> Iterator[str]:
@@ -141,3 +185,18 @@ def _paths(profile: str) -> Iterator[str]:
     except UserError:
         return
     yield from (f"{field.path}=" for field in found)
+
+
+WORDS: dict[str, Callable[[_Place], Iterator[str]]] = {
+    "PROFILE": lambda _: _profiles(),
+    "RUN": lambda _: _runs(),
+    "SIDE": lambda _: _runs(),
+    "RUN|SWEEP": lambda _: chain(_runs(), _sweeps()),
+    "SWEEP": lambda _: _sweeps(),
+    "DELETED": lambda _: _deleted(),
+    "METRIC": lambda _: _metrics(),
+    "KEY": lambda _: _sorts(),
+    "PATH=VALUE": lambda place: _paths(place.profile),
+    "PATH=VALUES": lambda place: _paths(place.profile),
+}
+"""What may stand where the help writes such a word."""

@@ -43,7 +43,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         dest="metrics",
         action="append",
         default=[],
-        metavar="NAME",
+        metavar="METRIC",
         help="compare this metric (repeatable); those that --fail-on looks at, too",
     )
     compare.add_argument(

@@ -12,10 +12,11 @@ from runner.errors import ExitCode
 
 def add(commands: Commands[argparse.ArgumentParser], parser: argparse.ArgumentParser) -> None:
     """Add the command; `parser` is the whole command's, from which the completions come."""
-    command = commands.add_parser("completion", help="completion for bash or zsh, to be sourced")
+    command = commands.add_parser("completion", help="completion for bash, zsh or fish, to be sourced")
     shells = command.add_subparsers(title="shells", metavar="SHELL", required=True)
     for shell, script in SCRIPTS.items():
-        chosen = shells.add_parser(shell, help=f'eval "$(trtbench-tui completion {shell})"')
+        source = script.partition(":  ")[2].splitlines()[0]
+        chosen = shells.add_parser(shell, help=source)
         chosen.set_defaults(command=_print, script=script, without_runs=True)
     words = shells.add_parser("words", help="what the last word may become; the scripts ask this")
     words.add_argument("words", nargs="*", metavar="WORD")

@@ -12,7 +12,7 @@ from runner.errors import ExitCode
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
     metrics = commands.add_parser("metrics", help="what every number means: formula, source, n, conditions")
-    metrics.add_argument("names", metavar="NAME", nargs="*", help="only these (default: all)")
+    metrics.add_argument("names", metavar="METRIC", nargs="*", help="only these (default: all)")
     metrics.set_defaults(command=_metrics, without_runs=True)
 
 

@@ -76,7 +76,7 @@ def _add_trash(parser: argparse.ArgumentParser) -> None:
     ls = actions.add_parser("ls", help="deleted runs, the last one first")
     ls.set_defaults(command=_trash_ls)
     restore = actions.add_parser("restore", help="put deleted runs back")
-    restore.add_argument("runs", metavar="RUN", nargs="+", help="`last` is the one deleted last")
+    restore.add_argument("runs", metavar="DELETED", nargs="+", help="a deleted run; `last`: the last one")
     restore.set_defaults(command=_trash_restore)
     empty = actions.add_parser("empty", help="remove deleted runs for good")
     empty.add_argument("--yes", "-y", action="store_true", help="do not ask")

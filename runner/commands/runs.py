@@ -53,7 +53,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     attach = commands.add_parser(
         "attach", help="watch a run or a sweep, as often and from as many terminals as you like"
     )
-    attach.add_argument("run", metavar="RUN", help="a run, or a sweep")
+    attach.add_argument("run", metavar="RUN|SWEEP")
     add_output_options(attach)
     attach.add_argument(
         "--prometheus",

@@ -60,7 +60,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     show = actions.add_parser("show", help="print the matrix of a sweep as it stands")
     show.add_argument("sweep", metavar="SWEEP")
     show.add_argument(
-        "--metric", action="append", default=[], metavar="NAME", help="which, e.g. latency_ms (repeatable)"
+        "--metric", action="append", default=[], metavar="METRIC", help="which, e.g. latency_ms (repeatable)"
     )
     show.add_argument("--json", action="store_true", help="the board as one JSON object")
     show.set_defaults(command=_show)

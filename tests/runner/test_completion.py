@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from runner import labels
 from runner.cli import _parser, main
-from runner.completion import completions
+from runner.completion import WORDS, completions
+from runner.history import trash
+from runner.sweep import directory
+from tests.histories import ended
+from tests.runner.sweep.sweeps import sweep_of
 from tests.runs import record, single
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,6 +55,43 @@ def test_runs(tmp_path: Path, home: Path) -> None:
     assert after("replay --speed 10 2026") == [run]
 
 
+def test_several_runs_names_and_sweeps() -> None:
+    first, second = ended("aaaa", ago=20), ended("bbbb", ago=10)
+    labels.rename(first.name, "before")
+    labels.rename(second.name, "two words")
+    assert after("compare aaaa bbbb,be") == ["bbbb,before"]
+    assert after("export aaaa,b") == ["aaaa,bbbb", "aaaa,before"]
+    assert after("show two") == [], "a shell would take it for two"
+    sweep = directory.create(sweep_of()).name
+    assert after(f"attach {sweep[:9]}") == after(f"sweeps stop {sweep[:9]}") == [sweep]
+    trash.delete([first])
+    assert after("trash restore ") == ["last", first.name]
+
+
+def test_words_of_ours() -> None:
+    assert after("ls --sort tok") == ["tokens"]
+    assert after("metrics tokens_per_sec_per_r") == ["tokens_per_sec_per_rank"]
+    assert "latency_ms.p95" in after("compare a b --metric latency_ms.")
+    assert after("sweep quickstart --axis parallel.t") == ["parallel.tp="]
+    assert "attach" in after("help att")
+
+
+def test_every_word_of_the_help_that_can_be_completed_is() -> None:
+    """A new command that takes a run, a sweep or a profile completes it, too."""
+    free = {"N", "HZ", "EXPR", "COMMAND", "FILE", "FILE.prom", "FILE.prom|:PORT", "TERMS", "PERCENT", "TEXT",
+            "URI", "NAME", "NEW_NAME", "+TAG|-TAG", "N[,N...]", "WORD"}  # fmt: skip
+
+    def metavars(parser: argparse.ArgumentParser) -> Iterator[str]:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for below in action.choices.values():
+                    yield from metavars(below)
+            elif action.nargs != 0 and action.choices is None and action.metavar is not None:
+                yield str(action.metavar)
+
+    assert set(metavars(_parser())) - free == set(WORDS)
+
+
 def test_fields_for_set() -> None:
     assert after("run quickstart --set benchmark.num") == ["benchmark.num_runs="]
     assert after("run no-such-profile --set b") == []
@@ -72,6 +116,10 @@ compadd() { print -l -- "${(@P)2}"; }
 eval "$(trtbench-tui completion zsh)"
 words=(trtbench-tui run quickstart-l) CURRENT=3
 _trtbench_tui
+""",
+    "fish": """
+trtbench-tui completion fish | source
+complete -C 'trtbench-tui run quickstart-l'
 """,
 }
 
