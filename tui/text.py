@@ -40,14 +40,23 @@ def number(value: float, digits: int = 0) -> str:
 
 def measure(value: float) -> str:
     """A measured value with about four significant digits, never fewer than its whole part."""
+    return number(value, _digits(value))
+
+
+def _digits(value: float) -> int:
+    """Digits behind the point of a measured value."""
     size = abs(value)
-    if size >= 1000:
-        return number(value)
-    if size >= 100:
-        return number(value, 1)
-    if size >= 10:
-        return number(value, 2)
-    return number(value, 3)
+    return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
+
+
+def with_spread(mean: float, deviation: float | None) -> str:
+    """`131.3 ±1.8`: the deviation ends where the mean does, but has a digit at least; without it `131.3`."""
+    if deviation is None:
+        return measure(mean)
+    digits = _digits(mean)
+    while 0 < deviation < 0.5 * 10**-digits and digits < 9:
+        digits += 1
+    return f"{measure(mean)} ±{number(deviation, digits)}"
 
 
 def gibibytes(count: int) -> str:
@@ -115,6 +124,25 @@ def fit(text: str, width: int) -> str:
 def shorten(text: str, width: int) -> str:
     """The text in at most `width` cells, cut with a mark."""
     return text if cell_len(text) <= width else fit(text, width).rstrip()
+
+
+def whole_parts(text: str, width: int) -> str:
+    """As many of the parts of a text, between commas or middle dots, as fit whole into `width` cells."""
+    if cell_len(text) <= width:
+        return text
+    ends = [found.start() for found in re.finditer(r", | · ", text)]
+    return next((text[:end] for end in reversed(ends) if cell_len(text[:end]) <= width), "")
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """The text in at most `width` cells, cut in its middle: the end of a name tells as much as its start."""
+    if cell_len(text) <= width:
+        return text
+    behind = max(0, (width - 1) // 2)
+    tail = text[len(text) - behind :] if behind else ""
+    while cell_len(tail) > behind:
+        tail = tail[1:]
+    return fit(text, max(0, width - cell_len(tail))) + tail
 
 
 def right(text: str, width: int) -> str:

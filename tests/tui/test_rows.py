@@ -3,7 +3,7 @@ from __future__ import annotations
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from tui.widgets.rows import Panel, Row, Rows, Span, cut, dim, row, row_text, spread
+from tui.widgets.rows import Panel, Row, Rows, Span, cut, dim, fitting, row, row_text, spread
 
 
 def numbered(count: int) -> list[Row]:
@@ -96,3 +96,11 @@ async def test_a_panel_draws_again_only_for_new_data_or_a_new_size() -> None:
         await pilot.resize_terminal(30, 10)
         await pilot.pause()
         assert drawn(panel) == ["1 in 30"]
+
+
+def test_what_fits_whole_stands_in_the_row() -> None:
+    parts = [row("one"), row(dim("two")), row("three")]
+    assert row_text(fitting(parts, 20)) == "one   two   three"
+    assert row_text(fitting(parts, 16)) == "one   two"
+    assert row_text(fitting(parts, 2)) == "o…"
+    assert fitting([], 10) == ()

@@ -16,8 +16,11 @@ from tui.text import (
     plural,
     right,
     shorten,
+    shorten_middle,
     to_ascii,
+    whole_parts,
     width_of,
+    with_spread,
     wrap,
 )
 
@@ -100,3 +103,29 @@ def test_ascii_keeps_the_columns() -> None:
         assert to_ascii(text).isascii()
         assert width_of(to_ascii(text)) == width_of(text)
     assert to_ascii("⠁⡀⡇") == "'.:"
+
+
+def test_a_deviation_ends_where_its_mean_does() -> None:
+    assert with_spread(131.32, 1.839) == "131.3 ±1.8"
+    assert with_spread(13305.0, 186.3) == "13 305 ±186"
+    assert with_spread(927.0, None) == "927.0"
+    assert with_spread(1017.0, 0.04) == "1 017 ±0.04", "one digit at least: the runs did differ"
+
+
+def test_whole_parts_of_a_summary() -> None:
+    summary = "32 763.9 M parameters, float16 on cpu"
+    assert whole_parts(summary, 40) == summary
+    assert whole_parts(summary, 36) == "32 763.9 M parameters"
+    assert whole_parts(summary, 20) == ""
+    assert whole_parts("sweep · trtllm · 12 runs, 2 repeats", 26) == "sweep · trtllm · 12 runs"
+
+
+@pytest.mark.parametrize("width", range(12))
+@pytest.mark.parametrize("name", ["qwen2.5-32b-fp16-tp8", "通义千问-32b-fp16", "short"])
+def test_a_name_cut_in_its_middle_fits(name: str, width: int) -> None:
+    assert width_of(shorten_middle(name, width)) <= width
+
+
+def test_a_name_keeps_its_beginning_and_its_end() -> None:
+    assert shorten_middle("qwen2.5-32b-fp16-tp8", 16) == "qwen2.5-…p16-tp8"
+    assert shorten_middle("qwen2.5-32b-fp16-tp8", 20) == "qwen2.5-32b-fp16-tp8"

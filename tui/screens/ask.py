@@ -66,5 +66,5 @@ def _draw(verdict: tuple[str, str], width: int, height: int) -> list[Row]:
     about, refused = verdict
     lines = [row(Span(line, "bad")) for line in wrap(refused, width)] if refused else []
     lines = lines or [row(line) for line in wrap(about, width)]
-    keys = row(Span("enter", "key"), " save   ", Span("esc", "key"), dim(" change nothing"))
+    keys = row(Span("enter", "key"), dim(" save   "), Span("esc", "key"), dim(" change nothing"))
     return [*lines, (), keys]

@@ -300,20 +300,23 @@ def trade_data(view: BoardView) -> TradeData:
         TradePoint(
             trade.latency.mean,
             trade.throughput.mean,
-            plot_label(view, trade.point.at),
+            *plot_labels(view, trade.point.at),
             best=trade.best,
             chosen=trade.point.at == chosen,
         )
         for trade in view.trades
     )
-    return TradeData(points, empty="no point has a latency and a throughput yet")
+    titles = [axis.title for axis in view.board.axes if axis.path != LENGTHS]
+    named = "/".join(titles) if len(titles) > 1 else ""
+    return TradeData(points, empty="no point has a latency and a throughput yet", short=named)
 
 
-def plot_label(view: BoardView, at: tuple[int, ...]) -> str:
-    """A point on the plot in few letters: `tp 2 batch 8`; lengths are the same for all."""
+def plot_labels(view: BoardView, at: tuple[int, ...]) -> tuple[str, str]:
+    """A point on the plot as `tp 2 batch 8` and, shorter, as `2/8`; lengths are the same for all."""
     parts = [
         (axis.title, axis.values[value])
         for axis, value in zip(view.board.axes, at, strict=True)
         if axis.path != LENGTHS
     ]
-    return parts[0][1] if len(parts) == 1 else " ".join(f"{title} {value}" for title, value in parts)
+    short = "/".join(value for _, value in parts)
+    return short if len(parts) == 1 else " ".join(f"{title} {value}" for title, value in parts), short

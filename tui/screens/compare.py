@@ -113,9 +113,9 @@ class CompareScreen(KeyedScreen):
     def _tell(self, text: str, style: str) -> None:
         problem: Panel[tuple[str, str]] = self.query_one("#problem", Panel)
         problem.display = bool(text)
-        problem.update((plain(text), style))
-        header: Panel[View | None] = self.query_one("#header", Panel)
-        header.update(self._view)
+        problem.update((text, style))
+        header: Panel[View | tuple[()]] = self.query_one("#header", Panel)
+        header.update(self._view or ())
 
     def _show(self) -> None:
         view = self._view
@@ -126,7 +126,7 @@ class CompareScreen(KeyedScreen):
         differences = view.comparison.differences
         unfair = sum(one.kind == "unfair" for one in differences)
         title = f"what differs: {len(differences)}" if differences else "what differs"
-        title += f", {unfair} of them unfair" if unfair else ""
+        title += (f", {unfair} of them unfair" if unfair < len(differences) else ", unfair") if unfair else ""
         self.query_one("#differences").border_title = shown(title)
         self.query_one("#changes").border_title = shown(_title(view))
         picker = self.query_one(LinePicker)
@@ -238,9 +238,9 @@ def _title(view: View) -> str:
     return f"from {first} to {', '.join(others)}"
 
 
-def _draw_header(view: View | None, width: int, height: int) -> list[Row]:
+def _draw_header(view: View | tuple[()], width: int, height: int) -> list[Row]:
     left = row(Span("trtbench-tui", "title"), dim("  compare"))
-    if view is None:
+    if not isinstance(view, View):
         return [left]
     counts: dict[str, int] = {}
     for line in view.lines:
@@ -253,7 +253,8 @@ def _draw_header(view: View | None, width: int, height: int) -> list[Row]:
 
 def _draw_problem(problem: tuple[str, str], width: int, height: int) -> list[Row]:
     text, style = problem
-    return [row(Span(line, style)) for line in wrap(text, max(10, width)) if line]
+    lines = [line for said in text.splitlines() for line in wrap(plain(said), max(10, width)) if line]
+    return [row(Span(line, style)) for line in lines]
 
 
 def explanation(chosen: Chosen) -> tuple[str, tuple[Section, ...]]:

@@ -29,7 +29,8 @@ def doctor_sections(feed: Feed) -> tuple[Section, ...]:
     found = [text for _, text in findings(state, stall, slow, steady)]
     if stall is not None:
         found.remove(stall.sentence)
-    sections.append(("findings", tuple(("", text) for text in found) or (("", "nothing is wrong"),)))
+    nothing = "nothing is wrong" if stall is None else "nothing else is wrong"
+    sections.append(("findings", tuple(("", text) for text in found) or (("", nothing),)))
     serving = state.configurations[number].serving if number >= 0 else None
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))

@@ -103,5 +103,5 @@ def _draw(verdict: tuple[str, str], width: int, height: int) -> list[Row]:
     return [
         *(row(Span(line, style)) for line in wrap(text, width)),
         row(),
-        row(dim("enter makes a profile of it   esc does not")),
+        row(Span("enter", "key"), dim(" makes a profile of it   "), Span("esc", "key"), dim(" does not")),
     ]

@@ -18,7 +18,7 @@ from tui.attention import title_of
 from tui.keys.key import Key, When, bindings
 from tui.keys.live import KEYS
 from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.screens.live_layout import PANELS, LiveLayout, Wants
+from tui.screens.live_layout import PANELS, WIDE, LiveLayout, Wants
 from tui.screens.live_plot import MODES, Mode
 from tui.screens.live_view import LiveView, Memo, live_view
 from tui.screens.log_keys import LogKeys
@@ -31,7 +31,7 @@ from tui.widgets.host_line import draw_host
 from tui.widgets.latency_panel import draw_latency
 from tui.widgets.log_view import LogView
 from tui.widgets.progress_lines import draw_progress
-from tui.widgets.rank_panel import RankLine, draw_ranks
+from tui.widgets.rank_panel import RankLine, draw_ranks, rank_rows
 from tui.widgets.rows import Panel, Row
 from tui.widgets.run_header import draw_header
 from tui.widgets.stage_strip import draw_stages
@@ -177,7 +177,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         if view is None:
             return
         wants = Wants(
-            ranks=len(view.ranks) if view.flight is None else ROWS,
+            ranks=self._rank_rows(len(view.ranks)) if view.flight is None else ROWS,
             gpus=len(view.gpus),
             health=len(health_rows(view.health, self.size.width - 2)),
             answers=bool(view.answers.said),
@@ -189,6 +189,10 @@ class LiveScreen(LogKeys, KeyedScreen):
         if wants != self._wants:
             self._wants = wants
             self._panel("#header").refresh(layout=True)
+
+    def _rank_rows(self, count: int) -> int:
+        """Lines for the ranks where they have the whole width; beside the plot they take what that has."""
+        return rank_rows(count, self.size.width - 4) if self.size.width < WIDE else count
 
     def on_resize(self) -> None:
         self._arrange()

@@ -34,7 +34,7 @@ from tui.widgets.metric_table import (
     shape_of,
     table_of,
 )
-from tui.widgets.rows import Panel, Row, Span, dim, row
+from tui.widgets.rows import Panel, Row, Span, dim, fitting, row
 from tui.widgets.run_header import Header, draw_header, short_id
 from tui.widgets.stage_strip import StageItem, StageMark, draw_stages, exit_words
 
@@ -77,11 +77,13 @@ def draw_detail(table: Table, width: int, height: int) -> list[Row]:
         return []
     metric = table.lines[table.chosen].metric
     between = interval_words(value, metric.digits)
-    parts = (f"n {number(value.n)}", table.place, between, value.note)
-    about = "   ".join(part for part in parts if part)
+    style = "warn" if value.note else "dim"
+    parts = [
+        row(Span(part, style)) for part in (f"n {number(value.n)}", value.note, table.place, between) if part
+    ]
     formula = wrap(metric.formula, max(10, width))[0]
     more = " …" if formula != metric.formula else ""
-    return [row(dim(formula + more)), row(Span(about, "warn" if value.note else "dim"))]
+    return [row(dim(formula + more)), fitting(parts, width)]
 
 
 def failure_lines(report: Report) -> tuple[str, ...]:

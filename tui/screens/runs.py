@@ -17,7 +17,7 @@ from runner.errors import UserError
 from runner.history import Entry, History, query, trash
 from runner.history.listing import cause_of, size
 from runner.history.trend import Trend
-from tui.keys.key import bindings
+from tui.keys.key import Key, bindings
 from tui.keys.runs import KEYS
 from tui.screens.arrangement import Wish, arranged, next_sort, understood
 from tui.screens.filtering import FilteringScreen
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 2.0
 FIRST_LOOK = 200
 """So many of the newest runs are shown before the rest is read."""
-EMPTY = "no runs yet – Enter on a profile starts one (h: profiles)"
+_OF_A_RUN = ("open", "mark", "tags", "note", "rename", "delete", "again")
+"""what can be done only where there is a run"""
+EMPTY = "no runs yet – Enter on a profile starts one (h)"
 
 
 class RunsScreen(FilteringScreen):
@@ -299,6 +301,19 @@ class RunsScreen(FilteringScreen):
             self.app.notify_error(error)
         self._deleted = []
         self._look()
+
+    def can(self, key: Key) -> bool:
+        """Keys for which there is nothing to do now are not shown."""
+        current = self._current
+        return super().can(key) and {
+            "sort": bool(self._entries),
+            "reverse": bool(self._entries),
+            "group": bool(self._entries),
+            "filter": bool(self._entries),
+            "compare": len(self._entries or ()) > 1,
+            "sweep": current is not None and current.sweep is not None,
+            "stop": current is not None and not current.ended,
+        }.get(key.action, current is not None or key.action not in _OF_A_RUN)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "undo":

@@ -106,5 +106,5 @@ def _draw_verdict(verdict: tuple[str, str], width: int, height: int) -> list[Row
     return [
         *(row(Span(line, style)) for line in wrap(text, width)),
         row(),
-        row(dim("enter save   esc do not save")),
+        row(Span("enter", "key"), dim(" save   "), Span("esc", "key"), dim(" do not save")),
     ]

@@ -18,7 +18,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.text import fit, plain, plural
 from tui.when import when
 from tui.widgets.picker import Line, LinePicker
-from tui.widgets.rows import Panel, Row, Span, cut, dim, row
+from tui.widgets.rows import Panel, Row, Span, cut, dim, fitting, row
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
@@ -59,7 +59,7 @@ class TrashScreen(ModalScreen[None]):
         picker.show_lines(self._lines, picker.chosen)
         room = sum(disk_use(trashed.path) for trashed in self._deleted)
         keys: Panel[str] = self.query_one("#trash-keys", Panel)
-        keys.update(f"{plural(len(self._deleted), 'run')}, {size(room)}" if self._deleted else "empty")
+        keys.update(f"{plural(len(self._deleted), 'run')}, {size(room)}" if self._deleted else "")
 
     def _lines(self, width: int) -> list[Line]:
         if not self._deleted:
@@ -112,8 +112,8 @@ class TrashScreen(ModalScreen[None]):
 
 
 def _draw_keys(holds: str, width: int, height: int) -> list[Row]:
-    keys = row(
-        Span("enter", "key"), dim(" restore   "), Span("e", "key"), dim(" empty   "),
-        Span("esc", "key"), dim(" close"),
-    )  # fmt: skip
-    return [(), cut((*keys, dim(f"   {holds}")), width)]
+    close = row(Span("esc", "key"), dim(" close"))
+    if not holds:
+        return [(), close]
+    restore, empty = row(Span("enter", "key"), dim(" restore")), row(Span("e", "key"), dim(" empty"))
+    return [(), fitting([restore, empty, close, row(dim(holds))], width)]

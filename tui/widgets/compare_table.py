@@ -10,7 +10,7 @@ from runner.compare import Change, Comparison, Pair, Verdict
 from runner.compare.across import across_lines
 from runner.grid import Shape, shape_name
 from runner.metrics import BY_NAME
-from tui.text import fit, measure, plain, right, shorten, wrap
+from tui.text import fit, measure, plain, right, shorten, width_of, wrap
 from tui.widgets.picker import Line
 from tui.widgets.rows import Row, Span, cut, dim, row
 
@@ -26,10 +26,10 @@ VERDICTS: dict[Verdict, Span] = {
 VALUE, CHANGE, VERDICT = 8, 9, 16
 MOST = 10.0
 """A change that is more than this many times as large says nothing more by its digits."""
-LABELS = (21, 24, 36)
-"""cells for the name of a metric: narrow, wide, very wide"""
-WIDE, VERY_WIDE = 100, 150
-"""From these widths on there is room for two digits of an interval, and for units."""
+LEAST_LABEL = 21
+"""cells for the name of a metric, where there are more pairs than fit"""
+WIDE = 100
+"""From this width on there is room for two digits of an interval."""
 
 
 @dataclass(frozen=True)
@@ -140,19 +140,58 @@ def draw_differences(view: View, width: int, height: int) -> list[Row]:
 # --- the numbers -------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Columns:
+    """What fits beside the names of the metrics, which are there whole as far as that goes."""
+
+    label: int
+    pairs: range
+    value: int
+    """cells of a number; 0: without room only its change stands there"""
+    interval: int
+    """cells; 0: it stands in the line below the table alone"""
+
+
+def columns_of(view: View, width: int) -> Columns:
+    """The columns of the table; the pair that is looked at is among them."""
+    wanted = max((width_of(_name(line.metric)) for line in view.lines), default=0) + 3
+    count = len(view.comparison.pairs)
+    if count == 1:
+        room = width - CHANGE - VERDICT
+        interval = 22 if width >= WIDE else 14
+        for value, beside in ((VALUE, interval), (VALUE, 0)):
+            if room - 2 * value - beside >= wanted:
+                return Columns(wanted, range(1), value, beside)
+        return Columns(min(wanted, room), range(1), 0, 0)
+    value = VALUE if width >= LEAST_LABEL + 2 * VALUE + CHANGE + VERDICT else 0
+    pair = value + CHANGE + VERDICT
+    fitting = max(1, min(count, (width - LEAST_LABEL - value) // pair))
+    first = max(0, min(view.pair - fitting + 1, count - fitting))
+    label = max(LEAST_LABEL, min(wanted, width - value - fitting * pair))
+    return Columns(label, range(first, first + fitting), value, 0)
+
+
+def _name(metric: str) -> str:
+    """`latency, mean, ms`; of a rate the title says the unit."""
+    found = BY_NAME[metric]
+    return found.title if found.unit.replace("/s", " per second") in found.title else found.with_unit
+
+
 def draw_heading(view: View, width: int, height: int) -> list[Row]:
     """The names of the columns; it does not scroll."""
     sides = view.comparison.sides
-    in_view = _in_view(view, width)
+    columns = columns_of(view, width)
+    in_view = columns.pairs
     before = "  ←" if in_view.start else ""
-    spans: list[str | Span] = [dim(fit(f"metric{before}", _label_width(view, width)))]
-    spans.append(dim(right(sides[0].label, VALUE)))
+    spans: list[str | Span] = [dim(fit(f"metric{before}", columns.label))]
+    spans.append(dim(right(sides[0].label, columns.value) if columns.value else ""))
     for pair in in_view:
         style = "accent" if pair + 1 == view.side and len(sides) > 2 else "dim"
-        spans.append(Span(right(sides[pair + 1].label, VALUE) + right("change", CHANGE), style))
-        if len(sides) == 2:
+        side = right(sides[pair + 1].label, columns.value) if columns.value else ""
+        spans.append(Span(side + right("change", CHANGE), style))
+        if columns.interval:
             level = f"{100 * view.comparison.level:g} % interval"
-            spans.append(dim(right(level if width >= WIDE else "interval", _interval_width(width))))
+            spans.append(dim(right(level if width >= WIDE else "interval", columns.interval)))
         more = "  →" if pair + 1 == in_view.stop < len(sides) - 1 else ""
         spans.append(dim(fit(f"  verdict{more}", VERDICT)))
     return [cut(row(*spans), width)]
@@ -202,43 +241,22 @@ def _notes(view: View) -> Iterator[str]:
 
 
 def _draw_line(view: View, line: MetricLine, width: int) -> Row:
-    metric = BY_NAME[line.metric]
-    label = _label_width(view, width)
-    title = metric.with_unit if label >= LABELS[-1] else metric.title
+    columns = columns_of(view, width)
     first = next(change for change in line.changes if change is not None).first
-    spans: list[str | Span] = [fit(f"  {shorten(title, label - 3)}", label), right(measure(first), VALUE)]
-    for pair in _in_view(view, width):
+    spans: list[str | Span] = [fit(f"  {shorten(_name(line.metric), columns.label - 3)}", columns.label)]
+    spans.append(right(measure(first), columns.value) if columns.value else "")
+    for pair in columns.pairs:
         change = line.changes[pair]
         if change is None:
-            spans.append(dim(right("–", VALUE) + fit("", CHANGE + VERDICT)))
+            spans.append(dim(fit(right("–", columns.value or CHANGE), columns.value + CHANGE + VERDICT)))
             continue
-        spans += [right(measure(change.second), VALUE), right(percent(change.change), CHANGE)]
-        if len(view.comparison.sides) == 2:
-            spans.append(dim(right(interval(change, 2 if width >= WIDE else 1), _interval_width(width))))
+        spans.append(right(measure(change.second), columns.value) if columns.value else "")
+        spans.append(right(percent(change.change), CHANGE))
+        if columns.interval:
+            spans.append(dim(right(interval(change, 2 if width >= WIDE else 1), columns.interval)))
         verdict = VERDICTS[change.verdict] if change.verdict else Span("")
         spans.append(Span(fit(f"  {verdict.text}", VERDICT), verdict.style))
     return cut(row(*spans), width)
-
-
-def _interval_width(width: int) -> int:
-    return 22 if width >= WIDE else 14
-
-
-def _label_width(view: View, width: int) -> int:
-    if len(view.comparison.sides) == 2 and width >= WIDE:
-        return LABELS[-1]
-    return LABELS[(width >= WIDE) + (width >= VERY_WIDE)]
-
-
-def _in_view(view: View, width: int) -> range:
-    """The pairs that fit beside each other; the one that is looked at is among them."""
-    count = len(view.comparison.pairs)
-    if count == 1:
-        return range(1)
-    space = width - _label_width(view, width) - VALUE
-    fitting = max(1, min(count, space // (VALUE + CHANGE + VERDICT)))
-    first = max(0, min(view.pair - fitting + 1, count - fitting))
-    return range(first, first + fitting)
 
 
 def percent(share: float | None) -> str:
@@ -299,6 +317,8 @@ def draw_chosen(chosen: Chosen | tuple[()], width: int, height: int) -> list[Row
         return [cut(row(dim(f"{pair.first} and {pair.second} did not both measure {metric.title}")), width)]
     bounds = interval(change)
     said = f"{metric.title}, {pair.first} → {pair.second}: {percent(change.change)}"
+    if not columns_of(chosen.view, width).value:
+        said += f", {measure(change.first)} → {measure(change.second)} {metric.unit}".rstrip()
     said += f", {100 * chosen.view.comparison.level:g} % interval {bounds}" if bounds else ""
     said += f", n {change.first_n} and {change.second_n}"
     drawn = [row(line) for line in wrap(said, max(10, width))]

@@ -19,11 +19,12 @@ def draw_folded(lines: tuple[GpuLine, ...], width: int, height: int) -> list[Row
     shown = max(0, height - 2)
     left = lines[shown:]
     worst, why = _worst(left)
-    more = row(dim(f"+{len(left)} more, "), "worst: ", Span(f"GPU {worst.index} {why}", _style(worst)))
+    others = f"+{len(left)} more" if shown else f"{len(left)} GPUs"
+    more = row(dim(f"{others}, "), "worst: ", Span(f"GPU {worst.index} {why}", _style(worst)))
     if not why:
         unread = [line.index for line in left if line.throttled_by is None or line.temperature is None]
         how = f"GPU {unread[0]} does not say all" if unread else "all well"
-        more = row(dim(f"+{len(left)} more, {how}"))
+        more = row(dim(f"{others}, {how}"))
     return [*draw_gpus(lines[:shown], width, height), cut(more, width)] if shown else [cut(more, width)]
 
 

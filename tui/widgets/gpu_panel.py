@@ -54,10 +54,12 @@ class GpuLine:
 @dataclass(frozen=True)
 class _Columns:
     bar: int
+    """cells of the memory bar; 0: none"""
     history: int
     """cells of each history line; 0: none"""
     parts: bool
     """room for what parts of the GPU do (GPM)"""
+    clock: bool = True
 
 
 def draw_gpus(lines: tuple[GpuLine, ...], width: int, height: int) -> list[Row]:
@@ -75,14 +77,16 @@ def _columns(width: int) -> _Columns:
         return _Columns(bar=16, history=10, parts=True)
     if width >= 96:
         return _Columns(bar=12, history=6, parts=False)
-    return _Columns(bar=10, history=0, parts=False)
+    if width >= 72:
+        return _Columns(bar=10, history=0, parts=False)
+    return _Columns(bar=0, history=0, parts=False, clock=width >= 64)
 
 
 def _heading(columns: _Columns, width: int) -> Row:
     history = columns.history + 1 if columns.history else 0
     text = "GPU rank   " + fit("memory, GiB", columns.bar + 1 + 13)
     text += right("busy %", 7) + " " * history + right("W", 10) + " " * history
-    text += right("MHz", 6) + right("°C", 4)
+    text += (right("MHz", 6) if columns.clock else "") + right("°C", 4)
     if columns.parts:
         text += right("SM %", 6) + right("DRAM %", 7)
     return cut(row(dim(text + "  throttle")), width)
@@ -98,7 +102,7 @@ def _line(line: GpuLine, columns: _Columns, width: int) -> Row:
     limit = "" if line.power_limit is None or line.power is None else f"/{line.power_limit:.0f}"
     spans += [_number(line, "power", line.power, 10 - len(limit)), dim(limit)]
     spans += _history(line.power_history, line.power_limit or _top(line.power_history), columns.history)
-    spans.append(_number(line, "sm_clock", line.sm_clock, 6))
+    spans += [_number(line, "sm_clock", line.sm_clock, 6)] if columns.clock else []
     spans.append(_number(line, "temperature", line.temperature, 4))
     if columns.parts:
         spans.append(_number(line, "sm_active", line.sm_active, 6))

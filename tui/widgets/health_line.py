@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from tui.text import shorten, wrap
+from tui.text import shorten, width_of, wrap
 from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 
 Kind = Literal["good", "quiet", "warn", "bad"]
@@ -17,6 +17,10 @@ _MARKS: dict[Kind, Span] = {
     "bad": Span("✖ ", "bad"),
 }
 _STYLES: dict[Kind, str] = {"good": "good", "quiet": "dim", "warn": "warn", "bad": "bad"}
+
+
+LEAST_CUT = 28
+"""so much of a text is worth showing when not all of it fits"""
 
 
 class Badge(msgspec.Struct, frozen=True):
@@ -51,6 +55,9 @@ def health_rows(health: Health, width: int) -> list[Row]:
     first, *more = [*health.lines, ""][: max(1, len(health.lines))]
     lines = wrap(first, beside)
     if health.brief:
+        before = first.rpartition("   (")[0]
+        if before and width_of(first) > beside < width_of(before) + LEAST_CUT:
+            first = before  # rather than a few letters of what stands in brackets
         lines = [shorten(first, beside)]
     elif len(lines) > 1:  # the second line has the whole width
         lines = [lines[0], *wrap(first[len(lines[0]) :].lstrip(), room)]

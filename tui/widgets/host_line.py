@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tui.text import gibibytes, right
-from tui.widgets.rows import Row, Span, cut, dim, row, row_width
+from tui.widgets.rows import Row, cut, dim, fitting, row, row_width
 
 
 class HostView(msgspec.Struct, frozen=True):
@@ -19,18 +19,19 @@ class HostView(msgspec.Struct, frozen=True):
 
 
 def draw_host(view: HostView, width: int, height: int) -> list[Row]:
-    spans: list[str | Span] = []
-    if view.host:
-        spans += [dim("host "), view.host]
+    parts = [row(dim("host "), view.host)] if view.host else []
     if view.cpu_percent is not None:
-        spans += [dim("   CPU "), right(f"{view.cpu_percent} %", 5)]
-        spans += [dim(f" of {view.cores} cores") if view.cores else ""]
-        spans += [dim("   memory "), right(gibibytes(view.memory_used), 6)]
-        spans += [dim(f" of {gibibytes(view.memory_total)} GiB"), dim("   load "), f"{view.load:.1f}"]
-    load = row(*spans)
+        cores = dim(f" of {view.cores} cores") if view.cores else ""
+        used = right(gibibytes(view.memory_used), 6)
+        parts += [
+            row(dim("CPU "), right(f"{view.cpu_percent} %", 5), cores),
+            row(dim("memory "), used, dim(f" of {gibibytes(view.memory_total)} GiB")),
+            row(dim("load "), f"{view.load:.1f}"),
+        ]
+    load = fitting(parts, width)
     if not view.no_gpu:
-        return [cut(load, width)]
+        return [load]
     reason = row(dim("   no GPU readings: " if load else "no GPU readings: "), dim(view.no_gpu))
     if row_width(load) + row_width(reason) <= width:
         return [(*load, *reason)]
-    return [cut(load, width), cut(row(dim("no GPU readings: "), dim(view.no_gpu)), width)]
+    return [load, cut(row(dim("no GPU readings: "), dim(view.no_gpu)), width)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from tui.text import measure, number, right
-from tui.widgets.rows import Row, Span, dim, row, row_width
+from tui.widgets.rows import Row, Span, dim, fitting, row, row_width
 
+GAP = "  "
 FEW = 20
 """p95 of fewer iterations than this is close to the maximum."""
 
@@ -31,26 +32,28 @@ def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
     if not numbers.n:
         return [row(dim(numbers.empty))]
     few = numbers.n < FEW
+    count = f"n {number(numbers.n)}"
     latency = [
-        *_value("mean", numbers.mean, ""),
-        *_value("p50", numbers.p50, ""),
-        *_value("p95", numbers.p95, " ms", "dim" if few else ""),
-        dim(f"n {number(numbers.n)}" + (": too few for p95" if few else "")),
+        _value("mean", numbers.mean, ""),
+        _value("p50", numbers.p50, ""),
+        _value("p95", numbers.p95, " ms", "dim" if few else ""),
     ]
     generation = [
-        *_value("prefill", numbers.prefill, ""),
-        *_value("generation", numbers.generation, " ms"),
-        *_value("", numbers.per_token, " ms/token"),
-        *_value("", numbers.tokens_per_sec, " tokens/s", "strong"),
+        _value("prefill", numbers.prefill, ""),
+        _value("generation", numbers.generation, " ms"),
+        _value("", numbers.per_token, " ms/token"),
+        _value("", numbers.tokens_per_sec, " tokens/s", "strong"),
     ]
     if numbers.instead:
-        generation = [span for name, value, unit in numbers.instead for span in _value(name, value, unit)]
-    if width >= 130 and row_width(row(*latency)) + row_width(row(*generation)) + 5 <= width:
-        return [row(*latency, dim("     "), *generation)]
-    return [row(*latency), row(*generation)]
+        generation = [_value(name, value, unit) for name, value, unit in numbers.instead]
+    whole = fitting([*latency, row(dim(f"{count}: too few for p95" if few else count))], 10**6, GAP)
+    if width >= 130 and row_width(whole) + row_width(fitting(generation, 10**6, GAP)) + 7 <= width:
+        return [(*whole, dim("     "), *fitting(generation, width, GAP))]
+    if row_width(whole) > width:
+        whole = fitting([*latency, row(dim(count))], width, GAP)
+    return [whole, fitting(generation, width, GAP)]
 
 
-def _value(name: str, value: float | None, unit: str, style: str = "") -> list[Span]:
-    label = [dim(f"{name} ")] if name else []
+def _value(name: str, value: float | None, unit: str, style: str = "") -> Row:
     shown = "–" if value is None else measure(value)
-    return [*label, Span(right(shown, 6), style), dim(f"{unit}  ")]
+    return row(dim(f"{name} " if name else ""), Span(right(shown, 6), style), dim(unit))

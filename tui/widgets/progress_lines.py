@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from tui.text import bar, duration, wrap
-from tui.widgets.rows import Row, Span, cut, dim, row, spread
+from tui.widgets.rows import Row, Span, cut, dim, fitting, row, row_width, spread
 
 WIDE = 100
 Phase = Literal["waiting", "warm-up", "timed", "done"]
@@ -45,13 +45,11 @@ def draw_progress(progress: Progress, width: int, height: int) -> list[Row]:
 
 def _position(progress: Progress, width: int) -> Row:
     follow = 0 if progress.over else progress.total - progress.number
-    left = row(
-        dim("config "),
-        Span(f"{progress.number}/{progress.total}", "strong"),
-        f"  {progress.what}",
-        dim(f"  {follow} more to come" if follow else ""),
-    )
-    return spread(left, row(*_remaining(progress, width)), width)
+    remaining = row(*_remaining(progress, width))
+    number = Span(f"{progress.number}/{progress.total}", "strong")
+    parts = [row(dim("config "), number), row(progress.what)]
+    parts += [row(dim(f"{follow} more to come"))] if follow else []
+    return spread(fitting(parts, width - row_width(remaining) - 1, gap="  "), remaining, width)
 
 
 def _remaining(progress: Progress, width: int) -> list[str | Span]:

@@ -27,9 +27,9 @@ def draw_ranks(ranks: tuple[RankLine, ...], width: int, height: int) -> list[Row
     """Ranks below one another, in as many columns as fit; a heading above each column."""
     if not ranks:
         return [row(dim("no rank has started yet"))]
-    columns = max(1, min((width + 2) // (CELL + 2), len(ranks)))
+    columns = _columns(len(ranks), width)
     cell = min(CELL + 8, (width - 2 * (columns - 1)) // columns)
-    rows = -(-len(ranks) // columns)
+    rows = rank_rows(len(ranks), width)
     heading = fit("rank  last ms  mean ms     i", cell)
     drawn: list[Row] = [row(dim("  ".join([heading] * columns)))]
     for y in range(rows):
@@ -38,6 +38,15 @@ def draw_ranks(ranks: tuple[RankLine, ...], width: int, height: int) -> list[Row
             spans += [*([Span("  ")] if spans else []), *_cell(ranks[index], cell)]
         drawn.append(tuple(spans))
     return drawn
+
+
+def rank_rows(count: int, width: int) -> int:
+    """How many lines so many ranks take below their heading."""
+    return -(-count // _columns(count, width))
+
+
+def _columns(count: int, width: int) -> int:
+    return max(1, min((width + 2) // (CELL + 2), count))
 
 
 def _cell(rank: RankLine, width: int) -> Row:

@@ -9,7 +9,7 @@ shows is made by plain functions from data to rows; `Panel` joins such a functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from rich.segment import Segment
@@ -69,6 +69,17 @@ def cut(spans: Row, width: int) -> Row:
         kept.append(span)
         width -= size
     return tuple(kept)
+
+
+def fitting(parts: Iterable[Row], width: int, gap: str = "   ") -> Row:
+    """The first parts that fit whole into `width` cells, in a row; the very first is cut when it does not."""
+    kept: Row = ()
+    for part in parts:
+        joined = (*kept, dim(gap), *part) if kept else part
+        if kept and row_width(joined) > width:
+            break
+        kept = joined
+    return cut(kept, width)
 
 
 class Rows(Widget):

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from runner.history import Entry
 from runner.history.listing import cause_of, gpu_words, size
-from tui.text import duration, fit, measure, number, plain, right, shorten
+from tui.text import duration, fit, measure, number, plain, right, shorten, shorten_middle
 from tui.when import when
 from tui.widgets.rows import Row, Span, cut, dim, row
 from tui.widgets.run_header import short_id, state_span
@@ -85,11 +85,13 @@ def _about(entry: Entry, now: float) -> Span:
 
 _STATE = Column("state", 10, _state)
 _PROFILE = Column("profile", 16, _profile, "profile")
+_WHEN = Column("when", 12, lambda entry, now: Span(when(entry.started, now)), "when")
+_TOOK = Column("took", 8, _took, "took", words=False)
 _ALWAYS = (
     _STATE,
     _PROFILE,
-    Column("when", 12, lambda entry, now: Span(when(entry.started, now)), "when"),
-    Column("took", 8, _took, "took", words=False),
+    _WHEN,
+    _TOOK,
     Column("tokens/s", 8, _tokens_per_sec, "tokens", words=False),
     Column("latency", 9, _latency, "latency", words=False),
 )
@@ -99,6 +101,8 @@ _ID = Column("id", 4, lambda entry, now: dim(fit(short_id(plain(entry.run)), 4))
 _DISK = Column("disk", 8, _disk, "disk", words=False)
 _ENGINE = Column("engine", 8, lambda entry, now: dim(plain(entry.engine)))
 _GPU = Column("GPU", 10, _gpu)
+_FIRST_TO_GO = (_TOOK, _WHEN)
+"""columns that leave first when not even those that are always there fit"""
 _BY_WORTH = (_FLAGS, _ABOUT, _ID, _DISK, _ENGINE, _GPU)
 """columns that come with more room, in this order"""
 _ORDER = (*_ALWAYS, _FLAGS, _DISK, _ID, _ENGINE, _GPU, _ABOUT)
@@ -108,8 +112,11 @@ LONGEST_PROFILE = 28
 @lru_cache(maxsize=8)
 def places(width: int) -> tuple[Place, ...]:
     """The columns of a list that is `width` cells wide, from left to right."""
-    room = width - MARK - sum(column.width for column in _ALWAYS) - GAP * (len(_ALWAYS) - 1)
     there = list(_ALWAYS)
+    for column in _FIRST_TO_GO:
+        if _taken(there) > width:
+            there.remove(column)
+    room = width - _taken(there)
     for column in _BY_WORTH:
         if column.width + GAP > room:
             break
@@ -125,6 +132,10 @@ def places(width: int) -> tuple[Place, ...]:
         placed.append(Place(column, start, taken))
         start += taken + GAP
     return tuple(placed)
+
+
+def _taken(columns: list[Column]) -> int:
+    return MARK + sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
 def draw_titles(sort: str, reverse: bool, descending: bool, width: int) -> Row:
@@ -158,6 +169,8 @@ def draw_run(entry: Entry, now: float, width: int, marked: bool = False) -> Row:
     spans: list[str | Span] = [Span(fit("◆" if marked else "", MARK), "accent")]
     for number_, place in enumerate(places(width)):
         cell = place.column.cell(entry, now)
+        # Profiles of one family differ in how their names end.
+        text = shorten_middle(cell.text, place.width) if place.column is _PROFILE else cell.text
         put = fit if place.column.words else right
-        spans += ["  " if number_ else "", Span(put(cell.text, place.width), cell.style)]
+        spans += ["  " if number_ else "", Span(put(text, place.width), cell.style)]
     return cut(row(*spans), width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.history import Entry
 from runner.history.listing import cause_of, gpu_words, size
 from tui.text import measure, plain, plural, wrap
-from tui.widgets.rows import Row, Span, cut, dim, row
+from tui.widgets.rows import Row, Span, cut, dim, row, row_width
 from tui.widgets.run_columns import latency_words
 
 
@@ -13,10 +13,13 @@ def draw_run_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[
     """What it is, its numbers, why it failed, and what people said about it; as far as there are lines."""
     if not isinstance(chosen, Entry):
         return []
-    lines = [cut(_what(chosen), width)]
+    said = _said(chosen, width)
+    name, about = _what(chosen)
+    both = row(*name, "  " if about else "", *about)
+    spare = height - 2 - bool(said) - bool(cause_of(chosen)) > 0
+    lines = [cut(name, width), cut(about, width)] if spare and row_width(both) > width else [cut(both, width)]
     if not chosen.foreign:
         lines.append(cut(_numbers(chosen), width))
-    said = _said(chosen, width)
     space = max(1, height - len(lines) - min(len(said), 1)) if height else 2
     cause = [row(Span(line, "bad")) for line in wrap(plain(cause_of(chosen)), width) if line]
     lines += cause[:space]
@@ -24,11 +27,12 @@ def draw_run_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[
     return lines[:height] if height else lines
 
 
-def _what(entry: Entry) -> Row:
+def _what(entry: Entry) -> tuple[Row, Row]:
+    """What it is called, and where it ran."""
     where = [entry.engine, gpu_words(entry.gpus), entry.host, size(entry.disk) if entry.disk else ""]
     about = " · ".join(plain(part) for part in where if part)
     name = row(Span(f"“{plain(entry.name)}” ", "strong"), plain(entry.profile), "  ") if entry.name else ()
-    return (*name, *row(dim(plain(entry.run)), dim(f"  {about}") if about else ""))
+    return (*name, dim(plain(entry.run))), row(dim(about))
 
 
 def _numbers(entry: Entry) -> Row:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from runner.state import Status
-from tui.text import clock
-from tui.widgets.rows import Row, Span, dim, row, spread
+from tui.text import clock, whole_parts, width_of
+from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 
 _STATES: dict[Status, Span] = {
     "starting": Span("◌ STARTING", "dim"),
@@ -51,5 +51,9 @@ def draw_header(header: Header, width: int, height: int) -> list[Row]:
         elapsed = f"  {clock(header.elapsed_s)}"
         left = [dim("  ETA "), Span(header.left, "strong")] if header.left else []
         state = row(dim("replay   ") if header.replay else "", state_span(header.status), elapsed, *left)
-    about = row(Span(header.profile, "strong"), dim(f"  {header.summary}"))
-    return [spread(about, row(dim(f"run {header.run}   "), *state), width)]
+    if width_of(header.profile) + row_width(state) + len(header.run) + 8 <= width:
+        state = row(dim(f"run {header.run}   "), *state)
+    room = width - row_width(state) - width_of(header.profile) - 3
+    summary = whole_parts(header.summary, room)
+    about = row(Span(header.profile, "strong"), dim(f"  {summary}") if summary else "")
+    return [spread(about, state, width)]

@@ -10,9 +10,9 @@ from textual.message import Message
 
 from runner.history import Entry
 from runner.history.trend import Trend, change, spark
-from tui.text import fit, measure, plain, plural, width_of
+from tui.text import fit, measure, plain, plural
 from tui.widgets.picker import Line, Picker
-from tui.widgets.rows import Panel, Row, Span, cut, dim, row
+from tui.widgets.rows import Panel, Row, Span, cut, dim, fitting, row, row_width
 from tui.widgets.run_columns import MARK, draw_run, draw_titles, sort_at
 
 
@@ -171,7 +171,6 @@ def draw_group(group: Group, width: int) -> Row:
     by = f"  {100 * went:+.1f} %" if went is not None else ""
     bars = spark(numbers, max(8, min(40, width // 6)))
     words = f"  {measure(newest)} {unit}{by}"
-    right = row(Span(bars, "accent"), words, dim(f"  {group.trend.title}"))
-    taken = sum(width_of(span.text) for span in left)
-    gap = fit("", max(2, min(46, width // 2) - taken))
-    return cut((*left, Span(gap), *right), width)
+    gap = fit("", max(2, min(46, width // 2) - row_width(left)))
+    went_so = row(*left, gap, Span(bars, "accent"), words)
+    return fitting([went_so, row(dim(group.trend.title))], width, gap="  ")

@@ -6,8 +6,8 @@ from runner.sweep.board import Board, Point
 from runner.sweep.progress import Status
 from runner.sweep.spec import Sweep
 from tui.sweep_view import BoardView
-from tui.text import bar, clock, duration, measure, number, plain, plural, wrap
-from tui.widgets.rows import Row, Span, dim, row, row_width, spread
+from tui.text import bar, clock, duration, number, plain, plural, whole_parts, width_of, with_spread, wrap
+from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
 from tui.widgets.run_header import short_id
 from tui.widgets.sweep_matrix import GLYPHS, WORDS
 
@@ -27,11 +27,11 @@ def draw_sweep_header(board: Board | tuple[()], width: int, height: int) -> list
     if not isinstance(board, Board):
         return [row(Span("trtbench-tui", "title"), dim("  reading the sweep ..."))]
     sweep = board.sweep
-    about = row(
-        Span(plain(sweep.name), "strong"), dim(f"  {_KINDS[sweep.kind]} · {sweep.engine} · {_shape(sweep)}")
-    )
+    name = plain(sweep.name)
     state = row(dim(f"sweep {short_id(board.id)}   "), _STATES[board.status], f"  {clock(board.elapsed_s)}")
-    return [spread(about, state, width)]
+    room = width - row_width(state) - width_of(name) - 3
+    what = whole_parts(f"{_KINDS[sweep.kind]} · {sweep.engine} · {_shape(sweep)}", room)
+    return [spread(row(Span(name, "strong"), dim(f"  {what}") if what else ""), state, width)]
 
 
 def _shape(sweep: Sweep) -> str:
@@ -72,9 +72,13 @@ def draw_point(view: BoardView, width: int, height: int) -> list[Row]:
     glyph, style = GLYPHS[point.state]
     state = f"{WORDS[point.state]}{': ' + point.doing if point.doing else ''}"
     head = row(Span(f"{glyph} {state}", style), "  ", Span(plain(point.label), "strong"))
-    rows = [spread(head, _runs(point), width)]
-    if point.numbers:
-        rows += _numbers(view, point, width)
+    runs = _runs(point)
+    beside = row_width(head) + row_width(runs) < width
+    rows = [spread(head, runs, width) if beside else cut(head, width)]
+    rows += _numbers(view, point, width) if point.numbers else []
+    if not beside:
+        last = rows.pop() if len(rows) > 1 and row_width((*rows[-1], *runs)) < width else ()
+        rows.append(spread(last, runs, width) if last else cut(runs, width))
     if point.why:
         lines = [line for line in wrap(plain(point.why), max(20, width)) if line]
         rows += [row(Span(line, "warn")) for line in lines]
@@ -96,8 +100,8 @@ def _numbers(view: BoardView, point: Point, width: int) -> list[Row]:
         value = point.numbers.get(metric.name)
         if value is None:
             continue
-        spread_ = f" ±{measure(value.deviation)}" if value.deviation is not None else ""
-        part = row(dim(f"{metric.title} "), f"{measure(value.mean)}{spread_}", dim(f" {metric.unit}   "))
+        measured = with_spread(value.mean, value.deviation)
+        part = row(dim(f"{metric.title} "), measured, dim(f" {metric.unit}   "))
         if spans and row_width(tuple(spans)) + row_width(part) > width:
             rows.append(tuple(spans))
             spans = []

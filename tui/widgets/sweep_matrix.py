@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from runner.metrics import JOULES_PER_TOKEN, LATENCY, TOKENS_PER_SEC, Metric
-from runner.sweep.board import Number, Point, PointState
+from runner.sweep.board import Point, PointState
 from tui.sweep_view import BoardView
-from tui.text import fit, measure, plain, right, width_of
-from tui.widgets.rows import Row, Span, dim, row
+from tui.text import fit, plain, right, width_of, with_spread
+from tui.widgets.rows import Row, Span, cut, dim, row, row_width
 
 GLYPHS: dict[PointState, tuple[str, str]] = {
     "queued": ("◌", "dim"),
@@ -27,6 +27,8 @@ WORDS: dict[PointState, str] = {
     "refused": "impossible",
 }  # fmt: skip
 SHORT: dict[PointState, str] = {"memory": "memory"}
+WITH_NUMBERS = frozenset({"running", "part", "done"})
+"""states whose word does not stand in the cell"""
 LEAST = 9
 MOST = 26
 GAP = 1
@@ -107,13 +109,8 @@ def _cell(point: Point | None, metric: Metric, best: set[tuple[int, ...]]) -> Ce
         return (glyph, style, word or WORDS[point.state], style if style != "good" else "dim")
     if point.at in best:
         glyph, style = "★", "good" if point.state == "done" else style
-    return (glyph, style, spread_text(value), "" if point.state in ("done", "part") else "dim")
-
-
-def spread_text(value: Number) -> str:
-    """`1 234 ±12`: geometric mean and standard deviation of the runs; of one run the number."""
-    spread = f" ±{measure(value.deviation)}" if value.deviation is not None else ""
-    return measure(value.mean) + spread
+    text = with_spread(value.mean, value.deviation)
+    return (glyph, style, text, "" if point.state in ("done", "part") else "dim")
 
 
 def _size(cell: Cell) -> int:
@@ -129,11 +126,19 @@ def _drawn(cell: Cell, size: int, chosen: bool, mark: str) -> list[Span]:
 
 
 def draw_legend(view: BoardView, width: int, height: int) -> list[Row]:
-    """What the glyphs on the board mean; only those that are on it."""
+    """What the glyphs on the board mean; without room for all, those that have no word beside them."""
     states = [state for state in GLYPHS if any(point.state == state for point in view.board.points)]
-    spans: list[Span] = []
+    whole = _legend(view, states)
+    if row_width(whole) > width:
+        whole = _legend(view, [state for state in states if state in WITH_NUMBERS])
+    return [cut(whole, width)]
+
+
+def _legend(view: BoardView, states: list[PointState]) -> Row:
+    parts = [(*GLYPHS[state], WORDS[state]) for state in states]
     if any(trade.best for trade in view.trades):
-        spans += [Span("★", "good"), dim(" best trade  ")]
-    for state in states:
-        spans += [Span(GLYPHS[state][0], GLYPHS[state][1]), dim(f" {WORDS[state]}  ")]
-    return [row(*spans)]
+        parts.insert(0, ("★", "good", "best trade"))
+    spans: list[Span] = []
+    for glyph, style, word in parts:
+        spans += [Span("  " if spans else ""), Span(glyph, style), dim(f" {word}")]
+    return row(*spans)

@@ -13,6 +13,8 @@ from tui.widgets.rows import Row, Span, cut, dim, row
 BEST, OTHER, CHOSEN = "●", "○", "◆"
 WIDE_RANGE = 20.0
 """From this ratio of largest and smallest on, an axis is logarithmic."""
+ROOMY = 116
+"""From this width on labels name their axes."""
 _ROUND = (1, 2, 5)
 
 
@@ -25,6 +27,9 @@ class TradePoint:
     throughput: float
     """tokens per second"""
     label: str
+    """`tp 2 batch 8`"""
+    short: str
+    """`2/8`"""
     best: bool = False
     chosen: bool = False
 
@@ -34,6 +39,8 @@ class TradeData:
     points: tuple[TradePoint, ...] = ()
     empty: str = ""
     """what stands there when there is no point"""
+    short: str = ""
+    """what the short labels are made of, `tp/batch`; empty: they say it themselves"""
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,9 @@ def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
     )
     for point in sorted(data.points, key=_worth):
         grid.put(across.share(point.latency), up.share(point.throughput), point)
+    brief = width < ROOMY and bool(data.short)
     for point in sorted(data.points, key=_worth, reverse=True):
-        grid.name(point)
+        grid.name(point, point.short if brief else point.label)
     labels = {grid.row_of(up.share(tick)): up.label(tick) for tick in up.ticks}
     rows = []
     for y in range(body):
@@ -110,7 +118,8 @@ def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
     rows.append(row(dim(" " * (gutter + 2) + _below(across, plot))))
     scale = " (logarithmic)" if across.logarithmic or up.logarithmic else ""
     key = [Span(BEST, "good"), dim(" best trade  "), Span(OTHER), dim(" other  "), Span(CHOSEN, "accent")]
-    rows.append(cut(row(*key, dim(f" chosen{scale}")), width))
+    made_of = dim(f"{data.short}   " if brief else "")
+    rows.append(cut(row(made_of, *key, dim(f" chosen{scale}")), width))
     return rows
 
 
@@ -153,10 +162,10 @@ class _Grid:
         self._taken.add(at)
         self._at[point] = at
 
-    def name(self, point: TradePoint) -> None:
-        """A label beside its point, on the side where it covers nothing."""
+    def name(self, point: TradePoint, label: str) -> None:
+        """A label beside its point, on the side where it covers nothing; the frontier keeps off it."""
         x, y = self._at[point]
-        text = plain(point.label)
+        text = plain(label)
         size = width_of(text)
         for start, line in ((x + 2, y), (x - size - 1, y), (x - size // 2, y - 1), (x - size // 2, y + 1)):
             cells = {(column, line) for column in range(start - 1, start + size + 1)}
@@ -165,6 +174,8 @@ class _Grid:
                 style = "strong" if point.chosen else "" if point.best else "dim"
                 for offset, char in enumerate(text):
                     self._marks[start + offset, line] = Span(char, style)
+                for beside in (start - 1, start + size):
+                    self._marks.setdefault((beside, line), Span(" "))
                 self._taken |= cells
                 return
 

@@ -365,7 +365,7 @@ async def test_what_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         lines = [" ".join(line.split()) for line in text_of(app.screen, "#run-list").splitlines()[:2]]
-        assert lines[0].startswith("? NO RUN 20260101T120000Z_st… unknown – – – – 28 KiB 0001 not a run")
+        assert lines[0].startswith("? NO RUN 20260101T1…nger_0001 unknown – – – – 28 KiB 0001 not a run")
         assert "not a run directory" in text_of(app.screen, "#run-detail")
         await pilot.press("down")
         assert "plan.json: cannot be read as" in text_of(app.screen, "#run-detail")

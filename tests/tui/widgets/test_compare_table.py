@@ -11,6 +11,7 @@ from runner.compare.comparison import ConfigurationComparison
 from tui.widgets.compare_table import (
     Chosen,
     View,
+    columns_of,
     draw_chosen,
     draw_differences,
     draw_fairness,
@@ -89,7 +90,7 @@ def test_one_heading_a_column_and_the_verdict_with_its_glyph() -> None:
     ]
     title, line = (row_text(line.row) for line in lines_of(shown, 76))
     assert title == "batch 16 1024→1024"
-    assert " ".join(line.split()) == "latency, mean 63 543 69 897 +10.0 % +9.0…+11 % ? INCONCLUSIVE"
+    assert " ".join(line.split()) == "latency, mean, ms 63 543 69 897 +10.0 % +9.0…+11 % ? INCONCLUSIVE"
     assert "needs about 6 more repeats of each" in row_text(
         draw_chosen(Chosen(shown, shown.lines[0]), 200, 0)[1]
     )
@@ -126,3 +127,12 @@ def test_intervals(low: float | None, high: float | None, narrow: str, wide: str
 
 def test_no_interval_of_what_is_not_judged() -> None:
     assert interval(change(verdict="NOT JUDGED", why="a number that is not above 0 has no ratio")) == ""
+
+
+@pytest.mark.parametrize(("width", "value", "interval"), [(116, 8, 22), (76, 8, 14), (62, 8, 0), (46, 0, 0)])
+def test_names_of_metrics_are_whole_and_intervals_and_values_leave_first(
+    width: int, value: int, interval: int
+) -> None:
+    columns = columns_of(view(pair("B", change())), width)
+    assert (columns.value, columns.interval) == (value, interval)
+    assert columns.label == len("  latency, mean, ms ")

@@ -27,7 +27,7 @@ def test_everything_is_shown_where_there_is_room() -> None:
 
 def test_the_others_are_counted() -> None:
     assert last(EIGHT) == "+5 more, all well"
-    assert last(EIGHT, 1) == "+8 more, all well"
+    assert last(EIGHT, 1) == "8 GPUs, all well"
 
 
 def test_the_worst_is_named_and_why() -> None:

@@ -10,10 +10,10 @@ from tui.widgets.rows import row_text, row_width
 from tui.widgets.trade_plot import BEST, CHOSEN, OTHER, TradeData, TradePoint, draw_trades, ruler
 
 POINTS = (
-    TradePoint(10.0, 100.0, "one", best=True),
-    TradePoint(20.0, 150.0, "two", chosen=True),
-    TradePoint(30.0, 300.0, "three", best=True),
-    TradePoint(28.0, 120.0, "four"),
+    TradePoint(10.0, 100.0, "one", "s", best=True),
+    TradePoint(20.0, 150.0, "two", "s", chosen=True),
+    TradePoint(30.0, 300.0, "three", "s", best=True),
+    TradePoint(28.0, 120.0, "four", "s"),
 )
 positive = st.floats(0.001, 1e7)
 
@@ -45,7 +45,7 @@ def test_the_frontier_joins_the_best_points() -> None:
 
 
 def test_a_wide_range_is_logarithmic_and_says_so() -> None:
-    far = TradePoint(5000.0, 40_000.0, "far", best=True)
+    far = TradePoint(5000.0, 40_000.0, "far", "f", best=True)
     assert "logarithmic" in drawn(*POINTS, far)[-1]
     assert "logarithmic" not in drawn(*POINTS)[-1]
 
@@ -63,7 +63,7 @@ def test_without_points_or_room_it_says_why() -> None:
 )
 def test_it_draws_any_points_into_any_room(pairs: list[tuple[float, float]], width: int, height: int) -> None:
     points = tuple(
-        TradePoint(x, y, f"point {number}", best=number % 2 == 0, chosen=number == 0)
+        TradePoint(x, y, f"point {number}", "s", best=number % 2 == 0, chosen=number == 0)
         for number, (x, y) in enumerate(pairs)
     )
     rows = draw_trades(TradeData(points), width, height)
@@ -88,3 +88,13 @@ def test_a_logarithmic_axis_has_round_ticks_around_its_values(low: float, high: 
     assert axis.high >= high
     assert all(axis.low <= tick <= axis.high for tick in axis.ticks)
     assert len(axis.ticks) > 1
+
+
+def test_labels_are_short_where_room_is_and_say_what_they_are_made_of() -> None:
+    data = TradeData((TradePoint(10.0, 100.0, "tp 2 batch 8", "2/8"),), short="tp/batch")
+    narrow, wide = ("\n".join(row_text(row) for row in draw_trades(data, width, 20)) for width in (60, 120))
+    assert "2/8" in narrow
+    assert "tp/batch" in narrow
+    assert "tp 2 batch 8" not in narrow
+    assert "tp 2 batch 8" in wide
+    assert "tp/batch" not in wide
