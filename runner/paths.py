@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from runner.errors import UserError
 
+LEAST_ROOM = 16 << 20
+"""bytes that a short run takes, with what it keeps aside for its end"""
 _KEPT = "runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench"
 
 
@@ -78,7 +81,10 @@ def refused_home() -> str:
         folder = folder.parent
     if not folder.is_dir():
         return f"{folder} is no directory"
-    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written to"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{folder} cannot be written to"
+    room = shutil.disk_usage(folder).free
+    return "" if room >= LEAST_ROOM else f"the disk of {folder} has {room >> 20} MiB left"
 
 
 def sweeps_dir() -> Path:

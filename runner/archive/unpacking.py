@@ -130,7 +130,8 @@ def _make_sure_of_room(path: Path, manifest: Manifest, root: Path) -> None:
     free = shutil.disk_usage(root).free
     if total + MARGIN > free:
         raise UserError(
-            f"{path}: unpacked it takes {total >> 20} MiB, and {root} has {free >> 20} MiB left",
+            f"{path}: unpacked it takes {total >> 20} MiB, {MARGIN >> 20} MiB must be left, and {root} has"
+            f" {free >> 20} MiB",
             hint="free some room, or let $TRTBENCH_HOME name a disk that has it",
         )
 

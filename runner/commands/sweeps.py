@@ -261,7 +261,9 @@ def _ls(arguments: argparse.Namespace) -> int:
         sys.stdout.write(text.list_text(boards))
         return ExitCode.OK
     for board in boards:
-        if isinstance(board, Board):
+        if isinstance(board, str):
+            print(f"note: {board}", file=sys.stderr)
+        else:
             plain = text.as_json(board)
             del plain["points"], plain["kind"]
             sys.stdout.write(msgspec.json.encode(plain).decode() + "\n")

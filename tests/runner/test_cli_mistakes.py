@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,6 +77,16 @@ def test_doctor_says_that_runs_cannot_be_kept(
     monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "spoilt"))
     assert main(["doctor"]) == 1
     assert capsys.readouterr().out.startswith("FAIL  runs ")
+
+
+def test_doctor_says_that_the_disk_is_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 << 20))
+    assert main(["doctor"]) == 1
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("FAIL  runs ")
+    assert first.endswith(" has 5 MiB left")
 
 
 @pytest.mark.parametrize("words", ["metrics", "profiles list", "completion bash"])
