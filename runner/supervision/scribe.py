@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner import disk, report, rundir
 from runner import events as ev
-from runner import report, rundir
 from runner.journal import JournalWriter
 from runner.plan import Plan
 from runner.state import RunState
@@ -28,6 +28,7 @@ class Scribe:
     state: RunState = field(default_factory=RunState)
     heard: Callable[[ev.AnyEvent], None] | None = None
     """is told every event, for whoever has to act at phases of the run"""
+    found_disk_full: bool = False
     _journal: JournalWriter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +52,12 @@ class Scribe:
         self._journal.sync()
 
     def retry(self) -> None:
-        """Write what a full disk held back; gives up the ballast when it is still full."""
+        """Write what a full disk held back; gives up the ballast when it is still full, and says so once."""
+        if not self.found_disk_full and disk.is_full(self.run_dir):
+            self.found_disk_full = True
+            self.warn(
+                "the disk of the run directory is full: what ranks record and print is lost until it has room"
+            )
         if not self._journal.flush():
             rundir.drop_ballast(self.run_dir)
 

@@ -307,7 +307,11 @@ class StageRun:
             return diagnosis.cause(exit_code)
         if self.stage.reports and (missing := _missing_records(self.scribe.state)):
             # A full disk or a lost connection explains missing records better than they explain themselves.
-            return (diagnosis.known[0], missing) if diagnosis.known is not None else (missing, "")
+            if diagnosis.known is not None:
+                return diagnosis.known[0], missing
+            if self.scribe.found_disk_full:
+                return "the disk of the run directory was full", f"make room and run it again: {missing}"
+            return missing, ""
         if self.stage.name == "benchmark" and not measured:
             said = next((n.text for n in self.scribe.state.notices if "skipped" in n.text), "")
             why = f": {said}" if said else ""

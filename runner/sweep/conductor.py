@@ -8,6 +8,7 @@ killed, the run under way goes on; whoever resumes the sweep takes that run over
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -32,12 +33,14 @@ from runner.sweep.directory import (
     Settled,
     Started,
     Stopping,
+    fingerprint,
     load,
     unnoted,
 )
 from runner.sweep.making import failed_making, refuse_in_vain
 from runner.sweep.memory import outcomes
 from runner.sweep.progress import Progress
+from runner.sweep.room import no_room
 from runner.sweep.spec import Slot, Sweep, narrowed
 
 POLL_S = 0.2
@@ -45,6 +48,9 @@ LIVENESS_S = 1.0
 """how often a run that does not end is asked whether its supervisor lives"""
 AFTER_REPORT_S = 10.0
 """how long a supervisor may take to leave after its report is written"""
+ROOM_S = 1.0
+"""how often a full disk is asked for room"""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(sweep_dir: str, lock: int) -> None:
@@ -93,7 +99,7 @@ class Conductor:
         with contextlib.suppress(OSError):
             again.unlink()
         self._take_over()
-        self._write(Begun(wall=time.time(), failed_too=failed_too))
+        self._write(Begun(wall=time.time(), failed_too=failed_too, spec=fingerprint(self.directory)))
         try:
             ended = self._slots()
         except Exception as error:
@@ -103,15 +109,18 @@ class Conductor:
         self._write(ended)
 
     def _take_over(self) -> None:
-        """See what another conductor started to its end, before anything else is started."""
+        """See what another conductor started to its end, and which of its runs are gone, before all else."""
         for started in unnoted(self.directory, self.progress.runs):
             self._write(started)
         while (note := self.progress.under_way) is not None:
             self._see_through(note.slot, paths.runs_dir() / note.run, note.configurations)
+        for note in self.progress.deleted(paths.runs_dir()):
+            self._write(settle(note.slot, paths.runs_dir() / note.run, note.configurations))
 
     def _slots(self) -> Ended:
         for slot in self.sweep.slots():
             while left := self.progress.left(slot):
+                self._wait_for_room()
                 if self._stop_wanted():
                     return Ended(wall=time.time(), status="stopped", why=self._stop or "")
                 if not self._measure(slot, left) and self.sweep.stop_on_failure:
@@ -124,12 +133,12 @@ class Conductor:
 
     def _measure(self, slot: Slot, left: list[Configuration]) -> bool:
         """One run for as much of a slot as one run can measure; False when something failed in it."""
-        cell = self.sweep.cells[slot.cell]
-        profile = load_text(cell.profile, f"cell {cell.number}")
-        profile, wanted = narrowed(profile, cell.configurations, left)
+        cell, wanted = self.sweep.cells[slot.cell], left
         place = Membership(sweep=self.directory.name, cell=slot.cell, repeat=slot.repeat, values=cell.values)
         now = time.time()
         try:
+            profile = load_text(cell.profile, f"cell {cell.number}")
+            profile, wanted = narrowed(profile, cell.configurations, left)
             if self.progress.unmade:
                 refuse_in_vain(make_plan(profile), self.progress.unmade)
             run_dir = launcher.start(profile, gpu_hz=self.sweep.gpu_hz, sweep=place)
@@ -149,6 +158,11 @@ class Conductor:
         settled = settle(slot, run_dir, wanted)
         self._write(settled)
         return all(one.outcome != "failed" for one in settled.measured)
+
+    def _wait_for_room(self) -> None:
+        """A run that finds the disk full fails, and so would every one after it."""
+        while no_room(self.directory) and not self._stop_wanted():
+            time.sleep(ROOM_S)
 
     def _wait_for(self, run_dir: Path) -> None:
         asked = 0.0
@@ -174,7 +188,15 @@ class Conductor:
         return self._stop is not None
 
     def _write(self, entry: AnyEntry) -> None:
-        self._log.write(entry)
+        """Write an entry, on a full disk as soon as there is room; a sweep that is stopped does not wait."""
+        while True:
+            try:
+                self._log.write(entry)
+                break
+            except OSError as error:
+                if error.errno not in FULL or self._stop or rundir.stop_requested(self.directory):
+                    raise
+                time.sleep(ROOM_S)
         self.progress.apply_all([entry])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -43,6 +44,8 @@ class Begun(Entry, frozen=True, kw_only=True, tag="begun"):
 
     failed_too: bool = False
     """what failed is open again as well"""
+    spec: str = ""
+    """fingerprint of what the sweep consists of: numbers of cells mean nothing in another"""
 
 
 class Started(Entry, frozen=True, kw_only=True, tag="started"):
@@ -135,6 +138,14 @@ def load(directory: Path) -> Sweep:
             f"{directory / SPEC}: written by a newer version of trtbench-tui (schema {sweep.schema})"
         )
     return sweep
+
+
+def fingerprint(directory: Path) -> str:
+    """What tells the frozen part of a sweep from every other; empty: it cannot be read."""
+    try:
+        return hashlib.sha256((directory / SPEC).read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""
 
 
 def list_sweeps() -> list[Path]:

@@ -28,6 +28,7 @@ from runner.sweep.board import (
 )
 from runner.sweep.directory import AnyEntry, LogReader, load
 from runner.sweep.progress import ENDED, Progress, RunNote, Status
+from runner.sweep.room import no_room
 from runner.sweep.spec import LENGTHS, Cell, Slot, Sweep, values_at
 
 BUDGET_S = 0.2
@@ -61,9 +62,7 @@ class SweepFeed:
         return entries
 
     def _take_in(self) -> None:
-        entries = self._log.read()
-        self.progress.apply_all(entries)
-        self._unsaid += entries
+        self._unsaid += self.progress.apply_all(self._log.read())
 
     @property
     def gone(self) -> bool:
@@ -77,6 +76,12 @@ class SweepFeed:
             return status
         self._take_in()  # it may have ended between the two looks
         return self.progress.status if self.progress.status in ENDED else "interrupted"
+
+    @property
+    def waits_for(self) -> str:
+        """What keeps the next run from starting, in words; empty: nothing."""
+        between = self.progress.status == "running" and self.progress.under_way is None
+        return no_room(self.directory) if between else ""
 
     @property
     def run(self) -> RunFeed | None:
@@ -122,7 +127,7 @@ class SweepFeed:
             id=self.directory.name,
             sweep=self.sweep,
             status=status,
-            why=self.progress.why,
+            why=self.progress.why or self.waits_for,
             axes=self._axes,
             points=tuple(points),
             settled=total - sum(len(self.progress.left(slot)) for slot in left) - again,

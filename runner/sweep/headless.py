@@ -95,6 +95,8 @@ class _Narrator:
     _run: str = ""
     _stages: int = 0
     """of the run under way that were told"""
+    _waits: bool = False
+    """it was told that the sweep waits for room on the disk"""
     _told: float = field(default_factory=time.monotonic)
 
     def tell(self, entries: Iterable[AnyEntry]) -> None:
@@ -104,6 +106,10 @@ class _Narrator:
 
     def watch(self) -> None:
         """What the run under way is at: an engine may take an hour to build, and its cell says nothing."""
+        waits = self.feed.waits_for
+        if bool(waits) != self._waits:
+            self._waits = bool(waits)
+            self._say(now(), waits or "there is room again")
         run = self.feed.run
         if run is None:
             return

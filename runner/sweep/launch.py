@@ -19,7 +19,7 @@ from runner.profile import Profile
 from runner.profile.sweep import Order
 from runner.stopping import stop_run
 from runner.sweep import directory as directories
-from runner.sweep.directory import FAILED_TOO, Ended, LogReader, LogWriter, unnoted
+from runner.sweep.directory import FAILED_TOO, SPEC, Ended, LogReader, LogWriter, fingerprint, unnoted
 from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axes_of, expand
 
@@ -139,14 +139,20 @@ def resume(directory: Path, *, failed_too: bool = False) -> None:
         failed_too: measure again what failed.
 
     Raises:
-        UserError: it is under way, or there is nothing left to do.
+        UserError: it is under way, there is nothing left to do, or it is another sweep than the one that was
+            begun.
     """
     progress = read(directory)
     if is_conducted(directory):
         raise UserError(
             f"{directory.name} is under way", hint=f"`trtbench-tui attach {directory.name}` shows it"
         )
-    left = progress.open_again() or (failed_too and progress.failures())
+    if progress.spec not in ("", fingerprint(directory)):
+        raise UserError(
+            f"{directory / SPEC} was changed after the sweep began, so its log fits other cells",
+            hint="restore the file, or start a new sweep",
+        )
+    left = progress.open_again() or (failed_too and progress.failures()) or progress.deleted(paths.runs_dir())
     if progress.status == "finished" and not left:
         hint = "`--failed` measures again what failed" if progress.failures() else ""
         raise UserError(f"{directory.name} has finished; nothing is left to measure", hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from runner.plan import Configuration
@@ -34,6 +35,8 @@ class Progress:
     status: Status = "starting"
     why: str = ""
     """who stopped it, or what failed"""
+    spec: str = ""
+    """fingerprint of the sweep when it was taken up last; empty: not noted"""
     runs: dict[str, RunNote] = field(default_factory=dict)
     """by id, in the order of starting"""
     results: dict[tuple[Slot, Configuration], Measured] = field(default_factory=dict)
@@ -50,16 +53,18 @@ class Progress:
     _pruned: dict[Point, str] = field(default_factory=dict)
     _pruned_by: int = 0
 
-    def apply_all(self, entries: Iterable[AnyEntry]) -> None:
-        """Take in entries in the order of the log."""
-        for entry in entries:
+    def apply_all(self, entries: Iterable[AnyEntry]) -> list[AnyEntry]:
+        """Take in entries in the order of the log; returns those that are about cells of this sweep."""
+        taken = [entry for entry in entries if getattr(entry, "cell", 0) < len(self.sweep.cells)]
+        for entry in taken:
             self._apply(entry)
             self.last = entry.wall
+        return taken
 
     def _apply(self, entry: AnyEntry) -> None:
         match entry:
             case Begun():
-                self.status, self.why = "running", ""
+                self.status, self.why, self.spec = "running", "", entry.spec
                 if self.began is not None:
                     self.earlier_s += max(0.0, self.last - self.began)
                 self.began = entry.wall
@@ -144,6 +149,22 @@ class Progress:
     def open_again(self) -> list[Measured]:
         """What was stopped or lost, which is measured when the sweep is taken up again."""
         return [one for one in self.results.values() if one.outcome in _OPEN_AGAIN]
+
+    def deleted(self, runs_dir: Path) -> list[RunNote]:
+        """Runs that measured something and are not there any more, with what only they measured."""
+        measured_in = {
+            (note.slot, one.configuration): note.run
+            for note in self.runs.values()
+            if note.settled is not None
+            for one in note.settled.measured
+            if one.outcome == "done"
+        }
+        gone: dict[str, RunNote] = {}
+        for (slot, one), run in measured_in.items():
+            result = self.results.get((slot, one))
+            if result is not None and result.outcome == "done" and not (runs_dir / run).is_dir():
+                gone.setdefault(run, RunNote(run, slot, [])).configurations.append(one)
+        return list(gone.values())
 
     def failures(self) -> list[Measured]:
         """What failed for another reason than memory."""

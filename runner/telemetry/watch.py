@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from runner import disk, processes
 from runner import events as ev
-from runner import processes
 from runner.diagnosis import describe_exit
 from runner.journal import LineReader
 from runner.telemetry.lineup import COLUMNS, Lineup
@@ -36,8 +36,6 @@ BACKOFF_S = (1.0, 2.0, 4.0)
 """Before each restart; after the last one telemetry is given up."""
 WELL_S = 600.0
 """A process that lived so long was well: what happened to the ones before it does not count any more."""
-FULL = 1 << 16
-"""Bytes; with less than that, what the process says may not reach its file."""
 
 _BOOTSTRAP = """
 import sys
@@ -221,7 +219,7 @@ class Watch:
     def _silent(self, now: float) -> list[ev.AnyEvent]:
         """Say that it is silent; kill it when that lasts, and try again later."""
         silent = now - self._heard
-        full = _is_full(self.file.parent)
+        full = disk.is_full(self.file.parent)  # then what it says does not reach its file
         what = (
             "the disk of the run directory is full" if full else f"NVML has not answered for {silent:.1f} s"
         )
@@ -277,11 +275,3 @@ class Watch:
             return False
         start = processes.start_time(pid)
         return start == self._born if start is not None else os.path.exists(f"/proc/{pid}")
-
-
-def _is_full(folder: Path) -> bool:
-    try:
-        disk = os.statvfs(folder)
-    except OSError:
-        return False
-    return disk.f_bavail * disk.f_frsize < FULL

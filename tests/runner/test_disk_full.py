@@ -53,6 +53,7 @@ def test_a_run_on_a_disk_that_fills_up_ends_with_that_cause_and_a_whole_log(smal
     state = wait_until_ended(run_dir)
 
     assert state.status == "stopped"
+    assert sum("the disk of the run directory is full" in notice.text for notice in state.notices) == 1
     assert report.load(run_dir).status == "stopped"
     for line in (run_dir / rundir.EVENTS).read_bytes().splitlines():
         assert line.startswith(b'{"kind":')

@@ -60,6 +60,8 @@ def _note(board: Board) -> tuple[Span, ...]:
         return (Span(f"   stopped by {plain(board.why)}; g goes on", "warn"),)
     if board.status == "failed":
         return (Span(f"   {plain(board.why)}", "bad"),)
+    if board.status == "running" and board.why:
+        return (Span(f"   {plain(board.why)}", "warn"),)
     failed = sum(point.state == "failed" for point in board.points)
     return (Span(f"   {plural(failed, 'point')} failed", "bad"),) if failed else ()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,6 +190,93 @@ def test_a_run_that_was_deleted_is_measured_again(programs: Callable[..., Progra
     conductor.run()
     assert fake.places == [(0, 0)]
     assert conductor.progress.status == "finished"
+
+
+def test_a_finished_run_that_was_deleted_is_measured_again_when_the_sweep_goes_on(
+    programs: Callable[..., Programs],
+) -> None:
+    fake = programs()
+    sweep = of_programs(2)
+    conductor = Conductor(directory.create(sweep), sweep)
+    conductor.run()
+    first, second = (paths.runs_dir() / run for run in conductor.progress.runs)
+    shutil.rmtree(first)
+
+    again = Conductor(conductor.directory, sweep)
+    again.run()
+    assert fake.places == [(0, 0), (1, 0), (0, 0)]
+    assert [note.run for note in again.progress.runs.values()][:2] == [first.name, second.name]
+    assert again.progress.deleted(paths.runs_dir()) == []
+    with pytest.raises(UserError, match="nothing is left to measure"):
+        launch.resume(conductor.directory)
+
+
+def test_a_cell_that_this_version_does_not_understand_is_a_failed_cell(
+    programs: Callable[..., Programs],
+) -> None:
+    programs()
+    sweep = of_programs(2)
+    strange = msgspec.structs.replace(sweep.cells[0], profile="name: tiny\nengine: abacus\n")
+    progress = conducted(msgspec.structs.replace(sweep, cells=[strange, sweep.cells[1]]))
+    assert outcomes(progress) == [(0, 0, "failed"), (1, 0, "done")]
+    assert "abacus" in progress.failures()[0].why
+
+
+class TestFullDisk:
+    """Cells wait for room; they do not fail one after the other."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(conductor_module, "ROOM_S", 0.01)
+
+    def test_the_next_run_starts_when_there_is_room(
+        self, programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fake = programs()
+        answers = ["", "the disk is full", "the disk is full"]
+        monkeypatch.setattr(conductor_module, "no_room", lambda _: answers.pop() if answers else "")
+        assert conducted(of_programs(1)).status == "finished"
+        assert (answers, fake.places) == ([], [(0, 0)])
+
+    def test_a_sweep_that_waits_can_be_stopped_and_goes_on_later(
+        self, programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fake = programs()
+        sweep = of_programs(1)
+        path = directory.create(sweep)
+        conductor = Conductor(path, sweep)
+
+        def full(_: Path) -> str:
+            conductor.ask_to_stop("a test")
+            return "the disk is full"
+
+        monkeypatch.setattr(conductor_module, "no_room", full)
+        conductor.run()
+        assert (launch.read(path).status, launch.read(path).why) == ("stopped", "a test")
+        assert fake.places == []
+
+    def test_what_finds_no_room_is_written_when_there_is_some(
+        self, programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        programs()
+        write = directory.LogWriter.write
+        refused: list[directory.AnyEntry] = []
+
+        def once_full(self: directory.LogWriter, entry: directory.AnyEntry) -> None:
+            if len(refused) % 2 == 0:
+                refused.append(entry)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            refused.append(entry)
+            write(self, entry)
+
+        monkeypatch.setattr(directory.LogWriter, "write", once_full)
+        sweep = of_programs(1)
+        path = directory.create(sweep)
+        Conductor(path, sweep).run()
+        assert launch.read(path).status == "finished"
+        assert [type(entry).__name__ for entry in directory.LogReader(path).read()] == [
+            "Begun", "Started", "Settled", "Ended",
+        ]  # fmt: skip
 
 
 @needs_torch

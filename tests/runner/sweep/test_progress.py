@@ -5,13 +5,26 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from runner import rundir
 from runner.errors import UserError
 from runner.sweep import launch
-from runner.sweep.directory import LOG, SPEC, AnyEntry, Begun, Ended, LogReader, LogWriter, find, load
+from runner.sweep.directory import (
+    LOG,
+    SPEC,
+    AnyEntry,
+    Begun,
+    Ended,
+    LogReader,
+    LogWriter,
+    find,
+    fingerprint,
+    load,
+)
+from runner.sweep.feed import SweepFeed
 from runner.sweep.progress import Progress
 from runner.sweep.spec import Slot
 from tests.runner.sweep.sweeps import LARGE, SMALL, settled, started, sweep_of, written
@@ -150,6 +163,24 @@ class TestOnDisk:
         path = written(sweep_of(schema=99))
         with pytest.raises(UserError, match=r"newer version of trtbench-tui \(schema 99\)"):
             load(path)
+
+    def test_a_sweep_that_was_changed_is_not_resumed(self) -> None:
+        path = written(sweep_of(3))
+        LogWriter(path).write(Begun(wall=1e9, spec=fingerprint(path)))
+        LogWriter(path).write(Ended(wall=2e9, status="stopped"))
+        (path / SPEC).write_bytes(msgspec.json.encode(sweep_of(2)))
+        with pytest.raises(UserError, match=r"sweep\.json was changed after the sweep began"):
+            launch.resume(path)
+
+    def test_entries_about_cells_that_are_not_there_are_passed_over(self) -> None:
+        entries: list[AnyEntry] = [
+            BEGUN,
+            started(Slot(7, 0), "r1", SMALL),
+            settled(Slot(7, 0), "r1", small="memory"),
+        ]
+        feed = SweepFeed(written(sweep_of(2), *entries))
+        assert feed.drain() == [BEGUN]
+        assert feed.board().settled == 0
 
     def test_only_one_conducts(self) -> None:
         path = written(sweep_of(), BEGUN)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from runner import disk, processes
 from runner import events as ev
-from runner import processes
 from runner.state import RunState
 from runner.telemetry import watch
 from runner.telemetry.watch import Watch
@@ -209,7 +209,7 @@ def test_a_process_that_is_silent_for_a_moment_is_stale_and_then_back(
 
 def test_a_full_disk_is_not_blamed_on_the_driver(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     machine.setattr(watch, "HOPELESS_S", 0.0)
-    machine.setattr(watch, "_is_full", lambda _: True)
+    machine.setattr(disk, "is_full", lambda _: True)
     found = Machine(tmp_path)
     found.until("GpuSamples", 2)
     (pid,) = found.watch.pids
