@@ -96,9 +96,13 @@ def _drop_output() -> None:
 
 
 def _say_what_the_terminal_can() -> None:
-    """Where standard output is no UTF-8 (an old locale), `?` stands for a letter that it lacks."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
-        sys.stdout.reconfigure(errors="replace")
+    """Where standard output is no UTF-8 (an old locale), `?` stands for a letter that it lacks.
+
+    Names of files that are no text are printed as they are.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "replace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import PurePosixPath
 from typing import IO, Literal
 
 import msgspec
@@ -33,6 +34,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """by path in the run directory, with slashes"""
     label: labels.Label = labels.UNLABELLED
     """the name, tags and note that people gave to it"""
+
+
+def is_plain(name: str) -> bool:
+    """Whether this is a path that is inside of a run directory on every machine, and not hidden."""
+    pure = PurePosixPath(name)
+    inside = name == str(pure) and not pure.is_absolute()
+    parts = all(part not in ("", ".", "..") and not part.startswith(".") for part in pure.parts)
+    return inside and parts and not any(char in "\\:\0" or "\ud800" <= char <= "\udfff" for char in name)
 
 
 def described(file: IO[bytes]) -> File:

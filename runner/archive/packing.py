@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from runner import history, labels, rundir, withheld
+from runner import history, labels, report, rundir, withheld
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -22,12 +22,16 @@ from runner.archive.manifest import (
     SUFFIX,
     Manifest,
     described,
+    is_plain,
 )
 from runner.errors import UserError
 from runner.export.output import opened
 from runner.plan import repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+from runner.supervision import hook
 
+_LEFT_HERE = OF_THIS_MACHINE | IN_THE_LOG | {hook.LOG}
+"""What the owner's command at the end printed is nobody else's."""
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -56,13 +60,23 @@ def pack(run_dir: Path, target: Path | None = None) -> Packed:
             f"{run_dir.name} has not ended; an archive is made of a run that does not change any more",
             hint=f"`trtbench-tui stop {run_dir.name}` ends it",
         )
+    run = _id_of(run_dir)
     target = target or Path()
     if target.is_dir():
-        target = target / f"{run_dir.name}{SUFFIX}"
+        target = target / f"{run}{SUFFIX}"
     changed = _without_secrets(run_dir)
     with opened(target) as file:
-        _write(run_dir, changed, file)
+        _write(run_dir, run, changed, file)
     return Packed(target, withheld.names(plan))
+
+
+def _id_of(run_dir: Path) -> str:
+    """The id of a run, also of one whose directory somebody gave another name."""
+    summary = report.read_summary(run_dir)
+    for name in (run_dir.name, summary.run if summary else ""):
+        if rundir.RUN_ID.fullmatch(name) and is_plain(name) and "/" not in name:
+            return name
+    raise UserError(f"{run_dir}: its name is not the id of a run, and its report does not say one")
 
 
 def _without_secrets(run_dir: Path) -> dict[str, bytes]:
@@ -91,7 +105,7 @@ def _without_secrets(run_dir: Path) -> dict[str, bytes]:
     return changed
 
 
-def _write(run_dir: Path, changed: dict[str, bytes], file: IO[bytes]) -> None:
+def _write(run_dir: Path, run: str, changed: dict[str, bytes], file: IO[bytes]) -> None:
     def source(name: str) -> IO[bytes]:
         return io.BytesIO(changed[name]) if name in changed else open(run_dir / name, "rb")
 
@@ -102,7 +116,7 @@ def _write(run_dir: Path, changed: dict[str, bytes], file: IO[bytes]) -> None:
     manifest = Manifest(
         format="trtbench-tui archive",
         version=1,
-        run=run_dir.name,
+        run=run,
         files=files,
         label=labels.of(run_dir.name),
     )
@@ -121,9 +135,14 @@ def _names(run_dir: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if not (name in IN_THE_LOG or name.startswith("."))]
         for name in files:
             relative = (inside / name).as_posix()
-            left_here = name.startswith(".") or relative in OF_THIS_MACHINE | IN_THE_LOG
-            if not left_here and stat.S_ISREG(os.lstat(run_dir / relative).st_mode):
-                yield relative
+            left_here = name.startswith(".") or relative in _LEFT_HERE
+            if left_here or not stat.S_ISREG(os.lstat(run_dir / relative).st_mode):
+                continue
+            if not is_plain(relative):
+                raise UserError(
+                    f"{run_dir}: {relative!r} is a name that some machines refuse; rename it, or move it away"
+                )
+            yield relative
 
 
 def _mode(path: Path) -> int:

@@ -7,13 +7,21 @@ import shutil
 import stat
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from runner import arrivals, labels, paths, report, rundir
-from runner.archive.manifest import IN_THE_LOG, MANIFEST, OF_THIS_MACHINE, PIECE, Manifest, described
+from runner.archive.manifest import (
+    IN_THE_LOG,
+    MANIFEST,
+    OF_THIS_MACHINE,
+    PIECE,
+    Manifest,
+    described,
+    is_plain,
+)
 from runner.errors import UserError
 from runner.state import ENDED
 
@@ -112,13 +120,11 @@ _HOW = "`trtbench-tui archive RUN` makes one; results are imported as text, CSV 
 
 
 def _refuse_unsafe(path: Path, name: str) -> None:
-    pure = PurePosixPath(name)
-    plain = name == str(pure) and not pure.is_absolute() and not any(char in name for char in "\\:\0")
-    if not plain or any(part in ("", ".", "..") or part.startswith(".") for part in pure.parts):
+    if not is_plain(name):
         raise UserError(
             f"{path}: {name!r} would be written outside of the run, or hidden; nothing was unpacked"
         )
-    if name in OF_THIS_MACHINE or pure.parts[0] in IN_THE_LOG:
+    if name in OF_THIS_MACHINE or name.split("/")[0] in IN_THE_LOG:
         raise UserError(f"{path}: {name!r} belongs to a run that is under way; nothing was unpacked")
 
 

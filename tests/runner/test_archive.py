@@ -104,6 +104,7 @@ def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_pat
         "processes",
         "telemetry.jsonl",
         ".report.json.99",
+        "on-end.log",
         "ranks/0/0.jsonl",
     ):
         (run_dir / name).parent.mkdir(exist_ok=True)
@@ -223,6 +224,25 @@ def test_another_run_of_the_same_id_is_kept(
     assert "so this one got a new id" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in other.iterdir() if path.is_file()} == before
     assert sorted(entry.status for entry in history.entries()) == ["failed", "finished"]
+
+
+@pytest.mark.parametrize("name", ["kept-by-hand", os.fsdecode(b"n\xff")])
+def test_a_run_in_a_directory_of_another_name_goes_by_its_id(
+    name: str, run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path
+) -> None:
+    kept = run_dir.rename(tmp_path / name)
+    packed = archive.pack(kept, tmp_path).path
+    assert packed.name == f"{run_dir.name}.zip"
+    elsewhere()
+    assert archive.unpack(packed).run_dir.name == run_dir.name
+
+
+@pytest.mark.parametrize("name", ["a:b", "a\\b", os.fsdecode(b"n\xff")])
+def test_what_no_import_would_take_is_not_packed(name: str, run_dir: Path, tmp_path: Path) -> None:
+    (run_dir / name).touch()
+    with pytest.raises(UserError, match="is a name that some machines refuse"):
+        archive.pack(run_dir, tmp_path)
+    assert not list(tmp_path.glob("*.zip"))
 
 
 def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
