@@ -26,6 +26,10 @@ from runner.errors import UserError
 from runner.state import ENDED
 
 MAX_FILES = 10_000
+MAX_MANIFEST = 200 * MAX_FILES
+"""bytes"""
+STREAMED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Unpacked piece by piece; of the others Python unpacks all of a piece, whatever that becomes in memory."""
 SMALL = 1 << 30
 """Up to so many bytes are unpacked however small the archive is."""
 MOST_TIMES = 100
@@ -86,10 +90,14 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, 
     entries = {entry.filename: entry for entry in archive.infolist()}
     if MANIFEST not in entries:
         raise UserError(f"{path}: this zip is no archive of a run: it has no {MANIFEST}", hint=_HOW)
-    if len(archive.infolist()) > MAX_FILES or entries[MANIFEST].file_size > MAX_FILES * 200:
+    if len(archive.infolist()) > MAX_FILES or entries[MANIFEST].file_size > MAX_MANIFEST:
         raise UserError(f"{path}: more than {MAX_FILES} files; no run has that many")
+    for entry in archive.infolist():
+        if entry.compress_type not in STREAMED:
+            raise UserError(f"{path}: {entry.filename} is compressed in a way that `archive` never uses")
     try:
-        manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+        with archive.open(MANIFEST) as packed:
+            manifest = msgspec.json.decode(packed.read(MAX_MANIFEST), type=Manifest)
     except rundir.UNREADABLE as error:
         raise UserError(f"{path}: {MANIFEST} is not what this version reads: {error}", hint=_HOW) from None
     if not rundir.RUN_ID.fullmatch(manifest.run) or "/" in manifest.run or "\0" in manifest.run:

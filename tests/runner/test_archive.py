@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -351,6 +352,28 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     refused(forged(tmp_path / "x.zip", {"log": bytes(8 << 20)}), "made to fill disks")
     monkeypatch.setattr(unpacking, "MARGIN", 1 << 60)
     refused(forged(tmp_path / "y.zip", {"log": b"x"}), "unpacked it takes 0 MiB")
+
+
+@pytest.mark.parametrize("bomb", ["archive.json", "log"])
+def test_what_only_grows_in_memory_is_refused(bomb: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(forged(path, {}), "w") as out:
+        for name in ("archive.json", "log"):
+            out.writestr(name, bytes(8), zipfile.ZIP_BZIP2 if name == bomb else zipfile.ZIP_DEFLATED)
+    refused(path, f"{bomb} is compressed in a way that `archive` never uses")
+
+
+def test_a_manifest_is_read_no_further_than_it_says(tmp_path: Path) -> None:
+    path, size = tmp_path / "x.zip", 64 << 20
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("archive.json", bytes(size))
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), (9).to_bytes(4, "little")))
+    tracemalloc.start()
+    try:
+        refused(path, "is torn or not a zip")
+        assert tracemalloc.get_traced_memory()[1] < size / 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_size_that_lies_is_noticed_before_it_is_written(tmp_path: Path) -> None:
