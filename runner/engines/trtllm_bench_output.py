@@ -238,9 +238,11 @@ def _values(lines: list[str]) -> dict[str, str]:
 
 def json_report(content: bytes | None) -> dict[str, str]:
     """The JSON report, flat: `performance.total_latency_ms` -> `1234.5`."""
-    report = as_json(content)
     flat: dict[str, str] = {}
-    _flatten(report, "", flat)
+    try:
+        _flatten(as_json(content), "", flat)
+    except RecursionError:
+        return {}
     return flat
 
 

@@ -33,6 +33,8 @@ from runner.metrics.serving_definitions import (
 from runner.plan import NOT_KNOWN, Configuration
 from runner.serving import RequestLog
 
+MOST = 2.0**53
+"""Beyond it, or not a number at all, nothing was counted or timed."""
 SAME = 1e-4
 """Share by which two statements of one time may differ: a printed one is rounded."""
 CLOSE = 0.05
@@ -51,7 +53,9 @@ class Benchmark:
     files: dict[Kind, File] = field(default_factory=dict)
 
     def number(self, metric: Metric) -> float:
-        return as_number(reported(metric, self.values))
+        """What is reported; 0 where nothing is, or what no benchmark can measure."""
+        number = as_number(reported(metric, self.values))
+        return number if 0 < number < MOST else 0.0
 
     @property
     def configuration(self) -> Configuration:
@@ -149,7 +153,7 @@ def _refuse_incomplete(one: Benchmark) -> None:
     ]
     if missing:
         raise UserError(
-            f"{one.names}: the report in it is cut off: {', '.join(missing)} missing",
+            f"{one.names}: the report in it is cut off or of nothing: no {', no '.join(missing)}",
             hint="give the whole report, from ENGINE DETAILS or PYTORCH BACKEND on",
         )
 

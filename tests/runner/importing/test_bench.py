@@ -283,7 +283,18 @@ REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {
         "holds no request that trtllm-bench has finished",
     ),
     "a report that was cut off": (
-        {"a_log": old_report().partition("Total Latency")[0]}, (), "is cut off: time for all requests",
+        {"a_log": old_report().partition("Total Latency")[0]}, (),
+        "is cut off or of nothing: no time for all requests",
+    ),
+    "a time that is no number": (
+        {"a_json": json_report(float("nan"))}, (), "is cut off or of nothing: .*no time for all requests",
+    ),
+    "a time below zero": ({"a_json": json_report(-500.0)}, (), "no time for all requests"),
+    "lengths beyond reason": (
+        {"a_json": json_report().replace("16.0", "1" + "0" * 400)}, (), "no input tokens per request",
+    ),
+    "JSON that is too deep": (
+        {"a_json": json_report()[:-1] + ', "x": ' + "[" * 5000 + "]" * 5000 + "}"}, (), "a.json",
     ),
     "nothing": ({"a_log": "hello\n"}, (), "no result of benchmark.py or trtllm-bench in it"),
     "a failure": (
