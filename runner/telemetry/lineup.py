@@ -31,6 +31,10 @@ class Lineup:
 
     def inventory(self, event: GpuInventory) -> list[GpuInventory | GpuReason | GpuProblem]:
         """An inventory in the order of the first, with who is missing now."""
+        # One that says only now who it is has its place already, under the name that its index gave it.
+        known = {gpu.uuid for gpu in self._gpus}
+        named = {f"{UNREADABLE}{gpu.index}": gpu for gpu in event.gpus if gpu.uuid not in known}
+        self._gpus = [named.get(gpu.uuid, gpu) for gpu in self._gpus]
         listed = {gpu.uuid for gpu in event.gpus}
         silent = {gpu.index: gpu for gpu in self._gpus if gpu.uuid not in listed}
         self._names = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from runner import events as ev
 from runner import gpus, metrics
 from runner.state import RunState
@@ -41,6 +43,16 @@ def test_a_gpu_that_does_not_say_who_it_is_keeps_its_name_and_what_is_known_of_i
     assert lineup.name("unknown-1") == B.uuid
     assert lineup.name(A.uuid) == A.uuid
     assert lineup.samples(sample(1, 2)).power == [1, 2]
+
+
+def test_a_gpu_that_says_who_it_is_after_a_restart_only_is_not_lost() -> None:
+    lineup, unknown = Lineup(), ev.GpuIdentity(uuid="unknown-1", index=1)
+    lineup.inventory(listed(A, unknown, C))
+    assert names(lineup.inventory(listed(A, msgspec.structs.replace(C, index=1)))) == [
+        A.uuid, unknown.uuid, C.uuid
+    ], "another GPU at its index is not it"  # fmt: skip
+    assert lineup.inventory(listed(A, B, C)) == [listed(A, B, C)]
+    assert lineup.samples(sample(1, 2, 3)).power == [1, 2, 3]
 
 
 def test_a_gpu_that_is_not_listed_any_more_is_lost_and_the_others_keep_their_columns() -> None:
