@@ -45,6 +45,8 @@ Cautious: with it, runs of the same that really vary by 2 % are told apart in 1 
 vary by 1 %, in 20 (`tests/runner/compare/test_truth.py`). One run each then decides from about 7 % on.
 """
 FEWEST_PAIRS = 3
+_ROUNDING = 1e-12
+"""What logarithms of equal ratios may differ by: 100 to 101 ms is as much as 10 to 9.90 tokens per second."""
 _MOST_REPEATS = 200
 
 
@@ -209,7 +211,7 @@ def _judged(
     if metric.better == "neither":
         return Judgement(change, *bounds, None)
     # On the logarithm, so that a time and its rate, and A against B and B against A, are judged alike.
-    limit = math.log1p(threshold)
+    limit = math.log1p(threshold) - _ROUNDING
     if known.low > -limit and known.high < limit:
         return Judgement(change, *bounds, "SAME")
     matters = abs(known.value) >= limit

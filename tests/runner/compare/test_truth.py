@@ -161,6 +161,7 @@ MIRRORED = {"FASTER": "SLOWER", "SLOWER": "FASTER"}
     st.lists(st.floats(min_value=99, max_value=101), min_size=1, max_size=5),
     st.sampled_from([0.0, 0.001, 0.02]),
 )
+@example([100.0, 100.0], [101.0, 101.0], 0.0)  # the threshold itself
 @example([100.0], [99.005], 0.0)  # 0.995 % less time, 1.005 % more tokens per second
 def test_a_time_and_its_rate_and_both_directions_are_judged_alike(
     first: list[float], second: list[float], error: float
