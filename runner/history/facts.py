@@ -117,16 +117,18 @@ def read_facts(run_dir: Path) -> Facts:
     closing = recover(run_dir)
     if (found := report.read_summary(run_dir)) is not None:
         return _of_summary(run_dir, found)
-    return _of_log(run_dir, plan) if closing is None else _of_whole_log(run_dir, plan, closing)
-
-
-def _of_whole_log(run_dir: Path, plan: Plan, closing: Sequence[AnyEvent]) -> Facts:
-    """A run that ended, and whose report was spoilt or could not be written."""
     spoilt = (run_dir / rundir.REPORT).exists()
+    if closing is None and not spoilt:
+        return _of_log(run_dir, plan)
+    remark = f"{rundir.REPORT} cannot be read; these numbers were made anew from the log" if spoilt else ""
+    return _of_whole_log(run_dir, plan, closing or [], remark)
+
+
+def _of_whole_log(run_dir: Path, plan: Plan, closing: Sequence[AnyEvent], remark: str) -> Facts:
+    """A run that ended, and whose report was spoilt or could not be written."""
     state = report.read_state(run_dir)
     if state.running:
         state.apply_all(closing)
-    remark = f"{rundir.REPORT} cannot be read; these numbers were made anew from the log" if spoilt else ""
     return _of_summary(run_dir, report.summary_of(report.build(plan, state, run_dir.name)), remark=remark)
 
 

@@ -114,6 +114,14 @@ def test_a_spoilt_report_is_made_anew_from_the_log_and_left_as_it_is(content: by
     assert (run_dir / rundir.REPORT).read_bytes() == content
 
 
+def test_a_spoilt_report_of_another_machine_is_no_run_under_way() -> None:
+    run_dir = ended(profile="program", seconds=62.0)
+    (run_dir / rundir.REPORT).write_bytes(b"")
+    rundir.write_owner(run_dir, rundir.Owner(pid=1, start_time=1, boot_id="x", host="another machine"))
+    (entry,) = history.entries()
+    assert (entry.status, entry.seconds) == ("finished", 62.0)
+
+
 def test_a_report_of_a_later_version_is_read_as_far_as_it_goes() -> None:
     run_dir = ended(figures=[figure(123.0)])
     written = json.loads((run_dir / rundir.REPORT).read_bytes())
