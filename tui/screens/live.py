@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -35,9 +35,6 @@ from tui.widgets.rank_panel import RankLine, draw_ranks, rank_rows
 from tui.widgets.rows import Panel, Row
 from tui.widgets.run_header import draw_header
 from tui.widgets.stage_strip import draw_stages
-
-if TYPE_CHECKING:
-    pass
 
 FRAME_S = 0.2
 SELDOM, SELDOM_MS = 3, 300.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -37,9 +37,6 @@ from tui.widgets.metric_table import (
 from tui.widgets.rows import Panel, Row, Span, dim, fitting, row
 from tui.widgets.run_header import Header, draw_header, short_id
 from tui.widgets.stage_strip import StageItem, StageMark, draw_stages, exit_words
-
-if TYPE_CHECKING:
-    pass
 
 READ_AT_ONCE = 2 << 20
 """Bytes of a log that are read before the first frame: a few hundredths of a second."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -27,9 +27,6 @@ from tui.widgets.picker import Picker
 from tui.widgets.rows import Panel, Row, Span, dim, row, spread
 from tui.widgets.run_detail import draw_run_detail
 from tui.widgets.run_list import Arranged, RunList, RunTitles, Titles
-
-if TYPE_CHECKING:
-    pass
 
 LOOK_EVERY_S = 2.0
 FIRST_LOOK = 200

@@ -19,7 +19,7 @@ def plan_of(run_dir: Path, workers: int = 1, skip: str = "") -> Plan:
     name = run_dir.name.replace("$", "")
     argv = ["docker", "run", "--name", f"trtbench-{name}-build", "-v", f"{run_dir}:{run_dir}"]
     argv += ["trtllm-build", "--workers", str(workers)]
-    build = Stage(name="build", argv=argv, cwd=str(run_dir), output="/work/engine", skip=skip)
+    build = Stage(name="build", argv=argv, cwd=str(run_dir), output="/data/engine", skip=skip)
     benchmark = Stage(name="benchmark", argv=["benchmark.py"], cwd=str(run_dir))
     return msgspec.structs.replace(single("ok"), stages=[build, benchmark])
 
@@ -40,7 +40,7 @@ def test_the_same_command_for_another_run_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [plan_of(RUN_DIR, workers=2), plan_of(RUN_DIR, skip="cached: /work/engine")]
+    "changed", [plan_of(RUN_DIR, workers=2), plan_of(RUN_DIR, skip="cached: /data/engine")]
 )
 def test_another_command_is_tried_and_what_is_there_is_used(changed: Plan) -> None:
     refuse_in_vain(changed, {FAILED: "run 7f3a failed"})
