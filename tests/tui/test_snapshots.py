@@ -82,9 +82,9 @@ def test_live_ways_to_look(keys: str, snap_compare: Compare, tmp_path: Path) -> 
     assert snap_compare(live(runs.with_outliers(), tmp_path), terminal_size=SIZES[1], press=keys.split())
 
 
-@pytest.mark.parametrize("make", [runs.lost], ids=lambda make: make.__name__)
-def test_live_small(make: Callable[[], Recorder], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(make(), tmp_path), terminal_size=SIZES[0])
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_live_lost(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.lost(), tmp_path), terminal_size=size)
 
 
 @pytest.mark.parametrize("keys", ["p", "l", "x", "question_mark"])
@@ -138,15 +138,36 @@ def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) 
     assert snap_compare(TrtbenchApp(Result(run.write(tmp_path))), terminal_size=SIZES[1], press=press)
 
 
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("make", [runs.lost, runs.queued, runs.long_names], ids=lambda make: make.__name__)
-def test_result_small(make: Callable[[], Recorder], snap_compare: Compare, tmp_path: Path) -> None:
+def test_result_seldom(
+    make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
+) -> None:
     with runs.as_it_stands(make(), tmp_path) as run_dir:
-        assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=SIZES[0])
+        assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=size)
 
 
 def test_result_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRTBENCH_ASCII", "1")
     assert snap_compare(TrtbenchApp(Result(runs.finished().write(tmp_path))), terminal_size=SIZES[1])
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("make", [runs.failed, runs.chinese], ids=lambda make: make.__name__)
+def test_log_of_a_result(
+    make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
+) -> None:
+    with runs.as_it_stands(make(), tmp_path) as run_dir:
+        assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=size, press=["l", "slash", "M"])
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_doctor_of_a_stall(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.stalled(), tmp_path), terminal_size=size, press=["d"])
+
+
+def test_question_before_stopping(snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(runs.under_way(), tmp_path), terminal_size=SIZES[0], press=["x"])
 
 
 def test_result_explained(snap_compare: Compare, tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ class BoardScreen(KeyedScreen):
         if message.fatal:
             self._broken = True
             self._panel("#trades").update(TradeData(empty=plain(str(message.error).splitlines()[0])))
-        self.app.notify_error(message.error)
+            self.show_keys()
+        else:
+            self.app.notify_error(message.error)
 
     # --- showing ----------------------------------------------------------------------------------------
 
@@ -147,7 +149,7 @@ class BoardScreen(KeyedScreen):
 
     def states(self) -> tuple[When, ...]:
         if self.view is None:
-            return ()
+            return ("ended",)
         return ("ended",) if self.view.board.status in ENDED else ("running",)
 
     def can(self, key: Key) -> bool:

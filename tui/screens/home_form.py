@@ -65,7 +65,7 @@ class FormPane(Vertical):
         self._show_help()
 
     def _show_help(self) -> None:
-        self._help.update(Help(self._fields.current, self._refused, editing=self.editing))
+        self._help.update(Help(self._fields.current, self._refused, editing=self.editing, fixed=self.fixed))
 
     # --- changing it ------------------------------------------------------------------------------------
 

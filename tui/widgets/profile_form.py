@@ -220,6 +220,8 @@ class Help:
     refused: str = ""
     """why the typed value is not taken"""
     editing: bool = False
+    fixed: bool = False
+    """it cannot be changed"""
 
 
 def draw_help(shown: Help, width: int, height: int) -> list[Row]:
@@ -229,7 +231,9 @@ def draw_help(shown: Help, width: int, height: int) -> list[Row]:
     field = shown.found.field
     if shown.refused:
         return [row(Span(line, "bad")) for line in _fitting(shown.refused, width, height)]
-    if shown.editing:
+    if shown.fixed:
+        does = ""
+    elif shown.editing:
         does = "enter takes it, esc leaves it as it was"
     else:
         does = "space changes it" if field.kind == "choice" else "e edits it"

@@ -25,7 +25,7 @@ _KINDS = {"sweep": "sweep", "repeat": "repeats", "ab": "profiles in turn"}
 
 def draw_sweep_header(board: Board | tuple[()], width: int, height: int) -> list[Row]:
     if not isinstance(board, Board):
-        return [row(Span("trtbench-tui", "title"), dim("  reading the sweep ..."))]
+        return [row(Span("trtbench-tui", "title"), dim("  sweep"))]
     sweep = board.sweep
     name = plain(sweep.name)
     state = row(dim(f"sweep {short_id(board.id)}   "), _STATES[board.status], f"  {clock(board.elapsed_s)}")

@@ -18,13 +18,12 @@ from runner.sweep import launch
 from runner.sweep.directory import Begun, Ended, Measured, Settled, Started, Stopping
 from runner.sweep.spec import Axis, Cell, Slot, Sweep
 from tests.runner.sweep.sweeps import TINY, recorded, written
-from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tests.tui.screens.world import BOTH, SIZES, Cockpit, settled, size_id, text_of, told
 from tui.app import Sweep as SweepPlace
 from tui.app import TrtbenchApp
 from tui.screens.board import BoardScreen
 from tui.screens.help import HelpScreen
 
-SIZES = [(80, 24), (120, 40), (200, 50)]
 BATCHES, TPS, LENGTHS = (1, 8, 32, 64), ("1", "2", "4"), ((128, 128), (1024, 128))
 BEGUN = Begun(wall=1e9)
 Compare = Callable[..., bool]
@@ -156,6 +155,29 @@ def nothing_yet() -> Path:
     return written(the_sweep(), BEGUN)
 
 
+def long_names() -> Path:
+    """As long as names and values may be."""
+    return named("a-profile-with-a-very-long-name-that-nobody-would-type-twice-v2.5", "a-value-of-many-words")
+
+
+def chinese() -> Path:
+    return named("通义千问-32b", "半精度浮点")
+
+
+def named(name: str, value: str) -> Path:
+    """A sweep with this name, and with these words as the values of an axis."""
+    values = [f"{value}-{number}" for number in range(2)]
+    sweep = the_sweep()
+    cells = [
+        msgspec.structs.replace(
+            sweep.cells[number], values=(("launch.env.MODE", text), ("parallel.tp", "1")), refused=""
+        )
+        for number, text in enumerate(values)
+    ]
+    axes = [Axis("launch.env.MODE", values), Axis("parallel.tp", ["1"])]
+    return written(msgspec.structs.replace(sweep, name=name, cells=cells, axes=axes, repeat=1), BEGUN)
+
+
 def stopped() -> Path:
     return written(
         the_sweep(),
@@ -194,7 +216,7 @@ async def drawn(pilot: Pilot[Any]) -> None:
 # --- how it looks ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SIZES, ids=size_id)
 @pytest.mark.parametrize("make", [half_way, complete, one_axis], ids=lambda make: make.__name__)
 def test_board(
     make: Callable[[], Path],
@@ -208,9 +230,22 @@ def test_board(
     assert snap_compare(TrtbenchApp(SweepPlace(path)), terminal_size=size, run_before=drawn)
 
 
-@pytest.mark.parametrize("make", [nothing_yet, stopped, half_way], ids=lambda make: make.__name__)
-def test_board_that_nobody_conducts(make: Callable[[], Path], snap_compare: Compare) -> None:
-    assert snap_compare(TrtbenchApp(SweepPlace(make())), terminal_size=SIZES[0], run_before=drawn)
+@pytest.mark.parametrize("size", BOTH, ids=size_id)
+@pytest.mark.parametrize(
+    "make", [nothing_yet, stopped, half_way, long_names, chinese], ids=lambda make: make.__name__
+)
+def test_board_that_nobody_conducts(
+    make: Callable[[], Path], size: tuple[int, int], snap_compare: Compare
+) -> None:
+    assert snap_compare(TrtbenchApp(SweepPlace(make())), terminal_size=size, run_before=drawn)
+
+
+@pytest.mark.parametrize("size", BOTH, ids=size_id)
+def test_board_of_a_sweep_that_cannot_be_read(
+    size: tuple[int, int], snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert snap_compare(TrtbenchApp(SweepPlace(Path("gone"))), terminal_size=size, run_before=drawn)
 
 
 @pytest.mark.parametrize("keys", [("p",), ("down", "right", "m"), ("t", "tab")], ids="-".join)

@@ -300,16 +300,23 @@ async def test_marked_runs_are_compared_in_the_order_of_marking() -> None:
 Snap = Callable[..., bool]
 
 
-SIDES = {"fair": ("aaaa", "fa57"), "unfair": ("aaaa", "5105"), "four": ("aaaa", "5a3e", "5105", "fa57")}
+SIDES = {"fair": ("aaaa", "fa57"), "unfair": ("aaaa", "5105"), "four": ("aaaa", "5a3e", "5105", "fa57"),
+         "chinese": ("aaaa", "c1c1")}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("sides", "size"),
-    [*(("fair", size) for size in world.SIZES), ("unfair", world.SIZES[0]), ("four", world.SIZES[1])],
-    ids=lambda value: value if isinstance(value, str) else f"{value[0]}x{value[1]}",
+    [
+        *(("fair", size) for size in world.SIZES),
+        *((sides, size) for sides in ("unfair", "four", "chinese") for size in world.BOTH),
+    ],
+    ids=lambda value: value if isinstance(value, str) else world.size_id(value),
 )
 def test_picture(snap_compare: Snap, sides: str, size: tuple[int, int]) -> None:
     some_runs()
+    if sides == "chinese":
+        named = PROFILE.replace("name: p", "name: p\ndescription: 用于测量延迟的小型解码器，半精度浮点")
+        run({1: some(80)}, name="c1c1", second=4, profile=named, host="台式机")
 
     async def look(pilot: Pilot[int]) -> None:
         await settled(pilot)
@@ -331,5 +338,6 @@ def test_picture_of_help(snap_compare: Snap, keys: tuple[str, ...]) -> None:
     assert snap_compare(TrtbenchApp(Compare(("aaaa", "5105"))), terminal_size=SIZE, run_before=look)
 
 
-def test_picture_of_a_problem(snap_compare: Snap) -> None:
-    assert snap_compare(TrtbenchApp(Compare(("gone", "lost"))), terminal_size=(80, 24), run_before=settled)
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+def test_picture_of_a_problem(snap_compare: Snap, size: tuple[int, int]) -> None:
+    assert snap_compare(TrtbenchApp(Compare(("gone", "lost"))), terminal_size=size, run_before=settled)

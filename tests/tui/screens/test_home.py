@@ -819,7 +819,10 @@ def test_picture_of_verdicts_and_reuse(
     assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
 
 
-def test_picture_of_a_question_before_a_run(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+def test_picture_of_a_question_before_a_run(
+    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     used()
     finds(monkeypatch, FAILS, WARNS)
 
@@ -827,4 +830,25 @@ def test_picture_of_a_question_before_a_run(snap_compare: Snap, monkeypatch: pyt
         await settled(pilot)
         await pilot.press("enter")
 
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=SIZE, run_before=enter)
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=enter)
+
+
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+def test_picture_of_a_run_under_way(snap_compare: Snap, size: tuple[int, int]) -> None:
+    used()
+    _, lock = world.under_way("7f3a", "quickstart", ago=100)
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    os.close(lock)
+
+
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+@pytest.mark.parametrize("keys", ["s", "slash z z"])
+def test_picture_of_lines_to_type_into(snap_compare: Snap, size: tuple[int, int], keys: str) -> None:
+    used()
+
+    async def open_line(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press(*keys.split())
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=open_line)

@@ -11,9 +11,7 @@ from tui.app import Home, TrtbenchApp
 from tui.theme import NAMES
 
 Snap = Callable[..., bool]
-SIZES = pytest.mark.parametrize(
-    "size", [(80, 24), (120, 40), (160, 50), (200, 50)], ids=lambda size: f"{size[0]}x{size[1]}"
-)
+SIZES = pytest.mark.parametrize("size", world.SIZES, ids=world.size_id)
 QUICKSTART = world.BUILT_IN["quickstart"]
 
 
@@ -53,10 +51,6 @@ def test_picture_in_ascii(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -
     assert snap_compare(home(), terminal_size=(120, 40), run_before=world.settled)
 
 
-def test_picture_of_a_first_start_in_a_large_window(snap_compare: Snap) -> None:
-    assert snap_compare(home(), terminal_size=(160, 50), run_before=world.settled)
-
-
 @SIZES
 def test_picture_of_the_palette(size: tuple[int, int], snap_compare: Snap) -> None:
     used()
@@ -76,6 +70,7 @@ def test_picture_of_the_help(size: tuple[int, int], snap_compare: Snap) -> None:
     assert snap_compare(home(), terminal_size=size, run_before=world.settled, press=keys)
 
 
-def test_picture_of_the_import(snap_compare: Snap) -> None:
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+def test_picture_of_the_import(size: tuple[int, int], snap_compare: Snap) -> None:
     used()
-    assert snap_compare(home(), terminal_size=(80, 24), run_before=world.settled, press=["i", "/", "n", "o"])
+    assert snap_compare(home(), terminal_size=size, run_before=world.settled, press=["i", "/", "n", "o"])

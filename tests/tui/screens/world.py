@@ -17,7 +17,14 @@ from tui.app import Start, TrtbenchApp
 from tui.widgets.rows import Rows, row_text
 
 NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
-SIZES = ((80, 24), (120, 40), (200, 50))
+SIZES = ((80, 24), (120, 40), (160, 50), (200, 50))
+"""in which every screen is drawn; every state of one in the first two at least"""
+BOTH = SIZES[:2]
+
+
+def size_id(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
 
 _SHAPE = """\
   shape:

@@ -1,0 +1,134 @@
+"""Every key of the tables of keys, pressed: it reaches what it is said to do, and other tests tell what."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.actions import parse
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.pilot import Pilot
+from textual.screen import ModalScreen, Screen
+
+from runner.profile.file import load_text
+from tests import histories
+from tests.histories import figure
+from tests.tui import runs
+from tests.tui.screens import test_board, world
+from tests.tui.screens.world import settled
+from tui.app import Compare, Home, Live, Result, Runs, Start, Sweep, TrtbenchApp
+from tui.keys.every import KEYS, ScreenName
+from tui.keys.key import EVERYWHERE
+from tui.screens.ask import AskScreen, Question
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.doctor import DoctorScreen
+from tui.screens.help import HelpScreen
+from tui.screens.import_engine import ImportEngine
+from tui.screens.log import LogScreen
+from tui.screens.save_as import SaveAs
+from tui.screens.sweep_start import SweepStart
+from tui.screens.trash import TrashScreen
+
+Heard = list[tuple[str, tuple[object, ...]]]
+
+
+def listen(targets: Sequence[DOMNode], actions: Sequence[str]) -> Heard:
+    """Nothing is done any more on these: what would have been done is written down."""
+    heard: Heard = []
+    for name in {parse(action)[1] for action in actions}:
+        for target in targets:
+            if hasattr(target, f"action_{name}"):
+                setattr(target, f"action_{name}", lambda *given, name=name: heard.append((name, given)))
+    for target in targets:
+        target.check_action = lambda action, parameters: True  # type: ignore[method-assign]
+    return heard
+
+
+async def all_are_heard(pilot: Pilot[Any], keys: Sequence[tuple[str, str]]) -> None:
+    """Press each key (with its action) on the screen that is shown."""
+    screen = pilot.app.screen
+    focused = [screen.focused] if screen.focused is not None else []
+    heard = listen([screen, *focused, pilot.app], [action for _, action in keys])
+    for name, action in keys:
+        heard.clear()
+        await pilot.press(name)
+        await pilot.pause()
+        assert heard == [parse(action)[1:]], name
+
+
+def compared() -> Start:
+    for name in ("aaaa", "bbbb"):
+        histories.ended(name, "qwen", figures=[figure()])
+    return Compare(("aaaa", "bbbb"))
+
+
+def listed() -> Start:
+    world.ended("aaaa", "quickstart", "finished", ago=180)
+    return Runs()
+
+
+PLACES: dict[ScreenName, Callable[[Path], Start]] = {
+    "home": lambda root: Home(),
+    "runs": lambda root: listed(),
+    "live": lambda root: Live(runs.on_gpus(2, 2).feed(root, 1.0)),
+    "result": lambda root: Result(runs.finished().write(root)),
+    "compare": lambda root: compared(),
+    "board": lambda root: Sweep(test_board.complete()),
+}
+
+
+@pytest.mark.parametrize("screen", KEYS)
+async def test_every_key_of_a_screen(screen: ScreenName, tmp_path: Path) -> None:
+    app = TrtbenchApp(PLACES[screen](tmp_path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        every = (*KEYS[screen], *EVERYWHERE)
+        await all_are_heard(pilot, [(name, key.action) for key in every for name in key.keys.split(",")])
+
+
+@asynccontextmanager
+async def laid_over(dialog: Screen[Any]) -> AsyncIterator[Pilot[int]]:
+    app = TrtbenchApp(Runs())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.open_dialog(dialog)
+        await pilot.pause()
+        yield pilot
+
+
+def bound(dialog: Screen[Any]) -> list[tuple[str, str]]:
+    """The keys of a dialog, each with its action."""
+    found = []
+    for binding in type(dialog).BINDINGS:
+        keys, action = (binding.key, binding.action) if isinstance(binding, Binding) else binding[:2]
+        found += [(name, action) for name in keys.split(",")]
+    return found
+
+
+QUICKSTART = load_text(world.BUILT_IN["quickstart"], "quickstart")
+DIALOGS: dict[type[Screen[Any]], Callable[[Path], Screen[Any]]] = {
+    AskScreen: lambda root: AskScreen(Question("a name", "what it is called")),
+    ConfirmScreen: lambda root: ConfirmScreen("Stop it?", "It ends.", yes="stop it", no="let it run"),
+    DoctorScreen: lambda root: DoctorScreen(runs.under_way().feed(root, 1.0)),
+    HelpScreen: lambda root: HelpScreen("home"),
+    ImportEngine: lambda root: ImportEngine(),
+    LogScreen: lambda root: LogScreen(root / "0-benchmark.log"),
+    SaveAs: lambda root: SaveAs(QUICKSTART),
+    SweepStart: lambda root: SweepStart(QUICKSTART),
+    TrashScreen: lambda root: TrashScreen(world.NOW),
+}
+
+
+@pytest.mark.parametrize("kind", DIALOGS, ids=lambda kind: kind.__name__)
+async def test_every_key_of_a_dialog(kind: type[Screen[Any]], tmp_path: Path) -> None:
+    dialog = DIALOGS[kind](tmp_path)
+    async with laid_over(dialog) as pilot:
+        await all_are_heard(pilot, bound(dialog))
+
+
+def test_no_dialog_is_left_out() -> None:
+    ours = {kind for kind in ModalScreen.__subclasses__() if kind.__module__.startswith("tui.")}
+    assert ours == set(DIALOGS)
