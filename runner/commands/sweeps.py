@@ -300,5 +300,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     from runner.sweep.feed import SweepFeed
 
     path = directory.find(arguments.sweep)
+    feed = SweepFeed(path)
+    feed.drain()  # what happened before is on the board at the end; told is what happens from now on
     launch.resume(path, failed_too=arguments.failed)
-    return watch_sweep(SweepFeed(path), arguments)
+    return watch_sweep(feed, arguments)

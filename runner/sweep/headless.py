@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import sys
 import time
@@ -20,7 +21,7 @@ from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Se
 from runner.sweep.feed import SweepFeed, now
 from runner.sweep.matrix import TRADED
 from runner.sweep.memory import describe
-from runner.sweep.progress import ENDED
+from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import label
 from runner.table import count, duration
 
@@ -76,8 +77,11 @@ def exit_code(board: Board) -> ExitCode:
         return ExitCode.RUN_STOPPED
     if board.status == "interrupted":
         return ExitCode.RUN_LOST
-    if board.status in ("failed", "stopped") or any(point.state == "failed" for point in board.points):
+    states = {point.state for point in board.points}
+    if board.status in ("failed", "stopped") or "failed" in states:
         return ExitCode.RUN_FAILED
+    if "lost" in states:
+        return ExitCode.RUN_LOST
     return ExitCode.OK
 
 
@@ -92,6 +96,8 @@ class _Narrator:
     """Entries in words, the stages of the run under way, and a sign of life every ten seconds."""
 
     feed: SweepFeed
+    _then: Progress = field(init=False)
+    """the sweep when the entry that is told was written"""
     _run: str = ""
     _stages: int = 0
     """of the run under way that were told"""
@@ -99,17 +105,21 @@ class _Narrator:
     """it was told that the sweep waits for room on the disk"""
     _told: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self._then = copy.deepcopy(self.feed.progress)
+
     def tell(self, entries: Iterable[AnyEntry]) -> None:
         for entry in entries:
+            self._then.apply_all([entry])
             for sentence in _sentences(self.feed, entry):
-                self._say(entry.wall, sentence)
+                self._say(self._then.elapsed_s(entry.wall), sentence)
 
     def watch(self) -> None:
         """What the run under way is at: an engine may take an hour to build, and its cell says nothing."""
         waits = self.feed.waits_for
         if bool(waits) != self._waits:
             self._waits = bool(waits)
-            self._say(now(), waits or "there is room again")
+            self._say(self._now_s, waits or "there is room again")
         run = self.feed.run
         if run is None:
             return
@@ -117,15 +127,19 @@ class _Narrator:
             self._run, self._stages = run.run_dir.name, 0
         state = run.state
         for stage in state.stages[self._stages :]:
-            self._say(now(), f"  stage {stage.name}{f' skipped, {stage.note}' if stage.note else ''}")
+            self._say(self._now_s, f"  stage {stage.name}{f' skipped, {stage.note}' if stage.note else ''}")
         self._stages = len(state.stages)
         doing = self.feed.doing
         if doing and time.monotonic() - self._told > QUIET_S:
-            self._say(now(), f"  {doing}")
+            self._say(self._now_s, f"  {doing}")
 
-    def _say(self, wall: float, sentence: str) -> None:
+    @property
+    def _now_s(self) -> float:
+        return self.feed.progress.elapsed_s(now())
+
+    def _say(self, seconds: float, sentence: str) -> None:
         self._told = time.monotonic()
-        print(f"{duration(self.feed.progress.elapsed_s(wall)):>8}  {sentence}", file=sys.stderr, flush=True)
+        print(f"{duration(seconds):>8}  {sentence}", file=sys.stderr, flush=True)
 
 
 def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:

@@ -25,6 +25,7 @@ from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axe
 
 CONDUCTOR = "runner.sweep.conductor"
 STOP_S = 90.0
+BEGIN_S = 10.0
 LOCK_TRIES = 10
 
 
@@ -164,6 +165,17 @@ def resume(directory: Path, *, failed_too: bool = False) -> None:
     except OSError as error:
         raise UserError(f"{directory}: cannot resume the sweep: {error.strerror}") from None
     _conduct(directory)
+    if progress.status != "interrupted":
+        _await_the_beginning(directory, progress.began)
+
+
+def _await_the_beginning(directory: Path, before: float | None) -> None:
+    """Return when the log no longer ends with the last end: who looks at it then sees a sweep under way."""
+    deadline = time.monotonic() + BEGIN_S
+    while _logged(directory).began == before and time.monotonic() < deadline:
+        if not is_conducted(directory):
+            return
+        time.sleep(0.02)
 
 
 def _conduct(directory: Path) -> None:

@@ -49,7 +49,7 @@ class Progress:
     earlier_s: float = 0.0
     """how long earlier conductors worked on it"""
     last: float = 0.0
-    """when the last entry was written"""
+    """when the last entry of a conductor at work was written"""
     _pruned: dict[Point, str] = field(default_factory=dict)
     _pruned_by: int = 0
 
@@ -57,8 +57,11 @@ class Progress:
         """Take in entries in the order of the log; returns those that are about cells of this sweep."""
         taken = [entry for entry in entries if getattr(entry, "cell", 0) < len(self.sweep.cells)]
         for entry in taken:
+            rested = self.status in ENDED
             self._apply(entry)
-            self.last = entry.wall
+            # What a conductor finds before it begins is no part of the time that the one before it worked.
+            if not (rested and self.status in ENDED):
+                self.last = entry.wall
         return taken
 
     def _apply(self, entry: AnyEntry) -> None:

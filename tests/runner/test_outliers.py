@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner.journal import EventReader
 from runner.outliers import KEPT, Slow, Slowest, cause_of, fence
 from runner.state import RunState
 from runner.stats import Sample
@@ -162,7 +161,7 @@ def test_the_slowest_of_many_are_kept() -> None:
 
 def test_an_outlier_of_a_real_run_on_an_h200() -> None:
     state = RunState()
-    state.apply_all(EventReader(DATA / "h200-torch-1gpu" / "events.jsonl").read())
+    state.apply_all(ev.decode_lines((DATA / "h200-torch-1gpu" / "events.jsonl").read_bytes()))
     first, second = state.configurations
     [slow] = first.slowest.above(fence(first.latency))
     assert (slow.i, round(slow.latency_ms)) == (4, 1599)

@@ -15,7 +15,6 @@ from runner import events as ev
 from runner import report, rundir
 from runner.events import AnyEvent, encode
 from runner.feed import Tell
-from runner.journal import EventReader
 from runner.plan import Configuration, Plan, Stage
 from runner.state import RunState
 
@@ -376,7 +375,7 @@ def recorded_on_an_h200() -> Recorder:
     """A rank under way beside what telemetry recorded of a real H200."""
     run = on_gpus(1, 1)
     run.events = [event for event in run.events if not event.__class__.__name__.startswith("Gpu")]
-    recorded = EventReader(DATA / "h200-telemetry" / "2hz.jsonl").read()
+    recorded = ev.decode_lines((DATA / "h200-telemetry" / "2hz.jsonl").read_bytes())
     later = run.t - recorded[-1].t
     [inventory] = [event for event in recorded if isinstance(event, ev.GpuInventory)]
     mapping = ev.GpuMapping(t=run.t, order="PCI_BUS_ID", visible=None, gpus=[inventory.gpus[0].uuid])

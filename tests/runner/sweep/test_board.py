@@ -160,6 +160,10 @@ class TestStates:
 
 
 class TestExitCodes:
+    def test_a_cell_whose_run_was_lost_is_not_what_was_asked_for(self) -> None:
+        lost = settled(Slot(0, 0), RUNS[0], small="done", large="lost")
+        assert exit_code(board_of(written(sweep_of(1), BEGUN, lost, Ended(wall=1e9, status="finished")))) == 4
+
     @pytest.mark.parametrize(
         ("end", "code"),
         [

@@ -10,7 +10,7 @@ from runner import events as ev
 from runner import paths
 from runner.plan import Stage
 from runner.sweep import headless
-from runner.sweep.directory import Begun, Measured, Settled
+from runner.sweep.directory import Begun, Ended, LogWriter, Measured, Settled
 from runner.sweep.feed import SweepFeed
 from runner.sweep.spec import Slot
 from tests.runner.sweep.sweeps import LARGE, SMALL, started, sweep_of, written
@@ -50,3 +50,26 @@ def test_what_has_no_number_for_the_same_reason_is_one_line(capsys: pytest.Captu
     assert said(path, capsys)[2] == (
         "  max_batch_size 1, in/out 8/8, batch 1 and 1 more: failed (build: no GPU)"
     )
+
+
+def test_what_happened_in_an_earlier_sitting_has_the_time_it_had_then(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stopped = Ended(wall=1020.0, status="stopped", why="a test")
+    path = written(
+        sweep_of(1), Begun(wall=1000.0), stopped, Begun(wall=5000.0), Ended(wall=5005.0, status="finished")
+    )
+    headless.follow(SweepFeed(path), as_json=False)
+    times = [line.split()[0] for line in capsys.readouterr().err.splitlines()]
+    assert times == ["0:00", "0:20", "0:20", "0:25"]
+
+
+def test_what_was_taken_in_before_is_not_told_again(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(sweep_of(1), Begun(wall=1000.0), Ended(wall=1020.0, status="stopped", why="a test"))
+    feed = SweepFeed(path)
+    feed.drain()
+    log = LogWriter(path)
+    log.write(Begun(wall=5000.0))
+    log.write(Ended(wall=5005.0, status="finished"))
+    headless.follow(feed, as_json=False)
+    assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["0:20", "0:25"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -74,6 +75,14 @@ def test_what_could_not_be_made_is_remembered_until_failures_are_to_be_repeated(
     assert progress.unmade == {"key": "run 7f3a failed to make the same (why failed)"}
     progress.apply_all([Begun(wall=1e9, failed_too=True)])
     assert progress.unmade == {}
+
+
+def test_the_time_that_a_sweep_rests_is_not_counted() -> None:
+    """What a conductor finds before it begins, such as a deleted run, stands in the log before its begin."""
+    progress = Progress(sweep_of(1))
+    progress.apply_all([Begun(wall=100.0), Ended(wall=110.0, status="finished")])
+    progress.apply_all([replace(settled(A, "r1", small="lost"), wall=500.0), Begun(wall=500.0)])
+    assert progress.elapsed_s(505.0) == 15.0
 
 
 def test_a_sweep_without_a_conductor_is_interrupted() -> None:
@@ -181,6 +190,22 @@ class TestOnDisk:
         feed = SweepFeed(written(sweep_of(2), *entries))
         assert feed.drain() == [BEGUN]
         assert feed.board().settled == 0
+
+    def test_who_has_resumed_a_sweep_sees_it_under_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The log ends with the last end until the conductor has begun."""
+        path = written(sweep_of(), BEGUN, Ended(wall=2e9, status="stopped"))
+        locks = []
+
+        def conduct(directory: Path) -> None:
+            locks.append(rundir.try_lock(directory))
+            threading.Timer(0.3, lambda: LogWriter(path).write(Begun(wall=3e9))).start()
+
+        monkeypatch.setattr(launch, "_conduct", conduct)
+        launch.resume(path)
+        assert launch.read(path).status == "running"
+        for lock in locks:
+            assert lock is not None
+            os.close(lock)
 
     def test_only_one_conducts(self) -> None:
         path = written(sweep_of(), BEGUN)
