@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import contextlib
 import io
 import os
 import sys
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # what cannot be written is said here, not when Python ends
         return code
     except UserError as error:
-        print(f"trtbench-tui: {_plain(str(error))}", file=sys.stderr)
+        _say(str(error))
         return ExitCode.BAD_INPUT
     except BrokenPipeError:
         _drop_output()  # its reader left (`| head`)
@@ -71,15 +72,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError:
             _drop_output()
         what = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        print(f"trtbench-tui: {_plain(what)}{error.strerror or error}", file=sys.stderr)
+        _say(f"{what}{error.strerror or error}")
         return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
 
-def _plain(text: str) -> str:
-    """The text without what would move the cursor; names that a sentence repeats may hold anything."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+def _say(sentence: str) -> None:
+    """A sentence on stderr, without what would move the cursor: names that it repeats may hold anything."""
+    plain = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in sentence)
+    with contextlib.suppress(OSError):  # where nobody reads it, the exit code tells
+        print(f"trtbench-tui: {plain}", file=sys.stderr, flush=True)
 
 
 def _open_what_is_closed() -> None:

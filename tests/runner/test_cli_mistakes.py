@@ -202,6 +202,10 @@ def test_closed_streams_are_no_error(line: str) -> None:
     assert (answer.returncode, "Traceback" in answer.stderr) == (0, False)
 
 
+def test_nobody_who_reads_what_is_wrong_changes_nothing_about_the_exit_code() -> None:
+    assert in_a_shell("show nope 2>/dev/full").returncode == 2
+
+
 def test_settings_that_are_a_link_stay_one(tmp_path: Path) -> None:
     link = paths.settings_file()
     link.parent.mkdir(parents=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner import rundir, withheld
+from runner.sweep import directory, launch
+from tests.runner.sweep.sweeps import tiny
 from tests.runs import plan_of, record
 
 
@@ -41,6 +43,13 @@ def test_a_run_with_a_secret_is_for_its_owner_alone(name: str, mode: int, tmp_pa
     paths = (run_dir / rundir.PLAN, run_dir / rundir.PROFILE, script)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in paths]
     assert modes == [mode, mode, mode | 0o100 | mode >> 2 & 0o011]
+
+
+@pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
+def test_so_is_a_sweep(name: str, mode: int) -> None:
+    profile = tiny(f"launch: {{env: {{{name}: '4'}}}}\n")
+    sweep = directory.create(launch.of_repeats(profile, 2))
+    assert stat.S_IMODE((sweep / directory.SPEC).stat().st_mode) == mode
 
 
 def test_a_profile_is_shared_without_such_variables() -> None:

@@ -84,11 +84,16 @@ def test_documents_of_version_1_stay_readable(capsys: pytest.CaptureFixture[str]
 
 def test_secrets_of_the_environment_stay_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage(
-        name="benchmark", argv=["true"], cwd="/", env={"HF_TOKEN": "hf_abc", "OMP_NUM_THREADS": "4"}
+        name="benchmark",
+        argv=["docker", "exec", "-e", "HF_TOKEN=hf_abc", "box", "true"],
+        cwd="/",
+        env={"HF_TOKEN": "hf_abc", "OMP_NUM_THREADS": "4"},
     )
     plan = Plan(engine="torch", profile="p", summary="s", stages=[stage])
-    document = exported(capsys, record(tmp_path / "run", plan, []))
-    assert "hf_abc" not in document
+    run_dir = record(tmp_path / "run", plan, [])
+    document = exported(capsys, run_dir)
+    for text in (document, exported(capsys, run_dir, "--format", "html")):
+        assert "hf_abc" not in text
     assert json.loads(document)["commands"][0]["env"] == {"HF_TOKEN": "(withheld)", "OMP_NUM_THREADS": "4"}
 
 
