@@ -26,7 +26,7 @@ from runner.archive.manifest import (
 )
 from runner.errors import UserError
 from runner.export.output import opened
-from runner.plan import repro_script
+from runner.plan import Plan, repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
 from runner.supervision import hook
 
@@ -64,7 +64,7 @@ def pack(run_dir: Path, target: Path | None = None) -> Packed:
     target = target or Path()
     if target.is_dir():
         target = target / f"{run}{SUFFIX}"
-    changed = _without_secrets(run_dir)
+    changed = _without_secrets(run_dir, plan)
     with opened(target) as file:
         _write(run_dir, run, changed, file)
     return Packed(target, withheld.names(plan))
@@ -79,14 +79,13 @@ def _id_of(run_dir: Path) -> str:
     raise UserError(f"{run_dir}: its name is not the id of a run, and its report does not say one")
 
 
-def _without_secrets(run_dir: Path) -> dict[str, bytes]:
+def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
     """What is packed in place of files that hold a secret, or a command of the owner's, by name.
 
     Raises:
         UserError: a profile beside such a plan cannot be read, so it may hold the same.
     """
     changed: dict[str, bytes] = {}
-    plan = rundir.load_plan(run_dir)
     shared = withheld.of_plan(plan)
     if shared == plan:
         return changed

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.commands.options import Commands, output_file
 from runner.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runner.arrivals import Arrived
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -66,25 +71,33 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from runner import archive, report
-    from runner.arrivals import Arrived
+    from runner import report
     from runner.headless import print_report
+
+    was_here = False
+    for run_dir, new in _arrivals(arguments):
+        if not new:
+            was_here = True
+            print(f"this is {run_dir.name}, which is here already; nothing was changed", file=sys.stderr)
+        print(run_dir, file=sys.stderr)
+        print_report(report.load(run_dir), as_json=False)
+    if was_here:
+        print("`import --again` makes another run of what is here already", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _arrivals(arguments: argparse.Namespace) -> Iterator[Arrived]:
+    """Runs as they come in: each is told, whatever becomes of the files behind it."""
+    from runner import archive
+    from runner.arrivals import Arrived
     from runner.importing import import_files
 
     archives = [file for file in arguments.files if archive.is_archive(file)]
     others = [file for file in arguments.files if file not in archives]
     # Results first: of them nothing is taken in when one is wrong.
-    found = import_files(others, arguments.concurrency, again=arguments.again)
+    yield from import_files(others, arguments.concurrency, again=arguments.again)
     for file in archives:
         run_dir, run, new = archive.unpack(file, again=arguments.again)
         if new and run_dir.name != run:
             print(f"another run here has the id {run}, so this one got a new id", file=sys.stderr)
-        found.append(Arrived(run_dir, new))
-    for run_dir, new in found:
-        if not new:
-            print(f"this is {run_dir.name}, which is here already; nothing was changed", file=sys.stderr)
-        print(run_dir, file=sys.stderr)
-        print_report(report.load(run_dir), as_json=False)
-    if not all(new for _, new in found):
-        print("`import --again` makes another run of what is here already", file=sys.stderr)
-    return ExitCode.OK
+        yield Arrived(run_dir, new)

@@ -213,6 +213,18 @@ def test_a_profile_that_cannot_be_read_beside_a_secret_is_not_packed(run_dir: Pa
     assert not list(tmp_path.glob("*.zip"))
 
 
+def test_what_came_in_before_a_torn_file_is_told(
+    run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed, torn = archive.pack(run_dir, tmp_path).path, tmp_path / "torn.zip"
+    torn.write_bytes(packed.read_bytes()[:300])
+    elsewhere()
+    assert main(["import", str(packed), str(torn)]) == 2
+    said = capsys.readouterr()
+    assert said.err.splitlines()[0] == str(paths.runs_dir() / run_dir.name)
+    assert f"run {run_dir.name} on bench01 · finished" in said.out
+
+
 def test_another_run_of_the_same_id_is_kept(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
