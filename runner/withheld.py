@@ -18,7 +18,8 @@ WITHHELD = "(withheld)"
 
 # Words of a name where a part would mean something else: MAX_NUM_TOKENS, TOKENIZERS_PARALLELISM, PATH.
 _SECRET_NAME = re.compile(
-    r"SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|(?:^|_)(?:\w*TOKEN|\w*KEY|PAT|AUTH)(?:_|$)", re.IGNORECASE
+    r"SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|(?:^|_)(?:\w*TOKEN|\w*KEY|PAT|PASS|AUTH)(?:_|$)|_PWD$",
+    re.IGNORECASE,
 )
 _USER_OF_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _ASSIGNMENT = re.compile(r"(?P<kept>(?:--env=|-[ex])?(?P<name>[A-Za-z_]\w*))=.*", re.DOTALL)
@@ -28,6 +29,11 @@ _ASSIGNMENT = re.compile(r"(?P<kept>(?:--env=|-[ex])?(?P<name>[A-Za-z_]\w*))=.*"
 def is_secret(name: str, value: str) -> bool:
     """Whether the value of a variable is its owner's alone."""
     return bool(_SECRET_NAME.search(name) or _USER_OF_ADDRESS.search(value))
+
+
+def is_in(profile: Any) -> bool:
+    """Whether plain data of a profile hold such a value."""
+    return bool(of_profile(profile) != profile)
 
 
 def of_plan(plan: Plan) -> Plan:

@@ -18,7 +18,7 @@ from runner.errors import UserError
 from runner.journal import LineReader, append_whole
 from runner.plan import Configuration
 from runner.profile.file import parse_yaml
-from runner.sweep.spec import SCHEMA, Cell, Sweep
+from runner.sweep.spec import SCHEMA, Sweep
 from runner.whole_file import write_atomically
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def create(sweep: Sweep) -> Path:
     directory = paths.sweeps_dir() / rundir.new_run_id(sweep.name, sweep.created)
     try:
         directory.mkdir(parents=True, mode=0o755)
-        # As a run that holds a secret, it is for its owner alone.
-        mode = 0o600 if any(map(_holds_a_secret, sweep.cells[:1])) else 0o644
+        # As of a run: what holds a secret is for its owner alone.
+        profiles = (parse_yaml(cell.profile, SPEC)[0] for cell in sweep.cells if cell.profile)
+        mode = 0o600 if any(map(withheld.is_in, profiles)) else 0o644
         write_atomically(directory / SPEC, msgspec.json.format(msgspec.json.encode(sweep)), mode=mode)
     except OSError as error:
         shutil.rmtree(directory, ignore_errors=True)
@@ -122,14 +123,6 @@ def create(sweep: Sweep) -> Path:
             hint="sweeps are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; it needs room",
         ) from None
     return directory
-
-
-def _holds_a_secret(cell: Cell) -> bool:
-    try:
-        data = parse_yaml(cell.profile, SPEC)[0]
-    except UserError:
-        return True  # for all that can be told
-    return bool(withheld.of_profile(data) != data)
 
 
 def load(directory: Path) -> Sweep:

@@ -16,7 +16,8 @@ from tests.runs import plan_of, record
 @pytest.mark.parametrize(
     "name",
     ["HF_TOKEN", "HUGGINGFACEHUB_API_TOKEN", "NGC_API_KEY", "AWS_ACCESS_KEY_ID", "aws_secret_access_key",
-     "MLFLOW_TRACKING_PASSWORD", "PGPASSWORD", "GITHUB_PAT", "DOCKER_AUTH_CONFIG", "MYTOKEN", "SSH_KEY"],
+     "MLFLOW_TRACKING_PASSWORD", "PGPASSWORD", "GITHUB_PAT", "DOCKER_AUTH_CONFIG", "MYTOKEN", "SSH_KEY",
+     "REDIS_PASS", "MYSQL_PWD"],
 )  # fmt: skip
 def test_secrets(name: str) -> None:
     assert withheld.is_secret(name, "x")
@@ -25,7 +26,8 @@ def test_secrets(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["TOKENIZERS_PARALLELISM", "MAX_NUM_TOKENS", "PATH", "LD_LIBRARY_PATH", "XAUTHORITY", "KEYBOARD",
-     "NCCL_DEBUG", "CUDA_VISIBLE_DEVICES", "OMPI_MCA_btl", "PWD", "PATTERN"],
+     "NCCL_DEBUG", "CUDA_VISIBLE_DEVICES", "OMPI_MCA_btl", "PWD", "OLDPWD", "PATTERN",
+     "BYPASS"],
 )  # fmt: skip
 def test_what_is_none(name: str) -> None:
     assert not withheld.is_secret(name, "x")

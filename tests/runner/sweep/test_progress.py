@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from runner.sweep.directory import (
     Ended,
     LogReader,
     LogWriter,
+    create,
     find,
     fingerprint,
     load,
@@ -83,6 +85,14 @@ def test_the_time_that_a_sweep_rests_is_not_counted() -> None:
     progress.apply_all([Begun(wall=100.0), Ended(wall=110.0, status="finished")])
     progress.apply_all([replace(settled(A, "r1", small="lost"), wall=500.0), Begun(wall=500.0)])
     assert progress.elapsed_s(505.0) == 15.0
+
+
+@pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
+def test_a_sweep_with_a_secret_is_for_its_owner_alone(name: str, mode: int) -> None:
+    sweep = sweep_of(2)
+    first, second = sweep.cells
+    path = create(replace(sweep, cells=[first, replace(second, profile=f"launch: {{env: {{{name}: x}}}}\n")]))
+    assert stat.S_IMODE((path / SPEC).stat().st_mode) == mode
 
 
 def test_a_sweep_without_a_conductor_is_interrupted() -> None:
