@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from runner import container, paths
+from runner import container, login, paths
 from runner.cache import HOST
 from runner.engines import make_plan
 from runner.engines.trtllm_bench_options import Part, help_file, help_words, known_helps, parse_click_help
@@ -91,6 +91,8 @@ class Facts:
     """variables of the profile for the measured processes"""
     no_home: str = ""
     """why no run can be kept"""
+    ends_at_logout: bool = False
+    """logging out ends what was started here, detached or not"""
 
     def makes(self, stage: str) -> bool:
         """Whether a stage would run now, so that its output is made."""
@@ -124,6 +126,7 @@ def gather(profile: Profile | None) -> Facts:
         build_help=_build_help(profile, plan),
         environment=dict(profile.launch.env) if profile else {},
         no_home=paths.refused_home(),
+        ends_at_logout=login.ends_what_it_started(),
     )
 
 

@@ -26,6 +26,9 @@ def machine_checks(
     if facts.no_home:
         text = f"none can be kept: {facts.no_home}"
         yield Check("runs", "fail", text, "export TRTBENCH_HOME=DIR, a directory that you may write to")
+    if facts.ends_at_logout:
+        text = "systemd ends everything of this login when you log out (KillUserProcesses=yes), runs too"
+        yield Check("logout", "warn", text, "loginctl enable-linger && systemd-run --user --scope bash")
     yield from _container(facts)
     if facts.seen is None:
         if facts.container_runs and facts.container_tool:

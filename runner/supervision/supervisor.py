@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import container, gpus, processes, rundir
+from runner import container, gpus, login, processes, rundir
 from runner import events as ev
 from runner.plan import Plan, Stage
 from runner.scratch import scratch_dir
@@ -43,8 +43,14 @@ def main(run_dir: str, lock: int) -> None:
     processes.adopt_orphans()
     path = Path(run_dir)
     supervision = Supervision(path, rundir.load_plan(path))
-    signal.signal(signal.SIGTERM, lambda *_: supervision.ask_to_stop("SIGTERM to the supervisor"))
+    signal.signal(signal.SIGTERM, lambda *_: supervision.ask_to_stop(_who_sends_sigterm()))
     supervision.run()
+
+
+def _who_sends_sigterm() -> str:
+    if login.ends_what_it_started():
+        return "SIGTERM to the supervisor, as systemd sends it when a login ends (KillUserProcesses=yes)"
+    return "SIGTERM to the supervisor"
 
 
 @dataclass

@@ -309,6 +309,16 @@ def test_a_machine_where_everything_is_right() -> None:
             ),
             id="no podman",
         ),
+        (
+            "logout",
+            replace(FACTS, ends_at_logout=True),
+            Check(
+                "logout",
+                "warn",
+                "systemd ends everything of this login when you log out (KillUserProcesses=yes), runs too",
+                "loginctl enable-linger && systemd-run --user --scope bash",
+            ),
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong(name: str, changed: Facts, expected: Check) -> None:
