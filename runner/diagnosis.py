@@ -18,6 +18,11 @@ _EXCEPTION = re.compile(
 )
 # Open MPI 4 and 5 each word it in two ways, and may break the line before "signal".
 _SIGNAL = re.compile(r"\bSignal: (?P<a>[A-Z][\w ]+) \(\d+\)|\bsignal \d+ \((?P<b>[A-Z][\w ]+)\)")
+_ERROR = re.compile(
+    r"\[(?:E|F|ERROR|FATAL|CRITICAL)\]:?\s*(?P<log>\S.*)"
+    r"|^\s*what\(\):\s+(?:\[[^\]]*\]\s*)*(?P<what>\S.*)"
+)
+"""A line of a logger at level error, and what C++ prints of an exception that nobody caught."""
 _RULE = re.compile(r"^[-=*_]{10,}$")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -85,6 +90,8 @@ class Diagnosis:
     known: tuple[str, str] | None = None
     exception: str = ""
     signal: str = ""
+    error: str = ""
+    """the first line that a logger calls an error"""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _in_traceback: bool = False
     _known_at: int | None = None
@@ -102,6 +109,8 @@ class Diagnosis:
         self._look_up(line)
         if not self.signal and (found := _SIGNAL.search(line)):
             self.signal = found["a"] or found["b"]
+        if not self.error and (said := _ERROR.search(line)):
+            self.error = said["log"] or said["what"]
         if self.exception:
             return
         if line.startswith("Traceback (most recent call last)"):
@@ -132,14 +141,21 @@ class Diagnosis:
         if self.exception:
             return f"a rank raised {self.exception}", ""
         if self.signal:
-            return f"a rank crashed: {self.signal}", _REMEDIES.get(self.signal, "")
+            return f"a rank crashed: {self.signal}{self.first_error}", _REMEDIES.get(self.signal, "")
+        if crash := _crash(exit_code):
+            return f"the program crashed: {crash}{self.first_error}", _REMEDIES.get(crash, "")
         if exit_code is not None and exit_code in _KILLED:
             return (
                 "the program was killed from outside (signal 9)",
                 _REMEDIES["Killed"],
             )
-        said = f"; its last words: {self.tail[-1]}" if self.tail else "; it printed nothing"
-        return f"the program ended with {describe_exit(exit_code)}{said}", ""
+        last = f"; its last words: {self.tail[-1]}" if self.tail else "; it printed nothing"
+        return f"the program ended with {describe_exit(exit_code)}{self.first_error or last}", ""
+
+    @property
+    def first_error(self) -> str:
+        """The rest of a sentence about a failure: `; its first error: ...`; empty when none was logged."""
+        return f"; its first error: {_in_short(self.error)}" if self.error else ""
 
 
 def _in_short(exception: str) -> str:
@@ -151,9 +167,25 @@ def _in_short(exception: str) -> str:
     return f"GPU {found['gpu']}: tried to allocate {found['tried']}, {free} of {capacity} were free"
 
 
+_CRASHES = {
+    signal.SIGSEGV: "Segmentation fault",
+    signal.SIGBUS: "Bus error",
+    signal.SIGABRT: "Aborted",
+    signal.SIGFPE: "Floating point exception",
+    signal.SIGILL: "Illegal instruction",
+}
+"""Signals that a program brings upon itself, in the words of the C library."""
+
+
+def _crash(exit_code: int | None) -> str:
+    """The crash that an exit code tells of, the program's own or one of its shell's; empty: of none."""
+    return next((name for number, name in _CRASHES.items() if exit_code in (-number, 128 + number)), "")
+
+
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 _REMEDIES = {
     "Segmentation fault": "a native library crashed; the raw log has its stack",
+    "Aborted": "a native library gave up; the raw log has what it said before",
     "Killed": "if nobody did, the machine ran out of memory: look at the kernel log (dmesg)",
     "Bus error": "often a full /dev/shm: in a container give --ipc=host or a larger --shm-size",
 }

@@ -18,6 +18,9 @@ def _no_answers(_: str) -> list[tuple[str, str]]:
     return []
 
 
+NO_REQUEST = "measured no request"
+"""In the notice of an engine whose report is one of nothing."""
+
 Told = Callable[[str, int, int], ev.AnyEvent | None]
 """What a line says, given with the time and the number of its stage; None: nothing"""
 

@@ -19,7 +19,7 @@ import msgspec
 
 from runner import events as ev
 from runner.engines.benchmark_line import without_prefix
-from runner.engines.output import Written
+from runner.engines.output import NO_REQUEST, Written
 from runner.rundir import UNREADABLE
 
 MANY = 500
@@ -165,12 +165,15 @@ def left_in(written: Written) -> Iterator[ev.AnyEvent]:
     values = printed_report(written.log) | json_report(written.read("report"))
     yield from requests_in(written.read("requests"), written.t, written.index)
     yield from answers_in(written.read("answers"), written.t, written.index)
-    if values:
+    if any(values.get(name) == "0" for name in _COUNTS):
+        text = f"trtllm-bench reports that it {NO_REQUEST}"
+        yield ev.Notice(t=written.t, level="warning", text=text)
+    elif values:
         yield ev.Result(t=written.t, stage=written.index, values=values)
 
 
+_COUNTS = ("Number of requests", "request_info.num_requests")
 _SECTION = re.compile(r"^= ([A-Z][A-Z +()/a-z]*?)\s*$")
-_LINE = re.compile(r"^\s*([^:]+?)\s*:\s+(\S.*?)\s*$")
 _PLAIN_SECTIONS = (
     "ENGINE DETAILS", "PYTORCH BACKEND", "MACHINE DETAILS", "WORLD + RUNTIME INFORMATION", "REQUEST DETAILS",
     "PERFORMANCE OVERVIEW", "STREAMING STATISTICS", "GENERAL OVERVIEW", "LATENCY OVERVIEW",
@@ -229,10 +232,10 @@ def _values(lines: list[str]) -> dict[str, str]:
             if named is None:
                 section = ""
                 continue
-        found = _LINE.match(line)
-        if found is not None:
-            name = found[1] if section in _PLAIN_SECTIONS else f"{section}: {found[1]}"
-            values[re.sub(r"\s+", " ", name)] = found[2]
+        name, _, value = line.partition(":")
+        if name.strip() and value[:1].isspace() and value.strip():
+            place = "" if section in _PLAIN_SECTIONS else f"{section}: "
+            values[place + " ".join(name.split())] = value.strip()
     return values
 
 

@@ -18,6 +18,9 @@ from runner.rundir import UNREADABLE
 RECORD_MARK = b"\x1e"
 """Begins a record that a rank had to print because it could not reach its file."""
 
+LONGEST = 1 << 14
+"""Bytes of a line that are looked at; a progress bar that is drawn over and over ends where it stands."""
+
 # A rank may say these and nothing else: junk on stdout must not end a run.
 Record = ev.Hello | ev.Bye | ev.ConfigurationStarted | ev.Iteration | ev.Notice
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
@@ -93,7 +96,9 @@ class Collector:
 
     def _iterations(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
         for line in chunk.splitlines():
-            yield from _said(self.output.iteration_of(line.decode("utf-8", "replace"), now, self.stage))
+            yield from _said(
+                self.output.iteration_of(_looked_at(line).decode("utf-8", "replace"), now, self.stage)
+            )
 
     def _lines(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
         for line in chunk.split(b"\n"):
@@ -103,7 +108,7 @@ class Collector:
                 if record.startswith(b"{"):
                     yield from self._record(record)
                 continue
-            text = line.decode("utf-8", "replace")
+            text = _looked_at(line).decode("utf-8", "replace")
             self.diagnosis.feed(text)
             self.hanging = self.hanging or self.output.hang_after(text) or ""
             ending = self.output.ends_after(text)
@@ -124,6 +129,11 @@ class Collector:
             yield _decoder.decode(body + b',"stage":%d}' % self.stage if brace else line)
         except UNREADABLE:
             self.bad_records += 1
+
+
+def _looked_at(line: bytes) -> bytes:
+    """A line, or beginning and end of one so long that looking for words in it would take seconds."""
+    return line if len(line) <= LONGEST else line[: LONGEST // 2] + line[-LONGEST // 2 :]
 
 
 def _said(event: ev.AnyEvent | None) -> Iterator[ev.AnyEvent]:

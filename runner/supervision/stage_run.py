@@ -14,7 +14,7 @@ from runner import cache, container, gpus, mpi, processes, rundir
 from runner import events as ev
 from runner.diagnosis import describe_exit
 from runner.engines import engine_named
-from runner.engines.output import Written
+from runner.engines.output import NO_REQUEST, Written
 from runner.journal import LineReader
 from runner.plan import Stage
 from runner.state import RunState
@@ -36,6 +36,8 @@ ANSWER_BYTES = 1 << 20
 
 REPORT_BYTES = 1 << 18
 """How much of the end of an output is searched for a report."""
+_NO_RESULT = ("skipped", NO_REQUEST)
+"""In a notice: why a benchmark has measured nothing and is content with it."""
 _NEVER_ENDED = (
     "a known defect makes it hang when it cannot write its iteration log: set benchmark.iteration_log: false,"
     " or raise benchmark.shutdown_timeout where ending takes long"
@@ -313,8 +315,8 @@ class StageRun:
                 return "the disk of the run directory was full", f"make room and run it again: {missing}"
             return missing, ""
         if self.stage.name == "benchmark" and not measured:
-            said = next((n.text for n in self.scribe.state.notices if "skipped" in n.text), "")
-            why = f": {said}" if said else ""
+            said = (n.text for n in self.scribe.state.notices if any(text in n.text for text in _NO_RESULT))
+            why = next((f": {text}" for text in said), diagnosis.first_error)
             return f"the benchmark ended with {describe_exit(exit_code)} but printed no result{why}", ""
         return "", ""
 

@@ -11,7 +11,7 @@ from runner import events as ev
 from runner.engines import benchmark_line
 from runner.engines.output import OutputReader
 from runner.journal import LineReader
-from runner.supervision.collector import Collector
+from runner.supervision.collector import LONGEST, Collector
 
 HELLO = {"kind": "hello", "t": 1, "rank": 0, "world": 1, "pid": 7, "host": "h", "device": "cpu", "label": "x"}
 BYE = {"kind": "bye", "t": 2, "rank": 0, "count": 1}
@@ -48,6 +48,24 @@ def test_marked_records_are_found_behind_any_prefix(collector: Collector, prefix
     collector.log.path.write_bytes(prefix + b"\x1e" + line(HELLO))
     (event,) = collector.collect(now=9)
     assert isinstance(event, ev.Hello)
+
+
+def test_of_a_very_long_line_beginning_and_end_are_looked_at(tmp_path: Path) -> None:
+    """A program may print megabytes without ending a line; patterns would take minutes to search them."""
+    (tmp_path / "log").write_bytes(b"begins " + b"[WARNING] check " * 60_000 + b" ends\n")
+    seen: list[str] = []
+
+    def notice_of(text: str) -> None:
+        seen.append(text)
+
+    found = Collector(
+        3, tmp_path, LineReader(tmp_path / "log"), OutputReader(benchmark_line.parse, notice_of)
+    )
+    found.finish(now=9)
+    longest = max(seen, key=len)
+    assert len(longest) <= LONGEST
+    assert longest.startswith("begins ")
+    assert longest.endswith(" ends")
 
 
 def test_a_rank_cannot_end_the_run_it_is_part_of(collector: Collector) -> None:

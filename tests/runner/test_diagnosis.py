@@ -44,6 +44,28 @@ def test_a_crash_is_named_as_each_open_mpi_words_it(output: str) -> None:
     assert cause_of(output, 139) == "a rank crashed: Segmentation fault"
 
 
+@pytest.mark.parametrize(("exit_code", "crash"), [(-11, "Segmentation fault"), (134, "Aborted")])
+def test_a_crash_that_nobody_words_is_named_by_its_exit_code(exit_code: int, crash: str) -> None:
+    assert cause_of("Loading\n", exit_code) == f"the program crashed: {crash}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[01/01/2026-10:00:00] [TRT-LLM] [E] Assertion failed: d > 0",
+        "[TensorRT-LLM][ERROR] Assertion failed: d > 0",
+        "  what():  [TensorRT-LLM][ERROR] Assertion failed: d > 0",
+        "  what():  Assertion failed: d > 0",
+        "[10:00:00] [TRT] [E] Assertion failed: d > 0",
+    ],
+)
+def test_the_first_error_of_a_log_says_more_than_the_last_words(line: str) -> None:
+    output = f"[TRT-LLM] [I] Loading\n{line}\n[TRT-LLM] [E] later\n[TRT-LLM] [I] Executor shutdown.\n"
+    said = "its first error: Assertion failed: d > 0"
+    assert cause_of(output, -6) == f"the program crashed: Aborted; {said}"
+    assert cause_of(output, 1) == f"the program ended with exit code 1; {said}"
+
+
 def test_a_full_disk_is_known() -> None:
     assert cause_of("OSError: [Errno 28] No space left on device") == "a disk is full"
 

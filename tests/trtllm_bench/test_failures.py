@@ -38,6 +38,40 @@ def test_a_failure_is_told_with_what_to_do(tmp_path: Path, fault: str) -> None:
     assert (run_dir / state.failure.log).exists()
 
 
+MISBEHAVED = {
+    "crash@load": "the program crashed: Segmentation fault",
+    "crash@measure": "the program crashed: Segmentation fault",
+    "garbage": "the program ended with exit code 1; its last words: ValueError: the first cause",
+    "no-report": "the benchmark ended with exit code 0 but printed no result",
+    "cut-report": "the benchmark ended with exit code 0 but printed no result",
+    "no-requests": "the benchmark ended with exit code 0 but printed no result: trtllm-bench reports that it"
+    " measured no request",
+}
+
+
+@pytest.mark.parametrize("version", ["0.16.0", "1.2.1"])
+@pytest.mark.parametrize("fault", MISBEHAVED)
+def test_a_tool_that_misbehaves_is_a_failed_run_with_one_cause(
+    tmp_path: Path, fault: str, version: str
+) -> None:
+    benchmark = {} if version == "0.16.0" else PYTORCH
+    run_dir, state = run(faulty(tmp_path, version, fault, benchmark=benchmark))
+    assert state.status == "failed"
+    assert state.failure is not None
+    assert state.failure.cause == MISBEHAVED[fault]
+    assert report.load(run_dir).cause == MISBEHAVED[fault]
+    assert not processes.tagged(run_dir.name)
+
+
+def test_a_flood_of_output_is_kept_and_its_first_words_are_the_cause(tmp_path: Path) -> None:
+    much = {"env": {"TRTLLM_STANDIN_FLOOD_MIB": "20"}}
+    run_dir, state = run(faulty(tmp_path, "1.2.1", "flood", benchmark=PYTORCH, launch=much))
+    assert state.failure is not None
+    assert state.failure.cause == "requests failed while they were measured"
+    assert (run_dir / state.failure.log).stat().st_size > 19 << 20
+    assert (run_dir / rundir.EVENTS).stat().st_size < 1 << 20, "nothing of it is in the log of events"
+
+
 def test_an_option_the_installed_tool_does_not_have(tmp_path: Path) -> None:
     wanted = profile(tmp_path, "1.2.1", benchmark=PYTORCH | {"extra_args": ["--no_such_option", "1"]})
     _, state = run(wanted)

@@ -240,6 +240,26 @@ def test_a_report_with_tabs_and_one_with_spaces() -> None:
     assert not {"later", "Number of Sequences"} & set(found)
 
 
+def test_a_line_of_blanks_behind_a_heading_costs_no_time() -> None:
+    blank = "= ENGINE DETAILS\n" + " " * 100_000 + "\n= PERFORMANCE OVERVIEW\n"
+    assert printed_report(f"{blank}Token Throughput (tokens/sec):\t5\n") == {
+        "Token Throughput (tokens/sec)": "5"
+    }
+
+
+@pytest.mark.parametrize("foreign", ["nan", "-inf", "NaN", "null", "true"])
+def test_an_iteration_may_hold_what_python_does_not_read_back(foreign: str) -> None:
+    found = iteration_of(f"{{'iterLatencyMS': 2.5, 'kvCacheStats': {{'cacheHitRate': {foreign}}}}}", 0, 0)
+    assert isinstance(found, EngineIteration)
+    assert found.latency_ms == 2.5
+
+
+def test_a_json_report_may_hold_infinity() -> None:
+    found = json_report(b'{"world_info": {"tp_size": 2, "issue_rate": Infinity}, "p": {"x": NaN}}')
+    assert found["world_info.tp_size"] == "2"
+    assert "world_info.issue_rate" not in found
+
+
 def test_no_report_is_no_result() -> None:
     assert printed_report("[TRT-LLM] [I] = ENGINE\nModel: x") == {}
     assert json_report(None) == json_report(b"{") == {}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
@@ -76,11 +78,44 @@ def _strike(where: str) -> None:
         os._exit(1)
     if f"hang@{where}" == FAULT:
         _hang()
+    if f"crash@{where}" == FAULT:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if FAULT == "garbage" and where == "measure":
+        _print_bytes(bytes(range(256)) * 40 + b"\x1b[2J\xff\xfe" + b"x" * (3 << 20))
+        raise ValueError("the first cause")
+    if FAULT == "flood" and where == "measure":
+        info("ValueError: Requests failed: request is too long (3 requests)")
+        line = b"[TRT-LLM] [W] the same line, over and over, that nobody will ever read\n"
+        for _ in range(int(os.environ.get("TRTLLM_STANDIN_FLOOD_MIB", "100"))):
+            _print_bytes(line * ((1 << 20) // len(line)))
+        os._exit(1)
+
+
+def _print_bytes(content: bytes) -> None:
+    sys.stdout.flush()
+    while content:
+        content = content[os.write(1, content) :]
 
 
 def _hang() -> NoReturn:
     while True:
         time.sleep(3600)
+
+
+REPORTS: dict[str, Callable[[str], str]] = {
+    "no-report": lambda text: "",
+    "cut-report": lambda text: text.partition("= PERFORMANCE OVERVIEW")[0],
+    "no-requests": lambda text: re.sub(
+        r"(?m)^(Number of requests:\s+)nan$",
+        r"\g<1>0",
+        re.sub(r"(?m)^((?:Number of requests|.*Throughput.*|.*Latency.*|Average.*):\s+)\S+$", r"\1nan", text),
+    ),
+}
+"""Fault -> what is left of the report; nothing is written into files then"""
+
+
+def _told(report: str) -> str:
+    return REPORTS.get(FAULT, str)(report)
 
 
 # --- build ------------------------------------------------------------------------------------------------
@@ -195,8 +230,9 @@ def _measure(group: dict[str, str], command: str, options: dict[str, str]) -> No
         "limits": limits,
         "streaming": streaming,
     }
-    _write(options, records, facts)
-    info(report_as_text(NUMBER, command, records, facts))
+    if FAULT not in REPORTS:
+        _write(options, records, facts)
+    info(_told(report_as_text(NUMBER, command, records, facts)))
     if FAULT == "hang-after-report":
         _hang()
     if not new:
