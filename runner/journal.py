@@ -125,7 +125,7 @@ class LineReader:
         A line longer than `limit` is handed out in pieces, so memory stays bounded whatever a program prints.
         """
         try:
-            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             self.gone = self.offset > 0
             return b""

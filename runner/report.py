@@ -12,7 +12,7 @@ from runner.plan import Membership, Plan
 from runner.state import RunState, Status
 from runner.telemetry import measured
 from runner.telemetry.reasons import alone
-from runner.whole_file import write_atomically
+from runner.whole_file import read, write_atomically
 
 SCHEMA = 1
 """Version of `report.json`; raised when a reader of an older one would misread it. New fields are optional
@@ -268,7 +268,7 @@ def load(run_dir: Path) -> Report:
         UserError: the directory is no run that this version can read.
     """
     try:
-        return _report_decoder.decode((run_dir / rundir.REPORT).read_bytes())
+        return _report_decoder.decode(read(run_dir / rundir.REPORT))
     except (OSError, *rundir.UNREADABLE):
         from runner.history.recovery import recover  # which builds a report, too
 
@@ -282,8 +282,7 @@ def load(run_dir: Path) -> Report:
 def read_summary(run_dir: Path) -> Summary | None:
     """What the list of runs needs of an ended run; None when it has no (readable) report yet."""
     try:
-        with open(f"{run_dir}/{rundir.REPORT}", "rb") as file:
-            return _summary_decoder.decode(file.read())
+        return _summary_decoder.decode(read(f"{run_dir}/{rundir.REPORT}"))
     except (OSError, *rundir.UNREADABLE):
         return None
 

@@ -19,7 +19,7 @@ from runner import paths, withheld
 from runner.errors import UserError
 from runner.plan import Plan, repro_script
 from runner.processes import boot_id, start_time
-from runner.whole_file import write_atomically
+from runner.whole_file import read, write_atomically
 
 EVENTS = "events.jsonl"
 PLAN = "plan.json"
@@ -106,7 +106,7 @@ def load_plan(run_dir: Path) -> Plan:
         UserError: the directory holds no plan that this version can read.
     """
     try:
-        return msgspec.json.decode((run_dir / PLAN).read_bytes(), type=Plan)
+        return msgspec.json.decode(read(run_dir / PLAN), type=Plan)
     except OSError as error:
         raise UserError(f"{run_dir}: not a run directory: {PLAN}: {error.strerror}") from None
     except UNREADABLE as error:
@@ -252,7 +252,7 @@ def host_name() -> str:
 
 def read_owner(run_dir: Path) -> Owner | None:
     try:
-        return msgspec.json.decode((run_dir / OWNER).read_bytes(), type=Owner)
+        return msgspec.json.decode(read(run_dir / OWNER), type=Owner)
     except (OSError, *UNREADABLE):
         return None
 

@@ -31,7 +31,9 @@ class Outlier:
 
 
 def outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
-    """Those of one configuration, in order of time."""
+    """Those of one configuration, in order of time; none where the log does not tell of it."""
+    if number >= len(state.configurations):
+        return ()
     configuration = state.configurations[number]
     found = configuration.slowest.above(fence(configuration.latency))
     if not found:

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Reading a file without waiting, and writing one whole or not at all."""
 
 from __future__ import annotations
 
@@ -40,6 +40,20 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def read(path: Path | str, most: int = -1) -> bytes:
+    """The content of a file, of at `most` so many bytes; nothing keeps its reader waiting, a pipe is empty.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb", opener=_at_once) as file:
+        return file.read(most) or b""
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def temporary_of(path: Path) -> Path:

@@ -16,9 +16,10 @@ from runner.grid import Shape, shape_of
 from runner.metrics.estimates import Estimates, estimates
 from runner.plan import Plan
 from runner.profile.fields import default_at
-from runner.profile.file import Data, ProfileError, parse_yaml, read_text
+from runner.profile.file import Data, ProfileError, parse_yaml
 from runner.report import ConfigurationReport, Report
 from runner.state import RunState
+from runner.whole_file import read
 
 
 @dataclass
@@ -55,8 +56,8 @@ class Run:
     def profile_text(self) -> str:
         """The frozen profile; empty when there is none, as of an imported result."""
         try:
-            return read_text(self.run_dir / rundir.PROFILE)
-        except UserError:
+            return read(self.run_dir / rundir.PROFILE).decode()
+        except (OSError, UnicodeDecodeError):
             return ""
 
     @cached_property

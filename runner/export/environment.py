@@ -12,6 +12,7 @@ from runner.events import GpuIdentity
 from runner.plan import Plan
 from runner.state import RunState
 from runner.telemetry import measured
+from runner.whole_file import read
 
 _HEAD = 1 << 18
 """Programs print their versions when they start: only the beginning of a log is read."""
@@ -70,10 +71,10 @@ def environment_of(run_dir: Path, plan: Plan, state: RunState) -> Environment:
 def _versions(run_dir: Path, plan: Plan) -> dict[str, str]:
     for index, stage in reversed(list(enumerate(plan.stages))):
         try:
-            with open(rundir.stage_log(run_dir, index, stage.name), "rb") as file:
-                said = _TENSORRT_LLM.search(file.read(_HEAD).decode(errors="replace"))
+            head = read(rundir.stage_log(run_dir, index, stage.name), _HEAD)
         except OSError:
             continue
+        said = _TENSORRT_LLM.search(head.decode(errors="replace"))
         if said:
             return {"TensorRT-LLM": said[1]}
     return {}

@@ -18,6 +18,7 @@ from runner.plan import Plan
 from runner.processes import Members, boot_id, sweep
 from runner.scratch import scratch_dir
 from runner.state import ENDED, RunState
+from runner.whole_file import read
 
 
 def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
@@ -110,8 +111,8 @@ def _closing(
 def _unreadable(log: Path) -> str:
     """Why nobody can tell how far a run came; empty when its log can be read."""
     try:
-        with open(log, "rb"):
-            return ""
+        read(log, 1)
+        return ""
     except FileNotFoundError:
         return f"there is no log ({log.name})"
     except OSError as error:

@@ -13,6 +13,7 @@ from runner import history, paths, report, rundir
 from runner.cli import main
 from tests.histories import ended, figure
 from tests.runs import record, single
+from tests.tui import runs
 
 ID = "20260101T000000Z_odd_0001"
 Maker = Callable[[Path], None]
@@ -45,6 +46,13 @@ def directories_for_files(path: Path) -> None:
         (path / name).mkdir(parents=True)
 
 
+def pipes_for_files(path: Path) -> None:
+    """Nobody writes to them: whoever waits for their content waits for ever."""
+    path.mkdir()
+    for name in (rundir.PLAN, rundir.EVENTS, rundir.REPORT):
+        os.mkfifo(path / name)
+
+
 def log_of_nobody(path: Path) -> None:
     record(path, single("ok"), [])
     (path / rundir.EVENTS).write_bytes(
@@ -58,6 +66,7 @@ FOREIGN: dict[str, Maker] = {
     "a dangling link": a_dangling_link,
     "a link to itself": a_link_to_itself,
     "directories for files": directories_for_files,
+    "pipes for files": pipes_for_files,
     "empty plan": made(plan=b""),
     "torn plan": made(plan=b'{"engine": "tor'),
     "plan of another program": made(plan=b'{"name": "terraform"}'),
@@ -169,6 +178,24 @@ def test_names_that_are_no_text_and_causes_with_escapes(capsys: pytest.CaptureFi
         assert "\x1b" not in out
         out.encode()
     assert len(history.entries()) == 2, "and again, from the index"
+
+
+@pytest.mark.parametrize("name", [rundir.EVENTS, rundir.PROFILE, rundir.REPRO, "0-benchmark.log"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.touch, None])
+def test_whatever_became_of_a_file_the_table_is_shown_and_exported(
+    name: str, make: Callable[[Path], None] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = runs.finished(2).write(paths.runs_dir())
+    main(["show", "last"])
+    table = capsys.readouterr().out
+    (run_dir / name).unlink(missing_ok=True)
+    if make is not None:
+        make(run_dir / name)
+    assert main(["show", "last"]) == 0
+    assert capsys.readouterr().out == table
+    for words in (["attach", "last"], ["export", "last"], ["export", "last", "--format", "html"]):
+        assert main(words) == 0
+        assert run_dir.name in capsys.readouterr().out
 
 
 def test_an_unreadable_report_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
