@@ -39,7 +39,9 @@ MARGIN = 256 << 20
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file begins like an archive, torn or not."""
+    """Whether a file begins like an archive, torn or not; what is read from a pipe would be gone from it."""
+    if not path.is_file():
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")

@@ -176,6 +176,18 @@ def test_the_same_content_twice_is_one_run(tmp_path: Path, capsys: pytest.Captur
     assert len(history.entries()) == 2
 
 
+def test_what_another_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """`import <(ssh HOST cat benchmark.log)`"""
+    end, begin = os.pipe()
+    os.write(begin, WORKFLOW.read_bytes())
+    os.close(begin)
+    try:
+        assert main(["import", f"/dev/fd/{end}"]) == 0
+    finally:
+        os.close(end)
+    assert "257.84" in capsys.readouterr().out
+
+
 def test_files_without_a_result(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
         import_file(tmp_path / "none")
