@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from rich.console import RenderableType
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.filter import ANSIToTruecolor, NoColor
+from textual.screen import Screen, SystemModalScreen
 
 from runner.errors import UserError
 from tui import lifecycle
@@ -156,12 +157,17 @@ class TrtbenchApp(TypedKeys):
     # --- colours ----------------------------------------------------------------------------------------
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """In monochrome nothing that is drawn has a colour, whoever draws it."""
-        if self.theme != MONOCHROME:
-            return super().get_line_filters()
-        from textual.filter import NoColor
+        """In monochrome nothing that is drawn has a colour, whoever draws it.
 
-        return [NoColor()]
+        Our screens in our other themes have no colours of the terminal's and no faint ones to look up, so
+        nobody looks for them in every line.
+        """
+        if self.theme == MONOCHROME:
+            return [NoColor()]
+        filters = super().get_line_filters()
+        if self.theme not in NAMES or isinstance(self.screen, SystemModalScreen):
+            return filters
+        return [one for one in filters if not isinstance(one, ANSIToTruecolor)]
 
     def watch_theme(self, name: str) -> None:
         self.no_color = name == MONOCHROME

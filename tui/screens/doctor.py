@@ -35,7 +35,7 @@ class DoctorScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self._panel.border_title = "how this run does"
-        self._panel.border_subtitle = shown("↑ ↓ scroll   esc closes")
+        self._panel.border_subtitle = shown("esc closes   ↑ ↓ scroll")
         self.look()
         self.set_interval(EVERY_S, self.look)
 

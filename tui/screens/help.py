@@ -202,7 +202,7 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         panel = self._panel
         panel.border_title = shown(self._title)
-        panel.border_subtitle = shown("↑ ↓ scroll   esc closes")
+        panel.border_subtitle = shown("esc closes   ↑ ↓ scroll")
         panel.update(self._sections)
 
     @property
