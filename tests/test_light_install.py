@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# pip builds what it is asked about where it lies, so not twice at a time.
+pytestmark = pytest.mark.xdist_group("light install")
 # What 0.16 allows, and a version of it that stands in its container. Sources:
 #   [R]  TensorRT-LLM's requirements.txt of the release after it, which differs in TensorRT and modelopt
 #   [N]  release notes of 0.16: container pytorch:24.11, TensorRT 10.7
