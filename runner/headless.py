@@ -23,6 +23,8 @@ from runner.state import ConfigurationState, RunState
 
 POLL_S = 0.1
 QUIET_S = 10.0
+RESULT_LATE_NS = 1_000_000_000
+"""How much later than the begin of the next configuration a printed result may arrive."""
 
 EXIT_CODES: dict[str, ExitCode] = {
     "finished": ExitCode.OK,
@@ -133,15 +135,25 @@ class _Narrator:
     def __init__(self) -> None:
         self._told = time.monotonic()
         self._stalled = False
+        self._begun: ev.ConfigurationStarted | None = None
+        """a configuration that was not told yet"""
 
     def tell(self, state: RunState, events: Iterable[ev.AnyEvent]) -> None:
         for event in events:
+            if isinstance(event, ev.ConfigurationStarted):
+                self._begun = event
+                continue
             sentence = _sentence(event)
+            # The result of the one before is printed, and that arrives a moment later than a record.
+            if not isinstance(event, ev.Result) and (sentence or isinstance(event, ev.Iteration)):
+                self._tell_begun(state)
             if sentence:
                 self._say(state, event.t, sentence)
 
     def watch(self, state: RunState, now: int) -> None:
         """Give a sign of life; say once that the run stands still and why it may, once that it goes on."""
+        if self._begun is not None and now - self._begun.t > RESULT_LATE_NS:
+            self._tell_begun(state)
         configuration = state.configuration
         if configuration is not None and not configuration.done and time.monotonic() - self._told > QUIET_S:
             self._say(state, state.last_t, f"  {_progress(configuration)}")
@@ -151,6 +163,11 @@ class _Narrator:
         elif stall is None and self._stalled and state.running:
             self._say(state, now, "it goes on")
         self._stalled = stall is not None
+
+    def _tell_begun(self, state: RunState) -> None:
+        if self._begun is not None:
+            self._say(state, self._begun.t, _sentence(self._begun))
+            self._begun = None
 
     def _say(self, state: RunState, t: int, sentence: str) -> None:
         self._told = time.monotonic()

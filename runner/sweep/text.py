@@ -22,6 +22,7 @@ WORDS = {
 }  # fmt: skip
 """What stands in place of a number."""
 FOLDED = "of (n) runs: geometric mean, as in a comparison, ± standard deviation from run to run"
+BEST = " *"
 FIRST = 3
 """Metrics that are printed unless one is asked for."""
 
@@ -62,7 +63,11 @@ def _has_repeats(board: Board) -> bool:
 
 
 def _shape(board: Board) -> str:
-    sizes = " x ".join(f"{len(axis.values)} {axis.title}" for axis in board.axes if len(axis.values) > 1)
+    sizes = " x ".join(
+        f"{len(axis.values)} {'profiles' if axis.title == 'profile' else axis.title}"
+        for axis in board.axes
+        if len(axis.values) > 1
+    )
     repeats = (
         f"{board.sweep.repeat} repeats, {board.sweep.order}" if board.sweep.repeat > 1 else "one run each"
     )
@@ -79,6 +84,11 @@ def _table(board: Board, view: View, metric: Metric, best: set[int], width: int)
     across = board.axes[view.columns].title if view.columns is not None else ""
     rows = [[cell_text(point, metric, best) for point in line] for line in shown.points]
     heads = [f"{across} {head}".strip() for head in shown.column_heads]
+    for column in range(len(heads)):
+        # A mark stands behind its number, and must not move it to the left of the others.
+        if any(line[column].endswith(BEST) for line in rows):
+            for line in rows:
+                line[column] += "" if line[column].endswith(BEST) else " " * len(BEST)
     sizes = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     label = max(len(f"{down} {head}") for head in shown.row_heads)
     start = 0
@@ -105,7 +115,7 @@ def cell_text(point: Point | None, metric: Metric, best: set[int]) -> str:
     value = point.numbers.get(metric.name)
     if value is None:
         return WORDS[point.state] or "no number"
-    mark = " *" if id(point) in best else ""
+    mark = BEST if id(point) in best else ""
     return f"{with_spread(value, metric)}{'' if point.state == 'done' else ' …'}{mark}"
 
 

@@ -102,6 +102,31 @@ def test_a_result_is_told_with_its_configuration_and_everything_at_its_time(
     ]
 
 
+def test_a_result_that_arrives_late_is_told_before_the_next_configuration(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = {"batch_size": "4", "input_length": "32", "output_length": "16", "latency(ms)": "12.5"}
+    state = RunState()
+    events: list[ev.AnyEvent] = [
+        ev.RunStarted(t=0, run="r", schema=1, wall=0.0, host="h", boot_id="b", pid=1, cores=2, version="1"),
+        ev.ConfigurationStarted(
+            t=7_000_000_000, stage=0, index=1, batch_size=8, input_len=32, output_len=16, num_runs=5,
+            duration=0.0, warm_up=1,
+        ),
+        ev.Result(t=7_100_000_000, stage=0, values=result),
+    ]  # fmt: skip
+    for event in events:
+        state.apply(event)
+    narrator = _Narrator()
+    narrator.tell(state, events[:2])
+    narrator.watch(state, 7_050_000_000)
+    narrator.tell(state, events[2:])
+    narrator.watch(state, 9_000_000_000)
+    told = [line.split(maxsplit=1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert told[1].startswith("batch 4, 32 in, 16 out: latency 12.5 ms")
+    assert told[2:] == ["batch 8, 32 in, 16 out"]
+
+
 def test_attach_as_json_prints_every_event(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     run_dir = start(single("ok"))
     wait_until_ended(run_dir)

@@ -258,6 +258,7 @@ def test_the_table_says_everything() -> None:
     assert " ".join(lines[at + 1].split()) == "batch 1 batch 2"
     assert " ".join(lines[at + 2].split()) == "max_batch_size 1 730.30 ±94.15 (2) 1 000.00 ±0.00 (2)"
     assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 … * out of memory"
+    assert lines[at + 3].index(" *") == lines[at + 2].index("(2)") + 3, "the mark stands behind its column"
     assert "  out of memory: why memory" in lines
     assert text.FOLDED in lines
 
