@@ -53,7 +53,6 @@ _PHASES: tuple[tuple[str, ev.ServingPhase, str], ...] = (
 _OF_WARMUP_TOO = ("Starting benchmark...", "Benchmark complete.", "Request serving started")
 """Warming up runs the same code, so while it goes on these lines are about it."""
 _BAR = re.compile(r"Benchmarking:\s+\d+%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+)\b")
-_FINISHED = re.compile(r"Finished requests: (?P<done>\d+)")
 
 
 @dataclass(slots=True)

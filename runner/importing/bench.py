@@ -19,7 +19,7 @@ from runner.engines.trtllm_bench_output import (
 from runner.engines.trtllm_versions import version_of
 from runner.errors import UserError
 from runner.importing.bench_files import OPTIONS, File, Kind
-from runner.importing.imported import Imported, counted, plain_name
+from runner.importing.imported import Imported, plain_name
 from runner.importing.source import Source
 from runner.metrics.metric import Metric, as_number
 from runner.metrics.serving import reported
@@ -32,6 +32,7 @@ from runner.metrics.serving_definitions import (
 )
 from runner.plan import NOT_KNOWN, Configuration
 from runner.serving import RequestLog
+from runner.table import count
 
 MOST = 2.0**53
 """Beyond it, or not a number at all, nothing was counted or timed."""
@@ -71,7 +72,7 @@ class Benchmark:
     def setting(self) -> tuple[str, ...]:
         """Model, version and ranks: what one run has one of."""
         model, version = _value(self.values, _MODEL), _value(self.values, _VERSION)
-        return model, f"TensorRT-LLM {version or '?'}", counted(printed.world(self.values), "rank")
+        return model, f"TensorRT-LLM {version or '?'}", count(printed.world(self.values), "rank")
 
     @property
     def names(self) -> str:
@@ -200,15 +201,15 @@ def _of_requests(file: File, benchmarks: Sequence[Benchmark]) -> Benchmark:
         log.take(event)
     if not log.latency.n:
         raise UserError(f"{file.name}: holds no request that trtllm-bench has finished")
-    count, time = log.latency.n, log.seconds * 1000
+    finished, time = log.latency.n, log.seconds * 1000
     for one in sorted(benchmarks, key=lambda one: abs(one.number(DURATION) - time)):
-        if one.number(REQUESTS) == count and abs(time / one.number(DURATION) - 1) < CLOSE:
+        if one.number(REQUESTS) == finished and abs(time / one.number(DURATION) - 1) < CLOSE:
             return one
     said = "; ".join(
         f"{one.names}: {one.number(REQUESTS):.0f} in {one.number(DURATION):.1f} ms" for one in benchmarks
     )
     raise UserError(
-        f"{file.name}: its {count} requests in {time:.1f} ms are of none of the reports ({said})",
+        f"{file.name}: its {finished} requests in {time:.1f} ms are of none of the reports ({said})",
         hint="give the report of the same benchmark",
     )
 
@@ -217,8 +218,8 @@ def _limit(benchmarks: Sequence[Benchmark], concurrency: Sequence[int]) -> None:
     """Set the concurrencies that were given, which must not contradict the logs."""
     if concurrency and len(concurrency) != len(benchmarks):
         raise UserError(
-            f"--concurrency: {counted(len(concurrency), 'number')} for"
-            f" {counted(len(benchmarks), 'benchmark')} ({'; '.join(one.names for one in benchmarks)})",
+            f"--concurrency: {count(len(concurrency), 'number')} for"
+            f" {count(len(benchmarks), 'benchmark')} ({'; '.join(one.names for one in benchmarks)})",
             hint="give one for each, in this order, with commas between; 0: no limit",
         )
     for one, limit in zip(benchmarks, concurrency, strict=False):
@@ -291,7 +292,7 @@ def _summary(benchmarks: Sequence[Benchmark]) -> str:
         commands,
         _backend(first.values),
         *first.setting[1:],
-        counted(len(benchmarks), "configuration"),
+        count(len(benchmarks), "configuration"),
         "imported",
     ]
     return ", ".join(word for word in words if word)

@@ -26,8 +26,3 @@ class Imported:
 def plain_name(text: str) -> str:
     """Any name as that of a profile, or of a file in an archive, may be."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:64] or "imported"
-
-
-def counted(count: int, what: str) -> str:
-    """`1 configuration`, `2 configurations`."""
-    return f"{count} {what}{'s' if count != 1 else ''}"

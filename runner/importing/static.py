@@ -7,11 +7,12 @@ from runner.diagnosis import failure_told_in
 from runner.engines import benchmark_line
 from runner.engines.trtllm_failures import KNOWN
 from runner.engines.trtllm_output import done_of, notice_of
-from runner.importing.imported import Imported, counted, plain_name
+from runner.importing.imported import Imported, plain_name
 from runner.importing.source import Source
 from runner.metrics import LOGGED_ITERATIONS
 from runner.plan import configuration_of
 from runner.state import RunState
+from runner.table import count
 
 
 def results_in(text: str) -> list[dict[str, str]]:
@@ -43,7 +44,7 @@ def imported(source: Source, results: list[dict[str, str]]) -> Imported:
         engine="trtllm",
         name=plain_name(name),
         summary=f"{name}, {first.get('precision', 'dtype unknown')}, tp {state.world},"
-        f" {counted(len(state.configurations), 'configuration')}, imported",
+        f" {count(len(state.configurations), 'configuration')}, imported",
         events=events,
         configurations=[configuration_of(configuration.start) for configuration in state.configurations],
         sources=(source,),
