@@ -18,7 +18,7 @@ from tui.attention import title_of
 from tui.keys.key import Key, When, bindings
 from tui.keys.live import KEYS
 from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.screens.live_layout import PANELS, WIDE, LiveLayout, Wants
+from tui.screens.live_layout import LOW, PANELS, WIDE, LiveLayout, Wants
 from tui.screens.live_plot import MODES, Mode
 from tui.screens.live_view import LiveView, Memo, live_view
 from tui.screens.log_keys import LogKeys
@@ -189,7 +189,8 @@ class LiveScreen(LogKeys, KeyedScreen):
 
     def _rank_rows(self, count: int) -> int:
         """Lines for the ranks where they have the whole width; beside the plot they take what that has."""
-        return rank_rows(count, self.size.width - 4) if self.size.width < WIDE else count
+        sides = 0 if self.size.height < LOW else 4
+        return rank_rows(count, self.size.width - sides) if self.size.width < WIDE else count
 
     def on_resize(self) -> None:
         self._arrange()

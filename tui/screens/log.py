@@ -42,8 +42,8 @@ class LogScreen(LogKeys, ModalScreen[None]):
 
     def on_mount(self) -> None:
         name = escape(shown(self._log.name))
-        self.log_view.border_title = f"log  {name}"
-        self.log_view.border_subtitle = escape(shown("esc closes  ↑ ↓ scroll  / search  n N next  f level"))
+        keys = escape(shown("esc closes  ↑ ↓ scroll  / search  n N next  f level"))
+        self.log_view.border_title = f"log  {name}   {keys}"
         self.log_view.open(self._log)
         self.set_interval(POLL_S, self.log_view.poll)
 
