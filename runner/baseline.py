@@ -16,7 +16,7 @@ import msgspec
 
 from runner import paths, report, rundir
 from runner.errors import UserError
-from runner.whole_file import write_atomically
+from runner.whole_file import read, write_atomically
 
 SCHEMA = 1
 
@@ -116,6 +116,6 @@ def _file(profile: str) -> Path:
 
 def _read(file: Path) -> Baseline | None:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Baseline)
+        return msgspec.json.decode(read(file), type=Baseline)
     except (OSError, *rundir.UNREADABLE):
         return None

@@ -234,7 +234,7 @@ def try_lock(run_dir: Path) -> int | None:
 def is_locked(directory: Path) -> bool:
     """Whether some process holds the lock of a directory right now."""
     try:
-        file = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(directory / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

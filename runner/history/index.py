@@ -16,7 +16,7 @@ import msgspec
 
 from runner.history.facts import Facts
 from runner.rundir import UNREADABLE
-from runner.whole_file import write_atomically
+from runner.whole_file import read, write_atomically
 
 VERSION = 5
 Stamp = tuple[int, int, int]
@@ -52,7 +52,7 @@ def stamp_of(report: str) -> Stamp | None:
 def load(path: Path) -> dict[str, Stored]:
     """The runs that are known, by name of their directory; none when the file cannot be used."""
     try:
-        content = path.read_bytes()
+        content = read(path)
         if int.from_bytes(content[:4], "big") != zlib.crc32(content[4:]):
             return {}
         contents = _decoder.decode(content[4:])

@@ -19,7 +19,7 @@ from runner.journal import LineReader, append_whole
 from runner.plan import Configuration
 from runner.profile.file import parse_yaml
 from runner.sweep.spec import SCHEMA, Sweep
-from runner.whole_file import write_atomically
+from runner.whole_file import read, write_atomically
 
 if TYPE_CHECKING:
     from runner import history
@@ -132,7 +132,7 @@ def load(directory: Path) -> Sweep:
         UserError: the directory holds no sweep that this version can read.
     """
     try:
-        sweep = msgspec.json.decode((directory / SPEC).read_bytes(), type=Sweep)
+        sweep = msgspec.json.decode(read(directory / SPEC), type=Sweep)
     except OSError as error:
         raise UserError(f"{directory}: not a sweep: {SPEC}: {error.strerror}") from None
     except rundir.UNREADABLE as error:
@@ -147,7 +147,7 @@ def load(directory: Path) -> Sweep:
 def fingerprint(directory: Path) -> str:
     """What tells the frozen part of a sweep from every other; empty: it cannot be read."""
     try:
-        return hashlib.sha256((directory / SPEC).read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(read(directory / SPEC)).hexdigest()[:16]
     except OSError:
         return ""
 
