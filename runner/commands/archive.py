@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    archive = commands.add_parser("archive", help="pack a run into one file, for another machine")
+    archive = commands.add_parser(
+        "archive",
+        help="pack a run into one file, for another machine",
+        description="Pack a run into one file, which `import` takes into the history of another machine."
+        " Values of variables that are named like a token, a password or a key are left out of its plan,"
+        " profile and repro.sh, and so is the command at the end; what programs printed is packed as it is.",
+    )
     archive.add_argument("run", metavar="RUN")
     archive.add_argument(
         "-o",
