@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
+from runner import disk
 from runner.errors import UserError
 
 LEAST_ROOM = 16 << 20
@@ -83,8 +83,8 @@ def refused_home() -> str:
         return f"{folder} is no directory"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{folder} cannot be written to"
-    room = shutil.disk_usage(folder).free
-    return "" if room >= LEAST_ROOM else f"the disk of {folder} has {room >> 20} MiB left"
+    room = disk.free_bytes(folder)
+    return "" if room is None or room >= LEAST_ROOM else f"the disk of {folder} has {room >> 20} MiB left"
 
 
 def sweeps_dir() -> Path:

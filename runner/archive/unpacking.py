@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import stat
 import zipfile
 import zlib
@@ -22,6 +21,7 @@ from runner.archive.manifest import (
     described,
     is_plain,
 )
+from runner.disk import free_bytes
 from runner.errors import UserError
 from runner.state import ENDED
 
@@ -143,8 +143,8 @@ def _make_sure_of_room(path: Path, manifest: Manifest, root: Path) -> None:
     packed = path.stat().st_size
     if total > SMALL and total > MOST_TIMES * packed:
         raise UserError(f"{path}: {packed} bytes would become {total}; such an archive is made to fill disks")
-    free = shutil.disk_usage(root).free
-    if total + MARGIN > free:
+    free = free_bytes(root)
+    if free is not None and total + MARGIN > free:
         raise UserError(
             f"{path}: unpacked it takes {total >> 20} MiB, {MARGIN >> 20} MiB must be left, and {root} has"
             f" {free >> 20} MiB",

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -82,7 +81,7 @@ def test_doctor_says_that_runs_cannot_be_kept(
 def test_doctor_says_that_the_disk_is_full(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 << 20))
+    monkeypatch.setattr("runner.disk.free_bytes", lambda _: 5 << 20)
     assert main(["doctor"]) == 1
     first, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("FAIL  runs ")

@@ -201,12 +201,13 @@ def lines_of(view: View, width: int) -> list[Line]:
     """All lines below the heading: configurations with their metrics, and what else is to be said."""
     drawn: list[Line] = []
     shape: Shape | None = None
+    columns = columns_of(view, width)
     for number, line in enumerate(view.lines):
         if line.shape != shape:
             shape = line.shape
             drawn += [Line(())] if drawn else []
             drawn.append(Line(cut(row(Span(shape_name(shape), "title")), width)))
-        drawn.append(Line(_draw_line(view, line, width), number))
+        drawn.append(Line(_draw_line(line, columns, width), number))
     comparison = view.comparison
     if not view.lines:
         said = (
@@ -240,8 +241,7 @@ def _notes(view: View) -> Iterator[str]:
         )
 
 
-def _draw_line(view: View, line: MetricLine, width: int) -> Row:
-    columns = columns_of(view, width)
+def _draw_line(line: MetricLine, columns: Columns, width: int) -> Row:
     first = next(change for change in line.changes if change is not None).first
     spans: list[str | Span] = [fit(f"  {shorten(_name(line.metric), columns.label - 3)}", columns.label)]
     spans.append(right(measure(first), columns.value) if columns.value else "")
