@@ -107,7 +107,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     configurations: list[ConfigurationReport]
     flags: list[str]
     answers: list[SmokeAnswer] = []
-    """what the model answered in the smoke run"""
+    """what the model answered: in the smoke run, or to the first requests that trtllm-bench measured"""
     cause: str = ""
     remedy: str = ""
     log: str = ""
@@ -233,6 +233,11 @@ def _run_flags(plan: Plan, state: RunState) -> list[str]:
     if state.lost_events:
         flags.append(f"{state.lost_events} events of the log could not be written")
     return flags
+
+
+def answers_from(engine: str) -> str:
+    """Where the answers of a report come from: trtllm-bench has no smoke run, it keeps what it measured."""
+    return "measured" if engine == "trtllm-bench" else "smoke run"
 
 
 def read_head(run_dir: Path) -> RunState:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from runner import grid
 from runner.configuration import batching
 from runner.grid import Line
-from runner.report import ConfigurationReport, Report
+from runner.report import ConfigurationReport, Report, answers_from
 
 LABEL = 40
 NUMBER = 14
@@ -54,10 +54,11 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield from _wrapped("cause: ", _one_line(report.cause), width)
         if report.remedy:
             yield from _wrapped("to do: ", _one_line(report.remedy), width)
+    asked = f"{answers_from(report.engine)}, asked: "
     for said in report.answers:
         yield ""
-        yield f"smoke run, asked:  {_one_line(said.prompt)}"
-        yield f"         answered: {_one_line(said.answer)}"
+        yield f"{asked} {_one_line(said.prompt)}"
+        yield f"{'answered:':>{len(asked)}} {_one_line(said.answer)}"
     if flags := grid.flags_in_words(report):
         yield ""
         yield "before you trust it:"

@@ -12,7 +12,7 @@ from runner import grid
 from runner.export import charts, svg
 from runner.export.subject import Subject
 from runner.grid import Grid, Line
-from runner.report import Report, Row
+from runner.report import Report, Row, answers_from
 from runner.slow_iterations import LETTERS, Outlier, outliers
 from runner.table import after, duration
 
@@ -232,7 +232,7 @@ def _stages(report: Report) -> Iterator[str]:
 def _answers(report: Report) -> Iterator[str]:
     rows = [(said.prompt, said.answer) for said in report.answers]
     if rows:
-        yield "<h2>Smoke run</h2>\n" + _words(("asked", "answered"), rows)
+        yield f"<h2>{answers_from(report.engine).capitalize()}</h2>\n" + _words(("asked", "answered"), rows)
 
 
 def _environment(subject: Subject) -> Iterator[str]:

@@ -239,6 +239,9 @@ def caveats(engines: set[str]) -> list[str]:
             " divides the tokens requested of one batch by its mean latency: not the same quantity",
             "request latency (trtllm-bench) is one request's among others; latency (benchmark.py) is a whole"
             " batch's; they are comparable only at batch size 1 and concurrency 1",
+            "time to first token (trtllm-bench) is one request's, waiting in the engine for others included;"
+            " prefill time (benchmark.py) is a whole batch's latency less its generation time, so it ends"
+            " when the first tokens of all of its sequences are there, and setting the batch up counts",
             "inter-token latency and time per output token agree in meaning only while the same number of"
             " sequences is generated at a time and no input is processed in between",
         ]

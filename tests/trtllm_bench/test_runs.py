@@ -121,6 +121,7 @@ def test_requests_of_the_user(tmp_path: Path) -> None:
     final = report.load(run_dir)
     assert row(final.configurations[0], "mean_output_tokens").value == 5
     assert [said.answer for said in final.answers] == ["nine", "nine"]
+    assert "measured, asked:  request 0\n        answered: nine" in table.render(final)
 
 
 def test_several_gpus_are_spawned_by_the_tool(tmp_path: Path) -> None:

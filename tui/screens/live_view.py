@@ -12,6 +12,7 @@ from runner import rundir
 from runner.configuration import batching
 from runner.eta import eta
 from runner.feed import Feed
+from runner.report import answers_from
 from runner.slow_iterations import outliers
 from runner.stall import stalled
 from runner.state import ConfigurationState, RankState, RunState, StageState
@@ -126,7 +127,10 @@ def live_view(
         ranks=_ranks(state),
         rank_title="requests in flight" if serves else _rank_title(state),
         flight=live_serving.flight(serves, nothing) if serves else None,
-        answers=Answers(tuple((one_line(said.prompt), one_line(said.answer)) for said in state.answers[-1:])),
+        answers=Answers(
+            tuple((one_line(said.prompt), one_line(said.answer)) for said in state.answers[-1:]),
+            answers_from(feed.plan.engine),
+        ),
         gpus=gpu_lines(state),
         gpu_title=gpu_title(state.telemetry),
         host=_host(state),

@@ -162,7 +162,7 @@ class ResultScreen(KeyedScreen):
         self._panel("#header").update(header)
         self._panel("#stages").update(stages)
         said = tuple((one_line(said.prompt), one_line(said.answer)) for said in report.answers)
-        self._panel("#answers").update(Answers(said))
+        self._panel("#answers").update(Answers(said, reports.answers_from(report.engine)))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
         flags_panel.border_title = shown(f"read this first: {plural(len(flags), 'reason')} for doubt")

@@ -1,4 +1,4 @@
-"""What the model answered in the smoke run, one line each: a person reads whether it makes sense."""
+"""What the model answered, one line each: a person reads whether it makes sense."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import msgspec
 from tui.text import plain, shorten, width_of
 from tui.widgets.rows import Row, dim, row
 
-LABEL = "smoke run: "
 ARROW = " -> "
 
 
 class Answers(msgspec.Struct, frozen=True):
     said: tuple[tuple[str, str], ...] = ()
     """prompt and answer, each on one line"""
+    source: str = "smoke run"
+    """where they come from"""
 
 
 def one_line(text: str) -> str:
@@ -22,14 +23,14 @@ def one_line(text: str) -> str:
 
 
 def draw_answers(answers: Answers, width: int, height: int) -> list[Row]:
-    """The answers, or as many as there are lines for; nothing where there was no smoke run."""
+    """The answers, or as many as there are lines for; nothing where there are none."""
     shown = answers.said[:height] if height else answers.said
-    return [_answer(prompt, answer, width) for prompt, answer in shown]
+    return [_answer(f"{answers.source}: ", prompt, answer, width) for prompt, answer in shown]
 
 
-def _answer(prompt: str, answer: str, width: int) -> Row:
+def _answer(label: str, prompt: str, answer: str, width: int) -> Row:
     """The prompt gives way to the answer, which is what there is to judge."""
-    room = max(0, width - len(LABEL) - len(ARROW) - 4)
+    room = max(0, width - len(label) - len(ARROW) - 4)
     asked = shorten(prompt, max(room // 3, room - width_of(answer)))
     answered = shorten(answer, room - width_of(asked))
-    return row(dim(LABEL), dim(f"“{asked}”"), dim(ARROW), f"“{answered}”")
+    return row(dim(label), dim(f"“{asked}”"), dim(ARROW), f"“{answered}”")

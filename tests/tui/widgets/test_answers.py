@@ -14,6 +14,11 @@ def test_a_short_one_is_shown_whole() -> None:
     assert draw_answers(Answers(), 78, 0) == []
 
 
+def test_it_says_where_it_comes_from() -> None:
+    said = Answers((("request 0", "nine"),), "measured")
+    assert [row_text(row) for row in draw_answers(said, 78, 0)] == ["measured: “request 0” -> “nine”"]
+
+
 @pytest.mark.parametrize("width", [20, 78, 118, 198])
 @pytest.mark.parametrize(
     "said", [("a", "b" * 300), ("a" * 300, "b"), ("a" * 300, "b" * 300), ("模" * 99, "型" * 99)]
