@@ -107,7 +107,7 @@ def _gpus(facts: Facts, ranks: int, needed: bool) -> Check:
     if count < ranks:
         fix = f"--set parallel.tp={max(count, 1)}" if facts.gpu_count else "nvidia-smi -L"
         return Check("GPUs", "fail", f"{_each(ranks)}, there are {found}", fix)
-    return Check("GPUs", "pass", f"{found} for {ranks} ranks")
+    return Check("GPUs", "pass", f"{found} for {ranks} {'rank' if ranks == 1 else 'ranks'}")
 
 
 def _busy(facts: Facts) -> Iterator[Check]:
