@@ -150,11 +150,12 @@ def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
             runs, cells = count(len(sweep.slots()), "run"), count(len(sweep.cells), "cell")
             return [f"sweep {feed.directory.name}: {runs} of {cells}"]
         case Started():
-            repeat = f", repeat {entry.repeat + 1} of {sweep.repeat}" if sweep.repeat > 1 else ""
-            what = label(sweep.cells[entry.cell].values) or "run"
-            return [f"{what}{repeat}: run {entry.run.rpartition('_')[2]}"]
+            repeat = f"repeat {entry.repeat + 1} of {sweep.repeat}" if sweep.repeat > 1 else ""
+            place = ", ".join(filter(None, (label(sweep.cells[entry.cell].values), repeat)))
+            run = f"run {entry.run.rpartition('_')[2]}"
+            return [f"{place}: {run}" if place else run]
         case Refused():
-            return [f"{label(sweep.cells[entry.cell].values)} is not started: {entry.why}"]
+            return [f"{label(sweep.cells[entry.cell].values) or 'the run'} is not started: {entry.why}"]
         case Settled():
             return [f"  {sentence}" for sentence in _results(feed, entry)]
         case Stopping():

@@ -13,9 +13,10 @@ from runner.cli import main
 from runner.preflight.check import Check
 from runner.profile import Profile
 from runner.profile.file import to_yaml
-from runner.sweep import directory, launch
+from runner.sweep import directory, headless, launch
 from runner.sweep.directory import Begun, Ended
-from runner.sweep.spec import Slot, Sweep
+from runner.sweep.feed import SweepFeed
+from runner.sweep.spec import Cell, Slot, Sweep
 from tests.runner.sweep.sweeps import LARGE, SMALL, TINY, recorded, settled, started, sweep_of, written
 from tests.trtllm_bench import support as bench
 
@@ -200,3 +201,11 @@ def test_stop_and_resume_of_a_sweep_that_is_over(capsys: pytest.CaptureFixture[s
     assert "has ended already: finished" in capsys.readouterr().err
     assert main(["sweeps", "resume", "last"]) == 2
     assert "nothing is left to measure" in capsys.readouterr().err
+
+
+def test_runs_of_a_lone_cell_are_told_by_their_repeat() -> None:
+    cell = Cell(number=0, values=(), profile=TINY, configurations=[SMALL])
+    sweep = Sweep(name="s", engine="torch", created=1e9, axes=[], cells=[cell], repeat=2)
+    entry = started(Slot(0, 1), "20260101T000000Z_tiny_7f3a", SMALL)
+    feed = SweepFeed(written(sweep, Begun(wall=1e9), entry))
+    assert headless._sentences(feed, entry) == ["repeat 2 of 2: run 7f3a"]
