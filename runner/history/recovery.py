@@ -75,7 +75,7 @@ def _end(run_dir: Path, owner: rundir.Owner | None, *, held: bool) -> list[ev.An
         with contextlib.suppress(OSError):
             report.write(run_dir, report.build(plan, state, run_dir.name))
             written = True
-    if lost and written:
+    if lost and written and owner is not None:  # a run that was imported never had one
         _start_hook(run_dir, plan)
     return closing
 

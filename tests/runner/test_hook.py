@@ -107,6 +107,14 @@ def test_a_directory_from_elsewhere_starts_nothing(tmp_path: Path) -> None:
     assert not (run_dir / hook.LOG).exists()
 
 
+def test_a_run_that_no_supervisor_here_ever_had_starts_nothing() -> None:
+    """An imported one: whoever made it wrote its plan."""
+    plan = with_hook(single("ok"), sys.executable, "-c", TELL)
+    run_dir = record(paths.runs_dir() / "20260101T000000Z_program_0001", plan, [])
+    assert history.entry(run_dir).status == "lost"
+    assert not (run_dir / hook.LOG).exists()
+
+
 def test_the_settings_and_the_command_line_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[Plan] = []
     monkeypatch.setattr(launcher, "launch", lambda run_dir, plan, text: plans.append(plan))
