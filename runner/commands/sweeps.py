@@ -141,7 +141,7 @@ def _ab(arguments: argparse.Namespace) -> int:
         return _show_cells(sweep)
     directory = begin(sweep, arguments)
     ended = follow(directory, arguments)
-    if ended in (ExitCode.INTERRUPTED, ExitCode.RUN_LOST) or is_drawn(arguments):
+    if ended == ExitCode.INTERRUPTED or is_drawn(arguments) or not directory.is_dir():
         return ended
     return _compare(directory, arguments, ended)
 
@@ -154,6 +154,8 @@ def _compare(directory: Path, arguments: argparse.Namespace, ended: int) -> int:
     from runner.sweep import launch
 
     progress = launch.read(directory)
+    if progress.status == "interrupted":
+        return ended
     names = [name for cell in progress.sweep.cells if (name := progress.measured_runs(cell.number))]
     if len(names) < 2:
         print("nothing to compare: fewer than two profiles were measured", file=sys.stderr)

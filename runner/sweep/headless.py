@@ -55,9 +55,11 @@ def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
         return ExitCode.INTERRUPTED
     board = feed.board()
     show(board, as_json=as_json)
+    resume = f"trtbench-tui sweeps resume {short_name(feed.directory)}"
     if board.status == "interrupted":
-        resume = f"trtbench-tui sweeps resume {short_name(feed.directory)}"
         print(f"its conductor is gone; `{resume}` goes on where it was", file=sys.stderr)
+    elif any(point.state == "lost" for point in board.points):
+        print(f"runs of it were lost; `{resume}` measures them again", file=sys.stderr)
     return exit_code(board)
 
 

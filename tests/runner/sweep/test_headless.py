@@ -13,7 +13,7 @@ from runner.sweep import headless
 from runner.sweep.directory import Begun, Ended, LogWriter, Measured, Settled
 from runner.sweep.feed import SweepFeed
 from runner.sweep.spec import Slot
-from tests.runner.sweep.sweeps import LARGE, SMALL, started, sweep_of, written
+from tests.runner.sweep.sweeps import LARGE, SMALL, settled, started, sweep_of, written
 from tests.runs import plan_of, record
 
 RUN = "20260101T000000Z_tiny_0001"
@@ -73,3 +73,11 @@ def test_what_was_taken_in_before_is_not_told_again(capsys: pytest.CaptureFixtur
     log.write(Ended(wall=5005.0, status="finished"))
     headless.follow(feed, as_json=False)
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["0:20", "0:25"]
+
+
+def test_what_was_lost_can_be_measured_again_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = settled(SLOT, RUN, small="done", large="lost")
+    path = written(sweep_of(1), Begun(wall=1e9), lost, Ended(wall=1e9, status="finished"))
+    headless.follow(SweepFeed(path), as_json=False)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"runs of it were lost; `trtbench-tui sweeps resume {path.name[-4:]}` measures them again"
