@@ -80,6 +80,11 @@ class ConfigurationState:
         return max(iterations, self.start.duration - self.elapsed_s(now), 0.0)
 
 
+def answers_from(engine: str) -> str:
+    """Where the answers of a run come from: trtllm-bench has no smoke run, it keeps what it measured."""
+    return "measured" if engine == "trtllm-bench" else "smoke run"
+
+
 def is_told_by(configuration: ConfigurationState, event: ev.Result) -> bool:
     """Whether a result is about a configuration: it names it by its shape, or is all its stage measures."""
     if configuration.serving is not None:

@@ -235,11 +235,6 @@ def _run_flags(plan: Plan, state: RunState) -> list[str]:
     return flags
 
 
-def answers_from(engine: str) -> str:
-    """Where the answers of a report come from: trtllm-bench has no smoke run, it keeps what it measured."""
-    return "measured" if engine == "trtllm-bench" else "smoke run"
-
-
 def read_head(run_dir: Path) -> RunState:
     """The state after the first part of a log: enough to tell when a run started, cheap for a long one."""
     state = RunState()

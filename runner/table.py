@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator
 
 from runner import grid
-from runner.configuration import batching
+from runner.configuration import answers_from, batching
 from runner.grid import Line
-from runner.report import ConfigurationReport, Report, answers_from
+from runner.report import ConfigurationReport, Report
 
 LABEL = 40
 NUMBER = 14

@@ -9,10 +9,9 @@ import msgspec
 
 from runner import events as ev
 from runner import rundir
-from runner.configuration import batching
+from runner.configuration import answers_from, batching
 from runner.eta import eta
 from runner.feed import Feed
-from runner.report import answers_from
 from runner.slow_iterations import outliers
 from runner.stall import stalled
 from runner.state import ConfigurationState, RankState, RunState, StageState

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from runner import baseline, grid, rundir
 from runner import report as reports
+from runner.configuration import answers_from
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
 from runner.report import Report
@@ -162,7 +163,7 @@ class ResultScreen(KeyedScreen):
         self._panel("#header").update(header)
         self._panel("#stages").update(stages)
         said = tuple((one_line(said.prompt), one_line(said.answer)) for said in report.answers)
-        self._panel("#answers").update(Answers(said, reports.answers_from(report.engine)))
+        self._panel("#answers").update(Answers(said, answers_from(report.engine)))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
         flags_panel.border_title = shown(f"read this first: {plural(len(flags), 'reason')} for doubt")
