@@ -32,6 +32,7 @@ from runner.supervision import hook
 
 _LEFT_HERE = OF_THIS_MACHINE | IN_THE_LOG | {hook.LOG}
 """What the owner's command at the end printed is nobody else's."""
+STDOUT = Path("-")
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -49,7 +50,7 @@ def pack(run_dir: Path, target: Path | None = None) -> Packed:
 
     Args:
         run_dir: the run.
-        target: the file, or a directory for `<run>.zip`; None: the working directory.
+        target: the file, or a directory for `<run>.zip`; `-`: standard output; None: the working directory.
 
     Raises:
         UserError: there is no run, it has not ended, or a file cannot be read or written.
@@ -65,7 +66,7 @@ def pack(run_dir: Path, target: Path | None = None) -> Packed:
     if target.is_dir():
         target = target / f"{run}{SUFFIX}"
     changed = _without_secrets(run_dir, plan)
-    with opened(target) as file:
+    with opened(None if target == STDOUT else target) as file:
         _write(run_dir, run, changed, file)
     return Packed(target, withheld.names(plan))
 

@@ -29,7 +29,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "--output",
         type=output_file,
         metavar="FILE",
-        help="a file or a directory; default: RUN.zip, here",
+        help="a file or a directory, `-` for standard output; default: RUN.zip, here",
     )
     archive.set_defaults(command=_archive)
 
@@ -72,7 +72,8 @@ def _archive(arguments: argparse.Namespace) -> int:
     packed = archive.pack(rundir.find(arguments.run), arguments.output)
     if packed.withheld:
         print(f"note: the archive is without the values of {', '.join(packed.withheld)}", file=sys.stderr)
-    print(packed.path)
+    if packed.path != archive.STDOUT:
+        print(packed.path)
     return ExitCode.OK
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -211,6 +212,15 @@ def test_a_profile_that_cannot_be_read_beside_a_secret_is_not_packed(run_dir: Pa
     with pytest.raises(UserError, match=r"the plan holds a secret \(HF_TOKEN, .*cannot be told"):
         archive.pack(run_dir, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_dash_is_standard_output(run_dir: Path, tmp_path: Path) -> None:
+    program = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "archive", str(run_dir), "-o", "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    (tmp_path / "x.zip").write_bytes(done.stdout)
+    assert not archive.unpack(tmp_path / "x.zip").new
+    assert not Path("-").exists()
 
 
 def test_what_came_in_before_a_torn_file_is_told(
