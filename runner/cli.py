@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _say_what_the_terminal_can()
     words = explain.in_words(list(sys.argv[1:] if argv is None else argv))
     arguments = _parser().parse_args(words)
+    code: int = ExitCode.OK
     try:
         if not arguments.without_runs:
             paths.refuse_unusable_home()
@@ -64,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(str(error))
         return ExitCode.BAD_INPUT
     except BrokenPipeError:
-        _drop_output()  # its reader left (`| head`)
-        return ExitCode.OK
+        _drop_output()  # its reader left (`| head`), which makes no FAIL a PASS
+        return code
     except OSError as error:
         try:
             sys.stdout.flush()

@@ -93,7 +93,6 @@ def _compare(arguments: argparse.Namespace) -> int:
         sys.stdout.buffer.write(msgspec.json.encode(comparison) + b"\n")
     else:
         sys.stdout.write(as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
-    sys.stdout.flush()
     judged = metrics or (HEADLINE, SERVING_HEADLINE)
     return _exit_code(comparison, [metric.name for metric in judged], arguments.fail_on)
 

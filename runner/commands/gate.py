@@ -99,7 +99,6 @@ def judge(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json:
             sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
     else:
         sys.stdout.write(as_text(findings))
-    sys.stdout.flush()
     return exit_code(findings)
 
 

@@ -213,3 +213,16 @@ def test_settings_that_are_a_link_stay_one(tmp_path: Path) -> None:
     remember(theme="light")
     assert link.is_symlink()
     assert (tmp_path / "kept.yaml").read_text().startswith("theme: light\n")
+
+
+def test_a_reader_that_leaves_makes_no_fail_a_pass() -> None:
+    ended(figures=[figure()])
+    end, begin = os.pipe()
+    os.close(end)
+    words = ["check", "last", "--assert", "latency_ms < 1e-9"]
+    command = [sys.executable, "-m", "runner.cli", *words]
+    try:
+        answer = subprocess.run(command, cwd=ROOT, stdout=begin, check=False)
+    finally:
+        os.close(begin)
+    assert answer.returncode == 5
