@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -89,10 +90,11 @@ def _compare(arguments: argparse.Namespace) -> int:
 
         return show_comparison(tuple(arguments.sides), arguments)
     comparison = compare(found, metrics=metrics or COMPARED, threshold=arguments.threshold)
-    if arguments.json:
-        sys.stdout.buffer.write(msgspec.json.encode(comparison) + b"\n")
-    else:
-        sys.stdout.write(as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
+    with contextlib.suppress(BrokenPipeError):  # where nobody reads it, the exit code tells
+        if arguments.json:
+            sys.stdout.buffer.write(msgspec.json.encode(comparison) + b"\n")
+        else:
+            sys.stdout.write(as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
     judged = metrics or (HEADLINE, SERVING_HEADLINE)
     return _exit_code(comparison, [metric.name for metric in judged], arguments.fail_on)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -93,12 +94,13 @@ def judge(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json:
     for doubt in _doubts(side, before):
         print(f"trtbench-tui: {doubt}", file=sys.stderr)
     findings = check(assertions, side, before)
-    if as_json:
-        for finding in findings:
-            line = {"kind": "assertion", **msgspec.to_builtins(finding)}
-            sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-    else:
-        sys.stdout.write(as_text(findings))
+    with contextlib.suppress(BrokenPipeError):  # where nobody reads it, the exit code tells
+        if as_json:
+            for finding in findings:
+                line = {"kind": "assertion", **msgspec.to_builtins(finding)}
+                sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+        else:
+            sys.stdout.write(as_text(findings))
     return exit_code(findings)
 
 

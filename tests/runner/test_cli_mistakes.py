@@ -215,7 +215,9 @@ def test_settings_that_are_a_link_stay_one(tmp_path: Path) -> None:
     assert (tmp_path / "kept.yaml").read_text().startswith("theme: light\n")
 
 
-def test_a_reader_that_leaves_makes_no_fail_a_pass() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_makes_no_fail_a_pass(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     ended(figures=[figure()])
     end, begin = os.pipe()
     os.close(end)
