@@ -39,7 +39,7 @@ FEWEST = 8
 LEAST_EXCESS = 1.01
 THROTTLED = 0.2
 BUSIER, STOLEN, WAITING = 20.0, 5.0, 20.0
-"""percentage points above the configuration's mean"""
+"""percentage points above the configuration's mean; a mean of STOLEN or WAITING is itself worth a flag"""
 SLOWED_BY = {bit: name for bit, name in BITS.items() if name != "sync boost"}
 """NVML's clocks event reasons that say that something holds the clocks of one GPU down, whatever others do"""
 

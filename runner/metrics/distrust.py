@@ -12,6 +12,7 @@ from runner.metrics.definitions import (
 )
 from runner.metrics.metric import Value, as_number
 from runner.metrics.serving import serving_flags
+from runner.outliers import STOLEN, WAITING
 from runner.state import ConfigurationState
 from runner.stats.course import FEWEST, course
 
@@ -21,9 +22,10 @@ WARM_UP_THAT_MATTERS = 0.002
 
 def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     """Reasons to distrust numbers of one configuration, in words."""
+    short = _short_of_processors(configuration)
     if configuration.serving is not None:
-        return serving_flags(configuration, ranks)
-    found = []
+        return serving_flags(configuration, ranks) + short
+    found = short
     n = configuration.latency.n
     found += _small_sample(n)
     start = configuration.start
@@ -43,6 +45,19 @@ def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
             " which count the requested tokens, are overstated"
         )
     return found
+
+
+def _short_of_processors(configuration: ConfigurationState) -> list[str]:
+    """Other programs, or more ranks than cores, that the measured processes may have waited for."""
+    steal, waiting = configuration.slowest.steal, configuration.slowest.waiting
+    if steal.n and steal.mean >= STOLEN:
+        return [f"latencies hold a wait: the hypervisor gave {steal.mean:.0f} % of the processors to others"]
+    if waiting.n and waiting.mean >= WAITING:
+        return [
+            "latencies may hold a wait: processors were short, some process of this machine waited for one"
+            f" {waiting.mean:.0f} % of the time"
+        ]
+    return []
 
 
 def _small_sample(n: int) -> list[str]:

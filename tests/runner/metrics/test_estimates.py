@@ -123,6 +123,29 @@ def test_drift_and_warm_up_are_rows_and_flags() -> None:
     assert metrics.flags(steady, 2) == []
 
 
+@pytest.mark.parametrize(
+    ("steal", "waiting", "said"),
+    [
+        (0.0, 19.0, ""),
+        (0.0, None, ""),
+        (0.0, 45.0, "some process of this machine waited for one 45 % of the time"),
+        (6.0, 45.0, "the hypervisor gave 6 % of the processors to others"),
+    ],
+)
+def test_a_machine_that_was_short_of_processors_is_flagged(
+    steal: float, waiting: float | None, said: str
+) -> None:
+    configuration = measured(latencies(200, random.Random(4)))
+    for second in range(3):
+        configuration.slowest.add_load(
+            ev.Host(t=second, cpu_percent=90, memory_used=1, memory_total=2, load=2.0,
+                 steal_percent=steal, waiting_percent=waiting)
+        )  # fmt: skip
+    flags = metrics.flags(configuration, 2)
+    assert len(flags) == bool(said)
+    assert all(said in flag for flag in flags)
+
+
 def test_every_metric_explains_itself() -> None:
     for metric in metrics.BY_NAME.values():
         for said in (metric.formula, metric.source, metric.count, metric.conditions):
