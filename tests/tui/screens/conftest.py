@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import preflight
+from runner import launcher, preflight
 from runner.engines import torch
 from runner.mpi import Mpirun
 from runner.preflight.check import Check
+from runner.profile import Profile
 from runner.profile import store as profile_store
 from tests.tui.screens import world
 
@@ -39,3 +40,16 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
+    """The profiles that were started; nothing really runs."""
+    profiles: list[Profile] = []
+
+    def start(profile: Profile) -> Path:
+        profiles.append(profile)
+        return world.ended("0001", profile.name, "finished", ago=0)
+
+    monkeypatch.setattr(launcher, "start", start)
+    return profiles

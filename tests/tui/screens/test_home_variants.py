@@ -13,7 +13,7 @@ from runner import report, rundir, settings
 from runner.metrics import TOKENS_PER_SEC
 from tests.runner.engines.test_engine_import import engine
 from tests.tui.screens import world
-from tests.tui.screens.test_home import SIZE, chosen, form_of, go_to, type_into, value
+from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
 from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home, Result, Runs, TrtbenchApp
 from tui.form import drafts_of

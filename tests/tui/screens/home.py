@@ -1,0 +1,77 @@
+"""What tests of the home screen share: looking into its form and list, and preflights that find something."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from runner import engines, mpi, preflight
+from runner.engines import torch
+from runner.plan import Stage
+from runner.preflight.check import Check
+from tests.tui.keyboard import at_once
+from tests.tui.screens import world
+from tests.tui.screens.world import settled
+from tui.screens.home import HomeScreen
+from tui.widgets.profile_form import ProfileForm
+
+SIZE = (120, 40)
+
+
+def form_of(pilot: Pilot[int]) -> ProfileForm:
+    return pilot.app.screen.query_one(ProfileForm)
+
+
+def value(pilot: Pilot[int], path: str) -> str:
+    return next(row.field.text for row in form_of(pilot)._form_rows if row.field.path == path)
+
+
+def chosen(pilot: Pilot[int]) -> str:
+    screen = pilot.app.screen
+    assert isinstance(screen, HomeScreen)
+    return screen._item.key if screen._item else ""
+
+
+async def go_to(pilot: Pilot[int], path: str) -> None:
+    """Focus the form and move to a field, with the keys that a user has."""
+    if not form_of(pilot).has_focus:
+        await pilot.press("tab")
+    fields = [row.field.path for row in form_of(pilot)._form_rows]
+    await at_once(pilot, "home", *["down"] * fields.index(path))
+    current = form_of(pilot).current
+    assert current is not None
+    assert current.field.path == path
+
+
+async def type_into(pilot: Pilot[int], path: str, text: str) -> None:
+    await go_to(pilot, path)
+    await at_once(pilot, "e", "ctrl+u")
+    await at_once(pilot, *text, "enter")
+    await settled(pilot)
+
+
+FAILS = Check("mpirun", "fail", "there is none on PATH", "apt-get install openmpi-bin")
+WARNS = Check("cores", "warn", "2 ranks share 1 cores, so they wait for each other", "--set parallel.tp=1")
+PASSES = Check("python", "pass", "3.12")
+
+
+def finds(monkeypatch: pytest.MonkeyPatch, *checks: Check) -> None:
+    monkeypatch.setattr(preflight, "check", lambda profile: list(checks))
+
+
+def partly_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that reuses a checkpoint and builds an engine anew."""
+    convert = Stage(
+        name="convert", argv=["python3"], cwd="/data", skip="cached: /data/small-checkpoint-1a2b3c4d"
+    )
+    build = Stage(name="build", argv=["trtllm-build"], cwd="/data", again="max_batch_size 8 -> 16")
+    plan = world.plan_of("quickstart")
+    plan = msgspec.structs.replace(plan, stages=[convert, build, *plan.stages])
+    monkeypatch.setattr(engines, "make_plan", lambda profile: plan)
+
+
+def no_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "find_mpirun", mpi.find_mpirun)
+    monkeypatch.setattr(torch, "default_python", lambda: "/nowhere/python3")
+    monkeypatch.setenv("PATH", "/nowhere")

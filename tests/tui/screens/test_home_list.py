@@ -1,0 +1,242 @@
+"""The profiles of the home screen: choosing, filtering, the mouse, and the ways to other screens."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from runner.profile import Profile
+from tests.patience import PATIENCE_S
+from tests.tui.keyboard import at_once
+from tests.tui.screens import world
+from tests.tui.screens.home import SIZE, chosen, form_of, go_to, value
+from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tui.app import Home
+from tui.catalogue import Catalogue, Listing
+from tui.screens.help import HelpScreen
+from tui.screens.home import HomeScreen
+from tui.widgets.filter_input import FilterInput
+from tui.widgets.profile_list import ProfileList
+
+
+async def test_a_first_start_welcomes_and_chooses_quickstart() -> None:
+    world.mine("a-first", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: a-first"))
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert chosen(pilot) == "quickstart"
+        about = text_of(app.screen, "#about")
+        assert about.startswith("Welcome. A profile says what to measure")
+        assert "Press Enter to run quickstart" in about
+
+
+async def test_groups_summaries_and_last_results() -> None:
+    world.ended("aaaa", "quickstart", "finished", ago=180)
+    world.ended("bbbb", "quickstart", "failed", ago=7200)
+    world.mine("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        shown = text_of(app.screen, "#profile-list")
+        lines = [line.strip() for line in shown.splitlines()]
+        assert lines[:4] == ["mine", "mine", "torch · 56 M · tp 2", ""]
+        assert lines[4] == "recent"
+        assert lines[5].split() == ["quickstart", "✔", "3", "min", "ago"]
+        assert lines[8:10] == ["built in", "quickstart-long"]
+        assert "Welcome" not in text_of(app.screen, "#about")
+
+
+async def test_moving_with_arrows_and_letters() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        first, second, third = "quickstart", "quickstart-long", "torch-1gpu"
+        for key, expected in (("down", second), ("j", third), ("j", third), ("up", second), ("k", first),
+                              ("end", third), ("home", first), ("pagedown", third),
+                              ("pageup", first)):  # fmt: skip
+            await pilot.press(key)
+            await settled(pilot)
+            assert chosen(pilot) == expected, key
+            options = app.screen.query_one("#options")
+            assert str(options.border_title) == expected
+
+
+async def test_filtering_as_one_types() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", "g", "p", "u")
+        await settled(pilot)
+        shown = text_of(app.screen, "#profile-list")
+        assert "torch-1gpu" in shown
+        assert "quickstart" not in shown
+        assert chosen(pilot) == "torch-1gpu"
+        await pilot.press("x")
+        await settled(pilot)
+        assert "no profile contains “gpux”" in text_of(app.screen, "#profile-list")
+        await pilot.press("backspace", "enter")
+        await settled(pilot)
+        assert isinstance(app.focused, ProfileList)
+        assert "filter: gpu" in str(app.screen.query_one("#profiles").border_subtitle)
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "quickstart" in text_of(app.screen, "#profile-list")
+        assert chosen(pilot) == "torch-1gpu"
+
+
+async def test_a_fast_typist_types_into_the_filter() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await at_once(pilot, "slash", *"i/wgpu")
+        assert isinstance(app.screen, HomeScreen), "no letter opened a dialog"
+        assert app.screen.query_one(FilterInput).value == "i/wgpu"
+        await at_once(pilot, "escape")
+        await at_once(pilot, "slash", *"gpu", "enter")
+        await settled(pilot)
+        assert chosen(pilot) == "torch-1gpu"
+        assert isinstance(app.focused, ProfileList)
+
+
+async def test_a_slash_in_a_field_is_a_character() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "description")
+        await at_once(pilot, "e", *"/s")
+        assert form_of(pilot).editor_text.endswith("any machine/s")
+        assert not app.screen.query(FilterInput)
+
+
+async def test_arrows_move_while_filtering_and_escape_shows_all() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", "q", "down")
+        await settled(pilot)
+        assert chosen(pilot) == "quickstart-long"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "torch-1gpu" in text_of(app.screen, "#profile-list")
+        assert not app.screen.query("#filter")
+
+
+async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
+    path = world.mine("broken", world.BROKEN)
+    world.ended("aaaa", "quickstart", "finished", ago=180)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert chosen(pilot) == "broken"
+        assert "✖ broken" in text_of(app.screen, "#profile-list")
+        about = " ".join(text_of(app.screen, "#about").split())
+        assert "~/config/trtbench/profiles/broken.yaml:4: model.dtype:" in about
+        assert "parallel.tp" in about
+        assert "(did you mean num_runs?)" in about
+        await pilot.press("enter", "e", "s", "u")
+        await settled(pilot)
+        assert told(pilot)[0] == "broken cannot be used; the reason is on the right"
+        assert app.went == []
+
+        path.write_text(world.BUILT_IN["quickstart"].replace("name: quickstart", "name: broken"))
+        app.screen._look()  # type: ignore[attr-defined]
+        await settled(pilot)
+        assert value(pilot, "benchmark.num_runs") == "20"
+
+
+async def test_a_profile_of_mine_that_hides_a_built_in_one_says_so() -> None:
+    world.mine("quickstart", world.BUILT_IN["quickstart"])
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert "yours; it hides the built-in profile" in text_of(app.screen, "#about")
+        assert text_of(app.screen, "#profile-list").count("quickstart ") == 1
+
+
+async def test_a_click_chooses_and_a_double_click_edits() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.click("#profile-list", offset=(4, 3))
+        await settled(pilot)
+        assert chosen(pilot) == "quickstart-long"
+        await pilot.click("#profile-form", offset=(4, 0))
+        await settled(pilot)
+        current = form_of(pilot).current
+        assert current is not None
+        assert current.field.path == "description"
+        assert form_of(pilot).editing is None
+        await pilot.click("#profile-form", offset=(4, 0), times=2)
+        await settled(pilot)
+        assert form_of(pilot).editing is not None
+        assert form_of(pilot).editor_text.startswith("many iterations")
+
+
+async def test_a_double_click_on_a_profile_goes_to_its_options() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.click("#profile-list", offset=(4, 3), times=2)
+        await settled(pilot)
+        assert form_of(pilot).has_focus
+
+
+async def test_a_click_beside_everything_changes_nothing() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.click("#profile-list", offset=(4, 20))
+        await settled(pilot)
+        assert chosen(pilot) == "quickstart"
+
+
+async def test_tab_goes_around() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        went = []
+        for key in ("tab", "tab", "tab", "shift+tab", "shift+tab"):
+            await pilot.press(key)
+            assert app.focused is not None
+            went.append(app.focused.id)
+        assert went == ["profile-form", "commands", "profile-list", "commands", "profile-form"]
+
+
+@pytest.mark.parametrize(("key", "place"), [("r", "runs"), ("q", "away")])
+async def test_leaving(key: str, place: str) -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press(key)
+        await settled(pilot)
+        assert app.went == [place]
+
+
+async def test_help() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("question_mark")
+        await settled(pilot)
+        assert isinstance(app.screen, HelpScreen)
+
+
+async def test_keys_before_anything_was_read_do_nothing(
+    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
+) -> None:
+    may_read = threading.Event()
+    names = Catalogue.names
+
+    def slow(self: Catalogue, key: str) -> Listing | None:
+        may_read.wait(PATIENCE_S)
+        return names(self, key)
+
+    monkeypatch.setattr(Catalogue, "names", slow)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("enter", "e", "s", "u", "slash", "tab", "escape")
+        may_read.set()
+        await settled(pilot)
+        assert (app.went, started) == ([], [])
+        assert isinstance(app.screen, HomeScreen)

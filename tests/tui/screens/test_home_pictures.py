@@ -1,0 +1,112 @@
+"""The home screen as it is drawn, in every state and size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.screens import world
+from tests.tui.screens.home import FAILS, PASSES, WARNS, finds, go_to, no_mpirun, partly_cached, type_into
+from tests.tui.screens.world import settled
+from tui.app import Home, TrtbenchApp
+
+SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+Snap = Callable[..., bool]
+
+
+def used() -> None:
+    """Somebody has worked here before."""
+    world.ended("aaaa", "quickstart", "finished", ago=180)
+    world.ended("bbbb", "torch-1gpu", "failed", ago=7200, cause="rank 0 ran out of memory")
+
+
+@SNAP_SIZES
+def test_picture_of_a_first_start(snap_compare: Snap, size: tuple[int, int]) -> None:
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+
+
+@SNAP_SIZES
+def test_picture_of_a_usual_start(snap_compare: Snap, size: tuple[int, int]) -> None:
+    used()
+    world.mine("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+
+
+@SNAP_SIZES
+def test_picture_of_changes_and_a_refused_value(snap_compare: Snap, size: tuple[int, int]) -> None:
+    used()
+
+    async def edit(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await type_into(pilot, "benchmark.num_runs", "50")
+        await type_into(pilot, "benchmark.duration", "30")
+        await go_to(pilot, "benchmark.warm_up")
+        await pilot.press("x", "4", "2", "x", "enter")
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=edit)
+
+
+@SNAP_SIZES
+def test_picture_of_a_broken_profile(snap_compare: Snap, size: tuple[int, int]) -> None:
+    used()
+    world.mine("broken", world.BROKEN)
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+
+
+@SNAP_SIZES
+def test_picture_without_mpirun(
+    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used()
+    no_mpirun(monkeypatch)
+    finds(monkeypatch, FAILS, PASSES)
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+
+
+@SNAP_SIZES
+def test_picture_of_verdicts_and_reuse(
+    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used()
+    partly_cached(monkeypatch)
+    finds(monkeypatch, FAILS, WARNS, PASSES)
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+
+
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+def test_picture_of_a_question_before_a_run(
+    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used()
+    finds(monkeypatch, FAILS, WARNS)
+
+    async def enter(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press("enter")
+
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=enter)
+
+
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+def test_picture_of_a_run_under_way(snap_compare: Snap, size: tuple[int, int]) -> None:
+    used()
+    _, lock = world.under_way("7f3a", "quickstart", ago=100)
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    os.close(lock)
+
+
+@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+@pytest.mark.parametrize("keys", ["s", "slash z z"])
+def test_picture_of_lines_to_type_into(snap_compare: Snap, size: tuple[int, int], keys: str) -> None:
+    used()
+
+    async def open_line(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        await pilot.press(*keys.split())
+        await settled(pilot)
+
+    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=open_line)

@@ -1,0 +1,232 @@
+"""Starting a run on the home screen, and what preflight says about it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner import launcher, preflight
+from runner.errors import UserError
+from runner.preflight.check import Check
+from runner.profile import Profile, TorchProfile
+from tests.patience import PATIENCE_S
+from tests.tui.screens import world
+from tests.tui.screens.home import (
+    FAILS,
+    PASSES,
+    SIZE,
+    WARNS,
+    chosen,
+    finds,
+    form_of,
+    go_to,
+    no_mpirun,
+    partly_cached,
+    type_into,
+    value,
+)
+from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tui.app import Home
+from tui.form import drafts_of
+from tui.screens.confirm import ConfirmScreen
+
+
+@pytest.mark.parametrize("key", ["enter", "f5"])
+async def test_enter_runs_what_the_form_says(key: str, started: list[Profile]) -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await type_into(pilot, "benchmark.num_runs", "5")
+        await pilot.press(key)
+        await settled(pilot)
+        [profile] = started
+        assert isinstance(profile, TorchProfile)
+        assert profile.benchmark.num_runs == 5
+        assert app.went == [("live", world.run_dir_of("0001", world.NOW, "quickstart"))]
+
+
+async def test_enter_twice_starts_one_run(started: list[Profile]) -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter", "enter")
+        await settled(pilot)
+        assert len(started) == 1
+
+
+async def test_a_run_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(profile: Profile) -> Path:
+        raise UserError("the disk is full", hint="remove something")
+
+    monkeypatch.setattr(launcher, "start", start)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert told(pilot) == ["the disk is full\nremove something"]
+        assert app.went == []
+
+
+async def test_without_mpirun_the_reason_stands_there_and_enter_repeats_it(
+    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
+) -> None:
+    no_mpirun(monkeypatch)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        shown = text_of(app.screen, "#commands")
+        assert "there is no mpirun: none on PATH and none beside the interpreter" in shown
+        assert "install one with: pip install" in shown
+        await pilot.press("enter")
+        await settled(pilot)
+        assert told(pilot)[0].startswith("there is no mpirun: none on PATH")
+        assert started == []
+
+
+async def test_preflight_that_finds_nothing_is_a_word_in_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    finds(monkeypatch, PASSES, PASSES)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        title = str(app.screen.query_one("#commands").border_title)
+        assert title == "commands · preflight: all 2 checks passed"
+        assert text_of(app.screen, "#commands").startswith("# benchmark")
+
+
+async def test_preflight_says_what_is_wrong_worst_first_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    finds(monkeypatch, FAILS, WARNS, PASSES)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        title = str(app.screen.query_one("#commands").border_title)
+        assert title == "commands · preflight: 1 check fails, 1 warning"
+        lines = text_of(app.screen, "#commands").splitlines()
+        assert lines[0] == "✖ mpirun: there is none on PATH   fix: apt-get install openmpi-bin"
+        assert lines[1].startswith("! cores: 2 ranks share 1 cores")
+
+
+async def test_enter_asks_before_it_runs_what_preflight_says_would_fail(
+    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
+) -> None:
+    finds(monkeypatch, FAILS, FAILS, WARNS)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert isinstance(app.screen, ConfirmScreen)
+        assert "2 checks fail; run anyway?" in text_of(app.screen, "#question")
+        await pilot.press("n")
+        await settled(pilot)
+        assert started == []
+        await pilot.press("enter", "y")
+        await settled(pilot)
+        assert len(started) == 1
+
+
+async def test_a_warning_does_not_ask(monkeypatch: pytest.MonkeyPatch, started: list[Profile]) -> None:
+    finds(monkeypatch, WARNS)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert len(started) == 1
+
+
+async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_profile_it_looked_at(
+    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
+) -> None:
+    may_answer = threading.Event()
+
+    def check(profile: Profile) -> list[Check]:
+        if isinstance(profile, TorchProfile) and profile.benchmark.num_runs == 20:
+            may_answer.wait(PATIENCE_S)
+            return [FAILS]
+        return [PASSES]
+
+    monkeypatch.setattr(preflight, "check", check)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        commands = app.screen.query
+        while not commands("#commands") or "preflight ..." not in str(
+            commands("#commands").first().border_title
+        ):
+            await pilot.pause(0.01)
+        await go_to(pilot, "benchmark.num_runs")
+        await pilot.press("5", "enter")
+        await pilot.pause()
+        assert value(pilot, "benchmark.num_runs") == "5"
+        may_answer.set()
+        await settled(pilot)
+        await settled(pilot)
+        assert str(commands("#commands").first().border_title) == "commands · preflight: all 1 check passed"
+        await pilot.press("enter")
+        await settled(pilot)
+        assert len(started) == 1
+
+
+async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    partly_cached(monkeypatch)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        shown = text_of(app.screen, "#commands").splitlines()
+        assert shown[0] == "# convert: not run, cached: /data/small-checkpoint-1a2b3c4d"
+        assert shown[1] == "# build: 1 rank, in /data"
+        assert shown[2] == "# made again: max_batch_size 8 -> 16"
+        assert shown[3].startswith("trtllm-build")
+
+
+async def test_a_run_under_way_can_be_joined_but_not_changed() -> None:
+    run_dir, lock = world.under_way("7f3a", "quickstart", ago=100)
+    app = Cockpit(Home())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        shown = text_of(app.screen, "#profile-list").splitlines()
+        assert shown[0].strip() == "running now"
+        assert shown[1].split() == ["●", "quickstart", "running"]
+        assert chosen(pilot) == run_dir.name
+        assert "under way: Enter shows this run" in text_of(app.screen, "#about")
+        await go_to(pilot, "benchmark.num_runs")
+        await pilot.press("e")
+        await settled(pilot)
+        assert form_of(pilot).editing is None
+        assert told(pilot) == ["this run is under way; choose its profile below to change options"]
+        await pilot.press("5")
+        await settled(pilot)
+        assert form_of(pilot).editing is None
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.went == [("live", run_dir)]
+    os.close(lock)
+
+
+async def test_runs_under_way_are_in_view_in_a_small_window() -> None:
+    _, lock = world.under_way("7f3a", "quickstart", ago=100)
+    app = Cockpit(Home())
+    drafts_of(app).chosen = "quickstart-long"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert chosen(pilot) == "quickstart-long"
+        assert text_of(app.screen, "#profile-list").startswith("● quickstart")
+    os.close(lock)
+
+
+async def test_commands_unfold_in_a_small_window_while_they_have_the_focus() -> None:
+    app = Cockpit(Home())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        commands = app.screen.query_one("#commands")
+        assert str(commands.border_subtitle) == "3 more lines"
+        await pilot.press("tab", "tab")
+        await settled(pilot)
+        assert "--warm_up 2" in text_of(app.screen, "#commands")
+        assert str(commands.border_subtitle) == ""
+        await pilot.press("tab")
+        await settled(pilot)
+        assert str(commands.border_subtitle) == "3 more lines"
