@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -15,6 +16,9 @@ from tui.widgets.rows import Panel, Row
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
     from tui.keys.every import ScreenName
+
+OPENING_S = 0.5
+"""How long a screen that was opened draws whatever is ready at once."""
 
 
 class KeyFooter(Panel[Footer]):
@@ -44,6 +48,15 @@ class KeyedScreen(Screen[None]):
     screen_name: ClassVar[ScreenName]
     own_keys: ClassVar[tuple[Key, ...]]
     """those of `tui.keys`"""
+    _opened_at: float | None = None
+
+    def on_idle(self) -> None:
+        """While it opens, do not wait for the next tick of Textual's timer, which comes 20 times a second."""
+        now = time.monotonic()
+        if self._opened_at is None:
+            self._opened_at = now
+        if now - self._opened_at < OPENING_S:
+            self._on_timer_update()
 
     def states(self) -> tuple[When, ...]:
         """The states of the screen that decide about keys."""

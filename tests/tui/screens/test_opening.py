@@ -1,0 +1,26 @@
+"""How a screen opens."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from textual.widgets import Static
+
+from tests.patience import PATIENCE_S
+from tui.app import Runs, TrtbenchApp
+
+
+async def test_what_is_ready_is_drawn_without_waiting_for_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.keyed.OPENING_S", PATIENCE_S)
+    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 2 * PATIENCE_S)
+    app = TrtbenchApp(Runs())
+    async with app.run_test(size=(80, 24)):
+        news = Static("news")
+        await app.screen.mount(news)
+        await asyncio.wait_for(_laid_out(news), PATIENCE_S)
+
+
+async def _laid_out(widget: Static) -> None:
+    while not widget.region.area:
+        await asyncio.sleep(0.01)
