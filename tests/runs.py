@@ -13,8 +13,9 @@ from runner.mpi import find_mpirun, launch_env, launch_words
 from runner.plan import Configuration, Plan, Stage
 from runner.state import RunState
 from tests.patience import PATIENCE_S
+from tests.support.paths import TESTS
 
-PROGRAM = Path(__file__).parent / "programs" / "ranks.py"
+PROGRAM = TESTS / "programs" / "ranks.py"
 
 
 def plan_of(

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+
 # pip builds what it is asked about where it lies, so not twice at a time.
 pytestmark = pytest.mark.xdist_group("light install")
 # What 0.16 allows, and a version of it that stands in its container. Sources:

@@ -11,8 +11,8 @@ import yaml
 
 from runner import cli, paths, settings
 from runner.profile.file import load_text
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-CN.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -18,6 +18,7 @@ from runner import processes, rundir
 from runner.stopping import stop_run
 from tests.patience import PATIENCE_S
 from tests.runs import wait_for
+from tests.support.paths import ROOT
 from tests.test_end_to_end import ENDLESS
 
 pytestmark = [
@@ -85,7 +86,7 @@ def tmux() -> Iterator[Tmux]:
 def command(*words: str) -> list[str]:
     """The command line with the environment of the test, which a tmux server would not pass on."""
     kept = [f"{name}={os.environ[name]}" for name in ("TRTBENCH_HOME", "XDG_CONFIG_HOME", "PATH")]
-    root = Path(__file__).parents[1]
+    root = ROOT
     return ["env", *kept, f"PYTHONPATH={root}", "LC_ALL=C.UTF-8", sys.executable, "-m", "runner.cli", *words]
 
 

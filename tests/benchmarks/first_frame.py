@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks.result import Claim, Measured
+from tests.support.paths import DATA
 from tests.terminal import Terminal
 
 EMPTY = """
@@ -27,7 +28,7 @@ DASHBOARD = "import sys; from runner.cli import main; sys.exit(main([]))"
 PAIRS = 9
 
 ATTACH = "import sys; from runner.cli import main; sys.exit(main(['attach', sys.argv[1]]))"
-RECORDED = Path(__file__).parents[1] / "data" / "h200-torch-1gpu"
+RECORDED = DATA / "h200-torch-1gpu"
 LIVE = Claim("first frame of the live screen / of an empty app", "<= 1.6", lambda ratio: ratio <= 1.6)
 CLAIM = Claim("first frame of the dashboard / of an empty app", "<= 1.5", lambda ratio: ratio <= 1.5)
 

@@ -21,8 +21,9 @@ from runner.history.trend import main_trend
 from runner.journal import EventReader
 from runner.state import RunState
 from tests.benchmarks.result import Claim, Measured
+from tests.support.paths import DATA
 
-RECORDED = Path(__file__).parents[1] / "data" / "h200-torch-1gpu"
+RECORDED = DATA / "h200-torch-1gpu"
 EVENTS = 1_000_000
 RUNS = 10_000
 LOG = Claim("reading 1,000,000 events into RunState, seconds", "<= 2.5", lambda seconds: seconds <= 2.5)

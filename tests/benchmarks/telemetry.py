@@ -13,6 +13,7 @@ from runner.feed import RunFeed
 from runner.plan import Plan
 from runner.telemetry.sampler import FAST
 from tests.benchmarks.result import Claim, Measured
+from tests.support.paths import DATA
 
 HOURS = 24
 GPUS = 8
@@ -93,7 +94,7 @@ def _write_log(path: Path) -> None:
 
 def _recorded() -> list[ev.GpuSamples]:
     """Samples of a real GPU under load."""
-    lines = (Path(__file__).parents[1] / "data" / "h200-telemetry" / "2hz.jsonl").read_bytes()
+    lines = (DATA / "h200-telemetry" / "2hz.jsonl").read_bytes()
     samples = [event for event in ev.decode_lines(lines) if isinstance(event, ev.GpuSamples)]
     return [sample for sample in samples if sample.sm_active]
 

@@ -23,9 +23,10 @@ from runner.cli import main
 from runner.errors import UserError
 from runner.plan import Hook, repro_script
 from runner.profile.file import dump
+from tests.support.paths import DATA
 from tests.tui import runs
 
-RECORDED = Path(__file__).parents[1] / "data" / "h200-torch-1gpu"
+RECORDED = DATA / "h200-torch-1gpu"
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from runner.preflight.check import Check
 from runner.profile import commands
 from runner.state import RunState
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
+from tests.support.paths import DATA, ROOT
 
 
 def test_help_is_light() -> None:
@@ -166,7 +167,7 @@ def test_ls_lists_runs_and_says_when_there_are_none(capsys: pytest.CaptureFixtur
 
 
 def test_replay_tells_the_same_story_faster(capsys: pytest.CaptureFixture[str]) -> None:
-    recorded = Path(__file__).parents[1] / "data" / "h200-torch-2gpu"
+    recorded = DATA / "h200-torch-2gpu"
     main(["show", str(recorded)])
     shown = capsys.readouterr().out
     began = time.monotonic()
@@ -225,7 +226,7 @@ def test_ctrl_c_leaves_the_run_going() -> None:
     run_dir = start(single("slow"))
     watcher = subprocess.Popen(
         [sys.executable, "-m", "runner.cli", "attach", str(run_dir), "--headless"],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -245,7 +246,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     answer = subprocess.run(
         command,
         shell=True,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

@@ -17,8 +17,7 @@ from runner.settings import remember
 from runner.sweep import directory
 from tests.histories import ended, figure
 from tests.runner.sweep.sweeps import sweep_of
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -20,8 +20,7 @@ from runner.sweep import directory
 from tests.histories import ended
 from tests.runner.sweep.sweeps import sweep_of
 from tests.runs import record, single
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.support.paths import ROOT
 
 
 def after(line: str) -> list[str]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from runner import events as ev
 from runner.outliers import KEPT, Slow, Slowest, cause_of, fence
 from runner.state import RunState
 from runner.stats import Sample
+from tests.support.paths import DATA
 
 S = 10**9
-DATA = Path(__file__).parents[1] / "data"
 
 
 def sample(*values: float) -> Sample:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from runner import report, rundir
+from tests.support.paths import DATA
 
-DATA = Path(__file__).parents[1] / "data"
 H200 = DATA / "h200-torch-1gpu"
 TWO = DATA / "h200-torch-2gpu"
 

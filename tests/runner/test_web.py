@@ -16,8 +16,8 @@ import runner
 from runner.cli import main
 from tests import browser
 from tests.patience import PATIENCE_S
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 PROGRAM = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
 
 aiohttp = pytest.importorskip("aiohttp", reason="needs the extra `serve`")

@@ -15,10 +15,10 @@ import yaml
 from runner import report, rundir
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
+from tests.support.paths import ROOT
 from tests.trtllm import support
 from tests.trtllm.support import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "tests" / "data" / "workflow-result.txt"
 
 

@@ -24,9 +24,9 @@ from runner.state import RunState
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
 from tests.runs import is_supervised, state_of, wait_for, wait_until_ended
+from tests.support.paths import ROOT
 from tests.trtllm import support
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = """\
 [engine]
 runtime = "runc"

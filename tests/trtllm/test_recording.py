@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from runner import events as ev
 from runner import report, rundir
 from runner.cli import main
+from tests.support.paths import DATA
 from tests.trtllm import support
 
-H200 = Path(__file__).parents[1] / "data" / "h200-trtllm-standin"
+H200 = DATA / "h200-trtllm-standin"
 
 
 def test_the_table_is_what_was_printed() -> None:

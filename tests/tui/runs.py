@@ -17,8 +17,8 @@ from runner.events import AnyEvent, encode
 from runner.feed import Tell
 from runner.plan import Configuration, Plan, Stage
 from runner.state import RunState
+from tests.support.paths import DATA
 
-DATA = Path(__file__).parents[1] / "data"
 SECOND = 10**9
 START = 1_000 * SECOND
 WALL = 1_767_225_600.0  # 2026-01-01 00:00 UTC

@@ -10,13 +10,13 @@ import pytest
 
 from runner import paths
 from runner import state as run_state
+from tests.support.paths import ROOT
 from tests.terminal import Terminal
 from tests.tui import runs
 from tui import attention
 from tui.app import Live, TrtbenchApp
 from tui.screens.live_view import live_view
 
-ROOT = Path(__file__).parent.parent.parent
 XTERM = {"TERM": "xterm-256color"}
 
 

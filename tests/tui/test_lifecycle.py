@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.terminal import Terminal
 from tui import lifecycle
 
-ROOT = Path(__file__).parent.parent.parent
 SOON_S = 15.0
 """GRACE_S, and as much as a busy machine may add; a dashboard that waits for its terminal waits for ever."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_S
+from tests.support.paths import ROOT
 from tests.terminal import Terminal
 from tests.tui import runs
 from tui.app import Home, Live, Result, Runs, Start, TrtbenchApp
@@ -22,7 +23,6 @@ from tui.screens.keyed import KeyFooter
 from tui.text import ascii_only
 from tui.widgets.rows import row_text
 
-ROOT = Path(__file__).parent.parent.parent
 START = "import sys; from runner.cli import main; sys.exit(main([]))"
 SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\a\x1b]*(\a|\x1b\\)|P[^\x1b]*\x1b\\|[ -/]*[0-~])")
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

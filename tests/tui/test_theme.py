@@ -18,11 +18,10 @@ from runner.commands.options import THEMES
 from runner.errors import UserError
 from runner.settings import ThemeName
 from tests.patience import PATIENCE_S
+from tests.support.paths import ROOT
 from tests.terminal import Terminal
 from tui.app import Runs, TrtbenchApp
 from tui.theme import NAMES, wanted_theme
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def test_settings_and_command_line_know_every_theme() -> None:

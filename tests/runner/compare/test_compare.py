@@ -25,6 +25,7 @@ from runner.grid import Shape
 from runner.plan import Membership
 from tests.runner.compare.recorded import PROFILE, run, some
 from tests.runner.stats.simulated import latencies
+from tests.support.paths import DATA
 
 SWEEP = "20260101T000000Z_p_77aa"
 
@@ -290,7 +291,7 @@ class TestCommand:
     def test_an_imported_result_says_why_it_is_not_judged(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
-        data = Path(__file__).parents[2] / "data" / "workflow-result.txt"
+        data = DATA / "workflow-result.txt"
         assert main(["import", "--again", str(data)]) == 0
         assert main(["import", "--again", str(data)]) == 0
         names = [path.name for path in sorted((tmp_path / "home/state/runs").iterdir())]

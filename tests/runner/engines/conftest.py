@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import DATA
+
 
 @pytest.fixture
 def data() -> Path:
-    return Path(__file__).resolve().parents[2] / "data"
+    return DATA

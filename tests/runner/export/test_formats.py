@@ -20,9 +20,9 @@ from runner.engines.benchmark_line import parse_csv_row
 from runner.export.document import Document
 from runner.plan import Configuration, Plan, Stage
 from tests.runs import record
+from tests.support.paths import DATA
 from tests.tui import runs
 
-DATA = Path(__file__).parents[2] / "data"
 RECORDED = DATA / "h200-torch-1gpu"
 
 

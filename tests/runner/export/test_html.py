@@ -17,10 +17,11 @@ from runner.cli import main
 from runner.metrics import BY_NAME
 from runner.plan import Configuration
 from tests.runner.export.browser import look_at
+from tests.support.paths import DATA
 from tests.tui import runs
 from tests.tui.runs import Recorder
 
-RECORDED = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+RECORDED = DATA / "h200-torch-1gpu"
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from runner import report
 from runner.cli import main
+from tests.support.paths import DATA
 
-RECORDED = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+RECORDED = DATA / "h200-torch-1gpu"
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from runner.cli import main
+from tests.support.paths import DATA
 
-RECORDED = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+RECORDED = DATA / "h200-torch-1gpu"
 
 
 def as_csv(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, str]]:

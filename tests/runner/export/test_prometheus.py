@@ -17,9 +17,10 @@ from runner.export.prometheus import Follower, as_text, to_file
 from runner.export.prometheus_server import serving
 from runner.state import RunState
 from tests.runs import single, start
+from tests.support.paths import DATA
 from tests.tui import runs
 
-RECORDED = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+RECORDED = DATA / "h200-torch-1gpu"
 
 
 def samples(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:

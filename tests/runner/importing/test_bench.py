@@ -14,6 +14,7 @@ from runner.cli import main
 from runner.errors import UserError
 from runner.importing import ORIGINALS, import_files
 from runner.report import ConfigurationReport, Report
+from tests.support.paths import DATA
 
 LOGGED = "[11/22/2026-10:00:00] [TRT-LLM] [I] "
 
@@ -245,7 +246,7 @@ def test_the_files_are_kept_and_the_run_is_one_like_others(tmp_path: Path) -> No
 def test_files_of_both_tools_become_runs_of_their_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    static = Path(__file__).parents[2] / "data" / "workflow-result.txt"
+    static = DATA / "workflow-result.txt"
     (log,) = written(tmp_path, bench_log=old_report())
     assert main(["import", str(static), str(log)]) == 0
     said = capsys.readouterr()

@@ -14,8 +14,9 @@ from runner.history import listing
 from runner.importing import ORIGINALS, import_files
 from runner.report import ConfigurationReport
 from runner.table import render
+from tests.support.paths import DATA
 
-WORKFLOW = Path(__file__).resolve().parents[2] / "data" / "workflow-result.txt"
+WORKFLOW = DATA / "workflow-result.txt"
 LINE = " ".join(WORKFLOW.read_text().split())
 
 

@@ -17,8 +17,9 @@ from runner.state import RunState
 from runner.supervision.collector import Collector
 from tests import standins
 from tests.runner.ranks import support
+from tests.support.paths import ROOT
 
-OBSERVER = support.ROOT / "runner" / "ranks" / "observer.py"
+OBSERVER = ROOT / "runner" / "ranks" / "observer.py"
 Record = dict[str, Any]
 
 SHORT = ("--duration", "0", "--num_runs", "5", "--log_level", "info")

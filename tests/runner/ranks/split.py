@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from .support import ROOT, mpirun, python
+from tests.runner.ranks.support import mpirun, python
+from tests.support.paths import ROOT
 
 _SCRIPT = str(Path(__file__).with_name("logits_program.py"))
 

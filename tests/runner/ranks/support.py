@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.support.paths import ROOT
+
 PROGRAM = ROOT / "runner" / "ranks" / "torch_benchmark.py"
 
 TINY: dict[str, Any] = {

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from .support import ROOT, needs_mpi, python, torch_or_skip, write_shape
+from tests.runner.ranks.support import needs_mpi, python, torch_or_skip, write_shape
+from tests.support.paths import ROOT
 
 with torch_or_skip():
     import torch
 
     from runner.ranks import collectives
-
-    from .split import outputs
+    from tests.runner.ranks.split import outputs
 
 START = "import runner.ranks.program as p; raise SystemExit(p.main(['--engine_dir', 'none']))"
 

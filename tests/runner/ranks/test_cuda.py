@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from runner.engines import benchmark_line
-
-from .support import PROGRAM, TINY, mpirun, needs_mpi, python, read_records, torch_or_skip, write_shape
+from tests.runner.ranks.support import (
+    PROGRAM,
+    TINY,
+    mpirun,
+    needs_mpi,
+    python,
+    read_records,
+    torch_or_skip,
+    write_shape,
+)
 
 with torch_or_skip():
     import torch
@@ -20,8 +28,7 @@ with torch_or_skip():
     from runner.ranks.generation import CpuMarks, generate, random_prompt, timed_generation
     from runner.ranks.shape import ModelShape
     from runner.ranks.weights import LayerWeights, Share, Source, Weights, build_weights
-
-    from .split import outputs
+    from tests.runner.ranks.split import outputs
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .support import TINY, torch_or_skip
+from tests.runner.ranks.support import TINY, torch_or_skip
 
 with torch_or_skip():
     import torch
@@ -16,8 +16,7 @@ with torch_or_skip():
     from runner.ranks.generation import CpuMarks, generate, random_prompt, timed_generation
     from runner.ranks.shape import ModelShape
     from runner.ranks.weights import Share, Source, build_weights
-
-    from . import reference
+    from tests.runner.ranks import reference
 
 CPU = torch.device("cpu")
 SHAPES = {

@@ -13,8 +13,16 @@ from typing import Any
 import pytest
 
 from runner.engines import benchmark_line
-
-from .support import PROGRAM, ROOT, mpirun, needs_mpi, python, read_records, torch_or_skip, write_shape
+from tests.runner.ranks.support import (
+    PROGRAM,
+    mpirun,
+    needs_mpi,
+    python,
+    read_records,
+    torch_or_skip,
+    write_shape,
+)
+from tests.support.paths import ROOT
 
 with torch_or_skip():
     import torch

@@ -13,9 +13,9 @@ import pytest
 
 from runner.ranks.records import Recorder, die_with_parent
 from tests.patience import PATIENCE_S
+from tests.runner.ranks.support import python, read_records
 from tests.runs import wait_for
-
-from .support import ROOT, python, read_records
+from tests.support.paths import ROOT
 
 
 def fill(recorder: Recorder, iterations: int = 3, label: str = "a device") -> None:

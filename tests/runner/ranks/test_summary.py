@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .support import TINY, torch_or_skip
+from tests.runner.ranks.support import TINY, torch_or_skip
 
 with torch_or_skip():
     from runner.engines import benchmark_line as reader

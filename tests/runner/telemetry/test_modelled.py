@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -15,6 +13,7 @@ from runner.profile.store import find
 from runner.state import RunState
 from runner.telemetry.modelled import bandwidth, peak_bandwidth
 from tests.runner.telemetry.logs import SECOND, inventory
+from tests.support.paths import DATA
 
 READS = DecodeReads(weight_bytes=15_000_000_000, kv_bytes_per_token=131_072)
 H200 = {"memory_bus_bits": 6016, "max_memory_clock": 3201}
@@ -90,7 +89,7 @@ def test_no_number_without_all_of_its_conditions(state: RunState, reads: DecodeR
 
 def test_it_stands_beside_what_was_measured_on_an_h200() -> None:
     """One sequence, decoded by kernels that wait for the host: a third of the bandwidth, whoever says so."""
-    recorded = Path(__file__).parents[2] / "data" / "h200-torch-1gpu"
+    recorded = DATA / "h200-torch-1gpu"
     state = RunState()
     for event in ev.decode_lines((recorded / rundir.EVENTS).read_bytes()):
         if isinstance(event, ev.GpuInventory):

@@ -22,9 +22,9 @@ from runner.state import RunState
 from runner.telemetry import watch
 from runner.telemetry.watch import Watch
 from tests.runs import wait_for
+from tests.support.paths import ROOT
 
 CLI = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class Machine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,9 @@ from runner.state import RunState
 from runner.telemetry import measured
 from runner.telemetry.sampler import Sampler
 from tests.runner.telemetry.logs import configuration_events, mapping
+from tests.support.paths import DATA
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "h200-telemetry"
+FOLDER = DATA / "h200-telemetry"
 RECORDINGS = ("2hz", "10hz")
 
 
