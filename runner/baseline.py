@@ -16,7 +16,7 @@ import msgspec
 
 from runner import paths, report, rundir
 from runner.errors import UserError
-from runner.whole_file import read, write_atomically
+from runner.util.files import read, write_atomically
 
 SCHEMA = 1
 

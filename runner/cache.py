@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from runner.whole_file import write_atomically
+from runner.util.files import write_atomically
 
 MARKER = ".trtbench.json"
 KEY_LENGTH = 8

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner import paths, signals
+from runner import paths
 from runner.commands import (
     archive,
     baseline,
@@ -29,6 +29,7 @@ from runner.commands import (
 from runner.commands.options import add_theme_option
 from runner.commands.watching import open_dashboard
 from runner.errors import ExitCode, UserError
+from runner.util import signals
 from runner.version import VERSION
 
 EPILOG = """\

@@ -45,7 +45,7 @@ class ConfigurationState:
     series: Series = field(default_factory=Series)
     """one point a timed iteration, milliseconds"""
     batches: Batches = field(default_factory=Batches)
-    """latencies in order, milliseconds: `runner.stats.course.course(batches)` says whether they are steady"""
+    """latencies in order, milliseconds; `stats.steady_state.course` says whether they are steady"""
     generation_batches: Batches = field(default_factory=Batches)
     slowest: Slowest = field(default_factory=Slowest)
     timing_began: int | None = None

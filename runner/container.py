@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import gpus, processes
+from runner import gpus
 from runner.cache import HOST, Host, Place
 from runner.plan import Plan
 from runner.profile.trtllm import Container
+from runner.util import processes
 
 PASSED_ON = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", gpus.ORDER)
 """Set by the supervisor for each stage; `-e NAME` without a value hands over what is set outside."""

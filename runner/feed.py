@@ -11,7 +11,7 @@ from typing import Protocol
 
 from runner import rundir
 from runner.events import AnyEvent
-from runner.journal import EventReader
+from runner.events.journal import EventReader
 from runner.plan import Plan
 from runner.state import RunState
 

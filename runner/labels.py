@@ -18,7 +18,7 @@ import msgspec
 
 from runner import paths, rundir
 from runner.errors import UserError
-from runner.journal import LineReader, append_whole
+from runner.events.journal import LineReader, append_whole
 
 TAG = re.compile(r"[^\W_][\w.:/=@%-]{0,39}")
 TAG_RULE = (

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from runner import detached, paths, rundir, settings
+from runner import paths, rundir, settings
 from runner.engines import make_plan
 from runner.errors import UserError
 from runner.plan import Hook, Membership, Plan
 from runner.profile import Profile
 from runner.profile.file import to_yaml
+from runner.util import daemon
 
 SUPERVISOR = "runner.supervision.supervisor"
 
@@ -58,7 +59,7 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
     """
     with rundir.created(run_dir, plan, profile_yaml) as lock:
         try:
-            supervisor = detached.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
+            supervisor = daemon.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
         except OSError as error:
             raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
     # Collects the exit status when the starter lives longer than the run, so that no zombie stays.

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from runner.events import GpuSamples, Host
+from runner.events.throttle_reasons import BITS
 from runner.stats import Mean, Sample
-from runner.telemetry.throttling import BITS
 
 if TYPE_CHECKING:
     from runner.telemetry.phase import Phase

@@ -6,8 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from runner import disk
 from runner.errors import UserError
+from runner.util import disk
 
 LEAST_ROOM = 16 << 20
 """bytes that a short run takes, with what it keeps aside for its end"""

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 
 from runner import metrics, rundir
-from runner.journal import EventReader
+from runner.events.journal import EventReader
 from runner.plan import Membership, Plan
 from runner.state import RunState, Status
 from runner.telemetry import measured
 from runner.telemetry.reasons import alone
-from runner.whole_file import read, write_atomically
+from runner.util.files import read, write_atomically
 
 SCHEMA = 1
 """Version of `report.json`; raised when a reader of an older one would misread it. New fields are optional

@@ -18,8 +18,8 @@ import msgspec
 from runner import paths, withheld
 from runner.errors import UserError
 from runner.plan import Plan, repro_script
-from runner.processes import boot_id, start_time
-from runner.whole_file import read, write_atomically
+from runner.util.files import read, write_atomically
+from runner.util.processes import boot_id, start_time
 
 EVENTS = "events.jsonl"
 PLAN = "plan.json"

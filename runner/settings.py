@@ -13,7 +13,7 @@ from runner.errors import UserError
 from runner.profile.base import PositiveInt, Section
 from runner.profile.check import check_section
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
-from runner.whole_file import write_atomically
+from runner.util.files import write_atomically
 
 ThemeName = Literal["dark", "light", "high-contrast", "monochrome"]
 NotifyBy = Literal["off", "bell", "osc9", "both"]

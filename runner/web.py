@@ -13,15 +13,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from textual_serve.server import Server
 
 from runner.errors import UserError
+from runner.util.daemon import IMPORT_ROOT
 
-_ROOT = Path(__file__).resolve().parent.parent
 # Found by path: a folder called `runner` where the server was started must not matter.
 _BOOTSTRAP = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from runner.cli import main; sys.exit(main([]))"
@@ -82,7 +81,7 @@ class Pages(Server):
     """The pages, and the processes that draw on them."""
 
     def __init__(self, token: str, port: int) -> None:
-        command = shlex.join([sys.executable, "-c", _BOOTSTRAP, str(_ROOT)])
+        command = shlex.join([sys.executable, "-c", _BOOTSTRAP, str(IMPORT_ROOT)])
         super().__init__(command, title="trtbench-tui")
         self._token = token
         # Cookies do not tell ports apart, and there may be several servers.

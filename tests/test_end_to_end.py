@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import processes, rundir
+from runner import rundir
 from runner.stopping import stop_run
+from runner.util import processes
 from tests.patience import PATIENCE_S
 from tests.runs import state_of, wait_for, wait_until_ended
 from tests.terminal import Terminal

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import processes, rundir
+from runner import rundir
 from runner.stopping import stop_run
+from runner.util import processes
 from tests.patience import PATIENCE_S
 from tests.runs import wait_for
 from tests.support.paths import ROOT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 
-from runner.log_file import WINDOW, Level, Line, LogFile, Search, passes
+from runner.util.log_file import WINDOW, Level, Line, LogFile, Search, passes
 
 KEPT = 4000
 """lines around the view that are in memory"""

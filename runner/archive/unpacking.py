@@ -21,9 +21,9 @@ from runner.archive.manifest import (
     described,
     is_plain,
 )
-from runner.disk import free_bytes
 from runner.errors import UserError
 from runner.state import ENDED
+from runner.util.disk import free_bytes
 
 MAX_FILES = 10_000
 MAX_MANIFEST = 200 * MAX_FILES

@@ -8,8 +8,8 @@ from runner.compare.across import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.compare.text import NOTHING
 from runner.grid import shape_name, thousands
-from runner.markdown import escaped, table
 from runner.metrics import BY_NAME
+from runner.util.markdown import escaped, table
 
 
 def as_markdown(comparison: Comparison) -> str:

@@ -19,7 +19,7 @@ from runner.profile.fields import default_at
 from runner.profile.file import Data, ProfileError, parse_yaml
 from runner.report import ConfigurationReport, Report
 from runner.state import RunState
-from runner.whole_file import read
+from runner.util.files import read
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from runner import grid
 from runner.configuration import ConfigurationState
+from runner.events.throttle_reasons import HARMLESS
 from runner.export import svg
 from runner.export.subject import Subject
 from runner.export.svg import Axis
@@ -19,7 +20,6 @@ from runner.serving import EngineLog
 from runner.slow_iterations import Outlier, outliers
 from runner.stats import Bucket, Sample, Series
 from runner.table import duration
-from runner.telemetry.throttling import HARMLESS
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 74.0, 16.0, 26.0, 22.0
 MOST_POINTS = 6000

@@ -12,7 +12,7 @@ from runner.events import GpuIdentity
 from runner.plan import Plan
 from runner.state import RunState
 from runner.telemetry import measured
-from runner.whole_file import read
+from runner.util.files import read
 
 _HEAD = 1 << 18
 """Programs print their versions when they start: only the beginning of a log is read."""

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 from runner import events as ev
 from runner import rundir
+from runner.events.journal import EventReader
 from runner.export.rows import text
 from runner.export.subject import Subject
-from runner.journal import EventReader
 
 COLUMNS = (
     "configuration", "batch_size", "input_len", "output_len", "gpu_weights_percent",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from runner import grid
 from runner.grid import Grid, Line
-from runner.markdown import escaped, one_line, table
 from runner.report import Report, Row
 from runner.table import after
+from runner.util.markdown import escaped, one_line, table
 
 if TYPE_CHECKING:  # the result screen copies as Markdown, and needs nothing else of an export
     from runner.export.subject import Subject

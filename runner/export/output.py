@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import UserError
-from runner.whole_file import replacing, temporary_of
+from runner.util.files import replacing, temporary_of
 
 
 @contextlib.contextmanager

@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 from runner import events as ev
 from runner import rundir
+from runner.events.journal import EventReader
 from runner.export.rows import text
 from runner.export.subject import Subject
-from runner.journal import EventReader
 
 COLUMNS = (
     "configuration", "requests", "concurrency",

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from runner import report, rundir, withheld
+from runner.events.journal import EventReader
 from runner.export.environment import Environment, environment_of
 from runner.export.timeline import Timeline
-from runner.journal import EventReader
 from runner.plan import Plan, repro_script
 from runner.report import Report
 from runner.state import RunState

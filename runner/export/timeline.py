@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runner import events as ev
+from runner.events.throttle_reasons import reason_words
 from runner.stats import Mean, Series
-from runner.telemetry.throttling import reason_words
 
 POINTS = 512
 """At most so many points a curve are kept; a chart has about as many pixels."""

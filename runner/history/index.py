@@ -16,7 +16,7 @@ import msgspec
 
 from runner.history.facts import Facts
 from runner.rundir import UNREADABLE
-from runner.whole_file import read, write_atomically
+from runner.util.files import read, write_atomically
 
 VERSION = 5
 Stamp = tuple[int, int, int]

@@ -13,12 +13,12 @@ from typing import cast
 from runner import container, paths, report, rundir
 from runner import events as ev
 from runner.errors import UserError
-from runner.journal import JournalWriter
+from runner.events.journal import JournalWriter
 from runner.plan import Plan
-from runner.processes import Members, boot_id, sweep
 from runner.scratch import scratch_dir
 from runner.state import ENDED, RunState
-from runner.whole_file import read
+from runner.util.files import read
+from runner.util.processes import Members, boot_id, sweep
 
 
 def recover(run_dir: Path) -> list[ev.AnyEvent] | None:

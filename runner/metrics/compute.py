@@ -35,8 +35,8 @@ from runner.metrics.metric import Computed, Metric, Value, as_number
 from runner.metrics.serving import serving_values
 from runner.state import ConfigurationState
 from runner.stats import Sample
-from runner.stats.course import FEWEST, course
 from runner.stats.intervals import Interval
+from runner.stats.steady_state import FEWEST, course
 
 
 def values(configuration: ConfigurationState, ranks: int, gpus: Computed | None = None) -> list[Value]:

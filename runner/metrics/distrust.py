@@ -14,7 +14,7 @@ from runner.metrics.metric import Value, as_number
 from runner.metrics.serving import serving_flags
 from runner.outliers import STOLEN, WAITING
 from runner.state import ConfigurationState
-from runner.stats.course import FEWEST, course
+from runner.stats.steady_state import FEWEST, course
 
 WARM_UP_THAT_MATTERS = 0.002
 """By what share the first iterations must move the mean to be worth a flag."""

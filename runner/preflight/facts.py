@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from runner import container, login, paths
+from runner import container, paths
 from runner.cache import HOST
 from runner.engines import make_plan
 from runner.engines.trtllm_bench_options import Part, help_file, help_words, known_helps, parse_click_help
@@ -25,6 +25,7 @@ from runner.plan import Plan
 from runner.profile import Profile, TorchProfile
 from runner.profile.trtllm import Container, TrtllmProfile
 from runner.profile.trtllm_bench import BenchProfile
+from runner.util import login_session
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "pandas"]
@@ -126,7 +127,7 @@ def gather(profile: Profile | None) -> Facts:
         build_help=_build_help(profile, plan),
         environment=dict(profile.launch.env) if profile else {},
         no_home=paths.refused_home(),
-        ends_at_logout=login.ends_what_it_started(),
+        ends_at_logout=login_session.ends_what_it_started(),
     )
 
 

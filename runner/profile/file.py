@@ -18,7 +18,7 @@ from runner.profile import Profile, rules
 from runner.profile.base import Problem
 from runner.profile.check import check, is_optional, is_text, kind_at
 from runner.profile.sweep import sweep_problems
-from runner.whole_file import write_atomically
+from runner.util.files import write_atomically
 
 Data = dict[str, Any]
 Lines = dict[str, int]

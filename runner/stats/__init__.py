@@ -10,7 +10,7 @@
 Only `sample` and `series` are loaded with the state of a run; the others are imported where they are used.
 """
 
-from runner.stats.sample import EXACT_LIMIT, Bin, Mean, Moments, Sample, interpolated
+from runner.stats.samples import EXACT_LIMIT, Bin, Mean, Moments, Sample, interpolated
 from runner.stats.series import Batches, Bucket, Series
 
 __all__ = ["EXACT_LIMIT", "Batches", "Bin", "Bucket", "Mean", "Moments", "Sample", "Series", "interpolated"]

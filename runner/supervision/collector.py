@@ -12,7 +12,7 @@ import msgspec
 from runner import events as ev
 from runner.diagnosis import Diagnosis
 from runner.engines.output import OutputReader, Told
-from runner.journal import LineReader
+from runner.events.journal import LineReader
 from runner.rundir import UNREADABLE
 
 RECORD_MARK = b"\x1e"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import events as ev
-from runner import processes
+from runner.util import processes
 
 PERIOD_S = 5.0
 """A heartbeat this often, and only after that long a silence."""

@@ -8,8 +8,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-from runner import detached, processes, report, rundir
+from runner import report, rundir
 from runner.plan import Hook, Plan
+from runner.util import daemon, processes
 
 LOG = "on-end.log"
 """What the command prints, and how it ended; the one file that is written after a run's last event."""
@@ -24,7 +25,7 @@ def start(run_dir: Path, plan: Plan) -> None:
     """
     if plan.on_end is not None:
         with contextlib.suppress(OSError):
-            detached.spawn(_MODULE, run_dir, None, LOG)
+            daemon.spawn(_MODULE, run_dir, None, LOG)
 
 
 def main(run_dir: str) -> None:

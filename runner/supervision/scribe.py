@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import disk, report, rundir
 from runner import events as ev
-from runner.journal import JournalWriter
+from runner import report, rundir
+from runner.events.journal import JournalWriter
 from runner.plan import Plan
 from runner.state import RunState
+from runner.util import disk
 
 BALLAST = 1 << 20
 """Bytes kept aside on disk so that the end of a run can be written when the disk is full."""

@@ -10,17 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import cache, container, gpus, mpi, processes, rundir
+from runner import cache, container, gpus, mpi, rundir
 from runner import events as ev
 from runner.diagnosis import describe_exit
 from runner.engines import engine_named
 from runner.engines.output import NO_REQUEST, Written
-from runner.journal import LineReader
+from runner.events.journal import LineReader
 from runner.plan import Stage
 from runner.state import RunState
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import Heartbeat
 from runner.supervision.scribe import Scribe
+from runner.util import processes
 
 POLL_S = 0.025
 """How often ranks' files are looked at; with the dashboard's frame it bounds what is seen late."""

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import container, gpus, login, processes, rundir
+from runner import container, gpus, rundir
 from runner import events as ev
 from runner.plan import Plan, Stage
 from runner.scratch import scratch_dir
@@ -25,6 +25,7 @@ from runner.supervision.heartbeat import Heartbeat
 from runner.supervision.scribe import Scribe
 from runner.supervision.stage_run import POLL_S, StageRun
 from runner.telemetry.watch import Watch
+from runner.util import login_session, processes
 from runner.version import VERSION
 
 QUEUE_S = 0.5
@@ -48,7 +49,7 @@ def main(run_dir: str, lock: int) -> None:
 
 
 def _who_sends_sigterm() -> str:
-    if login.ends_what_it_started():
+    if login_session.ends_what_it_started():
         return "SIGTERM to the supervisor, as systemd sends it when a login ends (KillUserProcesses=yes)"
     return "SIGTERM to the supervisor"
 

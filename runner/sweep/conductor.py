@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import history, launcher, paths, processes, report, rundir
+from runner import history, launcher, paths, report, rundir
 from runner.engines import make_plan
 from runner.errors import UserError
 from runner.plan import Configuration, Membership
@@ -42,6 +42,7 @@ from runner.sweep.memory import outcomes
 from runner.sweep.progress import Progress
 from runner.sweep.room import no_room
 from runner.sweep.spec import Slot, Sweep, narrowed
+from runner.util import processes
 
 POLL_S = 0.2
 LIVENESS_S = 1.0

@@ -15,11 +15,11 @@ import msgspec
 
 from runner import paths, rundir, withheld
 from runner.errors import UserError
-from runner.journal import LineReader, append_whole
+from runner.events.journal import LineReader, append_whole
 from runner.plan import Configuration
 from runner.profile.file import parse_yaml
 from runner.sweep.spec import SCHEMA, Sweep
-from runner.whole_file import read, write_atomically
+from runner.util.files import read, write_atomically
 
 if TYPE_CHECKING:
     from runner import history

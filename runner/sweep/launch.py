@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from runner import detached, history, paths, rundir
+from runner import history, paths, rundir
 from runner.errors import UserError
 from runner.profile import Profile
 from runner.profile.sweep import Order
@@ -22,6 +22,7 @@ from runner.sweep import directory as directories
 from runner.sweep.directory import FAILED_TOO, SPEC, Ended, LogReader, LogWriter, fingerprint, unnoted
 from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axes_of, expand
+from runner.util import daemon
 
 CONDUCTOR = "runner.sweep.conductor"
 STOP_S = 90.0
@@ -182,7 +183,7 @@ def _conduct(directory: Path) -> None:
     try:
         lock = _lock(directory)
         try:
-            conductor = detached.spawn(CONDUCTOR, directory, lock, "conductor.log")
+            conductor = daemon.spawn(CONDUCTOR, directory, lock, "conductor.log")
         finally:
             os.close(lock)
     except OSError as error:

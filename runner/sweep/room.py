@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.disk import free_bytes
+from runner.util.disk import free_bytes
 
 ROOM = 8 << 20
 """Bytes; with less, a run could write neither what happens in it nor how it ended."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from runner.grid import thousands
-from runner.markdown import escaped, table
 from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
 from runner.sweep.board import Board, Number, Point
 from runner.sweep.matrix import View, first_view, held_words, matrix, shown_metrics, slices, trades
 from runner.table import duration
+from runner.util.markdown import escaped, table
 
 SCHEMA = 1
 GAP = 2

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 
 from runner import events as ev
-from runner import processes
 from runner.state import RunState
 from runner.supervision import host
 from runner.telemetry.reasons import UNSUPPORTED, alone
 from runner.telemetry.state import GpuState, TelemetryState
 from runner.telemetry.watch import Watch
+from runner.util import processes
 
 POLL_S = 0.02
 READINGS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner import gpus, metrics
+from runner.events.throttle_reasons import HARMLESS, reason_words
 from runner.metrics import Computed, Metric
 from runner.plan import DecodeReads
 from runner.state import RunState
@@ -12,7 +13,6 @@ from runner.telemetry.energy import disagreement, power_and_energy
 from runner.telemetry.modelled import bandwidth
 from runner.telemetry.phase import Phase
 from runner.telemetry.state import GpuState
-from runner.telemetry.throttling import HARMLESS, reason_words
 from runner.telemetry.window import Measured
 
 GIB = 2**30

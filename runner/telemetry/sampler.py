@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.events.xid_errors import xid_sentence
 from runner.telemetry.backend import Backend
 from runner.telemetry.reasons import (
     ALL_LOST,
@@ -25,7 +26,6 @@ from runner.telemetry.reasons import (
     is_final,
     is_lost,
 )
-from runner.telemetry.xids import xid_sentence
 
 ENERGY_S = 5.0
 HEALTH_S = 10.0

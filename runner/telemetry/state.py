@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner import events as ev
+from runner.events.throttle_reasons import reason_words
 from runner.telemetry.phase import Phase
 from runner.telemetry.reasons import LOST, STALE
 from runner.telemetry.series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
-from runner.telemetry.throttling import reason_words
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000

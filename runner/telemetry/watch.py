@@ -18,13 +18,13 @@ from pathlib import Path
 
 import msgspec
 
-from runner import disk, processes
 from runner import events as ev
 from runner.diagnosis import describe_exit
-from runner.journal import LineReader
+from runner.events.journal import LineReader
 from runner.telemetry.lineup import COLUMNS, Lineup
+from runner.util import disk, processes
+from runner.util.daemon import IMPORT_ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 10.0
 """From the start to the first record: a driver without persistence takes seconds to wake up its GPUs."""
 MISSED_TICKS = 2
@@ -113,7 +113,7 @@ class Watch:
         # One that starts anew is in the middle of the run: who else is on the GPUs is asked off it only.
         lists = "no" if not self.lists else "after" if self._starts else "both"
         self._starts += 1
-        arguments = [str(ROOT), str(self.file), str(self._period), lists]
+        arguments = [str(IMPORT_ROOT), str(self.file), str(self._period), lists]
         self._child = None
         with contextlib.suppress(OSError), open(self.log or os.devnull, "ab") as log:
             self._child = subprocess.Popen(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from runner import events as ev
 from runner import rundir
-from runner.journal import EventReader
+from runner.events.journal import EventReader
 from tests.benchmarks.result import Claim, Measured
 from tests.tui.runs import Recorder, StillFeed, on_gpus
 

@@ -16,9 +16,9 @@ import msgspec
 
 from runner import events as ev
 from runner import history, labels, paths, report, rundir
+from runner.events.journal import EventReader
 from runner.history import order, query
 from runner.history.trend import main_trend
-from runner.journal import EventReader
 from runner.state import RunState
 from tests.benchmarks.result import Claim, Measured
 from tests.support.paths import DATA

@@ -18,7 +18,7 @@ import msgspec
 from runner import events as ev
 from runner import launcher, rundir
 from runner.engines import make_plan
-from runner.journal import EventReader
+from runner.events.journal import EventReader
 from runner.profile.file import with_changes
 from runner.profile.store import find
 from tests.benchmarks.result import Claim, Measured

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import paths, report, rundir
-from runner.journal import EventReader
+from runner.events.journal import EventReader
 from tests.pictures.svg import Frame, animation, picture, read_frame
 from tests.tui.runs import StillFeed
 from tui.app import Live, Result, Start, TrtbenchApp

@@ -80,7 +80,7 @@ def test_doctor_says_that_runs_cannot_be_kept(
 def test_doctor_says_that_the_disk_is_full(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("runner.disk.free_bytes", lambda _: 5 << 20)
+    monkeypatch.setattr("runner.util.disk.free_bytes", lambda _: 5 << 20)
     assert main(["doctor"]) == 1
     first, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("FAIL  runs ")

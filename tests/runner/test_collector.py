@@ -10,7 +10,7 @@ import pytest
 from runner import events as ev
 from runner.engines import benchmark_line
 from runner.engines.output import OutputReader
-from runner.journal import LineReader
+from runner.events.journal import LineReader
 from runner.supervision.collector import LONGEST, Collector
 
 HELLO = {"kind": "hello", "t": 1, "rank": 0, "world": 1, "pid": 7, "host": "h", "device": "cpu", "label": "x"}

@@ -7,8 +7,8 @@ from pathlib import Path
 from runner import events as ev
 from runner import rundir
 from runner.events import AnyEvent
+from runner.events.journal import PIECE
 from runner.feed import ReplayFeed, RunFeed
-from runner.journal import PIECE
 from runner.plan import Plan
 
 PLAN = Plan(engine="torch", profile="p", summary="", stages=[])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import processes
 from runner.supervision.heartbeat import Heartbeat, size_of
+from runner.util import processes
 
 S = 1_000_000_000
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, launcher, paths, processes, rundir
+from runner import history, launcher, paths, rundir
 from runner.cli import _parser
 from runner.errors import UserError
 from runner.plan import Hook, Plan
 from runner.profile import store as profile_store
 from runner.supervision import hook
+from runner.util import processes
 from tests.runs import record, single, start, wait_for, wait_until_ended
 
 

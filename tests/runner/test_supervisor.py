@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, processes, report, rundir
+from runner import history, report, rundir
 from runner.scratch import scratch_dir
+from runner.util import processes
 from tests.runs import is_supervised, single, start, state_of, under_mpirun, wait_for, wait_until_ended
 
 

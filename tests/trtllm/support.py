@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import launcher, report, rundir
-from runner.journal import EventReader
+from runner.events.journal import EventReader
 from runner.metrics import BY_NAME
 from runner.mpi import find_mpirun
 from runner.profile import file as profile_file

@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from runner import container, history, preflight, processes, rundir
+from runner import container, history, preflight, rundir
 from runner.profile.trtllm import TrtllmProfile
 from runner.state import RunState
+from runner.util import processes
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
 from tests.runs import is_supervised, state_of, wait_for, wait_until_ended

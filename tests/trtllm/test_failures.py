@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from runner import events as ev
-from runner import processes, rundir
+from runner import rundir
 from runner.supervision import stage_run
+from runner.util import processes
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
 from tests.runs import wait_for, wait_until_ended

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from runner import processes, report, rundir
+from runner import report, rundir
 from runner.launcher import start
+from runner.util import processes
 from tests.runs import wait_for, wait_until_ended
 from tests.trtllm.support import log_of, wait_for_stage
 from tests.trtllm_bench.support import faulty, profile, run

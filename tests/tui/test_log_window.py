@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.log_file import LONGEST, WINDOW, LogFile, level_of, passes
+from runner.util.log_file import LONGEST, WINDOW, LogFile, level_of, passes
 from tui.log_window import KEPT, LogWindow
 from tui.widgets.log_view import draw_line
 from tui.widgets.rows import row_text

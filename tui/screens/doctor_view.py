@@ -7,7 +7,7 @@ from runner.serving import ServingState
 from runner.slow_iterations import Outlier, outliers
 from runner.stall import STATES, RankThen, Stall, rank_facts, stalled
 from runner.state import RunState
-from runner.stats.course import course
+from runner.stats.steady_state import course
 from tui.screens.help import Section
 from tui.screens.live_health import findings
 from tui.text import duration, measure, plain, plural

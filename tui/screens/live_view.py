@@ -15,7 +15,7 @@ from runner.feed import Feed
 from runner.slow_iterations import outliers
 from runner.stall import stalled
 from runner.state import ConfigurationState, RankState, RunState, StageState
-from runner.stats.course import Course, course
+from runner.stats.steady_state import Course, course
 from tui.screens import live_plot, live_serving
 from tui.screens.gpu_view import gpu_lines, gpu_title
 from tui.screens.live_health import health

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.telemetry.throttling import HARMLESS
+from runner.events.throttle_reasons import HARMLESS
 from tui.widgets.gpu_panel import GpuLine, draw_gpus
 from tui.widgets.rows import Row, Span, cut, dim, row
 

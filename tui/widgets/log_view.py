@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.markup import escape
 from textual.strip import Strip
 
-from runner.log_file import LONGEST, Line, level_of
+from runner.util.log_file import LONGEST, Line, level_of
 from tui.log_window import LogWindow
 from tui.text import plain, shorten, shown
 from tui.widgets.rows import Row, Rows, Span, dim, row

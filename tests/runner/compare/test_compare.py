@@ -340,7 +340,7 @@ def test_it_needs_no_numerical_library() -> None:
     """The light install compares, too: nothing imports numpy or scipy, which it does not bring along."""
     program = (
         "import sys, runner.compare, runner.gate, runner.metrics.explain\n"
-        "from runner.stats import course, intervals, student\n"
+        "from runner.stats import steady_state, intervals, student\n"
         "print([name for name in ('numpy', 'scipy', 'textual', 'torch') if name in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -19,7 +19,7 @@ from runner.engines.trtllm_output import (
     skip_of,
 )
 from runner.events import Notice
-from runner.journal import LineReader
+from runner.events.journal import LineReader
 from runner.supervision.collector import Collector
 
 LOG = "[12/24/2024-10:11:12] [TRT-LLM] [I] "

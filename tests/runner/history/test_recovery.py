@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import history, paths, processes, report, rundir
+from runner import history, paths, report, rundir
 from runner.cli import main
 from runner.errors import ExitCode, UserError
 from runner.plan import Membership
-from runner.whole_file import write_atomically
+from runner.util import processes
+from runner.util.files import write_atomically
 from tests.runs import record, single, start, state_of, wait_until_ended
 
 BEGIN = ev.RunStarted(

@@ -9,7 +9,7 @@ import pytest
 
 from runner.engines.benchmark_line import result_of
 from runner.engines.output import OutputReader
-from runner.journal import LineReader
+from runner.events.journal import LineReader
 from runner.state import RunState
 from runner.supervision.collector import Collector
 from tests import standins

@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import paths, processes, report, rundir
+from runner import paths, report, rundir
 from runner.plan import Configuration
 from runner.profile import Profile
 from runner.profile.file import load_text
 from runner.sweep import directory
 from runner.sweep.directory import AnyEntry, LogWriter, Measured, Outcome, Settled, Started
 from runner.sweep.spec import Axis, Cell, Slot, Sweep
+from runner.util import processes
 from tests.runs import record, single
 
 TINY = """\

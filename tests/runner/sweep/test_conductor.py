@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, launcher, paths, processes, rundir
+from runner import history, launcher, paths, rundir
 from runner.errors import UserError
 from runner.plan import Membership, Plan
 from runner.profile import Profile
@@ -23,6 +23,7 @@ from runner.sweep.conductor import Conductor
 from runner.sweep.directory import Begun
 from runner.sweep.progress import Progress
 from runner.sweep.spec import Slot, Sweep, axes_of
+from runner.util import processes
 from tests.runner.sweep.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
 from tests.runs import single, state_of, wait_for, wait_until_ended
 

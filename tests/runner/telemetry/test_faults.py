@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import processes, report, rundir
-from runner.journal import EventReader
+from runner import report, rundir
+from runner.events.journal import EventReader
 from runner.state import RunState
 from runner.telemetry.watch import MISSED_TICKS, SLACK_S
+from runner.util import processes
 from tests.runs import is_supervised, single, start, state_of, wait_for, wait_until_ended
 
 FIRST = "GPU-000000a0-0000-0000-0000-000000000000"

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from runner import disk, processes
 from runner import events as ev
 from runner.state import RunState
 from runner.telemetry import watch
 from runner.telemetry.watch import Watch
+from runner.util import disk, processes
 from tests.runs import wait_for
 from tests.support.paths import ROOT
 

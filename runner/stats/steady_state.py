@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.stats.sample import interpolated
+from runner.stats.samples import interpolated
 from runner.stats.series import Batches
 from runner.stats.student import t_quantile
 

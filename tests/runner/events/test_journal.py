@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner import journal
-from runner.journal import EventReader, JournalWriter, LineReader
+from runner.events import journal
+from runner.events.journal import EventReader, JournalWriter, LineReader
 
 
 def notice(number: int) -> ev.Notice:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parent.parent
+IMPORT_ROOT = Path(__file__).resolve().parents[2]
+"""The folder that our packages lie in, for processes that PYTHONPATH does not tell"""
 _BOOTSTRAP = """
 import importlib, sys
 sys.path.insert(0, sys.argv[1])
-from runner import signals
+from runner.util import signals
 signals.forget_inherited()
 importlib.import_module(sys.argv[2]).main(sys.argv[3], *map(int, sys.argv[4:]))
 """
@@ -30,7 +31,7 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
     locks = () if lock is None else (lock,)
     with open(directory / log, "ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-c", _BOOTSTRAP, str(_ROOT), module, str(directory), *map(str, locks)],
+            [sys.executable, "-c", _BOOTSTRAP, str(IMPORT_ROOT), module, str(directory), *map(str, locks)],
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=output,

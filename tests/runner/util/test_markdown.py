@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from runner.markdown import escaped, one_line, table
+from runner.util.markdown import escaped, one_line, table
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

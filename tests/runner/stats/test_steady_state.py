@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy
 
-from runner.stats.course import Course, course, drift
+from runner.stats.steady_state import Course, course, drift
 from tests.runner.stats.simulated import batched, latencies
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import login
+from runner.util import login_session
 
 IN_A_SESSION = "0::/user.slice/user-1000.slice/session-4.scope\n"
 OF_THE_USER = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/run-u1.scope\n"
@@ -17,8 +17,8 @@ OF_THE_USER = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/run-u1
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's process in a login session; logind is configured in `usr`, `run` and `etc`."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(login, "OWN_GROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(login, "CONFIGURED", [str(tmp_path / name) for name in ("usr", "run", "etc")])
+    monkeypatch.setattr(login_session, "OWN_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(login_session, "CONFIGURED", [str(tmp_path / name) for name in ("usr", "run", "etc")])
     (tmp_path / "cgroup").write_text(IN_A_SESSION)
     for folder in ("usr", "etc"):
         (tmp_path / folder / "logind.conf.d").mkdir(parents=True)
@@ -31,12 +31,12 @@ def configure(file: Path, value: str) -> None:
 
 def test_by_default_nothing_is_ended(machine: Path) -> None:
     (machine / "etc" / "logind.conf").write_text("[Login]\n#KillUserProcesses=yes\n")
-    assert not login.ends_what_it_started()
+    assert not login_session.ends_what_it_started()
 
 
 def test_what_runs_in_a_session_is_ended_where_that_is_configured(machine: Path) -> None:
     configure(machine / "etc" / "logind.conf", "yes")
-    assert login.ends_what_it_started()
+    assert login_session.ends_what_it_started()
 
 
 def test_a_drop_in_is_stronger_and_one_of_the_administrator_replaces_that_of_the_same_name(
@@ -44,20 +44,20 @@ def test_a_drop_in_is_stronger_and_one_of_the_administrator_replaces_that_of_the
 ) -> None:
     configure(machine / "etc" / "logind.conf", "no")
     configure(machine / "usr" / "logind.conf.d" / "10-kill.conf", "yes")
-    assert login.ends_what_it_started()
+    assert login_session.ends_what_it_started()
     configure(machine / "etc" / "logind.conf.d" / "10-kill.conf", "no")
-    assert not login.ends_what_it_started()
+    assert not login_session.ends_what_it_started()
 
 
 def test_what_runs_outside_of_the_session_is_safe(machine: Path) -> None:
     configure(machine / "etc" / "logind.conf", "yes")
     (machine / "cgroup").write_text(OF_THE_USER)
-    assert not login.ends_what_it_started()
+    assert not login_session.ends_what_it_started()
     (machine / "cgroup").unlink()
-    assert not login.ends_what_it_started()
+    assert not login_session.ends_what_it_started()
 
 
 def test_root_is_left_alone(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(machine / "etc" / "logind.conf", "yes")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert not login.ends_what_it_started()
+    assert not login_session.ends_what_it_started()

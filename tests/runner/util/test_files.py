@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.export.output import opened
-from runner.whole_file import replacing, write_atomically
+from runner.util.files import replacing, write_atomically
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(
