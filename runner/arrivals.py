@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from runner import paths, rundir
+from runner import paths
 from runner.errors import UserError
+from runner.run import layout
 
 _PREFIX = ".incoming-"
 
@@ -35,7 +36,7 @@ def incoming() -> Iterator[Path]:
     root.mkdir(parents=True, exist_ok=True)
     for left in root.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            free = rundir.try_lock(left)
+            free = layout.try_lock(left)
             if free is not None:
                 shutil.rmtree(left, ignore_errors=True)
                 os.close(free)
@@ -53,7 +54,7 @@ def _new_folder(root: Path) -> tuple[Path, int]:
         folder = root / f"{_PREFIX}{secrets.token_hex(4)}"
         folder.mkdir()
         with contextlib.suppress(FileNotFoundError):
-            lock = rundir.try_lock(folder)
+            lock = layout.try_lock(folder)
             if lock is not None:
                 return folder, lock
 
@@ -82,7 +83,7 @@ def here_already(same: Callable[[Path], bool], likely: str = "") -> Path | None:
 
     The run that has the `likely` id is asked first, the others from the newest on.
     """
-    for run_dir in (*([paths.runs_dir() / likely] if likely else []), *rundir.list_runs()):
+    for run_dir in (*([paths.runs_dir() / likely] if likely else []), *layout.list_runs()):
         with contextlib.suppress(OSError, UserError):
             if same(run_dir):
                 return run_dir

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from runner import paths, report, rundir
+from runner import paths, report
 from runner.errors import UserError
+from runner.run import layout
 from runner.util.files import read, write_atomically
 
 SCHEMA = 1
@@ -39,7 +40,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
         """
         found = [paths.runs_dir() / run for run in self.runs]
         for run_dir in found:
-            if not (run_dir / rundir.PLAN).is_file():
+            if not (run_dir / layout.PLAN).is_file():
                 raise UserError(
                     f"the baseline of {self.profile} is gone: there is no run {run_dir.name} any more",
                     hint=f"`trtbench-tui baseline set RUN` sets another, `clear {self.profile}` none",
@@ -117,5 +118,5 @@ def _file(profile: str) -> Path:
 def _read(file: Path) -> Baseline | None:
     try:
         return msgspec.json.decode(read(file), type=Baseline)
-    except (OSError, *rundir.UNREADABLE):
+    except (OSError, *layout.UNREADABLE):
         return None

@@ -133,10 +133,10 @@ def _profiles() -> Iterator[str]:
 
 def _runs() -> Iterator[str]:
     """`last`, the ids, their last four letters, which are enough where they are unique, and given names."""
-    from runner import rundir
     from runner.labels import Labels
+    from runner.run import layout
 
-    runs = [run_dir.name for run_dir in rundir.list_runs()]
+    runs = [run_dir.name for run_dir in layout.list_runs()]
     if runs:
         yield "last"
     yield from runs

@@ -8,7 +8,7 @@ from typing import Protocol
 from runner import events as ev
 from runner import printed
 from runner.outliers import Slowest
-from runner.plan import NOT_KNOWN
+from runner.plan.plan import NOT_KNOWN
 from runner.serving import ServingState
 from runner.stats import Batches, Mean, Sample, Series
 

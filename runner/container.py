@@ -16,7 +16,7 @@ from pathlib import Path
 
 from runner import gpus
 from runner.cache import HOST, Host, Place
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.profile.trtllm import Container
 from runner.util import processes
 

@@ -8,9 +8,9 @@ from statistics import median
 
 import msgspec
 
-from runner import rundir
 from runner.errors import UserError
-from runner.plan import Plan, Stage
+from runner.plan.plan import Plan, Stage
+from runner.run import layout
 from runner.state import RunState
 
 LOOKED_AT = 3
@@ -80,9 +80,9 @@ def stage_times(run_dir: Path, plan: Plan) -> dict[str, float]:
         if looked == LOOKED_AT:
             break
         try:
-            report = msgspec.json.decode((folder / rundir.REPORT).read_bytes(), type=_Report)
-            other = rundir.load_plan(folder)
-        except (OSError, UserError, *rundir.UNREADABLE):
+            report = msgspec.json.decode((folder / layout.REPORT).read_bytes(), type=_Report)
+            other = layout.load_plan(folder)
+        except (OSError, UserError, *layout.UNREADABLE):
             continue
         if report.profile != plan.profile or report.status != "finished":
             continue

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from runner import rundir
 from runner.events import AnyEvent
 from runner.events.journal import EventReader
-from runner.plan import Plan
+from runner.plan.plan import Plan
+from runner.run import layout
 from runner.state import RunState
 
 LIVENESS_S = 1.0
@@ -71,7 +71,7 @@ class RunFeed:
     _checked: float = 0.0
 
     def __post_init__(self) -> None:
-        self._reader = EventReader(self.run_dir / rundir.EVENTS)
+        self._reader = EventReader(self.run_dir / layout.EVENTS)
 
     def drain(self, budget_s: float, tell: Tell | None = None) -> int:
         start = time.monotonic()
@@ -131,7 +131,7 @@ class ReplayFeed:
     _first: int = 0
 
     def __post_init__(self) -> None:
-        self._reader = EventReader(self.run_dir / rundir.EVENTS)
+        self._reader = EventReader(self.run_dir / layout.EVENTS)
         self._refill()
 
     def drain(self, budget_s: float, tell: Tell | None = None) -> int:
@@ -178,7 +178,7 @@ def open_feed(run_dir: Path) -> RunFeed:
     Raises:
         UserError: the directory is no run that this version can read.
     """
-    return RunFeed(run_dir, rundir.load_plan(run_dir))
+    return RunFeed(run_dir, layout.load_plan(run_dir))
 
 
 def open_replay(run_dir: Path, speed: float) -> ReplayFeed:
@@ -187,4 +187,4 @@ def open_replay(run_dir: Path, speed: float) -> ReplayFeed:
     Raises:
         UserError: the directory is no run that this version can read.
     """
-    return ReplayFeed(run_dir, rundir.load_plan(run_dir), speed)
+    return ReplayFeed(run_dir, layout.load_plan(run_dir), speed)

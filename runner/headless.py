@@ -14,10 +14,11 @@ from typing import Protocol
 import msgspec
 
 from runner import events as ev
-from runner import metrics, report, rundir, table
+from runner import metrics, report, table
 from runner.configuration import batching
 from runner.errors import ExitCode
 from runner.feed import Feed, ReplayFeed
+from runner.run import layout
 from runner.stall import stalled
 from runner.state import ConfigurationState, RunState
 
@@ -111,7 +112,7 @@ def print_report(final: report.Report, *, as_json: bool) -> None:
 
 def short_name(run_dir: Path) -> str:
     """The last four letters of a run's id: enough to name it on the command line."""
-    return run_dir.name.rpartition("_")[2] if rundir.RUN_ID.match(run_dir.name) else str(run_dir)
+    return run_dir.name.rpartition("_")[2] if layout.RUN_ID.match(run_dir.name) else str(run_dir)
 
 
 def _over(feed: Feed) -> bool:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths, rundir
+from runner import paths
 from runner.errors import UserError
 from runner.events.journal import LineReader, append_whole
+from runner.run import layout
 
 TAG = re.compile(r"[^\W_][\w.:/=@%-]{0,39}")
 TAG_RULE = (
@@ -90,7 +91,7 @@ class Labels:
     def _take(self, line: bytes) -> bool:
         try:
             change = _decoder.decode(line)
-        except rundir.UNREADABLE:
+        except layout.UNREADABLE:
             return False
         label = _applied(self.by_run.get(change.run, UNLABELLED), change)
         if label == UNLABELLED:

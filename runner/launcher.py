@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths, rundir, settings
+from runner import paths, settings
 from runner.engines import make_plan
 from runner.errors import UserError
-from runner.plan import Hook, Membership, Plan
+from runner.plan.plan import Hook, Membership, Plan
 from runner.profile import Profile
 from runner.profile.file import to_yaml
+from runner.run import layout
 from runner.util import daemon
 
 SUPERVISOR = "runner.supervision.supervisor"
@@ -37,7 +38,7 @@ def start(
         UserError: the settings cannot be used, the profile cannot be planned, or the run directory or
             supervisor cannot be made.
     """
-    run_dir = paths.runs_dir() / rundir.new_run_id(profile.name)
+    run_dir = paths.runs_dir() / layout.new_run_id(profile.name)
     plan = msgspec.structs.replace(
         make_plan(profile, run_dir), gpu_hz=gpu_hz, sweep=sweep, on_end=_hook(on_end)
     )
@@ -57,7 +58,7 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
     Raises:
         UserError: the run directory or the supervisor cannot be made.
     """
-    with rundir.created(run_dir, plan, profile_yaml) as lock:
+    with layout.created(run_dir, plan, profile_yaml) as lock:
         try:
             supervisor = daemon.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
         except OSError as error:

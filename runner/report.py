@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from runner import metrics, rundir
+from runner import metrics
 from runner.events.journal import EventReader
-from runner.plan import Membership, Plan
+from runner.plan.plan import Membership, Plan
+from runner.run import layout
 from runner.state import RunState, Status
 from runner.telemetry import measured
 from runner.telemetry.reasons import alone
@@ -238,21 +239,21 @@ def _run_flags(plan: Plan, state: RunState) -> list[str]:
 def read_head(run_dir: Path) -> RunState:
     """The state after the first part of a log: enough to tell when a run started, cheap for a long one."""
     state = RunState()
-    state.apply_all(EventReader(run_dir / rundir.EVENTS, limit=4096).read())
+    state.apply_all(EventReader(run_dir / layout.EVENTS, limit=4096).read())
     return state
 
 
 def read_state(run_dir: Path) -> RunState:
     """The state of a run from its whole log."""
     state = RunState()
-    reader = EventReader(run_dir / rundir.EVENTS)
+    reader = EventReader(run_dir / layout.EVENTS)
     while events := reader.read():
         state.apply_all(events)
     return state
 
 
 def write(run_dir: Path, report: Report) -> None:
-    write_atomically(run_dir / rundir.REPORT, msgspec.json.format(msgspec.json.encode(report)))
+    write_atomically(run_dir / layout.REPORT, msgspec.json.format(msgspec.json.encode(report)))
 
 
 _report_decoder = msgspec.json.Decoder(Report)
@@ -268,11 +269,11 @@ def load(run_dir: Path) -> Report:
         UserError: the directory is no run that this version can read.
     """
     try:
-        return _report_decoder.decode(read(run_dir / rundir.REPORT))
-    except (OSError, *rundir.UNREADABLE):
+        return _report_decoder.decode(read(run_dir / layout.REPORT))
+    except (OSError, *layout.UNREADABLE):
         from runner.history.recovery import recover  # which builds a report, too
 
-        plan, state = rundir.load_plan(run_dir), read_state(run_dir)
+        plan, state = layout.load_plan(run_dir), read_state(run_dir)
         if state.running and (closing := recover(run_dir)) is not None:
             state = read_state(run_dir)
             state.apply_all(closing if state.running else ())
@@ -282,8 +283,8 @@ def load(run_dir: Path) -> Report:
 def read_summary(run_dir: Path) -> Summary | None:
     """What the list of runs needs of an ended run; None when it has no (readable) report yet."""
     try:
-        return _summary_decoder.decode(read(f"{run_dir}/{rundir.REPORT}"))
-    except (OSError, *rundir.UNREADABLE):
+        return _summary_decoder.decode(read(f"{run_dir}/{layout.REPORT}"))
+    except (OSError, *layout.UNREADABLE):
         return None
 
 

@@ -10,9 +10,9 @@ from msgspec import Meta
 
 from runner import paths
 from runner.errors import UserError
-from runner.profile.base import PositiveInt, Section
-from runner.profile.check import check_section
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+from runner.schema.base import PositiveInt, Section
+from runner.schema.check import check_section
 from runner.util.files import write_atomically
 
 ThemeName = Literal["dark", "light", "high-contrast", "monochrome"]

@@ -6,8 +6,9 @@ import signal
 import time
 from pathlib import Path
 
-from runner import history, rundir
+from runner import history
 from runner.history import Entry
+from runner.run import layout
 
 STOP_TIMEOUT_S = 30.0
 
@@ -18,12 +19,12 @@ def stop_run(run_dir: Path, by: str) -> Entry:
     Raises:
         UserError: the supervisor cannot be told.
     """
-    rundir.request_stop(run_dir, by)
+    layout.request_stop(run_dir, by)
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while not (ended := history.entry(run_dir)).ended:
         if time.monotonic() > deadline:
             # It does not answer; whoever reads the run next cleans up after it.
-            rundir.signal_supervisor(run_dir, signal.SIGKILL)
+            layout.signal_supervisor(run_dir, signal.SIGKILL)
             deadline += STOP_TIMEOUT_S
         time.sleep(0.1)
     return ended

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths, report, rundir
+from runner import paths, report
 from runner.grid import Shape
 from runner.history import Entry, Figure
 from runner.history.facts import best_of
 from runner.report import ConfigurationReport, Report, Row
+from runner.run import layout
 from runner.state import Status
 from tests.runs import plan_of
 
@@ -69,7 +70,7 @@ def ended(
     """The directory of a run that ended: its plan, the two ends of its log, and its report."""
     run_dir = paths.runs_dir() / run_id(letters, profile, ago)
     plan = plan_of(["/bin/true"])
-    with rundir.created(run_dir, plan, "name: quickstart\n"):
+    with layout.created(run_dir, plan, "name: quickstart\n"):
         pass
     second = 10**9
     log = [
@@ -77,7 +78,7 @@ def ended(
                       pid=1, cores=8, version="1"),
         ev.RunEnded(t=round((1 + seconds) * second), status="finished", wall=NOW - ago + seconds),
     ]  # fmt: skip
-    (run_dir / rundir.EVENTS).write_bytes(b"".join(map(ev.encode, log)))
+    (run_dir / layout.EVENTS).write_bytes(b"".join(map(ev.encode, log)))
     written = Report(
         schema=report.SCHEMA,
         run=run_dir.name,

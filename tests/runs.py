@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from runner import events as ev
-from runner import launcher, paths, report, rundir
+from runner import launcher, paths, report
 from runner.mpi import find_mpirun, launch_env, launch_words
-from runner.plan import Configuration, Plan, Stage
+from runner.plan.plan import Configuration, Plan, Stage
+from runner.run import layout
 from runner.state import RunState
 from tests.patience import PATIENCE_S
 from tests.support.paths import TESTS
@@ -47,7 +48,7 @@ def under_mpirun(mode: str, ranks: int = 2) -> Plan:
 
 def start(plan: Plan) -> Path:
     """Start a run of a plan; returns its directory."""
-    run_dir = paths.runs_dir() / rundir.new_run_id(plan.profile)
+    run_dir = paths.runs_dir() / layout.new_run_id(plan.profile)
     launcher.launch(run_dir, plan, "name: program\n")
     return run_dir
 
@@ -58,7 +59,7 @@ def state_of(run_dir: Path) -> RunState:
 
 def is_supervised(run_dir: Path) -> bool:
     """Whether some process holds the run's lock right now."""
-    return rundir.is_locked(run_dir)
+    return layout.is_locked(run_dir)
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout: float = PATIENCE_S) -> None:
@@ -82,7 +83,7 @@ def wait_until_ended(run_dir: Path, timeout: float = PATIENCE_S) -> RunState:
 
 def record(run_dir: Path, plan: Plan, log: Iterable[ev.Event]) -> Path:
     """A run directory with a recorded log, as if it had been run."""
-    with rundir.created(run_dir, plan, "name: program\n"):
+    with layout.created(run_dir, plan, "name: program\n"):
         pass
-    (run_dir / rundir.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
+    (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
     return run_dir

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import rundir
+from runner.run import layout
 from runner.stopping import stop_run
 from runner.util import processes
 from tests.patience import PATIENCE_S
@@ -59,8 +59,8 @@ def dashboard(profile: str, tmp_path: Path) -> Iterator[Terminal]:
 
 
 def the_run() -> Path:
-    wait_for(lambda: bool(rundir.list_runs()), "the run directory")
-    return rundir.list_runs()[0]
+    wait_for(lambda: bool(layout.list_runs()), "the run directory")
+    return layout.list_runs()[0]
 
 
 def in_the_middle(run_dir: Path) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import rundir
+from runner.run import layout
 from runner.stopping import stop_run
 from runner.util import processes
 from tests.patience import PATIENCE_S
@@ -97,7 +97,7 @@ def test_a_run_outlives_its_tmux_and_is_there_in_the_next(tmux: Tmux, tmp_path: 
     tmux.start(command("run", str(profile)), 120, 40)
     tmux.wait_until_it_says("RUNNING")
     tmux.wait_until_it_says("latency over time, ms")
-    run_dir = rundir.list_runs()[0]
+    run_dir = layout.list_runs()[0]
 
     tmux.kill()
     tmux.start(command("attach", run_dir.name[-4:]), 80, 24)

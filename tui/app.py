@@ -261,11 +261,11 @@ class TrtbenchApp(TypedKeys):
 
     def open_home_with(self, run_dir: Path) -> None:
         """The profiles, with the one of a run to be changed and run again."""
-        from runner import rundir
         from runner.profile.file import load_text, read_text
+        from runner.run import layout
         from tui.form import drafts_of, take_variant
 
-        path = run_dir / rundir.PROFILE
+        path = run_dir / layout.PROFILE
         try:
             take_variant(drafts_of(self), load_text(read_text(path), str(path)))
         except UserError as error:

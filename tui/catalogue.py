@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner import paths, rundir
+from runner import paths
 from runner.errors import UserError
 from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
 from runner.profile.trtllm_bench import BenchProfile
+from runner.run import layout
 from tui.text import shorten
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ class Catalogue:
 
         None when runs may be under way, which come first: then it takes the whole listing to know.
         """
-        runs = rundir.list_runs()[:RECENT]
-        if not all((run_dir / rundir.REPORT).exists() for run_dir in runs):
+        runs = layout.list_runs()[:RECENT]
+        if not all((run_dir / layout.REPORT).exists() for run_dir in runs):
             return None
         listing = Listing(_grouped(_stored_items(), map(_profile_of, runs)), newcomer=not runs and _welcome())
         first = listing.item(key)
@@ -212,7 +213,7 @@ def with_made(listing: Listing, made: Iterable[Profile]) -> Listing:
 
 def _run_item(entry: Entry) -> Item:
     """A run under way, with its profile as it was when the run started."""
-    return Item(group="running now", name=entry.profile, path=entry.run_dir / rundir.PROFILE, run=entry)
+    return Item(group="running now", name=entry.profile, path=entry.run_dir / layout.PROFILE, run=entry)
 
 
 def _stored_items() -> list[Item]:

@@ -8,14 +8,15 @@ from typing import IO, Literal
 
 import msgspec
 
-from runner import labels, rundir
+from runner import labels
+from runner.run import layout
 
 SUFFIX = ".zip"
 MANIFEST = "archive.json"
 PIECE = 1 << 20
 """bytes that are read and written at once"""
-OF_THIS_MACHINE = frozenset({rundir.LOCK, rundir.OWNER, rundir.STOP, rundir.BALLAST, rundir.SEEN})
-IN_THE_LOG = frozenset({rundir.RANKS, rundir.TELEMETRY})
+OF_THIS_MACHINE = frozenset({layout.LOCK, layout.OWNER, layout.STOP, layout.BALLAST, layout.SEEN})
+IN_THE_LOG = frozenset({layout.RANKS, layout.TELEMETRY})
 """What ranks and telemetry wrote; every line of it is in the log."""
 
 

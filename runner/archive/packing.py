@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from runner import history, labels, report, rundir, withheld
+from runner import history, labels, report
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -26,8 +26,10 @@ from runner.archive.manifest import (
 )
 from runner.errors import UserError
 from runner.export.output import opened
-from runner.plan import Plan, repro_script
+from runner.plan import redaction
+from runner.plan.plan import Plan, repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+from runner.run import layout
 from runner.supervision import hook
 
 _LEFT_HERE = OF_THIS_MACHINE | IN_THE_LOG | {hook.LOG}
@@ -55,7 +57,7 @@ def pack(run_dir: Path, target: Path | None = None) -> Packed:
     Raises:
         UserError: there is no run, it has not ended, or a file cannot be read or written.
     """
-    plan = rundir.load_plan(run_dir)
+    plan = layout.load_plan(run_dir)
     if not history.entry(run_dir).ended:
         raise UserError(
             f"{run_dir.name} has not ended; an archive is made of a run that does not change any more",
@@ -68,14 +70,14 @@ def pack(run_dir: Path, target: Path | None = None) -> Packed:
     changed = _without_secrets(run_dir, plan)
     with opened(None if target == STDOUT else target) as file:
         _write(run_dir, run, changed, file)
-    return Packed(target, withheld.names(plan))
+    return Packed(target, redaction.names(plan))
 
 
 def _id_of(run_dir: Path) -> str:
     """The id of a run, also of one whose directory somebody gave another name."""
     summary = report.read_summary(run_dir)
     for name in (run_dir.name, summary.run if summary else ""):
-        if rundir.RUN_ID.fullmatch(name) and is_plain(name) and "/" not in name:
+        if layout.RUN_ID.fullmatch(name) and is_plain(name) and "/" not in name:
             return name
     raise UserError(f"{run_dir}: its name is not the id of a run, and its report does not say one")
 
@@ -87,21 +89,21 @@ def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
         UserError: a profile beside such a plan cannot be read, so it may hold the same.
     """
     changed: dict[str, bytes] = {}
-    shared = withheld.of_plan(plan)
+    shared = redaction.of_plan(plan)
     if shared == plan:
         return changed
-    changed[rundir.PLAN] = msgspec.json.format(msgspec.json.encode(shared))
+    changed[layout.PLAN] = msgspec.json.format(msgspec.json.encode(shared))
     if shared.stages != plan.stages:
-        changed[rundir.REPRO] = repro_script(shared).encode()
-        if (run_dir / rundir.PROFILE).exists():
+        changed[layout.REPRO] = repro_script(shared).encode()
+        if (run_dir / layout.PROFILE).exists():
             try:
-                profile = parse_yaml(read_text(run_dir / rundir.PROFILE), rundir.PROFILE)[0]
+                profile = parse_yaml(read_text(run_dir / layout.PROFILE), layout.PROFILE)[0]
             except ProfileError as error:
                 raise UserError(
-                    f"{run_dir}: the plan holds a secret ({', '.join(withheld.names(plan))}), and whether the"
+                    f"{run_dir}: the plan holds a secret ({', '.join(redaction.names(plan))}), and whether the"
                     f" profile does cannot be told: {error}"
                 ) from None
-            changed[rundir.PROFILE] = dump(withheld.of_profile(profile)).encode()
+            changed[layout.PROFILE] = dump(redaction.of_profile(profile)).encode()
     return changed
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from runner import arrivals, labels, paths, report, rundir
+from runner import arrivals, labels, paths, report
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -22,6 +22,7 @@ from runner.archive.manifest import (
     is_plain,
 )
 from runner.errors import UserError
+from runner.run import layout
 from runner.state import ENDED
 from runner.util.disk import free_bytes
 
@@ -100,9 +101,9 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, 
     try:
         with archive.open(MANIFEST) as packed:
             manifest = msgspec.json.decode(packed.read(MAX_MANIFEST), type=Manifest)
-    except rundir.UNREADABLE as error:
+    except layout.UNREADABLE as error:
         raise UserError(f"{path}: {MANIFEST} is not what this version reads: {error}", hint=_HOW) from None
-    if not rundir.RUN_ID.fullmatch(manifest.run) or "/" in manifest.run or "\0" in manifest.run:
+    if not layout.RUN_ID.fullmatch(manifest.run) or "/" in manifest.run or "\0" in manifest.run:
         raise UserError(f"{path}: {manifest.run!r} is not the id of a run")
     label = manifest.label
     unfit = labels.name_refusal(label.name) or labels.note_refusal(label.note)
@@ -176,14 +177,14 @@ def _extract(
 def _must_have_ended(path: Path, incoming: Path) -> None:
     """A run without an end would be taken for one whose supervisor was killed here."""
     try:
-        rundir.load_plan(incoming)
+        layout.load_plan(incoming)
     except UserError:
-        raise UserError(f"{path}: the run in it has no {rundir.PLAN} that this version can read") from None
+        raise UserError(f"{path}: the run in it has no {layout.PLAN} that this version can read") from None
     summary = report.read_summary(incoming)
     if summary is None or summary.status not in ENDED:
-        raise UserError(f"{path}: the run in it has no readable {rundir.REPORT} that says how it ended")
-    if not (incoming / rundir.EVENTS).is_file():
-        raise UserError(f"{path}: the run in it has no log ({rundir.EVENTS})")
+        raise UserError(f"{path}: the run in it has no readable {layout.REPORT} that says how it ended")
+    if not (incoming / layout.EVENTS).is_file():
+        raise UserError(f"{path}: the run in it has no log ({layout.EVENTS})")
 
 
 def _say_again(run: str, label: labels.Label) -> None:
@@ -196,10 +197,10 @@ def _say_again(run: str, label: labels.Label) -> None:
 
 def _here_already(manifest: Manifest) -> Path | None:
     """The run here that has the very log of the archive, whatever its id is."""
-    log = manifest.files.get(rundir.EVENTS)
+    log = manifest.files.get(layout.EVENTS)
 
     def same(run_dir: Path) -> bool:
-        path = run_dir / rundir.EVENTS
+        path = run_dir / layout.EVENTS
         if log is None or path.stat().st_size != log.size:
             return False
         with open(path, "rb") as file:

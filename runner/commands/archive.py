@@ -67,9 +67,10 @@ def _limits(text: str) -> tuple[int, ...]:
 
 
 def _archive(arguments: argparse.Namespace) -> int:
-    from runner import archive, rundir
+    from runner import archive
+    from runner.run import layout
 
-    packed = archive.pack(rundir.find(arguments.run), arguments.output)
+    packed = archive.pack(layout.find(arguments.run), arguments.output)
     if packed.withheld:
         print(f"note: the archive is without the values of {', '.join(packed.withheld)}", file=sys.stderr)
     if packed.path != archive.STDOUT:

@@ -164,21 +164,23 @@ def _trend(arguments: argparse.Namespace) -> int:
 
 
 def _tag(arguments: argparse.Namespace) -> int:
-    from runner import labels, rundir
+    from runner import labels
+    from runner.run import layout
 
     if arguments.run in ("-h", "--help") or "--help" in arguments.tags:
         arguments.help()
         return ExitCode.OK
-    run = rundir.find(arguments.run).name
+    run = layout.find(arguments.run).name
     labels.tag(run, *labels.tag_changes(arguments.tags))
     print(f"{run}: {' '.join(labels.of(run).tags) or 'no tags'}")
     return ExitCode.OK
 
 
 def _note(arguments: argparse.Namespace) -> int:
-    from runner import labels, rundir
+    from runner import labels
+    from runner.run import layout
 
-    run = rundir.find(arguments.run).name
+    run = layout.find(arguments.run).name
     if arguments.text is not None:
         labels.annotate(run, arguments.text)
     print(f"{run}: {labels.of(run).note or 'no note'}")
@@ -186,9 +188,10 @@ def _note(arguments: argparse.Namespace) -> int:
 
 
 def _rename(arguments: argparse.Namespace) -> int:
-    from runner import labels, rundir
+    from runner import labels
+    from runner.run import layout
 
-    run = rundir.find(arguments.run).name
+    run = layout.find(arguments.run).name
     labels.rename(run, arguments.name)
     name = labels.of(run).name
     print(f"{run}: {f'“{name}”' if name else 'no name'}")
@@ -199,10 +202,10 @@ def _rename(arguments: argparse.Namespace) -> int:
 
 
 def _rm(arguments: argparse.Namespace) -> int:
-    from runner import rundir
     from runner.history import trash
+    from runner.run import layout
 
-    run_dirs = list(dict.fromkeys(rundir.find(name) for name in arguments.runs))
+    run_dirs = list(dict.fromkeys(layout.find(name) for name in arguments.runs))
     names = ", ".join(run_dir.name for run_dir in run_dirs)
     _ask(f"move {names} to the trash?", arguments.yes)
     trash.delete(run_dirs)

@@ -151,11 +151,11 @@ def _refuse_what_would_fail(profile: Profile) -> None:
 
 
 def _attach(arguments: argparse.Namespace) -> int:
-    from runner import rundir
     from runner.feed import open_feed
+    from runner.run import layout
 
     try:
-        run_dir = rundir.find(arguments.run)
+        run_dir = layout.find(arguments.run)
     except UserError:
         sweep = sweeps.named(arguments.run)
         if sweep is None:
@@ -165,17 +165,18 @@ def _attach(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from runner import rundir
     from runner.feed import open_replay
+    from runner.run import layout
 
-    return watch(open_replay(rundir.find(arguments.run), arguments.speed), arguments)
+    return watch(open_replay(layout.find(arguments.run), arguments.speed), arguments)
 
 
 def _stop(arguments: argparse.Namespace) -> int:
-    from runner import history, rundir
+    from runner import history
+    from runner.run import layout
     from runner.stopping import stop_run
 
-    run_dir = rundir.find(arguments.run)
+    run_dir = layout.find(arguments.run)
     if history.entry(run_dir).ended:
         print(f"{run_dir.name} has ended already", file=sys.stderr)
         return ExitCode.OK
@@ -184,10 +185,11 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from runner import report, rundir
+    from runner import report
     from runner.compare.against import with_baseline
     from runner.headless import print_report
+    from runner.run import layout
 
-    run_dir = rundir.find(arguments.run)
+    run_dir = layout.find(arguments.run)
     print_report(with_baseline(report.load(run_dir), run_dir), as_json=arguments.json)
     return ExitCode.OK

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from runner import report, rundir, withheld
+from runner import report
 from runner.compare.facts import facts_of
 from runner.errors import UserError
 from runner.export.environment import Environment, environment_of
 from runner.grid import Shape, shape_of
 from runner.metrics.estimates import Estimates, estimates
-from runner.plan import Plan
+from runner.plan import redaction
+from runner.plan.plan import Plan
 from runner.profile.fields import default_at
 from runner.profile.file import Data, ProfileError, parse_yaml
 from runner.report import ConfigurationReport, Report
+from runner.run import layout
 from runner.state import RunState
 from runner.util.files import read
 
@@ -42,7 +44,7 @@ class Run:
 
     @cached_property
     def plan(self) -> Plan:
-        return rundir.load_plan(self.run_dir)
+        return layout.load_plan(self.run_dir)
 
     @cached_property
     def state(self) -> RunState:
@@ -56,17 +58,17 @@ class Run:
     def profile_text(self) -> str:
         """The frozen profile; empty when there is none, as of an imported result."""
         try:
-            return read(self.run_dir / rundir.PROFILE).decode()
+            return read(self.run_dir / layout.PROFILE).decode()
         except (OSError, UnicodeDecodeError):
             return ""
 
     @cached_property
     def profile(self) -> Data:
         try:
-            data = parse_yaml(self.profile_text, rundir.PROFILE)[0] if self.profile_text else {}
+            data = parse_yaml(self.profile_text, layout.PROFILE)[0] if self.profile_text else {}
         except ProfileError:
             return {}
-        shared: Data = withheld.of_profile(data)
+        shared: Data = redaction.of_profile(data)
         return shared
 
     @cached_property
@@ -177,7 +179,7 @@ def named(name: str) -> list[Path]:
     parts = [part.strip() for part in name.split(",")]
     if not all(parts):
         raise UserError(f"{name!r} names no run", hint="several runs have a comma between: 7f3a,19bc")
-    return [rundir.find(part) for part in parts]
+    return [layout.find(part) for part in parts]
 
 
 def _filtered(text: str) -> list[Path]:

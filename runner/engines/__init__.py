@@ -7,7 +7,7 @@ from typing import Protocol
 
 from runner.engines import torch, trtllm, trtllm_bench
 from runner.engines.output import OutputReader
-from runner.plan import RUN_DIR, Plan
+from runner.plan.plan import RUN_DIR, Plan
 from runner.profile import Profile
 
 

@@ -14,7 +14,7 @@ from runner.engines.trtllm_versions import Version
 from runner.errors import UserError
 from runner.profile.trtllm_bench import Dataset
 from runner.ranks.dataset import all_lengths
-from runner.rundir import UNREADABLE
+from runner.run.layout import UNREADABLE
 
 MOST_PROBLEMS = 5
 _BOTH_FROM, _IDS_FROM = Version.parse("0.16"), Version.parse("0.18")

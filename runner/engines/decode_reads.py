@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from runner.plan import DecodeReads
+from runner.plan.plan import DecodeReads
 from runner.profile import Shape
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner import events as ev
 from runner.diagnosis import Known
-from runner.plan import Stage
+from runner.plan.plan import Stage
 
 
 def _nothing(_: str) -> None:

@@ -13,7 +13,7 @@ from runner.engines.output import OutputReader
 from runner.engines.trtllm_output import notice_of
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun, launch_env, launch_words
-from runner.plan import Plan, Stage, configurations
+from runner.plan.plan import Plan, Stage, configurations
 from runner.profile import Profile, Shape, TorchProfile, shape_rules
 from runner.profile.hf_config import read_shape
 

@@ -23,7 +23,7 @@ from runner.engines.trtllm_site import Site, site_of
 from runner.engines.trtllm_versions import FIRST, LAST, example_folder, refusal
 from runner.errors import UserError
 from runner.mpi import ROOT_ENV
-from runner.plan import Configuration, Plan, Stage
+from runner.plan.plan import Configuration, Plan, Stage
 from runner.profile import Profile
 from runner.profile.trtllm import StageName, TrtllmProfile
 

@@ -28,7 +28,7 @@ from runner.engines.trtllm_site import BenchSite, bench_site_of
 from runner.engines.trtllm_versions import Version
 from runner.errors import UserError
 from runner.mpi import ROOT_ENV
-from runner.plan import Configuration, Plan, Stage, StageName
+from runner.plan.plan import Configuration, Plan, Stage, StageName
 from runner.profile import Profile
 from runner.profile.trtllm_bench import BenchProfile
 from runner.ranks.dataset import FILE

@@ -20,7 +20,7 @@ import msgspec
 from runner import events as ev
 from runner.engines.benchmark_line import without_prefix
 from runner.engines.output import NO_REQUEST, Written
-from runner.rundir import UNREADABLE
+from runner.run.layout import UNREADABLE
 
 MANY = 500
 """Requests in one event."""

@@ -6,7 +6,7 @@ from runner.engines import bench_dataset
 from runner.engines.bench_dataset import Requests
 from runner.engines.trtllm_bench_options import NAMED_TENSORRT, Part, Tool
 from runner.engines.trtllm_options import Words
-from runner.plan import Configuration, Plan
+from runner.plan.plan import Configuration, Plan
 from runner.profile.trtllm_bench import BenchProfile
 
 

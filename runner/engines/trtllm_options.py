@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from msgspec import inspect
 
 from runner.engines.trtllm_versions import Version
-from runner.profile.base import Section
-from runner.profile.check import options as types_of
 from runner.profile.trtllm_build import Build, Convert
+from runner.schema.base import Section
+from runner.schema.check import options as types_of
 
 Words = list[tuple[str, str | None]]
 """Options in order: name without dashes, value (None: a flag)"""

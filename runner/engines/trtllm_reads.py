@@ -9,7 +9,7 @@ import msgspec
 
 from runner.engines.decode_reads import BYTES, Widths, decode_reads
 from runner.errors import UserError
-from runner.plan import DecodeReads
+from runner.plan.plan import DecodeReads
 from runner.profile import Shape
 from runner.profile.hf_config import SUPPORTED, shape_of
 from runner.profile.trtllm import TrtllmProfile

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from runner import rundir
 from runner.events import GpuIdentity
-from runner.plan import Plan
+from runner.plan.plan import Plan
+from runner.run import layout
 from runner.state import RunState
 from runner.telemetry import measured
 from runner.util.files import read
@@ -71,7 +71,7 @@ def environment_of(run_dir: Path, plan: Plan, state: RunState) -> Environment:
 def _versions(run_dir: Path, plan: Plan) -> dict[str, str]:
     for index, stage in reversed(list(enumerate(plan.stages))):
         try:
-            head = read(rundir.stage_log(run_dir, index, stage.name), _HEAD)
+            head = read(layout.stage_log(run_dir, index, stage.name), _HEAD)
         except OSError:
             continue
         said = _TENSORRT_LLM.search(head.decode(errors="replace"))

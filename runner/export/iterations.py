@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from runner import events as ev
-from runner import rundir
 from runner.events.journal import EventReader
 from runner.export.rows import text
 from runner.export.subject import Subject
+from runner.run import layout
 
 COLUMNS = (
     "configuration", "batch_size", "input_len", "output_len", "gpu_weights_percent",
@@ -39,7 +39,7 @@ NONE = (
 
 def batches(subject: Subject) -> Iterator[list[Record]]:
     """Rows in the order of the log and of `COLUMNS`, a few thousand at a time."""
-    reader = EventReader(subject.run_dir / rundir.EVENTS)
+    reader = EventReader(subject.run_dir / layout.EVENTS)
     begin = 0
     shapes: dict[int, tuple[int, int, int, float]] = {}
     unknown = (None,) * 4

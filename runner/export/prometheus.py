@@ -15,7 +15,7 @@ from runner import grid, report
 from runner.errors import UserError
 from runner.export.output import opened
 from runner.export.subject import Subject
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.report import Report
 from runner.state import RunState, Status
 

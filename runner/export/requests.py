@@ -6,10 +6,10 @@ import csv
 from typing import BinaryIO
 
 from runner import events as ev
-from runner import rundir
 from runner.events.journal import EventReader
 from runner.export.rows import text
 from runner.export.subject import Subject
+from runner.run import layout
 
 COLUMNS = (
     "configuration", "requests", "concurrency",
@@ -21,7 +21,7 @@ NONE = "this run has no requests: its engine measures batches of fixed size, or 
 
 def write(subject: Subject, out: BinaryIO) -> list[str]:
     """Write them; returns in words that there are none."""
-    reader = EventReader(subject.run_dir / rundir.EVENTS)
+    reader = EventReader(subject.run_dir / layout.EVENTS)
     configuration, asked, n = -1, (0, 0), 0
     with text(out) as stream:
         table = csv.writer(stream, lineterminator="\n")

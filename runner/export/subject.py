@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from runner import report, rundir, withheld
+from runner import report
 from runner.events.journal import EventReader
 from runner.export.environment import Environment, environment_of
 from runner.export.timeline import Timeline
-from runner.plan import Plan, repro_script
+from runner.plan import redaction
+from runner.plan.plan import Plan, repro_script
 from runner.report import Report
+from runner.run import layout
 from runner.state import RunState
 
 
@@ -35,7 +37,7 @@ class Subject:
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
-        self.plan = withheld.of_plan(rundir.load_plan(self.run_dir))
+        self.plan = redaction.of_plan(layout.load_plan(self.run_dir))
 
     @cached_property
     def report(self) -> Report:
@@ -47,7 +49,7 @@ class Subject:
     @cached_property
     def log(self) -> Log:
         log = Log()
-        reader = EventReader(self.run_dir / rundir.EVENTS)
+        reader = EventReader(self.run_dir / layout.EVENTS)
         while events := reader.read():
             log.state.apply_all(events)
             log.timeline.take(events)

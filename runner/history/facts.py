@@ -8,12 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from runner import metrics, report, rundir
+from runner import metrics, report
 from runner.errors import UserError
 from runner.events import AnyEvent
 from runner.grid import Shape, shape_name
 from runner.history.recovery import recover
-from runner.plan import Membership, Plan
+from runner.plan.plan import Membership, Plan
+from runner.run import layout
 from runner.state import ENDED, Status
 
 LAST_MOMENT = 253_402_300_799.0
@@ -111,16 +112,16 @@ def read_facts(run_dir: Path) -> Facts:
         return _of_summary(run_dir, found)
     try:
         # Before anything else: into a directory that holds no run of ours not even a lock is written.
-        plan = rundir.load_plan(run_dir)
+        plan = layout.load_plan(run_dir)
     except UserError as error:
         return Facts(run_dir.name, run_dir.name, "", "lost", 0.0, 0.0, cause=str(error))
     closing = recover(run_dir)
     if (found := report.read_summary(run_dir)) is not None:
         return _of_summary(run_dir, found)
-    spoilt = (run_dir / rundir.REPORT).exists()
+    spoilt = (run_dir / layout.REPORT).exists()
     if closing is None and not spoilt:
         return _of_log(run_dir, plan)
-    remark = f"{rundir.REPORT} cannot be read; these numbers were made anew from the log" if spoilt else ""
+    remark = f"{layout.REPORT} cannot be read; these numbers were made anew from the log" if spoilt else ""
     return _of_whole_log(run_dir, plan, closing or [], remark)
 
 

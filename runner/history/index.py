@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from runner.history.facts import Facts
-from runner.rundir import UNREADABLE
+from runner.run.layout import UNREADABLE
 from runner.util.files import read, write_atomically
 
 VERSION = 5

@@ -7,11 +7,12 @@ import time
 
 import msgspec
 
-from runner import paths, rundir
+from runner import paths
 from runner.history import index
 from runner.history.disk import disk_use
 from runner.history.facts import Entry, as_entry, read_facts
 from runner.labels import Labels
+from runner.run import layout
 
 
 def entries(*, disk: bool = False) -> list[Entry]:
@@ -63,7 +64,7 @@ class History:
         assert self._stored is not None
         run_dir = self._root / name
         # Only what has a report is over: a directory that is just being made looks like a lost run.
-        stamp = index.stamp_of(f"{run_dir}/{rundir.REPORT}")
+        stamp = index.stamp_of(f"{run_dir}/{layout.REPORT}")
         stored = self._stored.get(name) if stamp else None
         learnt = False
         if stored is not None and stored.stamp == stamp:
@@ -109,7 +110,7 @@ class History:
         # Coming and going of runs changes the time of the directory that holds them. A time of just now may
         # stand for one more change within the same tick of the clock.
         if changed != self._changed or time.time_ns() - changed < 1_000_000_000:
-            self._listed = rundir.list_names()
+            self._listed = layout.list_names()
             listed = set(self._listed)
             self._ended = {name: entry for name, entry in self._ended.items() if name in listed}
             self._changed = changed

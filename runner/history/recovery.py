@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
-from runner import container, paths, report, rundir
+from runner import container, paths, report
 from runner import events as ev
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
-from runner.plan import Plan
-from runner.scratch import scratch_dir
+from runner.plan.plan import Plan
+from runner.run import layout
+from runner.run.scratch import scratch_dir
 from runner.state import ENDED, RunState
 from runner.util.files import read
 from runner.util.processes import Members, boot_id, sweep
@@ -33,15 +34,15 @@ def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
         The events that the log lacked at its end, whether or not they could be written; None: somebody
         supervises the run, as far as can be known here.
     """
-    owner = rundir.read_owner(run_dir)
-    if owner is not None and owner.host != rundir.host_name():
+    owner = layout.read_owner(run_dir)
+    if owner is not None and owner.host != layout.host_name():
         return None
     try:
-        lock = rundir.try_lock(run_dir)
+        lock = layout.try_lock(run_dir)
         if lock is None:
             return None
     except OSError:
-        if rundir.is_locked(run_dir):
+        if layout.is_locked(run_dir):
             return None
         lock = None
     try:
@@ -53,11 +54,11 @@ def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
             os.close(lock)
 
 
-def _end(run_dir: Path, owner: rundir.Owner | None, *, held: bool) -> list[ev.AnyEvent]:
-    plan = rundir.load_plan(run_dir)
+def _end(run_dir: Path, owner: layout.Owner | None, *, held: bool) -> list[ev.AnyEvent]:
+    plan = layout.load_plan(run_dir)
     state = report.read_state(run_dir)
     summary = report.read_summary(run_dir)
-    reported = (run_dir / rundir.REPORT).exists()
+    reported = (run_dir / layout.REPORT).exists()
     closing: list[ev.AnyEvent] = []
     if state.running and summary is not None and summary.status in ENDED:
         # The report comes first, the last event after it: the log lacks what the report knows.
@@ -81,7 +82,7 @@ def _end(run_dir: Path, owner: rundir.Owner | None, *, held: bool) -> list[ev.An
 
 
 def _closing(
-    run_dir: Path, plan: Plan, state: RunState, owner: rundir.Owner | None, *, held: bool
+    run_dir: Path, plan: Plan, state: RunState, owner: layout.Owner | None, *, held: bool
 ) -> list[ev.AnyEvent]:
     """Ends what a lost run left, where its lock is `held`; the events that tell of it."""
     closing: list[ev.AnyEvent] = []
@@ -90,7 +91,7 @@ def _closing(
     same_boot = owner is not None and owner.boot_id == boot_id()
     if same_boot and held:
         container.sweep(plan, run_dir.name)
-        members = Members(run_dir.name, run_dir / rundir.SEEN)
+        members = Members(run_dir.name, run_dir / layout.SEEN)
         members.load()
         killed, left = sweep(members)
         if killed or left:
@@ -100,7 +101,7 @@ def _closing(
     t = time.monotonic_ns() if same_boot else state.last_t
     restarted = owner is not None and not same_boot
     how = "the machine was restarted" if restarted else "its supervisor was killed"
-    why = _unreadable(run_dir / rundir.EVENTS) or f"{how} while it ran"
+    why = _unreadable(run_dir / layout.EVENTS) or f"{how} while it ran"
     return [
         *closing,
         ev.Failure(t=t, cause=f"the run was lost: {why}"),
@@ -124,7 +125,7 @@ def _write(run_dir: Path, closing: Iterable[ev.AnyEvent]) -> bool:
     if not closing:
         return False
     try:
-        journal = JournalWriter(run_dir / rundir.EVENTS)
+        journal = JournalWriter(run_dir / layout.EVENTS)
         for event in closing:
             journal.write(event)
         complete = journal.flush()
@@ -141,7 +142,7 @@ def _start_hook(run_dir: Path, plan: Plan) -> None:
     The plan names the command, and a directory of somebody else's may hold any plan.
     """
     with contextlib.suppress(OSError):
-        ours = (run_dir / rundir.PLAN).stat().st_uid == os.geteuid()
+        ours = (run_dir / layout.PLAN).stat().st_uid == os.geteuid()
         if ours and run_dir.parent == paths.runs_dir():
             from runner.supervision import hook  # most runs end otherwise
 

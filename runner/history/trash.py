@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import labels, paths, rundir
+from runner import labels, paths
 from runner.errors import UserError
+from runner.run import layout
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -157,6 +158,6 @@ def empty(trash: Iterable[Trashed]) -> tuple[int, list[str]]:
         gone.append(trashed.run)
         with contextlib.suppress(OSError):
             trashed.path.parent.rmdir()
-    still_there = set(rundir.list_names()) | {trashed.run for trashed in listed()}
+    still_there = set(layout.list_names()) | {trashed.run for trashed in listed()}
     labels.forget(run for run in gone if run not in still_there)
     return len(gone), problems

@@ -6,14 +6,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import arrivals, paths, report, rundir
+from runner import arrivals, paths, report
 from runner import events as ev
 from runner.arrivals import Arrived
 from runner.errors import UserError
 from runner.importing import bench, bench_files, static
 from runner.importing.imported import Imported, plain_name
 from runner.importing.source import Source, read
-from runner.plan import Plan
+from runner.plan.plan import Plan
+from runner.run import layout
 from runner.state import RunState
 from runner.version import VERSION
 
@@ -85,7 +86,7 @@ def _is_made_of(run_dir: Path, imported: Imported) -> bool:
     contents = sorted(Path(path).read_bytes() for path in kept)
     return (
         contents == sorted(source.content for source in imported.sources)
-        and rundir.load_plan(run_dir).configurations == imported.configurations
+        and layout.load_plan(run_dir).configurations == imported.configurations
     )
 
 
@@ -98,7 +99,7 @@ def _what_went_wrong(source: Source) -> str:
 def _write(imported: Imported) -> Path:
     """The run directory, as if the run had ended here."""
     wall = max(source.wall for source in imported.sources)
-    run = rundir.new_run_id(imported.name, wall)
+    run = layout.new_run_id(imported.name, wall)
     started = ev.RunStarted(
         t=0, run=run, schema=ev.SCHEMA, wall=wall,
         host="", boot_id="", pid=0, cores=0, version=VERSION,
@@ -117,9 +118,9 @@ def _write(imported: Imported) -> Path:
     try:
         with arrivals.incoming() as folder:
             made = folder / run
-            with rundir.created(made, plan, f"# Imported from {names}: there is no profile.\n"):
+            with layout.created(made, plan, f"# Imported from {names}: there is no profile.\n"):
                 _keep(imported.sources, made / ORIGINALS)
-                (made / rundir.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+                (made / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
                 report.write(made, report.build(plan, state))
             return arrivals.appear(made, run)
     except OSError as error:

@@ -30,7 +30,7 @@ from runner.metrics.serving_definitions import (
     OUTPUT_TOKENS_PER_SEC,
     REQUESTS,
 )
-from runner.plan import NOT_KNOWN, Configuration
+from runner.plan.plan import NOT_KNOWN, Configuration
 from runner.serving import RequestLog
 from runner.table import count
 

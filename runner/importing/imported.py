@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner import events as ev
 from runner.importing.source import Source
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from runner.engines.trtllm_output import done_of, notice_of
 from runner.importing.imported import Imported, plain_name
 from runner.importing.source import Source
 from runner.metrics import LOGGED_ITERATIONS
-from runner.plan import configuration_of
+from runner.plan.plan import configuration_of
 from runner.state import RunState
 from runner.table import count
 

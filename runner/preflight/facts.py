@@ -21,7 +21,7 @@ from runner.engines.trtllm_site import bench_site_of, site_of
 from runner.engines.trtllm_versions import AFTER, Version, example_folder
 from runner.errors import UserError
 from runner.mpi import default_python, find_mpirun
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.profile import Profile, TorchProfile
 from runner.profile.trtllm import Container, TrtllmProfile
 from runner.profile.trtllm_bench import BenchProfile

@@ -12,13 +12,19 @@ import msgspec
 from msgspec import Meta
 
 from runner.profile import trtllm_bench_rules, trtllm_rules
-from runner.profile.base import NAME_PATTERN as NAME_PATTERN
-from runner.profile.base import Benchmark as Benchmark
-from runner.profile.base import Launch, PositiveInt, Section, env_problems, loop_problems
-from runner.profile.base import Problem as Problem
 from runner.profile.sweep import Sweep
 from runner.profile.trtllm import TrtllmProfile
 from runner.profile.trtllm_bench import BenchProfile
+from runner.schema.base import (
+    NAME_PATTERN,
+    Benchmark,
+    Launch,
+    PositiveInt,
+    Problem,
+    Section,
+    env_problems,
+    loop_problems,
+)
 
 MAX_TP_SHOWN = 1024
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.engines import make_plan
 from runner.errors import ExitCode, UserError
-from runner.plan import as_shell
+from runner.plan.plan import as_shell
 from runner.profile import file, store
 
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from msgspec import NODEFAULT, inspect
 
 from runner.profile import ENGINES, Profile
-from runner.profile.base import Section
-from runner.profile.check import allowed, is_optional, kind_at, options, section_at
 from runner.profile.file import Data, to_flow, with_texts
+from runner.schema.base import Section
+from runner.schema.check import allowed, is_optional, kind_at, options, section_at
 
 Kind = Literal["choice", "number", "text", "yaml"]
 

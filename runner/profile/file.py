@@ -15,9 +15,9 @@ import yaml
 
 from runner.errors import UserError
 from runner.profile import Profile, rules
-from runner.profile.base import Problem
-from runner.profile.check import check, is_optional, is_text, kind_at
 from runner.profile.sweep import sweep_problems
+from runner.schema.base import Problem
+from runner.schema.check import check, is_optional, is_text, kind_at
 from runner.util.files import write_atomically
 
 Data = dict[str, Any]

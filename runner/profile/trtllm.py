@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile.base import NAME_PATTERN, Benchmark, Launch, PositiveInt, Section
 from runner.profile.sweep import Sweep
 from runner.profile.trtllm_build import Build, Convert
+from runner.schema.base import NAME_PATTERN, Benchmark, Launch, PositiveInt, Section
 
 StageName = Literal["convert", "build", "smoke", "benchmark"]
 Dtype = Literal["float16", "bfloat16", "float32"]

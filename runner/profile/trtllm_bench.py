@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile.base import NAME_PATTERN, PositiveInt, Section
 from runner.profile.sweep import Sweep
 from runner.profile.trtllm import Container, TrtllmParallel
+from runner.schema.base import NAME_PATTERN, PositiveInt, Section
 
 BenchStage = Literal["build", "benchmark"]
 Command = Literal["throughput", "latency"]

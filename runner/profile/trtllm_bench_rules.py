@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.profile.base import Problem
 from runner.profile.trtllm_bench import BenchProfile
 from runner.profile.trtllm_rules import container_problems, path_problems
+from runner.schema.base import Problem
 
 MOST_RANKS = 8
 """`trtllm-bench build` refuses more."""

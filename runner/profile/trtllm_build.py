@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile.base import PositiveInt, Section
+from runner.schema.base import PositiveInt, Section
 
 Switch = Literal["enable", "disable"]
 PluginType = Literal["auto", "float16", "float32", "bfloat16", "int32", "disable"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.profile.base import Problem, Section
 from runner.profile.trtllm import Container, TrtllmProfile
+from runner.schema.base import Problem, Section
 
 DEFAULT_MAX_BATCH_SIZE = 2048
 DEFAULT_MAX_INPUT_LEN = 1024

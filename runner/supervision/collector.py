@@ -13,7 +13,7 @@ from runner import events as ev
 from runner.diagnosis import Diagnosis
 from runner.engines.output import OutputReader, Told
 from runner.events.journal import LineReader
-from runner.rundir import UNREADABLE
+from runner.run.layout import UNREADABLE
 
 RECORD_MARK = b"\x1e"
 """Begins a record that a rank had to print because it could not reach its file."""

@@ -8,8 +8,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-from runner import report, rundir
-from runner.plan import Hook, Plan
+from runner import report
+from runner.plan.plan import Hook, Plan
+from runner.run import layout
 from runner.util import daemon, processes
 
 LOG = "on-end.log"
@@ -31,14 +32,14 @@ def start(run_dir: Path, plan: Plan) -> None:
 def main(run_dir: str) -> None:
     """Run the hook to its end, or to the end of its patience."""
     path = Path(run_dir)
-    hook = rundir.load_plan(path).on_end
+    hook = layout.load_plan(path).on_end
     assert hook is not None
     print(f"[trtbench] {_run(hook, path, _environment(path))}", flush=True)
 
 
 def _environment(run_dir: Path) -> dict[str, str]:
     summary = report.read_summary(run_dir)
-    plan = rundir.load_plan(run_dir)
+    plan = layout.load_plan(run_dir)
     told = {
         "TRTBENCH_RUN_DIR": str(run_dir),
         "TRTBENCH_RUN_ID": run_dir.name,

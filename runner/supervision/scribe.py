@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import events as ev
-from runner import report, rundir
+from runner import report
 from runner.events.journal import JournalWriter
-from runner.plan import Plan
+from runner.plan.plan import Plan
+from runner.run import layout
 from runner.state import RunState
 from runner.util import disk
 
@@ -33,8 +34,8 @@ class Scribe:
     _journal: JournalWriter = field(init=False)
 
     def __post_init__(self) -> None:
-        self._journal = JournalWriter(self.run_dir / rundir.EVENTS)
-        rundir.make_ballast(self.run_dir, BALLAST)
+        self._journal = JournalWriter(self.run_dir / layout.EVENTS)
+        layout.make_ballast(self.run_dir, BALLAST)
 
     def emit(self, event: ev.AnyEvent) -> None:
         self._journal.write(event)
@@ -60,11 +61,11 @@ class Scribe:
                 "the disk of the run directory is full: what ranks record and print is lost until it has room"
             )
         if not self._journal.flush():
-            rundir.drop_ballast(self.run_dir)
+            layout.drop_ballast(self.run_dir)
 
     def close(self, status: ev.RunStatus) -> None:
         """Write the report, then the last event: the last thing that changes in the directory."""
-        rundir.drop_ballast(self.run_dir)
+        layout.drop_ballast(self.run_dir)
         end = ev.RunEnded(t=time.monotonic_ns(), status=status, wall=time.time())
         self.state.apply(end)
         _insist(lambda: report.write(self.run_dir, report.build(self.plan, self.state)))

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import cache, container, gpus, mpi, rundir
+from runner import cache, container, gpus, mpi
 from runner import events as ev
 from runner.diagnosis import describe_exit
 from runner.engines import engine_named
 from runner.engines.output import NO_REQUEST, Written
 from runner.events.journal import LineReader
-from runner.plan import Stage
+from runner.plan.plan import Stage
+from runner.run import layout
 from runner.state import RunState
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import Heartbeat
@@ -69,7 +70,7 @@ class StageRun:
     """what the program did not come to an end with; empty: it ended by itself, or was stopped"""
 
     def __post_init__(self) -> None:
-        records = self.scribe.run_dir / rundir.RANKS / str(self.index)
+        records = self.scribe.run_dir / layout.RANKS / str(self.index)
         records.mkdir(parents=True, exist_ok=True)
         output = engine_named(self.scribe.plan.engine).OUTPUT
         self._collector = Collector(self.index, records, LineReader(self.log), output)
@@ -80,7 +81,7 @@ class StageRun:
 
     @property
     def log(self) -> Path:
-        return rundir.stage_log(self.scribe.run_dir, self.index, self.stage.name)
+        return layout.stage_log(self.scribe.run_dir, self.index, self.stage.name)
 
     def run(self) -> ev.StageStatus:
         """Start the stage, follow it to its end, and judge it."""

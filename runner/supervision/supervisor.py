@@ -14,10 +14,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import container, gpus, rundir
+from runner import container, gpus
 from runner import events as ev
-from runner.plan import Plan, Stage
-from runner.scratch import scratch_dir
+from runner.plan.plan import Plan, Stage
+from runner.run import layout
+from runner.run.scratch import scratch_dir
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
 from runner.supervision.devices import DeviceLocks
@@ -43,7 +44,7 @@ def main(run_dir: str, lock: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     processes.adopt_orphans()
     path = Path(run_dir)
-    supervision = Supervision(path, rundir.load_plan(path))
+    supervision = Supervision(path, layout.load_plan(path))
     signal.signal(signal.SIGTERM, lambda *_: supervision.ask_to_stop(_who_sends_sigterm()))
     supervision.run()
 
@@ -72,7 +73,7 @@ class Supervision:
     def __post_init__(self) -> None:
         run = self.run_dir.name
         self._scribe = Scribe(self.run_dir, self.plan)
-        self._members = processes.Members(run, self.run_dir / rundir.SEEN)
+        self._members = processes.Members(run, self.run_dir / layout.SEEN)
         self._devices = DeviceLocks(run)
         self._scratch = scratch_dir(run)
 
@@ -92,13 +93,13 @@ class Supervision:
             self._end(status)
 
     def _begin(self) -> None:
-        owner = rundir.Owner(
+        owner = layout.Owner(
             pid=os.getpid(),
             start_time=processes.start_time(os.getpid()) or 0,
             boot_id=processes.boot_id(),
-            host=rundir.host_name(),
+            host=layout.host_name(),
         )
-        rundir.write_owner(self.run_dir, owner)
+        layout.write_owner(self.run_dir, owner)
         self._scribe.emit(
             ev.RunStarted(
                 t=time.monotonic_ns(),
@@ -120,7 +121,7 @@ class Supervision:
             self._scribe.emit(ev.NoGpu(t=time.monotonic_ns(), reason=why))
         else:
             self._watch = Watch(
-                self.run_dir / rundir.TELEMETRY, self.plan.gpu_hz, log=self.run_dir / rundir.TELEMETRY_LOG
+                self.run_dir / layout.TELEMETRY, self.plan.gpu_hz, log=self.run_dir / layout.TELEMETRY_LOG
             )
             self._scribe.heard = self._watch.saw
         self._scribe.sync()
@@ -171,7 +172,7 @@ class Supervision:
 
     def _stop_wanted(self) -> bool:
         if self._stop is None:
-            self._stop = rundir.stop_requested(self.run_dir)
+            self._stop = layout.stop_requested(self.run_dir)
         if self._stop is None:
             return False
         if self._scribe.state.stopping is None:
@@ -267,8 +268,8 @@ class Supervision:
         self._idle()
         # Every record of it stands in the log.
         with contextlib.suppress(OSError):
-            (self.run_dir / rundir.TELEMETRY).unlink()
-        rundir.drop_if_empty(self.run_dir / rundir.TELEMETRY_LOG)
+            (self.run_dir / layout.TELEMETRY).unlink()
+        layout.drop_if_empty(self.run_dir / layout.TELEMETRY_LOG)
 
     # --- the end -----------------------------------------------------------------------------------------
 
@@ -276,7 +277,7 @@ class Supervision:
         self._clear_leftovers()
         self._end_telemetry()
         shutil.rmtree(self._scratch, ignore_errors=True)
-        rundir.drop_if_empty(self.run_dir / "supervisor.log")
+        layout.drop_if_empty(self.run_dir / "supervisor.log")
         self._scribe.close(status)
         self._devices.release()
         hook.start(self.run_dir, self.plan)

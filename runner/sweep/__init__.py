@@ -3,5 +3,5 @@
 A sweep is a directory below the state folder: `sweep.json` is frozen (axes, cells, order), `log.jsonl` grows.
 One detached process, the conductor, starts one run after the other through `runner.launcher` and writes the
 log; the board, the headless command and `sweeps show` only read. Runs are ordinary runs: each has its own
-supervisor, is in the history, and knows its place in the sweep (`runner.plan.Membership`).
+supervisor, is in the history, and knows its place in the sweep (`runner.plan.plan.Membership`).
 """

@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Literal
 
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
 from runner.stats.repeats import deviation, middle
 from runner.sweep.progress import Status
 from runner.sweep.spec import BATCH, REQUESTS, Cell, Sweep, label, short, values_at

@@ -15,11 +15,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import history, launcher, paths, report, rundir
+from runner import history, launcher, paths, report
 from runner.engines import make_plan
 from runner.errors import UserError
-from runner.plan import Configuration, Membership
+from runner.plan.plan import Configuration, Membership
 from runner.profile.file import load_text
+from runner.run import layout
 from runner.stopping import stop_run
 from runner.sweep.directory import (
     FAILED_TOO,
@@ -63,7 +64,7 @@ def main(sweep_dir: str, lock: int) -> None:
     conductor = Conductor(path, load(path))
     signal.signal(signal.SIGTERM, lambda *_: conductor.ask_to_stop("SIGTERM to the conductor"))
     conductor.run()
-    rundir.drop_if_empty(path / "conductor.log")
+    layout.drop_if_empty(path / "conductor.log")
 
 
 @dataclass
@@ -86,13 +87,13 @@ class Conductor:
 
     def run(self) -> None:
         """Everything that is left to do; a defect of ours ends the sweep as failed, with its cause."""
-        rundir.write_owner(
+        layout.write_owner(
             self.directory,
-            rundir.Owner(
+            layout.Owner(
                 pid=os.getpid(),
                 start_time=processes.start_time(os.getpid()) or 0,
                 boot_id=processes.boot_id(),
-                host=rundir.host_name(),
+                host=layout.host_name(),
             ),
         )
         again = self.directory / FAILED_TOO
@@ -167,7 +168,7 @@ class Conductor:
 
     def _wait_for(self, run_dir: Path) -> None:
         asked = 0.0
-        while not (run_dir / rundir.REPORT).exists():
+        while not (run_dir / layout.REPORT).exists():
             if self._stop_wanted():
                 stop_run(run_dir, f"the sweep was stopped by {self._stop}")
                 return
@@ -178,12 +179,12 @@ class Conductor:
             time.sleep(POLL_S)
         # The devices are free when the supervisor is gone; the next run then need not queue.
         deadline = time.monotonic() + AFTER_REPORT_S
-        while rundir.signal_supervisor(run_dir, 0) and time.monotonic() < deadline:
+        while layout.signal_supervisor(run_dir, 0) and time.monotonic() < deadline:
             time.sleep(POLL_S / 4)
 
     def _stop_wanted(self) -> bool:
         if self._stop is None:
-            self._stop = rundir.stop_requested(self.directory)
+            self._stop = layout.stop_requested(self.directory)
         if self._stop is not None and self.progress.status == "running":
             self._write(Stopping(wall=time.time(), by=self._stop))
         return self._stop is not None
@@ -195,7 +196,7 @@ class Conductor:
                 self._log.write(entry)
                 break
             except OSError as error:
-                if error.errno not in FULL or self._stop or rundir.stop_requested(self.directory):
+                if error.errno not in FULL or self._stop or layout.stop_requested(self.directory):
                     raise
                 time.sleep(ROOM_S)
         self.progress.apply_all([entry])
@@ -204,7 +205,7 @@ class Conductor:
 def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
     """What came out of a run that has ended; one whose directory is gone was lost."""
     try:
-        plan, state = rundir.load_plan(run_dir), report.read_state(run_dir)
+        plan, state = layout.load_plan(run_dir), report.read_state(run_dir)
         measured, seconds = outcomes(plan, state), state.elapsed_s(state.last_t)
         unmade = failed_making(plan, state, run_dir)
         preparing = sum(

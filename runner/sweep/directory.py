@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from runner import paths, rundir, withheld
+from runner import paths
 from runner.errors import UserError
 from runner.events.journal import LineReader, append_whole
-from runner.plan import Configuration
+from runner.plan import redaction
+from runner.plan.plan import Configuration
 from runner.profile.file import parse_yaml
+from runner.run import layout
 from runner.sweep.spec import SCHEMA, Sweep
 from runner.util.files import read, write_atomically
 
@@ -109,12 +111,12 @@ def create(sweep: Sweep) -> Path:
     Raises:
         UserError: the directory cannot be made (no permission, disk full).
     """
-    directory = paths.sweeps_dir() / rundir.new_run_id(sweep.name, sweep.created)
+    directory = paths.sweeps_dir() / layout.new_run_id(sweep.name, sweep.created)
     try:
         directory.mkdir(parents=True, mode=0o755)
         # As of a run: what holds a secret is for its owner alone.
         profiles = (parse_yaml(cell.profile, SPEC)[0] for cell in sweep.cells if cell.profile)
-        mode = 0o600 if any(map(withheld.is_in, profiles)) else 0o644
+        mode = 0o600 if any(map(redaction.is_in, profiles)) else 0o644
         write_atomically(directory / SPEC, msgspec.json.format(msgspec.json.encode(sweep)), mode=mode)
     except OSError as error:
         shutil.rmtree(directory, ignore_errors=True)
@@ -135,7 +137,7 @@ def load(directory: Path) -> Sweep:
         sweep = msgspec.json.decode(read(directory / SPEC), type=Sweep)
     except OSError as error:
         raise UserError(f"{directory}: not a sweep: {SPEC}: {error.strerror}") from None
-    except rundir.UNREADABLE as error:
+    except layout.UNREADABLE as error:
         raise UserError(f"{directory / SPEC}: cannot be read as a sweep: {error}") from None
     if sweep.schema > SCHEMA:
         raise UserError(
@@ -156,7 +158,7 @@ def list_sweeps() -> list[Path]:
     """All sweeps, newest first."""
     root = paths.sweeps_dir()
     try:
-        names = [name for name in os.listdir(root) if rundir.RUN_ID.match(name)]
+        names = [name for name in os.listdir(root) if layout.RUN_ID.match(name)]
     except OSError:
         return []
     return [root / name for name in sorted(names, reverse=True)]
@@ -180,13 +182,13 @@ def find(name: str) -> Path:
     where = "`trtbench-tui sweeps ls` lists all sweeps; `last` is the newest"
     if not found:
         _refuse_a_run(name)
-    return rundir.the_one(found, name, "sweep", where)
+    return layout.the_one(found, name, "sweep", where)
 
 
 def _refuse_a_run(name: str) -> None:
     try:
-        run_dir = rundir.find(name)
-        sweep = rundir.load_plan(run_dir).sweep
+        run_dir = layout.find(name)
+        sweep = layout.load_plan(run_dir).sweep
     except UserError:
         return
     whose = f", of the sweep {sweep.sweep}" if sweep else ""
@@ -216,7 +218,7 @@ def unnoted(directory: Path, known: Container[str]) -> list[Started]:
             cell=one.sweep.cell,
             repeat=one.sweep.repeat,
             run=one.run,
-            configurations=rundir.load_plan(one.run_dir).configurations,
+            configurations=layout.load_plan(one.run_dir).configurations,
         )
         for one in reversed(runs_of(directory.name))
         if one.sweep is not None and one.run not in known
@@ -263,6 +265,6 @@ class LogReader:
             for line in chunk.splitlines():
                 try:
                     found.append(_decoder.decode(line))
-                except rundir.UNREADABLE:
+                except layout.UNREADABLE:
                     continue
         return found

@@ -13,10 +13,11 @@ from typing import Literal
 
 import msgspec
 
-from runner import history, paths, rundir
+from runner import history, paths
 from runner.errors import UserError
 from runner.profile import Profile
 from runner.profile.sweep import Order
+from runner.run import layout
 from runner.stopping import stop_run
 from runner.sweep import directory as directories
 from runner.sweep.directory import FAILED_TOO, SPEC, Ended, LogReader, LogWriter, fingerprint, unnoted
@@ -162,7 +163,7 @@ def resume(directory: Path, *, failed_too: bool = False) -> None:
         if failed_too:
             (directory / FAILED_TOO).touch()
         with contextlib.suppress(FileNotFoundError):
-            (directory / rundir.STOP).unlink()
+            (directory / layout.STOP).unlink()
     except OSError as error:
         raise UserError(f"{directory}: cannot resume the sweep: {error.strerror}") from None
     _conduct(directory)
@@ -194,7 +195,7 @@ def _conduct(directory: Path) -> None:
 
 def _lock(directory: Path) -> int:
     for _ in range(LOCK_TRIES):
-        lock = rundir.try_lock(directory)
+        lock = layout.try_lock(directory)
         if lock is not None:
             return lock
         time.sleep(0.02)  # a reader that asks whether the lock is held holds it for a moment
@@ -206,13 +207,13 @@ def is_conducted(directory: Path) -> bool:
     if _elsewhere(directory) is not None:
         # What it says in the log is all that can be known here.
         return _logged(directory).status not in ENDED
-    return rundir.is_locked(directory)
+    return layout.is_locked(directory)
 
 
 def _elsewhere(directory: Path) -> str | None:
     """The other machine on which the sweep was taken up last; None: it was on this one."""
-    owner = rundir.read_owner(directory)
-    return owner.host if owner is not None and owner.host != rundir.host_name() else None
+    owner = layout.read_owner(directory)
+    return owner.host if owner is not None and owner.host != layout.host_name() else None
 
 
 def _logged(directory: Path) -> Progress:
@@ -244,14 +245,14 @@ def stop(directory: Path, by: str) -> Progress:
     """
     deadline = time.monotonic() + STOP_S
     if is_conducted(directory):
-        rundir.request_stop(directory, by)
+        layout.request_stop(directory, by)
     while is_conducted(directory):
         if time.monotonic() > deadline:
             if (host := _elsewhere(directory)) is not None:
                 raise UserError(
                     f"{directory.name} is conducted on {host}, which does not answer; stop it there"
                 )
-            rundir.signal_supervisor(directory, signal.SIGKILL)
+            layout.signal_supervisor(directory, signal.SIGKILL)
             deadline += STOP_S
         time.sleep(0.1)
     progress = read(directory)
@@ -272,7 +273,7 @@ def _stop_what_was_left(directory: Path, progress: Progress, by: str) -> None:
 
 
 def _write_end(directory: Path, by: str) -> None:
-    lock = rundir.try_lock(directory)
+    lock = layout.try_lock(directory)
     if lock is None:
         return
     try:

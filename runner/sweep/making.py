@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import UserError
-from runner.plan import RUN_DIR, Plan, Stage
+from runner.plan.plan import RUN_DIR, Plan, Stage
 from runner.state import RunState
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
 from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
 from runner.sweep.memory import Point, pruned
 from runner.sweep.spec import Slot, Sweep

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import get_args
 
 from runner.engines import make_plan
-from runner.plan import StageName
+from runner.plan.plan import StageName
 from runner.profile.file import load_text
 from runner.sweep.spec import Sweep
 

@@ -11,11 +11,11 @@ import msgspec
 
 from runner.engines import make_plan
 from runner.errors import UserError
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
 from runner.profile import Profile
-from runner.profile.check import is_text, kind_at
 from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
 from runner.profile.sweep import INSIDE, Order, axis_problems, is_inside, stepped, values_of
+from runner.schema.check import is_text, kind_at
 
 SCHEMA = 1
 MAX_CELLS = 200

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner import gpus, metrics
 from runner.events.throttle_reasons import HARMLESS, reason_words
 from runner.metrics import Computed, Metric
-from runner.plan import DecodeReads
+from runner.plan.plan import DecodeReads
 from runner.state import RunState
 from runner.telemetry.energy import disagreement, power_and_energy
 from runner.telemetry.modelled import bandwidth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.plan import DecodeReads
+from runner.plan.plan import DecodeReads
 from runner.state import ConfigurationState
 from runner.telemetry.state import GpuState
 

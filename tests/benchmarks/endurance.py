@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner import events as ev
-from runner import rundir
 from runner.events.journal import EventReader
+from runner.run import layout
 from tests.benchmarks.result import Claim, Measured
 from tests.tui.runs import Recorder, StillFeed, on_gpus
 
@@ -48,7 +48,7 @@ def _cost(iterations: int) -> Cost:
         run.duration = iterations * 0.01
         run.begin_configuration()
         run_dir = run.write(Path(folder))
-        _append(run, run_dir / rundir.EVENTS, iterations)
+        _append(run, run_dir / layout.EVENTS, iterations)
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             return pool.apply(_watched, (run_dir, run.t, iterations))
 
@@ -76,8 +76,8 @@ async def _frames(run_dir: Path, at: int, iterations: int) -> Cost:
     from tui.app import Live, TrtbenchApp
     from tui.screens.live import LiveScreen
 
-    feed = StillFeed(run_dir, rundir.load_plan(run_dir), at)
-    reader = EventReader(run_dir / rundir.EVENTS)
+    feed = StillFeed(run_dir, layout.load_plan(run_dir), at)
+    reader = EventReader(run_dir / layout.EVENTS)
     while events := reader.read():
         feed.state.apply_all(events)
     app = TrtbenchApp(Live(feed))

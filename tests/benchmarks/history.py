@@ -15,10 +15,11 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import history, labels, paths, report, rundir
+from runner import history, labels, paths, report
 from runner.events.journal import EventReader
 from runner.history import order, query
 from runner.history.trend import main_trend
+from runner.run import layout
 from runner.state import RunState
 from tests.benchmarks.result import Claim, Measured
 from tests.support.paths import DATA
@@ -123,7 +124,7 @@ def measure_unindexed() -> Measured:
 def measure_choosing() -> Measured:
     """What a key press on the screen of runs costs, at worst."""
     with _ten_thousand_runs():
-        for number, name in enumerate(rundir.list_names()[:2000]):
+        for number, name in enumerate(layout.list_names()[:2000]):
             labels.tag(name, [f"t{number % 7}", "all"])
         entries = history.entries(disk=True)
     filters = (
@@ -152,7 +153,7 @@ def _ten_thousand_runs() -> Iterator[None]:
     """Recorded reports of three configurations under 40 names, in a home of their own."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRTBENCH_HOME"] = folder
-        plan = rundir.load_plan(RECORDED)
+        plan = layout.load_plan(RECORDED)
         recorded = report.build(plan, report.read_state(RECORDED))
         texts = [
             msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(recorded, profile=f"p{number}")))
@@ -162,5 +163,5 @@ def _ten_thousand_runs() -> Iterator[None]:
         for number in range(RUNS):
             run_dir = root / f"20260101T{number:06}Z_p{number % 40}_{number:04x}"
             run_dir.mkdir(parents=True)
-            (run_dir / rundir.REPORT).write_bytes(texts[number % 40])
+            (run_dir / layout.REPORT).write_bytes(texts[number % 40])
         yield

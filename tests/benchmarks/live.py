@@ -16,11 +16,12 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import launcher, rundir
+from runner import launcher
 from runner.engines import make_plan
 from runner.events.journal import EventReader
 from runner.profile.file import with_changes
 from runner.profile.store import find
+from runner.run import layout
 from tests.benchmarks.result import Claim, Measured
 from tests.runs import start, under_mpirun, wait_until_ended
 from tests.terminal import Glass, Terminal
@@ -59,7 +60,7 @@ def measure_delay(seconds: float = 20.0) -> Measured:
                 if found := _COUNT.search(glass.text):
                     drawn.setdefault(int(found[1]), t)
         finally:
-            rundir.request_stop(run_dir, "the benchmark")
+            layout.request_stop(run_dir, "the benchmark")
             terminal.close()
             wait_until_ended(run_dir)
         ended = {event.i + 1: event.t for event in _iterations(run_dir)}
@@ -86,7 +87,7 @@ def _counts(glass: Glass) -> Callable[[bytes], bool]:
 
 
 def _iterations(run_dir: Path) -> Iterator[ev.Iteration]:
-    reader = EventReader(run_dir / rundir.EVENTS)
+    reader = EventReader(run_dir / layout.EVENTS)
     while events := reader.read():
         for event in events:
             if isinstance(event, ev.Iteration) and event.rank == 0 and event.phase == "timed":
@@ -107,21 +108,21 @@ def measure_effect() -> Measured:
     for _ in range(PAIRS):
         with _own_home():
             bare_dir = Path(os.environ["TRTBENCH_HOME"]) / "bare"
-            with rundir.created(bare_dir, make_plan(profile, bare_dir), ""):
+            with layout.created(bare_dir, make_plan(profile, bare_dir), ""):
                 pass
             bare = _printed_latency(
                 subprocess.run(
-                    [str(bare_dir / rundir.REPRO)], capture_output=True, text=True, check=True
+                    [str(bare_dir / layout.REPRO)], capture_output=True, text=True, check=True
                 ).stdout
             )
             run_dir = launcher.start(profile)
             terminal = _attach(run_dir)
             for _ in terminal.chunks(120):
-                if (run_dir / rundir.REPORT).exists():
+                if (run_dir / layout.REPORT).exists():
                     break
             terminal.close()
             wait_until_ended(run_dir)
-            watched = _printed_latency(rundir.stage_log(run_dir, 0, "benchmark").read_text())
+            watched = _printed_latency(layout.stage_log(run_dir, 0, "benchmark").read_text())
         ratios.append(watched / bare)
     shown = msgspec.json.encode([round(ratio, 4) for ratio in ratios]).decode()
     return Measured(EFFECT, statistics.median(ratios), f"median of {PAIRS} pairs {shown}")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import psutil
 
-from runner import rundir
+from runner.run import layout
 from tests.benchmarks.result import Claim, Measured
 from tests.runs import start, under_mpirun, wait_for, wait_until_ended
 from tests.standins import nvml
@@ -83,7 +83,7 @@ def _costs() -> Costs:
                 live = _cost([OURS, "attach", str(run_dir)])
                 nvitop = _nvitop(Path(folder) / "nvitop")
             finally:
-                rundir.request_stop(run_dir, "the benchmark")
+                layout.request_stop(run_dir, "the benchmark")
                 wait_until_ended(run_dir)
             return Costs(live, _cost([OURS, "attach", str(run_dir)]), nvitop)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner.feed import RunFeed
-from runner.plan import Plan
+from runner.plan.plan import Plan
 from runner.telemetry.sampler import FAST
 from tests.benchmarks.result import Claim, Measured
 from tests.support.paths import DATA

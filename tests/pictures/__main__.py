@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths, report, rundir
+from runner import paths, report
 from runner.events.journal import EventReader
+from runner.run import layout
 from tests.pictures.svg import Frame, animation, picture, read_frame
 from tests.tui.runs import StillFeed
 from tui.app import Live, Result, Start, TrtbenchApp
@@ -73,7 +74,7 @@ async def draw(scene: Scene) -> Frame:
 
 def recorded() -> list[ev.AnyEvent]:
     events = []
-    reader = EventReader(RECORDING / rundir.EVENTS)
+    reader = EventReader(RECORDING / layout.EVENTS)
     while batch := reader.read():
         events += batch
     return events
@@ -87,7 +88,7 @@ def feed_at(share: float, root: Path) -> StillFeed:
     pending = [event for event in events if event.t <= at]
     run_dir = copy_of_run(events, root)
     _cut_log(run_dir / "0-benchmark.log", sum(isinstance(event, ev.Result) for event in pending))
-    return StillFeed(run_dir, rundir.load_plan(run_dir), at, pending=pending)
+    return StillFeed(run_dir, layout.load_plan(run_dir), at, pending=pending)
 
 
 def ended_run() -> Path:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from runner.profile import Benchmark, Parallel, Shape, TorchModel, TorchProfile
-from runner.profile.base import Launch, Mpirun
+from runner.profile import Parallel, Shape, TorchModel, TorchProfile
+from runner.schema.base import Benchmark, Launch, Mpirun
 
 _number = st.integers(1, 10**6)
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)

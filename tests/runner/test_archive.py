@@ -17,12 +17,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import archive, arrivals, history, labels, paths, report, rundir
+from runner import archive, arrivals, history, labels, paths, report
 from runner.archive import unpacking
 from runner.cli import main
 from runner.errors import UserError
-from runner.plan import Hook, repro_script
+from runner.plan.plan import Hook, repro_script
 from runner.profile.file import dump
+from runner.run import layout
 from tests.support.paths import DATA
 from tests.tui import runs
 
@@ -59,7 +60,7 @@ def test_a_run_looks_and_replays_the_same_on_another_machine(
     assert capsys.readouterr().out == here
     assert (entry.run_dir / "repro.sh").stat().st_mode & stat.S_IXUSR
     assert report.load(entry.run_dir) == report.build(
-        rundir.load_plan(entry.run_dir), report.read_state(entry.run_dir)
+        layout.load_plan(entry.run_dir), report.read_state(entry.run_dir)
     )
 
 
@@ -131,9 +132,9 @@ def test_the_same_run_twice_is_one(run_dir: Path, tmp_path: Path, capsys: pytest
     packed = archive.pack(run_dir, tmp_path).path
     assert main(["import", str(packed)]) == 0
     assert f"this is {run_dir.name}, which is here already; nothing was changed" in capsys.readouterr().err
-    assert rundir.list_runs() == [run_dir]
+    assert layout.list_runs() == [run_dir]
     assert main(["import", "--again", str(packed)]) == 0
-    assert len(rundir.list_runs()) == 2
+    assert len(layout.list_runs()) == 2
 
 
 def test_a_run_that_got_a_new_id_is_known_again(
@@ -156,7 +157,7 @@ def test_what_a_killed_import_left_goes_with_the_next(run_dir: Path, tmp_path: P
         archive.unpack(packed)
         assert not left.exists()
         assert (under_way / "run").is_dir(), "another import is left alone"
-    assert rundir.list_names() == [run_dir.name]
+    assert layout.list_names() == [run_dir.name]
     assert [path for path in paths.runs_dir().iterdir() if path != run_dir] == []
 
 
@@ -166,15 +167,15 @@ SECRET = "it's hf_'quoted' \\ token: é"
 def with_secrets(run_dir: Path) -> None:
     """Puts a token and a hook into the frozen inputs of a run, as a launcher would have written them."""
     profile = dump({"name": "p", "launch": {"env": {"HF_TOKEN": SECRET, "OMP_NUM_THREADS": "4"}}})
-    plan = rundir.load_plan(run_dir)
+    plan = layout.load_plan(run_dir)
     (stage, *others) = plan.stages
     env = {"HF_TOKEN": SECRET, "OMP_NUM_THREADS": "4", "http_proxy": "http://me:word@proxy:80"}
     argv = ["docker", "exec", "-e", f"WANDB_API_KEY={SECRET}", "box", "true"]
     stages = [msgspec.structs.replace(stage, env=env, argv=argv), *others]
     plan = msgspec.structs.replace(plan, stages=stages, on_end=Hook(["curl", SECRET]))
-    (run_dir / rundir.PLAN).write_bytes(msgspec.json.encode(plan))
-    (run_dir / rundir.PROFILE).write_text(profile)
-    (run_dir / rundir.REPRO).write_text(repro_script(plan))
+    (run_dir / layout.PLAN).write_bytes(msgspec.json.encode(plan))
+    (run_dir / layout.PROFILE).write_text(profile)
+    (run_dir / layout.REPRO).write_text(repro_script(plan))
 
 
 def test_secrets_stay_here(
@@ -191,15 +192,15 @@ def test_secrets_stay_here(
         content = path.read_text()
         for trace in ("hf_", "quoted", "word@proxy", "curl"):
             assert trace not in content, path.name
-    assert rundir.load_plan(taken).on_end is None
-    assert "env:\n    OMP_NUM_THREADS: '4'\n" in (taken / rundir.PROFILE).read_text()
+    assert layout.load_plan(taken).on_end is None
+    assert "env:\n    OMP_NUM_THREADS: '4'\n" in (taken / layout.PROFILE).read_text()
     assert archive.pack(taken, tmp_path / "again.zip").path.exists()
 
 
 def test_the_script_of_such_a_run_asks_for_what_was_withheld(run_dir: Path, tmp_path: Path) -> None:
     with_secrets(run_dir)
     with zipfile.ZipFile(archive.pack(run_dir, tmp_path).path) as packed:
-        script = packed.read(rundir.REPRO).decode().replace("docker exec", "echo ran")
+        script = packed.read(layout.REPRO).decode().replace("docker exec", "echo ran")
     asked = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env={})
     assert "HF_TOKEN: set it, its value is withheld here" in asked.stderr
     given = {"HF_TOKEN": "x", "http_proxy": ""}
@@ -209,7 +210,7 @@ def test_the_script_of_such_a_run_asks_for_what_was_withheld(run_dir: Path, tmp_
 
 def test_a_profile_that_cannot_be_read_beside_a_secret_is_not_packed(run_dir: Path, tmp_path: Path) -> None:
     with_secrets(run_dir)
-    (run_dir / rundir.PROFILE).write_text("name: [\n")
+    (run_dir / layout.PROFILE).write_text("name: [\n")
     with pytest.raises(UserError, match=r"the plan holds a secret \(HF_TOKEN, .*cannot be told"):
         archive.pack(run_dir, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
@@ -431,7 +432,7 @@ def test_torn_and_foreign_files_are_refused(
 def test_a_run_without_an_end_is_refused(tmp_path: Path) -> None:
     source = runs.under_way().write(tmp_path / "source")
     files = {path.name: path.read_bytes() for path in source.iterdir() if path.is_file()}
-    del files[rundir.LOCK]
+    del files[layout.LOCK]
     refused(forged(tmp_path / "x.zip", files), "no readable report.json that says how it ended")
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import baseline, grid, report, rundir
+from runner import baseline, grid, report
 from runner.cli import main
 from runner.compare.against import with_baseline
 from runner.report import Row
+from runner.run import layout
 from tests.runner.compare.recorded import PROFILE, run, some
 
 REPEATS = (0.998, 0.999, 1.0, 1.001, 1.002)
@@ -78,7 +79,7 @@ def test_later_runs_are_held_against_it(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["show", "bbbb", "--json"]) == 0
     beside = json.loads(capsys.readouterr().out)
     assert beside["baseline"]["runs"] == [path.name for path in before]
-    stored = json.loads((after / rundir.REPORT).read_text())
+    stored = json.loads((after / layout.REPORT).read_text())
     assert stored["baseline"] is None, "the run's own directory stays as it is"
     latency = row(with_baseline(report.load(after), after), "latency_ms")
     assert latency.versus is not None

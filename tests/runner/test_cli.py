@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner import preflight, rundir
+from runner import preflight
 from runner.cli import main
 from runner.headless import _Narrator
-from runner.plan import Plan, Stage
+from runner.plan.plan import Plan, Stage
 from runner.preflight.check import Check
 from runner.profile import commands
+from runner.run import layout
 from runner.state import RunState
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 from tests.support.paths import DATA, ROOT
@@ -133,7 +134,7 @@ def test_attach_as_json_prints_every_event(capfdbinary: pytest.CaptureFixture[by
     wait_until_ended(run_dir)
     assert main(["attach", "last", "--json"]) == 0
     *events, report = capfdbinary.readouterr().out.splitlines(keepends=True)
-    assert b"".join(events) == (run_dir / rundir.EVENTS).read_bytes()
+    assert b"".join(events) == (run_dir / layout.EVENTS).read_bytes()
     assert json.loads(report)["kind"] == "report"
 
 
@@ -206,7 +207,7 @@ def test_missing_mpirun_is_said_before_anything_starts(
         "trtbench-tui: there is no mpirun: none on PATH and none beside the interpreter"
         ", which is not there either"
     )
-    assert rundir.list_runs() == []
+    assert layout.list_runs() == []
 
 
 def test_what_would_fail_is_refused_before_it_starts(
@@ -219,7 +220,7 @@ def test_what_would_fail_is_refused_before_it_starts(
     assert "FAIL  torch  not installed in /usr/bin/python3" in said
     assert "fix: pip install torch" in said
     assert "`run --anyway` starts it nevertheless" in said
-    assert rundir.list_runs() == []
+    assert layout.list_runs() == []
 
 
 def test_ctrl_c_leaves_the_run_going() -> None:

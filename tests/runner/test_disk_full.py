@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import report, rundir
+from runner import report
+from runner.run import layout
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 
 SIZE = 4 << 20
@@ -49,13 +50,13 @@ def test_a_run_on_a_disk_that_fills_up_ends_with_that_cause_and_a_whole_log(smal
     filler = fill(small_disk)
     time.sleep(2.5)
     assert state_of(run_dir).running, "supervision goes on"
-    rundir.request_stop(run_dir, "a test")
+    layout.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
 
     assert state.status == "stopped"
     assert sum("the disk of the run directory is full" in notice.text for notice in state.notices) == 1
     assert report.load(run_dir).status == "stopped"
-    for line in (run_dir / rundir.EVENTS).read_bytes().splitlines():
+    for line in (run_dir / layout.EVENTS).read_bytes().splitlines():
         assert line.startswith(b'{"kind":')
         assert line.endswith(b"}")
     filler.unlink()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import rundir
 from runner.eta import MOST_READ, eta, stage_times
-from runner.plan import Plan
+from runner.plan.plan import Plan
+from runner.run import layout
 from runner.state import RunState
 from tests.tui import runs
 from tests.tui.runs import SECOND, Recorder
@@ -80,13 +80,13 @@ def test_a_profile_that_always_fails_is_not_read_for_ever(
     for number in range(MOST_READ + 5):
         failed.write(tmp_path, f"20260101T0000{number:02}Z_{failed.profile}_7f3a")
     read: list[Path] = []
-    load_plan = rundir.load_plan
+    load_plan = layout.load_plan
 
     def counted(path: Path) -> Plan:
         read.append(path)
         return load_plan(path)
 
-    monkeypatch.setattr(rundir, "load_plan", counted)
+    monkeypatch.setattr(layout, "load_plan", counted)
     here = tmp_path / f"20260102T000000Z_{failed.profile}_7f3a"
     assert stage_times(here, failed.plan()) == {}
     assert len(read) == MOST_READ

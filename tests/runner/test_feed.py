@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner import events as ev
-from runner import rundir
 from runner.events import AnyEvent
 from runner.events.journal import PIECE
 from runner.feed import ReplayFeed, RunFeed
-from runner.plan import Plan
+from runner.plan.plan import Plan
+from runner.run import layout
 
 PLAN = Plan(engine="torch", profile="p", summary="", stages=[])
 
@@ -18,7 +18,7 @@ def log_of(run_dir: Path, notices: int) -> int:
     """A log of a run that has ended; returns its size."""
     events: list[AnyEvent] = [ev.Notice(t=t, level="warning", text="x" * 100) for t in range(notices)]
     events.append(ev.RunEnded(t=notices, status="finished", wall=0.0))
-    return (run_dir / rundir.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+    return (run_dir / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
 
 
 def test_a_feed_says_how_much_arrived(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, launcher, paths, rundir
+from runner import history, launcher, paths
 from runner.cli import _parser
 from runner.errors import UserError
-from runner.plan import Hook, Plan
+from runner.plan.plan import Hook, Plan
 from runner.profile import store as profile_store
+from runner.run import layout
 from runner.supervision import hook
 from runner.util import processes
 from tests.runs import record, single, start, wait_for, wait_until_ended
@@ -87,8 +88,8 @@ def test_one_that_fails_changes_nothing_about_the_run() -> None:
 def lost(run_dir: Path, plan: Plan) -> Path:
     """A run whose supervisor vanished."""
     record(run_dir, plan, [])
-    owner = rundir.Owner(pid=1, start_time=1, boot_id=processes.boot_id(), host=rundir.host_name())
-    rundir.write_owner(run_dir, owner)
+    owner = layout.Owner(pid=1, start_time=1, boot_id=processes.boot_id(), host=layout.host_name())
+    layout.write_owner(run_dir, owner)
     return run_dir
 
 
@@ -137,4 +138,4 @@ def test_settings_with_a_mistake_start_nothing() -> None:
     path.write_text("hooks: {on_end: done}\n")
     with pytest.raises(UserError, match=r"hooks\.on_end"):
         launcher.start(profile_store.find("quickstart").load())
-    assert rundir.list_runs() == []
+    assert layout.list_runs() == []

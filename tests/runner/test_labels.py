@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from runner import labels, paths, rundir
+from runner import labels, paths
 from runner.errors import UserError
 from runner.labels import Label, Labels
+from runner.run import layout
 from tests.histories import ended
 
 RUN = "20260101T000000Z_p_0001"
@@ -117,4 +118,4 @@ def test_a_run_is_found_by_the_name_that_it_was_given() -> None:
     run_dir = ended("0001")
     ended("0002", ago=10.0)
     labels.rename(run_dir.name, "before the fix")
-    assert rundir.find("before the fix") == run_dir
+    assert layout.find("before the fix") == run_dir

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from runner import preflight
-from runner.plan import Plan, Stage
+from runner.plan.plan import Plan, Stage
 from runner.preflight import failed, judge, render
 from runner.preflight.check import Check
 from runner.preflight.facts import Facts, Gpu, Seen, gather

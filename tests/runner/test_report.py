@@ -7,8 +7,9 @@ import json
 import pytest
 
 from runner import events as ev
-from runner import report, rundir
-from runner.plan import Plan
+from runner import report
+from runner.plan.plan import Plan
+from runner.run import layout
 from runner.state import RunState
 from tests.runner.compare.recorded import run, some
 
@@ -16,13 +17,13 @@ from tests.runner.compare.recorded import run, some
 def test_a_report_of_an_older_version_is_read() -> None:
     """Without the fields that came later: intervals, GPUs, place in a sweep, baseline."""
     run_dir = run({1: some()}, name="aaaa")
-    stored = json.loads((run_dir / rundir.REPORT).read_text())
+    stored = json.loads((run_dir / layout.REPORT).read_text())
     for name in ("gpus", "sweep", "baseline", "answers", "cause", "remedy", "log"):
         del stored[name]
     for row in stored["configurations"][0]["rows"]:
         for name in ("low", "high", "versus"):
             row.pop(name, None)
-    (run_dir / rundir.REPORT).write_text(json.dumps(stored))
+    (run_dir / layout.REPORT).write_text(json.dumps(stored))
     found = report.load(run_dir)
     assert found.schema == report.SCHEMA
     assert {row.low for row in found.configurations[0].rows} == {None}
@@ -30,10 +31,10 @@ def test_a_report_of_an_older_version_is_read() -> None:
 
 def test_what_a_newer_version_adds_is_passed_over() -> None:
     run_dir = run({1: some()}, name="aaaa")
-    stored = json.loads((run_dir / rundir.REPORT).read_text())
+    stored = json.loads((run_dir / layout.REPORT).read_text())
     stored["new"] = {"field": 1}
     stored["configurations"][0]["rows"][0]["new"] = 1
-    (run_dir / rundir.REPORT).write_text(json.dumps(stored))
+    (run_dir / layout.REPORT).write_text(json.dumps(stored))
     (configuration,) = report.load(run_dir).configurations
     assert configuration.rows[0].value == pytest.approx(100, rel=0.05)
 
@@ -42,7 +43,7 @@ def test_intervals_are_kept_with_the_numbers() -> None:
     run_dir = run({1: some()}, name="aaaa")
     rows = {
         row["metric"]: row
-        for row in json.loads((run_dir / rundir.REPORT).read_text())["configurations"][0]["rows"]
+        for row in json.loads((run_dir / layout.REPORT).read_text())["configurations"][0]["rows"]
     }
     latency = rows["latency_ms"]
     assert latency["low"] < latency["value"] < latency["high"]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runner import container, rundir
+from runner import container
 from runner import events as ev
 from runner.engines import engine_named
+from runner.run import layout
 from runner.state import RunState
 from runner.supervision.stage_run import StageRun
 from tests.runs import single
@@ -53,7 +54,7 @@ def fetched(inside: Inside, told: list[Any], run_dir: Path, monkeypatch: pytest.
     scribe: Any = SimpleNamespace(
         run_dir=run_dir, plan=plan, state=RunState(), warn=told.append, emit=told.append
     )
-    rundir.stage_log(run_dir, 0, stage.name).write_bytes(b"")
+    layout.stage_log(run_dir, 0, stage.name).write_bytes(b"")
     nothing: Any = None
     run = StageRun(0, stage, scribe, run_dir, nothing, nothing, nothing, nothing, nothing)
     assert run._collector.output is engine_named("trtllm-bench").OUTPUT

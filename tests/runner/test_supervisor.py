@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, report, rundir
-from runner.scratch import scratch_dir
+from runner import history, report
+from runner.run import layout
+from runner.run.scratch import scratch_dir
 from runner.util import processes
 from tests.runs import is_supervised, single, start, state_of, under_mpirun, wait_for, wait_until_ended
 
@@ -19,9 +20,9 @@ from tests.runs import is_supervised, single, start, state_of, under_mpirun, wai
 def no_process_left(home: Path) -> Iterator[None]:
     """Whatever a test does to its runs, nothing of them may be alive afterwards."""
     yield
-    for run_dir in rundir.list_runs():
+    for run_dir in layout.list_runs():
         if not history.entry(run_dir).ended:
-            rundir.request_stop(run_dir, "the end of a test")
+            layout.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
         assert processes.tagged(run_dir.name) == []
         assert not scratch_dir(run_dir.name).exists()
@@ -43,7 +44,7 @@ def test_a_run_that_works_is_finished_with_its_report() -> None:
     assert state.configurations[0].latency.n == 30
     assert len(state.configurations[0].warmup) == 2
     final = report.load(run_dir)
-    assert final == report.build(rundir.load_plan(run_dir), state)
+    assert final == report.build(layout.load_plan(run_dir), state)
     latency = next(row for row in final.configurations[0].rows if row.metric == "latency_ms")
     assert (latency.value, latency.n, latency.printed) == (11.0, 30, "11.0")
 
@@ -65,7 +66,7 @@ def test_the_raw_log_is_kept_verbatim_whatever_a_rank_prints() -> None:
     state = wait_until_ended(run_dir)
 
     assert state.status == "finished"
-    log = rundir.stage_log(run_dir, 0, "benchmark").read_bytes()
+    log = layout.stage_log(run_dir, 0, "benchmark").read_bytes()
     assert log.startswith(bytes(range(256)) * 40 + b"\n\x1e{not json}\n\x1e\x00\xff\n")
     assert [notice.text for notice in state.notices] == ["records of ranks that could not be read: 1"]
 
@@ -73,7 +74,7 @@ def test_the_raw_log_is_kept_verbatim_whatever_a_rank_prints() -> None:
 def test_lines_of_a_megabyte_do_no_harm() -> None:
     run_dir = start(single("long-lines"))
     assert wait_until_ended(run_dir).status == "finished"
-    assert rundir.stage_log(run_dir, 0, "benchmark").read_bytes().count(b"x") >= 3_000_000
+    assert layout.stage_log(run_dir, 0, "benchmark").read_bytes().count(b"x") >= 3_000_000
 
 
 def test_records_on_stdout_serve_as_well_as_records_in_files() -> None:
@@ -113,7 +114,7 @@ def test_stop_ends_a_run_and_says_who_asked() -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
 
-    rundir.request_stop(run_dir, "a test")
+    layout.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
 
     assert state.status == "stopped"
@@ -156,7 +157,7 @@ class TestInheritedSignals:
     def test_a_program_can_be_asked_to_end(self) -> None:
         run_dir = start(single("slow"))
         wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
-        rundir.request_stop(run_dir, "a test")
+        layout.request_stop(run_dir, "a test")
         assert wait_until_ended(run_dir).stages[0].exit_code == -signal.SIGTERM
 
 
@@ -179,7 +180,7 @@ def test_a_queued_run_can_be_stopped() -> None:
     second = start(single("ok", devices=["cpu"]))
     wait_for(lambda: state_of(second).status == "queued", "the second run to queue")
 
-    rundir.request_stop(second, "a test")
+    layout.request_stop(second, "a test")
 
     assert wait_until_ended(second).status == "stopped"
     assert state_of(first).running
@@ -234,7 +235,7 @@ class TestUnderMpirun:
     def test_stop_leaves_nothing_whatever_the_ranks_ignore_or_fork(self) -> None:
         run_dir = start(under_mpirun("stubborn"))
         wait_for(lambda: len(processes.tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
-        rundir.request_stop(run_dir, "a test")
+        layout.request_stop(run_dir, "a test")
         assert wait_until_ended(run_dir).status == "stopped"
         assert processes.tagged(run_dir.name) == []
 

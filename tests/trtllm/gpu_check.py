@@ -19,10 +19,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from runner import launcher, report, rundir
+from runner import launcher, report
 from runner.engines.benchmark_line import results_in
-from runner.plan import Stage
+from runner.plan.plan import Stage
 from runner.profile.trtllm import TrtllmProfile
+from runner.run import layout
 from runner.state import ConfigurationState, RunState
 from tests import standins
 from tests.trtllm import support
@@ -58,7 +59,7 @@ def compare(folder: Path, ranks: int, pairs: int, record: Path | None) -> bool:
             print(state.failure, support.log_of(run_dir), sep="\n")
             return False
         observed.append(latency(state.configurations[-1].result))
-        plain.append(latency(without_observer(rundir.load_plan(run_dir).stages[-1])))
+        plain.append(latency(without_observer(layout.load_plan(run_dir).stages[-1])))
         print(f"{ranks} rank(s), pair {number}: observed {observed[-1]:.3f} ms, plain {plain[-1]:.3f} ms")
         if record is not None:
             keep(run_dir, record)

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner import launcher, report, rundir
+from runner import launcher, report
 from runner.events.journal import EventReader
 from runner.metrics import BY_NAME
 from runner.mpi import find_mpirun
 from runner.profile import file as profile_file
 from runner.profile.trtllm import TrtllmProfile
 from runner.report import ConfigurationReport, Row
+from runner.run import layout
 from runner.state import RunState
 from tests import standins
 from tests.runs import wait_for, wait_until_ended
@@ -130,7 +131,7 @@ def notices(state: RunState) -> list[str]:
 def events(run_dir: Path) -> list[Any]:
     """Every event of a run's log."""
     found: list[Any] = []
-    reader = EventReader(run_dir / rundir.EVENTS)
+    reader = EventReader(run_dir / layout.EVENTS)
     while batch := reader.read():
         found += batch
     return found

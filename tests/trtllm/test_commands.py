@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from runner import report, rundir
+from runner import report
+from runner.run import layout
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
 from tests.support.paths import ROOT
@@ -144,7 +145,7 @@ def test_doctor_compares_an_engine_with_the_request(tmp_path: Path) -> None:
 def test_the_result_of_the_workflow_is_imported() -> None:
     done = command("import", str(RESULT))
     assert done.returncode == 0, done.stderr
-    (configuration,) = report.load(rundir.find("last")).configurations
+    (configuration,) = report.load(layout.find("last")).configurations
     expected = {
         "latency_ms": 63543.434,
         "tokens_per_sec": 257.84,

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from runner import container, history, preflight, rundir
+from runner import container, history, preflight
 from runner.profile.trtllm import TrtllmProfile
+from runner.run import layout
 from runner.state import RunState
 from runner.util import processes
 from tests import standins
@@ -189,7 +190,7 @@ def wait_until_measuring(run_dir: Path) -> None:
 def test_stages_run_inside_and_records_come_by_stdout(box: str, tmp_path: Path) -> None:
     run_dir, state = support.succeed(inside(tmp_path, box))
     assert_measured(run_dir, state)
-    assert list((run_dir / rundir.RANKS / "3").iterdir()) == [], (
+    assert list((run_dir / layout.RANKS / "3").iterdir()) == [], (
         "the container does not see the run directory"
     )
     assert "\x1e{" in (run_dir / "3-benchmark.log").read_text()
@@ -201,7 +202,7 @@ def test_stages_run_inside_and_records_come_by_stdout(box: str, tmp_path: Path) 
 def test_stopping_kills_what_runs_inside(box: str, tmp_path: Path) -> None:
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
-    rundir.request_stop(run_dir, "the test")
+    layout.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
     assert processes.tagged(run_dir.name) == []
 
@@ -209,7 +210,7 @@ def test_stopping_kills_what_runs_inside(box: str, tmp_path: Path) -> None:
 def test_the_next_reader_cleans_up_inside_after_a_lost_supervisor(box: str, tmp_path: Path) -> None:
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
-    assert rundir.signal_supervisor(run_dir, signal.SIGKILL)
+    assert layout.signal_supervisor(run_dir, signal.SIGKILL)
     wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert processes.tagged(run_dir.name), "killing the client leaves what runs inside"
 
@@ -222,7 +223,7 @@ def test_what_runs_inside_can_be_killed_from_within(box: str, tmp_path: Path) ->
     """As for a user who may not send signals into a container from outside."""
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
-    container.sweep(rundir.load_plan(run_dir), run_dir.name)
+    container.sweep(layout.load_plan(run_dir), run_dir.name)
     state = wait_until_ended(run_dir)
     assert state.status == "failed"
     assert processes.tagged(run_dir.name) == []
@@ -246,7 +247,7 @@ def test_doctor_looks_inside(box: str, tmp_path: Path) -> None:
 def test_a_container_for_every_stage(tmp_path: Path) -> None:
     run_dir, state = support.succeed(started(tmp_path))
     assert_measured(run_dir, state)
-    (records,) = (run_dir / rundir.RANKS / "3").iterdir()
+    (records,) = (run_dir / layout.RANKS / "3").iterdir()
     assert records.name == "0.jsonl", "the run directory is mounted"
 
     _, state = support.succeed(started(tmp_path))
@@ -265,7 +266,7 @@ def test_starting_from_an_engine_in_a_volume(tmp_path: Path) -> None:
 def test_stopping_removes_the_container(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)
-    rundir.request_stop(run_dir, "the test")
+    layout.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
     assert processes.tagged(run_dir.name) == []
     assert run_dir.name not in containers()
@@ -275,7 +276,7 @@ def test_stopping_removes_the_container(tmp_path: Path) -> None:
 def test_the_next_reader_removes_the_container_of_a_lost_supervisor(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)
-    assert rundir.signal_supervisor(run_dir, signal.SIGKILL)
+    assert layout.signal_supervisor(run_dir, signal.SIGKILL)
     wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert run_dir.name in containers(), "killing the client leaves the container"
 

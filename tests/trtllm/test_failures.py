@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner import events as ev
-from runner import rundir
+from runner.run import layout
 from runner.supervision import stage_run
 from runner.util import processes
 from tests import standins
@@ -203,7 +203,7 @@ def test_what_hangs_silently_is_stopped_on_request(tmp_path: Path, fault: str) -
     )
     run_dir = support.start(wanted)
     support.wait_for_stage(run_dir, "benchmark")
-    rundir.request_stop(run_dir, "the test")
+    layout.request_stop(run_dir, "the test")
     state = wait_until_ended(run_dir)
     assert state.status == "stopped"
     assert processes.tagged(run_dir.name) == []

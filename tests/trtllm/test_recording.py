@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner import events as ev
-from runner import report, rundir
+from runner import report
 from runner.cli import main
+from runner.run import layout
 from tests.support.paths import DATA
 from tests.trtllm import support
 
@@ -14,7 +15,7 @@ H200 = DATA / "h200-trtllm-standin"
 
 
 def test_the_table_is_what_was_printed() -> None:
-    final = report.build(rundir.load_plan(H200), report.read_state(H200))
+    final = report.build(layout.load_plan(H200), report.read_state(H200))
 
     assert (final.status, final.ranks) == ("finished", 2)
     (configuration,) = final.configurations

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from runner import rundir
 from runner.cache import MARKER
 from runner.engines import make_plan
-from runner.plan import Stage
+from runner.plan.plan import Stage
 from runner.profile.trtllm import TrtllmProfile
+from runner.run import layout
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
 from tests.runs import wait_for, wait_until_ended
@@ -98,7 +98,7 @@ def test_a_build_that_was_stopped_in_the_middle_is_not_taken_for_finished(tmp_pa
     slow = {"launch": {"env": {"TRTLLM_STANDIN_BUILD_S": "60"}}}
     run_dir = support.start(making(tmp_path, **slow))
     wait_for(lambda: bool(outputs(tmp_path, "engine")), "the engine's directory")
-    rundir.request_stop(run_dir, "the test")
+    layout.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
 
     (engine,) = outputs(tmp_path, "engine")

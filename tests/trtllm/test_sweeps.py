@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from runner import report, rundir
+from runner import report
+from runner.run import layout
 from runner.sweep import directory, launch, text
 from runner.sweep.feed import SweepFeed
 from runner.sweep.progress import Progress
@@ -51,7 +52,7 @@ def made(path: Path) -> list[tuple[str, str, str]]:
     """Of every run, in the order of starting: its cell, and what became of its checkpoint and its engine."""
     found = []
     for note in launch.read(path).runs.values():
-        run_dir = rundir.list_runs()[0].parent / note.run
+        run_dir = layout.list_runs()[0].parent / note.run
         stages = support.stages(report.read_state(run_dir))
         found.append((cell(path, note.slot.cell), stages["convert"], stages.get("build", "not reached")))
     return found

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from runner import report, rundir
+from runner import report
 from runner.launcher import start
+from runner.run import layout
 from runner.util import processes
 from tests.runs import wait_for, wait_until_ended
 from tests.trtllm.support import log_of, wait_for_stage
@@ -70,7 +71,7 @@ def test_a_flood_of_output_is_kept_and_its_first_words_are_the_cause(tmp_path: P
     assert state.failure is not None
     assert state.failure.cause == "requests failed while they were measured"
     assert (run_dir / state.failure.log).stat().st_size > 19 << 20
-    assert (run_dir / rundir.EVENTS).stat().st_size < 1 << 20, "nothing of it is in the log of events"
+    assert (run_dir / layout.EVENTS).stat().st_size < 1 << 20, "nothing of it is in the log of events"
 
 
 def test_an_option_the_installed_tool_does_not_have(tmp_path: Path) -> None:
@@ -111,9 +112,9 @@ def test_stopping_leaves_nothing_of_the_ranks_it_spawned(tmp_path: Path, where: 
         faulty(tmp_path, "1.2.1", f"hang@{where}", benchmark=PYTORCH, parallel={"tp": 2}), gpu_hz=0
     )
     wait_for_stage(run_dir, "benchmark")
-    members = processes.Members(run_dir.name, run_dir / rundir.SEEN)
+    members = processes.Members(run_dir.name, run_dir / layout.SEEN)
     wait_for(lambda: len(members.alive()) >= 3, "the tool and two ranks")
-    rundir.request_stop(run_dir, "a test")
+    layout.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
     assert state.status == "stopped"
     assert not members.alive()
@@ -126,5 +127,5 @@ def test_a_hang_while_it_loads_is_not_taken_for_one_at_the_end(tmp_path: Path) -
     began = time.monotonic()
     wait_for(lambda: time.monotonic() > began + 2, "longer than it may take to end")
     assert report.read_state(run_dir).running
-    rundir.request_stop(run_dir, "a test")
+    layout.request_stop(run_dir, "a test")
     assert wait_until_ended(run_dir).status == "stopped"

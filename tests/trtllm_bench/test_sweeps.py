@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import report, rundir
+from runner import report
 from runner.cli import main
 from runner.profile import Profile
 from runner.profile.file import to_yaml
+from runner.run import layout
 from runner.sweep import launch
 from runner.sweep.feed import SweepFeed
 from runner.sweep.spec import axes_of
@@ -37,7 +38,7 @@ def test_one_run_measures_every_concurrency_and_repeats_share_the_requests(tmp_p
     path = launch.start(launch.of_profile(wanted, axes, repeat=2, gpu_hz=0))
     wait_for(lambda: not launch.is_conducted(path), "the end of the sweep")
 
-    states = [report.read_state(run) for run in rundir.list_runs()]
+    states = [report.read_state(run) for run in layout.list_runs()]
     # Not by their names, which know seconds only.
     states.sort(key=lambda state: state.started.t if state.started else 0)
     made = [static.stages(state)["dataset"] for state in states]

@@ -12,10 +12,11 @@ from typing import Literal
 import msgspec
 
 from runner import events as ev
-from runner import report, rundir
+from runner import report
 from runner.events import AnyEvent, encode
 from runner.feed import Tell
-from runner.plan import Configuration, Plan, Stage
+from runner.plan.plan import Configuration, Plan, Stage
+from runner.run import layout
 from runner.state import RunState
 from tests.support.paths import DATA
 
@@ -228,9 +229,9 @@ class Recorder:
     def write(self, root: Path, name: str = "20260101T000000Z_p_7f3a") -> Path:
         """The run directory, with a report when the run has ended."""
         run_dir = root / name
-        with rundir.created(run_dir, self.plan(), "name: p\n"):
+        with layout.created(run_dir, self.plan(), "name: p\n"):
             pass
-        (run_dir / rundir.EVENTS).write_bytes(b"".join(map(encode, self.events)))
+        (run_dir / layout.EVENTS).write_bytes(b"".join(map(encode, self.events)))
         if self.log:
             (run_dir / f"{self.stage}-benchmark.log").write_text(self.log, encoding="utf-8")
         state = RunState()
@@ -249,7 +250,7 @@ class Recorder:
 def as_it_stands(run: Recorder, root: Path) -> Iterator[Path]:
     """The run in a directory; one that has not ended has a supervisor that lives: this process."""
     run_dir = run.write(root)
-    lock = rundir.try_lock(run_dir)
+    lock = layout.try_lock(run_dir)
     assert lock is not None
     yield run_dir
     os.close(lock)

@@ -9,8 +9,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from runner import rundir
 from runner.errors import ExitCode
+from runner.run import layout
 from tests.tui import runs
 from tests.tui.keyboard import at_once
 from tests.tui.runs import Recorder, StillFeed
@@ -72,7 +72,7 @@ async def test_q_leaves_it_running_and_says_how_to_come_back(tmp_path: Path) -> 
         await pilot.press("q")
     assert app.return_value == 0
     assert "run 7f3a goes on: trtbench-tui attach 7f3a" in app.farewell
-    assert rundir.stop_requested(tmp_path / "20260101T000000Z_p_7f3a") is None
+    assert layout.stop_requested(tmp_path / "20260101T000000Z_p_7f3a") is None
 
 
 async def test_ctrl_c_is_q(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ async def test_x_asks_and_then_stops(tmp_path: Path) -> None:
             assert isinstance(app.screen, ConfirmScreen), "Enter is no answer"
             await pilot.press(answer)
             assert isinstance(app.screen, LiveScreen)
-            assert rundir.stop_requested(run_dir) is None
+            assert layout.stop_requested(run_dir) is None
         await pilot.press("x", "y")
-        assert rundir.stop_requested(run_dir) == "the dashboard"
+        assert layout.stop_requested(run_dir) == "the dashboard"
 
 
 async def test_x_means_nothing_when_the_run_has_ended(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner.plan import Configuration, Plan, Stage
+from runner.plan.plan import Configuration, Plan, Stage
 from tests.runs import record
 from tests.tui import runs
 from tests.tui.runs import Recorder

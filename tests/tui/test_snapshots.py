@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.app import Live, Result, TrtbenchApp

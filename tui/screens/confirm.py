@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from runner import rundir
 from runner.errors import UserError
+from runner.run import layout
 from tui.text import wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row, row_width
 
@@ -77,7 +77,7 @@ async def ask_to_stop(app: TrtbenchApp, directory: Path, what: str, detail: str,
         if not yes:
             return
         try:
-            rundir.request_stop(directory, "the dashboard")
+            layout.request_stop(directory, "the dashboard")
         except UserError as error:
             app.notify_error(error)
         else:

@@ -180,12 +180,12 @@ class CommandPane(CommandView):
 
 def commands_of(profile: Profile, run_dir: Path | None) -> Commands:
     """The commands of a profile for a run to come, or those of a run that exists."""
-    from runner import rundir
     from runner.engines import make_plan
-    from runner.plan import RUN_DIR, as_shell
+    from runner.plan.plan import RUN_DIR, as_shell
+    from runner.run import layout
 
     try:
-        plan = rundir.load_plan(run_dir) if run_dir is not None else make_plan(profile)
+        plan = layout.load_plan(run_dir) if run_dir is not None else make_plan(profile)
     except UserError as error:
         return Commands(error=str(error.args[0]), hint=error.hint)
     commands = []

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import rundir
 from runner.configuration import answers_from, batching
 from runner.eta import eta
 from runner.feed import Feed
+from runner.run import layout
 from runner.slow_iterations import outliers
 from runner.stall import stalled
 from runner.state import ConfigurationState, RankState, RunState, StageState
@@ -135,7 +135,7 @@ def live_view(
         host=_host(state),
         health=health(feed, stall, slow, memo.course(configuration)),
         note=_note(feed, now),
-        log=rundir.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
+        log=layout.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
         running=state.running,
         can_stop=feed.live and state.running and state.stopping is None and not feed.gone,
     )

@@ -10,12 +10,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from runner import baseline, grid, rundir
+from runner import baseline, grid
 from runner import report as reports
 from runner.configuration import answers_from
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
 from runner.report import Report
+from runner.run import layout
 from tui.keys.key import bindings
 from tui.keys.result import KEYS
 from tui.screens.explanation import explanation, interval_words
@@ -213,7 +214,7 @@ class ResultScreen(KeyedScreen):
     def _read_iterations(self) -> None:
         """The course of the iterations stands in the log alone; a long one is read aside."""
         try:
-            size = (self.run_dir / rundir.EVENTS).stat().st_size
+            size = (self.run_dir / layout.EVENTS).stat().st_size
         except OSError:
             return
         if size <= READ_AT_ONCE:

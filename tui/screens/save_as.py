@@ -16,7 +16,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.profile import Profile
 from runner.profile import store as profile_store
-from runner.profile.base import NAME_PATTERN
+from runner.schema.base import NAME_PATTERN
 from tui.text import wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths, report, rundir
+from runner import paths, report
 from runner.events import GpuIdentity
-from runner.plan import Configuration, Membership, Plan, Stage
+from runner.plan.plan import Configuration, Membership, Plan, Stage
+from runner.run import layout
 from tests.runner.stats.simulated import latencies
 
 PROFILE = """\
@@ -50,10 +51,10 @@ def run(
         configurations=[Configuration(batch, 64, OUTPUT_LEN) for batch in measured],
         sweep=sweep,
     )
-    with rundir.created(run_dir, plan, profile):
+    with layout.created(run_dir, plan, profile):
         pass
     log = list(_events(run_dir.name, measured, host, gpu, status, second))
-    (run_dir / rundir.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
+    (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
     report.write(run_dir, report.build(plan, report.read_state(run_dir)))
     return run_dir
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from runner import labels, paths, rundir
+from runner import labels, paths
 from runner.cli import main
 from runner.compare import Comparison, as_text, compare, sides
 from runner.compare.history import Repeats
@@ -22,7 +22,8 @@ from runner.compare.runs import letters
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
 from runner.grid import Shape
-from runner.plan import Membership
+from runner.plan.plan import Membership
+from runner.run import layout
 from tests.runner.compare.recorded import PROFILE, run, some
 from tests.runner.stats.simulated import latencies
 from tests.support.paths import DATA
@@ -49,7 +50,7 @@ class TestSides:
             run({1: some()}, name=name, second=index)
         run({1: some()}, name="eeee", status="failed", second=5)
         for name in ("cccc", "dddd", "eeee"):
-            labels.tag(rundir.find(name).name, add=["after"])
+            labels.tag(layout.find(name).name, add=["after"])
         found = sides(["aaaa,bbbb", "tag:after"])
         named = [[one.name[-4:] for one in side.runs] for side in found]
         assert named == [["aaaa", "bbbb"], ["cccc", "dddd"]]

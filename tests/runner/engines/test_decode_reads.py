@@ -16,7 +16,7 @@ from runner.engines.trtllm import Planner
 from runner.engines.trtllm_reads import Given, reads_of
 from runner.engines.trtllm_site import Site
 from runner.engines.trtllm_versions import Version
-from runner.plan import DecodeReads, Plan
+from runner.plan.plan import DecodeReads, Plan
 from runner.profile import Shape
 from runner.profile.file import load_text
 from runner.profile.trtllm import TrtllmProfile

@@ -14,7 +14,7 @@ from runner.engines.trtllm import OBSERVER, Planner
 from runner.engines.trtllm_site import Site
 from runner.engines.trtllm_versions import Version
 from runner.errors import UserError
-from runner.plan import RUN_DIR, Plan, Stage, as_shell, repro_script
+from runner.plan.plan import RUN_DIR, Plan, Stage, as_shell, repro_script
 from runner.profile.file import load_text, with_changes
 from runner.profile.store import find
 from runner.profile.trtllm import TrtllmProfile

@@ -13,7 +13,7 @@ from runner.engines.trtllm_bench_output import iteration_of, json_report, printe
 from runner.engines.trtllm_versions import Version
 from runner.errors import UserError
 from runner.events import EngineIteration
-from runner.plan import Plan, Stage
+from runner.plan.plan import Plan, Stage
 from tests import standins
 from tests.trtllm_bench.support import MODEL, profile
 

@@ -11,7 +11,7 @@ import pytest
 from runner import cache
 from runner.engines import make_plan
 from runner.engines.benchmark_line import result_of
-from runner.plan import Plan, repro_script
+from runner.plan.plan import Plan, repro_script
 from runner.profile import Profile
 from runner.profile.file import load_text
 from tests import standins

@@ -18,7 +18,7 @@ from runner import paths, report
 from runner.cli import main
 from runner.engines.benchmark_line import parse_csv_row
 from runner.export.document import Document
-from runner.plan import Configuration, Plan, Stage
+from runner.plan.plan import Configuration, Plan, Stage
 from tests.runs import record
 from tests.support.paths import DATA
 from tests.tui import runs

@@ -15,7 +15,7 @@ from runner import events as ev
 from runner import report
 from runner.cli import main
 from runner.metrics import BY_NAME
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
 from tests.runner.export.browser import look_at
 from tests.support.paths import DATA
 from tests.tui import runs

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import baseline, metrics, rundir
+from runner import baseline, metrics
 from runner.cli import main
 from runner.commands import gate
 from runner.errors import UserError
 from runner.events import RunStatus
 from runner.gate import parse
 from runner.gate.grammar import Number, Operation, Quantity, Term, evaluate
+from runner.run import layout
 from tests.runner.compare.recorded import PROFILE, run, some
 from tests.runner.stats.simulated import latencies
 
@@ -149,10 +150,10 @@ class TestCheck:
 
     def test_a_run_under_way_decides_nothing_either(self, capsys: pytest.CaptureFixture[str]) -> None:
         run_dir = run({1: some(100)}, name="aaaa")
-        (run_dir / rundir.REPORT).unlink()
-        log = run_dir / rundir.EVENTS
+        (run_dir / layout.REPORT).unlink()
+        log = run_dir / layout.EVENTS
         log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-2]))
-        lock = rundir.try_lock(run_dir)
+        lock = layout.try_lock(run_dir)
         assert lock is not None
         try:
             assert main(["check", "aaaa", "--assert", "latency_ms < 110"]) == 6
@@ -171,7 +172,7 @@ class TestCheck:
     def test_a_baseline_from_elsewhere_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
         run({1: some(100)}, name="aaaa", host="bench02")
         run({1: some(100, seed=2)}, name="bbbb", second=1)
-        baseline.set_to([rundir.find("aaaa")])
+        baseline.set_to([layout.find("aaaa")])
         assert main(["check", "bbbb", "--assert", "latency_ms < 2 * baseline"]) == 0
         said = capsys.readouterr().err
         assert said == "trtbench-tui: not fair against the baseline: not the same machine: machine\n"
@@ -217,7 +218,7 @@ class TestCheck:
         run({1: some(120, seed=8)}, name="b001", second=11)
         assert main(["check", "b000", "--assert", assertion]) == 2
         assert "an assertion speaks of the baseline, and p has none" in capsys.readouterr().err
-        baseline.set_to([rundir.find(f"a00{index}") for index in range(5)])
+        baseline.set_to([layout.find(f"a00{index}") for index in range(5)])
         assert main(["check", "b000", "--assert", assertion]) == 0
         assert main(["check", "b001", "--assert", assertion]) == 5
         assert main(["check", "b000", "--assert", "latency_ms < baseline"]) == 6
@@ -244,7 +245,7 @@ class TestRun:
         assert "it ends where a number or a metric should follow" in capsys.readouterr().err
         assert main(["run", "quickstart", "--assert", "latency_ms < baseline"]) == 2
         assert "and quickstart has none" in capsys.readouterr().err
-        assert rundir.list_runs() == []
+        assert layout.list_runs() == []
 
     @pytest.mark.parametrize(
         ("assertion", "ended", "code"), [("latency_ms < 110", 0, 0), ("latency_ms < 90", 0, 5)]
@@ -266,6 +267,6 @@ class TestRun:
 
     def test_a_run_that_goes_on_is_not_judged(self, capsys: pytest.CaptureFixture[str]) -> None:
         run_dir = run({1: some(100)}, name="aaaa")
-        (run_dir / rundir.REPORT).unlink()
+        (run_dir / layout.REPORT).unlink()
         assert gate.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 0
         assert "the run goes on: its assertions are not judged" in capsys.readouterr().err

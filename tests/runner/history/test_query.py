@@ -10,7 +10,7 @@ import pytest
 from runner.errors import UserError
 from runner.history import Entry
 from runner.history.query import GRAMMAR, matching, needs_disk
-from runner.plan import Membership
+from runner.plan.plan import Membership
 from tests.histories import DAY, NOW, entry, figure
 
 RUNS = [

@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, labels, paths, report, rundir
+from runner import history, labels, paths, report
 from runner.history import index
 from runner.history.disk import disk_use
+from runner.run import layout
 from tests.histories import ended, entry, figure
 
 
@@ -185,9 +186,9 @@ def test_ten_thousand_rows_are_looked_through_at_once() -> None:
 
 def test_a_run_under_way_is_never_remembered() -> None:
     run_dir = ended()
-    (run_dir / rundir.REPORT).unlink()
-    (run_dir / rundir.EVENTS).write_bytes(b"")
-    lock = rundir.try_lock(run_dir)
+    (run_dir / layout.REPORT).unlink()
+    (run_dir / layout.EVENTS).write_bytes(b"")
+    lock = layout.try_lock(run_dir)
     assert lock is not None
     (row,) = history.entries(disk=True)
     assert not row.ended

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import history, paths, report, rundir
+from runner import history, paths, report
 from runner.cli import main
 from runner.errors import ExitCode, UserError
-from runner.plan import Membership
+from runner.plan.plan import Membership
+from runner.run import layout
 from runner.util import processes
 from runner.util.files import write_atomically
 from tests.runs import record, single, start, state_of, wait_until_ended
@@ -28,8 +29,8 @@ def abandoned(name: str = "20260101T000000Z_program_0001") -> Path:
 
 
 def owned_by(run_dir: Path, **changes: str) -> None:
-    facts = {"boot_id": processes.boot_id(), "host": rundir.host_name(), **changes}
-    rundir.write_owner(run_dir, rundir.Owner(pid=1, start_time=1, **facts))
+    facts = {"boot_id": processes.boot_id(), "host": layout.host_name(), **changes}
+    layout.write_owner(run_dir, layout.Owner(pid=1, start_time=1, **facts))
 
 
 def test_no_runs_is_an_empty_list() -> None:
@@ -76,15 +77,15 @@ def test_a_run_is_not_taken_for_lost_in_the_moment_in_which_it_is_made(
         write_atomically(path, content, **how)
         seen.append(history.entry(path.parent).ended)
 
-    monkeypatch.setattr("runner.rundir.write_atomically", write_and_look)
-    with rundir.created(paths.runs_dir() / "20260101T000000Z_program_0001", single("ok"), "name: p\n"):
+    monkeypatch.setattr("runner.run.layout.write_atomically", write_and_look)
+    with layout.created(paths.runs_dir() / "20260101T000000Z_program_0001", single("ok"), "name: p\n"):
         pass
     assert seen == [False]
 
 
 def test_a_torn_log_of_a_lost_run_is_repaired() -> None:
     run_dir = abandoned()
-    with open(run_dir / rundir.EVENTS, "ab") as log:
+    with open(run_dir / layout.EVENTS, "ab") as log:
         log.write(b'{"kind":"iteration","t":12')
     history.recover(run_dir)
     assert state_of(run_dir).status == "lost"
@@ -92,8 +93,8 @@ def test_a_torn_log_of_a_lost_run_is_repaired() -> None:
 
 def test_a_log_that_cannot_be_read_ends_the_watching(capsys: pytest.CaptureFixture[str]) -> None:
     run_dir = abandoned()
-    (run_dir / rundir.EVENTS).unlink()
-    (run_dir / rundir.EVENTS).mkdir()
+    (run_dir / layout.EVENTS).unlink()
+    (run_dir / layout.EVENTS).mkdir()
     for _ in range(2):
         assert main(["attach", str(run_dir)]) == ExitCode.RUN_LOST
         told = capsys.readouterr()
@@ -117,7 +118,7 @@ def test_where_nothing_can_be_written_a_run_is_lost_for_its_readers(
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(rundir, "try_lock", refuse)
+    monkeypatch.setattr(layout, "try_lock", refuse)
     monkeypatch.setattr("runner.history.recovery.JournalWriter", refuse)
     monkeypatch.setattr(report, "write", refuse)
     assert history.entry(run_dir).status == "lost"
@@ -132,10 +133,10 @@ def test_a_log_that_lacks_only_its_end_keeps_what_the_report_says() -> None:
     state = state_of(run_dir)
     state.apply(ev.RunEnded(t=state.last_t, status="finished", wall=1e9))
     report.write(run_dir, report.build(single("ok"), state))
-    before = (run_dir / rundir.REPORT).read_bytes()
+    before = (run_dir / layout.REPORT).read_bytes()
     history.recover(run_dir)
     assert state_of(run_dir).status == "finished"
-    assert (run_dir / rundir.REPORT).read_bytes() == before
+    assert (run_dir / layout.REPORT).read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"engine": 3}'])
@@ -143,7 +144,7 @@ def test_a_foreign_directory_is_one_row_that_says_what_it_is(content: bytes | No
     run_dir = paths.runs_dir() / "20260101T000000Z_foreign_0001"
     run_dir.mkdir(parents=True)
     if content is not None:
-        (run_dir / rundir.PLAN).write_bytes(content)
+        (run_dir / layout.PLAN).write_bytes(content)
     (entry,) = history.entries()
     assert entry.status == "lost"
     assert str(run_dir) in entry.cause
@@ -160,7 +161,7 @@ def test_a_run_knows_its_place_in_a_sweep_while_it_runs_and_afterwards() -> None
     place = Membership(sweep="20260101T000000Z_s_0001", cell=3, repeat=1, values=(("parallel.tp", "2"),))
     run_dir = start(msgspec.structs.replace(single("slow"), sweep=place))
     assert history.entry(run_dir).sweep == place
-    rundir.request_stop(run_dir, "a test")
+    layout.request_stop(run_dir, "a test")
     wait_until_ended(run_dir)
     (entry,) = history.entries()
     assert entry.ended
@@ -171,18 +172,18 @@ def test_a_run_knows_its_place_in_a_sweep_while_it_runs_and_afterwards() -> None
 class TestFindingARun:
     def test_by_last_by_id_by_end_by_part_by_path(self) -> None:
         old, new = abandoned("20260101T000000Z_a_0001"), abandoned("20260102T000000Z_b_0002")
-        assert rundir.find("last") == new
-        assert rundir.find("20260101T000000Z_a_0001") == old
-        assert rundir.find("0001") == old
-        assert rundir.find("_b_") == new
-        assert rundir.find(str(old)) == old
+        assert layout.find("last") == new
+        assert layout.find("20260101T000000Z_a_0001") == old
+        assert layout.find("0001") == old
+        assert layout.find("_b_") == new
+        assert layout.find(str(old)) == old
 
     def test_nothing_found_is_said_with_a_hint(self) -> None:
         with pytest.raises(UserError, match="there is no run 'nope'"):
-            rundir.find("nope")
+            layout.find("nope")
 
     def test_several_found_are_named(self) -> None:
         abandoned("20260101T000000Z_a_0001")
         abandoned("20260102T000000Z_a_0002")
         with pytest.raises(UserError, match="'_a_' fits 2 runs: 20260102T000000Z_a_0002, 20260101T"):
-            rundir.find("_a_")
+            layout.find("_a_")

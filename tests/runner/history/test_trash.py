@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, labels, paths, rundir
+from runner import history, labels, paths
 from runner.errors import UserError
 from runner.history import trash
 from runner.labels import Label
+from runner.run import layout
 from tests.histories import ended, figure
 from tests.runs import single, start, wait_until_ended
 
@@ -29,7 +30,7 @@ def test_a_deleted_run_is_in_no_list_and_comes_back_as_it_was() -> None:
     (trashed,) = trash.delete([run_dir])
 
     assert listed() == []
-    assert rundir.list_runs() == []
+    assert layout.list_runs() == []
     assert [found.run for found in trash.listed()] == [run_dir.name]
     assert abs(trash.listed()[0].deleted - trashed.deleted) <= 1
     assert trash.restore(trash.find("last")) == run_dir
@@ -45,7 +46,7 @@ def test_a_run_under_way_is_not_deleted_and_neither_are_those_named_with_it() ->
     with pytest.raises(UserError, match=r"is under way \(\w+\) and cannot be deleted\n`trtbench-tui stop"):
         trash.delete([over, running])
     assert set(listed()) == {over.name, running.name}
-    rundir.request_stop(running, "a test")
+    layout.request_stop(running, "a test")
     wait_until_ended(running)
     assert len(trash.delete([over, running])) == 2
 

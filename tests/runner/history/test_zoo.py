@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, paths, report, rundir
+from runner import history, paths, report
 from runner.cli import main
+from runner.run import layout
 from tests.histories import ended, figure
 from tests.runs import record, single
 from tests.tui import runs
@@ -22,7 +23,7 @@ Maker = Callable[[Path], None]
 def made(*, plan: bytes | None = None, log: bytes | None = None, table: bytes | None = None) -> Maker:
     def make(run_dir: Path) -> None:
         run_dir.mkdir(parents=True)
-        for name, content in ((rundir.PLAN, plan), (rundir.EVENTS, log), (rundir.REPORT, table)):
+        for name, content in ((layout.PLAN, plan), (layout.EVENTS, log), (layout.REPORT, table)):
             if content is not None:
                 (run_dir / name).write_bytes(content)
 
@@ -42,20 +43,20 @@ def a_link_to_itself(path: Path) -> None:
 
 
 def directories_for_files(path: Path) -> None:
-    for name in (rundir.PLAN, rundir.EVENTS, rundir.REPORT):
+    for name in (layout.PLAN, layout.EVENTS, layout.REPORT):
         (path / name).mkdir(parents=True)
 
 
 def pipes_for_files(path: Path) -> None:
     """Nobody writes to them: whoever waits for their content waits for ever."""
     path.mkdir()
-    for name in (rundir.PLAN, rundir.EVENTS, rundir.REPORT):
+    for name in (layout.PLAN, layout.EVENTS, layout.REPORT):
         os.mkfifo(path / name)
 
 
 def log_of_nobody(path: Path) -> None:
     record(path, single("ok"), [])
-    (path / rundir.EVENTS).write_bytes(
+    (path / layout.EVENTS).write_bytes(
         b"\x00\xff\xfe" * 5000 + b"\n" + b'{"kind":"?"}\n' + b"[" * 100_000 + b"\n"
     )
 
@@ -114,28 +115,28 @@ def test_a_run_with_a_log_of_rubbish_is_lost() -> None:
 @pytest.mark.parametrize("content", [b"", b'{"schema": 1, "run": "x', b"\xff", b"null", b"[" * 200_000])
 def test_a_spoilt_report_is_made_anew_from_the_log_and_left_as_it_is(content: bytes) -> None:
     run_dir = ended(profile="program", seconds=62.0)
-    (run_dir / rundir.REPORT).write_bytes(content)
+    (run_dir / layout.REPORT).write_bytes(content)
 
     (entry,) = history.entries()
 
     assert (entry.status, entry.seconds) == ("finished", 62.0)
     assert entry.cause == "report.json cannot be read; these numbers were made anew from the log"
-    assert (run_dir / rundir.REPORT).read_bytes() == content
+    assert (run_dir / layout.REPORT).read_bytes() == content
 
 
 def test_a_spoilt_report_of_another_machine_is_no_run_under_way() -> None:
     run_dir = ended(profile="program", seconds=62.0)
-    (run_dir / rundir.REPORT).write_bytes(b"")
-    rundir.write_owner(run_dir, rundir.Owner(pid=1, start_time=1, boot_id="x", host="another machine"))
+    (run_dir / layout.REPORT).write_bytes(b"")
+    layout.write_owner(run_dir, layout.Owner(pid=1, start_time=1, boot_id="x", host="another machine"))
     (entry,) = history.entries()
     assert (entry.status, entry.seconds) == ("finished", 62.0)
 
 
 def test_a_report_of_a_later_version_is_read_as_far_as_it_goes() -> None:
     run_dir = ended(figures=[figure(123.0)])
-    written = json.loads((run_dir / rundir.REPORT).read_bytes())
+    written = json.loads((run_dir / layout.REPORT).read_bytes())
     written |= {"schema": 99, "verdict": {"is": "new"}}
-    (run_dir / rundir.REPORT).write_text(json.dumps(written))
+    (run_dir / layout.REPORT).write_text(json.dumps(written))
     (entry,) = history.entries()
     assert entry.best is not None
     assert entry.best.tokens_per_sec == 123.0
@@ -146,8 +147,8 @@ def test_times_beyond_reason_are_not_shown(
     field: str, value: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = ended()
-    written = json.loads((run_dir / rundir.REPORT).read_bytes())
-    (run_dir / rundir.REPORT).write_text(json.dumps({**written, field: value}))
+    written = json.loads((run_dir / layout.REPORT).read_bytes())
+    (run_dir / layout.REPORT).write_text(json.dumps({**written, field: value}))
     assert main(["ls"]) == 0
     assert len(capsys.readouterr().out) < 500
 
@@ -164,8 +165,8 @@ def test_a_directory_with_another_name_comes_last_and_is_read_all_the_same() -> 
     assert [(entry.run, entry.foreign) for entry in entries] == [
         (newer.name, False), ("zz-kept-by-hand", False), ("notes", True)
     ]  # fmt: skip
-    assert rundir.find("last") == newer
-    assert rundir.find("zz-kept-by-hand").name == "zz-kept-by-hand"
+    assert layout.find("last") == newer
+    assert layout.find("zz-kept-by-hand").name == "zz-kept-by-hand"
 
 
 def test_names_that_are_no_text_and_causes_with_escapes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +181,7 @@ def test_names_that_are_no_text_and_causes_with_escapes(capsys: pytest.CaptureFi
     assert len(history.entries()) == 2, "and again, from the index"
 
 
-@pytest.mark.parametrize("name", [rundir.EVENTS, rundir.PROFILE, rundir.REPRO, "0-benchmark.log"])
+@pytest.mark.parametrize("name", [layout.EVENTS, layout.PROFILE, layout.REPRO, "0-benchmark.log"])
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.touch, None])
 def test_whatever_became_of_a_file_the_table_is_shown_and_exported(
     name: str, make: Callable[[Path], None] | None, capsys: pytest.CaptureFixture[str]
@@ -200,7 +201,7 @@ def test_whatever_became_of_a_file_the_table_is_shown_and_exported(
 
 def test_an_unreadable_report_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run_dir = ended()
-    (run_dir / rundir.REPORT).write_bytes(b"{")
+    (run_dir / layout.REPORT).write_bytes(b"{")
     found = history.History()
     first = found.entries()
     monkeypatch.setattr(report, "read_state", lambda run_dir: pytest.fail("the log was read again"))

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from runner import history, report, rundir
+from runner import history, report
 from runner.cli import main
 from runner.errors import UserError
 from runner.importing import ORIGINALS, import_files
 from runner.report import ConfigurationReport, Report
+from runner.run import layout
 from tests.support.paths import DATA
 
 LOGGED = "[11/22/2026-10:00:00] [TRT-LLM] [I] "
@@ -105,7 +106,7 @@ def written(folder: Path, **files: str) -> list[Path]:
 def imported(folder: Path, concurrency: tuple[int, ...] = (), **files: str) -> Report:
     ((run_dir, _),) = import_files(written(folder, **files), concurrency)
     final = report.load(run_dir)
-    assert final == report.build(rundir.load_plan(run_dir), report.read_state(run_dir))
+    assert final == report.build(layout.load_plan(run_dir), report.read_state(run_dir))
     return final
 
 

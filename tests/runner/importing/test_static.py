@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, metrics, report, rundir
+from runner import history, metrics, report
 from runner.cli import main
 from runner.errors import UserError
 from runner.history import listing
 from runner.importing import ORIGINALS, import_files
 from runner.report import ConfigurationReport
+from runner.run import layout
 from runner.table import render
 from tests.support.paths import DATA
 
@@ -36,7 +37,7 @@ def imported(path: Path, text: str) -> report.Report:
 
 def test_the_workflow_s_result_block() -> None:
     run_dir = import_file(WORKFLOW)
-    for found in (report.load(run_dir), report.build(rundir.load_plan(run_dir), report.read_state(run_dir))):
+    for found in (report.load(run_dir), report.build(layout.load_plan(run_dir), report.read_state(run_dir))):
         (configuration,) = found.configurations
         values = table(configuration)
         assert values["latency_ms"] == 63543.434
@@ -85,11 +86,11 @@ def test_it_is_a_run_like_others() -> None:
     assert entry.profile == "tllm_engine_bs16_tp8_fp16"
     assert entry.status == "finished"
     assert entry.started == pytest.approx(WORKFLOW.stat().st_mtime)
-    assert rundir.RUN_ID.match(run_dir.name)
+    assert layout.RUN_ID.match(run_dir.name)
     assert (run_dir / ORIGINALS / WORKFLOW.name).read_bytes() == WORKFLOW.read_bytes()
     assert "0:00" not in listing.as_text([entry]), "nobody observed how long it took"
     assert render(report.load(run_dir)).splitlines()[1].endswith(" · finished")
-    plan = rundir.load_plan(run_dir)
+    plan = layout.load_plan(run_dir)
     assert plan.stages == []
     assert plan.summary == "tllm_engine_bs16_tp8_fp16, float16, tp 8, 1 configuration, imported"
 

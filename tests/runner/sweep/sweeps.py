@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import paths, report, rundir
-from runner.plan import Configuration
+from runner import paths, report
+from runner.plan.plan import Configuration
 from runner.profile import Profile
 from runner.profile.file import load_text
+from runner.run import layout
 from runner.sweep import directory
 from runner.sweep.directory import AnyEntry, LogWriter, Measured, Outcome, Settled, Started
 from runner.sweep.spec import Axis, Cell, Slot, Sweep
@@ -94,7 +95,7 @@ def recorded(
     plan = msgspec.structs.replace(single("ok"), profile="tiny", configurations=list(latencies))
     t = 1_000_000_000
     log: list[ev.Event] = [
-        ev.RunStarted(t=t, run=run, schema=1, wall=wall, host=rundir.host_name(),
+        ev.RunStarted(t=t, run=run, schema=1, wall=wall, host=layout.host_name(),
                       boot_id=processes.boot_id(), pid=1, cores=2, version="0"),
         ev.NoGpu(t=t, reason="a test"),
         ev.StageStarted(t=t, stage=0, name="benchmark", ranks=1, pid=1),

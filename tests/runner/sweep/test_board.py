@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from runner import rundir
 from runner.compare import compare, sides
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
+from runner.run import layout
 from runner.sweep import text
 from runner.sweep.board import Board, Point, frontier
 from runner.sweep.directory import Begun, Ended, LogWriter, Refused
@@ -109,8 +109,8 @@ class TestStates:
     def test_a_run_under_way_says_what_it_does_and_shows_its_numbers(self) -> None:
         path = written(sweep_of(1), BEGUN, started(Slot(0, 0), RUNS[0], SMALL, LARGE))
         recorded(RUNS[0], {SMALL: [10.0] * 4, LARGE: [16.0] * 2}, status=None)
-        lock = rundir.try_lock(rundir.find(RUNS[0]))
-        conductor = rundir.try_lock(path)
+        lock = layout.try_lock(layout.find(RUNS[0]))
+        conductor = layout.try_lock(path)
         assert lock is not None
         assert conductor is not None
         try:

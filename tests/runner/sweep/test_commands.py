@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from runner import preflight, rundir
+from runner import preflight
 from runner.cli import main
 from runner.preflight.check import Check
 from runner.profile import Profile
 from runner.profile.file import to_yaml
+from runner.run import layout
 from runner.sweep import directory, headless, launch
 from runner.sweep.directory import Begun, Ended
 from runner.sweep.feed import SweepFeed
@@ -95,7 +96,7 @@ def test_ab_alternates_and_json_tells_every_entry(
     assert lines[-2]["kind"] == "sweep"
     assert {point["metrics"]["output_tokens_per_sec"]["n"] for point in lines[-2]["points"]} == {2}
     assert (lines[-1]["kind"], len(lines[-1]["sides"])) == ("comparison", 2)
-    profiles = [rundir.load_plan(path).profile for path in rundir.list_runs()]
+    profiles = [layout.load_plan(path).profile for path in layout.list_runs()]
     assert sorted(profiles) == ["other", "other", "tiny", "tiny"]
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, launcher, paths, rundir
+from runner import history, launcher, paths
 from runner.errors import UserError
-from runner.plan import Membership, Plan
+from runner.plan.plan import Membership, Plan
 from runner.profile import Profile
+from runner.run import layout
 from runner.sweep import conductor as conductor_module
 from runner.sweep import directory, launch
 from runner.sweep.conductor import Conductor
@@ -39,7 +40,7 @@ def no_process_left(home: Path) -> Iterator[None]:
     for path in directory.list_sweeps():
         launch.stop(path, "the end of a test")
         assert not launch.is_conducted(path)
-    for run_dir in rundir.list_runs():
+    for run_dir in layout.list_runs():
         assert history.entry(run_dir).ended
         assert processes.tagged(run_dir.name) == []
 
@@ -58,7 +59,7 @@ class Programs:
         if mode == "refused":
             raise UserError("no such model")
         plan = msgspec.structs.replace(single(mode), sweep=sweep)
-        run_dir = paths.runs_dir() / rundir.new_run_id("tiny")
+        run_dir = paths.runs_dir() / layout.new_run_id("tiny")
         launcher.launch(run_dir, plan, "name: tiny\n")
         return run_dir
 
@@ -170,7 +171,7 @@ def test_a_stop_in_the_last_cell_is_a_stop_and_the_cell_is_measured_again(
     path = directory.create(sweep)
 
     def start_and_stop(profile: Profile, *, gpu_hz: float, sweep: Membership) -> Path:
-        rundir.request_stop(path, "a test")
+        layout.request_stop(path, "a test")
         return fake.start(profile, gpu_hz=gpu_hz, sweep=sweep)
 
     with monkeypatch.context() as stopped:
@@ -178,7 +179,7 @@ def test_a_stop_in_the_last_cell_is_a_stop_and_the_cell_is_measured_again(
         Conductor(path, sweep).run()
     assert (launch.read(path).status, launch.read(path).why) == ("stopped", "a test")
 
-    (path / rundir.STOP).unlink()
+    (path / layout.STOP).unlink()
     Conductor(path, sweep).run()
     assert fake.places == [(0, 0), (0, 0)]
     assert launch.read(path).status == "finished"
@@ -316,17 +317,17 @@ class TestDetached:
     def test_kill_9_leaves_the_run_resume_goes_on_where_it_was_and_stop_ends_run_and_conductor(self) -> None:
         path = self.start("model.seed=1,2", "benchmark.num_runs=3,100000")
         wait_for(lambda: launch.read(path).under_way is not None, "the first run")
-        owner = rundir.read_owner(path)
+        owner = layout.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
         wait_for(lambda: not launch.is_conducted(path), "the death of the conductor")
         assert launch.read(path).status == "interrupted"
-        (first,) = rundir.list_runs()
+        (first,) = layout.list_runs()
         assert wait_until_ended(first).status == "finished", "the run went on by itself"
 
         launch.resume(path)
-        wait_for(lambda: len(rundir.list_runs()) == 2, "the long run")
-        run_dir = rundir.list_runs()[0]
+        wait_for(lambda: len(layout.list_runs()) == 2, "the long run")
+        run_dir = layout.list_runs()[0]
         wait_for(lambda: bool(state_of(run_dir).configurations), "its first configuration")
         progress = launch.stop(path, "a test")
 
@@ -341,14 +342,14 @@ class TestDetached:
     def test_stop_ends_the_run_of_a_conductor_that_was_killed(self) -> None:
         path = self.start("benchmark.num_runs=100000,200000")
         wait_for(lambda: launch.read(path).under_way is not None, "the first run")
-        owner = rundir.read_owner(path)
+        owner = layout.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
         wait_for(lambda: not launch.is_conducted(path), "the death of the conductor")
 
         assert launch.stop(path, "a test").status == "stopped"
 
-        (run_dir,) = rundir.list_runs()
+        (run_dir,) = layout.list_runs()
         assert state_of(run_dir).status == "stopped"
 
 

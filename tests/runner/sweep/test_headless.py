@@ -8,7 +8,7 @@ import pytest
 
 from runner import events as ev
 from runner import paths
-from runner.plan import Stage
+from runner.plan.plan import Stage
 from runner.sweep import headless
 from runner.sweep.directory import Begun, Ended, LogWriter, Measured, Settled
 from runner.sweep.feed import SweepFeed

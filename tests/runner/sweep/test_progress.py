@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from runner import rundir
 from runner.errors import UserError
+from runner.run import layout
 from runner.sweep import launch
 from runner.sweep.directory import (
     LOG,
@@ -121,7 +121,7 @@ def test_what_was_lost_can_be_measured_though_the_sweep_has_finished(
 class TestOfAnotherMachine:
     def conducted_elsewhere(self, *entries: AnyEntry) -> Path:
         path = written(sweep_of(), *entries)
-        rundir.write_owner(path, rundir.Owner(pid=1, start_time=1, boot_id="b", host="another host"))
+        layout.write_owner(path, layout.Owner(pid=1, start_time=1, boot_id="b", host="another host"))
         return path
 
     def test_it_is_under_way_until_its_log_says_that_it_ended(self) -> None:
@@ -207,7 +207,7 @@ class TestOnDisk:
         locks = []
 
         def conduct(directory: Path) -> None:
-            locks.append(rundir.try_lock(directory))
+            locks.append(layout.try_lock(directory))
             threading.Timer(0.3, lambda: LogWriter(path).write(Begun(wall=3e9))).start()
 
         monkeypatch.setattr(launch, "_conduct", conduct)
@@ -219,7 +219,7 @@ class TestOnDisk:
 
     def test_only_one_conducts(self) -> None:
         path = written(sweep_of(), BEGUN)
-        lock = rundir.try_lock(path)
+        lock = layout.try_lock(path)
         assert lock is not None
         try:
             with pytest.raises(UserError, match="is under way"):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.errors import UserError
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
 from runner.profile import TorchProfile
 from runner.profile.file import load_text
 from runner.profile.store import find

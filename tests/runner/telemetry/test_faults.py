@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import report, rundir
+from runner import report
 from runner.events.journal import EventReader
+from runner.run import layout
 from runner.state import RunState
 from runner.telemetry.watch import MISSED_TICKS, SLACK_S
 from runner.util import processes
@@ -27,16 +28,16 @@ FIRST = "GPU-000000a0-0000-0000-0000-000000000000"
 def nothing_left(home: Path) -> Iterator[None]:
     """No run and no telemetry process outlives a test."""
     yield
-    for run_dir in rundir.list_runs():
+    for run_dir in layout.list_runs():
         if is_supervised(run_dir):
-            rundir.request_stop(run_dir, "the end of a test")
+            layout.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
         assert telemetry_of(run_dir) == []
 
 
 def telemetry_of(run_dir: Path) -> list[int]:
     """Live telemetry processes of a run: their arguments name its file."""
-    wanted = str(run_dir / rundir.TELEMETRY).encode()
+    wanted = str(run_dir / layout.TELEMETRY).encode()
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -50,7 +51,7 @@ def telemetry_of(run_dir: Path) -> list[int]:
 
 
 def events_of(run_dir: Path) -> list[ev.AnyEvent]:
-    reader = EventReader(run_dir / rundir.EVENTS)
+    reader = EventReader(run_dir / layout.EVENTS)
     found: list[ev.AnyEvent] = []
     while events := reader.read():
         found += events
@@ -72,7 +73,7 @@ def max_gap(times: list[int]) -> int:
 
 
 def stop(run_dir: Path) -> RunState:
-    rundir.request_stop(run_dir, "a test")
+    layout.request_stop(run_dir, "a test")
     return wait_until_ended(run_dir)
 
 
@@ -95,8 +96,8 @@ def test_a_run_reads_its_gpus_from_before_the_first_stage_to_after_the_last(
     assert first_sample < stage
     assert state.telemetry.mapping is not None
     assert state.telemetry.mapping.order == "PCI_BUS_ID"
-    assert not (run_dir / rundir.TELEMETRY).exists()
-    assert report.load(run_dir) == report.build(rundir.load_plan(run_dir), state)
+    assert not (run_dir / layout.TELEMETRY).exists()
+    assert report.load(run_dir) == report.build(layout.load_plan(run_dir), state)
 
 
 def test_energy_is_read_where_timing_begins_and_ends(machine: pytest.MonkeyPatch) -> None:
@@ -305,10 +306,10 @@ def test_reading_that_is_expensive_slows_itself_down_and_says_so(machine: pytest
 def test_telemetry_is_no_process_of_the_run(machine: pytest.MonkeyPatch) -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).gpus), "the GPUs")
-    seen = run_dir / rundir.SEEN
+    seen = run_dir / layout.SEEN
     wait_for(lambda: seen.exists() and bool(seen.read_text()), "the members of the run")
     (pid,) = telemetry_of(run_dir)
-    assert str(pid) not in (run_dir / rundir.SEEN).read_text().split()
+    assert str(pid) not in (run_dir / layout.SEEN).read_text().split()
     assert pid not in [process for process, _ in processes.tagged(run_dir.name)]
     assert os.getsid(pid) == pid
     stop(run_dir)

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import report, rundir
+from runner import report
 from runner.engines import make_plan
-from runner.plan import DecodeReads
+from runner.plan.plan import DecodeReads
 from runner.profile.store import find
+from runner.run import layout
 from runner.state import RunState
 from runner.telemetry.modelled import bandwidth, peak_bandwidth
 from tests.runner.telemetry.logs import SECOND, inventory
@@ -91,13 +92,13 @@ def test_it_stands_beside_what_was_measured_on_an_h200() -> None:
     """One sequence, decoded by kernels that wait for the host: a third of the bandwidth, whoever says so."""
     recorded = DATA / "h200-torch-1gpu"
     state = RunState()
-    for event in ev.decode_lines((recorded / rundir.EVENTS).read_bytes()):
+    for event in ev.decode_lines((recorded / layout.EVENTS).read_bytes()):
         if isinstance(event, ev.GpuInventory):
             gpus = [msgspec.structs.replace(gpu, memory_bus_bits=6016) for gpu in event.gpus]
             event = msgspec.structs.replace(event, gpus=gpus)
         state.apply(event)
     reads = make_plan(find("torch-1gpu").load()).decode_reads
-    plan = msgspec.structs.replace(rundir.load_plan(recorded), decode_reads=reads)
+    plan = msgspec.structs.replace(layout.load_plan(recorded), decode_reads=reads)
 
     rows = {row.metric: row for row in report.build(plan, state).configurations[0].rows}
     measured, modelled = rows["gpu_dram_active_percent"].value, rows["gpu_dram_modelled_percent"].value

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from runner import engines, mpi, preflight
 from runner.engines import torch
-from runner.plan import Stage
+from runner.plan.plan import Stage
 from runner.preflight.check import Check
 from tests.tui.keyboard import at_once
 from tests.tui.screens import world

@@ -12,8 +12,8 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from runner import rundir
-from runner.plan import Configuration
+from runner.plan.plan import Configuration
+from runner.run import layout
 from runner.sweep import launch
 from runner.sweep.directory import Begun, Ended, Measured, Settled, Started, Stopping
 from runner.sweep.spec import Axis, Cell, Slot, Sweep
@@ -33,7 +33,7 @@ Compare = Callable[..., bool]
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.sweep.feed.now", lambda: 1e9 + 600)
     monkeypatch.setattr("runner.feed.time.monotonic_ns", lambda: 61_000_000_000)
-    monkeypatch.setattr("runner.rundir.secrets.token_hex", lambda count: "7f3a")
+    monkeypatch.setattr("runner.run.layout.secrets.token_hex", lambda count: "7f3a")
 
 
 def planned() -> list[Configuration]:
@@ -193,10 +193,10 @@ def conducted() -> Iterator[Callable[[Path], Path]]:
     locks: list[int | None] = []
 
     def hold(path: Path) -> Path:
-        locks.append(rundir.try_lock(path))
+        locks.append(layout.try_lock(path))
         note = launch.read(path).under_way
         if note is not None:
-            locks.append(rundir.try_lock(rundir.find(note.run)))
+            locks.append(layout.try_lock(layout.find(note.run)))
         return path
 
     yield hold
@@ -282,7 +282,7 @@ async def test_arrows_choose_a_cell_and_enter_opens_its_run() -> None:
         await pilot.press("enter", "1", "2", "3")
     second, first = run_of(Slot(2, 1)), run_of(Slot(2, 0))
     assert [place for place in app.went if place != "away"] == [
-        ("result", rundir.find(run)) for run in (second, first, second)
+        ("result", layout.find(run)) for run in (second, first, second)
     ]
     assert told(pilot) == ["there is no run of repeat 3 for this cell"]
 
@@ -292,7 +292,7 @@ async def test_enter_on_a_cell_that_is_measured_now_goes_there(conducted: Callab
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("tab", "tab", "down", "right", "enter")
-    assert app.went == [("live", rundir.find(run_of(Slot(3, 0))))]
+    assert app.went == [("live", layout.find(run_of(Slot(3, 0))))]
 
 
 async def test_m_shows_the_next_metric_and_t_other_axes_with_the_same_cell_chosen() -> None:
@@ -320,9 +320,9 @@ async def test_x_asks_and_tells_the_conductor(conducted: Callable[[Path], Path])
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("x", "n")
-        assert rundir.stop_requested(path) is None
+        assert layout.stop_requested(path) is None
         await pilot.press("x", "y")
-        assert rundir.stop_requested(path) == "the dashboard"
+        assert layout.stop_requested(path) == "the dashboard"
 
 
 async def test_g_goes_on_where_the_sweep_was(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner import history, paths, rundir
+from runner import history, paths
+from runner.run import layout
 from tests import histories
 from tests.histories import figure
 from tests.runner.compare.recorded import PROFILE, run, some
@@ -173,7 +174,7 @@ async def test_opening_either_run(keys: tuple[str, ...], letters: str) -> None:
         await compared(pilot)
         await pilot.press(*keys, "enter")
         await settled(pilot)
-        assert app.went == [("result", rundir.find(letters))]
+        assert app.went == [("result", layout.find(letters))]
 
 
 async def test_a_double_click_opens() -> None:
@@ -183,7 +184,7 @@ async def test_a_double_click_opens() -> None:
         await compared(pilot)
         await pilot.click("#change-list", offset=(10, 1), times=2)
         await settled(pilot)
-        assert app.went == [("result", rundir.find("fa57"))]
+        assert app.went == [("result", layout.find("fa57"))]
 
 
 async def test_swapping() -> None:
@@ -229,7 +230,7 @@ def unmeasured() -> Path:
 def unreadable() -> Path:
     folder = paths.runs_dir() / "20260101T000009Z_p_torn"
     folder.mkdir(parents=True)
-    (folder / rundir.PLAN).write_text('{"engi')
+    (folder / layout.PLAN).write_text('{"engi')
     return folder
 
 
@@ -266,7 +267,7 @@ async def test_no_configuration_in_common() -> None:
         assert "there is nothing to compare" in lines(pilot)[0]
         await pilot.press("question_mark", "escape", "down", "enter")
         await settled(pilot)
-        assert app.went == [("result", rundir.find("bbbb"))]
+        assert app.went == [("result", layout.find("bbbb"))]
 
 
 # --- from the list of runs ----------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from runner import report, rundir, settings
+from runner import report, settings
 from runner.metrics import TOKENS_PER_SEC
+from runner.run import layout
 from tests.runner.engines.test_engine_import import engine
 from tests.tui.screens import world
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
@@ -100,7 +101,7 @@ async def test_a_value_is_judged_while_it_is_typed() -> None:
 
 def run_with(profile_yaml: str, name: str = "aaaa", profile: str = "quickstart") -> Path:
     run_dir = world.ended(name, profile, "finished", ago=180)
-    (run_dir / rundir.PROFILE).write_text(profile_yaml)
+    (run_dir / layout.PROFILE).write_text(profile_yaml)
     return run_dir
 
 

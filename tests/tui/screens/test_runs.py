@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner import labels, paths, rundir
+from runner import labels, paths
 from runner.history import Entry, History
+from runner.run import layout
 from tests import histories
 from tests.histories import figure
 from tests.tui.keyboard import at_once
@@ -138,7 +139,7 @@ async def test_stopping_asks_first(running: Path) -> None:
             assert isinstance(app.screen, ConfirmScreen)
             await pilot.press(answer)
             await settled(pilot)
-            assert rundir.stop_requested(running) == stopped
+            assert layout.stop_requested(running) == stopped
         assert told(pilot) == ["asked quickstart to stop"]
 
 
@@ -355,7 +356,7 @@ def foreign() -> None:
         folder = paths.runs_dir() / name
         folder.mkdir(parents=True)
         if content is not None:
-            (folder / rundir.PLAN).write_bytes(content)
+            (folder / layout.PLAN).write_bytes(content)
 
 
 async def test_what_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from runner import events as ev
-from runner import paths, report, rundir
-from runner.plan import Configuration, Plan, Stage
+from runner import paths, report
+from runner.plan.plan import Configuration, Plan, Stage
+from runner.run import layout
 from runner.state import RunState, Status
 from tui.app import Start, TrtbenchApp
 from tui.widgets.rows import Rows, row_text
@@ -150,7 +151,7 @@ def ended(
 ) -> Path:
     """A run that ended, with its report."""
     run_dir = run_dir_of(name, NOW - ago, profile)
-    with rundir.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
+    with layout.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
         pass
     state = RunState()
     second = 10**9
@@ -170,11 +171,11 @@ def ended(
 def under_way(name: str, profile: str, *, ago: float) -> tuple[Path, int]:
     """A run whose supervisor lives: this process, which holds the lock until it closes what is returned."""
     run_dir = run_dir_of(name, NOW - ago, profile)
-    with rundir.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
+    with layout.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
         pass
-    lock = rundir.try_lock(run_dir)
+    lock = layout.try_lock(run_dir)
     assert lock is not None
     started = ev.RunStarted(t=0, run=run_dir.name, schema=1, wall=NOW - ago, host="host", boot_id="", pid=1,
                             cores=8, version="1")  # fmt: skip
-    (run_dir / rundir.EVENTS).write_bytes(ev.encode(started))
+    (run_dir / layout.EVENTS).write_bytes(ev.encode(started))
     return run_dir, lock

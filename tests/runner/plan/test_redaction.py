@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import rundir, withheld
+from runner.plan import redaction
+from runner.run import layout
 from runner.sweep import directory, launch
 from tests.runner.sweep.sweeps import tiny
 from tests.runs import plan_of, record
@@ -20,7 +21,7 @@ from tests.runs import plan_of, record
      "REDIS_PASS", "MYSQL_PWD"],
 )  # fmt: skip
 def test_secrets(name: str) -> None:
-    assert withheld.is_secret(name, "x")
+    assert redaction.is_secret(name, "x")
 
 
 @pytest.mark.parametrize(
@@ -30,19 +31,19 @@ def test_secrets(name: str) -> None:
      "BYPASS"],
 )  # fmt: skip
 def test_what_is_none(name: str) -> None:
-    assert not withheld.is_secret(name, "x")
+    assert not redaction.is_secret(name, "x")
 
 
 def test_the_user_in_a_web_address() -> None:
-    assert withheld.is_secret("http_proxy", "http://me:word@proxy:80")
-    assert not withheld.is_secret("http_proxy", "http://proxy:80/a@b")
+    assert redaction.is_secret("http_proxy", "http://me:word@proxy:80")
+    assert not redaction.is_secret("http_proxy", "http://proxy:80/a@b")
 
 
 @pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
 def test_a_run_with_a_secret_is_for_its_owner_alone(name: str, mode: int, tmp_path: Path) -> None:
     run_dir = record(tmp_path / "run", plan_of(["true"], env={name: "4"}), [])
-    script = run_dir / rundir.REPRO
-    paths = (run_dir / rundir.PLAN, run_dir / rundir.PROFILE, script)
+    script = run_dir / layout.REPRO
+    paths = (run_dir / layout.PLAN, run_dir / layout.PROFILE, script)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in paths]
     assert modes == [mode, mode, mode | 0o100 | mode >> 2 & 0o011]
 
@@ -63,7 +64,7 @@ def test_a_profile_is_shared_without_such_variables() -> None:
             "container": {"options": ["--env=API_KEY=k", "-eTOKEN=t", "--ipc=host"]},
         },
     }
-    assert withheld.of_profile(data) == {
+    assert redaction.of_profile(data) == {
         "name": "p",
         "launch": {
             "env": {"OMP_NUM_THREADS": "4"},

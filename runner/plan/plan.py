@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from runner.withheld import WITHHELD
+from runner.plan.redaction import WITHHELD
 
 if TYPE_CHECKING:
     from runner.profile import TorchProfile

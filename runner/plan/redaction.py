@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from runner.plan import Plan
+    from runner.plan.plan import Plan
 
 WITHHELD = "(withheld)"
 

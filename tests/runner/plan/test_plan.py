@@ -15,7 +15,7 @@ from runner import mpi
 from runner.engines import make_plan, torch
 from runner.errors import UserError
 from runner.mpi import Mpirun
-from runner.plan import Configuration, Stage, as_shell, configurations, repro_script
+from runner.plan.plan import Configuration, Stage, as_shell, configurations, repro_script
 from runner.profile import TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.file import with_changes

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import inspect
 
 from runner import profile as schema
-from runner.profile.base import Problem, Section
+from runner.schema.base import Problem, Section
 
 LIMIT = 10**18
 """No number of a profile is as large; beyond it JSON readers disagree about whole numbers."""

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths, withheld
+from runner import paths
 from runner.errors import UserError
-from runner.plan import Plan, repro_script
+from runner.plan import redaction
+from runner.plan.plan import Plan, repro_script
 from runner.util.files import read, write_atomically
 from runner.util.processes import boot_id, start_time
 
@@ -92,7 +93,7 @@ def _write_inputs(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     # What holds a secret is for its owner alone, from the start.
-    mode = 0o700 if withheld.names(plan) else 0o755
+    mode = 0o700 if redaction.names(plan) else 0o755
     for name, content in ((PROFILE, profile_yaml), (REPRO, repro_script(plan))):
         (run_dir / name).touch(mode & 0o666 if name == PROFILE else mode)
         (run_dir / name).write_text(content, encoding="utf-8")
