@@ -164,7 +164,7 @@ def _sweeps() -> Iterator[str]:
 
 def _metrics() -> Iterator[str]:
     from runner.metrics import BY_NAME
-    from runner.metrics.names import ALIASES
+    from runner.metrics.lookup import ALIASES
 
     yield from (*BY_NAME, *ALIASES)
 

@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import gpus
 from runner.cache import HOST, Host, Place
 from runner.plan.plan import Plan
 from runner.profile.trtllm import Container
+from runner.state import cuda_devices
 from runner.util import processes
 
-PASSED_ON = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", gpus.ORDER)
+PASSED_ON = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", cuda_devices.ORDER)
 """Set by the supervisor for each stage; `-e NAME` without a value hands over what is set outside."""
 TIMEOUT_S = 10.0
 

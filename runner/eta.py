@@ -11,7 +11,7 @@ import msgspec
 from runner.errors import UserError
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 
 LOOKED_AT = 3
 """finished runs of the same profile that stage times are taken from, the latest first"""

@@ -13,7 +13,7 @@ from runner.events import AnyEvent
 from runner.events.journal import EventReader
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 
 LIVENESS_S = 1.0
 """How often a silent run is checked for a supervisor."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import NamedTuple, get_args
 
-from runner.configuration import batching
 from runner.metrics import BY_NAME, Group, Metric
 from runner.report import ConfigurationReport, Report, Row, Versus
+from runner.state.configuration import batching
 
 GROUPS: tuple[Group, ...] = get_args(Group)
 HEADINGS: dict[str, str] = {"gpu": "energy and GPU", "sample": "run health"}

@@ -15,12 +15,12 @@ import msgspec
 
 from runner import events as ev
 from runner import metrics, report, table
-from runner.configuration import batching
 from runner.errors import ExitCode
 from runner.feed import Feed, ReplayFeed
+from runner.metrics.stall import stalled
 from runner.run import layout
-from runner.stall import stalled
-from runner.state import ConfigurationState, RunState
+from runner.state.configuration import ConfigurationState, batching
+from runner.state.run import RunState
 
 POLL_S = 0.1
 QUIET_S = 10.0

@@ -8,11 +8,11 @@ import msgspec
 
 from runner import metrics
 from runner.events.journal import EventReader
+from runner.metrics import gpu_metrics
 from runner.plan.plan import Membership, Plan
 from runner.run import layout
-from runner.state import RunState, Status
-from runner.telemetry import measured
-from runner.telemetry.reasons import alone
+from runner.state.run import RunState, Status
+from runner.telemetry.nvml_errors import alone
 from runner.util.files import read, write_atomically
 
 SCHEMA = 1
@@ -205,10 +205,10 @@ def build(plan: Plan, state: RunState, run: str = "") -> Report:
                         high=value.high,
                     )
                     for value in metrics.values(
-                        configuration, ranks, measured.numbers(state, number, plan.decode_reads)
+                        configuration, ranks, gpu_metrics.numbers(state, number, plan.decode_reads)
                     )
                 ],
-                flags=metrics.flags(configuration, ranks) + measured.flags(state, number),
+                flags=metrics.flags(configuration, ranks) + gpu_metrics.flags(state, number),
             )
             for number, configuration in enumerate(state.configurations)
         ],
@@ -217,14 +217,14 @@ def build(plan: Plan, state: RunState, run: str = "") -> Report:
         cause=state.failure.cause if state.failure else "",
         remedy=state.failure.remedy if state.failure else "",
         log=state.failure.log if state.failure else "",
-        gpus=[gpu.identity.name for gpu in measured.used(state)],
+        gpus=[gpu.identity.name for gpu in gpu_metrics.used(state)],
         sweep=plan.sweep,
     )
 
 
 def _run_flags(plan: Plan, state: RunState) -> list[str]:
     flags = [notice.text for notice in state.notices if notice.level == "warning"]
-    flags += measured.run_flags(state)
+    flags += gpu_metrics.run_flags(state)
     on_gpus = bool(plan.devices) and "cpu" not in plan.devices
     if state.no_gpu is not None and plan.gpu_hz > 0 and on_gpus:
         flags.append(f"GPUs were not read: {alone(state.no_gpu)}")

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator
 
 from runner import grid
-from runner.configuration import answers_from, batching
 from runner.grid import Line
 from runner.report import ConfigurationReport, Report
+from runner.state.configuration import answers_from, batching
 
 LABEL = 40
 NUMBER = 14

@@ -13,7 +13,7 @@ from runner.history import Entry, Figure
 from runner.history.facts import best_of
 from runner.report import ConfigurationReport, Report, Row
 from runner.run import layout
-from runner.state import Status
+from runner.state.run import Status
 from tests.runs import plan_of
 
 DAY = 86400.0

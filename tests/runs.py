@@ -12,7 +12,7 @@ from runner import launcher, paths, report
 from runner.mpi import find_mpirun, launch_env, launch_words
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.patience import PATIENCE_S
 from tests.support.paths import TESTS
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from runner.feed import Feed
     from runner.settings import Settings
-    from runner.state import Status
+    from runner.state.run import Status
 
 Answer = TypeVar("Answer")
 MAX_BACK = 16

@@ -13,7 +13,7 @@ from tui.text import PLAIN_TERMINALS, duration, plain, shorten, shown
 
 if TYPE_CHECKING:
     from runner.settings import NotifyBy
-    from runner.state import Status
+    from runner.state.run import Status
     from tui.screens.live_view import LiveView
 
 BELL = "\a"

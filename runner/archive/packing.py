@@ -100,8 +100,8 @@ def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
                 profile = parse_yaml(read_text(run_dir / layout.PROFILE), layout.PROFILE)[0]
             except ProfileError as error:
                 raise UserError(
-                    f"{run_dir}: the plan holds a secret ({', '.join(redaction.names(plan))}), and whether the"
-                    f" profile does cannot be told: {error}"
+                    f"{run_dir}: the plan holds a secret ({', '.join(redaction.names(plan))}),"
+                    f" and whether the profile does cannot be told: {error}"
                 ) from None
             changed[layout.PROFILE] = dump(redaction.of_profile(profile)).encode()
     return changed

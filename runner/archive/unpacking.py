@@ -23,7 +23,7 @@ from runner.archive.manifest import (
 )
 from runner.errors import UserError
 from runner.run import layout
-from runner.state import ENDED
+from runner.state.run import ENDED
 from runner.util.disk import free_bytes
 
 MAX_FILES = 10_000

@@ -81,7 +81,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from runner.compare import COMPARED, HEADLINE, SERVING_HEADLINE, as_text, compare, sides
-    from runner.metrics.names import find
+    from runner.metrics.lookup import find
 
     metrics = [find(name) for name in arguments.metrics]
     found = sides(arguments.sides)  # what cannot be compared is told before anything is drawn

@@ -29,7 +29,7 @@ def in_words(arguments: list[str]) -> list[str]:
 def _metrics(arguments: argparse.Namespace) -> int:
     from runner.metrics import BY_NAME
     from runner.metrics.explain import ABOUT, as_text
-    from runner.metrics.names import find
+    from runner.metrics.lookup import find
 
     chosen = [find(name) for name in arguments.names]
     width = min(100, shutil.get_terminal_size((100, 24)).columns)

@@ -273,7 +273,7 @@ def _ls(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from runner.metrics.names import find
+    from runner.metrics.lookup import find
     from runner.sweep import directory, headless
     from runner.sweep.feed import SweepFeed
 

@@ -20,7 +20,7 @@ from runner.profile.fields import default_at
 from runner.profile.file import Data, ProfileError, parse_yaml
 from runner.report import ConfigurationReport, Report
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.util.files import read
 
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from runner import grid
-from runner.configuration import ConfigurationState
 from runner.events.throttle_reasons import HARMLESS
 from runner.export import svg
 from runner.export.subject import Subject
 from runner.export.svg import Axis
 from runner.export.timeline import Measured
 from runner.grid import configuration_name
+from runner.metrics.outlier_causes import Outlier, outliers
 from runner.report import ConfigurationReport
-from runner.serving import EngineLog
-from runner.slow_iterations import Outlier, outliers
+from runner.state.configuration import ConfigurationState
+from runner.state.serving import EngineLog
 from runner.stats import Bucket, Sample, Series
 from runner.table import duration
 

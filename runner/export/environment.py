@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from runner.events import GpuIdentity
+from runner.metrics import gpu_metrics
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.state import RunState
-from runner.telemetry import measured
+from runner.state.run import RunState
 from runner.util.files import read
 
 _HEAD = 1 << 18
@@ -62,7 +62,7 @@ def environment_of(run_dir: Path, plan: Plan, state: RunState) -> Environment:
         driver=inventory.driver if inventory else "",
         nvml=inventory.nvml if inventory else "",
         cuda=inventory.cuda if inventory else "",
-        gpus=[gpu.identity for gpu in measured.used(state)],
+        gpus=[gpu.identity for gpu in gpu_metrics.used(state)],
         no_gpu=state.no_gpu or "",
         ranks=[Rank(rank=said.rank, host=said.host, device=said.device, label=said.label) for said in hellos],
     )

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner import grid
-from runner.configuration import answers_from
 from runner.export import charts, svg
 from runner.export.subject import Subject
 from runner.grid import Grid, Line
+from runner.metrics.outlier_causes import LETTERS, Outlier, outliers
 from runner.report import Report, Row
-from runner.slow_iterations import LETTERS, Outlier, outliers
+from runner.state.configuration import answers_from
 from runner.table import after, duration
 
 MOST_OUTLIERS = 40

@@ -8,7 +8,7 @@ from runner.errors import UserError
 from runner.export import charts, svg
 from runner.export.charts import Drawing
 from runner.export.subject import Subject
-from runner.telemetry.reasons import alone
+from runner.telemetry.nvml_errors import alone
 
 Plot = Literal["latency", "histogram", "gpu"]
 

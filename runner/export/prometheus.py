@@ -17,7 +17,7 @@ from runner.export.output import opened
 from runner.export.subject import Subject
 from runner.plan.plan import Plan
 from runner.report import Report
-from runner.state import RunState, Status
+from runner.state.run import RunState, Status
 
 EVERY_S = 5.0
 """How often what follows a run is made anew."""

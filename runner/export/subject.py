@@ -14,7 +14,7 @@ from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
 from runner.report import Report
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 
 
 @dataclass

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Literal
 
 from runner.errors import UserError
+from runner.metrics.lookup import find
 from runner.metrics.metric import Metric
-from runner.metrics.names import find
 
 Comparison = Literal["<", "<=", ">", ">="]
 _TOKEN = re.compile(

@@ -15,7 +15,7 @@ from runner.grid import Shape, shape_name
 from runner.history.recovery import recover
 from runner.plan.plan import Membership, Plan
 from runner.run import layout
-from runner.state import ENDED, Status
+from runner.state.run import ENDED, Status
 
 LAST_MOMENT = 253_402_300_799.0
 """the end of the year 9999, seconds since 1970"""

@@ -17,7 +17,7 @@ from typing import get_args
 
 from runner.errors import UserError
 from runner.history.facts import Entry
-from runner.state import Status
+from runner.state.run import Status
 
 Test = Callable[[Entry], bool]
 

@@ -17,7 +17,7 @@ from runner.events.journal import JournalWriter
 from runner.plan.plan import Plan
 from runner.run import layout
 from runner.run.scratch import scratch_dir
-from runner.state import ENDED, RunState
+from runner.state.run import ENDED, RunState
 from runner.util.files import read
 from runner.util.processes import Members, boot_id, sweep
 

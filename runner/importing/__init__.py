@@ -15,7 +15,7 @@ from runner.importing.imported import Imported, plain_name
 from runner.importing.source import Source, read
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.version import VERSION
 
 ORIGINALS = "imported"

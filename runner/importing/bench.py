@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runner import events as ev
-from runner import printed
 from runner.engines.trtllm_bench_options import FIRST_CONCURRENCY
 from runner.engines.trtllm_bench_output import (
     answers_in,
@@ -31,7 +30,8 @@ from runner.metrics.serving_definitions import (
     REQUESTS,
 )
 from runner.plan.plan import NOT_KNOWN, Configuration
-from runner.serving import RequestLog
+from runner.state import result_matching
+from runner.state.serving import RequestLog
 from runner.table import count
 
 MOST = 2.0**53
@@ -72,7 +72,7 @@ class Benchmark:
     def setting(self) -> tuple[str, ...]:
         """Model, version and ranks: what one run has one of."""
         model, version = _value(self.values, _MODEL), _value(self.values, _VERSION)
-        return model, f"TensorRT-LLM {version or '?'}", count(printed.world(self.values), "rank")
+        return model, f"TensorRT-LLM {version or '?'}", count(result_matching.world(self.values), "rank")
 
     @property
     def names(self) -> str:

@@ -11,7 +11,7 @@ from runner.importing.imported import Imported, plain_name
 from runner.importing.source import Source
 from runner.metrics import LOGGED_ITERATIONS
 from runner.plan.plan import configuration_of
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.table import count
 
 

@@ -44,7 +44,7 @@ from runner.metrics.definitions import (
     WARM_UP,
     WARM_UP_EFFECT,
 )
-from runner.metrics.distrust import flags
+from runner.metrics.flags import flags
 from runner.metrics.metric import Computed, Group, Metric, Value
 from runner.metrics.serving import caveats, reported
 from runner.metrics.serving_definitions import OUTPUT_TOKENS_PER_SEC, REQUEST_LATENCY, SERVING

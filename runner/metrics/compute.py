@@ -33,7 +33,7 @@ from runner.metrics.definitions import (
 from runner.metrics.estimates import estimates
 from runner.metrics.metric import Computed, Metric, Value, as_number
 from runner.metrics.serving import serving_values
-from runner.state import ConfigurationState
+from runner.state.configuration import ConfigurationState
 from runner.stats import Sample
 from runner.stats.intervals import Interval
 from runner.stats.steady_state import FEWEST, course
@@ -45,7 +45,7 @@ def values(configuration: ConfigurationState, ranks: int, gpus: Computed | None 
     Args:
         configuration: what was measured.
         ranks: how many processes measured together.
-        gpus: metrics of `GPU` as `runner.telemetry.measured` has them; None: a run without GPU readings.
+        gpus: metrics of `GPU` as `runner.metrics.gpu_metrics` has them; None: a run without GPU readings.
     """
     if configuration.serving is not None:
         rows = serving_values(configuration, ranks)

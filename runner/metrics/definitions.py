@@ -259,7 +259,7 @@ GPU = (
     GPU_THROTTLED, GPU_CLOCK, GPU_BUSY, GPU_SM_ACTIVE, GPU_TENSOR_ACTIVE, GPU_DRAM_ACTIVE,
     GPU_DRAM_MODELLED,
 )  # fmt: skip
-"""Metrics of the GPUs that the ranks computed on; `runner.telemetry.measured` computes them."""
+"""Metrics of the GPUs that the ranks computed on; `runner.metrics.gpu_metrics` computes them."""
 
 ALL = (
     LATENCY, P50, P95, P99, DEVIATION, VARIATION, MINIMUM, MAXIMUM, UPSTREAM_P95, UPSTREAM_P99,

@@ -17,7 +17,7 @@ from runner.metrics.definitions import (
     TOKENS_PER_SEC_RANK,
 )
 from runner.metrics.metric import Metric
-from runner.state import ConfigurationState
+from runner.state.configuration import ConfigurationState
 from runner.stats import Batches
 from runner.stats.intervals import Estimate, Mapped, PercentileEstimate, inefficiency, mean_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.configuration import ConfigurationState
 from runner.metrics.metric import Computed, Metric, Value, as_number
 from runner.metrics.serving_definitions import (
     ACTIVE_REQUESTS,
@@ -39,7 +38,8 @@ from runner.metrics.serving_definitions import (
     TTFT_P95,
     TTFT_P99,
 )
-from runner.serving import EngineLog, RequestLog, ServingState
+from runner.state.configuration import ConfigurationState
+from runner.state.serving import EngineLog, RequestLog, ServingState
 from runner.stats import Sample
 
 # What the same number is called in the report as JSON and in the wordings before 0.18. Before, the latency

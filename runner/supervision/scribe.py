@@ -12,7 +12,7 @@ from runner import report
 from runner.events.journal import JournalWriter
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.util import disk
 
 BALLAST = 1 << 20

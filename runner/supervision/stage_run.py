@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import cache, container, gpus, mpi
+from runner import cache, container, mpi
 from runner import events as ev
 from runner.diagnosis import describe_exit
 from runner.engines import engine_named
@@ -18,7 +18,8 @@ from runner.engines.output import NO_REQUEST, Written
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
 from runner.run import layout
-from runner.state import RunState
+from runner.state import cuda_devices
+from runner.state.run import RunState
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import Heartbeat
 from runner.supervision.scribe import Scribe
@@ -146,7 +147,7 @@ class StageRun:
             **os.environ,
             **mpi.scratch_env(str(self.scratch)),
             **self.stage.env,
-            gpus.ORDER: gpus.PCI_ORDER,
+            cuda_devices.ORDER: cuda_devices.PCI_ORDER,
             processes.TAG: self.scribe.run_dir.name,
             "TRTBENCH_RECORDS": str(self._collector.records),
             # Python programs that set their title would overwrite their environment, and our tag with it.

@@ -14,18 +14,19 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import container, gpus
+from runner import container
 from runner import events as ev
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
 from runner.run.scratch import scratch_dir
+from runner.state import cuda_devices
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
 from runner.supervision.devices import DeviceLocks
 from runner.supervision.heartbeat import Heartbeat
 from runner.supervision.scribe import Scribe
 from runner.supervision.stage_run import POLL_S, StageRun
-from runner.telemetry.watch import Watch
+from runner.telemetry.monitor import Watch
 from runner.util import login_session, processes
 from runner.version import VERSION
 
@@ -245,13 +246,13 @@ class Supervision:
 
     def _map_gpus(self, inventory: ev.GpuInventory) -> None:
         """Write down which GPU each `cuda:N` of the benchmark is."""
-        setting = {**os.environ, **self.plan.stages[-1].env}.get(gpus.VISIBLE)
+        setting = {**os.environ, **self.plan.stages[-1].env}.get(cuda_devices.VISIBLE)
         self._scribe.emit(
             ev.GpuMapping(
                 t=time.monotonic_ns(),
-                order=gpus.PCI_ORDER,
+                order=cuda_devices.PCI_ORDER,
                 visible=setting,
-                gpus=gpus.visible(inventory.gpus, setting),
+                gpus=cuda_devices.visible(inventory.gpus, setting),
             )
         )
 

@@ -12,7 +12,7 @@ from runner import metrics, paths, report
 from runner.errors import UserError
 from runner.feed import RunFeed, open_feed
 from runner.plan.plan import Configuration, configuration_of
-from runner.state import ConfigurationState
+from runner.state.configuration import ConfigurationState
 from runner.sweep import launch
 from runner.sweep.board import (
     Board,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage
-from runner.state import RunState
+from runner.state.run import RunState
 
 
 def failed_making(plan: Plan, state: RunState, run_dir: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from runner.diagnosis import is_out_of_memory
 from runner.plan.plan import Configuration, Plan, configuration_of
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.sweep.directory import Measured
 from runner.sweep.spec import WEIGHTS, Cell, Sweep, label, values_at
 

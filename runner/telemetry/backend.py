@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from runner.telemetry.reasons import Value
+from runner.telemetry.nvml_errors import Value
 
 
 class Sources(NamedTuple):

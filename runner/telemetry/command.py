@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from runner import events as ev
-from runner.state import RunState
+from runner.state.gpu import GpuState, TelemetryState
+from runner.state.run import RunState
 from runner.supervision import host
-from runner.telemetry.reasons import UNSUPPORTED, alone
-from runner.telemetry.state import GpuState, TelemetryState
-from runner.telemetry.watch import Watch
+from runner.telemetry.monitor import Watch
+from runner.telemetry.nvml_errors import UNSUPPORTED, alone
 from runner.util import processes
 
 POLL_S = 0.02

@@ -7,7 +7,7 @@ from typing import Any
 
 import pynvml
 
-from runner.telemetry.reasons import Unread, Value
+from runner.telemetry.nvml_errors import Unread, Value
 
 GPM_METRICS = (2, 5, 10)
 """SMs active, any tensor pipe active, DRAM bandwidth: percent; the columns that end `sampler.FAST`"""

@@ -16,7 +16,7 @@ import pynvml
 from runner.telemetry.backend import Sources
 from runner.telemetry.costs import Costs
 from runner.telemetry.gpm import Gpm
-from runner.telemetry.reasons import UNREADABLE, Unread, Value, is_final
+from runner.telemetry.nvml_errors import UNREADABLE, Unread, Value, is_final
 
 POWER_INSTANT, POWER_AVERAGE = 186, 185
 # Nanoseconds since the driver was loaded in which clocks were held down, by reason; where a driver does not

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.telemetry import reasons
+from runner.telemetry import nvml_errors
 from runner.telemetry.pace import Pace
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def main(arguments: Sequence[str]) -> None:
     write = _appender(path)
     try:
         _sample(write, float(period), lists)
-    except reasons.Unread as unread:
-        write(_no_gpu(reasons.absence(unread.code)))
+    except nvml_errors.Unread as unread:
+        write(_no_gpu(nvml_errors.absence(unread.code)))
     except ImportError:
-        write(_no_gpu(reasons.NO_BINDING))
+        write(_no_gpu(nvml_errors.NO_BINDING))
 
 
 def _sample(write: Callable[[dict[str, Any]], None], period: float, lists: str) -> None:
@@ -48,7 +48,7 @@ def _sample(write: Callable[[dict[str, Any]], None], period: float, lists: str) 
     costs = Costs()
     sampler = Sampler(Nvml(costs), write, time.monotonic_ns)
     if not sampler.open():
-        write(_no_gpu(reasons.NO_DEVICE))
+        write(_no_gpu(nvml_errors.NO_DEVICE))
         return
     sampler.settle()
     if lists == "both":

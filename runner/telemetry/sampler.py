@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.events.xid_errors import xid_sentence
 from runner.telemetry.backend import Backend
-from runner.telemetry.reasons import (
+from runner.telemetry.nvml_errors import (
     ALL_LOST,
     LOST,
     NO_NUMBER,

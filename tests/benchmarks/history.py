@@ -20,7 +20,7 @@ from runner.events.journal import EventReader
 from runner.history import order, query
 from runner.history.trend import main_trend
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.benchmarks.result import Claim, Measured
 from tests.support.paths import DATA
 

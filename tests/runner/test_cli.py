@@ -19,7 +19,7 @@ from runner.plan.plan import Plan, Stage
 from runner.preflight.check import Check
 from runner.profile import commands
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 from tests.support.paths import DATA, ROOT
 

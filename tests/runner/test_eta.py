@@ -9,7 +9,7 @@ import pytest
 from runner.eta import MOST_READ, eta, stage_times
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.tui import runs
 from tests.tui.runs import SECOND, Recorder
 

@@ -6,7 +6,7 @@ import msgspec
 
 from runner import grid, report
 from runner.report import Report
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.tui import runs
 from tests.tui.runs import Recorder
 

@@ -10,7 +10,7 @@ from runner import events as ev
 from runner import report
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.runner.compare.recorded import run, some
 
 

@@ -13,7 +13,7 @@ from runner import container
 from runner import events as ev
 from runner.engines import engine_named
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.supervision.stage_run import StageRun
 from tests.runs import single
 

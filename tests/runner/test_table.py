@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from runner import grid, report, table
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.runs import single, start, state_of, wait_until_ended
 from tests.tui import runs
 

@@ -24,7 +24,8 @@ from runner.engines.benchmark_line import results_in
 from runner.plan.plan import Stage
 from runner.profile.trtllm import TrtllmProfile
 from runner.run import layout
-from runner.state import ConfigurationState, RunState
+from runner.state.configuration import ConfigurationState
+from runner.state.run import RunState
 from tests import standins
 from tests.trtllm import support
 

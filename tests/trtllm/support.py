@@ -15,7 +15,7 @@ from runner.profile import file as profile_file
 from runner.profile.trtllm import TrtllmProfile
 from runner.report import ConfigurationReport, Row
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from tests import standins
 from tests.runs import wait_for, wait_until_ended
 

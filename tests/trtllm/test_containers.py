@@ -21,7 +21,7 @@ import pytest
 from runner import container, history, preflight
 from runner.profile.trtllm import TrtllmProfile
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.util import processes
 from tests import standins
 from tests.runner.ranks.support import needs_mpi

@@ -10,7 +10,7 @@ from typing import Any
 from runner import launcher
 from runner.profile import file as profile_file
 from runner.profile.trtllm_bench import BenchProfile
-from runner.state import RunState
+from runner.state.run import RunState
 from tests import standins
 from tests.runs import wait_until_ended
 from tests.trtllm.support import Settings, log_of, merged

@@ -17,7 +17,7 @@ from runner.events import AnyEvent, encode
 from runner.feed import Tell
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.run import layout
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.support.paths import DATA
 
 SECOND = 10**9

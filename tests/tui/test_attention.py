@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner import paths
-from runner import state as run_state
+from runner.state import run as run_state
 from tests.support.paths import ROOT
 from tests.terminal import Terminal
 from tests.tui import runs

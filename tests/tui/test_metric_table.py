@@ -6,7 +6,7 @@ import pytest
 from runner import report
 from runner.grid import GROUPS, heading
 from runner.report import Report
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.tui import runs
 from tests.tui.runs import Recorder
 from tui.text import width_of

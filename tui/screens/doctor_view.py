@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from runner.feed import Feed
-from runner.serving import ServingState
-from runner.slow_iterations import Outlier, outliers
-from runner.stall import STATES, RankThen, Stall, rank_facts, stalled
-from runner.state import RunState
+from runner.metrics.outlier_causes import Outlier, outliers
+from runner.metrics.stall import STATES, RankThen, Stall, rank_facts, stalled
+from runner.state.run import RunState
+from runner.state.serving import ServingState
 from runner.stats.steady_state import course
 from tui.screens.help import Section
 from tui.screens.live_health import findings

@@ -13,7 +13,7 @@ from textual.markup import escape
 from runner.errors import ExitCode
 from runner.eta import stage_times
 from runner.feed import Feed
-from runner.state import Status
+from runner.state.run import Status
 from tui.attention import title_of
 from tui.keys.key import Key, When, bindings
 from tui.keys.live import KEYS

@@ -6,13 +6,13 @@ from collections import Counter
 
 from runner.events.throttle_reasons import HARMLESS
 from runner.feed import Feed
-from runner.outliers import Cause
-from runner.slow_iterations import LETTERS, Outlier
-from runner.stall import STATES, Stall
-from runner.state import RunState
+from runner.metrics.gpu_metrics import used
+from runner.metrics.outlier_causes import LETTERS, Outlier
+from runner.metrics.stall import STATES, Stall
+from runner.state.outliers import Cause
+from runner.state.run import RunState
 from runner.stats.steady_state import FEWEST, Course
-from runner.telemetry.measured import used
-from runner.telemetry.reasons import LOST
+from runner.telemetry.nvml_errors import LOST
 from tui.text import plain, plural
 from tui.widgets.health_line import Badge, Health, Kind
 from tui.widgets.stage_strip import exit_words

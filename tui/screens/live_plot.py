@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from typing import Literal
 
 from runner import metrics
-from runner.outliers import fence
-from runner.slow_iterations import LETTERS, Outlier
-from runner.state import ConfigurationState, RunState
-from runner.telemetry.measured import used
-from runner.telemetry.series import GROUP_S
-from runner.telemetry.state import GpuState
+from runner.metrics.gpu_metrics import used
+from runner.metrics.outlier_causes import LETTERS, Outlier
+from runner.state.configuration import ConfigurationState
+from runner.state.gpu import GpuState
+from runner.state.gpu_series import GROUP_S
+from runner.state.outliers import fence
+from runner.state.run import RunState
 from tui.text import plural
 from tui.widgets.axes import round_seconds
 from tui.widgets.histogram import HistogramData

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runner.configuration import ConfigurationState
 from runner.feed import Feed
-from runner.serving import EngineLog
+from runner.state.configuration import ConfigurationState
+from runner.state.serving import EngineLog
 from tui.screens.live_plot import Mode
 from tui.text import duration, plain
 from tui.widgets.axes import round_seconds

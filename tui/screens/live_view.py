@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.configuration import answers_from, batching
 from runner.eta import eta
 from runner.feed import Feed
+from runner.metrics.outlier_causes import outliers
+from runner.metrics.stall import stalled
 from runner.run import layout
-from runner.slow_iterations import outliers
-from runner.stall import stalled
-from runner.state import ConfigurationState, RankState, RunState, StageState
+from runner.state.configuration import ConfigurationState, answers_from, batching
+from runner.state.run import RankState, RunState, StageState
 from runner.stats.steady_state import Course, course
 from tui.screens import live_plot, live_serving
 from tui.screens.gpu_view import gpu_lines, gpu_title

@@ -12,11 +12,11 @@ from textual.containers import Vertical
 
 from runner import baseline, grid
 from runner import report as reports
-from runner.configuration import answers_from
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
 from runner.report import Report
 from runner.run import layout
+from runner.state.configuration import answers_from
 from tui.keys.key import bindings
 from tui.keys.result import KEYS
 from tui.screens.explanation import explanation, interval_words

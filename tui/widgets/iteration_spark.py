@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runner.configuration import ConfigurationState
+from runner.state.configuration import ConfigurationState
 from runner.stats import Bucket
 from tui.text import Dots
 from tui.widgets.rows import Row, Span

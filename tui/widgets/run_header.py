@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from runner.state import Status
+from runner.state.run import Status
 from tui.text import clock, whole_parts, width_of
 from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 

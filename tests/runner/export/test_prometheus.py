@@ -15,7 +15,7 @@ from runner import report
 from runner.cli import main
 from runner.export.prometheus import Follower, as_text, to_file
 from runner.export.prometheus_server import serving
-from runner.state import RunState
+from runner.state.run import RunState
 from tests.runs import single, start
 from tests.support.paths import DATA
 from tests.tui import runs

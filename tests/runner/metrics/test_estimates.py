@@ -10,7 +10,8 @@ from runner import events as ev
 from runner import grid, metrics
 from runner.metrics.estimates import estimates
 from runner.report import Row
-from runner.state import ConfigurationState, RunState
+from runner.state.configuration import ConfigurationState
+from runner.state.run import RunState
 from runner.stats.intervals import mean_of
 from tests.runner.stats.simulated import latencies
 

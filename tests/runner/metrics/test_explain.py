@@ -10,7 +10,7 @@ from runner import metrics
 from runner.cli import main
 from runner.errors import UserError
 from runner.metrics import explain
-from runner.metrics.names import ALIASES, find
+from runner.metrics.lookup import ALIASES, find
 
 
 @pytest.mark.parametrize(

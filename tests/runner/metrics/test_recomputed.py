@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runner import events as ev
 from runner import metrics
 from runner.engines.benchmark_line import parse
-from runner.state import RunState
+from runner.state.run import RunState
 
 
 def as_benchmark_py(latencies: list[float], generation: list[float], batch: int, output_len: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from runner.engines.benchmark_line import result_of, results_in
 from runner.engines.output import OutputReader
 from runner.events.journal import LineReader
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.supervision.collector import Collector
 from tests import standins
 from tests.runner.ranks import support

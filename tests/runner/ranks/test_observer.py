@@ -10,7 +10,7 @@ import pytest
 from runner.engines.benchmark_line import result_of
 from runner.engines.output import OutputReader
 from runner.events.journal import LineReader
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.supervision.collector import Collector
 from tests import standins
 from tests.runner.ranks.observed import SHORT, SMALL, Observed, fold, run, without_numbers

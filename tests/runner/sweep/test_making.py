@@ -10,7 +10,7 @@ import pytest
 from runner import events as ev
 from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.sweep.making import failed_making, refuse_in_vain
 from tests.runs import single
 

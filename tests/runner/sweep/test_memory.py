@@ -10,7 +10,7 @@ from runner import events as ev
 from runner.diagnosis import Diagnosis, is_out_of_memory
 from runner.engines.trtllm_failures import KNOWN
 from runner.plan.plan import Configuration, Plan, Stage
-from runner.state import RunState
+from runner.state.run import RunState
 from runner.sweep.memory import needs_as_much, outcomes, pruned
 from runner.sweep.spec import Axis, Cell, Sweep
 

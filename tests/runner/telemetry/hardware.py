@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from runner import events as ev
-from runner.telemetry.watch import Watch
+from runner.telemetry.monitor import Watch
 
 SECONDS = 22
 ROUNDS = 6

@@ -16,8 +16,8 @@ from runner import events as ev
 from runner import report
 from runner.events.journal import EventReader
 from runner.run import layout
-from runner.state import RunState
-from runner.telemetry.watch import MISSED_TICKS, SLACK_S
+from runner.state.run import RunState
+from runner.telemetry.monitor import MISSED_TICKS, SLACK_S
 from runner.util import processes
 from tests.runs import is_supervised, single, start, state_of, wait_for, wait_until_ended
 

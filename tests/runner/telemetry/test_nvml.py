@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from runner import events as ev
-from runner.state import RunState
-from runner.telemetry import watch
-from runner.telemetry.watch import Watch
+from runner.state.run import RunState
+from runner.telemetry import monitor
+from runner.telemetry.monitor import Watch
 from runner.util import disk, processes
 from tests.runs import wait_for
 from tests.support.paths import ROOT
@@ -193,7 +193,7 @@ def test_a_killed_process_is_started_again(machine: pytest.MonkeyPatch, tmp_path
 def test_a_process_that_is_silent_for_a_moment_is_stale_and_then_back(
     machine: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    machine.setattr(watch, "HOPELESS_S", 60.0)
+    machine.setattr(monitor, "HOPELESS_S", 60.0)
     found = Machine(tmp_path)
     found.until("GpuSamples", 2)
     (pid,) = found.watch.pids
@@ -209,7 +209,7 @@ def test_a_process_that_is_silent_for_a_moment_is_stale_and_then_back(
 
 
 def test_a_full_disk_is_not_blamed_on_the_driver(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine.setattr(watch, "HOPELESS_S", 0.0)
+    machine.setattr(monitor, "HOPELESS_S", 0.0)
     machine.setattr(disk, "is_full", lambda _: True)
     found = Machine(tmp_path)
     found.until("GpuSamples", 2)
@@ -244,8 +244,8 @@ def test_when_no_gpu_answers_any_more_nvml_is_started_anew(
 def test_what_happened_long_ago_does_not_count_towards_giving_up(
     machine: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    machine.setattr(watch, "WELL_S", 0.0)
-    machine.setattr(watch, "BACKOFF_S", (0.0,))
+    machine.setattr(monitor, "WELL_S", 0.0)
+    machine.setattr(monitor, "BACKOFF_S", (0.0,))
     found = Machine(tmp_path)
     for time_ in range(1, 4):
         found.until("GpuInventory", time_)
@@ -334,7 +334,7 @@ import pynvml
 del pynvml.NVMLLibraryMismatchError
 from runner.telemetry.costs import Costs
 from runner.telemetry.nvml import Nvml
-from runner.telemetry.reasons import Unread
+from runner.telemetry.nvml_errors import Unread
 try:
     Nvml(Costs())
 except Unread as unread:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runner.telemetry.backend import Sources
+from runner.telemetry.nvml_errors import Unread, Value, absence
 from runner.telemetry.pace import RECOVERY_TICKS, Pace
-from runner.telemetry.reasons import Unread, Value, absence
 from runner.telemetry.sampler import ENERGY_S, Sampler
 
 

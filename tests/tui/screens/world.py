@@ -13,7 +13,7 @@ from runner import events as ev
 from runner import paths, report
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.run import layout
-from runner.state import RunState, Status
+from runner.state.run import RunState, Status
 from tui.app import Start, TrtbenchApp
 from tui.widgets.rows import Rows, row_text
 

@@ -64,7 +64,7 @@ def test_nothing_measured_is_blank() -> None:
 
 
 def test_it_is_made_of_the_state_of_a_configuration() -> None:
-    from runner.state import RunState
+    from runner.state.run import RunState
 
     state = RunState()
     state.apply_all(runs.finished(1, 30).events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.history import Entry
-from runner.state import Status
+from runner.state.run import Status
 from tui.catalogue import Group, Item, filtered
 from tui.widgets.profile_list import draw_profiles
 from tui.widgets.rows import row_text, row_width

@@ -12,8 +12,8 @@ from runner.metrics.definitions import (
 )
 from runner.metrics.metric import Value, as_number
 from runner.metrics.serving import serving_flags
-from runner.outliers import STOLEN, WAITING
-from runner.state import ConfigurationState
+from runner.state.configuration import ConfigurationState
+from runner.state.outliers import STOLEN, WAITING
 from runner.stats.steady_state import FEWEST, course
 
 WARM_UP_THAT_MATTERS = 0.002

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner import events as ev
-from runner.state import RunState
+from runner.state.run import RunState
 
 S = 1_000_000_000
 

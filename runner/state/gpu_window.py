@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from runner.state import ConfigurationState, RunState
-from runner.telemetry.phase import Phase
-from runner.telemetry.series import Cell, Table
-from runner.telemetry.state import GpuState
+from runner.state.configuration import ConfigurationState
+from runner.state.gpu import GpuState
+from runner.state.gpu_phase import Phase
+from runner.state.gpu_series import Cell, Table
+from runner.state.run import RunState
 
 
 @dataclass(frozen=True)

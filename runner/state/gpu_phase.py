@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from runner.events import Column, GpuEnergy, GpuSamples
-from runner.telemetry.series import Group, Table, fold, joined
+from runner.state.gpu_series import Group, Table, fold, joined
 
 _THROTTLED, _REASONS, _SLICES = attrgetter("throttled_us"), attrgetter("reasons"), attrgetter("slices")
 COUNTER_S = 0.1

@@ -8,11 +8,11 @@ import pytest
 from runner import events as ev
 from runner import report
 from runner.engines import make_plan
+from runner.metrics.bandwidth_model import bandwidth, peak_bandwidth
 from runner.plan.plan import DecodeReads
 from runner.profile.store import find
 from runner.run import layout
-from runner.state import RunState
-from runner.telemetry.modelled import bandwidth, peak_bandwidth
+from runner.state.run import RunState
 from tests.runner.telemetry.logs import SECOND, inventory
 from tests.support.paths import DATA
 

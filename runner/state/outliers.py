@@ -29,7 +29,7 @@ from runner.events.throttle_reasons import BITS
 from runner.stats import Mean, Sample
 
 if TYPE_CHECKING:
-    from runner.telemetry.phase import Phase
+    from runner.state.gpu_phase import Phase
 
 Cause = Literal["throttle", "host", "process", "unknown"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from runner import events as ev
-from runner import gpus, metrics
-from runner.state import RunState
-from runner.telemetry import measured
-from runner.telemetry.lineup import Lineup
+from runner import metrics
+from runner.metrics import gpu_metrics
+from runner.state import cuda_devices
+from runner.state.run import RunState
+from runner.telemetry.gpu_registry import Lineup
 from tests.runner.telemetry.logs import SECOND, configuration_events, mapping
 
 A, B, C = (ev.GpuIdentity(uuid=f"GPU-{name}", index=i, pci=f"0:{i}:0.0") for i, name in enumerate("abc"))
@@ -91,7 +92,7 @@ def test_ranks_stay_on_their_gpus_and_no_sum_is_of_some_only() -> None:
     lineup = Lineup()
     told: list[ev.AnyEvent] = [
         *lineup.inventory(listed(A, B)),
-        mapping(gpus.visible([A, B], None)),
+        mapping(cuda_devices.visible([A, B], None)),
         *configuration_events(0, SECOND, 21 * SECOND),
         ev.Hello(t=0, stage=0, rank=1, world=2, pid=3, host="", device="cuda:1"),
     ]
@@ -105,14 +106,14 @@ def test_ranks_stay_on_their_gpus_and_no_sum_is_of_some_only() -> None:
     state = RunState()
     state.apply_all(sorted(told, key=lambda event: event.t))
 
-    assert [gpu.identity.uuid for gpu in measured.used(state)] == [A.uuid, B.uuid]
+    assert [gpu.identity.uuid for gpu in gpu_metrics.used(state)] == [A.uuid, B.uuid]
     assert state.gpus[B.uuid].lost
-    table = measured.numbers(state, 0, "not planned")
+    table = gpu_metrics.numbers(state, 0, "not planned")
     assert table is not None
     assert table[metrics.GPU_ENERGY] == (None, 0, "energy counter of GPU 1: GPU lost")
     assert table[metrics.GPU_POWER_PEAK][0] == 500.0
-    flags = measured.flags(state, 0)
+    flags = gpu_metrics.flags(state, 0)
     assert "GPU 1: its power was read only 9 of 20 times while it was measured: GPU lost" in flags
     assert "GPU 1 is not listed by the driver any more: restart the machine or reset the GPU" in (
-        measured.run_flags(state)
+        gpu_metrics.run_flags(state)
     )

@@ -7,8 +7,9 @@ from statistics import median
 import msgspec
 
 from runner.events import RankProcess
-from runner.state import ConfigurationState, RankState, RunState
-from runner.telemetry.measured import used
+from runner.metrics.gpu_metrics import used
+from runner.state.configuration import ConfigurationState
+from runner.state.run import RankState, RunState
 
 TIMES, LEAST_S = 10, 10
 """A stall is a silence longer than so many medians of the latency, and than so many seconds."""

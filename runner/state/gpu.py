@@ -9,9 +9,9 @@ from typing import Protocol
 
 from runner import events as ev
 from runner.events.throttle_reasons import reason_words
-from runner.telemetry.phase import Phase
-from runner.telemetry.reasons import LOST, STALE
-from runner.telemetry.series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
+from runner.state.gpu_phase import Phase
+from runner.state.gpu_series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
+from runner.telemetry.nvml_errors import LOST, STALE
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000

@@ -6,8 +6,8 @@ import pytest
 
 from runner import events as ev
 from runner.headless import _Narrator
-from runner.stall import Stall, stalled
-from runner.state import RunState
+from runner.metrics.stall import Stall, stalled
+from runner.state.run import RunState
 from tests.tui import runs
 from tests.tui.runs import SECOND, Recorder
 

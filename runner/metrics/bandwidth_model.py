@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.plan.plan import DecodeReads
-from runner.state import ConfigurationState
-from runner.telemetry.state import GpuState
+from runner.state.configuration import ConfigurationState
+from runner.state.gpu import GpuState
 
 DATA_RATE = 2
 """Transfers a clock: all memory of GPUs that compute is DDR, and NVML states its clock that way."""

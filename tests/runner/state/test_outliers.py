@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner import events as ev
-from runner.outliers import KEPT, Slow, Slowest, cause_of, fence
-from runner.state import RunState
+from runner.state.outliers import KEPT, Slow, Slowest, cause_of, fence
+from runner.state.run import RunState
 from runner.stats import Sample
 from tests.support.paths import DATA
 

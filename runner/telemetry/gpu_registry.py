@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runner.events import Column, GpuIdentity, GpuInventory, GpuProblem, GpuReason, GpuSamples
-from runner.telemetry.reasons import LOST, UNREADABLE
+from runner.telemetry.nvml_errors import LOST, UNREADABLE
 
 COLUMNS = [
     name for name in GpuSamples.__struct_fields__ if name not in ("t", "period_ms", "slices", "throttled_us")

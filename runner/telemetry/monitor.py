@@ -21,7 +21,7 @@ import msgspec
 from runner import events as ev
 from runner.diagnosis import describe_exit
 from runner.events.journal import LineReader
-from runner.telemetry.lineup import COLUMNS, Lineup
+from runner.telemetry.gpu_registry import COLUMNS, Lineup
 from runner.util import disk, processes
 from runner.util.daemon import IMPORT_ROOT
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from runner import metrics
 from runner.metrics import Computed
-from runner.telemetry.phase import COUNTER_S
-from runner.telemetry.window import Measured
+from runner.state.gpu_phase import COUNTER_S
+from runner.state.gpu_window import Measured
 
 LEAST_S = 1.0
 LEAST_SHARE = 4

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner import events as ev
-from runner import printed
-from runner.outliers import Slowest
 from runner.plan.plan import NOT_KNOWN
-from runner.serving import ServingState
+from runner.state import result_matching
+from runner.state.outliers import Slowest
+from runner.state.serving import ServingState
 from runner.stats import Batches, Mean, Sample, Series
 
 
@@ -89,4 +89,4 @@ def is_told_by(configuration: ConfigurationState, event: ev.Result) -> bool:
     """Whether a result is about a configuration: it names it by its shape, or is all its stage measures."""
     if configuration.serving is not None:
         return configuration.start.stage == event.stage
-    return printed.tells_of(event.values, configuration.start)
+    return result_matching.tells_of(event.values, configuration.start)

@@ -1,12 +1,12 @@
-"""The outliers of a run with their causes, for every screen and report; the rule is in `runner.outliers`."""
+"""The outliers of a run with their causes, for every screen and report; `state.outliers` has the rule."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.outliers import Cause, Slow, cause_of, fence, usual_throttling
-from runner.state import RunState
-from runner.telemetry.measured import used
+from runner.metrics.gpu_metrics import used
+from runner.state.outliers import Cause, Slow, cause_of, fence, usual_throttling
+from runner.state.run import RunState
 
 LETTERS: dict[Cause, tuple[str, str]] = {
     "throttle": ("T", "throttle"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.events import GpuIdentity
-from runner.gpus import device_index, gpu_of, visible
+from runner.state.cuda_devices import device_index, gpu_of, visible
 
 # NVML lists them in another order than the bus does.
 B = GpuIdentity(uuid="GPU-bbbb-1", index=0, pci="00000000:3B:00.0")

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runner import events as ev
-from runner import printed
-from runner.configuration import ConfigurationState as ConfigurationState
-from runner.configuration import is_told_by
 from runner.events import no_cycles
-from runner.serving import ServingState
+from runner.state import result_matching
+from runner.state.configuration import ConfigurationState, is_told_by
+from runner.state.gpu import GpuState, TelemetryState
+from runner.state.serving import ServingState
 from runner.stats import Mean
-from runner.telemetry.state import GpuState, TelemetryState
 
 Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
 ENDED: frozenset[Status] = frozenset({"finished", "failed", "stopped", "lost"})
@@ -136,7 +135,9 @@ class RunState:
     def world(self) -> int:
         """How many ranks measured: those of the stages, or as printed where nothing ran here."""
         started = [stage.ranks for stage in self.stages]
-        return max(started or [printed.world(one.result or {}) for one in self.configurations], default=1)
+        return max(
+            started or [result_matching.world(one.result or {}) for one in self.configurations], default=1
+        )
 
     def elapsed_s(self, now: int) -> float:
         """Seconds since the run started; `now` is CLOCK_MONOTONIC in ns and does not count once it ended."""
@@ -266,7 +267,7 @@ def _result(state: RunState, event: ev.Result) -> None:
         if configuration.result is None and is_told_by(configuration, event):
             configuration.result = event.values
             return
-    shape = printed.shape(event.values)
+    shape = result_matching.shape(event.values)
     if shape is not None:
         # Nobody announced it: an imported result, or a benchmark whose iterations could not be observed.
         batch_size, input_len, output_len, percent = shape

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner import gpus, metrics
+from runner import metrics
 from runner.events.throttle_reasons import HARMLESS, reason_words
 from runner.metrics import Computed, Metric
+from runner.metrics.bandwidth_model import bandwidth
+from runner.metrics.energy import disagreement, power_and_energy
 from runner.plan.plan import DecodeReads
-from runner.state import RunState
-from runner.telemetry.energy import disagreement, power_and_energy
-from runner.telemetry.modelled import bandwidth
-from runner.telemetry.phase import Phase
-from runner.telemetry.state import GpuState
-from runner.telemetry.window import Measured
+from runner.state import cuda_devices
+from runner.state.gpu import GpuState
+from runner.state.gpu_phase import Phase
+from runner.state.gpu_window import Measured
+from runner.state.run import RunState
 
 GIB = 2**30
 LEAST_SAMPLES = 3
@@ -31,7 +32,7 @@ def used(state: RunState) -> list[GpuState]:
         return []
     hellos = [rank.hello for _, rank in sorted(state.ranks.items()) if rank.hello is not None]
     here = state.started.host if state.started else ""
-    indices = [gpus.device_index(hello.device) for hello in hellos if hello.host in ("", here)]
+    indices = [cuda_devices.device_index(hello.device) for hello in hellos if hello.host in ("", here)]
     if not hellos:
         # Ranks that do not report take the first GPUs in order, as TensorRT-LLM's do.
         indices = list(range(min(state.world, len(mapping.gpus))))
@@ -50,7 +51,7 @@ def gpu_of_rank(state: RunState, rank: int) -> GpuState | None:
     here = state.started.host if state.started else ""
     if hello is None or hello.host not in ("", here):
         return None
-    return _gpu_at(state, gpus.device_index(hello.device))
+    return _gpu_at(state, cuda_devices.device_index(hello.device))
 
 
 def _astray(state: RunState) -> str:
@@ -58,7 +59,7 @@ def _astray(state: RunState) -> str:
     hellos = [rank.hello for rank in state.ranks.values() if rank.hello is not None]
     here = state.started.host if state.started else ""
     for hello in hellos:
-        index = gpus.device_index(hello.device)
+        index = cuda_devices.device_index(hello.device)
         if hello.host in ("", here) and index is not None and _gpu_at(state, index) is None:
             return f"rank {hello.rank} computes on {hello.device}, and which GPU that is is not known"
     mapping = state.telemetry.mapping
@@ -71,7 +72,7 @@ def _gpu_at(state: RunState, index: int | None) -> GpuState | None:
     mapping = state.telemetry.mapping
     if mapping is None or index is None or index >= len(mapping.gpus):
         return None
-    identity = gpus.gpu_of(mapping.gpus[index], [gpu.identity for gpu in state.gpus.values()])
+    identity = cuda_devices.gpu_of(mapping.gpus[index], [gpu.identity for gpu in state.gpus.values()])
     return state.gpus.get(identity.uuid) if identity else None
 
 

@@ -8,10 +8,9 @@ import pytest
 
 from runner import events as ev
 from runner import metrics
-from runner.metrics import Metric
-from runner.state import RunState
-from runner.telemetry import measured
-from runner.telemetry.series import FINE_BUCKETS, GROUP_S, MERGED, PER_MINUTE, RECENT_TICKS
+from runner.metrics import Metric, gpu_metrics
+from runner.state.gpu_series import FINE_BUCKETS, GROUP_S, MERGED, PER_MINUTE, RECENT_TICKS
+from runner.state.run import RunState
 from tests.runner.telemetry.logs import SECOND, configuration_events, inventory, mapping, sample
 
 
@@ -41,7 +40,7 @@ def run_of(
 
 
 def value_of(state: RunState, metric: Metric) -> tuple[float | None, str]:
-    table = measured.numbers(state, 0, "not planned")
+    table = gpu_metrics.numbers(state, 0, "not planned")
     assert table is not None
     value, _, note = table[metric]
     return value, note
@@ -69,7 +68,7 @@ def test_energy_without_readings_at_the_boundaries_has_a_larger_error() -> None:
 
 
 def test_a_window_that_is_too_short_says_so_and_nothing_else() -> None:
-    table = measured.numbers(run_of(begin=5.0, end=5.8), 0, "not planned")
+    table = gpu_metrics.numbers(run_of(begin=5.0, end=5.8), 0, "not planned")
     assert table is not None
     assert {value for value, _, _ in table.values()} == {None}
     sampled = {note for metric, (_, _, note) in table.items() if metric is not metrics.GPU_DRAM_MODELLED}
@@ -114,7 +113,9 @@ def test_a_rank_on_a_gpu_that_is_not_known_leaves_no_sum() -> None:
 def test_errors_of_memory_are_new_only_when_they_were_read_before() -> None:
     unread = ev.GpuHealth(t=1, gpu="GPU-0")
     read = ev.GpuHealth(t=20 * SECOND, gpu="GPU-0", ecc_uncorrected=5)
-    assert measured.run_flags(run_of(extra=[unread, read])) == ["GPU 0: 20.0 GiB were in use before the run"]
+    assert gpu_metrics.run_flags(run_of(extra=[unread, read])) == [
+        "GPU 0: 20.0 GiB were in use before the run"
+    ]
 
 
 def test_a_reading_that_was_missing_for_long_is_a_flag() -> None:
@@ -125,7 +126,7 @@ def test_a_reading_that_was_missing_for_long_is_a_flag() -> None:
     for t in range(2, 80):
         power: ev.Column = [500.0] if t % 4 == 0 else []
         state.apply(ev.GpuSamples(t=t * SECOND // 2, period_ms=500, busy=[90], power=power))
-    (flag,) = [flag for flag in measured.flags(state, 0) if "read only" in flag]
+    (flag,) = [flag for flag in gpu_metrics.flags(state, 0) if "read only" in flag]
     assert flag == "GPU 0: its power was read only 10 of 41 times while it was measured"
 
 
@@ -144,12 +145,12 @@ def test_throttling_counts_time_and_names_the_reason() -> None:
     # Where the driver does not count a reason, the share of samples with its bit stands in.
     assert note == "GPU 0: power cap 100.0 %, GPU 0: hw thermal 5.0 %"
     assert value == 100.0
-    assert "GPU 0 was slowed down 5.0 % of the time: hw thermal" in measured.flags(state, 0)
+    assert "GPU 0 was slowed down 5.0 % of the time: hw thermal" in gpu_metrics.flags(state, 0)
 
 
 def test_a_drop_of_the_clock_is_a_flag() -> None:
     state = run_of(extra=[sample(8 * SECOND + 1, sm_clock=900.0)])
-    assert any("dropped to 900 MHz" in flag for flag in measured.flags(state, 0))
+    assert any("dropped to 900 MHz" in flag for flag in gpu_metrics.flags(state, 0))
 
 
 def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
@@ -161,7 +162,7 @@ def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
             ev.GpuHealth(t=20 * SECOND, gpu="GPU-0", pcie_width=8, ecc_uncorrected=2),
         ]
     )
-    assert measured.run_flags(state) == [
+    assert gpu_metrics.run_flags(state) == [
         "GPU 0: 2 foreign processes computed on it before the run: 7, 8",
         "GPU 0: 1 foreign process computed on it after the run: 7",
         "GPU 0: 20.0 GiB were in use before the run",
@@ -172,7 +173,7 @@ def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
 
 def test_a_gap_in_the_readings_is_a_flag() -> None:
     state = run_of(silent=(6.0, 12.0))
-    assert measured.flags(state, 0)[-1] == "GPUs were read only 9 of about 20 times while it was measured"
+    assert gpu_metrics.flags(state, 0)[-1] == "GPUs were read only 9 of about 20 times while it was measured"
 
 
 def test_a_rank_on_the_cpu_has_no_gpu_numbers() -> None:
@@ -180,13 +181,13 @@ def test_a_rank_on_the_cpu_has_no_gpu_numbers() -> None:
     hello = state.ranks[0].hello
     assert hello is not None
     state.ranks[0].hello = ev.Hello(t=1, stage=0, rank=0, world=1, pid=2, host="", device="cpu")
-    assert measured.numbers(state, 0, "not planned") is None
-    assert measured.gpu_of_rank(state, 0) is None
+    assert gpu_metrics.numbers(state, 0, "not planned") is None
+    assert gpu_metrics.gpu_of_rank(state, 0) is None
 
 
 def test_a_rank_knows_its_gpu_by_uuid() -> None:
     state = run_of()
-    gpu = measured.gpu_of_rank(state, 0)
+    gpu = gpu_metrics.gpu_of_rank(state, 0)
     assert gpu is not None
     assert gpu.identity.uuid == "GPU-0"
 
@@ -211,7 +212,7 @@ def test_what_was_read_before_telemetry_started_anew_is_not_the_latest() -> None
 
 def test_a_restart_of_telemetry_costs_no_sample_of_a_phase() -> None:
     without, restarted = run_of(), run_of(extra=[inventory(t=8 * SECOND)])
-    assert measured.numbers(restarted, 0, "") == measured.numbers(without, 0, "")
+    assert gpu_metrics.numbers(restarted, 0, "") == gpu_metrics.numbers(without, 0, "")
 
 
 def test_history_is_bounded_and_keeps_every_spike() -> None:
@@ -241,10 +242,10 @@ def test_the_same_numbers_whenever_one_looks() -> None:
     for event in events:
         looked.apply(event)
         if looked.configurations:
-            measured.numbers(looked, 0, "not planned")
+            gpu_metrics.numbers(looked, 0, "not planned")
     once = RunState()
     once.apply_all(events)
-    assert measured.numbers(looked, 0, "not planned") == measured.numbers(once, 0, "not planned")
+    assert gpu_metrics.numbers(looked, 0, "not planned") == gpu_metrics.numbers(once, 0, "not planned")
     assert value_of(once, metrics.GPU_MEMORY)[0] == 180 / 2**30
 
 
@@ -256,13 +257,13 @@ def test_an_iteration_of_minutes_keeps_its_readings_until_it_has_ended() -> None
     state = RunState()
     state.apply_all(sorted(events, key=lambda event: event.t))
     assert value_of(state, metrics.GPU_MEMORY)[0] == 1000 / 2**30
-    assert measured.flags(state, 0) == []
+    assert gpu_metrics.flags(state, 0) == []
 
 
 def test_many_groups_are_one_phase() -> None:
     """More of them than are joined at once, and every sample counts once."""
     state = run_of(2000.0, begin=5.0, end=1995.0)
-    numbers = measured.numbers(state, 0, "not planned")
+    numbers = gpu_metrics.numbers(state, 0, "not planned")
     assert numbers is not None
     assert numbers[metrics.GPU_POWER_PEAK][:2] == (500.0, 2 * 1990 + 1)
 
@@ -293,7 +294,7 @@ def test_samples_and_counter_that_disagree_are_a_flag(
 ) -> None:
     """Means of a second are believed before readings of a moment; those only where there is nothing else."""
     read = [sample(t * SECOND // 2 + 1, 1, **columns) for t in range(10, 31)]
-    found = measured.flags(run_of(silent=(4.9, 15.1), extra=list(read)), 0)
+    found = gpu_metrics.flags(run_of(silent=(4.9, 15.1), extra=list(read)), 0)
     assert [flag for flag in found if "GPU power" in flag] == [
         f"GPU power: 20 samples say {words}, the energy counter says 500 W"
         f" ({'+12.0' if '560' in words else '+20.0'} %); power and energy in the table are the counter's"
