@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import launcher, paths, report
-from runner.mpi import find_mpirun, launch_env, launch_words
+from runner.engines.mpi import find_mpirun, launch_env, launch_words
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.run import layout
 from runner.state.run import RunState

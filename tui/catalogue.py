@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from runner import paths
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
-from runner.profile.trtllm_bench import BenchProfile
 from runner.run import layout
 from tui.text import shorten
 

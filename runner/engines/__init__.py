@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from runner.engines import torch, trtllm, trtllm_bench
 from runner.engines.output import OutputReader
+from runner.engines.torch import plan as torch
+from runner.engines.trtllm import plan as trtllm
+from runner.engines.trtllm_bench import plan as trtllm_bench
 from runner.plan.plan import RUN_DIR, Plan
 from runner.profile import Profile
 

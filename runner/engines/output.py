@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from runner import events as ev
-from runner.diagnosis import Known
+from runner.engines.diagnosis import Known
 from runner.plan.plan import Stage
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
-from runner import container, paths, report
 from runner import events as ev
+from runner import paths, report
+from runner.engines import container
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
 from runner.plan.plan import Plan

@@ -9,10 +9,11 @@ from pathlib import Path
 from runner import arrivals, paths, report
 from runner import events as ev
 from runner.arrivals import Arrived
+from runner.engines.imported import Imported, plain_name
+from runner.engines.source_file import Source, read
+from runner.engines.trtllm import importer as static
+from runner.engines.trtllm_bench import importer, result_files
 from runner.errors import UserError
-from runner.importing import bench, bench_files, static
-from runner.importing.imported import Imported, plain_name
-from runner.importing.source import Source, read
 from runner.plan.plan import Plan
 from runner.run import layout
 from runner.state.run import RunState
@@ -46,10 +47,10 @@ def import_files(
         UserError: a file cannot be read, holds no result, or does not belong to the others.
     """
     found: list[Imported] = []
-    of_bench: list[bench_files.File] = []
+    of_bench: list[result_files.File] = []
     for path in dict.fromkeys(files):
         source = read(path)
-        file = bench_files.file_of(source)
+        file = result_files.file_of(source)
         results = static.results_in(source.text) if file is None or file.kind == "log" else []
         if results and file is not None:
             raise UserError(
@@ -66,7 +67,7 @@ def import_files(
                 hint=_HINT,
             )
     if of_bench:
-        found.append(bench.imported(of_bench, concurrency))
+        found.append(importer.imported(of_bench, concurrency))
     elif concurrency:
         raise UserError("--concurrency is for results of trtllm-bench, and none of the files has one")
     return [_arrived(one, again) for one in found]
@@ -91,7 +92,7 @@ def _is_made_of(run_dir: Path, imported: Imported) -> bool:
 
 
 def _what_went_wrong(source: Source) -> str:
-    cause = bench_files.failure_in(source.text) if bench_files.tells_of_the_tool(source.text) else ""
+    cause = result_files.failure_in(source.text) if result_files.tells_of_the_tool(source.text) else ""
     cause = cause or static.failure_in(source.text)
     return f"; it tells of a failure: {cause}" if cause else ""
 

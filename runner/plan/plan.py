@@ -62,9 +62,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     again: str = ""
     """why what an earlier run made cannot be reused: `max_batch_size 8 -> 16`; empty: there is none"""
     identity: dict[str, str] = {}
-    """what makes the output what it is; `runner.cache` recognises it by this"""
+    """what makes the output what it is; `runner.engines.build_cache` recognises it by this"""
     container: str = ""
-    """the container the stage runs in, for `runner.container`; empty: none"""
+    """the container the stage runs in, for `runner.engines.container`; empty: none"""
     folders: list[str] = []
     """folders that must be there before it starts, as the place it runs in names them"""
     files: dict[str, str] = {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.preflight.check import Check, Verdict
+from runner.engines.check import Check, Verdict
+from runner.engines.trtllm.checks import trtllm_checks
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm_bench.checks import bench_checks
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.preflight.facts import Facts, gather
 from runner.preflight.machine import machine_checks
-from runner.preflight.trtllm import trtllm_checks
-from runner.preflight.trtllm_bench import bench_checks
 from runner.profile import Profile, TorchProfile
-from runner.profile.trtllm import TrtllmProfile
-from runner.profile.trtllm_bench import BenchProfile
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 

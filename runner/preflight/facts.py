@@ -12,19 +12,19 @@ from pathlib import Path
 
 import msgspec
 
-from runner import container, paths
-from runner.cache import HOST
-from runner.engines import make_plan
-from runner.engines.trtllm_bench_options import Part, help_file, help_words, known_helps, parse_click_help
-from runner.engines.trtllm_options import Help
-from runner.engines.trtllm_site import bench_site_of, site_of
-from runner.engines.trtllm_versions import AFTER, Version, example_folder
+from runner import paths
+from runner.engines import container, make_plan
+from runner.engines.build_cache import HOST
+from runner.engines.mpi import default_python, find_mpirun
+from runner.engines.tensorrt_llm.installation import bench_site_of, site_of
+from runner.engines.tensorrt_llm.options import Help
+from runner.engines.tensorrt_llm.versions import AFTER, Version, example_folder
+from runner.engines.trtllm.profile import Container, TrtllmProfile
+from runner.engines.trtllm_bench.options import Part, help_file, help_words, known_helps, parse_click_help
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
-from runner.mpi import default_python, find_mpirun
 from runner.plan.plan import Plan
 from runner.profile import Profile, TorchProfile
-from runner.profile.trtllm import Container, TrtllmProfile
-from runner.profile.trtllm_bench import BenchProfile
 from runner.util import login_session
 
 PROBE = Path(__file__).resolve().parent / "probe.py"

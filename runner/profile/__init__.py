@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile import trtllm_bench_rules, trtllm_rules
+from runner.engines.trtllm import rules as trtllm_rules
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm_bench import rules as trtllm_bench_rules
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.profile.sweep import Sweep
-from runner.profile.trtllm import TrtllmProfile
-from runner.profile.trtllm_bench import BenchProfile
 from runner.schema.base import (
     NAME_PATTERN,
     Benchmark,

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.diagnosis import Diagnosis
+from runner.engines.diagnosis import Diagnosis
 from runner.engines.output import OutputReader, Told
 from runner.events.journal import LineReader
 from runner.run.layout import UNREADABLE

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import cache, container, mpi
 from runner import events as ev
-from runner.diagnosis import describe_exit
-from runner.engines import engine_named
+from runner.engines import build_cache, container, engine_named, mpi
+from runner.engines.diagnosis import describe_exit
 from runner.engines.output import NO_REQUEST, Written
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
@@ -64,7 +63,7 @@ class StageRun:
     clear_orphans: Callable[[int], None]
     """end what the ranks of a launcher (its pid) left behind"""
     _collector: Collector = field(init=False)
-    _place: cache.Place = field(init=False)
+    _place: build_cache.Place = field(init=False)
     _results: int = field(init=False)
     """results of the stages before"""
     _never_ended: str = ""
@@ -77,7 +76,7 @@ class StageRun:
         self._collector = Collector(self.index, records, LineReader(self.log), output)
         self._place = container.place_of(self.stage.container)
         self._results = self.scribe.state.results
-        if "iterations" in self.stage.files and self._place is cache.HOST:
+        if "iterations" in self.stage.files and self._place is build_cache.HOST:
             self._collector.iterations = LineReader(Path(self.stage.files["iterations"]))
 
     @property
@@ -223,7 +222,7 @@ class StageRun:
         """Remove what an earlier run left half-written where the stage will write."""
         try:
             if self.stage.output:
-                cache.prepare(self.stage.output, self._place)
+                build_cache.prepare(self.stage.output, self._place)
             for folder in self.stage.folders:
                 self._place.make(folder)
         except OSError as error:
@@ -237,7 +236,7 @@ class StageRun:
         if not self.stage.output:
             return
         try:
-            cache.commit(self.stage.output, self.stage.identity, self._place)
+            build_cache.commit(self.stage.output, self.stage.identity, self._place)
         except OSError as error:
             self.scribe.warn(f"{self.stage.output} cannot be kept for later runs: {error}")
 
@@ -246,7 +245,7 @@ class StageRun:
         if self.stage.measures is None:
             return
         output = self._collector.output
-        if self._place is not cache.HOST:
+        if self._place is not build_cache.HOST:
             try:
                 self._fetch()
             except OSError as error:
@@ -262,9 +261,9 @@ class StageRun:
         path = self.stage.files.get(what)
         if path is None:
             return None
-        if self._place is not cache.HOST:
+        if self._place is not build_cache.HOST:
             path = str(self.scribe.run_dir / "results" / str(self.stage.measures) / Path(path).name)
-        return cache.HOST.read(path)
+        return build_cache.HOST.read(path)
 
     def _fetch(self) -> None:
         """Bring the files out of the container into the run directory, and the iterations into the log."""

@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import container
 from runner import events as ev
+from runner.engines import container
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
 from runner.run.scratch import scratch_dir

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from runner.diagnosis import is_out_of_memory
+from runner.engines.diagnosis import is_out_of_memory
 from runner.plan.plan import Configuration, Plan, configuration_of
 from runner.state.run import RunState
 from runner.sweep.directory import Measured

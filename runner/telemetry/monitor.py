@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.diagnosis import describe_exit
+from runner.engines.diagnosis import describe_exit
 from runner.events.journal import LineReader
 from runner.telemetry.gpu_registry import COLUMNS, Lineup
 from runner.util import disk, processes

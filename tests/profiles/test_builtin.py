@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from runner.engines import make_plan
-from runner.engines.trtllm_bench_options import MODELS_OF_BUILD
-from runner.engines.trtllm_model import ModelConfig
+from runner.engines.tensorrt_llm.model_config import ModelConfig
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm_bench.options import MODELS_OF_BUILD
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.profile.file import load_text, to_yaml
 from runner.profile.store import StoredProfile, list_profiles
-from runner.profile.trtllm import TrtllmProfile
-from runner.profile.trtllm_bench import BenchProfile
 
 # Query heads, key/value heads, longest sequence of each model, from its config.json.
 MODELS = {

@@ -14,9 +14,9 @@ import pytest
 from runner import events as ev
 from runner import preflight
 from runner.cli import main
+from runner.engines.check import Check
 from runner.headless import _Narrator
 from runner.plan.plan import Plan, Stage
-from runner.preflight.check import Check
 from runner.profile import commands
 from runner.run import layout
 from runner.state.run import RunState

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from runner import preflight
+from runner.engines.check import Check
+from runner.engines.trtllm.profile import Container
 from runner.plan.plan import Plan, Stage
 from runner.preflight import failed, judge, render
-from runner.preflight.check import Check
 from runner.preflight.facts import Facts, Gpu, Seen, gather
 from runner.profile import Profile
 from runner.profile.file import load_text, with_changes
 from runner.profile.store import find
-from runner.profile.trtllm import Container
 from tests import standins
 
 GIB = 1 << 30

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runner import container
 from runner import events as ev
-from runner.engines import engine_named
+from runner.engines import container, engine_named
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision.stage_run import StageRun

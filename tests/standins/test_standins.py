@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines.benchmark_line import results_in
-from runner.engines.trtllm_output import answers_in
+from runner.engines.trtllm.output import answers_in
 from tests import standins
 from tests.runner.ranks import support
 

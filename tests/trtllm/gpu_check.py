@@ -21,8 +21,8 @@ from pathlib import Path
 
 from runner import launcher, report
 from runner.engines.benchmark_line import results_in
+from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Stage
-from runner.profile.trtllm import TrtllmProfile
 from runner.run import layout
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RunState

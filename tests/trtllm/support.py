@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from runner import launcher, report
+from runner.engines.mpi import find_mpirun
+from runner.engines.trtllm.profile import TrtllmProfile
 from runner.events.journal import EventReader
 from runner.metrics import BY_NAME
-from runner.mpi import find_mpirun
 from runner.profile import file as profile_file
-from runner.profile.trtllm import TrtllmProfile
 from runner.report import ConfigurationReport, Row
 from runner.run import layout
 from runner.state.run import RunState

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from runner import container, history, preflight
-from runner.profile.trtllm import TrtllmProfile
+from runner import history, preflight
+from runner.engines import container
+from runner.engines.trtllm.profile import TrtllmProfile
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util import processes

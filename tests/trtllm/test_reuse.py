@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from runner.cache import MARKER
 from runner.engines import make_plan
+from runner.engines.build_cache import MARKER
+from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Stage
-from runner.profile.trtllm import TrtllmProfile
 from runner.run import layout
 from tests import standins
 from tests.runner.ranks.support import needs_mpi

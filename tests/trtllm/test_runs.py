@@ -10,7 +10,7 @@ import pytest
 
 from runner import events as ev
 from runner.engines.benchmark_line import results_in
-from runner.engines.trtllm_output import answers_in
+from runner.engines.trtllm.output import answers_in
 from tests import standins
 from tests.runner.ranks.support import needs_mpi
 from tests.trtllm import support

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runner import launcher
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.profile import file as profile_file
-from runner.profile.trtllm_bench import BenchProfile
 from runner.state.run import RunState
 from tests import standins
 from tests.runs import wait_until_ended

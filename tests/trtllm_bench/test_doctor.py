@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from runner.engines import make_plan
+from runner.engines.check import Check
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.preflight import judge
-from runner.preflight.check import Check
 from runner.preflight.facts import Facts, Gpu, Seen, gather
-from runner.profile.trtllm_bench import BenchProfile
 from tests import standins
 from tests.trtllm_bench.support import profile
 

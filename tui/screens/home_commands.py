@@ -15,7 +15,7 @@ from tui.text import plain, plural
 from tui.widgets.command_view import Command, Commands, CommandView, Verdict
 
 if TYPE_CHECKING:
-    from runner.preflight.check import Check
+    from runner.engines.check import Check
     from runner.profile import Profile
 
 

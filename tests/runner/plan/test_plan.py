@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import mpi
-from runner.engines import make_plan, torch
+from runner.engines import make_plan, mpi
+from runner.engines.mpi import Mpirun
+from runner.engines.torch import plan as torch
 from runner.errors import UserError
-from runner.mpi import Mpirun
 from runner.plan.plan import Configuration, Stage, as_shell, configurations, repro_script
 from runner.profile import TorchProfile
 from runner.profile import store as profile_store

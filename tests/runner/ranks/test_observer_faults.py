@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines.trtllm_failures import hang_after
+from runner.engines.tensorrt_llm.failures import hang_after
 from runner.ranks import observer
 from tests import standins
 from tests.runner.ranks.observed import OBSERVER, SMALL, fold, run, without_numbers

@@ -10,7 +10,7 @@ import pytest
 
 from runner import preflight
 from runner.cli import main
-from runner.preflight.check import Check
+from runner.engines.check import Check
 from runner.profile import Profile
 from runner.profile.file import to_yaml
 from runner.run import layout

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import events as ev
-from runner.diagnosis import Diagnosis, is_out_of_memory
-from runner.engines.trtllm_failures import KNOWN
+from runner.engines.diagnosis import Diagnosis, is_out_of_memory
+from runner.engines.tensorrt_llm.failures import KNOWN
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.state.run import RunState
 from runner.sweep.memory import needs_as_much, outcomes, pruned

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration
 from runner.profile import TorchProfile
 from runner.profile.file import load_text
 from runner.profile.store import find
 from runner.profile.sweep import stepped, values_of
-from runner.profile.trtllm_bench import BenchProfile
 from runner.sweep import launch
 from runner.sweep.spec import Slot, axes_of, expand, narrowed, parse_axis
 from tests.runner.sweep.sweeps import TINY, sweep_of, tiny

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runner import launcher, preflight
-from runner.engines import torch
-from runner.mpi import Mpirun
-from runner.preflight.check import Check
+from runner.engines.check import Check
+from runner.engines.mpi import Mpirun
+from runner.engines.torch import plan
 from runner.profile import Profile
 from runner.profile import store as profile_store
 from tests.tui.screens import world
@@ -24,12 +24,10 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name, text in world.BUILT_IN.items():
         (built_in / f"{name}.yaml").write_text(text)
     monkeypatch.setattr(profile_store, "_built_in_dir", lambda: built_in)
-    monkeypatch.setattr(
-        torch, "find_mpirun", lambda wanted, python: Mpirun("/usr/bin/mpirun", "openmpi", "5")
-    )
-    monkeypatch.setattr(torch, "launch_env", lambda mpirun: {})
-    monkeypatch.setattr(torch, "default_python", lambda: "/usr/bin/python3")
-    monkeypatch.setattr(torch, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))
+    monkeypatch.setattr(plan, "find_mpirun", lambda wanted, python: Mpirun("/usr/bin/mpirun", "openmpi", "5"))
+    monkeypatch.setattr(plan, "launch_env", lambda mpirun: {})
+    monkeypatch.setattr(plan, "default_python", lambda: "/usr/bin/python3")
+    monkeypatch.setattr(plan, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("python", "pass", "3.12")] * 4)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr("tui.screens.home.now", lambda: world.NOW)

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from runner import engines, mpi, preflight
-from runner.engines import torch
+from runner import engines, preflight
+from runner.engines import mpi
+from runner.engines.check import Check
+from runner.engines.torch import plan as torch
 from runner.plan.plan import Stage
-from runner.preflight.check import Check
 from tests.tui.keyboard import at_once
 from tests.tui.screens import world
 from tests.tui.screens.world import settled

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runner import launcher, preflight
+from runner.engines.check import Check
 from runner.errors import UserError
-from runner.preflight.check import Check
 from runner.profile import Profile, TorchProfile
 from tests.patience import PATIENCE_S
 from tests.tui.screens import world

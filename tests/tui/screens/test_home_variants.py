@@ -12,7 +12,7 @@ from textual.widgets import Input
 from runner import report, settings
 from runner.metrics import TOKENS_PER_SEC
 from runner.run import layout
-from tests.runner.engines.test_engine_import import engine
+from tests.runner.engines.trtllm.test_built_engine import engine
 from tests.tui.screens import world
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
 from tests.tui.screens.world import Cockpit, settled, text_of, told

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from runner import preflight
+from runner.engines.check import Check
 from runner.errors import UserError
-from runner.preflight.check import Check
 from runner.profile.file import load_text
 from runner.sweep import launch
 from runner.sweep.spec import Sweep

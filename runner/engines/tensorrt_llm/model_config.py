@@ -1,0 +1,84 @@
+"""What is needed of a model's `config.json`: heads, lengths, and the size of its KV cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from runner.engines.decode_bytes import BYTES
+
+MAX_TP_SHOWN = 64
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of a Hugging Face model; a number that its config does not state is None."""
+
+    heads: int
+    kv_heads: int
+    layers: int
+    head_dim: int
+    max_position: int | None = None
+    dtype: str | None = None
+
+    def allowed_tp(self) -> list[int]:
+        return [tp for tp in range(1, min(self.heads, MAX_TP_SHOWN) + 1) if self.fits(tp)]
+
+    def fits(self, tp: int) -> bool:
+        """Query heads split evenly; key/value heads split evenly or are repeated evenly."""
+        return self.heads % tp == 0 and (self.kv_heads % tp == 0 or tp % self.kv_heads == 0)
+
+    def why_not(self, tp: int) -> str:
+        """Why this tensor-parallel size does not fit; empty when it does."""
+        if self.fits(tp):
+            return ""
+        allowed = ", ".join(map(str, self.allowed_tp()))
+        return (
+            f"tp {tp} does not fit the model's {self.heads} heads and {self.kv_heads} key/value heads;"
+            f" allowed: {allowed}"
+        )
+
+    def cache_bytes_per_token(self, tp: int, bytes_each: int) -> int:
+        """KV cache of one token on one GPU: keys and values of its heads, in every layer."""
+        heads = max(self.kv_heads // tp, 1)
+        return 2 * self.layers * heads * self.head_dim * bytes_each
+
+
+def read_config(content: bytes | None) -> ModelConfig | None:
+    """The numbers of a `config.json`; None when there is none, or it is not that of a known kind of model."""
+    try:
+        config = msgspec.json.decode(content or b"")
+    except msgspec.DecodeError:
+        return None
+    if not isinstance(config, dict):
+        return None
+    heads = _first(config, "num_attention_heads", "n_head")
+    layers = _first(config, "num_hidden_layers", "n_layer")
+    hidden = _first(config, "hidden_size", "n_embd")
+    if heads is None or layers is None or hidden is None:
+        return None
+    dtype = config.get("torch_dtype", config.get("dtype"))
+    return ModelConfig(
+        heads=heads,
+        kv_heads=_kv_heads(config, heads),
+        layers=layers,
+        head_dim=_first(config, "head_dim") or hidden // heads,
+        max_position=_first(config, "max_position_embeddings", "n_positions", "seq_length"),
+        dtype=dtype if dtype in BYTES else None,
+    )
+
+
+def _kv_heads(config: dict[str, Any], heads: int) -> int:
+    # Falcon's first models share one key/value head and state it as `multi_query`.
+    if config.get("multi_query") and not config.get("new_decoder_architecture"):
+        return 1
+    return _first(config, "num_key_value_heads", "num_kv_heads") or heads
+
+
+def _first(config: dict[str, Any], *names: str) -> int | None:
+    """The first of these keys that holds a positive whole number."""
+    for name in names:
+        value = config.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return None

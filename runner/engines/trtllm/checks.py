@@ -1,0 +1,242 @@
+"""Checks of a TensorRT-LLM profile: versions, files, limits of the engine, memory and disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.engines.check import Check, gib
+from runner.engines.decode_bytes import BYTES
+from runner.engines.tensorrt_llm.engine_config import EngineConfig, mismatches, read_engine
+from runner.engines.tensorrt_llm.installation import version_of_tree
+from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
+from runner.engines.tensorrt_llm.options import parse_help
+from runner.engines.tensorrt_llm.versions import FIRST, LAST, Version, refusal, version_of
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.preflight.facts import Facts, Seen, convert_scripts, scripts
+
+CLONE = "git clone --depth 1 --branch v0.16.0 https://github.com/NVIDIA/TensorRT-LLM"
+
+
+def trtllm_checks(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
+    """Every check of a profile, for what its own stages need."""
+    model = read_config(_config(seen, profile.model.dir))
+    engine = read_engine(_config(seen, profile.paths.engine_dir))
+    version = _installed(seen)
+    yield _version(profile, facts, seen, version)
+    yield _scripts(profile, seen)
+    yield from _programs(profile, facts, seen)
+    yield from _model(profile, seen, model)
+    yield from _engine(profile, seen, engine, version)
+    yield from _build_options(facts)
+    if profile.wants("benchmark"):
+        yield _memory(profile, facts, seen, model)
+        yield _loop(profile)
+    yield from _disk(profile, facts, seen, model)
+
+
+def _config(seen: Seen, folder: str | None) -> bytes:
+    return seen.texts.get(f"{folder}/config.json", "").encode()
+
+
+def _installed(seen: Seen) -> Version | None:
+    return version_of(seen.packages.get("tensorrt_llm", ""))
+
+
+def _version(profile: TrtllmProfile, facts: Facts, seen: Seen, version: Version | None) -> Check:
+    if version is None:
+        text = f"no package tensorrt_llm in {facts.python}; wanted: {FIRST} to {LAST}"
+        fix = "set launch.python to the interpreter that has it, or launch.container"
+        return Check("TensorRT-LLM", "fail", text, fix)
+    if profile.wants("benchmark") and (reason := refusal(version)):
+        return Check("TensorRT-LLM", "fail", reason)
+    tree = seen.texts.get(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py", "")
+    stated = version_of_tree(tree.encode())
+    if stated and stated != str(version):
+        text = f"{version} is installed, the source tree is {stated}; scripts and package may not fit"
+        return Check("TensorRT-LLM", "warn", text, f"git -C {profile.paths.tensorrt_llm} checkout v{version}")
+    return Check("TensorRT-LLM", "pass", f"{version} in {facts.python}")
+
+
+def _scripts(profile: TrtllmProfile, seen: Seen) -> Check:
+    tree = profile.paths.tensorrt_llm
+    if not seen.exists.get(tree, False):
+        return Check("scripts", "fail", f"paths.tensorrt_llm: {tree} is not there", f"{CLONE} {tree}")
+    missing = [path for path in scripts(profile) if not seen.exists.get(path, False)]
+    candidates = convert_scripts(profile) if profile.wants("convert") else []
+    if candidates and not any(seen.exists.get(path, False) for path in candidates):
+        missing.insert(0, candidates[0])
+    if missing:
+        text = f"not there: {', '.join(missing)}; wanted: the source tree of {FIRST} to {LAST}"
+        return Check("scripts", "fail", text, f"git -C {tree} checkout v0.16.0")
+    return Check("scripts", "pass", f"all there in {tree}")
+
+
+def _programs(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
+    if facts.makes("build") and not seen.programs.get("trtllm-build") and not facts.build_help:
+        text = "trtllm-build is neither beside the interpreter nor on PATH"
+        yield Check(
+            "trtllm-build", "fail", text, "set launch.python to the interpreter that has tensorrt_llm"
+        )
+    if profile.wants("benchmark") and not seen.programs.get("nvidia-smi"):
+        text = "there is no nvidia-smi, which benchmark.py calls for each result; it would crash at the end"
+        yield Check("nvidia-smi", "fail", text, "docker run --gpus=all, or install the driver's tools")
+    if profile.benchmark.dump_profile and "pandas" not in seen.packages:
+        text = "dump_profile needs pandas, which is not installed"
+        yield Check("pandas", "fail", text, f"{facts.python} -m pip install pandas")
+
+
+def _model(profile: TrtllmProfile, seen: Seen, model: ModelConfig | None) -> Iterator[Check]:
+    folder, tp = profile.model.dir, profile.parallel.tp
+    if folder is None:
+        return
+    needed = profile.wants("convert") or (profile.wants("smoke") and not profile.paths.tokenizer_dir)
+    if not seen.exists.get(folder, False):
+        text = f"model.dir: {folder} is not there"
+        yield Check("model", "fail" if needed else "warn", text, "--set model.dir=FOLDER")
+        return
+    if model is None:
+        text = f"{folder} holds no config.json that states heads and layers"
+        yield Check("model", "fail" if needed else "warn", text, f"ls {folder}")
+        return
+    yield Check("model", "pass", f"{folder}, {gib(seen.weights.get(folder, 0))} of weights")
+    why_not = model.why_not(tp)
+    if why_not and profile.wants("convert"):
+        best = max((n for n in model.allowed_tp() if n <= tp), default=1)
+        yield Check("heads", "fail", why_not, f"--set parallel.tp={best}")
+    elif not why_not:
+        text = f"tp {tp} fits {model.heads} heads and {model.kv_heads} key/value heads"
+        yield Check("heads", "pass", text)
+
+
+def _engine(
+    profile: TrtllmProfile, seen: Seen, engine: EngineConfig | None, version: Version | None
+) -> Iterator[Check]:
+    folder = profile.paths.engine_dir
+    if folder is None:
+        return
+    if engine is None:
+        text = f"paths.engine_dir: {folder} holds no config.json of an engine (is it a checkpoint?)"
+        yield Check("engine", "fail", text, f"ls {folder}")
+        return
+    wrong = mismatches(engine, profile) if profile.wants("benchmark") else []
+    if wrong:
+        yield Check("engine", "fail", "\n".join(wrong), "build it again: remove paths.engine_dir")
+        return
+    built_by = version_of(engine.version)
+    if version is not None and built_by is not None and built_by != version:
+        text = (
+            f"built by TensorRT-LLM {engine.version}, {version} is installed; engines do not load across them"
+        )
+        yield Check("engine", "fail", text, "build it again: remove paths.engine_dir")
+        return
+    limits = engine.build_config
+    shape = f"max_batch_size {limits.max_batch_size}, max_input_len {limits.max_input_len}"
+    yield Check("engine", "pass", f"{folder}: {shape}, max_seq_len {limits.max_seq_len}")
+
+
+def _build_options(facts: Facts) -> Iterator[Check]:
+    """What the installed trtllm-build would refuse, by its own --help."""
+    if not facts.build_help or facts.plan is None:
+        return
+    argv = next(stage.argv for stage in facts.plan.stages if stage.name == "build")
+    options = argv.index("--checkpoint_dir")
+    known = parse_help(facts.build_help)
+    if argv[options] not in known.options:
+        text = "trtllm-build --help does not list its options, so they are not checked"
+        yield Check("build options", "warn", text, "trtllm-build --help")
+        return
+    complaints = known.complaints(argv[options:])
+    if complaints:
+        yield Check("build options", "fail", "trtllm-build: " + "\n".join(complaints), "trtllm-build --help")
+    else:
+        yield Check("build options", "pass", "trtllm-build knows all of them")
+
+
+# --- memory and disk ---------------------------------------------------------------------------------------
+
+
+def _weights(profile: TrtllmProfile, seen: Seen, model: ModelConfig | None) -> tuple[int, str] | None:
+    """Bytes of the whole model as the engine holds it, and how that was found; None when not known."""
+    if profile.paths.engine_dir:
+        size = seen.weights.get(profile.paths.engine_dir, 0)
+        return (size, f"engine files {gib(size)}") if size else None
+    size = seen.weights.get(profile.model.dir or "", 0)
+    if not size:
+        return None
+    source = model.dtype if model and model.dtype else "float16"
+    target = profile.model.dtype if profile.model.dtype != "auto" else source
+    convert = profile.convert
+    each: float = BYTES[target]
+    name: str = target
+    if convert.use_weight_only:
+        name = convert.weight_only_precision or "int8"
+        each = 1 if name == "int8" else 0.5
+    elif convert.smoothquant is not None or convert.use_fp8 or convert.use_fp8_rowwise:
+        name, each = "8 bit", 1
+    scaled = int(size * each / BYTES[source])
+    how = f"weights {gib(scaled)}"
+    return scaled, how if scaled == size else f"{how} ({gib(size)} of {source} as {name})"
+
+
+def _memory(profile: TrtllmProfile, facts: Facts, seen: Seen, model: ModelConfig | None) -> Check:
+    """Weights and KV cache on one GPU, against what is free there."""
+    ranks, tp, benchmark = profile.parallel.ranks, profile.parallel.tp, profile.benchmark
+    weights = _weights(profile, seen, model)
+    if weights is None or model is None:
+        text = "not computed: neither the model's folder nor an engine states the weights and layers"
+        return Check("GPU memory", "warn", text)
+    dtype = profile.model.dtype if profile.model.dtype != "auto" else model.dtype or "float16"
+    each = 1 if profile.convert.int8_kv_cache or profile.convert.fp8_kv_cache else BYTES[dtype]
+    a_token = model.cache_bytes_per_token(tp, each)
+    batch = max(benchmark.batch_size) * benchmark.num_beams
+    tokens = 0 if benchmark.mode == "enc" else max(sum(pair) for pair in benchmark.input_output_len)
+    cache, share = a_token * batch * tokens, weights[0] // ranks
+    heads = max(model.kv_heads // tp, 1)
+    text = (
+        f"{weights[1]} / {ranks} = {gib(share)}, KV cache 2 x {model.layers} layers x {heads} heads x"
+        f" {model.head_dim} x {each} B x {batch} x {tokens} tokens = {gib(cache)}: {gib(share + cache)} a GPU"
+    )
+    if not facts.gpus:
+        return Check("GPU memory", "warn", f"{text}; what is free is not known (nvidia-smi did not answer)")
+    used = facts.gpus[:ranks]
+    free, total = min(gpu.total - gpu.used for gpu in used), min(gpu.total for gpu in used)
+    text = f"{text}; {gib(free)} of {gib(total)} free; activations and workspace come on top, not known"
+    if share + cache > total:
+        return Check(
+            "GPU memory", "fail", text, "raise parallel.tp, quantise, or lower batch size and lengths"
+        )
+    if share + cache > free:
+        return Check("GPU memory", "warn", text, "nvidia-smi")
+    return Check("GPU memory", "pass", text)
+
+
+def _disk(profile: TrtllmProfile, facts: Facts, seen: Seen, model: ModelConfig | None) -> Iterator[Check]:
+    """Room for what will be made: a checkpoint and an engine are each about as large as the weights."""
+    kinds = {"convert": "checkpoint", "build": "engine"}
+    made = [kind for stage, kind in kinds.items() if facts.makes(stage)]
+    if not made:
+        return
+    work = profile.paths.work
+    free, weights = seen.free.get(work, 0), _weights(profile, seen, model)
+    if weights is None:
+        yield Check("disk", "warn", f"{gib(free)} free at {work}; the size of the model is not known")
+        return
+    size = weights[0] * len(made)
+    text = f"{' and '.join(made)}: {len(made)} x {gib(weights[0])} = {gib(size)}, {gib(free)} free at {work}"
+    if size > free:
+        yield Check("disk", "fail", text, "--set paths.work=FOLDER on a larger disk")
+    else:
+        yield Check("disk", "pass", text)
+
+
+def _loop(profile: TrtllmProfile) -> Check:
+    benchmark = profile.benchmark
+    ends = "sequences end early if the model emits token 2 (hard-coded in benchmark.py); results flag that"
+    if profile.parallel.ranks > 1 and benchmark.duration:
+        text = (
+            f"each of {profile.parallel.ranks} ranks ends its loop after {benchmark.duration} s of its own"
+            f" clock, so one can wait for others that stopped; a fixed count rules that out; {ends}"
+        )
+        fix = f"--set benchmark.duration=0 --set benchmark.num_runs={max(benchmark.num_runs, 10)}"
+        return Check("timed loop", "warn", text, fix)
+    return Check("timed loop", "pass", f"all ranks end after the same count; {ends}")

@@ -1,0 +1,190 @@
+"""Profiles of the engine `trtllm`: TensorRT-LLM 0.12 to 0.19, from a Hugging Face model to benchmark.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from runner.engines.tensorrt_llm.build_options import Build, Convert
+from runner.profile.sweep import Sweep
+from runner.schema.base import NAME_PATTERN, Benchmark, Launch, PositiveInt, Section
+
+StageName = Literal["convert", "build", "smoke", "benchmark"]
+Dtype = Literal["float16", "bfloat16", "float32"]
+STAGES: tuple[StageName, ...] = ("convert", "build", "smoke", "benchmark")
+
+
+class TrtllmModel(Section, frozen=True):
+    """The model, and how it is converted."""
+
+    family: Annotated[
+        str,
+        Meta(
+            pattern=NAME_PATTERN,
+            description="folder of its convert_checkpoint.py below examples/: qwen, llama, falcon, gptj ...",
+        ),
+    ]
+    dir: Annotated[
+        str | None, Meta(description="folder of the Hugging Face model, the one that holds config.json")
+    ] = None
+    dtype: Annotated[
+        Literal["auto", "float16", "bfloat16", "float32"],
+        Meta(description="type of weights and activations; auto: the model's own"),
+    ] = "float16"
+    script: Annotated[
+        str | None,
+        Meta(
+            description="path of the convert_checkpoint.py to use; null: the family's in paths.tensorrt_llm"
+        ),
+    ] = None
+
+
+class TrtllmParallel(Section, frozen=True):
+    """How the model is spread over GPUs; tp x pp ranks."""
+
+    tp: Annotated[PositiveInt, Meta(description="tensor-parallel size")] = 1
+    pp: Annotated[PositiveInt, Meta(description="pipeline-parallel size; benchmark.py needs 1")] = 1
+
+    @property
+    def ranks(self) -> int:
+        return self.tp * self.pp
+
+
+class Smoke(Section, frozen=True):
+    """One prompt for examples/run.py: does the engine answer sensibly?"""
+
+    prompt: Annotated[str, Meta(description="what the model is asked")] = "How do I count to nine in French?"
+    max_output_len: Annotated[PositiveInt, Meta(description="longest answer", extra={"unit": "tokens"})] = 100
+    extra_args: Annotated[list[str], Meta(description="further words for run.py, after all others")] = (
+        msgspec.field(default_factory=list)
+    )
+
+
+class TrtllmBenchmark(Benchmark, frozen=True):
+    """Options of benchmarks/python/benchmark.py, in its words."""
+
+    mode: Annotated[
+        Literal["dec", "enc", "enc-dec"],
+        Meta(description="kind of model (benchmark.py --model): decoder, encoder, or both"),
+    ] = "dec"
+    input_len: Annotated[
+        list[PositiveInt], Meta(min_length=1, description="input lengths in tokens (enc)")
+    ] = msgspec.field(default_factory=lambda: [128])
+    gpu_weights_percent: Annotated[
+        list[Annotated[float, Meta(ge=0, le=1)]],
+        Meta(
+            min_length=1, description="shares of the weights kept on the GPU; below 1 needs weight_streaming"
+        ),
+    ] = msgspec.field(default_factory=lambda: [1.0])
+    dtype: Annotated[
+        Dtype | None,
+        Meta(description="the engine's type, which benchmark.py must be told; null: model.dtype"),
+    ] = None
+    num_beams: Annotated[PositiveInt, Meta(description="beams; more than 1 works with enc-dec only")] = 1
+    enable_cuda_graph: Annotated[bool, Meta(description="capture decode steps in CUDA graphs")] = False
+    csv: Annotated[bool, Meta(description="print results as CSV instead of [BENCHMARK] lines")] = False
+    dump_profile: Annotated[
+        bool, Meta(description="a second timed loop with times of layers; doubles the time it takes")
+    ] = False
+    log_level: Annotated[
+        Literal["verbose", "info", "warning", "error", "internal_error"],
+        Meta(description="how much benchmark.py prints; info shows when warm-up ends"),
+    ] = "info"
+    extra_args: Annotated[list[str], Meta(description="further words for benchmark.py, after all others")] = (
+        msgspec.field(default_factory=list)
+    )
+
+
+DOCKER_OPTIONS = ("--ipc=host", "--ulimit", "memlock=-1", "--ulimit", "stack=67108864", "--gpus=all")
+
+
+class Container(Section, frozen=True):
+    """A container that the stages run in: a running one (exec), or one started for every stage (run)."""
+
+    exec: Annotated[str | None, Meta(description="name of a running container to run the stages in")] = None
+    run: Annotated[str | None, Meta(description="image to start a container from, for every stage")] = None
+    tool: Annotated[Literal["docker", "podman"], Meta(description="program that manages containers")] = (
+        "docker"
+    )
+    options: Annotated[
+        list[str],
+        Meta(
+            description="options of `docker run`; with podman the GPUs are --device nvidia.com/gpu=all",
+        ),
+    ] = msgspec.field(default_factory=lambda: list(DOCKER_OPTIONS))
+    volumes: Annotated[
+        list[str],
+        Meta(description="folders to mount, HOST:CONTAINER; the run's and paths.work are mounted anyway"),
+    ] = msgspec.field(default_factory=list)
+    workdir: Annotated[
+        str | None,
+        Meta(description="working directory inside; null: the run directory (exec: paths.tensorrt_llm)"),
+    ] = None
+
+
+class TrtllmLaunch(Launch, frozen=True):
+    """The surroundings of the measured processes."""
+
+    container: Annotated[
+        Container | None, Meta(description="run the stages in a container; null: on this machine")
+    ] = None
+
+
+class Paths(Section, frozen=True):
+    """Where things are; absolute, and inside the container when there is one."""
+
+    tensorrt_llm: Annotated[
+        str, Meta(description="source tree of TensorRT-LLM, the one that holds examples/ and benchmarks/")
+    ] = "/code/tensorrt_llm"
+    work: Annotated[str, Meta(description="folder for the checkpoints and engines that runs make")] = (
+        "/tmp/trtbench"
+    )
+    checkpoint_dir: Annotated[
+        str | None, Meta(description="an existing checkpoint to start from; convert is skipped")
+    ] = None
+    engine_dir: Annotated[
+        str | None, Meta(description="an existing engine to start from; convert and build are skipped")
+    ] = None
+    tokenizer_dir: Annotated[
+        str | None, Meta(description="tokenizer for the smoke stage; null: model.dir")
+    ] = None
+
+
+class TrtllmProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="trtllm"):
+    """A benchmark of a TensorRT-LLM engine with benchmarks/python/benchmark.py."""
+
+    name: Annotated[
+        str, Meta(pattern=NAME_PATTERN, description="letters, digits, dot, dash, underscore; at most 64")
+    ]
+    description: Annotated[str, Meta(description="one line that says what this profile is for")] = ""
+    model: TrtllmModel
+    parallel: TrtllmParallel = msgspec.field(default_factory=TrtllmParallel)
+    convert: Convert = msgspec.field(default_factory=Convert)
+    build: Build = msgspec.field(default_factory=Build)
+    smoke: Smoke = msgspec.field(default_factory=Smoke)
+    benchmark: TrtllmBenchmark = msgspec.field(default_factory=TrtllmBenchmark)
+    stages: Annotated[
+        list[StageName],
+        Meta(min_length=1, description="which stages run; they always run in this order"),
+    ] = msgspec.field(default_factory=lambda: list(STAGES))
+    launch: TrtllmLaunch = msgspec.field(default_factory=TrtllmLaunch)
+    paths: Paths = msgspec.field(default_factory=Paths)
+    sweep: Sweep | None = None
+
+    @property
+    def engine(self) -> str:
+        return "trtllm"
+
+    def skipped(self, stage: StageName) -> str:
+        """Why the profile does not want a stage; empty when it does."""
+        paths = self.paths
+        if stage == "convert" and paths.checkpoint_dir and not paths.engine_dir:
+            return f"given: paths.checkpoint_dir {paths.checkpoint_dir}"
+        if stage in ("convert", "build") and paths.engine_dir:
+            return f"given: paths.engine_dir {paths.engine_dir}"
+        return "" if stage in self.stages else "not asked for"
+
+    def wants(self, stage: StageName) -> bool:
+        return not self.skipped(stage)

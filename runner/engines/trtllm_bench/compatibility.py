@@ -1,0 +1,142 @@
+"""What a version of trtllm-bench cannot do, or would do wrong, said before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.engines.tensorrt_llm.engine_config import EngineConfig
+from runner.engines.trtllm_bench.dataset import Requests
+from runner.engines.trtllm_bench.options import (
+    FIRST,
+    FIRST_BACKEND,
+    FIRST_LATENCY,
+    FIRST_WITHOUT_ENGINES,
+    FIXED_TOKENS,
+    Tool,
+    builds,
+)
+from runner.engines.trtllm_bench.profile import BenchProfile
+
+OPTION_OF = {
+    "streaming": "streaming", "concurrency": "concurrency", "warm_up": "warmup",
+    "num_requests": "num_requests", "max_batch_size": "max_batch_size",
+    "max_num_tokens": "max_num_tokens", "max_seq_len": "max_seq_len",
+    "kv_cache_free_gpu_mem_fraction": "kv_cache_free_gpu_mem_fraction", "beam_width": "beam_width",
+    "eos_id": "eos_id", "scheduler_policy": "scheduler_policy", "options_file": "extra_llm_api_options",
+    "chunked_context": "enable_chunked_context", "answers": "output_json", "iteration_log": "iteration_log",
+}  # fmt: skip
+"""Field of the section benchmark -> option of the tool that it needs."""
+BATCH_OF_ONE = FIRST_BACKEND
+"""Before, `throughput` refuses an engine for one sequence at a time."""
+
+
+def refusals(profile: BenchProfile, tool: Tool, requests: Requests, engine: EngineConfig | None) -> list[str]:
+    """Every reason, in a sentence each with what to do; the first one alone where it makes the rest moot."""
+    version = tool.version
+    if version < FIRST:
+        return [
+            f"TensorRT-LLM {version} has no trtllm-bench with the commands of today; use {FIRST} or later,"
+            " or engine: trtllm"
+        ]
+    if profile.needs_engine and version >= FIRST_WITHOUT_ENGINES:
+        return [f"benchmark.backend: TensorRT-LLM {version} has no engines any more; set backend: pytorch"]
+    found = list(_parallel(profile, tool))
+    if profile.wants("build"):
+        found += _build(profile, tool, requests)
+    if profile.wants("benchmark"):
+        found += _benchmark(profile, tool, requests)
+        found += _options(profile, tool)
+        if profile.paths.engine_dir and engine is not None:
+            found += _engine(profile, tool, requests, engine)
+    return found
+
+
+def _parallel(profile: BenchProfile, tool: Tool) -> Iterator[str]:
+    if profile.parallel.ep is None:
+        return
+    if profile.needs_engine:
+        yield "parallel.ep: an engine has it built in; remove the line, or set benchmark.backend: pytorch"
+    elif why := tool.why_not(profile.benchmark.command, "ep"):
+        yield f"parallel.ep: {why}; remove the line"
+
+
+def _build(profile: BenchProfile, tool: Tool, requests: Requests) -> Iterator[str]:
+    build, name = profile.build, profile.model.name
+    if not builds(name, tool.version):
+        yield (
+            f"model.name: trtllm-bench build of TensorRT-LLM {tool.version} does not know {name} (its list"
+            " has Llama 2, 3 and 3.1, Mistral, Mixtral, Falcon-180B and GPT-J); use engine: trtllm, or build"
+            " with trtllm-build and give paths.engine_dir"
+        )
+    if build.by == "lengths" and (why := tool.why_not("build", "target_input_len")):
+        yield f"build.by: {why}; set by: dataset or limits"
+    if build.by == "limits":
+        longest = build.max_seq_len or requests.longest
+        if longest is None:
+            yield (
+                "build.max_seq_len: is needed, because the requests of dataset.file are text,"
+                " whose length in tokens is not known here"
+            )
+        elif requests.longest is not None and requests.longest > longest:
+            yield f"build.max_seq_len: is {longest}, but a request has {requests.longest} tokens in and out"
+
+
+def _benchmark(profile: BenchProfile, tool: Tool, requests: Requests) -> Iterator[str]:
+    benchmark, version = profile.benchmark, tool.version
+    if benchmark.command == "latency" and version < FIRST_LATENCY:
+        yield (
+            f"benchmark.command: trtllm-bench of TensorRT-LLM {version} has no latency, it came with"
+            f" {FIRST_LATENCY}; set command: throughput"
+        )
+    if benchmark.backend is not None and version < FIRST_BACKEND:
+        yield (
+            f"benchmark.backend: trtllm-bench of TensorRT-LLM {version} runs engines only, --backend came"
+            f" with {FIRST_BACKEND}; remove the line"
+        )
+    if benchmark.max_num_tokens is not None and version < FIXED_TOKENS and benchmark.command == "throughput":
+        yield (
+            f"benchmark.max_num_tokens: trtllm-bench of TensorRT-LLM {version} has a defect: given this"
+            " option it limits the tokens of a step to the batch size; remove the line and build for it"
+        )
+    if benchmark.num_requests is not None and benchmark.num_requests > requests.count:
+        yield (
+            f"benchmark.num_requests: {benchmark.num_requests} is more than the {requests.count} requests of"
+            f" {profile.dataset.file}"
+        )
+    one = profile.wants("build") and profile.build.max_batch_size == 1
+    if one and benchmark.command == "throughput" and version < BATCH_OF_ONE:
+        yield f"build.max_batch_size: {_one_at_a_time(tool)}; raise it, or set benchmark.command: latency"
+
+
+def _one_at_a_time(tool: Tool) -> str:
+    return f"trtllm-bench throughput of TensorRT-LLM {tool.version} refuses an engine for a batch of 1"
+
+
+def _options(profile: BenchProfile, tool: Tool) -> Iterator[str]:
+    benchmark = profile.benchmark
+    command = benchmark.command
+    if command == "latency" and tool.version < FIRST_LATENCY:
+        return
+    for field, option in OPTION_OF.items():
+        if not getattr(benchmark, field):
+            continue
+        if why := tool.why_not(command, option):
+            yield f"benchmark.{field}: {why}; remove the line"
+
+
+def _engine(profile: BenchProfile, tool: Tool, requests: Requests, engine: EngineConfig) -> Iterator[str]:
+    mapping, parallel = engine.pretrained_config.mapping, profile.parallel
+    limits = engine.build_config
+    if (mapping.tp_size, mapping.pp_size) != (parallel.tp, parallel.pp):
+        yield (
+            f"paths.engine_dir: the engine is built for tp {mapping.tp_size}, pp {mapping.pp_size};"
+            " set parallel.tp and parallel.pp to that"
+        )
+    one = limits.max_batch_size == 1
+    if one and profile.benchmark.command == "throughput" and tool.version < BATCH_OF_ONE:
+        yield f"paths.engine_dir: {_one_at_a_time(tool)}; build a larger one, or measure latency"
+    if limits.max_seq_len and requests.longest is not None and requests.longest > limits.max_seq_len:
+        yield (
+            f"paths.engine_dir: a request has {requests.longest} tokens in and out, the engine takes"
+            f" {limits.max_seq_len}; shorten the dataset, or build for it"
+        )

@@ -1,0 +1,195 @@
+"""What a decode step reads: of the embedded engine to the byte, of TensorRT-LLM's from its configs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from runner.engines import build_cache as cache
+from runner.engines import make_plan
+from runner.engines.decode_bytes import Widths, decode_reads
+from runner.engines.tensorrt_llm.installation import Site
+from runner.engines.tensorrt_llm.versions import Version
+from runner.engines.trtllm.decode_bytes import Given, reads_of
+from runner.engines.trtllm.plan import Planner
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.plan.plan import DecodeReads, Plan
+from runner.profile import Shape
+from runner.profile.file import load_text
+
+QWEN: dict[str, Any] = {
+    "model_type": "qwen2",
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "vocab_size": 152064,
+    "torch_dtype": "bfloat16",
+    "sliding_window": 131072,
+    "use_sliding_window": False,
+}
+# What the config of an engine of that model says, key by key.
+ENGINE: dict[str, Any] = {
+    "architecture": "Qwen2ForCausalLM",
+    "qwen_type": "qwen2",
+    "dtype": "float16",
+    "head_size": 128,
+    "quantization": {"quant_algo": None, "kv_cache_quant_algo": None},
+    "moe": {"num_experts": 0},
+    **{key: QWEN[key] for key in QWEN if isinstance(QWEN[key], int) and "sliding" not in key},
+}
+LAYERS = 28 * (3584 * (2 * 3584 + 2 * 512) + 3 * 3584 * 18944)
+OTHERS = 28 * (2 * 3584 + 3584 + 2 * 512) + 3584 + 152064 * 3584
+
+
+def profile(**sections: Any) -> TrtllmProfile:
+    whole = {
+        "name": "p",
+        "engine": "trtllm",
+        "model": {"family": "qwen", "dir": "/m", "dtype": "float16"},
+        "parallel": {"tp": 1},
+        "benchmark": {"batch_size": [8], "input_output_len": [[128, 128]]},
+    }
+    loaded = load_text(json.dumps(whole | sections), "p.yaml")
+    assert isinstance(loaded, TrtllmProfile)
+    return loaded
+
+
+def of_model(asked: TrtllmProfile, **changes: Any) -> DecodeReads | str:
+    return reads_of(asked, Given(model=json.dumps(QWEN | changes).encode()))
+
+
+def of_engine(**changes: Any) -> DecodeReads | str:
+    content = json.dumps({"pretrained_config": ENGINE | changes, "build_config": {}}).encode()
+    return reads_of(profile(), Given(model=b"never looked at", engine=content))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_what_the_embedded_engine_holds_is_what_it_reads(tied: bool) -> None:
+    torch = pytest.importorskip("torch", reason="needs torch")
+    from runner.ranks.shape import ModelShape
+    from runner.ranks.weights import Share, Source, build_weights
+
+    sizes: dict[str, Any] = {
+        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 8,
+        "num_key_value_heads": 2, "vocab_size": 100, "head_dim": 16, "attention_bias": True,
+        "tie_word_embeddings": tied,
+    }  # fmt: skip
+    for tp in (1, 2, 4):
+        weights = build_weights(
+            ModelShape(**sizes), Share(0, tp), Source(0, torch.float32, torch.device("cpu"))
+        )
+        looked_up = 0 if tied else weights.embedding.numel()
+        reads = decode_reads(Shape(**sizes), tp, Widths(4, 4, 4))
+        assert reads.weight_bytes == 4 * (weights.parameters - looked_up)
+        assert reads.kv_bytes_per_token == 2 * 2 * max(1, 2 // tp) * 16 * 4
+
+
+def test_the_plan_of_the_embedded_engine_says_it() -> None:
+    from runner.profile.store import find
+
+    reads = make_plan(find("torch-1gpu").load()).decode_reads
+    assert isinstance(reads, DecodeReads)
+    # Llama 3.1 8B: 8.03 G parameters without the 0.53 G of the embedding, two bytes each.
+    assert reads.weight_bytes == 2 * (8_030_261_248 - 128256 * 4096)
+    assert reads.kv_bytes_per_token == 2 * 32 * 8 * 128 * 2
+
+
+def test_a_model_as_it_will_be_converted() -> None:
+    expected = DecodeReads(weight_bytes=2 * (LAYERS + OTHERS), kv_bytes_per_token=2 * 28 * 4 * 128 * 2)
+    assert of_model(profile()) == expected
+
+
+def test_an_engine_says_the_same_as_the_model_it_was_built_from() -> None:
+    assert of_engine() == of_model(profile())
+
+
+def test_four_ranks_share_it() -> None:
+    whole, part = of_model(profile()), of_model(profile(parallel={"tp": 4}))
+    assert isinstance(whole, DecodeReads)
+    assert isinstance(part, DecodeReads)
+    assert part.weight_bytes == pytest.approx(whole.weight_bytes / 4, rel=1e-4)
+    assert part.kv_bytes_per_token == whole.kv_bytes_per_token / 4
+
+
+@pytest.mark.parametrize(
+    ("convert", "quantization", "weight", "cache"),
+    [
+        ({"use_weight_only": True}, {"quant_algo": "W8A16"}, 1.0, 2),
+        ({"use_weight_only": True, "weight_only_precision": "int4"}, {"quant_algo": "W4A16"}, 0.5, 2),
+        (
+            {"smoothquant": 0.5, "per_channel": True, "int8_kv_cache": True},
+            {"quant_algo": "W8A8_SQ_PER_CHANNEL_PER_TENSOR_PLUGIN", "kv_cache_quant_algo": "INT8"},
+            1.0,
+            1,
+        ),
+    ],
+)
+def test_quantised_weights_and_cache(
+    convert: dict[str, Any], quantization: dict[str, Any], weight: float, cache: int
+) -> None:
+    reads = of_model(profile(convert=convert))
+    assert reads == DecodeReads(
+        weight_bytes=round(LAYERS * weight) + 2 * OTHERS, kv_bytes_per_token=2 * 28 * 4 * 128 * cache
+    )
+    assert of_engine(quantization=quantization) == reads
+
+
+@pytest.mark.parametrize(
+    ("why", "sections", "model"),
+    [
+        ("not modelled for a mixture of experts", {}, {"num_experts": 60, "model_type": "qwen2_moe"}),
+        ("not modelled for this kind of model (gptj)", {}, {"model_type": "gptj"}),
+        ("the model is quantised", {}, {"quantization_config": {"quant_method": "gptq"}}),
+        (
+            "not modelled for W4A16_AWQ",
+            {"convert": {"use_weight_only": True, "weight_only_precision": "int4_awq"}},
+            {},
+        ),
+        ("convert.extra_args may change", {"convert": {"extra_args": ["--use_int4"]}}, {}),
+        (
+            "modelled for decoders only",
+            {"benchmark": {"mode": "enc", "input_len": [128]}, "stages": ["benchmark"]},
+            {},
+        ),
+        (
+            "the type of the weights is not known",
+            {"model": {"family": "qwen", "dir": "/m", "dtype": "auto"}},
+            {"torch_dtype": "float8_e4m3fn"},
+        ),
+        ("config.json: vocab_size missing", {}, {"vocab_size": None}),
+    ],
+)
+def test_what_is_not_known_has_a_reason(why: str, sections: dict[str, Any], model: dict[str, Any]) -> None:
+    reads = of_model(profile(**sections), **model)
+    assert isinstance(reads, str)
+    assert reads.startswith(why)
+
+
+def test_an_engine_that_says_too_little_has_a_reason() -> None:
+    for content in (b"", b"[]", b"{", b'{"pretrained_config": {"quantization": 1, "moe": []}}'):
+        assert isinstance(reads_of(profile(), Given(engine=content)), str)
+    assert of_engine(moe={"num_experts": 8}) == of_model(profile(), num_experts=8)
+
+
+def test_an_attention_window_is_part_of_it() -> None:
+    reads = of_model(profile(), model_type="mistral", use_sliding_window=True, sliding_window=4096)
+    assert isinstance(reads, DecodeReads)
+    assert reads.window == 4096
+
+
+def test_the_plan_of_tensorrt_llm_says_it_from_the_model_s_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(QWEN))
+    asked = profile(model={"family": "qwen", "dir": str(tmp_path), "dtype": "float16"})
+    site = Site(
+        container=None, place=cache.HOST, python="python3", mpirun="mpirun", trtllm_build="trtllm-build",
+        version=Version.parse("0.16.0"), gpu="",
+    )  # fmt: skip
+    plan = Planner(asked, tmp_path / "run", site).plan()
+    assert plan.decode_reads == of_model(profile())
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan).decode_reads == plan.decode_reads

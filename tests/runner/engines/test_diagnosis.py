@@ -1,0 +1,121 @@
+"""The first real cause in what a program printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.engines.diagnosis import Diagnosis, describe_exit
+
+
+def cause_of(output: str, exit_code: int | None = 1) -> str:
+    diagnosis = Diagnosis()
+    for line in output.splitlines():
+        diagnosis.feed(line)
+    return diagnosis.cause(exit_code)[0]
+
+
+CHAINED = """\
+Traceback (most recent call last):
+  File "benchmark.py", line 1, in main
+    run()
+RuntimeError: Executing TRT engine failed step=0!
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "benchmark.py", line 2, in main
+TypeError: BaseException.with_traceback() takes exactly one argument (0 given)
+"""
+
+
+def test_the_first_of_chained_exceptions_is_the_cause() -> None:
+    assert cause_of(CHAINED) == "a rank raised RuntimeError: Executing TRT engine failed step=0!"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "prterun noticed that process rank 0 with PID 1 on node n exited on\nsignal 11 (Segmentation fault).",
+        "mpirun noticed that process rank 1 with PID 0 on node n exited on signal 11 (Segmentation fault).",
+        "[host:00001] *** Process received signal ***\n[host:00001] Signal: Segmentation fault (11)",
+    ],
+)
+def test_a_crash_is_named_as_each_open_mpi_words_it(output: str) -> None:
+    assert cause_of(output, 139) == "a rank crashed: Segmentation fault"
+
+
+@pytest.mark.parametrize(("exit_code", "crash"), [(-11, "Segmentation fault"), (134, "Aborted")])
+def test_a_crash_that_nobody_words_is_named_by_its_exit_code(exit_code: int, crash: str) -> None:
+    assert cause_of("Loading\n", exit_code) == f"the program crashed: {crash}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[01/01/2026-10:00:00] [TRT-LLM] [E] Assertion failed: d > 0",
+        "[TensorRT-LLM][ERROR] Assertion failed: d > 0",
+        "  what():  [TensorRT-LLM][ERROR] Assertion failed: d > 0",
+        "  what():  Assertion failed: d > 0",
+        "[10:00:00] [TRT] [E] Assertion failed: d > 0",
+    ],
+)
+def test_the_first_error_of_a_log_says_more_than_the_last_words(line: str) -> None:
+    output = f"[TRT-LLM] [I] Loading\n{line}\n[TRT-LLM] [E] later\n[TRT-LLM] [I] Executor shutdown.\n"
+    said = "its first error: Assertion failed: d > 0"
+    assert cause_of(output, -6) == f"the program crashed: Aborted; {said}"
+    assert cause_of(output, 1) == f"the program ended with exit code 1; {said}"
+
+
+def test_a_full_disk_is_known() -> None:
+    assert cause_of("OSError: [Errno 28] No space left on device") == "a disk is full"
+
+
+def test_missing_packages_are_known_with_what_was_raised() -> None:
+    output = (
+        "Traceback (most recent call last):\n  File \"x\"\nModuleNotFoundError: No module named 'torch'\n"
+    )
+    assert cause_of(output) == (
+        "the interpreter of the ranks has no torch or no mpi4py"
+        " (ModuleNotFoundError: No module named 'torch')"
+    )
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 112.00 MiB. GPU 0 has a total"
+        " capacity of 139.80 GiB of which 31.12 MiB is free. Including non-PyTorch memory, this process"
+        " has 139.76 GiB memory in use. Of the allocated memory 138.9 GiB is allocated by PyTorch",
+        "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 112.00 MiB (GPU 0; 139.80 GiB"
+        " total capacity; 138.50 GiB already allocated; 31.12 MiB free; 138.9 GiB reserved in total by"
+        " PyTorch) If reserved memory is >> allocated memory try max_split_size_mb.",
+    ],
+)
+def test_a_gpu_out_of_memory_keeps_the_numbers_and_leaves_the_advice_to_the_log(raised: str) -> None:
+    assert cause_of(f"Traceback (most recent call last):\n{raised}\n") == (
+        "a GPU ran out of memory (GPU 0: tried to allocate 112.00 MiB, 31.12 MiB of 139.80 GiB were free)"
+    )
+
+
+def test_a_gpu_out_of_memory_in_other_words_keeps_them() -> None:
+    output = "Traceback (most recent call last):\nRuntimeError: CUDA out of memory somewhere\n"
+    assert cause_of(output) == "a GPU ran out of memory (RuntimeError: CUDA out of memory somewhere)"
+
+
+def test_killed_from_outside_suggests_host_memory() -> None:
+    diagnosis = Diagnosis()
+    cause, remedy = diagnosis.cause(-9)
+    assert cause == "the program was killed from outside (signal 9)"
+    assert "out of memory" in remedy
+
+
+def test_without_a_better_word_the_last_line_speaks() -> None:
+    output = "\x1b[31mbad thing\x1b[0m\n----------------\n\n"
+    assert cause_of(output, 3) == "the program ended with exit code 3; its last words: bad thing"
+    assert cause_of("", 3) == "the program ended with exit code 3; it printed nothing"
+
+
+def test_exit_codes_in_words() -> None:
+    assert describe_exit(2) == "exit code 2"
+    assert describe_exit(-11) == "signal 11 (SIGSEGV)"
+    assert describe_exit(None) == "no exit code"

@@ -1,0 +1,110 @@
+"""A model's shape from the config.json of a Hugging Face folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.engines.model_shape import read_shape
+from runner.errors import UserError
+from runner.profile import Shape
+
+LLAMA: dict[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 500000.0,
+}
+
+
+def shape_of(folder: Path, config: object) -> Shape:
+    (folder / "config.json").write_text(json.dumps(config))
+    return read_shape(folder)
+
+
+def test_llama(tmp_path: Path) -> None:
+    assert shape_of(tmp_path, LLAMA) == Shape(
+        hidden_size=4096,
+        intermediate_size=14336,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        vocab_size=128256,
+        rope_theta=500000.0,
+        rms_norm_eps=1e-5,
+    )
+
+
+def test_the_number_of_weights_of_llama_3_1_8b(tmp_path: Path) -> None:
+    assert shape_of(tmp_path, LLAMA).parameters == 8_030_261_248
+
+
+def test_qwen2_has_biases_that_its_config_does_not_mention(tmp_path: Path) -> None:
+    shape = shape_of(tmp_path, {**LLAMA, "model_type": "qwen2"})
+    assert shape.attention_bias
+    assert shape.parameters == 8_030_261_248 + 32 * (4096 + 2 * 1024)
+
+
+def test_rope_parameters_of_newer_configs(tmp_path: Path) -> None:
+    config = {key: value for key, value in LLAMA.items() if key != "rope_theta"}
+    assert shape_of(tmp_path, {**config, "rope_parameters": {"rope_theta": 1e6}}).rope_theta == 1e6
+    assert shape_of(tmp_path, {**config, "rope_parameters": None}).rope_theta == 10000.0
+    assert shape_of(tmp_path, {**config, "rope_parameters": [1]}).rope_theta == 10000.0
+
+
+def test_a_model_from_before_grouped_queries(tmp_path: Path) -> None:
+    config = {key: value for key, value in LLAMA.items() if key not in ("num_key_value_heads", "model_type")}
+    assert shape_of(tmp_path, config).num_key_value_heads == 32
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (
+            {**LLAMA, "model_type": "mamba"},
+            "model_type 'mamba' is not a decoder that the torch engine has; it has llama, mistral,"
+            " qwen2, qwen3",
+        ),
+        (
+            {**LLAMA, "hidden_size": None, "vocab_size": None},
+            "hidden_size, vocab_size missing, so the model's shape is not known",
+        ),
+        (
+            {**LLAMA, "hidden_size": "4096"},
+            'hidden_size: the text "4096" is not allowed; allowed: a whole number, 1 or more',
+        ),
+        (
+            {**LLAMA, "rope_theta": "big"},
+            'rope_theta: the text "big" is not allowed; allowed: a number, above 0',
+        ),
+        ([1, 2], "expected a JSON object with the model's shape"),
+    ],
+)
+def test_configs_that_cannot_be_used(tmp_path: Path, config: object, expected: str) -> None:
+    with pytest.raises(UserError) as raised:
+        shape_of(tmp_path, config)
+    assert str(raised.value) == f"{tmp_path}/config.json: {expected}"
+
+
+def test_no_config(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        read_shape(tmp_path)
+    assert str(raised.value) == (
+        f"model.dir: cannot read {tmp_path}/config.json: No such file or directory\n"
+        "give the folder of a Hugging Face model, the one that holds config.json"
+    )
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+def test_a_config_that_is_no_json(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"config\.json: not valid JSON"):
+        read_shape(tmp_path)

@@ -1,0 +1,131 @@
+"""What benchmark.py and run.py print besides results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.engines.benchmark_line import result_of
+from runner.engines.output import OutputReader
+from runner.engines.trtllm.output import (
+    Answer,
+    Done,
+    Latencies,
+    answers_in,
+    done_of,
+    latencies_of,
+    notice_of,
+    skip_of,
+)
+from runner.events import Notice
+from runner.events.journal import LineReader
+from runner.supervision.collector import Collector
+
+LOG = "[12/24/2024-10:11:12] [TRT-LLM] [I] "
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "[WARNING] check inlen(2000) <= max_inlen(1024) or seqlen(2100) <= max_seq_len(2048) failed,"
+            " skipping.",
+            "inlen(2000) <= max_inlen(1024) or seqlen(2100) <= max_seq_len(2048)",
+        ),
+        ("[WARNING] check batch_size(16) <= max_batch_size(8) failed, skipping.", "batch_size(16) <="),
+        (
+            "[1,1]<stdout>: [WARNING] check inlen(9) <= max_inlen(8) and outlen(9) <= max_seqlen(8) failed,"
+            " skipping.",
+            "inlen(9) <= max_inlen(8) and outlen(9) <= max_seqlen(8) does not hold",
+        ),
+    ],
+)
+def test_shapes_beyond_the_engine(line: str, says: str) -> None:
+    skip = skip_of(line)
+    assert skip is not None
+    assert says in skip.why
+    assert skip.configuration == ""
+    assert notice_of(line) == skip.text
+
+
+def test_no_memory_for_a_configuration() -> None:
+    line = (
+        f"{LOG}Exception CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of"
+        " 23.65 GiB. caught while allocating memory; skipping (8, 128, 20, 1.0)"
+    )
+    skip = skip_of(line)
+    assert skip is not None
+    assert skip.configuration == "8, 128, 20, 1.0"
+    assert skip.text == (
+        "the benchmark skipped configuration (8, 128, 20, 1.0): not enough GPU memory for it:"
+        " CUDA out of memory"
+    )
+
+
+def test_warnings_worth_showing() -> None:
+    assert "another model of GPU" in str(
+        notice_of(
+            "[TensorRT-LLM][WARNING] Using an engine plan file across different models of devices is not"
+            " recommended and is likely to affect performance or even cause errors."
+        )
+    )
+    assert "not measured" in str(notice_of(f"{LOG}peak_mem_queue was empty."))
+    assert notice_of(f"{LOG}Warm up done. Start benchmarking.") is None
+
+
+def test_the_end_of_the_loop() -> None:
+    assert done_of(f"{LOG}Benchmarking done. Iteration: 10, duration: 0.244 sec.") == Done(10, 0.244)
+    assert done_of(f"{LOG}Benchmarking done.") is None
+
+
+def test_all_latencies() -> None:
+    assert latencies_of(f"{LOG}Latencies: [1.5, 2.25, 3e-05]") == Latencies((1.5, 2.25, 3e-05))
+    assert latencies_of(f"{LOG}Latencies: []") == Latencies(())
+    assert latencies_of(f"{LOG}Latencies: [1.5, x]") is None
+    assert latencies_of("no latencies") is None
+
+
+def test_the_first_and_the_last_ten() -> None:
+    first, last = tuple(1 + n / 8 for n in range(10)), tuple(3 + n / 8 for n in range(10))
+    line = f"{LOG}Latencies: [{', '.join(map(str, first))}...{', '.join(map(str, last))}]"
+    found = latencies_of(line)
+    assert found == Latencies(first, last)
+    assert not found.complete
+
+
+def test_answers_of_several_lines_and_prompts() -> None:
+    output = (
+        "[TensorRT-LLM] TensorRT-LLM version: 0.16.0\n"
+        f"{LOG}Using C++ session\n"
+        'Input [Text 0]: "How do I count\nto "nine" in French?"\n'
+        'Output [Text 0 Beam 0]: "Un, deux,\n\ntrois, "quatre".\n"\n'
+        f"{LOG}something in between\n"
+        'Output [Text 0 Beam 1]: ""\n'
+        'Input [Text 1]: "two"\n'
+        'Output [Text 1 Seq 2 Beam 0]: "deux"\n'
+        "batch_size: 2, avg latency of 10 iterations: : 0.1234 sec\n"
+    )
+    prompt = 'How do I count\nto "nine" in French?'
+    assert answers_in(output) == [
+        Answer(prompt, 'Un, deux,\n\ntrois, "quatre".\n', 0),
+        Answer(prompt, "", 0, beam=1),
+        Answer("two", "deux", 1, sequence=2),
+    ]
+
+
+def test_an_answer_that_was_cut_off() -> None:
+    assert answers_in('[1,0]<stdout>: Output [Text 0 Beam 0]: "Un,\n[1,0]<stdout>: deux') == [
+        Answer("", "Un,\ndeux", 0)
+    ]
+    assert answers_in("nothing") == []
+
+
+def test_what_every_rank_says_becomes_one_notice(tmp_path: Path) -> None:
+    log = tmp_path / "0-benchmark.log"
+    log.write_text("[WARNING] check batch_size(16) <= max_batch_size(8) failed, skipping.\n" * 4)
+    collector = Collector(0, tmp_path / "none", LineReader(log), OutputReader(result_of, notice_of))
+    (notice,) = collector.finish(7)
+    assert isinstance(notice, Notice)
+    assert (notice.t, notice.level, notice.rank) == (7, "warning", None)
+    assert "batch_size(16) <= max_batch_size(8) does not hold" in notice.text

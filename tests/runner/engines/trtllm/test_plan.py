@@ -1,0 +1,480 @@
+"""The workflow that people follow by hand, command by command, and what comes out of a profile for it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from runner.engines import build_cache, make_plan
+from runner.engines.tensorrt_llm.installation import Site
+from runner.engines.tensorrt_llm.versions import Version
+from runner.engines.trtllm import plan as trtllm
+from runner.engines.trtllm.plan import OBSERVER, Planner
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.errors import UserError
+from runner.plan.plan import RUN_DIR, Plan, Stage, as_shell, repro_script
+from runner.profile.file import load_text, with_changes
+from runner.profile.store import find
+
+# Each command as it is typed by hand, below the folder it is typed in.
+CONVERT = """
+python convert_checkpoint.py --model_dir  /test_data/Qwen2.5-32B-Instruct/  \
+                              --output_dir /tmp/tllm_checkpoint_8gpu_fp16 \
+                              --tp 8 \
+                              --dtype float16
+"""
+BUILD = """
+trtllm-build --checkpoint_dir tllm_checkpoint_8gpu_fp16 \
+    --output_dir /tmp/tllm_engine_bs16_tp8_fp16 \
+    --gemm_plugin auto \
+    --max_batch_size 16 \
+    --max_num_tokens 16384 \
+    --max_input_len 1024
+"""
+SMOKE = """
+mpirun -n 8 python3 run.py --engine_dir ./qwen/tllm_engine_bs16_tp8_fp16 --max_output_len 100 \
+    --tokenizer_dir /test_data/Qwen2.5-32B-Instruct --input_text "How do I count to nine in French?"
+"""
+BENCHMARK = """
+mpirun -n 8 python benchmark.py \
+--model dec \
+--engine_dir /tmp/tllm_engine_bs16_tp8_fp16 \
+--batch_size 16 \
+--input_output_len "1024,1024" \
+--num_runs 10
+"""
+
+# Names of outputs are ours: they say what made them, so that a changed profile makes a new one.
+CHECKPOINT = "CHECKPOINT"
+ENGINE = "ENGINE"
+
+
+def site(
+    version: str | None = "0.16.0", *, python: str = "/usr/bin/python3", gpu: str = "NVIDIA H200, 9.0"
+) -> Site:
+    return Site(
+        container=None,
+        place=build_cache.HOST,
+        python=python,
+        mpirun="mpirun",
+        trtllm_build="trtllm-build",
+        version=Version.parse(version) if version else None,
+        gpu=gpu,
+    )
+
+
+def flagship() -> TrtllmProfile:
+    profile = find("qwen2.5-32b-fp16-tp8").load()
+    assert isinstance(profile, TrtllmProfile)
+    return profile
+
+
+def changed(profile: TrtllmProfile, *assignments: str) -> TrtllmProfile:
+    result = with_changes(profile, assignments)
+    assert isinstance(result, TrtllmProfile)
+    return result
+
+
+def plan(profile: TrtllmProfile, where: Site | None = None) -> Plan:
+    return Planner(profile, RUN_DIR, where or site()).plan()
+
+
+def stage(made: Plan, name: str) -> Stage:
+    return next(stage for stage in made.stages if stage.name == name)
+
+
+def words(made: Plan, name: str) -> list[str]:
+    """The words of a stage, with the names of outputs replaced."""
+    checkpoint = _value(stage(made, "convert").argv, "--output_dir")
+    engine = _value(stage(made, "build").argv, "--output_dir")
+    names = {checkpoint: CHECKPOINT, engine: ENGINE}
+    return [names.get(word, word) for word in stage(made, name).argv]
+
+
+def _value(argv: list[str], option: str) -> str:
+    return argv[argv.index(option) + 1]
+
+
+def by_hand(command: str, *differences: tuple[str, str]) -> list[str]:
+    """The words of a command typed by hand, with the deliberate differences made."""
+    typed = shlex.split(command)
+    for theirs, ours in differences:
+        start = next(i for i in range(len(typed)) if typed[i : i + len(theirs.split())] == theirs.split())
+        typed[start : start + len(theirs.split())] = ours.split()
+    return typed
+
+
+def test_convert() -> None:
+    assert words(plan(flagship()), "convert") == by_hand(
+        CONVERT,
+        # Absolute paths: it does not matter where a stage is started.
+        (
+            "python convert_checkpoint.py",
+            "/usr/bin/python3 /code/tensorrt_llm/examples/qwen/convert_checkpoint.py",
+        ),
+        ("/test_data/Qwen2.5-32B-Instruct/", "/test_data/Qwen2.5-32B-Instruct"),
+        ("/tmp/tllm_checkpoint_8gpu_fp16", CHECKPOINT),
+        # The option is called --tp_size; --tp works only as an abbreviation of it.
+        ("--tp", "--tp_size"),
+    )
+
+
+def test_build() -> None:
+    assert words(plan(flagship()), "build") == by_hand(
+        BUILD, ("tllm_checkpoint_8gpu_fp16", CHECKPOINT), ("/tmp/tllm_engine_bs16_tp8_fp16", ENGINE)
+    )
+
+
+def test_smoke() -> None:
+    assert words(plan(flagship()), "smoke") == by_hand(
+        SMOKE,
+        ("python3 run.py", "/usr/bin/python3 /code/tensorrt_llm/examples/run.py"),
+        ("./qwen/tllm_engine_bs16_tp8_fp16", ENGINE),
+    )
+
+
+def test_benchmark() -> None:
+    program = f"/usr/bin/python3 {OBSERVER} /code/tensorrt_llm/benchmarks/python/benchmark.py"
+    defaults_written_out = ["--duration", "60", "--warm_up", "2", "--dtype", "float16"]
+    phases_made_visible = ["--log_level", "info"]
+    assert words(plan(flagship()), "benchmark") == [
+        # The observer runs benchmark.py unmodified and reports every iteration.
+        *by_hand(BENCHMARK, ("python benchmark.py", program), ("/tmp/tllm_engine_bs16_tp8_fp16", ENGINE)),
+        *defaults_written_out,
+        *phases_made_visible,
+    ]
+
+
+def test_root_variables() -> None:
+    """By hand: `OMPI_ALLOW_RUN_AS_ROOT=1=1`, which Open MPI refuses; both must be exactly 1."""
+    for name in ("smoke", "benchmark"):
+        assert stage(plan(flagship()), name).env == {
+            "OMPI_ALLOW_RUN_AS_ROOT": "1",
+            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        }
+
+
+def test_lists_are_quoted_for_a_shell() -> None:
+    profile = changed(
+        flagship(), "benchmark.batch_size=[1, 16]", "benchmark.input_output_len=[[8, 4], [9, 5]]"
+    )
+    shell = as_shell(stage(plan(profile), "benchmark"))
+    assert "--batch_size '1;16' --input_output_len '8,4;9,5'" in shell
+
+
+def test_outputs_are_named_by_profile_and_contents() -> None:
+    made = plan(flagship())
+    assert stage(made, "convert").output.startswith("/tmp/trtbench/qwen2.5-32b-fp16-tp8-checkpoint-")
+    assert stage(made, "build").output.startswith("/tmp/trtbench/qwen2.5-32b-fp16-tp8-engine-")
+    assert _value(stage(made, "build").argv, "--checkpoint_dir") == stage(made, "convert").output
+    assert stage(made, "build").identity["max_batch_size"] == "16"
+    assert stage(made, "build").identity["GPU"] == "NVIDIA H200, 9.0"
+    assert stage(made, "build").identity["checkpoint tp_size"] == "8"
+
+
+def test_a_stage_works_in_the_run_directory() -> None:
+    """Timing caches and CSV files that the tools drop there belong to the run."""
+    assert {stage.cwd for stage in plan(flagship()).stages} == {str(RUN_DIR)}
+
+
+def test_ranks_and_summary() -> None:
+    made = plan(flagship())
+    assert [(stage.name, stage.ranks, stage.reports) for stage in made.stages] == [
+        ("convert", 1, False),
+        ("build", 1, False),
+        ("smoke", 8, False),
+        ("benchmark", 8, True),
+    ]
+    assert made.summary == "Qwen2.5-32B-Instruct, float16, tp 8"
+    assert made.devices == [f"gpu-{index}" for index in range(8)]
+
+
+def test_quantisation_reaches_convert() -> None:
+    profile = changed(
+        flagship(), "convert.use_weight_only=true", "convert.weight_only_precision=int4", "convert.workers=8"
+    )
+    argv = words(plan(profile), "convert")
+    options = "--tp_size 8 --dtype float16 --use_weight_only --weight_only_precision int4 --workers 8"
+    assert " ".join(argv).endswith(options)
+    assert "workers" not in stage(plan(profile), "convert").identity, "it does not change what is made"
+
+
+def test_extra_arguments_come_last() -> None:
+    profile = changed(
+        flagship(), "build.extra_args=[--cluster_key, H200-SXM]", "benchmark.extra_args=[--dump_layer_info]"
+    )
+    assert words(plan(profile), "build")[-2:] == ["--cluster_key", "H200-SXM"]
+    assert words(plan(profile), "benchmark")[-1] == "--dump_layer_info"
+
+
+def test_encoders_have_input_lengths_only() -> None:
+    profile = changed(
+        flagship(),
+        "benchmark.mode=enc",
+        "benchmark.input_len=[128, 512]",
+        "stages=[convert, build, benchmark]",
+    )
+    argv = words(plan(profile), "benchmark")
+    assert _value(argv, "--model") == "enc"
+    assert _value(argv, "--input_len") == "128;512"
+    assert "--input_output_len" not in argv
+    assert [(c.input_len, c.output_len) for c in plan(profile).configurations] == [(128, 0), (512, 0)]
+
+
+def test_configurations_are_in_upstreams_order() -> None:
+    profile = changed(
+        flagship(),
+        "benchmark.batch_size=[1, 2]",
+        "benchmark.gpu_weights_percent=[0.5, 1.0]",
+        "build.weight_streaming=true",
+    )
+    found = [(c.batch_size, c.gpu_weights_percent) for c in plan(profile).configurations]
+    assert found == [(1, 0.5), (1, 1.0), (2, 0.5), (2, 1.0)]
+    assert _value(words(plan(profile), "benchmark"), "--gpu_weights_percent") == "0.5;1.0"
+
+
+# --- versions ------------------------------------------------------------------------------------------
+
+
+def test_020_has_no_benchmark() -> None:
+    with pytest.raises(UserError) as error:
+        plan(flagship(), site("0.20.0"))
+    assert str(error.value) == (
+        "TensorRT-LLM 0.20.0 has no benchmarks/python/benchmark.py, 0.19 was the last release with it;"
+        " measure this version with engine: trtllm-bench (`trtbench-tui profiles list` shows profiles of it,"
+        " `profiles copy NAME mine` makes one yours), or leave benchmark out of stages"
+    )
+
+
+def test_020_still_builds_from_where_the_scripts_moved_to() -> None:
+    made = plan(changed(flagship(), "stages=[convert, build]"), site("0.20.0"))
+    script = "/code/tensorrt_llm/examples/models/core/qwen/convert_checkpoint.py"
+    assert stage(made, "convert").argv[1] == script
+    assert stage(made, "benchmark").skip == "not asked for"
+
+
+def test_an_option_that_the_version_lacks_is_refused() -> None:
+    with pytest.raises(UserError, match=r"build\.enable_xqa: TensorRT-LLM 0\.16\.0 does not have it"):
+        plan(changed(flagship(), "build.enable_xqa=enable"))
+
+
+def test_an_unknown_version_is_said_and_does_not_stop() -> None:
+    assert plan(flagship(), site(None)).notes[0] == (
+        "the version of TensorRT-LLM is not known (no package in /usr/bin/python3, none in"
+        " /code/tensorrt_llm); the commands are those of 0.12 to 0.19"
+    )
+
+
+def test_the_source_tree_states_a_version(tmp_path: Path) -> None:
+    (tmp_path / "tensorrt_llm").mkdir()
+    (tmp_path / "tensorrt_llm" / "version.py").write_text('# comment\n__version__ = "0.21.0"\n')
+    with pytest.raises(UserError, match=r"TensorRT-LLM 0\.21\.0 has no benchmarks/python/benchmark\.py"):
+        make_plan(changed(flagship(), f"paths.tensorrt_llm={tmp_path}"))
+
+
+# --- skipping, starting in the middle, reusing ---------------------------------------------------------
+
+
+def skips(made: Plan) -> dict[str, str]:
+    return {stage.name: stage.skip.split(":")[0] for stage in made.stages}
+
+
+def local(tmp_path: Path, *assignments: str) -> TrtllmProfile:
+    """The flagship with its work folder in a place of this test."""
+    return changed(flagship(), f"paths.work={tmp_path}/work", *assignments)
+
+
+def finish(made: Plan, name: str) -> None:
+    done = stage(made, name)
+    Path(done.output).mkdir(parents=True)
+    build_cache.commit(done.output, done.identity)
+
+
+def test_nothing_there_everything_runs(tmp_path: Path) -> None:
+    assert skips(plan(local(tmp_path))) == {"convert": "", "build": "", "smoke": "", "benchmark": ""}
+
+
+def test_finished_outputs_are_reused(tmp_path: Path) -> None:
+    profile = local(tmp_path)
+    first = plan(profile)
+    finish(first, "convert")
+    assert skips(plan(profile)) == {"convert": "cached", "build": "", "smoke": "", "benchmark": ""}
+    finish(first, "build")
+    made = plan(profile)
+    assert skips(made) == {"convert": "not needed", "build": "cached", "smoke": "", "benchmark": ""}
+    assert stage(made, "build").skip == f"cached: {stage(first, 'build').output}"
+    assert stage(made, "build").output == "", "nothing is made"
+
+
+def test_a_changed_option_is_named(tmp_path: Path) -> None:
+    finish(plan(local(tmp_path, "build.max_batch_size=32")), "build")
+    made = plan(local(tmp_path))
+    assert stage(made, "build").skip == ""
+    assert stage(made, "build").again == "max_batch_size 32 -> 16"
+
+
+def test_a_half_written_engine_is_not_an_engine(tmp_path: Path) -> None:
+    profile = local(tmp_path)
+    Path(stage(plan(profile), "build").output).mkdir(parents=True)
+    made = plan(profile)
+    assert stage(made, "build").skip == ""
+    assert stage(made, "build").again == "an earlier run did not finish it"
+
+
+def test_one_stage_alone(tmp_path: Path) -> None:
+    made = plan(local(tmp_path, "stages=[convert]"))
+    assert skips(made) == {
+        "convert": "",
+        "build": "not asked for",
+        "smoke": "not asked for",
+        "benchmark": "not asked for",
+    }
+    assert made.configurations == []
+
+
+def test_benchmark_alone_needs_an_engine(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        plan(local(tmp_path, "stages=[benchmark]"))
+    assert str(error.value) == (
+        "stages: benchmark needs an engine, and no earlier run of this profile made one\n"
+        "add build to stages, or give paths.engine_dir"
+    )
+
+
+def test_build_alone_needs_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="build needs a checkpoint, and no earlier run"):
+        plan(local(tmp_path, "stages=[build]"))
+
+
+def test_starting_from_a_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"dtype": "bfloat16", "mapping": {"tp_size": 8}}))
+    made = plan(local(tmp_path, f"paths.checkpoint_dir={tmp_path}"))
+    assert stage(made, "convert").skip == f"given: paths.checkpoint_dir {tmp_path}"
+    assert _value(stage(made, "build").argv, "--checkpoint_dir") == str(tmp_path)
+    assert _value(stage(made, "benchmark").argv, "--dtype") == "bfloat16"
+
+
+def engine_in(folder: Path, **limits: int) -> None:
+    config = {
+        "version": "0.16.0",
+        "pretrained_config": {"dtype": "bfloat16", "mapping": {"world_size": 8, "tp_size": 8, "pp_size": 1}},
+        "build_config": {"max_batch_size": 16, "max_input_len": 1024, "max_seq_len": 2048} | limits,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_starting_from_an_engine(tmp_path: Path) -> None:
+    engine_in(tmp_path)
+    made = plan(local(tmp_path, f"paths.engine_dir={tmp_path}"))
+    assert skips(made) == {"convert": "given", "build": "given", "smoke": "", "benchmark": ""}
+    assert _value(stage(made, "benchmark").argv, "--engine_dir") == str(tmp_path)
+    assert _value(stage(made, "benchmark").argv, "--dtype") == "bfloat16", "the engine's, not the profile's"
+
+
+def test_an_engine_that_would_be_skipped_in_silence_is_refused(tmp_path: Path) -> None:
+    engine_in(tmp_path, max_batch_size=8)
+    with pytest.raises(UserError) as error:
+        plan(local(tmp_path, f"paths.engine_dir={tmp_path}"))
+    assert str(error.value) == ("paths.engine_dir: batch size 16 is more than the engine's max_batch_size 8")
+
+
+def test_repro_script_leaves_out_what_is_not_run(tmp_path: Path) -> None:
+    made = plan(local(tmp_path, "stages=[convert]"))
+    script = repro_script(made)
+    assert "# 1: build, not run: not asked for\n# PYTHONUNBUFFERED=1 trtllm-build" in script
+
+
+# --- the model -----------------------------------------------------------------------------------------
+
+
+def model_in(folder: Path, **config: object) -> None:
+    shape = {
+        "hidden_size": 3584,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "num_hidden_layers": 28,
+    }
+    (folder / "config.json").write_text(json.dumps(shape | config))
+
+
+def test_heads_decide_about_tp(tmp_path: Path) -> None:
+    model_in(tmp_path)
+    with pytest.raises(UserError) as error:
+        plan(local(tmp_path, f"model.dir={tmp_path}"))
+    assert str(error.value) == (
+        "parallel.tp: tp 8 does not fit the model's 28 heads and 4 key/value heads; allowed: 1, 2, 4, 28"
+    )
+
+
+def test_shapes_beyond_the_models_length_are_refused(tmp_path: Path) -> None:
+    model_in(tmp_path, max_position_embeddings=1500)
+    with pytest.raises(UserError) as error:
+        plan(local(tmp_path, f"model.dir={tmp_path}", "parallel.tp=4"))
+    assert str(error.value) == (
+        "build.max_seq_len: is not given, so it is the model's 1500,"
+        " but benchmark asks for input 1024 + output 1024 = 2048"
+    )
+
+
+@pytest.mark.parametrize(("own", "told"), [("bfloat16", "bfloat16"), ("float32", "float16")])
+def test_dtype_auto_is_what_convert_makes_of_it(tmp_path: Path, own: str, told: str) -> None:
+    model_in(tmp_path, torch_dtype=own)
+    profile = local(tmp_path, f"model.dir={tmp_path}", "model.dtype=auto", "parallel.tp=4")
+    assert _value(stage(plan(profile), "benchmark").argv, "--dtype") == told
+
+
+def test_an_unknown_dtype_is_left_to_upstream_and_said() -> None:
+    made = plan(changed(flagship(), "model.dtype=auto"))
+    assert "--dtype" not in stage(made, "benchmark").argv
+    assert made.notes[-1] == (
+        "the engine's dtype is not known, so benchmark.py takes float16; set benchmark.dtype"
+    )
+
+
+# --- containers ----------------------------------------------------------------------------------------
+
+INSIDE = """
+name: inside
+engine: trtllm
+model: {family: qwen, dir: /test_data/Qwen2.5-7B-Instruct}
+launch:
+  container: {run: tensorrt_v016, volumes: ["/data1:/test_data"], workdir: /code/tensorrt_llm}
+"""
+
+
+@pytest.fixture
+def no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_stages_in_a_container_that_is_started() -> None:
+    profile = load_text(INSIDE, "inside.yaml")
+    benchmark = stage(trtllm.plan(profile, Path("/runs/r1")), "benchmark")
+    assert benchmark.container == "docker run trtbench-r1-benchmark"
+    assert benchmark.env == {}, "the variables are those of the program inside, not of docker"
+    image = benchmark.argv.index("tensorrt_v016")
+    options = " ".join(benchmark.argv[:image])
+    assert (
+        "--volume /data1:/test_data --volume /runs/r1:/runs/r1 --volume /tmp/trtbench:/tmp/trtbench"
+        in options
+    )
+    assert "-e OMPI_ALLOW_RUN_AS_ROOT=1 -e OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1" in options
+    assert benchmark.argv[image + 1 : image + 6] == ["mpirun", "-n", "1", "python3", str(OBSERVER)]
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_a_running_container_is_brought_the_observer() -> None:
+    profile = with_changes(
+        load_text(INSIDE, "inside.yaml"),
+        ["launch.container.run=null", "launch.container.exec=v016", "launch.container.volumes=[]"],
+    )
+    benchmark = stage(trtllm.plan(profile, Path("/runs/r1")), "benchmark")
+    assert benchmark.container == "docker exec v016"
+    assert benchmark.argv[:2] == ["sh", "-c"]
+    inside = benchmark.argv[benchmark.argv.index("python3") + 1]
+    assert inside.startswith("/tmp/trtbench-observer-")
+    assert f"sh {inside} < {OBSERVER}" in benchmark.argv[2]

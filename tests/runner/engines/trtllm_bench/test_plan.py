@@ -1,0 +1,268 @@
+"""Plans of trtllm-bench: its words in every version, and what is refused before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.engines import make_plan
+from runner.engines.tensorrt_llm.versions import Version
+from runner.engines.trtllm_bench.options import Tool, parse_click_help
+from runner.engines.trtllm_bench.output import iteration_of, json_report, printed_report
+from runner.errors import UserError
+from runner.events import EngineIteration
+from runner.plan.plan import Plan, Stage
+from tests import standins
+from tests.trtllm_bench.support import MODEL, profile
+
+
+def plan(folder: Path, version: str, **changes: Any) -> Plan:
+    return make_plan(profile(folder, version, **changes), Path("/runs/one"))
+
+
+def words(stage: Stage) -> str:
+    return " ".join(stage.argv)
+
+
+def engine(folder: Path, **limits: Any) -> str:
+    return str(standins.make_engine(folder / "engine", **limits))
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+def test_before_model_path_the_folder_stands_for_the_name(tmp_path: Path) -> None:
+    build, benchmark = plan(tmp_path, "0.16.0").stages[1:]
+    assert f"--model {MODEL} --workspace" in words(build)
+    assert "--model_path" not in words(build)
+    assert f"--model {tmp_path}/model throughput --engine_dir" in words(benchmark)
+    assert "--iteration_log /runs/one/results/0/iterations.log" in words(benchmark)
+    assert "--report_json" not in words(benchmark)
+    assert "/runs/one/results/0" in benchmark.folders
+
+
+def test_options_of_the_group_stand_before_the_command(tmp_path: Path) -> None:
+    (_, benchmark) = plan(tmp_path, "1.2.1", benchmark={"backend": "pytorch"}).stages
+    before, _, behind = words(benchmark).partition(" throughput ")
+    assert before.endswith(f"--model {MODEL} --model_path {tmp_path}/model")
+    assert behind.startswith("--backend pytorch --tp 1 --pp 1 --dataset ")
+    assert "--request_json" in behind
+
+
+def test_an_engine_is_asked_for_by_name_from_1_0_on(tmp_path: Path) -> None:
+    given = {"engine_dir": engine(tmp_path)}
+    assert "--backend" not in words(plan(tmp_path, "0.19.0", paths=given).stages[-1])
+    assert "--backend tensorrt" in words(plan(tmp_path, "1.0.0", paths=given).stages[-1])
+
+
+def test_no_mpirun_stands_before_it(tmp_path: Path) -> None:
+    stages = plan(tmp_path, "0.19.0", parallel={"tp": 2}).stages
+    assert [Path(stage.argv[0]).name for stage in stages[1:]] == ["trtllm-bench", "trtllm-bench"]
+    assert stages[-1].ranks == 2
+
+
+def test_every_concurrency_is_a_stage_and_a_configuration(tmp_path: Path) -> None:
+    found = plan(tmp_path, "1.2.1", benchmark={"backend": "pytorch", "concurrency": [1, 16]})
+    assert [stage.measures for stage in found.stages] == [None, 0, 1]
+    assert [configuration.concurrency for configuration in found.configurations] == [1, 16]
+    assert "--concurrency 16" in words(found.stages[2])
+    assert "/results/1/" in words(found.stages[2])
+
+
+def test_options_of_the_profile_become_words(tmp_path: Path) -> None:
+    benchmark = {
+        "backend": "pytorch", "streaming": True, "warm_up": 0, "num_requests": 30, "max_batch_size": 64,
+        "max_num_tokens": 4096, "kv_cache_free_gpu_mem_fraction": 0.8, "eos_id": -1,
+        "chunked_context": False, "scheduler_policy": "max_utilization", "extra_args": ["--log", "x"],
+    }  # fmt: skip
+    found = plan(tmp_path, "1.2.1", benchmark=benchmark)
+    said = words(found.stages[1])
+    for option in (
+        "--streaming", "--warmup 0", "--num_requests 30", "--max_batch_size 64", "--max_num_tokens 4096",
+        "--kv_cache_free_gpu_mem_fraction 0.8", "--eos_id -1", "--disable_chunked_context",
+        "--scheduler_policy max_utilization",
+    ):  # fmt: skip
+        assert option in said
+    assert said.endswith("--log x")
+    assert found.configurations[0].requests == 30
+
+
+@pytest.mark.parametrize(
+    ("version", "build", "expected"),
+    [
+        ("0.16.0", {}, "--tp_size 1 --pp_size 1 --dataset "),
+        ("0.16.0", {"by": "limits", "max_batch_size": 8, "max_num_tokens": 512}, "--max_seq_length 24"),
+        ("0.19.0", {"by": "limits", "max_batch_size": 8, "max_num_tokens": 512}, "--max_seq_len 24"),
+        ("0.19.0", {"by": "lengths"}, "--target_input_len 16 --target_output_len 8 --max_seq_len 24"),
+        ("0.19.0", {"quantization": "FP8"}, "--quantization FP8"),
+    ],
+)
+def test_building(tmp_path: Path, version: str, build: dict[str, Any], expected: str) -> None:
+    assert expected in words(plan(tmp_path, version, build=build).stages[1])
+
+
+def test_where_no_version_is_known_the_plan_says_what_it_assumes(tmp_path: Path) -> None:
+    found = plan(tmp_path, "nonsense")
+    assert any("the commands are those of 0.16" in note for note in found.notes)
+
+
+# --- what is refused --------------------------------------------------------------------------------------
+
+QWEN = {"name": "Qwen/Qwen2.5-7B"}
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("0.13.0", {}, "has no trtllm-bench with the commands of today"),
+    ("0.16.0", {"model": QWEN}, "does not know Qwen/Qwen2.5-7B"),
+    ("0.14.0", {"benchmark": {"command": "latency"}}, "has no latency, it came with 0.15"),
+    ("0.14.0", {"benchmark": {"streaming": True}}, "has no --streaming; it came with 0.15"),
+    ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "runs engines only, --backend came with 0.18"),
+    ("0.16.0", {"benchmark": {"concurrency": [2]}}, "has no --concurrency; it came with 0.17"),
+    ("0.16.0", {"benchmark": {"max_num_tokens": 9}}, "has a defect"),
+    ("0.17.0", {"benchmark": {"iteration_log": True}}, "was there in 0.16 and came back with 0.19"),
+    ("0.18.1", {"benchmark": {"iteration_log": True}}, "has no --iteration_log"),
+    ("0.18.1", {"benchmark": {"backend": "pytorch"}, "parallel": {"ep": 2}}, "has no --ep"),
+    ("0.16.0", {"build": {"by": "lengths"}}, "has no --target_input_len; it came with 0.17"),
+    ("0.16.0", {"build": {"by": "limits", "max_batch_size": 1, "max_num_tokens": 99}}, "for a batch of 1"),
+    ("0.19.0", {"build": {"by": "limits", "max_batch_size": 8, "max_num_tokens": 99, "max_seq_len": 9}},
+     "is 9, but a request has 24 tokens"),
+    ("1.3.0", {}, "has no engines any more; set backend: pytorch"),
+    ("1.2.1", {"benchmark": {"command": "latency", "backend": "pytorch", "max_batch_size": 4}},
+     "trtllm-bench latency of TensorRT-LLM 1.2.1 has no --max_batch_size"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "changes", "said"), REFUSED)
+def test_what_a_version_cannot_do_is_refused_in_a_sentence(
+    tmp_path: Path, version: str, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        plan(tmp_path, version, **changes)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_qwen_is_sent_to_the_other_engine_and_later_versions_build_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="use engine: trtllm"):
+        plan(tmp_path, "0.16.0", model=QWEN)
+    assert plan(tmp_path, "0.17.0", model=QWEN).stages[1].name == "build"
+    given = {"engine_dir": engine(tmp_path)}
+    assert plan(tmp_path, "0.16.0", model=QWEN, paths=given).stages[1].skip.startswith("given")
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"max_batch_size": 1}, "refuses an engine for a batch of 1"),
+        ({"max_seq_len": 20}, "a request has 24 tokens in and out, the engine takes 20"),
+    ],
+)
+def test_an_engine_that_does_not_fit(tmp_path: Path, limits: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        plan(tmp_path, "0.16.0", paths={"engine_dir": engine(tmp_path, **limits)})
+
+
+def test_an_engine_for_other_gpus(tmp_path: Path) -> None:
+    given = {"engine_dir": str(standins.make_engine(tmp_path / "engine", ranks=2))}
+    with pytest.raises(UserError, match="built for tp 2, pp 1; set"):
+        plan(tmp_path, "0.19.0", paths=given)
+
+
+# --- what --help says decides ------------------------------------------------------------------------------
+
+HELP = """\
+Usage: trtllm-bench throughput [OPTIONS]
+
+Options:
+  Engine run configuration.:
+    --engine_dir PATH             Path; see also --not_an_option.
+    --backend [pytorch|_autodeploy]
+                                  The backend, in the words of
+                                  --something_else.  [default: pytorch]
+    --enable_chunked_context / --disable_chunked_context
+    -tp, --tp_size INTEGER        Shards.
+"""
+
+
+def test_options_and_choices_of_a_help_page() -> None:
+    found = parse_click_help(HELP).options
+    assert set(found) == {
+        "--engine_dir", "--backend", "--enable_chunked_context", "--disable_chunked_context", "--tp_size",
+    }  # fmt: skip
+    assert found["--backend"] == ("pytorch", "_autodeploy")
+
+
+def test_the_installed_tool_is_the_judge() -> None:
+    version = Version.parse("1.2.0")
+    assert Tool(version).has("throughput", "streaming")
+    told = Tool(version, {"throughput": parse_click_help(HELP)})
+    assert not told.has("throughput", "streaming")
+    assert told.why_not("throughput", "streaming").endswith("has no --streaming")
+    assert told.complaints("throughput", [("backend", "tensorrt")]) == [
+        "--backend tensorrt is not allowed; allowed: pytorch, _autodeploy"
+    ]
+
+
+# --- what it prints and writes ----------------------------------------------------------------------------
+
+
+def test_a_line_of_the_iteration_log_is_a_python_dict() -> None:
+    line = (
+        "{'iter': 7, 'iterLatencyMS': 12.5, 'numActiveRequests': 9, 'numQueuedRequests': 3, 'other': None,"
+        " 'kvCacheStats': {'maxNumBlocks': 200, 'usedNumBlocks': 50},"
+        " 'inflightBatchingStats': {'numContextRequests': 1, 'numGenRequests': 8, 'numCtxTokens': 128,"
+        " 'avgNumDecodedTokensPerIter': 1.5}}"
+    )
+    assert iteration_of(line, 5, 2) == EngineIteration(
+        t=5, stage=2, i=7, latency_ms=12.5, active=9, queued=3, context=1, generating=8, tokens=140,
+        kv_used=50, kv_total=200,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{'iter': 1, 'iterLat", "[1]", "{'iter': 1}", "__import__('os')", "{" * 9999, "nan"]
+)
+def test_what_is_no_iteration_is_left_out(line: str) -> None:
+    assert iteration_of(line, 0, 0) is None
+
+
+def test_a_report_with_tabs_and_one_with_spaces() -> None:
+    old = "= ENGINE DETAILS\nModel:\tx\n= PERFORMANCE OVERVIEW \nToken Throughput (tokens/sec):\t12.5000\n"
+    assert printed_report(old)["Token Throughput (tokens/sec)"] == "12.5000"
+    new = (
+        "= PYTORCH BACKEND\nModel:\t\tx\n= PERFORMANCE OVERVIEW \n"
+        "Total Output Throughput (tokens/sec):             12.5000\n"
+        "-- Request Latency Breakdown (ms) ---\n[Latency] P50    : 3.5000\n"
+        "[01/01/2026-10:00:00] [TRT-LLM] [I] later: words\n= DATASET DETAILS\nNumber of Sequences: 3\n"
+    )
+    found = printed_report(new)
+    assert found["[Latency] P50"] == "3.5000"
+    assert not {"later", "Number of Sequences"} & set(found)
+
+
+def test_a_line_of_blanks_behind_a_heading_costs_no_time() -> None:
+    blank = "= ENGINE DETAILS\n" + " " * 100_000 + "\n= PERFORMANCE OVERVIEW\n"
+    assert printed_report(f"{blank}Token Throughput (tokens/sec):\t5\n") == {
+        "Token Throughput (tokens/sec)": "5"
+    }
+
+
+@pytest.mark.parametrize("foreign", ["nan", "-inf", "NaN", "null", "true"])
+def test_an_iteration_may_hold_what_python_does_not_read_back(foreign: str) -> None:
+    found = iteration_of(f"{{'iterLatencyMS': 2.5, 'kvCacheStats': {{'cacheHitRate': {foreign}}}}}", 0, 0)
+    assert isinstance(found, EngineIteration)
+    assert found.latency_ms == 2.5
+
+
+def test_a_json_report_may_hold_infinity() -> None:
+    found = json_report(b'{"world_info": {"tp_size": 2, "issue_rate": Infinity}, "p": {"x": NaN}}')
+    assert found["world_info.tp_size"] == "2"
+    assert "world_info.issue_rate" not in found
+
+
+def test_no_report_is_no_result() -> None:
+    assert printed_report("[TRT-LLM] [I] = ENGINE\nModel: x") == {}
+    assert json_report(None) == json_report(b"{") == {}
+    assert json_report(b'{"performance": {"total_latency_ms": 5.5}}') == {
+        "performance.total_latency_ms": "5.5"
+    }
