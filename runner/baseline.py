@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from runner import paths, report
+from runner import paths
 from runner.errors import UserError
+from runner.report import report
 from runner.run import layout
 from runner.util.files import read, write_atomically
 

@@ -14,10 +14,11 @@ from typing import Protocol
 import msgspec
 
 from runner import events as ev
-from runner import metrics, report, table
+from runner import metrics
 from runner.errors import ExitCode
 from runner.feed import Feed, ReplayFeed
 from runner.metrics.stall import stalled
+from runner.report import report, text
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, batching
 from runner.state.run import RunState
@@ -106,7 +107,7 @@ def print_report(final: report.Report, *, as_json: bool) -> None:
     if as_json:
         _write_json({"kind": "report", **msgspec.to_builtins(final)})
     else:
-        sys.stdout.write(table.render(final, width=shutil.get_terminal_size((100, 24)).columns))
+        sys.stdout.write(text.render(final, width=shutil.get_terminal_size((100, 24)).columns))
         sys.stdout.flush()
 
 
@@ -173,7 +174,7 @@ class _Narrator:
     def _say(self, state: RunState, t: int, sentence: str) -> None:
         self._told = time.monotonic()
         since = max(0, t - state.started.t) / 1e9 if state.started is not None else 0.0
-        print(f"{table.duration(since):>8}  {sentence}", file=sys.stderr, flush=True)
+        print(f"{text.duration(since):>8}  {sentence}", file=sys.stderr, flush=True)
 
 
 def _progress(configuration: ConfigurationState) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths, report
-from runner.grid import Shape
+from runner import paths
 from runner.history import Entry, Figure
 from runner.history.facts import best_of
-from runner.report import ConfigurationReport, Report, Row
+from runner.report import report
+from runner.report.report import ConfigurationReport, Report, Row
+from runner.report.result_table import Shape
 from runner.run import layout
 from runner.state.run import Status
 from tests.runs import plan_of

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from runner import events as ev
-from runner import launcher, paths, report
+from runner import paths
 from runner.engines.mpi import find_mpirun, launch_env, launch_words
 from runner.plan.plan import Configuration, Plan, Stage
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
+from runner.supervision import launch
 from tests.patience import PATIENCE_S
 from tests.support.paths import TESTS
 
@@ -49,7 +51,7 @@ def under_mpirun(mode: str, ranks: int = 2) -> Plan:
 def start(plan: Plan) -> Path:
     """Start a run of a plan; returns its directory."""
     run_dir = paths.runs_dir() / layout.new_run_id(plan.profile)
-    launcher.launch(run_dir, plan, "name: program\n")
+    launch.launch(run_dir, plan, "name: program\n")
     return run_dir
 
 

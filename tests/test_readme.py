@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import cli, paths, settings
+from runner import cli, paths
+from runner.profile import settings
 from runner.profile.file import load_text
 from tests.support.paths import ROOT
 

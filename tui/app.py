@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
 
     from runner.feed import Feed
-    from runner.settings import Settings
+    from runner.profile.settings import Settings
     from runner.state.run import Status
 
 Answer = TypeVar("Answer")
@@ -176,7 +176,7 @@ class TrtbenchApp(TypedKeys):
         """Draw in other colours from now on, also next time."""
         self.theme = name
         try:
-            from runner import settings
+            from runner.profile import settings
 
             settings.remember(theme=name)
         except UserError as error:
@@ -216,7 +216,7 @@ class TrtbenchApp(TypedKeys):
     @cached_property
     def settings(self) -> Settings:
         """What the user chose; with a mistake in the file, which was told at the start, the defaults."""
-        from runner import settings
+        from runner.profile import settings
 
         try:
             return settings.load()

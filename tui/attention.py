@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tui.text import PLAIN_TERMINALS, duration, plain, shorten, shown
 
 if TYPE_CHECKING:
-    from runner.settings import NotifyBy
+    from runner.profile.settings import NotifyBy
     from runner.state.run import Status
     from tui.screens.live_view import LiveView
 

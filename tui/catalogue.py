@@ -165,7 +165,7 @@ def _welcome() -> bool:
     """Whether newcomers are greeted. Settings with a mistake were told of when the dashboard started."""
     if not paths.settings_file().exists():
         return True
-    from runner import settings
+    from runner.profile import settings
 
     try:
         return settings.load().welcome

@@ -90,7 +90,7 @@ def starting_theme() -> str | None:
 
     remembered = None
     if paths.settings_file().exists():
-        from runner import settings
+        from runner.profile import settings
 
         remembered = settings.load().theme
     return wanted_theme(os.environ, remembered)

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from runner import history, labels, report
+from runner import history, labels
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -29,6 +29,7 @@ from runner.export.output import opened
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+from runner.report import report
 from runner.run import layout
 from runner.supervision import hook
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from runner import arrivals, labels, paths, report
+from runner import arrivals, labels, paths
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -22,6 +22,7 @@ from runner.archive.manifest import (
     is_plain,
 )
 from runner.errors import UserError
+from runner.report import report
 from runner.run import layout
 from runner.state.run import ENDED
 from runner.util.disk import free_bytes

@@ -79,8 +79,8 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from runner import report
     from runner.headless import print_report
+    from runner.report import report
 
     was_here = False
     for run_dir, new in _arrivals(arguments):

@@ -142,8 +142,8 @@ def after(assertions: Sequence[Assertion], run_dirs: Sequence[Path], ended: int,
     """
     if not assertions or ended == ExitCode.INTERRUPTED:
         return ended
-    from runner import report
     from runner.headless import EXIT_CODES
+    from runner.report import report
 
     summaries = [report.read_summary(run_dir) for run_dir in run_dirs]
     if not summaries or any(summary is None for summary in summaries):
@@ -157,8 +157,8 @@ def after(assertions: Sequence[Assertion], run_dirs: Sequence[Path], ended: int,
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from runner import report
     from runner.compare.runs import named
+    from runner.report import report
 
     run_dirs = named(arguments.runs)
     assertions = parsed(arguments.assertions, report.load(run_dirs[0]).profile)

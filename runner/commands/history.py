@@ -127,7 +127,7 @@ def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool
     """What the list does not say: runs beyond the limit, and the room that they take together."""
     from runner.history import listing, trash
     from runner.history.disk import disk_use
-    from runner.table import count
+    from runner.report.text import count
 
     if len(shown) < len(found):
         print(f"{len(found) - len(shown)} more; --limit {len(found)} lists all", file=sys.stderr)
@@ -247,7 +247,7 @@ def _trash_restore(arguments: argparse.Namespace) -> int:
 def _trash_empty(arguments: argparse.Namespace) -> int:
     from runner.history import listing, trash
     from runner.history.disk import disk_use
-    from runner.table import count
+    from runner.report.text import count
 
     deleted = trash.listed()
     if not deleted:

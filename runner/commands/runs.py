@@ -109,10 +109,10 @@ def _speed(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from runner import launcher
     from runner.feed import open_feed
     from runner.profile import file as profile_file
     from runner.profile import store as profile_store
+    from runner.supervision import launch
 
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
@@ -131,7 +131,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return gate.after(assertions, measured, ended, as_json=arguments.json)
     if not arguments.anyway:
         _refuse_what_would_fail(profile)
-    run_dir = launcher.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
+    run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
     ended = watch(open_feed(run_dir), arguments)
     return gate.after(assertions, [run_dir], ended, as_json=arguments.json)
 
@@ -185,9 +185,9 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from runner import report
     from runner.compare.against import with_baseline
     from runner.headless import print_report
+    from runner.report import report
     from runner.run import layout
 
     run_dir = layout.find(arguments.run)

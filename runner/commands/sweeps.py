@@ -228,9 +228,9 @@ def named(name: str) -> SweepFeed | None:
 
 
 def _show_cells(sweep: Sweep) -> int:
+    from runner.report.text import count as counted
     from runner.sweep.sharing import sharing
     from runner.sweep.spec import label
-    from runner.table import count as counted
 
     for cell in sweep.cells:
         configurations = counted(len(cell.configurations), "configuration")

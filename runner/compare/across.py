@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from runner.compare.runs import Side
-from runner.grid import Shape, shape_name, thousands
 from runner.metrics import BY_NAME
+from runner.report.result_table import Shape, shape_name, thousands
 from runner.stats.repeats import middle
 
 _LINES: tuple[tuple[str, str, str], ...] = (

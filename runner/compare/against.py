@@ -10,9 +10,9 @@ from runner import baseline
 from runner.compare.comparison import Change, compare
 from runner.compare.runs import Run, Side
 from runner.errors import UserError
-from runner.grid import Shape, shape_of
 from runner.metrics import ALL
-from runner.report import ConfigurationReport, Report, Versus, VersusRuns
+from runner.report.report import ConfigurationReport, Report, Versus, VersusRuns
+from runner.report.result_table import Shape, shape_of
 
 _COMPARED = tuple(metric for metric in ALL if metric.better != "neither")
 

@@ -25,7 +25,6 @@ from runner.compare.verdict import (
     Verdict,
     judge,
 )
-from runner.grid import Shape
 from runner.metrics import (
     GENERATION_TIME,
     GENERATION_TOKENS_PER_SEC,
@@ -47,6 +46,7 @@ from runner.metrics.serving_definitions import (
     REQUESTS_PER_SEC,
     TTFT,
 )
+from runner.report.result_table import Shape
 from runner.stats.intervals import LEVEL
 from runner.stats.repeats import middle
 

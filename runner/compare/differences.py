@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from runner.compare.runs import Side
-from runner.grid import Shape, shape_name
 from runner.metrics import caveats
+from runner.report.result_table import Shape, shape_name
 from runner.stats.repeats import middle
 
 Kind = Literal["unfair", "subject"]

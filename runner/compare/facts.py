@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from runner.export.environment import Environment
 from runner.profile.file import Data, to_flow
-from runner.report import Report
+from runner.report.environment import Environment
+from runner.report.report import Report
 
 _NOT_COMPARED = ("name", "description", "engine", "sweep")
 """Fields of a profile that say nothing about the work of this run, or that the report says, too."""

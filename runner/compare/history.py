@@ -12,9 +12,9 @@ from runner import history
 from runner.compare.runs import Run
 from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
-from runner.grid import Shape
 from runner.history import Entry
 from runner.metrics import VARIATION
+from runner.report.result_table import Shape
 
 MOST_RUNS = 40
 """Earlier runs of a profile that are read at most, newest first."""

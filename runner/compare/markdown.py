@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from runner.compare.across import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.compare.text import NOTHING
-from runner.grid import shape_name, thousands
 from runner.metrics import BY_NAME
+from runner.report.result_table import shape_name, thousands
 from runner.util.markdown import escaped, table
 
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from runner import report
 from runner.compare.facts import facts_of
 from runner.errors import UserError
-from runner.export.environment import Environment, environment_of
-from runner.grid import Shape, shape_of
 from runner.metrics.estimates import Estimates, estimates
 from runner.plan import redaction
 from runner.plan.plan import Plan
 from runner.profile.fields import default_at
 from runner.profile.file import Data, ProfileError, parse_yaml
-from runner.report import ConfigurationReport, Report
+from runner.report import report
+from runner.report.environment import Environment, environment_of
+from runner.report.report import ConfigurationReport, Report
+from runner.report.result_table import Shape, shape_of
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util.files import read

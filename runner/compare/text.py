@@ -9,8 +9,8 @@ from math import isnan
 
 from runner.compare.across import across_lines
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
-from runner.grid import shape_name, thousands
 from runner.metrics import BY_NAME
+from runner.report.result_table import shape_name, thousands
 
 NOTHING = "no number that is compared is known on both sides"
 VALUE = 12

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from runner import grid
 from runner.events.throttle_reasons import HARMLESS
 from runner.export import svg
 from runner.export.subject import Subject
 from runner.export.svg import Axis
 from runner.export.timeline import Measured
-from runner.grid import configuration_name
 from runner.metrics.outlier_causes import Outlier, outliers
-from runner.report import ConfigurationReport
+from runner.report import result_table
+from runner.report.report import ConfigurationReport
+from runner.report.result_table import configuration_name
+from runner.report.text import duration
 from runner.state.configuration import ConfigurationState
 from runner.state.serving import EngineLog
 from runner.stats import Bucket, Sample, Series
-from runner.table import duration
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 74.0, 16.0, 26.0, 22.0
 MOST_POINTS = 6000
@@ -182,12 +182,12 @@ def _span(bucket: Bucket) -> str:
     return (
         _ms(bucket.low)
         if bucket.low == bucket.high
-        else f"{grid.thousands(bucket.low, 3)} to {_ms(bucket.high)}"
+        else f"{result_table.thousands(bucket.low, 3)} to {_ms(bucket.high)}"
     )
 
 
 def _ms(value: float) -> str:
-    return f"{grid.thousands(value, 3)} ms"
+    return f"{result_table.thousands(value, 3)} ms"
 
 
 # --- axes --------------------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ def _histogram(name: str, sample: Sample) -> Drawing:
     parts = [*_values(y, marks, name, left, right)]
     for one in bins:
         start, end = (x.at(one.low), x.at(one.high)) if one.low != one.high else (left, right)
-        said = f"{grid.thousands(one.low, 3)} to {_ms(one.high)}: {one.n} of {sample.n}"
+        said = f"{result_table.thousands(one.low, 3)} to {_ms(one.high)}: {one.n} of {sample.n}"
         if one.n:
             parts.append(
                 svg.rect(start + 0.5, y.at(one.n), end - start - 1, y.start - y.at(one.n), "bar", said)

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from runner import events, grid, report
-from runner.export import environment
+from runner import events
 from runner.export.subject import Subject
 from runner.metrics import Metric
+from runner.report import environment, report, result_table
 
 VERSION: Literal[1] = 1
 FORMAT: Literal["trtbench-tui run"] = "trtbench-tui run"
@@ -83,7 +83,7 @@ def document_of(subject: Subject) -> Document:
             )
             for stage in subject.plan.stages
         ],
-        metrics=[_definition(line.metric) for line in grid.grid_of(subject.report).lines],
+        metrics=[_definition(line.metric) for line in result_table.grid_of(subject.report).lines],
     )
 
 

@@ -8,14 +8,14 @@ from html import escape
 from pathlib import Path
 from typing import BinaryIO
 
-from runner import grid
 from runner.export import charts, svg
 from runner.export.subject import Subject
-from runner.grid import Grid, Line
 from runner.metrics.outlier_causes import LETTERS, Outlier, outliers
-from runner.report import Report, Row
+from runner.report import result_table
+from runner.report.report import Report, Row
+from runner.report.result_table import Grid, Line
+from runner.report.text import after, duration
 from runner.state.configuration import answers_from
-from runner.table import after, duration
 
 MOST_OUTLIERS = 40
 _STYLE = Path(__file__).with_name("page.css")
@@ -40,7 +40,7 @@ def _page(subject: Subject) -> Iterator[str]:
     )
     yield from _head(report)
     yield from _doubts(report)
-    yield from _table(grid.grid_of(report), report)
+    yield from _table(result_table.grid_of(report), report)
     yield from _charts(subject)
     yield from _ranks(subject)
     yield from _stages(report)
@@ -72,7 +72,7 @@ def _doubts(report: Report) -> Iterator[str]:
         remedy = f"<p>To do: {escape(report.remedy)}</p>" if report.remedy else ""
         log = f'<p class="dim">Log: {escape(report.log)}</p>' if report.log else ""
         yield f'<div class="failure"><strong>{escape(report.cause)}</strong>{remedy}{log}</div>\n'
-    flags = grid.flags_in_words(report)
+    flags = result_table.flags_in_words(report)
     if flags:
         items = "".join(f"<li>{escape(flag)}</li>" for flag in flags)
         title = "Read this first: reasons for doubt"
@@ -101,10 +101,10 @@ def _table(table: Grid, report: Report) -> Iterator[str]:
     if notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in notes)
         yield f'<ol class="notes">{items}</ol>\n'
-    if words := grid.baseline_words(report):
+    if words := result_table.baseline_words(report):
         yield f"<p>{escape(words)}</p>\n"
     yield (
-        f'<p class="dim">{escape(grid.MARGIN_MEANS)}. Printed: what the engine itself printed for the same'
+        f'<p class="dim">{escape(result_table.MARGIN_MEANS)}. Printed: what the engine itself printed for the same'
         " quantity. A click on a metric says how it is made.</p>\n"
     )
 
@@ -130,13 +130,15 @@ def _cell(line: Line, index: int, row: Row | None, notes: dict[str, int]) -> str
     note = f"<sup>{notes.setdefault(row.note, len(notes) + 1)}</sup>" if row.note else "<sup></sup>"
     place = "best" if index == line.best else "worst" if index == line.worst else ""
     mark = f'<span class="place">{place}</span>' if len(line.values) > 1 else ""
-    versus = f"{change} vs baseline" if (change := grid.versus(row)) else ""
-    below = " · ".join(filter(None, (grid.margin(row), versus, row.printed and f"printed {row.printed}")))
+    versus = f"{change} vs baseline" if (change := result_table.versus(row)) else ""
+    below = " · ".join(
+        filter(None, (result_table.margin(row), versus, row.printed and f"printed {row.printed}"))
+    )
     printed = f'<span class="printed">{escape(below)}</span>' if below else ""
     kind = ' class="doubtful"' if row.value is None else ""
-    against = grid.versus_words(row.versus, line.metric.digits) if row.versus else ""
+    against = result_table.versus_words(row.versus, line.metric.digits) if row.versus else ""
     title = escape("; ".join(filter(None, (f"n {row.n}", row.note, against))))
-    return f'<td{kind} title="{title}">{grid.cell(row, line.metric)}{note}{mark}{printed}</td>'
+    return f'<td{kind} title="{title}">{result_table.cell(row, line.metric)}{note}{mark}{printed}</td>'
 
 
 # --- charts ------------------------------------------------------------------------------------------------
@@ -173,8 +175,8 @@ def _charts(subject: Subject) -> Iterator[str]:
 def _outliers(subject: Subject) -> Iterator[str]:
     """The iterations that the letters in the chart are about, in words."""
     rows = [
-        (name, str(found.slow.i + 1), grid.thousands(found.slow.latency_ms, 3), _cause(found))
-        for number, name in enumerate(map(grid.configuration_name, subject.report.configurations))
+        (name, str(found.slow.i + 1), result_table.thousands(found.slow.latency_ms, 3), _cause(found))
+        for number, name in enumerate(map(result_table.configuration_name, subject.report.configurations))
         for found in outliers(subject.state, number)
     ]
     if rows:
@@ -191,7 +193,7 @@ def _cause(found: Outlier) -> str:
 
 def _ranks(subject: Subject) -> Iterator[str]:
     """Mean latency of each rank; the others wait for the slowest."""
-    names = [grid.configuration_name(found) for found in subject.report.configurations]
+    names = [result_table.configuration_name(found) for found in subject.report.configurations]
     measured = [one for one in subject.log.timeline.measured if len(one.ranks) > 1]
     if not measured:
         return
@@ -206,7 +208,7 @@ def _ranks(subject: Subject) -> Iterator[str]:
             mean = one.ranks.get(rank)
             slowest = mean is not None and mean.mean == max(other.mean for other in one.ranks.values())
             mark = '<span class="place">slowest</span>' if slowest else ""
-            shown = grid.thousands(mean.mean, 3) if mean else "–"
+            shown = result_table.thousands(mean.mean, 3) if mean else "–"
             cells.append(f'<td title="n {mean.n if mean else 0}">{shown}{mark}</td>')
         device = f'<span class="dim">{escape(devices.get(rank, ""))}</span>'
         yield f"<tr><td>{rank} {device}</td>{''.join(cells)}</tr>\n"

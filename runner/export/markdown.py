@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from runner import grid
-from runner.grid import Grid, Line
-from runner.report import Report, Row
-from runner.table import after
+from runner.report import result_table
+from runner.report.report import Report, Row
+from runner.report.result_table import Grid, Line
+from runner.report.text import after
 from runner.util.markdown import escaped, one_line, table
 
 if TYPE_CHECKING:  # the result screen copies as Markdown, and needs nothing else of an export
@@ -25,24 +25,24 @@ def as_markdown(report: Report) -> str:
     lines.append(f"run `{one_line(report.run)}`{where}: {report.status}{after(report)}")
     if report.cause:
         lines += ["", f"cause: {escaped(report.cause)}"]
-    flags = [f"- {escaped(flag)}" for flag in grid.flags_in_words(report)]
+    flags = [f"- {escaped(flag)}" for flag in result_table.flags_in_words(report)]
     lines += ["", "Before you trust it:", "", *flags] if flags else []
-    found = grid.grid_of(report)
+    found = result_table.grid_of(report)
     if found.lines:
         notes: dict[str, int] = {}
         head = ["metric", "unit", *map(escaped, found.columns)]
         lines += ["", *table(head, _rows(found, notes), numbers=range(2, len(head))), ""]
-        if words := grid.baseline_words(report):
+        if words := result_table.baseline_words(report):
             lines += [f"(in brackets) {escaped(words)}  "]
-        if any(grid.margin(row) for line in found.lines for row in line.values):
-            lines += [f"{grid.MARGIN_MEANS}  "]
+        if any(result_table.margin(row) for line in found.lines for row in line.values):
+            lines += [f"{result_table.MARGIN_MEANS}  "]
         lines += [f"[{number}] {escaped(note)}  " for note, number in notes.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def as_tsv(report: Report) -> str:
     """Metrics down, configurations across, numbers as a spreadsheet reads them; an empty cell for none."""
-    found = grid.grid_of(report)
+    found = result_table.grid_of(report)
     rows = [["metric", "unit", *found.columns]]
     for line in found.lines:
         numbers = ["" if row is None or row.value is None else repr(row.value) for row in line.values]
@@ -64,10 +64,10 @@ def _values(line: Line, notes: dict[str, int]) -> list[str]:
     shown = []
     for row in line.values:
         mark = f" [{notes.setdefault(row.note, len(notes) + 1)}]" if row is not None and row.note else ""
-        words = (grid.cell(row, line.metric), grid.margin(row), _versus(row))
+        words = (result_table.cell(row, line.metric), result_table.margin(row), _versus(row))
         shown.append(" ".join(filter(None, words)) + mark)
     return shown
 
 
 def _versus(row: Row | None) -> str:
-    return f"({change})" if (change := grid.versus(row)) else ""
+    return f"({change})" if (change := result_table.versus(row)) else ""

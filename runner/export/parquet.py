@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runner.errors import UserError
 from runner.export import iterations, rows
 from runner.export.subject import Subject
-from runner.grid import Shape
+from runner.report.result_table import Shape
 
 if TYPE_CHECKING:
     import pyarrow

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, get_args
 
-from runner import grid, report
 from runner.errors import UserError
 from runner.export.output import opened
 from runner.export.subject import Subject
 from runner.plan.plan import Plan
-from runner.report import Report
+from runner.report import report, result_table
+from runner.report.report import Report
 from runner.state.run import RunState, Status
 
 EVERY_S = 5.0
@@ -52,11 +52,11 @@ def gauges(found: Report) -> Iterator[Gauge]:
     yield Gauge("trtbench_run_state", "1 for the state that the run is in", states)
     seconds = "seconds since the run started, until it ended"
     yield Gauge("trtbench_run_seconds", seconds, [(run, found.seconds)])
-    flags = float(len(grid.flags_in_words(found)))
+    flags = float(len(result_table.flags_in_words(found)))
     yield Gauge("trtbench_flags", "reasons to distrust numbers of the run", [(run, flags)])
-    for line in grid.lines_of(found.configurations):
+    for line in result_table.lines_of(found.configurations):
         samples = [
-            ({**run, **grid.shape_of(configuration).labels()}, row.value)
+            ({**run, **result_table.shape_of(configuration).labels()}, row.value)
             for configuration, row in zip(found.configurations, line.values, strict=True)
             if row is not None and row.value is not None
         ]

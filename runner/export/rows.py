@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from runner import grid
 from runner.export.subject import Subject
-from runner.report import Report, Row
+from runner.report import result_table
+from runner.report.report import Report, Row
 
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",
-    "configuration", *grid.Shape._fields,
+    "configuration", *result_table.Shape._fields,
     "metric", "title", "unit", "better", "value", "low", "high", "n", "printed", "note",
     "baseline", "baseline_value", "change", "change_low", "change_high", "verdict",
 )  # fmt: skip
@@ -42,9 +42,9 @@ def records(report: Report) -> Iterator[tuple[Cell, ...]]:
     """The rows in the order of `COLUMNS`; a metric that a configuration does not speak of is left out."""
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(report.started)) if report.started else ""
     run = (report.run, report.profile, report.engine, report.status, started, report.host, report.ranks)
-    lines = grid.grid_of(report).lines
+    lines = result_table.grid_of(report).lines
     for index, found in enumerate(report.configurations):
-        shape = (index, *grid.shape_of(found))
+        shape = (index, *result_table.shape_of(found))
         for line in lines:
             row, metric = line.values[index], line.metric
             if row is not None:

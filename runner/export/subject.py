@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from runner import report
 from runner.events.journal import EventReader
-from runner.export.environment import Environment, environment_of
 from runner.export.timeline import Timeline
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
-from runner.report import Report
+from runner.report import report
+from runner.report.environment import Environment, environment_of
+from runner.report.report import Report
 from runner.run import layout
 from runner.state.run import RunState
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from runner import grid
 from runner.errors import UserError
 from runner.export import document, html
 from runner.export.subject import Subject
-from runner.report import ConfigurationReport
+from runner.report import result_table
+from runner.report.report import ConfigurationReport
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -65,11 +65,11 @@ def _log(subject: Subject, client: MlflowClient) -> str:
         raise UserError(f"{report.run} is in MLflow already, as run {there[0].info.run_id}")
     begin, end = round(report.started * 1000), round((report.started + report.seconds) * 1000)
     tags = {TAG: report.run, "trtbench.engine": report.engine, "trtbench.host": report.host}
-    tags["trtbench.flags"] = "; ".join(grid.flags_in_words(report))[:4000]
+    tags["trtbench.flags"] = "; ".join(result_table.flags_in_words(report))[:4000]
     tags["mlflow.note.content"] = report.summary
     parent: str = client.create_run(folder, start_time=begin, tags={**tags, _NAME: report.run}).info.run_id
     for configuration in report.configurations:
-        name = {_NAME: grid.configuration_name(configuration), _PARENT: parent}
+        name = {_NAME: result_table.configuration_name(configuration), _PARENT: parent}
         child = client.create_run(folder, start_time=begin, tags=name).info.run_id
         _log_configuration(client, child, configuration, end)
         client.set_terminated(child, end_time=end)
@@ -83,7 +83,7 @@ def _log_configuration(
 ) -> None:
     from mlflow.entities import Metric, Param
 
-    params = [Param(name, text) for name, text in grid.shape_of(configuration).labels().items()]
+    params = [Param(name, text) for name, text in result_table.shape_of(configuration).labels().items()]
     numbers = [(row.metric, row.value) for row in configuration.rows if row.value is not None]
     client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in numbers], params)
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from runner.engines import benchmark_line
 from runner.errors import UserError
 from runner.export.subject import Subject
-from runner.grid import configuration_name
+from runner.report.result_table import configuration_name
 
 
 def write(subject: Subject, out: BinaryIO) -> list[str]:

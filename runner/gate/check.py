@@ -28,7 +28,7 @@ from runner.compare.runs import Side
 from runner.compare.verdict import Spread
 from runner.errors import ExitCode
 from runner.gate.grammar import Assertion, Quantity, Term, evaluate
-from runner.grid import Shape, shape_name, thousands
+from runner.report.result_table import Shape, shape_name, thousands
 from runner.stats.intervals import LEVEL, Interval
 from runner.stats.repeats import deviation, middle
 from runner.stats.student import t_quantile

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from runner import metrics, report
+from runner import metrics
 from runner.errors import UserError
 from runner.events import AnyEvent
-from runner.grid import Shape, shape_name
 from runner.history.recovery import recover
 from runner.plan.plan import Membership, Plan
+from runner.report import report
+from runner.report.result_table import Shape, shape_name
 from runner.run import layout
 from runner.state.run import ENDED, Status
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from runner.grid import thousands
 from runner.history.facts import Entry, Figure
 from runner.history.trash import Trashed
 from runner.history.trend import Trend, change, main_trend, spark
-from runner.table import count, duration
+from runner.report.result_table import thousands
+from runner.report.text import count, duration
 
 SPARK = 24
 NO_RUNS = "no runs yet; `trtbench-tui run quickstart` starts one\n"

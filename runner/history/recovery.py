@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import cast
 
 from runner import events as ev
-from runner import paths, report
+from runner import paths
 from runner.engines import container
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
 from runner.plan.plan import Plan
+from runner.report import report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
 from runner.state.run import ENDED, RunState

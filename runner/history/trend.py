@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runner.grid import Shape
 from runner.history.facts import Entry, Figure
+from runner.report.result_table import Shape
 
 BARS = "▁▂▃▄▅▆▇█"
 LEAST_RANGE = 0.05

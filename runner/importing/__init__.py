@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import arrivals, paths, report
+from runner import arrivals, paths
 from runner import events as ev
 from runner.arrivals import Arrived
 from runner.engines.imported import Imported, plain_name
@@ -15,6 +15,7 @@ from runner.engines.trtllm import importer as static
 from runner.engines.trtllm_bench import importer, result_files
 from runner.errors import UserError
 from runner.plan.plan import Plan
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
 from runner.version import VERSION

@@ -8,8 +8,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from runner import report
 from runner.plan.plan import Hook, Plan
+from runner.report import report
 from runner.run import layout
 from runner.util import daemon, processes
 

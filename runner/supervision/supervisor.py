@@ -22,10 +22,10 @@ from runner.run.scratch import scratch_dir
 from runner.state import cuda_devices
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
-from runner.supervision.devices import DeviceLocks
+from runner.supervision.device_locks import DeviceLocks
 from runner.supervision.heartbeat import Heartbeat
-from runner.supervision.scribe import Scribe
-from runner.supervision.stage_run import POLL_S, StageRun
+from runner.supervision.run_log import Scribe
+from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry.monitor import Watch
 from runner.util import login_session, processes
 from runner.version import VERSION

@@ -15,13 +15,15 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import history, launcher, paths, report
+from runner import history, paths
 from runner.engines import make_plan
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Membership
 from runner.profile.file import load_text
+from runner.report import report
 from runner.run import layout
 from runner.stopping import stop_run
+from runner.supervision import launch
 from runner.sweep.directory import (
     FAILED_TOO,
     AnyEntry,
@@ -143,7 +145,7 @@ class Conductor:
             profile, wanted = narrowed(profile, cell.configurations, left)
             if self.progress.unmade:
                 refuse_in_vain(make_plan(profile), self.progress.unmade)
-            run_dir = launcher.start(profile, gpu_hz=self.sweep.gpu_hz, sweep=place)
+            run_dir = launch.start(profile, gpu_hz=self.sweep.gpu_hz, sweep=place)
         except UserError as error:
             self._write(
                 Refused(wall=now, cell=slot.cell, repeat=slot.repeat, why=str(error), configurations=wanted)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from runner import metrics, paths, report
+from runner import metrics, paths
 from runner.errors import UserError
 from runner.feed import RunFeed, open_feed
 from runner.plan.plan import Configuration, configuration_of
+from runner.report import report
 from runner.state.configuration import ConfigurationState
 from runner.sweep import launch
 from runner.sweep.board import (

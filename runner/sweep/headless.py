@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runner.errors import ExitCode
-from runner.grid import thousands
 from runner.headless import short_name
 from runner.metrics import Metric
+from runner.report.result_table import thousands
+from runner.report.text import count, duration
 from runner.sweep import text
 from runner.sweep.board import Board
 from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
@@ -23,7 +24,6 @@ from runner.sweep.matrix import TRADED
 from runner.sweep.memory import describe
 from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import label
-from runner.table import count, duration
 
 POLL_S = 0.3
 QUIET_S = 10.0

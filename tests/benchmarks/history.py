@@ -15,10 +15,11 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import history, labels, paths, report
+from runner import history, labels, paths
 from runner.events.journal import EventReader
 from runner.history import order, query
 from runner.history.trend import main_trend
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.benchmarks.result import Claim, Measured

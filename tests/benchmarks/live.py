@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import launcher
 from runner.engines import make_plan
 from runner.events.journal import EventReader
 from runner.profile.file import with_changes
 from runner.profile.store import find
 from runner.run import layout
+from runner.supervision import launch
 from tests.benchmarks.result import Claim, Measured
 from tests.runs import start, under_mpirun, wait_until_ended
 from tests.terminal import Glass, Terminal
@@ -115,7 +115,7 @@ def measure_effect() -> Measured:
                     [str(bare_dir / layout.REPRO)], capture_output=True, text=True, check=True
                 ).stdout
             )
-            run_dir = launcher.start(profile)
+            run_dir = launch.start(profile)
             terminal = _attach(run_dir)
             for _ in terminal.chunks(120):
                 if (run_dir / layout.REPORT).exists():

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths, report
+from runner import paths
 from runner.events.journal import EventReader
+from runner.report import report
 from runner.run import layout
 from tests.pictures.svg import Frame, animation, picture, read_frame
 from tests.tui.runs import StillFeed

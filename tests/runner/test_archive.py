@@ -17,12 +17,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import archive, arrivals, history, labels, paths, report
+from runner import archive, arrivals, history, labels, paths
 from runner.archive import unpacking
 from runner.cli import main
 from runner.errors import UserError
 from runner.plan.plan import Hook, repro_script
 from runner.profile.file import dump
+from runner.report import report
 from runner.run import layout
 from tests.support.paths import DATA
 from tests.tui import runs

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import baseline, grid, report
+from runner import baseline
 from runner.cli import main
 from runner.compare.against import with_baseline
-from runner.report import Row
+from runner.report import report, result_table
+from runner.report.report import Row
 from runner.run import layout
 from tests.runner.compare.recorded import PROFILE, run, some
 
@@ -84,7 +85,7 @@ def test_later_runs_are_held_against_it(capsys: pytest.CaptureFixture[str]) -> N
     latency = row(with_baseline(report.load(after), after), "latency_ms")
     assert latency.versus is not None
     assert latency.versus.change == pytest.approx(0.05, abs=0.01)
-    assert grid.versus_words(latency.versus, 3).endswith("SLOWER")
+    assert result_table.versus_words(latency.versus, 3).endswith("SLOWER")
 
 
 def test_a_run_is_not_held_against_itself_nor_without_a_baseline() -> None:
@@ -100,7 +101,9 @@ def test_an_unfair_comparison_gives_reasons_instead_of_numbers(capsys: pytest.Ca
     other = run({1: some()}, name="bbbb", host="bench02", profile=PROFILE, second=1)
     found = with_baseline(report.load(other), other)
     assert all(row.versus is None for row in found.configurations[0].rows)
-    assert grid.baseline_words(found) == ("not held against the baseline aaaa: not the same machine: machine")
+    assert result_table.baseline_words(found) == (
+        "not held against the baseline aaaa: not the same machine: machine"
+    )
     main(["show", "bbbb"])
     assert "vs baseline" not in capsys.readouterr().out
 
@@ -111,6 +114,6 @@ def test_a_baseline_whose_run_was_deleted_says_so(capsys: pytest.CaptureFixture[
     shutil.rmtree(gone)
     later = run({1: some()}, name="bbbb", second=1)
     found = with_baseline(report.load(later), later)
-    assert "the baseline of p is gone: there is no run" in grid.baseline_words(found)
+    assert "the baseline of p is gone: there is no run" in result_table.baseline_words(found)
     main(["baseline", "show"])
     assert "(gone: its run was deleted)" in capsys.readouterr().out

@@ -13,7 +13,7 @@ import pytest
 from runner import paths
 from runner.cli import main
 from runner.history import trash
-from runner.settings import remember
+from runner.profile.settings import remember
 from runner.sweep import directory
 from tests.histories import ended, figure
 from tests.runner.sweep.sweeps import sweep_of

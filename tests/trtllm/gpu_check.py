@@ -19,13 +19,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from runner import launcher, report
 from runner.engines.benchmark_line import results_in
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Stage
+from runner.report import report
 from runner.run import layout
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RunState
+from runner.supervision import launch
 from tests import standins
 from tests.trtllm import support
 
@@ -85,7 +86,7 @@ def profile(folder: Path, ranks: int) -> TrtllmProfile:
 
 
 def follow(wanted: TrtllmProfile) -> tuple[Path, RunState]:
-    run_dir = launcher.start(wanted, gpu_hz=0)
+    run_dir = launch.start(wanted, gpu_hz=0)
     deadline = time.monotonic() + TIMEOUT_S
     while (state := report.read_state(run_dir)).running and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner import launcher, report
 from runner.engines.mpi import find_mpirun
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.events.journal import EventReader
 from runner.metrics import BY_NAME
 from runner.profile import file as profile_file
-from runner.report import ConfigurationReport, Row
+from runner.report import report
+from runner.report.report import ConfigurationReport, Row
 from runner.run import layout
 from runner.state.run import RunState
+from runner.supervision import launch
 from tests import standins
 from tests.runs import wait_for, wait_until_ended
 
@@ -98,7 +99,7 @@ def mpirun_path() -> str:
 
 
 def start(wanted: TrtllmProfile) -> Path:
-    return launcher.start(wanted, gpu_hz=0)
+    return launch.start(wanted, gpu_hz=0)
 
 
 def run(wanted: TrtllmProfile) -> tuple[Path, RunState]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runner import report
+from runner.report import report
 from runner.run import layout
 from tests import standins
 from tests.runner.ranks.support import needs_mpi

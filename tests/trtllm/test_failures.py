@@ -10,7 +10,7 @@ import pytest
 
 from runner import events as ev
 from runner.run import layout
-from runner.supervision import stage_run
+from runner.supervision import stage as stage_run
 from runner.util import processes
 from tests import standins
 from tests.runner.ranks.support import needs_mpi

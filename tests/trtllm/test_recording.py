@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner import events as ev
-from runner import report
 from runner.cli import main
+from runner.report import report
 from runner.run import layout
 from tests.support.paths import DATA
 from tests.trtllm import support

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner import report
+from runner.report import report
 from runner.run import layout
 from runner.sweep import directory, launch, text
 from runner.sweep.feed import SweepFeed

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner import launcher
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.profile import file as profile_file
 from runner.state.run import RunState
+from runner.supervision import launch
 from tests import standins
 from tests.runs import wait_until_ended
 from tests.trtllm.support import Settings, log_of, merged
@@ -63,7 +63,7 @@ def faulty(folder: Path, version: str, fault: str, **changes: Any) -> BenchProfi
 
 
 def run(wanted: BenchProfile) -> tuple[Path, RunState]:
-    run_dir = launcher.start(wanted, gpu_hz=0)
+    run_dir = launch.start(wanted, gpu_hz=0)
     return run_dir, wait_until_ended(run_dir)
 
 

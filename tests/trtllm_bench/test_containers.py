@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner import report
 from runner.engines.trtllm_bench.profile import BenchProfile
+from runner.report import report
 from tests.trtllm.support import merged, row, stages
 from tests.trtllm.test_containers import OPTIONS, box, podman, root, volumes
 from tests.trtllm_bench import support

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from runner import report
-from runner.launcher import start
+from runner.report import report
 from runner.run import layout
+from runner.supervision.launch import start
 from runner.util import processes
 from tests.runs import wait_for, wait_until_ended
 from tests.trtllm.support import log_of, wait_for_stage

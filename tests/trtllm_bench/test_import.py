@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runner import report
 from runner.importing import import_files
+from runner.report import report
 from tests.trtllm_bench.support import profile, succeed
 
 CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner import metrics, report, table
-from runner.report import ConfigurationReport
+from runner import metrics
+from runner.report import report
+from runner.report import text as table
+from runner.report.report import ConfigurationReport
 from tests.trtllm import support as runs
 from tests.trtllm.support import row, stages
 from tests.trtllm_bench.support import profile, succeed

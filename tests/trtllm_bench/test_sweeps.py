@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import report
 from runner.cli import main
 from runner.profile import Profile
 from runner.profile.file import to_yaml
+from runner.report import report
 from runner.run import layout
 from runner.sweep import launch
 from runner.sweep.feed import SweepFeed

@@ -12,10 +12,10 @@ from typing import Literal
 import msgspec
 
 from runner import events as ev
-from runner import report
 from runner.events import AnyEvent, encode
 from runner.feed import Tell
 from runner.plan.plan import Configuration, Plan, Stage
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support.paths import DATA

@@ -37,7 +37,7 @@ def test_the_live_screen_needs_no_widget_of_textual() -> None:
 def test_the_live_screen_needs_no_report_and_no_history() -> None:
     script = (
         "import sys, tui.app, tui.screens.live;"
-        "print(*[name for name in ('runner.report', 'runner.history') if name in sys.modules])"
+        "print(*[name for name in ('runner.report.report', 'runner.history') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout == "\n"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runner import report
-from runner.grid import GROUPS, heading
-from runner.report import Report
+from runner.report import report
+from runner.report.report import Report
+from runner.report.result_table import GROUPS, heading
 from runner.state.run import RunState
 from tests.tui import runs
 from tests.tui.runs import Recorder

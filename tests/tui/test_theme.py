@@ -12,11 +12,12 @@ import pytest
 from rich.color import ColorType
 from textual.pilot import Pilot
 
-from runner import paths, settings
+from runner import paths
 from runner.cli import _parser
 from runner.commands.options import THEMES
 from runner.errors import UserError
-from runner.settings import ThemeName
+from runner.profile import settings
+from runner.profile.settings import ThemeName
 from tests.patience import PATIENCE_S
 from tests.support.paths import ROOT
 from tests.terminal import Terminal

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner import grid
 from runner.metrics.explain import facts
-from runner.report import Row as Value
+from runner.report import result_table
+from runner.report.report import Row as Value
 from tui.text import number, plain
 from tui.widgets.metric_table import Table, cell_text
 
@@ -35,7 +35,7 @@ def explanation(table: Table) -> tuple[str, tuple[Section, ...]]:
             lines.append(("95 %", f"{between.removeprefix('95 %: ')}, from the iterations of this run alone"))
         lines.append(("n", f"{number(value.n)} {metric.count}".rstrip()))
         if value.versus is not None:
-            lines.append(("vs baseline", grid.versus_words(value.versus, metric.digits)))
+            lines.append(("vs baseline", result_table.versus_words(value.versus, metric.digits)))
         if value.note:
             lines.append(("note", value.note))
         if value.printed:

@@ -216,7 +216,7 @@ class HomeScreen(HomeKeys):
             self._hide_welcome(self._listing)
 
     def _hide_welcome(self, listing: Listing) -> None:
-        from runner import settings
+        from runner.profile import settings
 
         try:
             settings.remember(welcome=False)

@@ -108,10 +108,10 @@ class CommandPane(CommandView):
         self.set_starting(True)
 
         def work() -> None:
-            from runner import launcher
+            from runner.supervision import launch
 
             try:
-                self.post_message(self.Started(launcher.start(profile)))
+                self.post_message(self.Started(launch.start(profile)))
             except UserError as error:
                 self.post_message(self.NotStarted(error))
 

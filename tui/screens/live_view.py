@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.eta import eta
 from runner.feed import Feed
 from runner.metrics.outlier_causes import outliers
 from runner.metrics.stall import stalled
+from runner.report.eta import eta
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answers_from, batching
 from runner.state.run import RankState, RunState, StageState

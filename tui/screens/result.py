@@ -10,11 +10,12 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from runner import baseline, grid
-from runner import report as reports
+from runner import baseline
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
-from runner.report import Report
+from runner.report import report as reports
+from runner.report import result_table
+from runner.report.report import Report
 from runner.run import layout
 from runner.state.configuration import answers_from
 from tui.keys.key import bindings
@@ -160,7 +161,7 @@ class ResultScreen(KeyedScreen):
             StageItem(stage.name, _MARKS.get(stage.status, "running"), int(stage.seconds), stage.exit_code)
             for stage in report.stages
         )
-        flags = tuple(plain(flag) for flag in grid.flags_in_words(report))
+        flags = tuple(plain(flag) for flag in result_table.flags_in_words(report))
         self._panel("#header").update(header)
         self._panel("#stages").update(stages)
         said = tuple((one_line(said.prompt), one_line(said.answer)) for said in report.answers)
@@ -203,7 +204,7 @@ class ResultScreen(KeyedScreen):
             courses=self.table.courses,
             read=self.table.read,
         )
-        if words := grid.baseline_words(beside):
+        if words := result_table.baseline_words(beside):
             frame = self.query_one("#table-frame")
             about = words if beside.baseline and beside.baseline.why_not else words.partition(":")[0]
             frame.border_subtitle = shown(

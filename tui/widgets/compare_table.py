@@ -8,8 +8,8 @@ from math import isnan
 
 from runner.compare import Change, Comparison, Pair, Verdict
 from runner.compare.across import across_lines
-from runner.grid import Shape, shape_name
 from runner.metrics import BY_NAME
+from runner.report.result_table import Shape, shape_name
 from tui.text import fit, measure, plain, right, shorten, width_of, wrap
 from tui.widgets.picker import Line
 from tui.widgets.rows import Row, Span, cut, dim, row

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from runner import grid
-from runner.grid import Line
 from runner.metrics import BY_NAME
-from runner.report import Report
-from runner.report import Row as Value
+from runner.report import result_table
+from runner.report.report import Report
+from runner.report.report import Row as Value
+from runner.report.result_table import Line
 from tui.text import fit, number, plain, right, shorten, width_of
 from tui.widgets.iteration_spark import Course, spark
 from tui.widgets.rows import Row, Span, dim, row
@@ -39,8 +39,8 @@ def _printed(value: Value | None) -> str:
 
 
 EXTRAS: dict[ExtraName, Extra] = {
-    "margin": Extra("", "95 %", 13, grid.margin),
-    "baseline": Extra("vs", "baseline", 18, grid.versus),
+    "margin": Extra("", "95 %", 13, result_table.margin),
+    "baseline": Extra("vs", "baseline", 18, result_table.versus),
     "printed": Extra("the engine's", "own", 14, _printed),
 }
 
@@ -99,7 +99,7 @@ def _within(index: int, count: int) -> int:
 
 def table_of(report: Report) -> Table:
     """The table of a report; metrics that no configuration has anything to say about are left out."""
-    found = grid.grid_of(report)
+    found = result_table.grid_of(report)
     lines = tuple(line for _, lines in found.groups() for line in lines)
     every = [row for line in lines for row in line.values]
     spare = tuple(name for name, extra in EXTRAS.items() if any(map(extra.text, every)))
@@ -236,7 +236,7 @@ def _places(table: Table) -> Iterator[int | str]:
             if group:
                 yield ""
             group = line.metric.group
-            yield grid.heading(line.metric.group)
+            yield result_table.heading(line.metric.group)
         yield index
 
 
@@ -262,4 +262,4 @@ def _cell(value: Value | None, digits: int) -> Span:
     # The decimal points of a column stand below one another, however many digits follow.
     behind = " " * (MOST_DIGITS - digits + (digits == 0))
     text = right(cell_text(value, digits) + behind, VALUE)
-    return Span(text, "dim" if value is None or grid.is_doubtful(value) else "")
+    return Span(text, "dim" if value is None or result_table.is_doubtful(value) else "")

@@ -11,8 +11,8 @@ from runner.engines.tensorrt_llm.failures import KNOWN
 from runner.engines.trtllm.output import done_of, notice_of
 from runner.metrics import LOGGED_ITERATIONS
 from runner.plan.plan import configuration_of
+from runner.report.text import count
 from runner.state.run import RunState
-from runner.table import count
 
 
 def results_in(text: str) -> list[dict[str, str]]:

@@ -30,9 +30,9 @@ from runner.metrics.serving_definitions import (
     REQUESTS,
 )
 from runner.plan.plan import NOT_KNOWN, Configuration
+from runner.report.text import count
 from runner.state import result_matching
 from runner.state.serving import RequestLog
-from runner.table import count
 
 MOST = 2.0**53
 """Beyond it, or not a number at all, nothing was counted or timed."""

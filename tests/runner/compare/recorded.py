@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths, report
+from runner import paths
 from runner.events import GpuIdentity
 from runner.plan.plan import Configuration, Membership, Plan, Stage
+from runner.report import report
 from runner.run import layout
 from tests.runner.stats.simulated import latencies
 

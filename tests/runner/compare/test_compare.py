@@ -21,8 +21,8 @@ from runner.compare.markdown import as_markdown
 from runner.compare.runs import letters
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
-from runner.grid import Shape
 from runner.plan.plan import Membership
+from runner.report.result_table import Shape
 from runner.run import layout
 from tests.runner.compare.recorded import PROFILE, run, some
 from tests.runner.stats.simulated import latencies

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import report
 from runner.cli import main
 from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
+from runner.report import report
 from tests.runner.export.browser import look_at
 from tests.support.paths import DATA
 from tests.tui import runs

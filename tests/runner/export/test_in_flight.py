@@ -75,7 +75,7 @@ def test_the_other_engines_have_no_requests(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_its_course_is_that_of_the_engine(run_dir: Path) -> None:
-    from runner import report
+    from runner.report import report
     from tui.widgets.iteration_spark import course_of
 
     made = course_of(report.read_state(run_dir).configurations[0])

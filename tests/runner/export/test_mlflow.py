@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from runner import report
 from runner.cli import main
+from runner.report import report
 from tests.support.paths import DATA
 
 RECORDED = DATA / "h200-torch-1gpu"

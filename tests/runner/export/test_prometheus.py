@@ -11,10 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from runner import events as ev
-from runner import report
 from runner.cli import main
 from runner.export.prometheus import Follower, as_text, to_file
 from runner.export.prometheus_server import serving
+from runner.report import report
 from runner.state.run import RunState
 from tests.runs import single, start
 from tests.support.paths import DATA

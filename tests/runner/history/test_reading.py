@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, labels, paths, report
+from runner import history, labels, paths
 from runner.history import index
 from runner.history.disk import disk_use
+from runner.report import report
 from runner.run import layout
 from tests.histories import ended, entry, figure
 

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import history, paths, report
+from runner import history, paths
 from runner.cli import main
 from runner.errors import ExitCode, UserError
 from runner.plan.plan import Membership
+from runner.report import report
 from runner.run import layout
 from runner.util import processes
 from runner.util.files import write_atomically

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, paths, report
+from runner import history, paths
 from runner.cli import main
+from runner.report import report
 from runner.run import layout
 from tests.histories import ended, figure
 from tests.runs import record, single

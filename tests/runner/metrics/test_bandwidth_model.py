@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import report
 from runner.engines import make_plan
 from runner.metrics.bandwidth_model import bandwidth, peak_bandwidth
 from runner.plan.plan import DecodeReads
 from runner.profile.store import find
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.runner.telemetry.logs import SECOND, inventory

@@ -7,9 +7,10 @@ import random
 import pytest
 
 from runner import events as ev
-from runner import grid, metrics
+from runner import metrics
 from runner.metrics.estimates import estimates
-from runner.report import Row
+from runner.report import result_table
+from runner.report.report import Row
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RunState
 from runner.stats.intervals import mean_of
@@ -166,4 +167,4 @@ def test_every_metric_explains_itself() -> None:
     ],
 )
 def test_the_margin_of_a_number(row: Row, shown: str) -> None:
-    assert grid.margin(row) == shown
+    assert result_table.margin(row) == shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner import report
+from runner.report import report
 from runner.run import layout
 from tests.support.paths import DATA
 

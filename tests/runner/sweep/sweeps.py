@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import paths, report
+from runner import paths
 from runner.plan.plan import Configuration
 from runner.profile import Profile
 from runner.profile.file import load_text
+from runner.report import report
 from runner.run import layout
 from runner.sweep import directory
 from runner.sweep.directory import AnyEntry, LogWriter, Measured, Outcome, Settled, Started

@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, launcher, paths
+from runner import history, paths
 from runner.errors import UserError
 from runner.plan.plan import Membership, Plan
 from runner.profile import Profile
 from runner.run import layout
+from runner.supervision import launch as launcher
 from runner.sweep import conductor as conductor_module
 from runner.sweep import directory, launch
 from runner.sweep.conductor import Conductor

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import report
 from runner.events.journal import EventReader
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
 from runner.telemetry.monitor import MISSED_TICKS, SLACK_S

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from runner import launcher, preflight
+from runner import preflight
 from runner.engines.check import Check
 from runner.engines.mpi import Mpirun
 from runner.engines.torch import plan
 from runner.profile import Profile
 from runner.profile import store as profile_store
+from runner.supervision import launch
 from tests.tui.screens import world
 
 
@@ -49,5 +50,5 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
         profiles.append(profile)
         return world.ended("0001", profile.name, "finished", ago=0)
 
-    monkeypatch.setattr(launcher, "start", start)
+    monkeypatch.setattr(launch, "start", start)
     return profiles

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import launcher, preflight
+from runner import preflight
 from runner.engines.check import Check
 from runner.errors import UserError
 from runner.profile import Profile, TorchProfile
+from runner.supervision import launch
 from tests.patience import PATIENCE_S
 from tests.tui.screens import world
 from tests.tui.screens.home import (
@@ -61,7 +62,7 @@ async def test_a_run_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch)
     def start(profile: Profile) -> Path:
         raise UserError("the disk is full", hint="remove something")
 
-    monkeypatch.setattr(launcher, "start", start)
+    monkeypatch.setattr(launch, "start", start)
     app = Cockpit(Home())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)

@@ -9,8 +9,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from runner import report, settings
 from runner.metrics import TOKENS_PER_SEC
+from runner.profile import settings
+from runner.report import report
 from runner.run import layout
 from tests.runner.engines.trtllm.test_built_engine import engine
 from tests.tui.screens import world

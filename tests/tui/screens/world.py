@@ -10,8 +10,9 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from runner import events as ev
-from runner import paths, report
+from runner import paths
 from runner.plan.plan import Configuration, Plan, Stage
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState, Status
 from tui.app import Start, TrtbenchApp

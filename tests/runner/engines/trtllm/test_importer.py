@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, metrics, report
+from runner import history, metrics
 from runner.cli import main
 from runner.errors import UserError
 from runner.history import listing
 from runner.importing import ORIGINALS, import_files
-from runner.report import ConfigurationReport
+from runner.report import report
+from runner.report.report import ConfigurationReport
+from runner.report.text import render
 from runner.run import layout
-from runner.table import render
 from tests.support.paths import DATA
 
 WORKFLOW = DATA / "workflow-result.txt"

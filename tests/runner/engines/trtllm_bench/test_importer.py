@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from runner import history, report
+from runner import history
 from runner.cli import main
 from runner.errors import UserError
 from runner.importing import ORIGINALS, import_files
-from runner.report import ConfigurationReport, Report
+from runner.report import report
+from runner.report.report import ConfigurationReport, Report
 from runner.run import layout
 from tests.support.paths import DATA
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, report
+from runner import history
+from runner.report import report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
 from runner.util import processes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import report
+from runner.report import report
 from runner.run import layout
 from tests.runs import single, start, state_of, wait_for, wait_until_ended
 

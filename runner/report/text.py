@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from runner import grid
-from runner.grid import Line
-from runner.report import ConfigurationReport, Report
+from runner.report import result_table
+from runner.report.report import ConfigurationReport, Report
+from runner.report.result_table import Line
 from runner.state.configuration import answers_from, batching
 
 LABEL = 40
@@ -59,12 +59,12 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield ""
         yield f"{asked} {_one_line(said.prompt)}"
         yield f"{'answered:':>{len(asked)}} {_one_line(said.answer)}"
-    if flags := grid.flags_in_words(report):
+    if flags := result_table.flags_in_words(report):
         yield ""
         yield "before you trust it:"
         for flag in flags:
             yield from _wrapped("  ! ", flag, width)
-    if words := grid.baseline_words(report):
+    if words := result_table.baseline_words(report):
         yield ""
         yield from textwrap.wrap(words, max(MIN_WIDTH, width), subsequent_indent="  ")
     versus = VERSUS if report.baseline and not report.baseline.why_not else 0
@@ -102,7 +102,7 @@ def _block(configurations: list[ConfigurationReport], versus: int) -> Iterator[s
         yield f"{label:<{LABEL}}{cells}".rstrip()
     yield "─" * (LABEL + (COLUMN + versus) * len(configurations))
     marks: dict[str, str] = {}
-    for line in grid.lines_of(configurations):
+    for line in result_table.lines_of(configurations):
         yield _row(line, marks, versus)
     yield from (f"  {mark} {note}" for note, mark in marks.items())
 
@@ -113,8 +113,8 @@ def _row(line: Line, marks: dict[str, str], versus: int) -> str:
     for row in line.values:
         note = row.note if row is not None else ""
         mark = marks.setdefault(note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if note else ""
-        shown = grid.cell(row, metric)
+        shown = result_table.cell(row, metric)
         cells.append(
-            f"{shown:>{NUMBER}}{mark:<{MARK}}{grid.margin(row):<{MARGIN}}{grid.versus(row):<{versus}}"
+            f"{shown:>{NUMBER}}{mark:<{MARK}}{result_table.margin(row):<{MARGIN}}{result_table.versus(row):<{versus}}"
         )
     return (f"{metric.with_unit:<{LABEL}}" + "".join(cells)).rstrip()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import events as ev
-from runner import report
 from runner.events.journal import JournalWriter
 from runner.plan.plan import Plan
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util import disk

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths, settings
+from runner import paths
 from runner.errors import UserError
-from runner.settings import Hooks, Notify, Settings
+from runner.profile import settings
+from runner.profile.settings import Hooks, Notify, Settings
 
 
 def written(text: str) -> Path:

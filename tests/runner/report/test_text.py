@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from runner import grid, report, table
+from runner.report import report, result_table, text
 from runner.state.run import RunState
 from tests.runs import single, start, state_of, wait_until_ended
 from tests.tui import runs
@@ -20,7 +20,7 @@ def test_sentences_wrap_at_the_width_below_their_own_begin() -> None:
         remedy="look at /a/very/" + "long-" * 20 + "path first",
         flags=["doubt " * 20],
     )
-    lines = table.render(told, width=60).splitlines()
+    lines = text.render(told, width=60).splitlines()
     at = lines.index(next(line for line in lines if line.startswith("cause: ")))
     assert lines[at + 1].startswith("       word")
     assert max(len(line) for line in lines[at : at + 3]) <= 60
@@ -34,12 +34,12 @@ def test_a_flag_is_said_once_in_the_words_of_every_other_table() -> None:
     state = RunState()
     state.apply_all(runs.finished(4).events)
     found = report.build(runs.finished(4).plan(), state)
-    lines = table.render(found).splitlines()
+    lines = text.render(found).splitlines()
     begin = lines.index("before you trust it:")
     said = " ".join(lines[begin + 1 : lines.index("", begin)])
-    for flag in grid.flags_in_words(found):
+    for flag in result_table.flags_in_words(found):
         assert " ".join(said.split()).count(f"! {flag}") == 1
 
 
 def test_one_is_not_many() -> None:
-    assert [table.count(number, "cell") for number in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
+    assert [text.count(number, "cell") for number in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths, settings
+from runner import paths
 from runner.engines import make_plan
 from runner.errors import UserError
 from runner.plan.plan import Hook, Membership, Plan
-from runner.profile import Profile
+from runner.profile import Profile, settings
 from runner.profile.file import to_yaml
 from runner.run import layout
 from runner.util import daemon

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from runner import events as ev
-from runner import report
 from runner.plan.plan import Plan
+from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.runner.compare.recorded import run, some

@@ -13,7 +13,7 @@ from runner import events as ev
 from runner.engines import container, engine_named
 from runner.run import layout
 from runner.state.run import RunState
-from runner.supervision.stage_run import StageRun
+from runner.supervision.stage import StageRun
 from tests.runs import single
 
 FOLDER = "/data/results"

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, launcher, paths
+from runner import history, paths
 from runner.cli import _parser
 from runner.errors import UserError
 from runner.plan.plan import Hook, Plan
 from runner.profile import store as profile_store
 from runner.run import layout
-from runner.supervision import hook
+from runner.supervision import hook, launch
 from runner.util import processes
 from tests.runs import record, single, start, wait_for, wait_until_ended
 
@@ -119,13 +119,13 @@ def test_a_run_that_no_supervisor_here_ever_had_starts_nothing() -> None:
 
 def test_the_settings_and_the_command_line_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[Plan] = []
-    monkeypatch.setattr(launcher, "launch", lambda run_dir, plan, text: plans.append(plan))
+    monkeypatch.setattr(launch, "launch", lambda run_dir, plan, text: plans.append(plan))
     path = paths.settings_file()
     path.parent.mkdir(parents=True)
     path.write_text("hooks: {on_end: [notify, me], timeout: 9}\n")
     profile = profile_store.find("quickstart").load()
     for on_end in (None, ["other"], []):
-        launcher.start(profile, on_end=on_end)
+        launch.start(profile, on_end=on_end)
     assert [plan.on_end for plan in plans] == [Hook(["notify", "me"], 9), Hook(["other"], 9), None]
     assert _parser().parse_args(["run", "p", "--on-end", "mail -s 'it is done' me"]).on_end == [
         "mail", "-s", "it is done", "me",
@@ -137,5 +137,5 @@ def test_settings_with_a_mistake_start_nothing() -> None:
     path.parent.mkdir(parents=True)
     path.write_text("hooks: {on_end: done}\n")
     with pytest.raises(UserError, match=r"hooks\.on_end"):
-        launcher.start(profile_store.find("quickstart").load())
+        launch.start(profile_store.find("quickstart").load())
     assert layout.list_runs() == []

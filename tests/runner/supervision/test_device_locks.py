@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner import paths
-from runner.supervision.devices import DeviceLocks
+from runner.supervision.device_locks import DeviceLocks
 
 
 def test_a_device_serves_one_run_at_a_time() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from runner import grid, report
-from runner.report import Report
+from runner.report import report, result_table
+from runner.report.report import Report
 from runner.state.run import RunState
 from tests.tui import runs
 from tests.tui.runs import Recorder
@@ -18,10 +18,10 @@ def report_of(run: Recorder) -> Report:
 
 
 def test_a_flag_of_all_configurations_is_said_once() -> None:
-    flags = grid.flags_in_words(report_of(runs.finished(4)))
+    flags = result_table.flags_in_words(report_of(runs.finished(4)))
     assert len(flags) == 1
     assert flags[0].startswith("all 4 configurations: p95 and p99 say little")
-    assert grid.flags_in_words(report_of(runs.finished(1)))[0].startswith("p95 and p99")
+    assert result_table.flags_in_words(report_of(runs.finished(1)))[0].startswith("p95 and p99")
 
 
 def test_a_flag_of_some_configurations_names_them() -> None:
@@ -29,19 +29,19 @@ def test_a_flag_of_some_configurations_names_them() -> None:
     some = [msgspec.structs.replace(one, flags=["odd"]) for one in found.configurations[:2]]
     last = msgspec.structs.replace(found.configurations[2], flags=[])
     found = msgspec.structs.replace(found, configurations=[*some, last])
-    assert grid.flags_in_words(found) == ["batch 1 64→24, batch 4 64→24: odd"]
+    assert result_table.flags_in_words(found) == ["batch 1 64→24, batch 4 64→24: odd"]
 
 
 def test_weights_that_do_not_all_stay_on_the_gpu_are_in_the_name() -> None:
     (one,) = report_of(runs.finished(1)).configurations
     half = msgspec.structs.replace(one, gpu_weights_percent=0.5)
-    assert grid.configuration_name(half) == "batch 1 weights 50% 64→24"
+    assert result_table.configuration_name(half) == "batch 1 weights 50% 64→24"
 
 
 def test_equal_numbers_make_nobody_the_best() -> None:
     found = report_of(runs.finished(2))
     same = msgspec.structs.replace(found, configurations=[found.configurations[0]] * 2)
-    for line in grid.grid_of(same).lines:
+    for line in result_table.grid_of(same).lines:
         assert (line.best, line.worst) == (None, None)
 
 
@@ -51,12 +51,12 @@ def test_a_metric_of_a_newer_version_is_shown_and_not_explained() -> None:
     newer = msgspec.structs.replace(
         one, rows=[*one.rows, report.Row(metric="novelty", unit="u", n=3, value=1.5)]
     )
-    lines = grid.grid_of(msgspec.structs.replace(found, configurations=[newer])).lines
+    lines = result_table.grid_of(msgspec.structs.replace(found, configurations=[newer])).lines
     assert lines[-1].metric.title == "novelty"
     assert "does not know" in lines[-1].metric.formula
-    assert grid.cell(lines[-1].values[0], lines[-1].metric) == "1.500"
+    assert result_table.cell(lines[-1].values[0], lines[-1].metric) == "1.500"
 
 
 def test_a_shape_for_other_programs_keeps_every_digit() -> None:
-    shape = grid.Shape(0, 131_072, 128, 0.5, requests=1_048_576, concurrency=64)
+    shape = result_table.Shape(0, 131_072, 128, 0.5, requests=1_048_576, concurrency=64)
     assert list(shape.labels().values()) == ["0", "131072", "128", "0.5", "1048576", "64"]

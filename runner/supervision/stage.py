@@ -21,7 +21,7 @@ from runner.state import cuda_devices
 from runner.state.run import RunState
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import Heartbeat
-from runner.supervision.scribe import Scribe
+from runner.supervision.run_log import Scribe
 from runner.util import processes
 
 POLL_S = 0.025

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.eta import MOST_READ, eta, stage_times
 from runner.plan.plan import Plan
+from runner.report.eta import MOST_READ, eta, stage_times
 from runner.run import layout
 from runner.state.run import RunState
 from tests.tui import runs
