@@ -133,7 +133,7 @@ def _profiles() -> Iterator[str]:
 
 def _runs() -> Iterator[str]:
     """`last`, the ids, their last four letters, which are enough where they are unique, and given names."""
-    from runner.labels import Labels
+    from runner.history.labels import Labels
     from runner.run import layout
 
     runs = [run_dir.name for run_dir in layout.list_runs()]
@@ -170,7 +170,7 @@ def _metrics() -> Iterator[str]:
 
 
 def _sorts() -> Iterator[str]:
-    from runner.history.order import BY_NAME
+    from runner.history.ordering import BY_NAME
 
     yield from BY_NAME
 

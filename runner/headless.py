@@ -16,7 +16,7 @@ import msgspec
 from runner import events as ev
 from runner import metrics
 from runner.errors import ExitCode
-from runner.feed import Feed, ReplayFeed
+from runner.history.feed import Feed, ReplayFeed
 from runner.metrics.stall import stalled
 from runner.report import report, text
 from runner.run import layout
@@ -97,7 +97,9 @@ def _publisher(feed: Feed, where: Path | int | None, stack: contextlib.ExitStack
 
 
 def _beside_the_baseline(final: report.Report, run_dir: Path) -> report.Report:
-    from runner.compare.against import with_baseline  # when there is something to compare, not before
+    from runner.compare.against_baseline import (
+        with_baseline,  # when there is something to compare, not before
+    )
 
     return with_baseline(final, run_dir)
 

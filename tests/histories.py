@@ -9,7 +9,7 @@ from pathlib import Path
 from runner import events as ev
 from runner import paths
 from runner.history import Entry, Figure
-from runner.history.facts import best_of
+from runner.history.entry import best_of
 from runner.report import report
 from runner.report.report import ConfigurationReport, Report, Row
 from runner.report.result_table import Shape

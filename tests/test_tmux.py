@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.history.stop import stop_run
 from runner.run import layout
-from runner.stopping import stop_run
 from runner.util import processes
 from tests.patience import PATIENCE_S
 from tests.runs import wait_for

@@ -5,7 +5,7 @@ the same bytes. What is unpacked was made by somebody else: nothing leaves the n
 bigger than it says, nothing that exists is overwritten, and a run appears whole or not at all.
 """
 
-from runner.archive.packing import STDOUT, Packed, pack
-from runner.archive.unpacking import Unpacked, is_archive, unpack
+from runner.archive.pack import STDOUT, Packed, pack
+from runner.archive.unpack import Unpacked, is_archive, unpack
 
 __all__ = ["STDOUT", "Packed", "Unpacked", "is_archive", "pack", "unpack"]

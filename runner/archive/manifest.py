@@ -8,7 +8,7 @@ from typing import IO, Literal
 
 import msgspec
 
-from runner import labels
+from runner.history import labels
 from runner.run import layout
 
 SUFFIX = ".zip"

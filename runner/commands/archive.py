@@ -12,7 +12,7 @@ from runner.commands.options import Commands, output_file
 from runner.errors import ExitCode
 
 if TYPE_CHECKING:
-    from runner.arrivals import Arrived
+    from runner.archive.publish import Arrived
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -97,8 +97,8 @@ def _import(arguments: argparse.Namespace) -> int:
 def _arrivals(arguments: argparse.Namespace) -> Iterator[Arrived]:
     """Runs as they come in: each is told, whatever becomes of the files behind it."""
     from runner import archive
-    from runner.arrivals import Arrived
-    from runner.importing import import_files
+    from runner.archive.import_results import import_files
+    from runner.archive.publish import Arrived
 
     archives = [file for file in arguments.files if archive.is_archive(file)]
     others = [file for file in arguments.files if file not in archives]

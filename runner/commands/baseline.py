@@ -26,8 +26,8 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _set(arguments: argparse.Namespace) -> int:
-    from runner import baseline
-    from runner.compare.runs import named
+    from runner.compare.sides import named
+    from runner.history import baseline
 
     found = baseline.set_to(named(arguments.runs))
     print(f"the baseline of {found.profile} is {', '.join(found.runs)}", file=sys.stderr)
@@ -35,9 +35,9 @@ def _set(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from runner import baseline
     from runner.errors import UserError
-    from runner.history.listing import moment
+    from runner.history import baseline
+    from runner.history.text import moment
 
     found = [one for one in baseline.every() if arguments.profile in (None, one.profile)]
     if not found:
@@ -54,7 +54,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _clear(arguments: argparse.Namespace) -> int:
-    from runner import baseline
+    from runner.history import baseline
 
     baseline.clear(arguments.profile)
     print(f"{arguments.profile} has no baseline any more", file=sys.stderr)

@@ -62,11 +62,11 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from runner.compare.runs import named
+    from runner.compare.sides import named
 
     _refuse_contradictions(arguments)
     if arguments.schema:
-        from runner.export.document import json_schema
+        from runner.export.json_document import json_schema
 
         print(json.dumps(json_schema(), indent=2))
         return ExitCode.OK
@@ -74,10 +74,10 @@ def _export(arguments: argparse.Namespace) -> int:
         raise UserError("which run? `trtbench-tui export RUN`; `trtbench-tui ls` lists all runs")
     run_dirs = named(arguments.run)
     if arguments.mlflow is not None:
-        from runner.export import to_mlflow
+        from runner.export import mlflow_run
 
         for run_dir in run_dirs:
-            print(to_mlflow.log(run_dir, arguments.mlflow or None))
+            print(mlflow_run.log(run_dir, arguments.mlflow or None))
         return ExitCode.OK
     written, left_out = _write(run_dirs, arguments)
     for sentence in left_out:

@@ -14,7 +14,7 @@ from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.compare import Side
-    from runner.gate import Assertion
+    from runner.compare.assertion_grammar import Assertion
 
 _GRAMMAR = """\
 an assertion is  SUM < SUM  (or <=, >, >=), where a sum is made of + - * / ( ) and
@@ -69,7 +69,7 @@ def parsed(texts: Sequence[str], profile: str) -> list[Assertion]:
     """
     if not texts:
         return []
-    from runner.gate import parse
+    from runner.compare.assertion_grammar import parse
 
     assertions = [parse(text) for text in texts]
     if any(assertion.needs_baseline for assertion in assertions):
@@ -86,7 +86,7 @@ def judge(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json:
     import msgspec
 
     from runner.compare import Run, Side
-    from runner.gate import as_text, check, exit_code
+    from runner.compare.assertions import as_text, check, exit_code
 
     side, before = Side("this check", tuple(Run(run_dir) for run_dir in run_dirs)), None
     if any(assertion.needs_baseline for assertion in assertions):
@@ -124,7 +124,7 @@ def _baseline(profile: str) -> list[Path]:
     Raises:
         UserError: there is none, or one of its runs is gone.
     """
-    from runner import baseline
+    from runner.history import baseline
 
     found = baseline.of(profile)
     if found is None:
@@ -157,7 +157,7 @@ def after(assertions: Sequence[Assertion], run_dirs: Sequence[Path], ended: int,
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from runner.compare.runs import named
+    from runner.compare.sides import named
     from runner.report import report
 
     run_dirs = named(arguments.runs)

@@ -94,25 +94,26 @@ def _limit(text: str) -> int:
 
 def _ls(arguments: argparse.Namespace) -> int:
     from runner import history
-    from runner.history import listing, order, query
+    from runner.history import ordering, query
+    from runner.history import text as listing
 
     text = " ".join(arguments.filter)
     if text == "help":
         sys.stdout.write(FILTER_HELP + "".join(f"  {term:<14}  {what}\n" for term, what in query.GRAMMAR))
         return ExitCode.OK
-    sort = order.sort_named(arguments.sort or "when")
+    sort = ordering.sort_named(arguments.sort or "when")
     query.parse(text, 0.0)  # a mistake in it is told before anything is read
     disk = arguments.disk or sort.name == "disk" or query.needs_disk(text)
     every = history.entries(disk=disk)
-    found = order.in_order(query.matching(every, text), sort, reverse=arguments.reverse)
+    found = ordering.in_order(query.matching(every, text), sort, reverse=arguments.reverse)
     shown = found[: arguments.limit]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if arguments.group and not arguments.json:
-        groups = order.by_profile(every)
-        lines = listing.as_groups(groups, order.by_profile(shown), disk=arguments.disk, width=width)
+        groups = ordering.by_profile(every)
+        lines = listing.as_groups(groups, ordering.by_profile(shown), disk=arguments.disk, width=width)
         sys.stdout.write(lines)
     elif arguments.json:
-        in_groups = [entry for group in order.by_profile(shown).values() for entry in group]
+        in_groups = [entry for group in ordering.by_profile(shown).values() for entry in group]
         sys.stdout.write(listing.as_json(in_groups if arguments.group else shown))
     elif shown:
         sys.stdout.write(listing.as_text(shown, disk=arguments.disk, width=width))
@@ -125,8 +126,9 @@ def _ls(arguments: argparse.Namespace) -> int:
 
 def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool) -> None:
     """What the list does not say: runs beyond the limit, and the room that they take together."""
-    from runner.history import listing, trash
-    from runner.history.disk import disk_use
+    from runner.history import text as listing
+    from runner.history import trash
+    from runner.history.disk_usage import disk_use
     from runner.report.text import count
 
     if len(shown) < len(found):
@@ -143,7 +145,7 @@ def _trend(arguments: argparse.Namespace) -> int:
     import difflib
 
     from runner import history
-    from runner.history import listing
+    from runner.history import text as listing
     from runner.history.trend import trends
 
     entries = history.entries()
@@ -164,7 +166,7 @@ def _trend(arguments: argparse.Namespace) -> int:
 
 
 def _tag(arguments: argparse.Namespace) -> int:
-    from runner import labels
+    from runner.history import labels
     from runner.run import layout
 
     if arguments.run in ("-h", "--help") or "--help" in arguments.tags:
@@ -177,7 +179,7 @@ def _tag(arguments: argparse.Namespace) -> int:
 
 
 def _note(arguments: argparse.Namespace) -> int:
-    from runner import labels
+    from runner.history import labels
     from runner.run import layout
 
     run = layout.find(arguments.run).name
@@ -188,7 +190,7 @@ def _note(arguments: argparse.Namespace) -> int:
 
 
 def _rename(arguments: argparse.Namespace) -> int:
-    from runner import labels
+    from runner.history import labels
     from runner.run import layout
 
     run = layout.find(arguments.run).name
@@ -229,7 +231,8 @@ def _ask(question: str, yes: bool) -> None:
 
 
 def _trash_ls(_: argparse.Namespace) -> int:
-    from runner.history import listing, trash
+    from runner.history import text as listing
+    from runner.history import trash
 
     deleted = trash.listed()
     sys.stdout.write(listing.trash_text(deleted) if deleted else "the trash is empty\n")
@@ -245,8 +248,9 @@ def _trash_restore(arguments: argparse.Namespace) -> int:
 
 
 def _trash_empty(arguments: argparse.Namespace) -> int:
-    from runner.history import listing, trash
-    from runner.history.disk import disk_use
+    from runner.history import text as listing
+    from runner.history import trash
+    from runner.history.disk_usage import disk_use
     from runner.report.text import count
 
     deleted = trash.listed()

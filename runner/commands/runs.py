@@ -109,7 +109,7 @@ def _speed(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from runner.feed import open_feed
+    from runner.history.feed import open_feed
     from runner.profile import file as profile_file
     from runner.profile import store as profile_store
     from runner.supervision import launch
@@ -151,7 +151,7 @@ def _refuse_what_would_fail(profile: Profile) -> None:
 
 
 def _attach(arguments: argparse.Namespace) -> int:
-    from runner.feed import open_feed
+    from runner.history.feed import open_feed
     from runner.run import layout
 
     try:
@@ -165,7 +165,7 @@ def _attach(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from runner.feed import open_replay
+    from runner.history.feed import open_replay
     from runner.run import layout
 
     return watch(open_replay(layout.find(arguments.run), arguments.speed), arguments)
@@ -173,8 +173,8 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 def _stop(arguments: argparse.Namespace) -> int:
     from runner import history
+    from runner.history.stop import stop_run
     from runner.run import layout
-    from runner.stopping import stop_run
 
     run_dir = layout.find(arguments.run)
     if history.entry(run_dir).ended:
@@ -185,7 +185,7 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from runner.compare.against import with_baseline
+    from runner.compare.against_baseline import with_baseline
     from runner.headless import print_report
     from runner.report import report
     from runner.run import layout

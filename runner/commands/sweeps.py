@@ -229,7 +229,7 @@ def named(name: str) -> SweepFeed | None:
 
 def _show_cells(sweep: Sweep) -> int:
     from runner.report.text import count as counted
-    from runner.sweep.sharing import sharing
+    from runner.sweep.shared_artifacts import sharing
     from runner.sweep.spec import label
 
     for cell in sweep.cells:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runner.errors import UserError
 
 if TYPE_CHECKING:
-    from runner.feed import Feed
+    from runner.history.feed import Feed
     from runner.sweep.feed import SweepFeed
     from tui.app import Start
 

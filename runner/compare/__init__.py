@@ -20,7 +20,7 @@ from runner.compare.comparison import (
     worse,
 )
 from runner.compare.differences import Difference
-from runner.compare.runs import Run, Side, sides
+from runner.compare.sides import Run, Side, sides
 from runner.compare.text import as_text
 from runner.compare.verdict import THRESHOLD, Verdict
 

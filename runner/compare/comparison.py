@@ -11,10 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from runner.compare.across import Across, across
+from runner.compare.across_engines import Across, across
 from runner.compare.differences import Difference, differences, reasons_against
-from runner.compare.history import Earlier, Repeats
-from runner.compare.runs import Run, Side
+from runner.compare.run_variation import Earlier, Repeats
+from runner.compare.sides import Run, Side
 from runner.compare.verdict import (
     ASSUMED_SPREAD,
     DECISION,
@@ -183,7 +183,7 @@ def compare(
     """Compare the first side with each of the others; what is said of a pair depends on these two alone.
 
     Args:
-        sides: two or more, of `runner.compare.runs.sides`.
+        sides: two or more, of `runner.compare.sides.sides`.
         metrics: what to compare, of each configuration that both sides measured.
         threshold: the share below which a change does not matter.
     """

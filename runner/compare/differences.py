@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from runner.compare.runs import Side
+from runner.compare.sides import Side
 from runner.metrics import caveats
 from runner.report.result_table import Shape, shape_name
 from runner.stats.repeats import middle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.compare.across import Across, across_cell, means
+from runner.compare.across_engines import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.compare.text import NOTHING
 from runner.metrics import BY_NAME

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
 
-from runner.compare.across import across_lines
+from runner.compare.across_engines import across_lines
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.metrics import BY_NAME
 from runner.report.result_table import shape_name, thousands

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from runner.events.throttle_reasons import HARMLESS
 from runner.export import svg
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
 from runner.export.svg import Axis
 from runner.export.timeline import Measured
 from runner.metrics.outlier_causes import Outlier, outliers

@@ -10,9 +10,9 @@ from typing import Literal
 
 from runner.errors import UserError
 from runner.export import plots
-from runner.export.output import opened
+from runner.export.destination import opened
 from runner.export.plots import Plot
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
 
 
 @dataclass(frozen=True)

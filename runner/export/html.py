@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.export import charts, svg
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
 from runner.metrics.outlier_causes import LETTERS, Outlier, outliers
 from runner.report import result_table
 from runner.report.report import Report, Row
@@ -104,8 +104,8 @@ def _table(table: Grid, report: Report) -> Iterator[str]:
     if words := result_table.baseline_words(report):
         yield f"<p>{escape(words)}</p>\n"
     yield (
-        f'<p class="dim">{escape(result_table.MARGIN_MEANS)}. Printed: what the engine itself printed for the same'
-        " quantity. A click on a metric says how it is made.</p>\n"
+        f'<p class="dim">{escape(result_table.MARGIN_MEANS)}. Printed: what the engine itself'
+        " printed for the same quantity. A click on a metric says how it is made.</p>\n"
     )
 
 

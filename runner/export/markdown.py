@@ -11,7 +11,7 @@ from runner.report.text import after
 from runner.util.markdown import escaped, one_line, table
 
 if TYPE_CHECKING:  # the result screen copies as Markdown, and needs nothing else of an export
-    from runner.export.subject import Subject
+    from runner.export.run_data import Subject
 
 
 def write(subject: Subject, out: BinaryIO) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runner.errors import UserError
-from runner.export import iterations, rows
-from runner.export.subject import Subject
+from runner.export import iterations_csv, table_csv
+from runner.export.run_data import Subject
 from runner.report.result_table import Shape
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def write_several(subjects: Iterable[Subject], out: BinaryIO) -> None:
     Raises:
         UserError: pyarrow is not installed.
     """
-    _write(out, rows.COLUMNS, (list(rows.records(subject.report)) for subject in subjects))
+    _write(out, table_csv.COLUMNS, (list(table_csv.records(subject.report)) for subject in subjects))
 
 
 def write_iterations(subject: Subject, out: BinaryIO) -> None:
@@ -46,7 +46,7 @@ def write_iterations(subject: Subject, out: BinaryIO) -> None:
     Raises:
         UserError: pyarrow is not installed.
     """
-    _write(out, iterations.COLUMNS, _grouped(iterations.batches(subject)))
+    _write(out, iterations_csv.COLUMNS, _grouped(iterations_csv.batches(subject)))
 
 
 def _grouped(batches: Iterable[list[Any]]) -> Iterable[list[Any]]:

@@ -7,7 +7,7 @@ from typing import BinaryIO, Literal
 from runner.errors import UserError
 from runner.export import charts, svg
 from runner.export.charts import Drawing
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
 from runner.telemetry.nvml_errors import alone
 
 Plot = Literal["latency", "histogram", "gpu"]

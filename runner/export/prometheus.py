@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, get_args
 
 from runner.errors import UserError
-from runner.export.output import opened
-from runner.export.subject import Subject
+from runner.export.destination import opened
+from runner.export.run_data import Subject
 from runner.plan.plan import Plan
 from runner.report import report, result_table
 from runner.report.report import Report

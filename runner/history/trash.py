@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import labels, paths
+from runner import paths
 from runner.errors import UserError
+from runner.history import labels
 from runner.run import layout
 
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -70,7 +71,7 @@ def _is_moved_back(trashed: Trashed) -> bool:
 
 
 def _refuse_what_is_under_way(run_dir: Path) -> None:
-    from runner.history.facts import entry
+    from runner.history.entry import entry
 
     if not os.path.lexists(run_dir):
         raise UserError(f"there is no run {run_dir.name!r} any more")

@@ -204,7 +204,7 @@ def the_one(found: list[Path], name: str, what: str, where: str) -> Path:
 
 def _named(name: str, runs: list[Path]) -> list[Path]:
     """The runs that somebody gave this name."""
-    from runner.labels import Labels  # most runs are found without
+    from runner.history.labels import Labels  # most runs are found without
 
     labels = Labels()
     labels.read()

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from runner import metrics, paths
 from runner.errors import UserError
-from runner.feed import RunFeed, open_feed
+from runner.history.feed import RunFeed, open_feed
 from runner.plan.plan import Configuration, configuration_of
 from runner.report import report
 from runner.state.configuration import ConfigurationState

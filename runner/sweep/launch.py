@@ -15,17 +15,17 @@ import msgspec
 
 from runner import history, paths
 from runner.errors import UserError
+from runner.history.stop import stop_run
 from runner.profile import Profile
 from runner.profile.sweep import Order
 from runner.run import layout
-from runner.stopping import stop_run
 from runner.sweep import directory as directories
 from runner.sweep.directory import FAILED_TOO, SPEC, Ended, LogReader, LogWriter, fingerprint, unnoted
 from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axes_of, expand
 from runner.util import daemon
 
-CONDUCTOR = "runner.sweep.conductor"
+CONDUCTOR = "runner.sweep.sweep_runner"
 STOP_S = 90.0
 BEGIN_S = 10.0
 LOCK_TRIES = 10

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import history, labels, paths
+from runner import history, paths
 from runner.events.journal import EventReader
-from runner.history import order, query
+from runner.history import labels, ordering, query
 from runner.history.trend import main_trend
 from runner.report import report
 from runner.run import layout
@@ -137,8 +137,10 @@ def measure_choosing() -> Measured:
     )
     tasks: dict[str, Callable[[], object]] = {
         **{text: partial(query.matching, entries, text) for text in filters},
-        **{sort.name: partial(order.in_order, entries, sort) for sort in order.SORTS},
-        "groups with their trends": lambda: [main_trend(runs) for runs in order.by_profile(entries).values()],
+        **{sort.name: partial(ordering.in_order, entries, sort) for sort in ordering.SORTS},
+        "groups with their trends": lambda: [
+            main_trend(runs) for runs in ordering.by_profile(entries).values()
+        ],
     }
     seconds = {}
     for name, task in tasks.items():

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import labels
 from runner.cli import _parser, main
 from runner.completion import WORDS, completions
-from runner.history import trash
+from runner.history import labels, trash
 from runner.sweep import directory
 from tests.histories import ended
 from tests.runner.sweep.sweeps import sweep_of

@@ -14,7 +14,7 @@ from runner.run import layout
 from runner.sweep import directory, launch, text
 from runner.sweep.feed import SweepFeed
 from runner.sweep.progress import Progress
-from runner.sweep.sharing import sharing
+from runner.sweep.shared_artifacts import sharing
 from runner.sweep.spec import Sweep, axes_of
 from tests import standins
 from tests.runner.ranks.support import needs_mpi

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.importing import import_files
+from runner.archive.import_results import import_files
 from runner.report import report
 from tests.trtllm_bench.support import profile, succeed
 

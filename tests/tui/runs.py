@@ -13,7 +13,7 @@ import msgspec
 
 from runner import events as ev
 from runner.events import AnyEvent, encode
-from runner.feed import Tell
+from runner.history.feed import Tell
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report import report
 from runner.run import layout

@@ -51,7 +51,7 @@ def test_every_key_has_its_action(screen: ScreenName, kind: type[LiveScreen] | t
 
 
 def test_the_feed_of_the_tests_is_a_feed() -> None:
-    from runner.feed import Feed
+    from runner.history.feed import Feed
 
     def takes(feed: type[Feed]) -> None: ...
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from textual.screen import Screen
 
-from runner import baseline, paths
 from runner import events as ev
+from runner import paths
+from runner.history import baseline
 from tests.runner.compare import recorded
 from tests.runs import wait_for
 from tests.tui import runs

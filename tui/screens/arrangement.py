@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.errors import UserError
-from runner.history import Entry, order, query
+from runner.history import Entry, query
+from runner.history import ordering as order
 from runner.history.trend import Trend, main_trend
 from tui.widgets.run_list import Arranged, Group
 

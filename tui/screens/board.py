@@ -224,7 +224,7 @@ class BoardScreen(KeyedScreen):
         self._open(runs[-1])
 
     def _open(self, ref: RunRef) -> None:
-        from runner.feed import open_feed
+        from runner.history.feed import open_feed
 
         try:
             if ref.live:

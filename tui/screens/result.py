@@ -10,9 +10,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from runner import baseline
 from runner.errors import UserError
 from runner.export.markdown import as_markdown, as_tsv
+from runner.history import baseline
 from runner.report import report as reports
 from runner.report import result_table
 from runner.report.report import Report
@@ -186,7 +186,7 @@ class ResultScreen(KeyedScreen):
 
     def _compare_aside(self) -> None:
         """A comparison reads the logs of several runs."""
-        from runner.compare.against import with_baseline
+        from runner.compare.against_baseline import with_baseline
 
         assert self.report is not None
         beside = with_baseline(self.report, self.run_dir)

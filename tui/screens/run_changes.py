@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from runner import labels
 from runner.errors import UserError
-from runner.history import Entry, trash
+from runner.history import Entry, labels, trash
 from tui.screens.ask import AskScreen, Question
 from tui.screens.confirm import ConfirmScreen
 from tui.text import plain, plural

@@ -12,10 +12,10 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
-from runner import feed, paths
+from runner import paths
 from runner.errors import UserError
-from runner.history import Entry, History, query, trash
-from runner.history.listing import cause_of, size
+from runner.history import Entry, History, feed, query, trash
+from runner.history.text import cause_of, size
 from runner.history.trend import Trend
 from tui.keys.key import Key, bindings
 from tui.keys.runs import KEYS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import isnan
 
 from runner.compare import Change, Comparison, Pair, Verdict
-from runner.compare.across import across_lines
+from runner.compare.across_engines import across_lines
 from runner.metrics import BY_NAME
 from runner.report.result_table import Shape, shape_name
 from tui.text import fit, measure, plain, right, shorten, width_of, wrap

@@ -13,14 +13,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from runner import labels, paths
+from runner import paths
 from runner.cli import main
 from runner.compare import Comparison, as_text, compare, sides
-from runner.compare.history import Repeats
 from runner.compare.markdown import as_markdown
-from runner.compare.runs import letters
+from runner.compare.run_variation import Repeats
+from runner.compare.sides import letters
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
+from runner.history import labels
 from runner.plan.plan import Membership
 from runner.report.result_table import Shape
 from runner.run import layout
@@ -340,7 +341,7 @@ def test_on_a_terminal_it_is_drawn_unless_something_else_is_asked_for(
 def test_it_needs_no_numerical_library() -> None:
     """The light install compares, too: nothing imports numpy or scipy, which it does not bring along."""
     program = (
-        "import sys, runner.compare, runner.gate, runner.metrics.explain\n"
+        "import sys, runner.compare, runner.compare.assertions, runner.metrics.explain\n"
         "from runner.stats import steady_state, intervals, student\n"
         "print([name for name in ('numpy', 'scipy', 'textual', 'torch') if name in sys.modules])"
     )

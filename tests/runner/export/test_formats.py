@@ -17,7 +17,7 @@ from runner import events as ev
 from runner import paths
 from runner.cli import main
 from runner.engines.benchmark_line import parse_csv_row
-from runner.export.document import Document
+from runner.export.json_document import Document
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report import report
 from tests.runs import record

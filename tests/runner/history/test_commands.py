@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import labels
 from runner.cli import main
-from runner.history import trash
+from runner.history import labels, trash
 from tests.histories import DAY, ended, figure
 
 

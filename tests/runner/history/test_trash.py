@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, labels, paths
+from runner import history, paths
 from runner.errors import UserError
-from runner.history import trash
-from runner.labels import Label
+from runner.history import labels, trash
+from runner.history.labels import Label
 from runner.run import layout
 from tests.histories import ended, figure
 from tests.runs import single, start, wait_until_ended

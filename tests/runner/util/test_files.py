@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.export.output import opened
+from runner.export.destination import opened
 from runner.util.files import replacing, write_atomically
 
 

@@ -32,7 +32,7 @@ Compare = Callable[..., bool]
 @pytest.fixture(autouse=True)
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.sweep.feed.now", lambda: 1e9 + 600)
-    monkeypatch.setattr("runner.feed.time.monotonic_ns", lambda: 61_000_000_000)
+    monkeypatch.setattr("runner.history.feed.time.monotonic_ns", lambda: 61_000_000_000)
     monkeypatch.setattr("runner.run.layout.secrets.token_hex", lambda count: "7f3a")
 
 

@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from runner import history, labels
-from runner.history import trash
+from runner import history
+from runner.history import labels, trash
 from tests import histories
 from tests.histories import figure
 from tests.tui.screens import world
@@ -263,7 +263,7 @@ def test_picture_of_a_dialog(
     three: list[Path], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     labels.tag(three[1].name, ["good", "v0.16"])
-    monkeypatch.setattr("runner.history.reading.disk_use", lambda path: 28 << 10)
+    monkeypatch.setattr("runner.history.list.disk_use", lambda path: 28 << 10)
     monkeypatch.setattr("tui.screens.trash.disk_use", lambda path: 28 << 10)
     monkeypatch.setattr("runner.history.trash.time.time", lambda: world.NOW - 7000)
     trash.delete(three[:1])

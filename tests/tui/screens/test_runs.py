@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner import labels, paths
-from runner.history import Entry, History
+from runner import paths
+from runner.history import Entry, History, labels
 from runner.run import layout
 from tests import histories
 from tests.histories import figure
@@ -39,7 +39,7 @@ def running() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs under way have lasted 100 s whenever somebody looks."""
-    monkeypatch.setattr("runner.history.facts.time.monotonic_ns", lambda: 100 * 10**9)
+    monkeypatch.setattr("runner.history.entry.time.monotonic_ns", lambda: 100 * 10**9)
 
 
 def current(pilot: Pilot[int]) -> str:
@@ -460,7 +460,7 @@ def a_history() -> None:
 
 def steady_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """File systems differ in how they count."""
-    monkeypatch.setattr("runner.history.reading.disk_use", lambda path: 28 << 10)
+    monkeypatch.setattr("runner.history.list.disk_use", lambda path: 28 << 10)
 
 
 LOOKS = {"list": (), "groups": ("g", "s"), "delete": ("space", "space", "d"), "mistake": ("slash", "minus")}

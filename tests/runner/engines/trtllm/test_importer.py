@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from runner import history, metrics
+from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli import main
 from runner.errors import UserError
-from runner.history import listing
-from runner.importing import ORIGINALS, import_files
+from runner.history import text as listing
 from runner.report import report
 from runner.report.report import ConfigurationReport
 from runner.report.text import render

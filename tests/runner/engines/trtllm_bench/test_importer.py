@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from runner import history
+from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli import main
 from runner.errors import UserError
-from runner.importing import ORIGINALS, import_files
 from runner.report import report
 from runner.report.report import ConfigurationReport, Report
 from runner.run import layout

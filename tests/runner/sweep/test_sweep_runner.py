@@ -19,12 +19,12 @@ from runner.plan.plan import Membership, Plan
 from runner.profile import Profile
 from runner.run import layout
 from runner.supervision import launch as launcher
-from runner.sweep import conductor as conductor_module
 from runner.sweep import directory, launch
-from runner.sweep.conductor import Conductor
+from runner.sweep import sweep_runner as conductor_module
 from runner.sweep.directory import Begun
 from runner.sweep.progress import Progress
 from runner.sweep.spec import Slot, Sweep, axes_of
+from runner.sweep.sweep_runner import Conductor
 from runner.util import processes
 from tests.runner.sweep.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
 from tests.runs import single, state_of, wait_for, wait_until_ended

@@ -17,10 +17,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import archive, arrivals, history, labels, paths
-from runner.archive import unpacking
+from runner import archive, history, paths
+from runner.archive import publish, unpack
 from runner.cli import main
 from runner.errors import UserError
+from runner.history import labels
 from runner.plan.plan import Hook, repro_script
 from runner.profile.file import dump
 from runner.report import report
@@ -153,7 +154,7 @@ def test_what_a_killed_import_left_goes_with_the_next(run_dir: Path, tmp_path: P
     packed = archive.pack(run_dir, tmp_path).path
     left = paths.runs_dir() / ".incoming-00000000"
     (left / "run").mkdir(parents=True)
-    with arrivals.incoming() as under_way:
+    with publish.incoming() as under_way:
         (under_way / "run").mkdir()
         archive.unpack(packed)
         assert not left.exists()
@@ -273,7 +274,7 @@ def test_what_no_import_would_take_is_not_packed(name: str, run_dir: Path, tmp_p
 
 def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way = runs.under_way().write(paths.runs_dir())
-    monkeypatch.setattr("runner.history.facts.recover", lambda _: None)
+    monkeypatch.setattr("runner.history.entry.recover", lambda _: None)
     with pytest.raises(UserError, match="has not ended"):
         archive.pack(under_way, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
@@ -373,9 +374,9 @@ def test_content_that_differs_from_the_manifest_is_refused(tmp_path: Path) -> No
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "SMALL", 1 << 20)
+    monkeypatch.setattr(unpack, "SMALL", 1 << 20)
     refused(forged(tmp_path / "x.zip", {"log": bytes(8 << 20)}), "made to fill disks")
-    monkeypatch.setattr(unpacking, "MARGIN", 1 << 60)
+    monkeypatch.setattr(unpack, "MARGIN", 1 << 60)
     refused(forged(tmp_path / "y.zip", {"log": b"x"}), "unpacked it takes 0 MiB")
 
 

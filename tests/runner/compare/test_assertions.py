@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import baseline, metrics
+from runner import metrics
 from runner.cli import main
 from runner.commands import gate
+from runner.compare.assertion_grammar import Number, Operation, Quantity, Term, evaluate, parse
 from runner.errors import UserError
 from runner.events import RunStatus
-from runner.gate import parse
-from runner.gate.grammar import Number, Operation, Quantity, Term, evaluate
+from runner.history import baseline
 from runner.run import layout
 from tests.runner.compare.recorded import PROFILE, run, some
 from tests.runner.stats.simulated import latencies
@@ -225,8 +225,8 @@ class TestCheck:
 
     def test_a_true_assertion_is_rarely_failed_and_a_false_one_rarely_passed(self) -> None:
         """At the very bound: each way in at most 1 of 20, over runs of which only the iterations differ."""
-        from runner.compare.runs import Run, Side
-        from runner.gate import check
+        from runner.compare.assertions import check
+        from runner.compare.sides import Run, Side
 
         rng = random.Random(4)
         outcomes = []

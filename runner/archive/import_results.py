@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import arrivals, paths
 from runner import events as ev
-from runner.arrivals import Arrived
+from runner import paths
+from runner.archive import publish
+from runner.archive.publish import Arrived
 from runner.engines.imported import Imported, plain_name
 from runner.engines.source_file import Source, read
 from runner.engines.trtllm import importer as static
@@ -75,7 +76,7 @@ def import_files(
 
 
 def _arrived(imported: Imported, again: bool) -> Arrived:
-    here = None if again else arrivals.here_already(lambda run_dir: _is_made_of(run_dir, imported))
+    here = None if again else publish.here_already(lambda run_dir: _is_made_of(run_dir, imported))
     return Arrived(_write(imported), new=True) if here is None else Arrived(here, new=False)
 
 
@@ -118,13 +119,13 @@ def _write(imported: Imported) -> Path:
     )
     names = ", ".join(source.path.name for source in imported.sources)
     try:
-        with arrivals.incoming() as folder:
+        with publish.incoming() as folder:
             made = folder / run
             with layout.created(made, plan, f"# Imported from {names}: there is no profile.\n"):
                 _keep(imported.sources, made / ORIGINALS)
                 (made / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
                 report.write(made, report.build(plan, state))
-            return arrivals.appear(made, run)
+            return publish.appear(made, run)
     except OSError as error:
         raise UserError(f"{paths.runs_dir()}: cannot be written to: {error.strerror}") from None
 

@@ -42,7 +42,7 @@ class Subject:
     @cached_property
     def report(self) -> Report:
         """Beside the baseline of the profile, where there is one."""
-        from runner.compare.against import with_baseline  # it needs what lies here, too
+        from runner.compare.against_baseline import with_baseline  # it needs what lies here, too
 
         return with_baseline(report.load(self.run_dir), self.run_dir)
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from runner.engines import benchmark_line
 from runner.errors import UserError
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
 from runner.report.result_table import configuration_name
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from runner import history
-from runner.compare.runs import Run
+from runner.compare.sides import Run
 from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
 from runner.history import Entry

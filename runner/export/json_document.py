@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from runner import events
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
 from runner.metrics import Metric
 from runner.report import environment, report, result_table
 

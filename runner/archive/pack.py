@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from runner import history, labels
+from runner import history
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -25,7 +25,8 @@ from runner.archive.manifest import (
     is_plain,
 )
 from runner.errors import UserError
-from runner.export.output import opened
+from runner.export.destination import opened
+from runner.history import labels
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text

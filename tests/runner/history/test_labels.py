@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from runner import labels, paths
+from runner import paths
 from runner.errors import UserError
-from runner.labels import Label, Labels
+from runner.history import labels
+from runner.history.labels import Label, Labels
 from runner.run import layout
 from tests.histories import ended
 

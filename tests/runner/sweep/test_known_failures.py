@@ -11,7 +11,7 @@ from runner import events as ev
 from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage
 from runner.state.run import RunState
-from runner.sweep.making import failed_making, refuse_in_vain
+from runner.sweep.known_failures import failed_making, refuse_in_vain
 from tests.runs import single
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from runner.errors import UserError
 from runner.history import Entry
-from runner.history.order import SORTS, by_profile, in_order, sort_named
+from runner.history.ordering import SORTS, by_profile, in_order, sort_named
 from runner.history.trend import BARS, change, main_trend, spark, trends
 from tests.histories import DAY, entry, figure
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
 from runner.report import result_table
 from runner.report.report import Report, Row
 

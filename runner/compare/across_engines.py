@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from runner.compare.runs import Side
+from runner.compare.sides import Side
 from runner.metrics import BY_NAME
 from runner.report.result_table import Shape, shape_name, thousands
 from runner.stats.repeats import middle

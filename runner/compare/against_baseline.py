@@ -6,10 +6,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from runner import baseline
 from runner.compare.comparison import Change, compare
-from runner.compare.runs import Run, Side
+from runner.compare.sides import Run, Side
 from runner.errors import UserError
+from runner.history import baseline
 from runner.metrics import ALL
 from runner.report.report import ConfigurationReport, Report, Versus, VersusRuns
 from runner.report.result_table import Shape, shape_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from runner import events as ev
 from runner.events import AnyEvent
 from runner.events.journal import PIECE
-from runner.feed import ReplayFeed, RunFeed
+from runner.history.feed import ReplayFeed, RunFeed
 from runner.plan.plan import Plan
 from runner.run import layout
 

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from runner import events as ev
 from runner.events.journal import EventReader
-from runner.export.rows import text
-from runner.export.subject import Subject
+from runner.export.run_data import Subject
+from runner.export.table_csv import text
 from runner.run import layout
 
 COLUMNS = (

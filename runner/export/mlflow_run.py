@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.errors import UserError
-from runner.export import document, html
-from runner.export.subject import Subject
+from runner.export import html, json_document
+from runner.export.run_data import Subject
 from runner.report import result_table
 from runner.report.report import ConfigurationReport
 
@@ -90,7 +90,7 @@ def _log_configuration(
 
 def _log_reports(client: MlflowClient, run_id: str, subject: Subject) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, write in (("report.html", html.write), ("run.json", document.write)):
+        for name, write in (("report.html", html.write), ("run.json", json_document.write)):
             path = Path(folder) / name
             with open(path, "wb") as out:
                 write(subject, out)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from runner.history.facts import Entry, Figure
+from runner.history.entry import Entry, Figure
 from runner.history.trash import Trashed
 from runner.history.trend import Trend, change, main_trend, spark
 from runner.report.result_table import thousands

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from runner.compare.facts import facts_of
+from runner.compare.conditions import facts_of
 from runner.errors import UserError
 from runner.metrics.estimates import Estimates, estimates
 from runner.plan import redaction

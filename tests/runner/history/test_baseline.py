@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import baseline
 from runner.cli import main
-from runner.compare.against import with_baseline
+from runner.compare.against_baseline import with_baseline
+from runner.history import baseline
 from runner.report import report, result_table
 from runner.report.report import Row
 from runner.run import layout

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from runner import arrivals, labels, paths
+from runner import paths
+from runner.archive import publish
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -22,6 +23,7 @@ from runner.archive.manifest import (
     is_plain,
 )
 from runner.errors import UserError
+from runner.history import labels
 from runner.report import report
 from runner.run import layout
 from runner.state.run import ENDED
@@ -66,7 +68,7 @@ def unpack(path: Path, *, again: bool = False) -> Unpacked:
         UserError: the file is no archive of a run, is torn or harmful, or there is no room for it.
     """
     try:
-        with zipfile.ZipFile(path) as archive, arrivals.incoming() as incoming:
+        with zipfile.ZipFile(path) as archive, publish.incoming() as incoming:
             manifest, entries = _checked(path, archive)
             here = None if again else _here_already(manifest)
             if here is not None:
@@ -75,7 +77,7 @@ def unpack(path: Path, *, again: bool = False) -> Unpacked:
             made = incoming / "run"
             _extract(path, archive, manifest, entries, made)
             _must_have_ended(path, made)
-            run_dir = arrivals.appear(made, manifest.run)
+            run_dir = publish.appear(made, manifest.run)
         _say_again(run_dir.name, manifest.label)
         return Unpacked(run_dir, manifest.run, new=True)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
@@ -207,4 +209,4 @@ def _here_already(manifest: Manifest) -> Path | None:
         with open(path, "rb") as file:
             return described(file) == log
 
-    return arrivals.here_already(same, manifest.run)
+    return publish.here_already(same, manifest.run)

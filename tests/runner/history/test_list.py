@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, labels, paths
-from runner.history import index
-from runner.history.disk import disk_use
+from runner import history, paths
+from runner.history import index, labels
+from runner.history.disk_usage import disk_use
 from runner.report import report
 from runner.run import layout
 from tests.histories import ended, entry, figure
@@ -142,7 +142,7 @@ def test_what_one_reader_found_out_another_does_not_forget(monkeypatch: pytest.M
     careful.entries(disk=True)
     ended("0002", ago=10.0)
     careless.entries()
-    monkeypatch.setattr("runner.history.reading.disk_use", lambda path: pytest.fail("counted again"))
+    monkeypatch.setattr("runner.history.list.disk_use", lambda path: pytest.fail("counted again"))
     assert history.entries()[1].disk is not None
 
 
@@ -171,7 +171,7 @@ def test_readers_in_the_same_moment_do_not_spoil_the_index() -> None:
 
 
 def test_ten_thousand_rows_are_looked_through_at_once() -> None:
-    from runner.history import order, query
+    from runner.history import ordering, query
 
     rows = [
         entry(f"{number:04x}", f"p{number % 40}", ago=60.0 * number, figures=[figure(100.0 + number % 97)])
@@ -179,9 +179,9 @@ def test_ten_thousand_rows_are_looked_through_at_once() -> None:
     ]
     started = time.thread_time()
     query.matching(rows, "p1 status:finished tokens:>150 since:2020-01-01 -tag:bad")
-    for sort in order.SORTS:
-        order.in_order(rows, sort)
-    order.by_profile(rows)
+    for sort in ordering.SORTS:
+        ordering.in_order(rows, sort)
+    ordering.by_profile(rows)
     assert time.thread_time() - started < 2, "an order above what it takes"
 
 

@@ -23,11 +23,11 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from runner.compare.history import Repeats
-from runner.compare.runs import Side
+from runner.compare.assertion_grammar import Assertion, Quantity, Term, evaluate
+from runner.compare.run_variation import Repeats
+from runner.compare.sides import Side
 from runner.compare.verdict import Spread
 from runner.errors import ExitCode
-from runner.gate.grammar import Assertion, Quantity, Term, evaluate
 from runner.report.result_table import Shape, shape_name, thousands
 from runner.stats.intervals import LEVEL, Interval
 from runner.stats.repeats import deviation, middle

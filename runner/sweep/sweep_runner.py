@@ -18,11 +18,11 @@ from pathlib import Path
 from runner import history, paths
 from runner.engines import make_plan
 from runner.errors import UserError
+from runner.history.stop import stop_run
 from runner.plan.plan import Configuration, Membership
 from runner.profile.file import load_text
 from runner.report import report
 from runner.run import layout
-from runner.stopping import stop_run
 from runner.supervision import launch
 from runner.sweep.directory import (
     FAILED_TOO,
@@ -40,7 +40,7 @@ from runner.sweep.directory import (
     load,
     unnoted,
 )
-from runner.sweep.making import failed_making, refuse_in_vain
+from runner.sweep.known_failures import failed_making, refuse_in_vain
 from runner.sweep.memory import outcomes
 from runner.sweep.progress import Progress
 from runner.sweep.room import no_room
