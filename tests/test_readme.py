@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import cli, paths
+from runner import paths
+from runner.cli import main
 from runner.profile import settings
 from runner.profile.file import load_text
 from tests.support.paths import ROOT
@@ -44,7 +45,7 @@ def children(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPars
 def unknown_words(line: str) -> list[str]:
     """Commands and options of a line that do not exist."""
     unknown = []
-    family = cli._parser()
+    family = main._parser()
     for words in forms(line):
         # What follows a bar is a brother of what stood before it: `sweeps ls | show` is `sweeps show`.
         while words and words[0] in children(family):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.filter import LineFilter
 
-    from runner.history.feed import Feed
+    from runner.history.run_feed import Feed
     from runner.profile.settings import Settings
     from runner.state.run import Status
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner import VERSION, paths
 from runner import events as ev
-from runner import paths
 from runner.archive import publish
 from runner.archive.publish import Arrived
 from runner.engines.imported import Imported, plain_name
-from runner.engines.source_file import Source, read
+from runner.engines.source import Source, read
 from runner.engines.trtllm import importer as static
 from runner.engines.trtllm_bench import importer, result_files
 from runner.errors import UserError
@@ -19,7 +19,6 @@ from runner.plan.plan import Plan
 from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
-from runner.version import VERSION
 
 ORIGINALS = "imported"
 """Folder in the run directory with copies of the imported files."""

@@ -19,9 +19,9 @@ from runner.compare.comparison import (
     undecided,
     worse,
 )
+from runner.compare.comparison_text import as_text
 from runner.compare.differences import Difference
 from runner.compare.sides import Run, Side, sides
-from runner.compare.text import as_text
 from runner.compare.verdict import THRESHOLD, Verdict
 
 __all__ = [

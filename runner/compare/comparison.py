@@ -1,7 +1,7 @@
 """A comparison: what differs, whether it is fair, and the change of every number with its verdict.
 
 `compare(sides(["A", "B"]))` gives a `Comparison`, which screens and exports draw as it is; `as_text` in
-`runner.compare.text` is how the command draws it. It is the JSON of `trtbench-tui compare --json`, too.
+`compare.comparison_text` draws it. It is the JSON of `trtbench-tui compare --json`, too.
 """
 
 from __future__ import annotations

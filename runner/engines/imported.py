@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from runner import events as ev
-from runner.engines.source_file import Source
+from runner.engines.source import Source
 from runner.plan.plan import Configuration
 
 

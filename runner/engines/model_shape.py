@@ -10,7 +10,7 @@ import msgspec
 
 from runner.errors import UserError
 from runner.profile import Shape
-from runner.schema.check import check_section
+from runner.schema.validation import check_section
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 """model types that are the decoder our engine has: RMSNorm, rotary embedding, SwiGLU"""

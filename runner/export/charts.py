@@ -16,7 +16,7 @@ from runner.metrics.outlier_causes import Outlier, outliers
 from runner.report import result_table
 from runner.report.report import ConfigurationReport
 from runner.report.result_table import configuration_name
-from runner.report.text import duration
+from runner.report.text_table import duration
 from runner.state.configuration import ConfigurationState
 from runner.state.serving import EngineLog
 from runner.stats import Bucket, Sample, Series

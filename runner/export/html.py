@@ -14,7 +14,7 @@ from runner.metrics.outlier_causes import LETTERS, Outlier, outliers
 from runner.report import result_table
 from runner.report.report import Report, Row
 from runner.report.result_table import Grid, Line
-from runner.report.text import after, duration
+from runner.report.text_table import after, duration
 from runner.state.configuration import answers_from
 
 MOST_OUTLIERS = 40

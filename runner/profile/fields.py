@@ -12,7 +12,7 @@ from msgspec import NODEFAULT, inspect
 from runner.profile import ENGINES, Profile
 from runner.profile.file import Data, to_flow, with_texts
 from runner.schema.base import Section
-from runner.schema.check import allowed, is_optional, kind_at, options, section_at
+from runner.schema.validation import allowed, is_optional, kind_at, options, section_at
 
 Kind = Literal["choice", "number", "text", "yaml"]
 

@@ -17,7 +17,7 @@ from runner.errors import UserError
 from runner.profile import Profile, rules
 from runner.profile.sweep import sweep_problems
 from runner.schema.base import Problem
-from runner.schema.check import check, is_optional, is_text, kind_at
+from runner.schema.validation import check, is_optional, is_text, kind_at
 from runner.util.files import write_atomically
 
 Data = dict[str, Any]

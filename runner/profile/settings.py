@@ -12,7 +12,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
 from runner.schema.base import PositiveInt, Section
-from runner.schema.check import check_section
+from runner.schema.validation import check_section
 from runner.util.files import write_atomically
 
 ThemeName = Literal["dark", "light", "high-contrast", "monochrome"]

@@ -111,7 +111,7 @@ def stepped(
 
 def is_inside(engine: str, path: str) -> bool:
     """Whether the benchmark of an engine measures all values of this field in one run."""
-    from runner.schema.check import kind_at, options
+    from runner.schema.validation import kind_at, options
 
     kind = kind_at(engine, path) if path in INSIDE else None
     return kind is not None and isinstance(options(kind)[0], inspect.ListType)
@@ -120,7 +120,7 @@ def is_inside(engine: str, path: str) -> bool:
 def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
     """What is wrong with one axis of a profile of an engine; the path of a problem is the field's."""
     from runner.profile import ENGINES
-    from runner.schema.check import kind_at, problems_of, section_at
+    from runner.schema.validation import kind_at, problems_of, section_at
 
     if path.split(".")[0] in FIXED:
         yield Problem(path, "is the same for all of a sweep; vary another field")
@@ -159,7 +159,7 @@ def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
 def field_paths(engine: str) -> Iterator[str]:
     """Every field of an engine's profiles that an axis may name."""
     from runner.profile import ENGINES
-    from runner.schema.check import leaf_paths
+    from runner.schema.validation import leaf_paths
 
     return (path for path in leaf_paths(ENGINES[engine]) if path.split(".")[0] not in FIXED)
 

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner import VERSION
 from runner import events as ev
 from runner.engines import container
 from runner.plan.plan import Plan, Stage
@@ -28,7 +29,6 @@ from runner.supervision.run_log import Scribe
 from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry.monitor import Watch
 from runner.util import login_session, processes
-from runner.version import VERSION
 
 QUEUE_S = 0.5
 BASELINE_S = 5.0

@@ -15,7 +15,7 @@ from runner.plan.plan import Configuration
 from runner.profile import Profile
 from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
 from runner.profile.sweep import INSIDE, Order, axis_problems, is_inside, stepped, values_of
-from runner.schema.check import is_text, kind_at
+from runner.schema.validation import is_text, kind_at
 
 SCHEMA = 1
 MAX_CELLS = 200

@@ -15,7 +15,7 @@ from runner import events as ev
 from runner.events.journal import EventReader
 from runner.run import layout
 from tests.benchmarks.result import Claim, Measured
-from tests.tui.runs import Recorder, StillFeed, on_gpus
+from tests.support.recorded_runs import Recorder, StillFeed, on_gpus
 
 SHORT, LONG = 1_000, 1_000_000
 FRAMES = 60

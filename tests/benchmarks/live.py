@@ -23,8 +23,8 @@ from runner.profile.store import find
 from runner.run import layout
 from runner.supervision import launch
 from tests.benchmarks.result import Claim, Measured
-from tests.runs import start, under_mpirun, wait_until_ended
-from tests.terminal import Glass, Terminal
+from tests.support.runs import start, under_mpirun, wait_until_ended
+from tests.support.terminal import Glass, Terminal
 
 RANKS = 8
 PAIRS = 5
@@ -36,7 +36,7 @@ _COUNT = re.compile(r"(\d+)/2000")
 
 
 def _attach(run_dir: Path) -> Terminal:
-    program = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
     return Terminal([sys.executable, "-c", program, "attach", str(run_dir)], columns=COLUMNS, rows=LINES)
 
 

@@ -17,14 +17,14 @@ import psutil
 
 from runner.run import layout
 from tests.benchmarks.result import Claim, Measured
-from tests.runs import start, under_mpirun, wait_for, wait_until_ended
 from tests.standins import nvml
-from tests.terminal import Terminal
+from tests.support.runs import start, under_mpirun, wait_for, wait_until_ended
+from tests.support.terminal import Terminal
 
 GPUS = RANKS = 8
 COLUMNS, LINES = 160, 50
 SETTLE_S, SECONDS = 5.0, 20.0
-OURS = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+OURS = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
 BYTES = Claim(
     "live screen to the terminal, kB/s, 8 ranks and 8 GPUs at 2 Hz",
     "<= 10",

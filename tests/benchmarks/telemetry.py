@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from runner import events as ev
-from runner.history.feed import RunFeed
+from runner.history.run_feed import RunFeed
 from runner.plan.plan import Plan
 from runner.telemetry.sampler import FAST
 from tests.benchmarks.result import Claim, Measured

@@ -16,7 +16,7 @@ from runner.events.journal import EventReader
 from runner.report import report
 from runner.run import layout
 from tests.pictures.svg import Frame, animation, picture, read_frame
-from tests.tui.runs import StillFeed
+from tests.support.recorded_runs import StillFeed
 from tui.app import Live, Result, Start, TrtbenchApp
 
 HERE = Path(__file__).parent

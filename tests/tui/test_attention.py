@@ -10,9 +10,9 @@ import pytest
 
 from runner import paths
 from runner.state import run as run_state
+from tests.support import recorded_runs
 from tests.support.paths import ROOT
-from tests.terminal import Terminal
-from tests.tui import runs
+from tests.support.terminal import Terminal
 from tui import attention
 from tui.app import Live, TrtbenchApp
 from tui.screens.live_view import live_view
@@ -43,11 +43,11 @@ def test_a_name_cannot_end_the_sequence() -> None:
 
 
 def test_the_title_says_profile_stage_and_how_far(tmp_path: Path) -> None:
-    feed = runs.under_way().feed(tmp_path / "a")
+    feed = recorded_runs.under_way().feed(tmp_path / "a")
     feed.drain(1)
     said = attention.title_of(live_view(feed))
     assert said.startswith("qwen2.5-32b-fp16-tp8 · benchmark · ")
-    over = runs.failed().feed(tmp_path / "b")
+    over = recorded_runs.failed().feed(tmp_path / "b")
     over.drain(1)
     assert attention.title_of(live_view(over)).endswith("· failed")
 
@@ -113,7 +113,7 @@ def test_off_is_off_and_short_runs_are_not_announced(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_sent_where_there_is_no_terminal(tmp_path: Path) -> None:
-    app = TrtbenchApp(Live(runs.under_way().feed(tmp_path)))
+    app = TrtbenchApp(Live(recorded_runs.under_way().feed(tmp_path)))
     async with app.run_test():
         app.announce("p", "finished", 1e9)
         app.show_title("p")

@@ -18,8 +18,8 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 
-from tests.tui import runs
-from tests.tui.screens.world import settled
+from tests.support import recorded_runs
+from tests.support.world import settled
 from tui.app import Home, Live, TrtbenchApp
 from tui.cells import Shown
 
@@ -194,7 +194,7 @@ async def test_ctrl_l_repairs_what_somebody_wrote(home: Path, keys: tuple[str, .
 
 
 async def test_a_live_run_is_what_it_would_be(tmp_path: Path) -> None:
-    run = runs.under_way(8)
+    run = recorded_runs.under_way(8)
     app = Watched(Live(run.feed(tmp_path / "runs")))
     async with app.run_test(size=(160, 50)) as pilot:
         for key in ("p", "p", "l", "l", "x", "escape"):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui import runs
-from tests.tui.runs import StillFeed
+from tests.support import recorded_runs
+from tests.support.recorded_runs import StillFeed
 from tui.app import Live, TrtbenchApp
 from tui.footer import footer_keys, footer_places, footer_row
 from tui.keys.every import KEYS, ScreenName
@@ -51,7 +51,7 @@ def test_every_key_has_its_action(screen: ScreenName, kind: type[LiveScreen] | t
 
 
 def test_the_feed_of_the_tests_is_a_feed() -> None:
-    from runner.history.feed import Feed
+    from runner.history.run_feed import Feed
 
     def takes(feed: type[Feed]) -> None: ...
 
@@ -74,7 +74,7 @@ def test_leaving_and_help_are_the_last_keys_to_go() -> None:
 
 
 async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(tmp_path: Path) -> None:
-    app = TrtbenchApp(Live(runs.under_way().feed(tmp_path)))
+    app = TrtbenchApp(Live(recorded_runs.under_way().feed(tmp_path)))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         footer = app.screen.query_one(KeyFooter)

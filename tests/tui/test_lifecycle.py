@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 from tui import lifecycle
 
 SOON_S = 15.0
@@ -92,7 +92,7 @@ def test_it_ends_when_its_terminal_is_gone(dashboard: Terminal) -> None:
 SLOW_PREFLIGHT = """
 import sys, time
 from runner import preflight
-from runner.cli import main
+from runner.cli.main import main
 preflight.check = lambda profile: time.sleep(3600)
 sys.exit(main([]))
 """

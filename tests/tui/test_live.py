@@ -11,9 +11,9 @@ from textual.screen import Screen
 
 from runner.errors import ExitCode
 from runner.run import layout
-from tests.tui import runs
-from tests.tui.keyboard import at_once
-from tests.tui.runs import Recorder, StillFeed
+from tests.support import recorded_runs
+from tests.support.keyboard import at_once
+from tests.support.recorded_runs import Recorder, StillFeed
 from tui.app import Live, TrtbenchApp
 from tui.keys.key import valid_keys
 from tui.keys.live import KEYS
@@ -66,7 +66,7 @@ async def settled(pilot: Pilot[int]) -> None:
 
 
 async def test_q_leaves_it_running_and_says_how_to_come_back(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         assert "leave it running" in text_of(app.screen, "#footer")
         await pilot.press("q")
@@ -76,7 +76,7 @@ async def test_q_leaves_it_running_and_says_how_to_come_back(tmp_path: Path) -> 
 
 
 async def test_ctrl_c_is_q(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("ctrl+c")
     assert app.return_value == 0
@@ -86,10 +86,10 @@ async def test_ctrl_c_is_q(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "code"),
     [
-        (runs.finished, ExitCode.OK),
-        (runs.failed, ExitCode.RUN_FAILED),
-        (runs.stopped, ExitCode.RUN_STOPPED),
-        (runs.lost, ExitCode.RUN_LOST),
+        (recorded_runs.finished, ExitCode.OK),
+        (recorded_runs.failed, ExitCode.RUN_FAILED),
+        (recorded_runs.stopped, ExitCode.RUN_STOPPED),
+        (recorded_runs.lost, ExitCode.RUN_LOST),
     ],
 )
 async def test_q_after_the_end_gives_the_exit_code_of_the_run(
@@ -104,7 +104,7 @@ async def test_q_after_the_end_gives_the_exit_code_of_the_run(
 
 
 async def test_x_asks_and_then_stops(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     run_dir = tmp_path / "20260101T000000Z_p_7f3a"
     async with app.run_test(size=SIZE) as pilot:
         for answer in ("n", "escape"):
@@ -120,7 +120,7 @@ async def test_x_asks_and_then_stops(tmp_path: Path) -> None:
 
 
 async def test_x_means_nothing_when_the_run_has_ended(tmp_path: Path) -> None:
-    app = cockpit(runs.failed(), tmp_path)
+    app = cockpit(recorded_runs.failed(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         assert "stop" not in text_of(app.screen, "#footer")
         await pilot.press("x")
@@ -128,11 +128,11 @@ async def test_x_means_nothing_when_the_run_has_ended(tmp_path: Path) -> None:
 
 
 async def test_enter_shows_the_result_of_an_ended_run_only(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path / "a")
+    app = cockpit(recorded_runs.under_way(), tmp_path / "a")
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("enter")
         assert isinstance(app.screen, LiveScreen)
-    app = cockpit(runs.failed(), tmp_path / "b")
+    app = cockpit(recorded_runs.failed(), tmp_path / "b")
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("enter")
         await pilot.pause()
@@ -140,7 +140,7 @@ async def test_enter_shows_the_result_of_an_ended_run_only(tmp_path: Path) -> No
 
 
 async def test_h_r_and_escape_go_where_they_say(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("h", "r", "escape")
     assert app.went == ["home", "runs", "back"]
@@ -160,7 +160,7 @@ async def test_h_r_and_escape_go_where_they_say(tmp_path: Path) -> None:
 async def test_panels_have_the_whole_screen_and_give_it_back(
     key: str, kept: str, hidden: str, tmp_path: Path
 ) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         before = app.screen.query_one(kept).size.height
         for restore in (key, "escape"):
@@ -176,7 +176,7 @@ async def test_panels_have_the_whole_screen_and_give_it_back(
 
 @pytest.mark.parametrize(("key", "panel"), [("!", "#plot"), ("@", "#ranks"), ("#", "#gpus"), ("$", "#log")])
 async def test_a_panel_is_hidden_and_comes_back(key: str, panel: str, tmp_path: Path) -> None:
-    app = cockpit(runs.on_gpus(8, 2), tmp_path)
+    app = cockpit(recorded_runs.on_gpus(8, 2), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         before = {name: app.screen.query_one(name).region for name in ("#plot", "#ranks", "#gpus", "#log")}
         await pilot.press(key)
@@ -189,7 +189,7 @@ async def test_a_panel_is_hidden_and_comes_back(key: str, panel: str, tmp_path: 
 
 
 async def test_a_double_click_is_the_key_of_its_panel(tmp_path: Path) -> None:
-    app = cockpit(runs.on_gpus(8, 2), tmp_path)
+    app = cockpit(recorded_runs.on_gpus(8, 2), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         for panel in ("#plot", "#ranks", "#gpus", "#log"):
             before = app.screen.query_one(panel).region
@@ -202,7 +202,7 @@ async def test_a_double_click_is_the_key_of_its_panel(tmp_path: Path) -> None:
 
 
 async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
-    app = cockpit(runs.on_gpus(16, 2), tmp_path / "a")
+    app = cockpit(recorded_runs.on_gpus(16, 2), tmp_path / "a")
     async with app.run_test(size=SIZE) as pilot:
         gpus = app.screen.query_one("#gpus", Rows)
         assert "+6 more" in text_of(app.screen, "#gpus")
@@ -213,7 +213,7 @@ async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert app.went == []
-    app = cockpit(runs.under_way(), tmp_path / "b")
+    app = cockpit(recorded_runs.under_way(), tmp_path / "b")
     async with app.run_test(size=SIZE) as pilot:
         assert "GPUs" not in text_of(app.screen, "#footer")
         await pilot.press("g")
@@ -222,7 +222,7 @@ async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
 
 
 async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
@@ -234,7 +234,7 @@ async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
 
 
 async def test_arrows_scroll_the_log_and_end_follows_it_again(tmp_path: Path) -> None:
-    run = runs.under_way()
+    run = recorded_runs.under_way()
     run.log = "".join(f"line {n}\n" for n in range(100))
     app = cockpit(run, tmp_path)
     async with app.run_test(size=SIZE) as pilot:
@@ -252,7 +252,7 @@ async def test_arrows_scroll_the_log_and_end_follows_it_again(tmp_path: Path) ->
 
 
 async def test_arrows_scroll_the_log_where_the_ranks_have_no_room(tmp_path: Path) -> None:
-    run = runs.on_gpus(8, 8)
+    run = recorded_runs.on_gpus(8, 8)
     run.log = "".join(f"line {n}\n" for n in range(100))
     app = cockpit(run, tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -263,7 +263,7 @@ async def test_arrows_scroll_the_log_where_the_ranks_have_no_room(tmp_path: Path
 
 
 async def test_arrows_scroll_many_ranks(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(64), tmp_path)
+    app = cockpit(recorded_runs.under_way(64), tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         ranks = app.screen.query_one("#ranks", Rows)
         await pilot.press("down")
@@ -271,7 +271,7 @@ async def test_arrows_scroll_many_ranks(tmp_path: Path) -> None:
 
 
 async def test_it_goes_to_the_result_by_itself_when_the_run_it_watched_finishes(tmp_path: Path) -> None:
-    run = runs.finished()
+    run = recorded_runs.finished()
     feed = run.feed(tmp_path)
     rest, feed.pending = feed.pending[-3:], feed.pending[:-3]
     app = Cockpit(feed)
@@ -284,7 +284,7 @@ async def test_it_goes_to_the_result_by_itself_when_the_run_it_watched_finishes(
 
 
 async def test_it_stays_when_the_run_had_finished_before(tmp_path: Path) -> None:
-    app = cockpit(runs.finished(), tmp_path)
+    app = cockpit(recorded_runs.finished(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert isinstance(app.screen, LiveScreen)
@@ -292,7 +292,7 @@ async def test_it_stays_when_the_run_had_finished_before(tmp_path: Path) -> None
 
 
 async def test_it_stays_and_says_why_when_the_run_fails_under_it(tmp_path: Path) -> None:
-    feed = runs.failed().feed(tmp_path)
+    feed = recorded_runs.failed().feed(tmp_path)
     rest, feed.pending = feed.pending[-3:], feed.pending[:-3]
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
@@ -300,12 +300,12 @@ async def test_it_stays_and_says_why_when_the_run_fails_under_it(tmp_path: Path)
         feed.pending = rest
         await settled(pilot)
         assert isinstance(app.screen, LiveScreen)
-        assert runs.CAUSE in text_of(app.screen, "#health")
+        assert recorded_runs.CAUSE in text_of(app.screen, "#health")
         assert "enter result" in text_of(app.screen, "#footer")
 
 
 async def test_a_deleted_run_directory_is_said_and_the_drawing_kept(tmp_path: Path) -> None:
-    feed = runs.under_way().feed(tmp_path)
+    feed = recorded_runs.under_way().feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
         before = {name: text_of(app.screen, name) for name in ("#plot", "#ranks", "#stages")}
@@ -316,7 +316,7 @@ async def test_a_deleted_run_directory_is_said_and_the_drawing_kept(tmp_path: Pa
 
 
 async def test_a_stop_that_cannot_be_asked_for_is_said(tmp_path: Path) -> None:
-    feed = runs.under_way().feed(tmp_path)
+    feed = recorded_runs.under_way().feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
         feed.run_dir = tmp_path / "gone"
@@ -326,7 +326,7 @@ async def test_a_stop_that_cannot_be_asked_for_is_said(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_refreshed_when_nothing_happens(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         refreshed: list[object] = []
@@ -338,14 +338,14 @@ async def test_nothing_is_refreshed_when_nothing_happens(tmp_path: Path) -> None
 
 
 async def test_a_second_that_passes_refreshes_single_rows(tmp_path: Path) -> None:
-    feed = runs.under_way().feed(tmp_path, after_s=1)
+    feed = recorded_runs.under_way().feed(tmp_path, after_s=1)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         refreshed: list[object] = []
         for widget in app.screen.query(Rows):
             widget.refresh = lambda *regions, **_: refreshed.append(regions)  # type: ignore[method-assign,assignment]
-        feed.at += runs.SECOND
+        feed.at += recorded_runs.SECOND
         await settled(pilot)
         # Header, stage, remaining time and duration bar.
         assert len(refreshed) <= 4
@@ -356,7 +356,7 @@ async def test_a_second_that_passes_refreshes_single_rows(tmp_path: Path) -> Non
 
 
 def with_log(root: Path, lines: int = 100) -> Cockpit:
-    run = runs.under_way()
+    run = recorded_runs.under_way()
     run.log = "".join(f"[TRT-LLM] [{'E' if n == 50 else 'I'}] line {n}\n" for n in range(lines))
     return cockpit(run, root)
 
@@ -441,7 +441,7 @@ async def test_home_and_end_of_the_log(tmp_path: Path) -> None:
 
 
 async def test_t_goes_through_the_plots_and_back(tmp_path: Path) -> None:
-    app = cockpit(runs.under_way(), tmp_path)
+    app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         plot = app.screen.query_one("#plot")
         titles = [str(plot.border_title)]
@@ -457,14 +457,14 @@ async def test_t_goes_through_the_plots_and_back(tmp_path: Path) -> None:
 
 
 async def test_d_tells_all_that_is_known_and_keeps_it_up_to_date(tmp_path: Path) -> None:
-    feed = runs.under_way(8).feed(tmp_path)
+    feed = recorded_runs.under_way(8).feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("d")
         assert isinstance(app.screen, DoctorScreen)
         assert "it stands still" not in text_of(app.screen, "#help")
         assert "rank 7" in text_of(app.screen, "#help")
-        feed.at += 90 * runs.SECOND
+        feed.at += 90 * recorded_runs.SECOND
         app.screen.look()
         said = text_of(app.screen, "#help")
         assert "no iteration for 90 s, median 6.3 s" in said
@@ -489,12 +489,12 @@ def test_what_the_screen_warns_of_stands_among_the_findings(tmp_path: Path) -> N
 
 
 async def test_a_stall_moves_nothing(tmp_path: Path) -> None:
-    feed = runs.under_way(8).feed(tmp_path)
+    feed = recorded_runs.under_way(8).feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         before = {widget.id: widget.region for widget in app.screen.query(Rows)}
-        feed.at += 90 * runs.SECOND
+        feed.at += 90 * recorded_runs.SECOND
         await settled(pilot)
         assert "no iteration for 90 s" in text_of(app.screen, "#health")
         assert {widget.id: widget.region for widget in app.screen.query(Rows)} == before

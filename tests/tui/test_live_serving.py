@@ -10,9 +10,9 @@ import pytest
 
 from runner import events as ev
 from runner.plan.plan import Configuration, Plan, Stage
-from tests.runs import record
-from tests.tui import runs
-from tests.tui.runs import Recorder
+from tests.support import recorded_runs
+from tests.support.recorded_runs import Recorder
+from tests.support.runs import record
 from tui.app import Live, Result, TrtbenchApp
 from tui.screens.doctor_view import doctor_sections
 from tui.screens.live_serving import NO_LOG
@@ -119,7 +119,7 @@ def test_requests_and_iterations_are_counted(tmp_path: Path) -> None:
     assert isinstance(view.plot, PlotData)
     assert view.plot.n == 90
     # Placed by the engine's own time: 90 iterations of 21 ms on average.
-    assert 1.8 <= view.plot.points[-1].t / runs.SECOND <= 1.9
+    assert 1.8 <= view.plot.points[-1].t / recorded_runs.SECOND <= 1.9
     assert isinstance(seen(run, plan, tmp_path / "b", "histogram").plot, HistogramData)
     assert isinstance(seen(run, plan, tmp_path / "c", "split").plot, SplitData)
 
@@ -185,7 +185,7 @@ def measured(root: Path) -> Path:
     )
     run.add(ev.Result(t=0, stage=0, values={"Number of requests": "100"}))
     run.add(ev.StageEnded(t=0, stage=0, name="benchmark", status="ok", exit_code=0))
-    run.add(ev.RunEnded(t=0, status="finished", wall=runs.WALL + 100))
+    run.add(ev.RunEnded(t=0, status="finished", wall=recorded_runs.WALL + 100))
     return record(root / "20260101T000000Z_bench_7f3a", plan, run.events)
 
 

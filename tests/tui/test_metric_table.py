@@ -7,8 +7,8 @@ from runner.report import report
 from runner.report.report import Report
 from runner.report.result_table import GROUPS, heading
 from runner.state.run import RunState
-from tests.tui import runs
-from tests.tui.runs import Recorder
+from tests.support import recorded_runs
+from tests.support.recorded_runs import Recorder
 from tui.text import width_of
 from tui.widgets.metric_table import (
     BEST,
@@ -32,13 +32,15 @@ def report_of(run: Recorder) -> Report:
 
 
 def test_metrics_stand_in_groups_with_their_headings() -> None:
-    drawn = [row_text(row).strip() for row in draw_table(table_of(report_of(runs.finished())), 120, 40)]
+    drawn = [
+        row_text(row).strip() for row in draw_table(table_of(report_of(recorded_runs.finished())), 120, 40)
+    ]
     headings = [line for line in drawn if line in HEADINGS]
     assert headings == ["latency", "throughput", "generation", "memory", "run health"]
 
 
 def test_the_chosen_metric_is_found_among_headings() -> None:
-    table = table_of(report_of(runs.finished()))
+    table = table_of(report_of(recorded_runs.finished()))
     drawn = draw_table(table, 120, 40)
     for index, line in enumerate(table.lines):
         found = row_index(table.moved(index - table.chosen, 0))
@@ -47,14 +49,14 @@ def test_the_chosen_metric_is_found_among_headings() -> None:
 
 
 def test_decimal_points_stand_below_one_another() -> None:
-    table = table_of(report_of(runs.finished(1)))
+    table = table_of(report_of(recorded_runs.finished(1)))
     drawn = [row_text(row)[:58] for row in draw_table(table, 100, 40)]
     points = {text.rindex(".") for text in drawn if "." in text}
     assert len(points) == 1
 
 
 def test_a_number_with_a_note_is_grey_and_one_without_is_not() -> None:
-    drawn = draw_table(table_of(report_of(runs.finished(1))), 120, 40)
+    drawn = draw_table(table_of(report_of(recorded_runs.finished(1))), 120, 40)
     by_title = {row[0].text.strip(): row for row in drawn if row}
     assert by_title["p95"][2].style == "dim"
     assert by_title["p50"][2].style == ""
@@ -62,7 +64,7 @@ def test_a_number_with_a_note_is_grey_and_one_without_is_not() -> None:
 
 
 def test_one_configuration_has_intervals_and_the_engines_own_numbers_beside_it() -> None:
-    one, two = (table_of(report_of(runs.finished(count))) for count in (1, 2))
+    one, two = (table_of(report_of(recorded_runs.finished(count))) for count in (1, 2))
     assert shape_of(one, 120).extras == ("margin", "printed")
     assert shape_of(one, 76).extras == ("margin",)
     assert shape_of(two, 100).extras == ()
@@ -73,7 +75,7 @@ def test_one_configuration_has_intervals_and_the_engines_own_numbers_beside_it()
 
 
 def test_what_is_asked_for_takes_the_room_of_what_was_there() -> None:
-    table = table_of(report_of(runs.finished(1)))
+    table = table_of(report_of(recorded_runs.finished(1)))
     assert shape_of(table.toggled("printed", 76), 76).extras == ("printed",)
     assert shape_of(table.toggled("printed", 120), 120).extras == ("margin",)
     assert shape_of(table.toggled("printed", 120).toggled("printed", 120), 120).extras == (
@@ -83,7 +85,7 @@ def test_what_is_asked_for_takes_the_room_of_what_was_there() -> None:
 
 
 def test_the_best_and_the_worst_configuration_are_marked() -> None:
-    table = table_of(report_of(runs.finished(4)))
+    table = table_of(report_of(recorded_runs.finished(4)))
     by_title = {row[0].text.strip(): row_text(row) for row in draw_table(table, 160, 40) if row}
     assert by_title["latency, mean"].index(BEST) < by_title["latency, mean"].index(WORST)
     assert by_title["tokens per second"].index(WORST) < by_title["tokens per second"].index(BEST)
@@ -104,7 +106,7 @@ def test_the_best_and_the_worst_configuration_are_marked() -> None:
     ],
 )
 def test_heads_say_all_in_the_width_of_a_number(changes: dict[str, float], head: str) -> None:
-    found = report_of(runs.finished(1))
+    found = report_of(recorded_runs.finished(1))
     changed = msgspec.structs.replace(found.configurations[0], **changes)
     table = table_of(msgspec.structs.replace(found, configurations=[changed, changed]))
     upper = row_text(heading_rows(table, 100)[0])
@@ -113,7 +115,7 @@ def test_heads_say_all_in_the_width_of_a_number(changes: dict[str, float], head:
 
 
 def test_a_cell_is_found_by_where_it_is_drawn() -> None:
-    table = table_of(report_of(runs.finished(4)))
+    table = table_of(report_of(recorded_runs.finished(4)))
     shape = shape_of(table, 120)
     drawn = draw_table(table, 120, 40)
     assert [line_at(table, y) for y in range(3)] == [None, 0, 1]
@@ -125,7 +127,7 @@ def test_a_cell_is_found_by_where_it_is_drawn() -> None:
 
 
 def test_the_chosen_configuration_is_always_in_view() -> None:
-    table = table_of(report_of(runs.finished(4)))
+    table = table_of(report_of(recorded_runs.finished(4)))
     for column, (batch, before, after) in enumerate(
         [("batch 1", "", "→"), ("batch 4", "", "→"), ("batch 8", "←", "→"), ("batch 16", "←", "")]
     ):
@@ -135,12 +137,12 @@ def test_the_chosen_configuration_is_always_in_view() -> None:
 
 
 def test_no_row_is_wider_than_the_table() -> None:
-    table = table_of(report_of(runs.finished(4)))
+    table = table_of(report_of(recorded_runs.finished(4)))
     for width in (76, 100, 116, 196):
         for row in [*heading_rows(table, width), *draw_table(table, width, 40)]:
             assert width_of(row_text(row)) <= width
 
 
 def test_a_run_without_numbers_has_a_table_too() -> None:
-    assert draw_table(table_of(report_of(runs.queued())), 80, 24)
-    assert row_index(table_of(report_of(runs.queued()))) is None
+    assert draw_table(table_of(report_of(recorded_runs.queued())), 80, 24)
+    assert row_index(table_of(report_of(recorded_runs.queued()))) is None

@@ -9,8 +9,8 @@ from pathlib import Path
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 
-from tests.tui import runs
-from tests.tui.runs import Recorder
+from tests.support import recorded_runs
+from tests.support.recorded_runs import Recorder
 from tui.app import Live, Result, Runs, TrtbenchApp
 from tui.keys.every import KEYS
 from tui.palette import commands
@@ -33,19 +33,19 @@ def test_every_name_says_which_area_it_belongs_to() -> None:
 
 
 async def test_only_what_can_be_done_is_offered(tmp_path: Path) -> None:
-    async with (app := live(runs.under_way(), tmp_path / "a")).run_test() as pilot:
+    async with (app := live(recorded_runs.under_way(), tmp_path / "a")).run_test() as pilot:
         await pilot.pause()
         assert "run: stop" in names(app)
         assert "go: result" not in names(app)
         assert "view: GPUs" not in names(app)
-    async with (app := live(runs.finished(), tmp_path / "b")).run_test() as pilot:
+    async with (app := live(recorded_runs.finished(), tmp_path / "b")).run_test() as pilot:
         await pilot.pause()
         assert "run: stop" not in names(app)
         assert "go: result" in names(app)
 
 
 async def test_what_the_footer_shows_is_in_the_palette(tmp_path: Path) -> None:
-    async with (app := TrtbenchApp(Result(runs.finished().write(tmp_path)))).run_test() as pilot:
+    async with (app := TrtbenchApp(Result(recorded_runs.finished().write(tmp_path)))).run_test() as pilot:
         await pilot.pause()
         assert isinstance(app.screen, KeyedScreen)
         offered = names(app)
@@ -54,32 +54,32 @@ async def test_what_the_footer_shows_is_in_the_palette(tmp_path: Path) -> None:
 
 
 async def test_typing_a_name_and_enter_does_it(tmp_path: Path) -> None:
-    async with (app := live(runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
+    async with (app := live(recorded_runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
         await chosen(pilot, "run stop")
         assert isinstance(app.screen, ConfirmScreen)
 
 
 async def test_choosing_a_theme(tmp_path: Path) -> None:
-    async with (app := live(runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
+    async with (app := live(recorded_runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
         await chosen(pilot, "theme light")
         assert app.theme == "light"
 
 
 async def test_going_elsewhere(tmp_path: Path) -> None:
-    async with (app := live(runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
+    async with (app := live(recorded_runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
         await chosen(pilot, "go runs")
         assert app.place == Runs()
 
 
 async def test_in_a_dialog_only_the_colours_change(tmp_path: Path) -> None:
-    async with (app := live(runs.under_way(), tmp_path)).run_test() as pilot:
+    async with (app := live(recorded_runs.under_way(), tmp_path)).run_test() as pilot:
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
         assert {name.partition(":")[0] for name in names(app)} == {"theme"}
 
 
 async def test_escape_closes_it_again(tmp_path: Path) -> None:
-    async with (app := live(runs.under_way(), tmp_path)).run_test() as pilot:
+    async with (app := live(recorded_runs.under_way(), tmp_path)).run_test() as pilot:
         await pilot.press("ctrl+p")
         assert isinstance(app.screen, CommandPalette)
         await pilot.press("escape", "escape")

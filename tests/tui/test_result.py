@@ -12,11 +12,10 @@ from textual.screen import Screen
 from runner import events as ev
 from runner import paths
 from runner.history import baseline
-from tests.runner.compare import recorded
-from tests.runs import wait_for
-from tests.tui import runs
-from tests.tui.keyboard import at_once
-from tests.tui.runs import Recorder
+from tests.support import compared_runs, recorded_runs
+from tests.support.keyboard import at_once
+from tests.support.recorded_runs import Recorder
+from tests.support.runs import wait_for
 from tui.app import Result, TrtbenchApp
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
@@ -55,19 +54,19 @@ def result(app: Cockpit) -> ResultScreen:
 @pytest.mark.parametrize(
     ("make", "state"),
     [
-        (runs.finished, "FINISHED"),
-        (runs.failed, "FAILED"),
-        (runs.stopped, "STOPPED"),
-        (runs.lost, "LOST"),
-        (runs.queued, "QUEUED"),
-        (runs.warming_up, "RUNNING"),
-        (runs.nothing_yet, "STARTING"),
-        (runs.long_names, "RUNNING"),
-        (runs.chinese, "RUNNING"),
+        (recorded_runs.finished, "FINISHED"),
+        (recorded_runs.failed, "FAILED"),
+        (recorded_runs.stopped, "STOPPED"),
+        (recorded_runs.lost, "LOST"),
+        (recorded_runs.queued, "QUEUED"),
+        (recorded_runs.warming_up, "RUNNING"),
+        (recorded_runs.nothing_yet, "STARTING"),
+        (recorded_runs.long_names, "RUNNING"),
+        (recorded_runs.chinese, "RUNNING"),
     ],
 )
 async def test_it_draws_every_run(make: Callable[[], Recorder], state: str, tmp_path: Path) -> None:
-    with runs.as_it_stands(make(), tmp_path) as run_dir:
+    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
         app = Cockpit(run_dir)
         async with app.run_test(size=SIZE) as pilot:
             await pilot.pause()
@@ -89,7 +88,7 @@ async def test_a_directory_that_is_no_run_is_said(tmp_path: Path) -> None:
 
 
 async def test_arrows_choose_a_metric_and_a_configuration(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         screen = result(app)
         await pilot.press("down", "j", "right")
@@ -100,7 +99,7 @@ async def test_arrows_choose_a_metric_and_a_configuration(tmp_path: Path) -> Non
 
 
 async def test_the_chosen_metric_stays_in_view(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = result(app)
         table = screen.query_one("#table", Rows)
@@ -112,7 +111,7 @@ async def test_the_chosen_metric_stays_in_view(tmp_path: Path) -> None:
 
 
 async def test_u_and_i_show_what_the_engine_printed_and_how_well_numbers_are_known(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         assert "3098.760" not in text_of(app.screen, "#table")
         await pilot.press("u")
@@ -125,7 +124,7 @@ async def test_u_and_i_show_what_the_engine_printed_and_how_well_numbers_are_kno
 
 
 async def test_a_column_without_room_is_said(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished(1).write(tmp_path))
+    app = Cockpit(recorded_runs.finished(1).write(tmp_path))
     async with app.run_test(size=(62, 24)) as pilot:
         await pilot.press("u")
         assert [notice.message for notice in app._notifications] == [
@@ -134,9 +133,9 @@ async def test_a_column_without_room_is_said(tmp_path: Path) -> None:
 
 
 async def test_v_hides_and_shows_the_change_against_the_baseline(tmp_path: Path) -> None:
-    before = runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
+    before = recorded_runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
     baseline.set_to([before])
-    later = runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
+    later = recorded_runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
     app = Cockpit(later)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("u")
@@ -151,7 +150,7 @@ async def test_v_hides_and_shows_the_change_against_the_baseline(tmp_path: Path)
 
 
 async def test_whole_pages_and_the_ends(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = result(app)
         seen = []
@@ -162,7 +161,7 @@ async def test_whole_pages_and_the_ends(tmp_path: Path) -> None:
 
 
 async def test_a_click_chooses_a_number(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         screen = result(app)
         table = screen.query_one("#table", Rows)
@@ -182,7 +181,7 @@ async def test_a_click_chooses_a_number(tmp_path: Path) -> None:
 
 
 async def test_iterations_of_each_configuration_are_drawn(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished(2).write(tmp_path))
+    app = Cockpit(recorded_runs.finished(2).write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         _, _, upper, lower = text_of(app.screen, "#heading").splitlines()
@@ -192,7 +191,7 @@ async def test_iterations_of_each_configuration_are_drawn(tmp_path: Path) -> Non
 
 async def test_a_long_log_is_read_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.result.READ_AT_ONCE", 0)
-    app = Cockpit(runs.finished(2).write(tmp_path))
+    app = Cockpit(recorded_runs.finished(2).write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await app.workers.wait_for_complete()
         await pilot.pause()
@@ -200,7 +199,7 @@ async def test_a_long_log_is_read_aside(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_flags_without_room_are_counted(tmp_path: Path) -> None:
-    run = runs.finished()
+    run = recorded_runs.finished()
     for number in range(12):
         run.events.insert(-1, ev.Notice(t=run.t, level="warning", text=f"reason {number}"))
     app = Cockpit(run.write(tmp_path))
@@ -213,7 +212,7 @@ async def test_flags_without_room_are_counted(tmp_path: Path) -> None:
 
 
 async def test_question_mark_explains_the_chosen_number(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
@@ -223,7 +222,7 @@ async def test_question_mark_explains_the_chosen_number(tmp_path: Path) -> None:
 
 
 async def test_y_and_t_copy_the_table(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("y")
         assert app.clipboard.startswith("**qwen2.5-32b-fp16-tp8**")
@@ -258,7 +257,7 @@ async def test_o_writes_the_report_and_opens_it_on_a_desktop(
         monkeypatch.delenv(name, raising=False)
     if remote:
         monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
-    run_dir = runs.finished().write(tmp_path)
+    run_dir = recorded_runs.finished().write(tmp_path)
     before = sorted(run_dir.iterdir())
     app = Cockpit(run_dir)
     async with app.run_test(size=SIZE) as pilot:
@@ -280,7 +279,7 @@ async def test_o_writes_the_report_and_opens_it_on_a_desktop(
 async def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (paths.state_home()).mkdir(parents=True)
     (paths.state_home() / "reports").write_text("in the way")
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("o")
         await app.workers.wait_for_complete()
@@ -289,9 +288,9 @@ async def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 async def test_l_shows_the_log_with_the_cause(tmp_path: Path) -> None:
-    app = Cockpit(runs.failed().write(tmp_path))
+    app = Cockpit(recorded_runs.failed().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
-        assert runs.CAUSE in text_of(app.screen, "#failure")
+        assert recorded_runs.CAUSE in text_of(app.screen, "#failure")
         await pilot.press("l")
         assert isinstance(app.screen, LogScreen)
         assert "MemoryError: 14.2 GiB" in text_of(app.screen, "#log")
@@ -300,7 +299,7 @@ async def test_l_shows_the_log_with_the_cause(tmp_path: Path) -> None:
 
 
 async def test_a_fast_typist_searches_the_log(tmp_path: Path) -> None:
-    app = Cockpit(runs.failed().write(tmp_path))
+    app = Cockpit(recorded_runs.failed().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("l")
         await at_once(pilot, "slash", *"/qlfn")
@@ -309,7 +308,7 @@ async def test_a_fast_typist_searches_the_log(tmp_path: Path) -> None:
 
 
 async def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
-    app = Cockpit(runs.queued().write(tmp_path))
+    app = Cockpit(recorded_runs.queued().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("l")
         assert isinstance(app.screen, ResultScreen)
@@ -317,19 +316,19 @@ async def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
 
 
 async def test_flags_come_first_and_are_not_drawn_when_there_are_none(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path / "a"))
+    app = Cockpit(recorded_runs.finished().write(tmp_path / "a"))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         flags, table = app.screen.query_one("#flags"), app.screen.query_one("#table")
         assert flags.region.y < table.region.y
-    app = Cockpit(runs.finished(1, iterations=100).write(tmp_path / "b"))
+    app = Cockpit(recorded_runs.finished(1, iterations=100).write(tmp_path / "b"))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         assert not app.screen.query_one("#flags").display
 
 
 async def test_r_h_escape_and_q(tmp_path: Path) -> None:
-    app = Cockpit(runs.finished().write(tmp_path))
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("r", "h", "escape", "q")
     assert app.went == ["runs", "home", "back"]
@@ -338,9 +337,10 @@ async def test_r_h_escape_and_q(tmp_path: Path) -> None:
 
 async def test_numbers_stand_beside_those_of_the_baseline() -> None:
     before = [
-        recorded.run({1: recorded.some(100 + i / 10, seed=i)}, name=f"a00{i}", second=i) for i in range(5)
+        compared_runs.run({1: compared_runs.some(100 + i / 10, seed=i)}, name=f"a00{i}", second=i)
+        for i in range(5)
     ]
-    after = recorded.run({1: recorded.some(105, seed=9)}, name="bbbb", second=9)
+    after = compared_runs.run({1: compared_runs.some(105, seed=9)}, name="bbbb", second=9)
     baseline.set_to(before)
     app = Cockpit(after)
     async with app.run_test(size=SIZE) as pilot:
@@ -355,14 +355,14 @@ async def test_numbers_stand_beside_those_of_the_baseline() -> None:
 
 
 async def test_a_run_becomes_the_baseline_by_a_key(tmp_path: Path) -> None:
-    run_dir = recorded.run({1: recorded.some()}, name="aaaa")
+    run_dir = compared_runs.run({1: compared_runs.some()}, name="aaaa")
     app = Cockpit(run_dir)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("b")
         found = baseline.of("p")
         assert found is not None
         assert found.runs == (run_dir.name,)
-    failed = recorded.run({1: recorded.some()}, name="bbbb", status="failed", second=1)
+    failed = compared_runs.run({1: compared_runs.some()}, name="bbbb", status="failed", second=1)
     app = Cockpit(failed)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("b")

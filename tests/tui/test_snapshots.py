@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.plan.plan import Configuration
-from tests.tui import runs
-from tests.tui.runs import Recorder
+from tests.support import recorded_runs
+from tests.support.recorded_runs import Recorder
 from tui.app import Live, Result, TrtbenchApp
 
 SIZES = [(80, 24), (120, 40), (160, 50), (200, 50)]
@@ -24,19 +24,19 @@ def live(run: Recorder, root: Path, after_s: float = 1.0) -> TrtbenchApp:
 @pytest.mark.parametrize(
     "make",
     [
-        runs.warming_up,
-        runs.under_way,
-        runs.finished,
-        runs.failed,
-        runs.queued,
-        runs.nothing_yet,
-        runs.converting,
-        runs.stalled,
-        runs.stopped,
-        runs.stale,
-        runs.with_outliers,
-        runs.long_names,
-        runs.chinese,
+        recorded_runs.warming_up,
+        recorded_runs.under_way,
+        recorded_runs.finished,
+        recorded_runs.failed,
+        recorded_runs.queued,
+        recorded_runs.nothing_yet,
+        recorded_runs.converting,
+        recorded_runs.stalled,
+        recorded_runs.stopped,
+        recorded_runs.stale,
+        recorded_runs.with_outliers,
+        recorded_runs.long_names,
+        recorded_runs.chinese,
     ],
     ids=lambda make: make.__name__,
 )
@@ -48,7 +48,7 @@ def test_live(
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_live_with_eight_ranks(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.under_way(8), tmp_path), terminal_size=size)
+    assert snap_compare(live(recorded_runs.under_way(8), tmp_path), terminal_size=size)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -56,61 +56,65 @@ def test_live_with_eight_ranks(size: tuple[int, int], snap_compare: Compare, tmp
 def test_live_with_gpus(
     gpus: int, ranks: int, size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    run = runs.on_gpus(gpus, ranks, hot=gpus - 2)
+    run = recorded_runs.on_gpus(gpus, ranks, hot=gpus - 2)
     assert snap_compare(live(run, tmp_path), terminal_size=size)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_live_with_a_recorded_gpu(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.recorded_on_an_h200(), tmp_path), terminal_size=size)
+    assert snap_compare(live(recorded_runs.recorded_on_an_h200(), tmp_path), terminal_size=size)
 
 
 @pytest.mark.parametrize("key", ["g", "p"])
 def test_live_with_gpus_maximised(key: str, snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.on_gpus(16, 16), tmp_path), terminal_size=SIZES[0], press=[key])
+    assert snap_compare(live(recorded_runs.on_gpus(16, 16), tmp_path), terminal_size=SIZES[0], press=[key])
 
 
 @pytest.mark.parametrize(
     "size", [(60, 20), (100, 16), (40, 12), (250, 70)], ids=lambda size: f"{size[0]}x{size[1]}"
 )
 def test_live_in_splits_and_on_a_wall(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.on_gpus(8, 8, hot=6), tmp_path), terminal_size=size)
+    assert snap_compare(live(recorded_runs.on_gpus(8, 8, hot=6), tmp_path), terminal_size=size)
 
 
 @pytest.mark.parametrize("keys", ["t", "t t", "d", "exclamation_mark", "slash W e i", "f"])
 def test_live_ways_to_look(keys: str, snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.with_outliers(), tmp_path), terminal_size=SIZES[1], press=keys.split())
+    assert snap_compare(
+        live(recorded_runs.with_outliers(), tmp_path), terminal_size=SIZES[1], press=keys.split()
+    )
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_live_lost(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.lost(), tmp_path), terminal_size=size)
+    assert snap_compare(live(recorded_runs.lost(), tmp_path), terminal_size=size)
 
 
 @pytest.mark.parametrize("keys", ["p", "l", "x", "question_mark"])
 def test_live_keys(keys: str, snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.under_way(), tmp_path), terminal_size=SIZES[1], press=[keys])
+    assert snap_compare(live(recorded_runs.under_way(), tmp_path), terminal_size=SIZES[1], press=[keys])
 
 
 def test_live_silent(snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.under_way(), tmp_path, after_s=75), terminal_size=SIZES[1])
+    assert snap_compare(live(recorded_runs.under_way(), tmp_path, after_s=75), terminal_size=SIZES[1])
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize(
-    "make", [runs.finished, runs.failed, runs.stopped, runs.chinese], ids=lambda make: make.__name__
+    "make",
+    [recorded_runs.finished, recorded_runs.failed, recorded_runs.stopped, recorded_runs.chinese],
+    ids=lambda make: make.__name__,
 )
 def test_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with runs.as_it_stands(make(), tmp_path) as run_dir:
+    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
         app = TrtbenchApp(Result(run_dir))
         assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_result_on_gpus(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    run = runs.on_gpus(8, 8, hot=6)
+    run = recorded_runs.on_gpus(8, 8, hot=6)
     run.result()
     run.bye()
     run.end_stage()
@@ -119,12 +123,14 @@ def test_result_on_gpus(size: tuple[int, int], snap_compare: Compare, tmp_path: 
 
 
 def test_result_of_one_configuration(snap_compare: Compare, tmp_path: Path) -> None:
-    app = TrtbenchApp(Result(runs.finished(1, iterations=120).write(tmp_path)))
+    app = TrtbenchApp(Result(recorded_runs.finished(1, iterations=120).write(tmp_path)))
     assert snap_compare(app, terminal_size=SIZES[1])
 
 
 def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) -> None:
-    run = runs.Recorder([Configuration(batch, 128, 1024) for batch in range(1, 12)], log=runs.LOG)
+    run = recorded_runs.Recorder(
+        [Configuration(batch, 128, 1024) for batch in range(1, 12)], log=recorded_runs.LOG
+    )
     run.begin()
     run.begin_stage()
     run.hello()
@@ -139,53 +145,59 @@ def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("make", [runs.lost, runs.queued, runs.long_names], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [recorded_runs.lost, recorded_runs.queued, recorded_runs.long_names],
+    ids=lambda make: make.__name__,
+)
 def test_result_seldom(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with runs.as_it_stands(make(), tmp_path) as run_dir:
+    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
         assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=size)
 
 
 def test_result_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRTBENCH_ASCII", "1")
-    assert snap_compare(TrtbenchApp(Result(runs.finished().write(tmp_path))), terminal_size=SIZES[1])
+    assert snap_compare(TrtbenchApp(Result(recorded_runs.finished().write(tmp_path))), terminal_size=SIZES[1])
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("make", [runs.failed, runs.chinese], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [recorded_runs.failed, recorded_runs.chinese], ids=lambda make: make.__name__
+)
 def test_log_of_a_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with runs.as_it_stands(make(), tmp_path) as run_dir:
+    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
         assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=size, press=["l", "slash", "M"])
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_doctor_of_a_stall(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.stalled(), tmp_path), terminal_size=size, press=["d"])
+    assert snap_compare(live(recorded_runs.stalled(), tmp_path), terminal_size=size, press=["d"])
 
 
 def test_question_before_stopping(snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(live(runs.under_way(), tmp_path), terminal_size=SIZES[0], press=["x"])
+    assert snap_compare(live(recorded_runs.under_way(), tmp_path), terminal_size=SIZES[0], press=["x"])
 
 
 def test_result_explained(snap_compare: Compare, tmp_path: Path) -> None:
-    app = TrtbenchApp(Result(runs.finished().write(tmp_path)))
+    app = TrtbenchApp(Result(recorded_runs.finished().write(tmp_path)))
     assert snap_compare(app, terminal_size=SIZES[1], press=["down", "down", "question_mark"])
 
 
 def test_live_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRTBENCH_ASCII", "1")
-    assert snap_compare(live(runs.chinese(), tmp_path), terminal_size=SIZES[1])
+    assert snap_compare(live(recorded_runs.chinese(), tmp_path), terminal_size=SIZES[1])
 
 
 def test_live_in_light_colours(snap_compare: Compare, tmp_path: Path) -> None:
-    app = live(runs.under_way(), tmp_path)
+    app = live(recorded_runs.under_way(), tmp_path)
     app.theme = "textual-light"
     assert snap_compare(app, terminal_size=SIZES[1])
 
 
 def test_live_without_colour(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(live(runs.failed(), tmp_path), terminal_size=SIZES[1])
+    assert snap_compare(live(recorded_runs.failed(), tmp_path), terminal_size=SIZES[1])

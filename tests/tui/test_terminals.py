@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.support import recorded_runs
 from tests.support.paths import ROOT
-from tests.terminal import Terminal
-from tests.tui import runs
+from tests.support.patience import PATIENCE_S
+from tests.support.terminal import Terminal
 from tui.app import Home, Live, Result, Runs, Start, TrtbenchApp
 from tui.screens.keyed import KeyFooter
 from tui.text import ascii_only
 from tui.widgets.rows import row_text
 
-START = "import sys; from runner.cli import main; sys.exit(main([]))"
+START = "import sys; from runner.cli.main import main; sys.exit(main([]))"
 SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\a\x1b]*(\a|\x1b\\)|P[^\x1b]*\x1b\\|[ -/]*[0-~])")
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
@@ -128,8 +128,8 @@ def places(tmp_path: Path) -> dict[str, Start]:
     return {
         "home": Home(),
         "runs": Runs(),
-        "live": Live(runs.under_way(8).feed(tmp_path / "live")),
-        "result": Result(runs.finished().write(tmp_path / "result")),
+        "live": Live(recorded_runs.under_way(8).feed(tmp_path / "live")),
+        "result": Result(recorded_runs.finished().write(tmp_path / "result")),
     }
 
 

@@ -13,14 +13,14 @@ from rich.color import ColorType
 from textual.pilot import Pilot
 
 from runner import paths
-from runner.cli import _parser
-from runner.commands.options import THEMES
+from runner.cli.main import _parser
+from runner.cli.options import THEMES
 from runner.errors import UserError
 from runner.profile import settings
 from runner.profile.settings import ThemeName
-from tests.patience import PATIENCE_S
 from tests.support.paths import ROOT
-from tests.terminal import Terminal
+from tests.support.patience import PATIENCE_S
+from tests.support.terminal import Terminal
 from tui.app import Runs, TrtbenchApp
 from tui.theme import NAMES, wanted_theme
 
@@ -124,7 +124,7 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?<![0-9])(3[0-8]|4[0-8]|9[0-7]|10[0-7])[0-
 
 def test_the_terminal_gets_no_colour_with_no_color(tmp_path: Path) -> None:
     terminal = Terminal(
-        [sys.executable, "-c", "import sys; from runner.cli import main; sys.exit(main([]))"],
+        [sys.executable, "-c", "import sys; from runner.cli.main import main; sys.exit(main([]))"],
         env={"NO_COLOR": "1", "PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path)},
     )
     output = b""

@@ -28,7 +28,7 @@ from tui.widgets.sweep_matrix import draw_legend, draw_matrix, heading
 from tui.widgets.trade_plot import TradeData, TradePoint, draw_trades
 
 if TYPE_CHECKING:
-    from runner.sweep.feed import SweepFeed
+    from runner.sweep.sweep_feed import SweepFeed
 
 LOOK_EVERY_S = 0.5
 BESIDE = 120
@@ -96,7 +96,7 @@ class BoardScreen(KeyedScreen):
             self.run_worker(self._read, thread=True, group="sweep")
 
     def _read(self) -> None:
-        from runner.sweep.feed import SweepFeed
+        from runner.sweep.sweep_feed import SweepFeed
 
         try:
             if self._feed is None:
@@ -224,7 +224,7 @@ class BoardScreen(KeyedScreen):
         self._open(runs[-1])
 
     def _open(self, ref: RunRef) -> None:
-        from runner.history.feed import open_feed
+        from runner.history.run_feed import open_feed
 
         try:
             if ref.live:
@@ -249,10 +249,10 @@ class BoardScreen(KeyedScreen):
         failed_too = self.view.board.status == "finished"
 
         def work() -> None:
-            from runner.sweep import launch
+            from runner.sweep import control
 
             try:
-                launch.resume(self.directory, failed_too=failed_too)
+                control.resume(self.directory, failed_too=failed_too)
             except UserError as error:
                 self.post_message(self.Failed(error))
 
@@ -260,7 +260,7 @@ class BoardScreen(KeyedScreen):
 
     def action_copy(self) -> None:
         if self.view is not None:
-            from runner.sweep.text import as_markdown
+            from runner.sweep.board_text import as_markdown
 
             self.app.copy_to_clipboard(as_markdown(self.view.board))
             self.notify("the board went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
@@ -277,7 +277,7 @@ class BoardScreen(KeyedScreen):
             return
         board = self.view.board
         if board.status in ENDED:
-            from runner.sweep.headless import exit_code
+            from runner.cli.sweep_narration import exit_code
 
             self.app.leave(exit_code(board))
         else:

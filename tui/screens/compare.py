@@ -215,7 +215,7 @@ class CompareScreen(KeyedScreen):
     def action_copy(self) -> None:
         if self._view is None:
             return
-        from runner.compare.markdown import as_markdown
+        from runner.compare.comparison_markdown import as_markdown
 
         self.app.copy_to_clipboard(as_markdown(self._view.comparison))
         self.notify("the comparison went to your terminal's clipboard, as Markdown", timeout=3, markup=False)

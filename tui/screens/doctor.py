@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from runner.history.feed import Feed
+from runner.history.run_feed import Feed
 from tui.screens.doctor_view import doctor_sections
 from tui.screens.help import Section, draw_sections
 from tui.text import shown

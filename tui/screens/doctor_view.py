@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.history.feed import Feed
+from runner.history.run_feed import Feed
 from runner.metrics.outlier_causes import Outlier, outliers
 from runner.metrics.stall import STATES, RankThen, Stall, rank_facts, stalled
 from runner.state.run import RunState

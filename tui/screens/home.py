@@ -275,7 +275,7 @@ class HomeScreen(HomeKeys):
 
     def _open(self, run_dir: Path) -> bool:
         """Go to a run; False when that is not possible."""
-        from runner.history.feed import open_feed
+        from runner.history.run_feed import open_feed
 
         try:
             self.app.open_live(open_feed(run_dir))

@@ -11,7 +11,7 @@ from textual.layout import Layout
 from textual.markup import escape
 
 from runner.errors import ExitCode
-from runner.history.feed import Feed
+from runner.history.run_feed import Feed
 from runner.report.eta import stage_times
 from runner.state.run import Status
 from tui.attention import title_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from runner.events.throttle_reasons import HARMLESS
-from runner.history.feed import Feed
+from runner.history.run_feed import Feed
 from runner.metrics.gpu_metrics import used
 from runner.metrics.outlier_causes import LETTERS, Outlier
 from runner.metrics.stall import STATES, Stall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.history.feed import Feed
+from runner.history.run_feed import Feed
 from runner.state.configuration import ConfigurationState
 from runner.state.serving import EngineLog
 from tui.screens.live_plot import Mode

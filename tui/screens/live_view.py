@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.history.feed import Feed
+from runner.history.run_feed import Feed
 from runner.metrics.outlier_causes import outliers
 from runner.metrics.stall import stalled
 from runner.report.eta import eta

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from runner.errors import UserError
-from runner.export.markdown import as_markdown, as_tsv
+from runner.export.table_markdown import as_markdown, as_tsv
 from runner.history import baseline
 from runner.report import report as reports
 from runner.report import result_table

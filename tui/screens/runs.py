@@ -14,8 +14,8 @@ from textual.message import Message
 
 from runner import paths
 from runner.errors import UserError
-from runner.history import Entry, History, feed, query, trash
-from runner.history.text import cause_of, size
+from runner.history import Entry, History, query, run_feed, trash
+from runner.history.run_list import cause_of, size
 from runner.history.trend import Trend
 from tui.keys.key import Key, bindings
 from tui.keys.runs import KEYS
@@ -209,7 +209,7 @@ class RunsScreen(FilteringScreen):
             self.app.open_result(current.run_dir)
         else:
             try:
-                self.app.open_live(feed.open_feed(current.run_dir))
+                self.app.open_live(run_feed.open_feed(current.run_dir))
             except UserError as error:
                 self.app.notify_error(error)
 

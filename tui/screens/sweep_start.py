@@ -142,10 +142,10 @@ class SweepStart(ModalScreen[Path | None]):
             return
 
         def work() -> None:
-            from runner.sweep import launch
+            from runner.sweep import control
 
             try:
-                made = launch.of_profile(wish.profile, wish.axes, repeat=wish.repeat, order=wish.order)
+                made = control.of_profile(wish.profile, wish.axes, repeat=wish.repeat, order=wish.order)
             except UserError as error:
                 self.post_message(self.Made(wish, error))
             else:
@@ -198,10 +198,10 @@ class SweepStart(ModalScreen[Path | None]):
         self._starting = True
 
         def work() -> None:
-            from runner.sweep import launch
+            from runner.sweep import control
 
             try:
-                self.post_message(self.Started(launch.start(sweep)))
+                self.post_message(self.Started(control.start(sweep)))
             except UserError as error:
                 self.post_message(self.Started(error))
 

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from runner.errors import UserError
 from runner.history import trash
 from runner.history.disk_usage import disk_use
-from runner.history.text import size
+from runner.history.run_list import size
 from tui.screens.confirm import ConfirmScreen
 from tui.text import fit, plain, plural
 from tui.when import when

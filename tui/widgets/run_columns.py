@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from runner.history import Entry
-from runner.history.text import cause_of, gpu_words, size
+from runner.history.run_list import cause_of, gpu_words, size
 from tui.text import duration, fit, measure, number, plain, right, shorten, shorten_middle
 from tui.when import when
 from tui.widgets.rows import Row, Span, cut, dim, row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.history import Entry
-from runner.history.text import cause_of, gpu_words, size
+from runner.history.run_list import cause_of, gpu_words, size
 from tui.text import measure, plain, plural, wrap
 from tui.widgets.rows import Row, Span, cut, dim, row, row_width
 from tui.widgets.run_columns import latency_words

@@ -16,7 +16,7 @@ from msgspec import inspect
 from runner.engines.tensorrt_llm.build_options import Build, Convert
 from runner.engines.tensorrt_llm.versions import Version
 from runner.schema.base import Section
-from runner.schema.check import options as types_of
+from runner.schema.validation import options as types_of
 
 Words = list[tuple[str, str | None]]
 """Options in order: name without dashes, value (None: a flag)"""

@@ -6,12 +6,12 @@ from runner import events as ev
 from runner.engines import benchmark_line
 from runner.engines.diagnosis import failure_told_in
 from runner.engines.imported import Imported, plain_name
-from runner.engines.source_file import Source
+from runner.engines.source import Source
 from runner.engines.tensorrt_llm.failures import KNOWN
 from runner.engines.trtllm.output import done_of, notice_of
 from runner.metrics import LOGGED_ITERATIONS
 from runner.plan.plan import configuration_of
-from runner.report.text import count
+from runner.report.text_table import count
 from runner.state.run import RunState
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.engines.imported import Imported, plain_name
-from runner.engines.source_file import Source
+from runner.engines.source import Source
 from runner.engines.tensorrt_llm.versions import version_of
 from runner.engines.trtllm_bench.options import FIRST_CONCURRENCY
 from runner.engines.trtllm_bench.output import (
@@ -30,7 +30,7 @@ from runner.metrics.serving_definitions import (
     REQUESTS,
 )
 from runner.plan.plan import NOT_KNOWN, Configuration
-from runner.report.text import count
+from runner.report.text_table import count
 from runner.state import result_matching
 from runner.state.serving import RequestLog
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runner.engines.diagnosis import failure_told_in
-from runner.engines.source_file import Source
+from runner.engines.source import Source
 from runner.engines.trtllm_bench.failures import KNOWN
 from runner.engines.trtllm_bench.output import as_json, iteration_of, printed_reports
 from runner.errors import UserError

@@ -19,15 +19,15 @@ import pytest
 
 from runner import archive, history, paths
 from runner.archive import publish, unpack
-from runner.cli import main
+from runner.cli.main import main
 from runner.errors import UserError
 from runner.history import labels
 from runner.plan.plan import Hook, repro_script
 from runner.profile.file import dump
 from runner.report import report
 from runner.run import layout
+from tests.support import recorded_runs
 from tests.support.paths import DATA
-from tests.tui import runs
 
 RECORDED = DATA / "h200-torch-1gpu"
 
@@ -35,7 +35,7 @@ RECORDED = DATA / "h200-torch-1gpu"
 @pytest.fixture
 def run_dir() -> Path:
     """A run in the history of this machine."""
-    source = runs.finished(2).write(paths.runs_dir())
+    source = recorded_runs.finished(2).write(paths.runs_dir())
     (source / "repro.sh").chmod(0o755)
     return source
 
@@ -144,7 +144,7 @@ def test_a_run_that_got_a_new_id_is_known_again(
 ) -> None:
     packed = archive.pack(run_dir, tmp_path).path
     elsewhere()
-    runs.failed().write(paths.runs_dir())
+    recorded_runs.failed().write(paths.runs_dir())
     first, second = archive.unpack(packed), archive.unpack(packed)
     assert first.run_dir == second.run_dir
     assert (first.new, second.new) == (True, False)
@@ -219,7 +219,7 @@ def test_a_profile_that_cannot_be_read_beside_a_secret_is_not_packed(run_dir: Pa
 
 
 def test_a_dash_is_standard_output(run_dir: Path, tmp_path: Path) -> None:
-    program = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "archive", str(run_dir), "-o", "-"]
     done = subprocess.run(command, capture_output=True, check=True)
     (tmp_path / "x.zip").write_bytes(done.stdout)
@@ -244,7 +244,7 @@ def test_another_run_of_the_same_id_is_kept(
 ) -> None:
     packed = archive.pack(run_dir, tmp_path).path
     elsewhere()
-    other = runs.failed().write(paths.runs_dir())
+    other = recorded_runs.failed().write(paths.runs_dir())
     assert other.name == run_dir.name
     before = {path.name: path.read_bytes() for path in other.iterdir() if path.is_file()}
     assert main(["import", str(packed)]) == 0
@@ -273,7 +273,7 @@ def test_what_no_import_would_take_is_not_packed(name: str, run_dir: Path, tmp_p
 
 
 def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    under_way = runs.under_way().write(paths.runs_dir())
+    under_way = recorded_runs.under_way().write(paths.runs_dir())
     monkeypatch.setattr("runner.history.entry.recover", lambda _: None)
     with pytest.raises(UserError, match="has not ended"):
         archive.pack(under_way, tmp_path)
@@ -432,7 +432,7 @@ def test_torn_and_foreign_files_are_refused(
 
 
 def test_a_run_without_an_end_is_refused(tmp_path: Path) -> None:
-    source = runs.under_way().write(tmp_path / "source")
+    source = recorded_runs.under_way().write(tmp_path / "source")
     files = {path.name: path.read_bytes() for path in source.iterdir() if path.is_file()}
     del files[layout.LOCK]
     refused(forged(tmp_path / "x.zip", files), "no readable report.json that says how it ended")

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import metrics
-from runner.cli import main
-from runner.commands import gate
+from runner.cli import assertions
+from runner.cli.main import main
 from runner.compare.assertion_grammar import Number, Operation, Quantity, Term, evaluate, parse
 from runner.errors import UserError
 from runner.events import RunStatus
 from runner.history import baseline
 from runner.run import layout
-from tests.runner.compare.recorded import PROFILE, run, some
-from tests.runner.stats.simulated import latencies
+from tests.support.compared_runs import PROFILE, run, some
+from tests.support.simulated import latencies
 
 ANY = st.floats(min_value=0.5, max_value=100)
 
@@ -252,21 +252,21 @@ class TestRun:
     )
     def test_the_exit_code_of_a_run_that_ended(self, assertion: str, ended: int, code: int) -> None:
         run_dir = run({1: some(100)}, name="aaaa")
-        assert gate.after([parse(assertion)], [run_dir], ended, as_json=False) == code
-        assert gate.after([], [run_dir], ended, as_json=False) == ended
+        assert assertions.after([parse(assertion)], [run_dir], ended, as_json=False) == code
+        assert assertions.after([], [run_dir], ended, as_json=False) == ended
 
     def test_a_baseline_that_went_away_while_it_ran_is_said_in_a_sentence(self) -> None:
         run_dir = run({1: some(100)}, name="aaaa")
         with pytest.raises(UserError, match="speaks of the baseline, and p has none"):
-            gate.after([parse("latency_ms < baseline")], [run_dir], 0, as_json=False)
+            assertions.after([parse("latency_ms < baseline")], [run_dir], 0, as_json=False)
 
     def test_a_failed_run_is_not_judged(self, capsys: pytest.CaptureFixture[str]) -> None:
         run_dir = run({1: some(100)}, name="aaaa", status="failed")
-        assert gate.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 1
+        assert assertions.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 1
         assert "assertions are not judged: the run is failed" in capsys.readouterr().err
 
     def test_a_run_that_goes_on_is_not_judged(self, capsys: pytest.CaptureFixture[str]) -> None:
         run_dir = run({1: some(100)}, name="aaaa")
         (run_dir / layout.REPORT).unlink()
-        assert gate.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 0
+        assert assertions.after([parse("latency_ms < 110")], [run_dir], 0, as_json=False) == 0
         assert "the run goes on: its assertions are not judged" in capsys.readouterr().err

@@ -14,9 +14,9 @@ import pytest
 from msgspec.structs import replace
 
 from runner import paths
-from runner.cli import main
+from runner.cli.main import main
 from runner.compare import Comparison, as_text, compare, sides
-from runner.compare.markdown import as_markdown
+from runner.compare.comparison_markdown import as_markdown
 from runner.compare.run_variation import Repeats
 from runner.compare.sides import letters
 from runner.compare.verdict import ASSUMED
@@ -25,9 +25,9 @@ from runner.history import labels
 from runner.plan.plan import Membership
 from runner.report.result_table import Shape
 from runner.run import layout
-from tests.runner.compare.recorded import PROFILE, run, some
-from tests.runner.stats.simulated import latencies
+from tests.support.compared_runs import PROFILE, run, some
 from tests.support.paths import DATA
+from tests.support.simulated import latencies
 
 SWEEP = "20260101T000000Z_p_77aa"
 
@@ -321,14 +321,14 @@ def test_on_a_terminal_it_is_drawn_unless_something_else_is_asked_for(
     run({1: some()}, name="aaaa")
     run({1: some(seed=2)}, name="bbbb", second=1)
     drawn: list[object] = []
-    monkeypatch.setattr("runner.commands.watching.has_terminal", lambda: True)
+    monkeypatch.setattr("runner.cli.dashboard.has_terminal", lambda: True)
 
     def draw(place: object) -> int:
         drawn.append(place)
         return 0
 
-    monkeypatch.setattr("runner.commands.watching.draw", draw)
-    monkeypatch.setattr("runner.commands.watching.before_drawing", lambda arguments: None)
+    monkeypatch.setattr("runner.cli.dashboard.draw", draw)
+    monkeypatch.setattr("runner.cli.dashboard.before_drawing", lambda arguments: None)
     for asked in (["--json"], ["--headless"], ["--fail-on", "slower"], ["--threshold", "2"],
                   ["--metric", "latency_ms"]):  # fmt: skip
         main(["compare", "aaaa", "bbbb", *asked])

@@ -19,8 +19,8 @@ from runner.compare import compare, sides
 from runner.compare.verdict import ASSUMED, Judgement, Measured, Spread, judge
 from runner.metrics import LATENCY, TOKENS_PER_SEC
 from runner.stats.intervals import Mapped, MeanEstimate, mean_of
-from tests.runner.compare.recorded import run
-from tests.runner.stats.simulated import latencies
+from tests.support.compared_runs import run
+from tests.support.simulated import latencies
 
 ITERATIONS = 30
 

@@ -15,14 +15,14 @@ import pytest
 
 from runner import events as ev
 from runner import paths
-from runner.cli import main
+from runner.cli.main import main
 from runner.engines.benchmark_line import parse_csv_row
 from runner.export.json_document import Document
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report import report
-from tests.runs import record
+from tests.support import recorded_runs
 from tests.support.paths import DATA
-from tests.tui import runs
+from tests.support.runs import record
 
 RECORDED = DATA / "h200-torch-1gpu"
 
@@ -54,7 +54,15 @@ def test_json_holds_the_report_where_it_was_measured_and_what_each_number_means(
 
 
 @pytest.mark.parametrize(
-    "make", [runs.finished, runs.failed, runs.stopped, runs.queued, runs.nothing_yet, runs.chinese]
+    "make",
+    [
+        recorded_runs.finished,
+        recorded_runs.failed,
+        recorded_runs.stopped,
+        recorded_runs.queued,
+        recorded_runs.nothing_yet,
+        recorded_runs.chinese,
+    ],
 )
 def test_json_of_every_run_is_what_the_schema_says(
     make: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -128,7 +136,7 @@ def test_iterations_are_those_of_the_log(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_run_without_iterations_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", str(runs.queued().write(tmp_path)), "--iterations"]) == 0
+    assert main(["export", str(recorded_runs.queued().write(tmp_path)), "--iterations"]) == 0
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 1
     assert captured.err.startswith("note: no iteration of this run was observed")
@@ -148,7 +156,7 @@ def long_run(folder: Path, iterations: int) -> Path:
 
 def test_memory_does_not_grow_with_the_iterations(tmp_path: Path) -> None:
     program = (
-        "import resource, sys\nfrom runner.cli import main\n"
+        "import resource, sys\nfrom runner.cli.main import main\n"
         "main(['export', sys.argv[1], '--iterations', '-o', sys.argv[2]])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
@@ -169,8 +177,8 @@ def test_memory_does_not_grow_with_the_iterations(tmp_path: Path) -> None:
 
 
 def test_several_runs_are_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = runs.finished(1).write(paths.runs_dir(), "20260101T000000Z_p_0001")
-    second = runs.finished(2).write(paths.runs_dir(), "20260102T000000Z_p_0002")
+    first = recorded_runs.finished(1).write(paths.runs_dir(), "20260101T000000Z_p_0001")
+    second = recorded_runs.finished(2).write(paths.runs_dir(), "20260102T000000Z_p_0002")
     alone = [exported(capsys, run, "--format", "csv").splitlines() for run in (first, second)]
     together = [*alone[0], *alone[1][1:]]
     assert exported(capsys, "0001,0002", "--format", "csv").splitlines() == together
@@ -226,7 +234,7 @@ def test_upstream_s_csv_of_an_encoder_ends_at_quantization(
 
 
 def test_what_upstream_s_csv_leaves_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = runs.under_way()
+    run = recorded_runs.under_way()
     run.events = [
         msgspec.structs.replace(event, values={**event.values, "engine_dir": "e"})
         if isinstance(event, ev.Result)
@@ -240,7 +248,7 @@ def test_what_upstream_s_csv_leaves_out_is_said(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_run_without_printed_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", str(runs.failed().write(tmp_path)), "--format", "upstream-csv"]) == 2
+    assert main(["export", str(recorded_runs.failed().write(tmp_path)), "--format", "upstream-csv"]) == 2
     assert "no result that upstream's CSV has columns for" in capsys.readouterr().err
 
 
@@ -250,7 +258,7 @@ def test_a_run_without_printed_results_is_refused(tmp_path: Path, capsys: pytest
 def test_markdown_says_the_doubts_first_and_lines_up(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = exported(capsys, runs.finished(2).write(tmp_path), "--format", "md")
+    text = exported(capsys, recorded_runs.finished(2).write(tmp_path), "--format", "md")
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({len(line) for line in table}) == 1
     assert [cell.strip() for cell in table[0].split("|")][1:-1] == [
@@ -281,7 +289,7 @@ def test_the_ending_of_the_file_says_the_format(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_directory_gets_a_file_named_after_the_run(tmp_path: Path) -> None:
-    run_dir = runs.finished().write(tmp_path)
+    run_dir = recorded_runs.finished().write(tmp_path)
     assert main(["export", str(run_dir), "--format", "csv", "-o", str(tmp_path)]) == 0
     assert main(["export", str(run_dir), "--iterations", "-o", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.glob("*.csv")} == {
@@ -310,7 +318,7 @@ def test_mistakes_get_one_sentence(words: list[str], said: str, capsys: pytest.C
 def test_a_failed_export_leaves_the_old_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run.csv"
     out.write_text("old")
-    run_dir = runs.failed().write(tmp_path)
+    run_dir = recorded_runs.failed().write(tmp_path)
     assert main(["export", str(run_dir), "--format", "upstream-csv", "-o", str(out)]) == 2
     assert out.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"run.csv"}
@@ -320,9 +328,9 @@ def test_a_failed_export_leaves_the_old_file(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_every_table_has_the_change_against_the_baseline(capsys: pytest.CaptureFixture[str]) -> None:
-    before = runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
+    before = recorded_runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
     assert main(["baseline", "set", str(before)]) == 0
-    run_dir = runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
+    run_dir = recorded_runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
     capsys.readouterr()
 
     rows = list(csv.DictReader(io.StringIO(exported(capsys, run_dir, "--format", "csv"))))

@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner.cli import main
+from runner.cli.main import main
 from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
 from runner.report import report
 from tests.runner.export.browser import look_at
+from tests.support import recorded_runs
 from tests.support.paths import DATA
-from tests.tui import runs
-from tests.tui.runs import Recorder
+from tests.support.recorded_runs import Recorder
 
 RECORDED = DATA / "h200-torch-1gpu"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -98,7 +98,15 @@ def test_it_has_a_light_and_a_dark_side(recorded: str) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [runs.finished, runs.failed, runs.stopped, runs.lost, runs.queued, runs.long_names, runs.chinese],
+    [
+        recorded_runs.finished,
+        recorded_runs.failed,
+        recorded_runs.stopped,
+        recorded_runs.lost,
+        recorded_runs.queued,
+        recorded_runs.long_names,
+        recorded_runs.chinese,
+    ],
 )
 def test_every_run_has_a_page(make: Callable[[], Recorder], tmp_path: Path) -> None:
     run = make()
@@ -109,7 +117,7 @@ def test_every_run_has_a_page(make: Callable[[], Recorder], tmp_path: Path) -> N
 
 def test_what_comes_from_outside_is_only_text(tmp_path: Path) -> None:
     evil = '<script>alert("1")</script><img src=x onerror=alert(2)>'
-    run = runs.failed()
+    run = recorded_runs.failed()
     run.profile, run.summary, run.configurations = f"p{evil}", evil, [Configuration(4, 64, 24)]
     run.add(ev.Answer(t=0, stage=0, prompt=evil, answer=evil))
     run.events = [
@@ -122,7 +130,7 @@ def test_what_comes_from_outside_is_only_text(tmp_path: Path) -> None:
 
 
 def test_a_long_run_makes_a_small_page_that_keeps_its_spike(tmp_path: Path) -> None:
-    run = runs.finished(1, iterations=20_000)
+    run = recorded_runs.finished(1, iterations=20_000)
     spike = next(
         i for i, event in enumerate(run.events) if isinstance(event, ev.Iteration) and event.i == 12_345
     )
@@ -141,7 +149,7 @@ def test_a_long_run_makes_a_small_page_that_keeps_its_spike(tmp_path: Path) -> N
 
 
 def test_outliers_have_a_letter_and_a_cause_in_words(tmp_path: Path) -> None:
-    run = runs.Recorder(ranks=1)
+    run = recorded_runs.Recorder(ranks=1)
     run.begin()
     run.begin_stage()
     run.hello()
@@ -206,7 +214,7 @@ def test_a_histogram_counts_every_iteration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plot", ["latency", "gpu", "histogram"])
 def test_nothing_to_draw_is_said(plot: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_dir = runs.queued().write(tmp_path)
+    run_dir = recorded_runs.queued().write(tmp_path)
     assert main(["export", str(run_dir), "--svg", plot, "-o", str(tmp_path / "x.svg")]) == 2
     assert "to draw" in capsys.readouterr().err
     assert not (tmp_path / "x.svg").exists()

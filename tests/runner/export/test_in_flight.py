@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner.cli import main
-from tests.tui import runs
+from runner.cli.main import main
+from tests.support import recorded_runs
 
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     """Two configurations, each with requests and iterations of the engine."""
-    run = runs.Recorder(ranks=1)
+    run = recorded_runs.Recorder(ranks=1)
     run.begin()
     run.begin_stage()
     for index, concurrency in enumerate((2, 8)):
@@ -65,7 +65,7 @@ def test_the_report_draws_requests_and_the_engine(run_dir: Path, tmp_path: Path)
 
 
 def test_the_other_engines_have_no_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_dir = runs.finished(1).write(tmp_path)
+    run_dir = recorded_runs.finished(1).write(tmp_path)
     assert main(["export", str(run_dir), "--requests"]) == 0
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 1

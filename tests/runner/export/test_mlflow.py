@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.cli import main
+from runner.cli.main import main
 from runner.report import report
 from tests.support.paths import DATA
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import main
+from runner.cli.main import main
 from tests.support.paths import DATA
 
 RECORDED = DATA / "h200-torch-1gpu"

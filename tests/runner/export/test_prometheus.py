@@ -11,14 +11,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from runner import events as ev
-from runner.cli import main
+from runner.cli.main import main
 from runner.export.prometheus import Follower, as_text, to_file
 from runner.export.prometheus_server import serving
 from runner.report import report
 from runner.state.run import RunState
-from tests.runs import single, start
+from tests.support import recorded_runs
 from tests.support.paths import DATA
-from tests.tui import runs
+from tests.support.runs import single, start
 
 RECORDED = DATA / "h200-torch-1gpu"
 
@@ -46,7 +46,7 @@ def test_every_number_of_the_table_is_a_sample(tmp_path: Path) -> None:
 
 
 def test_names_from_outside_do_not_break_the_format(tmp_path: Path) -> None:
-    run = runs.finished(1)
+    run = recorded_runs.finished(1)
     run.profile = 'a"b\\c\nd'
     out = tmp_path / "run.prom"
     assert main(["export", str(run.write(tmp_path)), "--prometheus", str(out)]) == 0
@@ -64,7 +64,7 @@ def test_a_run_under_way_is_kept_up_to_date(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_it_is_written_again_when_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = runs.under_way()
+    run = recorded_runs.under_way()
     plan, state = run.plan(), RunState()
     state.apply_all(run.events)
     follower = Follower(to_file(tmp_path / "run.prom"))
@@ -103,7 +103,7 @@ def test_a_run_is_served_while_it_is_followed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    monkeypatch.setattr("runner.headless.print_report", lambda *_, **__: seen.append(scraped(capsys)[1]))
+    monkeypatch.setattr("runner.cli.narration.print_report", lambda *_, **__: seen.append(scraped(capsys)[1]))
     assert main(["attach", str(RECORDED), "--prometheus", ":0"]) == 0
     assert (
         samples(seen[0])["trtbench_run_state"]

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import main
+from runner.cli.main import main
 from runner.compare.against_baseline import with_baseline
 from runner.history import baseline
 from runner.report import report, result_table
 from runner.report.report import Row
 from runner.run import layout
-from tests.runner.compare.recorded import PROFILE, run, some
+from tests.support.compared_runs import PROFILE, run, some
 
 REPEATS = (0.998, 0.999, 1.0, 1.001, 1.002)
 

@@ -12,7 +12,7 @@ from runner.errors import UserError
 from runner.history import labels
 from runner.history.labels import Label, Labels
 from runner.run import layout
-from tests.histories import ended
+from tests.support.histories import ended
 
 RUN = "20260101T000000Z_p_0001"
 

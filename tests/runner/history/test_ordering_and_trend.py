@@ -8,7 +8,7 @@ from runner.errors import UserError
 from runner.history import Entry
 from runner.history.ordering import SORTS, by_profile, in_order, sort_named
 from runner.history.trend import BARS, change, main_trend, spark, trends
-from tests.histories import DAY, entry, figure
+from tests.support.histories import DAY, entry, figure
 
 FAST = entry("0001", "b", ago=10, seconds=30, figures=[figure(900, 90)], flags=1, disk=10)
 SLOW = entry("0002", "a", ago=20, seconds=90, figures=[figure(100, 10)], disk=99)

@@ -11,7 +11,7 @@ from runner.errors import UserError
 from runner.history import Entry
 from runner.history.query import GRAMMAR, matching, needs_disk
 from runner.plan.plan import Membership
-from tests.histories import DAY, NOW, entry, figure
+from tests.support.histories import DAY, NOW, entry, figure
 
 RUNS = [
     entry("0001", "qwen2.5-7b", "finished", ago=60, seconds=62, gpus=("NVIDIA H200",), tags=("good", "v1.2"),

@@ -10,14 +10,14 @@ import pytest
 
 from runner import events as ev
 from runner import history, paths
-from runner.cli import main
+from runner.cli.main import main
 from runner.errors import ExitCode, UserError
 from runner.plan.plan import Membership
 from runner.report import report
 from runner.run import layout
 from runner.util import processes
 from runner.util.files import write_atomically
-from tests.runs import record, single, start, state_of, wait_until_ended
+from tests.support.runs import record, single, start, state_of, wait_until_ended
 
 BEGIN = ev.RunStarted(
     t=time.monotonic_ns(), run="r", schema=1, wall=1e9, host="h", boot_id="b", pid=1, cores=2, version="0"

@@ -13,8 +13,8 @@ from runner.errors import UserError
 from runner.history import labels, trash
 from runner.history.labels import Label
 from runner.run import layout
-from tests.histories import ended, figure
-from tests.runs import single, start, wait_until_ended
+from tests.support.histories import ended, figure
+from tests.support.runs import single, start, wait_until_ended
 
 
 def listed() -> list[str]:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from runner import history, paths
-from runner.cli import main
+from runner.cli.main import main
 from runner.report import report
 from runner.run import layout
-from tests.histories import ended, figure
-from tests.runs import record, single
-from tests.tui import runs
+from tests.support import recorded_runs
+from tests.support.histories import ended, figure
+from tests.support.runs import record, single
 
 ID = "20260101T000000Z_odd_0001"
 Maker = Callable[[Path], None]
@@ -187,7 +187,7 @@ def test_names_that_are_no_text_and_causes_with_escapes(capsys: pytest.CaptureFi
 def test_whatever_became_of_a_file_the_table_is_shown_and_exported(
     name: str, make: Callable[[Path], None] | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_dir = runs.finished(2).write(paths.runs_dir())
+    run_dir = recorded_runs.finished(2).write(paths.runs_dir())
     main(["show", "last"])
     table = capsys.readouterr().out
     (run_dir / name).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from runner.profile.store import find
 from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
-from tests.runner.telemetry.logs import SECOND, inventory
+from tests.support.gpu_logs import SECOND, inventory
 from tests.support.paths import DATA
 
 READS = DecodeReads(weight_bytes=15_000_000_000, kv_bytes_per_token=131_072)

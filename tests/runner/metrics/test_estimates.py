@@ -14,7 +14,7 @@ from runner.report.report import Row
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RunState
 from runner.stats.intervals import mean_of
-from tests.runner.stats.simulated import latencies
+from tests.support.simulated import latencies
 
 STEPS = 15
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner import metrics
-from runner.cli import main
+from runner.cli.main import main
 from runner.errors import UserError
 from runner.metrics import explain
 from runner.metrics.lookup import ALIASES, find

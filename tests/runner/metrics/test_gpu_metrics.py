@@ -11,7 +11,7 @@ from runner import metrics
 from runner.metrics import Metric, gpu_metrics
 from runner.state.gpu_series import FINE_BUCKETS, GROUP_S, MERGED, PER_MINUTE, RECENT_TICKS
 from runner.state.run import RunState
-from tests.runner.telemetry.logs import SECOND, configuration_events, inventory, mapping, sample
+from tests.support.gpu_logs import SECOND, configuration_events, inventory, mapping, sample
 
 
 def run_of(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from runner import events as ev
-from runner.headless import _Narrator
+from runner.cli.narration import _Narrator
 from runner.metrics.stall import Stall, stalled
 from runner.state.run import RunState
-from tests.tui import runs
-from tests.tui.runs import SECOND, Recorder
+from tests.support import recorded_runs
+from tests.support.recorded_runs import SECOND, Recorder
 
 AFTER = 41
 
@@ -22,7 +22,7 @@ def state_of(run: Recorder) -> RunState:
 
 def short(ranks: int = 2) -> Recorder:
     """Iterations of 1.2 s."""
-    run = runs.under_way(ranks, iterations=0)
+    run = recorded_runs.under_way(ranks, iterations=0)
     run.iterate(6, "timed", 1, base_ms=1200)
     return run
 
@@ -51,32 +51,41 @@ def test_it_is_said_after_ten_medians_and_ten_seconds() -> None:
     stall = seen(short())
     assert stall is not None
     assert stall.sentence == "no iteration for 41 s, median 1.2 s"
-    slow = runs.under_way()  # 6.3 s an iteration
+    slow = recorded_runs.under_way()  # 6.3 s an iteration
     assert seen(slow, 60) is None
     assert seen(slow, 64) is not None
 
 
 def test_short_iterations_wait_for_ten_seconds() -> None:
-    run = runs.under_way(iterations=0)
+    run = recorded_runs.under_way(iterations=0)
     run.iterate(5, "timed", 1, base_ms=6)
     assert seen(run, 9) is None
     assert seen(run, 11) is not None
 
 
 def test_warm_up_is_compared_with_itself() -> None:
-    run = runs.warming_up()  # one iteration of 8 s
+    run = recorded_runs.warming_up()  # one iteration of 8 s
     assert seen(run, 70) is None
     assert seen(run, 90) is not None
 
 
-@pytest.mark.parametrize("make", [runs.nothing_yet, runs.queued, runs.finished, runs.failed, runs.stopped])
+@pytest.mark.parametrize(
+    "make",
+    [
+        recorded_runs.nothing_yet,
+        recorded_runs.queued,
+        recorded_runs.finished,
+        recorded_runs.failed,
+        recorded_runs.stopped,
+    ],
+)
 def test_what_has_not_begun_or_has_ended_does_not_stall(make: object) -> None:
     assert callable(make)
     assert seen(make(), 3600) is None
 
 
 def test_a_configuration_that_has_all_it_asked_for_does_not_stall() -> None:
-    run = runs.under_way(iterations=0)
+    run = recorded_runs.under_way(iterations=0)
     run.iterate(10, "timed", 1, base_ms=6300)
     assert seen(run, 3600) is None
 
@@ -109,7 +118,7 @@ def test_what_the_processes_do_decides_what_is_suggested(ranks: list[tuple[str, 
 
 
 def test_busy_gpus_are_told_from_idle_ones() -> None:
-    run = runs.on_gpus(2, 2)
+    run = recorded_runs.on_gpus(2, 2)
     beat(run, ("S", 0.1), ("S", 0.1))
     run.add(ev.Notice(t=0, level="info", text="later"), 60)
     assert "the GPUs are busy" in suggestion(run)

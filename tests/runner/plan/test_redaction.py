@@ -9,9 +9,9 @@ import pytest
 
 from runner.plan import redaction
 from runner.run import layout
-from runner.sweep import directory, launch
-from tests.runner.sweep.sweeps import tiny
-from tests.runs import plan_of, record
+from runner.sweep import control, directory
+from tests.support.runs import plan_of, record
+from tests.support.sweeps import tiny
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_run_with_a_secret_is_for_its_owner_alone(name: str, mode: int, tmp_pa
 @pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
 def test_so_is_a_sweep(name: str, mode: int) -> None:
     profile = tiny(f"launch: {{env: {{{name}: '4'}}}}\n")
-    sweep = directory.create(launch.of_repeats(profile, 2))
+    sweep = directory.create(control.of_repeats(profile, 2))
     assert stat.S_IMODE((sweep / directory.SPEC).stat().st_mode) == mode
 
 

@@ -9,7 +9,7 @@ from runner.profile import Profile, TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.fields import Field, default_at, edited, fields
 from runner.profile.file import ProfileError
-from tests.runner.profiles import torch_profiles
+from tests.support.profiles import torch_profiles
 
 
 def quickstart() -> TorchProfile:

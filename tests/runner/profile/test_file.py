@@ -20,7 +20,7 @@ from runner.profile.file import (
     to_yaml,
     with_changes,
 )
-from tests.runner.profiles import torch_profiles
+from tests.support.profiles import torch_profiles
 
 
 def quickstart() -> TorchProfile:

@@ -17,7 +17,7 @@ from runner.ranks import observer
 from tests import standins
 from tests.runner.ranks.observed import OBSERVER, SMALL, fold, run, without_numbers
 from tests.runner.ranks.support import needs_mpi
-from tests.runs import wait_for
+from tests.support.runs import wait_for
 
 FAULTS = "TRTLLM_STANDIN_FAULTS"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from runner.ranks.records import Recorder, die_with_parent
-from tests.patience import PATIENCE_S
 from tests.runner.ranks.support import python, read_records
-from tests.runs import wait_for
 from tests.support.paths import ROOT
+from tests.support.patience import PATIENCE_S
+from tests.support.runs import wait_for
 
 
 def fill(recorder: Recorder, iterations: int = 3, label: str = "a device") -> None:

@@ -10,8 +10,8 @@ from runner.plan.plan import Plan
 from runner.report.eta import MOST_READ, eta, stage_times
 from runner.run import layout
 from runner.state.run import RunState
-from tests.tui import runs
-from tests.tui.runs import SECOND, Recorder
+from tests.support import recorded_runs
+from tests.support.recorded_runs import SECOND, Recorder
 
 
 def seen(
@@ -24,23 +24,23 @@ def seen(
 
 
 def test_configurations_to_come_take_at_least_their_duration() -> None:
-    left, at_least = seen(runs.under_way()) or (0, False)
+    left, at_least = seen(recorded_runs.under_way()) or (0, False)
     assert at_least
     assert left == pytest.approx(2 * 60 + 19.3, abs=4)
 
 
 def test_the_last_configuration_is_known_better() -> None:
-    run = runs.on_gpus(1, 1)
+    run = recorded_runs.on_gpus(1, 1)
     left, at_least = seen(run) or (0, True)
     assert not at_least
     assert 0 < left < 60
 
 
 def test_nothing_is_said_without_a_timed_iteration_or_a_duration() -> None:
-    assert seen(runs.warming_up()) is None
-    assert seen(runs.under_way(duration=0.0)) is None
-    assert seen(runs.nothing_yet()) is None
-    assert seen(runs.finished()) is None
+    assert seen(recorded_runs.warming_up()) is None
+    assert seen(recorded_runs.under_way(duration=0.0)) is None
+    assert seen(recorded_runs.nothing_yet()) is None
+    assert seen(recorded_runs.finished()) is None
 
 
 def building() -> Recorder:
@@ -59,14 +59,14 @@ def test_a_stage_takes_as_long_as_it_did_before() -> None:
 
 def test_stage_times_come_from_finished_runs_that_did_the_same(tmp_path: Path) -> None:
     name = "2026010{}T000000Z_{}_7f3a"
-    profile = runs.finished().profile
+    profile = recorded_runs.finished().profile
     for day in (1, 2):
-        runs.finished().write(tmp_path, name.format(day, profile))
-    runs.failed().write(tmp_path, name.format(3, profile))
-    other = runs.finished(configurations=2)
+        recorded_runs.finished().write(tmp_path, name.format(day, profile))
+    recorded_runs.failed().write(tmp_path, name.format(3, profile))
+    other = recorded_runs.finished(configurations=2)
     other.write(tmp_path, name.format(4, profile))
     here = tmp_path / name.format(5, profile)
-    times = stage_times(here, runs.finished().plan())
+    times = stage_times(here, recorded_runs.finished().plan())
     assert set(times) == {"benchmark"}
     assert times["benchmark"] > 100
     assert stage_times(here, other.plan())["benchmark"] < times["benchmark"]
@@ -76,7 +76,7 @@ def test_stage_times_come_from_finished_runs_that_did_the_same(tmp_path: Path) -
 def test_a_profile_that_always_fails_is_not_read_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = runs.failed()
+    failed = recorded_runs.failed()
     for number in range(MOST_READ + 5):
         failed.write(tmp_path, f"20260101T0000{number:02}Z_{failed.profile}_7f3a")
     read: list[Path] = []

@@ -11,7 +11,7 @@ from runner.plan.plan import Plan
 from runner.report import report
 from runner.run import layout
 from runner.state.run import RunState
-from tests.runner.compare.recorded import run, some
+from tests.support.compared_runs import run, some
 
 
 def test_a_report_of_an_older_version_is_read() -> None:

@@ -7,8 +7,8 @@ import msgspec
 from runner.report import report, result_table
 from runner.report.report import Report
 from runner.state.run import RunState
-from tests.tui import runs
-from tests.tui.runs import Recorder
+from tests.support import recorded_runs
+from tests.support.recorded_runs import Recorder
 
 
 def report_of(run: Recorder) -> Report:
@@ -18,14 +18,14 @@ def report_of(run: Recorder) -> Report:
 
 
 def test_a_flag_of_all_configurations_is_said_once() -> None:
-    flags = result_table.flags_in_words(report_of(runs.finished(4)))
+    flags = result_table.flags_in_words(report_of(recorded_runs.finished(4)))
     assert len(flags) == 1
     assert flags[0].startswith("all 4 configurations: p95 and p99 say little")
-    assert result_table.flags_in_words(report_of(runs.finished(1)))[0].startswith("p95 and p99")
+    assert result_table.flags_in_words(report_of(recorded_runs.finished(1)))[0].startswith("p95 and p99")
 
 
 def test_a_flag_of_some_configurations_names_them() -> None:
-    found = report_of(runs.finished(3))
+    found = report_of(recorded_runs.finished(3))
     some = [msgspec.structs.replace(one, flags=["odd"]) for one in found.configurations[:2]]
     last = msgspec.structs.replace(found.configurations[2], flags=[])
     found = msgspec.structs.replace(found, configurations=[*some, last])
@@ -33,20 +33,20 @@ def test_a_flag_of_some_configurations_names_them() -> None:
 
 
 def test_weights_that_do_not_all_stay_on_the_gpu_are_in_the_name() -> None:
-    (one,) = report_of(runs.finished(1)).configurations
+    (one,) = report_of(recorded_runs.finished(1)).configurations
     half = msgspec.structs.replace(one, gpu_weights_percent=0.5)
     assert result_table.configuration_name(half) == "batch 1 weights 50% 64→24"
 
 
 def test_equal_numbers_make_nobody_the_best() -> None:
-    found = report_of(runs.finished(2))
+    found = report_of(recorded_runs.finished(2))
     same = msgspec.structs.replace(found, configurations=[found.configurations[0]] * 2)
     for line in result_table.grid_of(same).lines:
         assert (line.best, line.worst) == (None, None)
 
 
 def test_a_metric_of_a_newer_version_is_shown_and_not_explained() -> None:
-    found = report_of(runs.finished(1))
+    found = report_of(recorded_runs.finished(1))
     (one,) = found.configurations
     newer = msgspec.structs.replace(
         one, rows=[*one.rows, report.Row(metric="novelty", unit="u", n=3, value=1.5)]

@@ -26,7 +26,7 @@ from runner.stats.intervals import (
     order_ranks,
 )
 from runner.stats.student import t_quantile
-from tests.runner.stats.simulated import latencies
+from tests.support.simulated import latencies
 
 values_of_any_kind = st.lists(st.floats(min_value=1, max_value=1e4), min_size=4, max_size=60)
 

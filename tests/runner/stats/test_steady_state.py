@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy
 
 from runner.stats.steady_state import Course, course, drift
-from tests.runner.stats.simulated import batched, latencies
+from tests.support.simulated import batched, latencies
 
 
 def courses(n: int, *, trials: int = 100, **truth: float) -> list[Course]:

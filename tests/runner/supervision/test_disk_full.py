@@ -12,7 +12,7 @@ import pytest
 
 from runner.report import report
 from runner.run import layout
-from tests.runs import single, start, state_of, wait_for, wait_until_ended
+from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
 
 SIZE = 4 << 20
 

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from runner import history, paths
-from runner.cli import _parser
+from runner.cli.main import _parser
 from runner.errors import UserError
 from runner.plan.plan import Hook, Plan
 from runner.profile import store as profile_store
 from runner.run import layout
 from runner.supervision import hook, launch
 from runner.util import processes
-from tests.runs import record, single, start, wait_for, wait_until_ended
+from tests.support.runs import record, single, start, wait_for, wait_until_ended
 
 
 def with_hook(plan: Plan, *argv: str, timeout: int = 60) -> Plan:

@@ -14,7 +14,7 @@ from runner.engines import container, engine_named
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision.stage import StageRun
-from tests.runs import single
+from tests.support.runs import single
 
 FOLDER = "/data/results"
 LINE = "{'iter': 1, 'iterLatencyMS': 2.5}\n"

@@ -14,7 +14,15 @@ from runner.report import report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
 from runner.util import processes
-from tests.runs import is_supervised, single, start, state_of, under_mpirun, wait_for, wait_until_ended
+from tests.support.runs import (
+    is_supervised,
+    single,
+    start,
+    state_of,
+    under_mpirun,
+    wait_for,
+    wait_until_ended,
+)
 
 
 @pytest.fixture(autouse=True)

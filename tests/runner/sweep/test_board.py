@@ -10,26 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from runner.cli.sweep_narration import exit_code
 from runner.compare import compare, sides
 from runner.plan.plan import Configuration
 from runner.run import layout
-from runner.sweep import text
+from runner.sweep import board_text
 from runner.sweep.board import Board, Point, frontier
 from runner.sweep.directory import Begun, Ended, LogWriter, Refused
-from runner.sweep.feed import SweepFeed
-from runner.sweep.headless import exit_code
 from runner.sweep.matrix import first_view, held_words, matrix, slices, trades, turned
 from runner.sweep.spec import Axis, Cell, Slot, Sweep, expand
-from tests.runner.sweep.sweeps import (
-    LARGE,
-    SMALL,
-    recorded,
-    settled,
-    started,
-    sweep_of,
-    tiny,
-    written,
-)
+from runner.sweep.sweep_feed import SweepFeed
+from tests.support.sweeps import LARGE, SMALL, recorded, settled, started, sweep_of, tiny, written
 
 BEGUN = Begun(wall=1e9)
 RUNS = [f"20260101T00000{n}Z_tiny_000{n}" for n in range(9)]
@@ -251,7 +242,7 @@ class TestBest:
 
 
 def test_the_table_says_everything() -> None:
-    lines = text.render(board_of(two_repeats()), 100).splitlines()
+    lines = board_text.render(board_of(two_repeats()), 100).splitlines()
     assert lines[0] == "tiny · torch · 2 max_batch_size x 2 batch · 2 repeats, interleaved"
     assert lines[2] == "7 of 8 measurements settled"
     at = lines.index("tokens per second, tokens/s")
@@ -260,18 +251,18 @@ def test_the_table_says_everything() -> None:
     assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 … * out of memory"
     assert lines[at + 3].index(" *") == lines[at + 2].index("(2)") + 3, "the mark stands behind its column"
     assert "  out of memory: why memory" in lines
-    assert text.FOLDED in lines
+    assert board_text.FOLDED in lines
 
 
 def test_a_narrow_table_is_folded_and_loses_nothing() -> None:
     board = board_of(two_repeats())
-    wide = set(text.render(board, 200).split())
-    narrow = text.render(board, 40)
+    wide = set(board_text.render(board, 200).split())
+    narrow = board_text.render(board, 40)
     assert wide == set(narrow.split())
 
 
 def test_json_has_what_the_table_has() -> None:
-    plain = text.as_json(board_of(two_repeats()))
+    plain = board_text.as_json(board_of(two_repeats()))
     assert (plain["kind"], plain["status"], plain["settled"]) == ("sweep", "interrupted", 7)
     first = plain["points"][0]
     assert first["values"] == {"build.max_batch_size": "1", "benchmark.batch_size": "1"}

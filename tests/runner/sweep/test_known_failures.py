@@ -12,7 +12,7 @@ from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage
 from runner.state.run import RunState
 from runner.sweep.known_failures import failed_making, refuse_in_vain
-from tests.runs import single
+from tests.support.runs import single
 
 
 def plan_of(run_dir: Path, workers: int = 1, skip: str = "") -> Plan:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from runner.errors import UserError
 from runner.run import layout
-from runner.sweep import launch
+from runner.sweep import control
 from runner.sweep.directory import (
     LOG,
     SPEC,
@@ -27,10 +27,10 @@ from runner.sweep.directory import (
     fingerprint,
     load,
 )
-from runner.sweep.feed import SweepFeed
 from runner.sweep.progress import Progress
 from runner.sweep.spec import Slot
-from tests.runner.sweep.sweeps import LARGE, SMALL, settled, started, sweep_of, written
+from runner.sweep.sweep_feed import SweepFeed
+from tests.support.sweeps import LARGE, SMALL, settled, started, sweep_of, written
 
 A, B = Slot(0, 0), Slot(1, 0)
 BEGUN = Begun(wall=1e9)
@@ -97,24 +97,24 @@ def test_a_sweep_with_a_secret_is_for_its_owner_alone(name: str, mode: int) -> N
 
 def test_a_sweep_without_a_conductor_is_interrupted() -> None:
     path = written(sweep_of(), BEGUN, started(A, "r1", SMALL, LARGE))
-    assert launch.read(path).status == "interrupted"
+    assert control.read(path).status == "interrupted"
 
 
 def test_a_sweep_that_ended_stays_so() -> None:
     path = written(sweep_of(), BEGUN, Ended(wall=1e9, status="finished"))
-    assert launch.read(path).status == "finished"
+    assert control.read(path).status == "finished"
     with pytest.raises(UserError, match="nothing is left to measure"):
-        launch.resume(path)
+        control.resume(path)
 
 
 def test_what_was_lost_can_be_measured_though_the_sweep_has_finished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken_up: list[Path] = []
-    monkeypatch.setattr(launch, "_conduct", taken_up.append)
+    monkeypatch.setattr(control, "_conduct", taken_up.append)
     finished = Ended(wall=1e9, status="finished")
     path = written(sweep_of(1), BEGUN, settled(A, "r1", small="done", large="lost"), finished)
-    launch.resume(path)
+    control.resume(path)
     assert taken_up == [path]
 
 
@@ -125,17 +125,17 @@ class TestOfAnotherMachine:
         return path
 
     def test_it_is_under_way_until_its_log_says_that_it_ended(self) -> None:
-        assert launch.read(self.conducted_elsewhere(BEGUN)).status == "running"
+        assert control.read(self.conducted_elsewhere(BEGUN)).status == "running"
         ended = self.conducted_elsewhere(BEGUN, Ended(wall=2e9, status="stopped"))
-        assert not launch.is_conducted(ended)
-        assert launch.stop(ended, "a test").status == "stopped"
+        assert not control.is_conducted(ended)
+        assert control.stop(ended, "a test").status == "stopped"
 
     def test_one_that_does_not_answer_is_not_waited_for_without_end(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(launch, "STOP_S", 0.0)
+        monkeypatch.setattr(control, "STOP_S", 0.0)
         with pytest.raises(UserError, match="conducted on another host, which does not answer"):
-            launch.stop(self.conducted_elsewhere(BEGUN), "a test")
+            control.stop(self.conducted_elsewhere(BEGUN), "a test")
 
 
 class TestOnDisk:
@@ -189,7 +189,7 @@ class TestOnDisk:
         LogWriter(path).write(Ended(wall=2e9, status="stopped"))
         (path / SPEC).write_bytes(msgspec.json.encode(sweep_of(2)))
         with pytest.raises(UserError, match=r"sweep\.json was changed after the sweep began"):
-            launch.resume(path)
+            control.resume(path)
 
     def test_entries_about_cells_that_are_not_there_are_passed_over(self) -> None:
         entries: list[AnyEntry] = [
@@ -210,9 +210,9 @@ class TestOnDisk:
             locks.append(layout.try_lock(directory))
             threading.Timer(0.3, lambda: LogWriter(path).write(Begun(wall=3e9))).start()
 
-        monkeypatch.setattr(launch, "_conduct", conduct)
-        launch.resume(path)
-        assert launch.read(path).status == "running"
+        monkeypatch.setattr(control, "_conduct", conduct)
+        control.resume(path)
+        assert control.read(path).status == "running"
         for lock in locks:
             assert lock is not None
             os.close(lock)
@@ -223,6 +223,6 @@ class TestOnDisk:
         assert lock is not None
         try:
             with pytest.raises(UserError, match="is under way"):
-                launch.resume(path)
+                control.resume(path)
         finally:
             os.close(lock)

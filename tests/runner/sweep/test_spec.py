@@ -16,9 +16,9 @@ from runner.profile import TorchProfile
 from runner.profile.file import load_text
 from runner.profile.store import find
 from runner.profile.sweep import stepped, values_of
-from runner.sweep import launch
+from runner.sweep import control
 from runner.sweep.spec import Slot, axes_of, expand, narrowed, parse_axis
-from tests.runner.sweep.sweeps import TINY, sweep_of, tiny
+from tests.support.sweeps import TINY, sweep_of, tiny
 
 TWO_AXES = """\
 sweep:
@@ -189,11 +189,11 @@ class TestCells:
 
     def test_too_many_cells_are_refused_with_their_number(self) -> None:
         with pytest.raises(UserError, match=r"300 cells \(300 of model.seed\) are more than 200"):
-            launch.of_profile(tiny(), {"model.seed": list(range(300))})
+            control.of_profile(tiny(), {"model.seed": list(range(300))})
 
     def test_no_axes_is_said_with_what_to_do(self) -> None:
         with pytest.raises(UserError, match="tiny has no axes"):
-            launch.of_profile(tiny())
+            control.of_profile(tiny())
 
 
 class TestOrder:
@@ -209,13 +209,13 @@ class TestOrder:
 
     def test_profiles_alternate(self) -> None:
         other = load_text(TINY.replace("name: tiny", "name: other"), "other")
-        sweep = launch.of_profiles([tiny(), other], 2)
+        sweep = control.of_profiles([tiny(), other], 2)
         assert sweep.name == "tiny-vs-other"
         assert [sweep.cells[slot.cell].values[0][1] for slot in sweep.slots()] == ["tiny", "other"] * 2
 
     def test_a_profile_does_not_alternate_with_itself(self) -> None:
         with pytest.raises(UserError, match="both profiles are called tiny"):
-            launch.of_profiles([tiny(), tiny()], 2)
+            control.of_profiles([tiny(), tiny()], 2)
 
 
 class TestNarrowing:

@@ -19,15 +19,15 @@ from runner.plan.plan import Membership, Plan
 from runner.profile import Profile
 from runner.run import layout
 from runner.supervision import launch as launcher
-from runner.sweep import directory, launch
+from runner.sweep import control, directory
 from runner.sweep import sweep_runner as conductor_module
 from runner.sweep.directory import Begun
 from runner.sweep.progress import Progress
 from runner.sweep.spec import Slot, Sweep, axes_of
 from runner.sweep.sweep_runner import Conductor
 from runner.util import processes
-from tests.runner.sweep.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
-from tests.runs import single, state_of, wait_for, wait_until_ended
+from tests.support.runs import single, state_of, wait_for, wait_until_ended
+from tests.support.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
 
 needs_torch = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("torch", "mpi4py")),
@@ -39,8 +39,8 @@ needs_torch = pytest.mark.skipif(
 def no_process_left(home: Path) -> Iterator[None]:
     yield
     for path in directory.list_sweeps():
-        launch.stop(path, "the end of a test")
-        assert not launch.is_conducted(path)
+        control.stop(path, "the end of a test")
+        assert not control.is_conducted(path)
     for run_dir in layout.list_runs():
         assert history.entry(run_dir).ended
         assert processes.tagged(run_dir.name) == []
@@ -160,7 +160,7 @@ def test_a_run_that_was_not_noted_is_stopped_with_its_sweep(programs: Callable[.
     fake = programs("slow")
     path = written(of_programs(1), Begun(wall=1e9))
     run_dir = fake.start(tiny(), gpu_hz=0, sweep=Membership(sweep=path.name, cell=0))
-    assert launch.stop(path, "a test").status == "stopped"
+    assert control.stop(path, "a test").status == "stopped"
     assert state_of(run_dir).status == "stopped"
 
 
@@ -178,12 +178,12 @@ def test_a_stop_in_the_last_cell_is_a_stop_and_the_cell_is_measured_again(
     with monkeypatch.context() as stopped:
         stopped.setattr(launcher, "start", start_and_stop)
         Conductor(path, sweep).run()
-    assert (launch.read(path).status, launch.read(path).why) == ("stopped", "a test")
+    assert (control.read(path).status, control.read(path).why) == ("stopped", "a test")
 
     (path / layout.STOP).unlink()
     Conductor(path, sweep).run()
     assert fake.places == [(0, 0), (0, 0)]
-    assert launch.read(path).status == "finished"
+    assert control.read(path).status == "finished"
 
 
 def test_a_run_that_was_deleted_is_measured_again(programs: Callable[..., Programs]) -> None:
@@ -211,7 +211,7 @@ def test_a_finished_run_that_was_deleted_is_measured_again_when_the_sweep_goes_o
     assert [note.run for note in again.progress.runs.values()][:2] == [first.name, second.name]
     assert again.progress.deleted(paths.runs_dir()) == []
     with pytest.raises(UserError, match="nothing is left to measure"):
-        launch.resume(conductor.directory)
+        control.resume(conductor.directory)
 
 
 def test_a_cell_that_this_version_does_not_understand_is_a_failed_cell(
@@ -255,7 +255,7 @@ class TestFullDisk:
 
         monkeypatch.setattr(conductor_module, "no_room", full)
         conductor.run()
-        assert (launch.read(path).status, launch.read(path).why) == ("stopped", "a test")
+        assert (control.read(path).status, control.read(path).why) == ("stopped", "a test")
         assert fake.places == []
 
     def test_what_finds_no_room_is_written_when_there_is_some(
@@ -276,7 +276,7 @@ class TestFullDisk:
         sweep = of_programs(1)
         path = directory.create(sweep)
         Conductor(path, sweep).run()
-        assert launch.read(path).status == "finished"
+        assert control.read(path).status == "finished"
         assert [type(entry).__name__ for entry in directory.LogReader(path).read()] == [
             "Begun", "Started", "Settled", "Ended",
         ]  # fmt: skip
@@ -289,11 +289,11 @@ class TestDetached:
 
     def start(self, *axes: str, repeat: int = 1, further: str = "") -> Path:
         profile = tiny(further)
-        return launch.start(launch.of_profile(profile, axes_of(profile, axes), repeat=repeat, gpu_hz=0))
+        return control.start(control.of_profile(profile, axes_of(profile, axes), repeat=repeat, gpu_hz=0))
 
     def ended(self, path: Path) -> Progress:
-        wait_for(lambda: not launch.is_conducted(path), "the end of the sweep")
-        return launch.read(path)
+        wait_for(lambda: not control.is_conducted(path), "the end of the sweep")
+        return control.read(path)
 
     def test_what_ran_out_of_memory_prunes_what_is_larger_and_the_rest_is_measured(self) -> None:
         huge = 10**12
@@ -317,23 +317,23 @@ class TestDetached:
 
     def test_kill_9_leaves_the_run_resume_goes_on_where_it_was_and_stop_ends_run_and_conductor(self) -> None:
         path = self.start("model.seed=1,2", "benchmark.num_runs=3,100000")
-        wait_for(lambda: launch.read(path).under_way is not None, "the first run")
+        wait_for(lambda: control.read(path).under_way is not None, "the first run")
         owner = layout.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
-        wait_for(lambda: not launch.is_conducted(path), "the death of the conductor")
-        assert launch.read(path).status == "interrupted"
+        wait_for(lambda: not control.is_conducted(path), "the death of the conductor")
+        assert control.read(path).status == "interrupted"
         (first,) = layout.list_runs()
         assert wait_until_ended(first).status == "finished", "the run went on by itself"
 
-        launch.resume(path)
+        control.resume(path)
         wait_for(lambda: len(layout.list_runs()) == 2, "the long run")
         run_dir = layout.list_runs()[0]
         wait_for(lambda: bool(state_of(run_dir).configurations), "its first configuration")
-        progress = launch.stop(path, "a test")
+        progress = control.stop(path, "a test")
 
         assert (progress.status, progress.why) == ("stopped", "a test")
-        assert not launch.is_conducted(path)
+        assert not control.is_conducted(path)
         assert state_of(run_dir).status == "stopped"
         assert processes.tagged(run_dir.name) == []
         assert [note.run for note in progress.runs.values()] == [first.name, run_dir.name], "none twice"
@@ -342,13 +342,13 @@ class TestDetached:
 
     def test_stop_ends_the_run_of_a_conductor_that_was_killed(self) -> None:
         path = self.start("benchmark.num_runs=100000,200000")
-        wait_for(lambda: launch.read(path).under_way is not None, "the first run")
+        wait_for(lambda: control.read(path).under_way is not None, "the first run")
         owner = layout.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
-        wait_for(lambda: not launch.is_conducted(path), "the death of the conductor")
+        wait_for(lambda: not control.is_conducted(path), "the death of the conductor")
 
-        assert launch.stop(path, "a test").status == "stopped"
+        assert control.stop(path, "a test").status == "stopped"
 
         (run_dir,) = layout.list_runs()
         assert state_of(run_dir).status == "stopped"

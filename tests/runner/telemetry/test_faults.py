@@ -19,7 +19,7 @@ from runner.run import layout
 from runner.state.run import RunState
 from runner.telemetry.monitor import MISSED_TICKS, SLACK_S
 from runner.util import processes
-from tests.runs import is_supervised, single, start, state_of, wait_for, wait_until_ended
+from tests.support.runs import is_supervised, single, start, state_of, wait_for, wait_until_ended
 
 FIRST = "GPU-000000a0-0000-0000-0000-000000000000"
 

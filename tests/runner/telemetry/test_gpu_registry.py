@@ -10,7 +10,7 @@ from runner.metrics import gpu_metrics
 from runner.state import cuda_devices
 from runner.state.run import RunState
 from runner.telemetry.gpu_registry import Lineup
-from tests.runner.telemetry.logs import SECOND, configuration_events, mapping
+from tests.support.gpu_logs import SECOND, configuration_events, mapping
 
 A, B, C = (ev.GpuIdentity(uuid=f"GPU-{name}", index=i, pci=f"0:{i}:0.0") for i, name in enumerate("abc"))
 

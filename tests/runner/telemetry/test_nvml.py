@@ -21,10 +21,10 @@ from runner.state.run import RunState
 from runner.telemetry import monitor
 from runner.telemetry.monitor import Watch
 from runner.util import disk, processes
-from tests.runs import wait_for
 from tests.support.paths import ROOT
+from tests.support.runs import wait_for
 
-CLI = "import sys; from runner.cli import main; sys.exit(main(sys.argv[1:]))"
+CLI = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 class Machine:

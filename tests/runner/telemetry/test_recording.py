@@ -12,7 +12,7 @@ from runner import metrics
 from runner.metrics import gpu_metrics
 from runner.state.run import RunState
 from runner.telemetry.sampler import Sampler
-from tests.runner.telemetry.logs import configuration_events, mapping
+from tests.support.gpu_logs import configuration_events, mapping
 from tests.support.paths import DATA
 
 FOLDER = DATA / "h200-telemetry"

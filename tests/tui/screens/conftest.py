@@ -15,7 +15,7 @@ from runner.engines.torch import plan
 from runner.profile import Profile
 from runner.profile import store as profile_store
 from runner.supervision import launch
-from tests.tui.screens import world
+from tests.support import world
 
 
 @pytest.fixture(autouse=True)

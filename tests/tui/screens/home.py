@@ -11,9 +11,9 @@ from runner.engines import mpi
 from runner.engines.check import Check
 from runner.engines.torch import plan as torch
 from runner.plan.plan import Stage
-from tests.tui.keyboard import at_once
-from tests.tui.screens import world
-from tests.tui.screens.world import settled
+from tests.support import world
+from tests.support.keyboard import at_once
+from tests.support.world import settled
 from tui.screens.home import HomeScreen
 from tui.widgets.profile_form import ProfileForm
 

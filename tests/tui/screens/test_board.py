@@ -14,11 +14,11 @@ from textual.pilot import Pilot
 
 from runner.plan.plan import Configuration
 from runner.run import layout
-from runner.sweep import launch
+from runner.sweep import control
 from runner.sweep.directory import Begun, Ended, Measured, Settled, Started, Stopping
 from runner.sweep.spec import Axis, Cell, Slot, Sweep
-from tests.runner.sweep.sweeps import TINY, recorded, written
-from tests.tui.screens.world import BOTH, SIZES, Cockpit, settled, size_id, text_of, told
+from tests.support.sweeps import TINY, recorded, written
+from tests.support.world import BOTH, SIZES, Cockpit, settled, size_id, text_of, told
 from tui.app import Sweep as SweepPlace
 from tui.app import TrtbenchApp
 from tui.screens.board import BoardScreen
@@ -31,8 +31,8 @@ Compare = Callable[..., bool]
 
 @pytest.fixture(autouse=True)
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.sweep.feed.now", lambda: 1e9 + 600)
-    monkeypatch.setattr("runner.history.feed.time.monotonic_ns", lambda: 61_000_000_000)
+    monkeypatch.setattr("runner.sweep.sweep_feed.now", lambda: 1e9 + 600)
+    monkeypatch.setattr("runner.history.run_feed.time.monotonic_ns", lambda: 61_000_000_000)
     monkeypatch.setattr("runner.run.layout.secrets.token_hex", lambda count: "7f3a")
 
 
@@ -194,7 +194,7 @@ def conducted() -> Iterator[Callable[[Path], Path]]:
 
     def hold(path: Path) -> Path:
         locks.append(layout.try_lock(path))
-        note = launch.read(path).under_way
+        note = control.read(path).under_way
         if note is not None:
             locks.append(layout.try_lock(layout.find(note.run)))
         return path
@@ -329,7 +329,7 @@ async def test_g_goes_on_where_the_sweep_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[Path, bool]] = []
-    monkeypatch.setattr(launch, "resume", lambda path, failed_too: asked.append((path, failed_too)))
+    monkeypatch.setattr(control, "resume", lambda path, failed_too: asked.append((path, failed_too)))
     path = half_way()
     app = Cockpit(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
@@ -342,7 +342,7 @@ async def test_g_goes_on_where_the_sweep_was(
 
 async def test_nothing_goes_on_when_all_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Path] = []
-    monkeypatch.setattr(launch, "resume", lambda path, failed_too: asked.append(path))
+    monkeypatch.setattr(control, "resume", lambda path, failed_too: asked.append(path))
     over = Cockpit(SweepPlace(complete()))
     async with over.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)

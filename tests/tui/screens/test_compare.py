@@ -10,11 +10,10 @@ from textual.pilot import Pilot
 
 from runner import history, paths
 from runner.run import layout
-from tests import histories
-from tests.histories import figure
-from tests.runner.compare.recorded import PROFILE, run, some
-from tests.tui.screens import world
-from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tests.support import histories, world
+from tests.support.compared_runs import PROFILE, run, some
+from tests.support.histories import figure
+from tests.support.world import Cockpit, settled, text_of, told
 from tui.app import Compare, Runs, TrtbenchApp
 from tui.screens.compare import CompareScreen, sides_of
 from tui.screens.help import HelpScreen

@@ -15,11 +15,10 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 
 from runner.profile.file import load_text
-from tests import histories
-from tests.histories import figure
-from tests.tui import runs
-from tests.tui.screens import test_board, world
-from tests.tui.screens.world import settled
+from tests.support import histories, recorded_runs, world
+from tests.support.histories import figure
+from tests.support.world import settled
+from tests.tui.screens import test_board
 from tui.app import Compare, Home, Live, Result, Runs, Start, Sweep, TrtbenchApp
 from tui.keys.every import KEYS, ScreenName
 from tui.keys.key import EVERYWHERE
@@ -74,8 +73,8 @@ def listed() -> Start:
 PLACES: dict[ScreenName, Callable[[Path], Start]] = {
     "home": lambda root: Home(),
     "runs": lambda root: listed(),
-    "live": lambda root: Live(runs.on_gpus(2, 2).feed(root, 1.0)),
-    "result": lambda root: Result(runs.finished().write(root)),
+    "live": lambda root: Live(recorded_runs.on_gpus(2, 2).feed(root, 1.0)),
+    "result": lambda root: Result(recorded_runs.finished().write(root)),
     "compare": lambda root: compared(),
     "board": lambda root: Sweep(test_board.complete()),
 }
@@ -112,7 +111,7 @@ QUICKSTART = load_text(world.BUILT_IN["quickstart"], "quickstart")
 DIALOGS: dict[type[Screen[Any]], Callable[[Path], Screen[Any]]] = {
     AskScreen: lambda root: AskScreen(Question("a name", "what it is called")),
     ConfirmScreen: lambda root: ConfirmScreen("Stop it?", "It ends.", yes="stop it", no="let it run"),
-    DoctorScreen: lambda root: DoctorScreen(runs.under_way().feed(root, 1.0)),
+    DoctorScreen: lambda root: DoctorScreen(recorded_runs.under_way().feed(root, 1.0)),
     HelpScreen: lambda root: HelpScreen("home"),
     ImportEngine: lambda root: ImportEngine(),
     LogScreen: lambda root: LogScreen(root / "0-benchmark.log"),

@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 
 from runner.profile import TorchProfile
 from runner.profile import store as profile_store
-from tests.tui.screens import world
+from tests.support import world
+from tests.support.world import Cockpit, settled, text_of, told
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
-from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home, TrtbenchApp
 from tui.form import drafts_of
 from tui.screens.home import HomeScreen

@@ -7,11 +7,11 @@ import threading
 import pytest
 
 from runner.profile import Profile
-from tests.patience import PATIENCE_S
-from tests.tui.keyboard import at_once
-from tests.tui.screens import world
+from tests.support import world
+from tests.support.keyboard import at_once
+from tests.support.patience import PATIENCE_S
+from tests.support.world import Cockpit, settled, text_of, told
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, value
-from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home
 from tui.catalogue import Catalogue, Listing
 from tui.screens.help import HelpScreen

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.screens import world
+from tests.support import world
+from tests.support.world import settled
 from tests.tui.screens.home import FAILS, PASSES, WARNS, finds, go_to, no_mpirun, partly_cached, type_into
-from tests.tui.screens.world import settled
 from tui.app import Home, TrtbenchApp
 
 SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

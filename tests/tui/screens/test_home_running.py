@@ -13,8 +13,9 @@ from runner.engines.check import Check
 from runner.errors import UserError
 from runner.profile import Profile, TorchProfile
 from runner.supervision import launch
-from tests.patience import PATIENCE_S
-from tests.tui.screens import world
+from tests.support import world
+from tests.support.patience import PATIENCE_S
+from tests.support.world import Cockpit, settled, text_of, told
 from tests.tui.screens.home import (
     FAILS,
     PASSES,
@@ -29,7 +30,6 @@ from tests.tui.screens.home import (
     type_into,
     value,
 )
-from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home
 from tui.form import drafts_of
 from tui.screens.confirm import ConfirmScreen

@@ -14,9 +14,9 @@ from runner.profile import settings
 from runner.report import report
 from runner.run import layout
 from tests.runner.engines.trtllm.test_built_engine import engine
-from tests.tui.screens import world
+from tests.support import world
+from tests.support.world import Cockpit, settled, text_of, told
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
-from tests.tui.screens.world import Cockpit, settled, text_of, told
 from tui.app import Home, Result, Runs, TrtbenchApp
 from tui.form import drafts_of
 from tui.screens.home import HomeScreen

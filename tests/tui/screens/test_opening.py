@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from textual.widgets import Static
 
-from tests.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 from tui.app import Runs, TrtbenchApp
 
 

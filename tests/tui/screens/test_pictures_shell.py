@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.tui.screens import world
+from tests.support import world
 from tui.app import Home, TrtbenchApp
 from tui.theme import NAMES
 

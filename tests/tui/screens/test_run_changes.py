@@ -12,10 +12,9 @@ from textual.widgets import Input
 
 from runner import history
 from runner.history import labels, trash
-from tests import histories
-from tests.histories import figure
-from tests.tui.screens import world
-from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tests.support import histories, world
+from tests.support.histories import figure
+from tests.support.world import Cockpit, settled, text_of, told
 from tui.app import Runs, TrtbenchApp
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmScreen
@@ -263,7 +262,7 @@ def test_picture_of_a_dialog(
     three: list[Path], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     labels.tag(three[1].name, ["good", "v0.16"])
-    monkeypatch.setattr("runner.history.list.disk_use", lambda path: 28 << 10)
+    monkeypatch.setattr("runner.history.reader.disk_use", lambda path: 28 << 10)
     monkeypatch.setattr("tui.screens.trash.disk_use", lambda path: 28 << 10)
     monkeypatch.setattr("runner.history.trash.time.time", lambda: world.NOW - 7000)
     trash.delete(three[:1])

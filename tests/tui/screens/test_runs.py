@@ -13,11 +13,10 @@ from textual.pilot import Pilot
 from runner import paths
 from runner.history import Entry, History, labels
 from runner.run import layout
-from tests import histories
-from tests.histories import figure
-from tests.tui.keyboard import at_once
-from tests.tui.screens import world
-from tests.tui.screens.world import Cockpit, settled, text_of, told
+from tests.support import histories, world
+from tests.support.histories import figure
+from tests.support.keyboard import at_once
+from tests.support.world import Cockpit, settled, text_of, told
 from tui.app import Runs, TrtbenchApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
@@ -460,7 +459,7 @@ def a_history() -> None:
 
 def steady_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """File systems differ in how they count."""
-    monkeypatch.setattr("runner.history.list.disk_use", lambda path: 28 << 10)
+    monkeypatch.setattr("runner.history.reader.disk_use", lambda path: 28 << 10)
 
 
 LOOKS = {"list": (), "groups": ("g", "s"), "delete": ("space", "space", "d"), "mistake": ("slash", "minus")}

@@ -14,10 +14,10 @@ from runner import preflight
 from runner.engines.check import Check
 from runner.errors import UserError
 from runner.profile.file import load_text
-from runner.sweep import launch
+from runner.sweep import control
 from runner.sweep.spec import Sweep
-from tests.tui.screens import world
-from tests.tui.screens.world import settled, text_of
+from tests.support import world
+from tests.support.world import settled, text_of
 from tui.app import Home, TrtbenchApp
 from tui.screens.sweep_start import SweepStart
 from tui.theme import NAMES, THEMES
@@ -42,7 +42,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Sweep]:
         asked.append(sweep)
         return tmp_path
 
-    monkeypatch.setattr(launch, "start", start)
+    monkeypatch.setattr(control, "start", start)
     return asked
 
 
@@ -122,7 +122,7 @@ async def test_what_cannot_be_started_is_said(monkeypatch: pytest.MonkeyPatch) -
     def refuse(sweep: Sweep) -> Path:
         raise UserError("the disk is full")
 
-    monkeypatch.setattr(launch, "start", refuse)
+    monkeypatch.setattr(control, "start", refuse)
     app = Cockpit(Home())
     async with app.run_test(size=SIZES[0]) as pilot:
         await settled(pilot)

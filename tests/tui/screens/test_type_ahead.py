@@ -11,10 +11,9 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from tests.tui import runs
-from tests.tui.keyboard import at_once
-from tests.tui.screens import world
-from tests.tui.screens.world import Cockpit, settled
+from tests.support import recorded_runs, world
+from tests.support.keyboard import at_once
+from tests.support.world import Cockpit, settled
 from tui.app import Home, Live, Result, Runs
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmScreen
@@ -77,7 +76,7 @@ async def test_a_letter_that_opens_a_dialog_is_a_letter_in_a_line() -> None:
 
 
 async def test_a_letter_that_opens_a_dialog_is_a_letter_in_a_search(tmp_path: Path) -> None:
-    app = Cockpit(Live(runs.under_way().feed(tmp_path, 1.0)))
+    app = Cockpit(Live(recorded_runs.under_way().feed(tmp_path, 1.0)))
     async with app.run_test(size=SIZE) as pilot:
         await at_once(pilot, "/", "d", "x")
         assert typed(app) == "dx"
@@ -101,7 +100,7 @@ async def test_an_answer_that_is_known_before_the_question(tmp_path: Path) -> No
 
 
 async def test_pages_to_read_close_as_fast_as_they_open(tmp_path: Path) -> None:
-    app = Cockpit(Live(runs.under_way().feed(tmp_path, 1.0)))
+    app = Cockpit(Live(recorded_runs.under_way().feed(tmp_path, 1.0)))
     async with app.run_test(size=SIZE) as pilot:
         await at_once(pilot, "d")
         assert isinstance(app.screen, DoctorScreen)
@@ -113,7 +112,7 @@ async def test_pages_to_read_close_as_fast_as_they_open(tmp_path: Path) -> None:
 
 
 async def test_the_log_of_a_result_is_searched_at_once(tmp_path: Path) -> None:
-    app = Cockpit(Result(runs.finished().write(tmp_path)))
+    app = Cockpit(Result(recorded_runs.finished().write(tmp_path)))
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "l", "/", "W", "e")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.stats import Series
-from tests.tui import runs
+from tests.support import recorded_runs
 from tui.text import width_of
 from tui.widgets.iteration_spark import SHADE, Course, course_of, spark
 from tui.widgets.rows import row_text
@@ -67,6 +67,6 @@ def test_it_is_made_of_the_state_of_a_configuration() -> None:
     from runner.state.run import RunState
 
     state = RunState()
-    state.apply_all(runs.finished(1, 30).events)
+    state.apply_all(recorded_runs.finished(1, 30).events)
     made = course_of(state.configurations[0])
     assert (len(made.warmup), made.n, made.each) == (2, 30, 1)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from runner.history import Entry
 from runner.history.trend import main_trend
-from tests.histories import NOW, entry, figure
+from tests.support.histories import NOW, entry, figure
 from tui.when import when
 from tui.widgets.rows import row_text, row_width
 from tui.widgets.run_columns import draw_run, draw_titles, latency_words, sort_at

@@ -9,12 +9,12 @@ import pytest
 
 from runner import history, metrics
 from runner.archive.import_results import ORIGINALS, import_files
-from runner.cli import main
+from runner.cli.main import main
 from runner.errors import UserError
-from runner.history import text as listing
+from runner.history import run_list as listing
 from runner.report import report
 from runner.report.report import ConfigurationReport
-from runner.report.text import render
+from runner.report.text_table import render
 from runner.run import layout
 from tests.support.paths import DATA
 

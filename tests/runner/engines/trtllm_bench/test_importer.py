@@ -11,7 +11,7 @@ import pytest
 
 from runner import history
 from runner.archive.import_results import ORIGINALS, import_files
-from runner.cli import main
+from runner.cli.main import main
 from runner.errors import UserError
 from runner.report import report
 from runner.report.report import ConfigurationReport, Report

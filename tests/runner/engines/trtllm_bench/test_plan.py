@@ -15,7 +15,7 @@ from runner.errors import UserError
 from runner.events import EngineIteration
 from runner.plan.plan import Plan, Stage
 from tests import standins
-from tests.trtllm_bench.support import MODEL, profile
+from tests.integration.trtllm_bench.support import MODEL, profile
 
 
 def plan(folder: Path, version: str, **changes: Any) -> Plan:

@@ -8,7 +8,7 @@ import pytest
 
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.profile.file import ProfileError, decode, load_text, to_yaml
-from tests.trtllm.support import merged
+from tests.integration.trtllm.support import merged
 
 BASE: dict[str, Any] = {
     "name": "b",

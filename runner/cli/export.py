@@ -1,0 +1,123 @@
+"""`export`: a run as a file for other programs and other people."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli.options import Commands, output_file
+from runner.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from runner.export.formats import Part
+
+FORMATS = ("json", "csv", "md", "html", "parquet", "upstream-csv", "prometheus")
+PLOTS = ("latency", "histogram", "gpu")
+EXCLUSIVE = (
+    ("--format", "--svg", "--prometheus", "--mlflow", "--schema"),
+    ("--iterations", "--requests", "--svg", "--prometheus", "--mlflow", "--schema"),
+    ("--output", "--prometheus", "--mlflow", "--schema"),
+)
+"""What is written, which part of it, and where to; each says one of them."""
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser("export", help="write a run as JSON, CSV, Parquet, Markdown, HTML, SVG, ...")
+    export.add_argument(
+        "run",
+        metavar="RUN",
+        nargs="?",
+        help="for csv, parquet and --mlflow also several: 7f3a,19bc, or a filter of `ls` like sweep:4c1d",
+    )
+    export.add_argument("--format", choices=FORMATS, help="default: by the ending of the file, else json")
+    export.add_argument(
+        "-o", "--output", type=output_file, metavar="FILE",
+        help="a file, or a directory for one named after the run; default, and `-`: standard output",
+    )  # fmt: skip
+    export.add_argument(
+        "--iterations", action="store_true", help="every iteration instead of the table (csv, parquet)"
+    )
+    export.add_argument(
+        "--requests", action="store_true", help="every request of a benchmark of requests in flight (csv)"
+    )
+    export.add_argument("--svg", dest="plot", choices=PLOTS, help="one plot as SVG instead of the table")
+    export.add_argument(
+        "--prometheus",
+        type=output_file,
+        metavar="FILE.prom",
+        help="a file for the textfile collector; `attach RUN --prometheus FILE.prom` keeps it up to date",
+    )
+    export.add_argument(
+        "--mlflow",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="log the run to MLflow, at URI or where MLflow is configured to (extra `mlflow`)",
+    )
+    export.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
+    export.set_defaults(command=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from runner.compare.sides import named
+
+    _refuse_contradictions(arguments)
+    if arguments.schema:
+        from runner.export.json_document import json_schema
+
+        print(json.dumps(json_schema(), indent=2))
+        return ExitCode.OK
+    if arguments.run is None:
+        raise UserError("which run? `trtbench-tui export RUN`; `trtbench-tui ls` lists all runs")
+    run_dirs = named(arguments.run)
+    if arguments.mlflow is not None:
+        from runner.export import mlflow_run
+
+        for run_dir in run_dirs:
+            print(mlflow_run.log(run_dir, arguments.mlflow or None))
+        return ExitCode.OK
+    written, left_out = _write(run_dirs, arguments)
+    for sentence in left_out:
+        print(f"note: {sentence}", file=sys.stderr)
+    if written is not None:
+        print(written, file=sys.stderr)
+    return ExitCode.OK
+
+
+def _refuse_contradictions(arguments: argparse.Namespace) -> None:
+    """Of options that exclude each other one would be passed over in silence."""
+    given = {
+        "--format": arguments.format,
+        "--svg": arguments.plot,
+        "--prometheus": arguments.prometheus,
+        "--mlflow": arguments.mlflow is not None,
+        "--schema": arguments.schema,
+        "--iterations": arguments.iterations,
+        "--requests": arguments.requests,
+        "--output": arguments.output,
+    }
+    for group in EXCLUSIVE:
+        both = [name for name in group if given[name]]
+        if len(both) > 1:
+            raise UserError(f"export takes {both[0]} or {both[1]}, not both")
+
+
+def _write(run_dirs: list[Path], arguments: argparse.Namespace) -> tuple[Path | None, list[str]]:
+    from runner.export import formats
+
+    output = arguments.prometheus or (None if arguments.output == Path("-") else arguments.output)
+    part: Part = "iterations" if arguments.iterations else "requests" if arguments.requests else "table"
+    if len(run_dirs) > 1 and (arguments.plot or part != "table"):
+        raise UserError(f"plots, iterations and requests are of one run, these are {len(run_dirs)}")
+    if arguments.plot:
+        return formats.export_plot(run_dirs[0], arguments.plot, output)
+    wanted = "prometheus" if arguments.prometheus else arguments.format
+    if not wanted and part != "table" and (output is None or output.is_dir()):
+        wanted = "csv"
+    name = formats.format_for(wanted, output)
+    if len(run_dirs) > 1:
+        return formats.export_several(run_dirs, name, output)
+    return formats.export(run_dirs[0], name, output, part)

@@ -1,0 +1,38 @@
+"""`doctor` and `gpus`: the machine, without a run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from runner.cli.options import Commands, add_gpu_rate
+from runner.errors import ExitCode
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser("doctor", help="check this machine, and what a profile needs; with fixes")
+    doctor.add_argument("profile", metavar="PROFILE", nargs="?")
+    doctor.set_defaults(command=_doctor, without_runs=True)
+
+    gpus = commands.add_parser("gpus", help="what the GPUs do now, without a run; Ctrl-C ends it")
+    gpus.add_argument("--once", action="store_true", help="one reading, then end")
+    gpus.add_argument("--json", action="store_true", help="one JSON object a reading")
+    add_gpu_rate(gpus)
+    gpus.set_defaults(command=_gpus, without_runs=True)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from runner import preflight
+    from runner.profile import store as profile_store
+
+    profile = profile_store.find(arguments.profile).load() if arguments.profile else None
+    checks = preflight.check(profile)
+    sys.stdout.write(preflight.render(checks))
+    return ExitCode.RUN_FAILED if preflight.failed(checks) else ExitCode.OK
+
+
+def _gpus(arguments: argparse.Namespace) -> int:
+    from runner.cli.gpu_readings import show
+
+    show(arguments.gpu_hz, once=arguments.once, as_json=arguments.json)
+    return ExitCode.OK

@@ -1,0 +1,37 @@
+"""What the numbers mean."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+
+from runner.cli.options import Commands
+from runner.errors import ExitCode
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    metrics = commands.add_parser("metrics", help="what every number means: formula, source, n, conditions")
+    metrics.add_argument("names", metavar="METRIC", nargs="*", help="only these (default: all)")
+    metrics.set_defaults(command=_metrics, without_runs=True)
+
+
+def in_words(arguments: list[str]) -> list[str]:
+    """`help TOPIC` and `--help TOPIC` as the command that answers them; anything else as it is."""
+    if not arguments or arguments[0] not in ("help", "-h", "--help"):
+        return arguments
+    topic = arguments[1:]
+    if topic[:1] == ["metrics"]:
+        return topic
+    return [*topic, "--help"]
+
+
+def _metrics(arguments: argparse.Namespace) -> int:
+    from runner.metrics import BY_NAME
+    from runner.metrics.explain import ABOUT, as_text
+    from runner.metrics.lookup import find
+
+    chosen = [find(name) for name in arguments.names]
+    width = min(100, shutil.get_terminal_size((100, 24)).columns)
+    sys.stdout.write((ABOUT + "\n" if not chosen else "") + as_text(chosen or BY_NAME.values(), width))
+    return ExitCode.OK

@@ -1,0 +1,196 @@
+"""Runs: start one, watch it, stop it, show its table, play it again."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli import assertions as gate
+from runner.cli import sweeps
+from runner.cli.dashboard import watch, watch_sweep
+from runner.cli.options import Commands, add_gpu_rate, add_output_options, output_file
+from runner.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from runner.profile import Profile
+
+MAX_PORT = 65535
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="start a run of a profile and watch it")
+    run.add_argument("profile", metavar="PROFILE", help="name of a profile, or path of its file")
+    run.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="change a field for this run, e.g. --set benchmark.num_runs=20 (repeatable)",
+    )
+    run.add_argument(
+        "--repeat", type=sweeps.count, default=1, metavar="N", help="N runs, one after the other (default 1)"
+    )
+    run.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
+    run.add_argument(
+        "--on-end",
+        type=_command,
+        metavar="COMMAND",
+        help="start this when the run has ended, instead of the settings' hooks.on_end; '': nothing; what it"
+        " prints goes to on-end.log in the run's directory; for a run that was lost, whoever sees that first"
+        " starts it",
+    )
+    add_gpu_rate(run)
+    run.add_argument(
+        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
+    )
+    gate.add_option(run)
+    add_output_options(run)
+    run.set_defaults(command=_run)
+
+    attach = commands.add_parser(
+        "attach", help="watch a run or a sweep, as often and from as many terminals as you like"
+    )
+    attach.add_argument("run", metavar="RUN|SWEEP")
+    add_output_options(attach)
+    attach.add_argument(
+        "--prometheus",
+        type=_prometheus,
+        metavar="FILE.prom|:PORT",
+        help="headless; while the run goes on, keep a file for the textfile collector up to date, or serve"
+        " its metrics at http://127.0.0.1:PORT/metrics (extra `prometheus`)",
+    )
+    attach.set_defaults(command=_attach)
+
+    stop = commands.add_parser("stop", help="stop a run and leave no process of it")
+    stop.add_argument("run", metavar="RUN")
+    stop.set_defaults(command=_stop)
+
+    show = commands.add_parser("show", help="print the final table of a run")
+    show.add_argument("run", metavar="RUN")
+    show.add_argument("--json", action="store_true", help="the report as one JSON object")
+    show.set_defaults(command=_show)
+
+    replay = commands.add_parser("replay", help="play a run again as it happened")
+    replay.add_argument("run", metavar="RUN")
+    replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times as fast (default 1)")
+    add_output_options(replay)
+    replay.set_defaults(command=_replay)
+
+
+def _prometheus(text: str) -> Path | int:
+    port = text.removeprefix(":")
+    if port == text:
+        return output_file(text)
+    if not port.isdecimal() or int(port) > MAX_PORT:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no port; allowed: :0 (one that is free) to :{MAX_PORT}"
+        )
+    return int(port)
+
+
+def _command(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; quote it as for a shell") from None
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; allowed: a number above 0, at most 10000")
+    return speed
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from runner.history.run_feed import open_feed
+    from runner.profile import file as profile_file
+    from runner.profile import store as profile_store
+    from runner.supervision import launch
+
+    profile = profile_store.find(arguments.profile).load()
+    if arguments.changes:
+        profile = profile_file.with_changes(profile, arguments.changes)
+    assertions = gate.parsed(arguments.assertions, profile.name)
+    if arguments.repeat > 1:
+        from runner.sweep.control import of_repeats
+        from runner.sweep.directory import runs_of
+
+        if arguments.on_end is not None:
+            raise UserError("--on-end is for one run; with --repeat, set hooks.on_end in the settings")
+        sweep = of_repeats(profile, arguments.repeat, gpu_hz=arguments.gpu_hz)
+        directory = sweeps.begin(sweep, arguments)
+        ended = sweeps.follow(directory, arguments)
+        measured = [one.run_dir for one in runs_of(directory.name)]
+        return gate.after(assertions, measured, ended, as_json=arguments.json)
+    if not arguments.anyway:
+        _refuse_what_would_fail(profile)
+    run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
+    ended = watch(open_feed(run_dir), arguments)
+    return gate.after(assertions, [run_dir], ended, as_json=arguments.json)
+
+
+def _refuse_what_would_fail(profile: Profile) -> None:
+    """Preflight: better a sentence now than a failure after an hour of building."""
+    from runner import preflight
+    from runner.engines import make_plan
+
+    make_plan(profile)  # its own refusals are more to the point
+    failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
+    if failing:
+        raise UserError(
+            f"the run would fail:\n{preflight.render(failing)}".rstrip(),
+            hint="`run --anyway` starts it nevertheless; `doctor` shows all checks",
+        )
+
+
+def _attach(arguments: argparse.Namespace) -> int:
+    from runner.history.run_feed import open_feed
+    from runner.run import layout
+
+    try:
+        run_dir = layout.find(arguments.run)
+    except UserError:
+        sweep = sweeps.named(arguments.run)
+        if sweep is None:
+            raise
+        return watch_sweep(sweep, arguments)
+    return watch(open_feed(run_dir), arguments)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from runner.history.run_feed import open_replay
+    from runner.run import layout
+
+    return watch(open_replay(layout.find(arguments.run), arguments.speed), arguments)
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from runner import history
+    from runner.history.stop import stop_run
+    from runner.run import layout
+
+    run_dir = layout.find(arguments.run)
+    if history.entry(run_dir).ended:
+        print(f"{run_dir.name} has ended already", file=sys.stderr)
+        return ExitCode.OK
+    print(f"{run_dir.name} {stop_run(run_dir, 'trtbench-tui stop').status}", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from runner.cli.narration import print_report
+    from runner.compare.against_baseline import with_baseline
+    from runner.report import report
+    from runner.run import layout
+
+    run_dir = layout.find(arguments.run)
+    print_report(with_baseline(report.load(run_dir), run_dir), as_json=arguments.json)
+    return ExitCode.OK

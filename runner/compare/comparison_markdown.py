@@ -1,0 +1,105 @@
+"""A comparison as Markdown: what one pastes into an issue or a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runner.compare.across_engines import Across, across_cell, means
+from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
+from runner.compare.comparison_text import NOTHING
+from runner.metrics import BY_NAME
+from runner.report.result_table import shape_name, thousands
+from runner.util.markdown import escaped, table
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Sides, what differs, whether it is fair, and a table for each configuration of each pair."""
+    return "\n".join(_lines(comparison)) + "\n"
+
+
+def _lines(comparison: Comparison) -> Iterator[str]:
+    for side in comparison.sides:
+        runs = ", ".join(f"`{run}`" for run in side.runs)
+        yield f"- **{side.label}** {escaped(side.profile)} ({escaped(side.summary)}): {runs}"
+    yield ""
+    if comparison.differences:
+        yield from _table(
+            ["what differs", *(side.label for side in comparison.sides)],
+            [[one.name, *one.values] for one in comparison.differences],
+            numbers=0,
+        )
+    else:
+        yield "Nothing that is known of them differs."
+    for pair in comparison.pairs:
+        yield ""
+        yield from _pair(comparison, pair)
+    for one in comparison.across:
+        yield ""
+        yield f"Side by side, {one.at_once} at a time, {one.input_len} in, {one.output_len} out{means(one)}:"
+        yield ""
+        yield from _across(comparison, one)
+
+
+def _across(comparison: Comparison, one: Across) -> Iterator[str]:
+    head = ["", *(f"{side.label} {side.engine}" for side in comparison.sides)]
+    rows = [["configuration", *one.configurations]]
+    for line in one.lines:
+        cells = (across_cell(name, value) for name, value in zip(line.metrics, line.values, strict=True))
+        rows.append([line.question, *cells])
+    yield from _table(head, rows, numbers=len(head) - 1)
+
+
+def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
+    fair = "fair, as far as can be seen" if pair.fair else "**not a fair comparison**"
+    yield f"**{pair.first} → {pair.second}**: {fair}.{f' {_sentence(pair.method)}' if pair.method else ''}"
+    if pair.unfair_because:
+        yield ""
+        yield from (f"- {escaped(reason)}" for reason in pair.unfair_because)
+    for configuration in pair.configurations:
+        yield ""
+        yield from _configuration(comparison, pair, configuration)
+    for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
+        if shapes:
+            yield ""
+            yield f"Only {label} measured {', '.join(shape_name(shape) for shape in shapes)}."
+
+
+def _configuration(
+    comparison: Comparison, pair: Pair, configuration: ConfigurationComparison
+) -> Iterator[str]:
+    if not configuration.changes:
+        yield f"{shape_name(configuration.shape)}: {NOTHING}."
+        return
+    yield f"{shape_name(configuration.shape)}:"
+    yield ""
+    head = ["metric", pair.first, pair.second, "change", f"{100 * comparison.level:g} % interval", "verdict"]
+    yield from _table(head, [_change(change) for change in configuration.changes], numbers=4)
+    reasons: dict[str, list[str]] = {}
+    for change in configuration.changes:
+        if change.why:
+            reasons.setdefault(change.why, []).append(BY_NAME[change.metric].title)
+    if reasons:
+        yield ""
+        yield from (f"- {'; '.join(titles)}: {why}" for why, titles in reasons.items())
+
+
+def _change(change: Change) -> list[str]:
+    metric = BY_NAME[change.metric]
+    values = [thousands(value, metric.digits) for value in (change.first, change.second)]
+    bounds = [_percent(change.low), _percent(change.high)]
+    interval = f"{bounds[0]} to {bounds[1]}" if change.verdict != "NOT JUDGED" else ""
+    return [metric.with_unit, *values, _percent(change.change), interval, change.verdict or ""]
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None or share != share else f"{100 * share:+.2f} %"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> Iterator[str]:
+    """A table whose columns after the first are numbers, `numbers` of them, and then words."""
+    cells = [[escaped(cell) for cell in row] for row in (head, *rows)]
+    yield from table(cells[0], cells[1:], numbers=range(1, numbers + 1))

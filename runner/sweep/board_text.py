@@ -1,0 +1,239 @@
+"""A board as text and as JSON: what commands print."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
+from runner.report.result_table import thousands
+from runner.report.text_table import duration
+from runner.sweep.board import Board, Number, Point
+from runner.sweep.matrix import View, first_view, held_words, matrix, shown_metrics, slices, trades
+from runner.util.markdown import escaped, table
+
+SCHEMA = 1
+GAP = 2
+WORDS = {
+    "queued": "queued", "running": "running", "memory": "out of memory", "pruned": "pruned",
+    "failed": "failed", "stopped": "stopped", "lost": "lost", "refused": "impossible",
+    "part": "", "done": "",
+}  # fmt: skip
+"""What stands in place of a number."""
+FOLDED = "of (n) runs: geometric mean, as in a comparison, ± standard deviation from run to run"
+BEST = " *"
+FIRST = 3
+"""Metrics that are printed unless one is asked for."""
+
+
+def render(board: Board, width: int, wanted: Sequence[Metric] = ()) -> str:
+    """The sweep as it stands: a matrix for each metric, what has no number and why, and the best points.
+
+    Args:
+        board: the sweep.
+        width: columns of the terminal.
+        wanted: metrics to show; none: the first of those that there are numbers for.
+    """
+    return "\n".join(_lines(board, width, list(wanted) or shown_metrics(board)[:FIRST])) + "\n"
+
+
+def _lines(board: Board, width: int, wanted: list[Metric]) -> Iterator[str]:
+    sweep = board.sweep
+    yield f"{sweep.name} · {sweep.engine} · {_shape(board)}"
+    why = f": {board.why}" if board.why else ""
+    yield f"sweep {board.id} · {board.status}{why} after {duration(board.elapsed_s)}"
+    yield f"{board.settled} of {board.total} measurements settled" + _left(board)
+    best = {id(trade.point) for trade in trades(board) if trade.best}
+    for view in slices(board, first_view(board)):
+        for metric in wanted:
+            yield ""
+            held = held_words(board, view)
+            yield f"{metric.with_unit}{', ' + held if held else ''}"
+            yield from _table(board, view, metric, best, width)
+    if _has_repeats(board):
+        yield ""
+        yield FOLDED
+    yield from _footnotes(board)
+    yield from _best(board)
+
+
+def _has_repeats(board: Board) -> bool:
+    return any(value.n > 1 for point in board.points for value in point.numbers.values())
+
+
+def _shape(board: Board) -> str:
+    sizes = " x ".join(
+        f"{len(axis.values)} {'profiles' if axis.title == 'profile' else axis.title}"
+        for axis in board.axes
+        if len(axis.values) > 1
+    )
+    repeats = (
+        f"{board.sweep.repeat} repeats, {board.sweep.order}" if board.sweep.repeat > 1 else "one run each"
+    )
+    return f"{sizes or 'one cell'} · {repeats}"
+
+
+def _left(board: Board) -> str:
+    return f", about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
+
+
+def _table(board: Board, view: View, metric: Metric, best: set[int], width: int) -> Iterator[str]:
+    shown = matrix(board, view)
+    down = board.axes[view.rows].title
+    across = board.axes[view.columns].title if view.columns is not None else ""
+    rows = [[cell_text(point, metric, best) for point in line] for line in shown.points]
+    heads = [f"{across} {head}".strip() for head in shown.column_heads]
+    for column in range(len(heads)):
+        # A mark stands behind its number, and must not move it to the left of the others.
+        if any(line[column].endswith(BEST) for line in rows):
+            for line in rows:
+                line[column] += "" if line[column].endswith(BEST) else " " * len(BEST)
+    sizes = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    label = max(len(f"{down} {head}") for head in shown.row_heads)
+    start = 0
+    while start < len(sizes):
+        stop = start + 1
+        while stop < len(sizes) and label + sum(size + GAP for size in sizes[start : stop + 1]) <= width:
+            stop += 1
+        part = range(start, stop)
+        if any(heads):
+            yield _row("", label, [heads[column].rjust(sizes[column]) for column in part])
+        for head, cells in zip(shown.row_heads, rows, strict=True):
+            yield _row(f"{down} {head}", label, [cells[column].rjust(sizes[column]) for column in part])
+        start = stop
+
+
+def _row(head: str, width: int, cells: Sequence[str]) -> str:
+    return (head.ljust(width) + "".join(" " * GAP + cell for cell in cells)).rstrip()
+
+
+def cell_text(point: Point | None, metric: Metric, best: set[int]) -> str:
+    """A number with its spread, or a word for why there is none; `*` marks the best points."""
+    if point is None:
+        return "–"
+    value = point.numbers.get(metric.name)
+    if value is None:
+        return WORDS[point.state] or "no number"
+    mark = BEST if id(point) in best else ""
+    return f"{with_spread(value, metric)}{'' if point.state == 'done' else ' …'}{mark}"
+
+
+def with_spread(value: Number, metric: Metric) -> str:
+    """`1 234.50 ±0.80 (3)`: geometric mean, deviation and count of the runs; of one run the number."""
+    text = thousands(value.mean, metric.digits)
+    if value.deviation is not None:
+        text += f" ±{thousands(value.deviation, metric.digits)} ({value.n})"
+    return text
+
+
+def _footnotes(board: Board) -> Iterator[str]:
+    """Every reason for a missing number once, with the points it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for point in board.points:
+        if point.why:
+            word = WORDS[point.state] or "incomplete"
+            reasons.setdefault(f"{word}: {point.why}", []).append(point.label)
+    if reasons:
+        yield ""
+        yield "without a number, or with fewer runs:"
+    for reason, labels in reasons.items():
+        yield f"  {reason}"
+        yield f"    {'; '.join(labels)}"
+
+
+def _best(board: Board) -> Iterator[str]:
+    found = sorted((trade for trade in trades(board) if trade.best), key=lambda trade: trade.latency.mean)
+    if not found:
+        return
+    rows = [
+        (
+            thousands(trade.latency.mean, LATENCY.digits),
+            thousands(trade.throughput.mean, TOKENS_PER_SEC.digits),
+            trade.point.label,
+        )
+        for trade in found
+    ]
+    sizes = [max(len(row[column]) for row in rows) for column in range(2)]
+    yield ""
+    yield "* best trades: no other point of the same lengths has less latency and as many tokens/s"
+    for row in rows:
+        yield f"  {row[0]:>{sizes[0]}} ms  {row[1]:>{sizes[1]}} tokens/s  {row[2]}"
+
+
+def as_markdown(board: Board) -> str:
+    """Every point as a row of a table, with the metrics there are."""
+    wanted = shown_metrics(board)
+    best = {id(trade.point) for trade in trades(board) if trade.best}
+    heads = [*(axis.title for axis in board.axes), "state", *(metric.with_unit for metric in wanted)]
+    rows = []
+    for point in board.points:
+        values = [axis.values[at] for axis, at in zip(board.axes, point.at, strict=True)]
+        numbers = [
+            with_spread(point.numbers[metric.name], metric) if metric.name in point.numbers else ""
+            for metric in wanted
+        ]
+        state = WORDS[point.state] or ("best trade" if id(point) in best else "measured")
+        rows.append([escaped(cell) for cell in (*values, state, *numbers)])
+    words = len(board.axes) + 1
+    lines = [f"**{escaped(board.sweep.name)}**, {escaped(_shape(board))}", ""]
+    lines += table(list(map(escaped, heads)), rows, numbers=range(words, len(heads)))
+    if _has_repeats(board):
+        lines += ["", FOLDED]
+    return "\n".join(lines) + "\n"
+
+
+# --- JSON and lists ----------------------------------------------------------------------------------------
+
+
+def as_json(board: Board) -> dict[str, Any]:
+    """A board as plain data; numbers are those of the table: geometric mean, deviation and n of the runs."""
+    best = {id(trade.point) for trade in trades(board) if trade.best}
+    return {
+        "kind": "sweep",
+        "schema": SCHEMA,
+        "sweep": board.id,
+        "name": board.sweep.name,
+        "engine": board.sweep.engine,
+        "status": board.status,
+        "why": board.why,
+        "order": board.sweep.order,
+        "repeat": board.sweep.repeat,
+        "settled": board.settled,
+        "total": board.total,
+        "seconds": board.elapsed_s,
+        "axes": [{"path": axis.path, "values": list(axis.values)} for axis in board.axes],
+        "points": [
+            {
+                "values": {axis.path: axis.values[at] for axis, at in zip(board.axes, point.at, strict=True)},
+                "state": point.state,
+                "why": point.why,
+                "best": id(point) in best,
+                "runs": [ref.run_dir.name for ref in point.runs],
+                "metrics": {
+                    name: {"mean": value.mean, "deviation": value.deviation, "n": value.n}
+                    for name, value in point.numbers.items()
+                },
+            }
+            for point in board.points
+        ],
+    }
+
+
+def list_text(boards: Iterable[Board | str]) -> str:
+    """One aligned line a sweep, newest first; a string is what stands for an unreadable one."""
+    rows = [("", "STATE", "NAME", "SETTLED", "STARTED", "TOOK")]
+    broken = []
+    for board in boards:
+        if isinstance(board, str):
+            broken.append(board)
+            continue
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(board.sweep.created))
+        short = board.id.rpartition("_")[2]
+        settled = f"{board.settled}/{board.total}"
+        rows.append((short, board.status, board.sweep.name, settled, started, duration(board.elapsed_s)))
+    if len(rows) == 1 and not broken:
+        return "no sweeps yet; `trtbench-tui sweep PROFILE --axis parallel.tp=1,2` starts one\n"
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "".join(f"{line.rstrip()}\n" for line in [*lines, *broken])

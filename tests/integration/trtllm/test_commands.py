@@ -1,0 +1,176 @@
+"""The command line with TensorRT-LLM profiles: run, doctor, and import of old results."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from runner.report import report
+from runner.run import layout
+from tests import standins
+from tests.integration.trtllm import support
+from tests.integration.trtllm.support import Settings
+from tests.runner.ranks.support import needs_mpi
+from tests.support.paths import ROOT
+
+RESULT = ROOT / "tests" / "data" / "workflow-result.txt"
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """`trtbench-tui words...` where nvidia-smi tells of one GPU."""
+    gpu = str(standins.ROOT / "cpu" / "bin")
+    return subprocess.run(
+        [sys.executable, "-m", "runner.cli.main", *words],
+        cwd=ROOT,
+        env=os.environ | {"PATH": os.pathsep.join([gpu, os.environ["PATH"]])},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+
+
+def profile_file(folder: Path, **changes: Any) -> str:
+    wanted: Settings = support.settings(folder, **changes)
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(wanted))
+    return str(path)
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_a_run_is_told_and_ends_in_its_table(tmp_path: Path) -> None:
+    done = command("run", profile_file(tmp_path), "--headless", "--no-gpu")
+    assert done.returncode == 0, done.stderr
+    for said in ("stage convert", "stage build", "stage smoke", "stage benchmark", "batch 2, 8 in, 6 out"):
+        assert said in done.stderr
+    assert done.stdout.startswith("small · trtllm · model, float16, tp 1")
+    assert "generation time, mean" in done.stdout
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_a_failed_run_says_cause_and_remedy(tmp_path: Path) -> None:
+    path = profile_file(
+        tmp_path,
+        stages=["convert"],
+        launch={"env": {"TRTLLM_STANDIN_FAULTS": "convert=moe"}},
+    )
+    done = command("run", path, "--headless", "--no-gpu")
+    assert done.returncode == 1
+    assert "the experts are not spread over exactly the ranks of the model" in done.stderr
+    assert "make moe_tp_size x moe_ep_size equal to parallel.tp" in done.stdout
+
+
+# --- doctor ------------------------------------------------------------------------------------------------
+
+
+def findings(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """Check -> verdict, as printed."""
+    names = {}
+    for line in done.stdout.splitlines():
+        verdict, _, rest = line.partition("  ")
+        if verdict in ("PASS", "WARN", "FAIL"):
+            names[rest.split("  ")[0].strip()] = verdict
+    return names
+
+
+@needs_mpi
+def test_doctor_finds_everything_in_place(tmp_path: Path) -> None:
+    done = command("doctor", profile_file(tmp_path))
+    found = findings(done)
+    assert "FAIL" not in found.values(), done.stdout
+    assert done.returncode == 0
+    for name in (
+        "TensorRT-LLM",
+        "scripts",
+        "model",
+        "heads",
+        "build options",
+        "mpirun",
+        "GPUs",
+        "timed loop",
+    ):
+        assert found[name] == "PASS", done.stdout
+    assert "0.16.0" in done.stdout
+
+
+@needs_mpi
+@pytest.mark.parametrize(
+    ("changes", "check", "said"),
+    [
+        pytest.param({"parallel": {"tp": 4}}, "GPUs", "4 ranks need 4 GPUs, there are 1", id="too few GPUs"),
+        pytest.param(
+            {"paths": {"tensorrt_llm": "/nowhere"}}, "scripts", "/nowhere is not there", id="no scripts"
+        ),
+        pytest.param({"model": {"dir": "/nowhere"}}, "model", "/nowhere is not there", id="no model"),
+        pytest.param(
+            {"launch": {"env": {"PYTHONPATH": ""}}},
+            "TensorRT-LLM",
+            "no package tensorrt_llm",
+            id="not installed",
+        ),
+        pytest.param(
+            {"build": {"extra_args": ["--tp_size", "8"]}}, "build options", "--tp_size", id="unknown option"
+        ),
+    ],
+)
+def test_doctor_finds_what_would_fail(tmp_path: Path, changes: Any, check: str, said: str) -> None:
+    done = command("doctor", profile_file(tmp_path, **changes))
+    assert done.returncode == 1
+    assert findings(done)[check] == "FAIL", done.stdout
+    assert said in done.stdout
+
+
+@needs_mpi
+def test_doctor_compares_an_engine_with_the_request(tmp_path: Path) -> None:
+    engine = support.engine(tmp_path, max_batch_size=1)
+    done = command("doctor", profile_file(tmp_path, paths={"engine_dir": engine}))
+    assert done.returncode == 1
+    assert findings(done)["engine"] == "FAIL"
+    assert "batch size 2 is more than the engine's max_batch_size 1" in done.stdout
+
+
+# --- import ------------------------------------------------------------------------------------------------
+
+
+def test_the_result_of_the_workflow_is_imported() -> None:
+    done = command("import", str(RESULT))
+    assert done.returncode == 0, done.stderr
+    (configuration,) = report.load(layout.find("last")).configurations
+    expected = {
+        "latency_ms": 63543.434,
+        "tokens_per_sec": 257.84,
+        "generation_tokens_per_second": 330.385,
+        "total_generated_tokens": 16368.0,
+        "prefill_time_ms": 14001.255,
+        "time_per_output_token_ms": 48.428,
+    }
+    found = {row.metric: row.value for row in configuration.rows if row.metric in expected}
+    assert {name: round(value or 0, 3) for name, value in found.items()} == expected
+    assert "257.84" in done.stdout
+    listed = command("ls", "--json")
+    assert json.loads(listed.stdout)["status"] == "finished"
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_the_console_log_of_a_run_is_imported_with_the_same_numbers(tmp_path: Path) -> None:
+    run_dir, _ = support.succeed(support.only_benchmark(tmp_path))
+    log = next(run_dir.glob("*-benchmark.log"))
+    measured = {row.metric: row.printed for row in support.final(run_dir).configurations[0].rows}
+
+    done = command("import", str(log))
+
+    assert done.returncode == 0, done.stderr
+    imported = report.load(Path(done.stderr.strip().splitlines()[-1]))
+    (configuration,) = imported.configurations
+    assert {row.metric: row.printed for row in configuration.rows} == measured

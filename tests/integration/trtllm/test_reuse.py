@@ -1,0 +1,127 @@
+"""Checkpoints and engines of earlier runs: reused, or made again and why; never half-made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.engines import make_plan
+from runner.engines.build_cache import MARKER
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.plan.plan import Stage
+from runner.run import layout
+from tests import standins
+from tests.integration.trtllm import support
+from tests.integration.trtllm.support import profile, stages, succeed
+from tests.runner.ranks.support import needs_mpi
+from tests.support.runs import wait_for, wait_until_ended
+
+MADE = ["convert", "build"]
+
+
+def making(folder: Path, **changes: Any) -> TrtllmProfile:
+    """A profile that makes an engine and measures nothing."""
+    return profile(folder, **support.merged({"stages": MADE}, changes))
+
+
+def planned(wanted: TrtllmProfile) -> dict[str, Stage]:
+    return {stage.name: stage for stage in make_plan(wanted).stages}
+
+
+def outputs(folder: Path, what: str) -> list[Path]:
+    return sorted((folder / "work").glob(f"small-{what}-*"))
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_the_second_run_measures_at_once(tmp_path: Path) -> None:
+    succeed(profile(tmp_path))
+    (checkpoint,), (engine,) = outputs(tmp_path, "checkpoint"), outputs(tmp_path, "engine")
+    built = (engine / "rank0.engine").stat().st_mtime_ns
+
+    _, state = succeed(profile(tmp_path))
+
+    assert stages(state) == {"convert": "skipped", "build": "skipped", "smoke": "ok", "benchmark": "ok"}
+    assert state.stages[0].note == f"not needed: the engine is cached: {engine}"
+    assert state.stages[1].note == f"cached: {engine}"
+    assert (engine / "rank0.engine").stat().st_mtime_ns == built
+    assert checkpoint.is_dir()
+
+
+def test_a_changed_build_option_builds_again_and_says_why(tmp_path: Path) -> None:
+    succeed(making(tmp_path))
+    (checkpoint,) = outputs(tmp_path, "checkpoint")
+    wider = making(tmp_path, build={"max_batch_size": 16})
+
+    plan = planned(wider)
+    assert plan["convert"].skip == f"cached: {checkpoint}"
+    assert (plan["build"].skip, plan["build"].again) == ("", "max_batch_size 8 -> 16")
+    _, state = succeed(wider)
+
+    assert (stages(state)["convert"], stages(state)["build"]) == ("skipped", "ok")
+    limits = [
+        json.loads((engine / "config.json").read_text())["build_config"]
+        for engine in outputs(tmp_path, "engine")
+    ]
+    assert sorted(limit["max_batch_size"] for limit in limits) == [8, 16], "the first engine is kept"
+    assert planned(making(tmp_path))["build"].skip.startswith("cached: "), "and still used by its profile"
+
+
+def test_another_model_is_converted_again(tmp_path: Path) -> None:
+    succeed(making(tmp_path))
+    standins.make_model(tmp_path / "model", num_hidden_layers=6)
+    plan = planned(making(tmp_path))
+    assert plan["convert"].skip == ""
+    assert plan["convert"].again.startswith(f"model {tmp_path}/model, ")
+    assert plan["build"].again.startswith("checkpoint model ")
+
+
+def test_options_that_change_nothing_in_the_output_do_not_build_again(tmp_path: Path) -> None:
+    succeed(making(tmp_path))
+    assert planned(making(tmp_path, build={"workers": 2}))["build"].skip.startswith("cached: ")
+
+
+@pytest.mark.parametrize("fault", ["build=build-failed", "build=killed"])
+def test_a_build_that_failed_is_not_taken_for_finished(tmp_path: Path, fault: str) -> None:
+    _, state = support.run(support.with_faults(tmp_path, fault, stages=MADE))
+    assert (stages(state)["convert"], stages(state)["build"]) == ("ok", "failed")
+    assert planned(making(tmp_path))["build"].again == "an earlier run did not finish it"
+
+    _, state = succeed(making(tmp_path))
+    assert (stages(state)["convert"], stages(state)["build"]) == ("skipped", "ok")
+
+
+def test_a_build_that_was_stopped_in_the_middle_is_not_taken_for_finished(tmp_path: Path) -> None:
+    slow = {"launch": {"env": {"TRTLLM_STANDIN_BUILD_S": "60"}}}
+    run_dir = support.start(making(tmp_path, **slow))
+    wait_for(lambda: bool(outputs(tmp_path, "engine")), "the engine's directory")
+    layout.request_stop(run_dir, "the test")
+    assert wait_until_ended(run_dir).status == "stopped"
+
+    (engine,) = outputs(tmp_path, "engine")
+    # Even if the build had come far enough to look complete.
+    standins.make_engine(engine)
+    assert planned(making(tmp_path))["build"].again == "an earlier run did not finish it"
+    succeed(making(tmp_path))
+    assert (engine / MARKER).is_file()
+    limits = json.loads((engine / "config.json").read_text())["build_config"]
+    assert limits["max_input_len"] == 32, "it was built anew, not finished"
+
+
+def test_a_silent_build_shows_signs_of_life(tmp_path: Path) -> None:
+    run_dir, _ = succeed(making(tmp_path, launch={"env": {"TRTLLM_STANDIN_BUILD_S": "8"}}))
+    kinds = [type(event).__name__ for event in support.events(run_dir)]
+    assert "Heartbeat" in kinds
+
+
+def test_a_checkpoint_that_is_given_is_built_and_not_converted(tmp_path: Path) -> None:
+    succeed(making(tmp_path, stages=["convert"]))
+    (checkpoint,) = outputs(tmp_path, "checkpoint")
+    wanted = making(tmp_path, paths={"checkpoint_dir": str(checkpoint)})
+    _, state = succeed(wanted)
+    assert stages(state)["convert"] == "skipped"
+    assert state.stages[0].note == f"given: paths.checkpoint_dir {checkpoint}"
+    assert stages(state)["build"] == "ok"

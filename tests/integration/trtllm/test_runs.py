@@ -1,0 +1,187 @@
+"""The whole product on the stand-ins: a model is converted, built, tried, measured; the table is right."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runner import events as ev
+from runner.engines.benchmark_line import results_in
+from runner.engines.trtllm.output import answers_in
+from tests import standins
+from tests.integration.trtllm import support
+from tests.integration.trtllm.support import only_benchmark, profile, stages, succeed
+from tests.runner.ranks.support import needs_mpi
+
+pytestmark = [needs_mpi, pytest.mark.mpi]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_from_a_model_to_the_table(tmp_path: Path, ranks: int) -> None:
+    oversubscribe = ["--oversubscribe"] if ranks > 1 else []  # a machine may have one core
+    wanted = profile(tmp_path, parallel={"tp": ranks}, launch={"mpirun": {"args": oversubscribe}})
+
+    run_dir, state = succeed(wanted)
+
+    assert stages(state) == dict.fromkeys(("convert", "build", "smoke", "benchmark"), "ok")
+    assert [stage.ranks for stage in state.stages] == [1, 1, ranks, ranks]
+    (answer,) = answers_in((run_dir / "2-smoke.log").read_text())
+    assert answer.prompt == "How do I count to nine in French?"
+    assert answer.output.startswith("Un, deux, trois")
+
+    assert all(rank.complete for rank in state.ranks.values())
+    assert sorted(state.ranks) == list(range(ranks))
+    for rank in range(ranks):
+        seen = [event for event in support.events(run_dir) if isinstance(event, ev.Iteration)]
+        phases = [event.phase for event in seen if event.rank == rank]
+        assert phases == ["warmup"] * 2 + ["timed"] * 5
+
+    (configuration,) = support.final(run_dir).configurations
+    assert (configuration.batch_size, configuration.input_len, configuration.output_len) == (2, 8, 6)
+    support.assert_table_is_what_was_printed(configuration)
+    assert support.row(configuration, "total_generated_tokens").value == 2 * 5
+    assert support.row(configuration, "latency_ms").n == 5
+    (result,) = [event.values for event in support.events(run_dir) if isinstance(event, ev.Result)]
+    assert result["world_size"] == str(ranks)
+
+
+def test_two_configurations_each_have_their_own_numbers(tmp_path: Path) -> None:
+    wanted = only_benchmark(tmp_path, benchmark={"batch_size": [2, 4], "num_runs": 3})
+    run_dir, state = succeed(wanted)
+    first, second = support.final(run_dir).configurations
+    assert (first.batch_size, second.batch_size) == (2, 4)
+    for configuration in (first, second):
+        support.assert_table_is_what_was_printed(configuration)
+        assert support.row(configuration, "latency_ms").n == 3
+    assert state.results == 2
+
+
+def test_csv_gives_the_same_table(tmp_path: Path) -> None:
+    run_dir, _ = succeed(only_benchmark(tmp_path, benchmark={"batch_size": [2, 4], "csv": True}))
+    configurations = support.final(run_dir).configurations
+    assert [configuration.batch_size for configuration in configurations] == [2, 4]
+    for configuration in configurations:
+        support.assert_table_is_what_was_printed(configuration)
+    # Upstream's own file lies in its working directory, which is the run's.
+    (file,) = run_dir.glob("*.csv")
+    assert [row["batch_size"] for row in csv.DictReader(file.open())] == ["2", "4"]
+
+
+def test_an_encoder_has_latency_and_no_tokens(tmp_path: Path) -> None:
+    wanted = only_benchmark(tmp_path, benchmark={"mode": "enc", "input_len": [8, 16]})
+    run_dir, _ = succeed(wanted)
+    configurations = support.final(run_dir).configurations
+    assert [configuration.input_len for configuration in configurations] == [8, 16]
+    for configuration in configurations:
+        support.assert_table_is_what_was_printed(configuration)
+        assert support.row(configuration, "tokens_per_sec").note == "an encoder generates no tokens"
+
+
+def test_an_encoder_decoder_is_measured_without_a_profiler(tmp_path: Path) -> None:
+    folder = tmp_path / "engine"
+    for part in (folder, folder / "encoder", folder / "decoder"):
+        standins.make_engine(part)
+    wanted = only_benchmark(tmp_path, benchmark={"mode": "enc-dec"})
+    run_dir, _ = succeed(wanted)
+    (configuration,) = support.final(run_dir).configurations
+    support.assert_table_is_what_was_printed(configuration)
+    assert support.row(configuration, "tokens_per_sec").value
+    assert support.row(configuration, "generation_time_ms").value is None
+
+
+def test_the_profiling_loop_enters_no_number(tmp_path: Path) -> None:
+    run_dir, _ = succeed(only_benchmark(tmp_path, benchmark={"dump_profile": True}))
+    phases = [event.phase for event in support.events(run_dir) if isinstance(event, ev.Iteration)]
+    assert phases == ["warmup"] * 2 + ["timed"] * 5 + ["profile"] * 5
+    (configuration,) = support.final(run_dir).configurations
+    support.assert_table_is_what_was_printed(configuration)
+
+
+# --- what is measured less than asked for -----------------------------------------------------------------
+
+
+def test_a_model_that_stops_early_is_flagged(tmp_path: Path) -> None:
+    wanted = only_benchmark(tmp_path, launch={"env": {"TRTLLM_STANDIN_STOP_AFTER": "4"}})
+    run_dir, _ = succeed(wanted)
+    (configuration,) = support.final(run_dir).configurations
+    support.assert_table_is_what_was_printed(configuration)
+    (flag,) = [flag for flag in configuration.flags if "stopped early" in flag]
+    assert flag.startswith("stopped early: 3 decode steps instead of 5")
+
+
+def test_a_configuration_without_memory_is_left_out_and_said(tmp_path: Path) -> None:
+    wanted = only_benchmark(
+        tmp_path,
+        benchmark={"batch_size": [2, 4]},
+        launch={"env": {"TRTLLM_STANDIN_PREPARE_OOM": "4"}},
+    )
+    run_dir, state = succeed(wanted)
+    said = (
+        "the benchmark skipped configuration (4, 8, 6, 1.0): not enough GPU memory for it: CUDA out of memory"
+    )
+    assert said in support.notices(state)
+    report = support.final(run_dir)
+    assert [configuration.batch_size for configuration in report.configurations] == [2]
+    assert {said, "only 1 of 2 configurations were measured to the end"} <= set(report.flags)
+
+
+def test_a_shape_that_upstream_skips_is_said(tmp_path: Path) -> None:
+    """A plan refuses shapes beyond the engine; an abbreviated option goes past it."""
+    wanted = only_benchmark(tmp_path, benchmark={"extra_args": ["--input_output_l=8,6;2000,6"]})
+    _, state = succeed(wanted)
+    (said,) = [text for text in support.notices(state) if "skipped" in text]
+    assert "inlen(2000) <= max_inlen(1024)" in said
+
+
+# --- scripts and engines as they are found ----------------------------------------------------------------
+
+
+def test_starting_from_an_engine_needs_no_model(tmp_path: Path) -> None:
+    wanted = only_benchmark(tmp_path, model={"dir": None})
+    _, state = succeed(wanted)
+    assert {name for name, status in stages(state).items() if status == "ok"} == {"benchmark"}
+
+
+def test_stages_can_be_run_alone(tmp_path: Path) -> None:
+    _, state = succeed(profile(tmp_path, stages=["convert", "build"]))
+    assert stages(state) == {"convert": "ok", "build": "ok", "smoke": "skipped", "benchmark": "skipped"}
+    assert {stage.note for stage in state.stages[2:]} == {"not asked for"}
+
+    run_dir, state = succeed(profile(tmp_path, stages=["benchmark"]))
+    assert stages(state)["benchmark"] == "ok"
+    assert support.final(run_dir).configurations
+
+
+def test_an_unknown_script_is_read_by_what_it_prints(tmp_path: Path) -> None:
+    """Its `main()` names things differently: the table has its printed result, and a notice says why."""
+    checkout = tmp_path / "checkout"
+    folder = checkout / "benchmarks" / "python"
+    folder.mkdir(parents=True)
+    for module in standins.BENCHMARK.parent.glob("*.py"):
+        source = module.read_text()
+        if module == standins.BENCHMARK:
+            source = source.replace("iter_idx", "iteration")
+        (folder / module.name).write_text(source)
+    run_dir, state = succeed(only_benchmark(tmp_path, paths={"tensorrt_llm": str(checkout)}))
+
+    (notice,) = [text for text in support.notices(state) if "cannot be observed" in text]
+    assert notice == (
+        "iterations of benchmark.py cannot be observed (its main() has no iter_idx);"
+        " only the printed result is shown"
+    )
+    (configuration,) = support.final(run_dir).configurations
+    latency = support.row(configuration, "latency_ms")
+    assert latency.value == float(latency.printed)
+    assert latency.note == "as printed: no iterations were observed"
+
+
+def test_the_commands_of_a_run_can_be_repeated_by_hand(tmp_path: Path) -> None:
+    run_dir, _ = succeed(only_benchmark(tmp_path))
+    again = subprocess.run(
+        [str(run_dir / "repro.sh")], cwd="/", capture_output=True, text=True, timeout=120, check=True
+    )
+    (printed,) = results_in(again.stdout)
+    assert printed["batch_size"] == "2"

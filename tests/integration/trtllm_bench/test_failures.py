@@ -1,0 +1,131 @@
+"""What trtllm-bench can do wrong ends a run with one sentence and what to do, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.report import report
+from runner.run import layout
+from runner.supervision.launch import start
+from runner.util import processes
+from tests.integration.trtllm.support import log_of, wait_for_stage
+from tests.integration.trtllm_bench.support import faulty, profile, run
+from tests.support.runs import wait_for, wait_until_ended
+
+PYTORCH: dict[str, Any] = {"backend": "pytorch", "concurrency": [4]}
+
+FAULTS = {
+    "prte": ("trtllm-bench could not spawn its ranks: Open MPI's launcher", "SLURM_"),
+    "spawn": ("trtllm-bench could not spawn its ranks through MPI", "mpi4py"),
+    "slurm": ("trtllm-bench could not spawn its ranks: under Slurm", "srun"),
+    "gated": ("the model could not be downloaded", "HF_TOKEN"),
+    "oom": ("a GPU ran out of memory", "kv_cache_free_gpu_mem_fraction"),
+    "failed": ("requests failed while they were measured", "max_num_tokens"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failure_is_told_with_what_to_do(tmp_path: Path, fault: str) -> None:
+    begin, remedy = FAULTS[fault]
+    run_dir, state = run(faulty(tmp_path, "1.2.1", fault, benchmark=PYTORCH))
+    assert state.status == "failed"
+    assert state.failure is not None
+    assert state.failure.cause.startswith(begin)
+    assert remedy in state.failure.remedy
+    assert state.failure.log == "1-benchmark.log"
+    assert (run_dir / state.failure.log).exists()
+
+
+MISBEHAVED = {
+    "crash@load": "the program crashed: Segmentation fault",
+    "crash@measure": "the program crashed: Segmentation fault",
+    "garbage": "the program ended with exit code 1; its last words: ValueError: the first cause",
+    "no-report": "the benchmark ended with exit code 0 but printed no result",
+    "cut-report": "the benchmark ended with exit code 0 but printed no result",
+    "no-requests": "the benchmark ended with exit code 0 but printed no result: trtllm-bench reports that it"
+    " measured no request",
+}
+
+
+@pytest.mark.parametrize("version", ["0.16.0", "1.2.1"])
+@pytest.mark.parametrize("fault", MISBEHAVED)
+def test_a_tool_that_misbehaves_is_a_failed_run_with_one_cause(
+    tmp_path: Path, fault: str, version: str
+) -> None:
+    benchmark = {} if version == "0.16.0" else PYTORCH
+    run_dir, state = run(faulty(tmp_path, version, fault, benchmark=benchmark))
+    assert state.status == "failed"
+    assert state.failure is not None
+    assert state.failure.cause == MISBEHAVED[fault]
+    assert report.load(run_dir).cause == MISBEHAVED[fault]
+    assert not processes.tagged(run_dir.name)
+
+
+def test_a_flood_of_output_is_kept_and_its_first_words_are_the_cause(tmp_path: Path) -> None:
+    much = {"env": {"TRTLLM_STANDIN_FLOOD_MIB": "20"}}
+    run_dir, state = run(faulty(tmp_path, "1.2.1", "flood", benchmark=PYTORCH, launch=much))
+    assert state.failure is not None
+    assert state.failure.cause == "requests failed while they were measured"
+    assert (run_dir / state.failure.log).stat().st_size > 19 << 20
+    assert (run_dir / layout.EVENTS).stat().st_size < 1 << 20, "nothing of it is in the log of events"
+
+
+def test_an_option_the_installed_tool_does_not_have(tmp_path: Path) -> None:
+    wanted = profile(tmp_path, "1.2.1", benchmark=PYTORCH | {"extra_args": ["--no_such_option", "1"]})
+    _, state = run(wanted)
+    assert state.failure is not None
+    assert state.failure.cause.startswith("trtllm-bench was given an option that this version of it does not")
+
+
+def test_a_tool_that_hangs_before_its_report_is_ended(tmp_path: Path) -> None:
+    benchmark = PYTORCH | {"shutdown_timeout": 1}
+    _, state = run(faulty(tmp_path, "1.2.1", "hang-at-stop", benchmark=benchmark))
+    assert state.failure is not None
+    assert state.failure.cause.startswith("the benchmark did not stop its backend within 1 s")
+    assert "iteration_log: false" in state.failure.remedy
+
+
+def test_a_tool_that_hangs_after_its_report_has_measured(tmp_path: Path) -> None:
+    benchmark = PYTORCH | {"shutdown_timeout": 1}
+    run_dir, state = run(faulty(tmp_path, "1.2.1", "hang-after-report", benchmark=benchmark))
+    assert state.status == "finished", (state.failure, log_of(run_dir))
+    (said,) = [notice.text for notice in state.notices if "did not report and end within 1 s" in notice.text]
+    assert "its report was complete" in said
+    assert said in report.load(run_dir).flags
+
+
+def test_the_folder_of_the_iteration_log_is_there_before_the_tool_starts(tmp_path: Path) -> None:
+    """A missing one is what makes it hang for ever; here it is always made."""
+    run_dir, state = run(profile(tmp_path, "1.2.1", benchmark=PYTORCH))
+    assert state.status == "finished"
+    assert (run_dir / "results" / "0" / "iterations.log").stat().st_size
+    assert "mkdir -p" in (run_dir / "repro.sh").read_text()
+
+
+@pytest.mark.parametrize("where", ["load", "measure"])
+def test_stopping_leaves_nothing_of_the_ranks_it_spawned(tmp_path: Path, where: str) -> None:
+    run_dir = start(
+        faulty(tmp_path, "1.2.1", f"hang@{where}", benchmark=PYTORCH, parallel={"tp": 2}), gpu_hz=0
+    )
+    wait_for_stage(run_dir, "benchmark")
+    members = processes.Members(run_dir.name, run_dir / layout.SEEN)
+    wait_for(lambda: len(members.alive()) >= 3, "the tool and two ranks")
+    layout.request_stop(run_dir, "a test")
+    state = wait_until_ended(run_dir)
+    assert state.status == "stopped"
+    assert not members.alive()
+
+
+def test_a_hang_while_it_loads_is_not_taken_for_one_at_the_end(tmp_path: Path) -> None:
+    wanted = faulty(tmp_path, "1.2.1", "hang@load", benchmark=PYTORCH | {"shutdown_timeout": 1})
+    run_dir = start(wanted, gpu_hz=0)
+    wait_for_stage(run_dir, "benchmark")
+    began = time.monotonic()
+    wait_for(lambda: time.monotonic() > began + 2, "longer than it may take to end")
+    assert report.read_state(run_dir).running
+    layout.request_stop(run_dir, "a test")
+    assert wait_until_ended(run_dir).status == "stopped"

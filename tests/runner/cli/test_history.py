@@ -1,0 +1,218 @@
+"""The history on the command line, as a user types it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.cli.main import main
+from runner.history import labels, trash
+from tests.support.histories import DAY, ended, figure
+
+
+@pytest.fixture
+def three_runs(in_london: None) -> None:
+    ended("0003", "qwen", ago=60, figures=[figure(1100, 45)], gpus=["NVIDIA H200"], flags=["doubt"])
+    ended("0002", "llama", "failed", ago=DAY, cause="out of memory")
+    ended("0001", "qwen", ago=2 * DAY, figures=[figure(1000, 50)], gpus=["NVIDIA H200"])
+
+
+@pytest.fixture
+def in_london(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    __import__("time").tzset()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert main(arguments) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("three_runs")
+class TestList:
+    def test_columns(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "ls") == [
+            "      STATE     PROFILE  STARTED           TOOK  TOKENS/S   LATENCY  FLAGS  CAUSE",
+            "0003  finished  qwen     2026-01-01 13:59  1:02     1 100  45.00 ms      1",
+            "0002  failed    llama    2025-12-31 14:00  1:02                             out of memory",
+            "0001  finished  qwen     2025-12-30 14:00  1:02     1 000  50.00 ms",
+        ]
+
+    def test_filter_sort_and_limit(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = run(
+            capsys, "ls", "--filter", "qwen", "--filter", "gpu:h200", "--sort", "latency", "--reverse"
+        )
+        assert [line[:4] for line in lines[1:]] == ["0001", "0003"]
+        assert main(["ls", "--limit", "1"]) == 0
+        captured = capsys.readouterr()
+        assert len(captured.out.splitlines()) == 2
+        assert captured.err == "2 more; --limit 3 lists all\n"
+        assert run(capsys, "ls", "--filter", "nothing") == ["no run fits the filter"]
+
+    def test_groups(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = run(capsys, "ls", "--group", "profile", "--filter=-status:failed")
+        assert lines[0] == "qwen · 2 of 2 runs · batch 1 128→64: ▁█ 1 100 tokens/s (+10.0 %)"
+        assert [line[2:6] for line in lines[2:]] == ["0003", "0001"]
+
+    def test_as_json(self, capsys: pytest.CaptureFixture[str]) -> None:
+        rows = [json.loads(line) for line in run(capsys, "ls", "--json", "--disk")]
+        assert [row["run"][-4:] for row in rows] == ["0003", "0002", "0001"]
+        assert rows[0]["figures"][0]["tokens_per_sec"] == 1100
+        assert rows[0]["best"] == rows[0]["figures"][0]
+        assert rows[0]["disk"] > 0
+        assert (rows[0]["foreign"], rows[0]["gpus"]) == (False, ["NVIDIA H200"])
+
+    def test_on_a_terminal_no_line_is_wider_than_it(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ended("0004", "qwen", "failed", ago=30, cause="the program ended with exit code 3: " + "日本 " * 30)
+        whole = run(capsys, "ls")
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "90")
+        lines = run(capsys, "ls")
+        assert lines[1].endswith("the program e…")
+        assert lines[1][:-1] == whole[1][:89]
+        monkeypatch.setenv("COLUMNS", "121")
+        assert run(capsys, "ls")[1].endswith("exit code 3: 日本 日…")  # a letter of two columns is not halved
+        assert lines[2:] == whole[2:]
+
+    def test_what_is_no_run_says_why_without_its_folder(
+        self, capsys: pytest.CaptureFixture[str], home: Path
+    ) -> None:
+        (home / "state/runs/20260101T000000Z_tiny_dddd").mkdir()
+        (line,) = [line for line in run(capsys, "ls") if line.startswith("dddd")]
+        assert line.endswith("  not a run directory: plan.json: No such file or directory")
+
+    def test_room_of_one_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "ls", "--disk", "--filter", "llama")[-1].endswith("KiB in 1 run")
+
+    def test_room_on_the_disk(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["rm", "0001", "--yes"]) == 0
+        capsys.readouterr()
+        lines = run(capsys, "ls", "--disk")
+        assert "DISK" in lines[0]
+        assert lines[-1].endswith("in the trash (1)")
+        assert "KiB in 2 runs; " in lines[-1]
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--filter", "colour:red"], "trtbench-tui: no term is called colour:"),
+            (["--sort", "speed"], "trtbench-tui: runs cannot be sorted by 'speed'; allowed: when"),
+        ],
+    )
+    def test_mistakes(self, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert refused(capsys, "ls", *arguments).startswith(sentence)
+
+    def test_help_on_filters(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert any(line.strip().startswith("since: until:") for line in run(capsys, "ls", "--filter", "help"))
+
+
+@pytest.mark.usefixtures("three_runs")
+class TestTrend:
+    def test_from_run_to_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = run(capsys, "trend", "qwen")
+        assert lines[0] == "qwen · batch 1 128→64 · 2 finished runs"
+        assert lines[1:3] == ["  tokens/s  ▁█", "  latency   █▁"]
+        assert lines[-1].split() == [
+            "0003", "2026-01-01", "13:59", "1", "100", "+10.0", "%", "45.00", "ms", "-10.0", "%", "1",
+            "NVIDIA", "H200",
+        ]  # fmt: skip
+
+    def test_as_json(self, capsys: pytest.CaptureFixture[str]) -> None:
+        (line,) = run(capsys, "trend", "qwen", "--json")
+        assert [point["latency_ms"] for point in json.loads(line)["points"]] == [50, 45]
+
+    def test_runs_on_other_gpus_are_no_trend_of_the_code(self, capsys: pytest.CaptureFixture[str]) -> None:
+        ended("0004", "qwen", ago=10, figures=[figure(2000, 20)], gpus=["NVIDIA A10"])
+        lines = run(capsys, "trend", "qwen")
+        assert (
+            "  these runs differ in engine or GPU, not in code alone: torch, NVIDIA H200; torch, NVIDIA A10"
+            in lines
+        )
+
+    def test_mistakes(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "no run of llama finished with a number yet" in refused(capsys, "trend", "llama")
+        assert "did you mean 'qwen'?" in refused(capsys, "trend", "qwenn")
+
+
+@pytest.mark.usefixtures("three_runs")
+class TestLabels:
+    def test_tags(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "tag", "0003", "+good", "draft")[0].endswith("_0003: draft good")
+        assert run(capsys, "tag", "0003", "-draft", "+v1.2")[0].endswith("_0003: good v1.2")
+        assert run(capsys, "tag", "0001")[0].endswith("_0001: no tags")
+        assert run(capsys, "ls", "--filter", "tag:good")[1].endswith("good v1.2")
+        assert "cannot be a tag" in refused(capsys, "tag", "0003", "+two words")
+
+    def test_a_note(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "note", "0003", "after the update")[0].endswith("_0003: after the update")
+        assert run(capsys, "note", "0003")[0].endswith("after the update")
+        assert run(capsys, "note", "0003", "")[0].endswith("_0003: no note")
+
+    def test_a_name(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "rename", "0003", "the good one")[0].endswith("_0003: “the good one”")
+        assert "“the good one”" in run(capsys, "ls")[1]
+        assert run(capsys, "tag", "the good one", "+x")[0].endswith("_0003: x")
+        assert run(capsys, "rename", "0003", "")[0].endswith("_0003: no name")
+        assert "at most 80 characters" in refused(capsys, "rename", "0003", "x" * 81)
+
+    def test_of_a_run_that_is_not_there(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for arguments in (
+            ["tag", "nope", "+a"],
+            ["note", "nope", "x"],
+            ["rename", "nope", "x"],
+            ["rm", "nope"],
+        ):
+            assert "there is no run 'nope'" in refused(capsys, *arguments)
+        assert labels.Labels().by_run == {}
+
+    def test_an_empty_name_is_no_run_even_if_there_is_only_one(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["rm", "--yes", "0001", "0002"]) == 0
+        assert "there is no run ''" in refused(capsys, "rm", "--yes", "")
+        assert len(run(capsys, "ls")) == 2
+
+    def test_a_name_that_means_another_run_already(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "'last' cannot be the name of a run" in refused(capsys, "rename", "0001", "last")
+
+    @pytest.mark.parametrize("asked", [["tag", "--help"], ["tag", "-h"], ["help", "tag"]])
+    def test_help_on_tags_where_a_dash_takes_one_off(
+        self, asked: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(capsys, *asked)[0] == "usage: trtbench-tui tag [-h] RUN [+TAG|-TAG ...]"
+
+
+@pytest.mark.usefixtures("three_runs")
+class TestTrash:
+    def test_there_and_back(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, "trash", "ls") == ["the trash is empty"]
+        assert run(capsys, "rm", "--yes", "0001", "0002", "0001")[0].startswith("in the trash: ")
+        assert len(run(capsys, "ls")) == 2
+        assert len(run(capsys, "trash", "ls")) == 3
+        assert run(capsys, "trash", "restore", "0001")[0].endswith("_qwen_0001")
+        assert run(capsys, "trash", "empty", "--yes") == ["1 removed for good"]
+        assert run(capsys, "trash", "empty") == ["the trash is empty"]
+        assert len(run(capsys, "ls")) == 3
+
+    def test_asking(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "there is no terminal to ask on\n--yes does not ask" in refused(capsys, "rm", "0001")
+
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        for answer, code in (("n\n", 2), ("\n", 2), ("", 2), ("Y\n", 0)):
+            monkeypatch.setattr("sys.stdin", Terminal(answer))
+            assert main(["rm", "0001"]) == code, answer
+        assert [found.run[-4:] for found in trash.listed()] == ["0001"]
+        assert "move 20251230T140000Z_qwen_0001 to the trash? [y/N]" in capsys.readouterr().err

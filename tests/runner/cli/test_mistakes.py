@@ -1,0 +1,229 @@
+"""What a user or a shell gets wrong is one clear sentence, whatever the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner import paths
+from runner.cli.main import main
+from runner.history import trash
+from runner.profile.settings import remember
+from runner.sweep import directory
+from tests.support.histories import ended, figure
+from tests.support.paths import ROOT
+from tests.support.sweeps import sweep_of
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What a command that is refused says on stderr."""
+    assert main(words) == 2
+    return capsys.readouterr().err.removeprefix("trtbench-tui: ")
+
+
+# --- a home that cannot be used -----------------------------------------------------------------------------
+
+
+def a_file(home: Path) -> None:
+    home.write_text("")
+
+
+def runs_are_a_file(home: Path) -> None:
+    home.mkdir()
+    (home / "runs").write_text("")
+
+
+def a_link_to_itself(home: Path) -> None:
+    home.symlink_to(home)
+
+
+@pytest.mark.parametrize("make", [a_file, runs_are_a_file, a_link_to_itself])
+@pytest.mark.parametrize(
+    "words", ["ls", "show last", "sweeps ls", "trash ls", "run quickstart", "import x", ""]
+)
+def test_a_home_that_is_no_directory(
+    make: object,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert callable(make)
+    make(tmp_path / "spoilt")
+    monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "spoilt"))
+    assert str(tmp_path / "spoilt") in said(capsys, *words.split())
+
+
+def test_a_home_of_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TRTBENCH_HOME", "~no-such-user/x")
+    assert said(capsys, "ls").startswith("~no-such-user/x: the home directory of that user is not known")
+
+
+@pytest.mark.parametrize("make", [a_file, runs_are_a_file, a_link_to_itself])
+def test_doctor_says_that_runs_cannot_be_kept(
+    make: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make(tmp_path / "spoilt")
+    monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "spoilt"))
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().out.startswith("FAIL  runs ")
+
+
+def test_doctor_says_that_the_disk_is_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("runner.util.disk.free_bytes", lambda _: 5 << 20)
+    assert main(["doctor"]) == 1
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("FAIL  runs ")
+    assert first.endswith(" has 5 MiB left")
+
+
+@pytest.mark.parametrize("words", ["metrics", "profiles list", "completion bash"])
+def test_what_needs_no_runs_works_without_a_home(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_file(tmp_path / "spoilt")
+    monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "spoilt"))
+    assert main(words.split()) == 0
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+NAMES = ["", "x" * 300, "~no-such-user/x", "\udcff\udcfe", "\x1b[31m", "a\nb", ",", "%s", "["]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "words",
+    ["show {}", "attach {}", "stop {}", "replay {}", "tag {} +a", "note {} x", "rename {} x", "rm {} -y",
+     "trash restore {}", "export {}", "archive {}", "import {}", "compare {} {}", "baseline set {}",
+     "baseline clear {}", "sweeps show {}", "sweeps stop {}", "trend {}", "profiles show {}", "run {}"],
+)  # fmt: skip
+def test_a_name_that_is_none(words: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ended(figures=[figure()])
+    trash.delete([ended("0002")])
+    sentence = said(capsys, *(name if word == "{}" else word for word in words.split()))
+    assert len(sentence.splitlines()) <= 3
+    assert "\x1b" not in sentence
+
+
+def test_a_sweep_for_a_run_and_a_run_for_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    run, sweep = ended(), directory.create(sweep_of())
+    for command in ("stop", "show", "export", "rm"):
+        assert said(capsys, command, sweep.name[-4:]).splitlines() == [
+            f"{sweep.name} is a sweep, and this takes a run",
+            f"`trtbench-tui ls --filter sweep:{sweep.name[-4:]}` lists its runs; `trtbench-tui sweeps show`,"
+            " `stop` and `resume` take a sweep",
+        ]
+    for command in ("show", "stop", "resume"):
+        sentence = said(capsys, "sweeps", command, run.name)
+        assert sentence.startswith(f"{run.name} is a run, and this takes a sweep")
+
+
+def test_a_run_in_the_trash(capsys: pytest.CaptureFixture[str]) -> None:
+    run = ended()
+    trash.delete([run])
+    assert said(capsys, "show", "0001").splitlines() == [
+        f"the run {run.name} is in the trash", "`trtbench-tui trash restore 0001` brings it back"
+    ]  # fmt: skip
+
+
+# --- options that contradict each other ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "both"),
+    [
+        ("--svg latency --format csv", "--format or --svg"),
+        ("--prometheus x.prom --format json", "--format or --prometheus"),
+        ("--prometheus x.prom -o y.prom", "--output or --prometheus"),
+        ("--iterations --requests", "--iterations or --requests"),
+        ("--svg gpu --iterations", "--iterations or --svg"),
+        ("--schema -o x.json", "--output or --schema"),
+    ],
+)
+def test_no_option_of_export_is_passed_over(
+    words: str, both: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended()
+    assert said(capsys, "export", "last", *words.split()) == f"export takes {both}, not both\n"
+
+
+@pytest.mark.parametrize("words", ["export last -o", "archive last -o", "attach last --prometheus"])
+def test_an_empty_file_name_is_not_the_working_directory(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended()
+    with pytest.raises(SystemExit) as ended_with:
+        main([*words.split(), ""])
+    assert ended_with.value.code == 2
+    assert "'' names no file" in capsys.readouterr().err
+
+
+def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    ended()
+    assert main(["export", "last", "--format", "md", "-o", "-"]) == 0
+    assert capfdbinary.readouterr().out.startswith(b"**quickstart**")
+
+
+# --- streams ------------------------------------------------------------------------------------------------
+
+
+def in_a_shell(line: str) -> subprocess.CompletedProcess[str]:
+    command = f"{sys.executable} -m runner.cli.main {line}"
+    return subprocess.run(
+        command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ
+    )
+
+
+@pytest.mark.parametrize("words", ["ls", "ls --json", "show last", "trash ls"])
+def test_output_on_a_full_disk(words: str) -> None:
+    ended(figures=[figure()])
+    answer = in_a_shell(f"{words} >/dev/full")
+    assert answer.stderr == "trtbench-tui: the output cannot be written: No space left on device\n"
+    assert answer.returncode == 2
+
+
+@pytest.mark.parametrize("line", ["ls >&-", "show last >&- 2>&-", "attach last <&-", "ls <&- >&- 2>&-"])
+def test_closed_streams_are_no_error(line: str) -> None:
+    ended()
+    answer = in_a_shell(line)
+    assert (answer.returncode, "Traceback" in answer.stderr) == (0, False)
+
+
+def test_nobody_who_reads_what_is_wrong_changes_nothing_about_the_exit_code() -> None:
+    assert in_a_shell("show nope 2>/dev/full").returncode == 2
+
+
+def test_settings_that_are_a_link_stay_one(tmp_path: Path) -> None:
+    link = paths.settings_file()
+    link.parent.mkdir(parents=True)
+    (tmp_path / "kept.yaml").write_text("theme: dark\n")
+    link.symlink_to(tmp_path / "kept.yaml")
+    remember(theme="light")
+    assert link.is_symlink()
+    assert (tmp_path / "kept.yaml").read_text().startswith("theme: light\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_makes_no_fail_a_pass(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    ended(figures=[figure()])
+    end, begin = os.pipe()
+    os.close(end)
+    words = ["check", "last", "--assert", "latency_ms < 1e-9"]
+    command = [sys.executable, "-m", "runner.cli.main", *words]
+    try:
+        answer = subprocess.run(command, cwd=ROOT, stdout=begin, check=False)
+    finally:
+        os.close(begin)
+    assert answer.returncode == 5

@@ -1,0 +1,222 @@
+"""The list, the index behind it, and the room that runs take."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runner import history, paths
+from runner.history import index, labels
+from runner.history.disk_usage import disk_use
+from runner.report import report
+from runner.run import layout
+from tests.support.histories import ended, entry, figure
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The reports that were opened."""
+    opened: list[Path] = []
+    read = report.read_summary
+
+    def counted(run_dir: Path) -> report.Summary | None:
+        opened.append(run_dir)
+        return read(run_dir)
+
+    monkeypatch.setattr(report, "read_summary", counted)
+    return opened
+
+
+def test_a_row_says_what_the_report_says() -> None:
+    slow, fast = figure(50.0, 20.0, batch_size=1), figure(400.0, 40.0, batch_size=16)
+    ended(figures=[slow, fast], flags=["one", "two"], gpus=["NVIDIA H200", "NVIDIA H200"])
+    (row,) = history.entries()
+    assert (row.figures, row.best) == ((slow, fast), fast)
+    assert (row.flags, row.gpus, row.host) == (2, ("NVIDIA H200",) * 2, "bench01")
+
+
+def test_without_tokens_the_lowest_latency_stands_for_the_run() -> None:
+    quick = figure(None, 10.0)
+    assert entry(figures=[figure(None, 20.0, batch_size=8), quick]).best == quick
+    assert entry().best is None
+
+
+def test_a_run_that_ended_is_read_once_by_all_readers_together(reads: list[Path]) -> None:
+    run_dirs = [ended(f"000{number}", ago=10.0 * number, figures=[figure()]) for number in (1, 2, 3)]
+    first = history.entries()
+    assert sorted(reads) == sorted(run_dirs)
+    assert history.entries() == first
+    assert history.History().entries() == first
+    assert len(reads) == 3
+
+
+def test_a_report_that_changed_is_read_again(reads: list[Path]) -> None:
+    run_dir = ended(status="finished")
+    assert [row.status for row in history.entries()] == ["finished"]
+    report.write(run_dir, msgspec.structs.replace(report.load(run_dir), status="failed"))
+    assert [row.status for row in history.entries()] == ["failed"]
+
+
+@pytest.mark.parametrize("spoil", ["delete", "empty", "tear", "flip", "replace", "directory"])
+def test_the_index_heals(spoil: str) -> None:
+    ended("0001", figures=[figure()])
+    ended("0002", ago=100.0)
+    expected = history.entries()
+    path = paths.history_index()
+    content = path.read_bytes()
+    path.unlink()
+    if spoil == "directory":
+        path.mkdir()
+    elif spoil != "delete":
+        flipped = content[:-9] + bytes([content[-9] ^ 0xFF]) + content[-8:]
+        path.write_bytes({"empty": b"", "tear": content[:50], "flip": flipped, "replace": b"x" * 999}[spoil])
+    assert history.entries() == expected
+    if spoil != "directory":
+        assert index.load(path).keys() == {row.run for row in expected}
+
+
+def test_an_index_of_another_version_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended()
+    expected = history.entries()
+    monkeypatch.setattr(index, "VERSION", index.VERSION + 1)
+    assert index.load(paths.history_index()) == {}
+    assert history.entries() == expected
+
+
+def test_a_state_directory_that_takes_no_file_is_listed_without_an_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended()
+
+    def refuse(source: object, target: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.replace", refuse)
+    assert len(history.entries()) == 1
+    assert os.listdir(paths.state_home()) == ["runs"]
+
+
+def test_runs_come_and_go() -> None:
+    found = history.History()
+    old = ended("0001", ago=100.0)
+    assert [row.run for row in found.entries()] == [old.name]
+    new = ended("0002", ago=10.0)
+    assert [row.run for row in found.entries()] == [new.name, old.name]
+    assert [row.run for row in found.entries(newest=1)] == [new.name]
+    old.rename(old.parent.parent / "elsewhere")
+    assert [row.run for row in found.entries()] == [new.name]
+    assert index.load(paths.history_index()).keys() >= {new.name}
+
+
+def test_labels_are_seen_as_soon_as_they_are_there() -> None:
+    run = ended().name
+    found = history.History()
+    found.entries()
+    labels.tag(run, ["good"])
+    assert [row.tags for row in found.entries()] == [("good",)]
+    labels.rename(run, "before the fix")
+    labels.tag(run, remove=["good"])
+    assert [(row.name, row.tags) for row in found.entries()] == [("before the fix", ())]
+
+
+def test_the_room_on_the_disk_is_found_out_when_asked_for() -> None:
+    run_dir = ended()
+    (run_dir / "0-benchmark.log").write_bytes(b"x" * 1_000_000)
+    found = history.History()
+    assert found.entries()[0].disk is None
+    disk = found.entries(disk=True)[0].disk
+    assert disk is not None
+    assert 1_000_000 <= disk <= 1_200_000
+    assert history.entries()[0].disk == disk, "the index remembers it"
+
+
+def test_what_one_reader_found_out_another_does_not_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended("0001", ago=100.0)
+    careless, careful = history.History(), history.History()
+    careless.entries()
+    careful.entries(disk=True)
+    ended("0002", ago=10.0)
+    careless.entries()
+    monkeypatch.setattr("runner.history.reader.disk_use", lambda path: pytest.fail("counted again"))
+    assert history.entries()[1].disk is not None
+
+
+def test_disk_use_counts_what_can_be_seen(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    (folder / "file").write_bytes(b"x" * 50_000)
+    (folder / "link").symlink_to("/usr")
+    (folder / "sparse").touch()
+    os.truncate(folder / "sparse", 10**9)
+    assert 50_000 <= disk_use(tmp_path / "a") < 100_000
+    assert disk_use(tmp_path / "missing") == 0
+
+
+def test_readers_in_the_same_moment_do_not_spoil_the_index() -> None:
+    for number in range(30):
+        ended(f"{number:04x}", ago=number * 10.0)
+    results: list[list[history.Entry]] = []
+    threads = [threading.Thread(target=lambda: results.append(history.entries())) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(result == results[0] for result in results)
+    assert len(index.load(paths.history_index())) == 30
+
+
+def test_ten_thousand_rows_are_looked_through_at_once() -> None:
+    from runner.history import ordering, query
+
+    rows = [
+        entry(f"{number:04x}", f"p{number % 40}", ago=60.0 * number, figures=[figure(100.0 + number % 97)])
+        for number in range(10_000)
+    ]
+    started = time.thread_time()
+    query.matching(rows, "p1 status:finished tokens:>150 since:2020-01-01 -tag:bad")
+    for sort in ordering.SORTS:
+        ordering.in_order(rows, sort)
+    ordering.by_profile(rows)
+    assert time.thread_time() - started < 2, "an order above what it takes"
+
+
+def test_a_run_under_way_is_never_remembered() -> None:
+    run_dir = ended()
+    (run_dir / layout.REPORT).unlink()
+    (run_dir / layout.EVENTS).write_bytes(b"")
+    lock = layout.try_lock(run_dir)
+    assert lock is not None
+    (row,) = history.entries(disk=True)
+    assert not row.ended
+    assert not paths.history_index().exists()
+    os.close(lock)
+
+
+def test_requests_in_flight_have_their_own_numbers() -> None:
+    run_dir = ended()
+    rows = [
+        report.Row(metric="output_tokens_per_sec", unit="tokens/s", n=500, value=9000.0),
+        report.Row(metric="request_latency_ms", unit="ms", n=500, value=1234.0),
+    ]
+    served = report.ConfigurationReport(
+        batch_size=0, input_len=128, output_len=64, rows=rows, flags=[], requests=500, concurrency=32
+    )
+    report.write(run_dir, msgspec.structs.replace(report.load(run_dir), configurations=[served]))
+    (row,) = history.entries()
+    assert row.best is not None
+    assert (row.best.tokens_per_sec, row.best.latency_ms) == (9000.0, 1234.0)
+    assert "32" in row.best.title
+
+
+def test_a_configuration_with_one_of_the_two_numbers_is_shown_with_that_one() -> None:
+    only_rate = figure(100.0, 10.0)
+    only_rate = history.Figure(only_rate.shape, 100.0, None)
+    ended(figures=[only_rate, figure(None, 20.0, batch_size=2)])
+    (row,) = history.entries()
+    assert len(row.figures) == 2
+    assert row.best == only_rate

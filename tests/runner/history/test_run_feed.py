@@ -1,0 +1,65 @@
+"""Following a run: what arrives is folded, told piece by piece, and not kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner import events as ev
+from runner.events import AnyEvent
+from runner.events.journal import PIECE
+from runner.history.run_feed import ReplayFeed, RunFeed
+from runner.plan.plan import Plan
+from runner.run import layout
+
+PLAN = Plan(engine="torch", profile="p", summary="", stages=[])
+
+
+def log_of(run_dir: Path, notices: int) -> int:
+    """A log of a run that has ended; returns its size."""
+    events: list[AnyEvent] = [ev.Notice(t=t, level="warning", text="x" * 100) for t in range(notices)]
+    events.append(ev.RunEnded(t=notices, status="finished", wall=0.0))
+    return (run_dir / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+
+
+def test_a_feed_says_how_much_arrived(tmp_path: Path) -> None:
+    log_of(tmp_path, notices=10)
+    feed = RunFeed(tmp_path, PLAN)
+    assert feed.drain(1.0) == 11
+    assert feed.drain(1.0) == 0
+    assert feed.state.status == "finished"
+
+
+def test_events_are_told_in_order_when_the_state_has_them(tmp_path: Path) -> None:
+    size = log_of(tmp_path, notices=1000)
+    feed = RunFeed(tmp_path, PLAN)
+    told: list[int] = []
+    pieces: list[int] = []
+
+    def tell(events: list[AnyEvent]) -> None:
+        told.extend(event.t for event in events)
+        pieces.append(len(events))
+        assert feed.state.last_t == told[-1]
+
+    while feed.drain(1.0, tell):
+        pass
+    assert told == list(range(1001))
+    assert len(pieces) >= size // (2 * PIECE)
+
+
+def test_a_replay_tells_what_is_due(tmp_path: Path) -> None:
+    log_of(tmp_path, notices=3)
+    feed = ReplayFeed(tmp_path, PLAN, speed=1e9)
+    told: list[AnyEvent] = []
+    while not feed.over:
+        feed.drain(1.0, told.extend)
+    assert [event.t for event in told] == [0, 1, 2, 3]
+
+
+def test_how_much_was_read_counts_what_became_events(tmp_path: Path) -> None:
+    log_of(tmp_path, notices=1000)
+    feed = RunFeed(tmp_path, PLAN)
+    feed.drain(0.0)
+    assert 0 < feed.loaded < 0.5
+    while feed.drain(1.0):
+        pass
+    assert feed.loaded == 1.0

@@ -1,0 +1,115 @@
+"""Runs that ended, for tests of what lists them: entries, and directories with a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner import events as ev
+from runner import paths
+from runner.history import Entry, Figure
+from runner.history.entry import best_of
+from runner.report import report
+from runner.report.report import ConfigurationReport, Report, Row
+from runner.report.result_table import Shape
+from runner.run import layout
+from runner.state.run import Status
+from tests.support.runs import plan_of
+
+DAY = 86400.0
+NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
+
+
+def figure(tokens_per_sec: float | None = 100.0, latency_ms: float = 40.0, *, batch_size: int = 1) -> Figure:
+    return Figure(Shape(batch_size, 128, 64), tokens_per_sec, latency_ms)
+
+
+def entry(
+    letters: str = "0001",
+    profile: str = "quickstart",
+    status: Status = "finished",
+    *,
+    ago: float = 60.0,
+    seconds: float = 62.0,
+    figures: Sequence[Figure] = (),
+    **more: object,
+) -> Entry:
+    """A row of the list that no directory stands behind."""
+    run = run_id(letters, profile, ago)
+    fields: dict[str, object] = {
+        "run": run,
+        "profile": profile,
+        "engine": "torch",
+        "status": status,
+        "started": NOW - ago,
+        "seconds": seconds,
+        "figures": tuple(figures),
+        "best": best_of(figures),
+        "run_dir": Path("/runs") / run,
+    }
+    return Entry(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def run_id(letters: str, profile: str, ago: float) -> str:
+    return time.strftime(f"%Y%m%dT%H%M%SZ_{profile}_{letters}", time.gmtime(NOW - ago))
+
+
+def ended(
+    letters: str = "0001",
+    profile: str = "quickstart",
+    status: Status = "finished",
+    *,
+    ago: float = 60.0,
+    seconds: float = 62.0,
+    figures: Sequence[Figure] = (),
+    flags: Sequence[str] = (),
+    gpus: Sequence[str] = (),
+    cause: str = "",
+    engine: str = "torch",
+) -> Path:
+    """The directory of a run that ended: its plan, the two ends of its log, and its report."""
+    run_dir = paths.runs_dir() / run_id(letters, profile, ago)
+    plan = plan_of(["/bin/true"])
+    with layout.created(run_dir, plan, "name: quickstart\n"):
+        pass
+    second = 10**9
+    log = [
+        ev.RunStarted(t=second, run=run_dir.name, schema=1, wall=NOW - ago, host="bench01", boot_id="b",
+                      pid=1, cores=8, version="1"),
+        ev.RunEnded(t=round((1 + seconds) * second), status="finished", wall=NOW - ago + seconds),
+    ]  # fmt: skip
+    (run_dir / layout.EVENTS).write_bytes(b"".join(map(ev.encode, log)))
+    written = Report(
+        schema=report.SCHEMA,
+        run=run_dir.name,
+        profile=profile,
+        engine=engine,
+        summary="a test run",
+        status=status,
+        started=NOW - ago,
+        seconds=seconds,
+        host="bench01",
+        ranks=1,
+        stages=[],
+        configurations=[_configuration(shown) for shown in figures],
+        flags=list(flags),
+        gpus=list(gpus),
+        cause=cause,
+    )
+    report.write(run_dir, written)
+    return run_dir
+
+
+def _configuration(shown: Figure) -> ConfigurationReport:
+    batch_size, input_len, output_len, *_ = shown.shape
+    return ConfigurationReport(
+        batch_size=batch_size,
+        input_len=input_len,
+        output_len=output_len,
+        rows=[
+            Row(metric="latency_ms", unit="ms", n=10, value=shown.latency_ms),
+            Row(metric="tokens_per_sec", unit="tokens/s", n=10, value=shown.tokens_per_sec),
+        ],
+        flags=[],
+    )

@@ -1,0 +1,100 @@
+"""Ranks that behave, and ranks that do not: `mpirun -n N python ranks.py MODE`, or alone as rank 0 of 1.
+
+They need no MPI library, so they start at once; what they report and how they end is what is tested.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from runner.ranks.records import Recorder
+
+RANK = int(os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
+WORLD = int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))
+RESULT = (
+    "[BENCHMARK] engine_dir program world_size {world} batch_size 1 gpu_weights_percent 1.0 input_length 8"
+    " output_length 4 tokens_per_sec {rate} percentile95(ms) 12.0 percentile99(ms) 12.0 latency(ms) 11.0"
+)
+
+
+def measure(recorder: Recorder, iterations: int, pause: float = 0.0, noise: float = 0.0) -> None:
+    """One configuration: two warm-ups, then `iterations` of 10, 11, 12, 10, ... ms and noise around them."""
+    draw = random.Random(RANK)
+    if RANK == 0:
+        recorder.configuration(
+            index=0, batch_size=1, input_len=8, output_len=4, num_runs=iterations, duration=0, warm_up=2
+        )
+    for i in range(2):
+        recorder.iteration(config=0, i=i, phase="warmup", latency_ms=20.0, generation_ms=15.0, steps=3)
+    for i in range(iterations):
+        time.sleep(pause)
+        latency = 10.0 + i % 3 + draw.gauss(0.0, noise)
+        recorder.iteration(config=0, i=i, phase="timed", latency_ms=latency, generation_ms=7.5, steps=3)
+    if RANK == 0:
+        print(RESULT.format(world=WORLD, rate=round(4 / 0.011, 2)), flush=True)
+
+
+def ignore_everything() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def raise_chained() -> None:
+    try:
+        raise ValueError("the first cause")
+    except ValueError:
+        raise KeyError("while handling it")  # noqa: B904 - chained, as programs do
+
+
+def print_junk() -> None:
+    os.write(1, bytes(range(256)) * 40 + b"\n\x1e{not json}\n\x1e\x00\xff\n")
+
+
+def print_long_lines() -> None:
+    for _ in range(3):
+        os.write(1, b"x" * 1_000_000 + b"\n")
+
+
+def refuse_to_die() -> None:
+    """Ignore every polite signal, leave a child, and one more in a session of its own."""
+    ignore_everything()
+    subprocess.Popen(["sleep", "600"])
+    subprocess.Popen(["sleep", "601"], start_new_session=True)
+    while True:
+        time.sleep(1)
+
+
+BEFORE = {
+    "raise": raise_chained,
+    "segfault": lambda: ctypes.string_at(0),
+    "junk": print_junk,
+    "long-lines": print_long_lines,
+    "stubborn": refuse_to_die,
+}
+
+
+def main(mode: str) -> None:
+    if mode == "silent":
+        return
+    records = "/nonexistent/records" if mode == "stdout" else os.environ.get("TRTBENCH_RECORDS")
+    recorder = Recorder(RANK, records)
+    device = os.environ.get("RANK_DEVICE", "cpu").replace("%", str(RANK))
+    recorder.hello(world=WORLD, device=device, label="a test")
+    BEFORE.get(mode, lambda: None)()
+    iterations, pause = {"slow": (2000, 0.05), "noisy": (2000, 0.05), "short": (5, 0.3)}.get(mode, (30, 0.0))
+    measure(recorder, iterations, pause, noise=0.5 if mode == "noisy" else 0.0)
+    if mode != "no-bye":
+        recorder.bye()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

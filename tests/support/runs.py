@@ -1,0 +1,91 @@
+"""Making runs for tests: plans of small programs, and recorded logs from lists of events."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from runner import events as ev
+from runner import paths
+from runner.engines.mpi import find_mpirun, launch_env, launch_words
+from runner.plan.plan import Configuration, Plan, Stage
+from runner.report import report
+from runner.run import layout
+from runner.state.run import RunState
+from runner.supervision import launch
+from tests.support.paths import TESTS
+from tests.support.patience import PATIENCE_S
+
+PROGRAM = TESTS / "support" / "programs" / "ranks.py"
+
+
+def plan_of(
+    argv: list[str], *, ranks: int = 1, devices: list[str] | None = None, env: dict[str, str] | None = None
+) -> Plan:
+    """A plan of one benchmark stage."""
+    stage = Stage(name="benchmark", argv=argv, cwd="/", env=env or {}, ranks=ranks, reports=True)
+    return Plan(
+        engine="torch",
+        profile="program",
+        summary="a test program",
+        stages=[stage],
+        configurations=[Configuration(1, 8, 4)],
+        devices=devices or [],
+    )
+
+
+def single(mode: str, *, devices: list[str] | None = None) -> Plan:
+    """One rank of `programs/ranks.py`, without a launcher."""
+    return plan_of([sys.executable, str(PROGRAM), mode], devices=devices)
+
+
+def under_mpirun(mode: str, ranks: int = 2) -> Plan:
+    """Ranks of `programs/ranks.py` under the real mpirun."""
+    mpirun = find_mpirun(None, sys.executable)
+    argv = [*launch_words(mpirun, ranks, []), sys.executable, str(PROGRAM), mode]
+    return plan_of(argv, ranks=ranks, env=launch_env(mpirun))
+
+
+def start(plan: Plan) -> Path:
+    """Start a run of a plan; returns its directory."""
+    run_dir = paths.runs_dir() / layout.new_run_id(plan.profile)
+    launch.launch(run_dir, plan, "name: program\n")
+    return run_dir
+
+
+def state_of(run_dir: Path) -> RunState:
+    return report.read_state(run_dir)
+
+
+def is_supervised(run_dir: Path) -> bool:
+    """Whether some process holds the run's lock right now."""
+    return layout.is_locked(run_dir)
+
+
+def wait_for(condition: Callable[[], bool], what: str, timeout: float = PATIENCE_S) -> None:
+    """Wait until a condition holds; fails with what was waited for."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:.0f} s in vain for {what}")
+        time.sleep(0.02)
+
+
+def wait_until_ended(run_dir: Path, timeout: float = PATIENCE_S) -> RunState:
+    """The state of a run once its last event is there and its supervisor is gone."""
+
+    def over() -> bool:
+        return not state_of(run_dir).running and not is_supervised(run_dir)
+
+    wait_for(over, f"the end of {run_dir.name}", timeout)
+    return state_of(run_dir)
+
+
+def record(run_dir: Path, plan: Plan, log: Iterable[ev.Event]) -> Path:
+    """A run directory with a recorded log, as if it had been run."""
+    with layout.created(run_dir, plan, "name: program\n"):
+        pass
+    (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
+    return run_dir
