@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -18,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, NoColor
 from textual.screen import Screen, SystemModalScreen
 
+from runner.cli.places import ComparePlace, HomePlace, LivePlace, Place, ResultPlace, RunsPlace, SweepPlace
 from runner.errors import UserError
 from tui import lifecycle
 from tui.cells import Shown
@@ -45,48 +45,6 @@ HEIGHTS = [(0, "-low"), (32, "-high"), (46, "-very-high")]
 """classes of every screen, from this many columns and rows on"""
 
 
-@dataclass(frozen=True)
-class Home:
-    """The profiles and the form."""
-
-
-@dataclass(frozen=True)
-class Runs:
-    """All runs of this machine."""
-
-
-@dataclass(frozen=True, eq=False)
-class Live:
-    """A run while it happens, or its replay."""
-
-    feed: Feed
-
-
-@dataclass(frozen=True)
-class Result:
-    """The final table of a run."""
-
-    run_dir: Path
-
-
-@dataclass(frozen=True)
-class Compare:
-    """Runs side by side."""
-
-    names: tuple[str, ...]
-    """of the sides, as `runner.compare.sides` takes them"""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The board of a sweep."""
-
-    directory: Path
-
-
-Start = Home | Runs | Live | Result | Compare | Sweep
-
-
 def _commands() -> type[Provider]:
     """The commands of the palette; made when it is opened."""
     from tui.palette import Commands
@@ -109,7 +67,7 @@ def _without_no_color() -> Iterator[None]:
 
 
 class TrtbenchApp(TypedKeys):
-    """Shows one place (`Start`) at a time and remembers the way back."""
+    """Shows one place (`Place`) at a time and remembers the way back."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "trtbench-tui"
@@ -122,7 +80,7 @@ class TrtbenchApp(TypedKeys):
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Place) -> None:
         with _without_no_color():
             super().__init__()
         self._settings_error: UserError | None = None
@@ -133,7 +91,7 @@ class TrtbenchApp(TypedKeys):
         except UserError as error:
             self.theme = NAMES[0]
             self._settings_error = error
-        self.place: Start = start
+        self.place: Place = start
         """what is shown now"""
         self.farewell = ""
         """what to print when the terminal is the user's again"""
@@ -141,7 +99,7 @@ class TrtbenchApp(TypedKeys):
         self._title = ""
         """what stands in the title of the window; empty: what stood there before us"""
         self._titled = 0.0
-        self._way_back: list[Start] = []
+        self._way_back: list[Place] = []
         self._visits = 0
         self.add_mode(self.DEFAULT_MODE, lambda: self._sized(_screen(start)))
         self.set_class(ascii_only(), "-ascii")
@@ -257,7 +215,7 @@ class TrtbenchApp(TypedKeys):
     # --- going somewhere; every screen uses these -----------------------------------------------------
 
     def open_home(self) -> None:
-        self._open(Home())
+        self._open(HomePlace())
 
     def open_home_with(self, run_dir: Path) -> None:
         """The profiles, with the one of a run to be changed and run again."""
@@ -274,19 +232,19 @@ class TrtbenchApp(TypedKeys):
             self.open_home()
 
     def open_runs(self) -> None:
-        self._open(Runs())
+        self._open(RunsPlace())
 
     def open_live(self, feed: Feed) -> None:
-        self._open(Live(feed))
+        self._open(LivePlace(feed))
 
     def open_result(self, run_dir: Path) -> None:
-        self._open(Result(run_dir))
+        self._open(ResultPlace(run_dir))
 
     def open_compare(self, names: tuple[str, ...]) -> None:
-        self._open(Compare(names))
+        self._open(ComparePlace(names))
 
     def open_sweep(self, directory: Path) -> None:
-        self._open(Sweep(directory))
+        self._open(SweepPlace(directory))
 
     async def open_dialog(
         self, dialog: Screen[Answer], answered: Callable[[Answer | None], None] | None = None
@@ -298,7 +256,7 @@ class TrtbenchApp(TypedKeys):
 
     def back(self) -> None:
         """Where the user came from; the list of runs at the end of the way."""
-        place = self._way_back.pop() if self._way_back else Runs()
+        place = self._way_back.pop() if self._way_back else RunsPlace()
         if place != self.place:
             self._show(place)
 
@@ -314,15 +272,15 @@ class TrtbenchApp(TypedKeys):
         self.farewell = message
         self.exit(code)
 
-    def _open(self, place: Start) -> None:
+    def _open(self, place: Place) -> None:
         if place == self.place:
             return
         self._way_back = [*self._way_back, self.place][-MAX_BACK:]
         self._show(place)
 
-    def _show(self, place: Start) -> None:
+    def _show(self, place: Place) -> None:
         # One mode a place: unlike a screen that is switched, a mode goes with every dialog that lies over it.
-        if self._title and not isinstance(place, Live):
+        if self._title and not isinstance(place, LivePlace):
             self._titled = 0.0  # a title of now, not of a run that is not shown
             self.show_title(self.TITLE)
         left = self.current_mode
@@ -340,25 +298,25 @@ class TrtbenchApp(TypedKeys):
         return screen
 
 
-def _screen(place: Start) -> Screen[Any]:
+def _screen(place: Place) -> Screen[Any]:
     """The screen of a place. Imported here and not above: a start loads the one screen that it shows."""
-    if isinstance(place, Live):
+    if isinstance(place, LivePlace):
         from tui.screens.live import LiveScreen
 
         return LiveScreen(place.feed)
-    if isinstance(place, Result):
+    if isinstance(place, ResultPlace):
         from tui.screens.result import ResultScreen
 
         return ResultScreen(place.run_dir)
-    if isinstance(place, Compare):
+    if isinstance(place, ComparePlace):
         from tui.screens.compare import CompareScreen
 
         return CompareScreen(place.names)
-    if isinstance(place, Sweep):
+    if isinstance(place, SweepPlace):
         from tui.screens.board import BoardScreen
 
         return BoardScreen(place.directory)
-    if isinstance(place, Runs):
+    if isinstance(place, RunsPlace):
         from tui.screens.runs import RunsScreen
 
         return RunsScreen()
@@ -373,7 +331,7 @@ def _collect_garbage() -> None:
     gc.enable()
 
 
-def run_app(start: Start) -> int:
+def run_app(start: Place) -> int:
     """Show the dashboard until the user leaves it.
 
     Returns:

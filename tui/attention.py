@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tui.text import PLAIN_TERMINALS, duration, plain, shorten, shown
+from runner.util.formatting import duration
+from tui.text import PLAIN_TERMINALS, plain, shorten, shown
 
 if TYPE_CHECKING:
     from runner.profile.settings import NotifyBy

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from runner import paths
-from runner.engines.trtllm_bench.profile import BenchProfile
+from runner.engines.registry import engine_named
 from runner.errors import UserError
-from runner.profile import Profile, TorchModel
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
 from runner.run import layout
+from runner.schema.base import Profile
 from tui.text import shorten
 
 if TYPE_CHECKING:
@@ -67,20 +67,10 @@ class Item:
         """The summary in so many cells; the model's name, which may be long, gives way."""
         if self.profile is None:
             return "cannot be used" if self.error else ""
-        engine, ranks = f"{self.profile.engine} · ", f" · tp {self.profile.parallel.tp}"
-        return f"{engine}{shorten(_model(self.profile), max(4, width - len(engine) - len(ranks)))}{ranks}"
-
-
-def _model(profile: Profile) -> str:
-    shape = profile.model.shape if isinstance(profile.model, TorchModel) else None
-    if isinstance(profile, BenchProfile):
-        return profile.model.name.rpartition("/")[2]
-    if shape is None:
-        return Path(profile.model.dir or "").name or "/"
-    millions = shape.parameters / 1e6
-    if millions >= 1000:
-        return f"{millions / 1e3:.1f} B"
-    return f"{millions:.0f} M" if millions >= 10 else f"{millions:.2g} M"
+        engine = engine_named(self.profile.engine)
+        first, last = f"{engine.name} · ", f" · {engine.parallel_label(self.profile)}"
+        model = shorten(engine.model_label(self.profile), max(4, width - len(first) - len(last)))
+        return f"{first}{model}{last}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from runner.errors import UserError
-from runner.profile import Profile
 from runner.profile.fields import Field, edited, fields
 from runner.profile.file import ProfileError
+from runner.schema.base import Profile
 
 if TYPE_CHECKING:
     from textual.app import App

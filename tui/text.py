@@ -14,6 +14,8 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
+from runner.util.formatting import number
+
 # --- numbers and durations ---------------------------------------------------------------------------------
 
 
@@ -21,21 +23,6 @@ def clock(seconds: float) -> str:
     """`03:12:44`; days are hours, because a benchmark of 30 hours is compared with one of 20."""
     whole = max(0, int(seconds))
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-
-
-def duration(seconds: float) -> str:
-    """`0:12`, `14:02`, `3:12:44`: as short as the duration allows."""
-    whole = max(0, int(seconds))
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d}"
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-
-
-def number(value: float, digits: int = 0) -> str:
-    """`63 543`, `0.042`: thousands set apart by a space; nan and infinity are a dash."""
-    if value != value or value in (float("inf"), float("-inf")):
-        return "–"
-    return f"{value:,.{digits}f}".replace(",", " ")
 
 
 def measure(value: float) -> str:
@@ -61,11 +48,6 @@ def with_spread(mean: float, deviation: float | None) -> str:
 
 def gibibytes(count: int) -> str:
     return f"{count / 2**30:.1f}"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 run`, `3 runs`."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 # --- bars and braille --------------------------------------------------------------------------------------

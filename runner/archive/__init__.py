@@ -5,7 +5,7 @@ the same bytes. What is unpacked was made by somebody else: nothing leaves the n
 bigger than it says, nothing that exists is overwritten, and a run appears whole or not at all.
 """
 
-from runner.archive.pack import STDOUT, Packed, pack
-from runner.archive.unpack import Unpacked, is_archive, unpack
+from runner.archive.pack import STDOUT, Packed, pack_run
+from runner.archive.unpack import Unpacked, is_archive, unpack_archive
 
-__all__ = ["STDOUT", "Packed", "Unpacked", "is_archive", "pack", "unpack"]
+__all__ = ["STDOUT", "Packed", "Unpacked", "is_archive", "pack_run", "unpack_archive"]

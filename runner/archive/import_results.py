@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner import VERSION, paths
@@ -11,22 +11,18 @@ from runner import events as ev
 from runner.archive import publish
 from runner.archive.publish import Arrived
 from runner.engines.imported import Imported, plain_name
+from runner.engines.interface import Importer
+from runner.engines.registry import engines
 from runner.engines.source import Source, read
-from runner.engines.trtllm import importer as static
-from runner.engines.trtllm_bench import importer, result_files
 from runner.errors import UserError
 from runner.plan.plan import Plan
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
 
 ORIGINALS = "imported"
 """Folder in the run directory with copies of the imported files."""
-_HINT = (
-    "wanted: of benchmark.py its [BENCHMARK] lines, its CSV with the rows, or a console log that holds them;"
-    " of trtllm-bench a console log, or what --report_json, --request_json, --output_json and --iteration_log"
-    " wrote"
-)
 
 
 def import_files(
@@ -47,31 +43,33 @@ def import_files(
     Raises:
         UserError: a file cannot be read, holds no result, or does not belong to the others.
     """
-    found: list[Imported] = []
-    of_bench: list[result_files.File] = []
+    importers = {engine.name: engine.importer for engine in engines().values() if engine.importer}
+    held: dict[str, list[object]] = {}
     for path in dict.fromkeys(files):
         source = read(path)
-        file = result_files.file_of(source)
-        results = static.results_in(source.text) if file is None or file.kind == "log" else []
-        if results and file is not None:
+        found = {
+            name: results for name, one in importers.items() if (results := one.read(source)) is not None
+        }
+        if not found:
+            raise UserError(
+                f"{path}: no result of benchmark.py or trtllm-bench in it"
+                f"{_what_went_wrong(source, importers)}",
+                hint="wanted: " + "; ".join(importer.wanted for importer in importers.values()),
+            )
+        if len(found) > 1:
             raise UserError(
                 f"{path}: holds results of benchmark.py and of trtllm-bench, which are runs of two engines",
                 hint="put them into two files",
             )
-        if results:
-            found.append(static.imported(source, results))
-        elif file is not None:
-            of_bench.append(file)
-        else:
-            raise UserError(
-                f"{path}: no result of benchmark.py or trtllm-bench in it{_what_went_wrong(source)}",
-                hint=_HINT,
-            )
-    if of_bench:
-        found.append(importer.imported(of_bench, concurrency))
-    elif concurrency:
+        for name, results in found.items():
+            held.setdefault(name, []).append(results)
+    if concurrency and not any(importers[name].takes_concurrency for name in held):
         raise UserError("--concurrency is for results of trtllm-bench, and none of the files has one")
-    return [_arrived(one, again) for one in found]
+    return [
+        _arrived(one, again)
+        for name, results in held.items()
+        for one in importers[name].imported(results, concurrency)
+    ]
 
 
 def _arrived(imported: Imported, again: bool) -> Arrived:
@@ -92,9 +90,9 @@ def _is_made_of(run_dir: Path, imported: Imported) -> bool:
     )
 
 
-def _what_went_wrong(source: Source) -> str:
-    cause = result_files.failure_in(source.text) if result_files.tells_of_the_tool(source.text) else ""
-    cause = cause or static.failure_in(source.text)
+def _what_went_wrong(source: Source, importers: Mapping[str, Importer]) -> str:
+    causes = (importer.failure_in(source.text) for importer in reversed(list(importers.values())))
+    cause = next(filter(None, causes), "")
     return f"; it tells of a failure: {cause}" if cause else ""
 
 
@@ -123,7 +121,7 @@ def _write(imported: Imported) -> Path:
             with layout.created(made, plan, f"# Imported from {names}: there is no profile.\n"):
                 _keep(imported.sources, made / ORIGINALS)
                 (made / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
-                report.write(made, report.build(plan, state))
+                write_report(made, build_report(plan, state))
             return publish.appear(made, run)
     except OSError as error:
         raise UserError(f"{paths.runs_dir()}: cannot be written to: {error.strerror}") from None

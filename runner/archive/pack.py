@@ -30,7 +30,7 @@ from runner.history import labels
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
-from runner.report import report
+from runner.report.files import read_summary
 from runner.run import layout
 from runner.supervision import hook
 
@@ -46,7 +46,7 @@ class Packed(NamedTuple):
     """variables whose values stayed here"""
 
 
-def pack(run_dir: Path, target: Path | None = None) -> Packed:
+def pack_run(run_dir: Path, target: Path | None = None) -> Packed:
     """Write the archive of a run that has ended.
 
     Values that look like a secret are left out of the plan, the profile and `repro.sh`; what programs printed
@@ -77,7 +77,7 @@ def pack(run_dir: Path, target: Path | None = None) -> Packed:
 
 def _id_of(run_dir: Path) -> str:
     """The id of a run, also of one whose directory somebody gave another name."""
-    summary = report.read_summary(run_dir)
+    summary = read_summary(run_dir)
     for name in (run_dir.name, summary.run if summary else ""):
         if layout.RUN_ID.fullmatch(name) and is_plain(name) and "/" not in name:
             return name

@@ -24,7 +24,7 @@ from runner.archive.manifest import (
 )
 from runner.errors import UserError
 from runner.history import labels
-from runner.report import report
+from runner.report.files import read_summary
 from runner.run import layout
 from runner.state.run import ENDED
 from runner.util.disk import free_bytes
@@ -61,7 +61,7 @@ class Unpacked(NamedTuple):
     """False: this very run was here already, and nothing was written"""
 
 
-def unpack(path: Path, *, again: bool = False) -> Unpacked:
+def unpack_archive(path: Path, *, again: bool = False) -> Unpacked:
     """Take an archive into the history; with `again` also when its run is here already.
 
     Raises:
@@ -183,7 +183,7 @@ def _must_have_ended(path: Path, incoming: Path) -> None:
         layout.load_plan(incoming)
     except UserError:
         raise UserError(f"{path}: the run in it has no {layout.PLAN} that this version can read") from None
-    summary = report.read_summary(incoming)
+    summary = read_summary(incoming)
     if summary is None or summary.status not in ENDED:
         raise UserError(f"{path}: the run in it has no readable {layout.REPORT} that says how it ended")
     if not (incoming / layout.EVENTS).is_file():

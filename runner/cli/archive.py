@@ -68,9 +68,9 @@ def _limits(text: str) -> tuple[int, ...]:
 
 def _archive(arguments: argparse.Namespace) -> int:
     from runner import archive
-    from runner.run import layout
+    from runner.history.lookup import find_run
 
-    packed = archive.pack(layout.find(arguments.run), arguments.output)
+    packed = archive.pack_run(find_run(arguments.run), arguments.output)
     if packed.withheld:
         print(f"note: the archive is without the values of {', '.join(packed.withheld)}", file=sys.stderr)
     if packed.path != archive.STDOUT:
@@ -80,7 +80,7 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     from runner.cli.narration import print_report
-    from runner.report import report
+    from runner.history.reports import load_report
 
     was_here = False
     for run_dir, new in _arrivals(arguments):
@@ -88,7 +88,7 @@ def _import(arguments: argparse.Namespace) -> int:
             was_here = True
             print(f"this is {run_dir.name}, which is here already; nothing was changed", file=sys.stderr)
         print(run_dir, file=sys.stderr)
-        print_report(report.load(run_dir), as_json=False)
+        print_report(load_report(run_dir), as_json=False)
     if was_here:
         print("`import --again` makes another run of what is here already", file=sys.stderr)
     return ExitCode.OK
@@ -105,7 +105,7 @@ def _arrivals(arguments: argparse.Namespace) -> Iterator[Arrived]:
     # Results first: of them nothing is taken in when one is wrong.
     yield from import_files(others, arguments.concurrency, again=arguments.again)
     for file in archives:
-        run_dir, run, new = archive.unpack(file, again=arguments.again)
+        run_dir, run, new = archive.unpack_archive(file, again=arguments.again)
         if new and run_dir.name != run:
             print(f"another run here has the id {run}, so this one got a new id", file=sys.stderr)
         yield Arrived(run_dir, new)

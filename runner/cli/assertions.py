@@ -143,9 +143,9 @@ def after(assertions: Sequence[Assertion], run_dirs: Sequence[Path], ended: int,
     if not assertions or ended == ExitCode.INTERRUPTED:
         return ended
     from runner.cli.narration import EXIT_CODES
-    from runner.report import report
+    from runner.report.files import read_summary
 
-    summaries = [report.read_summary(run_dir) for run_dir in run_dirs]
+    summaries = [read_summary(run_dir) for run_dir in run_dirs]
     if not summaries or any(summary is None for summary in summaries):
         print("the run goes on: its assertions are not judged; `trtbench-tui check` does", file=sys.stderr)
         return ended
@@ -158,8 +158,8 @@ def after(assertions: Sequence[Assertion], run_dirs: Sequence[Path], ended: int,
 
 def _check(arguments: argparse.Namespace) -> int:
     from runner.compare.sides import named
-    from runner.report import report
+    from runner.history.reports import load_report
 
     run_dirs = named(arguments.runs)
-    assertions = parsed(arguments.assertions, report.load(run_dirs[0]).profile)
+    assertions = parsed(arguments.assertions, load_report(run_dirs[0]).profile)
     return judge(assertions, run_dirs, as_json=arguments.json)

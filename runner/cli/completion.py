@@ -157,9 +157,9 @@ def _deleted() -> Iterator[str]:
 
 
 def _sweeps() -> Iterator[str]:
-    from runner.sweep import directory
+    from runner.run.layout import list_sweeps
 
-    yield from (sweep.name for sweep in directory.list_sweeps())
+    yield from (sweep.name for sweep in list_sweeps())
 
 
 def _metrics() -> Iterator[str]:

@@ -6,14 +6,18 @@ import argparse
 import gc
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from runner.cli.places import ComparePlace, HomePlace, LivePlace, Place, SweepPlace
 from runner.errors import UserError
 
 if TYPE_CHECKING:
     from runner.history.run_feed import Feed
     from runner.sweep.sweep_feed import SweepFeed
-    from tui.app import Start
+
+open_app: Callable[[Place], int] | None = None
+"""Draws the dashboard; `tui.main` sets it, so that nothing in `runner` imports Textual."""
 
 WEB = "TEXTUAL_DRIVER"
 """set where something else than the terminal draws"""
@@ -26,9 +30,7 @@ def open_dashboard(arguments: argparse.Namespace) -> int:
             hint="`trtbench-tui run PROFILE` runs without one; `trtbench-tui --help` lists all commands",
         )
     before_drawing(arguments)
-    from tui.app import Home
-
-    return draw(Home())
+    return draw(HomePlace())
 
 
 def watch(feed: Feed, arguments: argparse.Namespace) -> int:
@@ -39,9 +41,7 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
 
         return follow(feed, as_json=arguments.json, prometheus=prometheus)
     before_drawing(arguments)
-    from tui.app import Live
-
-    return draw(Live(feed))
+    return draw(LivePlace(feed))
 
 
 def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
@@ -53,17 +53,13 @@ def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
 
         return follow(feed, as_json=arguments.json)
     before_drawing(arguments)
-    from tui.app import Sweep
-
-    return draw(Sweep(feed.directory))
+    return draw(SweepPlace(feed.directory))
 
 
 def show_comparison(names: tuple[str, ...], arguments: argparse.Namespace) -> int:
     """Compare runs on the dashboard; there is a terminal."""
     before_drawing(arguments)
-    from tui.app import Compare
-
-    return draw(Compare(names))
+    return draw(ComparePlace(names))
 
 
 def is_drawn(arguments: argparse.Namespace) -> bool:
@@ -98,7 +94,8 @@ def before_drawing(arguments: argparse.Namespace) -> None:
     gc.disable()
 
 
-def draw(start: Start) -> int:
-    from tui.app import run_app
-
-    return run_app(start)
+def draw(place: Place) -> int:
+    """Open the dashboard at a place; returns the exit code."""
+    if open_app is None:
+        raise UserError("this Python has the commands only; start `trtbench-tui` for the dashboard")
+    return open_app(place)

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from runner import events as ev
+from runner.events.missing_readings import UNSUPPORTED, without_host_load
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.run import RunState
 from runner.supervision import host
 from runner.telemetry.monitor import Watch
-from runner.telemetry.nvml_errors import UNSUPPORTED, alone
 from runner.util import processes
 
 POLL_S = 0.02
@@ -80,7 +80,7 @@ def as_object(state: RunState) -> dict[str, Any]:
     status = telemetry.status
     return {
         "t": telemetry.last.t if telemetry.last else None,
-        "no_gpu": alone(state.no_gpu) if state.no_gpu is not None else None,
+        "no_gpu": without_host_load(state.no_gpu) if state.no_gpu is not None else None,
         "status": status.text if status else None,
         "driver": telemetry.inventory.driver if telemetry.inventory else None,
         "gpus": [_gpu_object(telemetry, gpu) for gpu in state.gpus.values()],
@@ -124,7 +124,7 @@ def as_text(state: RunState) -> Iterable[str]:
     """A table of all GPUs, and every reason why something is missing."""
     telemetry = state.telemetry
     if state.no_gpu is not None:
-        yield f"no GPU readings: {alone(state.no_gpu)}"
+        yield f"no GPU readings: {without_host_load(state.no_gpu)}"
         return
     if telemetry.status is not None:
         yield telemetry.status.text

@@ -129,13 +129,13 @@ def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool
     from runner.history import run_list as listing
     from runner.history import trash
     from runner.history.disk_usage import disk_use
-    from runner.report.text_table import count
+    from runner.util.formatting import plural
 
     if len(shown) < len(found):
         print(f"{len(found) - len(shown)} more; --limit {len(found)} lists all", file=sys.stderr)
     if disk:
         total = sum(entry.disk or 0 for entry in found)
-        print(f"{listing.size(total)} in {count(len(found), 'run')}", end="")
+        print(f"{listing.size(total)} in {plural(len(found), 'run')}", end="")
         deleted = trash.listed()
         room = sum(disk_use(trashed.path) for trashed in deleted)
         print(f"; {listing.size(room)} in the trash ({len(deleted)})" if deleted else "")
@@ -167,12 +167,12 @@ def _trend(arguments: argparse.Namespace) -> int:
 
 def _tag(arguments: argparse.Namespace) -> int:
     from runner.history import labels
-    from runner.run import layout
+    from runner.history.lookup import find_run
 
     if arguments.run in ("-h", "--help") or "--help" in arguments.tags:
         arguments.help()
         return ExitCode.OK
-    run = layout.find(arguments.run).name
+    run = find_run(arguments.run).name
     labels.tag(run, *labels.tag_changes(arguments.tags))
     print(f"{run}: {' '.join(labels.of(run).tags) or 'no tags'}")
     return ExitCode.OK
@@ -180,9 +180,9 @@ def _tag(arguments: argparse.Namespace) -> int:
 
 def _note(arguments: argparse.Namespace) -> int:
     from runner.history import labels
-    from runner.run import layout
+    from runner.history.lookup import find_run
 
-    run = layout.find(arguments.run).name
+    run = find_run(arguments.run).name
     if arguments.text is not None:
         labels.annotate(run, arguments.text)
     print(f"{run}: {labels.of(run).note or 'no note'}")
@@ -191,9 +191,9 @@ def _note(arguments: argparse.Namespace) -> int:
 
 def _rename(arguments: argparse.Namespace) -> int:
     from runner.history import labels
-    from runner.run import layout
+    from runner.history.lookup import find_run
 
-    run = layout.find(arguments.run).name
+    run = find_run(arguments.run).name
     labels.rename(run, arguments.name)
     name = labels.of(run).name
     print(f"{run}: {f'“{name}”' if name else 'no name'}")
@@ -205,9 +205,9 @@ def _rename(arguments: argparse.Namespace) -> int:
 
 def _rm(arguments: argparse.Namespace) -> int:
     from runner.history import trash
-    from runner.run import layout
+    from runner.history.lookup import find_run
 
-    run_dirs = list(dict.fromkeys(layout.find(name) for name in arguments.runs))
+    run_dirs = list(dict.fromkeys(find_run(name) for name in arguments.runs))
     names = ", ".join(run_dir.name for run_dir in run_dirs)
     _ask(f"move {names} to the trash?", arguments.yes)
     trash.delete(run_dirs)
@@ -251,14 +251,14 @@ def _trash_empty(arguments: argparse.Namespace) -> int:
     from runner.history import run_list as listing
     from runner.history import trash
     from runner.history.disk_usage import disk_use
-    from runner.report.text_table import count
+    from runner.util.formatting import plural
 
     deleted = trash.listed()
     if not deleted:
         print("the trash is empty")
         return ExitCode.OK
     room = listing.size(sum(disk_use(trashed.path) for trashed in deleted))
-    _ask(f"remove {count(len(deleted), 'deleted run')} ({room}) for good?", arguments.yes)
+    _ask(f"remove {plural(len(deleted), 'deleted run')} ({room}) for good?", arguments.yes)
     gone, problems = trash.empty(deleted)
     print(f"{gone} removed for good")
     if problems:

@@ -18,10 +18,13 @@ from runner import metrics
 from runner.errors import ExitCode
 from runner.history.run_feed import Feed, ReplayFeed
 from runner.metrics.stall import stalled
-from runner.report import report, text_table
+from runner.report import text_table
+from runner.report.build import build_report
+from runner.report.model import Report
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, batching
 from runner.state.run import RunState
+from runner.util.formatting import duration
 
 POLL_S = 0.1
 QUIET_S = 10.0
@@ -71,7 +74,7 @@ def _follow(feed: Feed, as_json: bool, publish: _Publish) -> ExitCode:
             attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui stop {name}"
             print(f"\nthe run goes on; `{attach}` shows it, `{stop}` ends it", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    final = report.build(feed.plan, feed.state, feed.run_dir.name)
+    final = build_report(feed.plan, feed.state, feed.run_dir.name)
     if not feed.state.running:
         final = _beside_the_baseline(final, feed.run_dir)
     print_report(final, as_json=as_json)
@@ -96,7 +99,7 @@ def _publisher(feed: Feed, where: Path | int | None, stack: contextlib.ExitStack
     return lambda *, now: follower.update(feed.plan, feed.state, now=now)
 
 
-def _beside_the_baseline(final: report.Report, run_dir: Path) -> report.Report:
+def _beside_the_baseline(final: Report, run_dir: Path) -> Report:
     from runner.compare.against_baseline import (
         with_baseline,  # when there is something to compare, not before
     )
@@ -104,7 +107,7 @@ def _beside_the_baseline(final: report.Report, run_dir: Path) -> report.Report:
     return with_baseline(final, run_dir)
 
 
-def print_report(final: report.Report, *, as_json: bool) -> None:
+def print_report(final: Report, *, as_json: bool) -> None:
     """The final table on stdout, or the report as one JSON object on one line."""
     if as_json:
         _write_json({"kind": "report", **msgspec.to_builtins(final)})
@@ -176,7 +179,7 @@ class _Narrator:
     def _say(self, state: RunState, t: int, sentence: str) -> None:
         self._told = time.monotonic()
         since = max(0, t - state.started.t) / 1e9 if state.started is not None else 0.0
-        print(f"{text_table.duration(since):>8}  {sentence}", file=sys.stderr, flush=True)
+        print(f"{duration(since):>8}  {sentence}", file=sys.stderr, flush=True)
 
 
 def _progress(configuration: ConfigurationState) -> str:

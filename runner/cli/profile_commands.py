@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.errors import ExitCode, UserError
 from runner.plan.plan import as_shell
 from runner.profile import file, store

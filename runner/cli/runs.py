@@ -15,7 +15,7 @@ from runner.cli.options import Commands, add_gpu_rate, add_output_options, outpu
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from runner.profile import Profile
+    from runner.schema.base import Profile
 
 MAX_PORT = 65535
 
@@ -140,7 +140,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _refuse_what_would_fail(profile: Profile) -> None:
     """Preflight: better a sentence now than a failure after an hour of building."""
     from runner import preflight
-    from runner.engines import make_plan
+    from runner.engines.registry import make_plan
 
     make_plan(profile)  # its own refusals are more to the point
     failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
@@ -152,11 +152,11 @@ def _refuse_what_would_fail(profile: Profile) -> None:
 
 
 def _attach(arguments: argparse.Namespace) -> int:
+    from runner.history.lookup import find_run
     from runner.history.run_feed import open_feed
-    from runner.run import layout
 
     try:
-        run_dir = layout.find(arguments.run)
+        run_dir = find_run(arguments.run)
     except UserError:
         sweep = sweeps.named(arguments.run)
         if sweep is None:
@@ -166,18 +166,18 @@ def _attach(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
+    from runner.history.lookup import find_run
     from runner.history.run_feed import open_replay
-    from runner.run import layout
 
-    return watch(open_replay(layout.find(arguments.run), arguments.speed), arguments)
+    return watch(open_replay(find_run(arguments.run), arguments.speed), arguments)
 
 
 def _stop(arguments: argparse.Namespace) -> int:
     from runner import history
+    from runner.history.lookup import find_run
     from runner.history.stop import stop_run
-    from runner.run import layout
 
-    run_dir = layout.find(arguments.run)
+    run_dir = find_run(arguments.run)
     if history.entry(run_dir).ended:
         print(f"{run_dir.name} has ended already", file=sys.stderr)
         return ExitCode.OK
@@ -188,9 +188,9 @@ def _stop(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     from runner.cli.narration import print_report
     from runner.compare.against_baseline import with_baseline
-    from runner.report import report
-    from runner.run import layout
+    from runner.history.lookup import find_run
+    from runner.history.reports import load_report
 
-    run_dir = layout.find(arguments.run)
-    print_report(with_baseline(report.load(run_dir), run_dir), as_json=arguments.json)
+    run_dir = find_run(arguments.run)
+    print_report(with_baseline(load_report(run_dir), run_dir), as_json=arguments.json)
     return ExitCode.OK

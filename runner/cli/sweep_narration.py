@@ -15,7 +15,6 @@ from runner.cli.narration import short_name
 from runner.errors import ExitCode
 from runner.metrics import Metric
 from runner.report.result_table import thousands
-from runner.report.text_table import count, duration
 from runner.sweep import board_text
 from runner.sweep.board import Board
 from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
@@ -24,6 +23,7 @@ from runner.sweep.memory import describe
 from runner.sweep.progress import ENDED, Progress
 from runner.sweep.spec import label
 from runner.sweep.sweep_feed import SweepFeed, now
+from runner.util.formatting import duration, plural
 
 POLL_S = 0.3
 QUIET_S = 10.0
@@ -149,7 +149,7 @@ def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
     sweep = feed.sweep
     match entry:
         case Begun():
-            runs, cells = count(len(sweep.slots()), "run"), count(len(sweep.cells), "cell")
+            runs, cells = plural(len(sweep.slots()), "run"), plural(len(sweep.cells), "cell")
             return [f"sweep {feed.directory.name}: {runs} of {cells}"]
         case Started():
             repeat = f"repeat {entry.repeat + 1} of {sweep.repeat}" if sweep.repeat > 1 else ""

@@ -13,7 +13,7 @@ from runner.cli.options import Commands, add_gpu_rate, add_output_options
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from runner.profile import Profile
+    from runner.schema.base import Profile
     from runner.sweep.spec import Sweep
     from runner.sweep.sweep_feed import SweepFeed
 
@@ -194,6 +194,7 @@ def follow(directory: Path, arguments: argparse.Namespace) -> int:
 def _refuse_what_would_fail(sweep: Sweep) -> None:
     """Preflight of every kind of cell: better a sentence now than a failure in the middle of the night."""
     from runner import preflight
+    from runner.engines.registry import engine_named
     from runner.profile.file import load_text
     from runner.sweep.spec import label
 
@@ -203,7 +204,8 @@ def _refuse_what_would_fail(sweep: Sweep) -> None:
             continue
         profile = load_text(cell.profile, "cell")
         # What preflight depends on that cells usually share; asking costs a second each.
-        needs = repr((profile.engine, profile.parallel, profile.launch))
+        ranks = engine_named(profile.engine).preflight.ranks(profile)
+        needs = repr((profile.engine, ranks, profile.launch))
         if needs in looked_at:
             continue
         looked_at.add(needs)
@@ -228,9 +230,9 @@ def named(name: str) -> SweepFeed | None:
 
 
 def _show_cells(sweep: Sweep) -> int:
-    from runner.report.text_table import count as counted
     from runner.sweep.shared_artifacts import sharing
     from runner.sweep.spec import label
+    from runner.util.formatting import plural as counted
 
     for cell in sweep.cells:
         configurations = counted(len(cell.configurations), "configuration")
@@ -247,13 +249,13 @@ def _show_cells(sweep: Sweep) -> int:
 def _ls(arguments: argparse.Namespace) -> int:
     import msgspec
 
+    from runner.run.layout import list_sweeps
     from runner.sweep import board_text as text
-    from runner.sweep import directory
     from runner.sweep.board import Board
     from runner.sweep.sweep_feed import SweepFeed
 
     boards: list[Board | str] = []
-    for path in directory.list_sweeps():
+    for path in list_sweeps():
         try:
             feed = SweepFeed(path)
             feed.drain()

@@ -22,9 +22,7 @@ from runner.errors import UserError
 from runner.util.daemon import IMPORT_ROOT
 
 # Found by path: a folder called `runner` where the server was started must not matter.
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from runner.cli.main import main; sys.exit(main([]))"
-)
+_BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tui.main import main; sys.exit(main([]))"
 # Nothing is fetched from elsewhere: the machine may have no way out, and nobody needs to know that it runs.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"

@@ -11,7 +11,7 @@ from runner.compare.sides import Run, Side
 from runner.errors import UserError
 from runner.history import baseline
 from runner.metrics import ALL
-from runner.report.report import ConfigurationReport, Report, Versus, VersusRuns
+from runner.report.model import ConfigurationReport, Report, Versus, VersusRuns
 from runner.report.result_table import Shape, shape_of
 
 _COMPARED = tuple(metric for metric in ALL if metric.better != "neither")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from runner.profile.file import Data, to_flow
 from runner.report.environment import Environment
-from runner.report.report import Report
+from runner.report.model import Report
 
 _NOT_COMPARED = ("name", "description", "engine", "sweep")
 """Fields of a profile that say nothing about the work of this run, or that the report says, too."""

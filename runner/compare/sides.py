@@ -10,14 +10,16 @@ from pathlib import Path
 
 from runner.compare.conditions import facts_of
 from runner.errors import UserError
+from runner.history.lookup import find_run
+from runner.history.reports import load_report
 from runner.metrics.estimates import Estimates, estimates
 from runner.plan import redaction
 from runner.plan.plan import Plan
 from runner.profile.fields import default_at
 from runner.profile.file import Data, ProfileError, parse_yaml
-from runner.report import report
 from runner.report.environment import Environment, environment_of
-from runner.report.report import ConfigurationReport, Report
+from runner.report.files import read_state
+from runner.report.model import ConfigurationReport, Report
 from runner.report.result_table import Shape, shape_of
 from runner.run import layout
 from runner.state.run import RunState
@@ -36,7 +38,7 @@ class Run:
     report: Report = field(init=False)
 
     def __post_init__(self) -> None:
-        self.report = report.load(self.run_dir)
+        self.report = load_report(self.run_dir)
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Run:
 
     @cached_property
     def state(self) -> RunState:
-        return report.read_state(self.run_dir)
+        return read_state(self.run_dir)
 
     @cached_property
     def environment(self) -> Environment:
@@ -179,7 +181,7 @@ def named(name: str) -> list[Path]:
     parts = [part.strip() for part in name.split(",")]
     if not all(parts):
         raise UserError(f"{name!r} names no run", hint="several runs have a comma between: 7f3a,19bc")
-    return [layout.find(part) for part in parts]
+    return [find_run(part) for part in parts]
 
 
 def _filtered(text: str) -> list[Path]:

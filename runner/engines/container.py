@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.engines.build_cache import HOST, Host, Place
-from runner.engines.trtllm.profile import Container
 from runner.plan.plan import Plan
+from runner.schema.base import Container
 from runner.state import cuda_devices
 from runner.util import processes
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from runner.engines.model_shape import Shape
 from runner.plan.plan import DecodeReads
-from runner.profile import Shape
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 

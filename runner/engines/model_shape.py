@@ -1,19 +1,104 @@
-"""A model's shape from a Hugging Face `config.json`."""
+"""The shape of a decoder-only model, its rules, and reading it from a Hugging Face `config.json`."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from runner.errors import UserError
-from runner.profile import Shape
+from runner.schema.base import PositiveInt, Problem, Section
 from runner.schema.validation import check_section
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 """model types that are the decoder our engine has: RMSNorm, rotary embedding, SwiGLU"""
+
+MAX_TP_SHOWN = 1024
+
+
+class Shape(Section, frozen=True):
+    """Shape of a decoder-only transformer, in the words of a Hugging Face `config.json`."""
+
+    hidden_size: Annotated[PositiveInt, Meta(description="width of the residual stream")]
+    intermediate_size: Annotated[PositiveInt, Meta(description="width of the SwiGLU feed-forward layer")]
+    num_hidden_layers: Annotated[PositiveInt, Meta(description="number of decoder layers")]
+    num_attention_heads: Annotated[PositiveInt, Meta(description="number of query heads")]
+    num_key_value_heads: Annotated[
+        PositiveInt, Meta(description="number of key/value heads (grouped-query attention)")
+    ]
+    vocab_size: Annotated[PositiveInt, Meta(description="number of tokens in the vocabulary")]
+    head_dim: Annotated[
+        PositiveInt | None, Meta(description="width of one head; null: hidden_size / num_attention_heads")
+    ] = None
+    attention_bias: Annotated[
+        bool, Meta(description="bias on the query, key and value projections (Qwen2)")
+    ] = False
+    tie_word_embeddings: Annotated[bool, Meta(description="the output head reuses the embedding")] = False
+    rope_theta: Annotated[float, Meta(gt=0, description="base of the rotary embedding")] = 10000.0
+    rms_norm_eps: Annotated[float, Meta(gt=0, description="epsilon of RMSNorm")] = 1e-6
+
+    @property
+    def width_of_head(self) -> int:
+        return self.head_dim or self.hidden_size // self.num_attention_heads
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights of the whole model (all ranks together)."""
+        q = self.num_attention_heads * self.width_of_head
+        kv = self.num_key_value_heads * self.width_of_head
+        attention = self.hidden_size * (2 * q + 2 * kv) + (q + 2 * kv if self.attention_bias else 0)
+        layer = attention + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size
+        embeddings = self.vocab_size * self.hidden_size * (1 if self.tie_word_embeddings else 2)
+        return self.num_hidden_layers * layer + embeddings + self.hidden_size
+
+
+def shape_rules(shape: Shape, tp: int) -> list[Problem]:
+    """Rules between a model's shape and the tensor-parallel size."""
+    problems = []
+    heads, kv_heads = shape.num_attention_heads, shape.num_key_value_heads
+    if heads % kv_heads:
+        problems.append(
+            Problem(
+                "model.shape.num_key_value_heads", f"{kv_heads} does not divide num_attention_heads {heads}"
+            )
+        )
+    if shape.head_dim is None and shape.hidden_size % heads:
+        problems.append(
+            Problem(
+                "model.shape.num_attention_heads",
+                f"{heads} does not divide hidden_size {shape.hidden_size}; set head_dim",
+            )
+        )
+    elif shape.width_of_head % 2:
+        problems.append(
+            Problem(
+                "model.shape",
+                f"the width of a head is {shape.width_of_head}; rotary embedding needs an even one",
+            )
+        )
+    if not problems and not tp_fits(shape, tp):
+        allowed = [n for n in range(1, min(heads, MAX_TP_SHOWN) + 1) if tp_fits(shape, n)]
+        problems.append(
+            Problem(
+                "parallel.tp",
+                f"tp {tp} does not fit {heads} query heads, {kv_heads} key/value heads and intermediate_size"
+                f" {shape.intermediate_size}; allowed: {', '.join(map(str, allowed))}",
+            )
+        )
+    return problems
+
+
+def tp_fits(shape: Shape, tp: int) -> bool:
+    """Query heads and feed-forward split evenly; key/value heads split evenly or are repeated evenly."""
+    kv = shape.num_key_value_heads
+    return (
+        shape.num_attention_heads % tp == 0
+        and (kv % tp == 0 or tp % kv == 0)
+        and shape.intermediate_size % tp == 0
+    )
 
 
 def read_shape(directory: Path) -> Shape:

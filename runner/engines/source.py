@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,17 @@ class Source:
         """Its content as text; bytes that are none are marked, and ends of lines are those of Unix."""
         text = self.content.decode("utf-8-sig", "replace")
         return text.replace("\r\n", "\n")
+
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether the whole file is one JSON document."""
+        if self.content.lstrip()[:1] not in (b"{", b"["):
+            return False
+        try:
+            json.loads(self.content)
+        except (ValueError, RecursionError):
+            return False
+        return True
 
 
 def read(path: Path) -> Source:

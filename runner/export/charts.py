@@ -14,12 +14,12 @@ from runner.export.svg import Axis
 from runner.export.timeline import Measured
 from runner.metrics.outlier_causes import Outlier, outliers
 from runner.report import result_table
-from runner.report.report import ConfigurationReport
+from runner.report.model import ConfigurationReport
 from runner.report.result_table import configuration_name
-from runner.report.text_table import duration
 from runner.state.configuration import ConfigurationState
 from runner.state.serving import EngineLog
 from runner.stats import Bucket, Sample, Series
+from runner.util.formatting import duration
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 74.0, 16.0, 26.0, 22.0
 MOST_POINTS = 6000

@@ -31,15 +31,15 @@ class Format:
 
 
 FORMATS = {
-    "json": Format("document", (".json",)),
+    "json": Format("json_document", (".json",)),
     "csv": Format(
-        "rows",
+        "table_csv",
         (".csv",),
-        iterations="iterations.write",
-        requests="requests.write",
-        several="rows.write_several",
+        iterations="iterations_csv.write",
+        requests="requests_csv.write",
+        several="table_csv.write_several",
     ),
-    "md": Format("markdown", (".md", ".markdown")),
+    "md": Format("table_markdown", (".md", ".markdown")),
     "parquet": Format(
         "parquet",
         (".parquet",),
@@ -49,7 +49,7 @@ FORMATS = {
     ),
     "html": Format("html", (".html", ".htm")),
     "prometheus": Format("prometheus", (".prom",)),
-    "upstream-csv": Format("upstream", (".csv",)),
+    "upstream-csv": Format("upstream_csv", (".csv",)),
 }
 
 

@@ -12,10 +12,11 @@ from runner.export import charts, svg
 from runner.export.run_data import Subject
 from runner.metrics.outlier_causes import LETTERS, Outlier, outliers
 from runner.report import result_table
-from runner.report.report import Report, Row
+from runner.report.model import Report, Row
 from runner.report.result_table import Grid, Line
-from runner.report.text_table import after, duration
+from runner.report.text_table import after
 from runner.state.configuration import answers_from
+from runner.util.formatting import duration
 
 MOST_OUTLIERS = 40
 _STYLE = Path(__file__).with_name("page.css")

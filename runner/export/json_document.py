@@ -16,7 +16,8 @@ import msgspec
 from runner import events
 from runner.export.run_data import Subject
 from runner.metrics import Metric
-from runner.report import environment, report, result_table
+from runner.report import environment, model, result_table
+from runner.report.model import Report
 
 VERSION: Literal[1] = 1
 FORMAT: Literal["trtbench-tui run"] = "trtbench-tui run"
@@ -60,7 +61,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     format: Literal["trtbench-tui run"]
     version: Literal[1]
     """of this format"""
-    report: report.Report
+    report: Report
     environment: environment.Environment
     commands: list[Command]
     metrics: list[Definition]
@@ -126,7 +127,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-_MODULES = (report, environment, events)
+_MODULES = (model, environment, events)
 
 
 def _is_struct(kind: object) -> bool:

@@ -12,7 +12,7 @@ from runner.errors import UserError
 from runner.export import html, json_document
 from runner.export.run_data import Subject
 from runner.report import result_table
-from runner.report.report import ConfigurationReport
+from runner.report.model import ConfigurationReport
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import BinaryIO, Literal
 
 from runner.errors import UserError
+from runner.events.missing_readings import without_host_load
 from runner.export import charts, svg
 from runner.export.charts import Drawing
 from runner.export.run_data import Subject
-from runner.telemetry.nvml_errors import alone
 
 Plot = Literal["latency", "histogram", "gpu"]
 
@@ -38,6 +38,6 @@ def _drawings(subject: Subject, plot: Plot) -> list[Drawing]:
 
 def _why(subject: Subject, plot: Plot) -> str:
     if plot == "gpu":
-        reason = alone(subject.environment.no_gpu or "none of a GPU that ranks computed on")
+        reason = without_host_load(subject.environment.no_gpu or "none of a GPU that ranks computed on")
         return f"no GPU readings to draw: {reason}"
     return "no iteration was observed, so there is nothing to draw"

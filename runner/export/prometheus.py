@@ -15,8 +15,9 @@ from runner.errors import UserError
 from runner.export.destination import opened
 from runner.export.run_data import Subject
 from runner.plan.plan import Plan
-from runner.report import report, result_table
-from runner.report.report import Report
+from runner.report import result_table
+from runner.report.build import build_report
+from runner.report.model import Report
 from runner.state.run import RunState, Status
 
 EVERY_S = 5.0
@@ -110,4 +111,4 @@ class Follower:
         if not now and time.monotonic() < self._due:
             return
         self._due = time.monotonic() + EVERY_S
-        self.publish(report.build(plan, state))
+        self.publish(build_report(plan, state))

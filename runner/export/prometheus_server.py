@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UserError
 from runner.export.prometheus import Gauge, gauges
-from runner.report.report import Report
+from runner.report.model import Report
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily

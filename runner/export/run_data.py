@@ -8,11 +8,11 @@ from pathlib import Path
 
 from runner.events.journal import EventReader
 from runner.export.timeline import Timeline
+from runner.history.reports import load_report
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
-from runner.report import report
 from runner.report.environment import Environment, environment_of
-from runner.report.report import Report
+from runner.report.model import Report
 from runner.run import layout
 from runner.state.run import RunState
 
@@ -44,7 +44,7 @@ class Subject:
         """Beside the baseline of the profile, where there is one."""
         from runner.compare.against_baseline import with_baseline  # it needs what lies here, too
 
-        return with_baseline(report.load(self.run_dir), self.run_dir)
+        return with_baseline(load_report(self.run_dir), self.run_dir)
 
     @cached_property
     def log(self) -> Log:

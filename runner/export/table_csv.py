@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from runner.export.run_data import Subject
 from runner.report import result_table
-from runner.report.report import Report, Row
+from runner.report.model import Report, Row
 
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from runner.report import result_table
-from runner.report.report import Report, Row
+from runner.report.model import Report, Row
 from runner.report.result_table import Grid, Line
 from runner.report.text_table import after
 from runner.util.markdown import escaped, one_line, table

@@ -16,7 +16,7 @@ import msgspec
 
 from runner import paths
 from runner.errors import UserError
-from runner.report import report
+from runner.history.reports import load_report
 from runner.run import layout
 from runner.util.files import read, write_atomically
 
@@ -72,7 +72,7 @@ def set_to(run_dirs: Sequence[Path]) -> Baseline:
     """
     profiles = set()
     for run_dir in run_dirs:
-        found = report.load(run_dir)
+        found = load_report(run_dir)
         if found.status != "finished":
             raise UserError(f"{run_dir.name} is {found.status}; only a run that finished can be a baseline")
         if run_dir.parent.resolve() != paths.runs_dir().resolve():

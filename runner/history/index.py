@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from runner.history.entry import Facts
+from runner.history.run_entry import Facts
 from runner.run.layout import UNREADABLE
 from runner.util.files import read, write_atomically
 

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from runner.errors import UserError
-from runner.history.entry import Entry
+from runner.history.run_entry import Entry
 
 
 @dataclass(frozen=True)

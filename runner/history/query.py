@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import get_args
 
 from runner.errors import UserError
-from runner.history.entry import Entry
+from runner.history.run_entry import Entry
 from runner.state.run import Status
 
 Test = Callable[[Entry], bool]

@@ -10,8 +10,8 @@ import msgspec
 from runner import paths
 from runner.history import index
 from runner.history.disk_usage import disk_use
-from runner.history.entry import Entry, as_entry, read_facts
 from runner.history.labels import Labels
+from runner.history.run_entry import Entry, as_entry, read_facts
 from runner.run import layout
 
 

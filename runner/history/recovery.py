@@ -16,7 +16,8 @@ from runner.engines import container
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
 from runner.plan.plan import Plan
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_state, read_summary, write_report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
 from runner.state.run import ENDED, RunState
@@ -58,8 +59,8 @@ def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
 
 def _end(run_dir: Path, owner: layout.Owner | None, *, held: bool) -> list[ev.AnyEvent]:
     plan = layout.load_plan(run_dir)
-    state = report.read_state(run_dir)
-    summary = report.read_summary(run_dir)
+    state = read_state(run_dir)
+    summary = read_summary(run_dir)
     reported = (run_dir / layout.REPORT).exists()
     closing: list[ev.AnyEvent] = []
     if state.running and summary is not None and summary.status in ENDED:
@@ -76,7 +77,7 @@ def _end(run_dir: Path, owner: layout.Owner | None, *, held: bool) -> list[ev.An
     state.apply_all(closing)
     if not reported:
         with contextlib.suppress(OSError):
-            report.write(run_dir, report.build(plan, state, run_dir.name))
+            write_report(run_dir, build_report(plan, state, run_dir.name))
             written = True
     if lost and written and owner is not None:  # a run that was imported never had one
         _start_hook(run_dir, plan)

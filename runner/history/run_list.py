@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from runner.history.entry import Entry, Figure
+from runner.history.run_entry import Entry, Figure
 from runner.history.trash import Trashed
 from runner.history.trend import Trend, change, main_trend, spark
 from runner.report.result_table import thousands
-from runner.report.text_table import count, duration
+from runner.util.formatting import duration, plural
 
 SPARK = 24
 NO_RUNS = "no runs yet; `trtbench-tui run quickstart` starts one\n"
@@ -45,7 +45,7 @@ def as_groups(
     lines: list[str] = []
     for profile, entries in shown.items():
         trend = main_trend(groups[profile])
-        heading = f"{profile or 'not a run'} · {len(entries)} of {count(len(groups[profile]), 'run')}"
+        heading = f"{profile or 'not a run'} · {len(entries)} of {plural(len(groups[profile]), 'run')}"
         lines += [""] if lines else []
         lines.append(clean(heading) + (f" · {_trend_words(trend)}" if trend else ""))
         lines += [f"  {line}" for line in _aligned(_rows(entries, disk))]
@@ -113,7 +113,7 @@ def _plain_figure(figure: Figure) -> dict[str, object]:
 def trend_text(trend: Trend) -> str:
     """A configuration from run to run: bars, then a line a run, the newest last."""
     rates, latencies = trend.tokens_per_sec, trend.latency_ms
-    lines = [clean(f"{trend.profile} · {trend.title} · {count(len(trend.points), 'finished run')}")]
+    lines = [clean(f"{trend.profile} · {trend.title} · {plural(len(trend.points), 'finished run')}")]
     lines.append(f"  tokens/s  {spark(rates, SPARK)}")
     lines.append(f"  latency   {spark(latencies, SPARK)}")
     if len(trend.platforms) > 1:

@@ -71,7 +71,7 @@ def _is_moved_back(trashed: Trashed) -> bool:
 
 
 def _refuse_what_is_under_way(run_dir: Path) -> None:
-    from runner.history.entry import entry
+    from runner.history.run_entry import entry
 
     if not os.path.lexists(run_dir):
         raise UserError(f"there is no run {run_dir.name!r} any more")

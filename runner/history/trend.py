@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runner.history.entry import Entry, Figure
+from runner.history.run_entry import Entry, Figure
 from runner.report.result_table import Shape
 
 BARS = "▁▂▃▄▅▆▇█"

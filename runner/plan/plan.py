@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from runner.plan.redaction import WITHHELD
-
-if TYPE_CHECKING:
-    from runner.profile import TorchProfile
 
 RUN_DIR = Path("$RUN")
 """Stands for the run directory in a plan that is only shown."""
@@ -136,15 +133,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """how often GPUs are read a second; 0: not at all"""
     sweep: Membership | None = None
     """the sweep that the run belongs to; None: a run of its own"""
-
-
-def configurations(profile: TorchProfile) -> list[Configuration]:
-    """Every length pair with every batch size, in upstream's order of measuring."""
-    return [
-        Configuration(batch, input_len, output_len)
-        for input_len, output_len in profile.benchmark.input_output_len
-        for batch in profile.benchmark.batch_size
-    ]
 
 
 def as_shell(stage: Stage) -> str:

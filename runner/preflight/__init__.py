@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.engines.check import Check, Verdict
-from runner.engines.trtllm.checks import trtllm_checks
-from runner.engines.trtllm.profile import TrtllmProfile
-from runner.engines.trtllm_bench.checks import bench_checks
-from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.preflight.facts import Facts, gather
+from runner.engines.facts import Facts
+from runner.engines.registry import engine_named
+from runner.preflight.gather import gather
 from runner.preflight.machine import machine_checks
-from runner.profile import Profile, TorchProfile
+from runner.schema.base import Profile
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 
@@ -30,37 +28,19 @@ def judge(profile: Profile | None, facts: Facts) -> list[Check]:
 
 
 def _checks(profile: Profile | None, facts: Facts) -> Iterator[Check]:
-    ranks, on_gpu = 1, profile is None
-    if isinstance(profile, TorchProfile):
-        ranks, on_gpu = profile.parallel.tp, profile.model.device == "cuda"
-    elif profile is not None:
-        ranks, on_gpu = profile.parallel.ranks, True
-    mpirun = not isinstance(profile, BenchProfile)  # trtllm-bench spawns its ranks without one
-    yield from machine_checks(facts, ranks, on_gpu=on_gpu, needed=profile is not None, mpirun=mpirun)
-    if isinstance(profile, TorchProfile):
-        yield from _torch_checks(profile, facts)
-    elif isinstance(profile, TrtllmProfile) and facts.seen is not None:
-        yield from trtllm_checks(profile, facts, facts.seen)
-    elif isinstance(profile, BenchProfile) and facts.seen is not None:
-        yield from bench_checks(profile, facts, facts.seen)
-
-
-def _torch_checks(profile: TorchProfile, facts: Facts) -> Iterator[Check]:
-    if facts.seen is None:
+    if profile is None:
+        yield from machine_checks(facts, 1, on_gpu=True, needed=False)
         return
-    for package in ("torch", "mpi4py"):
-        version = facts.seen.packages.get(package)
-        if version:
-            yield Check(package, "pass", f"{version} in {facts.python}")
-        else:
-            fix = f"{facts.python} -m pip install 'trtbench-tui[torch]'"
-            yield Check(package, "fail", f"not installed in {facts.python}", fix)
-    tp, cores = profile.parallel.tp, facts.seen.cores
-    if profile.model.device == "cpu" and tp > cores:
-        text = f"{tp} ranks share {cores} cores, so they wait for each other and latency says little"
-        yield Check("cores", "warn", text, f"--set parallel.tp={cores}")
-    elif profile.model.device == "cpu":
-        yield Check("cores", "pass", f"{cores} for {tp} {'rank' if tp == 1 else 'ranks'}")
+    engine = engine_named(profile.engine).preflight
+    yield from machine_checks(
+        facts,
+        engine.ranks(profile),
+        on_gpu=engine.uses_gpus(profile),
+        needed=True,
+        mpirun=engine.mpirun is not None,
+    )
+    if facts.seen is not None:
+        yield from engine.checks(profile, facts, facts.seen)
 
 
 def failed(checks: Sequence[Check]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engines.check import Check, gib
-from runner.preflight.facts import Facts, Seen
+from runner.engines.facts import Facts, Seen
 
 ROOT_VARIABLES = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 ENOUGH_SHM = 1 << 30

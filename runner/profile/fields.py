@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from msgspec import NODEFAULT, inspect
 
-from runner.profile import ENGINES, Profile
+from runner.engines.registry import engine_names, profile_struct
 from runner.profile.file import Data, to_flow, with_texts
-from runner.schema.base import Section
-from runner.schema.validation import allowed, is_optional, kind_at, options, section_at
+from runner.profile.structs import kind_at
+from runner.schema.base import Profile, Section
+from runner.schema.validation import allowed, is_optional, options, section_at
 
 Kind = Literal["choice", "number", "text", "yaml"]
 
@@ -45,7 +46,7 @@ class Field:
 
 def fields(profile: Profile) -> list[Field]:
     """Every field of a profile, in the order of its definition; sections that are null are left out."""
-    info = inspect.type_info(ENGINES[profile.engine])
+    info = inspect.type_info(profile_struct(profile.engine))
     assert isinstance(info, inspect.StructType)
     return list(_fields(info, profile, ""))
 
@@ -71,7 +72,7 @@ def default_at(data: Data, path: str) -> str | None:
 
 @cache
 def _known(engine: str) -> inspect.Type | None:
-    return inspect.type_info(ENGINES[engine]) if engine in ENGINES else None
+    return inspect.type_info(profile_struct(engine)) if engine in engine_names() else None
 
 
 def _field_of(section: inspect.Type | None, name: str) -> inspect.Field | None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 import yaml
 
+from runner.engines.registry import engine_named, engines
 from runner.errors import UserError
-from runner.profile import Profile, rules
+from runner.profile.structs import check, kind_at
 from runner.profile.sweep import sweep_problems
-from runner.schema.base import Problem
-from runner.schema.validation import check, is_optional, is_text, kind_at
+from runner.schema.base import Problem, Profile, env_problems
+from runner.schema.validation import is_optional, is_text
 from runner.util.files import write_atomically
 
 Data = dict[str, Any]
@@ -151,8 +152,9 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
     problems = list(check(data))
     if problems:
         raise ProfileError(source, problems, lines)
-    decoded: Profile = msgspec.convert(data, Profile)
-    problems = rules(decoded) + sweep_problems(decoded)
+    engine = engine_named(data["engine"])
+    decoded: Profile = msgspec.convert(data, engine.profile)
+    problems = env_problems(decoded.launch.env) + engine.rules(decoded) + sweep_problems(decoded)
     if problems:
         raise ProfileError(source, problems, lines)
     return decoded
@@ -280,4 +282,5 @@ def save(profile: Profile, path: Path) -> None:
 
 def json_schema() -> Data:
     """JSON Schema of a profile file, for editors."""
-    return msgspec.json.schema(Profile)
+    structs = tuple(engine.profile for engine in engines().values())
+    return msgspec.json.schema(Union[structs])  # noqa: UP007 - the members are known at run time only

@@ -11,8 +11,8 @@ from typing import Literal
 
 from runner import paths
 from runner.errors import UserError
-from runner.profile import Profile
 from runner.profile.file import load_text, read_text, save
+from runner.schema.base import Profile
 
 Origin = Literal["built in", "mine"]
 

@@ -13,8 +13,8 @@ from runner.ranks.errors import StartError
 class ModelShape:
     """Shape of a decoder-only transformer, in the words of a Hugging Face `config.json`.
 
-    Names and defaults are those of `runner.profile.Shape`; the measured environment need not have what that
-    module imports, so they stand here a second time.
+    Names and defaults are those of `engines.model_shape.Shape`, repeated because the measured environment
+    need not have what that module imports.
     """
 
     hidden_size: int

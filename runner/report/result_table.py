@@ -8,7 +8,7 @@ from math import isfinite
 from typing import NamedTuple, get_args
 
 from runner.metrics import BY_NAME, Group, Metric
-from runner.report.report import ConfigurationReport, Report, Row, Versus
+from runner.report.model import ConfigurationReport, Report, Row, Versus
 from runner.state.configuration import batching
 
 GROUPS: tuple[Group, ...] = get_args(Group)

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterator
 
 from runner.report import result_table
-from runner.report.report import ConfigurationReport, Report
+from runner.report.model import ConfigurationReport, Report
 from runner.report.result_table import Line
 from runner.state.configuration import answers_from, batching
+from runner.util.formatting import duration
 
 LABEL = 40
 NUMBER = 14
@@ -26,18 +27,6 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 def render(report: Report, width: int = 100) -> str:
     """The whole result of a run: what it was, what to distrust, and the numbers."""
     return "\n".join(_lines(report, width)) + "\n"
-
-
-def count(number: int, one: str) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{number} {one}" + ("" if number == 1 else "s")
-
-
-def duration(seconds: float) -> str:
-    """`0:12`, `41:10`, `3:12:44`."""
-    whole = int(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def after(report: Report) -> str:

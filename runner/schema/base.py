@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
+
+if TYPE_CHECKING:
+    from runner.schema.axes import Sweep
 
 # Annotated types, each with what the form and the schema show about it.
 PositiveInt = Annotated[int, Meta(ge=1)]
@@ -37,6 +40,16 @@ class Mpirun(Section, frozen=True):
     )
 
 
+class AnyLaunch(Protocol):
+    """What the section `launch` of every profile has."""
+
+    @property
+    def python(self) -> str | None: ...
+
+    @property
+    def env(self) -> dict[str, str]: ...
+
+
 class Launch(Section, frozen=True):
     """The surroundings of the measured processes."""
 
@@ -48,6 +61,33 @@ class Launch(Section, frozen=True):
     env: Annotated[dict[str, str], Meta(description="environment variables of the measured processes")] = (
         msgspec.field(default_factory=dict)
     )
+
+
+DOCKER_OPTIONS = ("--ipc=host", "--ulimit", "memlock=-1", "--ulimit", "stack=67108864", "--gpus=all")
+
+
+class Container(Section, frozen=True):
+    """A container that the stages run in: a running one (exec), or one started for every stage (run)."""
+
+    exec: Annotated[str | None, Meta(description="name of a running container to run the stages in")] = None
+    run: Annotated[str | None, Meta(description="image to start a container from, for every stage")] = None
+    tool: Annotated[Literal["docker", "podman"], Meta(description="program that manages containers")] = (
+        "docker"
+    )
+    options: Annotated[
+        list[str],
+        Meta(
+            description="options of `docker run`; with podman the GPUs are --device nvidia.com/gpu=all",
+        ),
+    ] = msgspec.field(default_factory=lambda: list(DOCKER_OPTIONS))
+    volumes: Annotated[
+        list[str],
+        Meta(description="folders to mount, HOST:CONTAINER; the run's and paths.work are mounted anyway"),
+    ] = msgspec.field(default_factory=list)
+    workdir: Annotated[
+        str | None,
+        Meta(description="working directory inside; null: the run directory (exec: paths.tensorrt_llm)"),
+    ] = None
 
 
 class Benchmark(Section, frozen=True):
@@ -72,6 +112,27 @@ class Benchmark(Section, frozen=True):
         ),
     ] = 60
     warm_up: Annotated[int, Meta(ge=0, description="iterations before timing starts, a configuration")] = 2
+
+
+class Profile(Section, frozen=True, kw_only=True, tag_field="engine"):
+    """Base of the profiles of all engines; the key `engine` tells them apart.
+
+    An engine's struct is a subclass with a `tag`, which is the name of the engine. It defines all fields
+    itself, because their order is the order of the form; those named here every profile has.
+    """
+
+    if TYPE_CHECKING:
+        name: str
+        description: str
+        sweep: Sweep | None
+
+        @property
+        def launch(self) -> AnyLaunch: ...
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine, as `engine:` in the file."""
+        return str(self.__struct_config__.tag)
 
 
 def loop_problems(num_runs: int, duration: int) -> list[Problem]:

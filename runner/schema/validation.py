@@ -10,24 +10,10 @@ from typing import Any
 
 from msgspec import inspect
 
-from runner import profile as schema
 from runner.schema.base import Problem, Section
 
 LIMIT = 10**18
 """No number of a profile is as large; beyond it JSON readers disagree about whole numbers."""
-
-
-def check(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """Everything wrong with the types, keys and values of plain data."""
-    engine = data.get("engine")
-    if engine is None:
-        yield Problem("engine", f"missing; allowed: {', '.join(schema.ENGINES)}")
-        return
-    if not isinstance(engine, str) or engine not in schema.ENGINES:
-        names = ", ".join(schema.ENGINES) + _suggest(engine, schema.ENGINES)
-        yield Problem("engine", f"{_shown(engine)} is not an engine; allowed: {names}")
-        return
-    yield from check_section(schema.ENGINES[engine], {k: v for k, v in data.items() if k != "engine"})
 
 
 def check_section(section: type[Section], data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -86,7 +72,7 @@ def _check_struct(kind: inspect.StructType, value: Any, path: str) -> Iterator[P
         if key in fields:
             yield from _check(fields[key].type, item, child)
         else:
-            yield Problem(child, f"unknown key; allowed here: {', '.join(fields)}{_suggest(key, fields)}")
+            yield Problem(child, f"unknown key; allowed here: {', '.join(fields)}{suggest(key, fields)}")
     for name, field in fields.items():
         if field.required and name not in value:
             yield Problem(f"{path}.{name}" if path else name, f"missing; allowed: {allowed(field.type)}")
@@ -151,9 +137,9 @@ def allowed(kind: inspect.Type) -> str:
     return names.get(type(kind), "a section")
 
 
-def kind_at(engine: str, path: str) -> inspect.Type | None:
-    """The type of what stands at a dotted path; None when there is no such field."""
-    kind: inspect.Type = inspect.type_info(schema.ENGINES[engine])
+def kind_at(section: type[Section], path: str) -> inspect.Type | None:
+    """The type of the field at a dotted path of a section; None when there is no such field."""
+    kind: inspect.Type = inspect.type_info(section)
     for key in path.split("."):
         inner = _inner(kind, key)
         if inner is None:
@@ -213,7 +199,7 @@ def is_optional(kind: inspect.Type) -> bool:
 def _advice(kind: inspect.Type, value: Any) -> str:
     """What the writer probably meant."""
     if isinstance(kind, inspect.LiteralType):
-        return _suggest(value, kind.values)
+        return suggest(value, kind.values)
     if isinstance(kind, inspect.StrType) and not isinstance(value, str | list | tuple | Mapping | None):
         return "; put it in quotes to make it text"
     if isinstance(value, int | float) and not abs(value) < LIMIT:
@@ -222,10 +208,10 @@ def _advice(kind: inspect.Type, value: Any) -> str:
 
 
 def _wrong(path: str, value: Any, what_is_allowed: str) -> Problem:
-    return Problem(path, f"{_shown(value)} is not allowed; allowed: {what_is_allowed}")
+    return Problem(path, f"{shown(value)} is not allowed; allowed: {what_is_allowed}")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     if value is None:
         return "null (nothing)"
     if isinstance(value, str):
@@ -237,6 +223,6 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _suggest(word: Any, words: Iterable[Any]) -> str:
+def suggest(word: Any, words: Iterable[Any]) -> str:
     close = difflib.get_close_matches(str(word), [str(w) for w in words], n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner import events as ev
+from runner.events.missing_readings import LOST, STALE
 from runner.events.throttle_reasons import reason_words
 from runner.state.gpu_phase import Phase
 from runner.state.gpu_series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
-from runner.telemetry.nvml_errors import LOST, STALE
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000

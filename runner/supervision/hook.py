@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from runner.plan.plan import Hook, Plan
-from runner.report import report
+from runner.report.files import read_summary
 from runner.run import layout
 from runner.util import daemon, processes
 
@@ -38,7 +38,7 @@ def main(run_dir: str) -> None:
 
 
 def _environment(run_dir: Path) -> dict[str, str]:
-    summary = report.read_summary(run_dir)
+    summary = read_summary(run_dir)
     plan = layout.load_plan(run_dir)
     told = {
         "TRTBENCH_RUN_DIR": str(run_dir),

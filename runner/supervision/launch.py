@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 
 from runner import paths
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.errors import UserError
 from runner.plan.plan import Hook, Membership, Plan
-from runner.profile import Profile, settings
+from runner.profile import settings
 from runner.profile.file import to_yaml
 from runner.run import layout
+from runner.schema.base import Profile
 from runner.util import daemon
 
 SUPERVISOR = "runner.supervision.supervisor"

@@ -10,7 +10,8 @@ from pathlib import Path
 from runner import events as ev
 from runner.events.journal import JournalWriter
 from runner.plan.plan import Plan
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util import disk
@@ -68,7 +69,7 @@ class Scribe:
         layout.drop_ballast(self.run_dir)
         end = ev.RunEnded(t=time.monotonic_ns(), status=status, wall=time.time())
         self.state.apply(end)
-        _insist(lambda: report.write(self.run_dir, report.build(self.plan, self.state)))
+        _insist(lambda: write_report(self.run_dir, build_report(self.plan, self.state)))
         self._journal.write(end)
         _insist(self._flush)
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import events as ev
-from runner.engines import build_cache, container, engine_named, mpi
+from runner.engines import build_cache, container, mpi
 from runner.engines.diagnosis import describe_exit
 from runner.engines.output import NO_REQUEST, Written
+from runner.engines.registry import engine_named
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
 from runner.run import layout
@@ -72,7 +73,7 @@ class StageRun:
     def __post_init__(self) -> None:
         records = self.scribe.run_dir / layout.RANKS / str(self.index)
         records.mkdir(parents=True, exist_ok=True)
-        output = engine_named(self.scribe.plan.engine).OUTPUT
+        output = engine_named(self.scribe.plan.engine).output
         self._collector = Collector(self.index, records, LineReader(self.log), output)
         self._place = container.place_of(self.stage.container)
         self._results = self.scribe.state.results

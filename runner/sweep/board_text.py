@@ -8,9 +8,9 @@ from typing import Any
 
 from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
 from runner.report.result_table import thousands
-from runner.report.text_table import duration
 from runner.sweep.board import Board, Number, Point
 from runner.sweep.matrix import View, first_view, held_words, matrix, shown_metrics, slices, trades
+from runner.util.formatting import duration
 from runner.util.markdown import escaped, table
 
 SCHEMA = 1

@@ -16,9 +16,9 @@ import msgspec
 from runner import history, paths
 from runner.errors import UserError
 from runner.history.stop import stop_run
-from runner.profile import Profile
-from runner.profile.sweep import Order
 from runner.run import layout
+from runner.schema.axes import Order
+from runner.schema.base import Profile
 from runner.sweep import directory as directories
 from runner.sweep.directory import FAILED_TOO, SPEC, Ended, LogReader, LogWriter, fingerprint, unnoted
 from runner.sweep.progress import ENDED, Progress

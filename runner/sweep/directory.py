@@ -16,10 +16,12 @@ import msgspec
 from runner import paths
 from runner.errors import UserError
 from runner.events.journal import LineReader, append_whole
+from runner.history.lookup import find_run, the_one
 from runner.plan import redaction
 from runner.plan.plan import Configuration
 from runner.profile.file import parse_yaml
 from runner.run import layout
+from runner.run.layout import list_sweeps
 from runner.sweep.spec import SCHEMA, Sweep
 from runner.util.files import read, write_atomically
 
@@ -154,16 +156,6 @@ def fingerprint(directory: Path) -> str:
         return ""
 
 
-def list_sweeps() -> list[Path]:
-    """All sweeps, newest first."""
-    root = paths.sweeps_dir()
-    try:
-        names = [name for name in os.listdir(root) if layout.RUN_ID.match(name)]
-    except OSError:
-        return []
-    return [root / name for name in sorted(names, reverse=True)]
-
-
 def find(name: str) -> Path:
     """A sweep by `last`, its id, a unique part of its id, or its directory.
 
@@ -182,12 +174,12 @@ def find(name: str) -> Path:
     where = "`trtbench-tui sweeps ls` lists all sweeps; `last` is the newest"
     if not found:
         _refuse_a_run(name)
-    return layout.the_one(found, name, "sweep", where)
+    return the_one(found, name, "sweep", where)
 
 
 def _refuse_a_run(name: str) -> None:
     try:
-        run_dir = layout.find(name)
+        run_dir = find_run(name)
         sweep = layout.load_plan(run_dir).sweep
     except UserError:
         return

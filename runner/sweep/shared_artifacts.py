@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.plan.plan import StageName
 from runner.profile.file import load_text
 from runner.sweep.spec import Sweep

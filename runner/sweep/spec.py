@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.errors import UserError
 from runner.plan.plan import Configuration
-from runner.profile import Profile
 from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
-from runner.profile.sweep import INSIDE, Order, axis_problems, is_inside, stepped, values_of
-from runner.schema.validation import is_text, kind_at
+from runner.profile.structs import kind_at
+from runner.profile.sweep import axis_problems, is_inside
+from runner.schema.axes import INSIDE, Order, stepped, values_of
+from runner.schema.base import Profile
+from runner.schema.validation import is_text
 
 SCHEMA = 1
 MAX_CELLS = 200

@@ -10,9 +10,9 @@ from statistics import fmean
 
 from runner import metrics, paths
 from runner.errors import UserError
+from runner.history.reports import load_report
 from runner.history.run_feed import RunFeed, open_feed
 from runner.plan.plan import Configuration, configuration_of
-from runner.report import report
 from runner.state.configuration import ConfigurationState
 from runner.sweep import control
 from runner.sweep.board import (
@@ -212,7 +212,7 @@ class SweepFeed:
         """The numbers of an ended run; None when it was deleted."""
         if run not in self._values:
             try:
-                final = report.load(paths.runs_dir() / run)
+                final = load_report(paths.runs_dir() / run)
             except UserError:
                 self._values[run] = None
             else:

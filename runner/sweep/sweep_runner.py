@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import history, paths
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.errors import UserError
 from runner.history.stop import stop_run
 from runner.plan.plan import Configuration, Membership
 from runner.profile.file import load_text
-from runner.report import report
+from runner.report.files import read_state
 from runner.run import layout
 from runner.supervision import launch
 from runner.sweep.directory import (
@@ -207,7 +207,7 @@ class Conductor:
 def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
     """What came out of a run that has ended; one whose directory is gone was lost."""
     try:
-        plan, state = layout.load_plan(run_dir), report.read_state(run_dir)
+        plan, state = layout.load_plan(run_dir), read_state(run_dir)
         measured, seconds = outcomes(plan, state), state.elapsed_s(state.last_t)
         unmade = failed_making(plan, state, run_dir)
         preparing = sum(

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runner.events import Column, GpuIdentity, GpuInventory, GpuProblem, GpuReason, GpuSamples
-from runner.telemetry.nvml_errors import LOST, UNREADABLE
+from runner.events.missing_readings import LOST
+from runner.telemetry.nvml_errors import UNREADABLE
 
 COLUMNS = [
     name for name in GpuSamples.__struct_fields__ if name not in ("t", "period_ms", "slices", "throttled_us")

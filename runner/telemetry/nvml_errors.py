@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-UNSUPPORTED = "not supported"
-NO_PERMISSION = "no permission"
-LOST = "GPU lost"
-STALE = "stale"
-NO_LIBRARY = "no library"
-NO_NUMBER = "not a number"
+from runner.events.missing_readings import HOST_LOAD, LOST, NO_LIBRARY, NO_PERMISSION, UNSUPPORTED
+
 UNREADABLE = "unknown-"
 """How the UUID of a GPU begins that does not even say who it is; NVML's index follows."""
 
@@ -22,7 +18,6 @@ _REASONS = {
     18: "driver upgraded",
     25: UNSUPPORTED,  # the library is older than this version of the function
 }
-_HOST_LOAD = "; host load is shown instead"
 _ABSENCES = {
     4: "this user may not read the GPUs: run as a member of the group that owns /dev/nvidia*, or as root",
     9: "the NVIDIA driver is not loaded: load it (modprobe nvidia), or start the container with its GPUs",
@@ -67,25 +62,20 @@ def is_lost(code: int) -> bool:
 def absence(code: int) -> str:
     """Why no GPU can be read when NVML does not start, and what to do: one sentence."""
     known = _ABSENCES.get(code, f"NVML does not start: error {code}; see whether nvidia-smi works")
-    return known + _HOST_LOAD
+    return known + HOST_LOAD
 
 
-def alone(reason: str) -> str:
-    """A reason where no host load is shown beside it."""
-    return reason.removesuffix(_HOST_LOAD)
-
-
-NO_DEVICE = "the NVIDIA driver sees no GPU: give the container one (--gpus all), or check lspci" + _HOST_LOAD
+NO_DEVICE = "the NVIDIA driver sees no GPU: give the container one (--gpus all), or check lspci" + HOST_LOAD
 ALL_LOST = (
     "every GPU is lost to the driver: they fell off the bus or need a reset: restart the machine, or reset"
-    " them" + _HOST_LOAD
+    " them" + HOST_LOAD
 )
-NOTHING_ALLOWED = _ABSENCES[4] + _HOST_LOAD
+NOTHING_ALLOWED = _ABSENCES[4] + HOST_LOAD
 NOTHING_READABLE = (
     "NVML starts but supports no reading on this machine, as on integrated GPUs: there is nothing to show"
-    + _HOST_LOAD
+    + HOST_LOAD
 )
 NO_BINDING = (
     "the Python package nvidia-ml-py cannot be imported, or another package named pynvml hides it:"
-    " pip install --force-reinstall nvidia-ml-py" + _HOST_LOAD
+    " pip install --force-reinstall nvidia-ml-py" + HOST_LOAD
 )

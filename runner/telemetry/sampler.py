@@ -11,16 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.events.missing_readings import LOST, NO_NUMBER, NO_PERMISSION, UNSUPPORTED
 from runner.events.xid_errors import xid_sentence
 from runner.telemetry.backend import Backend
 from runner.telemetry.nvml_errors import (
     ALL_LOST,
-    LOST,
-    NO_NUMBER,
-    NO_PERMISSION,
     NOTHING_ALLOWED,
     NOTHING_READABLE,
-    UNSUPPORTED,
     Unread,
     Value,
     is_final,

@@ -73,14 +73,15 @@ def _watched(run_dir: Path, at: int, iterations: int) -> Cost:
 
 
 async def _frames(run_dir: Path, at: int, iterations: int) -> Cost:
-    from tui.app import Live, TrtbenchApp
+    from runner.cli.places import LivePlace
+    from tui.app import TrtbenchApp
     from tui.screens.live import LiveScreen
 
     feed = StillFeed(run_dir, layout.load_plan(run_dir), at)
     reader = EventReader(run_dir / layout.EVENTS)
     while events := reader.read():
         feed.state.apply_all(events)
-    app = TrtbenchApp(Live(feed))
+    app = TrtbenchApp(LivePlace(feed))
     async with app.run_test(size=SIZE) as pilot:
         screen = app.screen
         assert isinstance(screen, LiveScreen)

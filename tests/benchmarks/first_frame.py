@@ -24,10 +24,10 @@ class Empty(App):
 
 Empty().run()
 """
-DASHBOARD = "import sys; from runner.cli.main import main; sys.exit(main([]))"
+DASHBOARD = "import sys; from tui.main import main; sys.exit(main([]))"
 PAIRS = 9
 
-ATTACH = "import sys; from runner.cli.main import main; sys.exit(main(['attach', sys.argv[1]]))"
+ATTACH = "import sys; from tui.main import main; sys.exit(main(['attach', sys.argv[1]]))"
 RECORDED = DATA / "h200-torch-1gpu"
 LIVE = Claim("first frame of the live screen / of an empty app", "<= 1.6", lambda ratio: ratio <= 1.6)
 CLAIM = Claim("first frame of the dashboard / of an empty app", "<= 1.5", lambda ratio: ratio <= 1.5)

@@ -19,7 +19,8 @@ from runner import history, paths
 from runner.events.journal import EventReader
 from runner.history import labels, ordering, query
 from runner.history.trend import main_trend
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_state
 from runner.run import layout
 from runner.state.run import RunState
 from tests.benchmarks.result import Claim, Measured
@@ -157,7 +158,7 @@ def _ten_thousand_runs() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRTBENCH_HOME"] = folder
         plan = layout.load_plan(RECORDED)
-        recorded = report.build(plan, report.read_state(RECORDED))
+        recorded = build_report(plan, read_state(RECORDED))
         texts = [
             msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(recorded, profile=f"p{number}")))
             for number in range(40)

@@ -20,7 +20,7 @@ EVENTS_PER_S = 1000
 SECONDS = 60
 PRESSES = 120
 COLUMNS, LINES = 160, 50
-PROGRAM = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+PROGRAM = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
 CLAIM = Claim(
     f"key pressed -> shown, p95 in ms, {EVENTS_PER_S} events/s arriving", "<= 100", lambda ms: ms <= 100
 )

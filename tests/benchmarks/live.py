@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.events.journal import EventReader
 from runner.profile.file import with_changes
 from runner.profile.store import find
@@ -36,7 +36,7 @@ _COUNT = re.compile(r"(\d+)/2000")
 
 
 def _attach(run_dir: Path) -> Terminal:
-    program = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
     return Terminal([sys.executable, "-c", program, "attach", str(run_dir)], columns=COLUMNS, rows=LINES)
 
 

@@ -24,7 +24,7 @@ from tests.support.terminal import Terminal
 GPUS = RANKS = 8
 COLUMNS, LINES = 160, 50
 SETTLE_S, SECONDS = 5.0, 20.0
-OURS = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+OURS = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
 BYTES = Claim(
     "live screen to the terminal, kB/s, 8 ranks and 8 GPUs at 2 Hz",
     "<= 10",

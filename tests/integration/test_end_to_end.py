@@ -52,7 +52,7 @@ def dashboard(profile: str, tmp_path: Path) -> Iterator[Terminal]:
     """The dashboard of a run that has just been started on a terminal."""
     path = tmp_path / "tiny.yaml"
     path.write_text(profile)
-    program = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
     terminal = Terminal([sys.executable, "-c", program, "run", str(path)])
     yield terminal
     terminal.close()
@@ -85,7 +85,7 @@ def test_a_closed_terminal_does_not_end_the_run_and_it_is_there_on_coming_back(d
 
     assert state.status == "finished"
     assert all(configuration.done for configuration in state.configurations)
-    back = Terminal([sys.executable, "-m", "runner.cli.main", "attach", str(run_dir)])
+    back = Terminal([sys.executable, "-m", "tui.main", "attach", str(run_dir)])
     try:
         back.wait_until_it_says("FINISHED")
     finally:

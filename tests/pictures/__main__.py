@@ -12,12 +12,14 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import paths
+from runner.cli.places import LivePlace, Place, ResultPlace
 from runner.events.journal import EventReader
-from runner.report import report
+from runner.history.reports import load_report
+from runner.report.files import write_report
 from runner.run import layout
 from tests.pictures.svg import Frame, animation, picture, read_frame
 from tests.support.recorded_runs import StillFeed
-from tui.app import Live, Result, Start, TrtbenchApp
+from tui.app import TrtbenchApp
 
 HERE = Path(__file__).parent
 RECORDING = HERE.parent / "data" / "h200-torch-2gpu"
@@ -33,7 +35,7 @@ PICTURE_SHARE = 0.93
 class Scene:
     """A place, and the keys that are pressed there before it is drawn."""
 
-    place: Start
+    place: Place
     keys: tuple[str, ...] = ()
 
 
@@ -42,7 +44,7 @@ def main() -> None:
         os.environ["TRTBENCH_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
         root = Path(folder)
         frames = [asyncio.run(draw(scene)) for scene in scenes(root)]
-        taken = asyncio.run(draw(Scene(Live(feed_at(PICTURE_SHARE, root / "picture")))))
+        taken = asyncio.run(draw(Scene(LivePlace(feed_at(PICTURE_SHARE, root / "picture")))))
     (HERE / "tour.svg").write_text(animation(frames, TITLE, SECONDS), encoding="utf-8")
     (HERE / "live.svg").write_text(picture(taken, TITLE), encoding="utf-8")
 
@@ -50,12 +52,12 @@ def main() -> None:
 def scenes(root: Path) -> Iterator[Scene]:
     """A run from its first iterations to what its numbers mean."""
     for share in (0.3, 0.5, 0.75, PICTURE_SHARE):
-        yield Scene(Live(feed_at(share, root / f"{share}")))
+        yield Scene(LivePlace(feed_at(share, root / f"{share}")))
     for key in ("t", "d"):
-        yield Scene(Live(feed_at(PICTURE_SHARE, root / key)), (key,))
+        yield Scene(LivePlace(feed_at(PICTURE_SHARE, root / key)), (key,))
     ended = ended_run()
-    yield Scene(Result(ended))
-    yield Scene(Result(ended), ("question_mark",))
+    yield Scene(ResultPlace(ended))
+    yield Scene(ResultPlace(ended), ("question_mark",))
 
 
 async def draw(scene: Scene) -> Frame:
@@ -95,7 +97,7 @@ def feed_at(share: float, root: Path) -> StillFeed:
 def ended_run() -> Path:
     """The recorded run where the dashboard looks for runs, with its report."""
     run_dir = copy_of_run(recorded(), paths.runs_dir())
-    report.write(run_dir, report.load(run_dir))
+    write_report(run_dir, load_report(run_dir))
     return run_dir
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm_bench.options import MODELS_OF_BUILD

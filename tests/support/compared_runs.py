@@ -10,7 +10,8 @@ from runner import events as ev
 from runner import paths
 from runner.events import GpuIdentity
 from runner.plan.plan import Configuration, Membership, Plan, Stage
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_state, write_report
 from runner.run import layout
 from tests.support.simulated import latencies
 
@@ -56,7 +57,7 @@ def run(
         pass
     log = list(_events(run_dir.name, measured, host, gpu, status, second))
     (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
-    report.write(run_dir, report.build(plan, report.read_state(run_dir)))
+    write_report(run_dir, build_report(plan, read_state(run_dir)))
     return run_dir
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from runner import events as ev
 from runner import paths
 from runner.history import Entry, Figure
-from runner.history.entry import best_of
-from runner.report import report
-from runner.report.report import ConfigurationReport, Report, Row
+from runner.history.run_entry import best_of
+from runner.report.files import write_report
+from runner.report.model import SCHEMA, ConfigurationReport, Report, Row
 from runner.report.result_table import Shape
 from runner.run import layout
 from runner.state.run import Status
@@ -81,7 +81,7 @@ def ended(
     ]  # fmt: skip
     (run_dir / layout.EVENTS).write_bytes(b"".join(map(ev.encode, log)))
     written = Report(
-        schema=report.SCHEMA,
+        schema=SCHEMA,
         run=run_dir.name,
         profile=profile,
         engine=engine,
@@ -97,7 +97,7 @@ def ended(
         gpus=list(gpus),
         cause=cause,
     )
-    report.write(run_dir, written)
+    write_report(run_dir, written)
     return run_dir
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from runner.profile import Parallel, Shape, TorchModel, TorchProfile
+from runner.engines.model_shape import Shape
+from runner.engines.torch.profile import Parallel, TorchModel, TorchProfile
 from runner.schema.base import Benchmark, Launch, Mpirun
 
 _number = st.integers(1, 10**6)

@@ -15,7 +15,8 @@ from runner import events as ev
 from runner.events import AnyEvent, encode
 from runner.history.run_feed import Tell
 from runner.plan.plan import Configuration, Plan, Stage
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support.paths import DATA
@@ -237,7 +238,7 @@ class Recorder:
         state = RunState()
         state.apply_all(self.events)
         if not state.running:
-            report.write(run_dir, report.build(self.plan(), state))
+            write_report(run_dir, build_report(self.plan(), state))
         return run_dir
 
     def feed(self, root: Path, after_s: float = 0.0) -> StillFeed:

@@ -11,7 +11,7 @@ from runner import events as ev
 from runner import paths
 from runner.engines.mpi import find_mpirun, launch_env, launch_words
 from runner.plan.plan import Configuration, Plan, Stage
-from runner.report import report
+from runner.report.files import read_state
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision import launch
@@ -56,7 +56,7 @@ def start(plan: Plan) -> Path:
 
 
 def state_of(run_dir: Path) -> RunState:
-    return report.read_state(run_dir)
+    return read_state(run_dir)
 
 
 def is_supervised(run_dir: Path) -> bool:

@@ -9,10 +9,11 @@ import msgspec
 from runner import events as ev
 from runner import paths
 from runner.plan.plan import Configuration
-from runner.profile import Profile
 from runner.profile.file import load_text
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_state, write_report
 from runner.run import layout
+from runner.schema.base import Profile
 from runner.sweep import directory
 from runner.sweep.directory import AnyEntry, LogWriter, Measured, Outcome, Settled, Started
 from runner.sweep.spec import Axis, Cell, Slot, Sweep
@@ -126,5 +127,5 @@ def recorded(
         ]
     run_dir = record(paths.runs_dir() / run, plan, log)
     if status is not None:
-        report.write(run_dir, report.build(plan, report.read_state(run_dir)))
+        write_report(run_dir, build_report(plan, read_state(run_dir)))
     return run_dir

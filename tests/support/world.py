@@ -11,11 +11,13 @@ from textual.screen import Screen
 
 from runner import events as ev
 from runner import paths
+from runner.cli.places import Place
 from runner.plan.plan import Configuration, Plan, Stage
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState, Status
-from tui.app import Start, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.widgets.rows import Rows, row_text
 
 NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
@@ -77,7 +79,7 @@ BROKEN = (
 class Cockpit(TrtbenchApp):
     """The app, with other screens replaced by a note of where one went."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Place) -> None:
         super().__init__(start)
         self.went: list[object] = []
 
@@ -165,7 +167,7 @@ def ended(
     if status in ("finished", "failed", "stopped", "lost"):
         end = round(second + seconds * second)
         state.apply(ev.RunEnded(t=end, status=status, wall=NOW))
-    report.write(run_dir, report.build(plan_of(profile), state))
+    write_report(run_dir, build_report(plan_of(profile), state))
     return run_dir
 
 

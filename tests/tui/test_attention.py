@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from runner import paths
+from runner.cli.places import LivePlace
 from runner.state import run as run_state
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
 from tests.support.terminal import Terminal
 from tui import attention
-from tui.app import Live, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.live_view import live_view
 
 XTERM = {"TERM": "xterm-256color"}
@@ -113,7 +114,7 @@ def test_off_is_off_and_short_runs_are_not_announced(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_sent_where_there_is_no_terminal(tmp_path: Path) -> None:
-    app = TrtbenchApp(Live(recorded_runs.under_way().feed(tmp_path)))
+    app = TrtbenchApp(LivePlace(recorded_runs.under_way().feed(tmp_path)))
     async with app.run_test():
         app.announce("p", "finished", 1e9)
         app.show_title("p")

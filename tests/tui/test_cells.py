@@ -18,9 +18,10 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 
+from runner.cli.places import HomePlace, LivePlace
 from tests.support import recorded_runs
 from tests.support.world import settled
-from tui.app import Home, Live, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.cells import Shown
 
 WIDTH = 12
@@ -166,7 +167,7 @@ KEYS = "down down e 1 2 escape question_mark escape slash q w escape r h"
 
 
 async def test_every_screen_is_what_it_would_be(home: Path) -> None:
-    app = Watched(Home())
+    app = Watched(HomePlace())
     async with app.run_test(size=(100, 30)) as pilot:
         for key in KEYS.split():
             await pilot.press(key)
@@ -180,7 +181,7 @@ async def test_every_screen_is_what_it_would_be(home: Path) -> None:
 
 @pytest.mark.parametrize("keys", [(), ("question_mark",), ("slash", "q"), ("s",)])
 async def test_ctrl_l_repairs_what_somebody_wrote(home: Path, keys: tuple[str, ...]) -> None:
-    app = Watched(Home())
+    app = Watched(HomePlace())
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         await pilot.press(*keys)
@@ -195,7 +196,7 @@ async def test_ctrl_l_repairs_what_somebody_wrote(home: Path, keys: tuple[str, .
 
 async def test_a_live_run_is_what_it_would_be(tmp_path: Path) -> None:
     run = recorded_runs.under_way(8)
-    app = Watched(Live(run.feed(tmp_path / "runs")))
+    app = Watched(LivePlace(run.feed(tmp_path / "runs")))
     async with app.run_test(size=(160, 50)) as pilot:
         for key in ("p", "p", "l", "l", "x", "escape"):
             await pilot.press(key)

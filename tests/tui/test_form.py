@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runner.profile import ENGINES, Profile, TorchProfile
+from runner.engines.registry import engine_names
+from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.file import ProfileError
+from runner.schema.base import Profile
 from tui.form import Drafts, Form, FormRow, open_form, refusal
 
 
@@ -133,7 +135,7 @@ def test_without_changes_the_file_is_what_counts(form: Form) -> None:
     assert form.saved_as(later(form.saved, "written anew")).profile.description == "written anew"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", engine_names())
 def test_a_form_for_every_engine_is_made_from_its_profile_type(engine: str) -> None:
     """Every field of a built-in profile has a row, takes its own text back, and choices go around."""
     stored = (found.load() for found in profile_store.list_profiles())

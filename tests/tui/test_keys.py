@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.places import LivePlace
 from tests.support import recorded_runs
 from tests.support.recorded_runs import StillFeed
-from tui.app import Live, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.footer import footer_keys, footer_places, footer_row
 from tui.keys.every import KEYS, ScreenName
 from tui.keys.key import valid_keys
@@ -74,7 +75,7 @@ def test_leaving_and_help_are_the_last_keys_to_go() -> None:
 
 
 async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(tmp_path: Path) -> None:
-    app = TrtbenchApp(Live(recorded_runs.under_way().feed(tmp_path)))
+    app = TrtbenchApp(LivePlace(recorded_runs.under_way().feed(tmp_path)))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         footer = app.screen.query_one(KeyFooter)

@@ -92,7 +92,7 @@ def test_it_ends_when_its_terminal_is_gone(dashboard: Terminal) -> None:
 SLOW_PREFLIGHT = """
 import sys, time
 from runner import preflight
-from runner.cli.main import main
+from tui.main import main
 preflight.check = lambda profile: time.sleep(3600)
 sys.exit(main([]))
 """

@@ -9,12 +9,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from runner.cli.places import LivePlace
 from runner.errors import ExitCode
 from runner.run import layout
 from tests.support import recorded_runs
 from tests.support.keyboard import at_once
 from tests.support.recorded_runs import Recorder, StillFeed
-from tui.app import Live, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.keys.key import valid_keys
 from tui.keys.live import KEYS
 from tui.screens.confirm import ConfirmScreen
@@ -35,7 +36,7 @@ class Cockpit(TrtbenchApp):
     """The app, with the two screens that are not tested here replaced by a note of where one went."""
 
     def __init__(self, feed: StillFeed) -> None:
-        super().__init__(Live(feed))
+        super().__init__(LivePlace(feed))
         self.went: list[str] = []
 
     def open_home(self) -> None:

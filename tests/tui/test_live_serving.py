@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from runner import events as ev
+from runner.cli.places import LivePlace, ResultPlace
 from runner.plan.plan import Configuration, Plan, Stage
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
 from tests.support.runs import record
-from tui.app import Live, Result, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.doctor_view import doctor_sections
 from tui.screens.live_serving import NO_LOG
 from tui.screens.live_view import LiveView, live_view
@@ -194,9 +195,9 @@ def test_live_picture(size: tuple[int, int], snap_compare: Callable[..., bool], 
     run, plan = measuring()
     feed = run.feed(tmp_path, 1.0)
     feed.plan = plan
-    assert snap_compare(TrtbenchApp(Live(feed)), terminal_size=size)
+    assert snap_compare(TrtbenchApp(LivePlace(feed)), terminal_size=size)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_result_picture(size: tuple[int, int], snap_compare: Callable[..., bool], tmp_path: Path) -> None:
-    assert snap_compare(TrtbenchApp(Result(measured(tmp_path))), terminal_size=size)
+    assert snap_compare(TrtbenchApp(ResultPlace(measured(tmp_path))), terminal_size=size)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runner.report import report
-from runner.report.report import Report
+from runner.report.build import build_report
+from runner.report.model import Report
 from runner.report.result_table import GROUPS, heading
 from runner.state.run import RunState
 from tests.support import recorded_runs
@@ -28,7 +28,7 @@ HEADINGS = [heading(group) for group in GROUPS]
 def report_of(run: Recorder) -> Report:
     state = RunState()
     state.apply_all(run.events)
-    return report.build(run.plan(), state)
+    return build_report(run.plan(), state)
 
 
 def test_metrics_stand_in_groups_with_their_headings() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 
+from runner.cli.places import LivePlace, ResultPlace, RunsPlace
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
-from tui.app import Live, Result, Runs, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.keys.every import KEYS
 from tui.palette import commands
 from tui.screens.confirm import ConfirmScreen
@@ -24,7 +25,7 @@ def names(app: TrtbenchApp) -> list[str]:
 
 
 def live(run: Recorder, root: Path) -> TrtbenchApp:
-    return TrtbenchApp(Live(run.feed(root)))
+    return TrtbenchApp(LivePlace(run.feed(root)))
 
 
 def test_every_name_says_which_area_it_belongs_to() -> None:
@@ -45,7 +46,9 @@ async def test_only_what_can_be_done_is_offered(tmp_path: Path) -> None:
 
 
 async def test_what_the_footer_shows_is_in_the_palette(tmp_path: Path) -> None:
-    async with (app := TrtbenchApp(Result(recorded_runs.finished().write(tmp_path)))).run_test() as pilot:
+    async with (
+        app := TrtbenchApp(ResultPlace(recorded_runs.finished().write(tmp_path)))
+    ).run_test() as pilot:
         await pilot.pause()
         assert isinstance(app.screen, KeyedScreen)
         offered = names(app)
@@ -68,7 +71,7 @@ async def test_choosing_a_theme(tmp_path: Path) -> None:
 async def test_going_elsewhere(tmp_path: Path) -> None:
     async with (app := live(recorded_runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
         await chosen(pilot, "go runs")
-        assert app.place == Runs()
+        assert app.place == RunsPlace()
 
 
 async def test_in_a_dialog_only_the_colours_change(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from textual.screen import Screen
 
 from runner import events as ev
 from runner import paths
+from runner.cli.places import ResultPlace
 from runner.history import baseline
 from tests.support import compared_runs, recorded_runs
 from tests.support.keyboard import at_once
 from tests.support.recorded_runs import Recorder
 from tests.support.runs import wait_for
-from tui.app import Result, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.screens.result import ResultScreen
@@ -29,7 +30,7 @@ SIZE = (120, 40)
 
 class Cockpit(TrtbenchApp):
     def __init__(self, run_dir: Path) -> None:
-        super().__init__(Result(run_dir))
+        super().__init__(ResultPlace(run_dir))
         self.went: list[str] = []
 
     def open_home(self) -> None:

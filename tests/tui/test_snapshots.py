@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.places import LivePlace, ResultPlace
 from runner.plan.plan import Configuration
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
-from tui.app import Live, Result, TrtbenchApp
+from tui.app import TrtbenchApp
 
 SIZES = [(80, 24), (120, 40), (160, 50), (200, 50)]
 Compare = Callable[..., bool]
 
 
 def live(run: Recorder, root: Path, after_s: float = 1.0) -> TrtbenchApp:
-    return TrtbenchApp(Live(run.feed(root, after_s)))
+    return TrtbenchApp(LivePlace(run.feed(root, after_s)))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -108,7 +109,7 @@ def test_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
     with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
-        app = TrtbenchApp(Result(run_dir))
+        app = TrtbenchApp(ResultPlace(run_dir))
         assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
 
 
@@ -119,11 +120,11 @@ def test_result_on_gpus(size: tuple[int, int], snap_compare: Compare, tmp_path: 
     run.bye()
     run.end_stage()
     run.end("finished")
-    assert snap_compare(TrtbenchApp(Result(run.write(tmp_path))), terminal_size=size)
+    assert snap_compare(TrtbenchApp(ResultPlace(run.write(tmp_path))), terminal_size=size)
 
 
 def test_result_of_one_configuration(snap_compare: Compare, tmp_path: Path) -> None:
-    app = TrtbenchApp(Result(recorded_runs.finished(1, iterations=120).write(tmp_path)))
+    app = TrtbenchApp(ResultPlace(recorded_runs.finished(1, iterations=120).write(tmp_path)))
     assert snap_compare(app, terminal_size=SIZES[1])
 
 
@@ -141,7 +142,7 @@ def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) 
         run.result(index)
     run.end("finished")
     press = [*["right"] * 6, "i", "end"]
-    assert snap_compare(TrtbenchApp(Result(run.write(tmp_path))), terminal_size=SIZES[1], press=press)
+    assert snap_compare(TrtbenchApp(ResultPlace(run.write(tmp_path))), terminal_size=SIZES[1], press=press)
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -154,12 +155,14 @@ def test_result_seldom(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
     with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
-        assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=size)
+        assert snap_compare(TrtbenchApp(ResultPlace(run_dir)), terminal_size=size)
 
 
 def test_result_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRTBENCH_ASCII", "1")
-    assert snap_compare(TrtbenchApp(Result(recorded_runs.finished().write(tmp_path))), terminal_size=SIZES[1])
+    assert snap_compare(
+        TrtbenchApp(ResultPlace(recorded_runs.finished().write(tmp_path))), terminal_size=SIZES[1]
+    )
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -170,7 +173,7 @@ def test_log_of_a_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
     with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
-        assert snap_compare(TrtbenchApp(Result(run_dir)), terminal_size=size, press=["l", "slash", "M"])
+        assert snap_compare(TrtbenchApp(ResultPlace(run_dir)), terminal_size=size, press=["l", "slash", "M"])
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -183,7 +186,7 @@ def test_question_before_stopping(snap_compare: Compare, tmp_path: Path) -> None
 
 
 def test_result_explained(snap_compare: Compare, tmp_path: Path) -> None:
-    app = TrtbenchApp(Result(recorded_runs.finished().write(tmp_path)))
+    app = TrtbenchApp(ResultPlace(recorded_runs.finished().write(tmp_path)))
     assert snap_compare(app, terminal_size=SIZES[1], press=["down", "down", "question_mark"])
 
 

@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli.places import HomePlace, LivePlace, Place, ResultPlace, RunsPlace
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 from tests.support.terminal import Terminal
-from tui.app import Home, Live, Result, Runs, Start, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.keyed import KeyFooter
 from tui.text import ascii_only
 from tui.widgets.rows import row_text
 
-START = "import sys; from runner.cli.main import main; sys.exit(main([]))"
+START = "import sys; from tui.main import main; sys.exit(main([]))"
 SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\a\x1b]*(\a|\x1b\\)|P[^\x1b]*\x1b\\|[ -/]*[0-~])")
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
@@ -124,12 +125,12 @@ def test_who_gets_ascii(environment: dict[str, str], expected: bool, monkeypatch
 # --- sizes ----------------------------------------------------------------------------------------------
 
 
-def places(tmp_path: Path) -> dict[str, Start]:
+def places(tmp_path: Path) -> dict[str, Place]:
     return {
-        "home": Home(),
-        "runs": Runs(),
-        "live": Live(recorded_runs.under_way(8).feed(tmp_path / "live")),
-        "result": Result(recorded_runs.finished().write(tmp_path / "result")),
+        "home": HomePlace(),
+        "runs": RunsPlace(),
+        "live": LivePlace(recorded_runs.under_way(8).feed(tmp_path / "live")),
+        "result": ResultPlace(recorded_runs.finished().write(tmp_path / "result")),
     }
 
 

@@ -4,16 +4,14 @@ import math
 
 import pytest
 
+from runner.util.formatting import duration, number, plural
 from tui.text import (
     Dots,
     bar,
     clock,
-    duration,
     fit,
     measure,
-    number,
     plain,
-    plural,
     right,
     shorten,
     shorten_middle,

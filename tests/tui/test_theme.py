@@ -15,13 +15,14 @@ from textual.pilot import Pilot
 from runner import paths
 from runner.cli.main import _parser
 from runner.cli.options import THEMES
+from runner.cli.places import RunsPlace
 from runner.errors import UserError
 from runner.profile import settings
 from runner.profile.settings import ThemeName
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 from tests.support.terminal import Terminal
-from tui.app import Runs, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.theme import NAMES, wanted_theme
 
 
@@ -60,7 +61,7 @@ def test_a_theme_that_is_none_is_one_sentence() -> None:
 
 
 async def test_ctrl_t_goes_through_all_themes_and_the_last_one_is_there_next_time() -> None:
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test() as pilot:
         seen = [app.theme]
         for _ in NAMES:
@@ -71,14 +72,14 @@ async def test_ctrl_t_goes_through_all_themes_and_the_last_one_is_there_next_tim
         await pilot.press("ctrl+t")
         await pilot.pause()
     assert settings.load().theme == "light"
-    assert TrtbenchApp(Runs()).theme == "light"
+    assert TrtbenchApp(RunsPlace()).theme == "light"
 
 
 async def test_settings_with_a_mistake_are_told_and_left_alone() -> None:
     path = paths.settings_file()
     path.parent.mkdir(parents=True)
     path.write_text("theme: blue\n")
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test() as pilot:
         await pilot.pause()
         assert app.theme == "dark"
@@ -96,7 +97,7 @@ def told(pilot: Pilot[int]) -> list[str]:
 
 async def test_no_cell_has_a_colour_in_monochrome(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         app.notify("a notification", severity="error")
@@ -124,7 +125,7 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?<![0-9])(3[0-8]|4[0-8]|9[0-7]|10[0-7])[0-
 
 def test_the_terminal_gets_no_colour_with_no_color(tmp_path: Path) -> None:
     terminal = Terminal(
-        [sys.executable, "-c", "import sys; from runner.cli.main import main; sys.exit(main([]))"],
+        [sys.executable, "-c", "import sys; from tui.main import main; sys.exit(main([]))"],
         env={"NO_COLOR": "1", "PYTHONPATH": str(ROOT), "TRTBENCH_HOME": str(tmp_path)},
     )
     output = b""

@@ -15,10 +15,11 @@ from textual.message import Message
 from runner.compare import Comparison, compare, sides
 from runner.errors import UserError
 from runner.metrics import BY_NAME
+from runner.util.formatting import plural
 from tui.keys.compare import KEYS
 from tui.keys.key import Key, bindings
 from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.text import plain, plural, shown, wrap
+from tui.text import plain, shown, wrap
 from tui.widgets.compare_table import (
     VERDICTS,
     Chosen,

@@ -8,9 +8,10 @@ from runner.metrics.stall import STATES, RankThen, Stall, rank_facts, stalled
 from runner.state.run import RunState
 from runner.state.serving import ServingState
 from runner.stats.steady_state import course
+from runner.util.formatting import duration, plural
 from tui.screens.help import Section
 from tui.screens.live_health import findings
-from tui.text import duration, measure, plain, plural
+from tui.text import measure, plain
 
 SHOWN = 40
 """the last outliers that are listed"""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from runner.metrics.explain import facts
 from runner.report import result_table
-from runner.report.report import Row as Value
-from tui.text import number, plain
+from runner.report.model import Row as Value
+from runner.util.formatting import number
+from tui.text import plain
 from tui.widgets.metric_table import Table, cell_text
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 
 from runner.events import GpuSamples
+from runner.events.missing_readings import LOST, STALE, UNSUPPORTED
 from runner.metrics.gpu_metrics import gpu_of_rank
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.run import RunState
-from runner.telemetry.nvml_errors import LOST, STALE, UNSUPPORTED
 from tui.text import plain
 from tui.widgets.gpu_panel import HISTORY, GpuLine
 

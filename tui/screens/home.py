@@ -30,7 +30,7 @@ from tui.widgets.profile_list import ProfileList
 from tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
-    from runner.profile import Profile
+    from runner.schema.base import Profile
     from tui.catalogue import Catalogue, Item, Listing
     from tui.form import Form
     from tui.screens.home_commands import CommandPane

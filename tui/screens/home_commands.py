@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from runner.errors import UserError
-from tui.text import plain, plural
+from runner.util.formatting import plural
+from tui.text import plain
 from tui.widgets.command_view import Command, Commands, CommandView, Verdict
 
 if TYPE_CHECKING:
     from runner.engines.check import Check
-    from runner.profile import Profile
+    from runner.schema.base import Profile
 
 
 class CommandPane(CommandView):
@@ -180,7 +181,7 @@ class CommandPane(CommandView):
 
 def commands_of(profile: Profile, run_dir: Path | None) -> Commands:
     """The commands of a profile for a run to come, or those of a run that exists."""
-    from runner.engines import make_plan
+    from runner.engines.registry import make_plan
     from runner.plan.plan import RUN_DIR, as_shell
     from runner.run import layout
 

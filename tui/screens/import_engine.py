@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from runner.engines.trtllm.built_engine import profile_of_engine
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
-from runner.profile import Profile
+from runner.profile.built_engine import profile_of_engine
+from runner.schema.base import Profile
 from tui.text import wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from runner.events.missing_readings import LOST
 from runner.events.throttle_reasons import HARMLESS
 from runner.history.run_feed import Feed
 from runner.metrics.gpu_metrics import used
@@ -12,8 +13,8 @@ from runner.metrics.stall import STATES, Stall
 from runner.state.outliers import Cause
 from runner.state.run import RunState
 from runner.stats.steady_state import FEWEST, Course
-from runner.telemetry.nvml_errors import LOST
-from tui.text import plain, plural
+from runner.util.formatting import plural
+from tui.text import plain
 from tui.widgets.health_line import Badge, Health, Kind
 from tui.widgets.stage_strip import exit_words
 

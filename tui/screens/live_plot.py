@@ -14,7 +14,7 @@ from runner.state.gpu import GpuState
 from runner.state.gpu_series import GROUP_S
 from runner.state.outliers import fence
 from runner.state.run import RunState
-from tui.text import plural
+from runner.util.formatting import plural
 from tui.widgets.axes import round_seconds
 from tui.widgets.histogram import HistogramData
 from tui.widgets.latency_numbers import FEW, Numbers

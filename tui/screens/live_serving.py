@@ -5,8 +5,9 @@ from __future__ import annotations
 from runner.history.run_feed import Feed
 from runner.state.configuration import ConfigurationState
 from runner.state.serving import EngineLog
+from runner.util.formatting import duration
 from tui.screens.live_plot import Mode
-from tui.text import duration, plain
+from tui.text import plain
 from tui.widgets.axes import round_seconds
 from tui.widgets.flight_panel import Flight
 from tui.widgets.histogram import HistogramData

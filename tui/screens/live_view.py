@@ -16,11 +16,12 @@ from runner.run import layout
 from runner.state.configuration import ConfigurationState, answers_from, batching
 from runner.state.run import RankState, RunState, StageState
 from runner.stats.steady_state import Course, course
+from runner.util.formatting import duration, plural
 from tui.screens import live_plot, live_serving
 from tui.screens.gpu_view import gpu_lines, gpu_title
 from tui.screens.live_health import health
 from tui.screens.live_plot import LaneMemo, Mode
-from tui.text import duration, gibibytes, plain, plural
+from tui.text import gibibytes, plain
 from tui.widgets.answers import Answers, one_line
 from tui.widgets.flight_panel import Flight
 from tui.widgets.gpu_panel import GpuLine

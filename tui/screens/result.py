@@ -13,16 +13,18 @@ from textual.containers import Vertical
 from runner.errors import UserError
 from runner.export.table_markdown import as_markdown, as_tsv
 from runner.history import baseline
-from runner.report import report as reports
+from runner.history.reports import load_report
 from runner.report import result_table
-from runner.report.report import Report
+from runner.report.files import read_state
+from runner.report.model import Report
 from runner.run import layout
 from runner.state.configuration import answers_from
+from runner.util.formatting import number, plural
 from tui.keys.key import bindings
 from tui.keys.result import KEYS
 from tui.screens.explanation import explanation, interval_words
 from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.text import number, plain, plural, shown, wrap
+from tui.text import plain, shown, wrap
 from tui.widgets.answers import Answers, draw_answers, one_line
 from tui.widgets.iteration_spark import Course, course_of
 from tui.widgets.metric_table import (
@@ -132,7 +134,7 @@ class ResultScreen(KeyedScreen):
 
     def on_mount(self) -> None:
         try:
-            self.report = reports.load(self.run_dir)
+            self.report = load_report(self.run_dir)
         except UserError as error:
             self._show_unreadable(error)
         else:
@@ -229,7 +231,7 @@ class ResultScreen(KeyedScreen):
             self.app.call_from_thread(self._show_courses, courses)
 
     def _courses(self) -> tuple[Course, ...]:
-        return tuple(map(course_of, reports.read_state(self.run_dir).configurations))
+        return tuple(map(course_of, read_state(self.run_dir).configurations))
 
     def _show_courses(self, courses: tuple[Course, ...]) -> None:
         if len(courses) == len(self.table.columns):

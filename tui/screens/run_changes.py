@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UserError
 from runner.history import Entry, labels, trash
+from runner.util.formatting import plural
 from tui.screens.ask import AskScreen, Question
 from tui.screens.confirm import ConfirmScreen
-from tui.text import plain, plural
+from tui.text import plain
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp

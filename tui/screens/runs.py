@@ -17,12 +17,13 @@ from runner.errors import UserError
 from runner.history import Entry, History, query, run_feed, trash
 from runner.history.run_list import cause_of, size
 from runner.history.trend import Trend
+from runner.util.formatting import number, plural
 from tui.keys.key import Key, bindings
 from tui.keys.runs import KEYS
 from tui.screens.arrangement import Wish, arranged, next_sort, understood
 from tui.screens.filtering import FilteringScreen
 from tui.screens.keyed import KeyFooter
-from tui.text import number, plain, plural, shown, wrap
+from tui.text import plain, shown, wrap
 from tui.widgets.picker import Picker
 from tui.widgets.rows import Panel, Row, Span, dim, row, spread
 from tui.widgets.run_detail import draw_run_detail

@@ -14,9 +14,8 @@ from textual.widgets import Input
 
 from runner import paths
 from runner.errors import UserError
-from runner.profile import Profile
 from runner.profile import store as profile_store
-from runner.schema.base import NAME_PATTERN
+from runner.schema.base import NAME_PATTERN, Profile
 from tui.text import wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
 

@@ -16,9 +16,11 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
 from runner.errors import UserError
-from runner.profile import Profile
-from runner.profile.sweep import INSIDE, Order, field_paths
-from tui.text import plain, plural, shown, wrap
+from runner.profile.sweep import field_paths
+from runner.schema.axes import INSIDE, Order
+from runner.schema.base import Profile
+from runner.util.formatting import plural
+from tui.text import plain, shown, wrap
 from tui.widgets.rows import Panel, Row, Span, dim, row
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from runner.errors import UserError
 from runner.history import trash
 from runner.history.disk_usage import disk_use
 from runner.history.run_list import size
+from runner.util.formatting import plural
 from tui.screens.confirm import ConfirmScreen
-from tui.text import fit, plain, plural
+from tui.text import fit, plain
 from tui.when import when
 from tui.widgets.picker import Line, LinePicker
 from tui.widgets.rows import Panel, Row, Span, cut, dim, fitting, row

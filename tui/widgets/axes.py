@@ -6,7 +6,8 @@ import math
 
 import msgspec
 
-from tui.text import Dots, duration, number, right
+from runner.util.formatting import duration, number
+from tui.text import Dots, right
 from tui.widgets.rows import Row, Span, dim
 
 STEPS = (1.0, 2.0, 5.0, 10.0)

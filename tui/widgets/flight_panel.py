@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tui.text import bar, gibibytes, measure, number, right
+from runner.util.formatting import number
+from tui.text import bar, gibibytes, measure, right
 from tui.widgets.rows import Row, Span, cut, dim, row
 
 ROWS = 7

@@ -7,7 +7,7 @@ import math
 import msgspec
 
 from runner.stats import Sample
-from tui.text import number
+from runner.util.formatting import number
 from tui.widgets.axes import STEPS, Scale, gutter_for, nothing, placed, rounded_up, scale_for, y_axis
 from tui.widgets.rows import Row, Span, dim, row
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tui.text import measure, number, right
+from runner.util.formatting import number
+from tui.text import measure, right
 from tui.widgets.rows import Row, Span, dim, fitting, row, row_width
 
 GAP = "  "

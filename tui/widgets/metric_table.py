@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 
 from runner.metrics import BY_NAME
 from runner.report import result_table
-from runner.report.report import Report
-from runner.report.report import Row as Value
+from runner.report.model import Report
+from runner.report.model import Row as Value
 from runner.report.result_table import Line
-from tui.text import fit, number, plain, right, shorten, width_of
+from runner.util.formatting import number
+from tui.text import fit, plain, right, shorten, width_of
 from tui.widgets.iteration_spark import Course, spark
 from tui.widgets.rows import Row, Span, dim, row
 

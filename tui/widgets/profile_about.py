@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui.text import duration, measure, plural, wrap
+from runner.util.formatting import duration, plural
+from tui.text import measure, wrap
 from tui.when import when
 from tui.widgets.rows import Row, Span, dim, row
 

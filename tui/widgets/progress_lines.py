@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from tui.text import bar, duration, wrap
+from runner.util.formatting import duration
+from tui.text import bar, wrap
 from tui.widgets.rows import Row, Span, cut, dim, fitting, row, row_width, spread
 
 WIDE = 100

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from runner.history import Entry
 from runner.history.run_list import cause_of, gpu_words, size
-from tui.text import duration, fit, measure, number, plain, right, shorten, shorten_middle
+from runner.util.formatting import duration, number
+from tui.text import fit, measure, plain, right, shorten, shorten_middle
 from tui.when import when
 from tui.widgets.rows import Row, Span, cut, dim, row
 from tui.widgets.run_header import short_id, state_span

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from runner.history import Entry
 from runner.history.run_list import cause_of, gpu_words, size
-from tui.text import measure, plain, plural, wrap
+from runner.util.formatting import plural
+from tui.text import measure, plain, wrap
 from tui.widgets.rows import Row, Span, cut, dim, row, row_width
 from tui.widgets.run_columns import latency_words
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tui.text import measure, number
+from runner.util.formatting import number
+from tui.text import measure
 from tui.widgets.axes import gutter_for, nothing, placed, scale_for, y_axis
 from tui.widgets.rows import Row, Span, cut, dim, row
 

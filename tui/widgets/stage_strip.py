@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from tui.text import duration
+from runner.util.formatting import duration
 from tui.widgets.rows import Row, Span, cut, dim, row
 
 StageMark = Literal["planned", "running", "ok", "failed", "stopped", "skipped"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from runner.sweep.board import Board, Point
 from runner.sweep.progress import Status
 from runner.sweep.spec import Sweep
+from runner.util.formatting import duration, number, plural
 from tui.sweep_view import BoardView
-from tui.text import bar, clock, duration, number, plain, plural, whole_parts, width_of, with_spread, wrap
+from tui.text import bar, clock, plain, whole_parts, width_of, with_spread, wrap
 from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
 from tui.widgets.run_header import short_id
 from tui.widgets.sweep_matrix import GLYPHS, WORDS

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tui.text import Dots, measure, number, plain, right, width_of, wrap
+from runner.util.formatting import number
+from tui.text import Dots, measure, plain, right, width_of, wrap
 from tui.widgets.axes import scale_for
 from tui.widgets.rows import Row, Span, cut, dim, row
 

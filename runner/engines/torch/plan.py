@@ -1,4 +1,4 @@
-"""Engine `torch`: our own tensor-parallel decoder in PyTorch, run under mpirun on CPU or CUDA."""
+"""The plan of a torch profile: one stage, the decoder under mpirun."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ from pathlib import Path
 
 import msgspec
 
-from runner.engines import benchmark_line, gpus
 from runner.engines.decode_bytes import BYTES, Widths, decode_reads
-from runner.engines.model_shape import read_shape
+from runner.engines.gpu_claims import claimed_gpus
+from runner.engines.model_shape import Shape, read_shape, shape_rules
 from runner.engines.mpi import default_python, find_mpirun, launch_env, launch_words
-from runner.engines.output import OutputReader
-from runner.engines.trtllm.output import notice_of
+from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
-from runner.plan.plan import Plan, Stage, configurations
-from runner.profile import Profile, Shape, TorchProfile, shape_rules
+from runner.plan.plan import Configuration, Plan, Stage
 
-OUTPUT = OutputReader(benchmark_line.parse, notice_of)
 PROGRAM = Path(__file__).resolve().parents[2] / "ranks" / "torch_benchmark.py"
 
 
-def plan(profile: Profile, run_dir: Path) -> Plan:
+def plan(profile: TorchProfile, run_dir: Path) -> Plan:
     """One stage: the decoder under mpirun, with upstream's flags where they mean the same."""
-    assert isinstance(profile, TorchProfile)
     shape = _shape(profile)
     model_dir = f"model/{profile.name}"
     tp, model = profile.parallel.tp, profile.model
@@ -58,11 +54,20 @@ def plan(profile: Profile, run_dir: Path) -> Plan:
         summary=f"{_millions(shape.parameters)} M parameters, {model.dtype} on {model.device}, tp {tp}",
         stages=[stage],
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
-        configurations=configurations(profile),
+        configurations=_configurations(profile),
         devices=_devices(profile),
         decode_reads=decode_reads(shape, tp, Widths(*[BYTES[model.dtype]] * 3)),
         notes=_notes(profile),
     )
+
+
+def _configurations(profile: TorchProfile) -> list[Configuration]:
+    """Every length pair with every batch size, in upstream's order of measuring."""
+    return [
+        Configuration(batch, input_len, output_len)
+        for input_len, output_len in profile.benchmark.input_output_len
+        for batch in profile.benchmark.batch_size
+    ]
 
 
 def _shape(profile: TorchProfile) -> Shape:
@@ -85,7 +90,7 @@ def _devices(profile: TorchProfile) -> list[str]:
     """A run on the CPU wants the whole machine; one on CUDA the first tp visible GPUs."""
     if profile.model.device == "cpu":
         return ["cpu"]
-    return gpus.claimed(profile.launch.env, profile.parallel.tp)
+    return claimed_gpus(profile.launch.env, profile.parallel.tp)
 
 
 def _notes(profile: TorchProfile) -> list[str]:

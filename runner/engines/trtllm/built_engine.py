@@ -9,8 +9,6 @@ from typing import Any, get_args
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.trtllm.profile import Dtype
 from runner.errors import UserError
-from runner.profile import Profile
-from runner.profile.file import decode
 
 FAMILIES = {"QWen": "qwen", "GPTJ": "gptj", "GPTNeoX": "gptneox", "Llama": "llama"}
 """architecture without its `ForCausalLM` -> folder of its family below examples/"""
@@ -19,8 +17,8 @@ BATCH_SIZE, INPUT_LEN, OUTPUT_LEN = 8, 128, 20
 """what is measured unless the engine is built for less"""
 
 
-def profile_of_engine(path: Path) -> Profile:
-    """The profile of an engine's folder: ranks, type, limits and a benchmark within them.
+def profile_data(path: Path) -> dict[str, Any]:
+    """Plain data of a profile for an engine's folder: ranks, type, limits and a benchmark within them.
 
     Raises:
         UserError: the folder holds no engine, or one that cannot be benchmarked.
@@ -53,7 +51,7 @@ def profile_of_engine(path: Path) -> Profile:
     }
     if architecture.startswith(ENCODERS):
         data["benchmark"] |= {"mode": "enc", "input_len": [input_len]}
-    return decode(data, str(path / "config.json"))
+    return data
 
 
 def _at_most(wanted: int, *limits: int | None) -> int:

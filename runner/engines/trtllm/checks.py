@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.engines import container
 from runner.engines.check import Check, gib
 from runner.engines.decode_bytes import BYTES
-from runner.engines.tensorrt_llm.engine_config import EngineConfig, mismatches, read_engine
-from runner.engines.tensorrt_llm.installation import version_of_tree
+from runner.engines.facts import Facts, Questions, Seen
+from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
+from runner.engines.tensorrt_llm.installation import HELP_TIMEOUT_S, version_of_tree
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import parse_help
-from runner.engines.tensorrt_llm.versions import FIRST, LAST, Version, refusal, version_of
+from runner.engines.tensorrt_llm.versions import (
+    AFTER,
+    FIRST,
+    LAST,
+    Version,
+    example_folder,
+    refusal,
+    version_of,
+)
+from runner.engines.trtllm.compatibility import mismatches
+from runner.engines.trtllm.installation import site_of
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.preflight.facts import Facts, Seen, convert_scripts, scripts
+from runner.plan.plan import Plan
 
 CLONE = "git clone --depth 1 --branch v0.16.0 https://github.com/NVIDIA/TensorRT-LLM"
 
 
-def trtllm_checks(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
+def checks(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
     """Every check of a profile, for what its own stages need."""
     model = read_config(_config(seen, profile.model.dir))
     engine = read_engine(_config(seen, profile.paths.engine_dir))
@@ -32,6 +44,49 @@ def trtllm_checks(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[
         yield _memory(profile, facts, seen, model)
         yield _loop(profile)
     yield from _disk(profile, facts, seen, model)
+
+
+def questions(profile: TrtllmProfile) -> Questions:
+    """What the checks want to know of the machine or container."""
+    tree, engine = profile.paths.tensorrt_llm, profile.paths.engine_dir
+    folders = [path for path in (profile.model.dir, profile.paths.checkpoint_dir, engine) if path]
+    return Questions(
+        paths=[tree, *convert_scripts(profile), *scripts(profile), *folders],
+        texts=[*(f"{path}/config.json" for path in folders), f"{tree}/tensorrt_llm/version.py"],
+        weights=folders,
+        disks=[profile.paths.work],
+    )
+
+
+def program_helps(profile: TrtllmProfile, plan: Plan | None) -> dict[str, str]:
+    """What the installed trtllm-build says about its options, when it would be started."""
+    if plan is None or not any(stage.name == "build" and not stage.skip for stage in plan.stages):
+        return {}
+    site = site_of(profile)
+    words = container.words_inside(site.container, [site.trtllm_build, "--help"], profile.launch.env)
+    answer = container.answer_of(words, timeout=HELP_TIMEOUT_S) or b""
+    return {"trtllm-build": answer.decode(errors="replace")}
+
+
+def convert_scripts(profile: TrtllmProfile) -> list[str]:
+    """Where convert_checkpoint.py can be; one of them is enough."""
+    if profile.model.script:
+        return [profile.model.script]
+    tree, family = profile.paths.tensorrt_llm, profile.model.family
+    folders = {example_folder(family, None), example_folder(family, Version.parse(AFTER))}
+    return [f"{tree}/{folder}/convert_checkpoint.py" for folder in sorted(folders)]
+
+
+def scripts(profile: TrtllmProfile) -> list[str]:
+    """Scripts of the source tree that the wanted stages after build start."""
+    tree = profile.paths.tensorrt_llm
+    found = []
+    if profile.wants("smoke"):
+        found.append(f"{tree}/examples/run.py")
+    if profile.wants("benchmark"):
+        names = ("benchmark", "base_benchmark", "gpt_benchmark")
+        found += [f"{tree}/benchmarks/python/{name}.py" for name in names]
+    return found
 
 
 def _config(seen: Seen, folder: str | None) -> bytes:
@@ -72,7 +127,7 @@ def _scripts(profile: TrtllmProfile, seen: Seen) -> Check:
 
 
 def _programs(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
-    if facts.makes("build") and not seen.programs.get("trtllm-build") and not facts.build_help:
+    if facts.makes("build") and not seen.programs.get("trtllm-build") and not facts.helps.get("trtllm-build"):
         text = "trtllm-build is neither beside the interpreter nor on PATH"
         yield Check(
             "trtllm-build", "fail", text, "set launch.python to the interpreter that has tensorrt_llm"
@@ -136,11 +191,11 @@ def _engine(
 
 def _build_options(facts: Facts) -> Iterator[Check]:
     """What the installed trtllm-build would refuse, by its own --help."""
-    if not facts.build_help or facts.plan is None:
+    if not facts.helps.get("trtllm-build") or facts.plan is None:
         return
     argv = next(stage.argv for stage in facts.plan.stages if stage.name == "build")
     options = argv.index("--checkpoint_dir")
-    known = parse_help(facts.build_help)
+    known = parse_help(facts.helps["trtllm-build"])
     if argv[options] not in known.options:
         text = "trtllm-build --help does not list its options, so they are not checked"
         yield Check("build options", "warn", text, "trtllm-build --help")

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runner.engines.decode_bytes import BYTES, Widths, decode_reads
-from runner.engines.model_shape import SUPPORTED, shape_of
+from runner.engines.model_shape import SUPPORTED, Shape, shape_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
 from runner.plan.plan import DecodeReads
-from runner.profile import Shape
 
 # quant_algo of an engine, up to its `_PER_...` -> bytes of a quantised weight; none of them has groups.
 _WEIGHT_BYTES = {"W8A16": 1.0, "W4A16": 0.5, "FP8": 1.0, "W8A8_SQ": 1.0}

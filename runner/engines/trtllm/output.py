@@ -1,4 +1,4 @@
-"""What TensorRT-LLM's benchmark.py and run.py print besides results: skips, latencies, answers."""
+"""What TensorRT-LLM's benchmark.py and run.py print besides results and notices: latencies, answers."""
 
 from __future__ import annotations
 
@@ -7,51 +7,12 @@ from dataclasses import dataclass
 
 from runner.engines.benchmark_line import without_prefix
 
-_SKIPPED = re.compile(r"\[WARNING\] check (?P<why>.+) failed, skipping\.")
-_NO_MEMORY = re.compile(
-    r"Exception (?P<why>.*?) ?caught while allocating memory; skipping \((?P<config>[^()]*)\)"
-)
-_DONE = re.compile(r"Benchmarking done\. Iteration: (?P<n>\d+), duration: (?P<s>[\d.]+) sec")
 _LATENCIES = re.compile(r"Latencies: \[(?P<values>[^\]]*)\]")
 _TEXT = re.compile(
     r'^(?P<kind>Input|Output) \[Text (?P<text>\d+)(?: Seq (?P<seq>\d+))?(?: Beam (?P<beam>\d+))?\]: "', re.M
 )
 _LOG_LINE = re.compile(r"^\[[^\]\n]*\](?: ?\[[^\]\n]*\])+ .*\n?", re.M)
 """`[12/24/2024-10:11:12] [TRT-LLM] [I] ...` and `[TensorRT-LLM][INFO] ...`."""
-
-_WARNINGS = (
-    (
-        "Using an engine plan file across different models of devices",
-        "the engine was built on another model of GPU: it may be slower than one built here",
-    ),
-    (
-        "peak_mem_queue was empty",
-        "upstream's memory monitor did not answer: its gpu_peak_mem is 0.0 because it was not measured",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Skip:
-    """Upstream left configurations out and went on."""
-
-    why: str
-    configuration: str = ""
-    """as upstream names it; empty when it only names the limit that was exceeded"""
-
-    @property
-    def text(self) -> str:
-        """As a sentence."""
-        what = f"configuration ({self.configuration})" if self.configuration else "a configuration"
-        return f"the benchmark skipped {what}: {self.why}"
-
-
-@dataclass(frozen=True)
-class Done:
-    """The timed loop of a configuration has ended."""
-
-    iterations: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -75,30 +36,6 @@ class Answer:
     text: int
     sequence: int = 0
     beam: int = 0
-
-
-def skip_of(line: str) -> Skip | None:
-    """The configuration that a line says was skipped, and why; None for any other line."""
-    if found := _SKIPPED.search(line):
-        return Skip(f"it exceeds a limit of the engine: {found['why']} does not hold")
-    if found := _NO_MEMORY.search(line):
-        said = found["why"].split(". ")[0].strip()
-        return Skip("not enough GPU memory for it" + (f": {said}" if said else ""), found["config"])
-    return None
-
-
-def notice_of(line: str) -> str | None:
-    """A line that a user should see although the program goes on, in our words; None for any other line."""
-    skip = skip_of(line)
-    if skip is not None:
-        return skip.text
-    return next((said for text, said in _WARNINGS if text in line), None)
-
-
-def done_of(line: str) -> Done | None:
-    """How many timed iterations there were and how long they took; None for any other line."""
-    found = _DONE.search(line)
-    return Done(int(found["n"]), float(found["s"])) if found else None
 
 
 def latencies_of(line: str) -> Latencies | None:

@@ -9,30 +9,21 @@ from pathlib import Path
 
 import msgspec
 
-from runner.engines import benchmark_line, build_cache, container, gpus
+from runner.engines import build_cache, container
 from runner.engines.build_cache import Found, Identity
+from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.mpi import ROOT_ENV
-from runner.engines.output import OutputReader
-from runner.engines.tensorrt_llm.engine_config import EngineConfig, mismatches, read_checkpoint, read_engine
-from runner.engines.tensorrt_llm.failures import KNOWN, hang_after
-from runner.engines.tensorrt_llm.installation import Site, site_of
+from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import Words, as_words, not_in_version, options_of
 from runner.engines.tensorrt_llm.versions import FIRST, LAST, example_folder, refusal
+from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.decode_bytes import Given, reads_of
-from runner.engines.trtllm.output import answers_in, notice_of
+from runner.engines.trtllm.installation import Site, site_of
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
-from runner.profile import Profile
 
-OUTPUT = OutputReader(
-    benchmark_line.result_of,
-    notice_of,
-    hang_after,
-    answers_in=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
-    known_failures=KNOWN,
-)
 OBSERVER = Path(__file__).resolve().parents[2] / "ranks" / "observer.py"
 OUTPUT_AT_ONCE = {"PYTHONUNBUFFERED": "1"}
 """For the stages whose output is a file; under mpirun it is a terminal already."""
@@ -40,9 +31,8 @@ NOT_IN_OUTPUT = ("workers", "log_level", "monitor_memory", "load_model_on_cpu", 
 """Options that change how an output is made, not what it is."""
 
 
-def plan(profile: Profile, run_dir: Path) -> Plan:
+def plan(profile: TrtllmProfile, run_dir: Path) -> Plan:
     """Convert, build, smoke, benchmark: every stage with its command, and why one is not run."""
-    assert isinstance(profile, TrtllmProfile)
     return Planner(profile, run_dir, site_of(profile)).plan()
 
 
@@ -75,7 +65,7 @@ class Planner:
             + (f", pp {profile.parallel.pp}" if profile.parallel.pp > 1 else ""),
             stages=[stage for stage in stages if stage is not None],
             configurations=configurations(profile) if profile.wants("benchmark") else [],
-            devices=gpus.claimed(profile.launch.env, profile.parallel.ranks),
+            devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
             notes=notes,
             decode_reads=reads_of(profile, given),
         )

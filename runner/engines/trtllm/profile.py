@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from runner.engines.tensorrt_llm.build_options import Build, Convert
-from runner.profile.sweep import Sweep
-from runner.schema.base import NAME_PATTERN, Benchmark, Launch, PositiveInt, Section
+from runner.engines.tensorrt_llm.sections import TrtllmParallel
+from runner.schema.axes import Sweep
+from runner.schema.base import NAME_PATTERN, Benchmark, Container, Launch, PositiveInt, Profile, Section
 
 StageName = Literal["convert", "build", "smoke", "benchmark"]
 Dtype = Literal["float16", "bfloat16", "float32"]
@@ -39,17 +40,6 @@ class TrtllmModel(Section, frozen=True):
             description="path of the convert_checkpoint.py to use; null: the family's in paths.tensorrt_llm"
         ),
     ] = None
-
-
-class TrtllmParallel(Section, frozen=True):
-    """How the model is spread over GPUs; tp x pp ranks."""
-
-    tp: Annotated[PositiveInt, Meta(description="tensor-parallel size")] = 1
-    pp: Annotated[PositiveInt, Meta(description="pipeline-parallel size; benchmark.py needs 1")] = 1
-
-    @property
-    def ranks(self) -> int:
-        return self.tp * self.pp
 
 
 class Smoke(Section, frozen=True):
@@ -97,33 +87,6 @@ class TrtllmBenchmark(Benchmark, frozen=True):
     )
 
 
-DOCKER_OPTIONS = ("--ipc=host", "--ulimit", "memlock=-1", "--ulimit", "stack=67108864", "--gpus=all")
-
-
-class Container(Section, frozen=True):
-    """A container that the stages run in: a running one (exec), or one started for every stage (run)."""
-
-    exec: Annotated[str | None, Meta(description="name of a running container to run the stages in")] = None
-    run: Annotated[str | None, Meta(description="image to start a container from, for every stage")] = None
-    tool: Annotated[Literal["docker", "podman"], Meta(description="program that manages containers")] = (
-        "docker"
-    )
-    options: Annotated[
-        list[str],
-        Meta(
-            description="options of `docker run`; with podman the GPUs are --device nvidia.com/gpu=all",
-        ),
-    ] = msgspec.field(default_factory=lambda: list(DOCKER_OPTIONS))
-    volumes: Annotated[
-        list[str],
-        Meta(description="folders to mount, HOST:CONTAINER; the run's and paths.work are mounted anyway"),
-    ] = msgspec.field(default_factory=list)
-    workdir: Annotated[
-        str | None,
-        Meta(description="working directory inside; null: the run directory (exec: paths.tensorrt_llm)"),
-    ] = None
-
-
 class TrtllmLaunch(Launch, frozen=True):
     """The surroundings of the measured processes."""
 
@@ -152,7 +115,7 @@ class Paths(Section, frozen=True):
     ] = None
 
 
-class TrtllmProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="trtllm"):
+class TrtllmProfile(Profile, frozen=True, kw_only=True, tag="trtllm"):
     """A benchmark of a TensorRT-LLM engine with benchmarks/python/benchmark.py."""
 
     name: Annotated[
@@ -172,10 +135,6 @@ class TrtllmProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag=
     launch: TrtllmLaunch = msgspec.field(default_factory=TrtllmLaunch)
     paths: Paths = msgspec.field(default_factory=Paths)
     sweep: Sweep | None = None
-
-    @property
-    def engine(self) -> str:
-        return "trtllm"
 
     def skipped(self, stage: StageName) -> str:
         """Why the profile does not want a stage; empty when it does."""

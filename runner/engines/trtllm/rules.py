@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.engines.trtllm.profile import Container, TrtllmProfile
-from runner.schema.base import Problem, Section
+from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.schema.base import Problem, Section, loop_problems
 
 DEFAULT_MAX_BATCH_SIZE = 2048
 DEFAULT_MAX_INPUT_LEN = 1024
@@ -21,7 +22,8 @@ OWN_WORDS = {
 
 def rules(profile: TrtllmProfile) -> list[Problem]:
     """Every broken rule, with the values that collide and what would be allowed."""
-    problems = [*_stages(profile), *path_problems(profile.paths), *_extra_args(profile)]
+    problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
+    problems += [*_stages(profile), *path_problems(profile.paths), *_extra_args(profile)]
     problems += container_problems(profile.launch.container)
     if profile.wants("convert"):
         problems += _convert(profile)
@@ -46,14 +48,6 @@ def _stages(profile: TrtllmProfile) -> Iterator[Problem]:
         yield Problem("stages", "smoke asks for text, which an encoder does not write; leave smoke out")
 
 
-def path_problems(paths: Section) -> Iterator[Problem]:
-    """Paths of a section that are not absolute."""
-    for field in paths.__struct_fields__:
-        value = getattr(paths, field)
-        if value is not None and not value.startswith("/"):
-            yield Problem(f"paths.{field}", f"{value} is not absolute; stages run in another folder")
-
-
 def _extra_args(profile: TrtllmProfile) -> Iterator[Problem]:
     """The last word wins in argparse, so an option given twice would not be what the profile says."""
     sections: dict[str, tuple[Section, list[str]]] = {
@@ -73,22 +67,6 @@ def _extra_args(profile: TrtllmProfile) -> Iterator[Problem]:
                 )
             elif option in section.__struct_fields__:
                 yield Problem(f"{name}.extra_args", f"{word}: set {name}.{option} instead")
-
-
-def container_problems(container: Container | None) -> Iterator[Problem]:
-    """What is wrong with `launch.container`."""
-    if container is None:
-        return
-    if (container.exec is None) == (container.run is None):
-        yield Problem("launch.container", "give exactly one of exec (a running container) and run (an image)")
-    elif container.exec is not None and container.volumes:
-        yield Problem(
-            "launch.container.volumes",
-            f"{container.exec} runs already, its folders cannot be changed; remove the line, or use run",
-        )
-    for volume in container.volumes:
-        if volume.count(":") not in (1, 2) or not all(part[:1] == "/" for part in volume.split(":")[:2]):
-            yield Problem("launch.container.volumes", f"{volume}: expected HOST:CONTAINER, both absolute")
 
 
 def _convert(profile: TrtllmProfile) -> Iterator[Problem]:

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.engines import container
+from runner.engines.build_cache import HOST
 from runner.engines.check import Check, gib
+from runner.engines.facts import Facts, Questions, Seen
 from runner.engines.tensorrt_llm.engine_config import read_engine
+from runner.engines.tensorrt_llm.installation import HELP_TIMEOUT_S
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
 from runner.engines.trtllm_bench.arguments import words_of
-from runner.engines.trtllm_bench.options import FIRST, Part, Tool
+from runner.engines.trtllm_bench.installation import bench_site_of
+from runner.engines.trtllm_bench.options import (
+    FIRST,
+    Part,
+    Tool,
+    help_file,
+    help_texts,
+    help_words,
+    parse_click_help,
+    parsed_helps,
+)
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.preflight.facts import TOKENIZERS, Facts, Seen
+from runner.plan.plan import Plan
 
 ENGINES_WORKSPACE = 3
 """A build keeps about so many times the weights on disk: converted, built, and the engine's copy."""
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
+"""Files of a model's folder of which one is a tokenizer's"""
 
 
-def bench_checks(profile: BenchProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
+def checks(profile: BenchProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
     """Every check of a profile, for what its own stages need."""
     version = version_of(seen.packages.get("tensorrt_llm", ""))
     yield _version(facts, version)
@@ -31,6 +47,46 @@ def bench_checks(profile: BenchProfile, facts: Facts, seen: Seen) -> Iterator[Ch
     if profile.wants("benchmark"):
         yield _memory(profile, facts, seen)
     yield from _disk(profile, facts, seen)
+
+
+def questions(profile: BenchProfile) -> Questions:
+    """What the checks want to know of the machine or container."""
+    folders = [path for path in (profile.model.dir, profile.paths.engine_dir) if path]
+    return Questions(
+        paths=[*folders, *(f"{profile.model.dir}/{name}" for name in TOKENIZERS)],
+        texts=[f"{path}/config.json" for path in folders],
+        weights=folders,
+        disks=[profile.paths.work],
+    )
+
+
+def keep_helps(profile: BenchProfile) -> None:
+    """Keep what the parts of trtllm-bench that a profile uses say about themselves, as it takes long.
+
+    The plan goes by them.
+    """
+    site = bench_site_of(profile)
+    if site.version is None:
+        return
+    needed: list[Part] = ["group", profile.benchmark.command]
+    needed += ["build"] if profile.wants("build") else []
+    for part in needed:
+        kept = help_file(site.program, site.where, site.version, part)
+        if kept.exists():
+            continue
+        words = container.words_inside(site.container, help_words(site.program, part), profile.launch.env)
+        answer = container.answer_of(words, timeout=HELP_TIMEOUT_S)
+        if answer and parse_click_help(answer.decode(errors="replace")).options:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            HOST.write(str(kept), answer)
+
+
+def kept_helps(profile: BenchProfile, _: Plan | None) -> dict[str, str]:
+    """What was kept."""
+    site = bench_site_of(profile)
+    if site.version is None:
+        return {}
+    return help_texts(site.program, site.where, site.version)
 
 
 def _version(facts: Facts, version: Version | None) -> Check:
@@ -52,11 +108,11 @@ def _options(facts: Facts, version: Version | None) -> Iterator[Check]:
     """What the installed tool would refuse, by its own --help."""
     if facts.plan is None or version is None:
         return
-    tool = Tool(version, facts.helps)
+    tool = Tool(version, parsed_helps(facts.helps))
     complaints: list[str] = []
     unread: list[Part] = []
     for part, words in words_of(facts.plan):
-        if part not in facts.helps or not facts.helps[part].options:
+        if part not in tool.helps or not tool.helps[part].options:
             unread.append(part)
             continue
         complaints += [f"trtllm-bench {part}: {said}" for said in tool.helps[part].complaints(words)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.engines.imported import Imported, plain_name
+from runner.engines.interface import Importer
 from runner.engines.source import Source
 from runner.engines.tensorrt_llm.versions import version_of
 from runner.engines.trtllm_bench.options import FIRST_CONCURRENCY
@@ -18,7 +19,7 @@ from runner.engines.trtllm_bench.output import (
     printed_reports,
     requests_in,
 )
-from runner.engines.trtllm_bench.result_files import OPTIONS, File, Kind
+from runner.engines.trtllm_bench.result_files import OPTIONS, File, Kind, failure_in, file_of
 from runner.errors import UserError
 from runner.metrics.metric import Metric, as_number
 from runner.metrics.serving import reported
@@ -30,9 +31,9 @@ from runner.metrics.serving_definitions import (
     REQUESTS,
 )
 from runner.plan.plan import NOT_KNOWN, Configuration
-from runner.report.text_table import count
 from runner.state import result_matching
 from runner.state.serving import RequestLog
+from runner.util.formatting import plural
 
 MOST = 2.0**53
 """Beyond it, or not a number at all, nothing was counted or timed."""
@@ -72,7 +73,7 @@ class Benchmark:
     def setting(self) -> tuple[str, ...]:
         """Model, version and ranks: what one run has one of."""
         model, version = _value(self.values, _MODEL), _value(self.values, _VERSION)
-        return model, f"TensorRT-LLM {version or '?'}", count(result_matching.world(self.values), "rank")
+        return model, f"TensorRT-LLM {version or '?'}", plural(result_matching.world(self.values), "rank")
 
     @property
     def names(self) -> str:
@@ -218,8 +219,8 @@ def _limit(benchmarks: Sequence[Benchmark], concurrency: Sequence[int]) -> None:
     """Set the concurrencies that were given, which must not contradict the logs."""
     if concurrency and len(concurrency) != len(benchmarks):
         raise UserError(
-            f"--concurrency: {count(len(concurrency), 'number')} for"
-            f" {count(len(benchmarks), 'benchmark')} ({'; '.join(one.names for one in benchmarks)})",
+            f"--concurrency: {plural(len(concurrency), 'number')} for"
+            f" {plural(len(benchmarks), 'benchmark')} ({'; '.join(one.names for one in benchmarks)})",
             hint="give one for each, in this order, with commas between; 0: no limit",
         )
     for one, limit in zip(benchmarks, concurrency, strict=False):
@@ -252,7 +253,7 @@ def _refuse_mixture(benchmarks: Sequence[Benchmark]) -> None:
 # --- the run ------------------------------------------------------------------------------------------------
 
 
-def imported(files: Sequence[File], concurrency: Sequence[int]) -> Imported:
+def imported(files: Sequence[File], concurrency: Sequence[int]) -> list[Imported]:
     """The run of all files together, with a configuration for every benchmark.
 
     Raises:
@@ -270,7 +271,7 @@ def imported(files: Sequence[File], concurrency: Sequence[int]) -> Imported:
             _attach(file, benchmarks)
     _limit(benchmarks, concurrency)
     _refuse_mixture(benchmarks)
-    return Imported(
+    run = Imported(
         engine="trtllm-bench",
         name=plain_name(_model(benchmarks[0])),
         summary=_summary(benchmarks),
@@ -278,6 +279,7 @@ def imported(files: Sequence[File], concurrency: Sequence[int]) -> Imported:
         configurations=[one.configuration for one in benchmarks],
         sources=tuple(file.source for file in files),
     )
+    return [run]
 
 
 def _model(one: Benchmark) -> str:
@@ -292,7 +294,7 @@ def _summary(benchmarks: Sequence[Benchmark]) -> str:
         commands,
         _backend(first.values),
         *first.setting[1:],
-        count(len(benchmarks), "configuration"),
+        plural(len(benchmarks), "configuration"),
         "imported",
     ]
     return ", ".join(word for word in words if word)
@@ -349,3 +351,13 @@ _READERS: dict[Kind, Callable[[Source, int], Iterator[ev.AnyEvent]]] = {
     "requests": lambda source, stage: requests_in(source.content, 0, stage),
     "answers": lambda source, stage: answers_in(source.content, 0, stage),
 }
+
+
+IMPORTER = Importer(
+    wanted="of trtllm-bench a console log, or what --report_json, --request_json, --output_json and"
+    " --iteration_log wrote",
+    read=file_of,
+    imported=imported,
+    failure_in=failure_in,
+    takes_concurrency=True,
+)

@@ -6,6 +6,7 @@ tables here are, made from release notes and documentation.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -175,13 +176,15 @@ def help_file(program: str, where: str, version: Version, part: Part) -> Path:
     return paths.state_home() / "help" / f"trtllm-bench-{version.text}-{part}-{key}.txt"
 
 
-def known_helps(program: str, where: str, version: Version) -> dict[Part, Help]:
-    """Every part's `--help` that was read before."""
-    found: dict[Part, Help] = {}
+def help_texts(program: str, where: str, version: Version) -> dict[str, str]:
+    """Every part's `--help` that was kept before."""
+    found: dict[str, str] = {}
     for part in TABLE:
-        try:
-            text = help_file(program, where, version, part).read_text(encoding="utf-8")
-        except OSError:
-            continue
-        found[part] = parse_click_help(text)
+        with contextlib.suppress(OSError):
+            found[part] = help_file(program, where, version, part).read_text(encoding="utf-8")
     return found
+
+
+def parsed_helps(texts: Mapping[str, str]) -> dict[Part, Help]:
+    """The options in the `--help` of each part, by the name of the part."""
+    return {part: parse_click_help(texts[part]) for part in TABLE if part in texts}

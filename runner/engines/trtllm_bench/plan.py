@@ -12,12 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from runner.engines import build_cache, container, gpus
+from runner.engines import build_cache, container
 from runner.engines.build_cache import Found
+from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.mpi import ROOT_ENV
-from runner.engines.output import OutputReader
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
-from runner.engines.tensorrt_llm.installation import BenchSite, bench_site_of
 from runner.engines.tensorrt_llm.options import as_words
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench import dataset as bench_dataset
@@ -30,23 +29,13 @@ from runner.engines.trtllm_bench.arguments import (
 )
 from runner.engines.trtllm_bench.compatibility import refusals
 from runner.engines.trtllm_bench.dataset import Requests
-from runner.engines.trtllm_bench.failures import KNOWN
-from runner.engines.trtllm_bench.options import Tool, known_helps
-from runner.engines.trtllm_bench.output import Progress, ends_after, iteration_of, left_in
+from runner.engines.trtllm_bench.installation import BenchSite, bench_site_of
+from runner.engines.trtllm_bench.options import Tool, help_texts, parsed_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage, StageName
-from runner.profile import Profile
 from runner.ranks.dataset import FILE
 
-OUTPUT = OutputReader(
-    result_of=lambda _: None,
-    progress=Progress,
-    iteration_of=iteration_of,
-    ends_after=ends_after,
-    left_in=left_in,
-    known_failures=KNOWN,
-)
 MAKER = Path(__file__).resolve().parents[2] / "ranks" / "dataset.py"
 ENV = {"PYTHONUNBUFFERED": "1", **ROOT_ENV}
 FILES = {"report": "report_json", "requests": "request_json", "iterations": "iteration_log"}
@@ -54,13 +43,12 @@ FILES = {"report": "report_json", "requests": "request_json", "iterations": "ite
 _ENDINGS = {"report": "report.json", "requests": "requests.json", "iterations": "iterations.log"}
 
 
-def plan(profile: Profile, run_dir: Path) -> Plan:
+def plan(profile: BenchProfile, run_dir: Path) -> Plan:
     """Dataset, build, and a benchmark for every concurrency."""
-    assert isinstance(profile, BenchProfile)
     site = bench_site_of(profile)
     version = site.version or assumed(profile)
-    helps = known_helps(site.program, site.where, version) if site.version else {}
-    return Planner(profile, run_dir, site, Tool(version, helps)).plan()
+    texts = help_texts(site.program, site.where, version) if site.version else {}
+    return Planner(profile, run_dir, site, Tool(version, parsed_helps(texts))).plan()
 
 
 def assumed(profile: BenchProfile) -> Version:
@@ -112,7 +100,7 @@ class Planner:
             summary=self._summary(),
             stages=stages,
             configurations=configurations if profile.wants("benchmark") else [],
-            devices=gpus.claimed(profile.launch.env, profile.parallel.ranks),
+            devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
             notes=self._notes(),
         )
 

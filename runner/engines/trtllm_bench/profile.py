@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.engines.trtllm.profile import Container, TrtllmParallel
-from runner.profile.sweep import Sweep
-from runner.schema.base import NAME_PATTERN, PositiveInt, Section
+from runner.engines.tensorrt_llm.sections import TrtllmParallel
+from runner.schema.axes import Sweep
+from runner.schema.base import NAME_PATTERN, Container, PositiveInt, Profile, Section
 
 BenchStage = Literal["build", "benchmark"]
 Command = Literal["throughput", "latency"]
@@ -210,7 +210,7 @@ class BenchPaths(Section, frozen=True):
     )
 
 
-class BenchProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="trtllm-bench"):
+class BenchProfile(Profile, frozen=True, kw_only=True, tag="trtllm-bench"):
     """A benchmark with NVIDIA's trtllm-bench."""
 
     name: Annotated[
@@ -229,10 +229,6 @@ class BenchProfile(Section, frozen=True, kw_only=True, tag_field="engine", tag="
     launch: BenchLaunch = msgspec.field(default_factory=BenchLaunch)
     paths: BenchPaths = msgspec.field(default_factory=BenchPaths)
     sweep: Sweep | None = None
-
-    @property
-    def engine(self) -> str:
-        return "trtllm-bench"
 
     @property
     def needs_engine(self) -> bool:

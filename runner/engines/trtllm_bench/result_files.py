@@ -70,11 +70,8 @@ def _json_kind(source: Source) -> Kind:
     )
 
 
-def tells_of_the_tool(text: str) -> bool:
-    """Whether a log without a report is of trtllm-bench."""
-    return "trtllm-bench" in text or "Preparing to run" in text
-
-
 def failure_in(text: str) -> str:
-    """What a log without a report tells of, in one sentence; empty when it is of nothing known."""
+    """Why a log of the tool holds no report, in one sentence; empty when it names no known failure."""
+    if "trtllm-bench" not in text and "Preparing to run" not in text:
+        return ""
     return failure_told_in(text, KNOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.engines.trtllm.rules import container_problems, path_problems
+from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.schema.base import Problem
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from runner.engines.benchmark_line import results_in
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Stage
-from runner.report import report
+from runner.report.files import read_state
 from runner.run import layout
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RunState
@@ -88,7 +88,7 @@ def profile(folder: Path, ranks: int) -> TrtllmProfile:
 def follow(wanted: TrtllmProfile) -> tuple[Path, RunState]:
     run_dir = launch.start(wanted, gpu_hz=0)
     deadline = time.monotonic() + TIMEOUT_S
-    while (state := report.read_state(run_dir)).running and time.monotonic() < deadline:
+    while (state := read_state(run_dir)).running and time.monotonic() < deadline:
         time.sleep(0.2)
     return run_dir, state
 

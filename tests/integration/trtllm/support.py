@@ -10,10 +10,11 @@ from typing import Any
 from runner.engines.mpi import find_mpirun
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.events.journal import EventReader
+from runner.history.reports import load_report
 from runner.metrics import BY_NAME
 from runner.profile import file as profile_file
-from runner.report import report
-from runner.report.report import ConfigurationReport, Row
+from runner.report.files import read_state
+from runner.report.model import ConfigurationReport, Report, Row
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision import launch
@@ -158,15 +159,15 @@ def row(configuration: ConfigurationReport, metric: str) -> Row:
     return next(row for row in configuration.rows if row.metric == metric)
 
 
-def final(run_dir: Path) -> report.Report:
-    return report.load(run_dir)
+def final(run_dir: Path) -> Report:
+    return load_report(run_dir)
 
 
 def wait_for_stage(run_dir: Path, name: str) -> None:
     """Wait until a stage is under way."""
 
     def running() -> bool:
-        stage = report.read_state(run_dir).stage
+        stage = read_state(run_dir).stage
         return stage is not None and stage.name == name and stage.status == "running"
 
     wait_for(running, f"stage {name}")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.report import report
-from runner.run import layout
+from runner.history.lookup import find_run
+from runner.history.reports import load_report
 from tests import standins
 from tests.integration.trtllm import support
 from tests.integration.trtllm.support import Settings
@@ -27,7 +27,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     """`trtbench-tui words...` where nvidia-smi tells of one GPU."""
     gpu = str(standins.ROOT / "cpu" / "bin")
     return subprocess.run(
-        [sys.executable, "-m", "runner.cli.main", *words],
+        [sys.executable, "-m", "tui.main", *words],
         cwd=ROOT,
         env=os.environ | {"PATH": os.pathsep.join([gpu, os.environ["PATH"]])},
         stdin=subprocess.DEVNULL,
@@ -145,7 +145,7 @@ def test_doctor_compares_an_engine_with_the_request(tmp_path: Path) -> None:
 def test_the_result_of_the_workflow_is_imported() -> None:
     done = command("import", str(RESULT))
     assert done.returncode == 0, done.stderr
-    (configuration,) = report.load(layout.find("last")).configurations
+    (configuration,) = load_report(find_run("last")).configurations
     expected = {
         "latency_ms": 63543.434,
         "tokens_per_sec": 257.84,
@@ -171,6 +171,6 @@ def test_the_console_log_of_a_run_is_imported_with_the_same_numbers(tmp_path: Pa
     done = command("import", str(log))
 
     assert done.returncode == 0, done.stderr
-    imported = report.load(Path(done.stderr.strip().splitlines()[-1]))
+    imported = load_report(Path(done.stderr.strip().splitlines()[-1]))
     (configuration,) = imported.configurations
     assert {row.metric: row.printed for row in configuration.rows} == measured

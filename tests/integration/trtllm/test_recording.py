@@ -6,7 +6,8 @@ import pytest
 
 from runner import events as ev
 from runner.cli.main import main
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_state
 from runner.run import layout
 from tests.integration.trtllm import support
 from tests.support.paths import DATA
@@ -15,7 +16,7 @@ H200 = DATA / "h200-trtllm-standin"
 
 
 def test_the_table_is_what_was_printed() -> None:
-    final = report.build(layout.load_plan(H200), report.read_state(H200))
+    final = build_report(layout.load_plan(H200), read_state(H200))
 
     assert (final.status, final.ranks) == ("finished", 2)
     (configuration,) = final.configurations
@@ -25,7 +26,7 @@ def test_the_table_is_what_was_printed() -> None:
 
 
 def test_every_rank_reported_all_of_its_iterations() -> None:
-    state = report.read_state(H200)
+    state = read_state(H200)
     assert all(rank.complete for rank in state.ranks.values())
     for rank in (0, 1):
         own = [e for e in support.events(H200) if isinstance(e, ev.Iteration) and e.rank == rank]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.engines import make_plan
 from runner.engines.build_cache import MARKER
+from runner.engines.registry import make_plan
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Stage
 from runner.run import layout

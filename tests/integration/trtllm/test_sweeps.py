@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from runner.report import report
+from runner.report.files import read_state
 from runner.run import layout
+from runner.run.layout import list_sweeps
 from runner.sweep import board_text, control, directory
 from runner.sweep.progress import Progress
 from runner.sweep.shared_artifacts import sharing
@@ -30,7 +31,7 @@ STAGES = ["convert", "build", "benchmark"]
 @pytest.fixture(autouse=True)
 def no_sweep_left() -> Iterator[None]:
     yield
-    for path in directory.list_sweeps():
+    for path in list_sweeps():
         control.stop(path, "the end of a test")
 
 
@@ -53,7 +54,7 @@ def made(path: Path) -> list[tuple[str, str, str]]:
     found = []
     for note in control.read(path).runs.values():
         run_dir = layout.list_runs()[0].parent / note.run
-        stages = support.stages(report.read_state(run_dir))
+        stages = support.stages(read_state(run_dir))
         found.append((cell(path, note.slot.cell), stages["convert"], stages.get("build", "not reached")))
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.report import report
+from runner.history.reports import load_report
 from tests.integration.trtllm.support import merged, row, stages
 from tests.integration.trtllm.test_containers import OPTIONS, box, podman, root, volumes
 from tests.integration.trtllm_bench import support
@@ -37,7 +37,7 @@ def inside(folder: Path, container: dict[str, Any], **changes: Any) -> BenchProf
 
 
 def assert_measured(run_dir: Path) -> None:
-    (configuration,) = report.load(run_dir).configurations
+    (configuration,) = load_report(run_dir).configurations
     assert row(configuration, "requests").value == 40
     assert row(configuration, "ttft_ms").value
     assert row(configuration, "engine_iteration_ms").value

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from runner.engines import make_plan
 from runner.engines.check import Check
+from runner.engines.facts import Facts, Gpu, Seen
+from runner.engines.registry import make_plan
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.preflight import judge
-from runner.preflight.facts import Facts, Gpu, Seen, gather
+from runner.preflight.gather import gather
 from tests import standins
 from tests.integration.trtllm_bench.support import profile
 

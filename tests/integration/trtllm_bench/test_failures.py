@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.report import report
+from runner.history.reports import load_report
+from runner.report.files import read_state
 from runner.run import layout
 from runner.supervision.launch import start
 from runner.util import processes
@@ -61,7 +62,7 @@ def test_a_tool_that_misbehaves_is_a_failed_run_with_one_cause(
     assert state.status == "failed"
     assert state.failure is not None
     assert state.failure.cause == MISBEHAVED[fault]
-    assert report.load(run_dir).cause == MISBEHAVED[fault]
+    assert load_report(run_dir).cause == MISBEHAVED[fault]
     assert not processes.tagged(run_dir.name)
 
 
@@ -95,7 +96,7 @@ def test_a_tool_that_hangs_after_its_report_has_measured(tmp_path: Path) -> None
     assert state.status == "finished", (state.failure, log_of(run_dir))
     (said,) = [notice.text for notice in state.notices if "did not report and end within 1 s" in notice.text]
     assert "its report was complete" in said
-    assert said in report.load(run_dir).flags
+    assert said in load_report(run_dir).flags
 
 
 def test_the_folder_of_the_iteration_log_is_there_before_the_tool_starts(tmp_path: Path) -> None:
@@ -126,6 +127,6 @@ def test_a_hang_while_it_loads_is_not_taken_for_one_at_the_end(tmp_path: Path) -
     wait_for_stage(run_dir, "benchmark")
     began = time.monotonic()
     wait_for(lambda: time.monotonic() > began + 2, "longer than it may take to end")
-    assert report.read_state(run_dir).running
+    assert read_state(run_dir).running
     layout.request_stop(run_dir, "a test")
     assert wait_until_ended(run_dir).status == "stopped"

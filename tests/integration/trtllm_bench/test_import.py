@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.archive.import_results import import_files
-from runner.report import report
+from runner.history.reports import load_report
 from tests.integration.trtllm_bench.support import profile, succeed
 
 CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
@@ -25,7 +25,7 @@ def test_the_same_numbers(
     run_dir, _ = succeed(profile(tmp_path, version, benchmark=benchmark))
     log = next(run_dir.glob("*-benchmark.log"))
     ((there, _),) = import_files([log, *(run_dir / "results" / "0").iterdir()], concurrency)
-    (measured,), (imported,) = report.load(run_dir).configurations, report.load(there).configurations
+    (measured,), (imported,) = load_report(run_dir).configurations, load_report(there).configurations
     assert imported.rows == measured.rows
     for field in ("requests", "concurrency", "input_len", "output_len"):
         assert getattr(imported, field) == getattr(measured, field)

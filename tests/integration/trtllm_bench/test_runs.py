@@ -8,9 +8,9 @@ import pytest
 
 from runner import events as ev
 from runner import metrics
-from runner.report import report
+from runner.history.reports import load_report
 from runner.report import text_table as table
-from runner.report.report import ConfigurationReport
+from runner.report.model import ConfigurationReport
 from tests.integration.trtllm import support as runs
 from tests.integration.trtllm.support import row, stages
 from tests.integration.trtllm_bench.support import profile, succeed
@@ -29,7 +29,7 @@ def assert_agrees(configuration: ConfigurationReport) -> None:
 def test_throughput_of_an_engine_that_is_built_for_the_requests(tmp_path: Path, version: str) -> None:
     run_dir, state = succeed(profile(tmp_path, version))
     assert stages(state) == dict.fromkeys(("dataset", "build", "benchmark"), "ok")
-    (configuration,) = report.load(run_dir).configurations
+    (configuration,) = load_report(run_dir).configurations
     assert (configuration.batch_size, configuration.requests) == (0, 40)
     assert (configuration.input_len, configuration.output_len) == (16, 8)
     assert_agrees(configuration)
@@ -44,7 +44,7 @@ def test_throughput_of_an_engine_that_is_built_for_the_requests(tmp_path: Path, 
 def test_latency(tmp_path: Path, version: str) -> None:
     wanted = profile(tmp_path, version, benchmark={"command": "latency"}, dataset={"num_requests": 12})
     run_dir, _ = succeed(wanted)
-    (configuration,) = report.load(run_dir).configurations
+    (configuration,) = load_report(run_dir).configurations
     assert configuration.concurrency == 1
     assert_agrees(configuration)
     assert row(configuration, "ttft_ms").value
@@ -57,7 +57,7 @@ def test_pytorch_needs_no_engine_and_every_concurrency_is_a_column(tmp_path: Pat
     benchmark = {"backend": "pytorch", "concurrency": [2, 8], "streaming": True, "warm_up": 2}
     run_dir, state = succeed(profile(tmp_path, "1.2.1", benchmark=benchmark))
     assert [stage.name for stage in state.stages] == ["dataset", "benchmark", "benchmark"]
-    final = report.load(run_dir)
+    final = load_report(run_dir)
     assert [configuration.concurrency for configuration in final.configurations] == [2, 8]
     for configuration, concurrency in zip(final.configurations, (2, 8), strict=True):
         assert_agrees(configuration)
@@ -74,7 +74,7 @@ def test_pytorch_needs_no_engine_and_every_concurrency_is_a_column(tmp_path: Pat
 
 def test_without_streaming_there_is_a_reason_instead_of_a_time_to_first_token(tmp_path: Path) -> None:
     run_dir, _ = succeed(profile(tmp_path, "1.2.1", benchmark={"backend": "pytorch"}))
-    (configuration,) = report.load(run_dir).configurations
+    (configuration,) = load_report(run_dir).configurations
     assert row(configuration, "ttft_ms").value is None
     assert row(configuration, "ttft_ms").note == "tokens were not streamed"
 
@@ -120,7 +120,7 @@ def test_requests_of_the_user(tmp_path: Path) -> None:
     )
     run_dir, state = succeed(wanted)
     assert stages(state) == {"dataset": "skipped", "benchmark": "ok"}
-    final = report.load(run_dir)
+    final = load_report(run_dir)
     assert row(final.configurations[0], "mean_output_tokens").value == 5
     assert [said.answer for said in final.answers] == ["nine", "nine"]
     assert "measured, asked:  request 0\n        answered: nine" in table.render(final)
@@ -128,7 +128,7 @@ def test_requests_of_the_user(tmp_path: Path) -> None:
 
 def test_several_gpus_are_spawned_by_the_tool(tmp_path: Path) -> None:
     run_dir, state = succeed(profile(tmp_path, "0.19.0", parallel={"tp": 2}))
-    (configuration,) = report.load(run_dir).configurations
+    (configuration,) = load_report(run_dir).configurations
     total = row(configuration, "output_tokens_per_sec").value
     assert total is not None
     assert row(configuration, "output_tokens_per_sec_per_gpu").value == pytest.approx(total / 2)

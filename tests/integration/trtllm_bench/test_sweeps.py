@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from runner.cli.main import main
-from runner.profile import Profile
 from runner.profile.file import to_yaml
-from runner.report import report
+from runner.report.files import read_state
 from runner.run import layout
+from runner.schema.base import Profile
 from runner.sweep import control
 from runner.sweep.spec import axes_of
 from runner.sweep.sweep_feed import SweepFeed
@@ -38,7 +38,7 @@ def test_one_run_measures_every_concurrency_and_repeats_share_the_requests(tmp_p
     path = control.start(control.of_profile(wanted, axes, repeat=2, gpu_hz=0))
     wait_for(lambda: not control.is_conducted(path), "the end of the sweep")
 
-    states = [report.read_state(run) for run in layout.list_runs()]
+    states = [read_state(run) for run in layout.list_runs()]
     # Not by their names, which know seconds only.
     states.sort(key=lambda state: state.started.t if state.started else 0)
     made = [static.stages(state)["dataset"] for state in states]

@@ -18,13 +18,15 @@ import msgspec
 import pytest
 
 from runner import archive, history, paths
-from runner.archive import publish, unpack
+from runner.archive import publish, unpack_archive
 from runner.cli.main import main
 from runner.errors import UserError
 from runner.history import labels
+from runner.history.reports import load_report
 from runner.plan.plan import Hook, repro_script
 from runner.profile.file import dump
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_state
 from runner.run import layout
 from tests.support import recorded_runs
 from tests.support.paths import DATA
@@ -51,7 +53,7 @@ def test_a_run_looks_and_replays_the_same_on_another_machine(
 ) -> None:
     main(["show", "last"])
     here = capsys.readouterr().out
-    packed = archive.pack(run_dir, tmp_path).path
+    packed = archive.pack_run(run_dir, tmp_path).path
     assert packed == tmp_path / f"{run_dir.name}.zip"
     elsewhere()
     assert main(["import", str(packed)]) == 0
@@ -61,8 +63,8 @@ def test_a_run_looks_and_replays_the_same_on_another_machine(
     assert main(["replay", "last", "--headless", "--speed", "10000"]) == 0
     assert capsys.readouterr().out == here
     assert (entry.run_dir / "repro.sh").stat().st_mode & stat.S_IXUSR
-    assert report.load(entry.run_dir) == report.build(
-        layout.load_plan(entry.run_dir), report.read_state(entry.run_dir)
+    assert load_report(entry.run_dir) == build_report(
+        layout.load_plan(entry.run_dir), read_state(entry.run_dir)
     )
 
 
@@ -70,9 +72,9 @@ def test_name_tags_and_note_go_along(run_dir: Path, elsewhere: Callable[[], None
     labels.rename(run_dir.name, "通义千问, warm")
     labels.tag(run_dir.name, ["h200", "nightly"])
     labels.annotate(run_dir.name, "after the driver update")
-    packed = archive.pack(run_dir, tmp_path).path
+    packed = archive.pack_run(run_dir, tmp_path).path
     elsewhere()
-    taken = archive.unpack(packed).run_dir
+    taken = archive.unpack_archive(packed).run_dir
     assert labels.of(taken.name) == labels.Label(
         "通义千问, warm", ("h200", "nightly"), "after the driver update"
     )
@@ -88,18 +90,18 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: Path) -> None:
     source = paths.runs_dir() / "20261122T181105Z_torch-1gpu_7bff"
     shutil.copytree(RECORDED, source)
-    packed = archive.pack(source, tmp_path / "mine.zip").path
+    packed = archive.pack_run(source, tmp_path / "mine.zip").path
     elsewhere()
-    taken = archive.unpack(packed).run_dir
-    assert report.load(taken) == report.load(source)
+    taken = archive.unpack_archive(packed).run_dir
+    assert load_report(taken) == load_report(source)
     assert (taken / "0-benchmark.log").read_bytes() == (source / "0-benchmark.log").read_bytes()
 
 
 def test_the_same_run_gives_the_same_bytes(run_dir: Path, tmp_path: Path) -> None:
-    first = archive.pack(run_dir, tmp_path / "a.zip").path.read_bytes()
+    first = archive.pack_run(run_dir, tmp_path / "a.zip").path.read_bytes()
     for path in run_dir.iterdir():
         os.utime(path, (1, 1))
-    assert archive.pack(run_dir, tmp_path / "b.zip").path.read_bytes() == first
+    assert archive.pack_run(run_dir, tmp_path / "b.zip").path.read_bytes() == first
 
 
 def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_pat
         (run_dir / name).parent.mkdir(exist_ok=True)
         (run_dir / name).write_text("x")
     (run_dir / "secret").symlink_to("/etc/passwd")
-    with zipfile.ZipFile(archive.pack(run_dir, tmp_path).path) as packed:
+    with zipfile.ZipFile(archive.pack_run(run_dir, tmp_path).path) as packed:
         names = packed.namelist()
     expected = {
         "archive.json",
@@ -131,7 +133,7 @@ def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_pat
 
 
 def test_the_same_run_twice_is_one(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    packed = archive.pack(run_dir, tmp_path).path
+    packed = archive.pack_run(run_dir, tmp_path).path
     assert main(["import", str(packed)]) == 0
     assert f"this is {run_dir.name}, which is here already; nothing was changed" in capsys.readouterr().err
     assert layout.list_runs() == [run_dir]
@@ -142,21 +144,21 @@ def test_the_same_run_twice_is_one(run_dir: Path, tmp_path: Path, capsys: pytest
 def test_a_run_that_got_a_new_id_is_known_again(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path
 ) -> None:
-    packed = archive.pack(run_dir, tmp_path).path
+    packed = archive.pack_run(run_dir, tmp_path).path
     elsewhere()
     recorded_runs.failed().write(paths.runs_dir())
-    first, second = archive.unpack(packed), archive.unpack(packed)
+    first, second = archive.unpack_archive(packed), archive.unpack_archive(packed)
     assert first.run_dir == second.run_dir
     assert (first.new, second.new) == (True, False)
 
 
 def test_what_a_killed_import_left_goes_with_the_next(run_dir: Path, tmp_path: Path) -> None:
-    packed = archive.pack(run_dir, tmp_path).path
+    packed = archive.pack_run(run_dir, tmp_path).path
     left = paths.runs_dir() / ".incoming-00000000"
     (left / "run").mkdir(parents=True)
     with publish.incoming() as under_way:
         (under_way / "run").mkdir()
-        archive.unpack(packed)
+        archive.unpack_archive(packed)
         assert not left.exists()
         assert (under_way / "run").is_dir(), "another import is left alone"
     assert layout.list_names() == [run_dir.name]
@@ -189,19 +191,19 @@ def test_secrets_stay_here(
         "note: the archive is without the values of HF_TOKEN, http_proxy, WANDB_API_KEY"
     ]
     elsewhere()
-    taken = archive.unpack(tmp_path / "x.zip").run_dir
+    taken = archive.unpack_archive(tmp_path / "x.zip").run_dir
     for path in taken.iterdir():
         content = path.read_text()
         for trace in ("hf_", "quoted", "word@proxy", "curl"):
             assert trace not in content, path.name
     assert layout.load_plan(taken).on_end is None
     assert "env:\n    OMP_NUM_THREADS: '4'\n" in (taken / layout.PROFILE).read_text()
-    assert archive.pack(taken, tmp_path / "again.zip").path.exists()
+    assert archive.pack_run(taken, tmp_path / "again.zip").path.exists()
 
 
 def test_the_script_of_such_a_run_asks_for_what_was_withheld(run_dir: Path, tmp_path: Path) -> None:
     with_secrets(run_dir)
-    with zipfile.ZipFile(archive.pack(run_dir, tmp_path).path) as packed:
+    with zipfile.ZipFile(archive.pack_run(run_dir, tmp_path).path) as packed:
         script = packed.read(layout.REPRO).decode().replace("docker exec", "echo ran")
     asked = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env={})
     assert "HF_TOKEN: set it, its value is withheld here" in asked.stderr
@@ -214,23 +216,23 @@ def test_a_profile_that_cannot_be_read_beside_a_secret_is_not_packed(run_dir: Pa
     with_secrets(run_dir)
     (run_dir / layout.PROFILE).write_text("name: [\n")
     with pytest.raises(UserError, match=r"the plan holds a secret \(HF_TOKEN, .*cannot be told"):
-        archive.pack(run_dir, tmp_path)
+        archive.pack_run(run_dir, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
 
 
 def test_a_dash_is_standard_output(run_dir: Path, tmp_path: Path) -> None:
-    program = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "archive", str(run_dir), "-o", "-"]
     done = subprocess.run(command, capture_output=True, check=True)
     (tmp_path / "x.zip").write_bytes(done.stdout)
-    assert not archive.unpack(tmp_path / "x.zip").new
+    assert not archive.unpack_archive(tmp_path / "x.zip").new
     assert not Path("-").exists()
 
 
 def test_what_came_in_before_a_torn_file_is_told(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    packed, torn = archive.pack(run_dir, tmp_path).path, tmp_path / "torn.zip"
+    packed, torn = archive.pack_run(run_dir, tmp_path).path, tmp_path / "torn.zip"
     torn.write_bytes(packed.read_bytes()[:300])
     elsewhere()
     assert main(["import", str(packed), str(torn)]) == 2
@@ -242,7 +244,7 @@ def test_what_came_in_before_a_torn_file_is_told(
 def test_another_run_of_the_same_id_is_kept(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    packed = archive.pack(run_dir, tmp_path).path
+    packed = archive.pack_run(run_dir, tmp_path).path
     elsewhere()
     other = recorded_runs.failed().write(paths.runs_dir())
     assert other.name == run_dir.name
@@ -258,31 +260,31 @@ def test_a_run_in_a_directory_of_another_name_goes_by_its_id(
     name: str, run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path
 ) -> None:
     kept = run_dir.rename(tmp_path / name)
-    packed = archive.pack(kept, tmp_path).path
+    packed = archive.pack_run(kept, tmp_path).path
     assert packed.name == f"{run_dir.name}.zip"
     elsewhere()
-    assert archive.unpack(packed).run_dir.name == run_dir.name
+    assert archive.unpack_archive(packed).run_dir.name == run_dir.name
 
 
 @pytest.mark.parametrize("name", ["a:b", "a\\b", os.fsdecode(b"n\xff")])
 def test_what_no_import_would_take_is_not_packed(name: str, run_dir: Path, tmp_path: Path) -> None:
     (run_dir / name).touch()
     with pytest.raises(UserError, match="is a name that some machines refuse"):
-        archive.pack(run_dir, tmp_path)
+        archive.pack_run(run_dir, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
 
 
 def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way = recorded_runs.under_way().write(paths.runs_dir())
-    monkeypatch.setattr("runner.history.entry.recover", lambda _: None)
+    monkeypatch.setattr("runner.history.run_entry.recover", lambda _: None)
     with pytest.raises(UserError, match="has not ended"):
-        archive.pack(under_way, tmp_path)
+        archive.pack_run(under_way, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
 
 
 def test_a_file_that_cannot_be_written_is_said(run_dir: Path) -> None:
     with pytest.raises(UserError, match=r"/proc/none/.*: cannot be written: No such file"):
-        archive.pack(run_dir, Path("/proc/none/x.zip"))
+        archive.pack_run(run_dir, Path("/proc/none/x.zip"))
 
 
 # --- archives that are not what they should be --------------------------------------------------------------
@@ -292,7 +294,7 @@ def refused(path: Path, said: str) -> None:
     """The archive is refused in one sentence, and nothing of it is left."""
     before = sorted(paths.runs_dir().rglob("*")) if paths.runs_dir().exists() else []
     with pytest.raises(UserError, match=said) as caught:
-        archive.unpack(path)
+        archive.unpack_archive(path)
     assert len(str(caught.value.args[0]).splitlines()) == 1
     assert (sorted(paths.runs_dir().rglob("*")) if paths.runs_dir().exists() else []) == before
 
@@ -374,9 +376,9 @@ def test_content_that_differs_from_the_manifest_is_refused(tmp_path: Path) -> No
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpack, "SMALL", 1 << 20)
+    monkeypatch.setattr(unpack_archive, "SMALL", 1 << 20)
     refused(forged(tmp_path / "x.zip", {"log": bytes(8 << 20)}), "made to fill disks")
-    monkeypatch.setattr(unpack, "MARGIN", 1 << 60)
+    monkeypatch.setattr(unpack_archive, "MARGIN", 1 << 60)
     refused(forged(tmp_path / "y.zip", {"log": b"x"}), "unpacked it takes 0 MiB")
 
 
@@ -413,7 +415,7 @@ def test_a_size_that_lies_is_noticed_before_it_is_written(tmp_path: Path) -> Non
 def test_torn_and_foreign_files_are_refused(
     run_dir: Path, tmp_path: Path, elsewhere: Callable[[], None]
 ) -> None:
-    packed = archive.pack(run_dir, tmp_path / "whole.zip").path.read_bytes()
+    packed = archive.pack_run(run_dir, tmp_path / "whole.zip").path.read_bytes()
     elsewhere()
     for index, size in enumerate((10, 300, len(packed) // 2, len(packed) - 1)):
         torn = tmp_path / f"torn-{index}.zip"

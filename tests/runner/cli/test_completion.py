@@ -128,7 +128,7 @@ def test_in_a_real_shell(shell: str, tmp_path: Path) -> None:
     if program is None:
         pytest.skip(f"{shell} is not installed")
     command = tmp_path / "trtbench-tui"
-    command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m runner.cli.main "$@"\n')
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m tui.main "$@"\n')
     command.chmod(0o755)
     done = subprocess.run(
         [program, "-c", SHELLS[shell]],

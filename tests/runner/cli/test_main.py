@@ -27,7 +27,7 @@ from tests.support.runs import single, start, state_of, wait_for, wait_until_end
 def test_help_is_light() -> None:
     """No module that costs time, and none that is only for ranks, is imported before it is needed."""
     program = (
-        "import sys\nfrom runner.cli.main import main\n"
+        "import sys\nfrom tui.main import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         "heavy = ('torch', 'scipy', 'numpy', 'mpi4py', 'pynvml', 'psutil', 'textual', 'msgspec', 'yaml')\n"
         "print([name for name in heavy if name in sys.modules])"
@@ -52,7 +52,7 @@ def test_an_old_locale_gets_the_table_without_the_letters_that_it_lacks() -> Non
     run_dir = start(single("ok"))
     wait_until_ended(run_dir)
     told = subprocess.run(
-        [sys.executable, "-m", "runner.cli.main", "show", str(run_dir)],
+        [sys.executable, "-m", "tui.main", "show", str(run_dir)],
         env={**os.environ, "PYTHONIOENCODING": "iso-8859-1"},
         capture_output=True,
         check=True,
@@ -226,7 +226,7 @@ def test_what_would_fail_is_refused_before_it_starts(
 def test_ctrl_c_leaves_the_run_going() -> None:
     run_dir = start(single("slow"))
     watcher = subprocess.Popen(
-        [sys.executable, "-m", "runner.cli.main", "attach", str(run_dir), "--headless"],
+        [sys.executable, "-m", "tui.main", "attach", str(run_dir), "--headless"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -243,7 +243,7 @@ def test_ctrl_c_leaves_the_run_going() -> None:
 
 def test_a_reader_that_leaves_is_no_error() -> None:
     wait_until_ended(start(single("ok")))
-    command = f"{sys.executable} -m runner.cli.main attach last --json | head -1"
+    command = f"{sys.executable} -m tui.main attach last --json | head -1"
     answer = subprocess.run(
         command,
         shell=True,

@@ -179,7 +179,7 @@ def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) ->
 
 
 def in_a_shell(line: str) -> subprocess.CompletedProcess[str]:
-    command = f"{sys.executable} -m runner.cli.main {line}"
+    command = f"{sys.executable} -m tui.main {line}"
     return subprocess.run(
         command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ
     )
@@ -221,7 +221,7 @@ def test_a_reader_that_leaves_makes_no_fail_a_pass(unbuffered: str, monkeypatch:
     end, begin = os.pipe()
     os.close(end)
     words = ["check", "last", "--assert", "latency_ms < 1e-9"]
-    command = [sys.executable, "-m", "runner.cli.main", *words]
+    command = [sys.executable, "-m", "tui.main", *words]
     try:
         answer = subprocess.run(command, cwd=ROOT, stdout=begin, check=False)
     finally:

@@ -12,10 +12,11 @@ from runner import preflight
 from runner.cli import sweep_narration
 from runner.cli.main import main
 from runner.engines.check import Check
-from runner.profile import Profile
 from runner.profile.file import to_yaml
 from runner.run import layout
-from runner.sweep import control, directory
+from runner.run.layout import list_sweeps
+from runner.schema.base import Profile
+from runner.sweep import control
 from runner.sweep.directory import Begun, Ended
 from runner.sweep.spec import Cell, Slot, Sweep
 from runner.sweep.sweep_feed import SweepFeed
@@ -28,7 +29,7 @@ RUN = "20260101T000000Z_tiny_0001"
 @pytest.fixture(autouse=True)
 def no_sweep_left() -> Iterator[None]:
     yield
-    for path in directory.list_sweeps():
+    for path in list_sweeps():
         control.stop(path, "the end of a test")
 
 
@@ -121,7 +122,7 @@ def test_dry_run_shows_the_cells_and_starts_nothing(profile: str, capsys: pytest
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].strip() == "1  tp 1 · seed 1: 2 configurations"
     assert lines[-1] == "8 runs, interleaved, one after the other"
-    assert directory.list_sweeps() == []
+    assert list_sweeps() == []
 
 
 def test_dry_run_of_profiles_in_turn_says_what_they_share(
@@ -135,7 +136,7 @@ def test_dry_run_of_profiles_in_turn_says_what_they_share(
         "6 runs, interleaved, one after the other",
         "to make, once for all runs: 2 x dataset",
     ]
-    assert directory.list_sweeps() == []
+    assert list_sweeps() == []
 
 
 def test_what_would_fail_is_refused_before_anything_starts(
@@ -144,7 +145,7 @@ def test_what_would_fail_is_refused_before_anything_starts(
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("torch", "fail", "not there")])
     assert main(["sweep", profile, "--axis", "parallel.tp=2,4"]) == 2
     assert "tp 2: the run would fail:" in capsys.readouterr().err
-    assert directory.list_sweeps() == []
+    assert list_sweeps() == []
 
 
 @pytest.mark.parametrize(

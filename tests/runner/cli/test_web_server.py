@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-import runner
+import runner.cli
 from runner.cli.main import main
 from tests.support import browser
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 
-PROGRAM = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+PROGRAM = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
 
 aiohttp = pytest.importorskip("aiohttp", reason="needs the extra `serve`")
 pytest.importorskip("textual_serve", reason="needs the extra `serve`")
@@ -116,7 +116,7 @@ def test_without_the_extra_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "textual_serve.server", None)
     monkeypatch.delitem(sys.modules, "runner.cli.web_server", raising=False)
-    monkeypatch.delattr(runner, "web", raising=False)
+    monkeypatch.delattr(runner.cli, "web_server", raising=False)
     assert main(["serve"]) == 2
     assert "pip install 'trtbench-tui[serve]'" in capsys.readouterr().err
 

@@ -17,6 +17,7 @@ from runner.compare.assertion_grammar import Number, Operation, Quantity, Term, 
 from runner.errors import UserError
 from runner.events import RunStatus
 from runner.history import baseline
+from runner.history.lookup import find_run
 from runner.run import layout
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.simulated import latencies
@@ -172,7 +173,7 @@ class TestCheck:
     def test_a_baseline_from_elsewhere_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
         run({1: some(100)}, name="aaaa", host="bench02")
         run({1: some(100, seed=2)}, name="bbbb", second=1)
-        baseline.set_to([layout.find("aaaa")])
+        baseline.set_to([find_run("aaaa")])
         assert main(["check", "bbbb", "--assert", "latency_ms < 2 * baseline"]) == 0
         said = capsys.readouterr().err
         assert said == "trtbench-tui: not fair against the baseline: not the same machine: machine\n"
@@ -218,7 +219,7 @@ class TestCheck:
         run({1: some(120, seed=8)}, name="b001", second=11)
         assert main(["check", "b000", "--assert", assertion]) == 2
         assert "an assertion speaks of the baseline, and p has none" in capsys.readouterr().err
-        baseline.set_to([layout.find(f"a00{index}") for index in range(5)])
+        baseline.set_to([find_run(f"a00{index}") for index in range(5)])
         assert main(["check", "b000", "--assert", assertion]) == 0
         assert main(["check", "b001", "--assert", assertion]) == 5
         assert main(["check", "b000", "--assert", "latency_ms < baseline"]) == 6

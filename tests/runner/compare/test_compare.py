@@ -22,9 +22,9 @@ from runner.compare.sides import letters
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
 from runner.history import labels
+from runner.history.lookup import find_run
 from runner.plan.plan import Membership
 from runner.report.result_table import Shape
-from runner.run import layout
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.paths import DATA
 from tests.support.simulated import latencies
@@ -51,7 +51,7 @@ class TestSides:
             run({1: some()}, name=name, second=index)
         run({1: some()}, name="eeee", status="failed", second=5)
         for name in ("cccc", "dddd", "eeee"):
-            labels.tag(layout.find(name).name, add=["after"])
+            labels.tag(find_run(name).name, add=["after"])
         found = sides(["aaaa,bbbb", "tag:after"])
         named = [[one.name[-4:] for one in side.runs] for side in found]
         assert named == [["aaaa", "bbbb"], ["cccc", "dddd"]]

@@ -13,7 +13,7 @@ import pytest
 
 from runner.engines import build_cache, container
 from runner.engines.build_cache import Found
-from runner.engines.trtllm.profile import Container
+from runner.schema.base import Container
 from tests.support.patience import PATIENCE_S
 
 # How a container for this work is started by hand; the program at the end is what a stage adds.

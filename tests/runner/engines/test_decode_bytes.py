@@ -10,15 +10,15 @@ import msgspec
 import pytest
 
 from runner.engines import build_cache as cache
-from runner.engines import make_plan
 from runner.engines.decode_bytes import Widths, decode_reads
-from runner.engines.tensorrt_llm.installation import Site
+from runner.engines.model_shape import Shape
+from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.decode_bytes import Given, reads_of
+from runner.engines.trtllm.installation import Site
 from runner.engines.trtllm.plan import Planner
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import DecodeReads, Plan
-from runner.profile import Shape
 from runner.profile.file import load_text
 
 QWEN: dict[str, Any] = {

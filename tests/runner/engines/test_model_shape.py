@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.engines.model_shape import read_shape
+from runner.engines.model_shape import Shape, read_shape
 from runner.errors import UserError
-from runner.profile import Shape
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama",

@@ -18,8 +18,9 @@ from runner import paths
 from runner.cli.main import main
 from runner.engines.benchmark_line import parse_csv_row
 from runner.export.json_document import Document
+from runner.history.reports import load_report
 from runner.plan.plan import Configuration, Plan, Stage
-from runner.report import report
+from runner.report.files import read_state
 from tests.support import recorded_runs
 from tests.support.paths import DATA
 from tests.support.runs import record
@@ -40,7 +41,7 @@ def test_json_holds_the_report_where_it_was_measured_and_what_each_number_means(
 ) -> None:
     document = json.loads(exported(capsys, RECORDED))
     assert (document["format"], document["version"]) == ("trtbench-tui run", 1)
-    assert document["report"] == msgspec.to_builtins(report.load(RECORDED))
+    assert document["report"] == msgspec.to_builtins(load_report(RECORDED))
     assert document["environment"]["gpus"][0]["name"] == "NVIDIA H200"
     assert document["environment"]["ranks"][0]["device"] == "cuda:0"
     explained = {metric["name"] for metric in document["metrics"]}
@@ -111,7 +112,7 @@ def test_secrets_of_the_environment_stay_here(tmp_path: Path, capsys: pytest.Cap
 
 def test_csv_has_a_row_for_each_metric_of_each_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(exported(capsys, RECORDED, "--format", "csv"))))
-    found = report.load(RECORDED)
+    found = load_report(RECORDED)
     latencies = [row for row in rows if row["metric"] == "latency_ms"]
     assert [(row["configuration"], row["batch_size"]) for row in latencies] == [("0", "1"), ("1", "16")]
     by_name = {row.metric: row for row in found.configurations[1].rows}
@@ -129,7 +130,7 @@ def test_iterations_are_those_of_the_log(capsys: pytest.CaptureFixture[str]) -> 
     timed = [
         float(row["latency_ms"]) for row in rows if row["configuration"] == "1" and row["phase"] == "timed"
     ]
-    by_name = {row.metric: row for row in report.load(RECORDED).configurations[1].rows}
+    by_name = {row.metric: row for row in load_report(RECORDED).configurations[1].rows}
     assert len(timed) == by_name["latency_ms"].n
     assert sum(timed) / len(timed) == pytest.approx(by_name["latency_ms"].value, rel=1e-12)
     assert {row["batch_size"] for row in rows} == {"1", "16"}
@@ -156,7 +157,7 @@ def long_run(folder: Path, iterations: int) -> Path:
 
 def test_memory_does_not_grow_with_the_iterations(tmp_path: Path) -> None:
     program = (
-        "import resource, sys\nfrom runner.cli.main import main\n"
+        "import resource, sys\nfrom tui.main import main\n"
         "main(['export', sys.argv[1], '--iterations', '-o', sys.argv[2]])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
@@ -202,7 +203,7 @@ def test_upstream_s_csv_has_its_header_and_what_was_printed(capsys: pytest.Captu
         "percentile95(ms),percentile99(ms),latency(ms),compute_cap,quantization,generation_time(ms),"
         "total_generated_tokens,generation_tokens_per_second"
     )
-    results = [found.result for found in report.read_state(RECORDED).configurations]
+    results = [found.result for found in read_state(RECORDED).configurations]
     assert [parse_csv_row(row) for row in rows] == results
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from runner import events as ev
 from runner.cli.main import main
+from runner.history.reports import load_report
 from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
-from runner.report import report
+from runner.report.files import read_state
 from tests.runner.export.browser import look_at
 from tests.support import recorded_runs
 from tests.support.paths import DATA
@@ -73,7 +74,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_it_says_everything_about_the_run(recorded: str) -> None:
     said = Text(recorded).text
-    for row in (row for found in report.load(RECORDED).configurations for row in found.rows):
+    for row in (row for found in load_report(RECORDED).configurations for row in found.rows):
         metric = BY_NAME[row.metric]
         if row.value is not None:
             assert f"{row.value:,.{metric.digits}f}".replace(",", " ") in said
@@ -203,9 +204,7 @@ def test_what_held_the_clocks_down_is_drawn_and_named(tmp_path: Path) -> None:
 
 def test_a_histogram_counts_every_iteration(tmp_path: Path) -> None:
     root = svg_of(RECORDED, "histogram", tmp_path / "histogram.svg")
-    for chart, found in zip(
-        root.findall(f"{SVG}svg"), report.read_state(RECORDED).configurations, strict=True
-    ):
+    for chart, found in zip(root.findall(f"{SVG}svg"), read_state(RECORDED).configurations, strict=True):
         counts = [re.search(r": (\d+) of (\d+)$", title.text or "") for title in chart.iter(f"{SVG}title")]
         bars = [(int(match[1]), int(match[2])) for match in counts if match]
         assert sum(count for count, _ in bars) == found.latency.n

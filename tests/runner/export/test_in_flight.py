@@ -75,9 +75,9 @@ def test_the_other_engines_have_no_requests(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_its_course_is_that_of_the_engine(run_dir: Path) -> None:
-    from runner.report import report
+    from runner.report.files import read_state
     from tui.widgets.iteration_spark import course_of
 
-    made = course_of(report.read_state(run_dir).configurations[0])
+    made = course_of(read_state(run_dir).configurations[0])
     assert (made.what, made.n, made.warmup) == ("engine iterations", 60, ())
     assert msgspec.to_builtins(made.points[0])["low"] == 10.0

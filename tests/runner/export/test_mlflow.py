@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runner.cli.main import main
-from runner.report import report
+from runner.history.reports import load_report
 from tests.support.paths import DATA
 
 RECORDED = DATA / "h200-torch-1gpu"
@@ -34,7 +34,7 @@ def test_a_run_and_its_configurations(
     assert main(["export", str(RECORDED), "--mlflow", store]) == 0
     client = mlflow.MlflowClient(tracking_uri=store)
     parent = client.get_run(capsys.readouterr().out.strip())
-    found = report.load(RECORDED)
+    found = load_report(RECORDED)
     assert parent.data.tags["trtbench.run"] == found.run
     assert (parent.info.status, parent.info.start_time) == ("FINISHED", round(found.started * 1000))
     experiment = client.get_experiment_by_name("torch-1gpu")

@@ -14,7 +14,7 @@ from runner import events as ev
 from runner.cli.main import main
 from runner.export.prometheus import Follower, as_text, to_file
 from runner.export.prometheus_server import serving
-from runner.report import report
+from runner.history.reports import load_report
 from runner.state.run import RunState
 from tests.support import recorded_runs
 from tests.support.paths import DATA
@@ -36,7 +36,7 @@ def test_every_number_of_the_table_is_a_sample(tmp_path: Path) -> None:
     out = tmp_path / "run.prom"
     assert main(["export", str(RECORDED), "--prometheus", str(out)]) == 0
     read = samples(out.read_text())
-    for configuration in report.load(RECORDED).configurations:
+    for configuration in load_report(RECORDED).configurations:
         for row in configuration.rows:
             values = {labels["batch_size"]: value for labels, value in read.get(f"trtbench_{row.metric}", [])}
             assert values.get(str(configuration.batch_size)) == row.value
@@ -89,7 +89,7 @@ def scraped(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
 
 
 def test_an_address_has_what_the_file_has(capsys: pytest.CaptureFixture[str]) -> None:
-    found = report.load(RECORDED)
+    found = load_report(RECORDED)
     with serving(0) as publish:
         publish(found)
         address, text = scraped(capsys)
@@ -107,7 +107,7 @@ def test_a_run_is_served_while_it_is_followed(
     assert main(["attach", str(RECORDED), "--prometheus", ":0"]) == 0
     assert (
         samples(seen[0])["trtbench_run_state"]
-        == samples(as_text(report.load(RECORDED)))["trtbench_run_state"]
+        == samples(as_text(load_report(RECORDED)))["trtbench_run_state"]
     )
 
 

@@ -11,8 +11,9 @@ import pytest
 from runner.cli.main import main
 from runner.compare.against_baseline import with_baseline
 from runner.history import baseline
-from runner.report import report, result_table
-from runner.report.report import Row
+from runner.history.reports import load_report
+from runner.report import result_table
+from runner.report.model import Report, Row
 from runner.run import layout
 from tests.support.compared_runs import PROFILE, run, some
 
@@ -26,7 +27,7 @@ def five(level: float, letter: str, *, seed: int) -> list[Path]:
     ]
 
 
-def row(found: report.Report, metric: str) -> Row:
+def row(found: Report, metric: str) -> Row:
     return next(row for row in found.configurations[0].rows if row.metric == metric)
 
 
@@ -82,7 +83,7 @@ def test_later_runs_are_held_against_it(capsys: pytest.CaptureFixture[str]) -> N
     assert beside["baseline"]["runs"] == [path.name for path in before]
     stored = json.loads((after / layout.REPORT).read_text())
     assert stored["baseline"] is None, "the run's own directory stays as it is"
-    latency = row(with_baseline(report.load(after), after), "latency_ms")
+    latency = row(with_baseline(load_report(after), after), "latency_ms")
     assert latency.versus is not None
     assert latency.versus.change == pytest.approx(0.05, abs=0.01)
     assert result_table.versus_words(latency.versus, 3).endswith("SLOWER")
@@ -90,7 +91,7 @@ def test_later_runs_are_held_against_it(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_run_is_not_held_against_itself_nor_without_a_baseline() -> None:
     first = run({1: some()}, name="aaaa")
-    found = report.load(first)
+    found = load_report(first)
     assert with_baseline(found, first) is found
     baseline.set_to([first])
     assert with_baseline(found, first) is found
@@ -99,7 +100,7 @@ def test_a_run_is_not_held_against_itself_nor_without_a_baseline() -> None:
 def test_an_unfair_comparison_gives_reasons_instead_of_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     baseline.set_to([run({1: some()}, name="aaaa")])
     other = run({1: some()}, name="bbbb", host="bench02", profile=PROFILE, second=1)
-    found = with_baseline(report.load(other), other)
+    found = with_baseline(load_report(other), other)
     assert all(row.versus is None for row in found.configurations[0].rows)
     assert result_table.baseline_words(found) == (
         "not held against the baseline aaaa: not the same machine: machine"
@@ -113,7 +114,7 @@ def test_a_baseline_whose_run_was_deleted_says_so(capsys: pytest.CaptureFixture[
     baseline.set_to([gone])
     shutil.rmtree(gone)
     later = run({1: some()}, name="bbbb", second=1)
-    found = with_baseline(report.load(later), later)
+    found = with_baseline(load_report(later), later)
     assert "the baseline of p is gone: there is no run" in result_table.baseline_words(found)
     main(["baseline", "show"])
     assert "(gone: its run was deleted)" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.history import labels
 from runner.history.labels import Label, Labels
-from runner.run import layout
+from runner.history.lookup import find_run
 from tests.support.histories import ended
 
 RUN = "20260101T000000Z_p_0001"
@@ -43,7 +43,7 @@ def test_a_run_that_is_forgotten_starts_anew() -> None:
 
 def test_writers_at_the_same_time_lose_nothing() -> None:
     program = (
-        "import sys\nfrom runner import labels\n"
+        "import sys\nfrom runner.history import labels\n"
         "for i in range(40): labels.tag(sys.argv[1], [f'{sys.argv[2]}.{i}'])\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, RUN, f"w{number}"]) for number in range(4)]
@@ -119,4 +119,4 @@ def test_a_run_is_found_by_the_name_that_it_was_given() -> None:
     run_dir = ended("0001")
     ended("0002", ago=10.0)
     labels.rename(run_dir.name, "before the fix")
-    assert layout.find("before the fix") == run_dir
+    assert find_run("before the fix") == run_dir

@@ -13,7 +13,9 @@ import pytest
 from runner import history, paths
 from runner.history import index, labels
 from runner.history.disk_usage import disk_use
-from runner.report import report
+from runner.history.reports import load_report
+from runner.report.files import read_summary, write_report
+from runner.report.model import ConfigurationReport, Row, Summary
 from runner.run import layout
 from tests.support.histories import ended, entry, figure
 
@@ -22,13 +24,13 @@ from tests.support.histories import ended, entry, figure
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The reports that were opened."""
     opened: list[Path] = []
-    read = report.read_summary
+    read = read_summary
 
-    def counted(run_dir: Path) -> report.Summary | None:
+    def counted(run_dir: Path) -> Summary | None:
         opened.append(run_dir)
         return read(run_dir)
 
-    monkeypatch.setattr(report, "read_summary", counted)
+    monkeypatch.setattr("runner.history.run_entry.read_summary", counted)
     return opened
 
 
@@ -58,7 +60,7 @@ def test_a_run_that_ended_is_read_once_by_all_readers_together(reads: list[Path]
 def test_a_report_that_changed_is_read_again(reads: list[Path]) -> None:
     run_dir = ended(status="finished")
     assert [row.status for row in history.entries()] == ["finished"]
-    report.write(run_dir, msgspec.structs.replace(report.load(run_dir), status="failed"))
+    write_report(run_dir, msgspec.structs.replace(load_report(run_dir), status="failed"))
     assert [row.status for row in history.entries()] == ["failed"]
 
 
@@ -200,13 +202,13 @@ def test_a_run_under_way_is_never_remembered() -> None:
 def test_requests_in_flight_have_their_own_numbers() -> None:
     run_dir = ended()
     rows = [
-        report.Row(metric="output_tokens_per_sec", unit="tokens/s", n=500, value=9000.0),
-        report.Row(metric="request_latency_ms", unit="ms", n=500, value=1234.0),
+        Row(metric="output_tokens_per_sec", unit="tokens/s", n=500, value=9000.0),
+        Row(metric="request_latency_ms", unit="ms", n=500, value=1234.0),
     ]
-    served = report.ConfigurationReport(
+    served = ConfigurationReport(
         batch_size=0, input_len=128, output_len=64, rows=rows, flags=[], requests=500, concurrency=32
     )
-    report.write(run_dir, msgspec.structs.replace(report.load(run_dir), configurations=[served]))
+    write_report(run_dir, msgspec.structs.replace(load_report(run_dir), configurations=[served]))
     (row,) = history.entries()
     assert row.best is not None
     assert (row.best.tokens_per_sec, row.best.latency_ms) == (9000.0, 1234.0)

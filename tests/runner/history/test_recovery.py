@@ -12,8 +12,11 @@ from runner import events as ev
 from runner import history, paths
 from runner.cli.main import main
 from runner.errors import ExitCode, UserError
+from runner.history.lookup import find_run
+from runner.history.reports import load_report
 from runner.plan.plan import Membership
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import write_report
 from runner.run import layout
 from runner.util import processes
 from runner.util.files import write_atomically
@@ -46,7 +49,7 @@ def test_a_run_without_supervisor_is_lost_and_says_so() -> None:
 
     assert (entry.status, entry.cause) == ("lost", "the run was lost: its supervisor was killed while it ran")
     assert state_of(run_dir).status == "lost"
-    assert report.load(run_dir).status == "lost"
+    assert load_report(run_dir).status == "lost"
 
 
 def test_after_a_restart_of_the_machine_the_cause_is_the_restart() -> None:
@@ -121,7 +124,7 @@ def test_where_nothing_can_be_written_a_run_is_lost_for_its_readers(
 
     monkeypatch.setattr(layout, "try_lock", refuse)
     monkeypatch.setattr("runner.history.recovery.JournalWriter", refuse)
-    monkeypatch.setattr(report, "write", refuse)
+    monkeypatch.setattr("runner.history.recovery.write_report", refuse)
     assert history.entry(run_dir).status == "lost"
     assert main(["attach", str(run_dir)]) == ExitCode.RUN_LOST
     assert main(["show", str(run_dir)]) == 0
@@ -133,7 +136,7 @@ def test_a_log_that_lacks_only_its_end_keeps_what_the_report_says() -> None:
     run_dir = abandoned()
     state = state_of(run_dir)
     state.apply(ev.RunEnded(t=state.last_t, status="finished", wall=1e9))
-    report.write(run_dir, report.build(single("ok"), state))
+    write_report(run_dir, build_report(single("ok"), state))
     before = (run_dir / layout.REPORT).read_bytes()
     history.recover(run_dir)
     assert state_of(run_dir).status == "finished"
@@ -173,18 +176,18 @@ def test_a_run_knows_its_place_in_a_sweep_while_it_runs_and_afterwards() -> None
 class TestFindingARun:
     def test_by_last_by_id_by_end_by_part_by_path(self) -> None:
         old, new = abandoned("20260101T000000Z_a_0001"), abandoned("20260102T000000Z_b_0002")
-        assert layout.find("last") == new
-        assert layout.find("20260101T000000Z_a_0001") == old
-        assert layout.find("0001") == old
-        assert layout.find("_b_") == new
-        assert layout.find(str(old)) == old
+        assert find_run("last") == new
+        assert find_run("20260101T000000Z_a_0001") == old
+        assert find_run("0001") == old
+        assert find_run("_b_") == new
+        assert find_run(str(old)) == old
 
     def test_nothing_found_is_said_with_a_hint(self) -> None:
         with pytest.raises(UserError, match="there is no run 'nope'"):
-            layout.find("nope")
+            find_run("nope")
 
     def test_several_found_are_named(self) -> None:
         abandoned("20260101T000000Z_a_0001")
         abandoned("20260102T000000Z_a_0002")
         with pytest.raises(UserError, match="'_a_' fits 2 runs: 20260102T000000Z_a_0002, 20260101T"):
-            layout.find("_a_")
+            find_run("_a_")

@@ -11,7 +11,7 @@ import pytest
 
 from runner import history, paths
 from runner.cli.main import main
-from runner.report import report
+from runner.history.lookup import find_run
 from runner.run import layout
 from tests.support import recorded_runs
 from tests.support.histories import ended, figure
@@ -166,8 +166,8 @@ def test_a_directory_with_another_name_comes_last_and_is_read_all_the_same() -> 
     assert [(entry.run, entry.foreign) for entry in entries] == [
         (newer.name, False), ("zz-kept-by-hand", False), ("notes", True)
     ]  # fmt: skip
-    assert layout.find("last") == newer
-    assert layout.find("zz-kept-by-hand").name == "zz-kept-by-hand"
+    assert find_run("last") == newer
+    assert find_run("zz-kept-by-hand").name == "zz-kept-by-hand"
 
 
 def test_names_that_are_no_text_and_causes_with_escapes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,6 +205,8 @@ def test_an_unreadable_report_is_not_read_again_and_again(monkeypatch: pytest.Mo
     (run_dir / layout.REPORT).write_bytes(b"{")
     found = history.History()
     first = found.entries()
-    monkeypatch.setattr(report, "read_state", lambda run_dir: pytest.fail("the log was read again"))
+    monkeypatch.setattr(
+        "runner.history.run_entry.read_state", lambda run_dir: pytest.fail("the log was read again")
+    )
     assert found.entries() == first
     assert history.entries() == first

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.metrics.bandwidth_model import bandwidth, peak_bandwidth
 from runner.plan.plan import DecodeReads
 from runner.profile.store import find
-from runner.report import report
+from runner.report.build import build_report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support.gpu_logs import SECOND, inventory
@@ -100,7 +100,7 @@ def test_it_stands_beside_what_was_measured_on_an_h200() -> None:
     reads = make_plan(find("torch-1gpu").load()).decode_reads
     plan = msgspec.structs.replace(layout.load_plan(recorded), decode_reads=reads)
 
-    rows = {row.metric: row for row in report.build(plan, state).configurations[0].rows}
+    rows = {row.metric: row for row in build_report(plan, state).configurations[0].rows}
     measured, modelled = rows["gpu_dram_active_percent"].value, rows["gpu_dram_modelled_percent"].value
     assert measured is not None
     assert modelled == pytest.approx(100 * 15.026e9 / 0.0093684 / PEAK, rel=1e-3)

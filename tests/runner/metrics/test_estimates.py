@@ -10,7 +10,7 @@ from runner import events as ev
 from runner import metrics
 from runner.metrics.estimates import estimates
 from runner.report import result_table
-from runner.report.report import Row
+from runner.report.model import Row
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RunState
 from runner.stats.intervals import mean_of

@@ -11,12 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner.engines import make_plan, mpi
+from runner.engines import mpi
 from runner.engines.mpi import Mpirun
+from runner.engines.registry import make_plan
 from runner.engines.torch import plan as torch
+from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
-from runner.plan.plan import Configuration, Stage, as_shell, configurations, repro_script
-from runner.profile import TorchProfile
+from runner.plan.plan import Configuration, Stage, as_shell, repro_script
 from runner.profile import store as profile_store
 from runner.profile.file import with_changes
 
@@ -59,10 +60,12 @@ def test_the_command_of_quickstart() -> None:
     ids=lambda stored: stored.name,
 )
 def test_every_built_in_profile_of_the_torch_engine_has_a_plan(stored: profile_store.StoredProfile) -> None:
-    plan = make_plan(stored.load())
+    profile = stored.load()
+    assert isinstance(profile, TorchProfile)
+    plan = make_plan(profile)
     assert plan.stages
     assert plan.configurations
-    assert plan.summary.endswith(f"tp {stored.load().parallel.tp}")
+    assert plan.summary.endswith(f"tp {profile.parallel.tp}")
 
 
 def test_a_plan_survives_its_file() -> None:
@@ -71,7 +74,7 @@ def test_a_plan_survives_its_file() -> None:
 
 
 def test_configurations_in_the_order_of_measuring() -> None:
-    assert configurations(quickstart()) == [
+    assert make_plan(quickstart()).configurations == [
         Configuration(1, 32, 16),
         Configuration(4, 32, 16),
         Configuration(1, 64, 24),

@@ -12,14 +12,16 @@ import pytest
 
 from runner import preflight
 from runner.engines.check import Check
-from runner.engines.trtllm.profile import Container
+from runner.engines.facts import Facts, Gpu, Seen
 from runner.plan.plan import Plan, Stage
 from runner.preflight import failed, judge, render
-from runner.preflight.facts import Facts, Gpu, Seen, gather
-from runner.profile import Profile
+from runner.preflight.gather import gather
 from runner.profile.file import load_text, with_changes
 from runner.profile.store import find
+from runner.schema.base import Container, Profile
 from tests import standins
+
+BUILD_HELP = "--checkpoint_dir DIR\n--output_dir DIR\n--gemm_plugin {auto,disable}\n--max_batch_size N\n"
 
 GIB = 1 << 30
 TREE, MODEL = "/code/tensorrt_llm", "/test_data/Qwen2.5-32B-Instruct"
@@ -66,7 +68,7 @@ FACTS = Facts(
     gpu_count=8,
     gpus=(Gpu(name="NVIDIA A40", total=46 * GIB, used=GIB),) * 8,
     plan=PLAN,
-    build_help="--checkpoint_dir DIR\n--output_dir DIR\n--gemm_plugin {auto,disable}\n--max_batch_size N\n",
+    helps={"trtllm-build": BUILD_HELP},
 )
 
 
@@ -266,7 +268,8 @@ def test_a_machine_where_everything_is_right() -> None:
             id="disk",
         ),
         pytest.param(
-            "build options", facts(build_help="--checkpoint_dir D\n--output_dir D\n--gemm_plugin {fp8}\n"),
+            "build options",
+            facts(helps={"trtllm-build": "--checkpoint_dir D\n--output_dir D\n--gemm_plugin {fp8}\n"}),
             Check(
                 "build options", "fail",
                 "trtllm-build: --gemm_plugin auto is not allowed; allowed: fp8\n"
@@ -276,7 +279,7 @@ def test_a_machine_where_everything_is_right() -> None:
             id="build options",
         ),
         pytest.param(
-            "build options", facts(build_help="Traceback (most recent call last):"),
+            "build options", facts(helps={"trtllm-build": "Traceback (most recent call last):"}),
             Check(
                 "build options", "warn",
                 "trtllm-build --help does not list its options, so they are not checked",
@@ -497,7 +500,7 @@ def test_looking_at_a_machine(installed: Profile) -> None:
     assert found.seen.packages["tensorrt_llm"] == "0.16.0", "read from metadata in launch.python"
     assert all(size > 0 for size in found.seen.free.values())
     assert found.plan is not None
-    assert "--max_num_tokens" in found.build_help
+    assert "--max_num_tokens" in found.helps["trtllm-build"]
     verdicts = {check.name: check.verdict for check in judge(installed, found)}
     for name in ("TensorRT-LLM", "scripts", "model", "heads", "build options", "mpirun"):
         assert verdicts[name] == "pass", name

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from runner.profile import Profile, TorchProfile
+from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.fields import Field, default_at, edited, fields
 from runner.profile.file import ProfileError
+from runner.schema.base import Profile
 from tests.support.profiles import torch_profiles
 
 

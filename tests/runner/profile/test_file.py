@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
+from runner.engines.registry import engines
+from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
-from runner.profile import ENGINES, Profile, TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.file import (
     ProfileError,
@@ -20,6 +21,7 @@ from runner.profile.file import (
     to_yaml,
     with_changes,
 )
+from runner.schema.base import Profile
 from tests.support.profiles import torch_profiles
 
 
@@ -56,7 +58,9 @@ def test_saving_and_loading(tmp_path: Path, profile: Profile) -> None:
 
 def test_small_numbers_are_numbers() -> None:
     text = to_yaml(quickstart()).replace("vocab_size", "rms_norm_eps: 1e-5\n    vocab_size")
-    model = load_text(text, "p.yaml").model
+    profile = load_text(text, "p.yaml")
+    assert isinstance(profile, TorchProfile)
+    model = profile.model
     assert msgspec.to_builtins(model)["shape"]["rms_norm_eps"] == 1e-5
 
 
@@ -161,7 +165,9 @@ def test_a_change_that_is_not_allowed(assignment: str, expected: str) -> None:
 def test_two_changes_that_are_allowed_together_only() -> None:
     together = ["model.shape.num_attention_heads=6", "model.shape.num_key_value_heads=6",
                 "model.shape.head_dim=64"]  # fmt: skip
-    assert with_changes(quickstart(), iter(together)).parallel.tp == 2
+    changed = with_changes(quickstart(), iter(together))
+    assert isinstance(changed, TorchProfile)
+    assert changed.parallel.tp == 2
 
 
 # --- the schema for editors -------------------------------------------------------------------------------
@@ -170,7 +176,7 @@ def test_two_changes_that_are_allowed_together_only() -> None:
 def test_the_schema_describes_every_engine() -> None:
     schema = json_schema()
     kinds = schema["$defs"]
-    assert {f"{engine.__name__}" for engine in ENGINES.values()} <= set(kinds)
+    assert {engine.profile.__name__ for engine in engines().values()} <= set(kinds)
     torch = kinds["TorchProfile"]
     assert torch["properties"]["engine"] == {"enum": ["torch"]}
     assert set(torch["required"]) == {"engine", "name", "model"}

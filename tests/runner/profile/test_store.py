@@ -9,9 +9,9 @@ import pytest
 
 from runner import paths
 from runner.errors import UserError
-from runner.profile import Profile
 from runner.profile import store as profile_store
 from runner.profile.file import to_yaml
+from runner.schema.base import Profile
 
 
 def mine(name: str, text: str) -> Path:

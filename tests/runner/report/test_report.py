@@ -7,8 +7,10 @@ import json
 import pytest
 
 from runner import events as ev
+from runner.history.reports import load_report
 from runner.plan.plan import Plan
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.model import SCHEMA
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support.compared_runs import run, some
@@ -24,8 +26,8 @@ def test_a_report_of_an_older_version_is_read() -> None:
         for name in ("low", "high", "versus"):
             row.pop(name, None)
     (run_dir / layout.REPORT).write_text(json.dumps(stored))
-    found = report.load(run_dir)
-    assert found.schema == report.SCHEMA
+    found = load_report(run_dir)
+    assert found.schema == SCHEMA
     assert {row.low for row in found.configurations[0].rows} == {None}
 
 
@@ -35,7 +37,7 @@ def test_what_a_newer_version_adds_is_passed_over() -> None:
     stored["new"] = {"field": 1}
     stored["configurations"][0]["rows"][0]["new"] = 1
     (run_dir / layout.REPORT).write_text(json.dumps(stored))
-    (configuration,) = report.load(run_dir).configurations
+    (configuration,) = load_report(run_dir).configurations
     assert configuration.rows[0].value == pytest.approx(100, rel=0.05)
 
 
@@ -64,4 +66,4 @@ def test_a_run_on_gpus_says_why_none_was_read(devices: list[str], gpu_hz: float,
     state = RunState()
     reason = "the NVIDIA driver is not loaded; host load is shown instead"
     state.apply_all([ev.NoGpu(t=1, reason=reason), ev.RunEnded(t=2, status="finished", wall=0.0)])
-    assert report.build(plan, state).flags == flags
+    assert build_report(plan, state).flags == flags

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from runner.report import report, result_table
-from runner.report.report import Report
+from runner.report import result_table
+from runner.report.build import build_report
+from runner.report.model import Report, Row
 from runner.state.run import RunState
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
@@ -14,7 +15,7 @@ from tests.support.recorded_runs import Recorder
 def report_of(run: Recorder) -> Report:
     state = RunState()
     state.apply_all(run.events)
-    return report.build(run.plan(), state)
+    return build_report(run.plan(), state)
 
 
 def test_a_flag_of_all_configurations_is_said_once() -> None:
@@ -48,9 +49,7 @@ def test_equal_numbers_make_nobody_the_best() -> None:
 def test_a_metric_of_a_newer_version_is_shown_and_not_explained() -> None:
     found = report_of(recorded_runs.finished(1))
     (one,) = found.configurations
-    newer = msgspec.structs.replace(
-        one, rows=[*one.rows, report.Row(metric="novelty", unit="u", n=3, value=1.5)]
-    )
+    newer = msgspec.structs.replace(one, rows=[*one.rows, Row(metric="novelty", unit="u", n=3, value=1.5)])
     lines = result_table.grid_of(msgspec.structs.replace(found, configurations=[newer])).lines
     assert lines[-1].metric.title == "novelty"
     assert "does not know" in lines[-1].metric.formula

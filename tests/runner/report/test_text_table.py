@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from runner.report import report, result_table, text_table
+from runner.report import result_table, text_table
+from runner.report.build import build_report
 from runner.state.run import RunState
+from runner.util.formatting import plural
 from tests.support import recorded_runs
 from tests.support.runs import single, start, state_of, wait_until_ended
 
@@ -15,7 +17,7 @@ def test_sentences_wrap_at_the_width_below_their_own_begin() -> None:
     wait_until_ended(run_dir)
     plan_and_state = state_of(run_dir)
     told = msgspec.structs.replace(
-        report.build(single("ok"), plan_and_state),
+        build_report(single("ok"), plan_and_state),
         cause="a rank raised RuntimeError: " + "word " * 30,
         remedy="look at /a/very/" + "long-" * 20 + "path first",
         flags=["doubt " * 20],
@@ -33,7 +35,7 @@ def test_sentences_wrap_at_the_width_below_their_own_begin() -> None:
 def test_a_flag_is_said_once_in_the_words_of_every_other_table() -> None:
     state = RunState()
     state.apply_all(recorded_runs.finished(4).events)
-    found = report.build(recorded_runs.finished(4).plan(), state)
+    found = build_report(recorded_runs.finished(4).plan(), state)
     lines = text_table.render(found).splitlines()
     begin = lines.index("before you trust it:")
     said = " ".join(lines[begin + 1 : lines.index("", begin)])
@@ -42,4 +44,4 @@ def test_a_flag_is_said_once_in_the_words_of_every_other_table() -> None:
 
 
 def test_one_is_not_many() -> None:
-    assert [text_table.count(number, "cell") for number in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
+    assert [plural(number, "cell") for number in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]

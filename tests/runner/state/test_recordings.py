@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_state
+from runner.report.model import Report, Row
 from runner.run import layout
 from tests.support.paths import DATA
 
@@ -14,7 +16,7 @@ TWO = DATA / "h200-torch-2gpu"
 
 def test_a_run_on_an_h200_reads_as_it_was_printed() -> None:
     """The engine's own printed numbers and ours, recomputed from the iterations, agree in every row."""
-    final = report.build(layout.load_plan(H200), report.read_state(H200))
+    final = build_report(layout.load_plan(H200), read_state(H200))
 
     assert final.status == "finished"
     assert [configuration.batch_size for configuration in final.configurations] == [1, 16]
@@ -35,7 +37,7 @@ def test_a_run_on_an_h200_reads_as_it_was_printed() -> None:
 
 def test_its_gpu_readings_tell_the_same_story() -> None:
     """Energy from the counter is power x time, and the sampled peak is what the program itself allocated."""
-    final = report.build(layout.load_plan(H200), report.read_state(H200))
+    final = build_report(layout.load_plan(H200), read_state(H200))
 
     for index, configuration in enumerate(final.configurations):
         value = {row.metric: row.value or 0.0 for row in configuration.rows}
@@ -49,8 +51,8 @@ def test_its_gpu_readings_tell_the_same_story() -> None:
 
 def test_a_run_on_two_gpus_is_that_of_two_ranks() -> None:
     """Every rank said all it had to say, each computed on a GPU of its own, and both worked in step."""
-    state = report.read_state(TWO)
-    final = report.build(layout.load_plan(TWO), state)
+    state = read_state(TWO)
+    final = build_report(layout.load_plan(TWO), state)
 
     assert (final.status, final.ranks) == ("finished", 2)
     assert all(rank.complete for rank in state.ranks.values())
@@ -63,14 +65,14 @@ def test_a_run_on_two_gpus_is_that_of_two_ranks() -> None:
 
 def test_the_model_of_memory_traffic_is_near_what_was_measured() -> None:
     """A rank of two reads half of the weights a step; short prompts, so nearly all time is decoding."""
-    final = report.build(layout.load_plan(TWO), report.read_state(TWO))
+    final = build_report(layout.load_plan(TWO), read_state(TWO))
     measured, modelled = (rows_of(final, f"gpu_dram_{name}_percent") for name in ("active", "modelled"))
     assert modelled[0].value == pytest.approx(measured[0].value, rel=0.1)
     # Of 64 sequences activations and logits move, too, which the model leaves out.
     assert 0.7 < (modelled[1].value or 0) / (measured[1].value or 1) < 1
 
 
-def rows_of(final: report.Report, metric: str) -> list[report.Row]:
+def rows_of(final: Report, metric: str) -> list[Row]:
     return [
         row for configuration in final.configurations for row in configuration.rows if row.metric == metric
     ]

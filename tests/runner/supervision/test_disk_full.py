@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.report import report
+from runner.history.reports import load_report
 from runner.run import layout
 from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
 
@@ -55,7 +55,7 @@ def test_a_run_on_a_disk_that_fills_up_ends_with_that_cause_and_a_whole_log(smal
 
     assert state.status == "stopped"
     assert sum("the disk of the run directory is full" in notice.text for notice in state.notices) == 1
-    assert report.load(run_dir).status == "stopped"
+    assert load_report(run_dir).status == "stopped"
     for line in (run_dir / layout.EVENTS).read_bytes().splitlines():
         assert line.startswith(b'{"kind":')
         assert line.endswith(b"}")

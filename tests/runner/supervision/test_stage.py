@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from runner import events as ev
-from runner.engines import container, engine_named
+from runner.engines import container
+from runner.engines.registry import engine_named
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision.stage import StageRun
@@ -56,7 +57,7 @@ def fetched(inside: Inside, told: list[Any], run_dir: Path, monkeypatch: pytest.
     layout.stage_log(run_dir, 0, stage.name).write_bytes(b"")
     nothing: Any = None
     run = StageRun(0, stage, scribe, run_dir, nothing, nothing, nothing, nothing, nothing)
-    assert run._collector.output is engine_named("trtllm-bench").OUTPUT
+    assert run._collector.output is engine_named("trtllm-bench").output
     run._read_files()
 
 

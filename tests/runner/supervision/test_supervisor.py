@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from runner import history
-from runner.report import report
+from runner.history.reports import load_report
+from runner.report.build import build_report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
 from runner.util import processes
@@ -52,8 +53,8 @@ def test_a_run_that_works_is_finished_with_its_report() -> None:
     assert [stage.status for stage in state.stages] == ["ok"]
     assert state.configurations[0].latency.n == 30
     assert len(state.configurations[0].warmup) == 2
-    final = report.load(run_dir)
-    assert final == report.build(layout.load_plan(run_dir), state)
+    final = load_report(run_dir)
+    assert final == build_report(layout.load_plan(run_dir), state)
     latency = next(row for row in final.configurations[0].rows if row.metric == "latency_ms")
     assert (latency.value, latency.n, latency.printed) == (11.0, 30, "11.0")
 
@@ -129,7 +130,7 @@ def test_stop_ends_a_run_and_says_who_asked() -> None:
     assert state.status == "stopped"
     assert state.stopping is not None
     assert state.stopping.by == "a test"
-    assert report.load(run_dir).status == "stopped"
+    assert load_report(run_dir).status == "stopped"
 
 
 def test_sigterm_to_the_supervisor_is_a_stop() -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from runner.cli.sweep_narration import exit_code
 from runner.compare import compare, sides
+from runner.history.lookup import find_run
 from runner.plan.plan import Configuration
 from runner.run import layout
 from runner.sweep import board_text
@@ -100,7 +101,7 @@ class TestStates:
     def test_a_run_under_way_says_what_it_does_and_shows_its_numbers(self) -> None:
         path = written(sweep_of(1), BEGUN, started(Slot(0, 0), RUNS[0], SMALL, LARGE))
         recorded(RUNS[0], {SMALL: [10.0] * 4, LARGE: [16.0] * 2}, status=None)
-        lock = layout.try_lock(layout.find(RUNS[0]))
+        lock = layout.try_lock(find_run(RUNS[0]))
         conductor = layout.try_lock(path)
         assert lock is not None
         assert conductor is not None

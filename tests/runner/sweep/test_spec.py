@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.engines.torch.profile import TorchProfile
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration
-from runner.profile import TorchProfile
 from runner.profile.file import load_text
 from runner.profile.store import find
-from runner.profile.sweep import stepped, values_of
+from runner.schema.axes import stepped, values_of
 from runner.sweep import control
 from runner.sweep.spec import Slot, axes_of, expand, narrowed, parse_axis
 from tests.support.sweeps import TINY, sweep_of, tiny
@@ -150,10 +150,11 @@ class TestCells:
         seen = set()
         for cell in cells:
             profile = load_text(cell.profile, "cell")
-            seen.add((profile.parallel.tp, profile.model.seed))  # type: ignore[union-attr]
+            assert isinstance(profile, TorchProfile)
+            seen.add((profile.parallel.tp, profile.model.seed))
             assert dict(cell.values) == {
                 "parallel.tp": str(profile.parallel.tp),
-                "model.seed": str(profile.model.seed),  # type: ignore[union-attr]
+                "model.seed": str(profile.model.seed),
             }
         assert seen == set(itertools.product(tps, seeds))
 

@@ -16,8 +16,9 @@ import pytest
 from runner import history, paths
 from runner.errors import UserError
 from runner.plan.plan import Membership, Plan
-from runner.profile import Profile
 from runner.run import layout
+from runner.run.layout import list_sweeps
+from runner.schema.base import Profile
 from runner.supervision import launch as launcher
 from runner.sweep import control, directory
 from runner.sweep import sweep_runner as conductor_module
@@ -38,7 +39,7 @@ needs_torch = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def no_process_left(home: Path) -> Iterator[None]:
     yield
-    for path in directory.list_sweeps():
+    for path in list_sweeps():
         control.stop(path, "the end of a test")
         assert not control.is_conducted(path)
     for run_dir in layout.list_runs():
@@ -97,7 +98,7 @@ def test_runs_come_one_after_the_other_and_know_their_place(programs: Callable[.
     assert outcomes(progress) == [(cell, repeat, "done") for cell, repeat in fake.places]
     entries = list(reversed(history.entries()))
     assert {(entry.sweep.cell, entry.sweep.repeat) for entry in entries if entry.sweep} == set(fake.places)
-    (sweep,) = directory.list_sweeps()
+    (sweep,) = list_sweeps()
     assert {entry.sweep.sweep for entry in entries if entry.sweep} == {sweep.name}
 
 

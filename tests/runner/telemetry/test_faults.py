@@ -14,7 +14,8 @@ import pytest
 
 from runner import events as ev
 from runner.events.journal import EventReader
-from runner.report import report
+from runner.history.reports import load_report
+from runner.report.build import build_report
 from runner.run import layout
 from runner.state.run import RunState
 from runner.telemetry.monitor import MISSED_TICKS, SLACK_S
@@ -97,7 +98,7 @@ def test_a_run_reads_its_gpus_from_before_the_first_stage_to_after_the_last(
     assert state.telemetry.mapping is not None
     assert state.telemetry.mapping.order == "PCI_BUS_ID"
     assert not (run_dir / layout.TELEMETRY).exists()
-    assert report.load(run_dir) == report.build(layout.load_plan(run_dir), state)
+    assert load_report(run_dir) == build_report(layout.load_plan(run_dir), state)
 
 
 def test_energy_is_read_where_timing_begins_and_ends(machine: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ def test_the_final_table_has_what_the_gpus_say(machine: pytest.MonkeyPatch) -> N
     run_dir = start(single("slow"))
     wait_for(lambda: len(state_of(run_dir).telemetry.recent()) > 12, "six seconds of readings")
     state = stop(run_dir)
-    rows = {row.metric: row for row in report.load(run_dir).configurations[0].rows}
+    rows = {row.metric: row for row in load_report(run_dir).configurations[0].rows}
     configuration = state.configurations[0]
     assert configuration.timing_began is not None
     seconds = (configuration.last_t - configuration.timing_began) / 1e9
@@ -144,7 +145,7 @@ def test_a_run_on_a_mig_device_has_its_memory_and_says_that_all_else_is_shared(
     slice_ = "MIG-00000001-0000-0000-0000-000000000000"
     assert state.telemetry.mig_device(gpu) == slice_
 
-    rows = {row.metric: row for row in report.load(run_dir).configurations[0].rows}
+    rows = {row.metric: row for row in load_report(run_dir).configurations[0].rows}
     memory = rows["gpu_memory_sampled_gib"]
     assert memory.value == 2.0
     assert memory.note == f"sampled @ 2 Hz; {slice_} of GPU 0: 2.0 of 20.1"
@@ -270,7 +271,7 @@ def test_a_driver_that_is_replaced_under_a_run_is_said_when_telemetry_starts_ane
     assert words in state.telemetry.told[-1].text
     assert {state.telemetry.latest(gpu, "power") for gpu in state.gpus.values()} == {"stale"}
     assert stop(run_dir).status == "stopped"
-    assert any(words in flag for flag in report.load(run_dir).flags)
+    assert any(words in flag for flag in load_report(run_dir).flags)
 
 
 def test_a_driver_that_is_not_the_library_s_is_said_at_the_start(machine: pytest.MonkeyPatch) -> None:
@@ -289,7 +290,7 @@ def test_an_xid_is_a_problem_in_words(machine: pytest.MonkeyPatch) -> None:
     wait_for(lambda: bool(state_of(run_dir).telemetry.problems), "the Xid")
     state = stop(run_dir)
     assert [(problem.what, problem.code) for problem in state.telemetry.problems] == [("xid", 31)]
-    assert any("Xid 31: a kernel touched memory" in flag for flag in report.load(run_dir).flags)
+    assert any("Xid 31: a kernel touched memory" in flag for flag in load_report(run_dir).flags)
 
 
 def test_reading_that_is_expensive_slows_itself_down_and_says_so(machine: pytest.MonkeyPatch) -> None:

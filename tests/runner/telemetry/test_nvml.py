@@ -24,7 +24,7 @@ from runner.util import disk, processes
 from tests.support.paths import ROOT
 from tests.support.runs import wait_for
 
-CLI = "import sys; from runner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+CLI = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 class Machine:

@@ -12,8 +12,8 @@ from runner import preflight
 from runner.engines.check import Check
 from runner.engines.mpi import Mpirun
 from runner.engines.torch import plan
-from runner.profile import Profile
 from runner.profile import store as profile_store
+from runner.schema.base import Profile
 from runner.supervision import launch
 from tests.support import world
 

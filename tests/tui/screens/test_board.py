@@ -12,6 +12,8 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from runner.cli.places import SweepPlace
+from runner.history.lookup import find_run
 from runner.plan.plan import Configuration
 from runner.run import layout
 from runner.sweep import control
@@ -19,7 +21,6 @@ from runner.sweep.directory import Begun, Ended, Measured, Settled, Started, Sto
 from runner.sweep.spec import Axis, Cell, Slot, Sweep
 from tests.support.sweeps import TINY, recorded, written
 from tests.support.world import BOTH, SIZES, Cockpit, settled, size_id, text_of, told
-from tui.app import Sweep as SweepPlace
 from tui.app import TrtbenchApp
 from tui.screens.board import BoardScreen
 from tui.screens.help import HelpScreen
@@ -196,7 +197,7 @@ def conducted() -> Iterator[Callable[[Path], Path]]:
         locks.append(layout.try_lock(path))
         note = control.read(path).under_way
         if note is not None:
-            locks.append(layout.try_lock(layout.find(note.run)))
+            locks.append(layout.try_lock(find_run(note.run)))
         return path
 
     yield hold
@@ -282,7 +283,7 @@ async def test_arrows_choose_a_cell_and_enter_opens_its_run() -> None:
         await pilot.press("enter", "1", "2", "3")
     second, first = run_of(Slot(2, 1)), run_of(Slot(2, 0))
     assert [place for place in app.went if place != "away"] == [
-        ("result", layout.find(run)) for run in (second, first, second)
+        ("result", find_run(run)) for run in (second, first, second)
     ]
     assert told(pilot) == ["there is no run of repeat 3 for this cell"]
 
@@ -292,7 +293,7 @@ async def test_enter_on_a_cell_that_is_measured_now_goes_there(conducted: Callab
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("tab", "tab", "down", "right", "enter")
-    assert app.went == [("live", layout.find(run_of(Slot(3, 0))))]
+    assert app.went == [("live", find_run(run_of(Slot(3, 0))))]
 
 
 async def test_m_shows_the_next_metric_and_t_other_axes_with_the_same_cell_chosen() -> None:

@@ -9,12 +9,14 @@ import pytest
 from textual.pilot import Pilot
 
 from runner import history, paths
+from runner.cli.places import ComparePlace, RunsPlace
+from runner.history.lookup import find_run
 from runner.run import layout
 from tests.support import histories, world
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.histories import figure
 from tests.support.world import Cockpit, settled, text_of, told
-from tui.app import Compare, Runs, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.compare import CompareScreen, sides_of
 from tui.screens.help import HelpScreen
 from tui.widgets.picker import LinePicker
@@ -42,7 +44,7 @@ async def compared(pilot: Pilot[int]) -> None:
 
 async def test_a_fair_comparison() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         assert "✔ A → B: a fair comparison, as far as can be seen" in text_of(app.screen, "#fairness")
@@ -63,7 +65,7 @@ async def test_a_fair_comparison() -> None:
 
 async def test_an_unfair_comparison_says_so_before_any_number() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "5105")))
+    app = Cockpit(ComparePlace(("aaaa", "5105")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         fairness = text_of(app.screen, "#fairness").splitlines()
@@ -80,7 +82,7 @@ async def test_an_unfair_comparison_says_so_before_any_number() -> None:
 
 async def test_more_than_two_sides_are_compared_with_the_first() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "5a3e", "5105", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "5a3e", "5105", "fa57")))
     async with app.run_test(size=(200, 50)) as pilot:
         await compared(pilot)
         assert lines(pilot)[1].split()[-1] == "FASTER"
@@ -98,7 +100,7 @@ async def test_more_than_two_sides_are_compared_with_the_first() -> None:
 
 async def test_on_a_narrow_terminal_the_side_that_is_looked_at_is_in_view() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "5a3e", "5105", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "5a3e", "5105", "fa57")))
     async with app.run_test(size=(80, 24)) as pilot:
         await compared(pilot)
         await pilot.press("right", "right")
@@ -109,7 +111,7 @@ async def test_on_a_narrow_terminal_the_side_that_is_looked_at_is_in_view() -> N
 
 async def test_moving_and_what_is_said_about_the_chosen_change() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         for key, said in (("down", "p50,"), ("j", "p95,"), ("k", "p50,"), ("up", "latency, mean,"),
@@ -121,7 +123,7 @@ async def test_moving_and_what_is_said_about_the_chosen_change() -> None:
 
 async def test_explaining_a_number_and_its_verdict() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "5a3e")))
+    app = Cockpit(ComparePlace(("aaaa", "5a3e")))
     async with app.run_test(size=(120, 60)) as pilot:
         await compared(pilot)
         await pilot.press("question_mark")
@@ -138,7 +140,7 @@ async def test_explaining_a_number_and_its_verdict() -> None:
 
 async def test_all_differences_whole() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "5105", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "5105", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press("d")
@@ -150,7 +152,7 @@ async def test_all_differences_whole() -> None:
 
 async def test_copying_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "5105")))
+    app = Cockpit(ComparePlace(("aaaa", "5105")))
     copied: list[str] = []
     monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
     async with app.run_test(size=SIZE) as pilot:
@@ -168,27 +170,27 @@ async def test_copying_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("keys", "letters"), [((), "fa57"), (("left",), "aaaa")])
 async def test_opening_either_run(keys: tuple[str, ...], letters: str) -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press(*keys, "enter")
         await settled(pilot)
-        assert app.went == [("result", layout.find(letters))]
+        assert app.went == [("result", find_run(letters))]
 
 
 async def test_a_double_click_opens() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.click("#change-list", offset=(10, 1), times=2)
         await settled(pilot)
-        assert app.went == [("result", layout.find("fa57"))]
+        assert app.went == [("result", find_run("fa57"))]
 
 
 async def test_swapping() -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "fa57", "5105")))
+    app = Cockpit(ComparePlace(("aaaa", "fa57", "5105")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press("right", "s")
@@ -199,7 +201,7 @@ async def test_swapping() -> None:
 @pytest.mark.parametrize(("key", "place"), [("r", "runs"), ("h", "home"), ("q", "away")])
 async def test_leaving(key: str, place: str) -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", "fa57")))
+    app = Cockpit(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press(key)
@@ -209,14 +211,14 @@ async def test_leaving(key: str, place: str) -> None:
 
 async def test_escape_goes_back_to_where_one_came_from() -> None:
     some_runs()
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("space", "space", "c")
         await compared(pilot)
         await pilot.press("escape")
         await settled(pilot)
-        assert app.place == Runs()
+        assert app.place == RunsPlace()
 
 
 # --- what cannot be compared --------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ def unreadable() -> Path:
 )
 async def test_what_cannot_be_compared_is_said_in_a_sentence(other: Callable[[], Path], said: str) -> None:
     some_runs()
-    app = Cockpit(Compare(("aaaa", other().name)))
+    app = Cockpit(ComparePlace(("aaaa", other().name)))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         assert said in " ".join(text_of(app.screen, "#problem").split())
@@ -260,13 +262,13 @@ async def test_what_cannot_be_compared_is_said_in_a_sentence(other: Callable[[],
 async def test_no_configuration_in_common() -> None:
     run({1: some()}, name="aaaa")
     run({4: some()}, name="bbbb", second=1)
-    app = Cockpit(Compare(("aaaa", "bbbb")))
+    app = Cockpit(ComparePlace(("aaaa", "bbbb")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         assert "there is nothing to compare" in lines(pilot)[0]
         await pilot.press("question_mark", "escape", "down", "enter")
         await settled(pilot)
-        assert app.went == [("result", layout.find("bbbb"))]
+        assert app.went == [("result", find_run("bbbb"))]
 
 
 # --- from the list of runs ----------------------------------------------------------------------------------
@@ -281,7 +283,7 @@ async def test_marked_runs_are_compared_in_the_order_of_marking() -> None:
     histories.ended("aaaa", ago=100, figures=[figure()])
     histories.ended("bbbb", ago=200, figures=[figure()])
     by_letters = {entry.run[-4:]: entry.run for entry in history.entries()}
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("c")
@@ -323,7 +325,7 @@ def test_picture(snap_compare: Snap, sides: str, size: tuple[int, int]) -> None:
         await pilot.press("down", "down")
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Compare(SIDES[sides])), terminal_size=size, run_before=look)
+    assert snap_compare(TrtbenchApp(ComparePlace(SIDES[sides])), terminal_size=size, run_before=look)
 
 
 @pytest.mark.parametrize("keys", [("question_mark",), ("d",)], ids=["explain", "differences"])
@@ -335,9 +337,9 @@ def test_picture_of_help(snap_compare: Snap, keys: tuple[str, ...]) -> None:
         await pilot.press(*keys)
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Compare(("aaaa", "5105"))), terminal_size=SIZE, run_before=look)
+    assert snap_compare(TrtbenchApp(ComparePlace(("aaaa", "5105"))), terminal_size=SIZE, run_before=look)
 
 
 @pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
 def test_picture_of_a_problem(snap_compare: Snap, size: tuple[int, int]) -> None:
-    assert snap_compare(TrtbenchApp(Compare(("gone", "lost"))), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(ComparePlace(("gone", "lost"))), terminal_size=size, run_before=settled)

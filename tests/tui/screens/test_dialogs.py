@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.app import App
 
-from tui.app import Runs, TrtbenchApp
+from runner.cli.places import RunsPlace
+from tui.app import TrtbenchApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.widgets.rows import Panel
@@ -47,7 +48,7 @@ async def test_keys_answer(key: str, answers: list[bool]) -> None:
 
 
 async def test_a_click_beside_the_help_closes_it_and_one_on_it_does_not() -> None:
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(120, 40)) as pilot:
         await app.push_screen(HelpScreen("home"))
         await pilot.click("#help", offset=(5, 5))
@@ -58,7 +59,7 @@ async def test_a_click_beside_the_help_closes_it_and_one_on_it_does_not() -> Non
 
 @pytest.mark.parametrize("keys", [("down", "up"), ("j", "k"), ("pagedown", "pageup"), ("space", "pageup")])
 async def test_the_help_scrolls(keys: tuple[str, str]) -> None:
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(120, 40)) as pilot:
         await app.push_screen(HelpScreen("home"))
         panel = app.screen.query_one("#help", Panel)

@@ -14,12 +14,13 @@ from textual.dom import DOMNode
 from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 
+from runner.cli.places import ComparePlace, HomePlace, LivePlace, Place, ResultPlace, RunsPlace, SweepPlace
 from runner.profile.file import load_text
 from tests.support import histories, recorded_runs, world
 from tests.support.histories import figure
 from tests.support.world import settled
 from tests.tui.screens import test_board
-from tui.app import Compare, Home, Live, Result, Runs, Start, Sweep, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.keys.every import KEYS, ScreenName
 from tui.keys.key import EVERYWHERE
 from tui.screens.ask import AskScreen, Question
@@ -59,24 +60,24 @@ async def all_are_heard(pilot: Pilot[Any], keys: Sequence[tuple[str, str]]) -> N
         assert heard == [parse(action)[1:]], name
 
 
-def compared() -> Start:
+def compared() -> Place:
     for name in ("aaaa", "bbbb"):
         histories.ended(name, "qwen", figures=[figure()])
-    return Compare(("aaaa", "bbbb"))
+    return ComparePlace(("aaaa", "bbbb"))
 
 
-def listed() -> Start:
+def listed() -> Place:
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    return Runs()
+    return RunsPlace()
 
 
-PLACES: dict[ScreenName, Callable[[Path], Start]] = {
-    "home": lambda root: Home(),
+PLACES: dict[ScreenName, Callable[[Path], Place]] = {
+    "home": lambda root: HomePlace(),
     "runs": lambda root: listed(),
-    "live": lambda root: Live(recorded_runs.on_gpus(2, 2).feed(root, 1.0)),
-    "result": lambda root: Result(recorded_runs.finished().write(root)),
+    "live": lambda root: LivePlace(recorded_runs.on_gpus(2, 2).feed(root, 1.0)),
+    "result": lambda root: ResultPlace(recorded_runs.finished().write(root)),
     "compare": lambda root: compared(),
-    "board": lambda root: Sweep(test_board.complete()),
+    "board": lambda root: SweepPlace(test_board.complete()),
 }
 
 
@@ -91,7 +92,7 @@ async def test_every_key_of_a_screen(screen: ScreenName, tmp_path: Path) -> None
 
 @asynccontextmanager
 async def laid_over(dialog: Screen[Any]) -> AsyncIterator[Pilot[int]]:
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(120, 40)) as pilot:
         await app.open_dialog(dialog)
         await pilot.pause()

@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner.profile import TorchProfile
+from runner.cli.places import HomePlace
+from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from tests.support import world
 from tests.support.world import Cockpit, settled, text_of, told
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
-from tui.app import Home, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.form import drafts_of
 from tui.screens.home import HomeScreen
 from tui.screens.save_as import SaveAs
 
 
 async def test_editing_a_number_by_typing_it() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "benchmark.num_runs")
@@ -36,7 +37,7 @@ async def test_editing_a_number_by_typing_it() -> None:
 
 @pytest.mark.parametrize("key", ["e", "f2"])
 async def test_editing_the_present_value(key: str) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "benchmark.batch_size")
@@ -46,7 +47,7 @@ async def test_editing_the_present_value(key: str) -> None:
 
 
 async def test_escape_leaves_a_field_as_it_was() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "benchmark.num_runs")
@@ -58,7 +59,7 @@ async def test_escape_leaves_a_field_as_it_was() -> None:
 
 
 async def test_a_value_that_is_not_allowed_stays_in_the_editor() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "parallel.tp")
@@ -79,7 +80,7 @@ async def test_a_value_that_is_not_allowed_stays_in_the_editor() -> None:
 
 
 async def test_another_profile_cannot_be_chosen_over_a_value_that_is_not_allowed() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "parallel.tp")
@@ -98,7 +99,7 @@ async def test_another_profile_cannot_be_chosen_over_a_value_that_is_not_allowed
     [(["space"], "bfloat16"), (["right", "right"], "float16"), (["left"], "float16"), (["e"], "bfloat16")],
 )
 async def test_choices_move_on(keys: list[str], expected: str) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "model.dtype")
@@ -109,7 +110,7 @@ async def test_choices_move_on(keys: list[str], expected: str) -> None:
 
 
 async def test_undo_goes_back_step_by_step() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
@@ -126,7 +127,7 @@ async def test_undo_goes_back_step_by_step() -> None:
 
 
 async def test_changes_stay_with_their_profile_and_over_screens() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
@@ -146,7 +147,7 @@ async def test_changes_stay_with_their_profile_and_over_screens() -> None:
 
 
 async def test_a_folder_instead_of_a_shape_and_back(tmp_path: Path) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await type_into(pilot, "model.dir", str(tmp_path))
@@ -166,7 +167,7 @@ async def save_name(pilot: Pilot[int], text: str) -> str:
 
 
 async def test_saving_under_a_new_name() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
@@ -191,7 +192,7 @@ async def test_saving_under_a_new_name() -> None:
 
 async def test_a_name_that_is_not_allowed_is_not_saved() -> None:
     world.mine("other", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: other"))
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("s")
@@ -208,7 +209,7 @@ async def test_a_name_that_is_not_allowed_is_not_saved() -> None:
 async def test_saving_a_profile_of_mine_again_replaces_it() -> None:
     world.mine("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert chosen(pilot) == "mine"

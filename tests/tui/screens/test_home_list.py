@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from runner.profile import Profile
+from runner.cli.places import HomePlace
+from runner.schema.base import Profile
 from tests.support import world
 from tests.support.keyboard import at_once
 from tests.support.patience import PATIENCE_S
 from tests.support.world import Cockpit, settled, text_of, told
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, value
-from tui.app import Home
 from tui.catalogue import Catalogue, Listing
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
@@ -22,7 +22,7 @@ from tui.widgets.profile_list import ProfileList
 
 async def test_a_first_start_welcomes_and_chooses_quickstart() -> None:
     world.mine("a-first", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: a-first"))
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert chosen(pilot) == "quickstart"
@@ -35,7 +35,7 @@ async def test_groups_summaries_and_last_results() -> None:
     world.ended("aaaa", "quickstart", "finished", ago=180)
     world.ended("bbbb", "quickstart", "failed", ago=7200)
     world.mine("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         shown = text_of(app.screen, "#profile-list")
@@ -48,7 +48,7 @@ async def test_groups_summaries_and_last_results() -> None:
 
 
 async def test_moving_with_arrows_and_letters() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         first, second, third = "quickstart", "quickstart-long", "torch-1gpu"
@@ -63,7 +63,7 @@ async def test_moving_with_arrows_and_letters() -> None:
 
 
 async def test_filtering_as_one_types() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("slash", "g", "p", "u")
@@ -86,7 +86,7 @@ async def test_filtering_as_one_types() -> None:
 
 
 async def test_a_fast_typist_types_into_the_filter() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "slash", *"i/wgpu")
@@ -100,7 +100,7 @@ async def test_a_fast_typist_types_into_the_filter() -> None:
 
 
 async def test_a_slash_in_a_field_is_a_character() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "description")
@@ -110,7 +110,7 @@ async def test_a_slash_in_a_field_is_a_character() -> None:
 
 
 async def test_arrows_move_while_filtering_and_escape_shows_all() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("slash", "q", "down")
@@ -125,7 +125,7 @@ async def test_arrows_move_while_filtering_and_escape_shows_all() -> None:
 async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
     path = world.mine("broken", world.BROKEN)
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert chosen(pilot) == "broken"
@@ -147,7 +147,7 @@ async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
 
 async def test_a_profile_of_mine_that_hides_a_built_in_one_says_so() -> None:
     world.mine("quickstart", world.BUILT_IN["quickstart"])
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert "yours; it hides the built-in profile" in text_of(app.screen, "#about")
@@ -155,7 +155,7 @@ async def test_a_profile_of_mine_that_hides_a_built_in_one_says_so() -> None:
 
 
 async def test_a_click_chooses_and_a_double_click_edits() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.click("#profile-list", offset=(4, 3))
@@ -174,7 +174,7 @@ async def test_a_click_chooses_and_a_double_click_edits() -> None:
 
 
 async def test_a_double_click_on_a_profile_goes_to_its_options() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.click("#profile-list", offset=(4, 3), times=2)
@@ -183,7 +183,7 @@ async def test_a_double_click_on_a_profile_goes_to_its_options() -> None:
 
 
 async def test_a_click_beside_everything_changes_nothing() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.click("#profile-list", offset=(4, 20))
@@ -192,7 +192,7 @@ async def test_a_click_beside_everything_changes_nothing() -> None:
 
 
 async def test_tab_goes_around() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         went = []
@@ -205,7 +205,7 @@ async def test_tab_goes_around() -> None:
 
 @pytest.mark.parametrize(("key", "place"), [("r", "runs"), ("q", "away")])
 async def test_leaving(key: str, place: str) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press(key)
@@ -214,7 +214,7 @@ async def test_leaving(key: str, place: str) -> None:
 
 
 async def test_help() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
@@ -233,7 +233,7 @@ async def test_keys_before_anything_was_read_do_nothing(
         return names(self, key)
 
     monkeypatch.setattr(Catalogue, "names", slow)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("enter", "e", "s", "u", "slash", "tab", "escape")
         may_read.set()

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
+from runner.cli.places import HomePlace
 from tests.support import world
 from tests.support.world import settled
 from tests.tui.screens.home import FAILS, PASSES, WARNS, finds, go_to, no_mpirun, partly_cached, type_into
-from tui.app import Home, TrtbenchApp
+from tui.app import TrtbenchApp
 
 SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 Snap = Callable[..., bool]
@@ -25,14 +26,14 @@ def used() -> None:
 
 @SNAP_SIZES
 def test_picture_of_a_first_start(snap_compare: Snap, size: tuple[int, int]) -> None:
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
 
 
 @SNAP_SIZES
 def test_picture_of_a_usual_start(snap_compare: Snap, size: tuple[int, int]) -> None:
     used()
     world.mine("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
 
 
 @SNAP_SIZES
@@ -47,14 +48,14 @@ def test_picture_of_changes_and_a_refused_value(snap_compare: Snap, size: tuple[
         await pilot.press("x", "4", "2", "x", "enter")
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=edit)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=edit)
 
 
 @SNAP_SIZES
 def test_picture_of_a_broken_profile(snap_compare: Snap, size: tuple[int, int]) -> None:
     used()
     world.mine("broken", world.BROKEN)
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
 
 
 @SNAP_SIZES
@@ -64,7 +65,7 @@ def test_picture_without_mpirun(
     used()
     no_mpirun(monkeypatch)
     finds(monkeypatch, FAILS, PASSES)
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
 
 
 @SNAP_SIZES
@@ -74,7 +75,7 @@ def test_picture_of_verdicts_and_reuse(
     used()
     partly_cached(monkeypatch)
     finds(monkeypatch, FAILS, WARNS, PASSES)
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
 
 
 @pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
@@ -88,14 +89,14 @@ def test_picture_of_a_question_before_a_run(
         await settled(pilot)
         await pilot.press("enter")
 
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=enter)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=enter)
 
 
 @pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
 def test_picture_of_a_run_under_way(snap_compare: Snap, size: tuple[int, int]) -> None:
     used()
     _, lock = world.under_way("7f3a", "quickstart", ago=100)
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
     os.close(lock)
 
 
@@ -109,4 +110,4 @@ def test_picture_of_lines_to_type_into(snap_compare: Snap, size: tuple[int, int]
         await pilot.press(*keys.split())
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Home()), terminal_size=size, run_before=open_line)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=open_line)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from runner import preflight
+from runner.cli.places import HomePlace
 from runner.engines.check import Check
+from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
-from runner.profile import Profile, TorchProfile
+from runner.schema.base import Profile
 from runner.supervision import launch
 from tests.support import world
 from tests.support.patience import PATIENCE_S
@@ -30,14 +32,13 @@ from tests.tui.screens.home import (
     type_into,
     value,
 )
-from tui.app import Home
 from tui.form import drafts_of
 from tui.screens.confirm import ConfirmScreen
 
 
 @pytest.mark.parametrize("key", ["enter", "f5"])
 async def test_enter_runs_what_the_form_says(key: str, started: list[Profile]) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
@@ -50,7 +51,7 @@ async def test_enter_runs_what_the_form_says(key: str, started: list[Profile]) -
 
 
 async def test_enter_twice_starts_one_run(started: list[Profile]) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("enter", "enter")
@@ -63,7 +64,7 @@ async def test_a_run_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch)
         raise UserError("the disk is full", hint="remove something")
 
     monkeypatch.setattr(launch, "start", start)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("enter")
@@ -76,7 +77,7 @@ async def test_without_mpirun_the_reason_stands_there_and_enter_repeats_it(
     monkeypatch: pytest.MonkeyPatch, started: list[Profile]
 ) -> None:
     no_mpirun(monkeypatch)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         shown = text_of(app.screen, "#commands")
@@ -90,7 +91,7 @@ async def test_without_mpirun_the_reason_stands_there_and_enter_repeats_it(
 
 async def test_preflight_that_finds_nothing_is_a_word_in_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     finds(monkeypatch, PASSES, PASSES)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         title = str(app.screen.query_one("#commands").border_title)
@@ -100,7 +101,7 @@ async def test_preflight_that_finds_nothing_is_a_word_in_the_frame(monkeypatch: 
 
 async def test_preflight_says_what_is_wrong_worst_first_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     finds(monkeypatch, FAILS, WARNS, PASSES)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         title = str(app.screen.query_one("#commands").border_title)
@@ -114,7 +115,7 @@ async def test_enter_asks_before_it_runs_what_preflight_says_would_fail(
     monkeypatch: pytest.MonkeyPatch, started: list[Profile]
 ) -> None:
     finds(monkeypatch, FAILS, FAILS, WARNS)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("enter")
@@ -131,7 +132,7 @@ async def test_enter_asks_before_it_runs_what_preflight_says_would_fail(
 
 async def test_a_warning_does_not_ask(monkeypatch: pytest.MonkeyPatch, started: list[Profile]) -> None:
     finds(monkeypatch, WARNS)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("enter")
@@ -151,7 +152,7 @@ async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_prof
         return [PASSES]
 
     monkeypatch.setattr(preflight, "check", check)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         commands = app.screen.query
         while not commands("#commands") or "preflight ..." not in str(
@@ -173,7 +174,7 @@ async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_prof
 
 async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
     partly_cached(monkeypatch)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         shown = text_of(app.screen, "#commands").splitlines()
@@ -185,7 +186,7 @@ async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.
 
 async def test_a_run_under_way_can_be_joined_but_not_changed() -> None:
     run_dir, lock = world.under_way("7f3a", "quickstart", ago=100)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         shown = text_of(app.screen, "#profile-list").splitlines()
@@ -209,7 +210,7 @@ async def test_a_run_under_way_can_be_joined_but_not_changed() -> None:
 
 async def test_runs_under_way_are_in_view_in_a_small_window() -> None:
     _, lock = world.under_way("7f3a", "quickstart", ago=100)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     drafts_of(app).chosen = "quickstart-long"
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -219,7 +220,7 @@ async def test_runs_under_way_are_in_view_in_a_small_window() -> None:
 
 
 async def test_commands_unfold_in_a_small_window_while_they_have_the_focus() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         commands = app.screen.query_one("#commands")

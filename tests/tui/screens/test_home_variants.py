@@ -9,15 +9,18 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from runner.cli.places import HomePlace, ResultPlace, RunsPlace
+from runner.history.reports import load_report
 from runner.metrics import TOKENS_PER_SEC
 from runner.profile import settings
-from runner.report import report
+from runner.report.files import write_report
+from runner.report.model import ConfigurationReport, Row
 from runner.run import layout
 from tests.runner.engines.trtllm.test_built_engine import engine
 from tests.support import world
 from tests.support.world import Cockpit, settled, text_of, told
 from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
-from tui.app import Home, Result, Runs, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.form import drafts_of
 from tui.screens.home import HomeScreen
 from tui.screens.import_engine import ImportEngine
@@ -31,7 +34,7 @@ def footer(pilot: Pilot[int]) -> str:
 
 
 async def test_undo_redo_and_reset() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
@@ -51,7 +54,7 @@ async def test_undo_redo_and_reset() -> None:
 
 
 async def test_the_footer_shows_the_keys_that_hold_where_one_is() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=(160, 40)) as pilot:
         await settled(pilot)
         assert "u undo" not in footer(pilot)
@@ -82,7 +85,7 @@ async def test_the_footer_shows_the_keys_that_hold_where_one_is() -> None:
 
 
 async def test_a_value_is_judged_while_it_is_typed() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await go_to(pilot, "benchmark.num_runs")
@@ -109,7 +112,7 @@ def run_with(profile_yaml: str, name: str = "aaaa", profile: str = "quickstart")
 @pytest.mark.parametrize("place", ["result", "runs"])
 async def test_again_opens_the_profile_as_it_was_run_with_changes_marked(place: str) -> None:
     run_dir = run_with(SMALL_RUN)
-    app = TrtbenchApp(Result(run_dir) if place == "result" else Runs())
+    app = TrtbenchApp(ResultPlace(run_dir) if place == "result" else RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("a")
@@ -125,7 +128,7 @@ async def test_again_opens_the_profile_as_it_was_run_with_changes_marked(place: 
 
 async def test_again_of_a_profile_that_is_gone_is_there_unsaved() -> None:
     run_dir = run_with(SMALL_RUN.replace("name: quickstart", "name: gone"), profile="gone")
-    app = TrtbenchApp(Result(run_dir))
+    app = TrtbenchApp(ResultPlace(run_dir))
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("a")
@@ -144,7 +147,7 @@ async def test_again_of_a_profile_that_is_gone_is_there_unsaved() -> None:
 
 
 async def test_again_of_a_run_whose_profile_cannot_be_read_says_why() -> None:
-    app = TrtbenchApp(Result(run_with("engine: nothing\n")))
+    app = TrtbenchApp(ResultPlace(run_with("engine: nothing\n")))
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("a")
@@ -165,7 +168,7 @@ async def typed(pilot: Pilot[int], text: str) -> str:
 
 async def test_importing_an_engine(tmp_path: Path) -> None:
     folder = engine(tmp_path / "qwen" / "8-gpu")
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("i")
@@ -190,7 +193,7 @@ async def test_importing_an_engine(tmp_path: Path) -> None:
 
 
 async def test_leaving_the_import_changes_nothing() -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("i", "escape")
@@ -203,18 +206,16 @@ async def test_leaving_the_import_changes_nothing() -> None:
 
 def with_result(run_dir: Path, tokens_per_sec: float | None) -> None:
     """Put a number into the report of a run that ended."""
-    written = report.load(run_dir)
-    row = report.Row(metric=TOKENS_PER_SEC.name, unit="tokens/s", n=3, value=tokens_per_sec)
-    configuration = report.ConfigurationReport(
-        batch_size=1, input_len=32, output_len=16, rows=[row], flags=[]
-    )
-    report.write(run_dir, msgspec.structs.replace(written, configurations=[configuration]))
+    written = load_report(run_dir)
+    row = Row(metric=TOKENS_PER_SEC.name, unit="tokens/s", n=3, value=tokens_per_sec)
+    configuration = ConfigurationReport(batch_size=1, input_len=32, output_len=16, rows=[row], flags=[])
+    write_report(run_dir, msgspec.structs.replace(written, configurations=[configuration]))
 
 
 async def test_the_last_results_stand_beside_a_profile() -> None:
     for number, result in enumerate([200.0, None, 100.0]):
         with_result(world.ended(f"aaa{number}", "quickstart", "finished", ago=180 * (9 - number)), result)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert "█▁ 100.0 tok/s" in text_of(app.screen, "#profile-list")
@@ -224,7 +225,7 @@ async def test_the_last_results_stand_beside_a_profile() -> None:
 async def test_an_empty_profile_is_shown_as_what_it_is() -> None:
     world.mine("empty", "")
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert chosen(pilot) == "empty"
@@ -237,7 +238,7 @@ async def test_an_empty_profile_is_shown_as_what_it_is() -> None:
 
 async def test_the_welcome_is_waved_away_for_good() -> None:
     for greeted in (True, False):
-        app = Cockpit(Home())
+        app = Cockpit(HomePlace())
         async with app.run_test(size=SIZE) as pilot:
             await settled(pilot)
             assert ("Welcome" in text_of(app.screen, "#about")) is greeted

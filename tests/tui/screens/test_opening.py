@@ -7,14 +7,15 @@ import asyncio
 import pytest
 from textual.widgets import Static
 
+from runner.cli.places import RunsPlace
 from tests.support.patience import PATIENCE_S
-from tui.app import Runs, TrtbenchApp
+from tui.app import TrtbenchApp
 
 
 async def test_what_is_ready_is_drawn_without_waiting_for_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.keyed.OPENING_S", PATIENCE_S)
     monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 2 * PATIENCE_S)
-    app = TrtbenchApp(Runs())
+    app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(80, 24)):
         news = Static("news")
         await app.screen.mount(news)

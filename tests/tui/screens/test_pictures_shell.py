@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from runner.cli.places import HomePlace
 from tests.support import world
-from tui.app import Home, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.theme import NAMES
 
 Snap = Callable[..., bool]
@@ -28,7 +29,7 @@ def used() -> None:
 
 
 def home(theme: str = "dark") -> TrtbenchApp:
-    app = TrtbenchApp(Home())
+    app = TrtbenchApp(HomePlace())
     app.theme = theme
     return app
 

@@ -11,11 +11,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from runner import history
+from runner.cli.places import RunsPlace
 from runner.history import labels, trash
 from tests.support import histories, world
 from tests.support.histories import figure
 from tests.support.world import Cockpit, settled, text_of, told
-from tui.app import Runs, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.runs import RunsScreen
@@ -59,7 +60,7 @@ async def answer(pilot: Pilot[int], text: str) -> None:
 
 
 async def test_marking_by_key_and_by_mouse() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("space", "space")
@@ -77,7 +78,7 @@ async def test_marking_by_key_and_by_mouse() -> None:
 
 
 async def test_escape_takes_the_filter_first_and_then_the_marks() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("space", "slash", *"qwen", "enter", "escape")
@@ -90,7 +91,7 @@ async def test_escape_takes_the_filter_first_and_then_the_marks() -> None:
 
 async def test_tags_of_one_run_are_edited_as_a_whole(three: list[Path]) -> None:
     labels.tag(three[0].name, ["old", "kept"])
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("t")
@@ -106,7 +107,7 @@ async def test_tags_of_one_run_are_edited_as_a_whole(three: list[Path]) -> None:
 
 async def test_tags_of_marked_runs_are_added_and_taken_off(three: list[Path]) -> None:
     labels.tag(three[0].name, ["old"])
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("space", "space", "t")
@@ -118,7 +119,7 @@ async def test_tags_of_marked_runs_are_added_and_taken_off(three: list[Path]) ->
 
 
 async def test_what_cannot_be_a_tag_is_told_and_not_taken() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("t")
@@ -131,7 +132,7 @@ async def test_what_cannot_be_a_tag_is_told_and_not_taken() -> None:
 
 
 async def test_a_note_and_a_name() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("n")
@@ -147,7 +148,7 @@ async def test_a_note_and_a_name() -> None:
 
 
 async def test_labels_that_cannot_be_written_are_told(home: Path) -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         (home / "state" / "labels.jsonl").mkdir()
@@ -160,7 +161,7 @@ async def test_labels_that_cannot_be_written_are_told(home: Path) -> None:
 
 @pytest.mark.parametrize("key", ["d", "delete"])
 async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]) -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("u")
@@ -179,7 +180,7 @@ async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]
 
 
 async def test_all_marked_runs_are_deleted_together() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("space", "down", "space", "d", "y")
@@ -189,7 +190,7 @@ async def test_all_marked_runs_are_deleted_together() -> None:
 
 
 async def test_a_run_under_way_is_not_deleted(running: Path) -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("home", "d")
@@ -200,7 +201,7 @@ async def test_a_run_under_way_is_not_deleted(running: Path) -> None:
 
 
 async def test_a_run_that_came_back_by_itself_is_not_restored_over_it(three: list[Path]) -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("d", "y")
@@ -213,7 +214,7 @@ async def test_a_run_that_came_back_by_itself_is_not_restored_over_it(three: lis
 
 async def test_the_trash_restores_and_empties(three: list[Path]) -> None:
     trash.delete(three[:2])
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("b")
@@ -234,7 +235,7 @@ async def test_the_trash_restores_and_empties(three: list[Path]) -> None:
 
 async def test_a_double_click_restores() -> None:
     trash.delete([entry.run_dir for entry in history.entries()[:1]])
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("b")
@@ -246,7 +247,7 @@ async def test_a_double_click_restores() -> None:
 
 async def test_keys_do_nothing_where_there_is_no_run(three: list[Path]) -> None:
     trash.delete(three)
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("space", "t", "n", "e", "d", "x", "enter", "s", "S", "g", "u")
@@ -272,4 +273,4 @@ def test_picture_of_a_dialog(
         await pilot.press(*keys)
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=look)
+    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=look)

@@ -11,13 +11,14 @@ import pytest
 from textual.pilot import Pilot
 
 from runner import paths
+from runner.cli.places import RunsPlace
 from runner.history import Entry, History, labels
 from runner.run import layout
 from tests.support import histories, world
 from tests.support.histories import figure
 from tests.support.keyboard import at_once
 from tests.support.world import Cockpit, settled, text_of, told
-from tui.app import Runs, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.runs import RunsScreen
@@ -38,7 +39,7 @@ def running() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs under way have lasted 100 s whenever somebody looks."""
-    monkeypatch.setattr("runner.history.entry.time.monotonic_ns", lambda: 100 * 10**9)
+    monkeypatch.setattr("runner.history.run_entry.time.monotonic_ns", lambda: 100 * 10**9)
 
 
 def current(pilot: Pilot[int]) -> str:
@@ -56,7 +57,7 @@ def some_runs() -> None:
 
 
 async def test_no_runs() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert text_of(app.screen, "#run-list").startswith("no runs yet – Enter on a profile starts one")
@@ -68,7 +69,7 @@ async def test_no_runs() -> None:
 async def test_what_a_line_says(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steady_disk(monkeypatch)
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         lines = text_of(app.screen, "#run-list").splitlines()
@@ -85,7 +86,7 @@ async def test_what_a_line_says(running: Path, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_moving(running: Path) -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         for key, expected in (("down", "aaaa"), ("j", "bbbb"), ("k", "aaaa"), ("up", "7f3a"), ("end", "dddd"),
@@ -96,7 +97,7 @@ async def test_moving(running: Path) -> None:
 
 
 async def test_enter_attaches_to_a_run_under_way(running: Path) -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("enter")
@@ -106,7 +107,7 @@ async def test_enter_attaches_to_a_run_under_way(running: Path) -> None:
 
 async def test_enter_opens_the_result_of_a_run_that_ended() -> None:
     run_dir = world.ended("aaaa", "quickstart", "failed", ago=180)
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("enter")
@@ -116,7 +117,7 @@ async def test_enter_opens_the_result_of_a_run_that_ended() -> None:
 
 async def test_a_double_click_opens_and_a_click_chooses() -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.click("#run-list", offset=(10, 1))
@@ -129,7 +130,7 @@ async def test_a_double_click_opens_and_a_click_chooses() -> None:
 
 
 async def test_stopping_asks_first(running: Path) -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         for answer, stopped in (("n", None), ("escape", None), ("y", "the dashboard")):
@@ -144,7 +145,7 @@ async def test_stopping_asks_first(running: Path) -> None:
 
 async def test_there_is_nothing_to_stop_in_a_run_that_ended() -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("x")
@@ -168,7 +169,7 @@ async def typed(pilot: Pilot[int], text: str) -> None:
 
 async def test_a_fast_typist_types_into_the_filter(running: Path) -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "slash", *"/dqhtx")
@@ -181,7 +182,7 @@ async def test_a_fast_typist_types_into_the_filter(running: Path) -> None:
 
 async def test_filtering_by_words_and_terms(running: Path) -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         for text, expected in (("1gpu", ["bbbb"]), ("finished", ["aaaa"]), ("ccc", ["cccc"]),
@@ -199,7 +200,7 @@ async def test_filtering_by_words_and_terms(running: Path) -> None:
 
 async def test_a_mistake_in_a_filter_is_told_while_typing() -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await typed(pilot, "quick status:")
@@ -230,7 +231,7 @@ def measured_runs() -> None:
 
 async def test_sorting_by_key() -> None:
     measured_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert listed(pilot) == ["aaaa", "bbbb", "cccc", "dddd"]
@@ -254,7 +255,7 @@ async def test_sorting_by_key() -> None:
 
 async def test_sorting_by_a_click_on_a_title() -> None:
     measured_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         where = text_of(app.screen, "#run-titles").index("latency")
@@ -266,7 +267,7 @@ async def test_sorting_by_a_click_on_a_title() -> None:
 
 async def test_groups_with_their_trend() -> None:
     measured_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("down", "g")
@@ -288,7 +289,7 @@ async def test_groups_with_their_trend() -> None:
 
 async def test_the_room_on_the_disk_is_shown() -> None:
     measured_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         assert text_of(app.screen, "#header").strip().endswith("KiB")
@@ -297,7 +298,7 @@ async def test_the_room_on_the_disk_is_shown() -> None:
 
 async def test_a_filter_stays_after_enter_and_goes_with_escape() -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("slash", *"quick", "down", "enter")
@@ -313,7 +314,7 @@ async def test_a_filter_stays_after_enter_and_goes_with_escape() -> None:
 
 @pytest.mark.parametrize(("key", "place"), [("h", "home"), ("q", "away")])
 async def test_leaving(key: str, place: str) -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press(key)
@@ -322,7 +323,7 @@ async def test_leaving(key: str, place: str) -> None:
 
 
 async def test_help() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
@@ -332,7 +333,7 @@ async def test_help() -> None:
 
 async def test_a_new_run_appears_and_the_choice_stays() -> None:
     some_runs()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("down")
@@ -361,7 +362,7 @@ def foreign() -> None:
 async def test_what_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     steady_disk(monkeypatch)
     foreign()
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         lines = [" ".join(line.split()) for line in text_of(app.screen, "#run-list").splitlines()[:2]]
@@ -383,7 +384,7 @@ async def test_ten_thousand_runs_move_as_fast_as_ten(monkeypatch: pytest.MonkeyP
         for index in range(10_000)
     ]  # fmt: skip
     monkeypatch.setattr(History, "entries", lambda self, newest=None, disk=False: many[:newest])
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         runs = app.screen.query_one(RunList)
@@ -412,7 +413,7 @@ Snap = Callable[..., bool]
 
 @SNAP_SIZES
 def test_picture_of_no_runs(snap_compare: Snap, size: tuple[int, int]) -> None:
-    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=settled)
 
 
 @SNAP_SIZES
@@ -428,7 +429,7 @@ def test_picture_of_every_state(
         await pilot.press("down", "down")
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=look)
+    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=look)
 
 
 def a_history() -> None:
@@ -487,7 +488,7 @@ def test_picture_of_a_history(
         await pilot.press(*LOOKS[look])
         await settled(pilot)
 
-    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=before)
+    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=before)
 
 
 @SNAP_SIZES
@@ -499,4 +500,4 @@ def test_picture_of_long_names(
     cause = "内存不足：第一个进程需要 14.2 GiB，但只有 9.8 GiB 可用。" * 3
     world.ended("aaaa", longest, "failed", ago=61, seconds=360_000, cause=cause)
     world.ended("bbbb", "模型-三十二亿", "finished", ago=7200)
-    assert snap_compare(TrtbenchApp(Runs()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=settled)

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from runner import preflight
+from runner.cli.places import HomePlace
 from runner.engines.check import Check
 from runner.errors import UserError
 from runner.profile.file import load_text
@@ -18,7 +19,7 @@ from runner.sweep import control
 from runner.sweep.spec import Sweep
 from tests.support import world
 from tests.support.world import settled, text_of
-from tui.app import Home, TrtbenchApp
+from tui.app import TrtbenchApp
 from tui.screens.sweep_start import SweepStart
 from tui.theme import NAMES, THEMES
 
@@ -55,7 +56,7 @@ async def typed(pilot: Pilot[Any], text: str) -> None:
 async def test_axes_are_typed_line_by_line_and_an_empty_line_starts(
     started: list[Sweep], tmp_path: Path
 ) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZES[1]) as pilot:
         await settled(pilot)
         await pilot.press("w")
@@ -79,7 +80,7 @@ async def test_axes_are_typed_line_by_line_and_an_empty_line_starts(
 
 
 async def test_mistakes_are_said_and_the_last_axis_can_be_taken_back(started: list[Sweep]) -> None:
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         await pilot.press("w")
@@ -104,7 +105,7 @@ async def test_mistakes_are_said_and_the_last_axis_can_be_taken_back(started: li
 
 async def test_the_axes_of_a_profile_stand_there_with_what_is_impossible(started: list[Sweep]) -> None:
     world.mine("mine", WITH_AXES)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZES[1]) as pilot:
         await settled(pilot)
         await pilot.press("slash", *"mine", "enter")
@@ -123,7 +124,7 @@ async def test_what_cannot_be_started_is_said(monkeypatch: pytest.MonkeyPatch) -
         raise UserError("the disk is full")
 
     monkeypatch.setattr(control, "start", refuse)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZES[0]) as pilot:
         await settled(pilot)
         await pilot.press("w")
@@ -137,7 +138,7 @@ async def test_what_cannot_be_started_is_said(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_what_preflight_found_stands_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("torch", "fail", "not installed here")])
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZES[1]) as pilot:
         await settled(pilot)
         await pilot.press("w")

@@ -11,10 +11,10 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from runner.cli.places import HomePlace, LivePlace, ResultPlace, RunsPlace
 from tests.support import recorded_runs, world
 from tests.support.keyboard import at_once
 from tests.support.world import Cockpit, settled
-from tui.app import Home, Live, Result, Runs
 from tui.screens.ask import AskScreen
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.doctor import DoctorScreen
@@ -38,7 +38,7 @@ def typed(app: App[int]) -> str:
 @pytest.mark.parametrize(("key", "dialog"), [("t", AskScreen), ("n", AskScreen), ("e", AskScreen)])
 async def test_what_is_said_of_a_run(key: str, dialog: type[Screen[object]]) -> None:
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, key, *PROMPT)
@@ -53,7 +53,7 @@ async def test_what_is_said_of_a_run(key: str, dialog: type[Screen[object]]) -> 
 )
 async def test_what_is_asked_of_a_profile(key: str, dialog: type[Screen[object]]) -> None:
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, key, *PROMPT, "question_mark")
@@ -64,7 +64,7 @@ async def test_what_is_asked_of_a_profile(key: str, dialog: type[Screen[object]]
 
 async def test_a_letter_that_opens_a_dialog_is_a_letter_in_a_line() -> None:
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Home())
+    app = Cockpit(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "/", "s", "w", "i")
@@ -76,7 +76,7 @@ async def test_a_letter_that_opens_a_dialog_is_a_letter_in_a_line() -> None:
 
 
 async def test_a_letter_that_opens_a_dialog_is_a_letter_in_a_search(tmp_path: Path) -> None:
-    app = Cockpit(Live(recorded_runs.under_way().feed(tmp_path, 1.0)))
+    app = Cockpit(LivePlace(recorded_runs.under_way().feed(tmp_path, 1.0)))
     async with app.run_test(size=SIZE) as pilot:
         await at_once(pilot, "/", "d", "x")
         assert typed(app) == "dx"
@@ -84,7 +84,7 @@ async def test_a_letter_that_opens_a_dialog_is_a_letter_in_a_search(tmp_path: Pa
 
 async def test_an_answer_that_is_known_before_the_question(tmp_path: Path) -> None:
     run_dir = world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "d", "n")
@@ -100,7 +100,7 @@ async def test_an_answer_that_is_known_before_the_question(tmp_path: Path) -> No
 
 
 async def test_pages_to_read_close_as_fast_as_they_open(tmp_path: Path) -> None:
-    app = Cockpit(Live(recorded_runs.under_way().feed(tmp_path, 1.0)))
+    app = Cockpit(LivePlace(recorded_runs.under_way().feed(tmp_path, 1.0)))
     async with app.run_test(size=SIZE) as pilot:
         await at_once(pilot, "d")
         assert isinstance(app.screen, DoctorScreen)
@@ -112,7 +112,7 @@ async def test_pages_to_read_close_as_fast_as_they_open(tmp_path: Path) -> None:
 
 
 async def test_the_log_of_a_result_is_searched_at_once(tmp_path: Path) -> None:
-    app = Cockpit(Result(recorded_runs.finished().write(tmp_path)))
+    app = Cockpit(ResultPlace(recorded_runs.finished().write(tmp_path)))
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "l", "/", "W", "e")
@@ -124,7 +124,7 @@ async def test_what_is_deleted_is_what_the_keys_before_chose() -> None:
     first, second = (
         world.ended(name, "quickstart", "finished", ago=ago) for name, ago in (("aaaa", 9), ("bbbb", 99))
     )
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "down", "d", "y")
@@ -135,7 +135,7 @@ async def test_what_is_deleted_is_what_the_keys_before_chose() -> None:
 
 async def test_the_palette_is_typed_into_at_once() -> None:
     world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await at_once(pilot, "ctrl+p", *"tags")
@@ -154,7 +154,7 @@ class Swallowing(Static, can_focus=True):
 
 
 async def test_a_key_that_is_never_heard_of_again_holds_the_next_one_up_for_a_moment_only() -> None:
-    app = Cockpit(Runs())
+    app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         swallowing = Swallowing()

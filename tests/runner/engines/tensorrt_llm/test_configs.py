@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from runner.engines.tensorrt_llm.engine_config import mismatches, read_engine
+from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, example_folder, refusal
+from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile.file import load_text
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines.tensorrt_llm.installation import Site, site_of, version_of_tree
+from runner.engines.tensorrt_llm.installation import version_of_tree
+from runner.engines.trtllm.installation import Site, site_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile.file import with_changes
 from runner.profile.store import find

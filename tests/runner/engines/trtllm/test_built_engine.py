@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from runner.engines.tensorrt_llm.engine_config import mismatches, read_engine
-from runner.engines.trtllm.built_engine import profile_of_engine
+from runner.engines.tensorrt_llm.engine_config import read_engine
+from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
+from runner.profile.built_engine import profile_of_engine
 from runner.profile.file import load_text, to_yaml
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines import build_cache, make_plan
+from runner.engines import build_cache
 from runner.engines.benchmark_line import result_of
+from runner.engines.registry import make_plan
 from runner.plan.plan import Plan, repro_script
-from runner.profile import Profile
 from runner.profile.file import load_text
+from runner.schema.base import Profile
 from tests import standins
 
 

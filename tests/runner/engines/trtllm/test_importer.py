@@ -12,8 +12,10 @@ from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
 from runner.errors import UserError
 from runner.history import run_list as listing
-from runner.report import report
-from runner.report.report import ConfigurationReport
+from runner.history.reports import load_report
+from runner.report.build import build_report
+from runner.report.files import read_state
+from runner.report.model import ConfigurationReport, Report
 from runner.report.text_table import render
 from runner.run import layout
 from tests.support.paths import DATA
@@ -31,14 +33,14 @@ def table(configuration: ConfigurationReport) -> dict[str, float | None]:
     return {row.metric: row.value for row in configuration.rows}
 
 
-def imported(path: Path, text: str) -> report.Report:
+def imported(path: Path, text: str) -> Report:
     path.write_text(text)
-    return report.load(import_file(path))
+    return load_report(import_file(path))
 
 
 def test_the_workflow_s_result_block() -> None:
     run_dir = import_file(WORKFLOW)
-    for found in (report.load(run_dir), report.build(layout.load_plan(run_dir), report.read_state(run_dir))):
+    for found in (load_report(run_dir), build_report(layout.load_plan(run_dir), read_state(run_dir))):
         (configuration,) = found.configurations
         values = table(configuration)
         assert values["latency_ms"] == 63543.434
@@ -75,7 +77,7 @@ def test_the_workflow_s_result_block() -> None:
         assert found.started == pytest.approx(WORKFLOW.stat().st_mtime)
         assert found.seconds == 0
         assert "no iterations were observed" in found.flags[0]
-    text = render(report.load(run_dir))
+    text = render(load_report(run_dir))
     for shown in ("63 543.434", "257.84", "330.385", "16 368.0", "14 001.255", "48.428", "as printed"):
         assert shown in text
 
@@ -90,7 +92,7 @@ def test_it_is_a_run_like_others() -> None:
     assert layout.RUN_ID.match(run_dir.name)
     assert (run_dir / ORIGINALS / WORKFLOW.name).read_bytes() == WORKFLOW.read_bytes()
     assert "0:00" not in listing.as_text([entry]), "nobody observed how long it took"
-    assert render(report.load(run_dir)).splitlines()[1].endswith(" · finished")
+    assert render(load_report(run_dir)).splitlines()[1].endswith(" · finished")
     plan = layout.load_plan(run_dir)
     assert plan.stages == []
     assert plan.summary == "tllm_engine_bs16_tp8_fp16, float16, tp 8, 1 configuration, imported"

@@ -7,17 +7,9 @@ from pathlib import Path
 import pytest
 
 from runner.engines.benchmark_line import result_of
+from runner.engines.benchmark_notices import Done, done_of, notice_of, skip_of
 from runner.engines.output import OutputReader
-from runner.engines.trtllm.output import (
-    Answer,
-    Done,
-    Latencies,
-    answers_in,
-    done_of,
-    latencies_of,
-    notice_of,
-    skip_of,
-)
+from runner.engines.trtllm.output import Answer, Latencies, answers_in, latencies_of
 from runner.events import Notice
 from runner.events.journal import LineReader
 from runner.supervision.collector import Collector

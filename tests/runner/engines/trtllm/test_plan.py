@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines import build_cache, make_plan
-from runner.engines.tensorrt_llm.installation import Site
+from runner.engines import build_cache
+from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
-from runner.engines.trtllm import plan as trtllm
+from runner.engines.trtllm.installation import Site
 from runner.engines.trtllm.plan import OBSERVER, Planner
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
@@ -453,7 +453,7 @@ def no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_docker")
 def test_stages_in_a_container_that_is_started() -> None:
     profile = load_text(INSIDE, "inside.yaml")
-    benchmark = stage(trtllm.plan(profile, Path("/runs/r1")), "benchmark")
+    benchmark = stage(make_plan(profile, Path("/runs/r1")), "benchmark")
     assert benchmark.container == "docker run trtbench-r1-benchmark"
     assert benchmark.env == {}, "the variables are those of the program inside, not of docker"
     image = benchmark.argv.index("tensorrt_v016")
@@ -472,7 +472,7 @@ def test_a_running_container_is_brought_the_observer() -> None:
         load_text(INSIDE, "inside.yaml"),
         ["launch.container.run=null", "launch.container.exec=v016", "launch.container.volumes=[]"],
     )
-    benchmark = stage(trtllm.plan(profile, Path("/runs/r1")), "benchmark")
+    benchmark = stage(make_plan(profile, Path("/runs/r1")), "benchmark")
     assert benchmark.container == "docker exec v016"
     assert benchmark.argv[:2] == ["sh", "-c"]
     inside = benchmark.argv[benchmark.argv.index("python3") + 1]

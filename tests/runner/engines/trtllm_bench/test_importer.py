@@ -13,8 +13,10 @@ from runner import history
 from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
 from runner.errors import UserError
-from runner.report import report
-from runner.report.report import ConfigurationReport, Report
+from runner.history.reports import load_report
+from runner.report.build import build_report
+from runner.report.files import read_state
+from runner.report.model import ConfigurationReport, Report
 from runner.run import layout
 from tests.support.paths import DATA
 
@@ -106,8 +108,8 @@ def written(folder: Path, **files: str) -> list[Path]:
 
 def imported(folder: Path, concurrency: tuple[int, ...] = (), **files: str) -> Report:
     ((run_dir, _),) = import_files(written(folder, **files), concurrency)
-    final = report.load(run_dir)
-    assert final == report.build(layout.load_plan(run_dir), report.read_state(run_dir))
+    final = load_report(run_dir)
+    assert final == build_report(layout.load_plan(run_dir), read_state(run_dir))
     return final
 
 
@@ -183,7 +185,7 @@ def test_a_log_from_another_system_and_launcher(tmp_path: Path) -> None:
     (path,) = written(tmp_path, bench_log="")
     path.write_bytes("\r\n".join(f"[1,0]<stdout>: {line}" for line in lines).encode() + b"\r\n\xff\xfe\r\n")
     ((run_dir, _),) = import_files([path])
-    assert values(report.load(run_dir).configurations[0])["output_tokens_per_sec"] == 1000
+    assert values(load_report(run_dir).configurations[0])["output_tokens_per_sec"] == 1000
 
 
 # --- several files ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.engines import make_plan
+from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.options import Tool, parse_click_help
 from runner.engines.trtllm_bench.output import iteration_of, json_report, printed_report

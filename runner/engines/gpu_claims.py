@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 
-def claimed(env: Mapping[str, str], count: int) -> list[str]:
+def claimed_gpus(env: Mapping[str, str], count: int) -> list[str]:
     """Names, for the locks on devices, of the first GPUs that ranks with this environment see."""
     visible = env.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     names = [name.strip() for name in visible.split(",") if name.strip()]

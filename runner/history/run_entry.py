@@ -13,7 +13,9 @@ from runner.errors import UserError
 from runner.events import AnyEvent
 from runner.history.recovery import recover
 from runner.plan.plan import Membership, Plan
-from runner.report import report
+from runner.report.build import build_report
+from runner.report.files import read_head, read_state, read_summary, summary_of
+from runner.report.model import Summary, SummaryConfiguration
 from runner.report.result_table import Shape, shape_name
 from runner.run import layout
 from runner.state.run import ENDED, Status
@@ -108,7 +110,7 @@ def as_entry(run_dir: Path, facts: Facts) -> Entry:
 
 def read_facts(run_dir: Path) -> Facts:
     """What a directory says; never raises for what is in it."""
-    found = report.read_summary(run_dir)
+    found = read_summary(run_dir)
     if found is not None:
         return _of_summary(run_dir, found)
     try:
@@ -117,7 +119,7 @@ def read_facts(run_dir: Path) -> Facts:
     except UserError as error:
         return Facts(run_dir.name, run_dir.name, "", "lost", 0.0, 0.0, cause=str(error))
     closing = recover(run_dir)
-    if (found := report.read_summary(run_dir)) is not None:
+    if (found := read_summary(run_dir)) is not None:
         return _of_summary(run_dir, found)
     spoilt = (run_dir / layout.REPORT).exists()
     if closing is None and not spoilt:
@@ -128,15 +130,15 @@ def read_facts(run_dir: Path) -> Facts:
 
 def _of_whole_log(run_dir: Path, plan: Plan, closing: Sequence[AnyEvent], remark: str) -> Facts:
     """A run that ended, and whose report was spoilt or could not be written."""
-    state = report.read_state(run_dir)
+    state = read_state(run_dir)
     if state.running:
         state.apply_all(closing)
-    return _of_summary(run_dir, report.summary_of(report.build(plan, state, run_dir.name)), remark=remark)
+    return _of_summary(run_dir, summary_of(build_report(plan, state, run_dir.name)), remark=remark)
 
 
 def _of_log(run_dir: Path, plan: Plan) -> Facts:
     """A run that runs now."""
-    state = report.read_head(run_dir)
+    state = read_head(run_dir)
     started = state.started
     return Facts(
         run=run_dir.name,
@@ -150,7 +152,7 @@ def _of_log(run_dir: Path, plan: Plan) -> Facts:
     )
 
 
-def _of_summary(run_dir: Path, summary: report.Summary, remark: str = "") -> Facts:
+def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> Facts:
     distinct = {flag for configuration in summary.configurations for flag in configuration.flags}
     figures = tuple(figure for found in summary.configurations if (figure := _figure(found)))
     return Facts(
@@ -176,7 +178,7 @@ def _within(value: float, limit: float) -> float:
     return value if 0 <= value <= limit else 0.0
 
 
-def _figure(configuration: report.SummaryConfiguration) -> Figure | None:
+def _figure(configuration: SummaryConfiguration) -> Figure | None:
     tokens_per_sec = latency = None
     for row in configuration.rows:
         if row.metric in _LATENCY:

@@ -1,0 +1,52 @@
+"""The places of the dashboard that a command can open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.history.run_feed import Feed
+
+
+@dataclass(frozen=True)
+class HomePlace:
+    """The profiles and the form."""
+
+
+@dataclass(frozen=True)
+class RunsPlace:
+    """All runs of this machine."""
+
+
+@dataclass(frozen=True, eq=False)
+class LivePlace:
+    """A run while it happens, or its replay."""
+
+    feed: Feed
+
+
+@dataclass(frozen=True)
+class ResultPlace:
+    """The final table of a run."""
+
+    run_dir: Path
+
+
+@dataclass(frozen=True)
+class ComparePlace:
+    """Runs side by side."""
+
+    names: tuple[str, ...]
+    """of the sides, as `compare.sides.sides` takes them"""
+
+
+@dataclass(frozen=True)
+class SweepPlace:
+    """The board of a sweep."""
+
+    directory: Path
+
+
+Place = HomePlace | RunsPlace | LivePlace | ResultPlace | ComparePlace | SweepPlace

@@ -1,0 +1,31 @@
+"""Rules for the sections of a profile that both TensorRT-LLM engines have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.schema.base import Container, Problem, Section
+
+
+def path_problems(paths: Section) -> Iterator[Problem]:
+    """Paths of a section that are not absolute."""
+    for field in paths.__struct_fields__:
+        value = getattr(paths, field)
+        if value is not None and not value.startswith("/"):
+            yield Problem(f"paths.{field}", f"{value} is not absolute; stages run in another folder")
+
+
+def container_problems(container: Container | None) -> Iterator[Problem]:
+    """What is wrong with `launch.container`."""
+    if container is None:
+        return
+    if (container.exec is None) == (container.run is None):
+        yield Problem("launch.container", "give exactly one of exec (a running container) and run (an image)")
+    elif container.exec is not None and container.volumes:
+        yield Problem(
+            "launch.container.volumes",
+            f"{container.exec} runs already, its folders cannot be changed; remove the line, or use run",
+        )
+    for volume in container.volumes:
+        if volume.count(":") not in (1, 2) or not all(part[:1] == "/" for part in volume.split(":")[:2]):
+            yield Problem("launch.container.volumes", f"{volume}: expected HOST:CONTAINER, both absolute")

@@ -1,0 +1,83 @@
+"""Profiles of the engine `torch`: a decoder of a given shape with random weights, on CPU or CUDA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from runner.engines.model_shape import Shape, shape_rules
+from runner.schema.axes import Sweep
+from runner.schema.base import (
+    NAME_PATTERN,
+    Benchmark,
+    Launch,
+    PositiveInt,
+    Problem,
+    Profile,
+    Section,
+    loop_problems,
+)
+
+
+class TorchModel(Section, frozen=True):
+    """The model that the `torch` engine measures: random weights of a given shape."""
+
+    dir: Annotated[
+        str | None,
+        Meta(
+            description="folder with a Hugging Face config.json to take the shape from (weights stay random)"
+        ),
+    ] = None
+    shape: Annotated[Shape | None, Meta(description="the shape, written out; give this or dir")] = None
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"], Meta(description="type of weights and activations")
+    ] = "float32"
+    device: Annotated[
+        Literal["cpu", "cuda"], Meta(description="where the ranks run: cpu, or one GPU a rank")
+    ] = "cpu"
+    seed: Annotated[int, Meta(ge=0, description="seed of the random weights and input tokens")] = 0
+
+
+class Parallel(Section, frozen=True):
+    """How the model is spread over ranks."""
+
+    tp: Annotated[PositiveInt, Meta(description="tensor-parallel size = number of ranks")] = 1
+
+
+class TorchProfile(Profile, frozen=True, kw_only=True, tag="torch"):
+    """A benchmark of the embedded `torch` engine."""
+
+    name: Annotated[
+        str, Meta(pattern=NAME_PATTERN, description="letters, digits, dot, dash, underscore; at most 64")
+    ]
+    description: Annotated[str, Meta(description="one line that says what this profile is for")] = ""
+    model: TorchModel
+    parallel: Parallel = msgspec.field(default_factory=Parallel)
+    benchmark: Benchmark = msgspec.field(default_factory=Benchmark)
+    launch: Launch = msgspec.field(default_factory=Launch)
+    sweep: Sweep | None = None
+
+
+def rules(profile: TorchProfile) -> list[Problem]:
+    """Rules that span fields of a torch profile."""
+    problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
+    model = profile.model
+    if (model.dir is None) == (model.shape is None):
+        problems.append(Problem("model", "give exactly one of dir (a Hugging Face folder) and shape"))
+    elif model.shape is not None:
+        problems += shape_rules(model.shape, profile.parallel.tp)
+    return problems
+
+
+def model_label(profile: TorchProfile) -> str:
+    """The number of parameters, or the folder that gives the shape."""
+    shape = profile.model.shape
+    if shape is None:
+        return Path(profile.model.dir or "").name or "/"
+    millions = shape.parameters / 1e6
+    if millions >= 1000:
+        return f"{millions / 1e3:.1f} B"
+    return f"{millions:.0f} M" if millions >= 10 else f"{millions:.2g} M"

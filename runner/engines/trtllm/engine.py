@@ -1,0 +1,39 @@
+"""The engine `trtllm`: the scripts of TensorRT-LLM 0.12 to 0.19, from a model folder to benchmark.py."""
+
+from pathlib import Path
+
+from runner.engines import benchmark_line
+from runner.engines.benchmark_notices import notice_of
+from runner.engines.interface import Engine, Preflight
+from runner.engines.output import OutputReader
+from runner.engines.tensorrt_llm.failures import KNOWN, hang_after
+from runner.engines.trtllm.checks import checks, program_helps, questions
+from runner.engines.trtllm.importer import IMPORTER
+from runner.engines.trtllm.output import answers_in
+from runner.engines.trtllm.plan import plan
+from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm.rules import rules
+
+ENGINE = Engine(
+    profile=TrtllmProfile,
+    rules=rules,
+    plan=plan,
+    output=OutputReader(
+        benchmark_line.result_of,
+        notice_of,
+        hang_after,
+        answers_in=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
+        known_failures=KNOWN,
+    ),
+    model_label=lambda profile: Path(profile.model.dir or "").name or "/",
+    parallel_label=lambda profile: f"tp {profile.parallel.tp}",
+    preflight=Preflight(
+        checks=checks,
+        ranks=lambda profile: profile.parallel.ranks,
+        mpirun=lambda profile: profile.launch.mpirun.path,
+        container=lambda profile: profile.launch.container,
+        questions=questions,
+        program_helps=program_helps,
+    ),
+    importer=IMPORTER,
+)

@@ -1,0 +1,91 @@
+"""Making the final table of a run from its plan and its state."""
+
+from __future__ import annotations
+
+from runner import metrics
+from runner.events.missing_readings import without_host_load
+from runner.metrics import gpu_metrics
+from runner.plan.plan import Plan
+from runner.report.model import SCHEMA, ConfigurationReport, Report, Row, SmokeAnswer, StageReport
+from runner.state.run import RunState
+
+
+def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
+    """The table of a run as its events stand now; also for a run that has not ended.
+
+    Args:
+        plan: of the run.
+        state: what its events say.
+        run: its id, for a log that does not say it.
+    """
+    ranks = state.world
+    started = state.started
+    return Report(
+        schema=SCHEMA,
+        run=started.run if started else run,
+        profile=plan.profile,
+        engine=plan.engine,
+        summary=plan.summary,
+        status=state.status,
+        started=started.wall if started else 0.0,
+        seconds=state.elapsed_s(state.last_t),
+        host=started.host if started else "",
+        ranks=ranks,
+        stages=[
+            StageReport(
+                name=stage.name,
+                status=stage.status,
+                seconds=((stage.ended or state.last_t) - stage.started) / 1e9,
+                exit_code=stage.exit_code,
+            )
+            for stage in state.stages
+        ],
+        configurations=[
+            ConfigurationReport(
+                batch_size=configuration.start.batch_size,
+                input_len=configuration.start.input_len,
+                output_len=configuration.start.output_len,
+                gpu_weights_percent=configuration.start.gpu_weights_percent,
+                requests=configuration.start.requests,
+                concurrency=configuration.start.concurrency,
+                rows=[
+                    Row(
+                        metric=value.metric.name,
+                        unit=value.metric.unit,
+                        value=value.value,
+                        n=value.n,
+                        printed=value.printed,
+                        note=value.note,
+                        low=value.low,
+                        high=value.high,
+                    )
+                    for value in metrics.values(
+                        configuration, ranks, gpu_metrics.numbers(state, number, plan.decode_reads)
+                    )
+                ],
+                flags=metrics.flags(configuration, ranks) + gpu_metrics.flags(state, number),
+            )
+            for number, configuration in enumerate(state.configurations)
+        ],
+        flags=_run_flags(plan, state),
+        answers=[SmokeAnswer(prompt=said.prompt, answer=said.answer) for said in state.answers],
+        cause=state.failure.cause if state.failure else "",
+        remedy=state.failure.remedy if state.failure else "",
+        log=state.failure.log if state.failure else "",
+        gpus=[gpu.identity.name for gpu in gpu_metrics.used(state)],
+        sweep=plan.sweep,
+    )
+
+
+def _run_flags(plan: Plan, state: RunState) -> list[str]:
+    flags = [notice.text for notice in state.notices if notice.level == "warning"]
+    flags += gpu_metrics.run_flags(state)
+    on_gpus = bool(plan.devices) and "cpu" not in plan.devices
+    if state.no_gpu is not None and plan.gpu_hz > 0 and on_gpus:
+        flags.append(f"GPUs were not read: {without_host_load(state.no_gpu)}")
+    done = sum(1 for configuration in state.configurations if configuration.done)
+    if not state.running and done < len(plan.configurations):
+        flags.append(f"only {done} of {len(plan.configurations)} configurations were measured to the end")
+    if state.lost_events:
+        flags.append(f"{state.lost_events} events of the log could not be written")
+    return flags

@@ -1,0 +1,26 @@
+"""The command `trtbench-tui`: the commands of `runner.cli`, with the dashboard. Light to import."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from runner.cli import dashboard
+from runner.cli.main import main as run_command
+from runner.cli.places import Place
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; `argv` is for tests, else the arguments of the process count."""
+    dashboard.open_app = _open_app
+    return run_command(argv)
+
+
+def _open_app(place: Place) -> int:
+    from tui.app import run_app  # Textual is a third of the start, and most commands do not draw
+
+    return run_app(place)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
