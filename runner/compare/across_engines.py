@@ -13,7 +13,8 @@ import msgspec
 
 from runner.compare.sides import Side
 from runner.metrics import BY_NAME
-from runner.report.result_table import Shape, shape_name, thousands
+from runner.plan.plan import Configuration
+from runner.report.result_table import configuration_name, thousands
 from runner.stats.repeats import middle
 
 _LINES: tuple[tuple[str, str, str], ...] = (
@@ -66,13 +67,13 @@ def across(sides: Sequence[Side]) -> tuple[Across, ...]:
     return tuple(found)
 
 
-def _at(shape: Shape) -> tuple[int, int, int]:
+def _at(shape: Configuration) -> tuple[int, int, int]:
     """Lengths, and how many sequences at a time; 0 where there is no limit, or none is known."""
     at_once = max(0, shape.concurrency) if shape.requests else shape.batch_size
     return shape.input_len, shape.output_len, at_once
 
 
-def _across(sides: Sequence[Side], shapes: Sequence[Shape], wanted: tuple[int, int, int]) -> Across:
+def _across(sides: Sequence[Side], shapes: Sequence[Configuration], wanted: tuple[int, int, int]) -> Across:
     lines = []
     for question, static, serving in _LINES:
         names = tuple(serving if shape.requests else static for shape in shapes)
@@ -85,13 +86,13 @@ def _across(sides: Sequence[Side], shapes: Sequence[Shape], wanted: tuple[int, i
         input_len=wanted[0],
         output_len=wanted[1],
         at_once=wanted[2],
-        configurations=tuple(shape_name(shape) for shape in shapes),
+        configurations=tuple(configuration_name(shape) for shape in shapes),
         lines=tuple(lines),
         runs=tuple(len(side.runs) for side in sides),
     )
 
 
-def _mean(side: Side, shape: Shape, metric: str) -> float | None:
+def _mean(side: Side, shape: Configuration, metric: str) -> float | None:
     values = [value for run in side.runs if (value := run.value(shape, metric)) is not None]
     return middle(values) if values else None
 

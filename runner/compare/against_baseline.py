@@ -11,8 +11,8 @@ from runner.compare.sides import Run, Side
 from runner.errors import UserError
 from runner.history import baseline
 from runner.metrics import ALL
+from runner.plan.plan import Configuration, configuration_of
 from runner.report.model import ConfigurationReport, Report, Versus, VersusRuns
-from runner.report.result_table import Shape, shape_of
 
 _COMPARED = tuple(metric for metric in ALL if metric.better != "neither")
 
@@ -41,9 +41,9 @@ def with_baseline(report: Report, run_dir: Path) -> Report:
 
 
 def _with_changes(
-    configuration: ConfigurationReport, changes: dict[Shape, dict[str, Change]]
+    configuration: ConfigurationReport, changes: dict[Configuration, dict[str, Change]]
 ) -> ConfigurationReport:
-    known = changes.get(shape_of(configuration), {})
+    known = changes.get(configuration_of(configuration), {})
     return replace(
         configuration,
         rows=[

@@ -28,7 +28,8 @@ from runner.compare.run_variation import Repeats
 from runner.compare.sides import Side
 from runner.compare.verdict import Spread
 from runner.errors import ExitCode
-from runner.report.result_table import Shape, shape_name, thousands
+from runner.plan.plan import Configuration
+from runner.report.result_table import configuration_name, thousands
 from runner.stats.intervals import LEVEL, Interval
 from runner.stats.repeats import deviation, middle
 from runner.stats.student import t_quantile
@@ -82,7 +83,7 @@ def check(assertions: Sequence[Assertion], side: Side, baseline: Side | None) ->
 
 
 def _on(
-    assertion: Assertion, shape: Shape, side: Side, baseline: Side | None, repeats: Repeats | None
+    assertion: Assertion, shape: Configuration, side: Side, baseline: Side | None, repeats: Repeats | None
 ) -> Finding:
     known: dict[Quantity, _Known] = {}
     for quantity in assertion.quantities:
@@ -94,7 +95,10 @@ def _on(
         one = _known(of, shape, quantity, vary)
         if isinstance(one, str):
             return Finding(
-                assertion=assertion.text, configuration=shape_name(shape), outcome="INCONCLUSIVE", why=one
+                assertion=assertion.text,
+                configuration=configuration_name(shape),
+                outcome="INCONCLUSIVE",
+                why=one,
             )
         known[quantity] = one
     try:
@@ -104,10 +108,12 @@ def _on(
         why = "it has no finite value here"
     except ZeroDivisionError:
         why = "it divides by a number that is 0 here"
-    return Finding(assertion=assertion.text, configuration=shape_name(shape), outcome="INCONCLUSIVE", why=why)
+    return Finding(
+        assertion=assertion.text, configuration=configuration_name(shape), outcome="INCONCLUSIVE", why=why
+    )
 
 
-def _variation(repeats: Repeats, sides: Sequence[Side], shape: Shape, metric: str) -> Spread:
+def _variation(repeats: Repeats, sides: Sequence[Side], shape: Configuration, metric: str) -> Spread:
     """From run to run: of repeats within both sides and of earlier ones, pooled; assumed where none are."""
     earlier = repeats.spread(shape, metric)
     squares, df, runs = 0.0, 0.0, earlier.runs
@@ -123,14 +129,14 @@ def _variation(repeats: Repeats, sides: Sequence[Side], shape: Shape, metric: st
     return Spread(math.sqrt(squares / df), df, runs) if df else earlier
 
 
-def _known(side: Side, shape: Shape, quantity: Quantity, spread: Spread | None) -> _Known | str:
+def _known(side: Side, shape: Configuration, quantity: Quantity, spread: Spread | None) -> _Known | str:
     """A quantity with its interval, or why there is none."""
     metric, name = quantity.metric, str(quantity)
     values = [run.value(shape, metric.name) for run in side.runs]
     numbers = [value for value in values if value is not None]
     if not numbers or len(numbers) < len(values):
         where = "the baseline" if quantity.baseline else "this run"
-        return f"{where} has no {metric.name} of {shape_name(shape)}"
+        return f"{where} has no {metric.name} of {configuration_name(shape)}"
     if len(numbers) > 1:
         return _of_repeats(numbers, spread)
     (run,), value = side.runs, numbers[0]
@@ -173,7 +179,9 @@ def _of_shares(values: Sequence[float]) -> _Known:
     return _Known(mean, Interval(low, mean + half))
 
 
-def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known], several: bool) -> Finding:
+def _judged(
+    assertion: Assertion, shape: Configuration, known: dict[Quantity, _Known], several: bool
+) -> Finding:
     values = {quantity: one.value for quantity, one in known.items()}
 
     def difference(changed: dict[Quantity, float]) -> float:
@@ -194,7 +202,7 @@ def _judged(assertion: Assertion, shape: Shape, known: dict[Quantity, _Known], s
     outcome = _outcome(assertion, middle - down, middle + up)
     return Finding(
         assertion=assertion.text,
-        configuration=shape_name(shape),
+        configuration=configuration_name(shape),
         outcome=outcome,
         left=_at(assertion.left, values),
         right=_at(assertion.right, values),

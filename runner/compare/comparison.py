@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+from msgspec.structs import asdict
 
 from runner.compare.across_engines import Across, across
 from runner.compare.differences import Difference, differences, reasons_against
@@ -46,7 +47,7 @@ from runner.metrics.serving_definitions import (
     REQUESTS_PER_SEC,
     TTFT,
 )
-from runner.report.result_table import Shape
+from runner.plan.plan import Configuration
 from runner.stats.intervals import LEVEL
 from runner.stats.repeats import middle
 
@@ -65,7 +66,7 @@ COMPARED = (
 """What is compared unless somebody asks for other metrics."""
 
 
-def _headline(shape: Shape) -> Metric:
+def _headline(shape: Configuration) -> Metric:
     return SERVING_HEADLINE if shape.requests else HEADLINE
 
 
@@ -122,8 +123,8 @@ class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 0
 
     @property
-    def shape(self) -> Shape:
-        return Shape(
+    def shape(self) -> Configuration:
+        return Configuration(
             self.batch_size,
             self.input_len,
             self.output_len,
@@ -150,8 +151,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     """how the intervals were made, in a sentence"""
     configurations: tuple[ConfigurationComparison, ...]
-    only_first: tuple[Shape, ...] = ()
-    only_second: tuple[Shape, ...] = ()
+    only_first: tuple[Configuration, ...] = ()
+    only_second: tuple[Configuration, ...] = ()
     """configurations (batch size, input and output length, share of weights) that one side alone measured"""
 
 
@@ -223,7 +224,7 @@ def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float
             for metric in metrics
             if (change := _change(first, second, shape, metric, threshold, repeats, matched, together))
         ]
-        configurations.append(ConfigurationComparison(**shape._asdict(), changes=tuple(changes)))
+        configurations.append(ConfigurationComparison(**asdict(shape), changes=tuple(changes)))
     spreads = [repeats.spread(shape, _headline(shape).name) for shape in shapes]
     return Pair(
         first=first.label,
@@ -252,7 +253,7 @@ def _matched(first: Side, second: Side) -> list[tuple[Run, Run]] | None:
 def _change(
     first: Side,
     second: Side,
-    shape: Shape,
+    shape: Configuration,
     metric: Metric,
     threshold: float,
     repeats: Repeats,
@@ -293,7 +294,7 @@ def _change(
     )
 
 
-def _measured(run: Run, shape: Shape, metric: Metric, alone: bool) -> Measured | None:
+def _measured(run: Run, shape: Configuration, metric: Metric, alone: bool) -> Measured | None:
     value = run.value(shape, metric.name)
     if value is None:
         return None
@@ -301,7 +302,7 @@ def _measured(run: Run, shape: Shape, metric: Metric, alone: bool) -> Measured |
     return Measured(value, run.estimates.get(shape, {}).get(metric) if alone else None)
 
 
-def _count(runs: Sequence[Run], shape: Shape, metric: Metric) -> int:
+def _count(runs: Sequence[Run], shape: Configuration, metric: Metric) -> int:
     rows = [row for run in runs for row in run.configurations[shape].rows if row.metric == metric.name]
     return sum(row.n for row in rows)
 

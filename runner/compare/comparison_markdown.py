@@ -8,7 +8,7 @@ from runner.compare.across_engines import Across, across_cell, means
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.compare.comparison_text import NOTHING
 from runner.metrics import BY_NAME
-from runner.report.result_table import shape_name, thousands
+from runner.report.result_table import configuration_name, thousands
 from runner.util.markdown import escaped, table
 
 
@@ -61,16 +61,16 @@ def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
     for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
         if shapes:
             yield ""
-            yield f"Only {label} measured {', '.join(shape_name(shape) for shape in shapes)}."
+            yield f"Only {label} measured {', '.join(configuration_name(shape) for shape in shapes)}."
 
 
 def _configuration(
     comparison: Comparison, pair: Pair, configuration: ConfigurationComparison
 ) -> Iterator[str]:
     if not configuration.changes:
-        yield f"{shape_name(configuration.shape)}: {NOTHING}."
+        yield f"{configuration_name(configuration.shape)}: {NOTHING}."
         return
-    yield f"{shape_name(configuration.shape)}:"
+    yield f"{configuration_name(configuration.shape)}:"
     yield ""
     head = ["metric", pair.first, pair.second, "change", f"{100 * comparison.level:g} % interval", "verdict"]
     yield from _table(head, [_change(change) for change in configuration.changes], numbers=4)

@@ -10,7 +10,7 @@ from math import isnan
 from runner.compare.across_engines import across_lines
 from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
 from runner.metrics import BY_NAME
-from runner.report.result_table import shape_name, thousands
+from runner.report.result_table import configuration_name, thousands
 
 NOTHING = "no number that is compared is known on both sides"
 VALUE = 12
@@ -103,7 +103,7 @@ def _pair(comparison: Comparison, pair: Pair, room: _Room) -> Iterator[str]:
     for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
         if shapes:
             yield from room.wrapped(
-                f"only {label} measured {', '.join(shape_name(shape) for shape in shapes)}", ""
+                f"only {label} measured {', '.join(configuration_name(shape) for shape in shapes)}", ""
             )
     if len(pair.configurations) > 1:
         yield ""
@@ -113,7 +113,7 @@ def _pair(comparison: Comparison, pair: Pair, room: _Room) -> Iterator[str]:
 def _configuration(
     comparison: Comparison, pair: Pair, configuration: ConfigurationComparison, room: _Room
 ) -> Iterator[str]:
-    yield shape_name(configuration.shape)
+    yield configuration_name(configuration.shape)
     if not configuration.changes:
         yield f"  {NOTHING}"
         return

@@ -9,7 +9,8 @@ import msgspec
 
 from runner.compare.sides import Side
 from runner.metrics import caveats
-from runner.report.result_table import Shape, shape_name
+from runner.plan.plan import Configuration
+from runner.report.result_table import configuration_name
 from runner.stats.repeats import middle
 
 Kind = Literal["unfair", "subject"]
@@ -70,7 +71,7 @@ def _words(said: dict[str, bool]) -> str:
 
 
 def reasons_against(
-    first: Side, second: Side, found: Iterable[Difference], shapes: Sequence[Shape]
+    first: Side, second: Side, found: Iterable[Difference], shapes: Sequence[Configuration]
 ) -> list[str]:
     """Why a comparison of two sides is not fair, in words; empty: nothing speaks against it."""
     reasons = []
@@ -96,17 +97,17 @@ def within(side: Side) -> Iterator[str]:
             yield f"{run.name} of {side.label} did not come to its end: it is {run.report.status}"
 
 
-def _conditions(first: Side, second: Side, shape: Shape) -> Iterator[str]:
+def _conditions(first: Side, second: Side, shape: Configuration) -> Iterator[str]:
     """What the GPUs did while a configuration was measured."""
     a, b = (_mean(side, shape, "gpu_sm_clock_mhz") for side in (first, second))
     if a and b and abs(b / a - 1) > CLOCKS_APART:
-        yield f"{shape_name(shape)}: mean SM clock {a:.0f} MHz against {b:.0f} MHz"
+        yield f"{configuration_name(shape)}: mean SM clock {a:.0f} MHz against {b:.0f} MHz"
     a, b = (_mean(side, shape, "gpu_throttled_percent") for side in (first, second))
     if a is not None and b is not None and abs(b - a) > THROTTLED_APART:
-        yield f"{shape_name(shape)}: throttled {a:.0f} % of the time against {b:.0f} %"
+        yield f"{configuration_name(shape)}: throttled {a:.0f} % of the time against {b:.0f} %"
 
 
-def _mean(side: Side, shape: Shape, metric: str) -> float | None:
+def _mean(side: Side, shape: Configuration, metric: str) -> float | None:
     values = [run.value(shape, metric) for run in side.runs]
     known = [value for value in values if value is not None]
     return middle(known) if len(known) == len(values) else None

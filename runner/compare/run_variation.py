@@ -14,7 +14,7 @@ from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
 from runner.history import Entry
 from runner.metrics import VARIATION
-from runner.report.result_table import Shape
+from runner.plan.plan import Configuration
 
 MOST_RUNS = 40
 """Earlier runs of a profile that are read at most, newest first."""
@@ -71,9 +71,9 @@ class Repeats:
             if group is not None:
                 group.append(run)
         self._groups = list(groups.values())
-        self._known: dict[tuple[Shape, str], Spread] = {}
+        self._known: dict[tuple[Configuration, str], Spread] = {}
 
-    def spread(self, shape: Shape, metric: str) -> Spread:
+    def spread(self, shape: Configuration, metric: str) -> Spread:
         """Variation of one number; an assumed one when there are too few repeats.
 
         That one is as large as single iterations vary in the compared runs, and at least 2 %: where those
@@ -84,7 +84,7 @@ class Repeats:
             found = self._known[shape, metric] = self._estimate(shape, metric)
         return found
 
-    def _estimate(self, shape: Shape, metric: str) -> Spread:
+    def _estimate(self, shape: Configuration, metric: str) -> Spread:
         squares, df, runs = 0.0, 0, 0
         for group in self._groups:
             values = [value for run in group if (value := run.value(shape, metric)) is not None and value > 0]
@@ -97,6 +97,6 @@ class Repeats:
             runs += len(values)
         return Spread(math.sqrt(squares / df), df, runs) if df >= LEAST_DF else self._assumed(shape)
 
-    def _assumed(self, shape: Shape) -> Spread:
+    def _assumed(self, shape: Configuration) -> Spread:
         scatter = [run.value(shape, VARIATION.name) or 0.0 for run in self._compared]
         return Spread(max(ASSUMED_SPREAD, max(scatter, default=0.0) / 100), math.inf, 0)

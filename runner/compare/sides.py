@@ -14,13 +14,12 @@ from runner.history.lookup import find_run
 from runner.history.reports import load_report
 from runner.metrics.estimates import Estimates, estimates
 from runner.plan import redaction
-from runner.plan.plan import Plan
+from runner.plan.plan import Configuration, Plan, configuration_of
 from runner.profile.fields import default_at
 from runner.profile.file import Data, ProfileError, parse_yaml
 from runner.report.environment import Environment, environment_of
 from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, Report
-from runner.report.result_table import Shape, shape_of
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util.files import read
@@ -83,18 +82,18 @@ class Run:
         return default_at(self.profile, name)
 
     @cached_property
-    def configurations(self) -> dict[Shape, ConfigurationReport]:
-        return {shape_of(found): found for found in self.report.configurations}
+    def configurations(self) -> dict[Configuration, ConfigurationReport]:
+        return {configuration_of(found): found for found in self.report.configurations}
 
     @cached_property
-    def estimates(self) -> dict[Shape, Estimates]:
+    def estimates(self) -> dict[Configuration, Estimates]:
         """What the iterations say about how well numbers are known, by configuration."""
         return {
-            shape_of(row): estimates(configuration, self.report.ranks)
+            configuration_of(row): estimates(configuration, self.report.ranks)
             for row, configuration in zip(self.report.configurations, self.state.configurations, strict=False)
         }
 
-    def value(self, shape: Shape, metric: str) -> float | None:
+    def value(self, shape: Configuration, metric: str) -> float | None:
         """A number of the final table; None when this run has none."""
         configuration = self.configurations.get(shape)
         rows = configuration.rows if configuration else []
@@ -110,7 +109,7 @@ class Side:
     runs: tuple[Run, ...]
 
     @property
-    def shapes(self) -> list[Shape]:
+    def shapes(self) -> list[Configuration]:
         """Configurations that every run of it measured, in the order of measuring."""
         first, *others = self.runs
         return [shape for shape in first.configurations if all(shape in run.configurations for run in others)]

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from runner.errors import UserError
 from runner.export import html, json_document
 from runner.export.run_data import Subject
+from runner.plan.plan import configuration_of
 from runner.report import result_table
 from runner.report.model import ConfigurationReport
 
@@ -83,7 +84,10 @@ def _log_configuration(
 ) -> None:
     from mlflow.entities import Metric, Param
 
-    params = [Param(name, text) for name, text in result_table.shape_of(configuration).labels().items()]
+    params = [
+        Param(name, text)
+        for name, text in result_table.configuration_labels(configuration_of(configuration)).items()
+    ]
     numbers = [(row.metric, row.value) for row in configuration.rows if row.value is not None]
     client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in numbers], params)
 

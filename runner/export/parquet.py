@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runner.errors import UserError
 from runner.export import iterations_csv, table_csv
 from runner.export.run_data import Subject
-from runner.report.result_table import Shape
+from runner.plan.plan import Configuration
 
 if TYPE_CHECKING:
     import pyarrow
@@ -17,7 +17,7 @@ _REAL = {
     "gpu_weights_percent", "value", "low", "high", "t_s", "latency_ms", "generation_ms",
     "baseline_value", "change", "change_low", "change_high",
 }  # fmt: skip
-_WHOLE = {"ranks", "configuration", "n", "rank", "i", "steps", *Shape._fields} - _REAL
+_WHOLE = {"ranks", "configuration", "n", "rank", "i", "steps", *Configuration.__struct_fields__} - _REAL
 _GROUP = 100_000
 """iterations in one row group: what is in memory at a time"""
 

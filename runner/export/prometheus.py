@@ -14,7 +14,7 @@ from typing import BinaryIO, get_args
 from runner.errors import UserError
 from runner.export.destination import opened
 from runner.export.run_data import Subject
-from runner.plan.plan import Plan
+from runner.plan.plan import Plan, configuration_of
 from runner.report import result_table
 from runner.report.build import build_report
 from runner.report.model import Report
@@ -57,7 +57,7 @@ def gauges(found: Report) -> Iterator[Gauge]:
     yield Gauge("trtbench_flags", "reasons to distrust numbers of the run", [(run, flags)])
     for line in result_table.lines_of(found.configurations):
         samples = [
-            ({**run, **result_table.shape_of(configuration).labels()}, row.value)
+            ({**run, **result_table.configuration_labels(configuration_of(configuration))}, row.value)
             for configuration, row in zip(found.configurations, line.values, strict=True)
             if row is not None and row.value is not None
         ]

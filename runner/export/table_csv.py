@@ -12,13 +12,16 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from msgspec.structs import astuple
+
 from runner.export.run_data import Subject
+from runner.plan.plan import Configuration, configuration_of
 from runner.report import result_table
 from runner.report.model import Report, Row
 
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",
-    "configuration", *result_table.Shape._fields,
+    "configuration", *Configuration.__struct_fields__,
     "metric", "title", "unit", "better", "value", "low", "high", "n", "printed", "note",
     "baseline", "baseline_value", "change", "change_low", "change_high", "verdict",
 )  # fmt: skip
@@ -44,7 +47,7 @@ def records(report: Report) -> Iterator[tuple[Cell, ...]]:
     run = (report.run, report.profile, report.engine, report.status, started, report.host, report.ranks)
     lines = result_table.grid_of(report).lines
     for index, found in enumerate(report.configurations):
-        shape = (index, *result_table.shape_of(found))
+        shape = (index, *astuple(configuration_of(found)))
         for line in lines:
             row, metric = line.values[index], line.metric
             if row is not None:

@@ -12,11 +12,11 @@ from runner import metrics
 from runner.errors import UserError
 from runner.events import AnyEvent
 from runner.history.recovery import recover
-from runner.plan.plan import Membership, Plan
+from runner.plan.plan import Configuration, Membership, Plan
 from runner.report.build import build_report
 from runner.report.files import read_head, read_state, read_summary, summary_of
 from runner.report.model import Summary, SummaryConfiguration
-from runner.report.result_table import Shape, shape_name
+from runner.report.result_table import configuration_name
 from runner.run import layout
 from runner.state.run import ENDED, Status
 
@@ -31,7 +31,7 @@ _TOKENS_PER_SEC = (metrics.TOKENS_PER_SEC.name, metrics.OUTPUT_TOKENS_PER_SEC.na
 class Figure(msgspec.Struct, frozen=True, array_like=True):
     """The two numbers of one configuration that the lists show; at least one of them is there."""
 
-    shape: Shape
+    shape: Configuration
     tokens_per_sec: float | None
     """of requests in flight: output tokens per second"""
     latency_ms: float | None
@@ -40,7 +40,7 @@ class Figure(msgspec.Struct, frozen=True, array_like=True):
     @property
     def title(self) -> str:
         """`batch 16 1024→1024`"""
-        return shape_name(self.shape)
+        return configuration_name(self.shape)
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -187,7 +187,7 @@ def _figure(configuration: SummaryConfiguration) -> Figure | None:
             tokens_per_sec = row.value
     if latency is None and tokens_per_sec is None:
         return None
-    shape = Shape(
+    shape = Configuration(
         configuration.batch_size,
         configuration.input_len,
         configuration.output_len,

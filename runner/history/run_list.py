@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
+from msgspec.structs import asdict
 
 from runner.history.run_entry import Entry, Figure
 from runner.history.trash import Trashed
@@ -107,7 +108,7 @@ def _plain(entry: Entry) -> dict[str, object]:
 
 def _plain_figure(figure: Figure) -> dict[str, object]:
     numbers = {"tokens_per_sec": figure.tokens_per_sec, "latency_ms": figure.latency_ms}
-    return {**figure.shape._asdict(), **numbers}
+    return {**asdict(figure.shape), **numbers}
 
 
 def trend_text(trend: Trend) -> str:
@@ -153,7 +154,7 @@ def trend_json(trend: Trend) -> str:
         }
         for point in trend.points
     ]
-    shape = trend.points[-1].figure.shape._asdict()
+    shape = asdict(trend.points[-1].figure.shape)
     return msgspec.json.encode({"profile": as_utf8(trend.profile), **shape, "points": points}).decode() + "\n"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.history.run_entry import Entry, Figure
-from runner.report.result_table import Shape
+from runner.plan.plan import Configuration
 
 BARS = "▁▂▃▄▅▆▇█"
 LEAST_RANGE = 0.05
@@ -60,7 +60,7 @@ def trends(entries: Iterable[Entry], profile: str) -> list[Trend]:
     """
     finished = [entry for entry in entries if entry.profile == profile and entry.status == "finished"]
     finished.sort(key=lambda entry: entry.started)
-    lines: dict[tuple[str, Shape], list[Point]] = {}
+    lines: dict[tuple[str, Configuration], list[Point]] = {}
     for entry in finished:
         for figure in entry.figures:
             lines.setdefault((entry.summary, figure.shape), []).append(Point(entry, figure))

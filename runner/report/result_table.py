@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import NamedTuple, get_args
+from typing import get_args
+
+from msgspec.structs import asdict
 
 from runner.metrics import BY_NAME, Group, Metric
+from runner.plan.plan import Configuration
 from runner.report.model import ConfigurationReport, Report, Row, Versus
-from runner.state.configuration import batching
+from runner.state.configuration import Load, batching
 
 GROUPS: tuple[Group, ...] = get_args(Group)
 HEADINGS: dict[str, str] = {"gpu": "energy and GPU", "sample": "run health"}
@@ -175,42 +178,18 @@ def _short(number: float | None) -> str:
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
-def configuration_name(configuration: ConfigurationReport) -> str:
+def configuration_name(configuration: Load) -> str:
     """`batch 16 1024→1024`, with the share of weights on the GPU where it is not all of them."""
-    return shape_name(shape_of(configuration))
-
-
-class Shape(NamedTuple):
-    """What is asked of a configuration: equal of equal configurations."""
-
-    batch_size: int
-    input_len: int
-    output_len: int
-    gpu_weights_percent: float = 1.0
-    requests: int = 0
-    concurrency: int = 0
-
-    def labels(self) -> dict[str, str]:
-        """Its parts as text, every digit of them, for the labels and parameters of other programs."""
-        share = f"{self.gpu_weights_percent:g}"
-        return {name: str(value) for name, value in self._asdict().items()} | {"gpu_weights_percent": share}
-
-
-def shape_of(configuration: ConfigurationReport) -> Shape:
-    return Shape(
-        configuration.batch_size,
-        configuration.input_len,
-        configuration.output_len,
-        configuration.gpu_weights_percent,
-        configuration.requests,
-        configuration.concurrency,
-    )
-
-
-def shape_name(shape: Shape) -> str:
-    share = shape.gpu_weights_percent
+    share = configuration.gpu_weights_percent
     weights = "" if share == 1.0 else f" weights {share:.0%}"
-    return f"{batching(shape)}{weights} {shape.input_len}→{shape.output_len}"
+    return f"{batching(configuration)}{weights} {configuration.input_len}→{configuration.output_len}"
+
+
+def configuration_labels(configuration: Configuration) -> dict[str, str]:
+    """The fields as text, every digit of them, for labels and parameters of other programs."""
+    share = f"{configuration.gpu_weights_percent:g}"
+    fields = {name: str(value) for name, value in asdict(configuration).items()}
+    return fields | {"gpu_weights_percent": share}
 
 
 def flags_in_words(report: Report) -> list[str]:

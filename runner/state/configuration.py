@@ -14,10 +14,16 @@ from runner.stats import Batches, Mean, Sample, Series
 
 
 class Load(Protocol):
-    """What tells how requests are batched: an event, a part of a plan, or of a report."""
+    """The load of a configuration, as an event, a part of a plan or a part of a report states it."""
 
     @property
     def batch_size(self) -> int: ...
+    @property
+    def input_len(self) -> int: ...
+    @property
+    def output_len(self) -> int: ...
+    @property
+    def gpu_weights_percent(self) -> float: ...
     @property
     def requests(self) -> int: ...
     @property

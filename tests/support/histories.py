@@ -10,9 +10,9 @@ from runner import events as ev
 from runner import paths
 from runner.history import Entry, Figure
 from runner.history.run_entry import best_of
+from runner.plan.plan import Configuration
 from runner.report.files import write_report
 from runner.report.model import SCHEMA, ConfigurationReport, Report, Row
-from runner.report.result_table import Shape
 from runner.run import layout
 from runner.state.run import Status
 from tests.support.runs import plan_of
@@ -22,7 +22,7 @@ NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
 
 
 def figure(tokens_per_sec: float | None = 100.0, latency_ms: float = 40.0, *, batch_size: int = 1) -> Figure:
-    return Figure(Shape(batch_size, 128, 64), tokens_per_sec, latency_ms)
+    return Figure(Configuration(batch_size, 128, 64), tokens_per_sec, latency_ms)
 
 
 def entry(
@@ -102,11 +102,10 @@ def ended(
 
 
 def _configuration(shown: Figure) -> ConfigurationReport:
-    batch_size, input_len, output_len, *_ = shown.shape
     return ConfigurationReport(
-        batch_size=batch_size,
-        input_len=input_len,
-        output_len=output_len,
+        batch_size=shown.shape.batch_size,
+        input_len=shown.shape.input_len,
+        output_len=shown.shape.output_len,
         rows=[
             Row(metric="latency_ms", unit="ms", n=10, value=shown.latency_ms),
             Row(metric="tokens_per_sec", unit="tokens/s", n=10, value=shown.tokens_per_sec),

@@ -8,7 +8,7 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from tui.typed import TypedKeys
+from tui.framework.key_queue import TypedKeys
 
 
 async def at_once(pilot: Pilot[Any], *keys: str) -> None:

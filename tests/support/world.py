@@ -18,7 +18,7 @@ from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState, Status
 from tui.app import TrtbenchApp
-from tui.widgets.rows import Rows, row_text
+from tui.framework.rows import Rows, row_text
 
 NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
 SIZES = ((80, 24), (120, 40), (160, 50), (200, 50))

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from runner import archive, history, paths
-from runner.archive import publish, unpack_archive
+from runner.archive import publish, unpack
 from runner.cli.main import main
 from runner.errors import UserError
 from runner.history import labels
@@ -376,9 +376,9 @@ def test_content_that_differs_from_the_manifest_is_refused(tmp_path: Path) -> No
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpack_archive, "SMALL", 1 << 20)
+    monkeypatch.setattr(unpack, "SMALL", 1 << 20)
     refused(forged(tmp_path / "x.zip", {"log": bytes(8 << 20)}), "made to fill disks")
-    monkeypatch.setattr(unpack_archive, "MARGIN", 1 << 60)
+    monkeypatch.setattr(unpack, "MARGIN", 1 << 60)
     refused(forged(tmp_path / "y.zip", {"log": b"x"}), "unpacked it takes 0 MiB")
 
 

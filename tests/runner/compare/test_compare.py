@@ -23,8 +23,7 @@ from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
 from runner.history import labels
 from runner.history.lookup import find_run
-from runner.plan.plan import Membership
-from runner.report.result_table import Shape
+from runner.plan.plan import Configuration, Membership
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.paths import DATA
 from tests.support.simulated import latencies
@@ -165,7 +164,10 @@ class TestNumbers:
             run({1: some(seed=index), 4: some(200, seed=index)}, name=name, second=index)
         found = compared("aaaa", "bbbb", "cccc")
         assert [(pair.first, pair.second) for pair in found.pairs] == [("A", "B"), ("A", "C")]
-        assert [one.shape for one in found.pairs[0].configurations] == [Shape(1, 64, 16), Shape(4, 64, 16)]
+        assert [one.shape for one in found.pairs[0].configurations] == [
+            Configuration(1, 64, 16),
+            Configuration(4, 64, 16),
+        ]
 
     @pytest.mark.parametrize("repeated", [0, 5])
     @pytest.mark.parametrize("third", ["the same", "another profile", "another machine"])
@@ -191,7 +193,10 @@ class TestNumbers:
         run({2: some(), 4: some()}, name="bbbb", second=1)
         (pair,) = compared("aaaa", "bbbb").pairs
         assert [one.batch_size for one in pair.configurations] == [2]
-        assert (pair.only_first, pair.only_second) == ((Shape(1, 64, 16),), (Shape(4, 64, 16),))
+        assert (pair.only_first, pair.only_second) == (
+            (Configuration(1, 64, 16),),
+            (Configuration(4, 64, 16),),
+        )
 
     def test_runs_that_alternated_are_compared_in_pairs(self) -> None:
         (paths.sweeps_dir() / SWEEP).mkdir(parents=True)
@@ -217,10 +222,10 @@ class TestNumbers:
         run({1: some(200)}, name="d000", host="elsewhere", second=50)
         run({1: some(300)}, name="d001", profile=PROFILE + "description: x\n", second=51)
         known = Repeats([one for side in sides(["aaaa", "bbbb"]) for one in side.runs])
-        spread = known.spread(Shape(1, 64, 16), "latency_ms")
+        spread = known.spread(Configuration(1, 64, 16), "latency_ms")
         assert (spread.runs, spread.df) == (5, 4)
         assert spread.deviation == pytest.approx(0.0024, abs=0.0015)
-        assert known.spread(Shape(7, 64, 16), "latency_ms") == ASSUMED
+        assert known.spread(Configuration(7, 64, 16), "latency_ms") == ASSUMED
         (pair,) = compared("aaaa", "bbbb").pairs
         assert "in 5 earlier runs of the same" in pair.method
 

@@ -76,7 +76,7 @@ def test_the_other_engines_have_no_requests(tmp_path: Path, capsys: pytest.Captu
 
 def test_its_course_is_that_of_the_engine(run_dir: Path) -> None:
     from runner.report.files import read_state
-    from tui.widgets.iteration_spark import course_of
+    from tui.plots.spark import course_of
 
     made = course_of(read_state(run_dir).configurations[0])
     assert (made.what, made.n, made.warmup) == ("engine iterations", 60, ())

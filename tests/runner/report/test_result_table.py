@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.plan.plan import Configuration
 from runner.report import result_table
 from runner.report.build import build_report
 from runner.report.model import Report, Row
@@ -57,5 +58,12 @@ def test_a_metric_of_a_newer_version_is_shown_and_not_explained() -> None:
 
 
 def test_a_shape_for_other_programs_keeps_every_digit() -> None:
-    shape = result_table.Shape(0, 131_072, 128, 0.5, requests=1_048_576, concurrency=64)
-    assert list(shape.labels().values()) == ["0", "131072", "128", "0.5", "1048576", "64"]
+    shape = Configuration(0, 131_072, 128, 0.5, requests=1_048_576, concurrency=64)
+    assert list(result_table.configuration_labels(shape).values()) == [
+        "0",
+        "131072",
+        "128",
+        "0.5",
+        "1048576",
+        "64",
+    ]
