@@ -19,12 +19,13 @@ from textual.screen import Screen, SystemModalScreen
 
 from runner.cli.places import ComparePlace, HomePlace, LivePlace, Place, ResultPlace, RunsPlace, SweepPlace
 from runner.errors import UserError
-from tui import lifecycle
-from tui.cells import Shown
-from tui.keys.key import EVERYWHERE
+from tui.framework import lifecycle
+from tui.framework.cell_diff import Shown
+from tui.framework.key_queue import TypedKeys
+from tui.framework.keymap import EVERYWHERE
+from tui.screens.registry import screen_of
 from tui.text import ascii_only
 from tui.theme import MONOCHROME, NAMES, THEMES, starting_theme
-from tui.typed import TypedKeys
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -101,7 +102,7 @@ class TrtbenchApp(TypedKeys):
         self._titled = 0.0
         self._way_back: list[Place] = []
         self._visits = 0
-        self.add_mode(self.DEFAULT_MODE, lambda: self._sized(_screen(start)))
+        self.add_mode(self.DEFAULT_MODE, lambda: self._sized(screen_of(start)))
         self.set_class(ascii_only(), "-ascii")
 
     def on_ready(self) -> None:
@@ -185,21 +186,21 @@ class TrtbenchApp(TypedKeys):
         """Show this in the title of the window, at most once a second."""
         if text == self._title or time.monotonic() - self._titled < TITLE_EVERY_S or not self.settings.title:
             return
-        from tui import attention
+        from tui.framework import terminal_notify
 
-        if attention.understands(os.environ):
-            keep = "" if self._title else attention.KEEP_TITLE
+        if terminal_notify.understands(os.environ):
+            keep = "" if self._title else terminal_notify.KEEP_TITLE
             self._title, self._titled = text, time.monotonic()
-            self._send(keep + attention.title(text))
+            self._send(keep + terminal_notify.title(text))
 
     def announce(self, profile: str, status: Status, seconds: float) -> None:
         """Tell somebody who may look elsewhere that a run has ended."""
         chosen = self.settings.notify
         if seconds >= chosen.after:
-            from tui import attention
+            from tui.framework import terminal_notify
 
-            said = attention.said_of(profile, status, seconds)
-            self._send(attention.notification(said, chosen.by, os.environ))
+            said = terminal_notify.said_of(profile, status, seconds)
+            self._send(terminal_notify.notification(said, chosen.by, os.environ))
 
     def _send(self, sequence: str) -> None:
         """Send to the terminal, where there is one: a page has no bell and no title of ours."""
@@ -208,9 +209,9 @@ class TrtbenchApp(TypedKeys):
 
     def restored_title(self) -> str:
         """What gives the window its former title back, if it has one of ours."""
-        from tui import attention
+        from tui.framework import terminal_notify
 
-        return attention.RESTORE_TITLE if self._title else ""
+        return terminal_notify.RESTORE_TITLE if self._title else ""
 
     # --- going somewhere; every screen uses these -----------------------------------------------------
 
@@ -221,7 +222,7 @@ class TrtbenchApp(TypedKeys):
         """The profiles, with the one of a run to be changed and run again."""
         from runner.profile.file import load_text, read_text
         from runner.run import layout
-        from tui.form import drafts_of, take_variant
+        from tui.screens.home.form import drafts_of, take_variant
 
         path = run_dir / layout.PROFILE
         try:
@@ -253,6 +254,11 @@ class TrtbenchApp(TypedKeys):
         await self.push_screen(dialog, answered)
         if dialog.focused is None and dialog.focus_chain:
             dialog.set_focus(dialog.focus_chain[0])
+
+    async def open_help(self, screen_name: str) -> None:
+        from tui.screens.dialogs.help import HelpScreen
+
+        await self.open_dialog(HelpScreen(screen_name))
 
     def back(self) -> None:
         """Where the user came from; the list of runs at the end of the way."""
@@ -287,7 +293,7 @@ class TrtbenchApp(TypedKeys):
         self.place = place
         self._visits += 1
         entered = f"visit {self._visits}"
-        self.add_mode(entered, lambda: self._sized(_screen(place)))
+        self.add_mode(entered, lambda: self._sized(screen_of(place)))
         self.switch_mode(entered)
         self.remove_mode(left)
 
@@ -296,33 +302,6 @@ class TrtbenchApp(TypedKeys):
         for limits, size in ((WIDTHS, self.size.width), (HEIGHTS, self.size.height)):
             screen.add_class([name for least, name in limits if size >= least][-1])
         return screen
-
-
-def _screen(place: Place) -> Screen[Any]:
-    """The screen of a place. Imported here and not above: a start loads the one screen that it shows."""
-    if isinstance(place, LivePlace):
-        from tui.screens.live import LiveScreen
-
-        return LiveScreen(place.feed)
-    if isinstance(place, ResultPlace):
-        from tui.screens.result import ResultScreen
-
-        return ResultScreen(place.run_dir)
-    if isinstance(place, ComparePlace):
-        from tui.screens.compare import CompareScreen
-
-        return CompareScreen(place.names)
-    if isinstance(place, SweepPlace):
-        from tui.screens.board import BoardScreen
-
-        return BoardScreen(place.directory)
-    if isinstance(place, RunsPlace):
-        from tui.screens.runs import RunsScreen
-
-        return RunsScreen()
-    from tui.screens.home import HomeScreen
-
-    return HomeScreen()
 
 
 def _collect_garbage() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 
-from tui.keys.key import Key
-from tui.screens.keyed import KeyedScreen
+from tui.framework.keymap import Key
+from tui.framework.screen import KeyedScreen
 from tui.text import shown
 from tui.theme import NAMES
 

@@ -75,7 +75,7 @@ def _watched(run_dir: Path, at: int, iterations: int) -> Cost:
 async def _frames(run_dir: Path, at: int, iterations: int) -> Cost:
     from runner.cli.places import LivePlace
     from tui.app import TrtbenchApp
-    from tui.screens.live import LiveScreen
+    from tui.screens.live.screen import LiveScreen
 
     feed = StillFeed(run_dir, layout.load_plan(run_dir), at)
     reader = EventReader(run_dir / layout.EVENTS)

@@ -13,7 +13,7 @@ import msgspec
 from tests.benchmarks.result import Claim, Measured
 from tests.support.recorded_runs import Recorder, on_gpus
 from tests.support.terminal import Glass, Terminal
-from tui.screens.live_plot import MODES, TITLES
+from tui.screens.live.plot import MODES, TITLES
 
 RANKS = 8
 EVENTS_PER_S = 1000

@@ -27,7 +27,9 @@ def test_importing_the_app_imports_no_heavy_module_and_no_screen() -> None:
 
 
 def test_the_live_screen_needs_no_widget_of_textual() -> None:
-    script = SCRIPT.replace("import tui.app\n", "import tui.app, tui.screens.live, tui.screens.result\n")
+    script = SCRIPT.replace(
+        "import tui.app\n", "import tui.app, tui.screens.live.screen, tui.screens.result.screen\n"
+    )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     packages, widgets, _ = result.stdout.splitlines()
     assert not {"torch", "scipy", "numpy", "mpi4py", "pynvml"} & set(packages.split())
@@ -36,7 +38,7 @@ def test_the_live_screen_needs_no_widget_of_textual() -> None:
 
 def test_the_live_screen_needs_no_report_and_no_history() -> None:
     script = (
-        "import sys, tui.app, tui.screens.live;"
+        "import sys, tui.app, tui.screens.live.screen;"
         "print(*[name for name in ('runner.report.report', 'runner.history') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

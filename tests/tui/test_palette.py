@@ -13,11 +13,11 @@ from runner.cli.places import LivePlace, ResultPlace, RunsPlace
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
 from tui.app import TrtbenchApp
-from tui.keys.every import KEYS
+from tui.framework.screen import KeyedScreen
 from tui.palette import commands
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.help import HelpScreen
-from tui.screens.keyed import KeyedScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.registry import SCREENS, keys_of
 
 
 def names(app: TrtbenchApp) -> list[str]:
@@ -29,7 +29,7 @@ def live(run: Recorder, root: Path) -> TrtbenchApp:
 
 
 def test_every_name_says_which_area_it_belongs_to() -> None:
-    areas = {key.in_palette.partition(": ")[0] for keys in KEYS.values() for key in keys if key.in_palette}
+    areas = {key.in_palette.partition(": ")[0] for name in SCREENS for key in keys_of(name) if key.in_palette}
     assert areas <= {"run", "edit", "view", "go", "help"}
 
 
@@ -100,6 +100,6 @@ async def chosen(pilot: Pilot[int], words: str) -> None:
 
 
 def test_a_start_does_not_load_it() -> None:
-    script = "import sys, tui.app, tui.screens.home; print('tui.palette' in sys.modules)"
+    script = "import sys, tui.app, tui.screens.home.screen; print('tui.palette' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"

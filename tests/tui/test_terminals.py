@@ -20,9 +20,9 @@ from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 from tests.support.terminal import Terminal
 from tui.app import TrtbenchApp
-from tui.screens.keyed import KeyFooter
+from tui.framework.rows import row_text
+from tui.framework.screen import KeyFooter
 from tui.text import ascii_only
-from tui.widgets.rows import row_text
 
 START = "import sys; from tui.main import main; sys.exit(main([]))"
 SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\a\x1b]*(\a|\x1b\\)|P[^\x1b]*\x1b\\|[ -/]*[0-~])")

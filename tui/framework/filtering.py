@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 from textual.reactive import var
 
-from tui.keys.key import EVERYWHERE, Key, When
-from tui.screens.keyed import KeyedScreen
-from tui.widgets.picker import Picker
+from tui.framework.keymap import EVERYWHERE, Key, When
+from tui.framework.picker import Picker
+from tui.framework.screen import KeyedScreen
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from tui.widgets.filter_input import FilterInput
+    from tui.framework.filter_input import FilterInput
 
 
 class FilteringScreen(KeyedScreen):
@@ -50,7 +50,7 @@ class FilteringScreen(KeyedScreen):
         return keys
 
     async def action_filter(self) -> None:
-        from tui.widgets.filter_input import FilterInput
+        from tui.framework.filter_input import FilterInput
 
         line = FilterInput(self.filter, self.filter_hint)
         await line.open_in(self.query_one(self.filter_pane), before=0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.keys.key import Key
-from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
+from tui.framework.keymap import Key
+from tui.framework.rows import Row, Span, cut, dim, row, row_width, spread
 
 
 @dataclass(frozen=True, slots=True)

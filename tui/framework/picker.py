@@ -17,7 +17,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.widgets.rows import Row, Rows
+from tui.framework.rows import Row, Rows
 
 
 @dataclass(frozen=True, slots=True)

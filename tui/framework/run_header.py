@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from runner.state.run import Status
+from tui.framework.rows import Row, Span, dim, row, row_width, spread
 from tui.text import clock, whole_parts, width_of
-from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 
 _STATES: dict[Status, Span] = {
     "starting": Span("◌ STARTING", "dim"),

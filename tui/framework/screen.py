@@ -9,13 +9,12 @@ from textual import events
 from textual.actions import parse
 from textual.screen import Screen
 
-from tui.footer import Footer, footer_places, footer_row
-from tui.keys.key import EVERYWHERE, Key, When, valid_keys
-from tui.widgets.rows import Panel, Row
+from tui.framework.footer import Footer, footer_places, footer_row
+from tui.framework.keymap import EVERYWHERE, Key, When, valid_keys
+from tui.framework.rows import Panel, Row
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
-    from tui.keys.every import ScreenName
 
 OPENING_S = 0.5
 """How long a screen that was opened draws whatever is ready at once."""
@@ -42,12 +41,13 @@ def _draw(footer: Footer, width: int, height: int) -> list[Row]:
 
 
 class KeyedScreen(Screen[None]):
-    """A screen whose keys stand in `tui.keys`; footer, help and palette ask it which of them are valid."""
+    """A screen with a table of keys; footer, help and palette ask it which of them are valid."""
 
     app: TrtbenchApp
-    screen_name: ClassVar[ScreenName]
+    screen_name: ClassVar[str]
+    """of its folder in `tui.screens`"""
     own_keys: ClassVar[tuple[Key, ...]]
-    """those of `tui.keys`"""
+    """`KEYS` of its folder"""
     _opened_at: float | None = None
 
     def on_idle(self) -> None:
@@ -95,6 +95,4 @@ class KeyedScreen(Screen[None]):
         self.app.leave()
 
     async def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        await self.app.open_dialog(HelpScreen(self.screen_name))
+        await self.app.open_help(self.screen_name)

@@ -15,7 +15,7 @@ from tui.text import PLAIN_TERMINALS, plain, shorten, shown
 if TYPE_CHECKING:
     from runner.profile.settings import NotifyBy
     from runner.state.run import Status
-    from tui.screens.live_view import LiveView
+    from tui.screens.live.view import LiveView
 
 BELL = "\a"
 KEEP_TITLE = "\x1b[22;2t"

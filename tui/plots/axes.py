@@ -7,8 +7,8 @@ import math
 import msgspec
 
 from runner.util.formatting import duration, number
+from tui.framework.rows import Row, Span, dim
 from tui.text import Dots, right
-from tui.widgets.rows import Row, Span, dim
 
 STEPS = (1.0, 2.0, 5.0, 10.0)
 _SPANS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)

@@ -8,8 +8,8 @@ import msgspec
 
 from runner.stats import Sample
 from runner.util.formatting import number
-from tui.widgets.axes import STEPS, Scale, gutter_for, nothing, placed, rounded_up, scale_for, y_axis
-from tui.widgets.rows import Row, Span, dim, row
+from tui.framework.rows import Row, Span, dim, row
+from tui.plots.axes import STEPS, Scale, gutter_for, nothing, placed, rounded_up, scale_for, y_axis
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 

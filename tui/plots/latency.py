@@ -13,18 +13,9 @@ from collections.abc import Callable
 import msgspec
 
 from runner.stats import Bucket
+from tui.framework.rows import Row, Span, dim, row
+from tui.plots.axes import gutter_for, join, nothing, placed, scale_for, time_label, time_step, y_axis
 from tui.text import Dots, fit, right
-from tui.widgets.axes import (
-    gutter_for,
-    join,
-    nothing,
-    placed,
-    scale_for,
-    time_label,
-    time_step,
-    y_axis,
-)
-from tui.widgets.rows import Row, Span, dim, row
 
 WARM_UP = "░"
 MARGIN = 5

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from runner.state.configuration import ConfigurationState
 from runner.stats import Bucket
+from tui.framework.rows import Row, Span
 from tui.text import Dots
-from tui.widgets.rows import Row, Span
 
 SHADE = "░"
 _LEAST_RANGE = 0.02

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from runner.util.formatting import number
+from tui.framework.rows import Row, Span, cut, dim, row
+from tui.plots.axes import gutter_for, nothing, placed, scale_for, y_axis
 from tui.text import measure
-from tui.widgets.axes import gutter_for, nothing, placed, scale_for, y_axis
-from tui.widgets.rows import Row, Span, cut, dim, row
 
 GENERATION, PREFILL = "█", "▒"
 

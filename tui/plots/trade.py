@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runner.util.formatting import number
+from tui.framework.rows import Row, Span, cut, dim, row
+from tui.plots.axes import scale_for
 from tui.text import Dots, measure, plain, right, width_of, wrap
-from tui.widgets.axes import scale_for
-from tui.widgets.rows import Row, Span, cut, dim, row
 
 BEST, OTHER, CHOSEN = "●", "○", "◆"
 WIDE_RANGE = 20.0

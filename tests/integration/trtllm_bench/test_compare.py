@@ -18,8 +18,8 @@ from tests.integration.trtllm_bench.support import profile, succeed
 from tests.runner.ranks.support import needs_mpi
 from tests.support.compared_runs import run as torch_run
 from tests.support.compared_runs import some
-from tui.widgets.compare_table import lines_of, view_of
-from tui.widgets.rows import row_text
+from tui.framework.rows import row_text
+from tui.screens.compare.compare_table import lines_of, view_of
 
 LENGTHS = {"input_len": 64, "output_len": 16}
 

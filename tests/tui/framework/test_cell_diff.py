@@ -22,7 +22,7 @@ from runner.cli.places import HomePlace, LivePlace
 from tests.support import recorded_runs
 from tests.support.world import settled
 from tui.app import TrtbenchApp
-from tui.cells import Shown
+from tui.framework.cell_diff import Shown
 
 WIDTH = 12
 CONSOLE = Console(force_terminal=True, color_system="truecolor", width=WIDTH)

@@ -8,46 +8,44 @@ from runner.cli.places import LivePlace
 from tests.support import recorded_runs
 from tests.support.recorded_runs import StillFeed
 from tui.app import TrtbenchApp
-from tui.footer import footer_keys, footer_places, footer_row
-from tui.keys.every import KEYS, ScreenName
-from tui.keys.key import valid_keys
-from tui.screens.help import HelpScreen, draw_sections, screen_sections
-from tui.screens.keyed import KeyFooter
-from tui.screens.live import LiveScreen
-from tui.screens.result import ResultScreen
-from tui.widgets.rows import row_text, row_width
-
-SCREENS: tuple[ScreenName, ...] = ("home", "runs", "live", "result", "compare", "board")
+from tui.framework.footer import footer_keys, footer_places, footer_row
+from tui.framework.keymap import valid_keys
+from tui.framework.rows import row_text, row_width
+from tui.framework.screen import KeyFooter
+from tui.screens.dialogs.help import HelpScreen, draw_sections, screen_sections
+from tui.screens.live.screen import LiveScreen
+from tui.screens.registry import SCREENS, keys_of
+from tui.screens.result.screen import ResultScreen
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_every_key_is_explained(screen: ScreenName) -> None:
+def test_every_key_is_explained(screen: str) -> None:
     shown = "\n".join(row_text(row) for row in draw_sections(screen_sections(screen), 500, 40))
-    for key in KEYS[screen]:
+    for key in keys_of(screen):
         assert key.name in shown
         assert key.help in shown
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("state", ["running", "ended"])
-def test_a_key_means_one_thing_in_a_state(screen: ScreenName, state: str) -> None:
+def test_a_key_means_one_thing_in_a_state(screen: str, state: str) -> None:
     assert state in ("running", "ended")
-    keys = [name for key in valid_keys(KEYS[screen], "running" if state == "running" else "ended")
+    keys = [name for key in valid_keys(keys_of(screen), "running" if state == "running" else "ended")
             for name in key.keys.split(",")]  # fmt: skip
     assert len(keys) == len(set(keys))
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("state", ["running", "ended"])
-def test_the_footer_fits_a_small_terminal(screen: ScreenName, state: str) -> None:
-    keys = valid_keys(KEYS[screen], "running" if state == "running" else "ended")
+def test_the_footer_fits_a_small_terminal(screen: str, state: str) -> None:
+    keys = valid_keys(keys_of(screen), "running" if state == "running" else "ended")
     assert "…" not in row_text(footer_row(keys, 78))
     assert row_width(footer_row(keys, 78, "last event 0:12 ago")) <= 78
 
 
 @pytest.mark.parametrize(("screen", "kind"), [("live", LiveScreen), ("result", ResultScreen)])
-def test_every_key_has_its_action(screen: ScreenName, kind: type[LiveScreen] | type[ResultScreen]) -> None:
-    for key in KEYS[screen]:
+def test_every_key_has_its_action(screen: str, kind: type[LiveScreen] | type[ResultScreen]) -> None:
+    for key in keys_of(screen):
         assert hasattr(kind, f"action_{key.action.partition('(')[0]}"), key
 
 
@@ -61,8 +59,8 @@ def test_the_feed_of_the_tests_is_a_feed() -> None:
 
 @pytest.mark.parametrize("width", [20, 30, 40, 60, 78, 120, 200])
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_key_is_clicked_where_it_stands(screen: ScreenName, width: int) -> None:
-    keys = valid_keys(KEYS[screen], "running")
+def test_a_key_is_clicked_where_it_stands(screen: str, width: int) -> None:
+    keys = valid_keys(keys_of(screen), "running")
     line = row_text(footer_row(keys, width))
     places = footer_places(keys, width)
     assert places, "one key at least stands in the narrowest line"
@@ -71,7 +69,7 @@ def test_a_key_is_clicked_where_it_stands(screen: ScreenName, width: int) -> Non
 
 
 def test_leaving_and_help_are_the_last_keys_to_go() -> None:
-    assert [key.label for key in footer_keys(KEYS["home"], 14)] == ["quit", "help"]
+    assert [key.label for key in footer_keys(keys_of("home"), 14)] == ["quit", "help"]
 
 
 async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.paths import ROOT
 from tests.support.terminal import Terminal
-from tui import lifecycle
+from tui.framework import lifecycle
 
 SOON_S = 15.0
 """GRACE_S, and as much as a busy machine may add; a dashboard that waits for its terminal waits for ever."""
@@ -40,8 +40,8 @@ class Busy(runs.StillFeed):
         self.pending += run.events
         return super().drain(budget_s)
 feed.__class__ = Busy
-import tui.screens.live
-tui.screens.live.FRAME_S = 0.02
+import tui.screens.live.screen
+tui.screens.live.screen.FRAME_S = 0.02
 sys.exit(run_app(Live(feed)))
 """
 

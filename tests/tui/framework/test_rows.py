@@ -3,7 +3,7 @@ from __future__ import annotations
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from tui.widgets.rows import Panel, Row, Rows, Span, cut, dim, fitting, row, row_text, spread
+from tui.framework.rows import Panel, Row, Rows, Span, cut, dim, fitting, row, row_text, spread
 
 
 def numbered(count: int) -> list[Row]:

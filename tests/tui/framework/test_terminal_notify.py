@@ -14,9 +14,9 @@ from runner.state import run as run_state
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
 from tests.support.terminal import Terminal
-from tui import attention
 from tui.app import TrtbenchApp
-from tui.screens.live_view import live_view
+from tui.framework import terminal_notify
+from tui.screens.live.view import live_view
 
 XTERM = {"TERM": "xterm-256color"}
 
@@ -35,22 +35,22 @@ XTERM = {"TERM": "xterm-256color"}
     ],
 )
 def test_a_notification_as_the_terminal_takes_it(by: Any, environ: dict[str, str], expected: str) -> None:
-    assert attention.notification("done", by, environ) == expected
+    assert terminal_notify.notification("done", by, environ) == expected
 
 
 def test_a_name_cannot_end_the_sequence() -> None:
-    assert attention.title("a\x1b]0;b\a\x07\x9cc") == "\x1b]2;a··c\a"
-    assert len(attention.title("x" * 1000)) < 120
+    assert terminal_notify.title("a\x1b]0;b\a\x07\x9cc") == "\x1b]2;a··c\a"
+    assert len(terminal_notify.title("x" * 1000)) < 120
 
 
 def test_the_title_says_profile_stage_and_how_far(tmp_path: Path) -> None:
     feed = recorded_runs.under_way().feed(tmp_path / "a")
     feed.drain(1)
-    said = attention.title_of(live_view(feed))
+    said = terminal_notify.title_of(live_view(feed))
     assert said.startswith("qwen2.5-32b-fp16-tp8 · benchmark · ")
     over = recorded_runs.failed().feed(tmp_path / "b")
     over.drain(1)
-    assert attention.title_of(live_view(over)).endswith("· failed")
+    assert terminal_notify.title_of(live_view(over)).endswith("· failed")
 
 
 PROGRAM = """
@@ -122,4 +122,4 @@ async def test_nothing_is_sent_where_there_is_no_terminal(tmp_path: Path) -> Non
 
 def test_every_way_to_end_can_be_said() -> None:
     for status in run_state.ENDED:
-        assert attention.said_of("p", status, 62) == f"p {status} after 1:02"
+        assert terminal_notify.said_of("p", status, 62) == f"p {status} after 1:02"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.widgets.axes import Scale, placed, round_seconds, scale_for, time_label, time_step
+from tui.plots.axes import Scale, placed, round_seconds, scale_for, time_label, time_step
 
 
 def test_scales_are_made_of_whole_steps() -> None:

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.stats import EXACT_LIMIT, Sample
+from tui.framework.rows import row_text
+from tui.plots.histogram import HistogramData, draw_histogram
 from tui.text import to_ascii, width_of
-from tui.widgets.histogram import HistogramData, draw_histogram
-from tui.widgets.rows import row_text
 
 
 def data_of(values: list[float], high: float | None = None) -> HistogramData:

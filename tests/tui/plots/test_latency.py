@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.stats import Series
+from tui.framework.rows import row_text
+from tui.plots.latency import Lane, Mark, PlotData, draw_plot
+from tui.screens.live.latency_numbers import Numbers, draw_numbers
 from tui.text import to_ascii, width_of
-from tui.widgets.latency_numbers import Numbers, draw_numbers
-from tui.widgets.latency_plot import Lane, Mark, PlotData, draw_plot
-from tui.widgets.rows import row_text
 
 S = 10**9
 

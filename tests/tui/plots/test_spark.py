@@ -6,9 +6,9 @@ import pytest
 
 from runner.stats import Series
 from tests.support import recorded_runs
+from tui.framework.rows import row_text
+from tui.plots.spark import SHADE, Course, course_of, spark
 from tui.text import width_of
-from tui.widgets.iteration_spark import SHADE, Course, course_of, spark
-from tui.widgets.rows import row_text
 
 
 def course(values: list[float], warmup: tuple[float, ...] = ()) -> Course:

@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.framework.rows import row_text
+from tui.plots.split import SplitData, draw_split
 from tui.text import to_ascii, width_of
-from tui.widgets.rows import row_text
-from tui.widgets.split_plot import SplitData, draw_split
 
 
 def data_of(*points: tuple[float, float]) -> SplitData:

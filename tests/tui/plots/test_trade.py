@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tui.widgets.rows import row_text, row_width
-from tui.widgets.trade_plot import BEST, CHOSEN, OTHER, TradeData, TradePoint, draw_trades, ruler
+from tui.framework.rows import row_text, row_width
+from tui.plots.trade import BEST, CHOSEN, OTHER, TradeData, TradePoint, draw_trades, ruler
 
 POINTS = (
     TradePoint(10.0, 100.0, "one", "s", best=True),

@@ -19,19 +19,19 @@ from runner.profile.file import load_text
 from tests.support import histories, recorded_runs, world
 from tests.support.histories import figure
 from tests.support.world import settled
-from tests.tui.screens import test_board
+from tests.tui.screens.sweep import test_board
 from tui.app import TrtbenchApp
-from tui.keys.every import KEYS, ScreenName
-from tui.keys.key import EVERYWHERE
-from tui.screens.ask import AskScreen, Question
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.doctor import DoctorScreen
-from tui.screens.help import HelpScreen
-from tui.screens.import_engine import ImportEngine
-from tui.screens.log import LogScreen
-from tui.screens.save_as import SaveAs
-from tui.screens.sweep_start import SweepStart
-from tui.screens.trash import TrashScreen
+from tui.framework.keymap import EVERYWHERE
+from tui.screens.dialogs.ask import AskScreen, Question
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.home.import_engine import ImportEngine
+from tui.screens.home.save_as import SaveAs
+from tui.screens.live.health_page import DoctorScreen
+from tui.screens.live.log_page import LogScreen
+from tui.screens.registry import SCREENS, keys_of
+from tui.screens.runs.trash import TrashScreen
+from tui.screens.sweep.start import SweepStart
 
 Heard = list[tuple[str, tuple[object, ...]]]
 
@@ -71,22 +71,22 @@ def listed() -> Place:
     return RunsPlace()
 
 
-PLACES: dict[ScreenName, Callable[[Path], Place]] = {
+PLACES: dict[str, Callable[[Path], Place]] = {
     "home": lambda root: HomePlace(),
     "runs": lambda root: listed(),
     "live": lambda root: LivePlace(recorded_runs.on_gpus(2, 2).feed(root, 1.0)),
     "result": lambda root: ResultPlace(recorded_runs.finished().write(root)),
     "compare": lambda root: compared(),
-    "board": lambda root: SweepPlace(test_board.complete()),
+    "sweep": lambda root: SweepPlace(test_board.complete()),
 }
 
 
-@pytest.mark.parametrize("screen", KEYS)
-async def test_every_key_of_a_screen(screen: ScreenName, tmp_path: Path) -> None:
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_every_key_of_a_screen(screen: str, tmp_path: Path) -> None:
     app = TrtbenchApp(PLACES[screen](tmp_path))
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
-        every = (*KEYS[screen], *EVERYWHERE)
+        every = (*keys_of(screen), *EVERYWHERE)
         await all_are_heard(pilot, [(name, key.action) for key in every for name in key.keys.split(",")])
 
 

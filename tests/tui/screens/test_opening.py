@@ -13,7 +13,7 @@ from tui.app import TrtbenchApp
 
 
 async def test_what_is_ready_is_drawn_without_waiting_for_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.keyed.OPENING_S", PATIENCE_S)
+    monkeypatch.setattr("tui.framework.screen.OPENING_S", PATIENCE_S)
     monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 2 * PATIENCE_S)
     app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(80, 24)):

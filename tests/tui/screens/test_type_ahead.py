@@ -15,16 +15,16 @@ from runner.cli.places import HomePlace, LivePlace, ResultPlace, RunsPlace
 from tests.support import recorded_runs, world
 from tests.support.keyboard import at_once
 from tests.support.world import Cockpit, settled
-from tui.screens.ask import AskScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.doctor import DoctorScreen
-from tui.screens.help import HelpScreen
-from tui.screens.import_engine import ImportEngine
-from tui.screens.log import LogScreen
-from tui.screens.save_as import SaveAs
-from tui.screens.sweep_start import SweepStart
-from tui.screens.trash import TrashScreen
-from tui.typed import TypedKeys
+from tui.framework.key_queue import TypedKeys
+from tui.screens.dialogs.ask import AskScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.home.import_engine import ImportEngine
+from tui.screens.home.save_as import SaveAs
+from tui.screens.live.health_page import DoctorScreen
+from tui.screens.live.log_page import LogScreen
+from tui.screens.runs.trash import TrashScreen
+from tui.screens.sweep.start import SweepStart
 
 SIZE = (120, 40)
 PROMPT = ("r", "x", "d", "t", "n")

@@ -9,10 +9,11 @@ from math import isnan
 from runner.compare import Change, Comparison, Pair, Verdict
 from runner.compare.across_engines import across_lines
 from runner.metrics import BY_NAME
-from runner.report.result_table import Shape, shape_name
+from runner.plan.plan import Configuration
+from runner.report.result_table import configuration_name
+from tui.framework.picker import Line
+from tui.framework.rows import Row, Span, cut, dim, row
 from tui.text import fit, measure, plain, right, shorten, width_of, wrap
-from tui.widgets.picker import Line
-from tui.widgets.rows import Row, Span, cut, dim, row
 
 VERDICTS: dict[Verdict, Span] = {
     "FASTER": Span("▲ FASTER", "good"),
@@ -36,7 +37,7 @@ WIDE = 100
 class MetricLine:
     """One metric of one configuration, on all sides."""
 
-    shape: Shape
+    shape: Configuration
     metric: str
     changes: tuple[Change | None, ...]
     """from the first side to each of the others; None: it cannot be compared"""
@@ -61,7 +62,7 @@ class View:
 
 def view_of(comparison: Comparison) -> View:
     """The lines of a comparison: every configuration that any pair has, in the order of measuring."""
-    found: dict[tuple[Shape, str], list[Change | None]] = {}
+    found: dict[tuple[Configuration, str], list[Change | None]] = {}
     empty: list[Change | None] = [None] * len(comparison.pairs)
     for number, pair in enumerate(comparison.pairs):
         for configuration in pair.configurations:
@@ -200,13 +201,13 @@ def draw_heading(view: View, width: int, height: int) -> list[Row]:
 def lines_of(view: View, width: int) -> list[Line]:
     """All lines below the heading: configurations with their metrics, and what else is to be said."""
     drawn: list[Line] = []
-    shape: Shape | None = None
+    shape: Configuration | None = None
     columns = columns_of(view, width)
     for number, line in enumerate(view.lines):
         if line.shape != shape:
             shape = line.shape
             drawn += [Line(())] if drawn else []
-            drawn.append(Line(cut(row(Span(shape_name(shape), "title")), width)))
+            drawn.append(Line(cut(row(Span(configuration_name(shape), "title")), width)))
         drawn.append(Line(_draw_line(line, columns, width), number))
     comparison = view.comparison
     if not view.lines:
@@ -231,7 +232,7 @@ def _notes(view: View) -> Iterator[str]:
     for pair in view.comparison.pairs:
         for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
             if shapes:
-                names = ", ".join(shape_name(shape) for shape in shapes)
+                names = ", ".join(configuration_name(shape) for shape in shapes)
                 yield f"only {label} of {pair.first} and {pair.second} measured {names}"
     if len({line.shape for line in view.lines}) > 1:
         chance = round(1 / (1 - view.comparison.decision))

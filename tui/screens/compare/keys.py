@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.keys.key import BACK, HOME, QUIT, RUNS, Key
+from tui.framework.keymap import BACK, HOME, QUIT, RUNS, Key
 
 KEYS = (
     Key("up,k", "move(-1)", "", "the change above", shown="↑ k"),

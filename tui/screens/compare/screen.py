@@ -12,15 +12,16 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
+from runner.cli.places import ComparePlace
 from runner.compare import Comparison, compare, sides
 from runner.errors import UserError
 from runner.metrics import BY_NAME
 from runner.util.formatting import plural
-from tui.keys.compare import KEYS
-from tui.keys.key import Key, bindings
-from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.text import plain, shown, wrap
-from tui.widgets.compare_table import (
+from tui.framework.keymap import Key, bindings
+from tui.framework.picker import LinePicker, Picker
+from tui.framework.rows import Panel, Row, Span, dim, row, spread
+from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.screens.compare.compare_table import (
     VERDICTS,
     Chosen,
     View,
@@ -35,11 +36,11 @@ from tui.widgets.compare_table import (
     verdict_meanings,
     view_of,
 )
-from tui.widgets.picker import LinePicker, Picker
-from tui.widgets.rows import Panel, Row, Span, dim, row, spread
+from tui.screens.compare.keys import KEYS
+from tui.text import plain, shown, wrap
 
 if TYPE_CHECKING:
-    from tui.screens.help import Section
+    from tui.screens.dialogs.help import Section
 
 _WITHOUT_NUMBERS = ("back", "runs", "home", "quit", "explain")
 """what is left to do when nothing can be compared"""
@@ -48,7 +49,7 @@ _WITHOUT_NUMBERS = ("back", "runs", "home", "quit", "explain")
 class CompareScreen(KeyedScreen):
     """Compares in a worker, because logs of a million iterations take a while, and shows what came out."""
 
-    CSS_PATH = "compare.tcss"
+    CSS_PATH = "screen.tcss"
     screen_name = "compare"
     own_keys = KEYS
     BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
@@ -187,7 +188,7 @@ class CompareScreen(KeyedScreen):
         """Everything that differs, whole."""
         if self._view is None:
             return
-        from tui.screens.help import HelpScreen
+        from tui.screens.dialogs.help import HelpScreen
 
         comparison = self._view.comparison
         found = [
@@ -204,7 +205,7 @@ class CompareScreen(KeyedScreen):
         await self.app.open_dialog(HelpScreen("compare", title="what differs", about=tuple(found) or empty))
 
     async def action_explain(self) -> None:
-        from tui.screens.help import HelpScreen
+        from tui.screens.dialogs.help import HelpScreen
 
         chosen = self._chosen()
         if chosen is None:
@@ -277,3 +278,7 @@ def explanation(chosen: Chosen) -> tuple[str, tuple[Section, ...]]:
         sections.append(("this change", tuple(verdict)))
     sections.append(("verdicts", tuple(verdict_meanings(chosen.view.comparison))))
     return f"{metric.title} · {pair.first} → {pair.second}", tuple(sections)
+
+
+def open_screen(place: ComparePlace) -> CompareScreen:
+    return CompareScreen(place.names)

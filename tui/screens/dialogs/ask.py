@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import shown, wrap
-from tui.widgets.rows import Panel, Row, Span, dim, row
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 
 from runner.errors import UserError
 from runner.run import layout
+from tui.framework.rows import Panel, Row, Span, dim, row, row_width
 from tui.text import wrap
-from tui.widgets.rows import Panel, Row, Span, dim, row, row_width
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp

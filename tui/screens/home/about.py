@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.util.formatting import duration, plural
+from tui.framework.rows import Row, Span, dim, row
+from tui.relative_time import when
 from tui.text import measure, wrap
-from tui.when import when
-from tui.widgets.rows import Row, Span, dim, row
 
 if TYPE_CHECKING:
-    from tui.catalogue import Item
+    from tui.screens.home.catalogue import Item
 
 WELCOME = (
     "Welcome. A profile says what to measure: model, ranks, batch sizes, lengths.",

@@ -12,8 +12,8 @@ from textual.message import Message
 
 from runner.errors import UserError
 from runner.util.formatting import plural
+from tui.screens.home.command_view import Command, Commands, CommandView, Verdict
 from tui.text import plain
-from tui.widgets.command_view import Command, Commands, CommandView, Verdict
 
 if TYPE_CHECKING:
     from runner.engines.check import Check
@@ -94,7 +94,7 @@ class CommandPane(CommandView):
 
     def _ask(self, failing: Sequence[Verdict], profile: Profile) -> None:
         """Preflight says that the run would fail; it may be wrong, so the user decides."""
-        from tui.screens.confirm import ConfirmScreen
+        from tui.screens.dialogs.confirm import ConfirmScreen
 
         def answered(yes: bool | None) -> None:
             if yes:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import width_of, wrap
-from tui.widgets.rows import Panel, Row, Span, dim, row
 
 INDENT = "    "
 _WORD = re.compile(r"(?:[^\s'\"]|'[^']*'|\"[^\"]*\")+")

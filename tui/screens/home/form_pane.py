@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from textual.containers import Vertical
 from textual.message import Message
 
-from tui.form import Form, drafts_of, refusal
-from tui.widgets.picker import Picker
-from tui.widgets.profile_form import Help, ProfileForm, draw_help
-from tui.widgets.rows import Panel
+from tui.framework.picker import Picker
+from tui.framework.rows import Panel
+from tui.screens.home.form import Form, drafts_of, refusal
+from tui.screens.home.form_rows import Help, ProfileForm, draw_help
 
 
 class FormPane(Vertical):

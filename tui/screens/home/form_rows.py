@@ -10,14 +10,14 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from tui.framework.picker import Line, LinePicker, Picker
+from tui.framework.rows import Row, Span, dim, row, spread
 from tui.text import fit, shorten, wrap
-from tui.widgets.picker import Line, LinePicker, Picker
-from tui.widgets.rows import Row, Span, dim, row, spread
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from tui.form import FormRow
+    from tui.screens.home.form import FormRow
 
 LABEL_WIDTH = 22
 MARK_WIDTH = 2

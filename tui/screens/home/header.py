@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.widgets.rows import Row, Span, dim, row, spread
+from tui.framework.rows import Row, Span, dim, row, spread
 
 
 def draw_header(note: str, width: int, height: int) -> list[Row]:

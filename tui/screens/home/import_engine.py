@@ -17,8 +17,8 @@ from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
 from runner.profile.built_engine import profile_of_engine
 from runner.schema.base import Profile
+from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import wrap
-from tui.widgets.rows import Panel, Row, Span, dim, row
 
 ASK = "the folder with the engine's config.json and rank0.engine; → takes what is proposed"
 

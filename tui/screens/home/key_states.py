@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tui.keys.key import Key, When
-from tui.screens.filtering import FilteringScreen
+from tui.framework.filtering import FilteringScreen
+from tui.framework.keymap import Key, When
 
 if TYPE_CHECKING:
-    from tui.catalogue import Item, Listing
-    from tui.form import Form
-    from tui.screens.home_commands import CommandPane
-    from tui.screens.home_form import FormPane
+    from tui.screens.home.catalogue import Item, Listing
+    from tui.screens.home.command_pane import CommandPane
+    from tui.screens.home.form import Form
+    from tui.screens.home.form_pane import FormPane
 
 
 class HomeKeys(FilteringScreen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.keys.key import FILTER, HELP, QUIT, RUNS, Key
+from tui.framework.keymap import FILTER, HELP, QUIT, RUNS, Key
 
 KEYS = (
     Key("enter", "run", "run", "start the chosen profile and watch it", command="run: start"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from tui.screens.home_commands import CommandPane
-from tui.screens.home_form import FormPane
-from tui.widgets.profile_about import draw_about
-from tui.widgets.profile_list import ProfileList
-from tui.widgets.rows import Panel
+from tui.framework.rows import Panel
+from tui.screens.home.about import draw_about
+from tui.screens.home.command_pane import CommandPane
+from tui.screens.home.form_pane import FormPane
+from tui.screens.home.profile_list import ProfileList
 
 
 def panes() -> tuple[Widget, Widget]:

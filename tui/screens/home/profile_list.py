@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from tui.framework.picker import Line, LinePicker
+from tui.framework.rows import Row, Span, dim, row, row_width, spread
+from tui.relative_time import when
 from tui.text import measure
-from tui.when import when
-from tui.widgets.picker import Line, LinePicker
-from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 
 if TYPE_CHECKING:
-    from tui.catalogue import Item
+    from tui.screens.home.catalogue import Item
 
 ONE_LINE = 64
 """From this width on a profile and what is said about it stand on one line."""

@@ -16,8 +16,8 @@ from runner import paths
 from runner.errors import UserError
 from runner.profile import store as profile_store
 from runner.schema.base import NAME_PATTERN, Profile
+from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import wrap
-from tui.widgets.rows import Panel, Row, Span, dim, row
 
 
 class SaveAs(ModalScreen[Profile | None]):

@@ -18,22 +18,23 @@ from textual.containers import Container
 from textual.message import Message
 from textual.widget import Widget
 
+from runner.cli.places import HomePlace
 from runner.errors import UserError
-from tui.keys.home import KEYS
-from tui.keys.key import bindings
-from tui.screens.home_keys import HomeKeys
-from tui.screens.home_view import draw_header
-from tui.screens.keyed import KeyFooter
-from tui.widgets.picker import Picker
-from tui.widgets.profile_about import About
-from tui.widgets.profile_list import ProfileList
-from tui.widgets.rows import Panel
+from tui.framework.keymap import bindings
+from tui.framework.picker import Picker
+from tui.framework.rows import Panel
+from tui.framework.screen import KeyFooter
+from tui.screens.home.about import About
+from tui.screens.home.header import draw_header
+from tui.screens.home.key_states import HomeKeys
+from tui.screens.home.keys import KEYS
+from tui.screens.home.profile_list import ProfileList
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile
-    from tui.catalogue import Catalogue, Item, Listing
-    from tui.form import Form
-    from tui.screens.home_commands import CommandPane
+    from tui.screens.home.catalogue import Catalogue, Item, Listing
+    from tui.screens.home.command_pane import CommandPane
+    from tui.screens.home.form import Form
 
 LOOK_EVERY_S = 2.0
 """How often the list of profiles and of what runs now is read again."""
@@ -44,7 +45,7 @@ LOW = 32
 class HomeScreen(HomeKeys):
     """Wires the list, the form and the commands; all of them show what this screen gives them."""
 
-    CSS_PATH = "home.tcss"
+    CSS_PATH = "screen.tcss"
     screen_name = "home"
     own_keys = KEYS
     filter_pane = "#profiles"
@@ -88,9 +89,9 @@ class HomeScreen(HomeKeys):
 
     def _read_first(self) -> None:
         """What it takes to begin: the names of the profiles, and the form of one of them."""
-        from tui.catalogue import Catalogue
-        from tui.form import drafts_of
-        from tui.screens.home_panes import panes  # noqa: F401 - loaded here, not while the loop waits for it
+        from tui.screens.home.catalogue import Catalogue
+        from tui.screens.home.form import drafts_of
+        from tui.screens.home.panes import panes  # noqa: F401 - loaded here, not while the loop waits for it
 
         self._catalogue = Catalogue()
         listing = self._catalogue.names(drafts_of(self.app).chosen)
@@ -104,8 +105,8 @@ class HomeScreen(HomeKeys):
         self.post_message(self.Listed(self._catalogue.listing(), complete=True))
 
     async def on_home_screen_listed(self, message: Listed) -> None:
-        from tui.catalogue import with_made
-        from tui.form import drafts_of
+        from tui.screens.home.catalogue import with_made
+        from tui.screens.home.form import drafts_of
 
         drafts = drafts_of(self.app)
         listing = with_made(message.listing, drafts.made.values())
@@ -113,7 +114,7 @@ class HomeScreen(HomeKeys):
             self._item = listing.item(drafts.chosen)
         self._listing = listing
         if not self._ready:
-            from tui.screens.home_panes import panes
+            from tui.screens.home.panes import panes
 
             # Only now is there something to fill the panes with; empty ones would be drawn for nothing.
             with self.app.batch_update():
@@ -133,8 +134,8 @@ class HomeScreen(HomeKeys):
         """Show the filtered list and go on with the same item as before, if it is still there."""
         if self._listing is None:
             return
-        from tui.catalogue import filtered
-        from tui.form import drafts_of
+        from tui.screens.home.catalogue import filtered
+        from tui.screens.home.form import drafts_of
 
         self._items = filtered(self._listing.items, self.filter)
         keys = [item.key for item in self._items]
@@ -152,7 +153,7 @@ class HomeScreen(HomeKeys):
 
     def _take(self, item: Item | None) -> None:
         """Show an item on the right; its form starts anew only when its profile is another one."""
-        from tui.form import drafts_of
+        from tui.screens.home.form import drafts_of
 
         before, self._item = self._item, item
         if item is not None:
@@ -168,7 +169,7 @@ class HomeScreen(HomeKeys):
         self._plan()
 
     def _form_of(self, item: Item | None) -> Form | None:
-        from tui.form import drafts_of, open_form
+        from tui.screens.home.form import drafts_of, open_form
 
         if item is None or item.profile is None:
             return None
@@ -255,7 +256,7 @@ class HomeScreen(HomeKeys):
 
     async def action_sweep(self) -> None:
         """Ask for axes, start a sweep of the form's profile and go to its board."""
-        from tui.screens.sweep_start import SweepStart
+        from tui.screens.sweep.start import SweepStart
 
         def answered(directory: Path | None) -> None:
             if directory is not None:
@@ -289,7 +290,7 @@ class HomeScreen(HomeKeys):
     async def action_save_as(self) -> None:
         if not self._pane.accept() or self._form is None:
             return
-        from tui.screens.save_as import SaveAs
+        from tui.screens.home.save_as import SaveAs
 
         await self.app.open_dialog(SaveAs(self._form.profile), self._saved)
 
@@ -297,7 +298,7 @@ class HomeScreen(HomeKeys):
         """The changes belong to the saved profile now; the one that they were made in is as it was."""
         if profile is None or self._form is None:
             return
-        from tui.form import drafts_of
+        from tui.screens.home.form import drafts_of
 
         drafts = drafts_of(self.app)
         drafts.forms.pop(self._form.saved.name, None)
@@ -309,12 +310,12 @@ class HomeScreen(HomeKeys):
 
     async def action_import_engine(self) -> None:
         if self._pane.accept():
-            from tui.screens.import_engine import ImportEngine
+            from tui.screens.home.import_engine import ImportEngine
 
             await self.app.open_dialog(ImportEngine(), self._imported)
 
     def _imported(self, profile: Profile | None) -> None:
-        from tui.form import drafts_of, take_variant
+        from tui.screens.home.form import drafts_of, take_variant
 
         if profile is not None:
             take_variant(drafts_of(self.app), profile)
@@ -379,3 +380,7 @@ class HomeScreen(HomeKeys):
 def now() -> float:
     """Seconds since 1970; the one clock of this screen."""
     return time.time()
+
+
+def open_screen(_: HomePlace) -> HomeScreen:
+    return HomeScreen()

@@ -14,9 +14,9 @@ from runner.state.outliers import Cause
 from runner.state.run import RunState
 from runner.stats.steady_state import FEWEST, Course
 from runner.util.formatting import plural
+from tui.screens.live.health_line import Badge, Health, Kind
+from tui.screens.live.stage_strip import exit_words
 from tui.text import plain
-from tui.widgets.health_line import Badge, Health, Kind
-from tui.widgets.stage_strip import exit_words
 
 SKEWED = 0.02
 """A rank that is slower than the fastest by this share is worth a word."""

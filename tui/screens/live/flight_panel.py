@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from runner.util.formatting import number
+from tui.framework.rows import Row, Span, cut, dim, row
 from tui.text import bar, gibibytes, measure, right
-from tui.widgets.rows import Row, Span, cut, dim, row
 
 ROWS = 7
 """that it takes at most"""

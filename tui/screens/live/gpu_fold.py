@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.events.throttle_reasons import HARMLESS
-from tui.widgets.gpu_panel import GpuLine, draw_gpus
-from tui.widgets.rows import Row, Span, cut, dim, row
+from tui.framework.rows import Row, Span, cut, dim, row
+from tui.screens.live.gpu_panel import GpuLine, draw_gpus
 
 HOT_C = 80
 """From this temperature on a GPU is worth a look; NVIDIA's slow down a few degrees above."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.framework.rows import Row, Span, cut, dim, row
 from tui.text import Dots, bar, fit, gibibytes, right
-from tui.widgets.rows import Row, Span, cut, dim, row
 
 HISTORY = 60
 """Readings that a history line can show at most: two a cell."""

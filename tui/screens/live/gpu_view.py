@@ -9,8 +9,8 @@ from runner.events.missing_readings import LOST, STALE, UNSUPPORTED
 from runner.metrics.gpu_metrics import gpu_of_rank
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.run import RunState
+from tui.screens.live.gpu_panel import HISTORY, GpuLine
 from tui.text import plain
-from tui.widgets.gpu_panel import HISTORY, GpuLine
 
 _READINGS = {
     "memory_used": "memory", "busy": "busy", "power": "power", "sm_clock": "sm_clock",

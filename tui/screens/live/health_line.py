@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from tui.framework.rows import Row, Span, dim, row, row_width, spread
 from tui.text import shorten, width_of, wrap
-from tui.widgets.rows import Row, Span, dim, row, row_width, spread
 
 Kind = Literal["good", "quiet", "warn", "bad"]
 _MARKS: dict[Kind, Span] = {

@@ -6,10 +6,10 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from runner.history.run_feed import Feed
-from tui.screens.doctor_view import doctor_sections
-from tui.screens.help import Section, draw_sections
+from tui.framework.rows import Panel
+from tui.screens.dialogs.help import Section, draw_sections
+from tui.screens.live.health_view import doctor_sections
 from tui.text import shown
-from tui.widgets.rows import Panel
 
 EVERY_S = 1.0
 
@@ -17,7 +17,7 @@ EVERY_S = 1.0
 class DoctorScreen(ModalScreen[None]):
     """What helps to tell a slow run from one that stands still, and a sick one from a healthy one."""
 
-    CSS_PATH = "help.tcss"
+    CSS_PATH = "../dialogs/help.tcss"
     BINDINGS = [  # noqa: RUF012
         ("escape,q,d,enter", "close"),
         ("up,k", "scroll_rows(-1)"),

@@ -9,8 +9,8 @@ from runner.state.run import RunState
 from runner.state.serving import ServingState
 from runner.stats.steady_state import course
 from runner.util.formatting import duration, plural
-from tui.screens.help import Section
-from tui.screens.live_health import findings
+from tui.screens.dialogs.help import Section
+from tui.screens.live.findings import findings
 from tui.text import measure, plain
 
 SHOWN = 40

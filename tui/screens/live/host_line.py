@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tui.framework.rows import Row, cut, dim, fitting, row, row_width
 from tui.text import gibibytes, right
-from tui.widgets.rows import Row, cut, dim, fitting, row, row_width
 
 
 class HostView(msgspec.Struct, frozen=True):

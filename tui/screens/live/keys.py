@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.keys.key import BACK, HELP, HOME, RUNS, Key
+from tui.framework.keymap import BACK, HELP, HOME, RUNS, Key
 
 KEYS = (
     Key(

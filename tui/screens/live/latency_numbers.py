@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from runner.util.formatting import number
+from tui.framework.rows import Row, Span, dim, fitting, row, row_width
 from tui.text import measure, right
-from tui.widgets.rows import Row, Span, dim, fitting, row, row_width
 
 GAP = "  "
 FEW = 20

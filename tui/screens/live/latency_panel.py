@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tui.widgets.histogram import HistogramData, draw_histogram
-from tui.widgets.latency_numbers import Numbers, draw_numbers
-from tui.widgets.latency_plot import PlotData, draw_plot
-from tui.widgets.rows import Row
-from tui.widgets.split_plot import SplitData, draw_split
+from tui.framework.rows import Row
+from tui.plots.histogram import HistogramData, draw_histogram
+from tui.plots.latency import PlotData, draw_plot
+from tui.plots.split import SplitData, draw_split
+from tui.screens.live.latency_numbers import Numbers, draw_numbers
 
 Plot = PlotData | HistogramData | SplitData
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
-from tui.widgets.log_view import LogView
+from tui.screens.live.log_view import LogView
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from tui.widgets.filter_input import FilterInput
+    from tui.framework.filter_input import FilterInput
 
 
 class LogKeys(Screen[None]):
@@ -30,7 +30,7 @@ class LogKeys(Screen[None]):
         """Something changed about the line to type into: make room for it, or take it back."""
 
     async def action_search(self) -> None:
-        from tui.widgets.filter_input import FilterInput
+        from tui.framework.filter_input import FilterInput
 
         window = self.log_view.window
         if window is None:

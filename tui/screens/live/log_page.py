@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.markup import escape
 from textual.screen import ModalScreen
 
-from tui.screens.log_keys import LogKeys
+from tui.screens.live.log_keys import LogKeys
+from tui.screens.live.log_view import LogView
 from tui.text import shown
-from tui.widgets.log_view import LogView
 
 POLL_S = 0.2
 

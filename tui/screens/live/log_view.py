@@ -10,9 +10,9 @@ from textual.markup import escape
 from textual.strip import Strip
 
 from runner.util.log_file import LONGEST, Line, level_of
-from tui.log_window import LogWindow
+from tui.framework.rows import Row, Rows, Span, dim, row
+from tui.screens.live.log_window import LogWindow
 from tui.text import plain, shorten, shown
-from tui.widgets.rows import Row, Rows, Span, dim, row
 
 _STYLES = {"errors": "bad", "warnings": "warn", "all": ""}
 

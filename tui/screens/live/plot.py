@@ -15,12 +15,12 @@ from runner.state.gpu_series import GROUP_S
 from runner.state.outliers import fence
 from runner.state.run import RunState
 from runner.util.formatting import plural
-from tui.widgets.axes import round_seconds
-from tui.widgets.histogram import HistogramData
-from tui.widgets.latency_numbers import FEW, Numbers
-from tui.widgets.latency_panel import Plot
-from tui.widgets.latency_plot import Lane, Mark, PlotData
-from tui.widgets.split_plot import SplitData
+from tui.plots.axes import round_seconds
+from tui.plots.histogram import HistogramData
+from tui.plots.latency import Lane, Mark, PlotData
+from tui.plots.split import SplitData
+from tui.screens.live.latency_numbers import FEW, Numbers
+from tui.screens.live.latency_panel import Plot
 
 Mode = Literal["time", "histogram", "split"]
 MODES: tuple[Mode, ...] = ("time", "histogram", "split")

@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from runner.util.formatting import duration
+from tui.framework.rows import Row, Span, cut, dim, fitting, row, row_width, spread
 from tui.text import bar, wrap
-from tui.widgets.rows import Row, Span, cut, dim, fitting, row, row_width, spread
 
 WIDE = 100
 Phase = Literal["waiting", "warm-up", "timed", "done"]

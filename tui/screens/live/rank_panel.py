@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tui.framework.rows import Row, Span, dim, row
 from tui.text import fit, measure, right
-from tui.widgets.rows import Row, Span, dim, row
 
 CELL = 38
 """columns that one rank needs"""

@@ -10,31 +10,32 @@ from textual.app import ComposeResult
 from textual.layout import Layout
 from textual.markup import escape
 
+from runner.cli.places import LivePlace
 from runner.errors import ExitCode
 from runner.history.run_feed import Feed
 from runner.report.eta import stage_times
 from runner.state.run import Status
-from tui.attention import title_of
-from tui.keys.key import Key, When, bindings
-from tui.keys.live import KEYS
-from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.screens.live_layout import LOW, PANELS, WIDE, LiveLayout, Wants
-from tui.screens.live_plot import MODES, Mode
-from tui.screens.live_view import LiveView, Memo, live_view
-from tui.screens.log_keys import LogKeys
+from tui.framework.keymap import Key, When, bindings
+from tui.framework.rows import Panel, Row
+from tui.framework.run_header import draw_header
+from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.framework.terminal_notify import title_of
+from tui.screens.live.flight_panel import ROWS, Flight, draw_flight
+from tui.screens.live.gpu_fold import draw_folded
+from tui.screens.live.health_line import draw_health, health_rows
+from tui.screens.live.host_line import draw_host
+from tui.screens.live.keys import KEYS
+from tui.screens.live.latency_panel import draw_latency
+from tui.screens.live.layout import LOW, PANELS, WIDE, LiveLayout, Wants
+from tui.screens.live.log_keys import LogKeys
+from tui.screens.live.log_view import LogView
+from tui.screens.live.plot import MODES, Mode
+from tui.screens.live.progress_lines import draw_progress
+from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
+from tui.screens.live.stage_strip import draw_stages
+from tui.screens.live.view import LiveView, Memo, live_view
+from tui.screens.result.answers import draw_answers
 from tui.text import shown
-from tui.widgets.answers import draw_answers
-from tui.widgets.flight_panel import ROWS, Flight, draw_flight
-from tui.widgets.gpu_fold import draw_folded
-from tui.widgets.health_line import draw_health, health_rows
-from tui.widgets.host_line import draw_host
-from tui.widgets.latency_panel import draw_latency
-from tui.widgets.log_view import LogView
-from tui.widgets.progress_lines import draw_progress
-from tui.widgets.rank_panel import RankLine, draw_ranks, rank_rows
-from tui.widgets.rows import Panel, Row
-from tui.widgets.run_header import draw_header
-from tui.widgets.stage_strip import draw_stages
 
 FRAME_S = 0.2
 SELDOM, SELDOM_MS = 3, 300.0
@@ -254,7 +255,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._show(live_view(self.feed, mode=self._mode, memo=self._memo))
 
     async def action_doctor(self) -> None:
-        from tui.screens.doctor import DoctorScreen
+        from tui.screens.live.health_page import DoctorScreen
 
         await self.app.open_dialog(DoctorScreen(self.feed))
 
@@ -309,7 +310,11 @@ class LiveScreen(LogKeys, KeyedScreen):
     async def action_stop(self) -> None:
         if self.view is None or not self.view.can_stop:
             return
-        from tui.screens.confirm import ask_to_stop
+        from tui.screens.dialogs.confirm import ask_to_stop
 
         said = "Its processes are ended. What was measured until now is kept."
         await ask_to_stop(self.app, self.feed.run_dir, "this run", said)
+
+
+def open_screen(place: LivePlace) -> LiveScreen:
+    return LiveScreen(place.feed)

@@ -6,16 +6,16 @@ from runner.history.run_feed import Feed
 from runner.state.configuration import ConfigurationState
 from runner.state.serving import EngineLog
 from runner.util.formatting import duration
-from tui.screens.live_plot import Mode
+from tui.plots.axes import round_seconds
+from tui.plots.histogram import HistogramData
+from tui.plots.latency import PlotData
+from tui.plots.split import SplitData
+from tui.screens.live.flight_panel import Flight
+from tui.screens.live.latency_numbers import FEW, Numbers
+from tui.screens.live.latency_panel import Plot
+from tui.screens.live.plot import Mode
+from tui.screens.live.progress_lines import Progress
 from tui.text import plain
-from tui.widgets.axes import round_seconds
-from tui.widgets.flight_panel import Flight
-from tui.widgets.histogram import HistogramData
-from tui.widgets.latency_numbers import FEW, Numbers
-from tui.widgets.latency_panel import Plot
-from tui.widgets.latency_plot import PlotData
-from tui.widgets.progress_lines import Progress
-from tui.widgets.split_plot import SplitData
 
 TITLES: dict[Mode, str] = {
     "time": "engine iterations, ms, over the engine's own time",

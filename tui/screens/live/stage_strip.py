@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from runner.util.formatting import duration
-from tui.widgets.rows import Row, Span, cut, dim, row
+from tui.framework.rows import Row, Span, cut, dim, row
 
 StageMark = Literal["planned", "running", "ok", "failed", "stopped", "skipped"]
 _MARKS: dict[StageMark, Span] = {

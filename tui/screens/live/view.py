@@ -17,22 +17,23 @@ from runner.state.configuration import ConfigurationState, answers_from, batchin
 from runner.state.run import RankState, RunState, StageState
 from runner.stats.steady_state import Course, course
 from runner.util.formatting import duration, plural
-from tui.screens import live_plot, live_serving
-from tui.screens.gpu_view import gpu_lines, gpu_title
-from tui.screens.live_health import health
-from tui.screens.live_plot import LaneMemo, Mode
+from tui.framework.run_header import Header, short_id
+from tui.screens.live import plot as live_plot
+from tui.screens.live import serving
+from tui.screens.live.findings import health
+from tui.screens.live.flight_panel import Flight
+from tui.screens.live.gpu_panel import GpuLine
+from tui.screens.live.gpu_view import gpu_lines, gpu_title
+from tui.screens.live.health_line import Health
+from tui.screens.live.host_line import HostView
+from tui.screens.live.latency_numbers import Numbers
+from tui.screens.live.latency_panel import Plot
+from tui.screens.live.plot import LaneMemo, Mode
+from tui.screens.live.progress_lines import Phase, Progress
+from tui.screens.live.rank_panel import RankLine
+from tui.screens.live.stage_strip import StageItem
+from tui.screens.result.answers import Answers, one_line
 from tui.text import gibibytes, plain
-from tui.widgets.answers import Answers, one_line
-from tui.widgets.flight_panel import Flight
-from tui.widgets.gpu_panel import GpuLine
-from tui.widgets.health_line import Health
-from tui.widgets.host_line import HostView
-from tui.widgets.latency_numbers import Numbers
-from tui.widgets.latency_panel import Plot
-from tui.widgets.progress_lines import Phase, Progress
-from tui.widgets.rank_panel import RankLine
-from tui.widgets.run_header import Header, short_id
-from tui.widgets.stage_strip import StageItem
 
 ALIKE = 0.0005
 """Ranks whose means differ by less than this share are not told apart."""
@@ -105,7 +106,7 @@ def live_view(
     slow = outliers(state, len(state.configurations) - 1) if configuration else ()
     stall = stalled(state, now) if not feed.gone else None
     serves = configuration if configuration is not None and configuration.serving is not None else None
-    nothing = live_serving.why_empty(feed, serves) if serves else ""
+    nothing = serving.why_empty(feed, serves) if serves else ""
     return LiveView(
         header=Header(
             profile=plain(feed.plan.profile),
@@ -119,14 +120,12 @@ def live_view(
         ),
         stages=_stages(feed, now),
         progress=_progress(feed, now),
-        plot=live_serving.plot(serves, mode, nothing)
-        if serves
-        else live_plot.plot(state, mode, slow, memo.lanes),
-        plot_title=live_serving.TITLES[mode] if serves else live_plot.title(mode, slow),
-        numbers=live_serving.numbers(serves, nothing) if serves else live_plot.numbers(state),
+        plot=serving.plot(serves, mode, nothing) if serves else live_plot.plot(state, mode, slow, memo.lanes),
+        plot_title=serving.TITLES[mode] if serves else live_plot.title(mode, slow),
+        numbers=serving.numbers(serves, nothing) if serves else live_plot.numbers(state),
         ranks=_ranks(state),
         rank_title="requests in flight" if serves else _rank_title(state),
-        flight=live_serving.flight(serves, nothing) if serves else None,
+        flight=serving.flight(serves, nothing) if serves else None,
         answers=Answers(
             tuple((one_line(said.prompt), one_line(said.answer)) for said in state.answers[-1:]),
             answers_from(feed.plan.engine),
@@ -174,7 +173,7 @@ def _progress(feed: Feed, now: int) -> Progress:
         return Progress("waiting", _waiting_for(feed))
     start, n = configuration.start, configuration.latency.n
     if configuration.serving is not None:
-        return live_serving.progress(
+        return serving.progress(
             configuration,
             _now_in(state, now),
             number=len(state.configurations),

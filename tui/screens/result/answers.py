@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tui.framework.rows import Row, dim, row
 from tui.text import plain, shorten, width_of
-from tui.widgets.rows import Row, dim, row
 
 ARROW = " -> "
 

@@ -8,11 +8,11 @@ from runner.metrics.explain import facts
 from runner.report import result_table
 from runner.report.model import Row as Value
 from runner.util.formatting import number
+from tui.screens.result.metric_table import Table, cell_text
 from tui.text import plain
-from tui.widgets.metric_table import Table, cell_text
 
 if TYPE_CHECKING:
-    from tui.screens.help import Section
+    from tui.screens.dialogs.help import Section
 
 
 def interval_words(value: Value, digits: int) -> str:

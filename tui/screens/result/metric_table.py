@@ -12,9 +12,9 @@ from runner.report.model import Report
 from runner.report.model import Row as Value
 from runner.report.result_table import Line
 from runner.util.formatting import number
+from tui.framework.rows import Row, Span, dim, row
+from tui.plots.spark import Course, spark
 from tui.text import fit, plain, right, shorten, width_of
-from tui.widgets.iteration_spark import Course, spark
-from tui.widgets.rows import Row, Span, dim, row
 
 UNIT = 11
 VALUE = 13

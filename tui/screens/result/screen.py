@@ -10,6 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from runner.cli.places import ResultPlace
 from runner.errors import UserError
 from runner.export.table_markdown import as_markdown, as_tsv
 from runner.history import baseline
@@ -20,14 +21,16 @@ from runner.report.model import Report
 from runner.run import layout
 from runner.state.configuration import answers_from
 from runner.util.formatting import number, plural
-from tui.keys.key import bindings
-from tui.keys.result import KEYS
-from tui.screens.explanation import explanation, interval_words
-from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.text import plain, shown, wrap
-from tui.widgets.answers import Answers, draw_answers, one_line
-from tui.widgets.iteration_spark import Course, course_of
-from tui.widgets.metric_table import (
+from tui.framework.keymap import bindings
+from tui.framework.rows import Panel, Row, Span, dim, fitting, row
+from tui.framework.run_header import Header, draw_header, short_id
+from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.plots.spark import Course, course_of
+from tui.screens.live.stage_strip import StageItem, StageMark, draw_stages, exit_words
+from tui.screens.result.answers import Answers, draw_answers, one_line
+from tui.screens.result.explanation import explanation, interval_words
+from tui.screens.result.keys import KEYS
+from tui.screens.result.metric_table import (
     BEST,
     WORST,
     ExtraName,
@@ -39,9 +42,7 @@ from tui.widgets.metric_table import (
     shape_of,
     table_of,
 )
-from tui.widgets.rows import Panel, Row, Span, dim, fitting, row
-from tui.widgets.run_header import Header, draw_header, short_id
-from tui.widgets.stage_strip import StageItem, StageMark, draw_stages, exit_words
+from tui.text import plain, shown, wrap
 
 READ_AT_ONCE = 2 << 20
 """Bytes of a log that are read before the first frame: a few hundredths of a second."""
@@ -109,7 +110,7 @@ _VERBS = {"failed": "failed", "lost": "was lost"}
 class ResultScreen(KeyedScreen):
     """Shows the report of one run directory, whatever is in it."""
 
-    CSS_PATH = "result.tcss"
+    CSS_PATH = "screen.tcss"
     screen_name = "result"
     own_keys = KEYS
     BINDINGS = bindings(KEYS)
@@ -291,7 +292,7 @@ class ResultScreen(KeyedScreen):
         self._show_table()
 
     async def action_explain(self) -> None:
-        from tui.screens.help import HelpScreen
+        from tui.screens.dialogs.help import HelpScreen
 
         if self.table.value is None:
             await self.app.open_dialog(HelpScreen("result"))
@@ -342,7 +343,7 @@ class ResultScreen(KeyedScreen):
         if log is None:
             self.notify("this run has no log", timeout=3, markup=False)
             return
-        from tui.screens.log import LogScreen
+        from tui.screens.live.log_page import LogScreen
 
         await self.app.open_dialog(LogScreen(log))
 
@@ -359,3 +360,7 @@ class ResultScreen(KeyedScreen):
 
     def action_again(self) -> None:
         self.app.open_home_with(self.run_dir)
+
+
+def open_screen(place: ResultPlace) -> ResultScreen:
+    return ResultScreen(place.run_dir)

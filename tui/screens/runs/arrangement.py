@@ -10,7 +10,7 @@ from runner.errors import UserError
 from runner.history import Entry, query
 from runner.history import ordering as order
 from runner.history.trend import Trend, main_trend
-from tui.widgets.run_list import Arranged, Group
+from tui.screens.runs.run_list import Arranged, Group
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.keys.key import AGAIN, FILTER, HELP, HOME, QUIT, Key
+from tui.framework.keymap import AGAIN, FILTER, HELP, HOME, QUIT, Key
 
 KEYS = (
     Key(

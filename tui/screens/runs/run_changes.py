@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from runner.errors import UserError
 from runner.history import Entry, labels, trash
 from runner.util.formatting import plural
-from tui.screens.ask import AskScreen, Question
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.dialogs.ask import AskScreen, Question
+from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.text import plain
 
 if TYPE_CHECKING:

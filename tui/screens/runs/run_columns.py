@@ -9,10 +9,10 @@ from functools import lru_cache
 from runner.history import Entry
 from runner.history.run_list import cause_of, gpu_words, size
 from runner.util.formatting import duration, number
+from tui.framework.rows import Row, Span, cut, dim, row
+from tui.framework.run_header import short_id, state_span
+from tui.relative_time import when
 from tui.text import fit, measure, plain, right, shorten, shorten_middle
-from tui.when import when
-from tui.widgets.rows import Row, Span, cut, dim, row
-from tui.widgets.run_header import short_id, state_span
 
 MARK = 2
 """cells at the left edge for the mark of a run"""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from runner.history import Entry
 from runner.history.run_list import cause_of, gpu_words, size
 from runner.util.formatting import plural
+from tui.framework.rows import Row, Span, cut, dim, row, row_width
+from tui.screens.runs.run_columns import latency_words
 from tui.text import measure, plain, wrap
-from tui.widgets.rows import Row, Span, cut, dim, row, row_width
-from tui.widgets.run_columns import latency_words
 
 
 def draw_run_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[Row]:

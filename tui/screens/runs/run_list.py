@@ -11,10 +11,10 @@ from textual.message import Message
 from runner.history import Entry
 from runner.history.trend import Trend, change, spark
 from runner.util.formatting import plural
+from tui.framework.picker import Line, Picker
+from tui.framework.rows import Panel, Row, Span, cut, dim, fitting, row, row_width
+from tui.screens.runs.run_columns import MARK, draw_run, draw_titles, sort_at
 from tui.text import fit, measure, plain
-from tui.widgets.picker import Line, Picker
-from tui.widgets.rows import Panel, Row, Span, cut, dim, fitting, row, row_width
-from tui.widgets.run_columns import MARK, draw_run, draw_titles, sort_at
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,22 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from runner import paths
+from runner.cli.places import RunsPlace
 from runner.errors import UserError
 from runner.history import Entry, History, query, run_feed, trash
 from runner.history.run_list import cause_of, size
 from runner.history.trend import Trend
 from runner.util.formatting import number, plural
-from tui.keys.key import Key, bindings
-from tui.keys.runs import KEYS
-from tui.screens.arrangement import Wish, arranged, next_sort, understood
-from tui.screens.filtering import FilteringScreen
-from tui.screens.keyed import KeyFooter
+from tui.framework.filtering import FilteringScreen
+from tui.framework.keymap import Key, bindings
+from tui.framework.picker import Picker
+from tui.framework.rows import Panel, Row, Span, dim, row, spread
+from tui.framework.screen import KeyFooter
+from tui.screens.runs.arrangement import Wish, arranged, next_sort, understood
+from tui.screens.runs.keys import KEYS
+from tui.screens.runs.run_detail import draw_run_detail
+from tui.screens.runs.run_list import Arranged, RunList, RunTitles, Titles
 from tui.text import plain, shown, wrap
-from tui.widgets.picker import Picker
-from tui.widgets.rows import Panel, Row, Span, dim, row, spread
-from tui.widgets.run_detail import draw_run_detail
-from tui.widgets.run_list import Arranged, RunList, RunTitles, Titles
 
 LOOK_EVERY_S = 2.0
 FIRST_LOOK = 200
@@ -40,7 +41,7 @@ EMPTY = "no runs yet – Enter on a profile starts one (h)"
 class RunsScreen(FilteringScreen):
     """Reads the list in a worker and draws it when it changed."""
 
-    CSS_PATH = "runs.tcss"
+    CSS_PATH = "screen.tcss"
     screen_name = "runs"
     own_keys = KEYS
     filter_pane = "#runs"
@@ -220,7 +221,7 @@ class RunsScreen(FilteringScreen):
 
     def action_compare(self) -> None:
         """Compare the marked runs; with one mark, that run with the one under the cursor."""
-        from tui.screens.compare import sides_of
+        from tui.screens.compare.screen import sides_of
 
         names, current = self._marked, self._current
         if len(names) == 1 and current is not None and current.run not in names:
@@ -256,31 +257,31 @@ class RunsScreen(FilteringScreen):
         if current.ended:
             self.notify("this run has ended; there is nothing to stop", markup=False)
             return
-        from tui.screens.confirm import ask_to_stop
+        from tui.screens.dialogs.confirm import ask_to_stop
 
         said = f"Run {current.run} ends with what it has measured so far."
         await ask_to_stop(self.app, current.run_dir, current.profile, said, name=current.profile)
 
     async def action_tags(self) -> None:
-        from tui.screens.run_changes import ask_for_tags
+        from tui.screens.runs.run_changes import ask_for_tags
 
         if chosen := self._chosen():
             await ask_for_tags(self.app, chosen, self._look)
 
     async def action_note(self) -> None:
-        from tui.screens.run_changes import ask_for_note
+        from tui.screens.runs.run_changes import ask_for_note
 
         if current := self._current:
             await ask_for_note(self.app, current, self._look)
 
     async def action_rename(self) -> None:
-        from tui.screens.run_changes import ask_for_name
+        from tui.screens.runs.run_changes import ask_for_name
 
         if current := self._current:
             await ask_for_name(self.app, current, self._look)
 
     async def action_delete(self) -> None:
-        from tui.screens.run_changes import ask_to_delete
+        from tui.screens.runs.run_changes import ask_to_delete
 
         def deleted(moved: list[trash.Trashed]) -> None:
             self._deleted = moved
@@ -319,7 +320,7 @@ class RunsScreen(FilteringScreen):
         return super().check_action(action, parameters)
 
     async def action_trash(self) -> None:
-        from tui.screens.trash import TrashScreen
+        from tui.screens.runs.trash import TrashScreen
 
         await self.app.open_dialog(TrashScreen(now()), lambda _: self._look())
 
@@ -340,7 +341,7 @@ class RunsScreen(FilteringScreen):
         super().action_show_all()
 
     async def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
+        from tui.screens.dialogs.help import HelpScreen
 
         await self.app.open_dialog(HelpScreen("runs", more=(("terms of a filter", query.GRAMMAR),)))
 
@@ -388,3 +389,7 @@ def _draw_header(count: str, width: int, height: int) -> list[Row]:
 
 def _draw_refusal(refusal: str, width: int, height: int) -> list[Row]:
     return [row(Span(line, "bad")) for line in wrap(plain(refusal), max(10, width))] if refusal else []
+
+
+def open_screen(_: RunsPlace) -> RunsScreen:
+    return RunsScreen()

@@ -15,11 +15,11 @@ from runner.history import trash
 from runner.history.disk_usage import disk_use
 from runner.history.run_list import size
 from runner.util.formatting import plural
-from tui.screens.confirm import ConfirmScreen
+from tui.framework.picker import Line, LinePicker
+from tui.framework.rows import Panel, Row, Span, cut, dim, fitting, row
+from tui.relative_time import when
+from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.text import fit, plain
-from tui.when import when
-from tui.widgets.picker import Line, LinePicker
-from tui.widgets.rows import Panel, Row, Span, cut, dim, fitting, row
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp

@@ -12,20 +12,21 @@ from textual.containers import Container, Vertical
 from textual.markup import escape
 from textual.message import Message
 
+from runner.cli.places import SweepPlace
 from runner.errors import UserError
 from runner.sweep.board import Board, RunRef
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
-from tui.keys.board import KEYS
-from tui.keys.key import Key, When, bindings
-from tui.screens.keyed import KeyedScreen, KeyFooter
-from tui.sweep_view import BoardView, first
+from tui.framework.keymap import Key, When, bindings
+from tui.framework.rows import Panel
+from tui.framework.run_header import short_id
+from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.plots.trade import TradeData, TradePoint, draw_trades
+from tui.screens.sweep.keys import KEYS
+from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
+from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, heading
+from tui.screens.sweep.view import BoardView, first
 from tui.text import plain, shown
-from tui.widgets.rows import Panel
-from tui.widgets.run_header import short_id
-from tui.widgets.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
-from tui.widgets.sweep_matrix import draw_legend, draw_matrix, heading
-from tui.widgets.trade_plot import TradeData, TradePoint, draw_trades
 
 if TYPE_CHECKING:
     from runner.sweep.sweep_feed import SweepFeed
@@ -38,8 +39,8 @@ BESIDE = 120
 class BoardScreen(KeyedScreen):
     """Reads the sweep in a worker and draws what changed."""
 
-    CSS_PATH = "board.tcss"
-    screen_name = "board"
+    CSS_PATH = "screen.tcss"
+    screen_name = "sweep"
     own_keys = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(KEYS),
@@ -237,7 +238,7 @@ class BoardScreen(KeyedScreen):
             self.app.notify_error(error)
 
     async def action_stop(self) -> None:
-        from tui.screens.confirm import ask_to_stop
+        from tui.screens.dialogs.confirm import ask_to_stop
 
         said = "The run under way is stopped. What was measured is kept, and the sweep can go on later."
         await ask_to_stop(self.app, self.directory, "this sweep", said, name="the sweep")
@@ -322,3 +323,7 @@ def plot_labels(view: BoardView, at: tuple[int, ...]) -> tuple[str, str]:
     ]
     short = "/".join(value for _, value in parts)
     return short if len(parts) == 1 else " ".join(f"{title} {value}" for title, value in parts), short
+
+
+def open_screen(place: SweepPlace) -> BoardScreen:
+    return BoardScreen(place.directory)

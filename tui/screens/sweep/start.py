@@ -20,8 +20,8 @@ from runner.profile.sweep import field_paths
 from runner.schema.axes import INSIDE, Order
 from runner.schema.base import Profile
 from runner.util.formatting import plural
+from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import plain, shown, wrap
-from tui.widgets.rows import Panel, Row, Span, dim, row
 
 if TYPE_CHECKING:
     from runner.sweep.spec import Axes, Sweep

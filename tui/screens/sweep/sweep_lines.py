@@ -6,11 +6,11 @@ from runner.sweep.board import Board, Point
 from runner.sweep.progress import Status
 from runner.sweep.spec import Sweep
 from runner.util.formatting import duration, number, plural
-from tui.sweep_view import BoardView
+from tui.framework.rows import Row, Span, cut, dim, row, row_width, spread
+from tui.framework.run_header import short_id
+from tui.screens.sweep.sweep_matrix import GLYPHS, WORDS
+from tui.screens.sweep.view import BoardView
 from tui.text import bar, clock, plain, whole_parts, width_of, with_spread, wrap
-from tui.widgets.rows import Row, Span, cut, dim, row, row_width, spread
-from tui.widgets.run_header import short_id
-from tui.widgets.sweep_matrix import GLYPHS, WORDS
 
 _STATES: dict[Status, Span] = {
     "starting": Span("◌ STARTING", "dim"),

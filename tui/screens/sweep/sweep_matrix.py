@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from runner.metrics import JOULES_PER_TOKEN, LATENCY, TOKENS_PER_SEC, Metric
 from runner.sweep.board import Point, PointState
-from tui.sweep_view import BoardView
+from tui.framework.rows import Row, Span, cut, dim, row, row_width
+from tui.screens.sweep.view import BoardView
 from tui.text import fit, plain, right, width_of, with_spread
-from tui.widgets.rows import Row, Span, cut, dim, row, row_width
 
 GLYPHS: dict[PointState, tuple[str, str]] = {
     "queued": ("◌", "dim"),

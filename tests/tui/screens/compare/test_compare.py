@@ -17,9 +17,9 @@ from tests.support.compared_runs import PROFILE, run, some
 from tests.support.histories import figure
 from tests.support.world import Cockpit, settled, text_of, told
 from tui.app import TrtbenchApp
-from tui.screens.compare import CompareScreen, sides_of
-from tui.screens.help import HelpScreen
-from tui.widgets.picker import LinePicker
+from tui.framework.picker import LinePicker
+from tui.screens.compare.screen import CompareScreen, sides_of
+from tui.screens.dialogs.help import HelpScreen
 
 SIZE = (120, 40)
 

@@ -8,7 +8,8 @@ import pytest
 
 from runner.compare import Change, Comparison, Pair, SideSummary
 from runner.compare.comparison import ConfigurationComparison
-from tui.widgets.compare_table import (
+from tui.framework.rows import row_text, row_width
+from tui.screens.compare.compare_table import (
     Chosen,
     View,
     columns_of,
@@ -22,7 +23,6 @@ from tui.widgets.compare_table import (
     percent,
     view_of,
 )
-from tui.widgets.rows import row_text, row_width
 
 
 def change(metric: str = "latency_ms", share: float = 0.1, **more: object) -> Change:

@@ -7,9 +7,9 @@ from textual.app import App
 
 from runner.cli.places import RunsPlace
 from tui.app import TrtbenchApp
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.help import HelpScreen
-from tui.widgets.rows import Panel
+from tui.framework.rows import Panel
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.help import HelpScreen
 
 
 class Asking(App[None]):

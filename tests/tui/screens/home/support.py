@@ -14,8 +14,8 @@ from runner.plan.plan import Stage
 from tests.support import world
 from tests.support.keyboard import at_once
 from tests.support.world import settled
-from tui.screens.home import HomeScreen
-from tui.widgets.profile_form import ProfileForm
+from tui.screens.home.form_rows import ProfileForm
+from tui.screens.home.screen import HomeScreen
 
 SIZE = (120, 40)
 

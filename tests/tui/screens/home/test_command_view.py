@@ -7,9 +7,9 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.framework.rows import row_text
+from tui.screens.home.command_view import Command, Commands, Verdict, draw_commands, wrap_shell
 from tui.text import width_of
-from tui.widgets.command_view import Command, Commands, Verdict, draw_commands, wrap_shell
-from tui.widgets.rows import row_text
 
 LONG = (
     "A=1 /usr/bin/mpirun -n 2 --oversubscribe --bind-to none python3 bench.py --batch_size '1;4' --text 'a b'"

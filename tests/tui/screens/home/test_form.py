@@ -10,7 +10,7 @@ from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.file import ProfileError
 from runner.schema.base import Profile
-from tui.form import Drafts, Form, FormRow, open_form, refusal
+from tui.screens.home.form import Drafts, Form, FormRow, open_form, refusal
 
 
 @pytest.fixture

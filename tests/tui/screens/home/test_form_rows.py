@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner.profile.fields import Field
-from tui.form import FormRow
-from tui.widgets.profile_form import Help, draw_form, draw_help
-from tui.widgets.rows import row_text, row_width
+from tui.framework.rows import row_text, row_width
+from tui.screens.home.form import FormRow
+from tui.screens.home.form_rows import Help, draw_form, draw_help
 
 
 def found(

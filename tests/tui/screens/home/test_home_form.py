@@ -12,11 +12,11 @@ from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from tests.support import world
 from tests.support.world import Cockpit, settled, text_of, told
-from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
+from tests.tui.screens.home.support import SIZE, chosen, form_of, go_to, type_into, value
 from tui.app import TrtbenchApp
-from tui.form import drafts_of
-from tui.screens.home import HomeScreen
-from tui.screens.save_as import SaveAs
+from tui.screens.home.form import drafts_of
+from tui.screens.home.save_as import SaveAs
+from tui.screens.home.screen import HomeScreen
 
 
 async def test_editing_a_number_by_typing_it() -> None:

@@ -12,12 +12,12 @@ from tests.support import world
 from tests.support.keyboard import at_once
 from tests.support.patience import PATIENCE_S
 from tests.support.world import Cockpit, settled, text_of, told
-from tests.tui.screens.home import SIZE, chosen, form_of, go_to, value
-from tui.catalogue import Catalogue, Listing
-from tui.screens.help import HelpScreen
-from tui.screens.home import HomeScreen
-from tui.widgets.filter_input import FilterInput
-from tui.widgets.profile_list import ProfileList
+from tests.tui.screens.home.support import SIZE, chosen, form_of, go_to, value
+from tui.framework.filter_input import FilterInput
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.home.catalogue import Catalogue, Listing
+from tui.screens.home.profile_list import ProfileList
+from tui.screens.home.screen import HomeScreen
 
 
 async def test_a_first_start_welcomes_and_chooses_quickstart() -> None:

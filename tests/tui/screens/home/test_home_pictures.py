@@ -11,7 +11,16 @@ from textual.pilot import Pilot
 from runner.cli.places import HomePlace
 from tests.support import world
 from tests.support.world import settled
-from tests.tui.screens.home import FAILS, PASSES, WARNS, finds, go_to, no_mpirun, partly_cached, type_into
+from tests.tui.screens.home.support import (
+    FAILS,
+    PASSES,
+    WARNS,
+    finds,
+    go_to,
+    no_mpirun,
+    partly_cached,
+    type_into,
+)
 from tui.app import TrtbenchApp
 
 SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

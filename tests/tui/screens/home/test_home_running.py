@@ -18,7 +18,7 @@ from runner.supervision import launch
 from tests.support import world
 from tests.support.patience import PATIENCE_S
 from tests.support.world import Cockpit, settled, text_of, told
-from tests.tui.screens.home import (
+from tests.tui.screens.home.support import (
     FAILS,
     PASSES,
     SIZE,
@@ -32,8 +32,8 @@ from tests.tui.screens.home import (
     type_into,
     value,
 )
-from tui.form import drafts_of
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.home.form import drafts_of
 
 
 @pytest.mark.parametrize("key", ["enter", "f5"])

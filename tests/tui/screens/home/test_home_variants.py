@@ -19,12 +19,12 @@ from runner.run import layout
 from tests.runner.engines.trtllm.test_built_engine import engine
 from tests.support import world
 from tests.support.world import Cockpit, settled, text_of, told
-from tests.tui.screens.home import SIZE, chosen, form_of, go_to, type_into, value
+from tests.tui.screens.home.support import SIZE, chosen, form_of, go_to, type_into, value
 from tui.app import TrtbenchApp
-from tui.form import drafts_of
-from tui.screens.home import HomeScreen
-from tui.screens.import_engine import ImportEngine
-from tui.widgets.profile_list import ProfileList
+from tui.screens.home.form import drafts_of
+from tui.screens.home.import_engine import ImportEngine
+from tui.screens.home.profile_list import ProfileList
+from tui.screens.home.screen import HomeScreen
 
 SMALL_RUN = world.BUILT_IN["quickstart"].replace("num_runs: 20", "num_runs: 3")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from runner.history import Entry
 from runner.state.run import Status
-from tui.catalogue import Group, Item, filtered
-from tui.widgets.profile_list import draw_profiles
-from tui.widgets.rows import row_text, row_width
+from tui.framework.rows import row_text, row_width
+from tui.screens.home.catalogue import Group, Item, filtered
+from tui.screens.home.profile_list import draw_profiles
 
 NOW = 1_767_276_000.0
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tui.widgets.flight_panel import ROWS, Flight, draw_flight
-from tui.widgets.rows import row_text, row_width
+from tui.framework.rows import row_text, row_width
+from tui.screens.live.flight_panel import ROWS, Flight, draw_flight
 
 FULL = Flight(
     done=150, total=1000, active=64, active_mean=61.5, queued=12, queued_most=936, iteration_ms=21.5,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.tui.widgets.test_gpu_panel import WELL
-from tui.widgets.gpu_fold import draw_folded
-from tui.widgets.gpu_panel import GpuLine
-from tui.widgets.rows import row_text
+from tests.tui.screens.live.test_gpu_panel import WELL
+from tui.framework.rows import row_text
+from tui.screens.live.gpu_fold import draw_folded
+from tui.screens.live.gpu_panel import GpuLine
 
 
 def last(lines: tuple[GpuLine, ...], height: int = 5) -> str:

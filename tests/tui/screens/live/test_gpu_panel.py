@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from tui.framework.rows import row_text, row_width
+from tui.screens.live.gpu_panel import GpuLine, draw_gpus
 from tui.text import to_ascii, width_of
-from tui.widgets.gpu_panel import GpuLine, draw_gpus
-from tui.widgets.rows import row_text, row_width
 
 GIB = 2**30
 WELL = GpuLine(

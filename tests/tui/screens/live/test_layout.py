@@ -7,7 +7,7 @@ import itertools
 import pytest
 from textual.geometry import Region
 
-from tui.screens.live_layout import PANELS, Wants, arranged
+from tui.screens.live.layout import PANELS, Wants, arranged
 
 WIDTHS = (20, 40, 60, 80, 99, 100, 120, 160, 200, 250)
 HEIGHTS = (*range(3, 50), 60, 70)

@@ -16,18 +16,18 @@ from tests.support import recorded_runs
 from tests.support.keyboard import at_once
 from tests.support.recorded_runs import Recorder, StillFeed
 from tui.app import TrtbenchApp
-from tui.keys.key import valid_keys
-from tui.keys.live import KEYS
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.doctor import DoctorScreen
-from tui.screens.doctor_view import doctor_sections
-from tui.screens.help import HelpScreen
-from tui.screens.live import LiveScreen
-from tui.screens.live_view import live_view
-from tui.screens.result import ResultScreen
-from tui.widgets.filter_input import FilterInput
-from tui.widgets.log_view import LogView
-from tui.widgets.rows import Rows, row_text
+from tui.framework.filter_input import FilterInput
+from tui.framework.keymap import valid_keys
+from tui.framework.rows import Rows, row_text
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.live.health_page import DoctorScreen
+from tui.screens.live.health_view import doctor_sections
+from tui.screens.live.keys import KEYS
+from tui.screens.live.log_view import LogView
+from tui.screens.live.screen import LiveScreen
+from tui.screens.live.view import live_view
+from tui.screens.result.screen import ResultScreen
 
 SIZE = (120, 40)
 

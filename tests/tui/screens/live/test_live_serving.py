@@ -15,16 +15,16 @@ from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
 from tests.support.runs import record
 from tui.app import TrtbenchApp
-from tui.screens.doctor_view import doctor_sections
-from tui.screens.live_serving import NO_LOG
-from tui.screens.live_view import LiveView, live_view
-from tui.widgets.flight_panel import draw_flight
-from tui.widgets.histogram import HistogramData
-from tui.widgets.latency_numbers import draw_numbers
-from tui.widgets.latency_plot import PlotData
-from tui.widgets.progress_lines import draw_progress
-from tui.widgets.rows import row_text
-from tui.widgets.split_plot import SplitData
+from tui.framework.rows import row_text
+from tui.plots.histogram import HistogramData
+from tui.plots.latency import PlotData
+from tui.plots.split import SplitData
+from tui.screens.live.flight_panel import draw_flight
+from tui.screens.live.health_view import doctor_sections
+from tui.screens.live.latency_numbers import draw_numbers
+from tui.screens.live.progress_lines import draw_progress
+from tui.screens.live.serving import NO_LOG
+from tui.screens.live.view import LiveView, live_view
 
 WANTED = Configuration(0, 128, 64, requests=100, concurrency=8)
 

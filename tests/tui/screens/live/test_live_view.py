@@ -8,11 +8,11 @@ import pytest
 from runner import events as ev
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder, StillFeed
-from tui.screens.live_plot import Mode
-from tui.screens.live_view import LiveView, live_view
-from tui.widgets.histogram import HistogramData
-from tui.widgets.latency_plot import PlotData
-from tui.widgets.split_plot import SplitData
+from tui.plots.histogram import HistogramData
+from tui.plots.latency import PlotData
+from tui.plots.split import SplitData
+from tui.screens.live.plot import Mode
+from tui.screens.live.view import LiveView, live_view
 
 
 def seen(run: Recorder, root: Path, after_s: float = 0.0) -> LiveView:

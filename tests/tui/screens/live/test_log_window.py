@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.util.log_file import LONGEST, WINDOW, LogFile, level_of, passes
-from tui.log_window import KEPT, LogWindow
-from tui.widgets.log_view import draw_line
-from tui.widgets.rows import row_text
+from tui.framework.rows import row_text
+from tui.screens.live.log_view import draw_line
+from tui.screens.live.log_window import KEPT, LogWindow
 
 HEIGHT = 10
 

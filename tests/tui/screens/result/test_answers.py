@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tui.widgets.answers import Answers, draw_answers, one_line
-from tui.widgets.rows import row_text, row_width
+from tui.framework.rows import row_text, row_width
+from tui.screens.result.answers import Answers, draw_answers, one_line
 
 
 def test_a_short_one_is_shown_whole() -> None:

@@ -9,8 +9,8 @@ from runner.report.result_table import GROUPS, heading
 from runner.state.run import RunState
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
-from tui.text import width_of
-from tui.widgets.metric_table import (
+from tui.framework.rows import row_text
+from tui.screens.result.metric_table import (
     BEST,
     WORST,
     draw_table,
@@ -20,7 +20,7 @@ from tui.widgets.metric_table import (
     shape_of,
     table_of,
 )
-from tui.widgets.rows import row_text
+from tui.text import width_of
 
 HEADINGS = [heading(group) for group in GROUPS]
 

@@ -18,12 +18,12 @@ from tests.support.keyboard import at_once
 from tests.support.recorded_runs import Recorder
 from tests.support.runs import wait_for
 from tui.app import TrtbenchApp
-from tui.screens.help import HelpScreen
-from tui.screens.log import LogScreen
-from tui.screens.result import ResultScreen
-from tui.widgets.filter_input import FilterInput
-from tui.widgets.metric_table import line_at, shape_of
-from tui.widgets.rows import Rows, row_text
+from tui.framework.filter_input import FilterInput
+from tui.framework.rows import Rows, row_text
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.live.log_page import LogScreen
+from tui.screens.result.metric_table import line_at, shape_of
+from tui.screens.result.screen import ResultScreen
 
 SIZE = (120, 40)
 
@@ -191,7 +191,7 @@ async def test_iterations_of_each_configuration_are_drawn(tmp_path: Path) -> Non
 
 
 async def test_a_long_log_is_read_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.result.READ_AT_ONCE", 0)
+    monkeypatch.setattr("tui.screens.result.screen.READ_AT_ONCE", 0)
     app = Cockpit(recorded_runs.finished(2).write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await app.workers.wait_for_complete()

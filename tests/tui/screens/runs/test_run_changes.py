@@ -17,11 +17,11 @@ from tests.support import histories, world
 from tests.support.histories import figure
 from tests.support.world import Cockpit, settled, text_of, told
 from tui.app import TrtbenchApp
-from tui.screens.ask import AskScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.runs import RunsScreen
-from tui.screens.trash import TrashScreen
-from tui.widgets.run_list import RunList
+from tui.screens.dialogs.ask import AskScreen
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.runs.run_list import RunList
+from tui.screens.runs.screen import RunsScreen
+from tui.screens.runs.trash import TrashScreen
 
 SIZE = (120, 40)
 
@@ -264,7 +264,7 @@ def test_picture_of_a_dialog(
 ) -> None:  # fmt: skip
     labels.tag(three[1].name, ["good", "v0.16"])
     monkeypatch.setattr("runner.history.reader.disk_use", lambda path: 28 << 10)
-    monkeypatch.setattr("tui.screens.trash.disk_use", lambda path: 28 << 10)
+    monkeypatch.setattr("tui.screens.runs.trash.disk_use", lambda path: 28 << 10)
     monkeypatch.setattr("runner.history.trash.time.time", lambda: world.NOW - 7000)
     trash.delete(three[:1])
 

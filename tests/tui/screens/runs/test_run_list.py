@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from runner.history import Entry
 from runner.history.trend import main_trend
 from tests.support.histories import NOW, entry, figure
-from tui.when import when
-from tui.widgets.rows import row_text, row_width
-from tui.widgets.run_columns import draw_run, draw_titles, latency_words, sort_at
-from tui.widgets.run_detail import draw_run_detail
-from tui.widgets.run_list import Group, draw_group
+from tui.framework.rows import row_text, row_width
+from tui.relative_time import when
+from tui.screens.runs.run_columns import draw_run, draw_titles, latency_words, sort_at
+from tui.screens.runs.run_detail import draw_run_detail
+from tui.screens.runs.run_list import Group, draw_group
 
 
 @pytest.fixture(autouse=True)

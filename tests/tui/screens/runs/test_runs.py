@@ -19,11 +19,11 @@ from tests.support.histories import figure
 from tests.support.keyboard import at_once
 from tests.support.world import Cockpit, settled, text_of, told
 from tui.app import TrtbenchApp
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.help import HelpScreen
-from tui.screens.runs import RunsScreen
-from tui.widgets.filter_input import FilterInput
-from tui.widgets.run_list import RunList
+from tui.framework.filter_input import FilterInput
+from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.runs.run_list import RunList
+from tui.screens.runs.screen import RunsScreen
 
 SIZE = (120, 40)
 

@@ -22,8 +22,8 @@ from runner.sweep.spec import Axis, Cell, Slot, Sweep
 from tests.support.sweeps import TINY, recorded, written
 from tests.support.world import BOTH, SIZES, Cockpit, settled, size_id, text_of, told
 from tui.app import TrtbenchApp
-from tui.screens.board import BoardScreen
-from tui.screens.help import HelpScreen
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.sweep.screen import BoardScreen
 
 BATCHES, TPS, LENGTHS = (1, 8, 32, 64), ("1", "2", "4"), ((128, 128), (1024, 128))
 BEGUN = Begun(wall=1e9)
@@ -410,7 +410,7 @@ async def test_a_directory_that_is_no_sweep_is_said(tmp_path: Path) -> None:
 async def test_what_happens_while_one_looks_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from runner.sweep.directory import LogWriter
 
-    monkeypatch.setattr("tui.screens.board.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("tui.screens.sweep.screen.LOOK_EVERY_S", 0.05)
     path = nothing_yet()
     app = Cockpit(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:

@@ -20,7 +20,7 @@ from runner.sweep.spec import Sweep
 from tests.support import world
 from tests.support.world import settled, text_of
 from tui.app import TrtbenchApp
-from tui.screens.sweep_start import SweepStart
+from tui.screens.sweep.start import SweepStart
 from tui.theme import NAMES, THEMES
 
 SIZES = [(80, 24), (120, 40)]
