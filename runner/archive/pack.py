@@ -13,7 +13,6 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from runner import history
 from runner.archive.manifest import (
     IN_THE_LOG,
     MANIFEST,
@@ -27,6 +26,7 @@ from runner.archive.manifest import (
 from runner.errors import UserError
 from runner.export.destination import opened
 from runner.history import labels
+from runner.history.run_entry import read_entry
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
@@ -60,7 +60,7 @@ def pack_run(run_dir: Path, target: Path | None = None) -> Packed:
         UserError: there is no run, it has not ended, or a file cannot be read or written.
     """
     plan = layout.load_plan(run_dir)
-    if not history.entry(run_dir).ended:
+    if not read_entry(run_dir).ended:
         raise UserError(
             f"{run_dir.name} has not ended; an archive is made of a run that does not change any more",
             hint=f"`trtbench-tui stop {run_dir.name}` ends it",

@@ -12,7 +12,7 @@ from runner.cli.options import Commands
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from runner.history import Entry
+    from runner.history.run_entry import Entry
 
 FILTER_HELP = """\
 filter terms, all of which must hold (`-term` turns one around, a comma in a value means "or"):
@@ -93,9 +93,9 @@ def _limit(text: str) -> int:
 
 
 def _ls(arguments: argparse.Namespace) -> int:
-    from runner import history
     from runner.history import ordering, query
     from runner.history import run_list as listing
+    from runner.history.reader import read_entries
 
     text = " ".join(arguments.filter)
     if text == "help":
@@ -104,7 +104,7 @@ def _ls(arguments: argparse.Namespace) -> int:
     sort = ordering.sort_named(arguments.sort or "when")
     query.parse(text, 0.0)  # a mistake in it is told before anything is read
     disk = arguments.disk or sort.name == "disk" or query.needs_disk(text)
-    every = history.entries(disk=disk)
+    every = read_entries(disk=disk)
     found = ordering.in_order(query.matching(every, text), sort, reverse=arguments.reverse)
     shown = found[: arguments.limit]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -144,11 +144,11 @@ def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool
 def _trend(arguments: argparse.Namespace) -> int:
     import difflib
 
-    from runner import history
     from runner.history import run_list as listing
+    from runner.history.reader import read_entries
     from runner.history.trend import trends
 
-    entries = history.entries()
+    entries = read_entries()
     found = trends(entries, arguments.profile)
     if not found:
         profiles = sorted({entry.profile for entry in entries if not entry.foreign})

@@ -173,12 +173,12 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _stop(arguments: argparse.Namespace) -> int:
-    from runner import history
     from runner.history.lookup import find_run
+    from runner.history.run_entry import read_entry
     from runner.history.stop import stop_run
 
     run_dir = find_run(arguments.run)
-    if history.entry(run_dir).ended:
+    if read_entry(run_dir).ended:
         print(f"{run_dir.name} has ended already", file=sys.stderr)
         return ExitCode.OK
     print(f"{run_dir.name} {stop_run(run_dir, 'trtbench-tui stop').status}", file=sys.stderr)

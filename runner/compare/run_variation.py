@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from runner import history
 from runner.compare.sides import Run
 from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
-from runner.history import Entry
+from runner.history.reader import read_entries
+from runner.history.run_entry import Entry
 from runner.metrics import VARIATION
 from runner.plan.plan import Configuration
 
@@ -30,7 +30,7 @@ class Earlier:
 
     @cached_property
     def _finished(self) -> list[Entry]:
-        return [entry for entry in history.entries() if entry.status == "finished"]
+        return [entry for entry in read_entries() if entry.status == "finished"]
 
     def runs(self, profiles: Collection[str], without: Collection[Path]) -> Iterator[Run]:
         """The newest runs of these profiles, `MOST_RUNS` of each at most, but for some directories."""

@@ -184,10 +184,10 @@ def named(name: str) -> list[Path]:
 
 
 def _filtered(text: str) -> list[Path]:
-    from runner import history
     from runner.history.query import matching
+    from runner.history.reader import read_entries
 
-    found = [entry for entry in matching(history.entries(), text) if entry.status == "finished"]
+    found = [entry for entry in matching(read_entries(), text) if entry.status == "finished"]
     if not found:
         raise UserError(
             f"no finished run fits {text!r}", hint=f"`trtbench-tui ls --filter {text!r}` shows what fits"

@@ -1,7 +1,1 @@
-"""All runs of this machine: reading them, choosing among them, and bringing to an end what got lost."""
-
-from runner.history.reader import History, entries
-from runner.history.recovery import recover
-from runner.history.run_entry import Entry, Figure, entry
-
-__all__ = ["Entry", "Figure", "History", "entries", "entry", "recover"]
+"""The runs of this machine: reading and listing them, finding one, ending runs whose supervisor died."""

@@ -15,7 +15,7 @@ from runner.history.run_entry import Entry, as_entry, read_facts
 from runner.run import layout
 
 
-def entries(*, disk: bool = False) -> list[Entry]:
+def read_entries(*, disk: bool = False) -> list[Entry]:
     """All runs, newest first. Runs that lost their supervisor are cleaned up and shown as lost."""
     return History().entries(disk=disk)
 

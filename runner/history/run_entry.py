@@ -99,7 +99,7 @@ def best_of(figures: Iterable[Figure]) -> Figure | None:
     return max(figures, key=worth, default=None)
 
 
-def entry(run_dir: Path) -> Entry:
+def read_entry(run_dir: Path) -> Entry:
     """The row of one run directory, whatever is in it; a run that lost its supervisor is ended first."""
     return as_entry(run_dir, read_facts(run_dir))
 

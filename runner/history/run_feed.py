@@ -82,9 +82,9 @@ class RunFeed:
                 break
         if not taken and self.state.running and start - self._checked > LIVENESS_S:
             self._checked = start
-            from runner import history  # not before it is needed: it is a tenth of the start
+            from runner.history.recovery import recover  # not before it is needed: it is a tenth of the start
 
-            closing = history.recover(self.run_dir)
+            closing = recover(self.run_dir)
             if closing is not None:
                 taken = self._take_the_end(closing, tell)
         return taken

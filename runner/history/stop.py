@@ -6,8 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from runner import history
-from runner.history import Entry
+from runner.history.run_entry import Entry, read_entry
 from runner.run import layout
 
 STOP_TIMEOUT_S = 30.0
@@ -21,7 +20,7 @@ def stop_run(run_dir: Path, by: str) -> Entry:
     """
     layout.request_stop(run_dir, by)
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while not (ended := history.entry(run_dir)).ended:
+    while not (ended := read_entry(run_dir)).ended:
         if time.monotonic() > deadline:
             # It does not answer; whoever reads the run next cleans up after it.
             layout.signal_supervisor(run_dir, signal.SIGKILL)

@@ -71,13 +71,13 @@ def _is_moved_back(trashed: Trashed) -> bool:
 
 
 def _refuse_what_is_under_way(run_dir: Path) -> None:
-    from runner.history.run_entry import entry
+    from runner.history.run_entry import read_entry
 
     if not os.path.lexists(run_dir):
         raise UserError(f"there is no run {run_dir.name!r} any more")
     if run_dir.parent != paths.runs_dir():
         raise UserError(f"{run_dir} does not lie among the runs in {paths.runs_dir()}; it is left alone")
-    found = entry(run_dir)
+    found = read_entry(run_dir)
     if not found.ended:
         raise UserError(
             f"{run_dir.name} is under way ({found.status}) and cannot be deleted",

@@ -13,8 +13,9 @@ from typing import Literal
 
 import msgspec
 
-from runner import history, paths
+from runner import paths
 from runner.errors import UserError
+from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.run import layout
 from runner.schema.axes import Order
@@ -268,7 +269,7 @@ def _stop_what_was_left(directory: Path, progress: Progress, by: str) -> None:
     left = [note.run for note in progress.runs.values() if note.settled is None]
     for run in (*left, *(started.run for started in unnoted(directory, progress.runs))):
         run_dir = paths.runs_dir() / run
-        if run_dir.is_dir() and not history.entry(run_dir).ended:
+        if run_dir.is_dir() and not read_entry(run_dir).ended:
             stop_run(run_dir, f"the sweep was stopped by {by}")
 
 

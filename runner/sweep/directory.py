@@ -26,7 +26,7 @@ from runner.sweep.spec import SCHEMA, Sweep
 from runner.util.files import read, write_atomically
 
 if TYPE_CHECKING:
-    from runner import history
+    from runner.history import run_entry
 
 SPEC = "sweep.json"
 LOG = "log.jsonl"
@@ -190,11 +190,11 @@ def _refuse_a_run(name: str) -> None:
     )
 
 
-def runs_of(sweep: str) -> list[history.Entry]:
+def runs_of(sweep: str) -> list[run_entry.Entry]:
     """The runs of this machine that belong to a sweep, newest first."""
-    from runner import history  # a sweep is shown without the history
+    from runner.history.reader import read_entries  # a sweep is shown without the history
 
-    return [one for one in history.entries() if one.sweep is not None and one.sweep.sweep == sweep]
+    return [one for one in read_entries() if one.sweep is not None and one.sweep.sweep == sweep]
 
 
 def unnoted(directory: Path, known: Container[str]) -> list[Started]:

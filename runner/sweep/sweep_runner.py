@@ -15,9 +15,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import history, paths
+from runner import paths
 from runner.engines.registry import make_plan
 from runner.errors import UserError
+from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.plan.plan import Configuration, Membership
 from runner.profile.file import load_text
@@ -176,7 +177,7 @@ class Conductor:
                 return
             if time.monotonic() - asked > LIVENESS_S:
                 asked = time.monotonic()
-                if history.entry(run_dir).ended:
+                if read_entry(run_dir).ended:
                     break
             time.sleep(POLL_S)
         # The devices are free when the supervisor is gone; the next run then need not queue.

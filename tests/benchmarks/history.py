@@ -15,9 +15,10 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import history, paths
+from runner import paths
 from runner.events.journal import EventReader
 from runner.history import labels, ordering, query
+from runner.history.reader import History, read_entries
 from runner.history.trend import main_trend
 from runner.report.build import build_report
 from runner.report.files import read_state
@@ -97,12 +98,12 @@ def _write_log(path: Path) -> None:
 def measure_list() -> Measured:
     """Ended runs with reports of the usual size, by a process that asks for the first time."""
     with _ten_thousand_runs():
-        history.entries()
+        read_entries()
         start = time.perf_counter()
-        entries = history.entries()
+        entries = read_entries()
         ours = time.perf_counter() - start
         assert len(entries) == RUNS
-        known = history.History()
+        known = History()
         known.entries()
         start = time.perf_counter()
         known.entries()
@@ -114,7 +115,7 @@ def measure_unindexed() -> Measured:
     """The same when the index was deleted; against reading the same files without looking inside."""
     with _ten_thousand_runs():
         start = time.perf_counter()
-        entries = history.entries()
+        entries = read_entries()
         ours = time.perf_counter() - start
         start = time.perf_counter()
         for entry in entries:
@@ -128,7 +129,7 @@ def measure_choosing() -> Measured:
     with _ten_thousand_runs():
         for number, name in enumerate(layout.list_names()[:2000]):
             labels.tag(name, [f"t{number % 7}", "all"])
-        entries = history.entries(disk=True)
+        entries = read_entries(disk=True)
     filters = (
         "p1",
         "status:finished since:2026-01-01 -tag:t3",

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import paths
-from runner.history import Entry, Figure
-from runner.history.run_entry import best_of
+from runner.history.run_entry import Entry, Figure, best_of
 from runner.plan.plan import Configuration
 from runner.report.files import write_report
 from runner.report.model import SCHEMA, ConfigurationReport, Report, Row

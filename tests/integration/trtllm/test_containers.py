@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from runner import history, preflight
+from runner import preflight
 from runner.engines import container
 from runner.engines.trtllm.profile import TrtllmProfile
+from runner.history.run_entry import read_entry
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util import processes
@@ -215,7 +216,7 @@ def test_the_next_reader_cleans_up_inside_after_a_lost_supervisor(box: str, tmp_
     wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert processes.tagged(run_dir.name), "killing the client leaves what runs inside"
 
-    assert history.entry(run_dir).status == "lost"
+    assert read_entry(run_dir).status == "lost"
 
     assert processes.tagged(run_dir.name) == []
 
@@ -281,7 +282,7 @@ def test_the_next_reader_removes_the_container_of_a_lost_supervisor(tmp_path: Pa
     wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert run_dir.name in containers(), "killing the client leaves the container"
 
-    assert history.entry(run_dir).status == "lost"
+    assert read_entry(run_dir).status == "lost"
 
     assert run_dir.name not in containers()
     assert processes.tagged(run_dir.name) == []

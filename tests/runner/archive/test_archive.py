@@ -17,11 +17,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import archive, history, paths
+from runner import archive, paths
 from runner.archive import publish, unpack
 from runner.cli.main import main
 from runner.errors import UserError
 from runner.history import labels
+from runner.history.reader import read_entries
 from runner.history.reports import load_report
 from runner.plan.plan import Hook, repro_script
 from runner.profile.file import dump
@@ -58,7 +59,7 @@ def test_a_run_looks_and_replays_the_same_on_another_machine(
     elsewhere()
     assert main(["import", str(packed)]) == 0
     assert capsys.readouterr().out == here
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert (entry.run, entry.status) == (run_dir.name, "finished")
     assert main(["replay", "last", "--headless", "--speed", "10000"]) == 0
     assert capsys.readouterr().out == here
@@ -252,7 +253,7 @@ def test_another_run_of_the_same_id_is_kept(
     assert main(["import", str(packed)]) == 0
     assert "so this one got a new id" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in other.iterdir() if path.is_file()} == before
-    assert sorted(entry.status for entry in history.entries()) == ["failed", "finished"]
+    assert sorted(entry.status for entry in read_entries()) == ["failed", "finished"]
 
 
 @pytest.mark.parametrize("name", ["kept-by-hand", os.fsdecode(b"n\xff")])

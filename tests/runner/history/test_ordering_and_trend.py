@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import UserError
-from runner.history import Entry
 from runner.history.ordering import SORTS, by_profile, in_order, sort_named
+from runner.history.run_entry import Entry
 from runner.history.trend import BARS, change, main_trend, spark, trends
 from tests.support.histories import DAY, entry, figure
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from runner.errors import UserError
-from runner.history import Entry
 from runner.history.query import GRAMMAR, matching, needs_disk
+from runner.history.run_entry import Entry
 from runner.plan.plan import Membership
 from tests.support.histories import DAY, NOW, entry, figure
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, paths
+from runner import paths
 from runner.history import index, labels
 from runner.history.disk_usage import disk_use
+from runner.history.reader import History, read_entries
 from runner.history.reports import load_report
+from runner.history.run_entry import Entry, Figure
 from runner.report.files import read_summary, write_report
 from runner.report.model import ConfigurationReport, Row, Summary
 from runner.run import layout
@@ -37,7 +39,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_a_row_says_what_the_report_says() -> None:
     slow, fast = figure(50.0, 20.0, batch_size=1), figure(400.0, 40.0, batch_size=16)
     ended(figures=[slow, fast], flags=["one", "two"], gpus=["NVIDIA H200", "NVIDIA H200"])
-    (row,) = history.entries()
+    (row,) = read_entries()
     assert (row.figures, row.best) == ((slow, fast), fast)
     assert (row.flags, row.gpus, row.host) == (2, ("NVIDIA H200",) * 2, "bench01")
 
@@ -50,25 +52,25 @@ def test_without_tokens_the_lowest_latency_stands_for_the_run() -> None:
 
 def test_a_run_that_ended_is_read_once_by_all_readers_together(reads: list[Path]) -> None:
     run_dirs = [ended(f"000{number}", ago=10.0 * number, figures=[figure()]) for number in (1, 2, 3)]
-    first = history.entries()
+    first = read_entries()
     assert sorted(reads) == sorted(run_dirs)
-    assert history.entries() == first
-    assert history.History().entries() == first
+    assert read_entries() == first
+    assert History().entries() == first
     assert len(reads) == 3
 
 
 def test_a_report_that_changed_is_read_again(reads: list[Path]) -> None:
     run_dir = ended(status="finished")
-    assert [row.status for row in history.entries()] == ["finished"]
+    assert [row.status for row in read_entries()] == ["finished"]
     write_report(run_dir, msgspec.structs.replace(load_report(run_dir), status="failed"))
-    assert [row.status for row in history.entries()] == ["failed"]
+    assert [row.status for row in read_entries()] == ["failed"]
 
 
 @pytest.mark.parametrize("spoil", ["delete", "empty", "tear", "flip", "replace", "directory"])
 def test_the_index_heals(spoil: str) -> None:
     ended("0001", figures=[figure()])
     ended("0002", ago=100.0)
-    expected = history.entries()
+    expected = read_entries()
     path = paths.history_index()
     content = path.read_bytes()
     path.unlink()
@@ -77,17 +79,17 @@ def test_the_index_heals(spoil: str) -> None:
     elif spoil != "delete":
         flipped = content[:-9] + bytes([content[-9] ^ 0xFF]) + content[-8:]
         path.write_bytes({"empty": b"", "tear": content[:50], "flip": flipped, "replace": b"x" * 999}[spoil])
-    assert history.entries() == expected
+    assert read_entries() == expected
     if spoil != "directory":
         assert index.load(path).keys() == {row.run for row in expected}
 
 
 def test_an_index_of_another_version_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     ended()
-    expected = history.entries()
+    expected = read_entries()
     monkeypatch.setattr(index, "VERSION", index.VERSION + 1)
     assert index.load(paths.history_index()) == {}
-    assert history.entries() == expected
+    assert read_entries() == expected
 
 
 def test_a_state_directory_that_takes_no_file_is_listed_without_an_index(
@@ -99,12 +101,12 @@ def test_a_state_directory_that_takes_no_file_is_listed_without_an_index(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("os.replace", refuse)
-    assert len(history.entries()) == 1
+    assert len(read_entries()) == 1
     assert os.listdir(paths.state_home()) == ["runs"]
 
 
 def test_runs_come_and_go() -> None:
-    found = history.History()
+    found = History()
     old = ended("0001", ago=100.0)
     assert [row.run for row in found.entries()] == [old.name]
     new = ended("0002", ago=10.0)
@@ -117,7 +119,7 @@ def test_runs_come_and_go() -> None:
 
 def test_labels_are_seen_as_soon_as_they_are_there() -> None:
     run = ended().name
-    found = history.History()
+    found = History()
     found.entries()
     labels.tag(run, ["good"])
     assert [row.tags for row in found.entries()] == [("good",)]
@@ -129,23 +131,23 @@ def test_labels_are_seen_as_soon_as_they_are_there() -> None:
 def test_the_room_on_the_disk_is_found_out_when_asked_for() -> None:
     run_dir = ended()
     (run_dir / "0-benchmark.log").write_bytes(b"x" * 1_000_000)
-    found = history.History()
+    found = History()
     assert found.entries()[0].disk is None
     disk = found.entries(disk=True)[0].disk
     assert disk is not None
     assert 1_000_000 <= disk <= 1_200_000
-    assert history.entries()[0].disk == disk, "the index remembers it"
+    assert read_entries()[0].disk == disk, "the index remembers it"
 
 
 def test_what_one_reader_found_out_another_does_not_forget(monkeypatch: pytest.MonkeyPatch) -> None:
     ended("0001", ago=100.0)
-    careless, careful = history.History(), history.History()
+    careless, careful = History(), History()
     careless.entries()
     careful.entries(disk=True)
     ended("0002", ago=10.0)
     careless.entries()
     monkeypatch.setattr("runner.history.reader.disk_use", lambda path: pytest.fail("counted again"))
-    assert history.entries()[1].disk is not None
+    assert read_entries()[1].disk is not None
 
 
 def test_disk_use_counts_what_can_be_seen(tmp_path: Path) -> None:
@@ -162,8 +164,8 @@ def test_disk_use_counts_what_can_be_seen(tmp_path: Path) -> None:
 def test_readers_in_the_same_moment_do_not_spoil_the_index() -> None:
     for number in range(30):
         ended(f"{number:04x}", ago=number * 10.0)
-    results: list[list[history.Entry]] = []
-    threads = [threading.Thread(target=lambda: results.append(history.entries())) for _ in range(6)]
+    results: list[list[Entry]] = []
+    threads = [threading.Thread(target=lambda: results.append(read_entries())) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -193,7 +195,7 @@ def test_a_run_under_way_is_never_remembered() -> None:
     (run_dir / layout.EVENTS).write_bytes(b"")
     lock = layout.try_lock(run_dir)
     assert lock is not None
-    (row,) = history.entries(disk=True)
+    (row,) = read_entries(disk=True)
     assert not row.ended
     assert not paths.history_index().exists()
     os.close(lock)
@@ -209,7 +211,7 @@ def test_requests_in_flight_have_their_own_numbers() -> None:
         batch_size=0, input_len=128, output_len=64, rows=rows, flags=[], requests=500, concurrency=32
     )
     write_report(run_dir, msgspec.structs.replace(load_report(run_dir), configurations=[served]))
-    (row,) = history.entries()
+    (row,) = read_entries()
     assert row.best is not None
     assert (row.best.tokens_per_sec, row.best.latency_ms) == (9000.0, 1234.0)
     assert "32" in row.best.title
@@ -217,8 +219,8 @@ def test_requests_in_flight_have_their_own_numbers() -> None:
 
 def test_a_configuration_with_one_of_the_two_numbers_is_shown_with_that_one() -> None:
     only_rate = figure(100.0, 10.0)
-    only_rate = history.Figure(only_rate.shape, 100.0, None)
+    only_rate = Figure(only_rate.shape, 100.0, None)
     ended(figures=[only_rate, figure(None, 20.0, batch_size=2)])
-    (row,) = history.entries()
+    (row,) = read_entries()
     assert len(row.figures) == 2
     assert row.best == only_rate

@@ -9,11 +9,14 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import history, paths
+from runner import paths
 from runner.cli.main import main
 from runner.errors import ExitCode, UserError
 from runner.history.lookup import find_run
+from runner.history.reader import read_entries
+from runner.history.recovery import recover
 from runner.history.reports import load_report
+from runner.history.run_entry import read_entry
 from runner.plan.plan import Membership
 from runner.report.build import build_report
 from runner.report.files import write_report
@@ -38,14 +41,14 @@ def owned_by(run_dir: Path, **changes: str) -> None:
 
 
 def test_no_runs_is_an_empty_list() -> None:
-    assert history.entries() == []
+    assert read_entries() == []
 
 
 def test_a_run_without_supervisor_is_lost_and_says_so() -> None:
     run_dir = abandoned()
     owned_by(run_dir)
 
-    (entry,) = history.entries()
+    (entry,) = read_entries()
 
     assert (entry.status, entry.cause) == ("lost", "the run was lost: its supervisor was killed while it ran")
     assert state_of(run_dir).status == "lost"
@@ -55,20 +58,20 @@ def test_a_run_without_supervisor_is_lost_and_says_so() -> None:
 def test_after_a_restart_of_the_machine_the_cause_is_the_restart() -> None:
     run_dir = abandoned()
     owned_by(run_dir, boot_id="another boot")
-    history.recover(run_dir)
-    assert history.entry(run_dir).cause == "the run was lost: the machine was restarted while it ran"
+    recover(run_dir)
+    assert read_entry(run_dir).cause == "the run was lost: the machine was restarted while it ran"
 
 
 def test_a_run_of_another_host_is_left_alone() -> None:
     run_dir = abandoned()
     owned_by(run_dir, host="another host")
-    assert not history.recover(run_dir)
-    assert history.entry(run_dir).status == "running"
+    assert not recover(run_dir)
+    assert read_entry(run_dir).status == "running"
 
 
 def test_a_supervised_run_is_left_alone() -> None:
     run_dir = start(single("short"))
-    assert not history.recover(run_dir)
+    assert not recover(run_dir)
     assert wait_until_ended(run_dir).status == "finished"
 
 
@@ -79,7 +82,7 @@ def test_a_run_is_not_taken_for_lost_in_the_moment_in_which_it_is_made(
 
     def write_and_look(path: Path, content: bytes, **how: int) -> None:
         write_atomically(path, content, **how)
-        seen.append(history.entry(path.parent).ended)
+        seen.append(read_entry(path.parent).ended)
 
     monkeypatch.setattr("runner.run.layout.write_atomically", write_and_look)
     with layout.created(paths.runs_dir() / "20260101T000000Z_program_0001", single("ok"), "name: p\n"):
@@ -91,7 +94,7 @@ def test_a_torn_log_of_a_lost_run_is_repaired() -> None:
     run_dir = abandoned()
     with open(run_dir / layout.EVENTS, "ab") as log:
         log.write(b'{"kind":"iteration","t":12')
-    history.recover(run_dir)
+    recover(run_dir)
     assert state_of(run_dir).status == "lost"
 
 
@@ -125,7 +128,7 @@ def test_where_nothing_can_be_written_a_run_is_lost_for_its_readers(
     monkeypatch.setattr(layout, "try_lock", refuse)
     monkeypatch.setattr("runner.history.recovery.JournalWriter", refuse)
     monkeypatch.setattr("runner.history.recovery.write_report", refuse)
-    assert history.entry(run_dir).status == "lost"
+    assert read_entry(run_dir).status == "lost"
     assert main(["attach", str(run_dir)]) == ExitCode.RUN_LOST
     assert main(["show", str(run_dir)]) == 0
     assert "· lost" in capsys.readouterr().out
@@ -138,7 +141,7 @@ def test_a_log_that_lacks_only_its_end_keeps_what_the_report_says() -> None:
     state.apply(ev.RunEnded(t=state.last_t, status="finished", wall=1e9))
     write_report(run_dir, build_report(single("ok"), state))
     before = (run_dir / layout.REPORT).read_bytes()
-    history.recover(run_dir)
+    recover(run_dir)
     assert state_of(run_dir).status == "finished"
     assert (run_dir / layout.REPORT).read_bytes() == before
 
@@ -149,7 +152,7 @@ def test_a_foreign_directory_is_one_row_that_says_what_it_is(content: bytes | No
     run_dir.mkdir(parents=True)
     if content is not None:
         (run_dir / layout.PLAN).write_bytes(content)
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert entry.status == "lost"
     assert str(run_dir) in entry.cause
 
@@ -158,16 +161,16 @@ def test_newest_first() -> None:
     names = [f"2026010{day}T000000Z_program_000{day}" for day in (1, 3, 2)]
     for name in names:
         abandoned(name)
-    assert [entry.run for entry in history.entries()] == sorted(names, reverse=True)
+    assert [entry.run for entry in read_entries()] == sorted(names, reverse=True)
 
 
 def test_a_run_knows_its_place_in_a_sweep_while_it_runs_and_afterwards() -> None:
     place = Membership(sweep="20260101T000000Z_s_0001", cell=3, repeat=1, values=(("parallel.tp", "2"),))
     run_dir = start(msgspec.structs.replace(single("slow"), sweep=place))
-    assert history.entry(run_dir).sweep == place
+    assert read_entry(run_dir).sweep == place
     layout.request_stop(run_dir, "a test")
     wait_until_ended(run_dir)
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert entry.ended
     assert entry.sweep == place
     assert len({entry, entry}) == 1, "rows are kept by what they say, so they can be hashed"

@@ -8,23 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, paths
+from runner import paths
 from runner.errors import UserError
 from runner.history import labels, trash
 from runner.history.labels import Label
+from runner.history.reader import read_entries
 from runner.run import layout
 from tests.support.histories import ended, figure
 from tests.support.runs import single, start, wait_until_ended
 
 
 def listed() -> list[str]:
-    return [row.run for row in history.entries()]
+    return [row.run for row in read_entries()]
 
 
 def test_a_deleted_run_is_in_no_list_and_comes_back_as_it_was() -> None:
     run_dir = ended(figures=[figure()])
     labels.tag(run_dir.name, ["good"])
-    before = history.entries()
+    before = read_entries()
     content = sorted((path.name, path.read_bytes()) for path in run_dir.iterdir() if path.is_file())
 
     (trashed,) = trash.delete([run_dir])
@@ -34,7 +35,7 @@ def test_a_deleted_run_is_in_no_list_and_comes_back_as_it_was() -> None:
     assert [found.run for found in trash.listed()] == [run_dir.name]
     assert abs(trash.listed()[0].deleted - trashed.deleted) <= 1
     assert trash.restore(trash.find("last")) == run_dir
-    assert history.entries() == before
+    assert read_entries() == before
     assert sorted((path.name, path.read_bytes()) for path in run_dir.iterdir() if path.is_file()) == content
     assert trash.listed() == []
     assert list(paths.trash_dir().iterdir()) == []

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, paths
+from runner import paths
 from runner.cli.main import main
 from runner.history.lookup import find_run
+from runner.history.reader import History, read_entries
 from runner.run import layout
 from tests.support import recorded_runs
 from tests.support.histories import ended, figure
@@ -87,7 +88,7 @@ def test_what_is_no_run_is_one_row_that_says_so(name: str, capsys: pytest.Captur
     good = ended(figures=[figure()])
     FOREIGN[name](good.parent / ID)
 
-    mine, odd = sorted(history.entries(), key=lambda entry: entry.foreign)
+    mine, odd = sorted(read_entries(), key=lambda entry: entry.foreign)
 
     assert mine.run == good.name
     assert (odd.run, odd.foreign) == (ID, True)
@@ -102,14 +103,14 @@ def test_nothing_is_written_into_what_is_no_run(name: str) -> None:
     odd = paths.runs_dir() / ID
     FOREIGN[name](odd)
     before = sorted(path.name for path in odd.iterdir()) if odd.is_dir() else []
-    history.entries()
+    read_entries()
     assert (sorted(path.name for path in odd.iterdir()) if odd.is_dir() else []) == before
 
 
 def test_a_run_with_a_log_of_rubbish_is_lost() -> None:
     paths.runs_dir().mkdir(parents=True)
     log_of_nobody(paths.runs_dir() / ID)
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert (entry.status, entry.foreign) == ("lost", False)
 
 
@@ -118,7 +119,7 @@ def test_a_spoilt_report_is_made_anew_from_the_log_and_left_as_it_is(content: by
     run_dir = ended(profile="program", seconds=62.0)
     (run_dir / layout.REPORT).write_bytes(content)
 
-    (entry,) = history.entries()
+    (entry,) = read_entries()
 
     assert (entry.status, entry.seconds) == ("finished", 62.0)
     assert entry.cause == "report.json cannot be read; these numbers were made anew from the log"
@@ -129,7 +130,7 @@ def test_a_spoilt_report_of_another_machine_is_no_run_under_way() -> None:
     run_dir = ended(profile="program", seconds=62.0)
     (run_dir / layout.REPORT).write_bytes(b"")
     layout.write_owner(run_dir, layout.Owner(pid=1, start_time=1, boot_id="x", host="another machine"))
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert (entry.status, entry.seconds) == ("finished", 62.0)
 
 
@@ -138,7 +139,7 @@ def test_a_report_of_a_later_version_is_read_as_far_as_it_goes() -> None:
     written = json.loads((run_dir / layout.REPORT).read_bytes())
     written |= {"schema": 99, "verdict": {"is": "new"}}
     (run_dir / layout.REPORT).write_text(json.dumps(written))
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert entry.best is not None
     assert entry.best.tokens_per_sec == 123.0
 
@@ -161,7 +162,7 @@ def test_a_directory_with_another_name_comes_last_and_is_read_all_the_same() -> 
     (kept.parent / ".hidden").mkdir()
     newer = ended("0002", ago=10.0)
 
-    entries = history.entries()
+    entries = read_entries()
 
     assert [(entry.run, entry.foreign) for entry in entries] == [
         (newer.name, False), ("zz-kept-by-hand", False), ("notes", True)
@@ -179,7 +180,7 @@ def test_names_that_are_no_text_and_causes_with_escapes(capsys: pytest.CaptureFi
         out = capsys.readouterr().out
         assert "\x1b" not in out
         out.encode()
-    assert len(history.entries()) == 2, "and again, from the index"
+    assert len(read_entries()) == 2, "and again, from the index"
 
 
 @pytest.mark.parametrize("name", [layout.EVENTS, layout.PROFILE, layout.REPRO, "0-benchmark.log"])
@@ -203,10 +204,10 @@ def test_whatever_became_of_a_file_the_table_is_shown_and_exported(
 def test_an_unreadable_report_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run_dir = ended()
     (run_dir / layout.REPORT).write_bytes(b"{")
-    found = history.History()
+    found = History()
     first = found.entries()
     monkeypatch.setattr(
         "runner.history.run_entry.read_state", lambda run_dir: pytest.fail("the log was read again")
     )
     assert found.entries() == first
-    assert history.entries() == first
+    assert read_entries() == first

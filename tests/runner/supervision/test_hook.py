@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, paths
+from runner import paths
 from runner.cli.main import _parser
 from runner.errors import UserError
+from runner.history.run_entry import read_entry
 from runner.plan.plan import Hook, Plan
 from runner.profile import store as profile_store
 from runner.run import layout
@@ -97,7 +98,7 @@ def test_for_a_run_that_is_found_lost_it_is_started_once() -> None:
     plan = with_hook(single("ok"), sys.executable, "-c", TELL)
     run_dir = lost(paths.runs_dir() / "20260101T000000Z_program_0001", plan)
     for _ in range(2):
-        assert history.entry(run_dir).status == "lost"
+        assert read_entry(run_dir).status == "lost"
     assert log_of(run_dir).count(f"{run_dir.name} program lost") == 1
 
 
@@ -105,7 +106,7 @@ def test_a_directory_from_elsewhere_starts_nothing(tmp_path: Path) -> None:
     """Its plan names the command, and it may be anybody's."""
     plan = with_hook(single("ok"), sys.executable, "-c", TELL)
     run_dir = lost(tmp_path / "20260101T000000Z_program_0001", plan)
-    assert history.entry(run_dir).status == "lost"
+    assert read_entry(run_dir).status == "lost"
     assert not (run_dir / hook.LOG).exists()
 
 
@@ -113,7 +114,7 @@ def test_a_run_that_no_supervisor_here_ever_had_starts_nothing() -> None:
     """An imported one: whoever made it wrote its plan."""
     plan = with_hook(single("ok"), sys.executable, "-c", TELL)
     run_dir = record(paths.runs_dir() / "20260101T000000Z_program_0001", plan, [])
-    assert history.entry(run_dir).status == "lost"
+    assert read_entry(run_dir).status == "lost"
     assert not (run_dir / hook.LOG).exists()
 
 

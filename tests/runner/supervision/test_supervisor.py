@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import history
+from runner.history.reader import read_entries
+from runner.history.recovery import recover
 from runner.history.reports import load_report
+from runner.history.run_entry import read_entry
 from runner.report.build import build_report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
@@ -31,7 +33,7 @@ def no_process_left(home: Path) -> Iterator[None]:
     """Whatever a test does to its runs, nothing of them may be alive afterwards."""
     yield
     for run_dir in layout.list_runs():
-        if not history.entry(run_dir).ended:
+        if not read_entry(run_dir).ended:
             layout.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
         assert processes.tagged(run_dir.name) == []
@@ -64,8 +66,8 @@ def test_nothing_changes_in_a_finished_directory() -> None:
     wait_until_ended(run_dir)
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
 
-    assert history.entries()[0].status == "finished"
-    history.recover(run_dir)
+    assert read_entries()[0].status == "finished"
+    recover(run_dir)
 
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")} == before
 
@@ -214,7 +216,7 @@ def test_a_killed_supervisor_takes_a_plain_program_with_it_and_the_run_is_lost()
     os.kill(state_of(run_dir).started.pid, signal.SIGKILL)  # type: ignore[union-attr]
     wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
 
-    assert history.entry(run_dir).status == "lost"
+    assert read_entry(run_dir).status == "lost"
     state = state_of(run_dir)
     assert state.failure is not None
     assert state.failure.cause == "the run was lost: its supervisor was killed while it ran"
@@ -261,6 +263,6 @@ class TestUnderMpirun:
             os.kill(pids[victim], signal.SIGKILL)
         wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
 
-        assert history.entry(run_dir).status == "lost"
+        assert read_entry(run_dir).status == "lost"
         assert processes.tagged(run_dir.name) == []
         assert not scratch_dir(run_dir.name).exists()

@@ -13,8 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import history, paths
+from runner import paths
 from runner.errors import UserError
+from runner.history.reader import read_entries
+from runner.history.run_entry import read_entry
 from runner.plan.plan import Membership, Plan
 from runner.run import layout
 from runner.run.layout import list_sweeps
@@ -43,7 +45,7 @@ def no_process_left(home: Path) -> Iterator[None]:
         control.stop(path, "the end of a test")
         assert not control.is_conducted(path)
     for run_dir in layout.list_runs():
-        assert history.entry(run_dir).ended
+        assert read_entry(run_dir).ended
         assert processes.tagged(run_dir.name) == []
 
 
@@ -96,7 +98,7 @@ def test_runs_come_one_after_the_other_and_know_their_place(programs: Callable[.
     assert progress.status == "finished"
     assert fake.places == [(0, 0), (1, 0), (0, 1), (1, 1)]
     assert outcomes(progress) == [(cell, repeat, "done") for cell, repeat in fake.places]
-    entries = list(reversed(history.entries()))
+    entries = list(reversed(read_entries()))
     assert {(entry.sweep.cell, entry.sweep.repeat) for entry in entries if entry.sweep} == set(fake.places)
     (sweep,) = list_sweeps()
     assert {entry.sweep.sweep for entry in entries if entry.sweep} == {sweep.name}

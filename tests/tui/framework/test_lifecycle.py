@@ -26,8 +26,9 @@ if sys.argv[2] == "nohup":
 os.environ["TEXTUAL_FPS"] = "60"
 from dataclasses import dataclass
 from pathlib import Path
-from tests.tui import runs
-from tui.app import Live, run_app
+from tests.support import recorded_runs as runs
+from runner.cli.places import LivePlace
+from tui.app import run_app
 
 run = runs.under_way(64)
 feed = run.feed(Path(sys.argv[1]))
@@ -42,7 +43,7 @@ class Busy(runs.StillFeed):
 feed.__class__ = Busy
 import tui.screens.live.screen
 tui.screens.live.screen.FRAME_S = 0.02
-sys.exit(run_app(Live(feed)))
+sys.exit(run_app(LivePlace(feed)))
 """
 
 

@@ -56,8 +56,9 @@ def test_the_title_says_profile_stage_and_how_far(tmp_path: Path) -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.tui import runs
-from tui.app import Live, run_app
+from tests.support import recorded_runs as runs
+from runner.cli.places import LivePlace
+from tui.app import run_app
 
 run = runs.under_way()
 feed = run.feed(Path(sys.argv[1]))
@@ -73,7 +74,7 @@ class Ending(runs.StillFeed):
             self.pending += run.events[before:]
         return taken
 feed.__class__ = Ending
-sys.exit(run_app(Live(feed)))
+sys.exit(run_app(LivePlace(feed)))
 """
 
 

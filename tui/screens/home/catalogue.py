@@ -17,7 +17,8 @@ from runner.schema.base import Profile
 from tui.text import shorten
 
 if TYPE_CHECKING:
-    from runner.history import Entry, History
+    from runner.history.reader import History
+    from runner.history.run_entry import Entry
 
 Group = Literal["running now", "not saved", "mine", "recent", "built in"]
 GROUPS: tuple[Group, ...] = ("running now", "not saved", "mine", "recent", "built in")
@@ -113,7 +114,7 @@ class Catalogue:
     def listing(self) -> Listing:
         """Everything, with what became of the runs; takes as long as there are runs to look at."""
         if self._history is None:
-            from runner.history import History
+            from runner.history.reader import History
 
             self._history = History()
         entries = self._history.entries(newest=RECENT)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.errors import UserError
-from runner.history import Entry, query
 from runner.history import ordering as order
+from runner.history import query
+from runner.history.run_entry import Entry
 from runner.history.trend import Trend, main_trend
 from tui.screens.runs.run_list import Arranged, Group
 

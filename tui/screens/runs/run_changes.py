@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import UserError
-from runner.history import Entry, labels, trash
+from runner.history import labels, trash
+from runner.history.run_entry import Entry
 from runner.util.formatting import plural
 from tui.screens.dialogs.ask import AskScreen, Question
 from tui.screens.dialogs.confirm import ConfirmScreen

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from runner.history import Entry
+from runner.history.run_entry import Entry
 from runner.history.run_list import cause_of, gpu_words, size
 from runner.util.formatting import duration, number
 from tui.framework.rows import Row, Span, cut, dim, row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.history import Entry
+from runner.history.run_entry import Entry
 from runner.history.run_list import cause_of, gpu_words, size
 from runner.util.formatting import plural
 from tui.framework.rows import Row, Span, cut, dim, row, row_width

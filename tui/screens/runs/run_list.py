@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from textual import events
 from textual.message import Message
 
-from runner.history import Entry
+from runner.history.run_entry import Entry
 from runner.history.trend import Trend, change, spark
 from runner.util.formatting import plural
 from tui.framework.picker import Line, Picker

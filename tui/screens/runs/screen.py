@@ -15,7 +15,9 @@ from textual.message import Message
 from runner import paths
 from runner.cli.places import RunsPlace
 from runner.errors import UserError
-from runner.history import Entry, History, query, run_feed, trash
+from runner.history import query, run_feed, trash
+from runner.history.reader import History
+from runner.history.run_entry import Entry
 from runner.history.run_list import cause_of, size
 from runner.history.trend import Trend
 from runner.util.formatting import number, plural

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runner import history, metrics
+from runner import metrics
 from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
 from runner.errors import UserError
 from runner.history import run_list as listing
+from runner.history.reader import read_entries
 from runner.history.reports import load_report
 from runner.report.build import build_report
 from runner.report.files import read_state
@@ -84,7 +85,7 @@ def test_the_workflow_s_result_block() -> None:
 
 def test_it_is_a_run_like_others() -> None:
     run_dir = import_file(WORKFLOW)
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert entry.run_dir == run_dir
     assert entry.profile == "tllm_engine_bs16_tp8_fp16"
     assert entry.status == "finished"
@@ -104,8 +105,8 @@ def test_runs_are_sorted_by_the_time_of_their_files(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (wall, wall))
     import_file(tmp_path / "new")
     import_file(tmp_path / "old")
-    assert [entry.profile for entry in history.entries()] == ["new", "old"]
-    assert history.entries()[1].run.startswith("20231114T221320Z_old_")
+    assert [entry.profile for entry in read_entries()] == ["new", "old"]
+    assert read_entries()[1].run.startswith("20231114T221320Z_old_")
 
 
 def test_a_console_log(tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_the_same_content_twice_is_one_run(tmp_path: Path, capsys: pytest.Captur
     assert main(["import", str(WORKFLOW)]) == 0
     assert f"this is {first.name}, which is here already" in capsys.readouterr().err
     assert main(["import", "--again", str(WORKFLOW)]) == 0
-    assert len(history.entries()) == 2
+    assert len(read_entries()) == 2
 
 
 def test_what_another_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +205,7 @@ def test_files_without_a_result(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("AssertionError: Engine world size (2) != Runtime world size (8)\n")
     with pytest.raises(UserError, match="it tells of a failure: the engine was built for another number"):
         import_file(tmp_path / "x")
-    assert history.entries() == []
+    assert read_entries() == []
 
 
 def test_every_printed_metric_is_known() -> None:

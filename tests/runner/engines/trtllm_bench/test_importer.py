@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from runner import history
 from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
 from runner.errors import UserError
+from runner.history.reader import read_entries
 from runner.history.reports import load_report
 from runner.report.build import build_report
 from runner.report.files import read_state
@@ -242,7 +242,7 @@ def test_the_files_are_kept_and_the_run_is_one_like_others(tmp_path: Path) -> No
         os.utime(tmp_path / folder / "report.json", (wall, wall))
     ((run_dir, _),) = import_files([tmp_path / "a" / "report.json", tmp_path / "b" / "report.json"], (1, 2))
     assert sorted(path.name for path in (run_dir / ORIGINALS).iterdir()) == ["1-report.json", "report.json"]
-    (entry,) = history.entries()
+    (entry,) = read_entries()
     assert (entry.run_dir, entry.profile, entry.status) == (run_dir, "Llama-3.1-8B", "finished")
     assert entry.run.startswith("20231114T221320Z_Llama-3.1-8B_")
 
@@ -254,7 +254,7 @@ def test_files_of_both_tools_become_runs_of_their_own(
     (log,) = written(tmp_path, bench_log=old_report())
     assert main(["import", str(static), str(log)]) == 0
     said = capsys.readouterr()
-    assert sorted(entry.engine for entry in history.entries()) == ["trtllm", "trtllm-bench"]
+    assert sorted(entry.engine for entry in read_entries()) == ["trtllm", "trtllm-bench"]
     assert len(said.err.splitlines()) == 2
     assert "257.84" in said.out
     assert "output tokens per second" in said.out
@@ -265,7 +265,7 @@ def test_it_is_compared_with_a_run_of_the_same_load(
 ) -> None:
     for name, total in (("a", 500.0), ("b", 250.0)):
         imported(tmp_path, (2,), **{f"{name}_json": json_report(total)})
-    names = [entry.run for entry in history.entries()]
+    names = [entry.run for entry in read_entries()]
     capsys.readouterr()
     assert main(["compare", *names]) == 0
     assert "concurrency 2 16→8" in capsys.readouterr().out
@@ -344,7 +344,7 @@ def test_what_is_refused_says_which_file_and_why(tmp_path: Path, case: str) -> N
     with pytest.raises(UserError, match=said) as caught:
         import_files(written(tmp_path, **files), concurrency)
     assert str(tmp_path) in str(caught.value) or "--concurrency" in str(caught.value)
-    assert history.entries() == [], "nothing is taken in when something is wrong"
+    assert read_entries() == [], "nothing is taken in when something is wrong"
 
 
 def test_numbers_after_concurrency(capsys: pytest.CaptureFixture[str]) -> None:

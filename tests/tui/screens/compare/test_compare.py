@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner import history, paths
+from runner import paths
 from runner.cli.places import ComparePlace, RunsPlace
 from runner.history.lookup import find_run
+from runner.history.reader import read_entries
 from runner.run import layout
 from tests.support import histories, world
 from tests.support.compared_runs import PROFILE, run, some
@@ -282,7 +283,7 @@ def test_repeats_of_a_sweep_are_one_side() -> None:
 async def test_marked_runs_are_compared_in_the_order_of_marking() -> None:
     histories.ended("aaaa", ago=100, figures=[figure()])
     histories.ended("bbbb", ago=200, figures=[figure()])
-    by_letters = {entry.run[-4:]: entry.run for entry in history.entries()}
+    by_letters = {entry.run[-4:]: entry.run for entry in read_entries()}
     app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)

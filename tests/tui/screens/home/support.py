@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from runner import engines, preflight
+from runner import preflight
 from runner.engines import mpi
 from runner.engines.check import Check
 from runner.engines.torch import plan as torch
@@ -69,7 +69,7 @@ def partly_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     build = Stage(name="build", argv=["trtllm-build"], cwd="/data", again="max_batch_size 8 -> 16")
     plan = world.plan_of("quickstart")
     plan = msgspec.structs.replace(plan, stages=[convert, build, *plan.stages])
-    monkeypatch.setattr(engines, "make_plan", lambda profile: plan)
+    monkeypatch.setattr("runner.engines.registry.make_plan", lambda profile: plan)
 
 
 def no_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.history import Entry
+from runner.history.run_entry import Entry
 from runner.state.run import Status
 from tui.framework.rows import row_text, row_width
 from tui.screens.home.catalogue import Group, Item, filtered

@@ -10,9 +10,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from runner import history
 from runner.cli.places import RunsPlace
 from runner.history import labels, trash
+from runner.history.reader import read_entries
 from tests.support import histories, world
 from tests.support.histories import figure
 from tests.support.world import Cockpit, settled, text_of, told
@@ -230,11 +230,11 @@ async def test_the_trash_restores_and_empties(three: list[Path]) -> None:
         assert "nothing was deleted" in text_of(app.screen, "#deleted")
         await pilot.press("enter", "e", "escape")
         await settled(pilot)
-        assert len(history.entries()) == app.screen.query_one(RunList).items == 2
+        assert len(read_entries()) == app.screen.query_one(RunList).items == 2
 
 
 async def test_a_double_click_restores() -> None:
-    trash.delete([entry.run_dir for entry in history.entries()[:1]])
+    trash.delete([entry.run_dir for entry in read_entries()[:1]])
     app = Cockpit(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)

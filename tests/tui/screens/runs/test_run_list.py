@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from runner.history import Entry
+from runner.history.run_entry import Entry
 from runner.history.trend import main_trend
 from tests.support.histories import NOW, entry, figure
 from tui.framework.rows import row_text, row_width

@@ -12,7 +12,9 @@ from textual.pilot import Pilot
 
 from runner import paths
 from runner.cli.places import RunsPlace
-from runner.history import Entry, History, labels
+from runner.history import labels
+from runner.history.reader import History
+from runner.history.run_entry import Entry
 from runner.run import layout
 from tests.support import histories, world
 from tests.support.histories import figure
