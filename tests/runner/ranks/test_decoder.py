@@ -116,7 +116,7 @@ def test_a_share_keeps_no_whole_parameter_in_memory() -> None:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_parameters_are_those_the_profile_counts(tied: bool) -> None:
-    profile = pytest.importorskip("runner.profile")
+    profile = pytest.importorskip("runner.engines.model_shape")
     changes = {"tie_word_embeddings": tied, "attention_bias": True}
     decoder, _ = build(**changes)
     assert decoder.weights.parameters == profile.Shape(**TINY | changes).parameters

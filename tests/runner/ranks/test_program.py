@@ -185,7 +185,7 @@ def test_arguments_that_mean_nothing(
 
 
 def test_shape_has_the_profiles_names_and_defaults(tmp_path: Path) -> None:
-    profile = pytest.importorskip("runner.profile")
+    profile = pytest.importorskip("runner.engines.model_shape")
     structs = pytest.importorskip("msgspec.structs")
     ours = {field.name: field.default for field in fields(ModelShape)}
     for field in structs.fields(profile.Shape):
