@@ -95,7 +95,7 @@ def command(*words: str) -> list[str]:
         "LC_ALL=C.UTF-8",
         sys.executable,
         "-m",
-        "runner.cli.main",
+        "tui.main",
         *words,
     ]
 
