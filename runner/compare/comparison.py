@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
 from runner.compare.across_engines import Across, across
 from runner.compare.differences import Difference, differences, reasons_against
@@ -47,7 +47,8 @@ from runner.metrics.serving_definitions import (
     REQUESTS_PER_SEC,
     TTFT,
 )
-from runner.plan.plan import Configuration
+from runner.plan.plan import Configuration, ConfigurationValues, configuration_of
+from runner.report.result_table import configuration_name
 from runner.stats.intervals import LEVEL
 from runner.stats.repeats import middle
 
@@ -124,14 +125,7 @@ class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shape(self) -> Configuration:
-        return Configuration(
-            self.batch_size,
-            self.input_len,
-            self.output_len,
-            self.gpu_weights_percent,
-            self.requests,
-            self.concurrency,
-        )
+        return configuration_of(self)
 
     @property
     def headline(self) -> Change | None:
@@ -151,9 +145,15 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     """how the intervals were made, in a sentence"""
     configurations: tuple[ConfigurationComparison, ...]
-    only_first: tuple[Configuration, ...] = ()
-    only_second: tuple[Configuration, ...] = ()
-    """configurations (batch size, input and output length, share of weights) that one side alone measured"""
+    only_first: tuple[ConfigurationValues, ...] = ()
+    only_second: tuple[ConfigurationValues, ...] = ()
+    """configurations that one side alone measured"""
+
+    def unmatched(self) -> Iterator[tuple[str, str]]:
+        """Each side that measured configurations alone, with their names."""
+        for side, alone in ((self.first, self.only_first), (self.second, self.only_second)):
+            if alone:
+                yield side, ", ".join(configuration_name(Configuration(*values)) for values in alone)
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,8 +233,8 @@ def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float
         unfair_because=tuple(against),
         method=_method(first, second, matched is not None, spreads) if shapes else "",
         configurations=tuple(configurations),
-        only_first=tuple(shape for shape in first.shapes if shape not in shapes),
-        only_second=tuple(shape for shape in second.shapes if shape not in shapes),
+        only_first=tuple(astuple(shape) for shape in first.shapes if shape not in shapes),
+        only_second=tuple(astuple(shape) for shape in second.shapes if shape not in shapes),
     )
 
 

@@ -58,10 +58,9 @@ def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
     for configuration in pair.configurations:
         yield ""
         yield from _configuration(comparison, pair, configuration)
-    for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
-        if shapes:
-            yield ""
-            yield f"Only {label} measured {', '.join(configuration_name(shape) for shape in shapes)}."
+    for label, names in pair.unmatched():
+        yield ""
+        yield f"Only {label} measured {names}."
 
 
 def _configuration(

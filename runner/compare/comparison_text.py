@@ -100,11 +100,8 @@ def _pair(comparison: Comparison, pair: Pair, room: _Room) -> Iterator[str]:
     for configuration in pair.configurations:
         yield ""
         yield from _configuration(comparison, pair, configuration, room)
-    for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
-        if shapes:
-            yield from room.wrapped(
-                f"only {label} measured {', '.join(configuration_name(shape) for shape in shapes)}", ""
-            )
+    for label, names in pair.unmatched():
+        yield from room.wrapped(f"only {label} measured {names}", "")
     if len(pair.configurations) > 1:
         yield ""
         yield from room.wrapped(_together(comparison, pair), "")

@@ -12,7 +12,7 @@ from runner import metrics
 from runner.errors import UserError
 from runner.events import AnyEvent
 from runner.history.recovery import recover
-from runner.plan.plan import Configuration, Membership, Plan
+from runner.plan.plan import Configuration, ConfigurationValues, Membership, Plan, configuration_of
 from runner.report.build import build_report
 from runner.report.files import read_head, read_state, read_summary, summary_of
 from runner.report.model import Summary, SummaryConfiguration
@@ -31,11 +31,15 @@ _TOKENS_PER_SEC = (metrics.TOKENS_PER_SEC.name, metrics.OUTPUT_TOKENS_PER_SEC.na
 class Figure(msgspec.Struct, frozen=True, array_like=True):
     """The two numbers of one configuration that the lists show; at least one of them is there."""
 
-    shape: Configuration
+    values: ConfigurationValues
     tokens_per_sec: float | None
     """of requests in flight: output tokens per second"""
     latency_ms: float | None
     """mean; of requests in flight: of one request"""
+
+    @property
+    def shape(self) -> Configuration:
+        return Configuration(*self.values)
 
     @property
     def title(self) -> str:
@@ -187,12 +191,5 @@ def _figure(configuration: SummaryConfiguration) -> Figure | None:
             tokens_per_sec = row.value
     if latency is None and tokens_per_sec is None:
         return None
-    shape = Configuration(
-        configuration.batch_size,
-        configuration.input_len,
-        configuration.output_len,
-        configuration.gpu_weights_percent,
-        configuration.requests,
-        configuration.concurrency,
-    )
-    return Figure(shape, tokens_per_sec, latency)
+    values = msgspec.structs.astuple(configuration_of(configuration))
+    return Figure(values, tokens_per_sec, latency)

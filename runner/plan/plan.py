@@ -32,6 +32,10 @@ class Configuration(msgspec.Struct, frozen=True):
     """how many of them are in flight at most; 0: no limit, `NOT_KNOWN` of what was measured elsewhere"""
 
 
+ConfigurationValues = tuple[int, int, int, float, int, int]
+"""The fields of a configuration in their order, as the index of runs and the JSON of a comparison have it."""
+
+
 def configuration_of(shape: object) -> Configuration:
     """The configuration that an event or a report speaks of: whatever has its fields."""
     fields = Configuration.__struct_fields__

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import astuple
+
 from runner import events as ev
 from runner import paths
 from runner.history.run_entry import Entry, Figure, best_of
@@ -21,7 +23,7 @@ NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
 
 
 def figure(tokens_per_sec: float | None = 100.0, latency_ms: float = 40.0, *, batch_size: int = 1) -> Figure:
-    return Figure(Configuration(batch_size, 128, 64), tokens_per_sec, latency_ms)
+    return Figure(astuple(Configuration(batch_size, 128, 64)), tokens_per_sec, latency_ms)
 
 
 def entry(

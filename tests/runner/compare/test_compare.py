@@ -194,9 +194,10 @@ class TestNumbers:
         (pair,) = compared("aaaa", "bbbb").pairs
         assert [one.batch_size for one in pair.configurations] == [2]
         assert (pair.only_first, pair.only_second) == (
-            (Configuration(1, 64, 16),),
-            (Configuration(4, 64, 16),),
+            ((1, 64, 16, 1.0, 0, 0),),
+            ((4, 64, 16, 1.0, 0, 0),),
         )
+        assert list(pair.unmatched()) == [("A", "batch 1 64→16"), ("B", "batch 4 64→16")]
 
     def test_runs_that_alternated_are_compared_in_pairs(self) -> None:
         (paths.sweeps_dir() / SWEEP).mkdir(parents=True)

@@ -219,7 +219,7 @@ def test_requests_in_flight_have_their_own_numbers() -> None:
 
 def test_a_configuration_with_one_of_the_two_numbers_is_shown_with_that_one() -> None:
     only_rate = figure(100.0, 10.0)
-    only_rate = Figure(only_rate.shape, 100.0, None)
+    only_rate = Figure(only_rate.values, 100.0, None)
     ended(figures=[only_rate, figure(None, 20.0, batch_size=2)])
     (row,) = read_entries()
     assert len(row.figures) == 2

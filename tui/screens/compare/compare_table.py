@@ -230,10 +230,8 @@ def lines_of(view: View, width: int) -> list[Line]:
 
 def _notes(view: View) -> Iterator[str]:
     for pair in view.comparison.pairs:
-        for label, shapes in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
-            if shapes:
-                names = ", ".join(configuration_name(shape) for shape in shapes)
-                yield f"only {label} of {pair.first} and {pair.second} measured {names}"
+        for label, names in pair.unmatched():
+            yield f"only {label} of {pair.first} and {pair.second} measured {names}"
     if len({line.shape for line in view.lines}) > 1:
         chance = round(1 / (1 - view.comparison.decision))
         yield (
