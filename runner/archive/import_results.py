@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner import VERSION, paths
@@ -44,7 +44,7 @@ def import_files(
         UserError: a file cannot be read, holds no result, or does not belong to the others.
     """
     importers = {engine.name: engine.importer for engine in engines().values() if engine.importer}
-    held: dict[str, list[object]] = {}
+    held: dict[str, list[object]] = {name: [] for name in importers}
     for path in dict.fromkeys(files):
         source = read(path)
         found = {
@@ -62,14 +62,17 @@ def import_files(
                 hint="put them into two files",
             )
         for name, results in found.items():
-            held.setdefault(name, []).append(results)
-    if concurrency and not any(importers[name].takes_concurrency for name in held):
+            held[name].append(results)
+    if concurrency and not any(importers[name].takes_concurrency for name in held if held[name]):
         raise UserError("--concurrency is for results of trtllm-bench, and none of the files has one")
-    return [
-        _arrived(one, again)
+    # All of them before the first is written: none is when one cannot be taken.
+    made = [
+        one
         for name, results in held.items()
+        if results
         for one in importers[name].imported(results, concurrency)
     ]
+    return [_arrived(one, again) for one in made]
 
 
 def _arrived(imported: Imported, again: bool) -> Arrived:
@@ -90,8 +93,9 @@ def _is_made_of(run_dir: Path, imported: Imported) -> bool:
     )
 
 
-def _what_went_wrong(source: Source, importers: Mapping[str, Importer]) -> str:
-    causes = (importer.failure_in(source.text) for importer in reversed(list(importers.values())))
+def _what_went_wrong(source: Source, importers: dict[str, Importer]) -> str:
+    # The last first: a log of trtllm-bench may also hold what the programs of the other engine print.
+    causes = (importer.failure_in(source.text) for importer in reversed(importers.values()))
     cause = next(filter(None, causes), "")
     return f"; it tells of a failure: {cause}" if cause else ""
 

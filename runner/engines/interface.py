@@ -66,7 +66,7 @@ class Importer:
     Raises:
         UserError: the files do not belong together, or hold no result."""
     takes_concurrency: bool = False
-    """`imported` goes by the concurrencies; others get none"""
+    """whether `imported` goes by the concurrencies"""
     failure_in: Callable[[str], str]
     """why a console log holds no result, in a sentence; empty when it does not say"""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,9 +30,6 @@ class File:
         return str(self.source.path)
 
 
-_JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\]])")
-
-
 def file_of(source: Source) -> File | None:
     """What of trtllm-bench's a file is; None when it is nothing of its.
 
@@ -43,7 +39,7 @@ def file_of(source: Source) -> File | None:
     first = source.text[:100_000].lstrip().split("\n", 1)[0]
     if iteration_of(first, 0, 0) is not None:
         return File(source, "iterations")
-    if _JSON.match(source.content):
+    if source.is_json:
         return File(source, _json_kind(source))
     return File(source, "log") if printed_reports(source.text) else None
 

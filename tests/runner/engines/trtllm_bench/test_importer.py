@@ -260,6 +260,13 @@ def test_files_of_both_tools_become_runs_of_their_own(
     assert "output tokens per second" in said.out
 
 
+def test_nothing_is_written_when_one_of_the_engines_refuses(tmp_path: Path) -> None:
+    files = written(tmp_path, r_json=request_file())
+    with pytest.raises(UserError, match="no report of trtllm-bench"):
+        import_files([DATA / "workflow-result.txt", *files])
+    assert read_entries() == []
+
+
 def test_it_is_compared_with_a_run_of_the_same_load(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
