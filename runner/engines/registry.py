@@ -26,7 +26,7 @@ _installed_loaded = False
 
 
 def engines() -> dict[str, Engine[Any]]:
-    """Every engine by its name, those of installed packages included."""
+    """Every engine by its name, those of installed packages included; the first call looks for these."""
     _load_installed()
     return _ENGINES
 
@@ -36,15 +36,18 @@ def engine_names() -> list[str]:
     return list(engines())
 
 
+def is_engine(name: object) -> bool:
+    """Whether an engine has this name; looks for those of other packages only if none here has it."""
+    return isinstance(name, str) and (name in _ENGINES or name in engines())
+
+
 def engine_named(name: str) -> Engine[Any]:
     """The engine of this name.
 
     Raises:
         UserError: there is none.
     """
-    if name not in _ENGINES:
-        _load_installed()
-    if name not in _ENGINES:
+    if not is_engine(name):
         raise UserError(f"{name!r} is not an engine; there are {', '.join(_ENGINES)}")
     return _ENGINES[name]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from msgspec import NODEFAULT, inspect
 
-from runner.engines.registry import engine_names, profile_struct
+from runner.engines.registry import is_engine, profile_struct
 from runner.profile.file import Data, to_flow, with_texts
 from runner.profile.structs import kind_at
 from runner.schema.base import Profile, Section
@@ -72,7 +72,7 @@ def default_at(data: Data, path: str) -> str | None:
 
 @cache
 def _known(engine: str) -> inspect.Type | None:
-    return inspect.type_info(profile_struct(engine)) if engine in engine_names() else None
+    return inspect.type_info(profile_struct(engine)) if is_engine(engine) else None
 
 
 def _field_of(section: inspect.Type | None, name: str) -> inspect.Field | None:

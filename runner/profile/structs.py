@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from runner.engines.registry import engine_names, profile_struct
+from runner.engines.registry import engine_names, is_engine, profile_struct
 from runner.schema import validation
 from runner.schema.base import Problem
 from runner.schema.validation import check_section, shown, suggest
@@ -19,7 +19,7 @@ def check(data: Mapping[str, Any]) -> Iterator[Problem]:
     if engine is None:
         yield Problem("engine", f"missing; allowed: {', '.join(engine_names())}")
         return
-    if not isinstance(engine, str) or engine not in engine_names():
+    if not isinstance(engine, str) or not is_engine(engine):
         names = ", ".join(engine_names()) + suggest(engine, engine_names())
         yield Problem("engine", f"{shown(engine)} is not an engine; allowed: {names}")
         return

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from runner.engines.registry import engine_names, profile_struct
+from runner.engines.registry import engine_names, is_engine, profile_struct
 from runner.profile.structs import kind_at
 from runner.schema.axes import FIXED, INSIDE, values_of
 from runner.schema.base import Problem, Profile
@@ -47,7 +47,7 @@ def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
         return
     if path == "engine":
         for one in values:
-            if one not in engine_names():
+            if not is_engine(one):
                 yield Problem(path, f"{one!r} is not an engine; allowed: {', '.join(engine_names())}")
     elif is_inside(engine, path):
         assert kind is not None
