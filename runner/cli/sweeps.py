@@ -194,7 +194,6 @@ def follow(directory: Path, arguments: argparse.Namespace) -> int:
 def _refuse_what_would_fail(sweep: Sweep) -> None:
     """Preflight of every kind of cell: better a sentence now than a failure in the middle of the night."""
     from runner import preflight
-    from runner.engines.registry import engine_named
     from runner.profile.file import load_text
     from runner.sweep.spec import label
 
@@ -204,8 +203,7 @@ def _refuse_what_would_fail(sweep: Sweep) -> None:
             continue
         profile = load_text(cell.profile, "cell")
         # What preflight depends on that cells usually share; asking costs a second each.
-        ranks = engine_named(profile.engine).preflight.ranks(profile)
-        needs = repr((profile.engine, ranks, profile.launch))
+        needs = repr((profile.engine, getattr(profile, "parallel", None), profile.launch))
         if needs in looked_at:
             continue
         looked_at.add(needs)

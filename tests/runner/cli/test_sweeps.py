@@ -12,6 +12,7 @@ from runner import preflight
 from runner.cli import sweep_narration
 from runner.cli.main import main
 from runner.engines.check import Check
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.profile.file import to_yaml
 from runner.run import layout
 from runner.run.layout import list_sweeps
@@ -145,6 +146,22 @@ def test_what_would_fail_is_refused_before_anything_starts(
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("torch", "fail", "not there")])
     assert main(["sweep", profile, "--axis", "parallel.tp=2,4"]) == 2
     assert "tp 2: the run would fail:" in capsys.readouterr().err
+    assert list_sweeps() == []
+
+
+def test_cells_of_as_many_ranks_are_checked_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """tp 2 on its own is another thing to the checks than pp 2, though both are two ranks."""
+
+    def check(checked: Profile) -> list[Check]:
+        fails = isinstance(checked, BenchProfile) and checked.parallel.tp == 2 and checked.parallel.pp == 1
+        return [Check("heads", "fail", "do not divide")] if fails else []
+
+    monkeypatch.setattr(preflight, "check", check)
+    axes = ["--axis", "parallel.tp=1,2", "--axis", "parallel.pp=2,1"]
+    assert main(["sweep", in_flight(tmp_path, "b"), *axes, "--headless"]) == 2
+    assert "tp 2 · pp 1: the run would fail:" in capsys.readouterr().err
     assert list_sweeps() == []
 
 
