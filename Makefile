@@ -1,30 +1,43 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test fix bench clean
+.PHONY: run test test-all lint fix docs bench clean
 
 # The first look: a small decoder under mpirun, live on the dashboard (or as a table without a terminal).
 run: .venv/run
 	@$(BIN)/trtbench-tui run quickstart
 
 # Everything that must hold: lint, types, imports, tests.
-test: .venv/test
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Style, types, imports between packages, words to avoid.
+lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m tests.support.language
+
+# The tests without mpirun and torch, on every Python from 3.10 to 3.13 that is found and with the lowest versions.
+test-all: .venv/test
+	$(BIN)/python -m tests.support.all_pythons
 
 fix: .venv/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Pages that are generated from the code.
+docs: .venv/run
+	$(BIN)/python -m runner.events.reference > docs/event-log.md
+	$(BIN)/python -m runner.metrics.explain > runner/metrics/METRICS.md
 
 # Performance claims, as ratios against a baseline measured in the same minute.
 bench: .venv/test
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venvs
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 10) else 0)'

@@ -1,4 +1,4 @@
-"""What can go wrong for a user, and the exit code each outcome gives the command."""
+"""The error that a user sees, and the exit code for each outcome of a command."""
 
 from __future__ import annotations
 
@@ -14,14 +14,28 @@ class ExitCode(IntEnum):
     RUN_STOPPED = 3
     RUN_LOST = 4
     NOT_MET = 5
-    """what was asked for is not so: a comparison found it slower, or an assertion failed"""
+    """a comparison found a slowdown, or an assertion failed"""
     UNDECIDED = 6
-    """whether it is so cannot be told from these runs"""
+    """these runs are not enough to decide a comparison or an assertion"""
     INTERRUPTED = 130
 
 
+RUN_EXIT_CODES: dict[str, ExitCode] = {
+    "finished": ExitCode.OK,
+    "failed": ExitCode.RUN_FAILED,
+    "stopped": ExitCode.RUN_STOPPED,
+    "lost": ExitCode.RUN_LOST,
+}
+"""Exit code of a command that followed a run, by the final status (`runner.state.run.ENDED_STATUSES`)."""
+
+
+def run_exit_code(status: str) -> ExitCode:
+    """Return the exit code for the status of a run; 0 for a run that has not ended."""
+    return RUN_EXIT_CODES.get(status, ExitCode.OK)
+
+
 class UserError(Exception):
-    """One clear sentence for the user; shown as is, never with a traceback."""
+    """One clear sentence for the user; printed as it is, never with a traceback."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

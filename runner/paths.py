@@ -1,4 +1,4 @@
-"""Where things live on disk: runs, profiles of the user, locks on devices."""
+"""Locations on disk: runs, the user's profiles and settings, device locks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from runner.errors import UserError
 from runner.util import disk
 
-LEAST_ROOM = 16 << 20
-"""bytes that a short run takes, with what it keeps aside for its end"""
+MIN_FREE_BYTES = 16 << 20
+"""disk space of a short run, including what it reserves for its end"""
 _KEPT = "runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench"
 
 
@@ -21,35 +21,35 @@ def _xdg(variable: str, fallback: str) -> Path:
 
 
 def _of_user(path: str) -> Path:
-    """A path that may begin with `~`."""
+    """Expand a leading `~`."""
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise UserError(
-            f"{path}: the home directory of that user is not known", hint="set $HOME or $TRTBENCH_HOME"
+            f"{path}: the home directory of this user is unknown", hint="set $HOME or $TRTBENCH_HOME"
         )
     return Path(expanded)
 
 
 def state_home() -> Path:
-    """`$TRTBENCH_HOME`, else `$XDG_STATE_HOME/trtbench`: everything that runs leave behind.
+    """Return `$TRTBENCH_HOME`, else `$XDG_STATE_HOME/trtbench`: the directory of everything that is kept.
 
     Raises:
-        UserError: it cannot be found out where that is.
+        UserError: the home directory is unknown, or the path cannot be resolved.
     """
     override = os.environ.get("TRTBENCH_HOME")
     if not override:
         return _xdg("XDG_STATE_HOME", ".local/state") / "trtbench"
     try:
         return _of_user(override).resolve()
-    except (OSError, RuntimeError) as error:  # a link to itself, a working directory that is gone
-        raise UserError(f"$TRTBENCH_HOME, {override!r}, names no directory: {error}") from None
+    except (OSError, RuntimeError) as error:  # a link to itself, a deleted working directory
+        raise UserError(f"$TRTBENCH_HOME, {override!r}, is not a directory: {error}") from None
 
 
-def refuse_unusable_home() -> None:
-    """Say so where runs cannot be looked for; a home that is not there yet will be made.
+def check_home() -> None:
+    """Check that the directories of runs and sweeps can be read; they are created later if they do not exist.
 
     Raises:
-        UserError: it is no directory, or may not be read.
+        UserError: one of them is not a directory or cannot be read.
     """
     for folder in (state_home(), runs_dir(), sweeps_dir()):
         try:
@@ -58,8 +58,8 @@ def refuse_unusable_home() -> None:
             return
         except OSError as error:
             raise UserError(
-                f"{folder}: runs cannot be looked for there: {error.strerror}",
-                hint=f"{_KEPT}; let it name a directory that you may read and write",
+                f"{folder}: cannot be read: {error.strerror}",
+                hint=f"{_KEPT}; set it to a directory that you can read and write",
             ) from None
 
 
@@ -71,8 +71,8 @@ def _config_home() -> Path:
     return _xdg("XDG_CONFIG_HOME", ".config") / "trtbench"
 
 
-def refused_home() -> str:
-    """Why no run can be kept here; empty when one can, as far as can be told without writing."""
+def home_problem() -> str:
+    """Return why no run can be stored; empty if nothing is found without writing to the disk."""
     try:
         folder = runs_dir()
     except UserError as error:
@@ -80,11 +80,11 @@ def refused_home() -> str:
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        return f"{folder} is no directory"
+        return f"{folder} is not a directory"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"{folder} cannot be written to"
+        return f"{folder} is not writable"
     room = disk.free_bytes(folder)
-    return "" if room is None or room >= LEAST_ROOM else f"the disk of {folder} has {room >> 20} MiB left"
+    return "" if room is None or room >= MIN_FREE_BYTES else f"the disk of {folder} has {room >> 20} MiB left"
 
 
 def sweeps_dir() -> Path:
@@ -100,25 +100,25 @@ def settings_file() -> Path:
 
 
 def device_locks_dir() -> Path:
-    """One lock file a device; machine-wide, because two users can want the same GPU."""
+    """Return the directory of one lock file per device; machine-wide, because users share GPUs."""
     return Path(tempfile.gettempdir()) / "trtbench-locks"
 
 
 def labels_file() -> Path:
-    """Names, tags and notes of runs; beside the runs, whose directories no longer change."""
+    """Return the file of names, tags and notes of runs; the directory of a run that ended never changes."""
     return state_home() / "labels.jsonl"
 
 
 def baselines_dir() -> Path:
-    """One file a profile: the runs that its later runs are held against."""
+    """Return the directory of one file per profile: the runs that its later runs are compared with."""
     return state_home() / "baselines"
 
 
 def history_index() -> Path:
-    """What was read of runs that ended; may be deleted at any time, and is made again."""
+    """Return the file that caches data of ended runs; it may be deleted at any time and is rebuilt."""
     return state_home() / "history.index"
 
 
 def trash_dir() -> Path:
-    """Deleted runs. Among the runs and not beside them: there, moving one in is always one rename."""
+    """Return the directory of deleted runs; it is inside `runs_dir()`, so that deleting is one rename."""
     return runs_dir() / ".trash"

@@ -45,7 +45,7 @@ def children(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPars
 def unknown_words(line: str) -> list[str]:
     """Commands and options of a line that do not exist."""
     unknown = []
-    family = main._parser()
+    family = main.build_parser()
     for words in forms(line):
         # What follows a bar is a brother of what stood before it: `sweeps ls | show` is `sweeps show`.
         while words and words[0] in children(family):

@@ -1,4 +1,4 @@
-"""The command `trtbench-tui`: the commands of `runner.cli`, with the dashboard. Light to import."""
+"""The command `trtbench-tui`: the commands of `runner.cli` plus the dashboard. Fast to import."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 from runner.cli import dashboard
 from runner.cli.main import main as run_command
-from runner.cli.places import Place
+from runner.cli.places import DashboardPlace
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; `argv` is for tests, else the arguments of the process count."""
+    """Run a command; `argv` defaults to the arguments of the process."""
     dashboard.open_app = _open_app
     return run_command(argv)
 
 
-def _open_app(place: Place) -> int:
-    from tui.app import run_app  # Textual is a third of the start, and most commands do not draw
+def _open_app(place: DashboardPlace) -> int:
+    from tui.app import run_app  # Textual takes a third of the start, and most commands do not draw
 
     return run_app(place)
 

@@ -1,4 +1,4 @@
-"""The command palette: what can be done now, by name; made from the table of keys."""
+"""The command palette: the commands that are valid now, made from the table of keys."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 
+from runner.util.themes import THEME_NAMES
 from tui.framework.keymap import Key
 from tui.framework.screen import KeyedScreen
-from tui.text import shown
-from tui.theme import NAMES
+from tui.text import displayable
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """One line of the palette."""
+class PaletteCommand:
+    """A line of the palette."""
 
     name: str
-    """`area: words`"""
+    """`area: command`"""
     help: str
-    do: Callable[[], Any]
+    run: Callable[[], Any]
 
 
-def commands(screen: Screen[Any]) -> list[Command]:
-    """What can be done on a screen now; in a dialog, which waits for its answer, only the colours change."""
+def palette_commands(screen: Screen[Any]) -> list[PaletteCommand]:
+    """Return the commands that are valid on a screen; in a dialog, only the themes."""
     app = cast("TrtbenchApp", screen.app)
-    found = list(_of_keys(screen)) if isinstance(screen, KeyedScreen) else []
+    found = list(_key_commands(screen)) if isinstance(screen, KeyedScreen) else []
     found += [
-        Command(f"theme: {name}", "draw in these colours, also next time", partial(app.choose_theme, name))
-        for name in NAMES
+        PaletteCommand(
+            f"theme: {name}", "use this theme now and in later starts", partial(app.choose_theme, name)
+        )
+        for name in THEME_NAMES
         if name != app.theme
     ]
     return sorted(found, key=lambda command: _AREAS.index(command.name.partition(":")[0]))
@@ -44,29 +46,34 @@ def commands(screen: Screen[Any]) -> list[Command]:
 _AREAS = ("run", "edit", "view", "go", "theme", "help")
 
 
-def _of_keys(screen: KeyedScreen) -> Iterator[Command]:
-    for key in screen.keys_now():
-        if key.in_palette and key.action != "app.command_palette":
-            yield Command(key.in_palette, f"{key.help} ({key.name})", partial(_do, screen, key))
+def _key_commands(screen: KeyedScreen) -> Iterator[PaletteCommand]:
+    for key in screen.active_keys():
+        if key.palette_name and key.action != "app.command_palette":
+            yield PaletteCommand(key.palette_name, f"{key.help} ({key.name})", partial(_run_key, screen, key))
 
 
-async def _do(screen: KeyedScreen, key: Key) -> None:
+async def _run_key(screen: KeyedScreen, key: Key) -> None:
     await screen.run_action(key.action)
 
 
-class Commands(Provider):
-    """Offers the commands of the screen that the palette was opened on."""
+class PaletteProvider(Provider):
+    """Offers the commands of the screen below the palette."""
 
     async def startup(self) -> None:
-        self._commands = commands(self.screen)
+        self._commands = palette_commands(self.screen)
 
     async def discover(self) -> Hits:
         for command in self._commands:
-            yield DiscoveryHit(shown(command.name), command.do, help=shown(command.help))
+            yield DiscoveryHit(displayable(command.name), command.run, help=displayable(command.help))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for command in self._commands:
             score = matcher.match(command.name)
             if score > 0:
-                yield Hit(score, matcher.highlight(shown(command.name)), command.do, help=shown(command.help))
+                yield Hit(
+                    score,
+                    matcher.highlight(displayable(command.name)),
+                    command.run,
+                    help=displayable(command.help),
+                )

@@ -1,7 +1,7 @@
-"""Words and numbers as they stand on screen: pure functions, no widget and no app.
+"""Format and fit text for the screen: pure functions, no widget and no app.
 
-Everything is written in Unicode here. A terminal that cannot show it gets the same rows through `to_ascii`,
-which replaces character by character and so keeps every column where it is.
+All text is Unicode. For a terminal that cannot show it, `to_ascii` replaces each character by one of the same
+width, so that every column keeps its position.
 """
 
 from __future__ import annotations
@@ -14,36 +14,39 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
-from runner.util.formatting import number
+from runner.util.formatting import format_number
 
 # --- numbers and durations ---------------------------------------------------------------------------------
 
 
 def clock(seconds: float) -> str:
-    """`03:12:44`; days are hours, because a benchmark of 30 hours is compared with one of 20."""
+    """Return `03:12:44`; hours are not split into days, which makes long durations comparable."""
     whole = max(0, int(seconds))
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def measure(value: float) -> str:
-    """A measured value with about four significant digits, never fewer than its whole part."""
-    return number(value, _digits(value))
+def format_measurement(value: float) -> str:
+    """Format a measured value with about four significant digits, and always its whole integer part."""
+    return format_number(value, _digits(value))
 
 
 def _digits(value: float) -> int:
-    """Digits behind the point of a measured value."""
+    """Return the number of decimals of a measured value."""
     size = abs(value)
     return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
 
 
-def with_spread(mean: float, deviation: float | None) -> str:
-    """`131.3 ±1.8`: the deviation ends where the mean does, but has a digit at least; without it `131.3`."""
+def format_with_deviation(mean: float, deviation: float | None) -> str:
+    """Return `131.3 ±1.8`; without a deviation `131.3`.
+
+    The deviation has the decimals of the mean, and more when it would be rounded to zero.
+    """
     if deviation is None:
-        return measure(mean)
+        return format_measurement(mean)
     digits = _digits(mean)
     while 0 < deviation < 0.5 * 10**-digits and digits < 9:
         digits += 1
-    return f"{measure(mean)} ±{number(deviation, digits)}"
+    return f"{format_measurement(mean)} ±{format_number(deviation, digits)}"
 
 
 def gibibytes(count: int) -> str:
@@ -56,7 +59,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def bar(share: float, width: int) -> tuple[str, str]:
-    """A bar of `width` cells, `share` of it full: the full part and the empty part, to be styled apart."""
+    """Return the full and the empty part of a bar of `width` cells, to be styled separately."""
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     full = "█" * (eighths // 8)
     if eighths % 8:
@@ -69,7 +72,7 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """bit of the dot in row 0-3 (from the top), column 0-1 of a braille cell"""
 
 
-class Dots:
+class BrailleCanvas:
     """A canvas of braille cells: `width` x `height` cells hold 2 x 4 dots each."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -77,7 +80,7 @@ class Dots:
         self._cells = [bytearray(width) for _ in range(height)]
 
     def column(self, x: int, top: int, bottom: int) -> None:
-        """Set the dots `top` to `bottom` (both included, 0 is the upper edge) of dot column `x`."""
+        """Set the dots `top` to `bottom` (inclusive, 0 is the upper edge) of dot column `x`."""
         cell, side = divmod(x, 2)
         for y in range(max(0, top), min(bottom, self.height * 4 - 1) + 1):
             self._cells[y // 4][cell] |= _DOTS[y % 4][side]
@@ -90,12 +93,12 @@ class Dots:
 
 
 def width_of(text: str) -> int:
-    """Cells that a text takes: 2 for a Chinese character."""
+    """Return the width of a text in cells; a Chinese character takes 2."""
     return cell_len(text)
 
 
 def fit(text: str, width: int) -> str:
-    """The text in exactly `width` cells: padded on the right, or cut with a mark."""
+    """Return the text in exactly `width` cells: padded on the right, or cut with `…`."""
     if width <= 0:
         return ""
     if cell_len(text) <= width:
@@ -104,12 +107,12 @@ def fit(text: str, width: int) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """The text in at most `width` cells, cut with a mark."""
+    """Return the text in at most `width` cells, cut with `…`."""
     return text if cell_len(text) <= width else fit(text, width).rstrip()
 
 
-def whole_parts(text: str, width: int) -> str:
-    """As many of the parts of a text, between commas or middle dots, as fit whole into `width` cells."""
+def fit_parts(text: str, width: int) -> str:
+    """Return the complete parts of a text, between commas or middle dots, that fit into `width` cells."""
     if cell_len(text) <= width:
         return text
     ends = [found.start() for found in re.finditer(r", | · ", text)]
@@ -117,7 +120,7 @@ def whole_parts(text: str, width: int) -> str:
 
 
 def shorten_middle(text: str, width: int) -> str:
-    """The text in at most `width` cells, cut in its middle: the end of a name tells as much as its start."""
+    """Return the text in at most `width` cells, cut in the middle: names often differ at their end."""
     if cell_len(text) <= width:
         return text
     behind = max(0, (width - 1) // 2)
@@ -127,14 +130,14 @@ def shorten_middle(text: str, width: int) -> str:
     return fit(text, max(0, width - cell_len(tail))) + tail
 
 
-def right(text: str, width: int) -> str:
-    """The text at the right edge of `width` cells."""
+def align_right(text: str, width: int) -> str:
+    """Return the text right-aligned in `width` cells."""
     missing = width - cell_len(text)
     return " " * missing + text if missing >= 0 else fit(text, width)
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken at spaces; a longer word is broken where it must be."""
+    """Wrap a text to lines of at most `width` cells, at spaces; longer words are broken."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
@@ -161,7 +164,7 @@ _ESCAPE = re.compile(
     r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS and their like, up to their end
     r"|\x1b[ -/]*[0-~]?"
 )
-# Control characters, and invisible ones that reorder, join or hide their neighbours and so shift columns.
+# Control characters, and invisible ones that reorder, join or hide others and so shift columns.
 _UNSAFE = (
     *(code for code in (*range(32), *range(127, 160)) if code != ord("\t")),
     *(0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF),
@@ -169,8 +172,8 @@ _UNSAFE = (
 _CONTROL = dict.fromkeys(_UNSAFE, "·")
 
 
-def plain(text: str) -> str:
-    """Program output as text and nothing else: no colours, no cursor movement, tabs as spaces."""
+def plain_text(text: str) -> str:
+    """Return program output without colours, cursor movement and control characters; tabs become spaces."""
     if "\x1b" in text:
         text = _ESCAPE.sub("", text)
     text = text.translate(_CONTROL)
@@ -202,7 +205,7 @@ _ASCII |= {_BRAILLE + bits: _ascii_dot(bits) for bits in range(1, 256)} | {_BRAI
 
 
 def to_ascii(text: str) -> str:
-    """The same text in ASCII, every character in as many cells as before; what has no likeness is `?`."""
+    """Convert a text to ASCII; each character keeps its width, and unknown ones become `?`."""
     if text.isascii():
         return text
     text = text.translate(_ASCII)
@@ -214,21 +217,21 @@ def to_ascii(text: str) -> str:
 
 
 PLAIN_TERMINALS = frozenset({"dumb", "linux", "vt100", "vt102", "vt220", "ansi", "cons25"})
-"""values of TERM for terminals with few characters (a console's font has no braille) and no titles"""
+"""values of TERM for terminals without braille characters and without window titles"""
 
 
 @lru_cache(maxsize=1)
 def ascii_only() -> bool:
-    """Whether this terminal gets ASCII: that was asked for, or it or its encoding knows nothing else."""
+    """Whether the terminal gets only ASCII: by request, or because terminal or encoding support no more."""
     if asked := os.environ.get("TRTBENCH_ASCII", ""):
         return asked != "0"
     if os.environ.get("TERM", "") in PLAIN_TERMINALS and "TEXTUAL_DRIVER" not in os.environ:
         return True
-    # Textual draws on the terminal through this very stream.
+    # Textual writes to the terminal through this stream.
     encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
     return encoding.lower().replace("-", "").replace("_", "") not in ("utf8", "utf8sig", "cp65001")
 
 
-def shown(text: str) -> str:
-    """The text as this terminal can show it."""
+def displayable(text: str) -> str:
+    """Return the text in characters that the terminal can show."""
     return to_ascii(text) if ascii_only() else text

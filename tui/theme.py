@@ -1,8 +1,8 @@
-"""The colours: four themes of ours, and what each style of text makes of a theme's tokens.
+"""The four themes of the dashboard, and the text styles made from their tokens.
 
-Other themes of Textual work as well, for example `TEXTUAL_THEME=ansi-dark` for the terminal's own sixteen
-colours. No theme is guessed from the terminal: asking it for its background costs a moment, and many do not
-answer.
+Textual's themes work as well, for example `TEXTUAL_THEME=ansi-dark` for the sixteen colours of the terminal.
+The theme is not derived from the background of the terminal: the query takes time, and many terminals do not
+answer it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from textual.color import Color
 from textual.theme import Theme
 
 from runner.errors import UserError
+from runner.util.themes import THEME_NAMES, ThemeName
 
-MONOCHROME = "monochrome"
+MONOCHROME: ThemeName = "monochrome"
 VARIABLE = "TRTBENCH_THEME"
-NAMES = ("dark", "light", "high-contrast", MONOCHROME)
 _COLOURS = {
     # token:     (dark,      light,     high-contrast)
     "primary":    ("#86c232", "#2f6f00", "#ffff00"),
@@ -48,7 +48,7 @@ _WITHOUT_COLOUR = {
 
 
 def _themes() -> Iterator[Theme]:
-    for column, name in enumerate(NAMES[:-1]):
+    for column, name in enumerate(THEME_NAMES[:-1]):
         colours: dict[str, Any] = {token: values[column] for token, values in _COLOURS.items()}
         variables = {"border": colours.pop("border")}
         yield Theme(name=name, dark=name != "light", variables=variables, **colours)
@@ -59,41 +59,41 @@ def _themes() -> Iterator[Theme]:
 THEMES = tuple(_themes())
 
 
-def wanted_theme(environ: Mapping[str, str], remembered: str | None) -> str | None:
-    """The theme to start with; None when `TEXTUAL_THEME` has chosen one already.
+def select_theme(environ: Mapping[str, str], stored: str | None) -> str | None:
+    """Return the theme to start with; None when `TEXTUAL_THEME` has set one.
 
-    What is said for this start (`TRTBENCH_THEME`, which `--theme` sets) comes before `NO_COLOR`, and that
-    before what was remembered from another day.
+    `TRTBENCH_THEME` (which `--theme` sets) takes precedence over `NO_COLOR`, and `NO_COLOR` over the stored
+    setting.
 
     Raises:
         UserError: `TRTBENCH_THEME` names no theme.
     """
     named = environ.get(VARIABLE, "")
-    if named and named not in NAMES:
-        raise UserError(f"{VARIABLE}={named} is no theme; allowed: {', '.join(NAMES)}")
+    if named and named not in THEME_NAMES:
+        raise UserError(f"{VARIABLE}={named} is not a theme; allowed: {', '.join(THEME_NAMES)}")
     if named:
         return named
     if environ.get("NO_COLOR"):
         return MONOCHROME
     if "TEXTUAL_THEME" in environ:
         return None
-    return remembered or NAMES[0]
+    return stored or THEME_NAMES[0]
 
 
 def starting_theme() -> str | None:
-    """`wanted_theme` of this process; the settings are read only where there are some.
+    """Return `select_theme` for this process; reads the settings only if the file exists.
 
     Raises:
-        UserError: `TRTBENCH_THEME` names no theme, or the settings cannot be used.
+        UserError: `TRTBENCH_THEME` names no theme, or the settings are invalid.
     """
     from runner import paths
 
-    remembered = None
+    stored = None
     if paths.settings_file().exists():
         from runner.profile import settings
 
-        remembered = settings.load().theme
-    return wanted_theme(os.environ, remembered)
+        stored = settings.load().theme
+    return select_theme(os.environ, stored)
 
 
 _TOKENS: dict[str, tuple[str, Style]] = {
@@ -109,33 +109,33 @@ _TOKENS: dict[str, tuple[str, Style]] = {
     "chosen": ("primary", Style(bold=True, reverse=True)),
 }
 STYLES = frozenset(_TOKENS)
-"""names of the styles of text; the empty name is plain text"""
+"""names of the text styles; the empty name is plain text"""
 _DIM = 0.6
 _DIM_IN = {"high-contrast": 0.85, "light": 0.68}
 _CURSOR = 0.25
 
 
 def text_style(app: App[object], name: str, base: Style) -> Style:
-    """The style `name` in the theme of an app, on the background of `base`.
+    """Return the style `name` in the theme of an app, on the background of `base`.
 
-    Made from the theme's tokens here and not by component classes: those would be one more node for the
-    stylesheet per widget and style, and half of the time until the first frame.
+    The style is made from the tokens of the theme, not from component classes: these add one stylesheet node
+    per widget and style, which takes half of the time until the first frame.
     """
     token, look = _TOKENS[name]
     strength = _DIM_IN.get(app.theme, _DIM) if name == "dim" else 1.0
     return _styled(app.theme_variables[token], base, look, strength)
 
 
-def chosen_style(app: App[object], base: Style) -> Style:
-    """The style of the row that is chosen: a background in the accent colour, faintly."""
-    return _chosen(app.theme_variables["primary"], base)
+def cursor_style(app: App[object], base: Style) -> Style:
+    """Return the style of the row under the cursor: a faint background in the accent colour."""
+    return _cursor(app.theme_variables["primary"], base)
 
 
 @lru_cache(maxsize=512)
 def _styled(colour: str, base: Style, look: Style, strength: float) -> Style:
     parsed = Color.parse(colour)
     if strength < 1 and (parsed.ansi is not None or base.bgcolor is None):
-        # The terminal's own colours cannot be mixed; it has a faint style for that.
+        # ANSI colours cannot be blended; use the faint style of the terminal.
         return base + look + Style(dim=True)
     if strength < 1 and base.bgcolor is not None:
         parsed = Color.from_rich_color(base.bgcolor).blend(parsed, strength)
@@ -143,7 +143,7 @@ def _styled(colour: str, base: Style, look: Style, strength: float) -> Style:
 
 
 @lru_cache(maxsize=64)
-def _chosen(colour: str, base: Style) -> Style:
+def _cursor(colour: str, base: Style) -> Style:
     parsed = Color.parse(colour)
     if parsed.ansi is not None or base.bgcolor is None:
         return base + Style(reverse=True)

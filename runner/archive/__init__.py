@@ -1,11 +1,12 @@
-"""A run as one file, and back: a zip that any machine can take into its history.
+"""Pack a run into a zip file that another machine can import, and unpack it.
 
 The first entry, `archive.json`, names every file with its size and SHA-256. Packing the same run twice gives
-the same bytes. What is unpacked was made by somebody else: nothing leaves the new run directory, nothing is
-bigger than it says, nothing that exists is overwritten, and a run appears whole or not at all.
+the same bytes. Archives are not trusted: nothing is written outside of the new run directory, no file may be
+larger than the manifest states, existing files are not overwritten, and a run appears completely or not at
+all.
 """
 
-from runner.archive.pack import STDOUT, Packed, pack_run
-from runner.archive.unpack import Unpacked, is_archive, unpack_archive
+from runner.archive.pack import STDOUT, PackedRun, pack_run
+from runner.archive.unpack import UnpackedRun, is_archive, unpack_archive
 
-__all__ = ["STDOUT", "Packed", "Unpacked", "is_archive", "pack_run", "unpack_archive"]
+__all__ = ["STDOUT", "PackedRun", "UnpackedRun", "is_archive", "pack_run", "unpack_archive"]

@@ -1,4 +1,4 @@
-"""Results made elsewhere as runs: what benchmark.py or trtllm-bench left behind becomes a finished run."""
+"""Import results of benchmark.py or trtllm-bench as finished runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from runner import VERSION, paths
 from runner import events as ev
 from runner.archive import publish
-from runner.archive.publish import Arrived
-from runner.engines.imported import Imported, plain_name
+from runner.archive.publish import PublishedRun
+from runner.engines.imported import ImportedRun, safe_name
 from runner.engines.interface import Importer
 from runner.engines.registry import engines
-from runner.engines.source import Source, read
+from runner.engines.source import SourceFile, read_source
 from runner.errors import UserError
 from runner.plan.plan import Plan
 from runner.report.build import build_report
@@ -22,66 +22,68 @@ from runner.run import layout
 from runner.state.run import RunState
 
 ORIGINALS = "imported"
-"""Folder in the run directory with copies of the imported files."""
+"""Subdirectory of the run directory with copies of the imported files."""
 
 
 def import_files(
     files: Sequence[Path], concurrency: Sequence[int] = (), *, again: bool = False
-) -> list[Arrived]:
-    """Make finished runs of files with results, but of what was imported before.
+) -> list[PublishedRun]:
+    """Create finished runs from result files, except for results that were imported before.
 
-    Each file of benchmark.py becomes a run of its own; files of trtllm-bench together become one run, with a
-    configuration for every benchmark that they tell of. The time of the last change of a file stands for
-    the time of its run, which nothing else tells. Nothing is written when one of the files cannot be taken.
+    Each file of benchmark.py becomes one run. All files of trtllm-bench together become one run, with a
+    configuration for every benchmark in them. The files do not contain the time of the run, so the time of
+    their last change is used. Nothing is written if one of the files cannot be imported.
 
     Args:
         files: console logs, CSV or JSON files.
-        concurrency: requests in flight at most, of every benchmark of trtllm-bench in the order of the
-            files; 0: no limit. Empty: as its command line in a log says, else it stays unknown.
-        again: make another run also of what was imported before.
+        concurrency: maximum requests in flight of every benchmark of trtllm-bench, in the order of the files;
+            0 is no limit. Empty: taken from the command line in the log, else unknown.
+        again: create another run for results that were imported before.
 
     Raises:
-        UserError: a file cannot be read, holds no result, or does not belong to the others.
+        UserError: a file cannot be read, contains no result, or does not belong to the other files.
     """
     importers = {engine.name: engine.importer for engine in engines().values() if engine.importer}
-    held: dict[str, list[object]] = {name: [] for name in importers}
+    results_by_engine: dict[str, list[object]] = {name: [] for name in importers}
     for path in dict.fromkeys(files):
-        source = read(path)
+        source = read_source(path)
         found = {
             name: results for name, one in importers.items() if (results := one.read(source)) is not None
         }
         if not found:
             raise UserError(
-                f"{path}: no result of benchmark.py or trtllm-bench in it"
-                f"{_what_went_wrong(source, importers)}",
-                hint="wanted: " + "; ".join(importer.wanted for importer in importers.values()),
+                f"{path}: it contains no result of benchmark.py or trtllm-bench"
+                f"{_failure_note(source, importers)}",
+                hint="supported: " + "; ".join(importer.accepts for importer in importers.values()),
             )
         if len(found) > 1:
             raise UserError(
-                f"{path}: holds results of benchmark.py and of trtllm-bench, which are runs of two engines",
-                hint="put them into two files",
+                f"{path}: it contains results of both benchmark.py and trtllm-bench, which are two engines",
+                hint="split it into two files",
             )
         for name, results in found.items():
-            held[name].append(results)
-    if concurrency and not any(importers[name].takes_concurrency for name in held if held[name]):
-        raise UserError("--concurrency is for results of trtllm-bench, and none of the files has one")
-    # All of them before the first is written: none is when one cannot be taken.
-    made = [
-        one
-        for name, results in held.items()
+            results_by_engine[name].append(results)
+    if concurrency and not any(
+        importers[name].takes_concurrency for name in results_by_engine if results_by_engine[name]
+    ):
+        raise UserError("--concurrency needs results of trtllm-bench; the files contain none")
+    # Make all runs before the first is written: nothing is written when one cannot be made.
+    runs = [
+        run
+        for name, results in results_by_engine.items()
         if results
-        for one in importers[name].imported(results, concurrency)
+        for run in importers[name].make_runs(results, concurrency)
     ]
-    return [_arrived(one, again) for one in made]
+    return [_import(run, again) for run in runs]
 
 
-def _arrived(imported: Imported, again: bool) -> Arrived:
-    here = None if again else publish.here_already(lambda run_dir: _is_made_of(run_dir, imported))
-    return Arrived(_write(imported), new=True) if here is None else Arrived(here, new=False)
+def _import(imported: ImportedRun, again: bool) -> PublishedRun:
+    existing = None if again else publish.find_existing(lambda run_dir: _is_import_of(run_dir, imported))
+    return PublishedRun(existing or _write(imported), new=existing is None)
 
 
-def _is_made_of(run_dir: Path, imported: Imported) -> bool:
-    """Whether a run was made of files of the same content, read in the same way."""
+def _is_import_of(run_dir: Path, imported: ImportedRun) -> bool:
+    """Check whether a run was imported from files with the same content and the same configurations."""
     with os.scandir(run_dir / ORIGINALS) as folder:
         kept = {entry.path: entry.stat().st_size for entry in folder}
     if sorted(kept.values()) != sorted(len(source.content) for source in imported.sources):
@@ -93,15 +95,15 @@ def _is_made_of(run_dir: Path, imported: Imported) -> bool:
     )
 
 
-def _what_went_wrong(source: Source, importers: dict[str, Importer]) -> str:
-    # The last first: a log of trtllm-bench may also hold what the programs of the other engine print.
-    causes = (importer.failure_in(source.text) for importer in reversed(importers.values()))
+def _failure_note(source: SourceFile, importers: dict[str, Importer]) -> str:
+    # The last first: a log of trtllm-bench can also contain lines of the programs that both engines use.
+    causes = (importer.explain_failure(source.text) for importer in reversed(importers.values()))
     cause = next(filter(None, causes), "")
-    return f"; it tells of a failure: {cause}" if cause else ""
+    return f"; it reports a failure: {cause}" if cause else ""
 
 
-def _write(imported: Imported) -> Path:
-    """The run directory, as if the run had ended here."""
+def _write(imported: ImportedRun) -> Path:
+    """Create the run directory, as if the run had ended on this machine."""
     wall = max(source.wall for source in imported.sources)
     run = layout.new_run_id(imported.name, wall)
     started = ev.RunStarted(
@@ -120,22 +122,22 @@ def _write(imported: Imported) -> Path:
     )
     names = ", ".join(source.path.name for source in imported.sources)
     try:
-        with publish.incoming() as folder:
-            made = folder / run
-            with layout.created(made, plan, f"# Imported from {names}: there is no profile.\n"):
-                _keep(imported.sources, made / ORIGINALS)
-                (made / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
-                write_report(made, build_report(plan, state))
-            return publish.appear(made, run)
+        with publish.staging_dir() as folder:
+            staged = folder / run
+            with layout.create_run_dir(staged, plan, f"# Imported from {names}: there is no profile.\n"):
+                _copy_originals(imported.sources, staged / ORIGINALS)
+                (staged / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+                write_report(staged, build_report(plan, state))
+            return publish.publish_run(staged, run)
     except OSError as error:
-        raise UserError(f"{paths.runs_dir()}: cannot be written to: {error.strerror}") from None
+        raise UserError(f"{paths.runs_dir()}: cannot be written: {error.strerror}") from None
 
 
-def _keep(sources: Sequence[Source], folder: Path) -> None:
-    """Copies of the files; of several with one name the later ones are numbered."""
+def _copy_originals(sources: Sequence[SourceFile], folder: Path) -> None:
+    """Copy the files; later ones with the same name get a number."""
     folder.mkdir()
     for number, source in enumerate(sources):
-        copy = folder / plain_name(source.path.name)
+        copy = folder / safe_name(source.path.name)
         if copy.exists():
             copy = folder / f"{number}-{copy.name}"
         copy.write_bytes(source.content)

@@ -1,4 +1,4 @@
-"""What an archive says about itself, and what never goes into one."""
+"""The manifest of an archive, and the files that are never packed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from runner.run import layout
 
 SUFFIX = ".zip"
 MANIFEST = "archive.json"
-PIECE = 1 << 20
-"""bytes that are read and written at once"""
-OF_THIS_MACHINE = frozenset({layout.LOCK, layout.OWNER, layout.STOP, layout.BALLAST, layout.SEEN})
-IN_THE_LOG = frozenset({layout.RANKS, layout.TELEMETRY})
-"""What ranks and telemetry wrote; every line of it is in the log."""
+CHUNK_BYTES = 1 << 20
+"""bytes per read and write"""
+LOCAL_FILES = frozenset({layout.LOCK, layout.OWNER, layout.STOP, layout.BALLAST, layout.PROCESSES})
+"""Files that only this machine needs."""
+LOGGED_FOLDERS = frozenset({layout.RANKS, layout.TELEMETRY})
+"""Output of ranks and telemetry; the log contains every line of it."""
 
 
-class File(msgspec.Struct, frozen=True):
+class PackedFile(msgspec.Struct, frozen=True):
     size: int
     sha256: str
 
@@ -31,24 +32,24 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: Literal["trtbench-tui archive"]
     version: Literal[1]
     run: str
-    files: dict[str, File]
-    """by path in the run directory, with slashes"""
+    files: dict[str, PackedFile]
+    """by path relative to the run directory, with slashes"""
     label: labels.Label = labels.UNLABELLED
-    """the name, tags and note that people gave to it"""
+    """name, tags and note of the run"""
 
 
-def is_plain(name: str) -> bool:
-    """Whether this is a path that is inside of a run directory on every machine, and not hidden."""
+def is_portable(name: str) -> bool:
+    """Check that a path is inside a run directory on every operating system, and not hidden."""
     pure = PurePosixPath(name)
     inside = name == str(pure) and not pure.is_absolute()
     parts = all(part not in ("", ".", "..") and not part.startswith(".") for part in pure.parts)
     return inside and parts and not any(char in "\\:\0" or "\ud800" <= char <= "\udfff" for char in name)
 
 
-def described(file: IO[bytes]) -> File:
-    """Size and checksum of what is left to read of a file."""
+def describe_file(file: IO[bytes]) -> PackedFile:
+    """Return the size and checksum of a file, from its current position."""
     digest, size = hashlib.sha256(), 0
-    while piece := file.read(PIECE):
+    while piece := file.read(CHUNK_BYTES):
         digest.update(piece)
         size += len(piece)
-    return File(size, digest.hexdigest())
+    return PackedFile(size, digest.hexdigest())

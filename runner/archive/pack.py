@@ -1,4 +1,4 @@
-"""A run into one file, without what is its owner's alone."""
+"""Pack a run into one file, without secrets and without files that only this machine needs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import IO, NamedTuple
 import msgspec
 
 from runner.archive.manifest import (
-    IN_THE_LOG,
+    CHUNK_BYTES,
+    LOCAL_FILES,
+    LOGGED_FOLDERS,
     MANIFEST,
-    OF_THIS_MACHINE,
-    PIECE,
     SUFFIX,
     Manifest,
-    described,
-    is_plain,
+    describe_file,
+    is_portable,
 )
 from runner.errors import UserError
-from runner.export.destination import opened
+from runner.export.destination import open_output
 from runner.history import labels
 from runner.history.run_entry import read_entry
 from runner.plan import redaction
@@ -34,35 +34,37 @@ from runner.report.files import read_summary
 from runner.run import layout
 from runner.supervision import hook
 
-_LEFT_HERE = OF_THIS_MACHINE | IN_THE_LOG | {hook.LOG}
-"""What the owner's command at the end printed is nobody else's."""
+_NOT_PACKED = LOCAL_FILES | LOGGED_FOLDERS | {hook.LOG}
+"""Files that are not packed; the output of the on-end command may be private."""
 STDOUT = Path("-")
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-class Packed(NamedTuple):
+class PackedRun(NamedTuple):
+    """A finished archive."""
+
     path: Path
     withheld: list[str]
-    """variables whose values stayed here"""
+    """names of the variables whose values are not in the archive"""
 
 
-def pack_run(run_dir: Path, target: Path | None = None) -> Packed:
+def pack_run(run_dir: Path, target: Path | None = None) -> PackedRun:
     """Write the archive of a run that has ended.
 
-    Values that look like a secret are left out of the plan, the profile and `repro.sh`; what programs printed
-    is packed as they printed it.
+    The plan, the profile and `repro.sh` are packed without values that look like secrets; the output of
+    programs is packed as it is.
 
     Args:
         run_dir: the run.
-        target: the file, or a directory for `<run>.zip`; `-`: standard output; None: the working directory.
+        target: a file, or a directory for `<run>.zip`; `-` is standard output, None the working directory.
 
     Raises:
-        UserError: there is no run, it has not ended, or a file cannot be read or written.
+        UserError: there is no such run, it has not ended, or a file cannot be read or written.
     """
     plan = layout.load_plan(run_dir)
     if not read_entry(run_dir).ended:
         raise UserError(
-            f"{run_dir.name} has not ended; an archive is made of a run that does not change any more",
+            f"{run_dir.name} has not ended; only a run that has ended can be packed",
             hint=f"`trtbench-tui stop {run_dir.name}` ends it",
         )
     run = _id_of(run_dir)
@@ -70,28 +72,28 @@ def pack_run(run_dir: Path, target: Path | None = None) -> Packed:
     if target.is_dir():
         target = target / f"{run}{SUFFIX}"
     changed = _without_secrets(run_dir, plan)
-    with opened(None if target == STDOUT else target) as file:
+    with open_output(None if target == STDOUT else target) as file:
         _write(run_dir, run, changed, file)
-    return Packed(target, redaction.names(plan))
+    return PackedRun(target, redaction.withheld_names(plan))
 
 
 def _id_of(run_dir: Path) -> str:
-    """The id of a run, also of one whose directory somebody gave another name."""
+    """Return the id of a run, even if its directory was renamed."""
     summary = read_summary(run_dir)
     for name in (run_dir.name, summary.run if summary else ""):
-        if layout.RUN_ID.fullmatch(name) and is_plain(name) and "/" not in name:
+        if layout.RUN_ID.fullmatch(name) and is_portable(name) and "/" not in name:
             return name
-    raise UserError(f"{run_dir}: its name is not the id of a run, and its report does not say one")
+    raise UserError(f"{run_dir}: neither its name nor its report contains the id of a run")
 
 
 def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
-    """What is packed in place of files that hold a secret, or a command of the owner's, by name.
+    """Return the new content of files that contain a secret or the on-end command, by name.
 
     Raises:
-        UserError: a profile beside such a plan cannot be read, so it may hold the same.
+        UserError: the plan contains a secret, and the profile cannot be read, so it may contain it too.
     """
     changed: dict[str, bytes] = {}
-    shared = redaction.of_plan(plan)
+    shared = redaction.redact_plan(plan)
     if shared == plan:
         return changed
     changed[layout.PLAN] = msgspec.json.format(msgspec.json.encode(shared))
@@ -102,10 +104,10 @@ def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
                 profile = parse_yaml(read_text(run_dir / layout.PROFILE), layout.PROFILE)[0]
             except ProfileError as error:
                 raise UserError(
-                    f"{run_dir}: the plan holds a secret ({', '.join(redaction.names(plan))}),"
-                    f" and whether the profile does cannot be told: {error}"
+                    f"{run_dir}: the plan contains a secret ({', '.join(redaction.withheld_names(plan))}),"
+                    f" and the profile cannot be checked for it: {error}"
                 ) from None
-            changed[layout.PROFILE] = dump(redaction.of_profile(profile)).encode()
+            changed[layout.PROFILE] = dump(redaction.redact_profile(profile)).encode()
     return changed
 
 
@@ -116,35 +118,35 @@ def _write(run_dir: Path, run: str, changed: dict[str, bytes], file: IO[bytes]) 
     files = {}
     for name in sorted(_names(run_dir)):
         with source(name) as content:
-            files[name] = described(content)
+            files[name] = describe_file(content)
     manifest = Manifest(
         format="trtbench-tui archive",
         version=1,
         run=run,
         files=files,
-        label=labels.of(run_dir.name),
+        label=labels.label_of(run_dir.name),
     )
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_entry(MANIFEST, 0o644), msgspec.json.format(msgspec.json.encode(manifest)))
         for name in files:
             entry = _entry(name, _mode(run_dir / name))
             with source(name) as content, archive.open(entry, "w", force_zip64=True) as out:
-                shutil.copyfileobj(content, out, PIECE)
+                shutil.copyfileobj(content, out, CHUNK_BYTES)
 
 
 def _names(run_dir: Path) -> Iterator[str]:
-    """Files that make the run what it is; links and what is of this machine only stay here."""
+    """Yield the files to pack: no links, and no files that only this machine needs."""
     for folder, folders, files in os.walk(run_dir):
         inside = Path(folder).relative_to(run_dir)
-        folders[:] = [name for name in folders if not (name in IN_THE_LOG or name.startswith("."))]
+        folders[:] = [name for name in folders if not (name in LOGGED_FOLDERS or name.startswith("."))]
         for name in files:
             relative = (inside / name).as_posix()
-            left_here = name.startswith(".") or relative in _LEFT_HERE
-            if left_here or not stat.S_ISREG(os.lstat(run_dir / relative).st_mode):
+            is_left_out = name.startswith(".") or relative in _NOT_PACKED
+            if is_left_out or not stat.S_ISREG(os.lstat(run_dir / relative).st_mode):
                 continue
-            if not is_plain(relative):
+            if not is_portable(relative):
                 raise UserError(
-                    f"{run_dir}: {relative!r} is a name that some machines refuse; rename it, or move it away"
+                    f"{run_dir}: {relative!r} is not a valid file name on some systems; rename or move it"
                 )
             yield relative
 
@@ -156,6 +158,6 @@ def _mode(path: Path) -> int:
 def _entry(name: str, mode: int) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _FIXED_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # Unix: whose permissions these are
+    entry.create_system = 3  # Unix, so that readers apply the permissions
     entry.external_attr = (stat.S_IFREG | mode) << 16
     return entry

@@ -1,4 +1,4 @@
-"""Runs that come from elsewhere: they appear in the history whole or not at all, and once."""
+"""Add an imported run to the history: completely or not at all, and only once."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ from runner.errors import UserError
 from runner.run import layout
 
 _PREFIX = ".incoming-"
+"""Start of the name of a staging directory."""
 
 
-class Arrived(NamedTuple):
+class PublishedRun(NamedTuple):
+    """A run of the history that an import added or found."""
+
     run_dir: Path
     new: bool
-    """False: this very run was here already, and nothing was written"""
+    """False: the run already was in the history, and nothing was written"""
 
 
 @contextlib.contextmanager
-def incoming() -> Iterator[Path]:
-    """A hidden directory among the runs to make one in; what is left in it at the end goes.
+def staging_dir() -> Iterator[Path]:
+    """Create a hidden directory to build a run in; it is deleted at the end, with what is still in it.
 
-    What an import that was killed left there goes, too: its lock is free.
+    Directories of killed imports are deleted too; their locks are free.
 
     Raises:
-        OSError: the directory cannot be made.
+        OSError: the directory cannot be created.
     """
     root = paths.runs_dir()
     root.mkdir(parents=True, exist_ok=True)
-    for left in root.glob(f"{_PREFIX}*"):
+    for abandoned in root.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            free = layout.try_lock(left)
+            free = layout.try_lock(abandoned)
             if free is not None:
-                shutil.rmtree(left, ignore_errors=True)
+                shutil.rmtree(abandoned, ignore_errors=True)
                 os.close(free)
     folder, lock = _new_folder(root)
     try:
@@ -49,7 +52,7 @@ def incoming() -> Iterator[Path]:
 
 
 def _new_folder(root: Path) -> tuple[Path, int]:
-    """A directory and its lock; another import may take it for one that was left, then a new one is tried."""
+    """Create a directory and lock it; retry if another import deletes it before it is locked."""
     while True:
         folder = root / f"{_PREFIX}{secrets.token_hex(4)}"
         folder.mkdir()
@@ -59,17 +62,17 @@ def _new_folder(root: Path) -> tuple[Path, int]:
                 return folder, lock
 
 
-def appear(made: Path, run: str) -> Path:
-    """Move a run that is complete among the others, under its id, or under a new one when that is taken.
+def publish_run(staged: Path, run: str) -> Path:
+    """Move a complete run into the history and return its directory; a new id is chosen if `run` is taken.
 
     Raises:
-        OSError: it cannot be moved.
+        OSError: the directory cannot be moved.
     """
     root, stem = paths.runs_dir(), run.rpartition("_")[0]
     while True:
-        # A directory is never moved over one that has something in it; an empty one of that name is no run.
+        # rename() does not replace a directory that contains files; an empty one is not a run.
         try:
-            os.rename(made, root / run)
+            os.rename(staged, root / run)
         except OSError:
             if not os.path.lexists(root / run):
                 raise
@@ -78,13 +81,13 @@ def appear(made: Path, run: str) -> Path:
             return root / run
 
 
-def here_already(same: Callable[[Path], bool], likely: str = "") -> Path | None:
-    """The run of the history that is the `same`; one of which that cannot be told is not.
+def find_existing(is_same: Callable[[Path], bool], likely: str = "") -> Path | None:
+    """Return the run of the history for which `is_same` holds; runs that cannot be read are skipped.
 
-    The run that has the `likely` id is asked first, the others from the newest on.
+    The run with the id `likely` is checked first, then the others, newest first.
     """
     for run_dir in (*([paths.runs_dir() / likely] if likely else []), *layout.list_runs()):
         with contextlib.suppress(OSError, UserError):
-            if same(run_dir):
+            if is_same(run_dir):
                 return run_dir
     return None

@@ -1,4 +1,4 @@
-"""One file into a run of this machine's history; the file was made by somebody else."""
+"""Unpack an archive into a run of the history; the content of the archive is not trusted."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ import msgspec
 from runner import paths
 from runner.archive import publish
 from runner.archive.manifest import (
-    IN_THE_LOG,
+    CHUNK_BYTES,
+    LOCAL_FILES,
+    LOGGED_FOLDERS,
     MANIFEST,
-    OF_THIS_MACHINE,
-    PIECE,
     Manifest,
-    described,
-    is_plain,
+    describe_file,
+    is_portable,
 )
 from runner.errors import UserError
 from runner.history import labels
 from runner.report.files import read_summary
 from runner.run import layout
-from runner.state.run import ENDED
+from runner.state.run import ENDED_STATUSES
 from runner.util.disk import free_bytes
 
 MAX_FILES = 10_000
 MAX_MANIFEST = 200 * MAX_FILES
 """bytes"""
-STREAMED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Unpacked piece by piece; of the others Python unpacks all of a piece, whatever that becomes in memory."""
-SMALL = 1 << 30
-"""Up to so many bytes are unpacked however small the archive is."""
-MOST_TIMES = 100
-"""Beyond that, an archive that grows more than this many times is taken for a bomb."""
-MARGIN = 256 << 20
-"""What must be left free on the disk."""
+STREAMED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compression methods that Python decompresses with bounded memory."""
+SMALL_BYTES = 1 << 30
+"""Up to this size, any compression ratio is allowed."""
+MAX_RATIO = 100
+"""Above `SMALL_BYTES`, an archive with a higher compression ratio is refused as a zip bomb."""
+MIN_FREE_AFTER = 256 << 20
+"""bytes that must stay free on the disk"""
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file begins like an archive, torn or not; what is read from a pipe would be gone from it."""
+    """Check whether a regular file starts like a zip; reading from a pipe would consume its content."""
     if not path.is_file():
         return False
     try:
@@ -53,106 +53,108 @@ def is_archive(path: Path) -> bool:
         return False
 
 
-class Unpacked(NamedTuple):
+class UnpackedRun(NamedTuple):
+    """A run of the history that came from an archive."""
+
     run_dir: Path
     run: str
-    """its id where it was packed; another one here means that a run of that id was here before"""
+    """id on the machine that packed it; `run_dir` has another one if that id was taken"""
     new: bool
-    """False: this very run was here already, and nothing was written"""
+    """False: the run already was in the history, and nothing was written"""
 
 
-def unpack_archive(path: Path, *, again: bool = False) -> Unpacked:
-    """Take an archive into the history; with `again` also when its run is here already.
+def unpack_archive(path: Path, *, again: bool = False) -> UnpackedRun:
+    """Add the run of an archive to the history; with `again`, also if it is already there.
 
     Raises:
-        UserError: the file is no archive of a run, is torn or harmful, or there is no room for it.
+        UserError: the file is not an archive of a run, is damaged or malicious, or does not fit on the disk.
     """
     try:
-        with zipfile.ZipFile(path) as archive, publish.incoming() as incoming:
-            manifest, entries = _checked(path, archive)
-            here = None if again else _here_already(manifest)
-            if here is not None:
-                return Unpacked(here, manifest.run, new=False)
-            _make_sure_of_room(path, manifest, paths.runs_dir())
-            made = incoming / "run"
-            _extract(path, archive, manifest, entries, made)
-            _must_have_ended(path, made)
-            run_dir = publish.appear(made, manifest.run)
-        _say_again(run_dir.name, manifest.label)
-        return Unpacked(run_dir, manifest.run, new=True)
+        with zipfile.ZipFile(path) as archive, publish.staging_dir() as folder:
+            manifest, entries = _read_manifest(path, archive)
+            existing = None if again else _find_same(manifest)
+            if existing is not None:
+                return UnpackedRun(existing, manifest.run, new=False)
+            _check_space(path, manifest, paths.runs_dir())
+            staged = folder / "run"
+            _extract(path, archive, manifest, entries, staged)
+            _check_ended(path, staged)
+            run_dir = publish.publish_run(staged, manifest.run)
+        _copy_label(run_dir.name, manifest.label)
+        return UnpackedRun(run_dir, manifest.run, new=True)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise UserError(f"{path}: the archive is torn or not a zip: {error}", hint=_AGAIN) from None
+        raise UserError(
+            f"{path}: the archive is damaged or not a zip file: {error}", hint=_COPY_AGAIN
+        ) from None
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be taken into {paths.runs_dir()}: {error.strerror or error}"
+            f"{path}: cannot be unpacked into {paths.runs_dir()}: {error.strerror or error}"
         ) from None
 
 
-_AGAIN = "copy it again from where it was made, and compare the sizes"
+_COPY_AGAIN = "copy it again from the machine that made it, and compare the sizes"
 
 
-def _checked(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, zipfile.ZipInfo]]:
-    """The manifest, and the entries by name; everything that can be known before unpacking is checked."""
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, zipfile.ZipInfo]]:
+    """Return the manifest and the entries by name, after all checks that are possible before unpacking."""
     entries = {entry.filename: entry for entry in archive.infolist()}
     if MANIFEST not in entries:
-        raise UserError(f"{path}: this zip is no archive of a run: it has no {MANIFEST}", hint=_HOW)
+        raise UserError(f"{path}: not an archive of a run: it has no {MANIFEST}", hint=_HOW_TO_MAKE)
     if len(archive.infolist()) > MAX_FILES or entries[MANIFEST].file_size > MAX_MANIFEST:
         raise UserError(f"{path}: more than {MAX_FILES} files; no run has that many")
     for entry in archive.infolist():
-        if entry.compress_type not in STREAMED:
-            raise UserError(f"{path}: {entry.filename} is compressed in a way that `archive` never uses")
+        if entry.compress_type not in STREAMED_METHODS:
+            raise UserError(f"{path}: {entry.filename} has a compression method that `archive` never uses")
     try:
         with archive.open(MANIFEST) as packed:
             manifest = msgspec.json.decode(packed.read(MAX_MANIFEST), type=Manifest)
     except layout.UNREADABLE as error:
-        raise UserError(f"{path}: {MANIFEST} is not what this version reads: {error}", hint=_HOW) from None
+        raise UserError(f"{path}: this version cannot read {MANIFEST}: {error}", hint=_HOW_TO_MAKE) from None
     if not layout.RUN_ID.fullmatch(manifest.run) or "/" in manifest.run or "\0" in manifest.run:
         raise UserError(f"{path}: {manifest.run!r} is not the id of a run")
     label = manifest.label
-    unfit = labels.name_refusal(label.name) or labels.note_refusal(label.note)
+    unfit = labels.name_problem(label.name) or labels.note_problem(label.note)
     if unfit or not all(map(labels.TAG.fullmatch, label.tags)):
         raise UserError(
-            f"{path}: the name, tags or note in {MANIFEST} cannot be used: {unfit or labels.TAG_RULE}"
+            f"{path}: the name, tags or note in {MANIFEST} are not valid: {unfit or labels.TAG_RULE}"
         )
     for name in manifest.files:
         _refuse_unsafe(path, name)
     extra = entries.keys() - manifest.files.keys() - {MANIFEST}
     missing = manifest.files.keys() - entries.keys()
     if extra or missing or len(entries) != len(archive.infolist()):
-        named = min(extra or missing or {"a name twice"})
-        raise UserError(f"{path}: the archive holds other files than its {MANIFEST} says: {named}")
+        named = min(extra or missing or {"a duplicate name"})
+        raise UserError(f"{path}: the files of the archive do not match its {MANIFEST}: {named}")
     for name, file in manifest.files.items():
         kind = stat.S_IFMT(entries[name].external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            raise UserError(f"{path}: {name} is a link or a device, which no run has")
+            raise UserError(f"{path}: {name} is a link or a device, which a run never contains")
         if entries[name].file_size != file.size:
-            raise UserError(f"{path}: {name} has another size than {MANIFEST} says", hint=_AGAIN)
+            raise UserError(f"{path}: the size of {name} does not match {MANIFEST}", hint=_COPY_AGAIN)
     return manifest, entries
 
 
-_HOW = "`trtbench-tui archive RUN` makes one; results are imported as text, CSV or JSON"
+_HOW_TO_MAKE = "`trtbench-tui archive RUN` makes an archive; results are imported as text, CSV or JSON"
 
 
 def _refuse_unsafe(path: Path, name: str) -> None:
-    if not is_plain(name):
-        raise UserError(
-            f"{path}: {name!r} would be written outside of the run, or hidden; nothing was unpacked"
-        )
-    if name in OF_THIS_MACHINE or name.split("/")[0] in IN_THE_LOG:
-        raise UserError(f"{path}: {name!r} belongs to a run that is under way; nothing was unpacked")
+    if not is_portable(name):
+        raise UserError(f"{path}: {name!r} is outside of the run directory or hidden; nothing was unpacked")
+    if name in LOCAL_FILES or name.split("/")[0] in LOGGED_FOLDERS:
+        raise UserError(f"{path}: {name!r} is a file of a run that is under way; nothing was unpacked")
 
 
-def _make_sure_of_room(path: Path, manifest: Manifest, root: Path) -> None:
+def _check_space(path: Path, manifest: Manifest, root: Path) -> None:
     total = sum(file.size for file in manifest.files.values())
     packed = path.stat().st_size
-    if total > SMALL and total > MOST_TIMES * packed:
-        raise UserError(f"{path}: {packed} bytes would become {total}; such an archive is made to fill disks")
+    if total > SMALL_BYTES and total > MAX_RATIO * packed:
+        raise UserError(f"{path}: {packed} bytes would unpack to {total}; this archive is made to fill disks")
     free = free_bytes(root)
-    if free is not None and total + MARGIN > free:
+    if free is not None and total + MIN_FREE_AFTER > free:
         raise UserError(
-            f"{path}: unpacked it takes {total >> 20} MiB, {MARGIN >> 20} MiB must be left, and {root} has"
-            f" {free >> 20} MiB",
-            hint="free some room, or let $TRTBENCH_HOME name a disk that has it",
+            f"{path}: it needs {total >> 20} MiB unpacked, {MIN_FREE_AFTER >> 20} MiB must stay free,"
+            f" and {root} has {free >> 20} MiB",
+            hint="free disk space, or set $TRTBENCH_HOME to a directory on another disk",
         )
 
 
@@ -163,34 +165,34 @@ def _extract(
     for name, file in manifest.files.items():
         target = into / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest, left = hashlib.sha256(), file.size
+        digest, remaining = hashlib.sha256(), file.size
         with archive.open(entries[name]) as source, open(target, "xb") as out:
-            while piece := source.read(PIECE):
-                left -= len(piece)
-                if left < 0:
+            while piece := source.read(CHUNK_BYTES):
+                remaining -= len(piece)
+                if remaining < 0:
                     break
                 digest.update(piece)
                 out.write(piece)
-        if left or digest.hexdigest() != file.sha256:
-            raise UserError(f"{path}: {name} is not what was packed", hint=_AGAIN)
+        if remaining or digest.hexdigest() != file.sha256:
+            raise UserError(f"{path}: the content of {name} does not match {MANIFEST}", hint=_COPY_AGAIN)
         if entries[name].external_attr >> 16 & stat.S_IXUSR:
             target.chmod(0o755)
 
 
-def _must_have_ended(path: Path, incoming: Path) -> None:
-    """A run without an end would be taken for one whose supervisor was killed here."""
+def _check_ended(path: Path, staged: Path) -> None:
+    """Refuse a run that has not ended: it would look like one whose supervisor was killed on this machine."""
     try:
-        layout.load_plan(incoming)
+        layout.load_plan(staged)
     except UserError:
-        raise UserError(f"{path}: the run in it has no {layout.PLAN} that this version can read") from None
-    summary = read_summary(incoming)
-    if summary is None or summary.status not in ENDED:
-        raise UserError(f"{path}: the run in it has no readable {layout.REPORT} that says how it ended")
-    if not (incoming / layout.EVENTS).is_file():
-        raise UserError(f"{path}: the run in it has no log ({layout.EVENTS})")
+        raise UserError(f"{path}: its run has no {layout.PLAN} that this version can read") from None
+    summary = read_summary(staged)
+    if summary is None or summary.status not in ENDED_STATUSES:
+        raise UserError(f"{path}: its run has no readable {layout.REPORT} with a final status")
+    if not (staged / layout.EVENTS).is_file():
+        raise UserError(f"{path}: its run has no log ({layout.EVENTS})")
 
 
-def _say_again(run: str, label: labels.Label) -> None:
+def _copy_label(run: str, label: labels.Label) -> None:
     if label.name:
         labels.rename(run, label.name)
     if label.note:
@@ -198,15 +200,15 @@ def _say_again(run: str, label: labels.Label) -> None:
     labels.tag(run, label.tags)
 
 
-def _here_already(manifest: Manifest) -> Path | None:
-    """The run here that has the very log of the archive, whatever its id is."""
+def _find_same(manifest: Manifest) -> Path | None:
+    """Return the run of the history that has the same log as the archive, under any id."""
     log = manifest.files.get(layout.EVENTS)
 
-    def same(run_dir: Path) -> bool:
+    def is_same(run_dir: Path) -> bool:
         path = run_dir / layout.EVENTS
         if log is None or path.stat().st_size != log.size:
             return False
         with open(path, "rb") as file:
-            return described(file) == log
+            return describe_file(file) == log
 
-    return publish.here_already(same, manifest.run)
+    return publish.find_existing(is_same, manifest.run)

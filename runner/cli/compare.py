@@ -1,4 +1,4 @@
-"""Comparing runs with a verdict."""
+"""The command `compare`: runs side by side, with a verdict for every number."""
 
 from __future__ import annotations
 
@@ -8,28 +8,39 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from runner.cli.options import Commands
+from runner.cli.options import SubCommands
 from runner.errors import ExitCode
 
 if TYPE_CHECKING:
     from runner.compare import Comparison
 
 DEFAULT_THRESHOLD = 0.01
+_DESCRIPTION = """\
+Show by how much the numbers of runs differ, how certain that is, and whether
+the comparison is fair.
+"""
 _EPILOG = """\
-A and B are runs, several repeats with commas between, or a filter as `ls --filter` takes it (tag:before,
-sweep:ID), which stands for all finished runs that it lets through. Repeats decide: one run each knows
-nothing of how much a number varies from run to run; that of earlier repeats of the same profile enters its
-intervals, else an assumed one, as large as that of its iterations and at least 2 %.
+A SIDE is a run, repeats separated by commas, or a filter of `ls --filter`
+(tag:before, sweep:ID), which means all finished runs that match it.
 
-exit codes: 0 compared · 2 bad input · 5 SLOWER or WORSE with --fail-on slower
-            6 INCONCLUSIVE or NOT JUDGED with --fail-on inconclusive
+Repeats decide: a single run does not show how much a number varies from run to
+run. For a single run, the intervals use the variation of earlier repeats of the
+same profile; without repeats they assume a variation as large as that of the
+iterations, and at least 2 %.
+
+exit codes:
+  0  compared
+  2  bad input
+  5  SLOWER or WORSE, with --fail-on slower
+  6  INCONCLUSIVE or NOT JUDGED, with --fail-on inconclusive
 """
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     compare = commands.add_parser(
         "compare",
-        help="by how much numbers changed between runs, how sure that is, and whether it is fair",
+        help="compare runs, with a verdict for every number",
+        description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -37,7 +48,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "sides",
         metavar="SIDE",
         nargs="+",
-        help="A, B, C ...: a run each, repeats (7f3a,19bc), or one sweep",
+        help="two or more: a run each, repeats (7f3a,19bc) or a filter; or one sweep",
     )
     compare.add_argument(
         "--metric",
@@ -45,25 +56,25 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="METRIC",
-        help="compare this metric (repeatable); those that --fail-on looks at, too",
+        help="compare this metric (repeatable); --fail-on then checks the same metrics",
     )
     compare.add_argument(
         "--threshold",
         type=_percent,
         default=DEFAULT_THRESHOLD,
         metavar="PERCENT",
-        help="a change below this is none that matters (default 1)",
+        help="a change smaller than this does not matter (default 1)",
     )
     compare.add_argument(
         "--fail-on",
         action="append",
         choices=("slower", "inconclusive"),
         default=[],
-        help="exit with 5, or 6, when any configuration is so; looks at the mean latency (of requests in"
-        " flight: at the throughput) unless --metric says else",
+        help="exit with 5 (slower) or 6 (inconclusive) if any configuration is; checks the mean latency, or"
+        " the throughput of requests in flight, unless --metric names others",
     )
-    compare.add_argument("--json", action="store_true", help="the comparison as one JSON object")
-    compare.add_argument("--headless", action="store_true", help="as text, also on a terminal")
+    compare.add_argument("--json", action="store_true", help="print the comparison as one JSON object")
+    compare.add_argument("--headless", action="store_true", help="print text, also on a terminal")
     compare.set_defaults(command=_compare)
 
 
@@ -73,24 +84,24 @@ def _percent(text: str) -> float:
     except ValueError:
         percent = -1.0
     if not 0 <= percent < 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is no threshold; allowed: 0 to 99 percent")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a threshold; allowed: 0 to 99 percent")
     return percent / 100
 
 
 def _compare(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from runner.compare import COMPARED, HEADLINE, SERVING_HEADLINE, as_text, compare, sides
-    from runner.metrics.lookup import find
+    from runner.compare import HEADLINE, SERVING_HEADLINE, as_text, compare, load_sides
+    from runner.metrics.lookup import find_metric
 
-    metrics = [find(name) for name in arguments.metrics]
-    found = sides(arguments.sides)  # what cannot be compared is told before anything is drawn
-    if _on_the_dashboard(arguments):
+    metrics = [find_metric(name) for name in arguments.metrics]
+    found = load_sides(arguments.sides)  # report what cannot be compared before anything is drawn
+    if _opens_dashboard(arguments):
         from runner.cli.dashboard import show_comparison
 
         return show_comparison(tuple(arguments.sides), arguments)
-    comparison = compare(found, metrics=metrics or COMPARED, threshold=arguments.threshold)
-    with contextlib.suppress(BrokenPipeError):  # where nobody reads it, the exit code tells
+    comparison = compare(found, metrics=metrics or None, threshold=arguments.threshold)
+    with contextlib.suppress(BrokenPipeError):  # without a reader, the exit code still reports the result
         if arguments.json:
             sys.stdout.buffer.write(msgspec.json.encode(comparison) + b"\n")
         else:
@@ -99,8 +110,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _exit_code(comparison, [metric.name for metric in judged], arguments.fail_on)
 
 
-def _on_the_dashboard(arguments: argparse.Namespace) -> bool:
-    """On a terminal, unless something is asked for that the screen does not answer."""
+def _opens_dashboard(arguments: argparse.Namespace) -> bool:
+    """Check for a terminal, and for options that the dashboard does not support."""
     from runner.cli.dashboard import has_terminal
 
     asked = arguments.headless or arguments.json or arguments.metrics or arguments.fail_on
@@ -108,12 +119,15 @@ def _on_the_dashboard(arguments: argparse.Namespace) -> bool:
 
 
 def _exit_code(comparison: Comparison, names: list[str], fail_on: list[str]) -> ExitCode:
-    from runner.compare import undecided, worse
+    from runner.compare import undecided_changes, worse_changes
 
-    if "slower" in fail_on and worse(comparison, names):
-        print("trtbench-tui: slower, at a level that holds for all configurations together", file=sys.stderr)
+    if "slower" in fail_on and worse_changes(comparison, names):
+        print(
+            "trtbench-tui: slower; the confidence level holds for all configurations together",
+            file=sys.stderr,
+        )
         return ExitCode.NOT_MET
-    if "inconclusive" in fail_on and (open_questions := undecided(comparison, names)):
-        print(f"trtbench-tui: not decided: {'; '.join(open_questions)}", file=sys.stderr)
+    if "inconclusive" in fail_on and (open_questions := undecided_changes(comparison, names)):
+        print(f"trtbench-tui: undecided: {'; '.join(open_questions)}", file=sys.stderr)
         return ExitCode.UNDECIDED
     return ExitCode.OK

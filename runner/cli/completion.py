@@ -1,4 +1,4 @@
-"""Completing a command line: the shell asks, and the answer comes from the very parser of the commands."""
+"""Completions of a command line for a shell, derived from the parser of the commands."""
 
 from __future__ import annotations
 
@@ -47,81 +47,82 @@ complete -c trtbench-tui -f -k -a '(__trtbench_tui)'
 
 
 @dataclass
-class _Place:
-    """Where in a command line one is: the parser that reads the next word, and what that word may be."""
+class _Position:
+    """A position in a command line: the parser of the next word, and what that word may be."""
 
     parser: argparse.ArgumentParser
     value_of: argparse.Action | None = None
     """the option whose value comes next"""
-    positional: int = 0
+    arguments: int = 0
+    """number of positional arguments before it"""
     profile: str = ""
-    """the profile that was named before"""
+    """the profile named earlier in the line"""
 
 
-def completions(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
-    """What the last word may become, in the order of the help; nothing where files are meant.
+def complete_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+    """Return the completions of the last word, in the order of the help; none where a file is expected.
 
     Args:
-        parser: of the whole command.
-        words: of the command line so far, the last one unfinished, without the command itself.
+        parser: the parser of the whole command line.
+        words: the words of the command line without `trtbench-tui`; the last one is unfinished.
     """
     *before, last = words or [""]
     if before[:1] == ["help"]:
         before = before[1:]
-    place = _Place(parser)
+    position = _Position(parser)
     for word in before:
-        _pass(place, word)
-    # Of several with commas between, the last one is completed.
-    head, comma, rest = last.rpartition(",") if _takes_several(place) else ("", "", last)
-    return [head + comma + word for word in _candidates(place, rest) if word.startswith(rest)]
+        _advance(position, word)
+    # In a list separated by commas, the last element is completed.
+    head, comma, rest = last.rpartition(",") if _takes_list(position) else ("", "", last)
+    return [head + comma + word for word in _candidates(position, rest) if word.startswith(rest)]
 
 
-def _pass(place: _Place, word: str) -> None:
-    """Go past a finished word."""
-    if place.value_of is not None:
-        place.value_of = None
+def _advance(position: _Position, word: str) -> None:
+    """Move past a finished word."""
+    if position.value_of is not None:
+        position.value_of = None
     elif word.startswith("-"):
-        option = place.parser._option_string_actions.get(word)
+        option = position.parser._option_string_actions.get(word)
         if option is not None and option.nargs is None:
-            place.value_of = option
+            position.value_of = option
     else:
-        action = _positional(place)
+        action = _positional(position)
         if isinstance(action, argparse._SubParsersAction) and word in action.choices:
-            place.parser, place.positional = action.choices[word], 0
+            position.parser, position.arguments = action.choices[word], 0
             return
         if action is not None and action.metavar == "PROFILE":
-            place.profile = place.profile or word
-        place.positional += 1
+            position.profile = position.profile or word
+        position.arguments += 1
 
 
-def _positional(place: _Place) -> argparse.Action | None:
-    """What the next word stands for that is no option; the last one may take several."""
-    found = [action for action in place.parser._actions if not action.option_strings]
-    if place.positional < len(found):
-        return found[place.positional]
+def _positional(position: _Position) -> argparse.Action | None:
+    """Return the positional argument that comes next; the last one may take several words."""
+    found = [action for action in position.parser._actions if not action.option_strings]
+    if position.arguments < len(found):
+        return found[position.arguments]
     return found[-1] if found and found[-1].nargs in ("*", "+") else None
 
 
-def _candidates(place: _Place, last: str) -> Iterator[str]:
-    action = place.value_of
+def _candidates(position: _Position, last: str) -> Iterator[str]:
+    action = position.value_of
     if action is None and last.startswith("-"):
-        for option in place.parser._actions:
+        for option in position.parser._actions:
             if option.help != argparse.SUPPRESS:
                 yield from option.option_strings
         return
-    action = action or _positional(place)
+    action = action or _positional(position)
     if action is None:
         return
     if isinstance(action, argparse._SubParsersAction):
         yield from (choice.dest for choice in action._choices_actions)
     elif action.choices is not None:
         yield from map(str, action.choices)
-    elif action.metavar in WORDS:
-        yield from WORDS[str(action.metavar)](place)
+    elif action.metavar in COMPLETERS:
+        yield from COMPLETERS[str(action.metavar)](position)
 
 
-def _takes_several(place: _Place) -> bool:
-    action = place.value_of or _positional(place)
+def _takes_list(position: _Position) -> bool:
+    action = position.value_of or _positional(position)
     return action is not None and action.metavar in ("RUN", "SIDE")
 
 
@@ -132,7 +133,7 @@ def _profiles() -> Iterator[str]:
 
 
 def _runs() -> Iterator[str]:
-    """`last`, the ids, their last four letters, which are enough where they are unique, and given names."""
+    """Yield `last`, the ids, their last four letters, and names without spaces."""
     from runner.history.labels import Labels
     from runner.run import layout
 
@@ -150,7 +151,7 @@ def _runs() -> Iterator[str]:
 def _deleted() -> Iterator[str]:
     from runner.history import trash
 
-    deleted = [trashed.run for trashed in trash.listed()]
+    deleted = [trashed.run for trashed in trash.list_trash()]
     if deleted:
         yield "last"
     yield from deleted
@@ -176,7 +177,7 @@ def _sorts() -> Iterator[str]:
 
 
 def _paths(profile: str) -> Iterator[str]:
-    """The fields of a profile, as `--set` names them."""
+    """Yield the fields of a profile in the form of `--set`."""
     from runner.profile import store
     from runner.profile.fields import fields
 
@@ -187,7 +188,7 @@ def _paths(profile: str) -> Iterator[str]:
     yield from (f"{field.path}=" for field in found)
 
 
-WORDS: dict[str, Callable[[_Place], Iterator[str]]] = {
+COMPLETERS: dict[str, Callable[[_Position], Iterator[str]]] = {
     "PROFILE": lambda _: _profiles(),
     "RUN": lambda _: _runs(),
     "SIDE": lambda _: _runs(),
@@ -196,7 +197,7 @@ WORDS: dict[str, Callable[[_Place], Iterator[str]]] = {
     "DELETED": lambda _: _deleted(),
     "METRIC": lambda _: _metrics(),
     "KEY": lambda _: _sorts(),
-    "PATH=VALUE": lambda place: _paths(place.profile),
-    "PATH=VALUES": lambda place: _paths(place.profile),
+    "PATH=VALUE": lambda position: _paths(position.profile),
+    "PATH=VALUES": lambda position: _paths(position.profile),
 }
-"""What may stand where the help writes such a word."""
+"""Completions of an argument, by its metavar in the help."""

@@ -1,4 +1,4 @@
-"""Where a command shows what it shows: on the dashboard where there is a terminal, else in words."""
+"""Open the dashboard if there is a terminal; otherwise follow as text."""
 
 from __future__ import annotations
 
@@ -9,93 +9,93 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runner.cli.places import ComparePlace, HomePlace, LivePlace, Place, SweepPlace
+from runner.cli.places import ComparePlace, DashboardPlace, HomePlace, LivePlace, SweepPlace
 from runner.errors import UserError
 
 if TYPE_CHECKING:
     from runner.history.run_feed import Feed
     from runner.sweep.sweep_feed import SweepFeed
 
-open_app: Callable[[Place], int] | None = None
-"""Draws the dashboard; `tui.main` sets it, so that nothing in `runner` imports Textual."""
+open_app: Callable[[DashboardPlace], int] | None = None
+"""Opens the dashboard; set by `tui.main`, so that `runner` does not import Textual."""
 
-WEB = "TEXTUAL_DRIVER"
-"""set where something else than the terminal draws"""
+WEB_VARIABLE = "TEXTUAL_DRIVER"
+"""Environment variable that is set when a driver other than the terminal draws."""
 
 
 def open_dashboard(arguments: argparse.Namespace) -> int:
+    """Open the home screen; the command without a name."""
     if not has_terminal():
         raise UserError(
             "there is no terminal to draw the dashboard on",
             hint="`trtbench-tui run PROFILE` runs without one; `trtbench-tui --help` lists all commands",
         )
-    before_drawing(arguments)
+    prepare_drawing(arguments)
     return draw(HomePlace())
 
 
 def watch(feed: Feed, arguments: argparse.Namespace) -> int:
-    """Follow a run, with the options of `add_output_options`."""
+    """Follow a run on the dashboard or as text, with the options of `add_output_options`."""
     prometheus = getattr(arguments, "prometheus", None)
     if arguments.headless or arguments.json or prometheus is not None or not has_terminal():
         from runner.cli.narration import follow
 
         return follow(feed, as_json=arguments.json, prometheus=prometheus)
-    before_drawing(arguments)
+    prepare_drawing(arguments)
     return draw(LivePlace(feed))
 
 
 def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
-    """Follow a sweep, with the options of `add_output_options`."""
+    """Follow a sweep on the dashboard or as text, with the options of `add_output_options`."""
     if getattr(arguments, "prometheus", None) is not None:
-        raise UserError("--prometheus follows one run; this is a sweep of several: attach to one of them")
+        raise UserError("--prometheus works for a run, not for a sweep; attach to one of its runs")
     if not is_drawn(arguments):
         from runner.cli.sweep_narration import follow
 
         return follow(feed, as_json=arguments.json)
-    before_drawing(arguments)
+    prepare_drawing(arguments)
     return draw(SweepPlace(feed.directory))
 
 
 def show_comparison(names: tuple[str, ...], arguments: argparse.Namespace) -> int:
-    """Compare runs on the dashboard; there is a terminal."""
-    before_drawing(arguments)
+    """Compare runs on the dashboard; the caller checked that there is a terminal."""
+    prepare_drawing(arguments)
     return draw(ComparePlace(names))
 
 
 def is_drawn(arguments: argparse.Namespace) -> bool:
-    """Whether what is followed is drawn, and not told in words."""
+    """Check whether the dashboard is used rather than text."""
     return not (arguments.headless or arguments.json) and has_terminal()
 
 
 def has_terminal() -> bool:
-    """Whether the dashboard can be drawn: Textual reads keys from stdin and draws on stderr.
+    """Check whether the dashboard can be drawn: Textual reads keys from stdin and draws on stderr.
 
-    Below `serve` it draws on a page instead.
+    With `serve`, it draws in a browser instead.
     """
-    if WEB in os.environ:
+    if WEB_VARIABLE in os.environ:
         return True
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return os.environ.get("TERM") != "dumb" and all(stream.isatty() for stream in streams)
 
 
-def before_drawing(arguments: argparse.Namespace) -> None:
-    """What must be so before Textual is imported."""
+def prepare_drawing(arguments: argparse.Namespace) -> None:
+    """Set up the process before Textual is imported."""
     if theme := getattr(arguments, "theme", ""):
         os.environ["TRTBENCH_THEME"] = theme
-    # Painting is coalesced to at most this many times a second.
-    if WEB in os.environ:
-        os.environ.pop("TEXTUAL_FPS", None)  # a browser is sent more than a terminal needs
+    if WEB_VARIABLE in os.environ:
+        os.environ.pop("TEXTUAL_FPS", None)  # updates for a browser are larger than those for a terminal
     else:
-        # The terminal knows its size better than variables that a shell or a container exported once.
+        # The terminal reports its real size; variables exported by a shell or a container may be outdated.
         for name in ("COLUMNS", "LINES"):
             os.environ.pop(name, None)
-    os.environ.setdefault("TEXTUAL_FPS", "20")
-    # Nothing that is loaded for the first frame is garbage; the app looks for some once it is drawn.
+    os.environ.setdefault("TEXTUAL_FPS", "20")  # limits the number of paints per second
+    # Nothing loaded before the first frame is garbage; the app enables the collector after drawing it.
     gc.disable()
 
 
-def draw(place: Place) -> int:
-    """Open the dashboard at a place; returns the exit code."""
+def draw(place: DashboardPlace) -> int:
+    """Open the dashboard at a place and return the exit code."""
     if open_app is None:
-        raise UserError("this Python has the commands only; start `trtbench-tui` for the dashboard")
+        raise UserError("this program has no dashboard; start `trtbench-tui` to get it")
     return open_app(place)

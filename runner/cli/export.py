@@ -1,4 +1,4 @@
-"""`export`: a run as a file for other programs and other people."""
+"""The command `export`: write a run as a file for other programs and other people."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.options import Commands, output_file
+from runner.cli.options import SubCommands, output_file
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from runner.export.formats import Part
+    from runner.export.formats import ExportPart
 
 FORMATS = ("json", "csv", "md", "html", "parquet", "upstream-csv", "prometheus")
 PLOTS = ("latency", "histogram", "gpu")
@@ -21,58 +21,66 @@ EXCLUSIVE = (
     ("--iterations", "--requests", "--svg", "--prometheus", "--mlflow", "--schema"),
     ("--output", "--prometheus", "--mlflow", "--schema"),
 )
-"""What is written, which part of it, and where to; each says one of them."""
+"""Options that exclude each other: format, part of the run, destination."""
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    export = commands.add_parser("export", help="write a run as JSON, CSV, Parquet, Markdown, HTML, SVG, ...")
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write a run as JSON, CSV, Parquet, Markdown, HTML or SVG",
+        description="Write a run as a file for other programs and other people.",
+    )
     export.add_argument(
         "run",
         metavar="RUN",
         nargs="?",
-        help="for csv, parquet and --mlflow also several: 7f3a,19bc, or a filter of `ls` like sweep:4c1d",
+        help="csv, parquet and --mlflow also take several (7f3a,19bc) or a filter of `ls` (sweep:4c1d)",
     )
-    export.add_argument("--format", choices=FORMATS, help="default: by the ending of the file, else json")
+    export.add_argument("--format", choices=FORMATS, help="default: by the extension of the file, else json")
     export.add_argument(
         "-o", "--output", type=output_file, metavar="FILE",
-        help="a file, or a directory for one named after the run; default, and `-`: standard output",
+        help="a file, or a directory for a file named after the run; `-` is standard output (default)",
     )  # fmt: skip
     export.add_argument(
-        "--iterations", action="store_true", help="every iteration instead of the table (csv, parquet)"
+        "--iterations", action="store_true", help="write every iteration instead of the table (csv, parquet)"
     )
     export.add_argument(
-        "--requests", action="store_true", help="every request of a benchmark of requests in flight (csv)"
+        "--requests",
+        action="store_true",
+        help="write every request of a benchmark with requests in flight (csv)",
     )
-    export.add_argument("--svg", dest="plot", choices=PLOTS, help="one plot as SVG instead of the table")
+    export.add_argument("--svg", dest="plot", choices=PLOTS, help="write a plot as SVG instead of the table")
     export.add_argument(
         "--prometheus",
         type=output_file,
         metavar="FILE.prom",
-        help="a file for the textfile collector; `attach RUN --prometheus FILE.prom` keeps it up to date",
+        help="write a file for the textfile collector (`attach RUN --prometheus FILE.prom` updates it)",
     )
     export.add_argument(
         "--mlflow",
         nargs="?",
         const="",
         metavar="URI",
-        help="log the run to MLflow, at URI or where MLflow is configured to (extra `mlflow`)",
+        help="log the run to MLflow at URI, or at the configured server (needs the extra `mlflow`)",
     )
     export.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
     export.set_defaults(command=_export)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from runner.compare.sides import named
+    from runner.compare.sides import runs_of_side
 
-    _refuse_contradictions(arguments)
+    _check_exclusive(arguments)
     if arguments.schema:
         from runner.export.json_document import json_schema
 
         print(json.dumps(json_schema(), indent=2))
         return ExitCode.OK
     if arguments.run is None:
-        raise UserError("which run? `trtbench-tui export RUN`; `trtbench-tui ls` lists all runs")
-    run_dirs = named(arguments.run)
+        raise UserError(
+            "export needs a run", hint="`trtbench-tui export RUN`; `trtbench-tui ls` lists all runs"
+        )
+    run_dirs = runs_of_side(arguments.run)
     if arguments.mlflow is not None:
         from runner.export import mlflow_run
 
@@ -87,8 +95,8 @@ def _export(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _refuse_contradictions(arguments: argparse.Namespace) -> None:
-    """Of options that exclude each other one would be passed over in silence."""
+def _check_exclusive(arguments: argparse.Namespace) -> None:
+    """Refuse options that exclude each other, instead of ignoring one of them."""
     given = {
         "--format": arguments.format,
         "--svg": arguments.plot,
@@ -109,9 +117,9 @@ def _write(run_dirs: list[Path], arguments: argparse.Namespace) -> tuple[Path | 
     from runner.export import formats
 
     output = arguments.prometheus or (None if arguments.output == Path("-") else arguments.output)
-    part: Part = "iterations" if arguments.iterations else "requests" if arguments.requests else "table"
+    part: ExportPart = "iterations" if arguments.iterations else "requests" if arguments.requests else "table"
     if len(run_dirs) > 1 and (arguments.plot or part != "table"):
-        raise UserError(f"plots, iterations and requests are of one run, these are {len(run_dirs)}")
+        raise UserError(f"plots, iterations and requests are for one run; there are {len(run_dirs)}")
     if arguments.plot:
         return formats.export_plot(run_dirs[0], arguments.plot, output)
     wanted = "prometheus" if arguments.prometheus else arguments.format

@@ -1,4 +1,4 @@
-"""`trtbench-tui gpus`: what the GPUs do now, as text or JSON, without a run."""
+"""The output of `trtbench-tui gpus`: current GPU readings, as text or JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.events.missing_readings import UNSUPPORTED, without_host_load
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.run import RunState
 from runner.supervision import host
-from runner.telemetry.monitor import Watch
+from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import processes
 
 POLL_S = 0.02
@@ -25,32 +25,32 @@ READINGS = (
     "tensor_active", "dram_active",
 )  # fmt: skip
 _ONCE_TICKS = 2
-"""GPM compares two samples, so only the second one says everything."""
+"""GPM compares two samples, so only the second one is complete."""
 _CLEAR = "\x1b[H\x1b[J"
 
 
 def show(hz: float, *, once: bool, as_json: bool) -> None:
-    """Print readings until Ctrl-C, or one; where there is no GPU, say why and end."""
-    tell = _tell_json if as_json else _tell_text
+    """Print readings until Ctrl-C, or with `once` one; without a GPU, print the reason and return."""
+    write = _write_json if as_json else _write_text
     for state in _states(hz, _ONCE_TICKS if once else None):
-        tell(state, redraw=not once and sys.stdout.isatty())
+        write(state, redraw=not once and sys.stdout.isatty())
 
 
 def _states(hz: float, ticks: int | None) -> Iterator[RunState]:
-    """The state after every reading, or after the last of some; ends when nothing more will come."""
+    """Yield the state after every reading, or once after `ticks` readings; end when there are no more."""
     state = RunState()
-    why = host.why_no_gpu("cuda", hz)
+    why = host.no_gpu_reason("cuda", hz)
     if why:
         state.apply(ev.NoGpu(t=time.monotonic_ns(), reason=why))
         yield state
         return
     with tempfile.TemporaryDirectory(prefix="trtbench-gpus-") as folder:
-        watch = Watch(Path(folder) / "telemetry.jsonl", hz, lists=False)
+        watch = TelemetryMonitor(Path(folder) / "telemetry.jsonl", hz, lists=False)
         watch.start()
         seen = 0
         try:
             while not watch.over:
-                watch.reaped(processes.reap())
+                watch.reaped(processes.reap_children())
                 changed = False
                 for event in watch.poll():
                     state.apply(event)
@@ -69,13 +69,13 @@ def _states(hz: float, ticks: int | None) -> Iterator[RunState]:
 # --- JSON --------------------------------------------------------------------------------------------------
 
 
-def _tell_json(state: RunState, *, redraw: bool) -> None:
+def _write_json(state: RunState, *, redraw: bool) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(as_object(state)) + b"\n")
     sys.stdout.flush()
 
 
 def as_object(state: RunState) -> dict[str, Any]:
-    """Numbers under their names; what is missing is null, with its reason under `reasons`."""
+    """Return the readings by name; a missing one is null, with its reason under `reasons`."""
     telemetry = state.telemetry
     status = telemetry.status
     return {
@@ -115,13 +115,13 @@ def _gpu_object(telemetry: TelemetryState, gpu: GpuState) -> dict[str, Any]:
 # --- text --------------------------------------------------------------------------------------------------
 
 
-def _tell_text(state: RunState, *, redraw: bool) -> None:
+def _write_text(state: RunState, *, redraw: bool) -> None:
     sys.stdout.write((_CLEAR if redraw else "") + "\n".join(as_text(state)) + "\n")
     sys.stdout.flush()
 
 
 def as_text(state: RunState) -> Iterable[str]:
-    """A table of all GPUs, and every reason why something is missing."""
+    """Yield a table of all GPUs, and the reason for every missing reading."""
     telemetry = state.telemetry
     if state.no_gpu is not None:
         yield f"no GPU readings: {without_host_load(state.no_gpu)}"
@@ -149,7 +149,7 @@ def as_text(state: RunState) -> Iterable[str]:
 def _mig_row(telemetry: TelemetryState, gpu: GpuState, uuid: str) -> str:
     used, total = telemetry.slice_memory(uuid), gpu.identity.slices.get(uuid)
     shown = "–" if used is None or total is None else f"{used / 2**30:.1f} / {total / 2**30:.1f}"
-    return f"    {uuid[:21]:<22}{shown:>16}  of its own; all else is known of the whole GPU only"
+    return f"    {uuid[:21]:<22}{shown:>16}  of its own; other readings exist for the whole GPU only"
 
 
 def _row(telemetry: TelemetryState, gpu: GpuState) -> str:

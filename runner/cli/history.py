@@ -1,4 +1,4 @@
-"""The history: list runs, tag, annotate, rename and delete them, and see how a profile's numbers went."""
+"""The commands of the history: `ls`, `trend`, `tag`, `note`, `rename`, `rm` and `trash`."""
 
 from __future__ import annotations
 
@@ -8,84 +8,92 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runner.cli.options import Commands
+from runner.cli.options import SubCommands
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from runner.history.run_entry import Entry
+    from runner.history.run_entry import RunEntry
 
 FILTER_HELP = """\
-filter terms, all of which must hold (`-term` turns one around, a comma in a value means "or"):
+filter terms; a run must match all of them (`-term` negates a term, a comma in a value means "or"):
 """
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     ls = commands.add_parser(
         "ls",
-        help="list runs, newest first; filter, sort and group them",
+        help="list runs; filter, sort and group them",
         description="List runs, newest first.",
-        epilog="`ls --filter help` explains the terms; a dash at the start needs `--filter=-tag:bad`.",
+        epilog="`ls --filter help` explains the filter terms. A term that starts with a dash needs an equals"
+        " sign: --filter=-tag:bad",
     )
     ls.add_argument(
-        "--filter", action="append", default=[], metavar="TERMS", help="e.g. 'qwen status:failed since:7d'"
+        "--filter",
+        action="append",
+        default=[],
+        metavar="TERMS",
+        help="list matching runs only, e.g. 'qwen status:failed since:7d'",
     )
-    ls.add_argument("--sort", metavar="KEY", help="when, tokens, latency, took, profile, flags, disk")
-    ls.add_argument("--reverse", action="store_true", help="the other way round")
-    ls.add_argument("--group", choices=["profile"], help="below a heading with the trend of each profile")
-    ls.add_argument("--limit", type=_limit, metavar="N", help="no more than N of them")
-    ls.add_argument("--disk", action="store_true", help="with the room that they take on the disk")
-    ls.add_argument("--json", action="store_true", help="one JSON object a line")
+    ls.add_argument(
+        "--sort", metavar="KEY", help="sort by when, tokens, latency, took, profile, flags or disk"
+    )
+    ls.add_argument("--reverse", action="store_true", help="reverse the order")
+    ls.add_argument("--group", choices=["profile"], help="group by profile, below a heading with its trend")
+    ls.add_argument("--limit", type=_limit, metavar="N", help="list N runs at most")
+    ls.add_argument("--disk", action="store_true", help="show the disk space that they use")
+    ls.add_argument("--json", action="store_true", help="print one JSON object per line")
     ls.set_defaults(command=_ls)
 
-    trend = commands.add_parser("trend", help="how the numbers of a profile went from run to run")
+    trend = commands.add_parser("trend", help="show how the numbers of a profile changed from run to run")
     trend.add_argument("profile", metavar="PROFILE")
-    trend.add_argument("--json", action="store_true", help="one JSON object a configuration")
+    trend.add_argument("--json", action="store_true", help="print one JSON object per configuration")
     trend.set_defaults(command=_trend)
 
     tag = commands.add_parser(
         "tag",
-        help="put tags on a run or take them off: tag RUN +good -draft",
+        help="add tags to a run or remove them",
+        description="Add tags to a run or remove them: tag RUN +good -draft",
         usage="%(prog)s [-h] RUN [+TAG|-TAG ...]",
-        prefix_chars="\0",  # -draft is no option here, and so is -h: `_tag` looks for it
+        prefix_chars="\0",  # -draft is not an option here; `_tag` handles -h itself
         add_help=False,
     )
     tag.add_argument("run", metavar="RUN")
-    tag.add_argument("tags", metavar="+TAG|-TAG", nargs="*", default=[], help="none: print the tags")
+    tag.add_argument("tags", metavar="+TAG|-TAG", nargs="*", default=[], help="default: print the tags")
     tag.set_defaults(command=_tag, help=tag.print_help)
 
     note = commands.add_parser("note", help="write a note on a run")
     note.add_argument("run", metavar="RUN")
-    note.add_argument("text", metavar="TEXT", nargs="?", help="'': take it back; none: print the note")
+    note.add_argument("text", metavar="TEXT", nargs="?", help="'' removes the note; default: print the note")
     note.set_defaults(command=_note)
 
-    rename = commands.add_parser("rename", help="give a run a name to be shown by; its id stays")
+    rename = commands.add_parser("rename", help="give a run a name")
     rename.add_argument("run", metavar="RUN")
-    rename.add_argument("name", metavar="NAME", help="'': take the name back")
+    rename.add_argument("name", metavar="NAME", help="'' removes the name; the id never changes")
     rename.set_defaults(command=_rename)
 
-    remove = commands.add_parser("rm", help="delete runs, to a trash")
+    remove = commands.add_parser("rm", help="move runs to the trash")
     remove.add_argument("runs", metavar="RUN", nargs="+")
     remove.add_argument("--yes", "-y", action="store_true", help="do not ask")
     remove.set_defaults(command=_rm)
 
-    _add_trash(commands.add_parser("trash", help="deleted runs: list, restore or remove them for good"))
+    _add_trash(commands.add_parser("trash", help="list, restore or permanently remove deleted runs"))
 
 
 def _add_trash(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    ls = actions.add_parser("ls", help="deleted runs, the last one first")
+    ls = actions.add_parser("ls", help="list deleted runs, the last deleted first")
     ls.set_defaults(command=_trash_ls)
     restore = actions.add_parser("restore", help="put deleted runs back")
-    restore.add_argument("runs", metavar="DELETED", nargs="+", help="a deleted run; `last`: the last one")
+    restore.add_argument("runs", metavar="DELETED", nargs="+", help="a deleted run; or `last`")
     restore.set_defaults(command=_trash_restore)
-    empty = actions.add_parser("empty", help="remove deleted runs for good")
+    empty = actions.add_parser("empty", help="permanently remove all deleted runs")
     empty.add_argument("--yes", "-y", action="store_true", help="do not ask")
     empty.set_defaults(command=_trash_empty)
 
 
 def _limit(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no limit; allowed: a whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a limit; allowed: a whole number from 1")
     return int(text)
 
 
@@ -101,31 +109,31 @@ def _ls(arguments: argparse.Namespace) -> int:
     if text == "help":
         sys.stdout.write(FILTER_HELP + "".join(f"  {term:<14}  {what}\n" for term, what in query.GRAMMAR))
         return ExitCode.OK
-    sort = ordering.sort_named(arguments.sort or "when")
-    query.parse(text, 0.0)  # a mistake in it is told before anything is read
+    sort = ordering.find_sort(arguments.sort or "when")
+    query.parse_filter(text, 0.0)  # report a mistake before anything is read
     disk = arguments.disk or sort.name == "disk" or query.needs_disk(text)
     every = read_entries(disk=disk)
-    found = ordering.in_order(query.matching(every, text), sort, reverse=arguments.reverse)
+    found = ordering.sort_entries(query.filter_entries(every, text), sort, reverse=arguments.reverse)
     shown = found[: arguments.limit]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if arguments.group and not arguments.json:
-        groups = ordering.by_profile(every)
-        lines = listing.as_groups(groups, ordering.by_profile(shown), disk=arguments.disk, width=width)
+        groups = ordering.group_by_profile(every)
+        lines = listing.as_groups(groups, ordering.group_by_profile(shown), disk=arguments.disk, width=width)
         sys.stdout.write(lines)
     elif arguments.json:
-        in_groups = [entry for group in ordering.by_profile(shown).values() for entry in group]
+        in_groups = [entry for group in ordering.group_by_profile(shown).values() for entry in group]
         sys.stdout.write(listing.as_json(in_groups if arguments.group else shown))
     elif shown:
         sys.stdout.write(listing.as_text(shown, disk=arguments.disk, width=width))
     if not shown and not arguments.json:
         sys.stdout.write(listing.NO_MATCH if every else listing.NO_RUNS)
     if not arguments.json:
-        _tell_the_rest(found, shown, disk=arguments.disk)
+        _print_totals(found, shown, disk=arguments.disk)
     return ExitCode.OK
 
 
-def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool) -> None:
-    """What the list does not say: runs beyond the limit, and the room that they take together."""
+def _print_totals(found: Sequence[RunEntry], shown: Sequence[RunEntry], *, disk: bool) -> None:
+    """Print how many runs the limit hides and, with `disk`, the space that the runs use together."""
     from runner.history import run_list as listing
     from runner.history import trash
     from runner.history.disk_usage import disk_use
@@ -135,10 +143,10 @@ def _tell_the_rest(found: Sequence[Entry], shown: Sequence[Entry], *, disk: bool
         print(f"{len(found) - len(shown)} more; --limit {len(found)} lists all", file=sys.stderr)
     if disk:
         total = sum(entry.disk or 0 for entry in found)
-        print(f"{listing.size(total)} in {plural(len(found), 'run')}", end="")
-        deleted = trash.listed()
+        print(f"{listing.format_size(total)} in {plural(len(found), 'run')}", end="")
+        deleted = trash.list_trash()
         room = sum(disk_use(trashed.path) for trashed in deleted)
-        print(f"; {listing.size(room)} in the trash ({len(deleted)})" if deleted else "")
+        print(f"; {listing.format_size(room)} in the trash ({len(deleted)})" if deleted else "")
 
 
 def _trend(arguments: argparse.Namespace) -> int:
@@ -146,14 +154,14 @@ def _trend(arguments: argparse.Namespace) -> int:
 
     from runner.history import run_list as listing
     from runner.history.reader import read_entries
-    from runner.history.trend import trends
+    from runner.history.trend import find_trends
 
     entries = read_entries()
-    found = trends(entries, arguments.profile)
+    found = find_trends(entries, arguments.profile)
     if not found:
         profiles = sorted({entry.profile for entry in entries if not entry.foreign})
         if arguments.profile in profiles:
-            raise UserError(f"no run of {arguments.profile} finished with a number yet, so there is no trend")
+            raise UserError(f"{arguments.profile} has no trend: none of its runs finished with a number yet")
         close = difflib.get_close_matches(arguments.profile, profiles, n=1)
         meant = f"did you mean {close[0]!r}?" if close else "`trtbench-tui ls` lists all runs"
         raise UserError(f"there is no run of a profile {arguments.profile!r}", hint=meant)
@@ -162,7 +170,7 @@ def _trend(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-# --- what people say of runs -------------------------------------------------------------------------------
+# --- tags, notes and names ---------------------------------------------------------------------------------
 
 
 def _tag(arguments: argparse.Namespace) -> int:
@@ -174,7 +182,7 @@ def _tag(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     run = find_run(arguments.run).name
     labels.tag(run, *labels.tag_changes(arguments.tags))
-    print(f"{run}: {' '.join(labels.of(run).tags) or 'no tags'}")
+    print(f"{run}: {' '.join(labels.label_of(run).tags) or 'no tags'}")
     return ExitCode.OK
 
 
@@ -185,7 +193,7 @@ def _note(arguments: argparse.Namespace) -> int:
     run = find_run(arguments.run).name
     if arguments.text is not None:
         labels.annotate(run, arguments.text)
-    print(f"{run}: {labels.of(run).note or 'no note'}")
+    print(f"{run}: {labels.label_of(run).note or 'no note'}")
     return ExitCode.OK
 
 
@@ -195,7 +203,7 @@ def _rename(arguments: argparse.Namespace) -> int:
 
     run = find_run(arguments.run).name
     labels.rename(run, arguments.name)
-    name = labels.of(run).name
+    name = labels.label_of(run).name
     print(f"{run}: {f'“{name}”' if name else 'no name'}")
     return ExitCode.OK
 
@@ -211,20 +219,20 @@ def _rm(arguments: argparse.Namespace) -> int:
     names = ", ".join(run_dir.name for run_dir in run_dirs)
     _ask(f"move {names} to the trash?", arguments.yes)
     trash.delete(run_dirs)
-    print(f"in the trash: {names}; `trtbench-tui trash restore {run_dirs[0].name}` brings it back")
+    print(f"in the trash: {names}; `trtbench-tui trash restore {run_dirs[0].name}` restores it")
     return ExitCode.OK
 
 
 def _ask(question: str, yes: bool) -> None:
-    """Go on only if the user says so.
+    """Ask the user to confirm an action; with `yes`, do not ask.
 
     Raises:
-        UserError: nobody can be asked, or the answer is no.
+        UserError: there is no terminal to ask on, or the answer is not yes.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UserError(f"{question.rstrip('?')}: there is no terminal to ask on", hint="--yes does not ask")
+        raise UserError(f"{question.rstrip('?')}: there is no terminal to ask on", hint="confirm with --yes")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UserError("nothing was deleted")
@@ -234,7 +242,7 @@ def _trash_ls(_: argparse.Namespace) -> int:
     from runner.history import run_list as listing
     from runner.history import trash
 
-    deleted = trash.listed()
+    deleted = trash.list_trash()
     sys.stdout.write(listing.trash_text(deleted) if deleted else "the trash is empty\n")
     return ExitCode.OK
 
@@ -242,7 +250,7 @@ def _trash_ls(_: argparse.Namespace) -> int:
 def _trash_restore(arguments: argparse.Namespace) -> int:
     from runner.history import trash
 
-    for trashed in [trash.find(name) for name in arguments.runs]:
+    for trashed in [trash.find_trashed(name) for name in arguments.runs]:
         print(trash.restore(trashed))
     return ExitCode.OK
 
@@ -253,14 +261,14 @@ def _trash_empty(arguments: argparse.Namespace) -> int:
     from runner.history.disk_usage import disk_use
     from runner.util.formatting import plural
 
-    deleted = trash.listed()
+    deleted = trash.list_trash()
     if not deleted:
         print("the trash is empty")
         return ExitCode.OK
-    room = listing.size(sum(disk_use(trashed.path) for trashed in deleted))
-    _ask(f"remove {plural(len(deleted), 'deleted run')} ({room}) for good?", arguments.yes)
+    room = listing.format_size(sum(disk_use(trashed.path) for trashed in deleted))
+    _ask(f"remove {plural(len(deleted), 'deleted run')} ({room}) permanently?", arguments.yes)
     gone, problems = trash.empty(deleted)
-    print(f"{gone} removed for good")
+    print(f"{gone} permanently removed")
     if problems:
         raise UserError(f"{len(problems)} could not be removed: {'; '.join(problems[:3])}")
     return ExitCode.OK

@@ -1,22 +1,30 @@
-"""`doctor` and `gpus`: the machine, without a run."""
+"""The commands `doctor` and `gpus`: the machine, without a run."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from runner.cli.options import Commands, add_gpu_rate
+from runner.cli.options import SubCommands, add_gpu_rate
 from runner.errors import ExitCode
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    doctor = commands.add_parser("doctor", help="check this machine, and what a profile needs; with fixes")
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="check this machine and the needs of a profile",
+        description="Check this machine and what a profile needs; suggest a fix for each problem.",
+    )
     doctor.add_argument("profile", metavar="PROFILE", nargs="?")
     doctor.set_defaults(command=_doctor, without_runs=True)
 
-    gpus = commands.add_parser("gpus", help="what the GPUs do now, without a run; Ctrl-C ends it")
-    gpus.add_argument("--once", action="store_true", help="one reading, then end")
-    gpus.add_argument("--json", action="store_true", help="one JSON object a reading")
+    gpus = commands.add_parser(
+        "gpus",
+        help="show current GPU readings",
+        description="Show current GPU readings, without a run. Ctrl-C ends it.",
+    )
+    gpus.add_argument("--once", action="store_true", help="print one reading and exit")
+    gpus.add_argument("--json", action="store_true", help="print one JSON object per reading")
     add_gpu_rate(gpus)
     gpus.set_defaults(command=_gpus, without_runs=True)
 
@@ -28,7 +36,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     profile = profile_store.find(arguments.profile).load() if arguments.profile else None
     checks = preflight.check(profile)
     sys.stdout.write(preflight.render(checks))
-    return ExitCode.RUN_FAILED if preflight.failed(checks) else ExitCode.OK
+    return ExitCode.RUN_FAILED if preflight.has_failures(checks) else ExitCode.OK
 
 
 def _gpus(arguments: argparse.Namespace) -> int:

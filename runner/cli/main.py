@@ -27,100 +27,130 @@ from runner.cli import (
     sweeps,
 )
 from runner.cli.dashboard import open_dashboard
-from runner.cli.options import add_theme_option
+from runner.cli.options import SubCommands, add_theme_option
 from runner.errors import ExitCode, UserError
 from runner.util import signals
 
+COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
+    "runs": ("run", "attach", "stop", "show", "replay"),
+    "history": ("ls", "trend", "tag", "note", "rename", "rm", "trash"),
+    "sweeps and comparison": ("sweep", "ab", "sweeps", "compare", "baseline", "check"),
+    "results": ("export", "archive", "import", "metrics"),
+    "profiles, machine and setup": ("profiles", "doctor", "gpus", "serve", "completion"),
+}
+"""Headings of `--help` and the commands below each, in the order in which they are printed."""
+
+ARGUMENTS = {
+    "RUN": "id, part of the id, name or directory of a run; or `last`",
+    "SWEEP": "id, part of the id or directory of a sweep; or `last`",
+    "RUN|SWEEP": "id, part of the id or directory of a run or a sweep; or `last`",
+    "PROFILE": "name of a profile or path of its file",
+    "NEW_NAME": "name of the copy",
+}
+"""Help of positional arguments that several commands take, by metavar."""
+
 EPILOG = """\
-Without a command the dashboard opens. Without a terminal nothing draws: `run` and `attach` narrate on stderr
-and print the final table on stdout.
+Without a command, the dashboard opens. Without a terminal, `run` and `attach`
+report progress on stderr and print the final table on stdout.
 
 `help COMMAND` explains a command, `help metrics` every number.
 
-exit codes: 0 finished · 1 the run failed · 2 bad input · 3 the run was stopped · 4 the run was lost
-            5 slower, or an assertion failed · 6 not decided (both only where asked for)
-            130 interrupted (Ctrl-C; the run itself goes on)
+RUN is the id of a run, a unique part of the id (its last 4 letters), the name
+you gave it, its directory, or `last`. SWEEP names a sweep in the same way.
 
-RUN is a run's id, a unique part of it (its last 4 letters), the name you gave it, its directory, or `last`;
-so is SWEEP of a sweep.
+exit codes:
+  0    success; the run finished
+  1    the run failed
+  2    bad input
+  3    the run was stopped
+  4    the run was lost
+  5    slower, or an assertion failed (only if asked for)
+  6    undecided (only if asked for)
+  130  interrupted with Ctrl-C; the run itself continues
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; errors of the user's making are one sentence on stderr."""
-    signals.forget_inherited()
-    _open_what_is_closed()
-    _say_what_the_terminal_can()
-    words = metrics.in_words(list(sys.argv[1:] if argv is None else argv))
-    arguments = _parser().parse_args(words)
+    """Run a command and return its exit code; a user's mistake prints one sentence on stderr."""
+    signals.reset_inherited_signals()
+    _reopen_closed_streams()
+    _set_output_errors()
+    options = metrics.expand_help_topic(list(sys.argv[1:] if argv is None else argv))
+    arguments = build_parser().parse_args(options)
     code: int = ExitCode.OK
     try:
+        if os.environ.get("TRTBENCH_LOG"):  # `logging` takes time to import
+            from runner.util.logs import set_up_logging
+
+            set_up_logging()
         if not arguments.without_runs:
-            paths.refuse_unusable_home()
+            paths.check_home()
         command: Callable[[argparse.Namespace], int] = arguments.command
         code = int(command(arguments))
-        sys.stdout.flush()  # what cannot be written is said here, not when Python ends
+        sys.stdout.flush()  # report a write error here, not when Python exits
         return code
     except UserError as error:
-        _say(str(error))
+        _print_error(str(error))
         return ExitCode.BAD_INPUT
     except BrokenPipeError:
-        _drop_output()  # its reader left (`| head`), which makes no FAIL a PASS
+        _discard_output()  # the reader closed the pipe (`| head`); the exit code stays the command's
         return code
     except OSError as error:
         try:
             sys.stdout.flush()
         except OSError:
-            _drop_output()
+            _discard_output()
         what = f"{error.filename}: " if error.filename else "the output cannot be written: "
-        _say(f"{what}{error.strerror or error}")
+        _print_error(f"{what}{error.strerror or error}")
         return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
 
-def _say(sentence: str) -> None:
-    """A sentence on stderr, without what would move the cursor: names that it repeats may hold anything."""
+def _print_error(sentence: str) -> None:
+    """Print a sentence on stderr without control characters: names in it may contain anything."""
     plain = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in sentence)
-    with contextlib.suppress(OSError):  # where nobody reads it, the exit code tells
+    with contextlib.suppress(OSError):  # without a reader, the exit code still reports the error
         print(f"trtbench-tui: {plain}", file=sys.stderr, flush=True)
 
 
-def _open_what_is_closed() -> None:
-    """A standard stream that was closed (`>&-`) is empty, and no other file gets its number."""
+def _reopen_closed_streams() -> None:
+    """Open /dev/null for each closed standard stream (`>&-`), so that no other file gets its descriptor."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
-def _drop_output() -> None:
-    """What is left of standard output goes nowhere; Python must not complain about it when it ends."""
+def _discard_output() -> None:
+    """Send the rest of standard output to /dev/null, so that Python reports no error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say_what_the_terminal_can() -> None:
-    """Where standard output is no UTF-8 (an old locale), `?` stands for a letter that it lacks.
+def _set_output_errors() -> None:
+    """Print `?` for characters that standard output cannot encode (an old locale, not UTF-8).
 
-    Names of files that are no text are printed as they are.
+    With UTF-8, file names that are not valid text are printed as their bytes.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         utf8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "replace")
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="trtbench-tui",
-        description="The terminal cockpit for TensorRT-LLM benchmarks.",
+        usage="%(prog)s [-h] [--version] [--theme THEME] [COMMAND ...]",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"trtbench-tui {VERSION}")
     add_theme_option(parser)
-    # `without_runs`: the command works also where runs cannot be looked for.
+    # `without_runs`: the command also works when the directory of the runs cannot be read.
     parser.set_defaults(command=open_dashboard, without_runs=False)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    # The description lists the commands in groups; argparse can print one list only.
+    commands = parser.add_subparsers(metavar="COMMAND", prog=parser.prog, help=argparse.SUPPRESS)
     for family in (
         runs,
         sweeps,
@@ -137,7 +167,32 @@ def _parser() -> argparse.ArgumentParser:
     ):
         family.add(commands)
     completion_command.add(commands, parser)
+    parser.description = f"The terminal cockpit for TensorRT-LLM benchmarks.\n\n{_command_list(commands)}"
+    _describe_commands(commands)
     return parser
+
+
+def _command_list(commands: SubCommands[argparse.ArgumentParser]) -> str:
+    """Return the commands in their groups, one line each."""
+    summaries = {choice.dest: choice.help for choice in commands._choices_actions}
+    groups = (
+        f"{title}:\n" + "".join(f"  {name:<10}  {summaries[name]}\n" for name in names)
+        for title, names in COMMAND_GROUPS.items()
+    )
+    return "\n".join(groups)
+
+
+def _describe_commands(commands: SubCommands[argparse.ArgumentParser]) -> None:
+    """Complete the help pages: the line of the list as description, and the meaning of common arguments."""
+    for choice in commands._choices_actions:
+        command = commands.choices[choice.dest]
+        summary = choice.help or ""
+        command.description = command.description or f"{summary[:1].upper()}{summary[1:]}."
+        for action in command._actions:
+            if isinstance(action, SubCommands):
+                _describe_commands(action)
+            elif action.help is None:
+                action.help = ARGUMENTS.get(str(action.metavar))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the numbers mean."""
+"""The command `metrics`, and `help TOPIC` as another spelling of `TOPIC --help`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import argparse
 import shutil
 import sys
 
-from runner.cli.options import Commands
+from runner.cli.options import SubCommands
 from runner.errors import ExitCode
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    metrics = commands.add_parser("metrics", help="what every number means: formula, source, n, conditions")
-    metrics.add_argument("names", metavar="METRIC", nargs="*", help="only these (default: all)")
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
+    metrics = commands.add_parser(
+        "metrics",
+        help="explain every number",
+        description="Explain every number: its formula, source, count and conditions.",
+    )
+    metrics.add_argument("names", metavar="METRIC", nargs="*", help="explain only these (default: all)")
     metrics.set_defaults(command=_metrics, without_runs=True)
 
 
-def in_words(arguments: list[str]) -> list[str]:
-    """`help TOPIC` and `--help TOPIC` as the command that answers them; anything else as it is."""
+def expand_help_topic(arguments: list[str]) -> list[str]:
+    """Replace `help TOPIC` and `--help TOPIC` by the command that answers them; return others unchanged."""
     if not arguments or arguments[0] not in ("help", "-h", "--help"):
         return arguments
     topic = arguments[1:]
@@ -29,9 +33,9 @@ def in_words(arguments: list[str]) -> list[str]:
 def _metrics(arguments: argparse.Namespace) -> int:
     from runner.metrics import BY_NAME
     from runner.metrics.explain import ABOUT, as_text
-    from runner.metrics.lookup import find
+    from runner.metrics.lookup import find_metric
 
-    chosen = [find(name) for name in arguments.names]
+    chosen = [find_metric(name) for name in arguments.names]
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
     sys.stdout.write((ABOUT + "\n" if not chosen else "") + as_text(chosen or BY_NAME.values(), width))
     return ExitCode.OK

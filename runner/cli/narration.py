@@ -1,4 +1,4 @@
-"""A run without a screen: narration on stderr, data on stdout."""
+"""Follow a run as text: progress on stderr, data on stdout."""
 
 from __future__ import annotations
 
@@ -15,70 +15,67 @@ import msgspec
 
 from runner import events as ev
 from runner import metrics
-from runner.errors import ExitCode
+from runner.errors import ExitCode, run_exit_code
 from runner.history.run_feed import Feed, ReplayFeed
-from runner.metrics.stall import stalled
+from runner.metrics.stall import find_stall
 from runner.report import text_table
 from runner.report.build import build_report
 from runner.report.model import Report
 from runner.run import layout
-from runner.state.configuration import ConfigurationState, batching
+from runner.state.configuration import ConfigurationState, batching_label
 from runner.state.run import RunState
 from runner.util.formatting import duration
 
 POLL_S = 0.1
 QUIET_S = 10.0
 RESULT_LATE_NS = 1_000_000_000
-"""How much later than the begin of the next configuration a printed result may arrive."""
-
-EXIT_CODES: dict[str, ExitCode] = {
-    "finished": ExitCode.OK,
-    "failed": ExitCode.RUN_FAILED,
-    "stopped": ExitCode.RUN_STOPPED,
-    "lost": ExitCode.RUN_LOST,
-}
+"""How long a printed result may arrive after the start of the next configuration."""
 
 
 def follow(feed: Feed, *, as_json: bool, prometheus: Path | int | None = None) -> ExitCode:
-    """Tell what happens in a run until it ends; then the table, or with `as_json` every event and the report.
+    """Print the progress of a run until it ends, then its table; with `as_json`, every event and the report.
 
-    Ctrl-C ends the telling, never the run. `prometheus` is a file of metrics to be kept up to date, or the
-    port to serve them at.
+    Ctrl-C ends this command, never the run.
+
+    Args:
+        feed: the run.
+        as_json: print JSON lines instead of text.
+        prometheus: a file of metrics to update, or the port to serve the metrics at.
 
     Raises:
-        UserError: that file cannot be written, or the port cannot be had.
+        UserError: the file cannot be written, or the port cannot be opened.
     """
     with contextlib.ExitStack() as stack:
         return _follow(feed, as_json, _publisher(feed, prometheus, stack))
 
 
 def _follow(feed: Feed, as_json: bool, publish: _Publish) -> ExitCode:
-    narrator = _Narrator()
-    tell = partial(_tell_json if as_json else narrator.tell, feed.state)
+    narrator = RunNarrator()
+    report_events = partial(_print_events if as_json else narrator.on_events, feed.state)
     try:
-        while not _over(feed):
-            taken = feed.drain(1.0, tell)
+        while not _has_ended(feed):
+            taken = feed.drain(1.0, report_events)
             if feed.gone:
                 print(f"{feed.run_dir}: the run directory is gone", file=sys.stderr)
                 return ExitCode.RUN_LOST
             if not as_json:
-                narrator.watch(feed.state, feed.now())
+                narrator.on_tick(feed.state, feed.now())
             publish(now=False)
             if not taken:
                 time.sleep(POLL_S)
-        feed.drain(1.0, tell)
+        feed.drain(1.0, report_events)
         publish(now=True)
     except KeyboardInterrupt:
         name = short_name(feed.run_dir)
         if feed.live:
             attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui stop {name}"
-            print(f"\nthe run goes on; `{attach}` shows it, `{stop}` ends it", file=sys.stderr)
+            print(f"\nthe run continues; `{attach}` shows it, `{stop}` stops it", file=sys.stderr)
         return ExitCode.INTERRUPTED
     final = build_report(feed.plan, feed.state, feed.run_dir.name)
     if not feed.state.running:
-        final = _beside_the_baseline(final, feed.run_dir)
+        final = _compare_with_baseline(final, feed.run_dir)
     print_report(final, as_json=as_json)
-    return EXIT_CODES[feed.state.status] if not feed.state.running else ExitCode.OK
+    return run_exit_code(feed.state.status)
 
 
 class _Publish(Protocol):
@@ -88,27 +85,25 @@ class _Publish(Protocol):
 def _publisher(feed: Feed, where: Path | int | None, stack: contextlib.ExitStack) -> _Publish:
     if where is None:
         return lambda *, now: None
-    from runner.export.prometheus import Follower, to_file
+    from runner.export.prometheus import MetricsPublisher, file_publisher
 
     if isinstance(where, int):
-        from runner.export.prometheus_server import serving
+        from runner.export.prometheus_server import serve_metrics
 
-        follower = Follower(stack.enter_context(serving(where)))
+        publisher = MetricsPublisher(stack.enter_context(serve_metrics(where)))
     else:
-        follower = Follower(to_file(where))
-    return lambda *, now: follower.update(feed.plan, feed.state, now=now)
+        publisher = MetricsPublisher(file_publisher(where))
+    return lambda *, now: publisher.update(feed.plan, feed.state, now=now)
 
 
-def _beside_the_baseline(final: Report, run_dir: Path) -> Report:
-    from runner.compare.against_baseline import (
-        with_baseline,  # when there is something to compare, not before
-    )
+def _compare_with_baseline(final: Report, run_dir: Path) -> Report:
+    from runner.compare.against_baseline import with_baseline  # imported when needed
 
     return with_baseline(final, run_dir)
 
 
 def print_report(final: Report, *, as_json: bool) -> None:
-    """The final table on stdout, or the report as one JSON object on one line."""
+    """Print the final table on stdout, or the report as one JSON object on one line."""
     if as_json:
         _write_json({"kind": "report", **msgspec.to_builtins(final)})
     else:
@@ -117,15 +112,15 @@ def print_report(final: Report, *, as_json: bool) -> None:
 
 
 def short_name(run_dir: Path) -> str:
-    """The last four letters of a run's id: enough to name it on the command line."""
+    """Return the last four letters of a run's id, which name it on the command line."""
     return run_dir.name.rpartition("_")[2] if layout.RUN_ID.match(run_dir.name) else str(run_dir)
 
 
-def _over(feed: Feed) -> bool:
+def _has_ended(feed: Feed) -> bool:
     return not feed.state.running or (isinstance(feed, ReplayFeed) and feed.over)
 
 
-def _tell_json(_: RunState, events: Iterable[ev.AnyEvent]) -> None:
+def _print_events(_: RunState, events: Iterable[ev.AnyEvent]) -> None:
     for event in events:
         sys.stdout.buffer.write(ev.encode(event))
     sys.stdout.flush()
@@ -136,48 +131,53 @@ def _write_json(data: object) -> None:
     sys.stdout.flush()
 
 
-class _Narrator:
-    """One line on stderr for each thing a person waits for, and a sign of life every ten seconds."""
+class RunNarrator:
+    """Prints a line on stderr for each event of interest, and the progress every ten quiet seconds."""
 
     def __init__(self) -> None:
-        self._told = time.monotonic()
+        self._last_line = time.monotonic()
         self._stalled = False
-        self._begun: ev.ConfigurationStarted | None = None
-        """a configuration that was not told yet"""
+        self._pending: ev.ConfigurationStarted | None = None
+        """a configuration whose start is not printed yet"""
 
-    def tell(self, state: RunState, events: Iterable[ev.AnyEvent]) -> None:
+    def on_events(self, state: RunState, events: Iterable[ev.AnyEvent]) -> None:
+        """Print the events of a run in the order of its log."""
         for event in events:
             if isinstance(event, ev.ConfigurationStarted):
-                self._begun = event
+                self._pending = event
                 continue
             sentence = _sentence(event)
-            # The result of the one before is printed, and that arrives a moment later than a record.
+            # The engine prints the result of the previous configuration, so it arrives after the record.
             if not isinstance(event, ev.Result) and (sentence or isinstance(event, ev.Iteration)):
-                self._tell_begun(state)
+                self._print_pending(state)
             if sentence:
-                self._say(state, event.t, sentence)
+                self._print(state, event.t, sentence)
 
-    def watch(self, state: RunState, now: int) -> None:
-        """Give a sign of life; say once that the run stands still and why it may, once that it goes on."""
-        if self._begun is not None and now - self._begun.t > RESULT_LATE_NS:
-            self._tell_begun(state)
+    def on_tick(self, state: RunState, now: int) -> None:
+        """Print the progress after a quiet time, and once when the run stalls and when it continues."""
+        if self._pending is not None and now - self._pending.t > RESULT_LATE_NS:
+            self._print_pending(state)
         configuration = state.configuration
-        if configuration is not None and not configuration.done and time.monotonic() - self._told > QUIET_S:
-            self._say(state, state.last_t, f"  {_progress(configuration)}")
-        stall = stalled(state, now)
+        if (
+            configuration is not None
+            and not configuration.done
+            and time.monotonic() - self._last_line > QUIET_S
+        ):
+            self._print(state, state.last_t, f"  {_progress(configuration)}")
+        stall = find_stall(state, now)
         if stall is not None and not self._stalled:
-            self._say(state, now, f"warning: {stall.sentence}: {stall.suggestion}")
+            self._print(state, now, f"warning: {stall.sentence}: {stall.suggestion}")
         elif stall is None and self._stalled and state.running:
-            self._say(state, now, "it goes on")
+            self._print(state, now, "the run continues")
         self._stalled = stall is not None
 
-    def _tell_begun(self, state: RunState) -> None:
-        if self._begun is not None:
-            self._say(state, self._begun.t, _sentence(self._begun))
-            self._begun = None
+    def _print_pending(self, state: RunState) -> None:
+        if self._pending is not None:
+            self._print(state, self._pending.t, _sentence(self._pending))
+            self._pending = None
 
-    def _say(self, state: RunState, t: int, sentence: str) -> None:
-        self._told = time.monotonic()
+    def _print(self, state: RunState, t: int, sentence: str) -> None:
+        self._last_line = time.monotonic()
         since = max(0, t - state.started.t) / 1e9 if state.started is not None else 0.0
         print(f"{duration(since):>8}  {sentence}", file=sys.stderr, flush=True)
 
@@ -191,14 +191,14 @@ def _progress(configuration: ConfigurationState) -> str:
     return f"iteration {latency.n}/{configuration.start.num_runs}, mean latency {latency.mean:.3f} ms"
 
 
-def _measured(values: dict[str, str]) -> str:
-    """Which configuration a printed line is of; the next one may have begun when the line arrives."""
+def _configuration_prefix(values: dict[str, str]) -> str:
+    """Return the configuration of a printed line; the next one may have started when the line arrives."""
     batch, inputs, outputs = (values.get(name) for name in ("batch_size", "input_length", "output_length"))
     return f"batch {batch}, {inputs} in, {outputs} out: " if batch and inputs and outputs else ""
 
 
 def _sentence(event: ev.AnyEvent) -> str:
-    """An event in words; empty for what happens too often to tell."""
+    """Return an event as a sentence; empty for events that are too frequent to print."""
     match event:
         case ev.RunStarted():
             return f"run {event.run} on {event.host}"
@@ -208,23 +208,24 @@ def _sentence(event: ev.AnyEvent) -> str:
             ranks = f", {event.ranks} ranks" if event.ranks > 1 else ""
             return f"stage {event.name}{ranks}"
         case ev.ConfigurationStarted():
-            return f"  {batching(event)}, {event.input_len} in, {event.output_len} out"
+            return f"  {batching_label(event)}, {event.input_len} in, {event.output_len} out"
         case ev.Serving():
             return f"  {event.text}"
         case ev.Result(values=values) if "latency(ms)" not in values:
-            rate = metrics.reported(metrics.OUTPUT_TOKENS_PER_SEC, values) or "?"
+            rate = metrics.printed_value(metrics.OUTPUT_TOKENS_PER_SEC, values) or "?"
             return f"  {rate} output tokens/s (as trtllm-bench reports them)"
         case ev.Result(values=values):
             latency, rate = values.get("latency(ms)", "?"), values.get("tokens_per_sec", "?")
-            return f"  {_measured(values)}latency {latency} ms, {rate} tokens/s (as the engine printed them)"
+            where = _configuration_prefix(values)
+            return f"  {where}latency {latency} ms, {rate} tokens/s (as the engine printed them)"
         case ev.Notice():
             return f"{event.level}: {event.text}"
         case ev.Telemetry() | ev.GpuProblem():
             return event.text
         case ev.Stopping():
-            return f"stopping, asked by {event.by}"
+            return f"stopping, requested by {event.by}"
         case ev.Swept():
-            return f"{event.killed} processes that were left had to be killed"
+            return f"{event.killed} remaining processes had to be killed"
         case ev.Failure():
             return f"failed: {event.cause}"
         case ev.RunEnded():

@@ -1,43 +1,52 @@
-"""Options that several commands share, and the checks of their values."""
+"""Options that several commands share, and the types of their values."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+from runner.util.themes import THEME_NAMES
 
-THEMES = ("dark", "light", "high-contrast", "monochrome")
+SubCommands = argparse._SubParsersAction  # argparse has no public name for the result of add_subparsers
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that follows a run or a sweep."""
     add_theme_option(parser)
-    parser.add_argument("--headless", action="store_true", help="no dashboard, also on a terminal")
+    parser.add_argument("--headless", action="store_true", help="do not open the dashboard on a terminal")
     parser.add_argument(
-        "--json", action="store_true", help="headless; every event and the report as JSON lines"
+        "--json", action="store_true", help="no dashboard; print every event and the report as JSON lines"
     )
 
 
 def add_theme_option(parser: argparse.ArgumentParser) -> None:
-    """`--theme`, before or after the name of the command: for this start only."""
+    """Add `--theme`, which may come before or after the command and holds for this start only."""
     parser.add_argument(
         "--theme",
-        choices=THEMES,
+        choices=THEME_NAMES,
+        metavar="THEME",
         default=argparse.SUPPRESS,
-        help="colours of the dashboard; ctrl+t changes them for good",
+        help=f"{', '.join(THEME_NAMES)}; for this start only (ctrl+t changes it permanently)",
     )
 
 
+def add_force_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--force`; its old spelling `--anyway` still works for one release."""
+    parser.add_argument("--force", action="store_true", help="start even if a preflight check fails")
+    parser.add_argument("--anyway", dest="force", action="store_true", help=argparse.SUPPRESS)
+
+
 def add_gpu_rate(parser: argparse.ArgumentParser) -> None:
+    """Add `--gpu-hz`, how often the GPUs are read."""
     parser.add_argument(
-        "--gpu-hz", type=_gpu_hz, default=2.0, metavar="HZ", help="readings of the GPUs a second (default 2)"
+        "--gpu-hz", type=_gpu_hz, default=2.0, metavar="HZ", help="GPU readings per second (default 2)"
     )
 
 
 def output_file(text: str) -> Path:
-    """The value of `-o`; an empty one, of a variable that is not set, would be the working directory."""
+    """Convert the value of `-o`; refuse an empty one, which would mean the working directory."""
     if not text:
-        raise argparse.ArgumentTypeError("'' names no file")
+        raise argparse.ArgumentTypeError("the name of the file is empty")
     return Path(text)
 
 
@@ -47,5 +56,5 @@ def _gpu_hz(text: str) -> float:
     except ValueError:
         hz = 0.0
     if not 0.2 <= hz <= 10:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate; allowed: 0.2 to 10 times a second")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate; allowed: 0.2 to 10 readings per second")
     return hz

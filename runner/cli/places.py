@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HomePlace:
-    """The profiles and the form."""
+    """The list of profiles and the form of the selected one."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RunsPlace:
 
 @dataclass(frozen=True, eq=False)
 class LivePlace:
-    """A run while it happens, or its replay."""
+    """A run that is under way, or the replay of a run."""
 
     feed: Feed
 
@@ -39,14 +39,14 @@ class ComparePlace:
     """Runs side by side."""
 
     names: tuple[str, ...]
-    """of the sides, as `compare.sides.sides` takes them"""
+    """names of the sides, as the command `compare` takes them"""
 
 
 @dataclass(frozen=True)
 class SweepPlace:
-    """The board of a sweep."""
+    """The matrix of a sweep."""
 
     directory: Path
 
 
-Place = HomePlace | RunsPlace | LivePlace | ResultPlace | ComparePlace | SweepPlace
+DashboardPlace = HomePlace | RunsPlace | LivePlace | ResultPlace | ComparePlace | SweepPlace

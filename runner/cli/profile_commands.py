@@ -1,4 +1,4 @@
-"""`trtbench-tui profiles ...`: list, show, validate, schema, copy."""
+"""The sub-commands of `trtbench-tui profiles`: list, show, validate, copy and schema."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from runner.profile import file, store
 
 
 def list_all(_: argparse.Namespace) -> int:
+    """Print all profiles, the user's first."""
     profiles = store.list_profiles()
     width = max((len(stored.name) for stored in profiles), default=0)
     for stored in profiles:
         try:
             description = stored.load().description
         except UserError:
-            description = f"cannot be used: trtbench-tui profiles validate {stored.name}"
+            description = f"not valid: see trtbench-tui profiles validate {stored.name}"
         if stored.hidden_by:
             description += f" (hidden by {stored.hidden_by})"
         print(f"{stored.name:<{width}}  {stored.origin:<8}  {description}".rstrip())
@@ -29,6 +30,7 @@ def list_all(_: argparse.Namespace) -> int:
 
 
 def show(arguments: argparse.Namespace) -> int:
+    """Print the file of a profile and the commands of its run."""
     stored = store.find(arguments.profile)
     print(f"# {stored.path}\n{file.read_text(stored.path).rstrip()}\n")
     plan = make_plan(stored.load())
@@ -45,6 +47,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def validate(arguments: argparse.Namespace) -> int:
+    """Check profiles and print every problem."""
     names: list[str] = arguments.profiles
     stored = [store.find(name) for name in names] if names else store.list_profiles()
     bad = 0
@@ -59,11 +62,13 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def print_schema(_: argparse.Namespace) -> int:
+    """Print the JSON Schema of profiles."""
     print(json.dumps(file.json_schema(), indent=2))
     return ExitCode.OK
 
 
 def copy(arguments: argparse.Namespace) -> int:
+    """Copy a profile under a new name into the user's directory."""
     profile = store.find(arguments.profile).load()
     renamed = file.with_changes(profile, [f"name={arguments.name}"], source="NEW_NAME")
     path: Path = store.save_as(renamed)
@@ -75,6 +80,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": list_all,
     "show": show,
     "validate": validate,
-    "schema": print_schema,
     "copy": copy,
+    "schema": print_schema,
 }

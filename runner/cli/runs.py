@@ -1,4 +1,4 @@
-"""Runs: start one, watch it, stop it, show its table, play it again."""
+"""The commands `run`, `attach`, `stop`, `show` and `replay`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runner.cli import assertions as gate
 from runner.cli import sweeps
 from runner.cli.dashboard import watch, watch_sweep
-from runner.cli.options import Commands, add_gpu_rate, add_output_options, output_file
+from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options, output_file
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -20,39 +20,43 @@ if TYPE_CHECKING:
 MAX_PORT = 65535
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     run = commands.add_parser("run", help="start a run of a profile and watch it")
-    run.add_argument("profile", metavar="PROFILE", help="name of a profile, or path of its file")
+    run.add_argument("profile", metavar="PROFILE", help="name of a profile or path of its file")
     run.add_argument(
         "--set",
         dest="changes",
         action="append",
         default=[],
         metavar="PATH=VALUE",
-        help="change a field for this run, e.g. --set benchmark.num_runs=20 (repeatable)",
+        help="change a field for this run, e.g. benchmark.num_runs=20 (repeatable)",
     )
     run.add_argument(
-        "--repeat", type=sweeps.count, default=1, metavar="N", help="N runs, one after the other (default 1)"
+        "--repeat",
+        type=sweeps.positive_count,
+        default=1,
+        metavar="N",
+        help="do N runs, one after the other (default 1)",
     )
-    run.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
+    add_force_option(run)
     run.add_argument(
         "--on-end",
         type=_command,
         metavar="COMMAND",
-        help="start this when the run has ended, instead of the settings' hooks.on_end; '': nothing; what it"
-        " prints goes to on-end.log in the run's directory; for a run that was lost, whoever sees that first"
-        " starts it",
+        help="start this command when the run ends, instead of hooks.on_end of the settings; '' starts"
+        " nothing. Its output goes to on-end.log in the directory of the run. If the run is lost, the first"
+        " trtbench-tui command that notices it starts COMMAND",
     )
     add_gpu_rate(run)
-    run.add_argument(
-        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
-    )
+    run.add_argument("--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs")
     gate.add_option(run)
     add_output_options(run)
     run.set_defaults(command=_run)
 
     attach = commands.add_parser(
-        "attach", help="watch a run or a sweep, as often and from as many terminals as you like"
+        "attach",
+        help="watch a run or a sweep",
+        description="Watch a run or a sweep, as often and from as many terminals as you like.",
     )
     attach.add_argument("run", metavar="RUN|SWEEP")
     add_output_options(attach)
@@ -60,23 +64,23 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "--prometheus",
         type=_prometheus,
         metavar="FILE.prom|:PORT",
-        help="headless; while the run goes on, keep a file for the textfile collector up to date, or serve"
-        " its metrics at http://127.0.0.1:PORT/metrics (extra `prometheus`)",
+        help="no dashboard; while the run continues, update a file for the textfile collector, or serve the"
+        " metrics at http://127.0.0.1:PORT/metrics (needs the extra `prometheus`)",
     )
     attach.set_defaults(command=_attach)
 
-    stop = commands.add_parser("stop", help="stop a run and leave no process of it")
+    stop = commands.add_parser("stop", help="stop a run and all its processes")
     stop.add_argument("run", metavar="RUN")
     stop.set_defaults(command=_stop)
 
     show = commands.add_parser("show", help="print the final table of a run")
     show.add_argument("run", metavar="RUN")
-    show.add_argument("--json", action="store_true", help="the report as one JSON object")
+    show.add_argument("--json", action="store_true", help="print the report as one JSON object")
     show.set_defaults(command=_show)
 
-    replay = commands.add_parser("replay", help="play a run again as it happened")
+    replay = commands.add_parser("replay", help="play back a run as it happened")
     replay.add_argument("run", metavar="RUN")
-    replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times as fast (default 1)")
+    replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast (default 1)")
     add_output_options(replay)
     replay.set_defaults(command=_replay)
 
@@ -87,7 +91,7 @@ def _prometheus(text: str) -> Path | int:
         return output_file(text)
     if not port.isdecimal() or int(port) > MAX_PORT:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no port; allowed: :0 (one that is free) to :{MAX_PORT}"
+            f"{text!r} is not a port; allowed: :0 (any free port) to :{MAX_PORT}"
         )
     return int(port)
 
@@ -96,7 +100,7 @@ def _command(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}; quote it as for a shell") from None
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; use the quoting rules of a shell") from None
 
 
 def _speed(text: str) -> float:
@@ -118,36 +122,40 @@ def _run(arguments: argparse.Namespace) -> int:
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
         profile = profile_file.with_changes(profile, arguments.changes)
-    assertions = gate.parsed(arguments.assertions, profile.name)
+    assertions = gate.parse_assertions(arguments.assertions, profile.name)
     if arguments.repeat > 1:
-        from runner.sweep.control import of_repeats
-        from runner.sweep.directory import runs_of
+        from runner.sweep.control import repeat_sweep
+        from runner.sweep.directory import runs_of_sweep
 
         if arguments.on_end is not None:
-            raise UserError("--on-end is for one run; with --repeat, set hooks.on_end in the settings")
-        sweep = of_repeats(profile, arguments.repeat, gpu_hz=arguments.gpu_hz)
+            raise UserError("--on-end does not work with --repeat; set hooks.on_end in the settings")
+        sweep = repeat_sweep(profile, arguments.repeat, gpu_hz=arguments.gpu_hz)
         directory = sweeps.begin(sweep, arguments)
         ended = sweeps.follow(directory, arguments)
-        measured = [one.run_dir for one in runs_of(directory.name)]
-        return gate.after(assertions, measured, ended, as_json=arguments.json)
-    if not arguments.anyway:
-        _refuse_what_would_fail(profile)
+        measured = [one.run_dir for one in runs_of_sweep(directory.name)]
+        return gate.check_ended_runs(assertions, measured, ended, as_json=arguments.json)
+    if not arguments.force:
+        _check_preflight(profile)
     run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
     ended = watch(open_feed(run_dir), arguments)
-    return gate.after(assertions, [run_dir], ended, as_json=arguments.json)
+    return gate.check_ended_runs(assertions, [run_dir], ended, as_json=arguments.json)
 
 
-def _refuse_what_would_fail(profile: Profile) -> None:
-    """Preflight: better a sentence now than a failure after an hour of building."""
+def _check_preflight(profile: Profile) -> None:
+    """Run the preflight checks: better an error now than a failure after an hour of building.
+
+    Raises:
+        UserError: a check fails.
+    """
     from runner import preflight
     from runner.engines.registry import make_plan
 
-    make_plan(profile)  # its own refusals are more to the point
+    make_plan(profile)  # its own errors are more precise
     failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
     if failing:
         raise UserError(
             f"the run would fail:\n{preflight.render(failing)}".rstrip(),
-            hint="`run --anyway` starts it nevertheless; `doctor` shows all checks",
+            hint="use --force to start it; `trtbench-tui doctor` shows all checks",
         )
 
 
@@ -158,7 +166,7 @@ def _attach(arguments: argparse.Namespace) -> int:
     try:
         run_dir = find_run(arguments.run)
     except UserError:
-        sweep = sweeps.named(arguments.run)
+        sweep = sweeps.find_sweep(arguments.run)
         if sweep is None:
             raise
         return watch_sweep(sweep, arguments)
@@ -179,7 +187,7 @@ def _stop(arguments: argparse.Namespace) -> int:
 
     run_dir = find_run(arguments.run)
     if read_entry(run_dir).ended:
-        print(f"{run_dir.name} has ended already", file=sys.stderr)
+        print(f"{run_dir.name} has already ended", file=sys.stderr)
         return ExitCode.OK
     print(f"{run_dir.name} {stop_run(run_dir, 'trtbench-tui stop').status}", file=sys.stderr)
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""A sweep without a screen: narration on stderr, the matrix and at last the whole table on stdout."""
+"""Follow a sweep as text: progress on stderr, the final table on stdout."""
 
 from __future__ import annotations
 
@@ -14,57 +14,65 @@ import msgspec
 from runner.cli.narration import short_name
 from runner.errors import ExitCode
 from runner.metrics import Metric
-from runner.report.result_table import thousands
 from runner.sweep import board_text
 from runner.sweep.board import Board
-from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
+from runner.sweep.directory import (
+    AnyLogEntry,
+    MeasuredConfiguration,
+    SweepBegun,
+    SweepEnded,
+    SweepRunEnded,
+    SweepRunRefused,
+    SweepRunStarted,
+    SweepStopping,
+)
 from runner.sweep.matrix import TRADED
 from runner.sweep.memory import describe
-from runner.sweep.progress import ENDED, Progress
-from runner.sweep.spec import label
+from runner.sweep.progress import ENDED, SweepProgress
+from runner.sweep.spec import cell_label
 from runner.sweep.sweep_feed import SweepFeed, now
-from runner.util.formatting import duration, plural
+from runner.util.formatting import duration, format_number, plural
 
 POLL_S = 0.3
 QUIET_S = 10.0
 
 
 def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
-    """Tell what happens in a sweep until it ends; then its table, or with `as_json` entries and a board.
+    """Print the progress of a sweep until it ends, then its table; with `as_json`, log entries and a board.
 
-    Ctrl-C ends the telling, never the sweep.
+    Ctrl-C ends this command, never the sweep.
     """
-    narrator = _Narrator(feed)
-    tell = _tell_json if as_json else narrator.tell
+    narrator = SweepNarrator(feed)
+    report_entries = _print_entries if as_json else narrator.on_entries
     try:
         while True:
-            tell(feed.drain())
+            report_entries(feed.drain())
             if not as_json:
-                narrator.watch()
+                narrator.on_tick()
             if feed.gone:
                 print(f"{feed.directory}: the directory of the sweep is gone", file=sys.stderr)
                 return ExitCode.RUN_LOST
             if feed.status in ENDED:
                 break
             time.sleep(POLL_S)
-        tell(feed.drain())
+        report_entries(feed.drain())
     except KeyboardInterrupt:
         name = short_name(feed.directory)
         attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui sweeps stop {name}"
-        print(f"\nthe sweep goes on; `{attach}` shows it, `{stop}` ends it", file=sys.stderr)
+        print(f"\nthe sweep continues; `{attach}` shows it, `{stop}` stops it", file=sys.stderr)
         return ExitCode.INTERRUPTED
     board = feed.board()
-    show(board, as_json=as_json)
+    print_board(board, as_json=as_json)
     resume = f"trtbench-tui sweeps resume {short_name(feed.directory)}"
     if board.status == "interrupted":
-        print(f"its conductor is gone; `{resume}` goes on where it was", file=sys.stderr)
+        print(f"the process that runs the sweep is gone; `{resume}` continues the sweep", file=sys.stderr)
     elif any(point.state == "lost" for point in board.points):
-        print(f"runs of it were lost; `{resume}` measures them again", file=sys.stderr)
-    return exit_code(board)
+        print(f"some of its runs were lost; `{resume}` repeats them", file=sys.stderr)
+    return sweep_exit_code(board)
 
 
-def show(board: Board, *, as_json: bool, wanted: Sequence[Metric] = ()) -> None:
-    """The table on stdout, or the board as one JSON object on one line."""
+def print_board(board: Board, *, as_json: bool, wanted: Sequence[Metric] = ()) -> None:
+    """Print the table on stdout, or the board as one JSON object on one line."""
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(board_text.as_json(board)) + b"\n")
         sys.stdout.flush()
@@ -73,8 +81,8 @@ def show(board: Board, *, as_json: bool, wanted: Sequence[Metric] = ()) -> None:
         sys.stdout.flush()
 
 
-def exit_code(board: Board) -> ExitCode:
-    """What a sweep amounts to; a lack of memory is an answer, not a failure."""
+def sweep_exit_code(board: Board) -> ExitCode:
+    """Return the exit code of a sweep; a configuration that runs out of memory is a result, not a failure."""
     if board.status == "stopped" and "--stop-on-failure" not in board.why:
         return ExitCode.RUN_STOPPED
     if board.status == "interrupted":
@@ -87,41 +95,41 @@ def exit_code(board: Board) -> ExitCode:
     return ExitCode.OK
 
 
-def _tell_json(entries: Iterable[AnyEntry]) -> None:
+def _print_entries(entries: Iterable[AnyLogEntry]) -> None:
     for entry in entries:
         sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
     sys.stdout.flush()
 
 
 @dataclass
-class _Narrator:
-    """Entries in words, the stages of the run under way, and a sign of life every ten seconds."""
+class SweepNarrator:
+    """Prints log entries, the stages of the current run, and the progress every ten quiet seconds."""
 
     feed: SweepFeed
-    _then: Progress = field(init=False)
-    """the sweep when the entry that is told was written"""
+    _past: SweepProgress = field(init=False)
+    """state of the sweep when the current entry was written"""
     _run: str = ""
     _stages: int = 0
-    """of the run under way that were told"""
+    """number of printed stages of the current run"""
     _waits: bool = False
-    """it was told that the sweep waits for room on the disk"""
-    _told: float = field(default_factory=time.monotonic)
+    """whether the last line says that the sweep waits for free disk space"""
+    _last_line: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._then = copy.deepcopy(self.feed.progress)
+        self._past = copy.deepcopy(self.feed.progress)
 
-    def tell(self, entries: Iterable[AnyEntry]) -> None:
+    def on_entries(self, entries: Iterable[AnyLogEntry]) -> None:
         for entry in entries:
-            self._then.apply_all([entry])
+            self._past.apply_all([entry])
             for sentence in _sentences(self.feed, entry):
-                self._say(self._then.elapsed_s(entry.wall), sentence)
+                self._print(self._past.elapsed_s(entry.wall), sentence)
 
-    def watch(self) -> None:
-        """What the run under way is at: an engine may take an hour to build, and its cell says nothing."""
-        waits = self.feed.waits_for
+    def on_tick(self) -> None:
+        """Print the progress of the current run; building an engine may take an hour without a log entry."""
+        waits = self.feed.wait_reason
         if bool(waits) != self._waits:
             self._waits = bool(waits)
-            self._say(self._now_s, waits or "there is room again")
+            self._print(self._now_s, waits or "there is enough disk space again")
         run = self.feed.run
         if run is None:
             return
@@ -129,45 +137,45 @@ class _Narrator:
             self._run, self._stages = run.run_dir.name, 0
         state = run.state
         for stage in state.stages[self._stages :]:
-            self._say(self._now_s, f"  stage {stage.name}{f' skipped, {stage.note}' if stage.note else ''}")
+            self._print(self._now_s, f"  stage {stage.name}{f' skipped, {stage.note}' if stage.note else ''}")
         self._stages = len(state.stages)
-        doing = self.feed.doing
-        if doing and time.monotonic() - self._told > QUIET_S:
-            self._say(self._now_s, f"  {doing}")
+        doing = self.feed.activity
+        if doing and time.monotonic() - self._last_line > QUIET_S:
+            self._print(self._now_s, f"  {doing}")
 
     @property
     def _now_s(self) -> float:
         return self.feed.progress.elapsed_s(now())
 
-    def _say(self, seconds: float, sentence: str) -> None:
-        self._told = time.monotonic()
+    def _print(self, seconds: float, sentence: str) -> None:
+        self._last_line = time.monotonic()
         print(f"{duration(seconds):>8}  {sentence}", file=sys.stderr, flush=True)
 
 
-def _sentences(feed: SweepFeed, entry: AnyEntry) -> list[str]:
-    """An entry in words."""
+def _sentences(feed: SweepFeed, entry: AnyLogEntry) -> list[str]:
+    """Return a log entry as sentences."""
     sweep = feed.sweep
     match entry:
-        case Begun():
+        case SweepBegun():
             runs, cells = plural(len(sweep.slots()), "run"), plural(len(sweep.cells), "cell")
             return [f"sweep {feed.directory.name}: {runs} of {cells}"]
-        case Started():
+        case SweepRunStarted():
             repeat = f"repeat {entry.repeat + 1} of {sweep.repeat}" if sweep.repeat > 1 else ""
-            place = ", ".join(filter(None, (label(sweep.cells[entry.cell].values), repeat)))
+            place = ", ".join(filter(None, (cell_label(sweep.cells[entry.cell].values), repeat)))
             run = f"run {entry.run.rpartition('_')[2]}"
             return [f"{place}: {run}" if place else run]
-        case Refused():
-            return [f"{label(sweep.cells[entry.cell].values) or 'the run'} is not started: {entry.why}"]
-        case Settled():
+        case SweepRunRefused():
+            return [f"{cell_label(sweep.cells[entry.cell].values) or 'the run'} is not started: {entry.why}"]
+        case SweepRunEnded():
             return [f"  {sentence}" for sentence in _results(feed, entry)]
-        case Stopping():
-            return [f"stopping, asked for by {entry.by}"]
-        case Ended():
+        case SweepStopping():
+            return [f"stopping, requested by {entry.by}"]
+        case SweepEnded():
             return [f"{entry.status}{': ' + entry.why if entry.why else ''}"]
 
 
-def _results(feed: SweepFeed, entry: Settled) -> list[str]:
-    """Numbers, a line a configuration; what has none with the others that have none for the same reason."""
+def _results(feed: SweepFeed, entry: SweepRunEnded) -> list[str]:
+    """Return one line per configuration with numbers, and one per reason for those without."""
     numbers = [_numbers(feed, entry, one) for one in entry.measured if one.outcome == "done"]
     without: dict[tuple[str, str], list[str]] = {}
     for one in entry.measured:
@@ -181,16 +189,16 @@ def _results(feed: SweepFeed, entry: Settled) -> list[str]:
     return numbers + reasons
 
 
-def _numbers(feed: SweepFeed, entry: Settled, one: Measured) -> str:
+def _numbers(feed: SweepFeed, entry: SweepRunEnded, one: MeasuredConfiguration) -> str:
     what = describe(feed.sweep.cells[entry.cell], one.configuration)
     values = (feed.values_of(entry.run) or {}).get(one.configuration, {})
     numbers = [
-        f"{thousands(values[metric.name][0], metric.digits)} {metric.unit}"
+        f"{format_number(values[metric.name][0], metric.digits)} {metric.unit}"
         for metrics in zip(*TRADED, strict=True)
         for metric in metrics
         if metric.name in values
     ]
-    return f"{what}: {', '.join(numbers) or 'no number'}"
+    return f"{what}: {', '.join(numbers) or 'no numbers'}"
 
 
 _OUTCOMES = {"memory": "out of memory", "failed": "failed", "stopped": "stopped", "lost": "lost"}

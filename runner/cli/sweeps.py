@@ -1,4 +1,4 @@
-"""Sweeps: start one, alternate two profiles, list, show, stop and resume sweeps."""
+"""The commands `sweep`, `ab` and `sweeps`, and the helpers of everything that starts a sweep."""
 
 from __future__ import annotations
 
@@ -9,67 +9,85 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.dashboard import is_drawn, watch_sweep
-from runner.cli.options import Commands, add_gpu_rate, add_output_options
+from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile
-    from runner.sweep.spec import Sweep
+    from runner.sweep.spec import SweepSpec
     from runner.sweep.sweep_feed import SweepFeed
 
 MAX_CELLS = 200
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     sweep = commands.add_parser("sweep", help="measure a profile with every combination of some values")
-    sweep.add_argument("profile", metavar="PROFILE", help="name of a profile, or path of its file")
+    sweep.add_argument("profile", metavar="PROFILE", help="name of a profile or path of its file")
     sweep.add_argument(
         "--axis",
         dest="axes",
         action="append",
         default=[],
         metavar="PATH=VALUES",
-        help="a field and its values: parallel.tp=1,2,4 or build.max_batch_size=8..64*2 or ...=0..9+3"
-        " (repeatable; joins or replaces the axes of the profile)",
+        help="a field and its values: parallel.tp=1,2,4 or build.max_batch_size=8..64*2 or model.seed=0..9+3"
+        " (repeatable; added to the axes of the profile, or replaces an axis of the same field)",
     )
     sweep.add_argument(
-        "--repeat", type=count, metavar="N", help="measure every cell N times (default: the profile's, 1)"
+        "--repeat",
+        type=positive_count,
+        metavar="N",
+        help="measure every cell N times (default: as in the profile, else 1)",
     )
     sweep.add_argument(
         "--order",
         choices=("interleaved", "grouped"),
-        help="repeats: all cells, then all again (default), or all repeats of a cell together",
+        help="order of the repeats: all cells in turn (default), or all repeats of a cell together",
     )
     sweep.add_argument(
-        "--max-cells", type=count, default=MAX_CELLS, metavar="N", help="refuse more cells (default 200)"
+        "--max-cells",
+        type=positive_count,
+        default=MAX_CELLS,
+        metavar="N",
+        help="refuse a sweep of more cells (default 200)",
     )
     _add_start_options(sweep)
     sweep.set_defaults(command=_sweep)
 
-    ab = commands.add_parser("ab", help="measure two profiles in turn, A B A B, so that drift reaches both")
-    ab.add_argument("profiles", nargs="+", metavar="PROFILE", help="two profiles, or more")
-    ab.add_argument("--repeat", type=count, default=3, metavar="N", help="runs of each (default 3)")
+    ab = commands.add_parser(
+        "ab",
+        help="measure two or more profiles in turn: A B A B",
+        description="Measure two or more profiles in turn (A B A B) and compare them. Slow changes of the"
+        " machine then affect all profiles.",
+    )
+    ab.add_argument("profiles", nargs="+", metavar="PROFILE", help="two or more profiles")
+    ab.add_argument(
+        "--repeat", type=positive_count, default=3, metavar="N", help="runs of each profile (default 3)"
+    )
     _add_start_options(ab)
     ab.set_defaults(command=_ab)
 
     parser = commands.add_parser("sweeps", help="list, show, stop and resume sweeps")
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    ls = actions.add_parser("ls", help="all sweeps, newest first")
-    ls.add_argument("--json", action="store_true", help="one JSON object a line")
+    ls = actions.add_parser("ls", help="list all sweeps, newest first")
+    ls.add_argument("--json", action="store_true", help="print one JSON object per line")
     ls.set_defaults(command=_ls)
-    show = actions.add_parser("show", help="print the matrix of a sweep as it stands")
+    show = actions.add_parser("show", help="print the current matrix of a sweep")
     show.add_argument("sweep", metavar="SWEEP")
     show.add_argument(
-        "--metric", action="append", default=[], metavar="METRIC", help="which, e.g. latency_ms (repeatable)"
+        "--metric",
+        action="append",
+        default=[],
+        metavar="METRIC",
+        help="show this metric, e.g. latency_ms (repeatable)",
     )
-    show.add_argument("--json", action="store_true", help="the board as one JSON object")
+    show.add_argument("--json", action="store_true", help="print the matrix as one JSON object")
     show.set_defaults(command=_show)
-    stop = actions.add_parser("stop", help="stop a sweep and its run; leaves no process")
+    stop = actions.add_parser("stop", help="stop a sweep, its run and all their processes")
     stop.add_argument("sweep", metavar="SWEEP")
     stop.set_defaults(command=_stop)
-    resume = actions.add_parser("resume", help="go on with a sweep; what was measured is kept")
+    resume = actions.add_parser("resume", help="continue a sweep; existing results are kept")
     resume.add_argument("sweep", metavar="SWEEP")
-    resume.add_argument("--failed", action="store_true", help="measure again what failed")
+    resume.add_argument("--failed", action="store_true", help="also repeat the cells that failed")
     add_output_options(resume)
     resume.set_defaults(command=_resume)
 
@@ -81,19 +99,20 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATH=VALUE",
-        help="change a field in all of its runs (repeatable)",
+        help="change a field in all runs (repeatable)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show the cells and start nothing")
-    parser.add_argument("--stop-on-failure", action="store_true", help="end the sweep when a run fails")
-    parser.add_argument("--anyway", action="store_true", help="start also when a preflight check fails")
+    parser.add_argument("--dry-run", action="store_true", help="show the cells; start nothing")
+    parser.add_argument("--stop-on-failure", action="store_true", help="stop the sweep when a run fails")
+    add_force_option(parser)
     add_gpu_rate(parser)
     parser.add_argument(
-        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs at all"
+        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs"
     )
     add_output_options(parser)
 
 
-def count(text: str) -> int:
+def positive_count(text: str) -> int:
+    """Convert the value of an option that counts from 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
@@ -112,7 +131,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from runner.sweep.spec import axes_of
 
     profile = _profile(arguments.profile, arguments.changes)
-    sweep = control.of_profile(
+    sweep = control.axis_sweep(
         profile,
         axes_of(profile, arguments.axes),
         repeat=arguments.repeat,
@@ -131,10 +150,10 @@ def _ab(arguments: argparse.Namespace) -> int:
 
     if len(arguments.profiles) < 2:
         raise UserError(
-            "ab takes two profiles or more", hint="`trtbench-tui run PROFILE --repeat N` repeats one profile"
+            "ab needs two or more profiles", hint="`trtbench-tui run PROFILE --repeat N` repeats one profile"
         )
     profiles = [_profile(name, arguments.changes) for name in arguments.profiles]
-    sweep = control.of_profiles(
+    sweep = control.ab_sweep(
         profiles, arguments.repeat, stop_on_failure=arguments.stop_on_failure, gpu_hz=arguments.gpu_hz
     )
     if arguments.dry_run:
@@ -147,20 +166,20 @@ def _ab(arguments: argparse.Namespace) -> int:
 
 
 def _compare(directory: Path, arguments: argparse.Namespace, ended: int) -> int:
-    """What the profiles that were measured in turn amount to, each against the first."""
+    """Compare each profile that was measured with the first one, and print the result."""
     import msgspec
 
-    from runner.compare import as_text, compare, sides
+    from runner.compare import as_text, compare, load_sides
     from runner.sweep import control
 
-    progress = control.read(directory)
+    progress = control.read_progress(directory)
     if progress.status == "interrupted":
         return ended
     names = [name for cell in progress.sweep.cells if (name := progress.measured_runs(cell.number))]
     if len(names) < 2:
         print("nothing to compare: fewer than two profiles were measured", file=sys.stderr)
         return ended
-    comparison = compare(sides(names))
+    comparison = compare(load_sides(names))
     if arguments.json:
         plain = {"kind": "comparison", **msgspec.to_builtins(comparison)}
         sys.stdout.buffer.write(msgspec.json.encode(plain) + b"\n")
@@ -170,18 +189,18 @@ def _compare(directory: Path, arguments: argparse.Namespace, ended: int) -> int:
     return ended
 
 
-def start(sweep: Sweep, arguments: argparse.Namespace) -> int:
-    """Start a sweep and watch it; with the options that `run`, `sweep` and `ab` share."""
+def start(sweep: SweepSpec, arguments: argparse.Namespace) -> int:
+    """Start a sweep and watch it, with the options that `run`, `sweep` and `ab` share."""
     return follow(begin(sweep, arguments), arguments)
 
 
-def begin(sweep: Sweep, arguments: argparse.Namespace) -> Path:
-    """Start a sweep; its directory."""
+def begin(sweep: SweepSpec, arguments: argparse.Namespace) -> Path:
+    """Start a sweep and return its directory."""
     from runner.sweep import control
 
-    if not arguments.anyway:
-        _refuse_what_would_fail(sweep)
-    return control.start(sweep)
+    if not arguments.force:
+        _check_preflight(sweep)
+    return control.start_sweep(sweep)
 
 
 def follow(directory: Path, arguments: argparse.Namespace) -> int:
@@ -191,55 +210,59 @@ def follow(directory: Path, arguments: argparse.Namespace) -> int:
     return watch_sweep(SweepFeed(directory), arguments)
 
 
-def _refuse_what_would_fail(sweep: Sweep) -> None:
-    """Preflight of every kind of cell: better a sentence now than a failure in the middle of the night."""
+def _check_preflight(sweep: SweepSpec) -> None:
+    """Run the preflight checks of every kind of cell, so that nothing predictable fails hours later.
+
+    Raises:
+        UserError: a check fails.
+    """
     from runner import preflight
     from runner.profile.file import load_text
-    from runner.sweep.spec import label
+    from runner.sweep.spec import cell_label
 
-    looked_at = set()
+    checked = set()
     for cell in sweep.cells:
         if cell.refused:
             continue
         profile = load_text(cell.profile, "cell")
-        # What preflight depends on that cells usually share; asking costs a second each.
+        # Preflight takes a second; cells usually share everything that it depends on.
         needs = repr((profile.engine, getattr(profile, "parallel", None), profile.launch))
-        if needs in looked_at:
+        if needs in checked:
             continue
-        looked_at.add(needs)
+        checked.add(needs)
         failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
         if failing:
-            where = label(cell.values)
+            where = cell_label(cell.values)
             raise UserError(
                 f"{where + ': ' if where else ''}the run would fail:\n{preflight.render(failing)}".rstrip(),
-                hint="--anyway starts it nevertheless; `doctor` shows all checks",
+                hint="use --force to start it; `trtbench-tui doctor` shows all checks",
             )
 
 
-def named(name: str) -> SweepFeed | None:
-    """The sweep that a user calls so; None: there is none, or several."""
+def find_sweep(name: str) -> SweepFeed | None:
+    """Return the sweep that a user names; None if there is none or more than one."""
     from runner.sweep import directory
     from runner.sweep.sweep_feed import SweepFeed
 
     try:
-        return SweepFeed(directory.find(name))
+        return SweepFeed(directory.find_sweep(name))
     except UserError:
         return None
 
 
-def _show_cells(sweep: Sweep) -> int:
-    from runner.sweep.shared_artifacts import sharing
-    from runner.sweep.spec import label
-    from runner.util.formatting import plural as counted
+def _show_cells(sweep: SweepSpec) -> int:
+    from runner.sweep.shared_artifacts import describe_shared_artifacts
+    from runner.sweep.spec import cell_label
+    from runner.util.formatting import plural
 
     for cell in sweep.cells:
-        configurations = counted(len(cell.configurations), "configuration")
+        configurations = plural(len(cell.configurations), "configuration")
         measured = f"impossible: {cell.refused}" if cell.refused else configurations
         measured += f"; not all: {cell.left_out}" if cell.left_out else ""
-        print(f"{cell.number + 1:>4}  {label(cell.values) or 'the profile as it is'}: {measured}")
+        print(f"{cell.number + 1:>4}  {cell_label(cell.values) or 'the profile without changes'}: {measured}")
     slots = sweep.slots()
-    print(f"{counted(len(slots), 'run')}, {sweep.order}, one after the other")
-    if shared := sharing(sweep):
+    print(f"{plural(len(slots), 'run')}, {sweep.order}, one after the other")
+    if shared := describe_shared_artifacts(sweep):
         print(shared)
     return ExitCode.OK
 
@@ -275,14 +298,14 @@ def _ls(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from runner.cli import sweep_narration
-    from runner.metrics.lookup import find
+    from runner.metrics.lookup import find_metric
     from runner.sweep import directory
     from runner.sweep.sweep_feed import SweepFeed
 
-    wanted = [find(name) for name in arguments.metric]
-    feed = SweepFeed(directory.find(arguments.sweep))
+    wanted = [find_metric(name) for name in arguments.metric]
+    feed = SweepFeed(directory.find_sweep(arguments.sweep))
     feed.drain()
-    sweep_narration.show(feed.board(), as_json=arguments.json, wanted=wanted)
+    sweep_narration.print_board(feed.board(), as_json=arguments.json, wanted=wanted)
     return ExitCode.OK
 
 
@@ -290,12 +313,12 @@ def _stop(arguments: argparse.Namespace) -> int:
     from runner.sweep import control, directory
     from runner.sweep.progress import ENDED
 
-    path = directory.find(arguments.sweep)
-    before = control.read(path).status
+    path = directory.find_sweep(arguments.sweep)
+    before = control.read_progress(path).status
     if before in ENDED and before != "interrupted":
-        print(f"{path.name} has ended already: {before}", file=sys.stderr)
+        print(f"{path.name} has already ended: {before}", file=sys.stderr)
         return ExitCode.OK
-    print(f"{path.name} {control.stop(path, 'trtbench-tui sweeps stop').status}", file=sys.stderr)
+    print(f"{path.name} {control.stop_sweep(path, 'trtbench-tui sweeps stop').status}", file=sys.stderr)
     return ExitCode.OK
 
 
@@ -303,8 +326,8 @@ def _resume(arguments: argparse.Namespace) -> int:
     from runner.sweep import control, directory
     from runner.sweep.sweep_feed import SweepFeed
 
-    path = directory.find(arguments.sweep)
+    path = directory.find_sweep(arguments.sweep)
     feed = SweepFeed(path)
-    feed.drain()  # what happened before is on the board at the end; told is what happens from now on
-    control.resume(path, failed_too=arguments.failed)
+    feed.drain()  # earlier entries appear in the final matrix only; new ones are reported
+    control.resume_sweep(path, failed_too=arguments.failed)
     return watch_sweep(feed, arguments)

@@ -1,7 +1,7 @@
-"""The dashboard in a browser: each page is a dashboard of its own, drawn by a process that the server starts.
+"""A web server for the dashboard: it starts one process per page, which draws a separate dashboard.
 
-Whoever can open the page can start and stop runs, so nothing is answered without the token. It comes in the
-address once and stays in a cookie that no other site can make the browser send.
+A page can start and stop runs, so the server refuses every request without the token. The browser gets the
+token once in the URL and keeps it in a cookie that it does not send for requests from other sites.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from textual_serve.server import Server
 from runner.errors import UserError
 from runner.util.daemon import IMPORT_ROOT
 
-# Found by path: a folder called `runner` where the server was started must not matter.
+# Import by path: a directory named `runner` in the working directory must not be imported.
 _BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tui.main import main; sys.exit(main([]))"
-# Nothing is fetched from elsewhere: the machine may have no way out, and nobody needs to know that it runs.
+# The page loads nothing from other hosts: the machine may have no network access, and it leaks nothing.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
     " font-src 'self' data:; img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'"
 )
 REFUSED = "open the address that `trtbench-tui serve` printed, with its token\n"
 GOODBYE_S = 2.0
-"""How long open pages get to end when the server does."""
+"""How long open pages may take to close when the server ends."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """The socket that the server answers on; port 0: any that is free.
+def open_socket(host: str, port: int) -> socket.socket:
+    """Open the listening socket; port 0 takes any free port.
 
     Raises:
-        UserError: the port is taken, or the host is none of this machine.
+        UserError: the port is in use, or the host is not an address of this machine.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -46,43 +46,44 @@ def listen(host: str, port: int) -> socket.socket:
         raise UserError(f"--host {host}: not an address of this machine: {error.strerror}") from None
     except OSError as error:
         raise UserError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}", hint="--port takes another one"
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="choose another port with --port",
         ) from None
 
 
-def address(sock: socket.socket, host: str) -> str:
-    """`http://host:port` of a listening socket."""
+def url_of(sock: socket.socket, host: str) -> str:
+    """Return `http://host:port` of a listening socket."""
     return f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
 
 
 def serve(sock: socket.socket, token: str, *, ready: Callable[[], None]) -> None:
-    """Answer until SIGINT or SIGTERM; `ready` is called when pages can be opened."""
+    """Serve until SIGINT or SIGTERM; `ready` is called when pages can be opened."""
     asyncio.run(_serve(sock, token, ready))
 
 
 async def _serve(sock: socket.socket, token: str, ready: Callable[[], None]) -> None:
-    over = asyncio.Event()
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, over.set)
+        loop.add_signal_handler(number, stopped.set)
     runner = web.AppRunner(
-        await Pages(token, sock.getsockname()[1]).application(), shutdown_timeout=GOODBYE_S
+        await DashboardServer(token, sock.getsockname()[1]).application(), shutdown_timeout=GOODBYE_S
     )
     await runner.setup()
     await web.SockSite(runner, sock).start()
     ready()
-    await over.wait()
+    await stopped.wait()
     await runner.cleanup()
 
 
-class Pages(Server):
-    """The pages, and the processes that draw on them."""
+class DashboardServer(Server):
+    """Serves pages and starts the processes that draw on them."""
 
     def __init__(self, token: str, port: int) -> None:
         command = shlex.join([sys.executable, "-c", _BOOTSTRAP, str(IMPORT_ROOT)])
         super().__init__(command, title="trtbench-tui")
         self._token = token
-        # Cookies do not tell ports apart, and there may be several servers.
+        # Cookies are shared by all ports of a host, and there may be several servers.
         self._cookie = f"trtbench-{port}"
 
     async def application(self) -> web.Application:
@@ -91,18 +92,18 @@ class Pages(Server):
         return application
 
     async def on_startup(self, app: web.Application) -> None:
-        """Nothing to say: the command has told the address."""
+        """Print nothing: the command prints the URL."""
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if "token" in request.query:
-            return self._let_in(request)
-        if not self._known(request.cookies.get(self._cookie, "")):
+            return self._set_cookie(request)
+        if not self._is_token(request.cookies.get(self._cookie, "")):
             raise web.HTTPUnauthorized(text=REFUSED)
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != request.host:
             raise web.HTTPForbidden(text="another site may not use this dashboard\n")
-        # The page asks for what it needs where it came from, also through a tunnel under another port.
+        # The page requests its files from the host and port it was opened with, also through a tunnel.
         self.public_url = f"{request.scheme}://{request.host}"
         response = await handler(request)
         if not response.prepared:
@@ -111,12 +112,12 @@ class Pages(Server):
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _known(self, token: str) -> bool:
+    def _is_token(self, token: str) -> bool:
         return hmac.compare_digest(token.encode(), self._token.encode())
 
-    def _let_in(self, request: web.Request) -> web.Response:
-        """From the address with the token to the one without, which may stand in a history."""
-        if not self._known(request.query["token"]):
+    def _set_cookie(self, request: web.Request) -> web.Response:
+        """Store the token in a cookie and redirect to the URL without it, which a history may keep."""
+        if not self._is_token(request.query["token"]):
             raise web.HTTPUnauthorized(text=REFUSED)
         response = web.HTTPSeeOther("/")
         response.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")

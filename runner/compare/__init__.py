@@ -1,46 +1,45 @@
-"""Comparing runs: what differs, whether that is fair, by how much numbers changed, and what can be concluded.
+"""Comparing runs: what differs, whether the comparison is fair, how much each number changed, the verdict.
 
-- `sides(names)`: the runs that a person names, as sides A, B, C ...
-- `compare(sides)`: a `Comparison`, typed and ready to draw; also the JSON of the command.
-- `as_text(comparison)`: how the command prints it.
-- `judge(...)` in `verdict`: the statistics behind every verdict, and why they are as they are.
+- Input: `sides` names and reads the runs, `conditions` lists what their numbers depend on, `differences`
+  finds what differs and what makes a comparison unfair, `run_variation` estimates run-to-run variation.
+- Result: `comparison` builds a `Comparison` (also the JSON of the command), `verdict` has the statistics,
+  `across_engines` compares unlike engines, `against_baseline` compares a report with its baseline.
+- Output: `comparison_text` and `comparison_markdown`; `assertion_grammar` and `assertions` are `check`.
 """
 
 from runner.compare.comparison import (
-    COMPARED,
     HEADLINE,
     SERVING_HEADLINE,
-    Change,
     Comparison,
     ConfigurationComparison,
+    MetricChange,
     Pair,
     SideSummary,
     compare,
-    undecided,
-    worse,
+    undecided_changes,
+    worse_changes,
 )
 from runner.compare.comparison_text import as_text
 from runner.compare.differences import Difference
-from runner.compare.sides import Run, Side, sides
+from runner.compare.sides import ComparedRun, Side, load_sides
 from runner.compare.verdict import THRESHOLD, Verdict
 
 __all__ = [
-    "COMPARED",
     "HEADLINE",
     "SERVING_HEADLINE",
     "THRESHOLD",
-    "Change",
+    "ComparedRun",
     "Comparison",
     "ConfigurationComparison",
     "Difference",
+    "MetricChange",
     "Pair",
-    "Run",
     "Side",
     "SideSummary",
     "Verdict",
     "as_text",
     "compare",
-    "sides",
-    "undecided",
-    "worse",
+    "load_sides",
+    "undecided_changes",
+    "worse_changes",
 ]

@@ -1,8 +1,8 @@
-"""Different engines on one shape, side by side: numbers of unlike meaning, each by its name, no verdict.
+"""Different engines on one shape, side by side: related numbers with different definitions, no verdict.
 
-benchmark.py and the torch engine run a batch of fixed size, trtllm-bench keeps requests in flight, so their
-configurations are never equal. What can be looked at together is N sequences at a time with the same
-lengths: batch size N here, concurrency N there.
+benchmark.py and the torch engine run batches of fixed size, trtllm-bench keeps requests in flight, so their
+configurations are never equal. Comparable is N sequences at a time with the same lengths: batch size N for
+the former, concurrency N for the latter.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import msgspec
 from runner.compare.sides import Side
 from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
-from runner.report.result_table import configuration_name, thousands
+from runner.report.result_table import configuration_name
 from runner.stats.repeats import middle
+from runner.util.formatting import format_number
 
 _LINES: tuple[tuple[str, str, str], ...] = (
-    # what is asked, of batches of fixed size, of requests in flight
+    # question, metric of fixed batches, metric of requests in flight
     ("output, tokens/s", "tokens_per_sec", "output_tokens_per_sec"),
     ("latency, mean, ms", "latency_ms", "request_latency_ms"),
     ("latency, p95, ms", "latency_p95_ms", "request_latency_p95_ms"),
@@ -30,16 +31,16 @@ _LINES: tuple[tuple[str, str, str], ...] = (
 
 
 class AcrossLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One question, and what each side has as an answer to it."""
+    """One question, and the value of each side."""
 
     question: str
     metrics: tuple[str, ...]
-    """the metric that each side answers with, in the order of the sides"""
+    """the metric of each side, in the order of the sides"""
     values: tuple[float | None, ...]
-    """the (geometric) mean over the runs of each side; None: it has no such number"""
+    """the (geometric) mean over the runs of each side; None: not available"""
 
 
-class Across(msgspec.Struct, frozen=True, kw_only=True):
+class AcrossEngines(msgspec.Struct, frozen=True, kw_only=True):
     """Sides of different engines at the same lengths, with the same number of sequences at a time."""
 
     input_len: int
@@ -47,14 +48,14 @@ class Across(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int
     """batch size, or concurrency"""
     configurations: tuple[str, ...]
-    """of each side, in words"""
+    """name of the configuration of each side"""
     lines: tuple[AcrossLine, ...]
     runs: tuple[int, ...] = ()
-    """how many runs each side has"""
+    """number of runs of each side"""
 
 
-def across(sides: Sequence[Side]) -> tuple[Across, ...]:
-    """What all sides of unlike engines measured with the same lengths and as many sequences at a time."""
+def compare_across_engines(sides: Sequence[Side]) -> tuple[AcrossEngines, ...]:
+    """Return what sides of different engines measured with equal lengths and sequences at a time."""
     if len({bool(shape.requests) for side in sides for shape in side.shapes}) < 2:
         return ()
     found = []
@@ -68,12 +69,14 @@ def across(sides: Sequence[Side]) -> tuple[Across, ...]:
 
 
 def _at(shape: Configuration) -> tuple[int, int, int]:
-    """Lengths, and how many sequences at a time; 0 where there is no limit, or none is known."""
+    """Return input length, output length and sequences at a time (0: unlimited or unknown)."""
     at_once = max(0, shape.concurrency) if shape.requests else shape.batch_size
     return shape.input_len, shape.output_len, at_once
 
 
-def _across(sides: Sequence[Side], shapes: Sequence[Configuration], wanted: tuple[int, int, int]) -> Across:
+def _across(
+    sides: Sequence[Side], shapes: Sequence[Configuration], wanted: tuple[int, int, int]
+) -> AcrossEngines:
     lines = []
     for question, static, serving in _LINES:
         names = tuple(serving if shape.requests else static for shape in shapes)
@@ -82,7 +85,7 @@ def _across(sides: Sequence[Side], shapes: Sequence[Configuration], wanted: tupl
         )
         if any(value is not None for value in values):
             lines.append(AcrossLine(question=question, metrics=names, values=values))
-    return Across(
+    return AcrossEngines(
         input_len=wanted[0],
         output_len=wanted[1],
         at_once=wanted[2],
@@ -97,31 +100,34 @@ def _mean(side: Side, shape: Configuration, metric: str) -> float | None:
     return middle(values) if values else None
 
 
-def across_lines(found: Sequence[Across], labels: Sequence[str], engines: Sequence[str]) -> Iterator[str]:
-    """The tables as text; what to know before reading them stands among the reasons against the pairs."""
+def across_lines(
+    found: Sequence[AcrossEngines], labels: Sequence[str], engines: Sequence[str]
+) -> Iterator[str]:
+    """Yield the tables as text; the caveats are among the reasons why the pairs are unfair."""
     for one in found:
-        yield f"side by side: {one.at_once} at a time, {one.input_len} in, {one.output_len} out{means(one)}"
+        lengths = f"{one.input_len} in, {one.output_len} out"
+        yield f"side by side: {one.at_once} at a time, {lengths}{means_note(one)}"
         heads = [
             ["", *(f"{label} {engine}" for label, engine in zip(labels, engines, strict=True))],
             ["", *one.configurations],
         ]
         rows = [[line.question, *map(across_cell, line.metrics, line.values)] for line in one.lines]
-        grid = heads + rows
-        widths = [max(len(cells[index]) for cells in grid) for index in range(len(grid[0]))]
-        for cells in grid:
+        table = heads + rows
+        widths = [max(len(cells[index]) for cells in table) for index in range(len(table[0]))]
+        for cells in table:
             first, *rest = cells
-            behind = "  ".join(f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
-            yield f"  {first:<{widths[0]}}  {behind}".rstrip()
+            rest_text = "  ".join(f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
+            yield f"  {first:<{widths[0]}}  {rest_text}".rstrip()
         for line in one.lines:
             if len(set(line.metrics)) > 1:
-                said = (
+                definitions = (
                     f"{label} {BY_NAME[name].title}" for label, name in zip(labels, line.metrics, strict=True)
                 )
-                yield f"  {line.question} is of {', '.join(said)}"
+                yield f"  {line.question} is of {', '.join(definitions)}"
 
 
-def means(one: Across) -> str:
-    """What the numbers are when a side has several runs: `; geometric means of 3 and 3 runs`."""
+def means_note(one: AcrossEngines) -> str:
+    """Return `; geometric means of 3 and 3 runs` if a side has several runs, else an empty string."""
     if max(one.runs, default=1) < 2:
         return ""
     *first, last = map(str, one.runs)
@@ -129,5 +135,5 @@ def means(one: Across) -> str:
 
 
 def across_cell(name: str, value: float | None) -> str:
-    """A number with the digits of its metric; a dash for none."""
-    return "–" if value is None else thousands(value, BY_NAME[name].digits)
+    """Return a number with the digits of its metric; a dash for None."""
+    return "–" if value is None else format_number(value, BY_NAME[name].digits)

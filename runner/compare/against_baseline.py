@@ -1,4 +1,4 @@
-"""A report beside the baseline of its profile: "vs baseline" in the final table."""
+"""A report compared with the baseline of its profile: "vs baseline" in the final table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from runner.compare.comparison import Change, compare
-from runner.compare.sides import Run, Side
+from runner.compare.comparison import MetricChange, compare
+from runner.compare.sides import ComparedRun, Side
 from runner.errors import UserError
 from runner.history import baseline
 from runner.metrics import ALL
@@ -18,30 +18,30 @@ _COMPARED = tuple(metric for metric in ALL if metric.better != "neither")
 
 
 def with_baseline(report: Report, run_dir: Path) -> Report:
-    """The report with the change of each number against the baseline, where there is one to be held against.
+    """Return the report with the change of each number against the baseline of its profile.
 
-    Without a baseline, or of a run that is part of it, the report comes back as it is. Of a comparison that
-    is not fair only the reasons are said. Reads the logs of the run and of its baseline.
+    The report is returned unchanged if there is no baseline, or if the run is part of it. If the comparison
+    is not fair, only the reasons are added. Reads the logs of the run and of its baseline.
     """
-    found = baseline.of(report.profile)
+    found = baseline.find_baseline(report.profile)
     if found is None or run_dir.name in found.runs or not report.configurations:
         return report
     try:
-        before = Side("baseline", tuple(Run(one) for one in found.run_dirs()))
-        this = Side("this run", (Run(run_dir),))
+        before = Side("baseline", tuple(ComparedRun(one) for one in found.run_dirs()))
+        this = Side("this run", (ComparedRun(run_dir),))
         (pair,) = compare([before, this], metrics=_COMPARED).pairs
     except UserError as error:
         return replace(report, baseline=VersusRuns(runs=found.runs, why_not=(str(error.args[0]),)))
-    said = VersusRuns(runs=found.runs, method=pair.method, why_not=pair.unfair_because)
+    versus = VersusRuns(runs=found.runs, method=pair.method, why_not=pair.unfair_because)
     if not pair.fair:
-        return replace(report, baseline=said)
+        return replace(report, baseline=versus)
     changes = {one.shape: {change.metric: change for change in one.changes} for one in pair.configurations}
     configurations = [_with_changes(one, changes) for one in report.configurations]
-    return replace(report, baseline=said, configurations=configurations)
+    return replace(report, baseline=versus, configurations=configurations)
 
 
 def _with_changes(
-    configuration: ConfigurationReport, changes: dict[Configuration, dict[str, Change]]
+    configuration: ConfigurationReport, changes: dict[Configuration, dict[str, MetricChange]]
 ) -> ConfigurationReport:
     known = changes.get(configuration_of(configuration), {})
     return replace(
@@ -53,7 +53,7 @@ def _with_changes(
     )
 
 
-def _versus(change: Change) -> Versus:
+def _versus(change: MetricChange) -> Versus:
     return Versus(
         value=change.first,
         change=change.change,

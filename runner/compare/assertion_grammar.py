@@ -1,4 +1,4 @@
-"""The language of assertions: two sums of metrics, numbers and the baseline, and a comparison between."""
+"""The language of assertions: two sums of metrics, numbers and the baseline, and a comparison sign."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from itertools import islice
 from typing import Literal
 
 from runner.errors import UserError
-from runner.metrics.lookup import find
+from runner.metrics.lookup import find_metric
 from runner.metrics.metric import Metric
 
-Comparison = Literal["<", "<=", ">", ">="]
+ComparisonSign = Literal["<", "<=", ">", ">="]
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)|(?P<sign><=|>=|[-<>+*/()]))"
 )
 
-_MOST = 100
-"""Numbers, names and signs of an assertion; reading and working it out goes as deep as it is long."""
+_MAX_TOKENS = 100
+"""Numbers, names and signs of an assertion; recursion depth grows with its length."""
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberLiteral:
+    """A number in an assertion."""
+
     value: float
 
 
@@ -41,21 +43,23 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
+    """An arithmetic operation on two terms."""
+
     sign: Literal["+", "-", "*", "/"]
     left: Term
     right: Term
 
 
-Term = Number | Quantity | Operation
+Term = NumberLiteral | Quantity | Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What must hold."""
+    """A comparison of two terms that must hold."""
 
     text: str
     left: Term
-    comparison: Comparison
+    comparison: ComparisonSign
     right: Term
 
     @property
@@ -69,13 +73,13 @@ class Assertion:
 
 
 def evaluate(term: Term, known: Callable[[Quantity], float]) -> float:
-    """The value of a term.
+    """Compute the value of a term.
 
     Raises:
-        ZeroDivisionError: it divides by nothing.
+        ZeroDivisionError: it divides by zero.
     """
     match term:
-        case Number(value):
+        case NumberLiteral(value):
             return value
         case Quantity():
             return known(term)
@@ -93,11 +97,11 @@ def _quantities(term: Term) -> Iterator[Quantity]:
             yield from _quantities(right)
 
 
-def parse(text: str) -> Assertion:
-    """An assertion from what a person wrote.
+def parse_assertion(text: str) -> Assertion:
+    """Parse an assertion.
 
     Raises:
-        UserError: it is none, in one sentence that says where and what is allowed.
+        UserError: it is invalid; the message has the column and what is allowed.
     """
     return _Parser(text).assertion()
 
@@ -105,10 +109,10 @@ def parse(text: str) -> Assertion:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(islice(self._split(), _MOST + 1))
+        self._tokens = list(islice(self._split(), _MAX_TOKENS + 1))
         self._at = 0
-        if len(self._tokens) > _MOST:
-            raise self._error(f"it is longer than {_MOST} numbers, names and signs")
+        if len(self._tokens) > _MAX_TOKENS:
+            raise self._error(f"it has more than {_MAX_TOKENS} numbers, names and signs")
 
     def _split(self) -> Iterator[tuple[str, str, int]]:
         at = 0
@@ -116,7 +120,7 @@ class _Parser:
             found = _TOKEN.match(self._text, at)
             if found is None:
                 rest = self._text[at:].lstrip()
-                raise self._error(f"{rest[0]!r} means nothing here", len(self._text) - len(rest))
+                raise self._error(f"{rest[0]!r} is not allowed here", len(self._text) - len(rest))
             kind = found.lastgroup
             assert kind is not None
             yield kind, found[kind], found.start(kind)
@@ -135,7 +139,7 @@ class _Parser:
 
     def _take(self) -> tuple[str, str, int]:
         if self._at == len(self._tokens):
-            raise self._error("it ends where a number or a metric should follow")
+            raise self._error("a number or a metric is missing at the end")
         self._at += 1
         return self._tokens[self._at - 1]
 
@@ -144,21 +148,28 @@ class _Parser:
             raise self._error("it is empty")
         left = self._sum()
         if self._at == len(self._tokens):
-            raise self._error("there is no <, <=, > or >= in it")
+            raise self._error("it needs one of < <= > >=")
         _, sign, at = self._take()
         if sign not in ("<", "<=", ">", ">="):
             raise self._error(f"{sign!r} should be one of < <= > >=", at)
         right = self._sum()
         if self._at < len(self._tokens):
             _, extra, at = self._take()
-            said = "one comparison is enough" if extra in ("<", "<=", ">", ">=") else f"{extra!r} is too much"
-            raise self._error(said, at)
+            problem = (
+                "only one comparison is allowed"
+                if extra in ("<", "<=", ">", ">=")
+                else f"unexpected {extra!r}"
+            )
+            raise self._error(problem, at)
         metrics = {one.metric for one in (*_quantities(left), *_quantities(right)) if not one.baseline}
         if not metrics:
-            raise self._error("it speaks of no metric of the run")
-        comparison: Comparison = sign  # type: ignore[assignment]
+            raise self._error("it contains no metric of the run")
+        comparison: ComparisonSign = sign  # type: ignore[assignment]
         return Assertion(
-            self._text.strip(), self._filled(left, metrics), comparison, self._filled(right, metrics)
+            self._text.strip(),
+            self._resolve_baseline(left, metrics),
+            comparison,
+            self._resolve_baseline(right, metrics),
         )
 
     def _sum(self) -> Term:
@@ -180,38 +191,42 @@ class _Parser:
         if kind == "number":
             if math.isinf(float(word)):
                 raise self._error(f"{word} is too large", at)
-            return Number(float(word))
+            return NumberLiteral(float(word))
         if kind == "name":
             return self._named(word, at)
         if word == "-":
-            return Operation("-", Number(0.0), self._factor())
+            return Operation("-", NumberLiteral(0.0), self._factor())
         if word == "(":
             inner = self._sum()
             if self._peek() != ")":
                 raise self._error("a ( is not closed", at)
             self._take()
             return inner
-        raise self._error(f"{word!r} stands where a number or a metric should", at)
+        raise self._error(f"expected a number or a metric, not {word!r}", at)
 
     def _named(self, word: str, at: int) -> Term:
         if word == "baseline":
-            return _UNSAID
+            return _BARE_BASELINE
         name = word.removeprefix("baseline.")
         try:
-            return Quantity(find(name), baseline=name != word)
+            return Quantity(find_metric(name), baseline=name != word)
         except UserError as error:
             raise self._error(str(error.args[0]), at) from None
 
-    def _filled(self, term: Term, metrics: set[Metric]) -> Term:
-        """The term with the metric of the run in place of a bare `baseline`."""
-        if term is _UNSAID:
+    def _resolve_baseline(self, term: Term, metrics: set[Metric]) -> Term:
+        """Return the term with the metric of the run in place of a bare `baseline`."""
+        if term is _BARE_BASELINE:
             if len(metrics) > 1:
                 raise self._error("baseline of which metric? write baseline.NAME")
             return Quantity(next(iter(metrics)), baseline=True)
         if isinstance(term, Operation):
-            return Operation(term.sign, self._filled(term.left, metrics), self._filled(term.right, metrics))
+            return Operation(
+                term.sign,
+                self._resolve_baseline(term.left, metrics),
+                self._resolve_baseline(term.right, metrics),
+            )
         return term
 
 
-_UNSAID = Number(float("nan"))
-"""Stands for a bare `baseline` while the rest is not read yet."""
+_BARE_BASELINE = NumberLiteral(float("nan"))
+"""Placeholder for a bare `baseline` until the whole assertion is parsed."""

@@ -1,7 +1,7 @@
 """A comparison: what differs, whether it is fair, and the change of every number with its verdict.
 
 `compare(sides(["A", "B"]))` gives a `Comparison`, which screens and exports draw as it is; `as_text` in
-`compare.comparison_text` draws it. It is the JSON of `trtbench-tui compare --json`, too.
+`compare.comparison_text` prints it. It is also the JSON of `trtbench-tui compare --json`.
 """
 
 from __future__ import annotations
@@ -12,41 +12,21 @@ from typing import Literal
 import msgspec
 from msgspec.structs import asdict, astuple
 
-from runner.compare.across_engines import Across, across
-from runner.compare.differences import Difference, differences, reasons_against
-from runner.compare.run_variation import Earlier, Repeats
-from runner.compare.sides import Run, Side
+from runner.compare.across_engines import AcrossEngines, compare_across_engines
+from runner.compare.differences import Difference, differences, unfairness_reasons
+from runner.compare.run_variation import EarlierRuns, Repeats
+from runner.compare.sides import ComparedRun, Side
 from runner.compare.verdict import (
     ASSUMED_SPREAD,
     DECISION,
     FEWEST_PAIRS,
     THRESHOLD,
-    Measured,
+    RunValue,
     Spread,
     Verdict,
     judge,
 )
-from runner.metrics import (
-    GENERATION_TIME,
-    GENERATION_TOKENS_PER_SEC,
-    JOULES_PER_TOKEN,
-    LATENCY,
-    P50,
-    P95,
-    P99,
-    PREFILL_TIME,
-    TIME_PER_OUTPUT_TOKEN,
-    TOKENS_PER_SEC,
-)
-from runner.metrics.metric import Metric
-from runner.metrics.serving_definitions import (
-    INTER_TOKEN,
-    OUTPUT_TOKENS_PER_SEC,
-    REQUEST_LATENCY,
-    REQUEST_P95,
-    REQUESTS_PER_SEC,
-    TTFT,
-)
+from runner.metrics import LATENCY, OUTPUT_TOKENS_PER_SEC, Metric, compared_metrics
 from runner.plan.plan import Configuration, ConfigurationValues, configuration_of
 from runner.report.result_table import configuration_name
 from runner.stats.intervals import LEVEL
@@ -56,15 +36,9 @@ SCHEMA: Literal[1] = 1
 """Version of the JSON of a comparison; raised when a reader of an older one would misread it."""
 
 HEADLINE = LATENCY
-"""The metric that stands for a configuration: tokens per second is the same number the other way round."""
+"""The main metric of a configuration; tokens per second is its inverse."""
 SERVING_HEADLINE = OUTPUT_TOKENS_PER_SEC
-"""The one of requests in flight, whose throughput and latency are two things."""
-COMPARED = (
-    LATENCY, P50, P95, P99, TOKENS_PER_SEC, GENERATION_TOKENS_PER_SEC,
-    PREFILL_TIME, GENERATION_TIME, TIME_PER_OUTPUT_TOKEN, JOULES_PER_TOKEN,
-    OUTPUT_TOKENS_PER_SEC, REQUESTS_PER_SEC, REQUEST_LATENCY, REQUEST_P95, TTFT, INTER_TOKEN,
-)  # fmt: skip
-"""What is compared unless somebody asks for other metrics."""
+"""The main metric of serving configurations, where throughput and latency are independent."""
 
 
 def _headline(shape: Configuration) -> Metric:
@@ -75,25 +49,25 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One side of a comparison."""
 
     label: str
-    """A, B, C ...; changes are from A to the others"""
+    """A, B, C ...; changes are relative to A"""
     profile: str
     summary: str
-    """model and shape in a few words"""
+    """model and shape in short"""
     runs: tuple[str, ...]
     """ids; more than one are repeats"""
     engine: str = ""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class MetricChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One metric of one configuration on two sides."""
 
     metric: str
     unit: str
     first: float
-    """of A: mean of its runs, geometric where there are several"""
+    """value of A: the (geometric) mean of its runs"""
     second: float
     first_n: int
-    """the n of the table: iterations or readings, of all runs of the side together"""
+    """n in the table: iterations or readings of all runs of the side"""
     second_n: int
     change: float
     """share: 0.02 is 2 % more than A"""
@@ -105,21 +79,23 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""
     """why it is INCONCLUSIVE or NOT JUDGED"""
     repeats: int | None = None
-    """about how many more repeats of each side would decide it"""
+    """estimated number of further repeats of each side for a verdict"""
     holds_together: bool = True
-    """whether the verdict also holds at a level that is right for all configurations together (Bonferroni)"""
+    """whether the verdict also holds with Bonferroni correction for the number of configurations"""
     spread: float = 0.0
-    """standard deviation from run to run that entered, as a share"""
+    """standard deviation from run to run that was used, as a share"""
     spread_runs: int = 0
-    """earlier runs that this is from; 0: of the compared repeats themselves, else assumed"""
+    """number of earlier runs that it is from; 0: from the compared repeats, else assumed"""
 
 
 class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The changes of one configuration that both sides measured."""
+
     batch_size: int
     input_len: int
     output_len: int
     gpu_weights_percent: float
-    changes: tuple[Change, ...]
+    changes: tuple[MetricChange, ...]
     requests: int = 0
     concurrency: int = 0
 
@@ -128,8 +104,8 @@ class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
         return configuration_of(self)
 
     @property
-    def headline(self) -> Change | None:
-        """The change that stands for the configuration; None when it was not compared."""
+    def headline(self) -> MetricChange | None:
+        """The change of the main metric; None if it was not compared."""
         wanted = _headline(self.shape).name
         return next((change for change in self.changes if change.metric == wanted), None)
 
@@ -141,62 +117,64 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     second: str
     fair: bool
     unfair_because: tuple[str, ...]
-    """in sentences; empty when it is fair"""
+    """reasons; empty if it is fair"""
     method: str
-    """how the intervals were made, in a sentence"""
+    """how the intervals were computed"""
     configurations: tuple[ConfigurationComparison, ...]
     only_first: tuple[ConfigurationValues, ...] = ()
     only_second: tuple[ConfigurationValues, ...] = ()
-    """configurations that one side alone measured"""
+    """configurations that only one side measured"""
 
     def unmatched(self) -> Iterator[tuple[str, str]]:
-        """Each side that measured configurations alone, with their names."""
+        """Yield each side that measured configurations alone, with their names."""
         for side, alone in ((self.first, self.only_first), (self.second, self.only_second)):
             if alone:
                 yield side, ", ".join(configuration_name(Configuration(*values)) for values in alone)
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is said about two or more sides."""
+    """The comparison of two or more sides."""
 
     kind: Literal["comparison"] = "comparison"
     schema: int = SCHEMA
     level: float = LEVEL
-    """confidence of the intervals, each on its own"""
+    """confidence level of each interval"""
     decision: float = DECISION
-    """confidence that FASTER and SLOWER, BETTER and WORSE need"""
+    """confidence level that FASTER and SLOWER, BETTER and WORSE need"""
     threshold: float = THRESHOLD
     """changes below this share do not matter"""
     sides: tuple[SideSummary, ...]
     differences: tuple[Difference, ...]
-    """what is not the same on all sides"""
+    """what differs between the sides"""
     pairs: tuple[Pair, ...]
-    across: tuple[Across, ...] = ()
-    """of engines that measure unlike things: what they say about the same lengths, side by side"""
+    across: tuple[AcrossEngines, ...] = ()
+    """for engines with different kinds of measurement: their numbers at the same lengths, side by side"""
 
 
 def compare(
     sides: Sequence[Side],
     *,
-    metrics: Sequence[Metric] = COMPARED,
+    metrics: Sequence[Metric] | None = None,
     threshold: float = THRESHOLD,
 ) -> Comparison:
-    """Compare the first side with each of the others; what is said of a pair depends on these two alone.
+    """Compare the first side with each of the others; the result of a pair depends only on these two.
 
     Args:
-        sides: two or more, of `runner.compare.sides.sides`.
-        metrics: what to compare, of each configuration that both sides measured.
+        sides: two or more, of `runner.compare.sides.load_sides`.
+        metrics: the metrics to compare in each configuration that both sides measured; None: those with a
+            `comparison_place`.
         threshold: the share below which a change does not matter.
     """
     found = tuple(differences(sides))
     first, *others = sides
-    earlier = Earlier()
+    earlier = EarlierRuns()
+    chosen = compared_metrics() if metrics is None else metrics
     return Comparison(
         threshold=threshold,
         sides=tuple(_summary(side) for side in sides),
         differences=found,
-        pairs=tuple(_pair(first, other, metrics, threshold, earlier) for other in others),
-        across=across(sides),
+        pairs=tuple(_pair(first, other, chosen, threshold, earlier) for other in others),
+        across=compare_across_engines(sides),
     )
 
 
@@ -211,11 +189,13 @@ def _summary(side: Side) -> SideSummary:
     )
 
 
-def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float, earlier: Earlier) -> Pair:
+def _pair(
+    first: Side, second: Side, metrics: Sequence[Metric], threshold: float, earlier: EarlierRuns
+) -> Pair:
     repeats = Repeats((*first.runs, *second.runs), earlier)
     shapes = [shape for shape in first.shapes if shape in second.shapes]
-    against = reasons_against(first, second, differences((first, second)), shapes)
-    matched = _matched(first, second)
+    against = unfairness_reasons(first, second, differences((first, second)), shapes)
+    matched = _find_pairs(first, second)
     together = 1 - (1 - DECISION) / max(1, len(shapes))
     configurations = []
     for shape in shapes:
@@ -238,8 +218,8 @@ def _pair(first: Side, second: Side, metrics: Sequence[Metric], threshold: float
     )
 
 
-def _matched(first: Side, second: Side) -> list[tuple[Run, Run]] | None:
-    """Runs that were measured in the same pass of one sweep (A B A B), in pairs; None when they were not."""
+def _find_pairs(first: Side, second: Side) -> list[tuple[ComparedRun, ComparedRun]] | None:
+    """Return pairs of runs from the same pass of one sweep (A B A B); None if there are none."""
     by_pass = [
         {(run.report.sweep.sweep, run.report.sweep.repeat): run for run in side.runs if run.report.sweep}
         for side in (first, second)
@@ -257,9 +237,9 @@ def _change(
     metric: Metric,
     threshold: float,
     repeats: Repeats,
-    matched: list[tuple[Run, Run]] | None,
+    matched: list[tuple[ComparedRun, ComparedRun]] | None,
     together: float,
-) -> Change | None:
+) -> MetricChange | None:
     if matched is not None:
         runs = [[pair[0] for pair in matched], [pair[1] for pair in matched]]
     else:
@@ -271,38 +251,38 @@ def _change(
         return None
     spread = repeats.spread(shape, metric.name)
     paired = matched is not None
-    said = judge(metric, known_a, known_b, spread=spread, paired=paired, threshold=threshold)
+    judgement = judge(metric, known_a, known_b, spread=spread, paired=paired, threshold=threshold)
     strict = judge(
         metric, known_a, known_b, spread=spread, paired=paired, threshold=threshold, decision=together
     )
-    return Change(
+    return MetricChange(
         metric=metric.name,
         unit=metric.unit,
         first=middle([one.value for one in known_a]),
         second=middle([one.value for one in known_b]),
         first_n=_count(runs[0], shape, metric),
         second_n=_count(runs[1], shape, metric),
-        change=said.change,
-        low=said.low,
-        high=said.high,
-        verdict=said.verdict,
-        why=said.why,
-        repeats=said.repeats,
-        holds_together=said.verdict == strict.verdict,
+        change=judgement.change,
+        low=judgement.low,
+        high=judgement.high,
+        verdict=judgement.verdict,
+        why=judgement.why,
+        repeats=judgement.repeats,
+        holds_together=judgement.verdict == strict.verdict,
         spread=spread.deviation if alone or spread.runs else 0.0,
         spread_runs=spread.runs,
     )
 
 
-def _measured(run: Run, shape: Configuration, metric: Metric, alone: bool) -> Measured | None:
+def _measured(run: ComparedRun, shape: Configuration, metric: Metric, alone: bool) -> RunValue | None:
     value = run.value(shape, metric.name)
     if value is None:
         return None
-    # How well one run knows its number matters only where nothing else tells how it varies.
-    return Measured(value, run.estimates.get(shape, {}).get(metric) if alone else None)
+    # The precision of one run only matters if nothing else shows its variation.
+    return RunValue(value, run.estimates.get(shape, {}).get(metric) if alone else None)
 
 
-def _count(runs: Sequence[Run], shape: Configuration, metric: Metric) -> int:
+def _count(runs: Sequence[ComparedRun], shape: Configuration, metric: Metric) -> int:
     rows = [row for run in runs for row in run.configurations[shape].rows if row.metric == metric.name]
     return sum(row.n for row in rows)
 
@@ -323,13 +303,13 @@ def _method(first: Side, second: Side, paired: bool, spreads: Sequence[Spread]) 
     if earlier:
         return f"{within}{100 * largest:.2f} % of the mean latency in {earlier} earlier runs of the same"
     return (
-        f"{within}which is not known here and assumed to be as large as that of single iterations, at least"
-        f" {100 * ASSUMED_SPREAD:g} % (here {100 * largest:.1f} %); repeating both (`run --repeat 5`) tells"
+        f"{within}which is unknown and assumed to be as large as that of iterations, at least"
+        f" {100 * ASSUMED_SPREAD:g} % (here {100 * largest:.1f} %); `run --repeat 5` of both measures it"
     )
 
 
-def worse(comparison: Comparison, names: Sequence[str]) -> list[Change]:
-    """Changes of these metrics that are SLOWER or WORSE at a level that is right for all of them together."""
+def worse_changes(comparison: Comparison, names: Sequence[str]) -> list[MetricChange]:
+    """Return the changes of these metrics that are SLOWER or WORSE, also with Bonferroni correction."""
     return [
         change
         for change in _changes(comparison, names)
@@ -337,21 +317,21 @@ def worse(comparison: Comparison, names: Sequence[str]) -> list[Change]:
     ]
 
 
-def undecided(comparison: Comparison, names: Sequence[str]) -> list[str]:
-    """What could not be told of these metrics; also pairs that have nothing to compare."""
+def undecided_changes(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """Return the undecided changes of these metrics, and pairs that have nothing to compare."""
     found = [
         f"{change.metric}: {change.why}"
         for change in _changes(comparison, names)
         if change.verdict in ("INCONCLUSIVE", "NOT JUDGED")
     ]
     return found + [
-        f"{pair.first} and {pair.second} have nothing in common"
+        f"{pair.first} and {pair.second} have no configuration in common"
         for pair in comparison.pairs
         if not any(configuration.changes for configuration in pair.configurations)
     ]
 
 
-def _changes(comparison: Comparison, names: Sequence[str]) -> list[Change]:
+def _changes(comparison: Comparison, names: Sequence[str]) -> list[MetricChange]:
     return [
         change
         for pair in comparison.pairs

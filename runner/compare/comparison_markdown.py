@@ -1,19 +1,20 @@
-"""A comparison as Markdown: what one pastes into an issue or a pull request."""
+"""A comparison as Markdown, for issues and pull requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.compare.across_engines import Across, across_cell, means
-from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
+from runner.compare.across_engines import AcrossEngines, across_cell, means_note
+from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.compare.comparison_text import NOTHING
 from runner.metrics import BY_NAME
-from runner.report.result_table import configuration_name, thousands
+from runner.report.result_table import configuration_name
+from runner.util.formatting import format_number
 from runner.util.markdown import escaped, table
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Sides, what differs, whether it is fair, and a table for each configuration of each pair."""
+    """Return sides, differences, fairness, and a table for each configuration of each pair."""
     return "\n".join(_lines(comparison)) + "\n"
 
 
@@ -29,18 +30,19 @@ def _lines(comparison: Comparison) -> Iterator[str]:
             numbers=0,
         )
     else:
-        yield "Nothing that is known of them differs."
+        yield "No known difference."
     for pair in comparison.pairs:
         yield ""
         yield from _pair(comparison, pair)
     for one in comparison.across:
         yield ""
-        yield f"Side by side, {one.at_once} at a time, {one.input_len} in, {one.output_len} out{means(one)}:"
+        lengths = f"{one.input_len} in, {one.output_len} out"
+        yield f"Side by side, {one.at_once} at a time, {lengths}{means_note(one)}:"
         yield ""
         yield from _across(comparison, one)
 
 
-def _across(comparison: Comparison, one: Across) -> Iterator[str]:
+def _across(comparison: Comparison, one: AcrossEngines) -> Iterator[str]:
     head = ["", *(f"{side.label} {side.engine}" for side in comparison.sides)]
     rows = [["configuration", *one.configurations]]
     for line in one.lines:
@@ -50,7 +52,7 @@ def _across(comparison: Comparison, one: Across) -> Iterator[str]:
 
 
 def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
-    fair = "fair, as far as can be seen" if pair.fair else "**not a fair comparison**"
+    fair = "fair, as far as known" if pair.fair else "**not a fair comparison**"
     yield f"**{pair.first} → {pair.second}**: {fair}.{f' {_sentence(pair.method)}' if pair.method else ''}"
     if pair.unfair_because:
         yield ""
@@ -82,9 +84,9 @@ def _configuration(
         yield from (f"- {'; '.join(titles)}: {why}" for why, titles in reasons.items())
 
 
-def _change(change: Change) -> list[str]:
+def _change(change: MetricChange) -> list[str]:
     metric = BY_NAME[change.metric]
-    values = [thousands(value, metric.digits) for value in (change.first, change.second)]
+    values = [format_number(value, metric.digits) for value in (change.first, change.second)]
     bounds = [_percent(change.low), _percent(change.high)]
     interval = f"{bounds[0]} to {bounds[1]}" if change.verdict != "NOT JUDGED" else ""
     return [metric.with_unit, *values, _percent(change.change), interval, change.verdict or ""]
@@ -99,6 +101,6 @@ def _sentence(text: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> Iterator[str]:
-    """A table whose columns after the first are numbers, `numbers` of them, and then words."""
+    """Yield a table: one text column, then `numbers` number columns, then text columns."""
     cells = [[escaped(cell) for cell in row] for row in (head, *rows)]
     yield from table(cells[0], cells[1:], numbers=range(1, numbers + 1))

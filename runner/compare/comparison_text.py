@@ -1,4 +1,4 @@
-"""A comparison as text: who is compared, what differs, whether it is fair, then the numbers."""
+"""A comparison as text: sides, differences, fairness, then the numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from math import isnan
 
 from runner.compare.across_engines import across_lines
-from runner.compare.comparison import Change, Comparison, ConfigurationComparison, Pair
+from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.metrics import BY_NAME
-from runner.report.result_table import configuration_name, thousands
+from runner.report.result_table import configuration_name
+from runner.util.formatting import format_number
 
-NOTHING = "no number that is compared is known on both sides"
+NOTHING = "both sides have no compared metric in common"
 VALUE = 12
 CHANGE = 10
 INTERVAL = 24
@@ -20,8 +21,8 @@ VERDICT = 12
 
 
 @dataclass(frozen=True)
-class _Room:
-    """How the table lies in a width: names with their units if that fits, values of both sides if they do."""
+class _Layout:
+    """Columns of the table for a width: units and values of both sides only if they fit."""
 
     width: int
 
@@ -48,20 +49,20 @@ class _Room:
 
 
 def as_text(comparison: Comparison, width: int = 112) -> str:
-    """The whole comparison in lines of about `width` columns; below 100, without the values of both sides."""
-    return "\n".join(_lines(comparison, _Room(width))) + "\n"
+    """Return the comparison in lines of about `width` columns; below 100, without values."""
+    return "\n".join(_lines(comparison, _Layout(width))) + "\n"
 
 
-def _lines(comparison: Comparison, room: _Room) -> Iterator[str]:
+def _lines(comparison: Comparison, layout: _Layout) -> Iterator[str]:
     for side in comparison.sides:
         several = f"{len(side.runs)} runs: " if len(side.runs) > 1 else ""
         yield f"{side.label}  {side.profile} · {side.summary}"
-        yield from room.wrapped(f"{several}{', '.join(side.runs)}", "   ")
+        yield from layout.wrapped(f"{several}{', '.join(side.runs)}", "   ")
     yield ""
     yield from _differences(comparison)
     for pair in comparison.pairs:
         yield ""
-        yield from _pair(comparison, pair, room)
+        yield from _pair(comparison, pair, layout)
     if comparison.across:
         yield ""
         labels = [side.label for side in comparison.sides]
@@ -70,7 +71,7 @@ def _lines(comparison: Comparison, room: _Room) -> Iterator[str]:
 
 def _differences(comparison: Comparison) -> Iterator[str]:
     if not comparison.differences:
-        yield "nothing that is known of them differs: the same machine, software and profile"
+        yield "no known difference: the same machine, software and profile"
         return
     yield "what differs"
     rows = [["", *(side.label for side in comparison.sides)]]
@@ -86,55 +87,55 @@ def _shortened(value: str) -> str:
     return one_line if len(one_line) <= 60 else f"{one_line[:59]}…"
 
 
-def _pair(comparison: Comparison, pair: Pair, room: _Room) -> Iterator[str]:
+def _pair(comparison: Comparison, pair: Pair, layout: _Layout) -> Iterator[str]:
     yield f"{pair.first} → {pair.second}: " + (
-        "fair, as far as can be seen" if pair.fair else "not a fair comparison"
+        "fair, as far as known" if pair.fair else "not a fair comparison"
     )
     for reason in pair.unfair_because:
-        yield from room.wrapped(reason, "  ! ")
+        yield from layout.wrapped(reason, "  ! ")
     if pair.method:
-        yield from room.wrapped(pair.method)
+        yield from layout.wrapped(pair.method)
     if not pair.configurations:
-        instead = "they stand side by side below" if comparison.across else "there is nothing to compare"
+        instead = "they are side by side below" if comparison.across else "there is nothing to compare"
         yield f"  {pair.first} and {pair.second} have no configuration in common: {instead}"
     for configuration in pair.configurations:
         yield ""
-        yield from _configuration(comparison, pair, configuration, room)
+        yield from _configuration(comparison, pair, configuration, layout)
     for label, names in pair.unmatched():
-        yield from room.wrapped(f"only {label} measured {names}", "")
+        yield from layout.wrapped(f"only {label} measured {names}", "")
     if len(pair.configurations) > 1:
         yield ""
-        yield from room.wrapped(_together(comparison, pair), "")
+        yield from layout.wrapped(_multiple_comparisons(comparison, pair), "")
 
 
 def _configuration(
-    comparison: Comparison, pair: Pair, configuration: ConfigurationComparison, room: _Room
+    comparison: Comparison, pair: Pair, configuration: ConfigurationComparison, layout: _Layout
 ) -> Iterator[str]:
     yield configuration_name(configuration.shape)
     if not configuration.changes:
         yield f"  {NOTHING}"
         return
-    values = f"{pair.first:>{VALUE}}{pair.second:>{VALUE}}" if room.values else ""
+    values = f"{pair.first:>{VALUE}}{pair.second:>{VALUE}}" if layout.values else ""
     level = f"{100 * comparison.level:g} % interval"
-    yield f"{'metric':<{room.name}}{values}{'change':>{CHANGE}}  {level:<{INTERVAL}}verdict"
-    yield "─" * room.table
+    yield f"{'metric':<{layout.name}}{values}{'change':>{CHANGE}}  {level:<{INTERVAL}}verdict"
+    yield "─" * layout.table
     about: dict[str, list[str]] = {}
     for change in configuration.changes:
-        yield _change(change, room)
+        yield _change(change, layout)
         if change.why:
             about.setdefault(change.why, []).append(BY_NAME[change.metric].title)
     for why, titles in about.items():
-        yield from room.wrapped(f"{'; '.join(titles)}: {why}")
+        yield from layout.wrapped(f"{'; '.join(titles)}: {why}")
 
 
-def _change(change: Change, room: _Room) -> str:
+def _change(change: MetricChange, layout: _Layout) -> str:
     metric = BY_NAME[change.metric]
-    label = metric.with_unit if room.units else metric.title
-    sides = (change.first, change.second) if room.values else ()
-    values = "".join(f" {thousands(value, metric.digits):>{VALUE - 1}}" for value in sides)
+    label = metric.with_unit if layout.units else metric.title
+    sides = (change.first, change.second) if layout.values else ()
+    values = "".join(f" {format_number(value, metric.digits):>{VALUE - 1}}" for value in sides)
     interval = f"{_share(change.low)} to {_share(change.high)}" if change.verdict != "NOT JUDGED" else ""
     share, verdict = _share(change.change), change.verdict or ""
-    return f"{label:<{room.name}}{values}{share:>{CHANGE}}  {interval:<{INTERVAL}}{verdict}".rstrip()
+    return f"{label:<{layout.name}}{values}{share:>{CHANGE}}  {interval:<{INTERVAL}}{verdict}".rstrip()
 
 
 def _share(share: float | None) -> str:
@@ -146,8 +147,8 @@ def _share(share: float | None) -> str:
     return f"{percent:+.0f} %" if abs(percent) >= 99.995 else f"{percent:+.2f} %"
 
 
-def _together(comparison: Comparison, pair: Pair) -> str:
-    """What looking at many configurations does to chance."""
+def _multiple_comparisons(comparison: Comparison, pair: Pair) -> str:
+    """Return a note on multiple comparisons: how many changes can be chance."""
     count = len(pair.configurations)
     decided = [
         change

@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on: machine, software, and every field of its profile."""
+"""Conditions that the numbers of a run depend on: machine, software, and every field of its profile."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from runner.report.environment import Environment
 from runner.report.model import Report
 
 _NOT_COMPARED = ("name", "description", "engine", "sweep")
-"""Fields of a profile that say nothing about the work of this run, or that the report says, too."""
+"""Fields of a profile that do not affect the work of the run, or that the report already has."""
 _WHOLE = ("model.shape",)
-"""Fields whose parts mean nothing alone."""
+"""Fields that are compared as a whole."""
 
 
-def facts_of(where: Environment, report: Report, profile: Data) -> dict[str, str]:
-    """Everything about a run that numbers depend on, by name.
+def conditions_of(where: Environment, report: Report, profile: Data) -> dict[str, str]:
+    """Return the conditions of a run by name.
 
-    What is not known is left out, and so are fields of the profile at their default: `default_at` has those.
+    Unknown conditions are omitted, and so are fields of the profile at their default (see `default_at`).
     """
     found: dict[str, str] = {}
     found["machine"] = where.host

@@ -1,4 +1,4 @@
-"""What differs between two sides, and whether a comparison of them is fair: that comes before any number."""
+"""The differences between two sides, and whether their comparison is fair; shown before any number."""
 
 from __future__ import annotations
 
@@ -13,67 +13,67 @@ from runner.plan.plan import Configuration
 from runner.report.result_table import configuration_name
 from runner.stats.repeats import middle
 
-Kind = Literal["unfair", "subject"]
+DifferenceKind = Literal["unfair", "subject"]
 
 CLOCKS_APART = 0.02
-"""Share by which mean SM clocks may differ before a comparison is called unfair."""
+"""Relative difference of mean SM clocks from which a comparison is unfair."""
 THROTTLED_APART = 5.0
-"""Percentage points of time throttled."""
+"""Difference of throttled time from which a comparison is unfair, percentage points."""
 _MACHINE = ("machine", "device", "processor cores", "power limit", "highest SM clock", "MIG")
 _WORK = ("model.dir", "model.family", "model.name", "model.shape", "model.hf_config")
-_UNSAID = "–"
+_UNKNOWN = "–"
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is not the same on all sides; one text a side, in their order."""
+    """A condition that differs between sides; one value a side, in their order."""
 
     name: str
     """`GPU driver`, or the path of a field of the profile: `build.gemm_plugin`"""
     values: tuple[str, ...]
-    kind: Kind
-    """`unfair`: it changes numbers without being what is compared; `subject`: it may be what is compared"""
+    kind: DifferenceKind
+    """`unfair`: it changes numbers and is not what is compared; `subject`: it may be what is compared"""
 
 
 def differences(sides: Iterable[Side]) -> list[Difference]:
-    """What is not the same on all sides, what makes it unfair first.
+    """Return the conditions that differ between sides; those that make a comparison unfair come first.
 
-    A field that one profile states and another leaves at its default differs only if the values do.
+    A field that one profile sets and another leaves at its default only differs if the values differ.
     """
     sides = list(sides)
     found = []
     for name in _names(sides):
-        each = [_said(side, name) for side in sides]
+        each = [_values(side, name) for side in sides]
         if any(one.keys() != each[0].keys() for one in each):
-            kind: Kind = "unfair" if name in (*_MACHINE, *_WORK) else "subject"
-            found.append(Difference(name=name, values=tuple(map(_words, each)), kind=kind))
+            kind: DifferenceKind = "unfair" if name in (*_MACHINE, *_WORK) else "subject"
+            found.append(Difference(name=name, values=tuple(map(_values_text, each)), kind=kind))
     return sorted(found, key=lambda one: one.kind != "unfair")
 
 
 def _names(sides: Iterable[Side]) -> list[str]:
-    """Everything that any run says something about."""
-    return list(dict.fromkeys(name for side in sides for run in side.runs for name in run.facts))
+    """Return the names of all conditions of any run."""
+    return list(dict.fromkeys(name for side in sides for run in side.runs for name in run.conditions))
 
 
-def _said(side: Side, name: str) -> dict[str, bool]:
-    """What the runs of a side say of something, and whether that is a default that none of them states."""
-    said: dict[str, bool] = {}
+def _values(side: Side, name: str) -> dict[str, bool]:
+    """Return the values of a condition in the runs of a side -> whether it is only a default."""
+    values: dict[str, bool] = {}
     for run in side.runs:
-        stated = run.facts.get(name)
+        stated = run.conditions.get(name)
         default = run.default(name) if stated is None else None
-        value = stated or default or _UNSAID
-        said[value] = said.get(value, True) and default is not None
-    return said
+        value = stated or default or _UNKNOWN
+        values[value] = values.get(value, True) and default is not None
+    return values
 
 
-def _words(said: dict[str, bool]) -> str:
-    """All that the runs of a side say."""
-    return " / ".join(f"{value} (default)" if by_default else value for value, by_default in said.items())
+def _values_text(values: dict[str, bool]) -> str:
+    """Return the values of a side as text."""
+    return " / ".join(f"{value} (default)" if by_default else value for value, by_default in values.items())
 
 
-def reasons_against(
+def unfairness_reasons(
     first: Side, second: Side, found: Iterable[Difference], shapes: Sequence[Configuration]
 ) -> list[str]:
-    """Why a comparison of two sides is not fair, in words; empty: nothing speaks against it."""
+    """Return the reasons why a comparison of two sides is not fair; empty: it is fair."""
     reasons = []
     for what, names in (("machine", _MACHINE), ("work", _WORK)):
         apart = [one.name for one in found if one.name in names]
@@ -81,24 +81,24 @@ def reasons_against(
             reasons.append(f"not the same {what}: {', '.join(apart)}")
     reasons += caveats({run.report.engine for side in (first, second) for run in side.runs})
     for side in (first, second):
-        reasons += within(side)
+        reasons += side_problems(side)
     for shape in shapes:
-        reasons += _conditions(first, second, shape)
+        reasons += _gpu_reasons(first, second, shape)
     return reasons
 
 
-def within(side: Side) -> Iterator[str]:
-    """What is wrong with one side alone."""
+def side_problems(side: Side) -> Iterator[str]:
+    """Yield the reasons why the runs of one side are not comparable."""
     for name in _names([side]):
-        if len(said := _said(side, name)) > 1:
-            yield f"the runs of {side.label} are no repeats of each other: {name} is {_words(said)}"
+        if len(values := _values(side, name)) > 1:
+            yield f"the runs of {side.label} are not repeats of each other: {name} is {_values_text(values)}"
     for run in side.runs:
         if run.report.status != "finished":
-            yield f"{run.name} of {side.label} did not come to its end: it is {run.report.status}"
+            yield f"{run.name} of {side.label} did not finish: it is {run.report.status}"
 
 
-def _conditions(first: Side, second: Side, shape: Configuration) -> Iterator[str]:
-    """What the GPUs did while a configuration was measured."""
+def _gpu_reasons(first: Side, second: Side, shape: Configuration) -> Iterator[str]:
+    """Yield differences of GPU clocks and throttling while a configuration was measured."""
     a, b = (_mean(side, shape, "gpu_sm_clock_mhz") for side in (first, second))
     if a and b and abs(b / a - 1) > CLOCKS_APART:
         yield f"{configuration_name(shape)}: mean SM clock {a:.0f} MHz against {b:.0f} MHz"

@@ -1,4 +1,4 @@
-"""How much a number varies from run to run, from earlier repeats of the same on the same machine."""
+"""Run-to-run variation of a number, estimated from earlier repeats on the same machine."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from runner.compare.sides import Run
+from runner.compare.sides import ComparedRun
 from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
 from runner.history.reader import read_entries
-from runner.history.run_entry import Entry
+from runner.history.run_entry import RunEntry
 from runner.metrics import VARIATION
 from runner.plan.plan import Configuration
 
 MOST_RUNS = 40
-"""Earlier runs of a profile that are read at most, newest first."""
+"""Maximum number of earlier runs of a profile that are read, newest first."""
 LEAST_DF = 3
-"""With fewer degrees of freedom an estimate of variation is worth less than a cautious assumption."""
+"""With fewer degrees of freedom a cautious assumption is better than an estimate."""
 
 
-class Earlier:
-    """Finished runs of the history; each is read once, however many comparisons ask for it."""
+class EarlierRuns:
+    """Finished runs of the history; each is read once for all comparisons."""
 
     def __init__(self) -> None:
-        self._runs: dict[Path, Run | None] = {}
+        self._runs: dict[Path, ComparedRun | None] = {}
 
     @cached_property
-    def _finished(self) -> list[Entry]:
+    def _finished(self) -> list[RunEntry]:
         return [entry for entry in read_entries() if entry.status == "finished"]
 
-    def runs(self, profiles: Collection[str], without: Collection[Path]) -> Iterator[Run]:
-        """The newest runs of these profiles, `MOST_RUNS` of each at most, but for some directories."""
+    def runs(self, profiles: Collection[str], without: Collection[Path]) -> Iterator[ComparedRun]:
+        """Yield the newest runs of these profiles, at most `MOST_RUNS` each, except for some directories."""
         taken: dict[str, int] = defaultdict(int)
         for entry in self._finished:
             name = entry.profile
@@ -43,30 +43,30 @@ class Earlier:
             if (run := self._read(entry.run_dir)) is not None:
                 yield run
 
-    def _read(self, run_dir: Path) -> Run | None:
+    def _read(self, run_dir: Path) -> ComparedRun | None:
         if run_dir not in self._runs:
             try:
-                self._runs[run_dir] = Run(run_dir)
+                self._runs[run_dir] = ComparedRun(run_dir)
             except UserError:
                 self._runs[run_dir] = None
         return self._runs[run_dir]
 
 
 class Repeats:
-    """Finished runs, other than those that are compared, that measured the same profile on the same machine.
+    """Finished runs of the same profile on the same machine, other than the compared ones.
 
-    The same means: a profile that is the same to the letter, on the same host. What else changed in between
-    (a driver, a version) makes the variation larger, which errs on the side of INCONCLUSIVE.
+    The text of the profile and the host must be equal. Other changes in between (driver, version) increase
+    the variation, which makes INCONCLUSIVE more likely.
     """
 
-    def __init__(self, compared: Iterable[Run], earlier: Earlier | None = None) -> None:
-        """Of the two sides that are judged; what else stands beside them is to change nothing."""
+    def __init__(self, compared: Iterable[ComparedRun], earlier: EarlierRuns | None = None) -> None:
+        """Use the runs of the two judged sides; other sides of the comparison must have no effect."""
         compared = self._compared = list(compared)
-        groups: dict[tuple[str, str], list[Run]] = {
+        groups: dict[tuple[str, str], list[ComparedRun]] = {
             (run.profile_text, run.report.host): [] for run in compared if run.profile_text
         }
         known = {run.run_dir.resolve() for run in compared}
-        for run in (earlier or Earlier()).runs({run.report.profile for run in compared}, known):
+        for run in (earlier or EarlierRuns()).runs({run.report.profile for run in compared}, known):
             group = groups.get((run.profile_text, run.report.host))
             if group is not None:
                 group.append(run)
@@ -74,10 +74,10 @@ class Repeats:
         self._known: dict[tuple[Configuration, str], Spread] = {}
 
     def spread(self, shape: Configuration, metric: str) -> Spread:
-        """Variation of one number; an assumed one when there are too few repeats.
+        """Return the variation of one number; an assumed one if there are too few repeats.
 
-        That one is as large as single iterations vary in the compared runs, and at least 2 %: where those
-        scatter by a third, runs do not repeat to 2 %.
+        The assumed variation is that of single iterations in the compared runs, and at least 2 %: if
+        iterations vary by a third, runs do not repeat within 2 %.
         """
         found = self._known.get((shape, metric))
         if found is None:

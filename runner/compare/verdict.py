@@ -1,22 +1,22 @@
-"""The verdict on one number of two sides: by how much it changed, how well that is known, and what it means.
+"""The verdict on one number of two sides: its change, the interval of the change, and the conclusion.
 
-Changes are ratios, so everything happens on logarithms. What a change must be held against is how much the
-number varies from run to run, which the iterations of a single run cannot tell (a run has its own clocks,
-its own memory layout, its own neighbours):
+Changes are ratios, so all computations use logarithms. A change is compared with the run-to-run variation of
+the number, which the iterations of a single run do not show (each run has its own clocks, memory layout and
+neighbours):
 
 - **repeats** (three or more runs together): each run counts once, with its own number. Student's t of the
-  difference of the means of the logarithms, variance pooled over both sides. A hierarchical bootstrap over so
-  few runs is too narrow (three runs on a side hold the truth in 7 to 8 of 10 cases); t is exact.
+  difference of the means of the logarithms, variance pooled over both sides. A hierarchical bootstrap is too
+  narrow for so few runs (with three runs a side it covers the truth in 7 to 8 of 10 cases); t is exact.
 - **pairs** (three or more, measured alternately A B A B): the same on the differences within the pairs, so
-  that what drifts slowly (heat, neighbours) cancels.
+  that slow drift (heat, neighbours) cancels.
 - **one run each**: the run-to-run variation of earlier repeats of the same profile on the same machine, else
-  an assumed one (as large as that of single iterations, at least `ASSUMED_SPREAD`), together with the
-  interval that each run's iterations give (block bootstrap of means, order statistics of percentiles;
+  an assumed one (as large as that of single iterations, at least `ASSUMED_SPREAD`), combined with the
+  interval from the iterations of each run (block bootstrap of means, order statistics of percentiles;
   combined by the square-and-add rule MOVER).
 
-The verdict: SAME when the whole 95 % interval lies within the threshold. FASTER or SLOWER when the change
-reaches the threshold and even the 99 % interval excludes no change: of a hundred comparisons of a thing with
-itself, five would fool 95 %. Else INCONCLUSIVE, with what would decide it.
+The verdict: SAME if the whole 95 % interval is within the threshold. FASTER or SLOWER if the change reaches
+the threshold and even the 99 % interval excludes no change (with 95 %, five of a hundred comparisons of equal
+things would be wrong). Else INCONCLUSIVE, with an estimate of what would decide it.
 """
 
 from __future__ import annotations
@@ -32,27 +32,28 @@ from runner.stats.repeats import middle
 from runner.stats.student import t_quantile
 
 Verdict = Literal["FASTER", "SLOWER", "BETTER", "WORSE", "SAME", "INCONCLUSIVE", "NOT JUDGED"]
-"""FASTER and SLOWER of times and rates, BETTER and WORSE of memory and energy; NOT JUDGED: `why` says why."""
+"""FASTER, SLOWER: times and rates; BETTER, WORSE: memory and energy; NOT JUDGED: see `why`."""
 
 THRESHOLD = 0.01
-"""A change below this share is no change that matters: from 1 / 1.01 of the first side to 1.01 of it."""
+"""Changes below this share do not matter: from 1 / 1.01 to 1.01 of the first side."""
 DECISION = 0.99
-"""Confidence that FASTER and SLOWER need."""
+"""Confidence level that FASTER and SLOWER need."""
 ASSUMED_SPREAD = 0.02
-"""Standard deviation from run to run, as a share, that is assumed at least where none is known.
+"""Minimum standard deviation from run to run, as a share, that is assumed if it is unknown.
 
-Cautious: with it, runs of the same that really vary by 2 % are told apart in 1 to 2 of 100 cases; assumed to
-vary by 1 %, in 20 (`tests/runner/compare/test_truth.py`). One run each then decides from about 7 % on.
+It is cautious: equal runs that vary by 2 % then get a wrong verdict in 1 to 2 of 100 cases; with an
+assumption of 1 %, in 20 (`tests/runner/compare/test_truth.py`). One run each then decides from a change of
+about 7 %.
 """
 FEWEST_PAIRS = 3
 _ROUNDING = 1e-12
-"""What logarithms of equal ratios may differ by: 100 to 101 ms is as much as 10 to 9.90 tokens per second."""
+"""Rounding tolerance of logarithms: 100 to 101 ms equals 10 to 9.90 tokens per second."""
 _MOST_REPEATS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A number of one run; `estimate` is missing when the run says nothing about how well it is known."""
+class RunValue:
+    """A number of one run; `estimate` is None if the run has no interval for it."""
 
     value: float
     estimate: Estimate | None = None
@@ -60,12 +61,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How much a number varies from run to run: standard deviation of its logarithm, about its share.
+    """Run-to-run variation of a number: standard deviation of its logarithm, about the relative one.
 
     Attributes:
         deviation: of the logarithm; 0.01 is 1 %.
-        df: degrees of freedom that it was estimated with; infinite for an assumption.
-        runs: earlier runs that it comes from; 0: it is assumed.
+        df: degrees of freedom of the estimate; infinite for an assumption.
+        runs: number of earlier runs that it is from; 0: it is assumed.
     """
 
     deviation: float
@@ -84,10 +85,10 @@ class Judgement:
         change: second / first - 1.
         low: lower end of the 95 % interval; None: unknown.
         high: its upper end.
-        verdict: None for a number of which neither direction is better.
-        why: why it is INCONCLUSIVE or NOT JUDGED, in a sentence; else empty.
-        repeats: about how many more repeats of each side would decide an INCONCLUSIVE one; None: not known,
-            or more than 200.
+        verdict: None if neither direction is better.
+        why: why it is INCONCLUSIVE or NOT JUDGED; else empty.
+        repeats: estimated number of further repeats of each side that would decide an INCONCLUSIVE one; None:
+            unknown, or more than 200.
     """
 
     change: float
@@ -100,7 +101,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """Difference of logarithms with its bounds, and how it would shrink: half width with k runs a side."""
+    """Difference of logarithms with its bounds, and what is needed to estimate them for more runs."""
 
     value: float
     low: float
@@ -111,13 +112,13 @@ class _Difference:
     """on the smaller side"""
     df_of: Literal["pairs", "sides"]
     within: float = 0.0
-    """part of the half width that single runs owe to their iterations, where that is the larger part"""
+    """part of the half width that is due to the iterations of single runs, if it is the larger part"""
 
 
 def judge(
     metric: Metric,
-    first: Sequence[Measured],
-    second: Sequence[Measured],
+    first: Sequence[RunValue],
+    second: Sequence[RunValue],
     *,
     spread: Spread = ASSUMED,
     paired: bool = False,
@@ -127,13 +128,13 @@ def judge(
     """Judge one metric of two sides, each of one or more runs.
 
     Args:
-        metric: which decides what is better.
-        first: the side that is compared with; not empty.
+        metric: defines which direction is better.
+        first: the reference side; not empty.
         second: the other side; not empty.
-        spread: what earlier runs say about run-to-run variation.
+        spread: run-to-run variation from earlier runs.
         paired: the i-th runs of both sides were measured one after the other.
         threshold: the share below which a change does not matter.
-        decision: confidence that FASTER and SLOWER need.
+        decision: confidence level that FASTER and SLOWER need.
     """
     values = [one.value for one in (*first, *second)]
     if min(values) <= 0:
@@ -141,10 +142,10 @@ def judge(
         if before == after:
             return Judgement(0.0, 0.0, 0.0, None if metric.better == "neither" else "SAME")
         change = after / before - 1 if before > 0 else math.nan
-        return Judgement(change, None, None, "NOT JUDGED", "a number that is not above 0 has no ratio")
+        return Judgement(change, None, None, "NOT JUDGED", "a ratio needs numbers above 0")
     if len(values) == 2 and (first[0].estimate is None or second[0].estimate is None):
         change = second[0].value / first[0].value - 1
-        why = "one run each, and its iterations do not tell how well this number is known; repeat both"
+        why = "one run each, and its iterations give no interval for this number; repeat both"
         return Judgement(change, None, None, "NOT JUDGED", why)
 
     def difference(level: float) -> _Difference:
@@ -156,7 +157,7 @@ def judge(
 
 
 def _of_repeats(
-    first: Sequence[Measured], second: Sequence[Measured], spread: Spread, paired: bool, level: float
+    first: Sequence[RunValue], second: Sequence[RunValue], spread: Spread, paired: bool, level: float
 ) -> _Difference:
     a, b = [math.log(one.value) for one in first], [math.log(one.value) for one in second]
     if paired and len(a) == len(b) >= FEWEST_PAIRS:
@@ -170,7 +171,7 @@ def _of_repeats(
     df = len(a) + len(b) - 2
     squares = _squares(a) + _squares(b)
     if spread.runs:
-        # Earlier repeats of the same are more of the same: with two runs a side they decide.
+        # Earlier repeats count as further repeats; with two runs a side they decide.
         df, squares = df + spread.df, squares + spread.df * spread.deviation**2
     deviation = math.sqrt(squares / df)
     half = t_quantile((1 + level) / 2, df) * deviation * math.sqrt(1 / len(a) + 1 / len(b))
@@ -182,7 +183,7 @@ def _squares(values: Sequence[float]) -> float:
     return sum((value - mean) ** 2 for value in values)
 
 
-def _of_single_runs(first: Measured, second: Measured, spread: Spread, level: float) -> _Difference:
+def _of_single_runs(first: RunValue, second: RunValue, spread: Spread, level: float) -> _Difference:
     assert first.estimate is not None
     assert second.estimate is not None
     a, b = first.estimate.interval(level), second.estimate.interval(level)
@@ -199,7 +200,7 @@ def _of_single_runs(first: Measured, second: Measured, spread: Spread, level: fl
 
 
 def _above(low: float, high: float) -> float:
-    """Distance of the logarithms; infinite when the lower one is no positive number or a bound is open."""
+    """Return the difference of the logarithms; infinite if `low` is not positive or a bound is open."""
     return math.log(high / low) if low > 0 and math.isfinite(high) else math.inf
 
 
@@ -210,32 +211,32 @@ def _judged(
     bounds = (low if low > -1 else None, high if math.isfinite(high) else None)
     if metric.better == "neither":
         return Judgement(change, *bounds, None)
-    # On the logarithm, so that a time and its rate, and A against B and B against A, are judged alike.
+    # On the logarithm, so that a time and its rate, and A-B and B-A, get the same verdict.
     limit = math.log1p(threshold) - _ROUNDING
     if known.low > -limit and known.high < limit:
         return Judgement(change, *bounds, "SAME")
     matters = abs(known.value) >= limit
-    called = word(metric, more=change > 0)
+    direction = direction_verdict(metric, more=change > 0)
     if matters and (firm.low > 0 or firm.high < 0):
-        return Judgement(change, *bounds, called)
+        return Judgement(change, *bounds, direction)
     if None in bounds:
-        why = "so few iterations do not bound it; measure more of them"
+        why = "too few iterations to bound it; measure more"
         return Judgement(change, *bounds, "INCONCLUSIVE", why)
     repeats = _repeats_to_decide(known, threshold, decision)
     if repeats is None:
-        why = f"more than {_MOST_REPEATS} repeats of each would be needed"
+        why = f"more than {_MOST_REPEATS} repeats of each are needed"
     else:
         why = f"needs about {repeats} more repeat{'' if repeats == 1 else 's'} of each"
     width = _deciding_width(known, threshold)
     if known.within > width > 0:
         why += f", or first about {math.ceil((known.within / width) ** 2)} times as many iterations"
     if matters and (low > 0 or high < 0):
-        why = f"probably {called}, but not with {100 * decision:g} % confidence; {why}"
+        why = f"probably {direction}, but not with {100 * decision:g} % confidence; {why}"
     return Judgement(change, *bounds, "INCONCLUSIVE", why, repeats)
 
 
-def word(metric: Metric, *, more: bool) -> Verdict:
-    """What it is called when a number went up (`more`) or down."""
+def direction_verdict(metric: Metric, *, more: bool) -> Verdict:
+    """Return the verdict for a number that increased (`more`) or decreased."""
     improved = more == (metric.better == "higher")
     if metric.group in ("memory", "gpu"):
         return "BETTER" if improved else "WORSE"
@@ -243,13 +244,13 @@ def word(metric: Metric, *, more: bool) -> Verdict:
 
 
 def _deciding_width(known: _Difference, threshold: float) -> float:
-    """The half width that would decide: the change itself, or what is left of the threshold."""
+    """Return the half width that would decide: the change itself, or its distance to the threshold."""
     size, limit = abs(known.value), math.log1p(threshold)
     return size if size >= limit else limit - size
 
 
 def _repeats_to_decide(known: _Difference, threshold: float, decision: float) -> int | None:
-    """More runs on each side until a verdict comes into reach, if the change stays what it is."""
+    """Estimate how many more runs on each side lead to a verdict if the change stays the same."""
     wanted = _deciding_width(known, threshold)
     level = decision if abs(known.value) >= math.log1p(threshold) else LEVEL
     for count in range(max(2, known.runs + 1), _MOST_REPEATS):

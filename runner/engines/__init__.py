@@ -1,1 +1,4 @@
-"""What can be benchmarked: one folder an engine, what engines share, and the registry of them."""
+"""The systems that can be benchmarked: a folder for each engine, shared modules, and the registry.
+
+`interface` says what an engine provides, `registry` finds engines by name.
+"""

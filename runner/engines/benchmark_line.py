@@ -1,8 +1,8 @@
-"""The result that TensorRT-LLM's benchmarks/python/benchmark.py prints; the torch engine prints it too.
+"""Parser of the results that TensorRT-LLM's benchmarks/python/benchmark.py and the torch engine print.
 
-One line a configuration, `[BENCHMARK]` and `key value` pairs separated by spaces, values unquoted; or with
-`--csv` a header once and one unquoted row a configuration. The name of the engine may hold anything, spaces
-and commas too, so a line is cut at the names of known keys and a row is counted from its right end.
+A result is a line with `[BENCHMARK]` and `key value` pairs, separated by spaces, values unquoted. With
+`--csv` it is an unquoted row below a header. The name of the engine may contain spaces and commas, so a line
+is split at the names of known keys, and a row is counted from its right end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 # In upstream's order, which is also the order of CSV columns.
 _NAMES = ("engine_dir", "model_name")
-"""What the first key is called: from 0.12 on, and before."""
+"""The name of the first key: since 0.12, and before."""
 _SHAPE_KEYS = (
     "world_size",
     "num_heads",
@@ -47,11 +47,11 @@ _COLUMNS = ((*_SHAPE_KEYS, *_GENERATION_KEYS), _SHAPE_KEYS)
 
 
 def parse(line: str) -> dict[str, str] | None:
-    """Keys and values of a `[BENCHMARK]` line, as printed; None for any other line."""
+    """Return keys and values of a `[BENCHMARK]` line, as printed; None for any other line."""
     _, mark, text = line.partition(MARK)
     if not mark:
         return None
-    # The name of the engine comes first and is anything: a key's last occurrence is the real one.
+    # The name of the engine comes first and may contain a key: the last occurrence is the real one.
     last = {match[1]: match for match in _KEY.finditer(text)}
     found = sorted(last.values(), key=lambda match: match.start())
     ends = [match.start() for match in found[1:]] + [len(text)]
@@ -62,12 +62,12 @@ def parse(line: str) -> dict[str, str] | None:
 
 
 def _value(key: str, text: str) -> str:
-    """Only a name may hold spaces; what follows any other value is somebody else's."""
+    """Return a value; only a name may contain spaces, the rest of the text is other output."""
     return text.strip() if key in _NAMES else next(iter(text.split()), "")
 
 
 def parse_csv_row(line: str) -> dict[str, str] | None:
-    """Keys and values of a row of `--csv`; None for its header and for any other line."""
+    """Return keys and values of a row of `--csv`; None for its header and for any other line."""
     fields = without_prefix(line).strip().split(",")
     for keys in _COLUMNS:
         name, row = fields[: -len(keys)], fields[-len(keys) :]
@@ -86,17 +86,17 @@ def _is_row(values: dict[str, str]) -> bool:
     return True
 
 
-def result_of(line: str) -> dict[str, str] | None:
-    """A configuration's result in either form; None for every other line."""
+def parse_result(line: str) -> dict[str, str] | None:
+    """Return keys and values of a result in either form; None for any other line."""
     return parse(line) or parse_csv_row(line)
 
 
 def results_in(text: str) -> Iterator[dict[str, str]]:
-    """Every result of a log, or of a note about one where a result may be wrapped over several lines."""
+    """Yield every result in a text, such as a log, or a note in which a result is wrapped."""
     block = ""
     for line in text.split("\n"):
         plain = without_prefix(line).strip()
-        if block and MARK not in plain and _goes_on(block, plain):
+        if block and MARK not in plain and _continues(block, plain):
             block += " " + plain
             continue
         if block:
@@ -108,25 +108,25 @@ def results_in(text: str) -> Iterator[dict[str, str]]:
         yield from filter(None, [parse(block)])
 
 
-def _goes_on(block: str, line: str) -> bool:
-    """Whether a line continues a wrapped result: it starts with a new key, or with the last one's value."""
+def _continues(block: str, line: str) -> bool:
+    """Check whether a line continues a wrapped result: with a new key, or the value of the last key."""
     if key := _KEY.match(line):
         return all(known[1] != key[1] for known in _KEY.finditer(block))
     return bool(line) and any(block.endswith(f" {key}") for key in KEYS)
 
 
 def without_prefix(line: str) -> str:
-    """A line without what a launcher put before it to say which rank printed it."""
+    """Remove the prefix with which a launcher marks the rank that printed a line."""
     return _LAUNCHER_PREFIX.sub("", line, count=1)
 
 
 def is_result(values: dict[str, str]) -> bool:
-    """Whether printed values are of this form; another engine names its results otherwise."""
+    """Check whether values have the keys of this format; other engines use other keys."""
     return any(name in values for name in _NAMES) and {"batch_size", "latency(ms)"} <= values.keys()
 
 
 def csv_columns(rows: Sequence[dict[str, str]]) -> list[str]:
-    """The header of upstream's CSV for some results: it ends earlier when none of them was profiled."""
+    """Return the header of upstream's CSV; it is shorter when no result was profiled."""
     name = next((name for name in _NAMES if name in rows[0]), _NAMES[0])
     profiled = any(key in row for row in rows for key in _GENERATION_KEYS)
     return [name, *_SHAPE_KEYS, *(_GENERATION_KEYS if profiled else ())]

@@ -1,15 +1,20 @@
-"""Lines of benchmark.py that a user should see besides its results; the torch engine prints some, too."""
+"""Lines of benchmark.py other than results: skipped configurations, warnings, ends of the timed loop.
+
+The torch engine prints the lines about skipped configurations, too.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from runner.engines.output import OutputNotice
+
 _SKIPPED = re.compile(r"\[WARNING\] check (?P<why>.+) failed, skipping\.")
 _NO_MEMORY = re.compile(
     r"Exception (?P<why>.*?) ?caught while allocating memory; skipping \((?P<config>[^()]*)\)"
 )
-_DONE = re.compile(r"Benchmarking done\. Iteration: (?P<n>\d+), duration: (?P<s>[\d.]+) sec")
+_LOOP_END = re.compile(r"Benchmarking done\. Iteration: (?P<n>\d+), duration: (?P<s>[\d.]+) sec")
 
 _WARNINGS = (
     (
@@ -21,50 +26,52 @@ _WARNINGS = (
         "upstream's memory monitor did not answer: its gpu_peak_mem is 0.0 because it was not measured",
     ),
 )
+"""Text in a line, and the notice for the user."""
 
 
 @dataclass(frozen=True)
-class Skip:
-    """Upstream left configurations out and went on."""
+class SkippedConfiguration:
+    """A configuration that benchmark.py left out before it continued."""
 
     why: str
     configuration: str = ""
-    """as upstream names it; empty when it only names the limit that was exceeded"""
+    """as upstream prints it when memory ran out; empty if a limit of the engine was exceeded"""
 
     @property
     def text(self) -> str:
-        """As a sentence."""
+        """The notice for the user."""
         what = f"configuration ({self.configuration})" if self.configuration else "a configuration"
         return f"the benchmark skipped {what}: {self.why}"
 
 
 @dataclass(frozen=True)
-class Done:
-    """The timed loop of a configuration has ended."""
+class LoopEnd:
+    """The end of the timed loop of a configuration."""
 
     iterations: int
     seconds: float
 
 
-def skip_of(line: str) -> Skip | None:
-    """The configuration that a line says was skipped, and why; None for any other line."""
+def skip_of(line: str) -> SkippedConfiguration | None:
+    """Return the configuration that a line reports as skipped; None for any other line."""
     if found := _SKIPPED.search(line):
-        return Skip(f"it exceeds a limit of the engine: {found['why']} does not hold")
+        return SkippedConfiguration(f"it exceeds a limit of the engine: {found['why']} does not hold")
     if found := _NO_MEMORY.search(line):
-        said = found["why"].split(". ")[0].strip()
-        return Skip("not enough GPU memory for it" + (f": {said}" if said else ""), found["config"])
+        error = found["why"].split(". ")[0].strip()
+        why = "not enough GPU memory for it" + (f": {error}" if error else "")
+        return SkippedConfiguration(why, found["config"])
     return None
 
 
-def notice_of(line: str) -> str | None:
-    """A line that a user should see although the program goes on, in our words; None for any other line."""
+def parse_notice(line: str) -> OutputNotice | None:
+    """Return what a user should know of a line; None for any other line."""
     skip = skip_of(line)
     if skip is not None:
-        return skip.text
-    return next((said for text, said in _WARNINGS if text in line), None)
+        return OutputNotice(skip.text, explains_missing_result=True, out_of_memory=skip.configuration)
+    return next((OutputNotice(notice) for text, notice in _WARNINGS if text in line), None)
 
 
-def done_of(line: str) -> Done | None:
-    """How many timed iterations there were and how long they took; None for any other line."""
-    found = _DONE.search(line)
-    return Done(int(found["n"]), float(found["s"])) if found else None
+def loop_end_of(line: str) -> LoopEnd | None:
+    """Return how many timed iterations ran and how long they took; None for any other line."""
+    found = _LOOP_END.search(line)
+    return LoopEnd(int(found["n"]), float(found["s"])) if found else None

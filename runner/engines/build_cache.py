@@ -1,7 +1,8 @@
-"""Checkpoints and engines that earlier runs made: kept under a name that says what made them, and reused.
+"""The cache of datasets, checkpoints and engines, so that later runs reuse the output of earlier ones.
 
-An output directory is finished when it holds a marker file, which is written as the last thing and states
-everything the output depends on. A directory without a marker is half-written and never used.
+The name of an output directory contains a hash of everything that the output depends on. A marker file,
+written last, marks a directory as finished and lists these dependencies. A directory without a marker is
+half-written and is never used.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -22,29 +24,29 @@ MARKER = ".trtbench.json"
 KEY_LENGTH = 8
 
 Identity = Mapping[str, str]
-"""What an output depends on, as words -> value: `max_batch_size` -> `16`"""
+"""What an output depends on, name -> value: `max_batch_size` -> `16`"""
 
 
-class Place(Protocol):
+class FileSystem(Protocol):
     """A file system that stages write to: this machine's, or the inside of a container."""
 
     def read(self, path: str) -> bytes | None:
-        """Contents of a file; None when there is none to read."""
+        """Return the contents of a file; None when it cannot be read."""
 
     def files(self, directory: str) -> list[tuple[str, int, int]] | None:
-        """Name, size and time of change (s) of everything in a directory; None when there is none."""
+        """Return name, size and modification time (s) of every entry; None when there is no directory."""
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file so that it is there whole or not at all; raises OSError."""
+        """Write a file atomically; raises OSError."""
 
     def make(self, directory: str) -> None:
-        """Make a directory and those above it; raises OSError."""
+        """Create a directory and its parents; raises OSError."""
 
     def remove(self, directory: str) -> None:
-        """Remove a directory with everything in it; raises OSError."""
+        """Remove a directory and its contents; raises OSError."""
 
 
-class Host:
+class HostFileSystem:
     """The file system of this machine."""
 
     def read(self, path: str) -> bytes | None:
@@ -72,65 +74,74 @@ class Host:
             shutil.rmtree(directory)
 
 
-HOST = Host()
+HOST = HostFileSystem()
 
 
-class Found(msgspec.Struct, frozen=True):
-    """What is there of an output."""
+class CacheLookup(msgspec.Struct, frozen=True):
+    """The state of an output in the cache."""
 
     state: Literal["reuse", "absent", "half-written", "changed"]
     reason: str = ""
-    """why it cannot be reused, in words: `max_batch_size 8 -> 16`"""
+    """why it cannot be reused: `max_batch_size 8 -> 16`"""
+
+
+@dataclass(frozen=True)
+class CachedOutput:
+    """An output of a stage: its directory, what it depends on, and its state in the cache."""
+
+    folder: str
+    identity: dict[str, str]
+    found: CacheLookup
 
 
 def output_dir(work: str, profile: str, what: str, identity: Identity) -> str:
-    """Where an output belongs: its name tells profile, kind, and a key of everything that makes it."""
+    """Return the directory of an output; its name has the profile, the kind and a hash of the identity."""
     return f"{work.rstrip('/')}/{profile}-{what}-{key(identity)}"
 
 
 def key(identity: Identity) -> str:
-    """A short name of an identity, the same whenever nothing in it changed."""
+    """Return a short hash of an identity."""
     content = msgspec.json.encode(sorted(identity.items()))
     return hashlib.blake2s(content, digest_size=KEY_LENGTH // 2).hexdigest()
 
 
-def lookup(output: str, identity: Identity, place: Place = HOST) -> Found:
-    """Whether an output can be reused; if not, why it has to be made."""
-    if place.files(output) is not None:
-        made_of = _marker(output, place)
+def lookup(output: str, identity: Identity, file_system: FileSystem = HOST) -> CacheLookup:
+    """Check whether an output can be reused, and if not, why it must be made."""
+    if file_system.files(output) is not None:
+        made_of = _marker(output, file_system)
         if made_of is None:
-            return Found("half-written", "an earlier run did not finish it")
+            return CacheLookup("half-written", "an earlier run did not finish it")
         if made_of == dict(identity):
-            return Found("reuse")
-        return Found("changed", difference(made_of, identity))
-    newest = _newest_sibling(output, place)
+            return CacheLookup("reuse")
+        return CacheLookup("changed", describe_changes(made_of, identity))
+    newest = _newest_sibling(output, file_system)
     if newest is not None:
-        return Found("changed", difference(newest, identity))
-    return Found("absent")
+        return CacheLookup("changed", describe_changes(newest, identity))
+    return CacheLookup("absent")
 
 
-def prepare(output: str, place: Place = HOST) -> None:
-    """Make room for an output that is about to be made: what is half-written or outdated goes.
+def prepare(output: str, file_system: FileSystem = HOST) -> None:
+    """Remove a half-written or outdated output before it is made, and create its parent directory.
 
     Raises:
-        OSError: it cannot be removed, or its parent cannot be made.
+        OSError: it cannot be removed, or its parent cannot be created.
     """
-    place.make(os.path.dirname(output))
-    if place.files(output) is not None:
-        place.remove(output)
+    file_system.make(os.path.dirname(output))
+    if file_system.files(output) is not None:
+        file_system.remove(output)
 
 
-def commit(output: str, identity: Identity, place: Place = HOST) -> None:
-    """Mark an output as finished; the last thing that is written into it.
+def commit(output: str, identity: Identity, file_system: FileSystem = HOST) -> None:
+    """Mark an output as finished; write the marker last.
 
     Raises:
         OSError: the marker cannot be written, so the output will be made again.
     """
-    place.write(f"{output}/{MARKER}", msgspec.json.format(msgspec.json.encode(dict(identity))) + b"\n")
+    file_system.write(f"{output}/{MARKER}", msgspec.json.format(msgspec.json.encode(dict(identity))) + b"\n")
 
 
-def difference(old: Identity, new: Identity) -> str:
-    """What changed, in words: `max_batch_size 8 -> 16, gemm_plugin not given -> auto`."""
+def describe_changes(old: Identity, new: Identity) -> str:
+    """Describe what changed: `max_batch_size 8 -> 16, gemm_plugin not given -> auto`."""
     names = [*new, *(name for name in old if name not in new)]
     changes = [
         f"{name} {old.get(name, 'not given')} -> {new.get(name, 'not given')}"
@@ -140,21 +151,21 @@ def difference(old: Identity, new: Identity) -> str:
     return ", ".join(changes)
 
 
-def model_identity(directory: str, place: Place = HOST) -> str:
-    """What identifies the files of a model: count, size, a hash of names, sizes, times and config.json."""
-    files = place.files(directory)
+def model_identity(directory: str, file_system: FileSystem = HOST) -> str:
+    """Identify the files of a model by count, size and a hash of names, sizes, times and config.json."""
+    files = file_system.files(directory)
     if files is None:
         return f"{directory}, not readable"
     content = msgspec.json.encode(files)
     for name in ("config.json", "model.safetensors.index.json"):
-        content += place.read(f"{directory}/{name}") or b""
+        content += file_system.read(f"{directory}/{name}") or b""
     digest = hashlib.blake2s(content, digest_size=4).hexdigest()
     gib = sum(size for _, size, _ in files) / 2**30
     return f"{directory}, {len(files)} files, {gib:.1f} GiB, {digest}"
 
 
-def _marker(output: str, place: Place) -> dict[str, str] | None:
-    content = place.read(f"{output}/{MARKER}")
+def _marker(output: str, file_system: FileSystem) -> dict[str, str] | None:
+    content = file_system.read(f"{output}/{MARKER}")
     if content is None:
         return None
     try:
@@ -163,17 +174,17 @@ def _marker(output: str, place: Place) -> dict[str, str] | None:
         return None
 
 
-def _newest_sibling(output: str, place: Place) -> dict[str, str] | None:
-    """What made the newest finished output of the same profile and kind."""
+def _newest_sibling(output: str, file_system: FileSystem) -> dict[str, str] | None:
+    """Return the identity of the newest finished output of the same profile and kind."""
     parent, name = os.path.split(output)
     stem = name[:-KEY_LENGTH]
     siblings = [
         (changed, sibling)
-        for sibling, _, changed in place.files(parent) or []
+        for sibling, _, changed in file_system.files(parent) or []
         if sibling.startswith(stem) and len(sibling) == len(name)
     ]
     for _, sibling in sorted(siblings, reverse=True):
-        made_of = _marker(f"{parent}/{sibling}", place)
+        made_of = _marker(f"{parent}/{sibling}", file_system)
         if made_of is not None:
             return made_of
     return None

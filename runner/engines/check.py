@@ -1,4 +1,4 @@
-"""One finding of preflight, and how its numbers are written."""
+"""The result of one preflight check."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Verdict = Literal["pass", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at and found, and what to do about it."""
+    """A check: its name, verdict, finding, and how to fix the problem."""
 
     name: str
     verdict: Verdict
     text: str
     fix: str = ""
-    """a command to copy, or the setting to change; empty when there is nothing to do"""
+    """a command or a setting; empty when nothing needs fixing"""
 
 
 def gib(size: float) -> str:
-    """Bytes in GiB, as all sizes of memory and disk are written."""
+    """Format bytes as GiB, the unit of all sizes of memory and disk."""
     return f"{size / 2**30:.1f} GiB"

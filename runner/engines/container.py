@@ -1,7 +1,8 @@
-"""Running stages in a container, with docker or podman: argument lists, and looking at files inside.
+"""Run the stages of a plan in a container with docker or podman, and read and write files inside it.
 
-Killing `docker exec` or `docker run` leaves the processes inside alive, so every process carries the run's
-tag in its environment and is killed from within (`sweep_argv`); a container of our own is removed.
+Killing `docker exec` or `docker run` leaves the processes inside alive. Therefore every process has the tag
+of the run in its environment and is killed from inside (`kill_argv`). A container that a stage started is
+removed.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.engines.build_cache import HOST, Host, Place
+from runner.engines.build_cache import HOST, FileSystem, HostFileSystem
+from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.plan import Plan
 from runner.schema.base import Container
 from runner.state import cuda_devices
 from runner.util import processes
 
-PASSED_ON = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", cuda_devices.ORDER)
-"""Set by the supervisor for each stage; `-e NAME` without a value hands over what is set outside."""
+PASSED_VARIABLES = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", cuda_devices.ORDER)
+"""Variables that the supervisor sets for each stage; `-e NAME` without a value passes the value on."""
 TIMEOUT_S = 10.0
 
-_SWEEP = """\
+_KILL = """\
 killed=0; empty=0
 while [ $empty -lt 2 ]; do
   empty=$((empty + 1))
@@ -43,15 +45,14 @@ exec "$@"
 
 
 @dataclass(frozen=True)
-class Wrapped:
-    """A stage's command as it is started outside of the container."""
+class WrappedCommand:
+    """A command as it is started outside of the container."""
 
     argv: list[str]
-    container: str
-    """for `sweep_argv` and `place_of`: tool, `exec` or `run`, name of the container"""
+    container: ContainerRef
 
 
-def wrap(
+def wrap_command(
     container: Container,
     argv: Sequence[str],
     *,
@@ -59,87 +60,91 @@ def wrap(
     workdir: str,
     name: str,
     mounts: Sequence[str] = (),
-    bring: tuple[str, str] | None = None,
-) -> Wrapped:
-    """A command as one that runs it inside.
+    copy_in: tuple[str, str] | None = None,
+) -> WrappedCommand:
+    """Return the command that runs another command in a container.
 
     Args:
-        container: which container, and how it is started.
+        container: the container, and how it is started.
         argv: the command, with paths as they are inside.
         env: variables of the command.
-        workdir: where it runs, unless the container says otherwise.
-        name: name for a container that is started.
+        workdir: working directory, unless the container has one of its own.
+        name: name of a container that is started.
         mounts: folders of this machine that a started container sees at the same path.
-        bring: a file of this machine that a running container gets first, and its path inside.
+        copy_in: a file of this machine that is copied into a running container first, and its path inside.
     """
-    variables = [word for variable in PASSED_ON for word in ("-e", variable)]
+    variables = [word for variable in PASSED_VARIABLES for word in ("-e", variable)]
     variables += [word for variable, value in env.items() for word in ("-e", f"{variable}={value}")]
     where = ["--workdir", container.workdir or workdir]
     if container.exec is not None:
-        words = [container.tool, "exec", *variables, *where, container.exec, *argv]
-        if bring is not None:
-            words = ["sh", "-c", _copy_script(container.tool, container.exec, *bring), "sh", *words]
-        return Wrapped(words, f"{container.tool} exec {container.exec}")
+        command = [container.tool, "exec", *variables, *where, container.exec, *argv]
+        if copy_in is not None:
+            script = _copy_script(container.tool, container.exec, *copy_in)
+            command = ["sh", "-c", script, "sh", *command]
+        return WrappedCommand(command, ContainerRef(container.tool, ContainerMode.EXEC, container.exec))
     volumes = [word for volume in container.volumes for word in ("--volume", volume)]
     volumes += [word for mount in mounts for word in ("--volume", f"{mount}:{mount}")]
     image = container.run or ""
-    words = [container.tool, "run", "--rm", "--name", name, *container.options, *volumes, *variables]
-    return Wrapped([*words, *where, image, *argv], f"{container.tool} run {name}")
+    command = [container.tool, "run", "--rm", "--name", name, *container.options, *volumes, *variables]
+    command += [*where, image, *argv]
+    return WrappedCommand(command, ContainerRef(container.tool, ContainerMode.RUN, name))
 
 
 def _copy_script(tool: str, name: str, outside: str, inside: str) -> str:
-    words = {"tool": tool, "name": name, "outside": outside, "inside": inside}
-    return _COPY.format(**{key: shlex.quote(word) for key, word in words.items()})
+    values = {"tool": tool, "name": name, "outside": outside, "inside": inside}
+    return _COPY.format(**{key: shlex.quote(value) for key, value in values.items()})
 
 
 def container_name(run: str, stage: str) -> str:
-    """A name for the container of a stage: docker takes letters, digits, dot, dash and underscore."""
+    """Return a name for the container of a stage; docker allows letters, digits, dot, dash, underscore."""
     return re.sub(r"[^A-Za-z0-9_.-]", "", f"trtbench-{run}-{stage}")
 
 
 def path_inside(path: Path) -> str:
-    """Where a file of ours is put in a running container: named by its contents, so versions do not mix."""
+    """Return where one of our files is copied to in a running container.
+
+    The name has a hash of the contents, so that versions do not mix.
+    """
     digest = hashlib.blake2s(path.read_bytes(), digest_size=4).hexdigest()
     return f"/tmp/trtbench-{path.stem}-{digest}{path.suffix}"
 
 
-def sweep_argv(container: str, run: str) -> list[str]:
-    """The command that kills what a run left inside a container (`Stage.container`)."""
-    tool, how, name = container.split(" ", 2)
-    if how == "run":
-        return [tool, "rm", "--force", name]
-    return [tool, "exec", name, "sh", "-c", _SWEEP, "sh", f"{processes.TAG}={run}"]
+def kill_argv(container: ContainerRef, run: str) -> list[str]:
+    """Return the command that kills the processes of a run in a container."""
+    if container.mode is ContainerMode.RUN:
+        return [container.tool, "rm", "--force", container.name]
+    return [container.tool, "exec", container.name, "sh", "-c", _KILL, "sh", f"{processes.TAG}={run}"]
 
 
-def sweep(plan: Plan, run: str) -> None:
-    """Kill what a run left inside the containers of its stages; does nothing where there are none."""
-    for container in {stage.container for stage in plan.stages if stage.container}:
-        answer_of(sweep_argv(container, run))
+def kill_processes(plan: Plan, run: str) -> None:
+    """Kill the processes of a run in the containers of its stages; do nothing without containers."""
+    for container in {stage.container_ref for stage in plan.stages}:
+        if container is not None:
+            output_of(kill_argv(container, run))
 
 
-def place_of(container: str) -> Place:
-    """The file system that the stages of a container write to (`Stage.container`; empty: this machine).
+def file_system_of(container: ContainerRef | None) -> FileSystem:
+    """Return the file system that a stage writes to; None: the stage runs on this machine.
 
-    A container that we start has the folders of outputs mounted from this machine.
+    A container that a stage starts has the folders of outputs mounted from this machine.
     """
-    if not container:
+    if container is None or container.mode is ContainerMode.RUN:
         return HOST
-    tool, how, name = container.split(" ", 2)
-    return HOST if how == "run" else Inside(tool, name)
+    return ContainerFileSystem(container.tool, container.name)
 
 
-def place_for(container: Container | None, work: str) -> Place:
-    """The file system that the paths of a profile mean; `work` is mounted at the same path."""
+def file_system_for(container: Container | None, work: str) -> FileSystem:
+    """Return the file system that the paths of a profile refer to; `work` is mounted at the same path."""
     if container is None:
         return HOST
     if container.exec is not None:
-        return Inside(container.tool, container.exec)
+        return ContainerFileSystem(container.tool, container.exec)
     volumes = [volume.split(":") for volume in container.volumes]
-    return Mounted(tuple([(parts[1], parts[0]) for parts in volumes] + [(work, work)]))
+    return MountedFileSystem(tuple([(parts[1], parts[0]) for parts in volumes] + [(work, work)]))
 
 
-def words_inside(container: Container | None, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """A short command as one that runs where the stages do, with their variables and options."""
+def argv_inside(container: Container | None, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """Return the command that runs a short command where the stages run, with their environment."""
     assignments = [f"{name}={value}" for name, value in env.items()]
     if container is None:
         return ["env", *assignments, *argv] if env else list(argv)
@@ -159,21 +164,21 @@ def words_inside(container: Container | None, argv: Sequence[str], env: Mapping[
     ]
 
 
-def answer_of(words: Sequence[str], *, content: bytes = b"", timeout: float = TIMEOUT_S) -> bytes | None:
-    """Output of a short command; None when it fails, is not there, or takes too long."""
+def output_of(argv: Sequence[str], *, content: bytes = b"", timeout: float = TIMEOUT_S) -> bytes | None:
+    """Return the output of a short command; None when it does not exist, fails, or exceeds the timeout."""
     try:
-        answer = subprocess.run(words, input=content, capture_output=True, timeout=timeout, check=False)
+        answer = subprocess.run(argv, input=content, capture_output=True, timeout=timeout, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout if answer.returncode == 0 else None
 
 
 @dataclass(frozen=True)
-class Mounted(Host):
-    """What a container that is yet to be started will see of this machine, by its paths."""
+class MountedFileSystem(HostFileSystem):
+    """The files of this machine that a container sees once it is started, by the paths inside it."""
 
     folders: tuple[tuple[str, str], ...]
-    """inside, outside"""
+    """path inside, path outside"""
 
     def read(self, path: str) -> bytes | None:
         outside = self._outside(path)
@@ -184,7 +189,7 @@ class Mounted(Host):
         return None if outside is None else super().files(outside)
 
     def _outside(self, path: str) -> str | None:
-        """The path on this machine; the deepest mount wins, and what is not mounted is in the image."""
+        """Return the path on this machine (the deepest mount wins); None for a path that is not mounted."""
         for inside, outside in sorted(self.folders, key=lambda folder: -len(folder[0])):
             if path == inside or path.startswith(f"{inside.rstrip('/')}/"):
                 return outside.rstrip("/") + path[len(inside.rstrip("/")) :]
@@ -192,8 +197,8 @@ class Mounted(Host):
 
 
 @dataclass(frozen=True)
-class Inside:
-    """The file system of a running container, through its own shell."""
+class ContainerFileSystem:
+    """The file system of a running container, accessed through its shell."""
 
     tool: str
     name: str
@@ -213,18 +218,18 @@ class Inside:
         return sorted((name, int(size), int(changed)) for size, changed, name in lines)
 
     def write(self, path: str, content: bytes) -> None:
-        self._insist('cat > "$1.$$" && mv "$1.$$" "$1"', path, content)
+        self._shell_or_raise('cat > "$1.$$" && mv "$1.$$" "$1"', path, content)
 
     def make(self, directory: str) -> None:
-        self._insist('mkdir -p "$1"', directory)
+        self._shell_or_raise('mkdir -p "$1"', directory)
 
     def remove(self, directory: str) -> None:
-        self._insist('rm -rf "$1"', directory)
+        self._shell_or_raise('rm -rf "$1"', directory)
 
     def _shell(self, script: str, path: str, content: bytes = b"") -> bytes | None:
-        words = [self.tool, "exec", "-i", self.name, "sh", "-c", script, "sh", path]
-        return answer_of(words, content=content)
+        argv = [self.tool, "exec", "-i", self.name, "sh", "-c", script, "sh", path]
+        return output_of(argv, content=content)
 
-    def _insist(self, script: str, path: str, content: bytes = b"") -> None:
+    def _shell_or_raise(self, script: str, path: str, content: bytes = b"") -> None:
         if self._shell(script, path, content) is None:
             raise OSError(f"{path}: cannot be changed in the container {self.name}")

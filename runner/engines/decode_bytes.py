@@ -1,30 +1,33 @@
-"""What a decode step reads from a GPU's memory, from a model's shape: for the modelled memory bandwidth."""
+"""Bytes that a decode step reads from GPU memory, from the model's shape: for the modelled bandwidth."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from runner.engines.model_shape import Shape
+from runner.engines.model_shape import TransformerShape
 from runner.plan.plan import DecodeReads
 
-BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
-class Widths(NamedTuple):
-    """Bytes of one number; scales of quantised weights are not counted."""
+class ByteWidths(NamedTuple):
+    """Bytes per number; the scales of quantised weights are not counted."""
 
     weight: float
     """in the matrices of the layers"""
     other: float
-    """in norms, biases and the output head, which quantisation leaves alone"""
+    """in norms, biases and the output head, which are not quantised"""
     cache: float
 
 
-def decode_reads(shape: Shape, tp: int, widths: Widths, window: int | None = None) -> DecodeReads:
-    """Of rank 0 of `tp` tensor-parallel ranks; the others have the same, but for a row of the vocabulary.
+def decode_reads(
+    shape: TransformerShape, tp: int, widths: ByteWidths, window: int | None = None
+) -> DecodeReads:
+    """Return what rank 0 of `tp` tensor-parallel ranks reads in a decode step.
 
-    Query heads, feed-forward and vocabulary are divided by the ranks, key/value heads too as long as there
-    are enough, and are repeated then; norms are on every rank.
+    The other ranks read the same, except for one row of the vocabulary. Query heads, feed-forward and
+    vocabulary are divided among the ranks. Key/value heads are divided as far as possible, then repeated.
+    Norms are on every rank.
     """
     hidden, width = shape.hidden_size, shape.width_of_head
     queries = shape.num_attention_heads // tp * width

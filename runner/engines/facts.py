@@ -1,7 +1,7 @@
-"""What preflight finds out about a machine, for the checks of every engine.
+"""Facts about the machine that the checks of every engine evaluate.
 
-`runner.preflight` gathers these facts; the checks of an engine only judge them, so that every judgement can
-be tested with any facts.
+`runner.preflight` gathers the facts. Checks are pure functions of them, so a test can run a check on any
+facts.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from runner.schema.base import Container
 
 
 @dataclass(frozen=True, kw_only=True)
-class Questions:
-    """What an engine asks about the machine, or the container, that its stages run in."""
+class ProbeQuestions:
+    """Questions of an engine about files where its stages run: on the machine or in the container."""
 
     paths: list[str] = field(default_factory=list)
-    """which of these exist"""
+    """paths whose existence is checked"""
     texts: list[str] = field(default_factory=list)
-    """files to read whole"""
+    """text files to read"""
     weights: list[str] = field(default_factory=list)
-    """folders whose weight files are to be added up"""
+    """folders whose weight files are added up"""
     disks: list[str] = field(default_factory=list)
-    """folders whose free space is wanted"""
+    """folders whose free disk space is measured"""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the interpreter of the measured processes sees (see `preflight/probe.py`)."""
 
     python: str = "3.12.3"
@@ -56,19 +56,19 @@ class Gpu:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """Everything that the checks look at."""
+class MachineFacts:
+    """All facts that the checks evaluate."""
 
     python: str
-    seen: Seen | None
+    probe: ProbeAnswer | None
     """None: the interpreter does not run"""
     mpirun: str = ""
-    """how mpirun is called; empty: there is none"""
+    """path, flavour and version of mpirun; empty: not found"""
     gpu_count: int = 0
     gpus: tuple[Gpu, ...] | None = None
     """None: nvidia-smi did not answer"""
     gpu_processes: tuple[str, ...] = ()
-    """`pid name` of each program that computes on a GPU now"""
+    """`pid name` of each program that uses a GPU now"""
     container: Container | None = None
     container_tool: bool = True
     container_runs: bool = True
@@ -76,14 +76,16 @@ class Facts:
     refused: str = ""
     """why there is no plan"""
     helps: Mapping[str, str] = field(default_factory=dict)
-    """what `--help` of the engine's programs, or of their commands, prints"""
+    """`--help` texts of the engine's programs or of their commands, by name"""
     environment: dict[str, str] = field(default_factory=dict)
     """variables of the profile for the measured processes"""
     no_home: str = ""
-    """why no run can be kept"""
+    """why runs cannot be stored; empty: they can"""
     ends_at_logout: bool = False
-    """logging out ends what was started here, detached or not"""
+    """whether logging out ends processes started here, detached or not"""
+    plugin_errors: tuple[str, ...] = ()
+    """why entry points of further engines cannot be loaded"""
 
     def makes(self, stage: str) -> bool:
-        """Whether a stage would run now, so that its output is made."""
+        """Check whether a stage would run now and so make its output."""
         return self.plan is not None and any(s.name == stage and not s.skip for s in self.plan.stages)

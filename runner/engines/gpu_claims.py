@@ -1,4 +1,4 @@
-"""Which GPUs a run takes."""
+"""The GPUs that a run uses, for the locks on devices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def claimed_gpus(env: Mapping[str, str], count: int) -> list[str]:
-    """Names, for the locks on devices, of the first GPUs that ranks with this environment see."""
+    """Return the lock names of the first `count` GPUs that ranks with this environment see."""
     visible = env.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     names = [name.strip() for name in visible.split(",") if name.strip()]
     if not names:

@@ -1,4 +1,4 @@
-"""What a run is made of that was measured elsewhere."""
+"""A run that was measured without this program, ready to be stored."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 from dataclasses import dataclass
 
 from runner import events as ev
-from runner.engines.source import Source
+from runner.engines.source import SourceFile
 from runner.plan.plan import Configuration
 
 
 @dataclass(frozen=True)
-class Imported:
-    """One run, as its files tell of it."""
+class ImportedRun:
+    """One run, made from its result files."""
 
     engine: str
     name: str
-    """stands where a profile's name does"""
+    """takes the place of a profile's name"""
     summary: str
     events: list[ev.AnyEvent]
     configurations: list[Configuration]
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFile, ...]
 
 
-def plain_name(text: str) -> str:
-    """Any name as that of a profile, or of a file in an archive, may be."""
+def safe_name(text: str) -> str:
+    """Turn any text into a valid name of a profile or of a file in an archive."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:64] or "imported"

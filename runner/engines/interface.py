@@ -1,4 +1,56 @@
-"""What an engine provides. Each folder below `runner/engines/` makes one `Engine` of its parts."""
+"""The interface of an engine: what a system must provide to be benchmarked.
+
+An engine is one value of the class `Engine`. It consists of a profile struct and a few functions; everything
+else (supervision, telemetry, report, export, comparison, sweeps, the dashboard) works without knowing it.
+
+To add an engine of your own, write a package with this module:
+
+    # toy_engine.py
+    from runner.engines import benchmark_line
+    from runner.engines.interface import Engine, Preflight
+    from runner.engines.output import OutputReader
+    from runner.plan.plan import Configuration, Plan, Stage
+    from runner.schema.axes import SweepSection
+    from runner.schema.base import Benchmark, Launch, Profile
+
+    class ToyProfile(Profile, frozen=True, kw_only=True, tag="toy"):
+        name: str
+        description: str = ""
+        benchmark: Benchmark = Benchmark()
+        launch: Launch = Launch()
+        sweep: SweepSection | None = None
+
+    def plan(profile, run_dir):
+        stage = Stage(name="benchmark", argv=["my-benchmark", ...], cwd=str(run_dir))
+        return Plan(engine="toy", profile=profile.name, summary="toy", stages=[stage],
+                    configurations=[Configuration(8, 128, 20)])
+
+    ENGINE = Engine(
+        profile=ToyProfile,
+        rules=lambda profile: [],
+        plan=plan,
+        output=OutputReader(benchmark_line.parse_result),
+        model_label=lambda profile: "toy",
+        parallel_label=lambda profile: "1 rank",
+        preflight=Preflight(checks=lambda profile, facts, probe: iter(()), ranks=lambda profile: 1),
+    )
+
+and an entry point in its pyproject.toml:
+
+    [project.entry-points."trtbench.engines"]
+    toy = "toy_engine:ENGINE"
+
+`tests/integration/test_toy_engine.py` runs such an engine from profile to table. Engines in this repository
+have a folder next to this file and a line in `registry.py`.
+
+The parts, in the order in which they are used:
+
+- profile, rules: a YAML file becomes a typed profile (`runner.schema.base`, `runner.profile`)
+- preflight: `trtbench-tui doctor` checks the machine (`runner.preflight`)
+- plan: the profile becomes stages, which are commands (`runner.plan.plan`)
+- output: the lines that the commands print become events (`runner.engines.output`)
+- importer: results that were measured without this program become runs (`trtbench-tui import`)
+"""
 
 from __future__ import annotations
 
@@ -8,22 +60,22 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from runner.engines.check import Check
-from runner.engines.facts import Facts, Questions, Seen
-from runner.engines.imported import Imported
+from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
+from runner.engines.imported import ImportedRun
 from runner.engines.output import OutputReader
-from runner.engines.source import Source
+from runner.engines.source import SourceFile
 from runner.plan.plan import Plan
 from runner.schema.base import Container, Problem, Profile
 
 P = TypeVar("P", bound=Profile)
 
 
-def _nothing(*_: Any) -> None:
+def _do_nothing(*_: Any) -> None:
     return None
 
 
-def _no_questions(_: Any) -> Questions:
-    return Questions()
+def _no_questions(_: Any) -> ProbeQuestions:
+    return ProbeQuestions()
 
 
 def _no_help(*_: Any) -> Mapping[str, str]:
@@ -32,43 +84,46 @@ def _no_help(*_: Any) -> Mapping[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight(Generic[P]):
-    """What an engine adds to the checks of the machine (`runner.preflight`)."""
+    """The checks of an engine, in addition to those of the machine; `checks` and `ranks` are required."""
 
-    checks: Callable[[P, Facts, Seen], Iterator[Check]]
+    checks: Callable[[P, MachineFacts, ProbeAnswer], Iterator[Check]]
+    """Yield the checks of a profile: pure, from facts that `runner.preflight` has gathered."""
     ranks: Callable[[P], int]
-    """how many ranks, on a GPU each where GPUs are used"""
+    """Return the number of ranks; each uses one GPU if GPUs are used."""
     uses_gpus: Callable[[P], bool] = lambda _: True
+    """Check whether the ranks use GPUs."""
     mpirun: Callable[[P], str | None] | None = None
-    """the mpirun that a profile names, None for the one that is found; no function: ranks need no mpirun"""
-    container: Callable[[P], Container | None] = _nothing
-    """the container that the stages run in"""
-    questions: Callable[[P], Questions] = _no_questions
-    before_plan: Callable[[P], None] = _nothing
-    """finds out what the plan depends on and keeps it, where that takes long"""
+    """Return the mpirun that the profile names, None to search for one. No function: mpirun is not needed."""
+    container: Callable[[P], Container | None] = _do_nothing
+    """Return the container that the stages run in; None: this machine."""
+    questions: Callable[[P], ProbeQuestions] = _no_questions
+    """Return what the checks need to know of files where the stages run."""
+    prepare_plan: Callable[[P], None] = _do_nothing
+    """Collect and store what `Engine.plan` needs and what takes long to find out."""
     program_helps: Callable[[P, Plan | None], Mapping[str, str]] = _no_help
-    """what `--help` of the programs that the plan starts prints, by a name of the engine's choice"""
+    """Return the `--help` texts of the programs in the plan, by a name that the engine chooses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Importer:
-    """How results that were made without this program become runs."""
+    """Makes runs from result files that were written without this program."""
 
-    wanted: str
-    """the files that it takes, in a sentence"""
-    read: Callable[[Source], object | None]
-    """what a file holds, for `imported`; None when it is not of this engine
-
-    Raises:
-        UserError: it is, but cannot be read."""
-    imported: Callable[[Sequence[Any], Sequence[int]], list[Imported]]
-    """the runs of what was read, given the concurrencies that the user states
+    accepts: str
+    """description of the files that it reads, for messages"""
+    read: Callable[[SourceFile], object | None]
+    """Return the parsed file, for `make_runs`; None for a file of another engine.
 
     Raises:
-        UserError: the files do not belong together, or hold no result."""
+        UserError: the file is of this engine but cannot be read."""
+    make_runs: Callable[[Sequence[Any], Sequence[int]], list[ImportedRun]]
+    """Return the runs of parsed files, given the concurrencies that the user states.
+
+    Raises:
+        UserError: the files do not belong together, or have no result."""
+    explain_failure: Callable[[str], str]
+    """Return why a console log has no result, in one sentence; empty if the log does not tell."""
     takes_concurrency: bool = False
-    """whether `imported` goes by the concurrencies"""
-    failure_in: Callable[[str], str]
-    """why a console log holds no result, in a sentence; empty when it does not say"""
+    """whether `make_runs` uses the concurrencies; if not, stating them is an error"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,22 +131,26 @@ class Engine(Generic[P]):
     """A system that can be benchmarked."""
 
     profile: type[P]
-    """the struct of its profiles; its tag is the name of the engine"""
+    """The struct of its profiles, a subclass of `Profile`; its tag is the name of the engine."""
     rules: Callable[[P], list[Problem]]
-    """rules between the fields of a profile"""
+    """Return the broken rules between fields of a profile; msgspec has checked each field by itself."""
     plan: Callable[[P, Path], Plan]
-    """stages, files and devices of a run in a directory
+    """Return the plan of a run in a run directory; pure: it starts and changes nothing.
 
     Raises:
         UserError: something that the profile names is missing or does not fit."""
     output: OutputReader
+    """The parsers of what the stages print and write."""
     model_label: Callable[[P], str]
-    """the model in a word, for lists of profiles"""
+    """Return a short name of the model, for lists of profiles."""
     parallel_label: Callable[[P], str]
-    """how it is spread over ranks: `tp 2`"""
+    """Return how the model is split over ranks: `tp 2`."""
     preflight: Preflight[P]
+    """The checks of `trtbench-tui doctor`."""
     importer: Importer | None = None
+    """Reads results from elsewhere; None: not supported."""
 
     @property
     def name(self) -> str:
+        """The name of the engine, as `engine:` in a profile."""
         return str(self.profile.__struct_config__.tag)

@@ -1,4 +1,4 @@
-"""The shape of a decoder-only model, its rules, and reading it from a Hugging Face `config.json`."""
+"""The shape of a decoder-only model: its fields, its rules, and reading it from a `config.json`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from runner.schema.base import PositiveInt, Problem, Section
 from runner.schema.validation import check_section
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
-"""model types that are the decoder our engine has: RMSNorm, rotary embedding, SwiGLU"""
+"""model types that the torch engine's decoder implements: RMSNorm, rotary embedding, SwiGLU"""
 
 MAX_TP_SHOWN = 1024
 
 
-class Shape(Section, frozen=True):
-    """Shape of a decoder-only transformer, in the words of a Hugging Face `config.json`."""
+class TransformerShape(Section, frozen=True):
+    """Shape of a decoder-only transformer, with the names of a Hugging Face `config.json`."""
 
     hidden_size: Annotated[PositiveInt, Meta(description="width of the residual stream")]
     intermediate_size: Annotated[PositiveInt, Meta(description="width of the SwiGLU feed-forward layer")]
@@ -46,7 +46,7 @@ class Shape(Section, frozen=True):
 
     @property
     def parameters(self) -> int:
-        """Number of weights of the whole model (all ranks together)."""
+        """Number of weights of the whole model, over all ranks."""
         q = self.num_attention_heads * self.width_of_head
         kv = self.num_key_value_heads * self.width_of_head
         attention = self.hidden_size * (2 * q + 2 * kv) + (q + 2 * kv if self.attention_bias else 0)
@@ -55,8 +55,8 @@ class Shape(Section, frozen=True):
         return self.num_hidden_layers * layer + embeddings + self.hidden_size
 
 
-def shape_rules(shape: Shape, tp: int) -> list[Problem]:
-    """Rules between a model's shape and the tensor-parallel size."""
+def shape_rules(shape: TransformerShape, tp: int) -> list[Problem]:
+    """Return the broken rules of a shape and a tensor-parallel size."""
     problems = []
     heads, kv_heads = shape.num_attention_heads, shape.num_key_value_heads
     if heads % kv_heads:
@@ -91,8 +91,8 @@ def shape_rules(shape: Shape, tp: int) -> list[Problem]:
     return problems
 
 
-def tp_fits(shape: Shape, tp: int) -> bool:
-    """Query heads and feed-forward split evenly; key/value heads split evenly or are repeated evenly."""
+def tp_fits(shape: TransformerShape, tp: int) -> bool:
+    """Check that all heads and the feed-forward layer divide evenly; key/value heads may be repeated."""
     kv = shape.num_key_value_heads
     return (
         shape.num_attention_heads % tp == 0
@@ -101,11 +101,11 @@ def tp_fits(shape: Shape, tp: int) -> bool:
     )
 
 
-def read_shape(directory: Path) -> Shape:
-    """The shape that `config.json` of a model folder describes.
+def read_shape(directory: Path) -> TransformerShape:
+    """Read the shape from `config.json` in a model folder.
 
     Raises:
-        UserError: no such file, not a config, a kind of model the engine does not have, a missing key.
+        UserError: no such file, not a config, an unsupported kind of model, or a missing key.
     """
     path = Path(os.path.expanduser(directory)) / "config.json"
     try:
@@ -113,7 +113,7 @@ def read_shape(directory: Path) -> Shape:
     except OSError as error:
         raise UserError(
             f"model.dir: cannot read {path}: {error.strerror}",
-            hint="give the folder of a Hugging Face model, the one that holds config.json",
+            hint="give the folder of a Hugging Face model, the one with config.json",
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid JSON: {error}") from None
@@ -122,17 +122,17 @@ def read_shape(directory: Path) -> Shape:
     return shape_of(config, str(path))
 
 
-def shape_of(config: dict[str, Any], source: str) -> Shape:
-    """The shape in a decoded config; `source` names it in messages.
+def shape_of(config: dict[str, Any], source: str) -> TransformerShape:
+    """Return the shape in a decoded config; `source` names it in messages.
 
     Raises:
-        UserError: a kind of model the engine does not have, a missing key.
+        UserError: an unsupported kind of model, or a missing key.
     """
     model_type = config.get("model_type", "llama")
     if model_type not in SUPPORTED:
         raise UserError(
-            f"{source}: model_type {model_type!r} is not a decoder that the torch engine has;"
-            f" it has {', '.join(SUPPORTED)}"
+            f"{source}: the torch engine does not support model_type {model_type!r};"
+            f" allowed: {', '.join(SUPPORTED)}"
         )
     rope = config.get("rope_parameters")
     rope_theta = config.get("rope_theta") or (rope.get("rope_theta") if isinstance(rope, dict) else None)
@@ -144,7 +144,7 @@ def shape_of(config: dict[str, Any], source: str) -> Shape:
         "num_key_value_heads": config.get("num_key_value_heads") or config.get("num_attention_heads"),
         "vocab_size": config.get("vocab_size"),
         "head_dim": config.get("head_dim"),
-        # Qwen2 has these biases always and no key for them.
+        # Qwen2 always has these biases, and no key for them.
         "attention_bias": bool(config.get("attention_bias", False)) or model_type == "qwen2",
         "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
         "rope_theta": rope_theta or 10000.0,
@@ -153,7 +153,7 @@ def shape_of(config: dict[str, Any], source: str) -> Shape:
     missing = [key for key, value in values.items() if value is None and key != "head_dim"]
     if missing:
         raise UserError(f"{source}: {', '.join(missing)} missing, so the model's shape is not known")
-    problems = list(check_section(Shape, values))
+    problems = list(check_section(TransformerShape, values))
     if problems:
         raise UserError("\n".join(f"{source}: {problem.path}: {problem.message}" for problem in problems))
-    return msgspec.convert(values, Shape)
+    return msgspec.convert(values, TransformerShape)

@@ -1,4 +1,4 @@
-"""Finding mpirun, and what each kind of it needs to start our ranks."""
+"""Find mpirun, and the arguments and variables that each implementation needs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from pathlib import Path
 from runner.errors import UserError
 
 ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-"""Both must be exactly 1 for Open MPI to start ranks as root; without effect for everybody else."""
+"""Open MPI starts ranks as root only if both are exactly 1; other users do not need them."""
 
 
 @dataclass(frozen=True)
-class Mpirun:
+class MpirunProgram:
+    """An mpirun: its path, implementation and version."""
+
     path: str
     flavour: str
     """`openmpi`, `mpich` or `unknown`"""
     version: str
 
 
-def find_mpirun(wanted: str | None, python: str) -> Mpirun:
-    """The mpirun to use: the one asked for, else the one on PATH, else the one beside the interpreter.
+def find_mpirun(wanted: str | None, python: str) -> MpirunProgram:
+    """Return the mpirun to use: `wanted`, else the one on PATH, else the one next to the interpreter.
 
     Raises:
-        UserError: there is none, or the one asked for does not run.
+        UserError: there is no mpirun, or `wanted` does not run.
     """
     if wanted is not None:
         path = shutil.which(os.path.expanduser(wanted))
@@ -38,19 +40,19 @@ def find_mpirun(wanted: str | None, python: str) -> Mpirun:
                 hint="give the path of an mpirun, or remove the line to use the one on PATH",
             )
     else:
-        beside = Path(python).parent / "mpirun"
-        path = shutil.which("mpirun") or (str(beside) if os.access(beside, os.X_OK) else None)
+        neighbour = Path(python).parent / "mpirun"
+        path = shutil.which("mpirun") or (str(neighbour) if os.access(neighbour, os.X_OK) else None)
         if path is None:
-            absent = "" if shutil.which(python) else ", which is not there either"
+            absent = "" if shutil.which(python) else ", which does not exist either"
             raise UserError(
-                f"there is no mpirun: none on PATH and none beside the interpreter{absent}",
+                f"there is no mpirun: none on PATH and none next to the interpreter{absent}",
                 hint="install one with: pip install 'trtbench-tui[torch]'   (or your system's Open MPI)",
             )
     return _identify(path)
 
 
 @lru_cache(maxsize=8)
-def _identify(path: str) -> Mpirun:
+def _identify(path: str) -> MpirunProgram:
     try:
         answer = subprocess.run(
             [path, "--version"],
@@ -65,32 +67,33 @@ def _identify(path: str) -> Mpirun:
         raise UserError(f"{path} does not run: {error}") from None
     if "Open MPI" in text or "open-mpi" in text:
         words = text.split("\n", 1)[0].split()
-        return Mpirun(path, "openmpi", words[-1] if words else "")
+        return MpirunProgram(path, "openmpi", words[-1] if words else "")
     if "HYDRA" in text:
         version = next((line.split(":")[1].strip() for line in text.splitlines() if "Version:" in line), "")
-        return Mpirun(path, "mpich", version)
-    return Mpirun(path, "unknown", "")
+        return MpirunProgram(path, "mpich", version)
+    return MpirunProgram(path, "unknown", "")
 
 
-def launch_words(mpirun: Mpirun, ranks: int, extra: list[str]) -> list[str]:
-    """`mpirun` and its arguments, up to the program."""
-    words = [mpirun.path, "-n", str(ranks)]
+def mpirun_argv(mpirun: MpirunProgram, ranks: int, extra: list[str]) -> list[str]:
+    """Return `mpirun` and its arguments, up to the program."""
+    argv = [mpirun.path, "-n", str(ranks)]
     if mpirun.flavour == "openmpi":
-        # More ranks than cores is a legitimate wish (a note says what it costs) that Open MPI refuses; its
-        # default binding would pin all threads of a rank to one core.
-        words += ["--oversubscribe", "--bind-to", "none"]
-    return words + extra
+        # Open MPI rejects more ranks than cores, which is allowed here (a note states the cost). Its default
+        # binding pins all threads of a rank to one core.
+        argv += ["--oversubscribe", "--bind-to", "none"]
+    return argv + extra
 
 
-def launch_env(mpirun: Mpirun) -> dict[str, str]:
-    """Environment that lets root start ranks; part of the command, so that it can be repeated by hand."""
+def launch_env(mpirun: MpirunProgram) -> dict[str, str]:
+    """Return the variables that let root start ranks; part of the command, so it can be repeated by hand."""
     return dict(ROOT_ENV) if mpirun.flavour == "openmpi" and os.geteuid() == 0 else {}
 
 
 def scratch_env(directory: str) -> dict[str, str]:
-    """Puts the launcher's shared-memory and session files where they are found again after a crash.
+    """Return variables that put the launcher's shared-memory and session files into a directory.
 
-    Killed, Open MPI 5 and 4 leave 17 MB a rank in /dev/shm and a folder in /tmp.
+    There they can be removed after a crash: a killed Open MPI 4 or 5 leaves 17 MB a rank in /dev/shm and a
+    folder in /tmp.
     """
     names = (
         "OMPI_MCA_btl_sm_backing_directory",
@@ -102,4 +105,5 @@ def scratch_env(directory: str) -> dict[str, str]:
 
 
 def default_python() -> str:
+    """Return the interpreter of the measured processes when the profile names none."""
     return sys.executable

@@ -1,16 +1,52 @@
-"""How an engine's output is read, line by line, while a stage runs."""
+"""How the supervisor reads the output of an engine's programs: line by line while a stage runs, files after.
+
+Every parser is a pure function of text, so it can be tested with a recorded log. A parser returns None for a
+line that it does not know; the supervisor calls all of them for every line.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from runner import events as ev
-from runner.engines.diagnosis import Known
+from runner.engines.diagnosis import KnownFailure
 from runner.plan.plan import Stage
 
+ParsedEvent = ev.AnyEvent | None
+"""The event that a line reports; None: the line means nothing"""
 
-def _nothing(_: str) -> None:
+LineParser = Callable[[str, int, int], ParsedEvent]
+"""Reads a line, given with the time (ns) and the index of the stage for the event"""
+
+
+class OutputNotice(NamedTuple):
+    """A warning for the user that does not end the stage."""
+
+    text: str
+    """one sentence in this program's words"""
+    explains_missing_result: bool = False
+    """the program skipped or lost a measurement; the reason of the failure when no result follows"""
+    out_of_memory: str = ""
+    """the configuration that the program skipped because GPU memory ran out, as printed; empty: none"""
+
+
+@dataclass(frozen=True)
+class FinishedStage:
+    """A stage that has ended, for `OutputReader.collect_results`."""
+
+    t: int
+    """when it ended (monotonic, ns)"""
+    stage: Stage
+    index: int
+    log: str
+    """its output; of a long output the end"""
+    read: Callable[[str], bytes | None]
+    """contents of one of `Stage.files`, by its key; None when the file does not exist"""
+
+
+def _ignore_line(_: str) -> None:
     return None
 
 
@@ -18,53 +54,33 @@ def _no_answers(_: str) -> list[tuple[str, str]]:
     return []
 
 
-NO_REQUEST = "measured no request"
-"""In the notice of an engine whose report is one of nothing."""
-
-Told = Callable[[str, int, int], ev.AnyEvent | None]
-"""What a line says, given with the time and the number of its stage; None: nothing"""
-
-
-def _nothing_told(_: str, __: int, ___: int) -> ev.AnyEvent | None:
+def _no_event(_: str, __: int, ___: int) -> ParsedEvent:
     return None
 
 
-def _no_files(_: Written) -> Iterator[ev.AnyEvent]:
+def _no_results(_: FinishedStage) -> Iterator[ev.AnyEvent | OutputNotice]:
     return iter(())
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a stage has left behind when it ended."""
-
-    t: int
-    stage: Stage
-    index: int
-    log: str
-    """its output, the end of it where there is much"""
-    read: Callable[[str], bytes | None]
-    """contents of one of its files; None when there is none"""
-
-
-@dataclass(frozen=True)
 class OutputReader:
-    """What lines of an engine's programs mean; each function answers None for every other line."""
+    """The parsers of an engine. Only `parse_result` is required."""
 
-    result_of: Callable[[str], dict[str, str] | None]
+    parse_result: Callable[[str], dict[str, str] | None]
     """keys and values of a line that states a result, as printed"""
-    notice_of: Callable[[str], str | None] = _nothing
-    """what a user should see although the stage goes on, in our words"""
-    hang_after: Callable[[str], str | None] = _nothing
-    """why a program that printed this line will never end by itself"""
-    answers_in: Callable[[str], list[tuple[str, str]]] = _no_answers
-    """prompts and answers in the whole output of a smoke run"""
-    progress: Callable[[], Told] | None = None
-    """makes a reader of how far the program is, with a memory of its own for every stage; None: it reports"""
-    iteration_of: Told = _nothing_told
-    """what a line of the stage's file `iterations` says, which is followed while it grows"""
-    ends_after: Callable[[str], str | None] = _nothing
-    """what a program that printed this line must do within `Stage.shutdown_s`; empty: it is done"""
-    left_in: Callable[[Written], Iterator[ev.AnyEvent]] = _no_files
-    """results in what the stage has left behind"""
-    known_failures: tuple[Known, ...] = ()
-    """what its programs are known to say when they fail"""
+    parse_notice: Callable[[str], OutputNotice | None] = _ignore_line
+    """a warning that the user should see"""
+    hang_reason: Callable[[str], str | None] = _ignore_line
+    """why a program that printed this line never ends by itself; the supervisor then ends it"""
+    parse_answers: Callable[[str], list[tuple[str, str]]] = _no_answers
+    """prompts and answers in the whole output of a stage named `smoke`"""
+    progress_parser: Callable[[], LineParser] | None = None
+    """makes a parser of progress lines with its own state, one a stage; None: the ranks report progress"""
+    parse_iteration: LineParser = _no_event
+    """reads a line of the file `iterations` of `Stage.files`, which the supervisor follows while it grows"""
+    shutdown_step: Callable[[str], str | None] = _ignore_line
+    """what the program must still do within `Stage.shutdown_s` after this line; empty: it is done"""
+    collect_results: Callable[[FinishedStage], Iterator[ev.AnyEvent | OutputNotice]] = _no_results
+    """results in the output and files of a stage that has ended"""
+    known_failures: tuple[KnownFailure, ...] = ()
+    """causes of failures that the programs of the engine print; the first match wins"""

@@ -1,14 +1,16 @@
-"""The engines by name.
+"""The engines by name: the built-in ones, and those that installed packages add.
 
-An engine of this package is one folder and one line here. A package of somebody else adds an engine with an
-entry point of the group `trtbench.engines` that names its `Engine`; it is loaded when a profile or a run asks
-for an engine that is not built in.
+A built-in engine is a folder of this package and an entry of `_BUILT_IN`. Another package adds an engine with
+an entry point of the group `trtbench.engines` (see `runner.engines.interface`). Entry points are loaded once,
+when an engine is asked for that is not built in, or when all engines are listed. An entry point that cannot
+be loaded is reported by `plugin_errors` and does not affect other engines.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.engines.interface import Engine
 from runner.engines.torch.engine import ENGINE as TORCH
@@ -19,62 +21,100 @@ from runner.plan.plan import RUN_DIR, Plan
 from runner.schema.base import Profile
 
 GROUP = "trtbench.engines"
-"""The group of entry points that further engines are found by"""
+"""The group of entry points that add engines."""
 
-_ENGINES: dict[str, Engine[Any]] = {engine.name: engine for engine in (TORCH, TRTLLM, TRTLLM_BENCH)}
-_installed_loaded = False
+_BUILT_IN: dict[str, Engine[Any]] = {engine.name: engine for engine in (TORCH, TRTLLM, TRTLLM_BENCH)}
+
+
+class _Plugins(NamedTuple):
+    engines: dict[str, Engine[Any]]
+    errors: tuple[str, ...]
 
 
 def engines() -> dict[str, Engine[Any]]:
-    """Every engine by its name, those of installed packages included; the first call looks for these."""
-    _load_installed()
-    return _ENGINES
+    """Return all engines by name, built-in ones first."""
+    return _BUILT_IN | _load_plugins().engines
 
 
 def engine_names() -> list[str]:
-    """The names that `engine:` in a profile may have."""
+    """Return the values that `engine:` in a profile may have."""
     return list(engines())
 
 
 def is_engine(name: object) -> bool:
-    """Whether an engine has this name; looks for those of other packages only if none here has it."""
-    return isinstance(name, str) and (name in _ENGINES or name in engines())
+    """Check whether an engine has this name; loads plug-ins only if no built-in engine has it."""
+    return isinstance(name, str) and (name in _BUILT_IN or name in engines())
 
 
-def engine_named(name: str) -> Engine[Any]:
-    """The engine of this name.
+def plugin_errors() -> tuple[str, ...]:
+    """Return a sentence for each entry point that cannot be used."""
+    return _load_plugins().errors
+
+
+def find_engine(name: str) -> Engine[Any]:
+    """Return the engine with this name.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such engine.
     """
-    if not is_engine(name):
-        raise UserError(f"{name!r} is not an engine; there are {', '.join(_ENGINES)}")
-    return _ENGINES[name]
+    found = _BUILT_IN.get(name) or engines().get(name)
+    if found is None:
+        allowed = ", ".join(engine_names())
+        raise UserError(f"{name!r} is not an engine; allowed: {allowed}", hint=plugin_hint())
+    return found
+
+
+def plugin_hint() -> str:
+    """Return why plug-ins are missing, as a hint for an engine that is not found; empty without errors."""
+    return "; ".join(plugin_errors())
 
 
 def profile_struct(engine: str) -> type[Profile]:
-    """The struct of an engine's profiles."""
-    struct: type[Profile] = engine_named(engine).profile
+    """Return the struct of an engine's profiles."""
+    struct: type[Profile] = find_engine(engine).profile
     return struct
 
 
 def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
-    """The plan of a profile for a run directory; starts and changes nothing.
+    """Return the plan of a profile for a run directory; start and change nothing.
 
     Raises:
         UserError: the profile refers to something that is missing on this machine.
     """
-    plan: Plan = engine_named(profile.engine).plan(profile, run_dir)
+    plan: Plan = find_engine(profile.engine).plan(profile, run_dir)
     return plan
 
 
-def _load_installed() -> None:
-    global _installed_loaded
-    if _installed_loaded:
-        return
-    _installed_loaded = True
-    from importlib.metadata import entry_points  # a tenth of the start, and most commands do without
+@cache
+def _load_plugins() -> _Plugins:
+    from importlib.metadata import entry_points  # slow to import, and most commands do not need it
 
+    found: dict[str, Engine[Any]] = {}
+    errors: list[str] = []
     for point in entry_points(group=GROUP):
-        engine = point.load()
-        _ENGINES.setdefault(engine.name, engine)
+        try:
+            engine = _checked(point.load())
+            if engine.name in _BUILT_IN or engine.name in found:
+                raise ValueError(f"an engine named {engine.name!r} exists already")
+        except (Exception, SystemExit) as error:  # whatever a foreign module raises when it is imported
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            errors.append(f"the plug-in {point.name} ({point.value}) cannot be loaded: {reason}")
+        else:
+            found[engine.name] = engine
+    return _Plugins(found, tuple(errors))
+
+
+def _checked(engine: object) -> Engine[Any]:
+    """Return the object of an entry point if it is a usable engine.
+
+    Raises:
+        TypeError: it is not; the message says what is expected.
+    """
+    if not isinstance(engine, Engine):
+        raise TypeError(f"expected a runner.engines.interface.Engine, not {type(engine).__name__}")
+    struct = engine.profile
+    if not (isinstance(struct, type) and issubclass(struct, Profile)):
+        raise TypeError("its profile is not a subclass of runner.schema.base.Profile")
+    if not isinstance(struct.__struct_config__.tag, str):
+        raise TypeError(f'the tag of {struct.__name__} is not a name; allowed: text, such as tag="toy"')
+    return engine

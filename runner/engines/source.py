@@ -1,4 +1,4 @@
-"""A file with results: its content, and when it was written."""
+"""Result files that are imported: content and modification time."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ _JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\]])")
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file that was read whole."""
+class SourceFile:
+    """A result file, read completely."""
 
     path: Path
     content: bytes
     wall: float
-    """when it changed last, seconds since 1970"""
+    """modification time, seconds since 1970"""
 
     @cached_property
     def text(self) -> str:
-        """Its content as text; bytes that are none are marked, and ends of lines are those of Unix."""
+        """The content as text; invalid UTF-8 is replaced, line ends are those of Unix."""
         text = self.content.decode("utf-8-sig", "replace")
         return text.replace("\r\n", "\n")
 
     @property
     def is_json(self) -> bool:
-        """Whether the file begins as a JSON document; it may be torn."""
+        """Check whether the file starts as a JSON document; it may be incomplete."""
         return _JSON.match(self.content) is not None
 
 
-def read(path: Path) -> Source:
-    """A file as it is now.
+def read_source(path: Path) -> SourceFile:
+    """Read a result file.
 
     Raises:
-        UserError: it cannot be read, or is too large to hold results only.
+        UserError: it cannot be read, or is larger than MAX_BYTES.
     """
     try:
         with open(path, "rb") as file:
@@ -49,6 +49,6 @@ def read(path: Path) -> Source:
     if len(content) > MAX_BYTES:
         raise UserError(
             f"{path}: is larger than {MAX_BYTES >> 20} MiB",
-            hint="results are a few lines: cut out the part that holds them",
+            hint="results are a few lines: import a file with only the part that has them",
         )
-    return Source(path, content, wall)
+    return SourceFile(path, content, wall)

@@ -1,6 +1,6 @@
-"""The kinds of line in a run's `events.jsonl`.
+"""The kinds of line in the `events.jsonl` of a run.
 
-One JSON object a line: `kind` tells the type, `t` is CLOCK_MONOTONIC in nanoseconds on the machine of the
+One JSON object per line: `kind` tells the type, `t` is CLOCK_MONOTONIC in nanoseconds on the machine of the
 run (an iteration carries its rank's own reading). Readers skip kinds that they do not know.
 """
 
@@ -13,7 +13,7 @@ import msgspec
 
 from runner.events.base import Event
 from runner.events.gpu import (
-    Column,
+    GpuColumn,
     GpuEnergy,
     GpuHealth,
     GpuIdentity,
@@ -27,7 +27,7 @@ from runner.events.gpu import (
     NoGpu,
     Telemetry,
     TelemetryCost,
-    TelemetryState,
+    TelemetryStatus,
 )
 from runner.events.run import (
     SCHEMA,
@@ -40,8 +40,8 @@ from runner.events.run import (
     Hello,
     Host,
     Iteration,
+    IterationPhase,
     Notice,
-    Phase,
     Queued,
     RankProcess,
     Result,
@@ -61,12 +61,12 @@ __all__ = [
     "Answer",
     "AnyEvent",
     "Bye",
-    "Column",
     "ConfigurationStarted",
     "EngineIteration",
     "Event",
     "Failure",
     "Gap",
+    "GpuColumn",
     "GpuEnergy",
     "GpuHealth",
     "GpuIdentity",
@@ -81,9 +81,9 @@ __all__ = [
     "Hello",
     "Host",
     "Iteration",
+    "IterationPhase",
     "NoGpu",
     "Notice",
-    "Phase",
     "Queued",
     "RankProcess",
     "Requests",
@@ -101,10 +101,10 @@ __all__ = [
     "Swept",
     "Telemetry",
     "TelemetryCost",
-    "TelemetryState",
+    "TelemetryStatus",
     "decode_lines",
     "encode",
-    "no_cycles",
+    "gc_paused",
 ]
 
 AnyEvent = (
@@ -149,24 +149,24 @@ _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: Event) -> bytes:
-    """One line of the log, newline included."""
+    """Return an event as one line of the log, including the newline."""
     return _encoder.encode(event) + b"\n"
 
 
 def decode_lines(lines: bytes) -> list[AnyEvent]:
-    """Events of complete lines; a line that is no event of ours is skipped."""
-    with no_cycles():
+    """Decode the events of complete lines; other lines are skipped."""
+    with gc_paused():
         try:
             return _decoder.decode_lines(lines)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return list(_decode_one_by_one(lines))
 
 
-class no_cycles:  # noqa: N801 - used as a statement, and a generator's context costs ten times as much
-    """Within it nobody looks for reference cycles.
+class gc_paused:  # noqa: N801 - used as a statement, and a generator's context costs ten times as much
+    """Pause the garbage collector within a `with` block.
 
-    Events refer to nothing but their own values, so there are none; looking for them among a million columns
-    of numbers takes as long as decoding those.
+    Events reference only their own values, so there are no cycles; a search for cycles among a million
+    columns of numbers takes as long as decoding them.
     """
 
     __slots__ = ("_collecting",)

@@ -8,7 +8,7 @@ import msgspec
 
 from runner.events.base import Event
 
-TelemetryState = Literal["sampling", "slowed", "stale", "ended", "given up"]
+TelemetryStatus = Literal["sampling", "slowed", "stale", "ended", "given up"]
 
 
 class NoGpu(Event, frozen=True, kw_only=True, tag="no_gpu", gc=False):
@@ -27,15 +27,20 @@ class GpuIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     pci: str = ""
     """`domain:bus:device.function`; CUDA counts in this order under CUDA_DEVICE_ORDER=PCI_BUS_ID"""
     vbios: str = ""
+    """version of the video BIOS"""
     memory_total: int = 0
+    """bytes"""
     power_limit_w: float | None = None
+    """watts"""
     max_sm_clock: int | None = None
+    """MHz"""
     max_memory_clock: int | None = None
     """MHz"""
     memory_bus_bits: int | None = None
     max_pcie_generation: int | None = None
     max_pcie_width: int | None = None
     persistence: bool | None = None
+    """whether persistence mode is on"""
     mig: list[str] | None = None
     """UUIDs of its MIG devices; None: MIG is off"""
     slices: dict[str, int] = msgspec.field(default_factory=dict)
@@ -46,12 +51,15 @@ class GpuInventory(Event, frozen=True, kw_only=True, tag="gpu_inventory", gc=Fal
     """The GPUs of this machine; the columns of every later `gpu` event are in this order."""
 
     driver: str = ""
+    """version of the driver"""
     nvml: str = ""
+    """version of NVML"""
     cuda: str = ""
+    """newest CUDA version that the driver supports"""
     gpus: list[GpuIdentity] = msgspec.field(default_factory=list)
 
 
-Column = list[int | float | None]
+GpuColumn = list[int | float | None]
 """One number a GPU; None: none this time, and `gpu_reason` says why when there is more to it"""
 
 
@@ -60,27 +68,29 @@ class GpuSamples(Event, frozen=True, kw_only=True, tag="gpu", gc=False):
 
     period_ms: int
     """time to the next one, milliseconds"""
-    busy: Column = msgspec.field(default_factory=list)
+    busy: GpuColumn = msgspec.field(default_factory=list)
     """percent of the driver's last period in which a kernel ran, however small"""
-    memory_busy: Column = msgspec.field(default_factory=list)
+    memory_busy: GpuColumn = msgspec.field(default_factory=list)
     """percent of that period in which memory was read or written"""
-    memory: Column = msgspec.field(default_factory=list)
+    memory: GpuColumn = msgspec.field(default_factory=list)
     """bytes in use, without what the driver reserves (unless `sources` says otherwise)"""
-    power: Column = msgspec.field(default_factory=list)
+    power: GpuColumn = msgspec.field(default_factory=list)
     """watts at that moment"""
-    power_average: Column = msgspec.field(default_factory=list)
+    power_average: GpuColumn = msgspec.field(default_factory=list)
     """watts in the mean of the second before"""
-    sm_clock: Column = msgspec.field(default_factory=list)
-    memory_clock: Column = msgspec.field(default_factory=list)
+    sm_clock: GpuColumn = msgspec.field(default_factory=list)
     """MHz"""
-    temperature: Column = msgspec.field(default_factory=list)
+    memory_clock: GpuColumn = msgspec.field(default_factory=list)
+    """MHz"""
+    temperature: GpuColumn = msgspec.field(default_factory=list)
     """degrees Celsius"""
-    reasons: Column = msgspec.field(default_factory=list)
+    reasons: GpuColumn = msgspec.field(default_factory=list)
     """why clocks are not higher: NVML's clocks event reasons, a set of bits"""
-    sm_active: Column = msgspec.field(default_factory=list)
+    sm_active: GpuColumn = msgspec.field(default_factory=list)
     """percent of time and multiprocessors that had work (GPM)"""
-    tensor_active: Column = msgspec.field(default_factory=list)
-    dram_active: Column = msgspec.field(default_factory=list)
+    tensor_active: GpuColumn = msgspec.field(default_factory=list)
+    """percent of time and multiprocessors in which tensor cores worked (GPM)"""
+    dram_active: GpuColumn = msgspec.field(default_factory=list)
     """percent of peak memory bandwidth in use (GPM)"""
     slices: dict[str, int] = msgspec.field(default_factory=dict)
     """bytes in use of MIG devices, by UUID"""
@@ -93,6 +103,7 @@ class GpuEnergy(Event, frozen=True, kw_only=True, tag="gpu_energy", gc=False):
 
     gpu: str
     mj: int
+    """millijoules"""
 
 
 class GpuHealth(Event, frozen=True, kw_only=True, tag="gpu_health", gc=False):
@@ -104,6 +115,7 @@ class GpuHealth(Event, frozen=True, kw_only=True, tag="gpu_health", gc=False):
     pcie_generation: int | None = None
     pcie_width: int | None = None
     ecc_corrected: int | None = None
+    """since the driver was loaded"""
     ecc_uncorrected: int | None = None
     """since the driver was loaded"""
     remapped_rows: int | None = None
@@ -159,16 +171,19 @@ class GpuMapping(Event, frozen=True, kw_only=True, tag="gpu_mapping", gc=False):
 class Telemetry(Event, frozen=True, kw_only=True, tag="telemetry", gc=False):
     """How reading the GPUs goes; `text` says it in a sentence."""
 
-    state: TelemetryState
+    state: TelemetryStatus
     text: str
     hz: float = 0.0
+    """readings per second"""
 
 
 class TelemetryCost(Event, frozen=True, kw_only=True, tag="telemetry_cost", gc=False):
     """What reading cost since the last such event: call -> number, median and maximum in microseconds."""
 
     seconds: float
+    """length of the period that this event covers"""
     ticks: int
+    """readings in that period"""
     missed: int
     """readings that were due but skipped because one before took too long"""
     cpu_percent: float

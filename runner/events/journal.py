@@ -1,7 +1,7 @@
-"""`events.jsonl` on disk: the one writer, and the readers that follow it.
+"""`events.jsonl` on disk: the single writer, and the readers that follow it.
 
-The writer appends whole lines and repairs what a crash or a full disk tore. Readers take complete lines
-only, keep their byte offset and never block.
+The writer appends complete lines and repairs lines that a crash or a full disk cut off. Readers take complete
+lines only, keep their byte offset and never block.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ BACKLOG = 10_000
 
 
 class JournalWriter:
-    """Appends events to a log; the caller holds the run's lock, so there is only one."""
+    """Appends events to a log; the caller holds the lock of the run, so there is only one writer."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the log and cuts off a torn last line.
+        """Open the log and remove an incomplete last line.
 
         Raises:
             OSError: the file cannot be opened.
@@ -34,7 +34,7 @@ class JournalWriter:
         self._lost = 0
 
     def write(self, event: Event) -> None:
-        """Append one event; on a full disk it is kept and written when there is room again."""
+        """Append one event; on a full disk it is kept and written once there is space."""
         self._backlog.append(encode(event))
         self.flush()
         while len(self._backlog) > BACKLOG:
@@ -42,7 +42,7 @@ class JournalWriter:
             self._lost += 1
 
     def flush(self) -> bool:
-        """Write what a full disk held back; True when nothing is left."""
+        """Write events that a full disk delayed; return whether all are written."""
         if self._lost and self._backlog and self._append(self._gap()):
             self._lost = 0
         while self._backlog:
@@ -52,7 +52,7 @@ class JournalWriter:
         return True
 
     def sync(self) -> None:
-        """Make what was written survive a power cut; for changes of state, not for iterations."""
+        """Make the log durable across a power cut; for changes of state, not for iterations."""
         os.fdatasync(self._file)
 
     def close(self) -> None:
@@ -65,15 +65,15 @@ class JournalWriter:
 
     def _append(self, line: bytes) -> bool:
         try:
-            append_whole(self._file, line, self._end)
+            append_line(self._file, line, self._end)
         except OSError:
             return False
         self._end += len(line)
         return True
 
 
-def append_whole(file: int, line: bytes, end: int) -> None:
-    """Append to a log, of which nobody else is a writer now, wholly or not at all.
+def append_line(file: int, line: bytes, end: int) -> None:
+    """Append to a log, completely or not at all; the caller must be the only writer.
 
     Args:
         file: open for appending.
@@ -84,13 +84,13 @@ def append_whole(file: int, line: bytes, end: int) -> None:
         OSError: the disk is full or gone.
     """
     if os.write(file, line) < len(line):
-        # A short write means a full disk: take the torn line back so that the log stays whole.
+        # A short write means a full disk: remove the incomplete line again.
         os.ftruncate(file, end)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _end_of_last_line(file: int) -> int:
-    """Offset behind the last newline of an open file."""
+    """Return the offset after the last newline of an open file."""
     end = os.fstat(file).st_size
     while end > 0:
         start = max(0, end - 65536)
@@ -102,14 +102,14 @@ def _end_of_last_line(file: int) -> int:
 
 
 PENDING = 1 << 10
-"""Bytes of an unfinished line that are worth a look."""
+"""Bytes of an unfinished line that `pending` returns."""
 
 
 class LineReader:
-    """Follows a growing file from an offset and hands out complete lines.
+    """Follows a growing file from an offset and returns complete lines.
 
-    The file may not exist yet, may be deleted, and may be replaced by a shorter one; each is quietly "nothing
-    new", and `gone` tells a deleted file from one that merely does not grow.
+    The file may not exist yet, may be deleted, and may be replaced by a shorter one; each case gives no new
+    lines, and `gone` distinguishes a deleted file from one that does not grow.
     """
 
     def __init__(self, path: Path, *, limit: int = 1 << 20) -> None:
@@ -120,9 +120,9 @@ class LineReader:
         self.gone = False
 
     def read(self) -> bytes:
-        """Complete lines that arrived since the last call, at most about `limit` bytes of them.
+        """Return complete lines since the last call, at most about `limit` bytes.
 
-        A line longer than `limit` is handed out in pieces, so memory stays bounded whatever a program prints.
+        A line longer than `limit` is returned in pieces, so memory stays bounded for any output.
         """
         try:
             file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -148,7 +148,7 @@ class LineReader:
         return chunk[:end]
 
     def pending(self) -> bytes:
-        """The end of what stands behind the last complete line now; it is not taken."""
+        """Return the end of the text after the last complete line, without consuming it."""
         if self.size <= self.offset:
             return b""
         try:
@@ -159,7 +159,7 @@ class LineReader:
             return b""
 
     def rest(self) -> bytes:
-        """What stands behind the last complete line; for a file that nobody writes any more."""
+        """Return the text after the last complete line; for a file that is complete."""
         try:
             with open(self.path, "rb") as file:
                 file.seek(self.offset)
@@ -171,7 +171,7 @@ class LineReader:
 
 
 PIECE = 1 << 14
-"""Bytes of a log that become events at a time: they are folded while the processor's cache has them."""
+"""Bytes of a log decoded at a time: their events are folded while in the processor's cache."""
 
 
 class EventReader:
@@ -183,20 +183,20 @@ class EventReader:
         self._taken = 0
 
     def read(self) -> list[AnyEvent]:
-        """Events that arrived since the last call; at most a few hundred, so call until it is empty."""
+        """Return events since the last call; at most a few hundred, so call until it is empty."""
         while piece := self._piece():
             if events := decode_lines(piece):
-                return events  # of a piece in which no line is an event of ours, the next one is read
+                return events  # a piece without a known event is skipped
         return []
 
     @property
     def progress(self) -> float:
-        """Share of the log that was read, 0 to 1."""
+        """The share of the log that was read, 0 to 1."""
         waiting = len(self._chunk) - self._taken
         return (self.lines.offset - waiting) / self.lines.size if self.lines.size else 1.0
 
     def _piece(self) -> bytes:
-        """The next few complete lines."""
+        """Return the next few complete lines."""
         if self._taken == len(self._chunk):
             self._chunk, self._taken = self.lines.read(), 0
         start = self._taken

@@ -1,4 +1,4 @@
-"""The words of events that say why a GPU reading is missing; the log keeps them, so they never change."""
+"""Reasons of missing GPU readings, as texts of events; logs contain them, so they must not change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ STALE = "stale"
 NO_LIBRARY = "no library"
 NO_NUMBER = "not a number"
 HOST_LOAD = "; host load is shown instead"
-"""How the reason ends why no GPU is read at all"""
+"""end of the reason why no GPU is read at all"""
 
 
 def without_host_load(reason: str) -> str:
-    """A reason, for where no host load is shown."""
+    """Return a reason without the remark about host load."""
     return reason.removesuffix(HOST_LOAD)

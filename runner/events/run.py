@@ -13,7 +13,7 @@ SCHEMA = 1
 
 StageStatus = Literal["ok", "failed", "stopped", "skipped"]
 RunStatus = Literal["finished", "failed", "stopped", "lost"]
-Phase = Literal["warmup", "timed", "profile"]
+IterationPhase = Literal["warmup", "timed", "profile"]
 """`profile`: upstream's second loop (--dump_profile), slowed down by its profiler and part of no number"""
 
 
@@ -21,24 +21,35 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started", gc=False):
     """First line of every log; the only place that relates `t` to the wall clock."""
 
     run: str
+    """id of the run, the name of its directory"""
     schema: int
+    """version of the log"""
     wall: float
     """seconds since 1970 at `t`"""
     host: str
+    """name of the machine"""
     boot_id: str
+    """the kernel's id of the boot; `t` means nothing after another boot"""
     pid: int
+    """process id of the supervisor"""
     cores: int
+    """logical processors of the machine"""
     version: str
+    """version of trtbench-tui"""
 
 
 class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
     """The run waits for a device that another run holds."""
 
     device: str
+    """the device that is in use"""
     holder: str
+    """id of the run that holds it"""
 
 
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):
+    """A stage has started; `pid` is the process id of its launcher."""
+
     stage: int
     name: str
     pid: int
@@ -46,6 +57,8 @@ class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=Fal
 
 
 class StageEnded(Event, frozen=True, kw_only=True, tag="stage_ended", gc=False):
+    """A stage has ended, or was skipped."""
+
     stage: int
     name: str
     status: StageStatus
@@ -61,9 +74,11 @@ class Hello(Event, frozen=True, kw_only=True, tag="hello", gc=False):
     stage: int
     rank: int
     world: int
+    """number of ranks"""
     pid: int
     host: str
     device: str
+    """`cpu` or `cuda:N`, as the rank names it"""
     label: str = ""
     """name of the device, as its driver gives it"""
 
@@ -81,17 +96,23 @@ class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration"
 
     stage: int
     index: int
+    """number of the configuration in the stage, from 0"""
     batch_size: int
+    """sequences per call"""
     input_len: int
+    """tokens of each prompt"""
     output_len: int
     """0 for an encoder, which generates nothing"""
     num_runs: int
+    """timed iterations, at least"""
     duration: float
     """seconds"""
     warm_up: int
+    """iterations that are not measured"""
     gpu_weights_percent: float = 1.0
     """share of the weights that stays on the GPU, 0 to 1"""
     num_beams: int = 1
+    """beam width"""
     requests: int = 0
     """how many requests are batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
     concurrency: int = 0
@@ -104,9 +125,12 @@ class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):
     stage: int
     rank: int
     config: int
+    """index of the configuration"""
     i: int
-    phase: Phase
+    """number of the iteration within its phase"""
+    phase: IterationPhase
     latency_ms: float
+    """duration of the whole call, milliseconds"""
     generation_ms: float | None = None
     """first token to last token, milliseconds"""
     steps: int | None = None
@@ -135,6 +159,7 @@ class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
     memory_used: int
     memory_total: int
     load: float
+    """load average of the last minute"""
     steal_percent: float = 0.0
     """of all cores: what the hypervisor gave to others"""
     waiting_percent: float | None = None
@@ -160,6 +185,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat", gc=False):
     cpu_percent: float
     """processor time of all its processes; 100 is one core"""
     processes: int
+    """number of processes of the stage"""
     output_bytes: int | None = None
     """size of the directory that it fills"""
     ranks: tuple[RankProcess, ...] = ()
@@ -173,6 +199,8 @@ class Notice(Event, frozen=True, kw_only=True, tag="notice", gc=False):
     text: str
     rank: int | None = None
     """the rank that says so in a record of its own"""
+    out_of_memory: str = ""
+    """the configuration that the benchmark skipped because GPU memory ran out, as it prints it: `64, 8, 8`"""
 
 
 class Failure(Event, frozen=True, kw_only=True, tag="failure", gc=False):
@@ -180,12 +208,13 @@ class Failure(Event, frozen=True, kw_only=True, tag="failure", gc=False):
 
     cause: str
     remedy: str = ""
+    """what to do; empty: not known"""
     log: str = ""
     """name of the raw log that holds the cause"""
 
 
 class Stopping(Event, frozen=True, kw_only=True, tag="stopping", gc=False):
-    """Somebody asked the run to stop."""
+    """The run was asked to stop; `by` names the sender."""
 
     by: str
 
@@ -194,7 +223,9 @@ class Swept(Event, frozen=True, kw_only=True, tag="swept", gc=False):
     """Processes of the run that had to be killed after a stage or the run ended."""
 
     killed: int
+    """number of processes that were killed"""
     left: int
+    """number of processes that remain"""
 
 
 class Gap(Event, frozen=True, kw_only=True, tag="gap", gc=False):
@@ -209,3 +240,4 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended", gc=False):
 
     status: RunStatus
     wall: float
+    """seconds since 1970 at `t`"""

@@ -34,7 +34,9 @@ class EngineIteration(Event, frozen=True, kw_only=True, tag="engine_iteration", 
 
     stage: int
     i: int
+    """number of the step in the engine's log"""
     latency_ms: float
+    """duration of the step, milliseconds"""
     active: int | None = None
     """requests in flight"""
     queued: int | None = None
@@ -46,6 +48,7 @@ class EngineIteration(Event, frozen=True, kw_only=True, tag="engine_iteration", 
     tokens: int | None = None
     """input tokens that were processed, and one or more for each generating request"""
     kv_used: int | None = None
+    """blocks of the KV cache"""
     kv_total: int | None = None
     """blocks of the KV cache"""
     gpu_memory: int | None = None

@@ -1,4 +1,4 @@
-"""What holds the clocks of a GPU down, as NVML's clocks event reasons have it."""
+"""Why the clocks of a GPU are held down: NVML's clocks event reasons."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ HARMLESS = ("power cap", "sync boost")
 """Usual at full load."""
 
 
-def reason_words(bits: float) -> list[str]:
-    """What a set of clocks event reasons says about throttling."""
+def throttle_names(bits: float) -> list[str]:
+    """Return the names of the throttling reasons in a set of clocks event reasons."""
     return [name for bit, name in BITS.items() if int(bits) & bit]

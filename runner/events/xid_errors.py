@@ -1,4 +1,4 @@
-"""What the driver's critical errors mean."""
+"""Meanings of the driver's critical errors (Xid)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ _MEANINGS = {
 
 
 def xid_sentence(code: int) -> str:
-    """What the driver reports with an Xid."""
+    """Return an Xid and its meaning as a sentence."""
     known = f": {_MEANINGS[code]}" if code in _MEANINGS else ""
     return f"the driver reports Xid {code}{known}"

@@ -1,5 +1,5 @@
-"""A run for other programs and other people: files in formats that they read.
+"""Export runs to files for other programs and other people.
 
-One module a format; each has `write(subject, out)`, which takes what `runner.export.run_data` knows of a run.
-Nothing here changes a run.
+There is one module per format, with a function `write(data, out)`; `data` is a `RunData`. An export never
+changes a run.
 """

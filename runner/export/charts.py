@@ -1,4 +1,4 @@
-"""The charts of a run: latency and GPU readings on one time axis, and each configuration by itself."""
+"""The charts of a run: latency and GPU readings on one time axis, and charts of each configuration."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import NamedTuple
 
 from runner.events.throttle_reasons import HARMLESS
 from runner.export import svg
-from runner.export.run_data import Subject
-from runner.export.svg import Axis
-from runner.export.timeline import Measured
-from runner.metrics.outlier_causes import Outlier, outliers
-from runner.report import result_table
+from runner.export.run_data import RunData
+from runner.export.svg import ChartAxis
+from runner.export.timeline import ConfigurationTimeline
+from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.report.model import ConfigurationReport
 from runner.report.result_table import configuration_name
 from runner.state.configuration import ConfigurationState
 from runner.state.serving import EngineLog
-from runner.stats import Bucket, Sample, Series
-from runner.util.formatting import duration
+from runner.stats import Sample, Series, SeriesBucket
+from runner.util.formatting import duration, format_number
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 74.0, 16.0, 26.0, 22.0
-MOST_POINTS = 6000
-"""points of all configurations together, so that a page stays small however many there are"""
-MOST_TIPS = 1500
-_LOG_FROM = 10.0
-"""configurations whose latencies differ by more than this share a logarithmic axis"""
+MAX_POINTS = 6000
+"""maximum number of points of all configurations together, which limits the size of a page"""
+MAX_TOOLTIPS = 1500
+_LOG_SCALE_RATIO = 10.0
+"""ratio of the highest to the lowest latency above which the axis is logarithmic"""
 
 
 class Drawing(NamedTuple):
+    """An SVG element and its size."""
+
     width: float
     height: float
-    drawn: str
-    """SVG"""
+    svg: str
 
 
 @dataclass(frozen=True)
 class Window:
-    """The stretch of time that charts show, ns; `zero` is the start of the run."""
+    """The time range of the charts, ns; `zero` is the start of the run."""
 
     begin: int
     end: int
@@ -48,13 +48,13 @@ class Window:
         return (t - self.zero) / 1e9
 
     @property
-    def axis(self) -> Axis:
-        return Axis(self.seconds(self.begin), self.seconds(self.end), LEFT, WIDTH - RIGHT)
+    def axis(self) -> ChartAxis:
+        return ChartAxis(self.seconds(self.begin), self.seconds(self.end), LEFT, WIDTH - RIGHT)
 
 
-def window_of(subject: Subject) -> Window:
-    """From the first warm-up iteration to the last timed one; the whole run when nothing was measured."""
-    state, measured = subject.state, subject.log.timeline.measured
+def window_of(data: RunData) -> Window:
+    """Return the time from the first warm-up to the last timed iteration; the whole run if there is none."""
+    state, measured = data.state, data.log.timeline.configurations
     zero = state.started.t if state.started else 0
     begin = measured[0].start.t if measured else zero
     end = max([one.last_t for one in measured], default=0) or state.last_t
@@ -65,17 +65,17 @@ def window_of(subject: Subject) -> Window:
 
 
 class _Shown(NamedTuple):
-    """A configuration that the latency chart shows, and its place among them all."""
+    """A configuration in the latency chart, and its index in the report."""
 
-    over_time: Measured
+    over_time: ConfigurationTimeline
     state: ConfigurationState
     name: str
     number: int
 
 
-def latency(subject: Subject, window: Window) -> Drawing | None:
-    """Latency of every iteration of every configuration; None when there is none."""
-    shown = _shown(subject)
+def latency(data: RunData, window: Window) -> Drawing | None:
+    """Draw the latency of every iteration of every configuration; None if there are no iterations."""
+    shown = _shown(data)
     if not shown:
         return None
     height = 260.0
@@ -83,15 +83,17 @@ def latency(subject: Subject, window: Window) -> Drawing | None:
     title = "latency, ms" + (" (logarithmic)" if y.log else "")
     parts = [*_values(y, marks, title), *_time(window.axis, height)]
     for one in shown:
-        slow = outliers(subject.state, one.number)
-        parts += _of_configuration(one, slow, window, y, len(shown))
+        slow = find_outliers(data.state, one.number)
+        parts += _configuration_parts(one, slow, window, y, len(shown))
     label = f"latency of {len(shown)} configurations over time"
     return Drawing(WIDTH, height, svg.chart(WIDTH, height, label, parts))
 
 
-def _shown(subject: Subject) -> list[_Shown]:
-    over_time = {id(one.start): one for one in subject.log.timeline.measured if one.timed.n or one.warmup.n}
-    pairs = zip(subject.state.configurations, subject.report.configurations, strict=False)
+def _shown(data: RunData) -> list[_Shown]:
+    over_time = {
+        id(one.start): one for one in data.log.timeline.configurations if one.timed.n or one.warmup.n
+    }
+    pairs = zip(data.state.configurations, data.report.configurations, strict=False)
     return [
         _Shown(over_time[id(state.start)], state, configuration_name(found), number)
         for number, (state, found) in enumerate(pairs)
@@ -99,28 +101,28 @@ def _shown(subject: Subject) -> list[_Shown]:
     ]
 
 
-def _latency_axis(measured: Sequence[Measured], height: float) -> tuple[Axis, list[float]]:
-    """Warm-up does not stretch the scale, unless there is nothing else."""
+def _latency_axis(measured: Sequence[ConfigurationTimeline], height: float) -> tuple[ChartAxis, list[float]]:
+    """Return the axis of the timed iterations; of the warm-up only if there are no others."""
     buckets = [bucket for one in measured for bucket in one.timed.buckets]
     buckets = buckets or [bucket for one in measured for bucket in one.warmup.buckets]
     low, high = min(bucket.low for bucket in buckets), max(bucket.high for bucket in buckets)
-    return _scale(low, high, height, TOP + 14, log=low > 0 and high / low > _LOG_FROM)
+    return _scale(low, high, height, TOP + 14, log=low > 0 and high / low > _LOG_SCALE_RATIO)
 
 
 def _scale(
     low: float, high: float, height: float, top: float = TOP, *, log: bool = False
-) -> tuple[Axis, list[float]]:
+) -> tuple[ChartAxis, list[float]]:
     if log:
         marks = svg.log_ticks(low, high)
     else:
-        # Noise must not look like trouble: the axis spans at least 2 % of the value.
+        # The axis spans at least 2 % of the value, so that noise does not look significant.
         room = max(0.0, abs(high) * 0.02 - (high - low)) / 2
         marks = svg.ticks(max(0.0, low - room) if low >= 0 else low - room, high + room, 6)
-    return Axis(marks[0], marks[-1], height - BOTTOM, top, log), marks
+    return ChartAxis(marks[0], marks[-1], height - BOTTOM, top, log), marks
 
 
-def _of_configuration(
-    shown: _Shown, slow: Sequence[Outlier], window: Window, y: Axis, of: int
+def _configuration_parts(
+    shown: _Shown, slow: Sequence[Outlier], window: Window, y: ChartAxis, of: int
 ) -> Iterator[str]:
     one, state, name, index = shown
     x = window.axis
@@ -128,7 +130,7 @@ def _of_configuration(
     timing = x.at(window.seconds(one.timing_began)) if one.timing_began is not None else end
     high = y.start - y.end
     if one.warmup.n:
-        warm = f"{name}: warm-up, {one.warmup.n} iterations, in no number of the table"
+        warm = f"{name}: warm-up, {one.warmup.n} iterations, not included in the table"
         yield svg.rect(begin, y.end, timing - begin, high, "shade", warm)
     if index:
         yield svg.line(begin, y.end - 14, begin, y.start)
@@ -136,11 +138,11 @@ def _of_configuration(
         yield svg.text(begin + 1, y.end - 4, name, title=name)
     elif end - begin > 16:
         yield svg.text(begin + 1, y.end - 4, f"#{index + 1}", title=name)
-    most = max(24, MOST_POINTS // of)
+    most = max(24, MAX_POINTS // of)
     for series in (one.warmup, one.timed):
         points = [
             (x.at(window.seconds(bucket.t)), y.at(bucket.low), y.at(bucket.high))
-            for bucket in svg.thinned(series.buckets, most)
+            for bucket in svg.merge_buckets(series.buckets, most)
         ]
         yield svg.curve(points, 0)
         if 0 < series.n <= 64:
@@ -151,18 +153,20 @@ def _of_configuration(
         yield svg.line(timing, mean, end, mean, "mean", f"{name}: mean {_ms(sample.mean)}")
         if sample.n >= 20:
             yield svg.line(timing, y.at(p95), end, y.at(p95), "high", f"{name}: p95 {_ms(p95)}")
-    yield from _tips(one.warmup, "warm-up iteration", window, y, max(4, MOST_TIPS // of // 4))
-    yield from _tips(one.timed, "iteration", window, y, max(8, MOST_TIPS // of))
+    yield from _tooltips(one.warmup, "warm-up iteration", window, y, max(4, MAX_TOOLTIPS // of // 4))
+    yield from _tooltips(one.timed, "iteration", window, y, max(8, MAX_TOOLTIPS // of))
     for found in slow:
         at, level = x.at(window.seconds(found.slow.t)), y.at(found.slow.latency_ms)
-        said = f"iteration {found.slow.i + 1}: {_ms(found.slow.latency_ms)}; {found.cause}: {found.evidence}"
-        yield svg.text(at + 5, max(level + 4, y.end + 9), found.letter, kind="cause", title=said)
+        tooltip = (
+            f"iteration {found.slow.i + 1}: {_ms(found.slow.latency_ms)}; {found.cause}: {found.evidence}"
+        )
+        yield svg.text(at + 5, max(level + 4, y.end + 9), found.letter, kind="cause", title=tooltip)
 
 
-def _tips(series: Series, what: str, window: Window, y: Axis, most: int) -> Iterator[str]:
-    """Invisible columns that say what lies below the pointer."""
+def _tooltips(series: Series, what: str, window: Window, y: ChartAxis, most: int) -> Iterator[str]:
+    """Draw invisible columns with the tooltips of the curve."""
     x = window.axis
-    merged = svg.thinned(series.buckets, most)
+    merged = svg.merge_buckets(series.buckets, most)
     each = series.width * max(1, math.ceil(len(series.buckets) / most))
     ends = [one.t for one in merged[1:]] + [merged[-1].t if merged else 0]
     for index, (bucket, following) in enumerate(zip(merged, ends, strict=False)):
@@ -170,33 +174,33 @@ def _tips(series: Series, what: str, window: Window, y: Axis, most: int) -> Iter
         at = x.at(window.seconds(bucket.t))
         width = max(3.0, x.at(window.seconds(following)) - at) if first != last else 6.0
         left = at if first != last else at - 3
-        said = f"{what} {_range(first, last)} at {duration(window.seconds(bucket.t))}: {_span(bucket)}"
-        yield svg.rect(left, y.end, width, y.start - y.end, "hit", said)
+        tooltip = f"{what} {_range(first, last)} at {duration(window.seconds(bucket.t))}: {_span(bucket)}"
+        yield svg.rect(left, y.end, width, y.start - y.end, "hit", tooltip)
 
 
 def _range(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}–{last}"
 
 
-def _span(bucket: Bucket) -> str:
+def _span(bucket: SeriesBucket) -> str:
     return (
         _ms(bucket.low)
         if bucket.low == bucket.high
-        else f"{result_table.thousands(bucket.low, 3)} to {_ms(bucket.high)}"
+        else f"{format_number(bucket.low, 3)} to {_ms(bucket.high)}"
     )
 
 
 def _ms(value: float) -> str:
-    return f"{result_table.thousands(value, 3)} ms"
+    return f"{format_number(value, 3)} ms"
 
 
 # --- axes --------------------------------------------------------------------------------------------------
 
 
 def _values(
-    y: Axis, marks: Sequence[float], name: str, left: float = LEFT, right: float = WIDTH - RIGHT
+    y: ChartAxis, marks: Sequence[float], name: str, left: float = LEFT, right: float = WIDTH - RIGHT
 ) -> Iterator[str]:
-    """Rules and numbers of the y axis, and what it shows."""
+    """Draw the grid lines, numbers and title of the y axis."""
     step = marks[1] - marks[0] if len(marks) > 1 else 1.0
     for mark in marks:
         at = y.at(mark)
@@ -206,8 +210,8 @@ def _values(
     yield svg.text(left, TOP - 11, name, kind="name")
 
 
-def _time(x: Axis, height: float) -> Iterator[str]:
-    """Times since the start of the run below a chart."""
+def _time(x: ChartAxis, height: float) -> Iterator[str]:
+    """Draw the time since the start of the run below a chart."""
     whole = x.high - x.low >= 5
     for second in svg.second_ticks(x.low, x.high, 9):
         at = x.at(second)
@@ -228,22 +232,22 @@ _GPU_CHARTS = (
 _ROW = 16.0
 
 
-def gpus(subject: Subject, window: Window) -> list[Drawing]:
-    """A chart for each reading of the GPUs that the ranks computed on, and what held their clocks down."""
-    drawn = [_gpu_chart(subject, window, *chart) for chart in _GPU_CHARTS]
-    return [one for one in (*drawn, _throttled(subject, window)) if one is not None]
+def gpus(data: RunData, window: Window) -> list[Drawing]:
+    """Draw a chart for each reading of the GPUs of the ranks, and one of clock throttling."""
+    drawn = [_gpu_chart(data, window, *chart) for chart in _GPU_CHARTS]
+    return [one for one in (*drawn, _throttled(data, window)) if one is not None]
 
 
 def _gpu_chart(
-    subject: Subject, window: Window, reading: str, name: str, per: float, from_zero: bool
+    data: RunData, window: Window, reading: str, name: str, per: float, from_zero: bool
 ) -> Drawing | None:
-    tracks = subject.log.timeline.gpus
-    found: list[tuple[int, list[Bucket]]] = []
-    for gpu in subject.environment.gpus:
+    tracks = data.log.timeline.gpus
+    found: list[tuple[int, list[SeriesBucket]]] = []
+    for gpu in data.environment.gpus:
         series = tracks[gpu.uuid].readings.get(reading) if gpu.uuid in tracks else None
         inside = [one for one in series.buckets if window.begin <= one.t <= window.end] if series else []
         if inside:
-            found.append((gpu.index, [Bucket(one.t, one.low / per, one.high / per) for one in inside]))
+            found.append((gpu.index, [SeriesBucket(one.t, one.low / per, one.high / per) for one in inside]))
     if not found:
         return None
     height = 130.0
@@ -252,7 +256,7 @@ def _gpu_chart(
     low, high = min(bucket.low for bucket in every), max(bucket.high for bucket in every)
     if from_zero:
         marks = svg.ticks(0.0, max(high, 1.0), 4)
-        y = Axis(0.0, marks[-1], height - BOTTOM, TOP)
+        y = ChartAxis(0.0, marks[-1], height - BOTTOM, TOP)
     else:
         y, marks = _scale(low, high, height)
     parts = [*_values(y, marks[:: max(1, len(marks) // 4)], name), *_time(x, height), *_legend(found)]
@@ -274,10 +278,10 @@ def _legend(found: Sequence[tuple[int, object]]) -> Iterator[str]:
         yield svg.text(x, TOP - 11, f"+ {len(found) - len(shown)}")
 
 
-def _throttled(subject: Subject, window: Window) -> Drawing | None:
-    """A row a GPU with the stretches in which something held its clocks down."""
-    tracks = subject.log.timeline.gpus
-    rows = [(gpu.index, tracks[gpu.uuid].marks) for gpu in subject.environment.gpus if gpu.uuid in tracks]
+def _throttled(data: RunData, window: Window) -> Drawing | None:
+    """Draw a row per GPU with the time spans in which its clocks were throttled."""
+    tracks = data.log.timeline.gpus
+    rows = [(gpu.index, tracks[gpu.uuid].spans) for gpu in data.environment.gpus if gpu.uuid in tracks]
     if not rows:
         return None
     height = TOP + _ROW * len(rows) + BOTTOM
@@ -286,34 +290,36 @@ def _throttled(subject: Subject, window: Window) -> Drawing | None:
         svg.text(
             LEFT,
             TOP - 11,
-            "clocks held down (outlined: power cap or sync boost, usual at full load)",
+            "throttled clocks (outlined: power cap or sync boost, usual at full load)",
             kind="name",
         )
     ]
     parts += _time(x, height)
-    for number, (index, marks) in enumerate(rows):
+    for number, (index, spans) in enumerate(rows):
         top = TOP + _ROW * number
         parts.append(svg.text(LEFT - 6, top + 11, f"GPU {index}", anchor="end"))
         parts.append(svg.line(LEFT, top + _ROW - 1, WIDTH - RIGHT, top + _ROW - 1))
-        for mark in marks:
-            if mark.end < window.begin or mark.begin > window.end:
+        for throttle in spans:
+            if throttle.end < window.begin or throttle.begin > window.end:
                 continue
-            begin, end = window.seconds(mark.begin), window.seconds(mark.end)
-            said = f"GPU {index}: {mark.reason}, {duration(begin)} to {duration(end)} ({end - begin:.1f} s)"
+            begin, end = window.seconds(throttle.begin), window.seconds(throttle.end)
+            tooltip = (
+                f"GPU {index}: {throttle.reason}, {duration(begin)} to {duration(end)} ({end - begin:.1f} s)"
+            )
             left, right = x.at(begin), x.at(end)
-            kind = "harmless" if mark.reason in HARMLESS else "held"
-            parts.append(svg.rect(left, top + 2, max(2.0, right - left), _ROW - 5, kind, said))
-            if kind == "held" and right - left > 7 * len(mark.reason):
-                parts.append(svg.text(left + 3, top + 11, mark.reason, kind="on"))
-    return Drawing(WIDTH, height, svg.chart(WIDTH, height, "what held the clocks of the GPUs down", parts))
+            kind = "harmless" if throttle.reason in HARMLESS else "held"
+            parts.append(svg.rect(left, top + 2, max(2.0, right - left), _ROW - 5, kind, tooltip))
+            if kind == "held" and right - left > 7 * len(throttle.reason):
+                parts.append(svg.text(left + 3, top + 11, throttle.reason, kind="on"))
+    return Drawing(WIDTH, height, svg.chart(WIDTH, height, "reasons for throttled clocks of the GPUs", parts))
 
 
 # --- one configuration -------------------------------------------------------------------------------------
 
 
-def histograms(subject: Subject) -> list[tuple[ConfigurationReport, Drawing]]:
-    """How the latencies of each configuration are distributed."""
-    pairs = zip(subject.report.configurations, subject.state.configurations, strict=False)
+def histograms(data: RunData) -> list[tuple[ConfigurationReport, Drawing]]:
+    """Draw the histograms of each configuration."""
+    pairs = zip(data.report.configurations, data.state.configurations, strict=False)
     return [
         (found, _histogram(f"{configuration_name(found)}: {what}", sample))
         for found, state in pairs
@@ -323,7 +329,7 @@ def histograms(subject: Subject) -> list[tuple[ConfigurationReport, Drawing]]:
 
 
 def _samples(state: ConfigurationState) -> list[tuple[str, Sample]]:
-    """What was timed many times in a configuration, each with its name; milliseconds."""
+    """Return the samples of a configuration with their names; milliseconds."""
     if state.serving is None:
         return [("iterations by latency", state.latency)]
     requests, engine = state.serving.requests, state.serving.engine
@@ -334,9 +340,9 @@ def _samples(state: ConfigurationState) -> list[tuple[str, Sample]]:
     ]
 
 
-def engine_iterations(subject: Subject) -> list[Drawing]:
-    """Requests in flight: every iteration of the engine, over the time that it counts itself."""
-    pairs = zip(subject.report.configurations, subject.state.configurations, strict=False)
+def engine_iterations(data: RunData) -> list[Drawing]:
+    """Draw every iteration of an engine with requests in flight, over the engine's own time."""
+    pairs = zip(data.report.configurations, data.state.configurations, strict=False)
     shown = [(found, state.serving.engine) for found, state in pairs if state.serving is not None]
     drawn = [(found, engine) for found, engine in shown if engine.series.n]
     return [_engine(configuration_name(found), engine, len(drawn)) for found, engine in drawn]
@@ -344,13 +350,13 @@ def engine_iterations(subject: Subject) -> list[Drawing]:
 
 def _engine(name: str, engine: EngineLog, of: int) -> Drawing:
     height = 150.0
-    buckets = svg.thinned(engine.series.buckets, max(24, MOST_POINTS // of))
+    buckets = svg.merge_buckets(engine.series.buckets, max(24, MAX_POINTS // of))
     y, marks = _scale(min(one.low for one in buckets), max(one.high for one in buckets), height)
     window = Window(0, max(1_000_000, buckets[-1].t), 0)
     points = [(window.axis.at(one.t / 1e9), y.at(one.low), y.at(one.high)) for one in buckets]
     title = f"{name}: engine iterations, ms"
-    tips = _tips(engine.series, "engine iteration", window, y, max(8, MOST_TIPS // of))
-    parts = [*_values(y, marks, title), *_time(window.axis, height), svg.curve(points, 0), *tips]
+    tooltips = _tooltips(engine.series, "engine iteration", window, y, max(8, MAX_TOOLTIPS // of))
+    parts = [*_values(y, marks, title), *_time(window.axis, height), svg.curve(points, 0), *tooltips]
     return Drawing(WIDTH, height, svg.chart(WIDTH, height, title, parts))
 
 
@@ -359,19 +365,19 @@ def _histogram(name: str, sample: Sample) -> Drawing:
     bins = sample.histogram(min(48, max(5, math.ceil(math.sqrt(sample.n)))))
     most = max(one.n for one in bins)
     marks = svg.ticks(0.0, float(most), 4)
-    y = Axis(0.0, marks[-1], height - BOTTOM, TOP)
+    y = ChartAxis(0.0, marks[-1], height - BOTTOM, TOP)
     low, high = bins[0].low, bins[-1].high
     if low == high:
         low, high = low * 0.99, high * 1.01 or 1.0
     left, right = 52.0, width - 12
-    x = Axis(low, high, left, right)
+    x = ChartAxis(low, high, left, right)
     parts = [*_values(y, marks, name, left, right)]
     for one in bins:
         start, end = (x.at(one.low), x.at(one.high)) if one.low != one.high else (left, right)
-        said = f"{result_table.thousands(one.low, 3)} to {_ms(one.high)}: {one.n} of {sample.n}"
+        tooltip = f"{format_number(one.low, 3)} to {_ms(one.high)}: {one.n} of {sample.n}"
         if one.n:
             parts.append(
-                svg.rect(start + 0.5, y.at(one.n), end - start - 1, y.start - y.at(one.n), "bar", said)
+                svg.rect(start + 0.5, y.at(one.n), end - start - 1, y.start - y.at(one.n), "bar", tooltip)
             )
     lines = [("mean", sample.mean, "mean"), ("p50", sample.percentile(50), "high")]
     lines += [("p95", sample.percentile(95), "high")] if sample.n >= 20 else []

@@ -1,4 +1,4 @@
-"""Where an export goes: standard output, or a file that appears whole or not at all."""
+"""The destination of an export: standard output, or a file that is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import UserError
-from runner.util.files import replacing, temporary_of
+from runner.util.files import atomic_writer, temporary_path
 
 
 @contextlib.contextmanager
-def opened(path: Path | None) -> Iterator[BinaryIO]:
-    """A binary file to write to; None: standard output. What fails on the way leaves an old file as it was.
+def open_output(path: Path | None) -> Iterator[BinaryIO]:
+    """Open a binary file for writing; None is standard output. After an error, an existing file is unchanged.
 
     Raises:
-        UserError: the file cannot be written, or what goes into it cannot be read.
+        UserError: the file cannot be written, or its source cannot be read.
     """
     if path is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    # A pipe or a device is written to; nothing may take its place.
+    # A pipe or a device is written directly; it must not be replaced by a file.
     special = path.exists() and not path.is_file()
-    written = path if special else temporary_of(path)
+    written = path if special else temporary_path(path)
     try:
-        with open(path, "wb") if special else replacing(path) as file:
+        with open(path, "wb") if special else atomic_writer(path) as file:
             yield file
     except OSError as error:
-        # What is read on the way can fail, too; it has a name of its own.
-        ours = error.filename is None or str(error.filename) == str(written)
-        what = f"{path}: cannot be written" if ours else f"{error.filename}: cannot be read"
+        # The error may come from a file that is being read; its name tells.
+        is_output = error.filename is None or str(error.filename) == str(written)
+        what = f"{path}: cannot be written" if is_output else f"{error.filename}: cannot be read"
         raise UserError(f"{what}: {error.strerror or error}") from None

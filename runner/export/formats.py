@@ -1,4 +1,4 @@
-"""The formats by name and by the ending of a file; a format's module is imported when it is written."""
+"""The formats by name and by file extension; the module of a format is imported when it is used."""
 
 from __future__ import annotations
 
@@ -10,54 +10,56 @@ from typing import Literal
 
 from runner.errors import UserError
 from runner.export import plots
-from runner.export.destination import opened
-from runner.export.plots import Plot
-from runner.export.run_data import Subject
+from runner.export.destination import open_output
+from runner.export.plots import PlotName
+from runner.export.run_data import RunData
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
+    """A format: its module, extensions and functions."""
+
     module: str
-    """has `write(subject, out)`, which may return sentences on what is left out"""
+    """has `write(data, out)`, which may return sentences on what is left out"""
     endings: tuple[str, ...]
-    """the first is given to a file whose name is ours; later ones are understood as well"""
+    """the first is the default of new files; the others are recognised too"""
     iterations: str = ""
-    """`module.function` that writes raw iterations in this format; empty: none"""
+    """`module.function` that writes every iteration in this format; empty: not supported"""
     requests: str = ""
-    """`module.function` that writes raw requests in this format; empty: none"""
+    """`module.function` that writes every request in this format; empty: not supported"""
     several: str = ""
-    """`module.function` that writes the tables of several runs; empty: one run at a time"""
+    """`module.function` that writes the tables of several runs; empty: not supported"""
     text: bool = True
 
 
 FORMATS = {
-    "json": Format("json_document", (".json",)),
-    "csv": Format(
+    "json": ExportFormat("json_document", (".json",)),
+    "csv": ExportFormat(
         "table_csv",
         (".csv",),
         iterations="iterations_csv.write",
         requests="requests_csv.write",
         several="table_csv.write_several",
     ),
-    "md": Format("table_markdown", (".md", ".markdown")),
-    "parquet": Format(
+    "md": ExportFormat("table_markdown", (".md", ".markdown")),
+    "parquet": ExportFormat(
         "parquet",
         (".parquet",),
         iterations="parquet.write_iterations",
         several="parquet.write_several",
         text=False,
     ),
-    "html": Format("html", (".html", ".htm")),
-    "prometheus": Format("prometheus", (".prom",)),
-    "upstream-csv": Format("upstream_csv", (".csv",)),
+    "html": ExportFormat("html", (".html", ".htm")),
+    "prometheus": ExportFormat("prometheus", (".prom",)),
+    "upstream-csv": ExportFormat("upstream_csv", (".csv",)),
 }
 
 
 def format_for(name: str | None, path: Path | None) -> str:
-    """The format that is meant: as named, else by the ending of the file, else JSON.
+    """Return the name of the format: `name`, else by the file extension, else JSON.
 
     Raises:
-        UserError: the ending of the file is that of no format.
+        UserError: the extension of the file is unknown.
     """
     if name is not None:
         return name
@@ -68,20 +70,20 @@ def format_for(name: str | None, path: Path | None) -> str:
             return known
     endings = ", ".join(dict.fromkeys(ending for form in FORMATS.values() for ending in form.endings))
     raise UserError(
-        f"{path}: the ending {path.suffix!r} is that of no format; known are {endings}",
-        hint=f"or say --format: {', '.join(FORMATS)}",
+        f"{path}: unknown file extension {path.suffix!r}; allowed: {endings}",
+        hint=f"or set --format to one of {', '.join(FORMATS)}",
     )
 
 
-Export = tuple[Path | None, list[str]]
-"""the file that was written, and what was left out, in words"""
+WrittenExport = tuple[Path | None, list[str]]
+"""the file that was written, and sentences on what was left out"""
 
 
-Part = Literal["table", "iterations", "requests"]
+ExportPart = Literal["table", "iterations", "requests"]
 
 
-def export(run_dir: Path, name: str, path: Path | None, part: Part = "table") -> Export:
-    """Write a run in a format; a directory gets a file named after the run, None is standard output.
+def export(run_dir: Path, name: str, path: Path | None, part: ExportPart = "table") -> WrittenExport:
+    """Write a run; in a directory, the file is named after the run; None is standard output.
 
     Raises:
         UserError: the run cannot be read, has nothing for this format, or the file cannot be written.
@@ -90,14 +92,14 @@ def export(run_dir: Path, name: str, path: Path | None, part: Part = "table") ->
     function = f"{form.module}.write" if part == "table" else getattr(form, part)
     if not function:
         able = [known for known, other in FORMATS.items() if getattr(other, part)]
-        raise UserError(f"raw {part} are not written as {name}; use --format {' or '.join(able)}")
+        raise UserError(f"{name} does not support {part}; use --format {' or '.join(able)}")
     if path is None and not form.text:
         raise UserError(f"{name} is not text: name a file with -o")
-    path = _named(path, run_dir, ("" if part == "table" else f"-{part}") + form.endings[0])
+    path = _file_path(path, run_dir, ("" if part == "table" else f"-{part}") + form.endings[0])
     write = _function(function)
-    subject = Subject(run_dir)
-    with opened(path) as out:
-        left_out: list[str] | None = write(subject, out)
+    data = RunData(run_dir)
+    with open_output(path) as out:
+        left_out: list[str] | None = write(data, out)
     return path, left_out or []
 
 
@@ -109,7 +111,7 @@ def _function(name: str) -> Callable[..., list[str] | None]:
     return found
 
 
-def export_several(run_dirs: Sequence[Path], name: str, path: Path | None) -> Export:
+def export_several(run_dirs: Sequence[Path], name: str, path: Path | None) -> WrittenExport:
     """Write the tables of several runs into one file, as `export` does.
 
     Raises:
@@ -118,32 +120,30 @@ def export_several(run_dirs: Sequence[Path], name: str, path: Path | None) -> Ex
     form = FORMATS[name]
     if not form.several:
         able = [known for known, other in FORMATS.items() if other.several]
-        raise UserError(
-            f"{name} takes one run, these are {len(run_dirs)}; several go into {' or '.join(able)}"
-        )
+        raise UserError(f"{name} supports one run, not {len(run_dirs)}; use --format {' or '.join(able)}")
     if path is None and not form.text:
         raise UserError(f"{name} is not text: name a file with -o")
     if path is not None and path.is_dir():
         path = path / f"runs{form.endings[0]}"
     write = _function(form.several)
-    subjects = [Subject(run_dir) for run_dir in run_dirs]
-    with opened(path) as out:
-        write(subjects, out)
+    runs = [RunData(run_dir) for run_dir in run_dirs]
+    with open_output(path) as out:
+        write(runs, out)
     return path, []
 
 
-def export_plot(run_dir: Path, plot: Plot, path: Path | None) -> Export:
+def export_plot(run_dir: Path, plot: PlotName, path: Path | None) -> WrittenExport:
     """Draw one plot of a run as SVG, as `export` does.
 
     Raises:
         UserError: the run cannot be read, has nothing to draw, or the file cannot be written.
     """
-    path = _named(path, run_dir, f"-{plot}.svg")
-    subject = Subject(run_dir)
-    with opened(path) as out:
-        plots.write(subject, out, plot)
+    path = _file_path(path, run_dir, f"-{plot}.svg")
+    data = RunData(run_dir)
+    with open_output(path) as out:
+        plots.write(data, out, plot)
     return path, []
 
 
-def _named(path: Path | None, run_dir: Path, ending: str) -> Path | None:
+def _file_path(path: Path | None, run_dir: Path, ending: str) -> Path | None:
     return path / (run_dir.name + ending) if path is not None and path.is_dir() else path

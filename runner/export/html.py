@@ -1,4 +1,4 @@
-"""The whole result of a run as one HTML file: no network, no script, for light, dark and paper."""
+"""The result of a run as one HTML file without scripts and network access, for light, dark and print."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.export import charts, svg
-from runner.export.run_data import Subject
-from runner.metrics.outlier_causes import LETTERS, Outlier, outliers
+from runner.export.run_data import RunData
+from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, find_outliers
 from runner.report import result_table
-from runner.report.model import Report, Row
-from runner.report.result_table import Grid, Line
-from runner.report.text_table import after
-from runner.state.configuration import answers_from
-from runner.util.formatting import duration
+from runner.report.model import MetricCell, Report
+from runner.report.result_table import ResultTable, TableRow
+from runner.report.text_table import duration_suffix
+from runner.state.configuration import answer_source
+from runner.util.formatting import duration, format_number
 
-MOST_OUTLIERS = 40
+MAX_OUTLIERS = 40
 _STYLE = Path(__file__).with_name("page.css")
-# Whatever a name, a log or a prompt holds: a browser must neither load nor run anything of it.
+# A browser must not load or run anything that a name, a log or a prompt contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def write(subject: Subject, out: BinaryIO) -> None:
-    for piece in _page(subject):
+def write(data: RunData, out: BinaryIO) -> None:
+    for piece in _page(data):
         out.write(piece.encode(errors="replace"))
 
 
-def _page(subject: Subject) -> Iterator[str]:
-    report = subject.report
+def _page(data: RunData) -> Iterator[str]:
+    report = data.report
     style = _STYLE.read_text(encoding="utf-8")
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -40,18 +40,18 @@ def _page(subject: Subject) -> Iterator[str]:
         f"<style>{style}{svg.STYLE}</style></head><body><main>\n"
     )
     yield from _head(report)
-    yield from _doubts(report)
-    yield from _table(result_table.grid_of(report), report)
-    yield from _charts(subject)
-    yield from _ranks(subject)
+    yield from _warnings(report)
+    yield from _table(result_table.build_table(report), report)
+    yield from _charts(data)
+    yield from _ranks(data)
     yield from _stages(report)
     yield from _answers(report)
-    yield from _environment(subject)
-    yield from _commands(subject)
+    yield from _environment(data)
+    yield from _commands(data)
     yield (
-        f"<footer>made by trtbench-tui {escape(subject.environment.version)} from the log of the run"
-        " · everything in this file was measured in that run or follows from it by the formula that stands"
-        " beside it</footer></main></body></html>\n"
+        f"<footer>made by trtbench-tui {escape(data.environment.version)} from the log of the run"
+        " · every number was measured in that run or computed from it with the formula next to"
+        " it</footer></main></body></html>\n"
     )
 
 
@@ -63,29 +63,28 @@ def _head(report: Report) -> Iterator[str]:
     yield f"<h1>{escape(report.profile)}</h1><p>{escape(report.summary)}</p>"
     yield (
         f'<p><span class="state {escape(report.status)}">{escape(report.status.upper())}</span>'
-        f' <span class="dim">{after(report).lstrip()} · engine {escape(report.engine)}'
+        f' <span class="dim">{duration_suffix(report).lstrip()} · engine {escape(report.engine)}'
         f" · {ranks}{escape(host)}{when} · run {escape(report.run)}</span></p>\n"
     )
 
 
-def _doubts(report: Report) -> Iterator[str]:
+def _warnings(report: Report) -> Iterator[str]:
     if report.cause:
         remedy = f"<p>To do: {escape(report.remedy)}</p>" if report.remedy else ""
         log = f'<p class="dim">Log: {escape(report.log)}</p>' if report.log else ""
         yield f'<div class="failure"><strong>{escape(report.cause)}</strong>{remedy}{log}</div>\n'
-    flags = result_table.flags_in_words(report)
+    flags = result_table.list_flags(report)
     if flags:
         items = "".join(f"<li>{escape(flag)}</li>" for flag in flags)
-        title = "Read this first: reasons for doubt"
-        yield f'<div class="doubts"><strong>{title}</strong><ul>{items}</ul></div>\n'
+        yield f'<div class="warnings"><strong>warnings:</strong><ul>{items}</ul></div>\n'
 
 
 # --- the table ---------------------------------------------------------------------------------------------
 
 
-def _table(table: Grid, report: Report) -> Iterator[str]:
+def _table(table: ResultTable, report: Report) -> Iterator[str]:
     yield "<h2>Result</h2>\n"
-    if not table.lines:
+    if not table.rows:
         yield "<p>No number was measured.</p>\n"
         return
     heads = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
@@ -93,27 +92,27 @@ def _table(table: Grid, report: Report) -> Iterator[str]:
     yield f'<div class="wide"><table{kind}><thead><tr><th>metric</th><th>unit</th>'
     yield f"{heads}</tr></thead><tbody>\n"
     notes: dict[str, int] = {}
-    for heading, lines in table.groups():
+    for heading, rows in table.groups():
         yield f'<tr><th colspan="{len(table.columns) + 2}">{escape(heading)}</th></tr>\n'
-        for line in lines:
-            cells = "".join(_cell(line, index, row, notes) for index, row in enumerate(line.values))
-            yield f"<tr><td>{_explained(line)}</td><td>{escape(line.metric.unit)}</td>{cells}</tr>\n"
+        for row in rows:
+            cells = "".join(_cell(row, index, cell, notes) for index, cell in enumerate(row.cells))
+            yield f"<tr><td>{_definition(row)}</td><td>{escape(row.metric.unit)}</td>{cells}</tr>\n"
     yield "</tbody></table></div>\n"
     if notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in notes)
         yield f'<ol class="notes">{items}</ol>\n'
-    if words := result_table.baseline_words(report):
+    if words := result_table.describe_baseline(report):
         yield f"<p>{escape(words)}</p>\n"
     yield (
-        f'<p class="dim">{escape(result_table.MARGIN_MEANS)}. Printed: what the engine itself'
-        " printed for the same quantity. A click on a metric says how it is made.</p>\n"
+        f'<p class="dim">{escape(result_table.MARGIN_LEGEND)}. Printed: what the engine itself'
+        " printed for the same quantity. Click a metric for its definition.</p>\n"
     )
 
 
-def _explained(line: Line) -> str:
-    """The name of a metric, which opens to what it is."""
-    metric = line.metric
-    n = sorted({row.n for row in line.values if row is not None and row.value is not None})
+def _definition(row: TableRow) -> str:
+    """Return the name of a metric, which opens to its definition."""
+    metric = row.metric
+    n = sorted({cell.n for cell in row.cells if cell is not None and cell.value is not None})
     counted = f" {escape(metric.count)}" if metric.count else ""
     sample = f" n: {' to '.join(map(str, n if len(n) < 2 else (n[0], n[-1])))}{counted}." if n else ""
     better = f" Better: {metric.better}." if metric.better != "neither" else ""
@@ -125,80 +124,80 @@ def _explained(line: Line) -> str:
     )
 
 
-def _cell(line: Line, index: int, row: Row | None, notes: dict[str, int]) -> str:
-    if row is None:
+def _cell(row: TableRow, index: int, cell: MetricCell | None, notes: dict[str, int]) -> str:
+    if cell is None:
         return "<td>–</td>"
-    note = f"<sup>{notes.setdefault(row.note, len(notes) + 1)}</sup>" if row.note else "<sup></sup>"
-    place = "best" if index == line.best else "worst" if index == line.worst else ""
-    mark = f'<span class="place">{place}</span>' if len(line.values) > 1 else ""
-    versus = f"{change} vs baseline" if (change := result_table.versus(row)) else ""
+    note = f"<sup>{notes.setdefault(cell.note, len(notes) + 1)}</sup>" if cell.note else "<sup></sup>"
+    place = "best" if index == row.best else "worst" if index == row.worst else ""
+    mark = f'<span class="place">{place}</span>' if len(row.cells) > 1 else ""
+    versus = f"{change} vs baseline" if (change := result_table.format_change(cell)) else ""
     below = " · ".join(
-        filter(None, (result_table.margin(row), versus, row.printed and f"printed {row.printed}"))
+        filter(None, (result_table.format_margin(cell), versus, cell.printed and f"printed {cell.printed}"))
     )
     printed = f'<span class="printed">{escape(below)}</span>' if below else ""
-    kind = ' class="doubtful"' if row.value is None else ""
-    against = result_table.versus_words(row.versus, line.metric.digits) if row.versus else ""
-    title = escape("; ".join(filter(None, (f"n {row.n}", row.note, against))))
-    return f'<td{kind} title="{title}">{result_table.cell(row, line.metric)}{note}{mark}{printed}</td>'
+    kind = ' class="doubtful"' if cell.value is None else ""
+    against = result_table.describe_change(cell.versus, row.metric.digits) if cell.versus else ""
+    title = escape("; ".join(filter(None, (f"n {cell.n}", cell.note, against))))
+    return f'<td{kind} title="{title}">{result_table.format_cell(cell, row.metric)}{note}{mark}{printed}</td>'
 
 
 # --- charts ------------------------------------------------------------------------------------------------
 
 
-def _charts(subject: Subject) -> Iterator[str]:
-    window = charts.window_of(subject)
-    latency = charts.latency(subject, window)
-    gpus = charts.gpus(subject, window)
+def _charts(data: RunData) -> Iterator[str]:
+    window = charts.window_of(data)
+    latency = charts.latency(data, window)
+    gpus = charts.gpus(data, window)
     if latency or gpus:
         yield "<h2>Over time</h2>\n"
         yield (
-            '<p class="dim">Time since the start of the run. Shaded: warm-up, drawn at the edge where it lies'
-            " beyond the scale. Dotted: mean; dashed: p95, from 20 iterations on. Letters: outliers."
-            " Of many points, each stands for several and spans their range. Rest the pointer on something to"
-            " read it.</p>\n"
+            '<p class="dim">Time since the start of the run. Shaded: warm-up, drawn at the edge if it is'
+            " outside of the scale. Dotted: mean; dashed: p95, from 20 iterations on. Letters: outliers."
+            " With many points, each shows the range of several. Point at an element to"
+            " see its value.</p>\n"
         )
-    yield from (one.drawn + "\n" for one in (latency, *gpus) if one is not None)
-    yield from _outliers(subject)
-    engines = charts.engine_iterations(subject)
+    yield from (one.svg + "\n" for one in (latency, *gpus) if one is not None)
+    yield from _outliers(data)
+    engines = charts.engine_iterations(data)
     if engines:
         yield "<h2>Over the engine's own time</h2>\n"
-    yield from (one.drawn + "\n" for one in engines)
+    yield from (one.svg + "\n" for one in engines)
     if not gpus:
-        why = subject.environment.no_gpu or "none of a GPU that the ranks computed on"
+        why = data.environment.no_gpu or "none of a GPU of the ranks"
         yield f'<p class="dim">No GPU readings: {escape(why)}.</p>\n'
-    drawn = charts.histograms(subject)
+    drawn = charts.histograms(data)
     if drawn:
-        yield '<h2>How latencies are distributed</h2><div class="pair">\n'
-        yield from (f"<div>{one.drawn}</div>\n" for _, one in drawn)
+        yield '<h2>Distribution of latencies</h2><div class="pair">\n'
+        yield from (f"<div>{one.svg}</div>\n" for _, one in drawn)
         yield "</div>\n"
 
 
-def _outliers(subject: Subject) -> Iterator[str]:
-    """The iterations that the letters in the chart are about, in words."""
+def _outliers(data: RunData) -> Iterator[str]:
+    """Yield a table of the outliers, which have letters in the chart."""
     rows = [
-        (name, str(found.slow.i + 1), result_table.thousands(found.slow.latency_ms, 3), _cause(found))
-        for number, name in enumerate(map(result_table.configuration_name, subject.report.configurations))
-        for found in outliers(subject.state, number)
+        (name, str(found.slow.i + 1), format_number(found.slow.latency_ms, 3), _cause(found))
+        for number, name in enumerate(map(result_table.configuration_name, data.report.configurations))
+        for found in find_outliers(data.state, number)
     ]
     if rows:
         yield f"<h2>{len(rows)} slow iteration{'s' if len(rows) > 1 else ''}</h2>\n"
-        yield _words(("configuration", "iteration", "latency, ms", "cause"), rows[:MOST_OUTLIERS])
-    if len(rows) > MOST_OUTLIERS:
-        yield f'<p class="dim">and {len(rows) - MOST_OUTLIERS} more</p>\n'
+        yield _text_table(("configuration", "iteration", "latency, ms", "cause"), rows[:MAX_OUTLIERS])
+    if len(rows) > MAX_OUTLIERS:
+        yield f'<p class="dim">and {len(rows) - MAX_OUTLIERS} more</p>\n'
 
 
 def _cause(found: Outlier) -> str:
-    letter, word = LETTERS[found.cause]
+    letter, word = CAUSE_LETTERS[found.cause]
     return f"{letter} {word}: {found.evidence}"
 
 
-def _ranks(subject: Subject) -> Iterator[str]:
-    """Mean latency of each rank; the others wait for the slowest."""
-    names = [result_table.configuration_name(found) for found in subject.report.configurations]
-    measured = [one for one in subject.log.timeline.measured if len(one.ranks) > 1]
+def _ranks(data: RunData) -> Iterator[str]:
+    """Yield the mean latency of each rank; all ranks wait for the slowest."""
+    names = [result_table.configuration_name(found) for found in data.report.configurations]
+    measured = [one for one in data.log.timeline.configurations if len(one.ranks) > 1]
     if not measured:
         return
-    devices = {rank.rank: f"{rank.device} {rank.label}".strip() for rank in subject.environment.ranks}
+    devices = {rank.rank: f"{rank.device} {rank.label}".strip() for rank in data.environment.ranks}
     heads = "".join(f"<th>{escape(names[one.start.index])}</th>" for one in measured)
     yield "<h2>Ranks</h2>\n"
     yield '<div class="wide"><table><thead><tr><th>mean latency of a rank, ms</th>'
@@ -209,14 +208,14 @@ def _ranks(subject: Subject) -> Iterator[str]:
             mean = one.ranks.get(rank)
             slowest = mean is not None and mean.mean == max(other.mean for other in one.ranks.values())
             mark = '<span class="place">slowest</span>' if slowest else ""
-            shown = result_table.thousands(mean.mean, 3) if mean else "–"
+            shown = format_number(mean.mean, 3) if mean else "–"
             cells.append(f'<td title="n {mean.n if mean else 0}">{shown}{mark}</td>')
         device = f'<span class="dim">{escape(devices.get(rank, ""))}</span>'
         yield f"<tr><td>{rank} {device}</td>{''.join(cells)}</tr>\n"
     yield "</tbody></table></div>\n"
 
 
-# --- how and where -----------------------------------------------------------------------------------------
+# --- environment and commands ------------------------------------------------------------------------------
 
 
 def _stages(report: Report) -> Iterator[str]:
@@ -230,17 +229,19 @@ def _stages(report: Report) -> Iterator[str]:
         for stage in report.stages
     ]
     if rows:
-        yield "<h2>Stages</h2>\n" + _words(("stage", "how it ended", "time", "exit code"), rows)
+        yield "<h2>Stages</h2>\n" + _text_table(("stage", "status", "time", "exit code"), rows)
 
 
 def _answers(report: Report) -> Iterator[str]:
-    rows = [(said.prompt, said.answer) for said in report.answers]
+    rows = [(one.prompt, one.answer) for one in report.answers]
     if rows:
-        yield f"<h2>{answers_from(report.engine).capitalize()}</h2>\n" + _words(("asked", "answered"), rows)
+        yield f"<h2>{answer_source(report.engine).capitalize()}</h2>\n" + _text_table(
+            ("asked", "answered"), rows
+        )
 
 
-def _environment(subject: Subject) -> Iterator[str]:
-    found = subject.environment
+def _environment(data: RunData) -> Iterator[str]:
+    found = data.environment
     rows = [("host", f"{found.host}, {found.cores} cores" if found.cores else found.host)]
     rows += [*found.versions.items(), ("trtbench-tui", found.version)]
     rows += [("driver", found.driver), ("CUDA of the driver", found.cuda), ("NVML", found.nvml)]
@@ -253,18 +254,20 @@ def _environment(subject: Subject) -> Iterator[str]:
     for rank in found.ranks:
         device = f"{rank.device} ({rank.label})" if rank.label else rank.device
         rows.append((f"rank {rank.rank}", f"{device} on {rank.host}"))
-    yield "<h2>Environment</h2>\n" + _words(("what", "as the run said it"), [row for row in rows if row[1]])
-
-
-def _commands(subject: Subject) -> Iterator[str]:
-    yield (
-        "<h2>How to repeat it</h2>\n<details open><summary>repro.sh</summary>"
-        f"<pre>{escape(subject.repro)}</pre></details>\n"
+    yield "<h2>Environment</h2>\n" + _text_table(
+        ("item", "as the run reported it"), [row for row in rows if row[1]]
     )
 
 
-def _words(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _commands(data: RunData) -> Iterator[str]:
+    yield (
+        "<h2>Commands to repeat the run</h2>\n<details open><summary>repro.sh</summary>"
+        f"<pre>{escape(data.repro)}</pre></details>\n"
+    )
+
+
+def _text_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
-    table = f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    table = f'<table class="texts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="wide">{table}</div>\n'

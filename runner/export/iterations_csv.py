@@ -1,4 +1,4 @@
-"""Every iteration of a run as CSV, read from the log as it is written: memory does not grow with the run."""
+"""Every iteration of a run as CSV, streamed from the log, so that memory does not grow with the run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from runner import events as ev
 from runner.events.journal import EventReader
-from runner.export.run_data import Subject
-from runner.export.table_csv import text
+from runner.export.run_data import RunData
+from runner.export.table_csv import text_stream
 from runner.run import layout
 
 COLUMNS = (
@@ -17,34 +17,32 @@ COLUMNS = (
     "rank", "phase", "i", "t_s", "latency_ms", "generation_ms", "steps",
 )  # fmt: skip
 """`t_s`: seconds from the start of the run to the end of the iteration; `i` counts within its phase"""
-Record = tuple[int | float | str | None, ...]
+IterationRow = tuple[int | float | str | None, ...]
 
 
-def write(subject: Subject, out: BinaryIO) -> list[str]:
-    """Write them; returns in words that there are none."""
+def write(data: RunData, out: BinaryIO) -> list[str]:
+    """Write the iterations; return a note if there are none."""
     n = 0
-    with text(out) as stream:
+    with text_stream(out) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
-        for batch in batches(subject):
+        for batch in batches(data):
             table.writerows(batch)
             n += len(batch)
     return [] if n else [NONE]
 
 
-NONE = (
-    "no iteration of this run was observed: its engine does not time them one by one, or it never got there"
-)
+NONE = "this run has no iterations: its engine does not time single iterations, or the run ended before"
 
 
-def batches(subject: Subject) -> Iterator[list[Record]]:
-    """Rows in the order of the log and of `COLUMNS`, a few thousand at a time."""
-    reader = EventReader(subject.run_dir / layout.EVENTS)
+def batches(data: RunData) -> Iterator[list[IterationRow]]:
+    """Yield rows with the columns `COLUMNS` in the order of the log, a few thousand at a time."""
+    reader = EventReader(data.run_dir / layout.EVENTS)
     begin = 0
     shapes: dict[int, tuple[int, int, int, float]] = {}
     unknown = (None,) * 4
     while events := reader.read():
-        batch: list[Record] = []
+        batch: list[IterationRow] = []
         for event in events:
             if isinstance(event, ev.Iteration):
                 shape = shapes.get(event.config, unknown)

@@ -1,6 +1,7 @@
-"""The JSON of a run: one document with a version, and the JSON Schema that describes it.
+"""A run as a JSON document with a version, and the JSON Schema of the document.
 
-The version is raised when a reader of an older one would misread the document; a new field does not raise it.
+The version is increased when a reader of an older version would misread the document. A new field does not
+increase it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from runner import events
-from runner.export.run_data import Subject
+from runner.export.run_data import RunData
 from runner.metrics import Metric
 from runner.report import environment, model, result_table
 from runner.report.model import Report
@@ -24,10 +25,10 @@ FORMAT: Literal["trtbench-tui run"] = "trtbench-tui run"
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """What a metric of the report means."""
+    """The definition of a metric of the report."""
 
     name: str
-    """the `metric` of rows"""
+    """the `metric` of cells"""
     title: str
     unit: str
     group: str
@@ -35,46 +36,46 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     formula: str
     source: str
     upstream_key: str = ""
-    """key of the engine's printed line that states the same quantity"""
+    """key of the same quantity in the line that the engine prints"""
     count: str = ""
     """what the n of this number counts"""
     conditions: str = ""
-    """when there is no number, when it means little, and what to know before comparing it"""
+    """when the number is missing or unreliable, and what to consider when comparing it"""
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class StageCommand(msgspec.Struct, frozen=True, kw_only=True):
     """One stage as it was started."""
 
     stage: str
     argv: list[str]
     cwd: str
     env: dict[str, str]
-    """what the stage added to the environment it was started in"""
+    """variables that the stage added to its environment"""
     ranks: int
     skipped: str = ""
-    """why it was not run"""
+    """reason why it did not run"""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of trtbench-tui: what was measured, where, how, and what every number means."""
+    """A run of trtbench-tui: its report, environment, commands and the definition of every metric."""
 
     format: Literal["trtbench-tui run"]
     version: Literal[1]
-    """of this format"""
+    """version of this format"""
     report: Report
     environment: environment.Environment
-    commands: list[Command]
+    commands: list[StageCommand]
     metrics: list[Definition]
 
 
-def document_of(subject: Subject) -> Document:
+def build_document(data: RunData) -> Document:
     return Document(
         format=FORMAT,
         version=VERSION,
-        report=subject.report,
-        environment=subject.environment,
+        report=data.report,
+        environment=data.environment,
         commands=[
-            Command(
+            StageCommand(
                 stage=stage.name,
                 argv=stage.argv,
                 cwd=stage.cwd,
@@ -82,9 +83,9 @@ def document_of(subject: Subject) -> Document:
                 ranks=stage.ranks,
                 skipped=stage.skip,
             )
-            for stage in subject.plan.stages
+            for stage in data.plan.stages
         ],
-        metrics=[_definition(line.metric) for line in result_table.grid_of(subject.report).lines],
+        metrics=[_definition(row.metric) for row in result_table.build_table(data.report).rows],
     )
 
 
@@ -103,22 +104,22 @@ def _definition(metric: Metric) -> Definition:
     )
 
 
-def write(subject: Subject, out: BinaryIO) -> None:
-    out.write(msgspec.json.format(msgspec.json.encode(document_of(subject))) + b"\n")
+def write(data: RunData, out: BinaryIO) -> None:
+    out.write(msgspec.json.format(msgspec.json.encode(build_document(data))) + b"\n")
 
 
 # --- the schema --------------------------------------------------------------------------------------------
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the document, with what the code says about each field."""
+    """Return the JSON Schema (2020-12) of the document, with the descriptions of the fields from the code."""
     schema: dict[str, Any] = msgspec.json.schema(Document)
-    described = {
+    structs = {
         kind.__name__: kind for module in _MODULES for kind in vars(module).values() if _is_struct(kind)
     }
-    described |= {kind.__name__: kind for kind in (Definition, Command, Document)}
+    structs |= {kind.__name__: kind for kind in (Definition, StageCommand, Document)}
     for name, definition in schema["$defs"].items():
-        for field, text in _said(described[name]).items():
+        for field, text in _field_texts(structs[name]).items():
             definition["properties"][field].setdefault("description", text)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -135,14 +136,14 @@ def _is_struct(kind: object) -> bool:
 
 
 @cache
-def _said(kind: type) -> dict[str, str]:
-    """Field -> the text that stands below it in the definition of a struct."""
+def _field_texts(kind: type) -> dict[str, str]:
+    """Return the description of each field: the string below it in the definition of the struct."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(definition, ast.ClassDef)
-    said = {}
+    texts = {}
     for field, text in zip(definition.body, definition.body[1:], strict=False):
         if not isinstance(field, ast.AnnAssign) or not isinstance(text, ast.Expr):
             continue
         if isinstance(text.value, ast.Constant):
-            said[ast.unparse(field.target)] = inspect.cleandoc(str(text.value.value))
-    return said
+            texts[ast.unparse(field.target)] = inspect.cleandoc(str(text.value.value))
+    return texts

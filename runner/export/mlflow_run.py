@@ -1,4 +1,4 @@
-"""A run into MLflow: one MLflow run for it, with its reports, and one below that for each configuration."""
+"""Log a run to MLflow: a parent run with the reports, and a child run per configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from runner.errors import UserError
 from runner.export import html, json_document
-from runner.export.run_data import Subject
+from runner.export.run_data import RunData
 from runner.plan.plan import configuration_of
 from runner.report import result_table
 from runner.report.model import ConfigurationReport
@@ -24,49 +24,49 @@ _ENDED = {"finished": "FINISHED", "stopped": "KILLED"}
 
 
 def log(run_dir: Path, uri: str | None) -> str:
-    """Log a run; the experiment is its profile. Returns the id of the MLflow run.
+    """Log a run to the experiment of its profile; return the id of the MLflow run.
 
     Args:
         run_dir: the run.
-        uri: the tracking server or a folder; None: what MLflow is configured to use.
+        uri: a tracking server or a directory; None: the configured server.
 
     Raises:
-        UserError: MLflow is not installed, refuses, or has this run already.
+        UserError: MLflow is not installed, reports an error, or already has this run.
     """
     try:
         import mlflow
         from mlflow import MlflowClient
     except ImportError as error:
         raise UserError(
-            f"logging to MLflow needs its package, which cannot be imported: {error}",
+            f"logging to MLflow needs the package mlflow, which cannot be imported: {error}",
             hint="pip install 'trtbench-tui[mlflow]'",
         ) from None
     if uri is not None and urlsplit(uri).scheme in ("", "file"):
-        # MLflow asks for this before it writes into a folder; naming one is asking for it.
+        # MLflow requires this variable before it writes to a directory; the user named the directory.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-    # Its own default keeps trying for minutes without a word.
+    # The default retries for minutes without any output.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    subject = Subject(run_dir)
+    data = RunData(run_dir)
     try:
-        return _log(subject, MlflowClient(tracking_uri=uri))
+        return _log(data, MlflowClient(tracking_uri=uri))
     except (mlflow.MlflowException, OSError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
-            f"MLflow at {uri or 'its default place'} refuses: {first.strip()}",
-            hint="name a server or a folder: --mlflow http://HOST:PORT, --mlflow file:///PATH",
+            f"MLflow at {uri or 'the configured server'} failed: {first.strip()}",
+            hint="use a server or a directory: --mlflow http://HOST:PORT, --mlflow file:///PATH",
         ) from None
 
 
-def _log(subject: Subject, client: MlflowClient) -> str:
-    report = subject.report
+def _log(data: RunData, client: MlflowClient) -> str:
+    report = data.report
     experiment = client.get_experiment_by_name(report.profile)
     folder = experiment.experiment_id if experiment else client.create_experiment(report.profile)
-    there = client.search_runs([folder], filter_string=f"tags.`{TAG}` = '{report.run}'", max_results=1)
-    if there:
-        raise UserError(f"{report.run} is in MLflow already, as run {there[0].info.run_id}")
+    existing = client.search_runs([folder], filter_string=f"tags.`{TAG}` = '{report.run}'", max_results=1)
+    if existing:
+        raise UserError(f"{report.run} is already in MLflow, as run {existing[0].info.run_id}")
     begin, end = round(report.started * 1000), round((report.started + report.seconds) * 1000)
     tags = {TAG: report.run, "trtbench.engine": report.engine, "trtbench.host": report.host}
-    tags["trtbench.flags"] = "; ".join(result_table.flags_in_words(report))[:4000]
+    tags["trtbench.flags"] = "; ".join(result_table.list_flags(report))[:4000]
     tags["mlflow.note.content"] = report.summary
     parent: str = client.create_run(folder, start_time=begin, tags={**tags, _NAME: report.run}).info.run_id
     for configuration in report.configurations:
@@ -74,7 +74,7 @@ def _log(subject: Subject, client: MlflowClient) -> str:
         child = client.create_run(folder, start_time=begin, tags=name).info.run_id
         _log_configuration(client, child, configuration, end)
         client.set_terminated(child, end_time=end)
-    _log_reports(client, parent, subject)
+    _log_reports(client, parent, data)
     client.set_terminated(parent, _ENDED.get(report.status, "FAILED"), end)
     return parent
 
@@ -92,10 +92,10 @@ def _log_configuration(
     client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in numbers], params)
 
 
-def _log_reports(client: MlflowClient, run_id: str, subject: Subject) -> None:
+def _log_reports(client: MlflowClient, run_id: str, data: RunData) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, write in (("report.html", html.write), ("run.json", json_document.write)):
             path = Path(folder) / name
             with open(path, "wb") as out:
-                write(subject, out)
+                write(data, out)
             client.log_artifact(run_id, str(path))

@@ -1,4 +1,4 @@
-"""The final table and the raw iterations as Parquet; the columns are those of the CSV."""
+"""The final table and the iterations as Parquet, with the columns of the CSV."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runner.errors import UserError
 from runner.export import iterations_csv, table_csv
-from runner.export.run_data import Subject
+from runner.export.run_data import RunData
 from runner.plan.plan import Configuration
 
 if TYPE_CHECKING:
@@ -19,34 +19,34 @@ _REAL = {
 }  # fmt: skip
 _WHOLE = {"ranks", "configuration", "n", "rank", "i", "steps", *Configuration.__struct_fields__} - _REAL
 _GROUP = 100_000
-"""iterations in one row group: what is in memory at a time"""
+"""iterations per row group, which limits the memory"""
 
 
-def write(subject: Subject, out: BinaryIO) -> None:
-    """Write the table.
-
-    Raises:
-        UserError: pyarrow is not installed.
-    """
-    write_several([subject], out)
-
-
-def write_several(subjects: Iterable[Subject], out: BinaryIO) -> None:
-    """Write the tables of runs one after the other.
+def write(data: RunData, out: BinaryIO) -> None:
+    """Write the table of a run.
 
     Raises:
         UserError: pyarrow is not installed.
     """
-    _write(out, table_csv.COLUMNS, (list(table_csv.records(subject.report)) for subject in subjects))
+    write_several([data], out)
 
 
-def write_iterations(subject: Subject, out: BinaryIO) -> None:
-    """Write every iteration, some row groups at a time.
+def write_several(runs: Iterable[RunData], out: BinaryIO) -> None:
+    """Write the tables of several runs, one after the other.
 
     Raises:
         UserError: pyarrow is not installed.
     """
-    _write(out, iterations_csv.COLUMNS, _grouped(iterations_csv.batches(subject)))
+    _write(out, table_csv.COLUMNS, (list(table_csv.records(data.report)) for data in runs))
+
+
+def write_iterations(data: RunData, out: BinaryIO) -> None:
+    """Write every iteration, one row group at a time.
+
+    Raises:
+        UserError: pyarrow is not installed.
+    """
+    _write(out, iterations_csv.COLUMNS, _grouped(iterations_csv.batches(data)))
 
 
 def _grouped(batches: Iterable[list[Any]]) -> Iterable[list[Any]]:

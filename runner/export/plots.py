@@ -1,4 +1,4 @@
-"""One plot of a run as an SVG file of its own."""
+"""A single plot of a run as an SVG file."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from runner.errors import UserError
 from runner.events.missing_readings import without_host_load
 from runner.export import charts, svg
 from runner.export.charts import Drawing
-from runner.export.run_data import Subject
+from runner.export.run_data import RunData
 
-Plot = Literal["latency", "histogram", "gpu"]
+PlotName = Literal["latency", "histogram", "gpu"]
 
 
-def write(subject: Subject, out: BinaryIO, plot: Plot) -> None:
+def write(data: RunData, out: BinaryIO, plot: PlotName) -> None:
     """Draw one plot.
 
     Raises:
-        UserError: the run has nothing to draw there.
+        UserError: the run has no data for the plot.
     """
-    drawings = _drawings(subject, plot)
+    drawings = _drawings(data, plot)
     if not drawings:
-        raise UserError(f"{subject.run_dir.name}: {_why(subject, plot)}")
-    title = f"{subject.report.profile} · {subject.report.engine} · run {subject.report.run}"
+        raise UserError(f"{data.run_dir.name}: {_missing_data(data, plot)}")
+    title = f"{data.report.profile} · {data.report.engine} · run {data.report.run}"
     out.write(svg.standalone(drawings, title).encode())
 
 
-def _drawings(subject: Subject, plot: Plot) -> list[Drawing]:
+def _drawings(data: RunData, plot: PlotName) -> list[Drawing]:
     if plot == "histogram":
-        return [drawn for _, drawn in charts.histograms(subject)]
-    window = charts.window_of(subject)
+        return [drawing for _, drawing in charts.histograms(data)]
+    window = charts.window_of(data)
     if plot == "gpu":
-        return charts.gpus(subject, window)
-    drawn = charts.latency(subject, window)
-    return [drawn] if drawn else []
+        return charts.gpus(data, window)
+    drawing = charts.latency(data, window)
+    return [drawing] if drawing else []
 
 
-def _why(subject: Subject, plot: Plot) -> str:
+def _missing_data(data: RunData, plot: PlotName) -> str:
     if plot == "gpu":
-        reason = without_host_load(subject.environment.no_gpu or "none of a GPU that ranks computed on")
+        reason = without_host_load(data.environment.no_gpu or "none of a GPU of the ranks")
         return f"no GPU readings to draw: {reason}"
-    return "no iteration was observed, so there is nothing to draw"
+    return "it has no iterations, so there is nothing to draw"

@@ -1,6 +1,6 @@
-"""A run in Prometheus' text format: a file for the textfile collector of a node exporter.
+"""A run in the text format of Prometheus: a file for the textfile collector of a node exporter.
 
-One gauge a metric, `trtbench_<metric>`, with a series for each configuration; and what the run itself does.
+There is one gauge per metric, `trtbench_<metric>`, with a series per configuration, and gauges of the run.
 """
 
 from __future__ import annotations
@@ -12,58 +12,58 @@ from pathlib import Path
 from typing import BinaryIO, get_args
 
 from runner.errors import UserError
-from runner.export.destination import opened
-from runner.export.run_data import Subject
+from runner.export.destination import open_output
+from runner.export.run_data import RunData
 from runner.plan.plan import Plan, configuration_of
 from runner.report import result_table
 from runner.report.build import build_report
 from runner.report.model import Report
-from runner.state.run import RunState, Status
+from runner.state.run import LiveStatus, RunState
 
-EVERY_S = 5.0
-"""How often what follows a run is made anew."""
-_STATES: tuple[Status, ...] = get_args(Status)
-Sample = tuple[dict[str, str], float]
+UPDATE_S = 5.0
+"""Time between updates of the metrics of a run under way."""
+_STATES: tuple[LiveStatus, ...] = get_args(LiveStatus)
+GaugeSample = tuple[dict[str, str], float]
 """labels and value"""
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """All series of one name."""
+    """All series of one metric name."""
 
     name: str
     text: str
-    samples: list[Sample]
-    """each with the same labels"""
+    samples: list[GaugeSample]
+    """all with the same labels"""
 
 
-def write(subject: Subject, out: BinaryIO) -> None:
-    out.write(as_text(subject.report).encode())
+def write(data: RunData, out: BinaryIO) -> None:
+    out.write(as_text(data.report).encode())
 
 
 def as_text(found: Report) -> str:
-    """The metrics of a report, in the order of its table."""
+    """Return the metrics of a report in the text format, in the order of its table."""
     return "".join(f"{line}\n" for gauge in gauges(found) for line in _lines(gauge))
 
 
 def gauges(found: Report) -> Iterator[Gauge]:
-    """The metrics of a report, in the order of its table, as far as a configuration has them."""
+    """Yield the metrics of a report that have a number, in the order of its table."""
     run = {"run": found.run, "profile": found.profile, "engine": found.engine}
     states = [({**run, "state": state}, float(state == found.status)) for state in _STATES]
-    yield Gauge("trtbench_run_state", "1 for the state that the run is in", states)
+    yield Gauge("trtbench_run_state", "1 for the current state of the run", states)
     seconds = "seconds since the run started, until it ended"
     yield Gauge("trtbench_run_seconds", seconds, [(run, found.seconds)])
-    flags = float(len(result_table.flags_in_words(found)))
-    yield Gauge("trtbench_flags", "reasons to distrust numbers of the run", [(run, flags)])
-    for line in result_table.lines_of(found.configurations):
+    flags = float(len(result_table.list_flags(found)))
+    yield Gauge("trtbench_flags", "number of warnings about the run", [(run, flags)])
+    for row in result_table.build_rows(found.configurations):
         samples = [
-            ({**run, **result_table.configuration_labels(configuration_of(configuration))}, row.value)
-            for configuration, row in zip(found.configurations, line.values, strict=True)
-            if row is not None and row.value is not None
+            ({**run, **result_table.configuration_labels(configuration_of(configuration))}, cell.value)
+            for configuration, cell in zip(found.configurations, row.cells, strict=True)
+            if cell is not None and cell.value is not None
         ]
         if samples:
-            text = f"{line.metric.with_unit}: {line.metric.formula}"
-            yield Gauge(f"trtbench_{line.metric.name}", text, samples)
+            text = f"{row.metric.with_unit}: {row.metric.formula}"
+            yield Gauge(f"trtbench_{row.metric.name}", text, samples)
 
 
 def _lines(gauge: Gauge) -> Iterator[str]:
@@ -79,36 +79,36 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def to_file(path: Path) -> Callable[[Report], None]:
-    """Writes reports into a file; a scrape sees the old one or the whole new one.
+def file_publisher(path: Path) -> Callable[[Report], None]:
+    """Return a function that writes a report to a file; a scrape sees the old or the new file, never a part.
 
     Raises:
-        UserError: there is no such directory; or, when it is called, the file cannot be written.
+        UserError: the directory does not exist; or, from the function, the file cannot be written.
     """
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no directory {path.parent} to write metrics to")
 
     def publish(found: Report) -> None:
-        with opened(path) as out:
+        with open_output(path) as out:
             out.write(as_text(found).encode())
 
     return publish
 
 
 @dataclass
-class Follower:
-    """Publishes how a run stands while it is under way."""
+class MetricsPublisher:
+    """Publishes the metrics of a run while it is under way."""
 
     publish: Callable[[Report], None]
     _due: float = 0.0
 
     def update(self, plan: Plan, state: RunState, *, now: bool = False) -> None:
-        """Publish when it is time; `now`: in any case.
+        """Publish if `UPDATE_S` have passed; with `now`, always.
 
         Raises:
-            UserError: it cannot be published.
+            UserError: the metrics cannot be written.
         """
         if not now and time.monotonic() < self._due:
             return
-        self._due = time.monotonic() + EVERY_S
+        self._due = time.monotonic() + UPDATE_S
         self.publish(build_report(plan, state))

@@ -1,4 +1,4 @@
-"""A run as an address to scrape, on this machine alone; the server is prometheus_client's own."""
+"""Serve the metrics of a run over HTTP on this machine, with the server of prometheus_client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 
 @dataclass(eq=False)
 class _Collector:
-    """What a scrape is given, from a thread of the server's: the gauges of the last report, whole."""
+    """Gives the gauges of the last report to scrapes, which run in a thread of the server."""
 
     shown: list[Gauge] = field(default_factory=list)
 
@@ -35,11 +35,11 @@ class _Collector:
 
 
 @contextlib.contextmanager
-def serving(port: int) -> Iterator[Callable[[Report], None]]:
-    """Serves the report that was given last; 0 takes a free port. Says the address on stderr.
+def serve_metrics(port: int) -> Iterator[Callable[[Report], None]]:
+    """Serve the last published report; port 0 takes a free port. The URL is printed on stderr.
 
     Raises:
-        UserError: prometheus_client is not installed, or the port cannot be had.
+        UserError: prometheus_client is not installed, or the port cannot be opened.
     """
     try:
         from prometheus_client import CollectorRegistry, start_http_server
@@ -53,7 +53,7 @@ def serving(port: int) -> Iterator[Callable[[Report], None]]:
     try:
         server, _ = start_http_server(port, addr=HOST, registry=registry)
     except OSError as error:
-        raise UserError(f"port {port} of {HOST} cannot be had: {error.strerror}") from None
+        raise UserError(f"cannot listen on {HOST}:{port}: {error.strerror}") from None
     print(f"metrics are at http://{HOST}:{server.server_port}/metrics", file=sys.stderr, flush=True)
 
     def publish(found: Report) -> None:

@@ -1,4 +1,4 @@
-"""The HTML report of a run where its reader can open it."""
+"""Write the HTML report of a run and open it in a browser."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from runner.export import formats
 
 
 def reports_dir() -> Path:
-    """Reports lie beside the runs: nothing changes in the directory of a run that has ended."""
+    """Return the directory of HTML reports; the directory of a run that ended never changes."""
     return paths.state_home() / "reports"
 
 
 def write(run_dir: Path) -> Path:
-    """Write the HTML report; returns its file.
+    """Write the HTML report and return its path.
 
     Raises:
         UserError: the run cannot be read, or the file cannot be written.
@@ -28,14 +28,14 @@ def write(run_dir: Path) -> Path:
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{target}: cannot be made: {error.strerror}") from None
+        raise UserError(f"{target}: cannot be created: {error.strerror}") from None
     path = target / f"{run_dir.name}.html"
     formats.export(run_dir, "html", path)
     return path
 
 
 def show(path: Path) -> bool:
-    """Open a file in the browser of this desktop; False where there is none, as over ssh."""
+    """Open a file in the browser of the desktop; return False without a desktop, for example over ssh."""
     opener = _opener()
     if opener is None:
         return False
@@ -53,7 +53,7 @@ def show(path: Path) -> bool:
 
 
 def _opener() -> str | None:
-    """The desktop's own command, where there is a desktop: a browser in this terminal would draw over us."""
+    """Return the opener of the desktop; None without one, where a text browser would take the terminal."""
     if any(name in os.environ for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")):
         return None
     if sys.platform == "darwin":

@@ -1,4 +1,4 @@
-"""Every finished request of a benchmark of requests in flight as CSV, read from the log as it is written."""
+"""Every finished request of a benchmark with requests in flight as CSV, streamed from the log."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import BinaryIO
 
 from runner import events as ev
 from runner.events.journal import EventReader
-from runner.export.run_data import Subject
-from runner.export.table_csv import text
+from runner.export.run_data import RunData
+from runner.export.table_csv import text_stream
 from runner.run import layout
 
 COLUMNS = (
     "configuration", "requests", "concurrency",
     "start_ms", "latency_ms", "ttft_ms", "per_token_ms", "input_tokens", "output_tokens",
 )  # fmt: skip
-"""`start_ms`: after the first request of its configuration; empty: the benchmark does not state it"""
-NONE = "this run has no requests: its engine measures batches of fixed size, or it never got there"
+"""`start_ms` counts from the first request of its configuration; empty: the benchmark does not state it"""
+NONE = "this run has no requests: its engine measures batches of fixed size, or the run ended before"
 
 
-def write(subject: Subject, out: BinaryIO) -> list[str]:
-    """Write them; returns in words that there are none."""
-    reader = EventReader(subject.run_dir / layout.EVENTS)
+def write(data: RunData, out: BinaryIO) -> list[str]:
+    """Write the requests; return a note if there are none."""
+    reader = EventReader(data.run_dir / layout.EVENTS)
     configuration, asked, n = -1, (0, 0), 0
-    with text(out) as stream:
+    with text_stream(out) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
         while events := reader.read():

@@ -1,4 +1,4 @@
-"""What is exported: one run, read as far as a format needs it, and no further."""
+"""The data of a run for exports, each part read when a format needs it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from runner.export.timeline import Timeline
 from runner.history.reports import load_report
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
-from runner.report.environment import Environment, environment_of
+from runner.report.environment import Environment, read_environment
 from runner.report.model import Report
 from runner.run import layout
 from runner.state.run import RunState
 
 
 @dataclass
-class Log:
-    """Everything that one pass over a run's log tells; bounded for any length of log."""
+class LogData:
+    """The result of one pass over the log of a run; its size does not grow with the log."""
 
     state: RunState = field(default_factory=RunState)
     timeline: Timeline = field(default_factory=Timeline)
 
 
 @dataclass
-class Subject:
+class RunData:
     """A run to export.
 
     Raises:
@@ -37,22 +37,23 @@ class Subject:
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
-        self.plan = redaction.of_plan(layout.load_plan(self.run_dir))
+        self.plan = redaction.redact_plan(layout.load_plan(self.run_dir))
 
     @cached_property
     def report(self) -> Report:
-        """Beside the baseline of the profile, where there is one."""
-        from runner.compare.against_baseline import with_baseline  # it needs what lies here, too
+        """The report, compared with the baseline of the profile if there is one."""
+        from runner.compare.against_baseline import with_baseline
 
         return with_baseline(load_report(self.run_dir), self.run_dir)
 
     @cached_property
-    def log(self) -> Log:
-        log = Log()
+    def log(self) -> LogData:
+        """State and timeline of the run."""
+        log = LogData()
         reader = EventReader(self.run_dir / layout.EVENTS)
         while events := reader.read():
             log.state.apply_all(events)
-            log.timeline.take(events)
+            log.timeline.apply_all(events)
         return log
 
     @property
@@ -61,7 +62,7 @@ class Subject:
 
     @cached_property
     def environment(self) -> Environment:
-        return environment_of(self.run_dir, self.plan, self.state)
+        return read_environment(self.run_dir, self.plan, self.state)
 
     @property
     def repro(self) -> str:

@@ -1,4 +1,4 @@
-"""Pieces of SVG: axes with round ticks, curves that keep every spike, text that cannot break out of it."""
+"""SVG elements: axes with round ticks, curves that keep every spike, escaped text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from runner.stats import Bucket
+from runner.stats import SeriesBucket
 
 STYLE = Path(__file__).with_name("chart.css").read_text(encoding="utf-8").strip()
-"""Colours follow the reader's light or dark page; nothing is told by colour alone."""
+"""Style for light and dark pages; no information is in the colour alone."""
 
 COLOURS = 8
 DASHES = ("", "6 2", "2 2", "8 2 2 2", "1 2", "10 3", "4 4", "6 2 1 2")
-"""GPUs are told apart by dashes as well as by colours."""
+"""Dashes distinguish GPUs in addition to colours."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _SECONDS = (
     0.001,
@@ -49,8 +49,8 @@ _SECONDS = (
 
 
 @dataclass(frozen=True)
-class Axis:
-    """Values from `low` to `high` on pixels from `start` to `end`; logarithmic where values span decades."""
+class ChartAxis:
+    """Maps values from `low` to `high` to pixels from `start` to `end`; `log` for a logarithmic axis."""
 
     low: float
     high: float
@@ -68,14 +68,14 @@ class Axis:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers around low and high, at most about `most`; the first and the last are the axis' ends."""
+    """Return about `most` round numbers that cover low and high; the first and last end the axis."""
     step = _round_step((high - low) / max(1, most - 1))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [index * step for index in range(first, max(last, first + 1) + 1)]
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten from below low to above high."""
+    """Return 1, 2 and 5 times powers of ten that cover low and high."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
     first = max(index for index, tick in enumerate(found) if tick <= low * (1 + 1e-9))
@@ -91,24 +91,25 @@ def _round_step(least: float) -> float:
 
 
 def second_ticks(low: float, high: float, most: int) -> list[float]:
-    """Times of day-like steps within low and high, seconds."""
+    """Return at most `most` times between low and high in steps of seconds, minutes or hours; seconds."""
     step = next((step for step in _SECONDS if (high - low) / step <= most), None)
     step = step or 86400.0 * math.ceil((high - low) / most / 86400)
     return [float(index * step) for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def plain_number(value: float, step: float) -> str:
-    """A tick's number with no more digits than its step needs: `63 500`, `0.25`."""
+    """Format the number of a tick with the digits that its step needs: `63 500`, `0.25`."""
     digits = next((digits for digits in range(6) if math.isclose(round(step, digits), step)), 6)
     return f"{value:,.{digits}f}".replace(",", "\u202f")
 
 
-def thinned(buckets: Sequence[Bucket], most: int) -> list[Bucket]:
-    """Neighbours merged until there are at most `most`; their minimum and maximum stay."""
+def merge_buckets(buckets: Sequence[SeriesBucket], most: int) -> list[SeriesBucket]:
+    """Merge neighbours until there are at most `most` buckets; minimum and maximum are kept."""
     step = max(1, math.ceil(len(buckets) / max(1, most)))
     groups = (buckets[index : index + step] for index in range(0, len(buckets), step))
     return [
-        Bucket(group[0].t, min(one.low for one in group), max(one.high for one in group)) for group in groups
+        SeriesBucket(group[0].t, min(one.low for one in group), max(one.high for one in group))
+        for group in groups
     ]
 
 
@@ -139,7 +140,7 @@ def rect(x: float, y: float, width: float, height: float, kind: str, title: str 
 
 
 def curve(points: Iterable[tuple[float, float, float]], colour: int, title: str = "") -> str:
-    """A line through (x, y of the low, y of the high) in order: of a merged point, its whole range."""
+    """Draw a line through points (x, y of low, y of high); for a merged point, its whole range."""
     path: list[str] = []
     for x, low, high in points:
         path.append(f"{px(x)},{px(low)}")
@@ -153,7 +154,7 @@ def curve(points: Iterable[tuple[float, float, float]], colour: int, title: str 
 
 
 def chart(width: float, height: float, label: str, parts: Iterable[str]) -> str:
-    """One drawing; `label` says what it shows to those who cannot see it."""
+    """Return a drawing; `label` describes it for screen readers."""
     body = "".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{escape(label)}"'
@@ -162,7 +163,7 @@ def chart(width: float, height: float, label: str, parts: Iterable[str]) -> str:
 
 
 def standalone(drawings: Sequence[tuple[float, float, str]], title: str) -> str:
-    """Drawings (width, height, svg) below one another as a file of its own."""
+    """Return drawings (width, height, svg) below one another as an SVG file."""
     width = max(one[0] for one in drawings)
     height = sum(one[1] for one in drawings) + 28
     parts = [f"<style>{STYLE}</style>", rect(0, 0, width, height, "paper"), text(12, 18, title, kind="name")]

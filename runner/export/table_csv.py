@@ -1,7 +1,7 @@
-"""The final table as CSV, one line for each metric of each configuration.
+"""The final table as CSV, one line per metric and configuration.
 
-`low` and `high` are the 95 % interval from the iterations of the run, empty where no bound is known; `change`
-is the share by which a number differs from the baseline's, 0.02 is 2 % more.
+`low` and `high` are the 95 % interval from the iterations of the run, empty without a bound. `change` is the
+relative change from the baseline: 0.02 is 2 % more.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from msgspec.structs import astuple
 
-from runner.export.run_data import Subject
+from runner.export.run_data import RunData
 from runner.plan.plan import Configuration, configuration_of
 from runner.report import result_table
-from runner.report.model import Report, Row
+from runner.report.model import MetricCell, Report
 
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",
@@ -25,48 +25,48 @@ COLUMNS = (
     "metric", "title", "unit", "better", "value", "low", "high", "n", "printed", "note",
     "baseline", "baseline_value", "change", "change_low", "change_high", "verdict",
 )  # fmt: skip
-Cell = str | int | float | None
+CsvValue = str | int | float | None
 
 
-def write(subject: Subject, out: BinaryIO) -> None:
-    write_several([subject], out)
+def write(data: RunData, out: BinaryIO) -> None:
+    write_several([data], out)
 
 
-def write_several(subjects: Iterable[Subject], out: BinaryIO) -> None:
-    """One run after the other below one header."""
-    with text(out) as stream:
+def write_several(runs: Iterable[RunData], out: BinaryIO) -> None:
+    """Write several runs below one header."""
+    with text_stream(out) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
-        for subject in subjects:
-            table.writerows(records(subject.report))
+        for data in runs:
+            table.writerows(records(data.report))
 
 
-def records(report: Report) -> Iterator[tuple[Cell, ...]]:
-    """The rows in the order of `COLUMNS`; a metric that a configuration does not speak of is left out."""
+def records(report: Report) -> Iterator[tuple[CsvValue, ...]]:
+    """Yield rows with the columns `COLUMNS`; metrics that a configuration does not have are left out."""
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(report.started)) if report.started else ""
     run = (report.run, report.profile, report.engine, report.status, started, report.host, report.ranks)
-    lines = result_table.grid_of(report).lines
+    rows = result_table.build_table(report).rows
     for index, found in enumerate(report.configurations):
         shape = (index, *astuple(configuration_of(found)))
-        for line in lines:
-            row, metric = line.values[index], line.metric
-            if row is not None:
+        for row in rows:
+            cell, metric = row.cells[index], row.metric
+            if cell is not None:
                 what = (metric.name, metric.title, metric.unit, metric.better)
-                value = None if row.value is None else float(row.value)
-                measured = (value, row.low, row.high, row.n, row.printed, row.note)
-                yield (*run, *shape, *what, *measured, *_against_baseline(report, row))
+                value = None if cell.value is None else float(cell.value)
+                measured = (value, cell.low, cell.high, cell.n, cell.printed, cell.note)
+                yield (*run, *shape, *what, *measured, *_baseline_columns(report, cell))
 
 
-def _against_baseline(report: Report, row: Row) -> tuple[Cell, ...]:
-    beside = row.versus
-    if report.baseline is None or beside is None:
+def _baseline_columns(report: Report, cell: MetricCell) -> tuple[CsvValue, ...]:
+    versus = cell.versus
+    if report.baseline is None or versus is None:
         return ("", None, None, None, None, "")
     runs = " ".join(report.baseline.runs)
-    return (runs, beside.value, beside.change, beside.low, beside.high, beside.verdict)
+    return (runs, versus.value, versus.change, versus.low, versus.high, versus.verdict)
 
 
-class text(io.TextIOWrapper):  # noqa: N801 - used as a statement
-    """Text into a binary file that stays open afterwards."""
+class text_stream(io.TextIOWrapper):  # noqa: N801 - used as a statement
+    """A text stream on a binary file, which stays open afterwards."""
 
     def __init__(self, out: BinaryIO) -> None:
         super().__init__(out, encoding="utf-8", newline="", write_through=False)

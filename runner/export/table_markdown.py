@@ -1,73 +1,73 @@
-"""The final table as Markdown, flags included, for an issue or a page; and as TSV, for a spreadsheet."""
+"""The final table as Markdown with its warnings, and as TSV for a spreadsheet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
 from runner.report import result_table
-from runner.report.model import Report, Row
-from runner.report.result_table import Grid, Line
-from runner.report.text_table import after
+from runner.report.model import MetricCell, Report
+from runner.report.result_table import ResultTable, TableRow
+from runner.report.text_table import duration_suffix
 from runner.util.markdown import escaped, one_line, table
 
-if TYPE_CHECKING:  # the result screen copies as Markdown, and needs nothing else of an export
-    from runner.export.run_data import Subject
+if TYPE_CHECKING:  # the result screen copies Markdown and needs no other part of an export
+    from runner.export.run_data import RunData
 
 
-def write(subject: Subject, out: BinaryIO) -> None:
-    out.write(as_markdown(subject.report).encode())
+def write(data: RunData, out: BinaryIO) -> None:
+    out.write(as_markdown(data.report).encode())
 
 
 def as_markdown(report: Report) -> str:
-    """Title, reasons for doubt, one table with a row for each heading, and what its marks mean."""
+    """Return the title, the warnings, one table with a row per heading, and its notes."""
     lines = [f"**{escaped(report.profile)}** ({escaped(report.summary)})", ""]
     where = f" on {escaped(report.host)}" if report.host else ""
-    lines.append(f"run `{one_line(report.run)}`{where}: {report.status}{after(report)}")
+    lines.append(f"run `{one_line(report.run)}`{where}: {report.status}{duration_suffix(report)}")
     if report.cause:
         lines += ["", f"cause: {escaped(report.cause)}"]
-    flags = [f"- {escaped(flag)}" for flag in result_table.flags_in_words(report)]
-    lines += ["", "Before you trust it:", "", *flags] if flags else []
-    found = result_table.grid_of(report)
-    if found.lines:
+    flags = [f"- {escaped(flag)}" for flag in result_table.list_flags(report)]
+    lines += ["", "warnings:", "", *flags] if flags else []
+    found = result_table.build_table(report)
+    if found.rows:
         notes: dict[str, int] = {}
         head = ["metric", "unit", *map(escaped, found.columns)]
         lines += ["", *table(head, _rows(found, notes), numbers=range(2, len(head))), ""]
-        if words := result_table.baseline_words(report):
-            lines += [f"(in brackets) {escaped(words)}  "]
-        if any(result_table.margin(row) for line in found.lines for row in line.values):
-            lines += [f"{result_table.MARGIN_MEANS}  "]
+        if sentence := result_table.describe_baseline(report):
+            lines += [f"(in brackets) {escaped(sentence)}  "]
+        if any(result_table.format_margin(cell) for row in found.rows for cell in row.cells):
+            lines += [f"{result_table.MARGIN_LEGEND}  "]
         lines += [f"[{number}] {escaped(note)}  " for note, number in notes.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def as_tsv(report: Report) -> str:
-    """Metrics down, configurations across, numbers as a spreadsheet reads them; an empty cell for none."""
-    found = result_table.grid_of(report)
+    """Return a row per metric and a column per configuration; a missing number is an empty cell."""
+    found = result_table.build_table(report)
     rows = [["metric", "unit", *found.columns]]
-    for line in found.lines:
-        numbers = ["" if row is None or row.value is None else repr(row.value) for row in line.values]
-        rows.append([line.metric.title, line.metric.unit, *numbers])
-    return "".join("\t".join(map(one_line, row)) + "\n" for row in rows)
+    for row in found.rows:
+        numbers = ["" if cell is None or cell.value is None else repr(cell.value) for cell in row.cells]
+        rows.append([row.metric.title, row.metric.unit, *numbers])
+    return "".join("\t".join(map(one_line, texts)) + "\n" for texts in rows)
 
 
-def _rows(found: Grid, notes: dict[str, int]) -> list[list[str]]:
+def _rows(found: ResultTable, notes: dict[str, int]) -> list[list[str]]:
     rows = []
-    for heading, lines in found.groups():
+    for heading, metric_rows in found.groups():
         rows.append([f"**{heading}**", "", *([""] * len(found.columns))])
         rows += [
-            [escaped(line.metric.title), escaped(line.metric.unit), *_values(line, notes)] for line in lines
+            [escaped(row.metric.title), escaped(row.metric.unit), *_values(row, notes)] for row in metric_rows
         ]
     return rows
 
 
-def _values(line: Line, notes: dict[str, int]) -> list[str]:
+def _values(row: TableRow, notes: dict[str, int]) -> list[str]:
     shown = []
-    for row in line.values:
-        mark = f" [{notes.setdefault(row.note, len(notes) + 1)}]" if row is not None and row.note else ""
-        words = (result_table.cell(row, line.metric), result_table.margin(row), _versus(row))
-        shown.append(" ".join(filter(None, words)) + mark)
+    for cell in row.cells:
+        mark = f" [{notes.setdefault(cell.note, len(notes) + 1)}]" if cell is not None and cell.note else ""
+        parts = (result_table.format_cell(cell, row.metric), result_table.format_margin(cell), _versus(cell))
+        shown.append(" ".join(filter(None, parts)) + mark)
     return shown
 
 
-def _versus(row: Row | None) -> str:
-    return f"({change})" if (change := result_table.versus(row)) else ""
+def _versus(cell: MetricCell | None) -> str:
+    return f"({change})" if (change := result_table.format_change(cell)) else ""

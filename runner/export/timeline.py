@@ -1,7 +1,7 @@
-"""What happened when: latency of every configuration and readings of every GPU over time, in bounded memory.
+"""Latency of every configuration and readings of every GPU over time, in bounded memory.
 
-A second fold over the events of a run, for charts alone: a spike survives any number of merges, because
-merged points keep their minimum and maximum.
+This is a second fold over the events of a run, only for charts. Merged points keep their minimum and maximum,
+so no spike is lost.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runner import events as ev
-from runner.events.throttle_reasons import reason_words
+from runner.events.throttle_reasons import throttle_names
 from runner.stats import Mean, Series
 
 POINTS = 512
-"""At most so many points a curve are kept; a chart has about as many pixels."""
+"""Maximum number of points per curve; a chart has about as many pixels."""
 READINGS = ("memory", "busy", "power", "sm_clock", "temperature")
-"""Columns of GPU samples that have a chart."""
-MAX_MARKS = 256
+"""Readings of GPU samples that have a chart."""
+MAX_SPANS = 256
 
 
 @dataclass(slots=True)
-class Measured:
-    """One configuration over time, as rank 0 saw it; latencies in milliseconds."""
+class ConfigurationTimeline:
+    """One configuration over time, measured by rank 0; latencies in milliseconds."""
 
     start: ev.ConfigurationStarted
     warmup: Series = field(default_factory=lambda: Series(POINTS))
     timed: Series = field(default_factory=lambda: Series(POINTS))
     ranks: dict[int, Mean] = field(default_factory=dict)
-    """latencies of the timed iterations of every rank"""
+    """latency of the timed iterations, by rank"""
     timing_began: int | None = None
     last_t: int = 0
 
 
 @dataclass(slots=True)
-class Mark:
-    """A stretch of time in which something held the clocks of a GPU down."""
+class ThrottleSpan:
+    """A time span in which the clocks of a GPU were throttled."""
 
     begin: int
     end: int
@@ -44,53 +44,57 @@ class Mark:
 
 @dataclass(slots=True)
 class GpuTrack:
-    readings: dict[str, Series] = field(default_factory=dict)
-    marks: list[Mark] = field(default_factory=list)
-    _gap: int = 0
-    """marks of one reason that are this near (ns) are one mark"""
+    """Readings and throttling of one GPU over time."""
 
-    def mark(self, begin: int, end: int, reason: str) -> None:
-        for last in reversed(self.marks[-8:]):
+    readings: dict[str, Series] = field(default_factory=dict)
+    spans: list[ThrottleSpan] = field(default_factory=list)
+    _gap: int = 0
+    """spans of one reason with a shorter gap (ns) are merged"""
+
+    def add_throttle(self, begin: int, end: int, reason: str) -> None:
+        for last in reversed(self.spans[-8:]):
             if last.reason == reason and begin - last.end <= self._gap:
                 last.end = end
                 return
-        self.marks.append(Mark(begin, end, reason))
-        while len(self.marks) > MAX_MARKS:
+        self.spans.append(ThrottleSpan(begin, end, reason))
+        while len(self.spans) > MAX_SPANS:
             self._gap = max(1_000_000_000, self._gap * 2)
-            marks, self.marks = self.marks, []
-            for one in marks:
-                self.mark(one.begin, one.end, one.reason)
+            spans, self.spans = self.spans, []
+            for span in spans:
+                self.add_throttle(span.begin, span.end, span.reason)
 
 
 @dataclass
 class Timeline:
-    measured: list[Measured] = field(default_factory=list)
+    """The configurations and GPUs of a run over time."""
+
+    configurations: list[ConfigurationTimeline] = field(default_factory=list)
     gpus: dict[str, GpuTrack] = field(default_factory=dict)
     """by UUID"""
     _columns: list[str] = field(default_factory=list)
     _last_sample: int = 0
     _counted: set[str] = field(default_factory=set)
-    """reasons that a driver's counter speaks of, which is more exact than the bit in a sample"""
+    """reasons with a counter in the driver, which is more exact than the bit of a sample"""
 
-    def take(self, events: Iterable[ev.AnyEvent]) -> None:
-        """Take in events in the order of the log."""
+    def apply_all(self, events: Iterable[ev.AnyEvent]) -> None:
+        """Apply events in the order of the log."""
         for event in events:
             if isinstance(event, ev.Iteration):
                 self._iteration(event)
             elif isinstance(event, ev.GpuSamples):
                 self._samples(event)
             elif isinstance(event, ev.ConfigurationStarted):
-                self.measured.append(Measured(event))
+                self.configurations.append(ConfigurationTimeline(event))
             elif isinstance(event, ev.GpuInventory):
                 self._columns = [gpu.uuid for gpu in event.gpus]
                 for uuid in self._columns:
                     self.gpus.setdefault(uuid, GpuTrack())
 
     def _iteration(self, event: ev.Iteration) -> None:
-        if event.phase == "profile" or not self.measured:
+        if event.phase == "profile" or not self.configurations:
             return
-        # Ranks that are ahead or behind by a configuration name theirs.
-        here = self.measured[min(event.config, len(self.measured) - 1)]
+        # A rank may be a configuration ahead or behind, so every event names its own.
+        here = self.configurations[min(event.config, len(self.configurations) - 1)]
         if event.phase == "timed":
             here.ranks.setdefault(event.rank, Mean()).add(event.latency_ms)
         if event.rank != 0:
@@ -107,7 +111,7 @@ class Timeline:
         before = self._last_sample or event.t
         self._last_sample = event.t
         for reading in READINGS:
-            column: ev.Column = getattr(event, reading)
+            column: ev.GpuColumn = getattr(event, reading)
             for uuid, value in zip(self._columns, column, strict=False):
                 if value is not None:
                     readings = self.gpus[uuid].readings
@@ -116,8 +120,8 @@ class Timeline:
         for reason, grown in event.throttled_us.items():
             for uuid, microseconds in zip(self._columns, grown, strict=False):
                 if microseconds > 0:
-                    self.gpus[uuid].mark(before, event.t, reason)
+                    self.gpus[uuid].add_throttle(before, event.t, reason)
         for uuid, bits in zip(self._columns, event.reasons, strict=False):
-            for reason in reason_words(bits or 0):
+            for reason in throttle_names(bits or 0):
                 if reason not in self._counted:
-                    self.gpus[uuid].mark(before, event.t, reason)
+                    self.gpus[uuid].add_throttle(before, event.t, reason)

@@ -1,6 +1,6 @@
-"""The CSV of TensorRT-LLM's benchmarks/python/benchmark.py (its `--csv`), from what the engine printed.
+"""The CSV format of benchmarks/python/benchmark.py in TensorRT-LLM (`--csv`), from the output of the engine.
 
-Header and columns are upstream's, values are as printed and unquoted; nothing of ours is in it.
+Header and columns are those of benchmark.py; values are as printed, without quotes. Nothing is added.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from typing import BinaryIO
 
 from runner.engines import benchmark_line
 from runner.errors import UserError
-from runner.export.run_data import Subject
+from runner.export.run_data import RunData
 from runner.report.result_table import configuration_name
 
 
-def write(subject: Subject, out: BinaryIO) -> list[str]:
-    """Write it; returns what is left out, in words.
+def write(data: RunData, out: BinaryIO) -> list[str]:
+    """Write the CSV; return a note for each configuration that is left out.
 
     Raises:
-        UserError: the run has no result of upstream's form.
+        UserError: the run has no result in the form of benchmark.py.
     """
-    results = [found.result for found in subject.state.configurations if found.result is not None]
+    results = [found.result for found in data.state.configurations if found.result is not None]
     rows = [result for result in results if benchmark_line.is_result(result)]
     if not rows:
         raise UserError(
-            f"{subject.run_dir.name}: the engine printed no result that upstream's CSV has columns for",
-            hint="`--format csv` writes what was measured, whatever the engine",
+            f"{data.run_dir.name}: the engine printed no result in the form of benchmark.py",
+            hint="`--format csv` works for every engine",
         )
     columns = benchmark_line.csv_columns(rows)
     for line in (columns, *([row.get(key, "") for key in columns] for row in rows)):
         out.write(",".join(line).encode() + b"\n")
     shown = [
         configuration_name(found)
-        for found, state in zip(subject.report.configurations, subject.state.configurations, strict=False)
+        for found, state in zip(data.report.configurations, data.state.configurations, strict=False)
         if state.result is None or not benchmark_line.is_result(state.result)
     ]
     return [f"{name} has no printed result and is left out" for name in shown]

@@ -1,7 +1,7 @@
-"""The baseline of a profile: the runs that its later runs are held against.
+"""The baseline of a profile: the runs that its later runs are compared with.
 
-One small file a profile beside the runs, replaced in one step. It names the runs and copies nothing, so a
-baseline whose run was deleted is told apart from one that was never set.
+One small file for each profile, replaced atomically. It contains the ids of the runs and copies nothing, so a
+baseline whose run was deleted differs from a baseline that was never set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.history.reports import load_report
 from runner.run import layout
-from runner.util.files import read, write_atomically
+from runner.util.files import read_file, write_atomically
 
 SCHEMA = 1
 
@@ -29,33 +29,33 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
     profile: str
     runs: tuple[str, ...]
-    """ids; several are repeats of the same"""
+    """ids; several runs are repeats"""
     set: float
     """when, seconds since 1970"""
 
     def run_dirs(self) -> list[Path]:
-        """The directories of its runs.
+        """Return the directories of its runs.
 
         Raises:
-            UserError: one of them is gone.
+            UserError: one of them was deleted.
         """
         found = [paths.runs_dir() / run for run in self.runs]
         for run_dir in found:
             if not (run_dir / layout.PLAN).is_file():
                 raise UserError(
-                    f"the baseline of {self.profile} is gone: there is no run {run_dir.name} any more",
+                    f"the baseline of {self.profile} cannot be used: run {run_dir.name} was deleted",
                     hint=f"`trtbench-tui baseline set RUN` sets another, `clear {self.profile}` none",
                 )
         return found
 
 
-def of(profile: str) -> Baseline | None:
-    """The baseline of a profile; None when it has none, or one that this version cannot read."""
+def find_baseline(profile: str) -> Baseline | None:
+    """Return the baseline of a profile; None if it has none, or one that this version cannot read."""
     return _read(_file(profile))
 
 
-def every() -> list[Baseline]:
-    """All baselines, by profile."""
+def list_baselines() -> list[Baseline]:
+    """Return all baselines, sorted by profile."""
     try:
         files = sorted(paths.baselines_dir().glob("*.json"))
     except OSError:
@@ -64,25 +64,28 @@ def every() -> list[Baseline]:
     return sorted(found, key=lambda baseline: baseline.profile)
 
 
-def set_to(run_dirs: Sequence[Path]) -> Baseline:
+def set_baseline(run_dirs: Sequence[Path]) -> Baseline:
     """Make these runs the baseline of their profile.
 
     Raises:
-        UserError: a run that did not finish or lies elsewhere, runs of several profiles, or no room to write.
+        UserError: a run did not finish or is outside of the history, the runs have several profiles, or
+            the file cannot be written.
     """
     profiles = set()
     for run_dir in run_dirs:
         found = load_report(run_dir)
         if found.status != "finished":
-            raise UserError(f"{run_dir.name} is {found.status}; only a run that finished can be a baseline")
+            raise UserError(f"{run_dir.name} is {found.status}; only a finished run can be a baseline")
         if run_dir.parent.resolve() != paths.runs_dir().resolve():
             raise UserError(
-                f"{run_dir} lies outside of the history",
-                hint=f"`trtbench-tui archive {run_dir}` and `import` take it in",
+                f"{run_dir} is outside of the history",
+                hint=f"`trtbench-tui archive {run_dir}` and `import` add it",
             )
         profiles.add(found.profile)
     if len(profiles) != 1:
-        raise UserError(f"these are runs of several profiles: {', '.join(sorted(profiles))}")
+        raise UserError(
+            f"all runs of a baseline must have one profile, not several: {', '.join(sorted(profiles))}"
+        )
     baseline = Baseline(
         profile=profiles.pop(), runs=tuple(run_dir.name for run_dir in run_dirs), set=time.time()
     )
@@ -95,8 +98,8 @@ def set_to(run_dirs: Sequence[Path]) -> Baseline:
     return baseline
 
 
-def clear(profile: str) -> None:
-    """Forget the baseline of a profile; its runs stay.
+def clear_baseline(profile: str) -> None:
+    """Remove the baseline of a profile; its runs are kept.
 
     Raises:
         UserError: it has none, or its file cannot be removed.
@@ -109,7 +112,7 @@ def clear(profile: str) -> None:
             f"there is no baseline of {profile!r}", hint="`trtbench-tui baseline show` lists all of them"
         ) from None
     except OSError as error:
-        raise UserError(f"{file}: the baseline cannot be cleared: {error.strerror}") from None
+        raise UserError(f"{file}: cannot remove the baseline: {error.strerror}") from None
 
 
 def _file(profile: str) -> Path:
@@ -118,6 +121,6 @@ def _file(profile: str) -> Path:
 
 def _read(file: Path) -> Baseline | None:
     try:
-        return msgspec.json.decode(read(file), type=Baseline)
+        return msgspec.json.decode(read_file(file), type=Baseline)
     except (OSError, *layout.UNREADABLE):
         return None

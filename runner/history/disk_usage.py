@@ -1,4 +1,4 @@
-"""How much room runs take on the disk."""
+"""Disk usage of runs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 BLOCK = 512
-"""bytes of what `st_blocks` counts, whatever the file system's own blocks are"""
+"""bytes in a unit of `st_blocks`, independent of the block size of the file system"""
 
 
 def disk_use(path: Path | str) -> int:
-    """Bytes that a directory with all in it takes on its disk, as `du` counts; 0 when it is gone.
+    """Return the disk usage of a directory in bytes, as `du` counts; 0 if it does not exist.
 
-    What cannot be looked at is not counted; links are not followed.
+    Files that cannot be read are not counted; links are not followed.
     """
     total = 0
     with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
-"""What was read of runs that ended, kept in one file so that a history of ten thousand is listed at once.
+"""Index of ended runs in one file, so that a history of ten thousand runs is listed immediately.
 
-Nothing depends on the file: an entry counts only while the run's report is the file that it was made from,
-and an index that is missing, spoilt or of another version is made again from the runs. Two writers cost each
-other some reading and nothing else.
+The file is only a cache: an entry is valid while the report of the run is the file that it was made from, and
+an index that is missing, corrupt or of another version is rebuilt from the runs. Two concurrent writers can
+lose entries, which are then read again.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from pathlib import Path
 
 import msgspec
 
-from runner.history.run_entry import Facts
+from runner.history.run_entry import RunFacts
 from runner.run.layout import UNREADABLE
-from runner.util.files import read, write_atomically
+from runner.util.files import read_file, write_atomically
 
 VERSION = 5
 Stamp = tuple[int, int, int]
-"""of a run's report: inode, size in bytes, time of last change in ns"""
+"""identity of a report: inode, size in bytes, modification time in ns"""
 
 
-class Stored(msgspec.Struct, array_like=True):
-    """One run that ended."""
+class IndexedRun(msgspec.Struct, array_like=True):
+    """One ended run."""
 
     stamp: Stamp
-    facts: Facts
+    facts: RunFacts
     disk: int | None = None
-    """bytes that its directory takes; None: nobody asked yet"""
+    """disk usage of its directory, bytes; None: not measured yet"""
 
 
 class _Contents(msgspec.Struct, array_like=True):
     version: int
-    runs: dict[str, Stored]
+    runs: dict[str, IndexedRun]
 
 
 _decoder = msgspec.msgpack.Decoder(_Contents)
 
 
 def stamp_of(report: str) -> Stamp | None:
-    """What tells this very report from any other; None when there is none."""
+    """Return the identity of a report file; None if it does not exist."""
     try:
         status = os.stat(report)
     except OSError:
@@ -49,10 +49,10 @@ def stamp_of(report: str) -> Stamp | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def load(path: Path) -> dict[str, Stored]:
-    """The runs that are known, by name of their directory; none when the file cannot be used."""
+def load_index(path: Path) -> dict[str, IndexedRun]:
+    """Return the indexed runs by directory name; empty if the file cannot be used."""
     try:
-        content = read(path)
+        content = read_file(path)
         if int.from_bytes(content[:4], "big") != zlib.crc32(content[4:]):
             return {}
         contents = _decoder.decode(content[4:])
@@ -61,8 +61,8 @@ def load(path: Path) -> dict[str, Stored]:
     return contents.runs if contents.version == VERSION else {}
 
 
-def save(path: Path, runs: dict[str, Stored]) -> None:
-    """Keep what is known, as far as the disk lets us: without it the next reader takes longer, no more."""
+def save_index(path: Path, runs: dict[str, IndexedRun]) -> None:
+    """Write the index; errors are ignored, because without it the next reader only takes longer."""
     with contextlib.suppress(OSError, UnicodeEncodeError):
         body = msgspec.msgpack.encode(_Contents(VERSION, runs))
         write_atomically(path, zlib.crc32(body).to_bytes(4, "big") + body)

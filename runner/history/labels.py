@@ -1,8 +1,8 @@
-"""Names, tags and notes that people give to runs.
+"""Names, tags and notes of runs.
 
-A run's directory stays as it is once the run has ended, so these lie beside the runs: one log for all of
-them, a line a change. A change is one appended line and says only what it changes, so two writers never undo
-each other; a torn or foreign line costs nothing but itself.
+The directory of an ended run never changes, so labels are stored outside of it: one log for all runs, one
+line a change. A change is one appended line with only the changed fields, so two writers never undo each
+other's changes; an incomplete or unknown line is skipped.
 """
 
 from __future__ import annotations
@@ -18,28 +18,26 @@ import msgspec
 
 from runner import paths
 from runner.errors import UserError
-from runner.events.journal import LineReader, append_whole
+from runner.events.journal import LineReader, append_line
 from runner.run import layout
 
 TAG = re.compile(r"[^\W_][\w.:/=@%-]{0,39}")
-TAG_RULE = (
-    "a tag starts with a letter or digit, goes on with those or one of . _ : / = @ % -, and has at most 40"
-)
+TAG_RULE = "a tag starts with a letter or digit, contains only these and . _ : / = @ % -, and has at most 40"
 MAX_NAME = 80
 MAX_NOTE = 4000
 
 
 class Label(msgspec.Struct, frozen=True):
-    """What people said about one run."""
+    """Name, tags and note of one run."""
 
     name: str = ""
     tags: tuple[str, ...] = ()
-    """from A to Z, each once"""
+    """sorted, each once"""
     note: str = ""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of the log: what is said anew about a run; what is left out stays as it is."""
+class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the log: the changed fields of one run; other fields keep their values."""
 
     run: str
     wall: float
@@ -49,46 +47,46 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     forget: bool = False
-    """everything that was said is taken back: the run is gone for good"""
+    """remove all labels: the run was deleted permanently"""
 
 
 UNLABELLED = Label()
-_decoder = msgspec.json.Decoder(Change)
+_decoder = msgspec.json.Decoder(LabelChange)
 
 
 class Labels:
-    """Reads the log again and again; costs one look at the file when nothing was added."""
+    """Reader of the log that can be called often: without new lines it costs one `stat`."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or paths.labels_file()
-        self._start_anew()
+        self._reset()
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         self._lines = LineReader(self._path)
         self._file: tuple[int, int] | None = None
         self.by_run: dict[str, Label] = {}
-        """of the runs about which anything was said"""
+        """labels of the runs that have any"""
 
     def read(self) -> bool:
-        """Take in what was added; whether that was anything."""
+        """Read new lines; return whether anything changed."""
         try:
             status = os.stat(self._path)
         except OSError:
-            known = bool(self.by_run)
-            self._start_anew()
-            return known
+            had_labels = bool(self.by_run)
+            self._reset()
+            return had_labels
         file = (status.st_dev, status.st_ino)
         replaced = file != self._file or status.st_size < self._lines.offset
         if replaced:
-            self._start_anew()
+            self._reset()
             self._file = file
         changed = False
         while chunk := self._lines.read():
             for line in chunk.splitlines():
-                changed |= self._take(line)
+                changed |= self._apply_line(line)
         return changed or replaced
 
-    def _take(self, line: bytes) -> bool:
+    def _apply_line(self, line: bytes) -> bool:
         try:
             change = _decoder.decode(line)
         except layout.UNREADABLE:
@@ -101,10 +99,11 @@ class Labels:
         return True
 
     def of(self, run: str) -> Label:
+        """Return the label of a run."""
         return self.by_run.get(run, UNLABELLED)
 
 
-def _applied(label: Label, change: Change) -> Label:
+def _applied(label: Label, change: LabelChange) -> Label:
     if change.forget:
         return UNLABELLED
     return Label(
@@ -114,38 +113,38 @@ def _applied(label: Label, change: Change) -> Label:
     )
 
 
-def of(run: str) -> Label:
-    """What was said about one run."""
+def label_of(run: str) -> Label:
+    """Return the label of one run."""
     labels = Labels()
     labels.read()
     return labels.of(run)
 
 
-# --- saying something --------------------------------------------------------------------------------------
+# --- changes -----------------------------------------------------------------------------------------------
 
 
 def rename(run: str, name: str) -> None:
-    """Give a run a name to be shown by; an empty one takes it back. The run's id stays what it is.
+    """Set the display name of a run; an empty name removes it. The id of the run does not change.
 
     Raises:
-        UserError: this cannot be a name, or the log cannot be written.
+        UserError: the name is invalid, or the log cannot be written.
     """
-    if refused := name_refusal(name):
-        raise UserError(refused)
+    if problem := name_problem(name):
+        raise UserError(problem)
     if name.strip() == "last":
-        raise UserError("'last' cannot be the name of a run: it always means the newest one")
-    _say(Change(run=run, wall=time.time(), name=name.strip()))
+        raise UserError("'last' cannot be the name of a run: it always means the newest run")
+    _append(LabelChange(run=run, wall=time.time(), name=name.strip()))
 
 
 def annotate(run: str, note: str) -> None:
-    """Write a note on a run in place of the one there is; an empty one takes it back.
+    """Set the note of a run; an empty note removes it.
 
     Raises:
         UserError: the note is too long, or the log cannot be written.
     """
-    if refused := note_refusal(note):
-        raise UserError(refused)
-    _say(Change(run=run, wall=time.time(), note=note.strip()))
+    if problem := note_problem(note):
+        raise UserError(problem)
+    _append(LabelChange(run=run, wall=time.time(), note=note.strip()))
 
 
 def tag(run: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
@@ -162,20 +161,20 @@ def tag(run: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
     if both:
         raise UserError(f"tag {min(both)!r} is to be added and removed; say one of the two")
     if added or removed:
-        _say(Change(run=run, wall=time.time(), add=added, remove=removed))
+        _append(LabelChange(run=run, wall=time.time(), add=added, remove=removed))
 
 
 def forget(runs: Iterable[str]) -> None:
-    """Drop what was said about runs that are gone for good."""
-    known = Labels()
-    known.read()
+    """Remove the labels of permanently deleted runs."""
+    labels = Labels()
+    labels.read()
     for run in runs:
-        if known.of(run) != UNLABELLED:
-            _say(Change(run=run, wall=time.time(), forget=True))
+        if labels.of(run) != UNLABELLED:
+            _append(LabelChange(run=run, wall=time.time(), forget=True))
 
 
 def tag_changes(words: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The tags to add and to remove, from words like `+fast`, `fast` (both add) and `-slow` (removes)."""
+    """Split arguments into tags to add (`+fast`, `fast`) and tags to remove (`-slow`)."""
     add, remove = [], []
     for word in words:
         if word.startswith("-"):
@@ -185,39 +184,39 @@ def tag_changes(words: Iterable[str]) -> tuple[list[str], list[str]]:
     return add, remove
 
 
-def name_refusal(name: str) -> str:
-    """Why a run cannot be called this; empty when it can."""
+def name_problem(name: str) -> str:
+    """Return why a name is invalid; empty: it is valid."""
     if len(name.strip()) > MAX_NAME:
-        return f"a name of a run has at most {MAX_NAME} characters, this one has {len(name.strip())}"
-    return "" if name.isprintable() else "a name of a run has letters and signs that can be seen, on one line"
+        return f"a run name has at most {MAX_NAME} characters, this one has {len(name.strip())}"
+    return "" if name.isprintable() else "a run name has only printable characters, on one line"
 
 
-def note_refusal(note: str) -> str:
-    """Why this cannot be a note; empty when it can."""
+def note_problem(note: str) -> str:
+    """Return why a note is invalid; empty: it is valid."""
     if len(note) > MAX_NOTE:
         return f"a note has at most {MAX_NOTE} characters, this one has {len(note)}"
     if not all(char.isprintable() or char in "\n\t" for char in note):
-        return "a note has letters and signs that can be seen, tabs and new lines"
+        return "a note has only printable characters, tabs and newlines"
     return ""
 
 
-def _say(change: Change) -> None:
+def _append(change: LabelChange) -> None:
     path = paths.labels_file()
     try:
         line = msgspec.json.encode(change) + b"\n"
     except UnicodeEncodeError:
-        raise UserError(f"{change.run!r}: nothing can be said about a run whose name is no text") from None
+        raise UserError(f"{change.run!r}: a run whose name is not valid text cannot have labels") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            # Appending is atomic on a local disk; the lock also covers a network's, and the torn line below.
+            # Appending is atomic on a local disk; the lock also covers network disks and the incomplete line.
             fcntl.flock(file, fcntl.LOCK_EX)
             end = os.fstat(file).st_size
             torn = end > 0 and os.pread(file, 1, end - 1) != b"\n"
-            append_whole(file, b"\n" * torn + line, end)
+            append_line(file, b"\n" * torn + line, end)
             os.fdatasync(file)
         finally:
             os.close(file)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UserError(f"{path}: cannot write the labels: {error.strerror}") from None

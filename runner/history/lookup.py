@@ -1,4 +1,4 @@
-"""Finding a run by what a person types."""
+"""Find a run by the name, id or path that a user types."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from runner.run.layout import PLAN, list_names, list_runs, list_sweeps
 
 
 def find_run(name: str) -> Path:
-    """A run by `last`, its id, the name that somebody gave it, a unique part of its id, or its directory.
+    """Find a run by `last`, its id, its name, a unique part of its id, or its directory.
 
     Raises:
         UserError: none or several match.
     """
     as_path = Path(os.path.expanduser(name))
-    with contextlib.suppress(OSError):  # a name may be longer than any file's
+    with contextlib.suppress(OSError):  # a name may be longer than a file name can be
         if (as_path / PLAN).is_file():
             return as_path.resolve()
-    runs = list_runs() if name else []  # nothing is a part of every id, and names no run
+    runs = list_runs() if name else []  # an empty name is part of every id
     if name == "last" and runs:
         return runs[0]
-    exact = [run for run in runs if _is_called(run, name)]
+    exact = [run for run in runs if _has_id(run, name)]
     if not exact and name in list_names():
         exact = [paths.runs_dir() / name]
-    found = exact or _named(name, runs) or [run for run in runs if name in run.name]
+    found = exact or _find_by_label(name, runs) or [run for run in runs if name in run.name]
     if not found:
-        _refuse_what_is_no_run(name)
-    return the_one(found, name, "run", "`trtbench-tui ls` lists all runs; `last` is the newest")
+        _reject_other_kinds(name)
+    return single_match(found, name, "run", "`trtbench-tui ls` lists all runs; `last` is the newest")
 
 
-def _refuse_what_is_no_run(name: str) -> None:
-    for deleted in trash.listed():
-        if _is_called(deleted.path, name):
-            restore = f"`trtbench-tui trash restore {name}` brings it back"
+def _reject_other_kinds(name: str) -> None:
+    for deleted in trash.list_trash():
+        if _has_id(deleted.path, name):
+            restore = f"`trtbench-tui trash restore {name}` restores it"
             raise UserError(f"the run {deleted.run} is in the trash", hint=restore)
     for sweep in list_sweeps():
-        if _is_called(sweep, name):
+        if _has_id(sweep, name):
             raise UserError(
-                f"{sweep.name} is a sweep, and this takes a run",
+                f"{sweep.name} is a sweep, but a run is needed",
                 hint=f"`trtbench-tui ls --filter sweep:{name}` lists its runs; `trtbench-tui sweeps show`,"
                 " `stop` and `resume` take a sweep",
             )
 
 
-def _is_called(path: Path, name: str) -> bool:
-    """Whether this is the id of a run or a sweep, or its last letters."""
+def _has_id(path: Path, name: str) -> bool:
+    """Check whether a name is the id of a run or sweep, or its suffix."""
     return path.name == name or path.name.endswith(f"_{name}")
 
 
-def the_one(found: list[Path], name: str, what: str, where: str) -> Path:
-    """The only one of what was found under a name.
+def single_match(found: list[Path], name: str, what: str, where: str) -> Path:
+    """Return the only match of a name.
 
     Raises:
-        UserError: none or several were found; `where` says how to see all.
+        UserError: there is no match or more than one; the hint `where` explains how to list all.
     """
     if len(found) == 1:
         return found[0]
@@ -66,12 +66,13 @@ def the_one(found: list[Path], name: str, what: str, where: str) -> Path:
         raise UserError(f"there is no {what} {name!r}", hint=where)
     shown = ", ".join(path.name for path in found[:4]) + (", ..." if len(found) > 4 else "")
     raise UserError(
-        f"{name!r} fits {len(found)} {what}s: {shown}", hint="give more of the name, or its last 4 letters"
+        f"{name!r} matches {len(found)} {what}s: {shown}",
+        hint="use a longer part of the id, or its last 4 characters",
     )
 
 
-def _named(name: str, runs: list[Path]) -> list[Path]:
-    """The runs that somebody gave this name."""
+def _find_by_label(name: str, runs: list[Path]) -> list[Path]:
+    """Return the runs with this name."""
     labels = Labels()
     labels.read()
     return [run for run in runs if labels.of(run.name).name == name]

@@ -1,4 +1,4 @@
-"""Runs in order and in groups."""
+"""Sort and group runs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from operator import itemgetter
 from typing import Any
 
 from runner.errors import UserError
-from runner.history.run_entry import Entry
+from runner.history.run_entry import RunEntry
 
 
 @dataclass(frozen=True)
 class Sort:
-    """An order of runs; those about which nothing is known come last, whichever way it goes."""
+    """A sort order of runs; runs without a value come last in both directions."""
 
     name: str
     title: str
-    key: Callable[[Entry], Any]
+    key: Callable[[RunEntry], Any]
     descending: bool
-    """whether that is the way one wants first: the newest, the fastest"""
+    """the default direction: newest, fastest first"""
 
 
 SORTS = (
@@ -34,28 +34,28 @@ SORTS = (
 BY_NAME = {sort.name: sort for sort in SORTS}
 
 
-def sort_named(name: str) -> Sort:
-    """The order of this name.
+def find_sort(name: str) -> Sort:
+    """Return the sort order with a name.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such order.
     """
     if name not in BY_NAME:
         raise UserError(f"runs cannot be sorted by {name!r}; allowed: {', '.join(BY_NAME)}")
     return BY_NAME[name]
 
 
-def in_order(entries: Sequence[Entry], sort: Sort, *, reverse: bool = False) -> list[Entry]:
-    """The runs in an order, `reverse` the other way round; equal ones stay as they were."""
+def sort_entries(entries: Sequence[RunEntry], sort: Sort, *, reverse: bool = False) -> list[RunEntry]:
+    """Return the runs sorted; `reverse` inverts the direction; equal runs keep their order."""
     values = [(sort.key(entry), entry) for entry in entries]
     known = [pair for pair in values if pair[0] is not None]
     known.sort(key=itemgetter(0), reverse=sort.descending != reverse)
     return [entry for _, entry in known] + [entry for value, entry in values if value is None]
 
 
-def by_profile(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """The runs of each profile, in their order; the profiles in the order in which they come up."""
-    groups: dict[str, list[Entry]] = {}
+def group_by_profile(entries: Iterable[RunEntry]) -> dict[str, list[RunEntry]]:
+    """Return the runs of each profile; runs and profiles keep the order of first appearance."""
+    groups: dict[str, list[RunEntry]] = {}
     for entry in entries:
         groups.setdefault("" if entry.foreign else entry.profile, []).append(entry)
     return groups

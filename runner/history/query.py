@@ -1,8 +1,8 @@
-"""Choosing runs by what is typed: `qwen status:failed since:7d -tag:bad tokens:>1000`.
+"""Filter runs: `qwen status:failed since:7d -tag:bad tokens:>1000`.
 
-Terms are set apart by spaces and must all hold; `-` before one turns it around, commas in a value mean "or",
-`*` and `?` stand for any letters, and quotes keep spaces together. A word without a key is looked for in
-profile, name, state, engine, tags, note and id.
+Terms are separated by spaces and must all match; `-` negates a term, commas in a value mean "or", `*` and `?`
+are wildcards, and quotes keep spaces. A word without a key is searched in profile, name, state, engine, tags,
+note and id.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from fnmatch import fnmatchcase
 from typing import get_args
 
 from runner.errors import UserError
-from runner.history.run_entry import Entry
-from runner.state.run import Status
+from runner.history.run_entry import RunEntry
+from runner.state.run import LiveStatus
 
-Test = Callable[[Entry], bool]
+Test = Callable[[RunEntry], bool]
 
-_TERM = re.compile(r'(?P<turned>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>"[^"]*"?|\S*)')
-_STATES = (*get_args(Status), "ended", "active", "foreign")
+_TERM = re.compile(r'(?P<negated>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>"[^"]*"?|\S*)')
+_STATES = (*get_args(LiveStatus), "ended", "active", "foreign")
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
 _COMPARISON = re.compile(r"(>=|<=|>|<|=|)(\d+(?:\.\d+)?)([A-Za-z]*)")
 _SECONDS: dict[str, float] = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -32,63 +32,63 @@ _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T_](\d{2}):(\d{2}))?")
 
 GRAMMAR = (
     ("word", "in profile, name, state, engine, tags, note or id"),
-    ("profile:", "part of the name of the profile; * and ? stand for any letters"),
+    ("profile:", "part of the profile name; * and ? are wildcards"),
     ("status:", "running, finished, failed, stopped, lost ...; ended, active; foreign: not a run"),
-    ("engine:", "part of the name of the engine"),
-    ("gpu:", "part of the name of a GPU that it computed on"),
-    ("host:", "part of the name of the machine"),
+    ("engine:", "part of the engine name"),
+    ("gpu:", "part of the name of a GPU of the run"),
+    ("host:", "part of the machine name"),
     ("tag:", "a tag; `tag:*` has any, `-tag:*` has none"),
-    ("name:", "part of the name that you gave it"),
-    ("note:", "part of its note"),
-    ("sweep:", "part of the id of the sweep that it belongs to"),
-    ("since: until:", "2026-01-31, 2026-01-31_14:00, today, yesterday, or so long ago: 90min, 12h, 3d, 2w"),
-    ("took:", "how long: >1h, <30s"),
+    ("name:", "part of the run name"),
+    ("note:", "part of the note"),
+    ("sweep:", "part of the id of its sweep"),
+    ("since: until:", "2026-01-31, 2026-01-31_14:00, today, yesterday, or an age: 90min, 12h, 3d, 2w"),
+    ("took:", "duration: >1h, <30s"),
     ("tokens:", "tokens/s of its best configuration: >1000, >=1.5k"),
     ("latency:", "mean latency in ms of the same configuration: <50"),
-    ("flags:", "number of reasons for doubt: 0, >0"),
-    ("disk:", "room on the disk: >1G"),
-    ("-term", "turns a term around; status:failed,lost: one of them; quotes keep spaces together"),
+    ("flags:", "number of warnings: 0, >0"),
+    ("disk:", "disk usage: >1G"),
+    ("-term", "negates a term; status:failed,lost: one of them; quotes keep spaces"),
 )
-"""The terms with their meanings, for help."""
+"""The terms and their meanings, for help."""
 
 
-def matching(entries: Iterable[Entry], text: str, *, now: float | None = None) -> list[Entry]:
-    """The runs that a filter lets through, in their order.
+def filter_entries(entries: Iterable[RunEntry], text: str, *, now: float | None = None) -> list[RunEntry]:
+    """Return the runs that match a filter, in their order.
 
     Args:
         entries: the runs.
-        text: the filter; empty lets everything through.
-        now: seconds since 1970, which ages count from.
+        text: the filter; an empty one matches every run.
+        now: seconds since 1970; ages are relative to it.
 
     Raises:
-        UserError: a term that cannot be understood, in one sentence.
+        UserError: a term is invalid.
     """
-    tests = parse(text, time.time() if now is None else now)
+    tests = parse_filter(text, time.time() if now is None else now)
     return [entry for entry in entries if all(test(entry) for test in tests)]
 
 
-def parse(text: str, now: float) -> list[Test]:
-    """What a run must fulfil, a test a term.
+def parse_filter(text: str, now: float) -> list[Test]:
+    """Parse a filter into one predicate for each term.
 
     Raises:
-        UserError: a term that cannot be understood, in one sentence.
+        UserError: a term is invalid.
     """
     tests = []
     for found in _TERM.finditer(text):
         key, value = found["key"], found["value"].strip('"')
         if key is None and not found["value"]:
-            if found["turned"]:
-                raise UserError("a `-` turns the term around that follows it; there is none")
+            if found["negated"]:
+                raise UserError("a `-` negates the term after it, but no term follows")
             continue
         if key is not None and not value:
             raise UserError(f"{key}: needs a value: {_meaning(key.lower())}")
         test = _word(value) if key is None else _keyed(key.lower(), value, now)
-        tests.append(_not(test) if found["turned"] else test)
+        tests.append(_not(test) if found["negated"] else test)
     return tests
 
 
 def needs_disk(text: str) -> bool:
-    """Whether a filter asks for the room that runs take, which has to be found out first."""
+    """Check whether a filter needs the disk usage of runs, which has to be measured first."""
     return any((found["key"] or "").lower() == "disk" for found in _TERM.finditer(text))
 
 
@@ -97,7 +97,7 @@ def _not(test: Test) -> Test:
 
 
 def _meaning(key: str) -> str:
-    """What stands behind a key.
+    """Return the meaning of a key.
 
     Raises:
         UserError: there is no such key.
@@ -107,14 +107,14 @@ def _meaning(key: str) -> str:
             return meaning
     known = [key[:-1] for keys, _ in GRAMMAR for key in keys.split() if key.endswith(":")]
     close = difflib.get_close_matches(key, known, n=1)
-    meant = f"did you mean {close[0]}:?" if close else f"there are {', '.join(known)}"
-    raise UserError(f'no term is called {key}: ({meant}; a word with a colon needs quotes: "{key}:...")')
+    suggestion = f"did you mean {close[0]}:?" if close else f"known: {', '.join(known)}"
+    raise UserError(f'unknown key {key}: ({suggestion}; a word with a colon needs quotes: "{key}:...")')
 
 
 def _word(text: str) -> Test:
     matches = _matcher(text)
 
-    def test(entry: Entry) -> bool:
+    def test(entry: RunEntry) -> bool:
         tags = " ".join(entry.tags)
         state = "no run" if entry.foreign else entry.status
         words = f"{entry.profile}\n{entry.name}\n{state}\n{entry.engine}\n{tags}\n{entry.note}\n{entry.run}"
@@ -124,7 +124,7 @@ def _word(text: str) -> Test:
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a text in small letters contains the pattern, or, where that has `*` or `?`, a match of it."""
+    """Return a predicate: a lower-case text contains the pattern, or matches it if it has wildcards."""
     pattern = pattern.lower()
     if "*" in pattern or "?" in pattern:
         return lambda text: fnmatchcase(text, f"*{pattern}*")
@@ -155,7 +155,7 @@ def _any(tests: list[Test]) -> Test:
     return tests[0] if len(tests) == 1 else lambda entry: any(test(entry) for test in tests)
 
 
-_TEXTS: dict[str, Callable[[Entry], str]] = {
+_TEXTS: dict[str, Callable[[RunEntry], str]] = {
     "profile": lambda entry: entry.profile,
     "engine": lambda entry: entry.engine,
     "gpu": lambda entry: " ".join(entry.gpus),
@@ -166,7 +166,7 @@ _TEXTS: dict[str, Callable[[Entry], str]] = {
 }
 
 
-def _text(read: Callable[[Entry], str], pattern: str) -> Test:
+def _text(read: Callable[[RunEntry], str], pattern: str) -> Test:
     pattern = pattern.lower()
     if "*" in pattern or "?" in pattern:
         return lambda entry: fnmatchcase(read(entry).lower(), pattern)
@@ -180,9 +180,9 @@ def _tag(pattern: str) -> Test:
 def _status(word: str) -> Test:
     meant = [state for state in _STATES if state.startswith(word)]
     if not meant:
-        raise UserError(f"no run is ever {word!r}; status: is one of {', '.join(_STATES)}")
+        raise UserError(f"{word!r} is no status; allowed: {', '.join(_STATES)}")
 
-    def test(entry: Entry) -> bool:
+    def test(entry: RunEntry) -> bool:
         if entry.foreign:
             return "foreign" in meant
         return entry.status in meant or ("ended" if entry.ended else "active") in meant
@@ -192,14 +192,14 @@ def _status(word: str) -> Test:
 
 # --- numbers and times -------------------------------------------------------------------------------------
 
-Read = Callable[[Entry], "float | None"]
+Read = Callable[[RunEntry], "float | None"]
 
 
-def _tokens_per_sec(entry: Entry) -> float | None:
+def _tokens_per_sec(entry: RunEntry) -> float | None:
     return entry.best.tokens_per_sec if entry.best else None
 
 
-def _latency_ms(entry: Entry) -> float | None:
+def _latency_ms(entry: RunEntry) -> float | None:
     return entry.best.latency_ms if entry.best else None
 
 
@@ -210,19 +210,19 @@ _NUMBERS: dict[str, tuple[Read, dict[str, float], str]] = {
     "flags": (lambda entry: entry.flags, {"": 1}, "0 or >0"),
     "disk": (lambda entry: entry.disk, _BYTES, ">1G"),
 }
-"""what is compared, its units, and an example"""
+"""value, units and an example"""
 
 
 def _compared(key: str, value: str, read: Read, units: dict[str, float], usual: str, meaning: str) -> Test:
     found = _COMPARISON.fullmatch(value)
     if found is None or found[3].lower() not in units:
         allowed = ", ".join(unit for unit in units if unit)
-        with_units = f" with one of {allowed} behind it" if allowed else ""
-        raise UserError(f"{key}:{value} is no comparison: a number{with_units}, as in {key}:{usual}")
+        with_units = f" with an optional unit ({allowed})" if allowed else ""
+        raise UserError(f"{key}:{value} is invalid: expected a number{with_units}, like {key}:{usual}")
     holds = _OPERATORS[found[1] or "="]
     bound = float(found[2]) * units[found[3].lower()]
 
-    def test(entry: Entry) -> bool:
+    def test(entry: RunEntry) -> bool:
         number = read(entry)
         return number is not None and holds(number, bound)
 
@@ -230,7 +230,7 @@ def _compared(key: str, value: str, read: Read, units: dict[str, float], usual: 
 
 
 def _moment(value: str, now: float, key: str) -> float:
-    """Seconds since 1970 of a day, a time of day, or so long ago."""
+    """Return a date, a time or an age as seconds since 1970."""
     local = time.localtime(now)
     if value in ("today", "yesterday"):
         return time.mktime(
@@ -248,4 +248,4 @@ def _moment(value: str, now: float, key: str) -> float:
             pass
         else:
             return time.mktime((year, month, monthday, hour, minute, 0, 0, 0, -1))
-    raise UserError(f"{key}:{value} is no point in time: {_meaning(key)}")
+    raise UserError(f"{key}:{value} is no time: {_meaning(key)}")

@@ -1,4 +1,4 @@
-"""Bringing to an end what lost its supervisor."""
+"""Finalise runs whose supervisor died."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from runner.report.build import build_report
 from runner.report.files import read_state, read_summary, write_report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
-from runner.state.run import ENDED, RunState
-from runner.util.files import read
-from runner.util.processes import Members, boot_id, sweep
+from runner.state.run import ENDED_STATUSES, RunState
+from runner.util.files import read_file
+from runner.util.processes import RunProcesses, boot_id, kill_all
 
 
 def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
-    """End a run whose supervisor is gone: kill what it left, mark it `lost`, write its report.
+    """Finalise a run whose supervisor died.
 
-    Whoever does that starts its hook, too. Safe to call at any time from any reader: it does nothing while
-    somebody holds the run's lock, on another host, or when the run ended properly. Where nothing can be
-    written (a disk that is full, a directory of somebody else's) the run has ended for this reader all the
-    same.
+    Kills its processes, marks it `lost`, writes its report and starts its hook.
+
+    Safe to call at any time from any reader: it does nothing while a process holds the lock of the run, on
+    another host, or when the run ended normally. If nothing can be written (full disk, directory of another
+    user) the run has ended for this reader all the same.
 
     Returns:
-        The events that the log lacked at its end, whether or not they could be written; None: somebody
-        supervises the run, as far as can be known here.
+        The events that were missing at the end of the log, even if they could not be written; None: the run
+        has a supervisor, as far as this machine can tell.
     """
     owner = layout.read_owner(run_dir)
     if owner is not None and owner.host != layout.host_name():
@@ -51,7 +52,7 @@ def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
     try:
         return _end(run_dir, owner, held=lock is not None)
     except UserError:
-        return None  # no run of ours; it is listed as what it is
+        return None  # not a readable run; it is listed as such
     finally:
         if lock is not None:
             os.close(lock)
@@ -63,8 +64,8 @@ def _end(run_dir: Path, owner: layout.Owner | None, *, held: bool) -> list[ev.An
     summary = read_summary(run_dir)
     reported = (run_dir / layout.REPORT).exists()
     closing: list[ev.AnyEvent] = []
-    if state.running and summary is not None and summary.status in ENDED:
-        # The report comes first, the last event after it: the log lacks what the report knows.
+    if state.running and summary is not None and summary.status in ENDED_STATUSES:
+        # The supervisor writes the report before the last event: the report has what the log lacks.
         if summary.cause and state.failure is None:
             closing.append(ev.Failure(t=state.last_t, cause=summary.cause))
         status = cast(ev.RunStatus, summary.status)
@@ -79,7 +80,7 @@ def _end(run_dir: Path, owner: layout.Owner | None, *, held: bool) -> list[ev.An
         with contextlib.suppress(OSError):
             write_report(run_dir, build_report(plan, state, run_dir.name))
             written = True
-    if lost and written and owner is not None:  # a run that was imported never had one
+    if lost and written and owner is not None:  # an imported run never had one
         _start_hook(run_dir, plan)
     return closing
 
@@ -87,24 +88,24 @@ def _end(run_dir: Path, owner: layout.Owner | None, *, held: bool) -> list[ev.An
 def _closing(
     run_dir: Path, plan: Plan, state: RunState, owner: layout.Owner | None, *, held: bool
 ) -> list[ev.AnyEvent]:
-    """Ends what a lost run left, where its lock is `held`; the events that tell of it."""
+    """Kill the processes of a lost run if its lock is `held`; return the closing events."""
     closing: list[ev.AnyEvent] = []
-    # After a reboot the remembered pids belong to others; nothing of the run can be alive. And where no
-    # supervisor ever said that it began, nothing was started.
+    # After a reboot the recorded pids belong to other processes and none of the run is alive. Without an
+    # owner no supervisor began, and nothing was started.
     same_boot = owner is not None and owner.boot_id == boot_id()
     if same_boot and held:
-        container.sweep(plan, run_dir.name)
-        members = Members(run_dir.name, run_dir / layout.SEEN)
+        container.kill_processes(plan, run_dir.name)
+        members = RunProcesses(run_dir.name, run_dir / layout.PROCESSES)
         members.load()
-        killed, left = sweep(members)
+        killed, left = kill_all(members)
         if killed or left:
             closing.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
     shutil.rmtree(scratch_dir(run_dir.name), ignore_errors=True)
-    # CLOCK_MONOTONIC starts anew at boot; after one, the last event is the latest time that makes sense.
+    # CLOCK_MONOTONIC restarts at boot; after a reboot the time of the last event is the latest valid one.
     t = time.monotonic_ns() if same_boot else state.last_t
     restarted = owner is not None and not same_boot
     how = "the machine was restarted" if restarted else "its supervisor was killed"
-    why = _unreadable(run_dir / layout.EVENTS) or f"{how} while it ran"
+    why = _log_problem(run_dir / layout.EVENTS) or f"{how} while it ran"
     return [
         *closing,
         ev.Failure(t=t, cause=f"the run was lost: {why}"),
@@ -112,10 +113,10 @@ def _closing(
     ]
 
 
-def _unreadable(log: Path) -> str:
-    """Why nobody can tell how far a run came; empty when its log can be read."""
+def _log_problem(log: Path) -> str:
+    """Return why the log of a run cannot be read; empty: it can."""
     try:
-        read(log, 1)
+        read_file(log, 1)
         return ""
     except FileNotFoundError:
         return f"there is no log ({log.name})"
@@ -124,7 +125,7 @@ def _unreadable(log: Path) -> str:
 
 
 def _write(run_dir: Path, closing: Iterable[ev.AnyEvent]) -> bool:
-    """Append to the log; whether that was possible."""
+    """Append events to the log; return whether all were written."""
     if not closing:
         return False
     try:
@@ -140,13 +141,13 @@ def _write(run_dir: Path, closing: Iterable[ev.AnyEvent]) -> bool:
 
 
 def _start_hook(run_dir: Path, plan: Plan) -> None:
-    """Start the command that its owner wanted at the end; only in the history and of the owner's own runs.
+    """Start the hook of a run, only for runs in the history that belong to the current user.
 
-    The plan names the command, and a directory of somebody else's may hold any plan.
+    The command is in the plan, and a directory of another user may contain any plan.
     """
     with contextlib.suppress(OSError):
-        ours = (run_dir / layout.PLAN).stat().st_uid == os.geteuid()
-        if ours and run_dir.parent == paths.runs_dir():
-            from runner.supervision import hook  # most runs end otherwise
+        is_own = (run_dir / layout.PLAN).stat().st_uid == os.geteuid()
+        if is_own and run_dir.parent == paths.runs_dir():
+            from runner.supervision import hook  # rarely needed
 
             hook.start(run_dir, plan)

@@ -1,4 +1,4 @@
-"""The report of any run: as written, else rebuilt from its log."""
+"""Load the report of any run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from runner.run import layout
 
 
 def load_report(run_dir: Path) -> Report:
-    """The report of a run: as written when it ended, else rebuilt from the log.
+    """Load the report of a run, or rebuild it from the log.
 
-    A run that lost its supervisor is ended first.
+    A run whose supervisor died is finalised first.
 
     Raises:
-        UserError: the directory is no run that this version can read.
+        UserError: the directory is not a run that this version can read.
     """
     written = read_report(run_dir)
     if written is not None:

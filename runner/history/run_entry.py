@@ -1,4 +1,4 @@
-"""One run as the lists show it, read from its directory whatever is in there."""
+"""One entry of the list of runs, read from any directory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from runner import metrics
 from runner.errors import UserError
 from runner.events import AnyEvent
 from runner.history.recovery import recover
-from runner.plan.plan import Configuration, ConfigurationValues, Membership, Plan, configuration_of
+from runner.plan.plan import Configuration, ConfigurationValues, Plan, SweepMembership, configuration_of
 from runner.report.build import build_report
 from runner.report.files import read_head, read_state, read_summary, summary_of
 from runner.report.model import Summary, SummaryConfiguration
 from runner.report.result_table import configuration_name
 from runner.run import layout
-from runner.state.run import ENDED, Status
+from runner.state.run import ENDED_STATUSES, LiveStatus
 
 LAST_MOMENT = 253_402_300_799.0
 """the end of the year 9999, seconds since 1970"""
@@ -29,13 +29,13 @@ _TOKENS_PER_SEC = (metrics.TOKENS_PER_SEC.name, metrics.OUTPUT_TOKENS_PER_SEC.na
 
 
 class Figure(msgspec.Struct, frozen=True, array_like=True):
-    """The two numbers of one configuration that the lists show; at least one of them is there."""
+    """Throughput and latency of one configuration, for lists; at least one of them is not None."""
 
     values: ConfigurationValues
     tokens_per_sec: float | None
-    """of requests in flight: output tokens per second"""
+    """serving: output tokens per second"""
     latency_ms: float | None
-    """mean; of requests in flight: of one request"""
+    """mean; serving: of one request"""
 
     @property
     def shape(self) -> Configuration:
@@ -47,55 +47,55 @@ class Figure(msgspec.Struct, frozen=True, array_like=True):
         return configuration_name(self.shape)
 
 
-class Facts(msgspec.Struct, frozen=True, array_like=True):
-    """What a run directory says; of a run that ended it never changes."""
+class RunFacts(msgspec.Struct, frozen=True, array_like=True):
+    """The contents of a run directory, for lists; they never change for an ended run."""
 
     run: str
     """name of the directory"""
     profile: str
     engine: str
-    """empty: the directory holds no run, or one that this version cannot read; `cause` says why"""
-    status: Status
+    """empty: not a run, or one that this version cannot read; `cause` has the reason"""
+    status: LiveStatus
     started: float
-    """seconds since 1970; 0.0 when nobody knows"""
+    """seconds since 1970; 0.0: unknown"""
     seconds: float
     cause: str = ""
     host: str = ""
     gpus: tuple[str, ...] = ()
-    """names of the GPUs that it computed on, in the order of its ranks"""
+    """names of its GPUs, in the order of ranks"""
     figures: tuple[Figure, ...] = ()
-    """of the configurations that were measured, in the order of measuring"""
+    """of the measured configurations, in the order of measuring"""
     best: Figure | None = None
-    """of the configuration that stands for the run: most tokens/s; without any, the lowest latency"""
+    """of the best configuration: most tokens/s; without tokens/s, the lowest latency"""
     flags: int = 0
-    """number of reasons to distrust its numbers"""
-    sweep: Membership | None = None
+    """number of warnings about its numbers"""
+    sweep: SweepMembership | None = None
     summary: str = ""
-    """model, its type and how it is spread, in a few words: what a changed field of a profile changes"""
+    """model, data type and parallelism in short; it changes with the fields of the profile"""
 
 
-class Entry(Facts, frozen=True, kw_only=True, array_like=False):
-    """One row of the list of runs: what its directory says, and what people said about it."""
+class RunEntry(RunFacts, frozen=True, kw_only=True, array_like=False):
+    """One row of the list of runs: the contents of its directory, and its labels."""
 
     run_dir: Path
     name: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
     disk: int | None = None
-    """bytes that its directory takes; None: nobody asked yet"""
+    """disk usage of its directory, bytes; None: not measured"""
 
     @property
     def ended(self) -> bool:
-        return self.status in ENDED
+        return self.status in ENDED_STATUSES
 
     @property
     def foreign(self) -> bool:
-        """A directory among the runs that is none, or one of a version that we do not know."""
+        """Whether the directory is not a run, or one of an unknown version."""
         return not self.engine
 
 
-def best_of(figures: Iterable[Figure]) -> Figure | None:
-    """Of these the one with most tokens/s; where none has any (an encoder), the one of lowest latency."""
+def best_figure(figures: Iterable[Figure]) -> Figure | None:
+    """Return the figure with most tokens/s; without tokens/s (encoder), that with lowest latency."""
 
     def worth(figure: Figure) -> tuple[float, float]:
         return figure.tokens_per_sec or 0.0, -(figure.latency_ms or 0.0)
@@ -103,48 +103,48 @@ def best_of(figures: Iterable[Figure]) -> Figure | None:
     return max(figures, key=worth, default=None)
 
 
-def read_entry(run_dir: Path) -> Entry:
-    """The row of one run directory, whatever is in it; a run that lost its supervisor is ended first."""
-    return as_entry(run_dir, read_facts(run_dir))
+def read_entry(run_dir: Path) -> RunEntry:
+    """Return the entry of any directory; a run whose supervisor died is finalised first."""
+    return entry_of(run_dir, read_facts(run_dir))
 
 
-def as_entry(run_dir: Path, facts: Facts) -> Entry:
-    return Entry(*msgspec.structs.astuple(facts), run_dir=run_dir)
+def entry_of(run_dir: Path, facts: RunFacts) -> RunEntry:
+    return RunEntry(*msgspec.structs.astuple(facts), run_dir=run_dir)
 
 
-def read_facts(run_dir: Path) -> Facts:
-    """What a directory says; never raises for what is in it."""
+def read_facts(run_dir: Path) -> RunFacts:
+    """Read a run directory; no content of it raises an error."""
     found = read_summary(run_dir)
     if found is not None:
         return _of_summary(run_dir, found)
     try:
-        # Before anything else: into a directory that holds no run of ours not even a lock is written.
+        # Check this first: in a directory that is not a run not even a lock file is written.
         plan = layout.load_plan(run_dir)
     except UserError as error:
-        return Facts(run_dir.name, run_dir.name, "", "lost", 0.0, 0.0, cause=str(error))
+        return RunFacts(run_dir.name, run_dir.name, "", "lost", 0.0, 0.0, cause=str(error))
     closing = recover(run_dir)
     if (found := read_summary(run_dir)) is not None:
         return _of_summary(run_dir, found)
-    spoilt = (run_dir / layout.REPORT).exists()
-    if closing is None and not spoilt:
+    is_corrupt = (run_dir / layout.REPORT).exists()
+    if closing is None and not is_corrupt:
         return _of_log(run_dir, plan)
-    remark = f"{layout.REPORT} cannot be read; these numbers were made anew from the log" if spoilt else ""
+    remark = f"{layout.REPORT} cannot be read; these numbers were rebuilt from the log" if is_corrupt else ""
     return _of_whole_log(run_dir, plan, closing or [], remark)
 
 
-def _of_whole_log(run_dir: Path, plan: Plan, closing: Sequence[AnyEvent], remark: str) -> Facts:
-    """A run that ended, and whose report was spoilt or could not be written."""
+def _of_whole_log(run_dir: Path, plan: Plan, closing: Sequence[AnyEvent], remark: str) -> RunFacts:
+    """Return an ended run whose report is corrupt or could not be written."""
     state = read_state(run_dir)
     if state.running:
         state.apply_all(closing)
     return _of_summary(run_dir, summary_of(build_report(plan, state, run_dir.name)), remark=remark)
 
 
-def _of_log(run_dir: Path, plan: Plan) -> Facts:
-    """A run that runs now."""
+def _of_log(run_dir: Path, plan: Plan) -> RunFacts:
+    """Return a running run."""
     state = read_head(run_dir)
     started = state.started
-    return Facts(
+    return RunFacts(
         run=run_dir.name,
         profile=plan.profile,
         engine=plan.engine,
@@ -156,10 +156,10 @@ def _of_log(run_dir: Path, plan: Plan) -> Facts:
     )
 
 
-def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> Facts:
+def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> RunFacts:
     distinct = {flag for configuration in summary.configurations for flag in configuration.flags}
     figures = tuple(figure for found in summary.configurations if (figure := _figure(found)))
-    return Facts(
+    return RunFacts(
         run=run_dir.name,
         profile=summary.profile,
         engine=summary.engine,
@@ -170,7 +170,7 @@ def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> Facts:
         host=summary.host,
         gpus=tuple(summary.gpus),
         figures=figures,
-        best=best_of(figures),
+        best=best_figure(figures),
         flags=len(summary.flags) + len(distinct),
         sweep=summary.sweep,
         summary=summary.summary,
@@ -178,7 +178,7 @@ def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> Facts:
 
 
 def _within(value: float, limit: float) -> float:
-    """A number from a file, or 0 for one beyond reason, which no clock can show."""
+    """Return a number from a file, or 0 if it is out of range and cannot be displayed as a time."""
     return value if 0 <= value <= limit else 0.0
 
 

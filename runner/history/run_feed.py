@@ -1,4 +1,4 @@
-"""Following a run: the one way in which screens and commands learn what happens in it."""
+"""Follow a run: the one source of its events and state for screens and commands."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from runner.run import layout
 from runner.state.run import RunState
 
 LIVENESS_S = 1.0
-"""How often a silent run is checked for a supervisor."""
+"""How often the supervisor of a silent run is checked."""
 
 
-Tell = Callable[[list[AnyEvent]], None]
+EventCallback = Callable[[list[AnyEvent]], None]
 
 
 class Feed(Protocol):
-    """A run to look at: live, finished or replayed; readers need not care which."""
+    """A run that is live, finished or replayed; readers treat all alike."""
 
     run_dir: Path
     plan: Plan
     state: RunState
     live: bool
-    """False for a replay: nothing can be stopped"""
+    """False for a replay, which cannot be stopped"""
 
-    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
-        """Take in what arrived, for at most about `budget_s` seconds.
+    def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
+        """Apply new events for at most about `budget_s` seconds.
 
         Args:
             budget_s: seconds.
-            tell: gets the events, a few at a time, when the state has them. Nothing else keeps them: a log of
-                a day is larger than the memory that reading it may take.
+            on_events: receives the events in small batches after they are applied. They are not stored,
+                because a long log can be larger than the available memory.
 
         Returns:
-            how many events were taken in.
+            number of applied events.
         """
         ...
 
     def now(self) -> int:
-        """The time to measure elapsed time against, ns, on the clock of the events."""
+        """Return the current time in ns on the clock of the events, for elapsed times."""
         ...
 
     @property
     def loaded(self) -> float:
-        """Share of the existing log that was taken in, 0 to 1."""
+        """Share of the existing log that was read, 0 to 1."""
         ...
 
     @property
@@ -61,7 +61,7 @@ class Feed(Protocol):
 
 @dataclass
 class RunFeed:
-    """Follows the log of a run that lives or has ended."""
+    """Follow the log of a running or ended run."""
 
     run_dir: Path
     plan: Plan
@@ -73,11 +73,11 @@ class RunFeed:
     def __post_init__(self) -> None:
         self._reader = EventReader(self.run_dir / layout.EVENTS)
 
-    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
+    def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
         start = time.monotonic()
         taken = 0
         while events := self._reader.read():
-            taken += self._take(events, tell)
+            taken += self._apply(events, on_events)
             if time.monotonic() - start > budget_s:
                 break
         if not taken and self.state.running and start - self._checked > LIVENESS_S:
@@ -86,22 +86,22 @@ class RunFeed:
 
             closing = recover(self.run_dir)
             if closing is not None:
-                taken = self._take_the_end(closing, tell)
+                taken = self._apply_closing(closing, on_events)
         return taken
 
-    def _take(self, events: list[AnyEvent], tell: Tell | None) -> int:
+    def _apply(self, events: list[AnyEvent], on_events: EventCallback | None) -> int:
         self.state.apply_all(events)
-        if tell is not None:
-            tell(events)
+        if on_events is not None:
+            on_events(events)
         return len(events)
 
-    def _take_the_end(self, closing: list[AnyEvent], tell: Tell | None) -> int:
-        """The last events of a run that nobody supervises, also where they could not be written."""
+    def _apply_closing(self, closing: list[AnyEvent], on_events: EventCallback | None) -> int:
+        """Apply the closing events of a run without supervisor, even if they could not be written."""
         taken = 0
         while events := self._reader.read():
-            taken += self._take(events, tell)
+            taken += self._apply(events, on_events)
         if self.state.running:
-            taken += self._take(closing, tell)
+            taken += self._apply(closing, on_events)
         return taken
 
     def now(self) -> int:
@@ -118,7 +118,7 @@ class RunFeed:
 
 @dataclass
 class ReplayFeed:
-    """Plays a recorded log again, `speed` times as fast as it happened."""
+    """Replay a recorded log, `speed` times as fast as recorded."""
 
     run_dir: Path
     plan: Plan
@@ -134,7 +134,7 @@ class ReplayFeed:
         self._reader = EventReader(self.run_dir / layout.EVENTS)
         self._refill()
 
-    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
+    def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
         start = time.monotonic()
         if self._began is None:
             self._began = start
@@ -145,8 +145,8 @@ class ReplayFeed:
             event = self._pending.popleft()
             self.state.apply(event)
             taken += 1
-            if tell is not None:
-                tell([event])
+            if on_events is not None:
+                on_events([event])
             if not self._pending:
                 self._refill()
         return taken
@@ -176,7 +176,7 @@ def open_feed(run_dir: Path) -> RunFeed:
     """Follow a run.
 
     Raises:
-        UserError: the directory is no run that this version can read.
+        UserError: the directory is not a run that this version can read.
     """
     return RunFeed(run_dir, layout.load_plan(run_dir))
 
@@ -185,6 +185,6 @@ def open_replay(run_dir: Path, speed: float) -> ReplayFeed:
     """Replay a run.
 
     Raises:
-        UserError: the directory is no run that this version can read.
+        UserError: the directory is not a run that this version can read.
     """
     return ReplayFeed(run_dir, layout.load_plan(run_dir), speed)

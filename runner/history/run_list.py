@@ -10,58 +10,57 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec.structs import asdict
 
-from runner.history.run_entry import Entry, Figure
-from runner.history.trash import Trashed
-from runner.history.trend import Trend, change, main_trend, spark
-from runner.report.result_table import thousands
-from runner.util.formatting import duration, plural
+from runner.history.run_entry import Figure, RunEntry
+from runner.history.trash import TrashedRun
+from runner.history.trend import Trend, last_change, main_trend, sparkline
+from runner.util.formatting import duration, format_number, plural
 
 SPARK = 24
 NO_RUNS = "no runs yet; `trtbench-tui run quickstart` starts one\n"
-NO_MATCH = "no run fits the filter\n"
+NO_MATCH = "no run matches the filter\n"
 _LEFT = frozenset({"", "STATE", "PROFILE", "STARTED", "TAGS", "CAUSE", "DELETED", "RUN", "GPU"})
-"""titles of the columns that are words; the others are numbers and stand at the right"""
+"""titles of left-aligned columns; all other columns are numbers and right-aligned"""
 
 
-def as_text(entries: Sequence[Entry], *, disk: bool = False, width: int | None = None) -> str:
-    """One aligned line a run; on a terminal of that many columns a longer line ends in `…`."""
+def as_text(entries: Sequence[RunEntry], *, disk: bool = False, width: int | None = None) -> str:
+    """Return one aligned line a run; lines longer than `width` columns end in `…`."""
     return "".join(f"{_cut(line, width)}\n" for line in _aligned(_rows(entries, disk)))
 
 
 def as_groups(
-    groups: dict[str, list[Entry]],
-    shown: dict[str, list[Entry]],
+    groups: dict[str, list[RunEntry]],
+    shown: dict[str, list[RunEntry]],
     *,
     disk: bool = False,
     width: int | None = None,
 ) -> str:
-    """A heading a profile with the trend over all its runs, and below it those that are to be shown.
+    """Return a heading for each profile with the trend of all its runs, followed by the shown runs.
 
     Args:
         groups: all runs of each profile.
         shown: those of them to list.
-        disk: with the room that they take.
-        width: columns of the terminal, beyond which a line is cut; None: as long as they are.
+        disk: with their disk usage.
+        width: columns of the terminal; longer lines are cut; None: never cut.
     """
     lines: list[str] = []
     for profile, entries in shown.items():
         trend = main_trend(groups[profile])
         heading = f"{profile or 'not a run'} · {len(entries)} of {plural(len(groups[profile]), 'run')}"
         lines += [""] if lines else []
-        lines.append(clean(heading) + (f" · {_trend_words(trend)}" if trend else ""))
+        lines.append(printable(heading) + (f" · {_trend_text(trend)}" if trend else ""))
         lines += [f"  {line}" for line in _aligned(_rows(entries, disk))]
     return "".join(f"{_cut(line, width)}\n" for line in lines)
 
 
-def _trend_words(trend: Trend) -> str:
+def _trend_text(trend: Trend) -> str:
     rates = trend.tokens_per_sec
-    newest = f"{quantity(rates[-1])} tokens/s" if rates[-1] is not None else "no tokens/s"
-    went = change(rates)
+    newest = f"{format_quantity(rates[-1])} tokens/s" if rates[-1] is not None else "no tokens/s"
+    went = last_change(rates)
     by = f" ({100 * went:+.1f} %)" if went is not None else ""
-    return f"{trend.title}: {spark(rates, SPARK)} {newest}{by}"
+    return f"{trend.title}: {sparkline(rates, SPARK)} {newest}{by}"
 
 
-def _rows(entries: Iterable[Entry], disk: bool) -> Iterator[list[str]]:
+def _rows(entries: Iterable[RunEntry], disk: bool) -> Iterator[list[str]]:
     title = ["", "STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "FLAGS"]
     yield [*title, *(["DISK"] if disk else []), "TAGS", "CAUSE"]
     for entry in entries:
@@ -70,28 +69,28 @@ def _rows(entries: Iterable[Entry], disk: bool) -> Iterator[list[str]]:
             entry.run.rpartition("_")[2],
             "no run" if entry.foreign else entry.status,
             f"“{entry.name}”" if entry.name else entry.profile,
-            moment(entry.started),
+            format_time(entry.started),
             duration(entry.seconds) if entry.seconds else "",
-            quantity(best.tokens_per_sec) if best else "",
-            milliseconds(best.latency_ms) if best else "",
+            format_quantity(best.tokens_per_sec) if best else "",
+            format_milliseconds(best.latency_ms) if best else "",
             str(entry.flags) if entry.flags else "",
-            *([size(entry.disk)] if disk else []),
+            *([format_size(entry.disk)] if disk else []),
             " ".join(entry.tags),
             cause_of(entry),
         ]
 
 
-def cause_of(entry: Entry) -> str:
-    """Why a run failed, without the name of its directory, which the line says already."""
+def cause_of(entry: RunEntry) -> str:
+    """Return why a run failed, without the path of its directory, which the line already has."""
     return entry.cause.replace(f"{entry.run_dir}/", "").removeprefix(f"{entry.run_dir}: ")
 
 
-def as_json(entries: Iterable[Entry]) -> str:
-    """One JSON object a line."""
+def as_json(entries: Iterable[RunEntry]) -> str:
+    """Return one JSON object a line."""
     return "".join(f"{msgspec.json.encode(_plain(entry)).decode()}\n" for entry in entries)
 
 
-def _plain(entry: Entry) -> dict[str, object]:
+def _plain(entry: RunEntry) -> dict[str, object]:
     fields = msgspec.structs.asdict(entry)
     figures = [_plain_figure(figure) for figure in entry.figures]
     words = {name: as_utf8(value) for name, value in fields.items() if isinstance(value, str)}
@@ -112,28 +111,29 @@ def _plain_figure(figure: Figure) -> dict[str, object]:
 
 
 def trend_text(trend: Trend) -> str:
-    """A configuration from run to run: bars, then a line a run, the newest last."""
+    """Return the trend of a configuration: a sparkline, then one line a run, newest last."""
     rates, latencies = trend.tokens_per_sec, trend.latency_ms
-    lines = [clean(f"{trend.profile} · {trend.title} · {plural(len(trend.points), 'finished run')}")]
-    lines.append(f"  tokens/s  {spark(rates, SPARK)}")
-    lines.append(f"  latency   {spark(latencies, SPARK)}")
+    lines = [printable(f"{trend.profile} · {trend.title} · {plural(len(trend.points), 'finished run')}")]
+    lines.append(f"  tokens/s  {sparkline(rates, SPARK)}")
+    lines.append(f"  latency   {sparkline(latencies, SPARK)}")
     if len(trend.platforms) > 1:
         names = "; ".join(
-            ", ".join(part for part in (engine, gpu_words(gpus)) if part) for engine, gpus in trend.platforms
+            ", ".join(part for part in (engine, format_gpus(gpus)) if part)
+            for engine, gpus in trend.platforms
         )
-        lines.append(clean(f"  these runs differ in engine or GPU, not in code alone: {names}"))
+        lines.append(printable(f"  these runs differ in engine or GPU, not in code alone: {names}"))
     rows = [["", "STARTED", "TOKENS/S", "CHANGE", "LATENCY", "CHANGE", "FLAGS", "GPU", "TAGS"]]
     for index, point in enumerate(trend.points):
         rows.append(
             [
                 point.entry.run.rpartition("_")[2],
-                moment(point.entry.started),
-                quantity(point.figure.tokens_per_sec),
-                _percent(change(rates[: index + 1])),
-                milliseconds(point.figure.latency_ms),
-                _percent(change(latencies[: index + 1])),
+                format_time(point.entry.started),
+                format_quantity(point.figure.tokens_per_sec),
+                _percent(last_change(rates[: index + 1])),
+                format_milliseconds(point.figure.latency_ms),
+                _percent(last_change(latencies[: index + 1])),
                 str(point.entry.flags) if point.entry.flags else "",
-                gpu_words(point.entry.gpus),
+                format_gpus(point.entry.gpus),
                 " ".join(point.entry.tags),
             ]
         )
@@ -142,7 +142,7 @@ def trend_text(trend: Trend) -> str:
 
 
 def trend_json(trend: Trend) -> str:
-    """One JSON object on one line."""
+    """Return one JSON object on one line."""
     points = [
         {
             "run": as_utf8(point.entry.run),
@@ -158,21 +158,21 @@ def trend_json(trend: Trend) -> str:
     return msgspec.json.encode({"profile": as_utf8(trend.profile), **shape, "points": points}).decode() + "\n"
 
 
-def trash_text(trash: Sequence[Trashed]) -> str:
-    """One aligned line a deleted run."""
-    rows = [["RUN", "DELETED"], *([trashed.run, moment(trashed.deleted)] for trashed in trash)]
+def trash_text(trash: Sequence[TrashedRun]) -> str:
+    """Return one aligned line a deleted run."""
+    rows = [["RUN", "DELETED"], *([trashed.run, format_time(trashed.deleted)] for trashed in trash)]
     return "".join(f"{line}\n" for line in _aligned(rows))
 
 
-# --- words and columns -------------------------------------------------------------------------------------
+# --- formatting and columns --------------------------------------------------------------------------------
 
 
-def moment(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """`2026-01-31 14:00`, local; `?` for 0."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else "?"
 
 
-def size(count: int | None) -> str:
+def format_size(count: int | None) -> str:
     """`512 KiB`, `1.2 GiB`."""
     if count is None:
         return "?"
@@ -184,41 +184,41 @@ def size(count: int | None) -> str:
     return f"{value:.0f} {unit}" if value >= 10 or unit == "KiB" else f"{value:.1f} {unit}"
 
 
-def quantity(value: float | None) -> str:
+def format_quantity(value: float | None) -> str:
     """About four significant digits, thousands apart: `1 678`, `12.35`, `0.042`."""
     if value is None:
         return "–"
     magnitude = abs(value)
     digits = 0 if magnitude >= 1000 else 1 if magnitude >= 100 else 2 if magnitude >= 10 else 3
-    return thousands(value, digits)
+    return format_number(value, digits)
 
 
-def gpu_words(names: Sequence[str]) -> str:
+def format_gpus(names: Sequence[str]) -> str:
     """`8 × NVIDIA A10`; of several kinds each, with commas between them."""
     counts = Counter(names)
     return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
 
 
-def milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{quantity(value)} ms"
+def format_milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{format_quantity(value)} ms"
 
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:+.1f} %"
 
 
-def clean(text: str) -> str:
-    """The text without what would move the cursor or could not be encoded; on one line."""
+def printable(text: str) -> str:
+    """Return the text on one line, with a space for every character that is not printable."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def as_utf8(text: str) -> str:
-    """The text with a mark in place of bytes that are none (names of files can be any)."""
+    """Return the text with `?` for what cannot be encoded (file names can contain any bytes)."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _cells(text: str) -> int:
-    """Columns of a terminal that a text takes."""
+    """Return the width of a text in terminal columns."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
@@ -226,7 +226,7 @@ def _cells(text: str) -> int:
 
 
 def _cut(line: str, width: int | None) -> str:
-    """At most that many columns of a line; the last one says that there was more."""
+    """Cut a line to a number of columns; `…` marks the cut."""
     if width is None or _cells(line) <= width:
         return line
     while line and _cells(line) >= width:
@@ -235,8 +235,8 @@ def _cut(line: str, width: int | None) -> str:
 
 
 def _aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Columns below their titles; a column that nobody fills is left out, the last one is not padded."""
-    titles, *body = [[clean(cell) for cell in row] for row in rows]
+    """Yield aligned lines; empty columns are omitted, the last column is not padded."""
+    titles, *body = [[printable(cell) for cell in row] for row in rows]
     filled = [column for column, title in enumerate(titles) if not title or any(row[column] for row in body)]
     widths = {column: max(_cells(row[column]) for row in (titles, *body)) for column in filled}
     for row in (titles, *body):

@@ -1,35 +1,35 @@
-"""How the numbers of a profile went from run to run."""
+"""The trend of the numbers of a profile over its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runner.history.run_entry import Entry, Figure
+from runner.history.run_entry import Figure, RunEntry
 from runner.plan.plan import Configuration
 
 BARS = "▁▂▃▄▅▆▇█"
 LEAST_RANGE = 0.05
-"""A sparkline is at least this share of its largest value high: noise of 1 % must not look like a fall."""
+"""A sparkline spans at least this share of its largest value: noise of 1 % must not look like a drop."""
 
 
 @dataclass(frozen=True)
-class Point:
-    """One configuration as one run measured it."""
+class TrendPoint:
+    """One configuration of one run."""
 
-    entry: Entry
+    entry: RunEntry
     figure: Figure
 
 
 @dataclass(frozen=True)
 class Trend:
-    """One configuration of a profile from run to run, oldest first."""
+    """One configuration of a profile over its runs, oldest first."""
 
     profile: str
-    points: tuple[Point, ...]
+    points: tuple[TrendPoint, ...]
     """never empty"""
     of: str = ""
-    """what was measured, where the profile was run in several ways"""
+    """model, type and parallelism if they differ between runs of the profile"""
 
     @property
     def title(self) -> str:
@@ -46,24 +46,23 @@ class Trend:
 
     @property
     def platforms(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Engines and GPUs of the runs, each once: with more than one, it is no trend of the code alone."""
+        """Engines and GPUs of the runs, each once; with more than one, the trend is not of the code alone."""
         return list(dict.fromkeys((point.entry.engine, point.entry.gpus) for point in self.points))
 
 
-def trends(entries: Iterable[Entry], profile: str) -> list[Trend]:
-    """A trend for each configuration that finished runs of a profile measured.
+def find_trends(entries: Iterable[RunEntry], profile: str) -> list[Trend]:
+    """Return a trend for each configuration that finished runs of a profile measured.
 
-    Only equal configurations (batch size, lengths, share of weights) of the same model, type and spread over
-    GPUs are put in a line, which a changed field of a profile can change; and only of runs that finished:
-    what a stopped or failed run had measured until then is left out. First the configuration that stands for
-    the newest run, then the others in the order of measuring.
+    A trend has only equal configurations (batch size, lengths, share of weights) of the same model, data type
+    and parallelism, which a changed field of the profile can change. Results of stopped and failed runs are
+    left out. The best configuration of the newest run comes first, the others in the order of measuring.
     """
     finished = [entry for entry in entries if entry.profile == profile and entry.status == "finished"]
     finished.sort(key=lambda entry: entry.started)
-    lines: dict[tuple[str, Configuration], list[Point]] = {}
+    lines: dict[tuple[str, Configuration], list[TrendPoint]] = {}
     for entry in finished:
         for figure in entry.figures:
-            lines.setdefault((entry.summary, figure.shape), []).append(Point(entry, figure))
+            lines.setdefault((entry.summary, figure.shape), []).append(TrendPoint(entry, figure))
     several = len({summary for summary, _ in lines}) > 1
     newest = next(((entry.summary, entry.best.shape) for entry in reversed(finished) if entry.best), None)
     return [
@@ -72,8 +71,8 @@ def trends(entries: Iterable[Entry], profile: str) -> list[Trend]:
     ]
 
 
-def main_trend(entries: Iterable[Entry]) -> Trend | None:
-    """Of runs of one profile: the trend of the configuration that stands for the newest finished one."""
+def main_trend(entries: Iterable[RunEntry]) -> Trend | None:
+    """Return the trend of the best configuration of the newest finished run, for runs of one profile."""
     finished = sorted(
         (entry for entry in entries if entry.status == "finished" and entry.best),
         key=lambda entry: entry.started,
@@ -83,7 +82,7 @@ def main_trend(entries: Iterable[Entry]) -> Trend | None:
     newest = finished[-1]
     assert newest.best is not None
     points = [
-        Point(entry, figure)
+        TrendPoint(entry, figure)
         for entry in finished
         for figure in entry.figures
         if (entry.summary, figure.shape) == (newest.summary, newest.best.shape)
@@ -91,17 +90,17 @@ def main_trend(entries: Iterable[Entry]) -> Trend | None:
     return Trend(finished[-1].profile, tuple(points))
 
 
-def change(values: Sequence[float | None]) -> float | None:
-    """Last value against the one before it, as a share: 0.02 is 2 % more; None without two values."""
+def last_change(values: Sequence[float | None]) -> float | None:
+    """Return the relative change of the last value: 0.02 is 2 % more; None without two values."""
     known = [value for value in values if value is not None]
     return known[-1] / known[-2] - 1 if len(known) > 1 and known[-2] else None
 
 
-def spark(values: Sequence[float | None], width: int) -> str:
-    """The newest values as bars, at most `width` of them; a gap where there is none.
+def sparkline(values: Sequence[float | None], width: int) -> str:
+    """Return the newest values as bars, at most `width` of them; a space for a missing value.
 
-    The lowest stands for the smallest value, the highest for the largest, and never for less than
-    `LEAST_RANGE` of that, so what hardly changes is drawn as hardly changing.
+    The lowest bar is the smallest value, the highest bar the largest. The range is at least `LEAST_RANGE` of
+    the largest value, so that small changes look small.
     """
     shown = list(values[-width:]) if width > 0 else []
     known = [value for value in shown if value is not None]
@@ -111,7 +110,7 @@ def spark(values: Sequence[float | None], width: int) -> str:
     steps = len(BARS) - 1
     least = abs(high) * LEAST_RANGE or 1.0
     if high - low < least:
-        # What changes less than that stands around the middle of one bar, not at the edge between two.
+        # Center a small change on the middle of one bar, not on the edge between two.
         low = (low + high) / 2 - least * (steps // 2) / steps
         high = low + least
     return "".join(

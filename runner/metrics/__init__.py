@@ -1,104 +1,76 @@
-"""Every metric of the final table: its definition, its value, and the reasons to distrust it.
+"""Every metric of the result table: one entry with its definition and its computation.
 
-`definitions` is the one text behind the table, the `?` help and the documentation.
+`registry` lists the entries; `compute` makes the values of one configuration; `flags`, `gpu_flags` and
+`serving_flags` give reasons to doubt them; `explain` writes the documentation. A new metric is one entry in
+the tuple of its family (`latency`, `throughput`, `energy`, ...). Other packages import only those entries by
+name that they treat specially.
 """
 
-from runner.metrics.compute import LOGGED_ITERATIONS, of_iterations, values
-from runner.metrics.definitions import (
-    ALL,
-    BY_NAME,
-    DEVIATION,
-    DRIFT,
-    GENERATED_TOKENS,
-    GENERATION_TIME,
-    GENERATION_TOKENS_PER_SEC,
-    GPU,
-    GPU_BUSY,
-    GPU_CLOCK,
-    GPU_DRAM_ACTIVE,
-    GPU_DRAM_MODELLED,
+from runner.metrics.bandwidth import GPU_DRAM_MODELLED
+from runner.metrics.caveats import caveats
+from runner.metrics.compute import compute_all, compute_metric, values
+from runner.metrics.context import LOGGED_ITERATIONS, GpuContext, MetricContext
+from runner.metrics.energy import (
     GPU_ENERGY,
-    GPU_MEMORY,
     GPU_POWER,
     GPU_POWER_PEAK,
-    GPU_SM_ACTIVE,
-    GPU_TENSOR_ACTIVE,
-    GPU_THROTTLED,
-    ITERATIONS,
     JOULES_PER_TOKEN,
-    LATENCY,
-    MAXIMUM,
-    MINIMUM,
-    P50,
-    P95,
-    P99,
-    PEAK_MEMORY,
+    TOKENS_PER_SEC_PER_W,
+)
+from runner.metrics.flags import flags
+from runner.metrics.gpu import GPU_DRAM_ACTIVE, GPU_THROTTLED
+from runner.metrics.latency import LATENCY, P50, P95, P99, VARIATION
+from runner.metrics.memory import GPU_MEMORY
+from runner.metrics.metric import Computed, Metric, MetricGroup, MetricValue, printed_value
+from runner.metrics.registry import ALL, BY_NAME, GPU, SERVING, compared_metrics
+from runner.metrics.request_latency import REQUEST_LATENCY
+from runner.metrics.serving import OUTPUT_TOKENS_PER_SEC
+from runner.metrics.throughput import (
+    GENERATION_TIME,
+    GENERATION_TOKENS_PER_SEC,
     PREFILL_TIME,
     TIME_PER_OUTPUT_TOKEN,
     TOKENS_PER_SEC,
-    TOKENS_PER_SEC_PER_W,
-    TOKENS_PER_SEC_RANK,
-    UPSTREAM_P95,
-    UPSTREAM_P99,
-    VARIATION,
-    WARM_UP,
-    WARM_UP_EFFECT,
 )
-from runner.metrics.flags import flags
-from runner.metrics.metric import Computed, Group, Metric, Value
-from runner.metrics.serving import caveats, reported
-from runner.metrics.serving_definitions import OUTPUT_TOKENS_PER_SEC, REQUEST_LATENCY, SERVING
 
 __all__ = [
     "ALL",
     "BY_NAME",
-    "DEVIATION",
-    "DRIFT",
-    "GENERATED_TOKENS",
     "GENERATION_TIME",
     "GENERATION_TOKENS_PER_SEC",
     "GPU",
-    "GPU_BUSY",
-    "GPU_CLOCK",
     "GPU_DRAM_ACTIVE",
     "GPU_DRAM_MODELLED",
     "GPU_ENERGY",
     "GPU_MEMORY",
     "GPU_POWER",
     "GPU_POWER_PEAK",
-    "GPU_SM_ACTIVE",
-    "GPU_TENSOR_ACTIVE",
     "GPU_THROTTLED",
-    "ITERATIONS",
     "JOULES_PER_TOKEN",
     "LATENCY",
     "LOGGED_ITERATIONS",
-    "MAXIMUM",
-    "MINIMUM",
     "OUTPUT_TOKENS_PER_SEC",
     "P50",
     "P95",
     "P99",
-    "PEAK_MEMORY",
     "PREFILL_TIME",
     "REQUEST_LATENCY",
     "SERVING",
     "TIME_PER_OUTPUT_TOKEN",
     "TOKENS_PER_SEC",
     "TOKENS_PER_SEC_PER_W",
-    "TOKENS_PER_SEC_RANK",
-    "UPSTREAM_P95",
-    "UPSTREAM_P99",
     "VARIATION",
-    "WARM_UP",
-    "WARM_UP_EFFECT",
     "Computed",
-    "Group",
+    "GpuContext",
     "Metric",
-    "Value",
+    "MetricContext",
+    "MetricGroup",
+    "MetricValue",
     "caveats",
+    "compared_metrics",
+    "compute_all",
+    "compute_metric",
     "flags",
-    "of_iterations",
-    "reported",
+    "printed_value",
     "values",
 ]

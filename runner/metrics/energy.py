@@ -1,101 +1,127 @@
-"""Power and energy of a measured phase: by the driver's counter, and by samples where there is none."""
+"""Metrics of power and energy: from the driver's energy counter, and from samples where there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from runner import metrics
-from runner.metrics import Computed
+from runner.metrics.gpu import READINGS, SAMPLES_SOURCE, of_window
+from runner.metrics.metric import Computed, Metric
 from runner.state.gpu_phase import COUNTER_S
-from runner.state.gpu_window import Measured
+
+if TYPE_CHECKING:
+    from runner.state.gpu_window import GpuWindow
 
 LEAST_S = 1.0
 LEAST_SHARE = 4
-"""An energy that is not this many times its error is no number."""
+"""An energy below this many times its error is not reported."""
 AVERAGED_S = 1.0
 """An averaged reading is the mean of the second before it."""
 DISAGREEMENT = 0.03
+_COUNTER = "NVML, energy counter"
+_DIFFERENCE = "1, a difference of two counters"
 
 
-def power_and_energy(this: Measured) -> Computed:
-    """Mean and peak power, energy, and energy by token; a number or the reason why there is none."""
-    joules, power = _joules(this), this.cells("power")
-    table: Computed = _mean_power(this, joules)
-    if isinstance(power, str):
-        table[metrics.GPU_POWER_PEAK] = (None, 0, power)
-    else:
-        n = min(cell.n for cell in power)
-        table[metrics.GPU_POWER_PEAK] = (max(cell.high for cell in power), n, _source(this))
-    if isinstance(joules, str):
-        of_energy = (metrics.GPU_ENERGY, metrics.JOULES_PER_TOKEN, metrics.TOKENS_PER_SEC_PER_W)
-        return table | dict.fromkeys(of_energy, (None, 0, joules))
-    energy, error = joules
-    note = f"± {error:.0f} J: the counter moves every 0.1 s"
-    return table | {metrics.GPU_ENERGY: (energy, 1, note)} | _per_token(this, energy, error)
-
-
-def _mean_power(this: Measured, joules: tuple[float, float] | str) -> Computed:
-    """By the counter, which misses nothing; samples of a load that changes are a matter of luck."""
+def _mean_power(window: GpuWindow) -> Computed:
+    """From the counter, which misses nothing; samples of a changing load hit its peaks only by chance."""
+    joules = _joules(window)
     if not isinstance(joules, str):
         energy, error = joules
         note = f"± {100 * error / energy:.1f} %, by the energy counter"
-        return {metrics.GPU_POWER: (energy / this.phase.seconds, 1, note)}
-    sampled = _sampled(this)
+        return Computed(energy / window.phase.seconds, 1, note)
+    sampled = _sampled_power(window)
     if isinstance(sampled, str):
-        return {metrics.GPU_POWER: (None, 0, sampled)}
+        return Computed(None, 0, sampled)
     watts, n, averaged = sampled
     kind = "each the mean of a second" if averaged else "of that moment"
-    return {metrics.GPU_POWER: (watts, n, f"{_source(this)}, {kind} ({joules})")}
+    return Computed(watts, n, f"{_power_source(window)}, {kind} ({joules})")
 
 
-def _sampled(this: Measured) -> tuple[float, int, bool] | str:
-    """Watts of all GPUs by their samples, how many, and whether these are means of a second."""
-    cells = this.cells("power_average")
+def _peak_power(window: GpuWindow) -> Computed:
+    power = window.cells("power")
+    if isinstance(power, str):
+        return Computed(None, 0, power)
+    n = min(cell.n for cell in power)
+    return Computed(max(cell.high for cell in power), n, _power_source(window))
+
+
+def _energy(window: GpuWindow) -> Computed:
+    joules = _joules(window)
+    if isinstance(joules, str):
+        return Computed(None, 0, joules)
+    energy, error = joules
+    return Computed(energy, 1, f"± {error:.0f} J: the counter moves every 0.1 s")
+
+
+def _per_token(window: GpuWindow) -> Computed:
+    joules = _joules(window)
+    if isinstance(joules, str):
+        return Computed(None, 0, joules)
+    tokens = _tokens(window)
+    if isinstance(tokens, str):
+        return Computed(None, 0, tokens)
+    energy, error = joules
+    return Computed(energy / tokens, 1, _share(energy, error))
+
+
+def _per_watt(window: GpuWindow) -> Computed:
+    joules = _joules(window)
+    if isinstance(joules, str):
+        return Computed(None, 0, joules)
+    tokens, configuration = _tokens(window), window.configuration
+    if isinstance(tokens, str):
+        return Computed(None, 0, tokens)
+    start, latency = configuration.start, configuration.latency
+    if configuration.serving is not None:
+        rate = tokens / configuration.serving.requests.seconds
+    elif latency.mean <= 0:
+        return Computed(None, 0, "no time was measured")
+    else:
+        rate = start.batch_size * start.output_len / (latency.mean / 1000)
+    energy, error = joules
+    return Computed(rate / (energy / window.phase.seconds), 1, _share(energy, error))
+
+
+def _share(energy: float, error: float) -> str:
+    return f"± {100 * error / energy:.1f} %, as the energy"
+
+
+def _tokens(window: GpuWindow) -> int | str:
+    """Return the output tokens of the measured phase, or why there are none."""
+    configuration = window.configuration
+    start, serving = configuration.start, configuration.serving
+    if serving is not None:
+        return serving.requests.output_tokens or "there is no request file"
+    tokens = configuration.latency.n * start.batch_size * start.output_len
+    return tokens or "an encoder generates no tokens"
+
+
+def _sampled_power(window: GpuWindow) -> tuple[float, int, bool] | str:
+    """Return watts of all GPUs from samples, how many, and whether each is the mean of a second."""
+    cells = window.cells("power_average")
     averaged = not isinstance(cells, str)
     if isinstance(cells, str):
-        cells = this.cells("power")
+        cells = window.cells("power")
     if isinstance(cells, str):
         return cells
     return sum(cell.mean for cell in cells), min(cell.n for cell in cells), averaged
 
 
-def _source(this: Measured) -> str:
-    return next((text for gpu in this.gpus if (text := gpu.sources.get("power"))), "") or this.how
+def _power_source(window: GpuWindow) -> str:
+    return next((text for gpu in window.gpus if (text := gpu.sources.get("power"))), "") or window.how
 
 
-def _per_token(this: Measured, energy: float, error: float) -> Computed:
-    start, latency, serving = this.configuration.start, this.configuration.latency, this.configuration.serving
-    tokens = latency.n * start.batch_size * start.output_len
-    if serving is not None:
-        tokens = serving.requests.output_tokens
-    if not tokens:
-        why = "there is no request file" if serving else "an encoder generates no tokens"
-        return dict.fromkeys((metrics.JOULES_PER_TOKEN, metrics.TOKENS_PER_SEC_PER_W), (None, 0, why))
-    share = f"± {100 * error / energy:.1f} %, as the energy"
-    if serving is None and latency.mean <= 0:
-        none = (None, 0, "no time was measured")
-        return {metrics.JOULES_PER_TOKEN: (energy / tokens, 1, share), metrics.TOKENS_PER_SEC_PER_W: none}
-    if serving is not None:
-        rate = tokens / serving.requests.seconds
-    else:
-        rate = start.batch_size * start.output_len / (latency.mean / 1000)
-    return {
-        metrics.JOULES_PER_TOKEN: (energy / tokens, 1, share),
-        metrics.TOKENS_PER_SEC_PER_W: (rate / (energy / this.phase.seconds), 1, share),
-    }
-
-
-def _joules(this: Measured) -> tuple[float, float] | str:
-    """Energy of the measured phase and its error, or why there is none."""
-    phase = this.phase
-    hosts = [rank.hello.host for rank in this.state.ranks.values() if rank.hello is not None]
-    others = sum(1 for host in hosts if _elsewhere(this, host))
+def _joules(window: GpuWindow) -> tuple[float, float] | str:
+    """Return the energy of the measured phase and its error, or why there is none."""
+    phase = window.phase
+    hosts = [rank.hello.host for rank in window.state.ranks.values() if rank.hello is not None]
+    others = sum(1 for host in hosts if _is_other_host(window, host))
     if others:
         return f"{others} ranks are on other hosts, whose GPUs are not read"
     if phase.seconds < LEAST_S:
         return f"too short: {phase.seconds:.2f} s, and the counter moves every 0.1 s"
     energy = error = 0.0
-    for gpu in this.gpus:
+    for gpu in window.gpus:
         uuid = gpu.identity.uuid
         begin, end = phase.begins.get(uuid), phase.ends.get(uuid)
         if gpu.identity.mig:
@@ -105,7 +131,7 @@ def _joules(this: Measured) -> tuple[float, float] | str:
                 f"energy counter of GPU {gpu.identity.index}: {gpu.why_not('energy', 'not read around it')}"
             )
         if any(before <= phase.end and phase.begin <= after for before, after in gpu.resets):
-            return f"the energy counter of GPU {gpu.identity.index} started anew while it was measured"
+            return f"the energy counter of GPU {gpu.identity.index} was reset during the measurement"
         joules = (end.mj - begin.mj) / 1000
         if joules <= 0:
             return f"the energy counter of GPU {gpu.identity.index} did not move while it was measured"
@@ -114,29 +140,29 @@ def _joules(this: Measured) -> tuple[float, float] | str:
             (begin.off_s + end.off_s) * joules / max(COUNTER_S, phase.seconds - begin.beyond_s - end.beyond_s)
         )
     if energy < LEAST_SHARE * error:
-        for gpu in this.gpus:
+        for gpu in window.gpus:
             if why := gpu.why_not("energy", ""):
                 return f"energy counter of GPU {gpu.identity.index}: {why}"
         return f"too short: {energy:.0f} J with an error of {error:.0f} J"
     return energy, error
 
 
-def _elsewhere(this: Measured, host: str) -> bool:
-    return this.state.started is not None and host not in ("", this.state.started.host)
+def _is_other_host(window: GpuWindow, host: str) -> bool:
+    return window.state.started is not None and host not in ("", window.state.started.host)
 
 
-def disagreement(this: Measured) -> Iterator[str]:
-    """Whether samples and counter say different things, beyond what their nature explains.
+def disagreement(window: GpuWindow) -> Iterator[str]:
+    """Flag samples and counter that differ by more than their nature explains.
 
     Samples of a moment miss what happens between them. A mean of a second misses nothing, but the first one
-    reaches half a second, in the mean, into what was before.
+    covers, on average, half a second before the phase.
     """
-    joules, sampled = _joules(this), _sampled(this)
+    joules, sampled = _joules(window), _sampled_power(window)
     if isinstance(joules, str) or isinstance(sampled, str):
         return
     energy, error = joules
     watts, n, averaged = sampled
-    seconds, counted = this.phase.seconds, energy / this.phase.seconds
+    seconds, counted = window.phase.seconds, energy / window.phase.seconds
     off = watts / counted - 1
     allowed = DISAGREEMENT + error / energy + (AVERAGED_S / 2 / seconds if averaged else 0.0)
     if abs(off) > allowed:
@@ -145,3 +171,91 @@ def disagreement(this: Measured) -> Iterator[str]:
             f"GPU power: {n} samples say {watts:.0f} W ({kind}), the energy counter says {counted:.0f} W"
             f" ({100 * off:+.1f} %); power and energy in the table are the counter's"
         )
+
+
+GPU_POWER = Metric(
+    name="gpu_power_mean_w",
+    title="GPU power, mean",
+    unit="W",
+    group="gpu",
+    better="lower",
+    formula=(
+        "total energy / duration of the measured phase, summed over the GPUs of the ranks; without an energy"
+        " counter the mean of the samples"
+    ),
+    source="NVML, energy counter, else samples",
+    digits=1,
+    count="1, a difference of two counters; without them readings of the GPUs",
+    conditions="As total energy. From samples it needs three, and misses peaks between instantaneous ones.",
+    compute=of_window(_mean_power),
+)
+GPU_POWER_PEAK = Metric(
+    name="gpu_power_peak_w",
+    title="GPU power, peak of one GPU",
+    unit="W",
+    group="gpu",
+    better="neither",
+    formula="largest sample of any of the GPUs",
+    source=SAMPLES_SOURCE,
+    digits=1,
+    count=READINGS,
+    conditions="Needs three readings; peaks between two readings are not seen.",
+    compute=of_window(_peak_power),
+)
+GPU_ENERGY = Metric(
+    name="gpu_energy_j",
+    title="total energy",
+    unit="J",
+    group="gpu",
+    better="lower",
+    formula=(
+        "energy counters at the end of the measured phase - at its begin, summed over the GPUs of"
+        " the ranks; the"
+        " error is (0.1 s + distance to the nearest reading) x mean power at each end"
+    ),
+    source=_COUNTER,
+    digits=0,
+    count=_DIFFERENCE,
+    conditions="Needs an energy counter, a second of measuring, and an error below a quarter of the value.",
+    compute=of_window(_energy),
+)
+JOULES_PER_TOKEN = Metric(
+    name="joules_per_token",
+    title="energy per generated token",
+    unit="J",
+    group="gpu",
+    better="lower",
+    formula=(
+        "total energy / (timed iterations x batch size x requested output length); of trtllm-bench:"
+        " / all output"
+        " tokens of the measured requests"
+    ),
+    source=_COUNTER,
+    count=_DIFFERENCE,
+    conditions="As total energy. Idle power is in it: it depends on how full the GPU was.",
+    comparison_place=10,
+    compute=of_window(_per_token),
+)
+TOKENS_PER_SEC_PER_W = Metric(
+    name="tokens_per_sec_per_w",
+    title="tokens per second and watt",
+    unit="tokens/s/W",
+    group="gpu",
+    better="higher",
+    formula=(
+        "tokens per second (of trtllm-bench output tokens per second) / (total energy / duration of"
+        " the measured"
+        " phase); tps/W in TensorRT-LLM's report"
+    ),
+    source=_COUNTER,
+    count=_DIFFERENCE,
+    conditions="As total energy.",
+    compute=of_window(_per_watt),
+)
+ENERGY_METRICS = (
+    GPU_POWER,
+    GPU_POWER_PEAK,
+    GPU_ENERGY,
+    JOULES_PER_TOKEN,
+    TOKENS_PER_SEC_PER_W,
+)

@@ -1,6 +1,6 @@
-"""What every number means, in words: for `?`, `trtbench-tui help metrics`, reports and `METRICS.md`.
+"""Describe every metric: for `?`, `trtbench-tui help metrics`, reports and `METRICS.md`.
 
-`python -m runner.metrics.explain > runner/metrics/METRICS.md` writes the last one anew.
+`python -m runner.metrics.explain > runner/metrics/METRICS.md` regenerates `METRICS.md`.
 """
 
 from __future__ import annotations
@@ -8,28 +8,28 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from runner.metrics.definitions import BY_NAME
 from runner.metrics.metric import Metric
+from runner.metrics.registry import BY_NAME
 
 ABOUT = """\
-Every number of the final table is made of what the log of a run holds, by the formula that stands
-here. Nothing is trimmed. n is how many values a number is made of.
+Every number of the result table is computed from the log of a run, by the formula given here. No
+value is left out. n is the number of values behind a number.
 
-The 95 % interval says how well the iterations of this one run determine a number. Means: circular
+The 95 % interval shows how well the iterations of this one run determine a number. Means: circular
 block bootstrap, because neighbouring iterations are correlated, with Student's t on a logarithmic
-scale, so that no bound of a time or a rate is below zero; where they do not tell a mean to within a
-factor of ten, there is none. Percentiles: order statistics, for as many independent values as the
-correlated ones are worth; where these are too few, a bound is missing. It knows nothing of how
-another run of the same would come out: `trtbench-tui compare` does, from repeats.
+scale, so that no bound of a time or a rate is below zero; if the iterations do not determine a mean
+within a factor of ten, there is no interval. Percentiles: order statistics, for as many independent
+values as the correlated ones are worth; if these are too few, a bound is missing. The interval does
+not include the variation between runs: `trtbench-tui compare` measures it with repeats.
 
-What the engine printed itself stands beside ours. A difference beyond the rounding of what was
-printed is a flag.
+The table also shows the values that the engine printed. A difference beyond the rounding of the
+printed value is a flag.
 """
 
 
-def facts(metric: Metric) -> tuple[tuple[str, str], ...]:
-    """Everything that is said about a metric: pairs of a word and a text, without what does not apply."""
-    said = (
+def metric_facts(metric: Metric) -> tuple[tuple[str, str], ...]:
+    """Return everything about a metric as pairs of label and text, without empty ones."""
+    facts = (
         ("name", metric.name),
         ("unit", metric.unit),
         ("better", "" if metric.better == "neither" else metric.better),
@@ -39,42 +39,42 @@ def facts(metric: Metric) -> tuple[tuple[str, str], ...]:
         ("conditions", metric.conditions),
         ("printed as", metric.upstream_key),
     )
-    return tuple((word, text) for word, text in said if text)
+    return tuple((label, text) for label, text in facts if text)
 
 
 def in_sentences(metric: Metric) -> str:
-    """The same in one paragraph, without name and unit."""
+    """Return the same as one paragraph, without name and unit."""
     better = "" if metric.better == "neither" else f" {metric.better.capitalize()} is better."
     return f"{metric.formula}. From: {metric.source}. n counts {metric.count}. {metric.conditions}{better}"
 
 
 def as_text(metrics: Iterable[Metric], width: int = 100) -> str:
-    """Metrics one below the other, in lines of at most `width` columns."""
+    """Return descriptions of metrics, in lines of at most `width` columns."""
     return "\n".join("\n".join(_text(metric, width)) + "\n" for metric in metrics)
 
 
 def _text(metric: Metric, width: int) -> Iterator[str]:
     yield metric.title
-    for word, said in facts(metric):
+    for label, text in metric_facts(metric):
         yield from textwrap.wrap(
-            said,
+            text,
             max(40, width),
-            initial_indent=f"  {word:<12}",
+            initial_indent=f"  {label:<12}",
             subsequent_indent=" " * 14,
             break_on_hyphens=False,
         )
 
 
 def as_markdown() -> str:
-    """All metrics as a page of documentation, in their groups."""
+    """Return the page of documentation of all metrics, by group."""
     lines = ["# What every number means", "", ABOUT]
     for group in dict.fromkeys(metric.group for metric in BY_NAME.values()):
         lines += [f"## {group}", ""]
         for metric in (metric for metric in BY_NAME.values() if metric.group == group):
             lines += [f"### {metric.title}", ""]
             lines += [
-                f"- {word}: `{said}`" if word in ("name", "printed as") else f"- {word}: {said}"
-                for word, said in facts(metric)
+                f"- {label}: `{text}`" if label in ("name", "printed as") else f"- {label}: {text}"
+                for label, text in metric_facts(metric)
             ]
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"

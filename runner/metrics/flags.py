@@ -1,27 +1,24 @@
-"""Flags: reasons to distrust a number, in words."""
+"""Flags: reasons to doubt a number, as sentences."""
 
 from __future__ import annotations
 
-from runner.metrics.compute import LOGGED_ITERATIONS, values
-from runner.metrics.definitions import (
-    GENERATED_TOKENS,
-    GENERATION_TOKENS_PER_SEC,
-    PEAK_MEMORY,
-    UPSTREAM_P95,
-    UPSTREAM_P99,
-)
-from runner.metrics.metric import Value, as_number
-from runner.metrics.serving import serving_flags
+from runner.metrics.compute import values
+from runner.metrics.context import LOGGED_ITERATIONS
+from runner.metrics.latency import UPSTREAM_P95, UPSTREAM_P99
+from runner.metrics.memory import PEAK_MEMORY
+from runner.metrics.metric import MetricValue, as_number
+from runner.metrics.serving_flags import serving_flags
+from runner.metrics.throughput import GENERATED_TOKENS, GENERATION_TOKENS_PER_SEC
 from runner.state.configuration import ConfigurationState
 from runner.state.outliers import STOLEN, WAITING
-from runner.stats.steady_state import FEWEST, course
+from runner.stats.steady_state import FEWEST, assess_steadiness
 
 WARM_UP_THAT_MATTERS = 0.002
-"""By what share the first iterations must move the mean to be worth a flag."""
+"""Share by which the first iterations must change the mean to be flagged."""
 
 
 def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
-    """Reasons to distrust numbers of one configuration, in words."""
+    """Return reasons to doubt the numbers of one configuration, as sentences."""
     short = _short_of_processors(configuration)
     if configuration.serving is not None:
         return serving_flags(configuration, ranks) + short
@@ -48,7 +45,7 @@ def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
 
 
 def _short_of_processors(configuration: ConfigurationState) -> list[str]:
-    """Other programs, or more ranks than cores, that the measured processes may have waited for."""
+    """Flag processor shortage, from other programs or from more ranks than cores."""
     steal, waiting = configuration.slowest.steal, configuration.slowest.waiting
     if steal.n and steal.mean >= STOLEN:
         return [f"latencies hold a wait: the hypervisor gave {steal.mean:.0f} % of the processors to others"]
@@ -62,13 +59,13 @@ def _short_of_processors(configuration: ConfigurationState) -> list[str]:
 
 def _small_sample(n: int) -> list[str]:
     if 0 < n < 20:
-        said = "1 iteration" if n == 1 else f"{n} iterations"
-        return [f"p95 and p99 say little: {said}; upstream's percentile95 and 99 are the maximum"]
+        count = "1 iteration" if n == 1 else f"{n} iterations"
+        return [f"p95 and p99 say little: {count}; upstream's percentile95 and 99 are the maximum"]
     return [f"p99 says little: {n} iterations"] if 0 < n < 100 else []
 
 
 def _unsteady(configuration: ConfigurationState) -> list[str]:
-    seen = course(configuration.batches)
+    seen = assess_steadiness(configuration.batches)
     if seen.n < FEWEST or (seen.verdict == "STEADY" and abs(seen.effect) < WARM_UP_THAT_MATTERS):
         return []
     return [seen.sentence]
@@ -93,11 +90,11 @@ def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) 
     return found
 
 
-def _disagreement(value: Value, time_ms: float) -> list[str]:
-    """Upstream's printed number against ours, beyond the rounding of what was printed.
+def _disagreement(value: MetricValue, time_ms: float) -> list[str]:
+    """Flag a printed number that differs from the computed one by more than the rounding.
 
     Args:
-        time_ms: what a rate is derived from, milliseconds.
+        time_ms: the time that a rate is derived from, milliseconds.
     """
     if value.value is None or not value.printed or value.metric is PEAK_MEMORY:
         return []

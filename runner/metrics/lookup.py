@@ -1,4 +1,4 @@
-"""Metrics by the names that people type: those of the table, and `latency_ms.p50` for parts of a family."""
+"""Find metrics by the names that users type: table names, and `latency_ms.p50` for parts of a family."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator
 
 from runner.errors import UserError
-from runner.metrics.definitions import BY_NAME
 from runner.metrics.metric import Metric
+from runner.metrics.registry import BY_NAME
 
 _PART = re.compile(r"(?P<of>.+)_(?P<part>p50|p95|p99|min|max|sd|cv)_(?P<unit>ms|percent)")
 
 
 def _aliases() -> Iterator[tuple[str, Metric]]:
-    """`latency_ms.p95` for latency_p95_ms, and so for every family of metrics that has such parts."""
+    """Yield `latency_ms.p95` for latency_p95_ms, and the same for each family with such parts."""
     for name, metric in BY_NAME.items():
         found = _PART.fullmatch(name)
         whole = f"{found['of']}_ms" if found else name
@@ -26,11 +26,11 @@ def _aliases() -> Iterator[tuple[str, Metric]]:
 ALIASES = dict(_aliases())
 
 
-def find(name: str) -> Metric:
-    """The metric of a name or alias.
+def find_metric(name: str) -> Metric:
+    """Return the metric of a name or alias.
 
     Raises:
-        UserError: there is none; with the nearest one, if there is one near.
+        UserError: there is none; the message suggests a similar name.
     """
     found = BY_NAME.get(name) or ALIASES.get(name)
     if found is not None:

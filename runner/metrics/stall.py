@@ -1,4 +1,4 @@
-"""Whether a benchmark stands still: no iteration for far longer than one takes, and why that may be."""
+"""Detect a stalled benchmark: no iteration for much longer than usual, and the likely reason."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from statistics import median
 import msgspec
 
 from runner.events import RankProcess
-from runner.metrics.gpu_metrics import used
+from runner.metrics.rank_gpus import used_gpus
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RankState, RunState
 
 TIMES, LEAST_S = 10, 10
-"""A stall is a silence longer than so many medians of the latency, and than so many seconds."""
+"""A stall is a silence longer than TIMES medians of the latency and longer than LEAST_S seconds."""
 IDLE_PERCENT = 5.0
 BUSY_PERCENT = 50.0
-STATES = {
+PROCESS_STATES = {
     "R": "running", "S": "sleeping", "D": "waiting for a disk or driver", "T": "stopped by a signal",
     "t": "held by a debugger", "I": "idle", "-": "gone",
 }  # fmt: skip
-"""The kernel's letter for what a process does, in words."""
+"""What the kernel's state letter of a process means."""
 
 
-class RankThen(msgspec.Struct, frozen=True):
-    """What is known of a rank while nothing happens."""
+class RankActivity(msgspec.Struct, frozen=True):
+    """The activity of a rank during a stall."""
 
     rank: int
     done: int
-    """iterations of the present configuration and phase"""
+    """iterations of the current configuration and phase"""
     behind: int
-    """iterations that the furthest rank has done more"""
+    """how many iterations the rank is behind the first one"""
     silent_s: int | None
-    """since its last record; None: it never sent an iteration"""
+    """seconds since its last record; None: it never sent an iteration"""
     process: RankProcess | None
     pid: int | None
 
@@ -39,11 +39,11 @@ class RankThen(msgspec.Struct, frozen=True):
 class Stall(msgspec.Struct, frozen=True):
     silent_s: int
     median_ms: float
-    ranks: tuple[RankThen, ...]
+    ranks: tuple[RankActivity, ...]
     gpus: tuple[tuple[int, float | str], ...]
-    """index, and percent busy or why that is not known"""
+    """index, and percent busy or why it is unknown"""
     output_silent_s: int | None
-    """seconds since the stage last wrote anything; None: it still writes, or no heartbeat told yet"""
+    """seconds since the last output of the stage; None: it still writes, or there is no heartbeat yet"""
     suggestion: str
 
     @property
@@ -51,8 +51,8 @@ class Stall(msgspec.Struct, frozen=True):
         return f"no iteration for {self.silent_s} s, median {_seconds(self.median_ms)}"
 
 
-def stalled(state: RunState, now: int) -> Stall | None:
-    """The stall of a run at `now` (CLOCK_MONOTONIC, ns); None while it goes on or has no iteration yet."""
+def find_stall(state: RunState, now: int) -> Stall | None:
+    """Return the stall of a run at `now` (CLOCK_MONOTONIC, ns); None: it advances or has no iteration yet."""
     configuration, stage = state.configuration, state.stage
     if (
         not state.running
@@ -70,8 +70,8 @@ def stalled(state: RunState, now: int) -> Stall | None:
     if silent < max(LEAST_S, TIMES * usual / 1000):
         return None
     beat = state.heartbeat
-    ranks = rank_facts(state, now)
-    gpus = tuple((gpu.identity.index, state.telemetry.latest(gpu, "busy")) for gpu in used(state))
+    ranks = rank_activity(state, now)
+    gpus = tuple((gpu.identity.index, state.telemetry.latest(gpu, "busy")) for gpu in used_gpus(state))
     return Stall(
         silent_s=int(silent),
         median_ms=usual,
@@ -82,13 +82,13 @@ def stalled(state: RunState, now: int) -> Stall | None:
     )
 
 
-def rank_facts(state: RunState, now: int) -> tuple[RankThen, ...]:
-    """What is known of each rank at `now`."""
+def rank_activity(state: RunState, now: int) -> tuple[RankActivity, ...]:
+    """Return the activity of each rank at `now`."""
     beat = state.heartbeat
     processes = {process.rank: process for process in beat.ranks} if beat is not None else {}
     most = max((_done(rank) for rank in state.ranks.values()), default=(-1, 0, 0))
     return tuple(
-        RankThen(
+        RankActivity(
             rank=rank.rank,
             done=rank.i + 1,
             behind=_behind(rank, most),
@@ -107,7 +107,7 @@ def _median(configuration: ConfigurationState) -> float | None:
 
 
 def _complete(configuration: ConfigurationState) -> bool:
-    """Whether both minima are met, so that no further iteration is to be expected."""
+    """Check whether both minima are met, so that no further iteration is expected."""
     start = configuration.start
     return configuration.latency.n >= max(1, start.num_runs) and (
         configuration.elapsed_s(configuration.last_t) >= start.duration
@@ -115,7 +115,7 @@ def _complete(configuration: ConfigurationState) -> bool:
 
 
 def _done(rank: RankState) -> tuple[int, int, int]:
-    """Where a rank is: configuration, phase, iteration."""
+    """Return the progress of a rank: configuration, phase, iteration."""
     return (rank.config, {"warmup": 0, "timed": 1, "profile": 2}[rank.phase], rank.i)
 
 
@@ -123,20 +123,20 @@ def _behind(rank: RankState, most: tuple[int, int, int]) -> int:
     here = _done(rank)
     if here[:2] == most[:2]:
         return most[2] - here[2]
-    return most[2] + 1  # it has not begun the phase that the furthest rank is in
+    return most[2] + 1  # it has not begun the phase of the first rank
 
 
-def _suggestion(ranks: tuple[RankThen, ...], gpus: tuple[tuple[int, float | str], ...]) -> str:
-    """What to look at, in a sentence; the most telling fact decides."""
-    for letter, words in (
+def _suggestion(ranks: tuple[RankActivity, ...], gpus: tuple[tuple[int, float | str], ...]) -> str:
+    """Return what to check, as a sentence, from the most significant fact."""
+    for letter, text in (
         ("-", "{who} gone while the others wait: stop the run; the log may say why"),
-        ("T", "{who} stopped by a signal: `kill -CONT {pids}` lets it go on"),
+        ("T", "{who} stopped by a signal: `kill -CONT {pids}` continues it"),
         ("t", "{who} held by a debugger"),
         ("D", "{who} waiting for a disk or driver that does not answer: see dmesg, and network file systems"),
     ):
         found = [rank for rank in ranks if rank.process is not None and rank.process.state == letter]
         if found:
-            return words.format(who=_are(found), pids=" ".join(str(rank.pid) for rank in found))
+            return text.format(who=_are(found), pids=" ".join(str(rank.pid) for rank in found))
     behind = [rank for rank in ranks if rank.behind > 0]
     if behind:
         return f"{_are(behind)} behind and the others wait: look there first"
@@ -144,7 +144,7 @@ def _suggestion(ranks: tuple[RankThen, ...], gpus: tuple[tuple[int, float | str]
     if busy and min(busy) >= BUSY_PERCENT:
         return (
             "the GPUs are busy: one long iteration, or ranks that wait for each other inside NCCL;"
-            " stop the run if it goes on like this"
+            " stop the run if this continues"
         )
     loads = [rank.process.cpu_percent for rank in ranks if rank.process is not None]
     if loads and max(loads) < IDLE_PERCENT:
@@ -157,8 +157,8 @@ def _suggestion(ranks: tuple[RankThen, ...], gpus: tuple[tuple[int, float | str]
     return "see the end of the log, and the machine's dmesg"
 
 
-def _are(ranks: list[RankThen]) -> str:
-    """`rank 3 is`, `ranks 1, 2 are`"""
+def _are(ranks: list[RankActivity]) -> str:
+    """Return `rank 3 is` or `ranks 1, 2 are`."""
     numbers = ", ".join(str(rank.rank) for rank in ranks[:4]) + (", ..." if len(ranks) > 4 else "")
     return f"rank {numbers} is" if len(ranks) == 1 else f"ranks {numbers} are"
 

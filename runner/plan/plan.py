@@ -1,4 +1,4 @@
-"""A plan: what a profile means in commands. Pure; making one starts and changes nothing."""
+"""A plan: the commands of a profile. Pure data; making one starts and changes nothing."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from typing import Literal
 
 import msgspec
 
+from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.redaction import WITHHELD
+from runner.plan.skip import SkipReason
 
 RUN_DIR = Path("$RUN")
-"""Stands for the run directory in a plan that is only shown."""
+"""Placeholder for the run directory in a plan that is only shown."""
 
 
-NOT_KNOWN = -1
-"""The concurrency of a benchmark that was measured elsewhere, when nothing says what it was."""
+UNKNOWN_CONCURRENCY = -1
+"""The concurrency of an imported benchmark that does not state it."""
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """One configuration that the benchmark is asked to measure, in the order of measuring."""
+    """One configuration to measure: lengths, and batch size or requests in flight."""
 
     batch_size: int
-    """0: requests are batched in flight, so it has a number of `requests` instead"""
+    """0: requests are batched in flight; `requests` is set instead"""
     input_len: int
     output_len: int
     gpu_weights_percent: float = 1.0
     requests: int = 0
-    """how many requests are measured together; 0: batches of fixed size are"""
+    """number of requests in flight to measure; 0: batches of fixed size"""
     concurrency: int = 0
-    """how many of them are in flight at most; 0: no limit, `NOT_KNOWN` of what was measured elsewhere"""
+    """most of them in flight; 0: no limit, `UNKNOWN_CONCURRENCY` for an imported run that does not tell"""
 
 
 ConfigurationValues = tuple[int, int, int, float, int, int]
@@ -37,7 +39,7 @@ ConfigurationValues = tuple[int, int, int, float, int, int]
 
 
 def configuration_of(shape: object) -> Configuration:
-    """The configuration that an event or a report speaks of: whatever has its fields."""
+    """Return the configuration of an event or a report: any object with these fields."""
     fields = Configuration.__struct_fields__
     return Configuration(**{name: getattr(shape, name) for name in fields if hasattr(shape, name)})
 
@@ -52,36 +54,46 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     argv: list[str]
     cwd: str
     env: dict[str, str] = {}
-    """what this stage adds to the environment it is started in"""
+    """variables that this stage adds to the environment"""
     ranks: int = 1
     reports: bool = False
-    """the ranks report themselves with `hello` ... `bye`, so their records decide about success"""
+    """the ranks send records from `hello` to `bye`, which decide about success"""
     skip: str = ""
-    """why the stage is not run: `cached: ...`, `given: ...`, `not asked for`; empty: it runs"""
+    """why the stage is not run, the text form of `skip_reason`; empty: it runs"""
     output: str = ""
-    """the directory that the stage makes, as the place it runs in names it; empty: none that is kept"""
+    """the directory that the stage makes, as a path where the stage runs; empty: no kept output"""
     again: str = ""
-    """why what an earlier run made cannot be reused: `max_batch_size 8 -> 16`; empty: there is none"""
+    """why the output of an earlier run cannot be reused: `max_batch_size 8 -> 16`; empty: there is none"""
     identity: dict[str, str] = {}
-    """what makes the output what it is; `runner.engines.build_cache` recognises it by this"""
+    """properties that identify the output; `runner.engines.build_cache` compares them"""
     container: str = ""
-    """the container the stage runs in, for `runner.engines.container`; empty: none"""
+    """the container that the stage runs in, the text form of `container_ref`; empty: none"""
     folders: list[str] = []
-    """folders that must be there before it starts, as the place it runs in names them"""
+    """folders that must exist before it starts, as paths where the stage runs"""
     files: dict[str, str] = {}
-    """files that its program writes and that are read afterwards: what it is -> path where it runs"""
+    """files that its program writes and that are read afterwards: kind -> path where the stage runs"""
     measures: int | None = None
-    """index of the one configuration that it measures; None: its program says what it measures"""
+    """index of the one configuration that it measures; None: its program reports what it measures"""
     shutdown_s: int = 0
-    """seconds that it may take to end after it has measured; 0: no limit"""
+    """seconds that it may take to end after its measurement; 0: no limit"""
+
+    @property
+    def skip_reason(self) -> SkipReason | None:
+        """Why the stage is not run; None when it runs, or for a reason that an engine words itself."""
+        return SkipReason.parse(self.skip)
+
+    @property
+    def container_ref(self) -> ContainerRef | None:
+        """The container that the stage runs in; None: this machine."""
+        return ContainerRef.parse(self.container)
 
 
-class Membership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SweepMembership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The place of a run in a sweep; in `plan.json`, `report.json` and every row of the list of runs.
 
-    How to group: runs with equal `sweep` and `cell` are repeats of one cell. They ran the same profile (a run
-    of them may have measured only some of its configurations), so their numbers are samples of the same
-    thing. Runs of one sweep with different cells differ in `values` and nothing else. `repeat` numbers the
+    Grouping: runs with equal `sweep` and `cell` are repeats of one cell. They ran the same profile (a run may
+    have measured only some of its configurations), so their numbers are samples of the same quantity.
+    Runs of one sweep with different cells differ only in `values`. `repeat` numbers the
     repeats of a cell; runs with equal `repeat` were measured in the same pass over the cells, so when two
     profiles alternate (A B A B) they make a pair.
     """
@@ -91,28 +103,28 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cell: int
     """number of the cell in the sweep, from 0"""
     repeat: int = 0
-    """which repeat of the cell, from 0"""
+    """number of the repeat of the cell, from 0"""
     values: tuple[tuple[str, str], ...] = ()
-    """what makes the cell: path in the profile and value; `profile` and its name where profiles alternate"""
+    """what defines the cell: path in the profile and value; `profile` and its name if profiles alternate"""
 
 
 class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rank reads from its GPU's memory in one decode step, as far as the model's shape tells."""
+    """The bytes that one rank reads from GPU memory in one decode step, computed from the model's shape."""
 
     weight_bytes: int
-    """all weights but an embedding that is not the output head, too: of it a step reads a few rows"""
+    """all weights, except an embedding that is not also the output head: a step reads a few rows of it"""
     kv_bytes_per_token: int
     """keys and values of one token of one sequence, in all layers"""
     window: int | None = None
-    """most tokens of a sequence that attention looks back at; None: all of them"""
+    """most tokens of a sequence that attention reads; None: all"""
 
 
 class Hook(msgspec.Struct, frozen=True):
-    """A command that is started when the run has ended."""
+    """A command to start after the run has ended."""
 
     argv: list[str]
     timeout: int = 300
-    """seconds until it is ended"""
+    """seconds after which it is terminated"""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,29 +133,29 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     profile: str
     summary: str
-    """model and shape in a few words"""
+    """model and shape, short"""
     stages: list[Stage]
     files: dict[str, str] = {}
     """path in the run directory -> content"""
     configurations: list[Configuration] = []
     devices: list[str] = []
-    """what only one run at a time may use"""
+    """devices that only one run at a time may use"""
     notes: list[str] = []
-    """what is worth knowing before starting"""
+    """notes for the user before the start"""
     decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
-    """a string: why it is not known"""
+    """a string: why they are not known"""
     on_end: Hook | None = None
     gpu_hz: float = 2.0
-    """how often GPUs are read a second; 0: not at all"""
-    sweep: Membership | None = None
+    """GPU readings per second; 0: none"""
+    sweep: SweepMembership | None = None
     """the sweep that the run belongs to; None: a run of its own"""
 
 
 def as_shell(stage: Stage) -> str:
-    """The stage as a shell command that can be pasted: the folders it needs, environment, then arguments."""
+    """Return the stage as a shell command to paste: folders that it needs, environment, then arguments."""
     assignments = [f"{name}={_value(name, value)}" for name, value in stage.env.items()]
     made = (
-        [*_inside(stage.container), "mkdir", "-p", *map(_quoted, stage.folders), "&&"]
+        [*_inside(stage.container_ref), "mkdir", "-p", *map(_quoted, stage.folders), "&&"]
         if stage.folders
         else []
     )
@@ -155,19 +167,20 @@ def _value(name: str, value: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    # A plan for display names the run directory "$RUN"; that must stay a variable for the shell.
+    # A plan for display contains "$RUN" as run directory, which must remain a shell variable.
     named = word == str(RUN_DIR) or word.startswith(f"{RUN_DIR}/")
     return word if named and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
 
 
-def _inside(container: str) -> list[str]:
-    """Words that run a command where a stage's folders are: only a running container has its own."""
-    words = container.split(" ", 2)
-    return [words[0], "exec", words[2]] if words[1:2] == ["exec"] else []
+def _inside(container: ContainerRef | None) -> list[str]:
+    """Return the argv prefix that runs a command in a running container; empty for any other stage."""
+    if container is None or container.mode is not ContainerMode.EXEC:
+        return []
+    return [container.tool, "exec", container.name]
 
 
 def repro_script(plan: Plan) -> str:
-    """`repro.sh`: the stages as plain shell commands for anyone, without this program."""
+    """Return `repro.sh`: the stages as plain shell commands that do not need this program."""
     lines = [
         "#!/bin/sh",
         f"# {plan.profile} ({plan.engine}): the commands of this run, to repeat it by hand.",

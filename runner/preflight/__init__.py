@@ -1,13 +1,13 @@
-"""Preflight: what would stop a run, or make its numbers doubtful, found before anything is started."""
+"""Preflight: find what would stop a run, or make its numbers unreliable, before it is started."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from runner.engines.check import Check, Verdict
-from runner.engines.facts import Facts
-from runner.engines.registry import engine_named
-from runner.preflight.gather import gather
+from runner.engines.facts import MachineFacts
+from runner.engines.registry import find_engine
+from runner.preflight.gather import gather_facts
 from runner.preflight.machine import machine_checks
 from runner.schema.base import Profile
 
@@ -15,23 +15,25 @@ _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 
 
 def check(profile: Profile | None = None) -> list[Check]:
-    """Every check of a profile, worst first; without a profile those of the machine alone."""
-    return judge(profile, gather(profile))
+    """Run the checks of a profile, worst first; without a profile only those of the machine."""
+    return evaluate(profile, gather_facts(profile))
 
 
-def judge(profile: Profile | None, facts: Facts) -> list[Check]:
-    """The checks of a profile against given facts, worst first."""
+def evaluate(profile: Profile | None, facts: MachineFacts) -> list[Check]:
+    """Return the checks of a profile for given facts, worst first."""
     checks = list(_checks(profile, facts))
-    if facts.refused and not failed(checks):  # most often a check above says the same, with its fix
+    if facts.refused and not has_failures(
+        checks
+    ):  # a failed check above usually has the same reason, and a fix
         checks.append(Check("plan", "fail", facts.refused))
     return sorted(checks, key=lambda check: _WORST_FIRST.index(check.verdict))
 
 
-def _checks(profile: Profile | None, facts: Facts) -> Iterator[Check]:
+def _checks(profile: Profile | None, facts: MachineFacts) -> Iterator[Check]:
     if profile is None:
         yield from machine_checks(facts, 1, on_gpu=True, needed=False)
         return
-    engine = engine_named(profile.engine).preflight
+    engine = find_engine(profile.engine).preflight
     yield from machine_checks(
         facts,
         engine.ranks(profile),
@@ -39,17 +41,17 @@ def _checks(profile: Profile | None, facts: Facts) -> Iterator[Check]:
         needed=True,
         mpirun=engine.mpirun is not None,
     )
-    if facts.seen is not None:
-        yield from engine.checks(profile, facts, facts.seen)
+    if facts.probe is not None:
+        yield from engine.checks(profile, facts, facts.probe)
 
 
-def failed(checks: Sequence[Check]) -> bool:
-    """Whether a run would fail."""
+def has_failures(checks: Sequence[Check]) -> bool:
+    """Check whether a run would fail."""
     return any(check.verdict == "fail" for check in checks)
 
 
 def render(checks: Sequence[Check]) -> str:
-    """The checks as text, each with its fix below it, and a last line that counts them."""
+    """Return the checks as text, each with its fix below it, and a last line with their counts."""
     width = max((len(check.name) for check in checks), default=0)
     lines = []
     for check in checks:

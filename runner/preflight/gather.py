@@ -1,4 +1,4 @@
-"""Gathering the facts that preflight judges."""
+"""Gather the facts that the checks evaluate."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import msgspec
 
 from runner import paths
 from runner.engines import container
-from runner.engines.facts import Facts, Gpu, Questions, Seen
+from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.interface import Preflight
 from runner.engines.mpi import default_python, find_mpirun
-from runner.engines.registry import engine_named, make_plan
+from runner.engines.registry import find_engine, make_plan, plugin_errors
 from runner.errors import UserError
 from runner.plan.plan import Plan
 from runner.schema.base import Container, Profile
@@ -27,24 +27,24 @@ PROBE_TIMEOUT_S = 30.0
 MIB = 1 << 20
 
 
-def gather(profile: Profile | None) -> Facts:
-    """Look at the machine, or the container, that a profile would run on; starts no benchmark."""
-    engine = engine_named(profile.engine).preflight if profile is not None else None
+def gather_facts(profile: Profile | None) -> MachineFacts:
+    """Inspect the machine or the container that a profile would run on; start no benchmark."""
+    engine = find_engine(profile.engine).preflight if profile is not None else None
     inside = engine.container(profile) if engine is not None else None
     python = (profile.launch.python if profile else None) or ("python3" if inside else default_python())
-    container_tool = inside is None or container.answer_of([inside.tool, "--version"]) is not None
+    container_tool = inside is None or container.output_of([inside.tool, "--version"]) is not None
     container_runs = inside is None or inside.exec is None or _runs(inside)
     reachable = container_tool and container_runs
-    seen = _see(profile, engine, python, inside) if reachable else None
+    probe = _probe(profile, engine, python, inside) if reachable else None
     plan, refused, helps = None, "", {}
     if profile is not None and engine is not None and reachable:
-        engine.before_plan(profile)
+        engine.prepare_plan(profile)
         plan, refused = _plan(profile)
         helps = dict(engine.program_helps(profile, plan))
-    return Facts(
+    return MachineFacts(
         python=python,
-        seen=seen,
-        mpirun=_mpirun(profile, engine, python, inside, seen),
+        probe=probe,
+        mpirun=_mpirun(profile, engine, python, inside, probe),
         gpu_count=_count_gpus(),
         gpus=_gpus(),
         gpu_processes=_gpu_processes(),
@@ -55,26 +55,27 @@ def gather(profile: Profile | None) -> Facts:
         refused=refused,
         helps=helps,
         environment=dict(profile.launch.env) if profile else {},
-        no_home=paths.refused_home(),
-        ends_at_logout=login_session.ends_what_it_started(),
+        no_home=paths.home_problem(),
+        plugin_errors=plugin_errors(),
+        ends_at_logout=login_session.kills_processes_at_logout(),
     )
 
 
 def _runs(inside: Container) -> bool:
-    words = [inside.tool, "inspect", "--format", "{{.State.Running}}", inside.exec or ""]
-    return (container.answer_of(words) or b"").strip() == b"true"
+    argv = [inside.tool, "inspect", "--format", "{{.State.Running}}", inside.exec or ""]
+    return (container.output_of(argv) or b"").strip() == b"true"
 
 
-def _see(
+def _probe(
     profile: Profile | None, engine: Preflight[Any] | None, python: str, inside: Container | None
-) -> Seen | None:
-    asked = engine.questions(profile) if engine is not None else Questions()
+) -> ProbeAnswer | None:
+    asked = engine.questions(profile) if engine is not None else ProbeQuestions()
     questions = msgspec.json.encode({"packages": PACKAGES, "programs": PROGRAMS, **asdict(asked)}).decode()
-    probe = [python, "-c", PROBE.read_text(encoding="utf-8"), questions]
-    words = container.words_inside(inside, probe, profile.launch.env if profile else {})
-    answer = container.answer_of(words, timeout=PROBE_TIMEOUT_S)
+    argv = [python, "-c", PROBE.read_text(encoding="utf-8"), questions]
+    argv = container.argv_inside(inside, argv, profile.launch.env if profile else {})
+    answer = container.output_of(argv, timeout=PROBE_TIMEOUT_S)
     try:
-        return msgspec.json.decode(answer or b"", type=Seen)
+        return msgspec.json.decode(answer or b"", type=ProbeAnswer)
     except msgspec.DecodeError:
         return None
 
@@ -91,11 +92,11 @@ def _mpirun(
     engine: Preflight[Any] | None,
     python: str,
     inside: Container | None,
-    seen: Seen | None,
+    probe: ProbeAnswer | None,
 ) -> str:
     wanted = engine.mpirun(profile) if engine is not None and engine.mpirun is not None else None
     if inside is not None:
-        return wanted or (seen.programs.get("mpirun") or "" if seen else "")
+        return wanted or (probe.programs.get("mpirun") or "" if probe else "")
     try:
         found = find_mpirun(wanted, python)
     except UserError:
@@ -103,14 +104,14 @@ def _mpirun(
     return f"{found.path} ({found.flavour} {found.version})".replace(" )", ")")
 
 
-# --- GPUs; nvidia-smi can hang, so it is given little time -------------------------------------------------
+# --- GPUs; nvidia-smi can hang, so it has a short timeout --------------------------------------------------
 
 
 def _count_gpus() -> int:
     try:
         return len(os.listdir("/proc/driver/nvidia/gpus"))
     except OSError:
-        listing = container.answer_of(["nvidia-smi", "-L"]) or b""
+        listing = container.output_of(["nvidia-smi", "-L"]) or b""
         return sum(1 for line in listing.splitlines() if line.startswith(b"GPU "))
 
 
@@ -131,7 +132,7 @@ def _gpu_processes() -> tuple[str, ...]:
 
 
 def _query(question: str) -> list[list[str]] | None:
-    answer = container.answer_of(["nvidia-smi", question, "--format=csv,noheader,nounits"])
+    answer = container.output_of(["nvidia-smi", question, "--format=csv,noheader,nounits"])
     if answer is None:
         return None
     lines = answer.decode(errors="replace").splitlines()

@@ -1,7 +1,7 @@
-"""What an interpreter sees of the machine or container it runs in, as one JSON object on standard output.
+"""Print what an interpreter sees of the machine or container that it runs in, as one JSON object.
 
-Run as `python -c <this text> <questions as JSON>` by the interpreter that will be measured, where nothing of
-ours is installed. Standard library only; nothing that is looked at is imported.
+Run as `python -c <this text> <questions as JSON>` by the interpreter that will be measured, which does not
+have trtbench-tui. Uses the standard library only, and does not import the packages that it reports.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def text_of(path: str) -> str:
 
 
 def weights_in(directory: str) -> int:
-    """Bytes of the files with weights in a model's folder, of one format when there are two."""
+    """Return the bytes of the weight files in a folder; of two formats, count one."""
     sizes = {".safetensors": 0, ".bin": 0, ".engine": 0}
     try:
         with os.scandir(directory) as entries:
@@ -48,7 +48,7 @@ def weights_in(directory: str) -> int:
 
 
 def free_at(path: str) -> int:
-    """Free bytes where a folder is, or where it would be made."""
+    """Return the free bytes on the disk where a folder is or would be created."""
     while not os.path.isdir(path) and path not in ("", "/"):
         path = os.path.dirname(path)
     return shutil.disk_usage(path or "/").free
@@ -62,7 +62,7 @@ def answers(questions: dict[str, Any]) -> dict[str, Any]:
         "CUDA_VISIBLE_DEVICES",
         "SLURM_JOB_ID",
     )
-    # Of a secret nothing but that there is one.
+    # Of a secret, report only that it is set.
     secret = {"HF_TOKEN": "set"} if os.environ.get("HF_TOKEN") else {}
     return {
         "python": ".".join(map(str, sys.version_info[:3])),

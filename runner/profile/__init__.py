@@ -1,1 +1,1 @@
-"""Profiles as files, forms and axes of sweeps. The struct of each engine's profiles lies with the engine."""
+"""Profiles as YAML files, forms and axes of sweeps. The profile struct of an engine is in its folder."""

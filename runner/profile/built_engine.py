@@ -1,4 +1,4 @@
-"""A profile that measures a TensorRT-LLM engine which is built already."""
+"""Make a profile that measures an existing TensorRT-LLM engine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from runner.schema.base import Profile
 
 
 def profile_of_engine(path: Path) -> Profile:
-    """The profile of an engine's folder.
+    """Return a profile for the engine in a folder.
 
     Raises:
-        UserError: the folder holds no engine, or one that cannot be benchmarked.
+        UserError: the folder has no engine, or one that cannot be benchmarked.
     """
     return decode(profile_data(path), str(path / "config.json"))

@@ -1,4 +1,4 @@
-"""A profile as a flat list of fields: what a form shows and edits. Derived from the profile's structs."""
+"""A profile as a flat list of fields that a form shows and edits, derived from the profile structs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from runner.engines.registry import is_engine, profile_struct
 from runner.profile.file import Data, to_flow, with_texts
 from runner.profile.structs import kind_at
 from runner.schema.base import Profile, Section
-from runner.schema.validation import allowed, is_optional, options, section_at
+from runner.schema.validation import describe_allowed as allowed
+from runner.schema.validation import is_optional, section_at, union_members
 
-Kind = Literal["choice", "number", "text", "yaml"]
+FieldKind = Literal["choice", "number", "text", "yaml"]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One editable leaf of a profile."""
+    """An editable field of a profile."""
 
     path: str
     """dotted, as in `--set`: `benchmark.num_runs`"""
-    kind: Kind
+    kind: FieldKind
     text: str
-    """the present value as it is typed into a form: text as it stands, empty for nothing, the rest as YAML"""
+    """the value as it is typed into a form: text verbatim, empty for null, other values as YAML"""
     default: str | None
-    """the default, written the same way; None when the field must be given"""
+    """the default in the same notation; None for a required field"""
     help: str
     allowed: str
-    """what may be typed, in words"""
+    """description of the allowed values"""
     unit: str = ""
     choices: tuple[str, ...] = ()
 
@@ -45,18 +46,18 @@ class Field:
 
 
 def fields(profile: Profile) -> list[Field]:
-    """Every field of a profile, in the order of its definition; sections that are null are left out."""
+    """Return the fields of a profile in the order of their definition, without sections that are null."""
     info = inspect.type_info(profile_struct(profile.engine))
     assert isinstance(info, inspect.StructType)
     return list(_fields(info, profile, ""))
 
 
 def default_at(data: Data, path: str) -> str | None:
-    """What holds for a field that plain data of a profile do not speak of, as YAML on one line.
+    """Return the default of a field that plain data of a profile do not set, as YAML on one line.
 
-    None: it must be given, there is no such field, or none while the section around it is null.
+    None: the field is required, unknown, or in a section that is null.
     """
-    section = _known(str(data.get("engine")))
+    section = _struct_info(str(data.get("engine")))
     *sections, leaf = path.split(".")
     for key in sections:
         found = _field_of(section, key)
@@ -71,7 +72,7 @@ def default_at(data: Data, path: str) -> str | None:
 
 
 @cache
-def _known(engine: str) -> inspect.Type | None:
+def _struct_info(engine: str) -> inspect.Type | None:
     return inspect.type_info(profile_struct(engine)) if is_engine(engine) else None
 
 
@@ -81,13 +82,13 @@ def _field_of(section: inspect.Type | None, name: str) -> inspect.Field | None:
     return next((field for field in section.fields if field.encode_name == name), None)
 
 
-def edited(profile: Profile, path: str, text: str) -> Profile:
-    """The profile with one field set from what was typed.
+def edit_field(profile: Profile, path: str, text: str) -> Profile:
+    """Return the profile with one field set from typed text.
 
-    A model has a folder or a shape, never both: naming a folder takes the place of the shape.
+    A model has a folder or a shape, never both: setting the folder removes the shape.
 
     Raises:
-        ProfileError: the value, or what it makes of the profile, is not allowed.
+        ProfileError: the value or the resulting profile is invalid.
     """
     texts = {path: text}
     has_shape = kind_at(profile.engine, "model.shape") is not None
@@ -109,9 +110,9 @@ def _fields(info: inspect.StructType, value: Any, prefix: str) -> Iterator[Field
 
 
 def _leaf(path: str, field: inspect.Field, value: Any) -> Field:
-    extra = _said_about(field.type)
+    extra = _metadata_of(field.type)
     optional = is_optional(field.type)
-    kind = next(option for option in options(field.type) if not isinstance(option, inspect.NoneType))
+    kind = next(option for option in union_members(field.type) if not isinstance(option, inspect.NoneType))
     choices: tuple[str, ...] = ()
     if isinstance(kind, inspect.LiteralType):
         choices = tuple(str(choice) for choice in kind.values)
@@ -129,19 +130,19 @@ def _leaf(path: str, field: inspect.Field, value: Any) -> Field:
     )
 
 
-def _kind(kind: inspect.Type) -> Kind:
+def _kind(kind: inspect.Type) -> FieldKind:
     if isinstance(kind, inspect.IntType | inspect.FloatType):
         return "number"
     return "text" if isinstance(kind, inspect.StrType) else "yaml"
 
 
-def _said_about(kind: inspect.Type) -> dict[str, Any]:
-    """Description and unit of a field."""
-    said: dict[str, Any] = {}
+def _metadata_of(kind: inspect.Type) -> dict[str, Any]:
+    """Return description and unit of a field."""
+    metadata: dict[str, Any] = {}
     while isinstance(kind, inspect.Metadata):
-        said = {**(kind.extra_json_schema or {}), **(kind.extra or {}), **said}
+        metadata = {**(kind.extra_json_schema or {}), **(kind.extra or {}), **metadata}
         kind = kind.type
-    return said
+    return metadata
 
 
 def _default(field: inspect.Field) -> str | None:
@@ -153,7 +154,7 @@ def _default(field: inspect.Field) -> str | None:
 
 
 def as_text(value: Any) -> str:
-    """A value on one line, as a form shows and reads it."""
+    """Format a value on one line, as a form shows and reads it."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,6 +1,6 @@
-"""Profiles as YAML text: reading with errors that name file, line and field, and writing.
+"""Read and write profiles as YAML.
 
-Every problem of a file is reported at once, as `file:line: path: what is wrong; what is allowed`.
+All errors in a file are reported together, as `file:line: path: what is wrong; what is allowed`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, Union
 import msgspec
 import yaml
 
-from runner.engines.registry import engine_named, engines
+from runner.engines.registry import engines, find_engine
 from runner.errors import UserError
-from runner.profile.structs import check, kind_at
+from runner.profile.structs import check_data, kind_at
 from runner.profile.sweep import sweep_problems
 from runner.schema.base import Problem, Profile, env_problems
 from runner.schema.validation import is_optional, is_text
@@ -26,7 +26,7 @@ Lines = dict[str, int]
 
 
 class ProfileError(UserError):
-    """A profile that cannot be used; `problems` keeps the single findings."""
+    """An invalid profile; `problems` has the single errors."""
 
     def __init__(self, source: str, problems: list[Problem], lines: Lines) -> None:
         self.problems = problems
@@ -43,11 +43,11 @@ class ProfileError(UserError):
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML as people expect it: `1e-5` is a number (YAML 1.1, and so PyYAML, reads it as text)."""
+    """YAML in which `1e-5` is a number (YAML 1.1, and so PyYAML, reads it as text)."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block style, with short lists on one line as people write them."""
+    """Block style, with lists on one line."""
 
 
 for _side in (_Loader, _Dumper):  # both, so that the text "1e-5" is written in quotes
@@ -56,7 +56,7 @@ for _side in (_Loader, _Dumper):  # both, so that the text "1e-5" is written in 
         re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
         list("-+.0123456789"),
     )
-# Line breaks in quotes of other kinds come back as spaces; only double quotes keep every character.
+# Other quotes turn line breaks into spaces; only double quotes keep every character.
 _Dumper.add_representer(
     str,
     lambda dumper, value: dumper.represent_scalar(
@@ -74,10 +74,12 @@ _EXPECTED = "a profile: keys and values such as `name: my-profile`"
 
 
 def parse_yaml(text: str, source: str, expected: str = _EXPECTED) -> tuple[Data, Lines]:
-    """Plain data of a YAML mapping that is `expected` to be something, and the line of every dotted path.
+    """Parse a YAML mapping; return its data and the line of every dotted path.
+
+    `expected` describes the mapping in error messages.
 
     Raises:
-        ProfileError: broken YAML, a key given twice, or something else than a mapping.
+        ProfileError: invalid YAML, a key given twice, or not a mapping.
     """
     try:
         loader = _Loader(text)
@@ -100,7 +102,7 @@ def parse_yaml(text: str, source: str, expected: str = _EXPECTED) -> tuple[Data,
 
 
 def _walk_node(node: Any, path: str, lines: Lines, walked: set[int]) -> Iterator[Problem]:
-    """Lines of everything below a node. A node that aliases repeat, even in itself, is walked once."""
+    """Record the lines of all nodes below a node; visit a node with aliases, even to itself, once."""
     if id(node) in walked:
         return
     walked.add(id(node))
@@ -136,23 +138,23 @@ def _yaml_line(error: Exception) -> int:
 
 
 def _line_of(path: str, lines: Lines) -> int:
-    """Line of a path, else of its nearest parent: a missing key is reported where its section starts."""
+    """Return the line of a path, else of its nearest parent: for a missing key, where its section starts."""
     while path and path not in lines:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
     return lines.get(path, 0)
 
 
 def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
-    """The typed profile of plain data.
+    """Convert plain data to a profile.
 
     Raises:
-        ProfileError: with every wrong key, type, value and broken rule.
+        ProfileError: wrong keys, types or values, or broken rules; all of them.
     """
     lines = lines or {}
-    problems = list(check(data))
+    problems = list(check_data(data))
     if problems:
         raise ProfileError(source, problems, lines)
-    engine = engine_named(data["engine"])
+    engine = find_engine(data["engine"])
     decoded: Profile = msgspec.convert(data, engine.profile)
     problems = env_problems(decoded.launch.env) + engine.rules(decoded) + sweep_problems(decoded)
     if problems:
@@ -161,13 +163,13 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
 
 
 def load_text(text: str, source: str) -> Profile:
-    """A profile from YAML text; `source` names it in errors."""
+    """Load a profile from YAML text; `source` names it in errors."""
     data, lines = parse_yaml(text, source)
     return decode(data, source, lines)
 
 
 def read_text(path: Path) -> str:
-    """Text of a profile file; raises UserError in words when it cannot be read."""
+    """Read the text of a profile file; raises UserError when it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -177,12 +179,12 @@ def read_text(path: Path) -> str:
 
 
 def with_changes(profile: Profile, assignments: Iterable[str], source: str = "--set") -> Profile:
-    """The profile with `path=value` assignments applied.
+    """Return the profile with `path=value` assignments applied.
 
-    Values are YAML (`benchmark.batch_size=[1, 8]`); where the profile wants text, they are text as it stands.
+    Values are YAML (`benchmark.batch_size=[1, 8]`); for text fields they are the text itself.
 
     Raises:
-        UserError: an assignment is none, or what it makes of the profile is not allowed.
+        UserError: not an assignment, or the resulting profile is invalid.
     """
     values: Data = {}
     for assignment in assignments:
@@ -194,10 +196,10 @@ def with_changes(profile: Profile, assignments: Iterable[str], source: str = "--
 
 
 def with_texts(profile: Profile, texts: Mapping[str, str], source: str) -> Profile:
-    """The profile with the fields at these paths set from text, as `with_changes` reads it.
+    """Return the profile with the fields at these paths set from text, as in `with_changes`.
 
     Raises:
-        ProfileError: what this makes of the profile is not allowed.
+        ProfileError: the resulting profile is invalid.
     """
     data = to_data(profile)
     for path, text in texts.items():
@@ -213,7 +215,7 @@ def _value_of(engine: str, path: str, text: str) -> Any:
 
 
 def parse_value(text: str) -> Any:
-    """A YAML value; text that is not valid YAML stands for itself."""
+    """Parse a YAML value; return text that is not valid YAML unchanged."""
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:
@@ -221,7 +223,7 @@ def parse_value(text: str) -> Any:
 
 
 def set_path(data: Data, path: str, value: Any) -> None:
-    """Put a value at a dotted path, making the sections on the way."""
+    """Set the value at a dotted path; create missing sections."""
     *sections, leaf = path.split(".")
     for section in sections:
         inner = data.get(section)
@@ -232,20 +234,20 @@ def set_path(data: Data, path: str, value: Any) -> None:
 
 
 def to_data(profile: Profile) -> Data:
-    """Plain data of a profile, without what equals a default."""
+    """Return the plain data of a profile, without default values."""
     data: Data = msgspec.to_builtins(profile)
     order = ["name", "description", "engine"]
     return _without_empty({key: data[key] for key in order if key in data} | data)
 
 
 def _without_empty(data: Data) -> Data:
-    """The data without sections that say nothing, at any depth."""
+    """Remove empty sections at any depth."""
     kept = {key: _without_empty(value) if isinstance(value, dict) else value for key, value in data.items()}
     return {key: value for key, value in kept.items() if value != {}}
 
 
 def to_flow(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Format a value as YAML on one line."""
     text: str = yaml.dump(
         value, Dumper=_Dumper, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True
     )
@@ -253,34 +255,34 @@ def to_flow(value: Any) -> str:
 
 
 def to_yaml(profile: Profile) -> str:
-    """The profile as a YAML file that `load_text` reads back as the same profile."""
+    """Format a profile as a YAML file that `load_text` reads back as an equal profile."""
     return dump(to_data(profile))
 
 
 def dump(data: Data) -> str:
-    """Plain data as a YAML file."""
+    """Format plain data as a YAML file."""
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
 def save(profile: Profile, path: Path) -> None:
-    """Write a profile atomically; what would not load again is never written.
+    """Write a profile atomically, only if it can be loaded again.
 
     Raises:
-        ProfileError: the profile breaks a rule.
+        ProfileError: the profile is invalid.
         UserError: the file cannot be written.
     """
     text = to_yaml(profile)
     load_text(text, str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # For its owner alone: `launch.env` may hold a token.
+        # Readable for its owner only: `launch.env` may have a token.
         write_atomically(path, text.encode(), mode=0o600)
     except OSError as error:
         raise UserError(f"{path}: cannot save the profile: {error.strerror}") from None
 
 
 def json_schema() -> Data:
-    """JSON Schema of a profile file, for editors."""
+    """Return the JSON Schema of a profile file, for editors."""
     structs = tuple(engine.profile for engine in engines().values())
     return msgspec.json.schema(Union[structs])  # noqa: UP007 - the members are known at run time only

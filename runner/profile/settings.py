@@ -1,4 +1,4 @@
-"""What a user chose once for all runs and dashboards: one small file, read with the care of a profile."""
+"""Settings of the user for all runs and dashboards, in one file with the checks of a profile."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from runner.profile.file import ProfileError, dump, parse_yaml, read_text
 from runner.schema.base import PositiveInt, Section
 from runner.schema.validation import check_section
 from runner.util.files import write_atomically
+from runner.util.themes import ThemeName
 
-ThemeName = Literal["dark", "light", "high-contrast", "monochrome"]
 NotifyBy = Literal["off", "bell", "osc9", "both"]
 _EXPECTED = "settings: keys and values such as `theme: light`"
 
 
 class Notify(Section, frozen=True):
-    """How the dashboard says that a run has ended."""
+    """How the dashboard notifies when a run has ended."""
 
     by: Annotated[
         NotifyBy, Meta(description="the terminal's bell, a desktop notification (OSC 9), both, or nothing")
@@ -32,31 +32,29 @@ class Notify(Section, frozen=True):
 
 
 class Hooks(Section, frozen=True):
-    """Commands of the user's that runs start."""
+    """Commands of the user that runs start."""
 
     on_end: Annotated[
         list[str], Meta(description="command and arguments, started when a run has ended; no shell")
     ] = msgspec.field(default_factory=list)
-    timeout: Annotated[
-        PositiveInt, Meta(description="a hook is ended after this long", extra={"unit": "s"})
-    ] = 300
+    timeout: Annotated[PositiveInt, Meta(description="end a hook after this long", extra={"unit": "s"})] = 300
 
 
 class Settings(Section, frozen=True):
-    """`$XDG_CONFIG_HOME/trtbench/settings.yaml`; what it does not say is as here."""
+    """`$XDG_CONFIG_HOME/trtbench/settings.yaml`, with the defaults."""
 
     theme: Annotated[ThemeName | None, Meta(description="colours of the dashboard")] = None
-    title: Annotated[bool, Meta(description="show the progress of a run in the title of the window")] = True
-    welcome: Annotated[bool, Meta(description="greet on the home screen as long as nothing was run")] = True
+    title: Annotated[bool, Meta(description="show the progress of a run in the window title")] = True
+    welcome: Annotated[bool, Meta(description="show a welcome on the home screen until the first run")] = True
     notify: Notify = msgspec.field(default_factory=Notify)
     hooks: Hooks = msgspec.field(default_factory=Hooks)
 
 
 def load() -> Settings:
-    """The settings, or their defaults when there is no file.
+    """Load the settings, or their defaults when there is no file.
 
     Raises:
-        UserError: the file cannot be read, or says something that is not allowed.
+        UserError: the file cannot be read, or is invalid.
     """
     path = paths.settings_file()
     if not path.exists():
@@ -71,11 +69,11 @@ def load() -> Settings:
     return msgspec.convert(data, Settings)
 
 
-def remember(**changes: Any) -> None:
-    """Change some settings and keep the others; the file is replaced in one step.
+def update(**changes: Any) -> None:
+    """Change some settings and keep the others; replace the file atomically.
 
     Raises:
-        UserError: the present file cannot be used, so it is left alone, or the new one cannot be written.
+        UserError: the existing file is invalid, so it is not changed, or the new one cannot be written.
     """
     settings = msgspec.structs.replace(load(), **changes)
     data = {key: value for key, value in msgspec.to_builtins(settings).items() if value != {}}

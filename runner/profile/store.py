@@ -1,4 +1,4 @@
-"""Where profiles come from: the built-in ones, the user's own folder, or a file named by path."""
+"""Find profiles: built-in ones, those in the user's folder, or a file by path."""
 
 from __future__ import annotations
 
@@ -19,40 +19,39 @@ Origin = Literal["built in", "mine"]
 
 @dataclass(frozen=True, slots=True)
 class StoredProfile:
-    """A profile by the name of its file; whether it can be used shows when it is loaded."""
+    """A profile file; it is checked only when it is loaded."""
 
     name: str
     origin: Origin
     path: Path
     hidden_by: Path | None = None
-    """a user's profile of the same name, which wins"""
+    """a user's profile of the same name, which has precedence"""
 
     def load(self) -> Profile:
-        """Read it.
+        """Load the profile.
 
         Raises:
-            UserError: it cannot be read or used.
+            UserError: it cannot be read, or is invalid.
         """
         return load_file(self.path)
 
 
 def load_file(path: Path) -> Profile:
-    """A profile from a file; its `name` must be the file's, so that a name means one thing.
+    """Load a profile from a file; its `name` must be the name of the file, so that names are unique.
 
     Raises:
-        UserError: it cannot be read or used.
+        UserError: it cannot be read, or is invalid.
     """
     profile = load_text(read_text(path), str(path))
     if profile.name != path.stem:
         raise UserError(
-            f"{path}: name: the profile calls itself {profile.name!r}, its file {path.stem!r};"
-            " rename one of them so that they agree"
+            f"{path}: name: the profile is named {profile.name!r}, its file {path.stem!r}; rename one of them"
         )
     return profile
 
 
 def list_profiles() -> list[StoredProfile]:
-    """The user's profiles, then the built-in ones, each by name."""
+    """Return the user's profiles, then the built-in ones, both sorted by name."""
     mine = {path.stem: path for path in _yaml_files(paths.user_profiles_dir())}
     built_in = [
         StoredProfile(path.stem, "built in", path, hidden_by=mine.get(path.stem))
@@ -62,15 +61,15 @@ def list_profiles() -> list[StoredProfile]:
 
 
 def find(name: str) -> StoredProfile:
-    """A profile by name, or by the path of its file (anything with a slash or `.yaml`).
+    """Find a profile by name, or by the path of its file (anything with a slash or `.yaml`).
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such profile.
     """
     if "/" in name or name.endswith((".yaml", ".yml")):
         path = Path(os.path.expanduser(name))
-        if not os.path.isfile(path):  # also for a name that is longer than any file's
-            raise UserError(f"{name}: there is no such profile file")
+        if not os.path.isfile(path):  # also for a name that is too long for a file
+            raise UserError(f"{name}: no such profile file")
         return StoredProfile(path.stem, "mine", path)
     stored = list_profiles()
     for profile in stored:
@@ -79,7 +78,7 @@ def find(name: str) -> StoredProfile:
     close = difflib.get_close_matches(name, [profile.name for profile in stored], n=1)
     suggestion = f" (did you mean {close[0]}?)" if close else ""
     raise UserError(
-        f"there is no profile {name!r}{suggestion}", hint="`trtbench-tui profiles list` shows all of them"
+        f"there is no profile {name!r}{suggestion}", hint="`trtbench-tui profiles list` shows all profiles"
     )
 
 
@@ -95,7 +94,7 @@ def save_as(profile: Profile, *, replace: bool = False) -> Path:
         if stored.origin == "built in":
             raise UserError(f"{profile.name} is a built-in profile; choose another name")
         if not replace:
-            raise UserError(f"there is a profile {profile.name} already: {stored.path}")
+            raise UserError(f"the profile {profile.name} already exists: {stored.path}")
     path = paths.user_profiles_dir() / f"{profile.name}.yaml"
     save(profile, path)
     return path

@@ -1,4 +1,4 @@
-"""The axes of a sweep against the fields of a profile: which fields may vary, and over what values."""
+"""Check the axes of a sweep against the fields of a profile: paths and values."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from runner.engines.registry import engine_names, is_engine, profile_struct
 from runner.profile.structs import kind_at
 from runner.schema.axes import FIXED, INSIDE, values_of
 from runner.schema.base import Problem, Profile
-from runner.schema.validation import leaf_paths, options, problems_of, section_at
+from runner.schema.validation import leaf_paths, problems_of, section_at, union_members
 
 
 def is_inside(engine: str, path: str) -> bool:
-    """Whether the benchmark of an engine measures all values of this field in one run."""
+    """Check whether the benchmark of an engine measures all values of a field in one run."""
     kind = kind_at(engine, path) if path in INSIDE else None
-    return kind is not None and isinstance(options(kind)[0], inspect.ListType)
+    return kind is not None and isinstance(union_members(kind)[0], inspect.ListType)
 
 
 def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
-    """What is wrong with one axis of a profile of an engine; the path of a problem is the field's."""
-
+    """Yield the problems of an axis of an engine's profile, at the path of the field."""
     if path.split(".")[0] in FIXED:
-        yield Problem(path, "is the same for all of a sweep; vary another field")
+        yield Problem(path, "cannot vary in a sweep; choose another field")
         return
     kind = kind_at(engine, path)
     if path == "engine":
@@ -38,7 +37,7 @@ def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
         )
         return
     elif section_at(kind):
-        yield Problem(path, "is a section; name one field in it, like parallel.tp")
+        yield Problem(path, "is a section; name a field in it, like parallel.tp")
         return
     try:
         values = values_of(value)
@@ -59,13 +58,12 @@ def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
 
 
 def field_paths(engine: str) -> Iterator[str]:
-    """Every field of an engine's profiles that an axis may name."""
-
+    """Return the paths of all fields of an engine's profiles that may be an axis."""
     return (path for path in leaf_paths(profile_struct(engine)) if path.split(".")[0] not in FIXED)
 
 
 def sweep_problems(profile: Profile) -> list[Problem]:
-    """What is wrong with the section `sweep` of a profile."""
+    """Return the problems of the section `sweep` of a profile."""
     if profile.sweep is None:
         return []
     return [

@@ -1,4 +1,4 @@
-"""How ranks speak to each other: not at all, through MPI (tensors on the CPU), or through NCCL (on GPUs)."""
+"""Communication between ranks: none, through MPI (tensors on the CPU), or through NCCL (on GPUs)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOW_PRECISION = (torch.float16, torch.bfloat16)
 
 
 class Collectives(Protocol):
-    """What the decoder and the measuring loop need from a group of ranks.
+    """The operations of a group of ranks that the decoder and the timed loop use.
 
     Every rank calls the same methods in the same order; tensors are contiguous.
     """
@@ -25,24 +25,24 @@ class Collectives(Protocol):
     world: int
 
     def all_reduce_sum(self, tensor: torch.Tensor) -> None:
-        """Replaces the tensor on every rank by the sum over ranks."""
+        """Replace the tensor on every rank by the sum over ranks."""
 
     def greedy(self, values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-        """Token of the highest value among all ranks, [batch] int64, the same on every rank.
+        """Return the token with the highest value of all ranks, [batch] int64, the same on every rank.
 
-        `values` and `indices`, [batch] each, are a rank's own highest logit and its place in the whole
-        vocabulary. Equal values: the lower rank, which holds the lower places, wins.
+        `values` and `indices`, [batch] each, are the highest logit of this rank and its index in the whole
+        vocabulary. Of equal values, the lower rank wins, which has the lower indices.
         """
 
     def broadcast_flag(self, flag: bool) -> bool:
-        """Rank 0's flag, on every rank."""
+        """Return the flag of rank 0 on every rank."""
 
     def barrier(self) -> None:
-        """Returns once every rank has called it."""
+        """Wait until every rank has called it."""
 
 
 class SingleRank:
-    """A world of one: nothing to exchange. Needs no MPI."""
+    """A single rank: nothing to exchange, needs no MPI."""
 
     rank = 0
     world = 1
@@ -99,7 +99,7 @@ class Mpi:
         return bool(self._comm.bcast(flag, root=0))
 
     def broadcast_address(self, address: tuple[str, int] | None) -> tuple[str, int] | None:
-        """Rank 0's host and port, on every rank."""
+        """Return host and port of rank 0 on every rank."""
         received: tuple[str, int] | None = self._comm.bcast(address, root=0)
         return received
 
@@ -107,12 +107,12 @@ class Mpi:
         self._comm.Barrier()
 
     def abort(self) -> None:
-        """Ends all ranks at once with exit code 1; those that wait for this one would wait for ever."""
+        """End all ranks at once with exit code 1; otherwise ranks would wait for this one forever."""
         self._comm.Abort(1)
 
 
 class Nccl:
-    """Ranks with one GPU each; `host` carries what does not belong on the GPU."""
+    """Ranks with one GPU each; `host` transfers data that is not on the GPU."""
 
     def __init__(self, host: SingleRank | Mpi, device: torch.device) -> None:
         self.rank = host.rank
@@ -130,7 +130,7 @@ class Nccl:
             assert address is not None
             return torch.distributed.TCPStore(*address, host.world, is_master=False)
         name = "127.0.0.1" if host.local_world == host.world else socket.gethostname()
-        # Port 0: the system picks a free one. Waiting for the others here would keep its number from them.
+        # Port 0: the system picks a free one. The others get its number only after this call, so do not wait.
         store = torch.distributed.TCPStore(name, 0, host.world, is_master=True, wait_for_workers=False)
         host.broadcast_address((name, store.port))
         return store
@@ -155,7 +155,7 @@ class Nccl:
 
 
 def connect() -> SingleRank | Mpi:
-    """Joins the ranks that mpirun started; a process that no launcher started is a world of its own.
+    """Join the ranks that mpirun started; a process without a launcher is a single rank.
 
     Raises:
         StartError: mpi4py is missing, or does not belong to the mpirun that started this process.
@@ -166,12 +166,12 @@ def connect() -> SingleRank | Mpi:
     try:
         import mpi4py
 
-        # One thread speaks to MPI; its thread-safe mode would only add locks to what is measured.
+        # One thread calls MPI; its thread-safe mode would only add locks to the measured code.
         mpi4py.rc.threads = False
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise StartError(
-            f"ranks under mpirun need mpi4py and its MPI library, which do not load here: {error}"
+            f"ranks under mpirun need mpi4py and its MPI library, which cannot be loaded: {error}"
         ) from error
     link = Mpi(MPI)
     if started is not None and link.world != started:
@@ -186,7 +186,7 @@ def connect() -> SingleRank | Mpi:
 
 
 def launched_world(environ: Mapping[str, str]) -> int | None:
-    """Number of ranks the launcher says it started, 1 without a launcher; None: it does not say."""
+    """Return the number of ranks that the launcher states, 1 without a launcher; None: not stated."""
     for name in ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE"):
         if environ.get(name, "").isdigit():
             return int(environ[name])
@@ -194,12 +194,12 @@ def launched_world(environ: Mapping[str, str]) -> int | None:
 
 
 def _pack(values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-    """One message instead of two, [2, batch]: float64 holds any logit and any place exactly."""
+    """Return one message instead of two, [2, batch]: float64 represents any logit and index exactly."""
     return torch.stack((values.double(), indices.double()))
 
 
 def _best(gathered: torch.Tensor) -> torch.Tensor:
-    """Place of the highest value over ranks; `gathered` is [world, 2, batch], in order of rank."""
+    """Return the index of the highest value over ranks; `gathered` is [world, 2, batch], in order of rank."""
     values, indices = gathered[:, 0], gathered[:, 1]
     winner = values.max(dim=0, keepdim=True).indices
     return indices.gather(0, winner).squeeze(0).long()

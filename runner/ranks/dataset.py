@@ -1,7 +1,7 @@
-"""Makes the requests for trtllm-bench: a JSON object a line, the same ones for the same settings everywhere.
+"""Make the requests for trtllm-bench: one JSON object per line, reproducible from the settings.
 
-Run as a script by the interpreter of the measured processes, where nothing of ours is installed: standard
-library only. `all_lengths` is used for planning, too.
+Run as a script by the interpreter of the measured processes, where this program is not installed: standard
+library only. Planning uses `all_lengths`, too.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import Any
 
 DEFAULT_VOCABULARY = 32000
 FIRST_TOKEN = 100
-"""Tokenizers have their special tokens below, or at the end where `tokenizer.json` names them."""
+"""Tokenizers have their special tokens below this id, or at the end, where `tokenizer.json` names them."""
 FILE = "requests.jsonl"
 
 
 def all_lengths(
     kind: str, means: tuple[int, int], spreads: tuple[int, int], count: int, seed: int
 ) -> list[tuple[int, int]]:
-    """Input and output length of each request, in tokens.
+    """Return input and output length of each request, in tokens.
 
     Args:
-        kind: `fixed`, `normal` (spread: standard deviation; below 1 is drawn again) or `uniform` (spread:
-            most above or below the mean).
+        kind: `fixed`, `normal` (spread: standard deviation; lengths below 1 are drawn again) or `uniform`
+            (spread: largest distance from the mean).
         means: of input and output.
         spreads: of input and output.
         count: number of requests.
-        seed: of everything that is drawn.
+        seed: of all random numbers.
     """
     if kind == "fixed":
         return [means] * count
@@ -46,7 +46,7 @@ def _length(kind: str, mean: int, spread: int, draw: random.Random) -> int:
     if kind == "uniform":
         return mean - spread + math.floor(draw.random() * (2 * spread + 1))
     while True:
-        # Box-Muller by hand: Python promises the sequence of random() alone.
+        # Box-Muller by hand: Python guarantees only the sequence of random().
         normal = math.sqrt(-2 * math.log(1 - draw.random())) * math.cos(2 * math.pi * draw.random())
         length = round(mean + spread * normal)
         if length >= 1:
@@ -54,11 +54,11 @@ def _length(kind: str, mean: int, spread: int, draw: random.Random) -> int:
 
 
 def tokens(vocabulary: int | None, model: str | None) -> list[int]:
-    """Tokens that requests are made of: those of the vocabulary without the special ones.
+    """Return the tokens for requests: the vocabulary without special tokens.
 
     Args:
-        vocabulary: its size; None: what the model says, else `DEFAULT_VOCABULARY`.
-        model: folder with `config.json` and `tokenizer.json`, as far as there are such files.
+        vocabulary: its size; None: as the model states, else `DEFAULT_VOCABULARY`.
+        model: folder with `config.json` and `tokenizer.json`, if these files exist.
     """
     config = _read(model, "config.json")
     stated = config.get("vocab_size") or config.get("text_config", {}).get("vocab_size")
@@ -80,9 +80,9 @@ def _read(folder: str | None, name: str) -> dict[str, Any]:
 
 
 def requests(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """The requests in order; `logits` is what versions before 0.17 call `input_ids`."""
+    """Yield the requests in order; versions before 0.17 use the name `logits` for `input_ids`."""
     draw = random.Random(2 * options.seed + 1)
-    known = tokens(options.vocab_size, options.model_dir)
+    vocabulary = tokens(options.vocab_size, options.model_dir)
     lengths = all_lengths(
         options.lengths,
         (options.input_len, options.output_len),
@@ -92,7 +92,7 @@ def requests(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     )
     names = {"logits": ["logits"], "input_ids": ["input_ids"], "both": ["logits", "input_ids"]}[options.form]
     for number, (entry, output) in enumerate(lengths):
-        prompt = [known[math.floor(draw.random() * len(known))] for _ in range(entry)]
+        prompt = [vocabulary[math.floor(draw.random() * len(vocabulary))] for _ in range(entry)]
         yield {"task_id": number, **dict.fromkeys(names, prompt), "output_tokens": output}
 
 

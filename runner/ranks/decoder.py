@@ -13,13 +13,13 @@ import torch
 from torch.nn import functional
 
 from runner.ranks.collectives import Collectives
-from runner.ranks.shape import ModelShape
-from runner.ranks.weights import LayerWeights, Share, Weights
+from runner.ranks.shape import DecoderShape
+from runner.ranks.weights import LayerWeights, Weights, WeightShard
 
 
 @dataclass
 class Cache:
-    """Keys and values seen so far, [layers, batch, key/value heads of this rank, positions, width]."""
+    """Keys and values of earlier tokens, [layers, batch, key/value heads of this rank, positions, width]."""
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -30,24 +30,26 @@ class Cache:
 class Decoder:
     """One rank's part of the model."""
 
-    def __init__(self, shape: ModelShape, weights: Weights, collectives: Collectives, positions: int) -> None:
-        """`positions`: the longest sequence that will be asked for, in tokens."""
+    def __init__(
+        self, shape: DecoderShape, weights: Weights, collectives: Collectives, positions: int
+    ) -> None:
+        """`positions` is the longest sequence, in tokens."""
         self.shape = shape
         self.weights = weights
         self.collectives = collectives
-        share = Share(collectives.rank, collectives.world)
+        share = WeightShard(collectives.rank, collectives.world)
         self._queries = _length(share.queries(shape))
         self._keys = _length(share.keys(shape))
         self._cos, self._sin = _rotary_tables(shape, positions, weights.embedding)
 
     def new_cache(self, batch: int, positions: int) -> Cache:
-        """An empty cache for sequences of up to `positions` tokens; its memory is not cleared."""
+        """Return an empty cache for sequences of up to `positions` tokens; its memory is not cleared."""
         size = (self.shape.num_hidden_layers, batch, self._keys, positions, self.shape.width_of_head)
         like = self.weights.embedding
         return Cache(like.new_empty(size), like.new_empty(size))
 
     def prefill(self, prompt: torch.Tensor, cache: Cache) -> torch.Tensor:
-        """Fills an empty cache from a prompt, [batch, tokens] int64.
+        """Fill an empty cache from a prompt, [batch, tokens] int64.
 
         Returns:
             Logits of the token after the prompt, [batch, vocabulary rows of this rank].
@@ -55,11 +57,11 @@ class Decoder:
         return self._forward(prompt, cache)
 
     def decode(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
-        """Appends one token a sequence, [batch] int64; returns logits of the next one, as `prefill` does."""
+        """Append one token per sequence, [batch] int64; return logits of the next one, like `prefill`."""
         return self._forward(tokens[:, None], cache)
 
     def greedy(self, logits: torch.Tensor) -> torch.Tensor:
-        """The likeliest next token of each sequence, [batch] int64, the same on every rank."""
+        """Return the most likely next token of each sequence, [batch] int64, the same on every rank."""
         best = logits.max(dim=-1)
         return self.collectives.greedy(best.values, best.indices + self.weights.vocab_start)
 
@@ -93,7 +95,7 @@ class Decoder:
         values: torch.Tensor,
         rotation: tuple[torch.Tensor, torch.Tensor],
     ) -> torch.Tensor:
-        """Writes the newest positions of `keys` and `values` and attends to all of them."""
+        """Write the newest positions of `keys` and `values`, and attend to all of them."""
         batch, length, _ = hidden.shape
         width = self.shape.width_of_head
         qkv = functional.linear(self._normalize(hidden, layer.attention_norm), layer.qkv, layer.qkv_bias)
@@ -120,7 +122,7 @@ class Decoder:
 
 
 def _attend_causally(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Attention of a whole prompt to itself; all [batch, heads, tokens, width]."""
+    """Return the attention of a whole prompt to itself; all [batch, heads, tokens, width]."""
     batch, heads, length, width = queries.shape
 
     def for_every_query(tensor: torch.Tensor) -> torch.Tensor:
@@ -133,7 +135,7 @@ def _attend_causally(queries: torch.Tensor, keys: torch.Tensor, values: torch.Te
 
 
 def _attend(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Attention of one new token to everything before it; queries [batch, heads, 1, width].
+    """Return the attention of one new token to all earlier ones; queries [batch, heads, 1, width].
 
     Query heads that share a key/value head take the place of tokens, so the cache is read as it lies, not
     copied for each of them.
@@ -145,15 +147,15 @@ def _attend(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> 
 
 
 def _rotate(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotary embedding of [batch, heads, tokens, width]; the tables are [tokens, width]."""
+    """Return the rotary embedding of [batch, heads, tokens, width]; the tables are [tokens, width]."""
     first, second = heads.chunk(2, dim=-1)
     return heads * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 def _rotary_tables(
-    shape: ModelShape, positions: int, like: torch.Tensor
+    shape: DecoderShape, positions: int, like: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosine and sine, [positions, width] each, computed in float32, in the type and place of `like`."""
+    """Return cosine and sine, [positions, width] each, computed in float32, typed and placed as `like`."""
     width = shape.width_of_head
     exponents = torch.arange(0, width, 2, dtype=torch.float32) / width
     angles = torch.outer(torch.arange(positions, dtype=torch.float32), shape.rope_theta**-exponents)

@@ -1,4 +1,4 @@
-"""Where a rank computes: the cores of its host that are its own, or one GPU."""
+"""The device of a rank: its share of the cores of the host, or one GPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.ranks.errors import StartError
 
 
 def pick_device(kind: str, link: SingleRank | Mpi) -> torch.device:
-    """The CPU, or the GPU whose number is this rank's place on its host.
+    """Return the CPU, or the GPU with the local number of this rank on its host.
 
     Raises:
         StartError: there is no such GPU.
@@ -32,16 +32,16 @@ def pick_device(kind: str, link: SingleRank | Mpi) -> torch.device:
 
 
 def use_own_cores(ranks: int) -> None:
-    """Shares the cores this process may use among the ranks of its host, unless OMP_NUM_THREADS decides."""
+    """Divide the cores of this process among the ranks of its host, unless OMP_NUM_THREADS is set."""
     if "OMP_NUM_THREADS" in os.environ:
         return
-    # Only Linux tells which cores a process may use.
+    # Only Linux reports which cores a process may use.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores // ranks))
 
 
 def label_of(device: torch.device) -> str:
-    """Name of a GPU as its driver gives it, or of the CPU as the kernel does."""
+    """Return the name of a GPU from its driver, or of the CPU from the kernel."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     try:
@@ -60,18 +60,18 @@ def compute_capability(device: torch.device) -> str:
 
 
 def wait_for(device: torch.device) -> None:
-    """Returns when everything asked of the device is done; a CPU is never behind."""
+    """Wait until the device has finished all work; a CPU always has."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def peak_memory_gb(device: torch.device) -> float:
-    """Most memory this process has had allocated on a GPU since the last reset, 10^9 bytes; 0.0 on a CPU."""
+    """Return the peak of GPU memory of this process since the last reset, 10^9 bytes; 0.0 on a CPU."""
     return torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0
 
 
 def reset_memory(device: torch.device) -> None:
-    """Gives unused GPU memory back and forgets the peak."""
+    """Release unused GPU memory and reset the peak."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class StartError(Exception):
-    """A rank cannot start; the message is one sentence for whoever started it."""
+    """A rank cannot start; the message is one sentence for the user."""

@@ -1,4 +1,4 @@
-"""One iteration: a batch goes through prefill and decoding, and three moments of it are kept."""
+"""One iteration: prefill and decoding of a batch, with three time marks."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from runner.ranks.decoder import Decoder
 
 @dataclass(frozen=True)
 class Timing:
-    """How long an iteration took on this rank."""
+    """The times of an iteration on this rank."""
 
     latency_ms: float
     """from before the cache is allocated until the last token is known"""
     generation_ms: float
-    """from the first token to the last; 0.0 when they are the same"""
+    """from the first token to the last; 0.0 if they are the same"""
     steps: int
     """decode steps after the first token"""
 
 
 class Marks(Protocol):
-    """Moments of an iteration: its start, its first token, its last token."""
+    """Time marks of an iteration: start, first token, last token."""
 
     def mark(self) -> None:
-        """Notes that everything asked for so far is done; never waits for a GPU."""
+        """Mark the completion of all work until now, without waiting for a GPU."""
 
     def times_ms(self) -> list[float]:
-        """Milliseconds from the first mark to each; waits until all marks have been reached."""
+        """Return milliseconds from the first mark to each mark; wait until all are reached."""
 
 
 class CpuMarks:
@@ -60,14 +60,14 @@ class CudaMarks:
 
 
 def generate(decoder: Decoder, prompt: torch.Tensor, output_len: int, marks: Marks) -> torch.Tensor:
-    """Greedy continuation of a prompt, [batch, tokens]; marks start, first token and last token.
+    """Continue a prompt, [batch, tokens], greedily; mark start, first token and last token.
 
     Returns:
         The new tokens, [batch, output_len] int64.
     """
     batch, input_len = prompt.shape
     marks.mark()
-    # The last token is never fed back, so it needs no place.
+    # The last token is not fed back, so it needs no position.
     cache = decoder.new_cache(batch, input_len + output_len - 1)
     tokens = [decoder.greedy(decoder.prefill(prompt, cache))]
     marks.mark()
@@ -78,7 +78,7 @@ def generate(decoder: Decoder, prompt: torch.Tensor, output_len: int, marks: Mar
 
 
 def timed_generation(decoder: Decoder, prompt: torch.Tensor, output_len: int) -> Timing:
-    """Runs one iteration and says how long it took: GPU time by CUDA events, CPU time by the wall clock."""
+    """Run one iteration and return its times: on a GPU from CUDA events, on a CPU from the wall clock."""
     marks = CudaMarks() if prompt.is_cuda else CpuMarks()
     generate(decoder, prompt, output_len, marks)
     _, first, last = marks.times_ms()
@@ -87,7 +87,7 @@ def timed_generation(decoder: Decoder, prompt: torch.Tensor, output_len: int) ->
 
 
 def random_prompt(vocab_size: int, batch: int, input_len: int, seed: int) -> torch.Tensor:
-    """Token ids, [batch, input_len] int64 on the CPU; the same for the same arguments."""
+    """Return token ids, [batch, input_len] int64 on the CPU; the same for the same arguments."""
     generator = torch.Generator()
     generator.manual_seed(seed)
     return torch.randint(0, vocab_size, (batch, input_len), generator=generator)

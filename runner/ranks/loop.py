@@ -1,4 +1,4 @@
-"""How long a configuration is measured."""
+"""The timed loop of a configuration."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def timed_indices(
     agree: Callable[[bool], bool],
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[int]:
-    """Yields 0, 1, 2, ... until both `num_runs` iterations and `duration` seconds are reached.
+    """Yield 0, 1, 2, ... until both `num_runs` iterations and `duration` seconds are reached.
 
-    Clocks of ranks differ, and a rank that stops alone leaves the others waiting in a collective: past
-    `num_runs`, `agree` turns a rank's own wish to go on into rank 0's. It is called between iterations, by
-    all ranks, and only when a duration is asked for.
+    Clocks of ranks differ, and if one rank stops alone, the others wait in a collective. So after `num_runs`,
+    `agree` replaces the decision of a rank to continue by that of rank 0. All ranks call it between
+    iterations, and only if there is a duration.
     """
     began = clock()
     index = 0

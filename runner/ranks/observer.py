@@ -1,26 +1,26 @@
-"""Runs TensorRT-LLM's benchmarks/python/benchmark.py as it is and reports every iteration of this rank.
+"""Run TensorRT-LLM's benchmarks/python/benchmark.py unchanged and report every iteration of this rank.
 
     python observer.py BENCHMARK_PY [its own arguments ...]
 
-One file, standard library only, Python 3.10 or later, started by path: it runs in the environment that is
-measured, where nothing of ours is installed.
+One file, standard library only, Python 3.10 or later, started by path: it runs in the measured environment,
+where this program is not installed.
 
-How it sees without touching. Upstream's file is executed as `__main__`, so everything in it, its `spawn`
-children too, is as in a plain run. When it first imports tensorrt_llm, `torch.cuda.empty_cache` is replaced
-until `main()` calls it, once, before the first warm-up. From that frame three objects are reached, and each
-gets an instance attribute that is looked up outside the timed region only:
+How it observes without changing the benchmark: upstream's file is executed as `__main__`, so everything in
+it, including its `spawn` children, is as in a plain run. When it first imports tensorrt_llm,
+`torch.cuda.empty_cache` is replaced until `main()` calls it, once, before the first warm-up. That frame gives
+access to three objects; each gets an instance attribute that is looked up only outside of the timed region:
 
-* `start.elapsed_time`: called once a timed iteration, after `end.record()`; what it returns is the very
-  number that upstream averages. The profiler's own events stay as they are.
+* `start.elapsed_time`: called once per timed iteration, after `end.record()`; it returns the number that
+  upstream averages. The profiler's own events stay as they are.
 * `benchmarker.run`: wrapped during warm-up, removed before timing starts.
-* `benchmarker.prepare_inputs`: called once a configuration, before warm-up.
+* `benchmarker.prepare_inputs`: called once per configuration, before warm-up.
 
 A warm-up iteration is timed by the host around `run()`, which waits for the GPU itself (decoders and
 encoders; an encoder-decoder may return earlier). Upstream does not time warm-ups; they are marked and enter
 no statistics. Iterations of the second loop (--dump_profile) have the phase `profile`.
 
-Nothing here raises into upstream: a defect ends the observation with a `notice` record and the benchmark
-goes on. A script of another shape runs plainly, with a notice too.
+Nothing here raises into upstream: an internal error ends the observation with a `notice` record, and the
+benchmark continues. A script with another structure runs unobserved, also with a notice.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ _TEXT_LIMIT = 100
 _NOTICE_LIMIT = 300
 _PR_SET_PDEATHSIG = 1
 
-# Launchers and the variables by which they tell a rank who it is, before MPI starts.
+# Variables in which launchers give a rank its number and the number of ranks, before MPI starts.
 _RANK_VARIABLES = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMI_RANK", "PMI_SIZE"),
-    # SLURM_NTASKS would be set in a batch script too, where nothing was started in parallel.
+    # SLURM_NTASKS is also set in a batch script, where nothing was started in parallel.
     ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
 )
 
-# What `main()` of the known scripts (0.12 to 0.19) calls and assigns; the observation rests on these.
+# What `main()` of the known scripts (0.12 to 0.19) calls and assigns; the observation depends on these.
 _NEEDED_CALLS = frozenset({"empty_cache", "prepare_inputs", "run", "elapsed_time"})
 _NEEDED_NAMES = frozenset({"benchmarker", "config", "iter_idx", "latencies", "start"})
 
@@ -66,13 +66,13 @@ _NEEDED_NAMES = frozenset({"benchmarker", "config", "iter_idx", "latencies", "st
 class Records:
     """Writes one-line records, each with a single `write`.
 
-    The form is that of runner/ranks/records.py, written again because this file must stand alone. They go to
-    `<directory>/<rank>.jsonl`, or where that cannot be opened to standard output as `\\x1e{json}\\n` of at
+    The format is that of runner/ranks/records.py, repeated because this file must not import it. They go to
+    `<directory>/<rank>.jsonl`, or if that cannot be opened to standard output as `\\x1e{json}\\n` of at
     most 1000 bytes.
     """
 
     def __init__(self, rank: int, directory: str | None) -> None:
-        """`directory` None or empty: nothing is recorded."""
+        """If `directory` is None or empty, nothing is recorded."""
         self.rank = rank
         self.count = 0
         self._prefix = b""
@@ -88,18 +88,18 @@ class Records:
             self._prefix = _MARK
 
     def emit(self, kind: str, **fields: Any) -> None:
-        """Write a record; one that cannot be written is only counted, which `bye` tells."""
+        """Write a record; one that cannot be written is only counted, and `bye` states the count."""
         if self._fd is None:
             return
         self.count += 1
         record = {"kind": kind, "t": time.monotonic_ns(), "rank": self.rank} | fields
         line = self._prefix + json.dumps(record, separators=(",", ":")).encode() + b"\n"
         if self._torn:
-            # Part of an earlier record stands in the file without its newline: end that line first.
+            # The file ends with a part of an earlier record without newline: end that line first.
             line = b"\n" + line
         try:
             if self._prefix:
-                # Half a line of upstream in Python's buffer must not end up around the record.
+                # An incomplete line of upstream in Python's buffer must not enclose the record.
                 sys.stdout.flush()
             self._torn = os.write(self._fd, line) < len(line)
         except (OSError, ValueError, AttributeError):
@@ -110,7 +110,7 @@ class Records:
 
 
 def _short(text: str, limit: int = _TEXT_LIMIT) -> str:
-    """Plain text of bounded length: with its quotes escaped, too, a record has to fit 1000 bytes."""
+    """Return plain text of bounded length: a record, with escaped quotes, must fit into 1000 bytes."""
     plain = (letter if letter.isascii() and letter.isprintable() else "?" for letter in text[:limit])
     return "".join(plain)
 
@@ -119,7 +119,7 @@ class Observer:
     """Follows upstream's `main()`; attached to it by `find_spec`, the first time it imports tensorrt_llm."""
 
     def __init__(self, records: Records, namespace: dict[str, Any]) -> None:
-        """`namespace`: globals of the module that upstream's file becomes."""
+        """`namespace` has the globals of the module of upstream's file."""
         self.attached = False
         self._waiting = False
         self.broken = False
@@ -135,9 +135,9 @@ class Observer:
     # --- attaching -----------------------------------------------------------------------------------------
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Import hook that finds nothing: it only notices that `main()` has begun, when torch is complete."""
-        ours = name.partition(".")[0] == "tensorrt_llm" and not self._waiting
-        if ours and hasattr(getattr(sys.modules.get("torch"), "cuda", None), "empty_cache"):
+        """Act as an import hook that finds nothing: it detects that `main()` began and torch is complete."""
+        is_main = name.partition(".")[0] == "tensorrt_llm" and not self._waiting
+        if is_main and hasattr(getattr(sys.modules.get("torch"), "cuda", None), "empty_cache"):
             self._waiting = True
             self._guarded(self._wait_for_main)
 
@@ -155,7 +155,7 @@ class Observer:
         self._replace(cuda, "empty_cache", observed_empty_cache)
 
     def _attach(self, frame: types.FrameType) -> None:
-        """First warm-up is about to begin: reach upstream's objects from the variables of `main()`."""
+        """Before the first warm-up, reach upstream's objects through the variables of `main()`."""
         self.detach()
         local = frame.f_locals
         self.attached = True
@@ -182,8 +182,8 @@ class Observer:
         setattr(owner, name, value)
 
     def detach(self) -> None:
-        """Put everything back as it was."""
-        # A new list: an import that is under way iterates over the old one and must not skip a finder.
+        """Restore everything."""
+        # A new list: a running import iterates over the old one and must not skip a finder.
         sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
         while self._undo:
             owner, name, before = self._undo.pop()
@@ -193,7 +193,7 @@ class Observer:
                 delattr(owner, name)
 
     def _guarded(self, action: Any, *args: Any) -> None:
-        """Do something of ours; if it fails, the benchmark goes on without us."""
+        """Run an action of the observer; if it fails, the benchmark continues without observation."""
         if self.broken:
             return
         try:
@@ -210,7 +210,7 @@ class Observer:
     # --- reporting -----------------------------------------------------------------------------------------
 
     def _begin(self, benchmarker: Any, args: Any, config: Any) -> None:
-        """Warm-up of a configuration begins."""
+        """Report that the warm-up of a configuration begins."""
         self._config += 1
         self._timed = 0
         self._phase = "timed"
@@ -244,7 +244,7 @@ class Observer:
             latency = (time.perf_counter() - began) * 1000
             done += 1
             if done == iterations:
-                # The next call is the first timed one and has to find upstream's own method.
+                # The next call is the first timed one and must use upstream's own method.
                 vars(benchmarker).pop("run", None)
             self._guarded(self._warmed_up, done - 1, latency)
             return result
@@ -255,11 +255,11 @@ class Observer:
         self._records.emit("iteration", config=self._config, i=i, phase="warmup", latency_ms=latency)
 
     def _iteration(self, frame: types.FrameType, latency: float) -> None:
-        """`latencies.append(start.elapsed_time(end))` in `frame`: one timed call has ended."""
+        """Report one timed call: `latencies.append(start.elapsed_time(end))` runs in `frame`."""
         local = frame.f_locals
         i = int(local["iter_idx"])
         if i == 0:
-            # Both loops clear the profiler; the second one counts from 0 again in the same configuration.
+            # Both loops clear the profiler; the second loop restarts at 0 in the same configuration.
             self._phase = "profile" if self._timed else "timed"
             self._generation_ms, self._steps = 0.0, 0
         if self._phase == "timed":
@@ -274,7 +274,7 @@ class Observer:
         )
 
     def _generation(self, profiler: Any) -> dict[str, Any]:
-        """Generation time and decode steps of this iteration: upstream adds up, so what was added since."""
+        """Return generation time and decode steps of this iteration: the increase of upstream's sums."""
         # Encoders have no profiler (None).
         times, counts = getattr(profiler, "timer_dict", {}), getattr(profiler, "aux_info", {})
         if "generation_time" not in times:
@@ -286,7 +286,7 @@ class Observer:
 
 
 def why_not_observable(source: bytes) -> str:
-    """Why a script's iterations cannot be observed; empty when it is a benchmark.py of the known shape."""
+    """Return why iterations of a script cannot be observed; empty: it has the structure of benchmark.py."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -306,7 +306,7 @@ def why_not_observable(source: bytes) -> str:
 
 
 def rank_and_world() -> tuple[int, int]:
-    """Who this process is, as its launcher says; a process started alone is rank 0 of 1."""
+    """Return rank and number of ranks from the launcher; a process without one is rank 0 of 1."""
     for rank, world in _RANK_VARIABLES:
         try:
             return int(os.environ[rank]), int(os.environ[world])
@@ -316,7 +316,7 @@ def rank_and_world() -> tuple[int, int]:
 
 
 def die_with_parent() -> None:
-    """Asks the kernel (Linux) to kill this process when its parent dies: no rank outlives a killed mpirun."""
+    """Ask the kernel (Linux) to kill this process when its parent dies: no rank outlives a killed mpirun."""
     if sys.platform != "linux":
         return
     parent = os.getppid()
@@ -325,17 +325,17 @@ def die_with_parent() -> None:
     except (OSError, AttributeError):
         return
     if not failed and os.getppid() != parent:
-        # The parent died before the kernel knew of our wish.
+        # The parent died before the request took effect.
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _become(path: str) -> types.ModuleType:
-    """Make the process look as if Python had been started with `path`: argv, sys.path and `__main__`."""
+    """Set argv, sys.path and `__main__` as if Python had been started with `path`."""
     del sys.argv[0]
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         sys.path[0] = os.path.dirname(os.path.realpath(path))
     module = types.ModuleType("__main__")
-    # multiprocessing's children load the file named here as their main module: upstream's, without us.
+    # Children of multiprocessing load this file as their main module: upstream's file, without the observer.
     vars(module).update(
         __file__=path, __builtins__=builtins, __loader__=SourceFileLoader("__main__", path), __cached__=None
     )
@@ -344,7 +344,7 @@ def _become(path: str) -> types.ModuleType:
 
 
 def _hide_own_frames() -> None:
-    """Show an exception that upstream does not catch as in a plain run: without the frames of this file."""
+    """Show uncaught exceptions of upstream as in a plain run: without the frames of this file."""
     show = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, traceback: types.TracebackType | None) -> None:
@@ -376,7 +376,7 @@ def _without_own(traceback: types.TracebackType | None) -> types.TracebackType |
 
 
 def main() -> None:
-    """Run upstream's file to its end; the last record is missing when it did not end normally."""
+    """Run upstream's file to its end; without a normal end, the last record is missing."""
     if len(sys.argv) < 2:
         sys.exit("usage: observer.py BENCHMARK_PY [arguments of benchmark.py ...]")
     die_with_parent()

@@ -1,4 +1,4 @@
-"""What each rank of engine `torch` does: joins the others, builds its share of the model, measures it."""
+"""The program of each rank of engine `torch`: join the others, build its share of the model, measure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from runner.ranks.generation import Timing, random_prompt, timed_generation
 from runner.ranks.loop import timed_indices
 from runner.ranks.records import DIRECTORY_VARIABLE, Recorder, die_with_parent
 from runner.ranks.shape import read_shape
-from runner.ranks.summary import Configuration, Setting, benchmark_line
-from runner.ranks.weights import Share, Source, build_weights
+from runner.ranks.summary import BenchmarkConfiguration, Setting, benchmark_line
+from runner.ranks.weights import Source, WeightShard, build_weights
 
 _SKIPPED = "[TRT-LLM] [E] Exception {} caught while allocating memory; skipping"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code; a rank that fails ends all others too."""
+    """Run the benchmark and return the exit code; a rank that fails ends all others."""
     die_with_parent()
     options = parse_arguments(arguments)
     link: SingleRank | Mpi = SingleRank()
@@ -80,7 +80,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
-    """Measures every configuration on this rank.
+    """Measure every configuration on this rank.
 
     Raises:
         StartError: no shape, or no GPU for this rank.
@@ -94,20 +94,22 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
     if device.type == "cpu":
         use_own_cores(link.local_world)
         place += f", threads: {torch.get_num_threads()}"
-    _say(link, f"Rank 0 of {link.world} started on {place}.")
+    _print_line(link, f"Rank 0 of {link.world} started on {place}.")
 
     on_gpus = device.type == "cuda" and link.world > 1
     collectives: Collectives = Nccl(link, device) if on_gpus else link
     with torch.inference_mode():
         began = time.monotonic()
         source = Source(options.seed, getattr(torch, options.dtype), device)
-        weights = build_weights(shape, Share(link.rank, link.world), source)
+        weights = build_weights(shape, WeightShard(link.rank, link.world), source)
         longest = max(input_len + output_len for input_len, output_len in options.input_output_len)
         decoder = Decoder(shape, weights, collectives, longest)
         wait_for(device)
         collectives.barrier()
         millions, seconds = weights.parameters / 1e6, time.monotonic() - began
-        _say(link, f"Weights built. Parameters of rank 0: {millions:.1f} M, duration: {seconds:.3f} sec.")
+        _print_line(
+            link, f"Weights built. Parameters of rank 0: {millions:.1f} M, duration: {seconds:.3f} sec."
+        )
         setting = Setting(
             name=os.path.basename(os.path.abspath(options.engine_dir)),
             shape=shape,
@@ -116,7 +118,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
             compute_cap=compute_capability(device),
         )
         configurations = [
-            Configuration(batch_size, input_len, output_len)
+            BenchmarkConfiguration(batch_size, input_len, output_len)
             for input_len, output_len in options.input_output_len
             for batch_size in options.batch_size
         ]
@@ -126,10 +128,10 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
                 line = benchmark_line(setting, configuration, timings, peak_memory_gb(device))
             except torch.cuda.OutOfMemoryError as error:
                 if link.world > 1:
-                    # The others may have had enough memory and wait for this rank: there is no going on.
+                    # The other ranks may have had enough memory and wait for this one: the run cannot go on.
                     raise
                 line = f"{_SKIPPED.format(error)} {configuration}"
-            _say(link, line)
+            _print_line(link, line)
     collectives.barrier()
     recorder.bye()
     if isinstance(collectives, Nccl):
@@ -141,9 +143,9 @@ def measure(
     decoder: Decoder,
     recorder: Recorder,
     index: int,
-    configuration: Configuration,
+    configuration: BenchmarkConfiguration,
 ) -> list[Timing]:
-    """Warm-up and timed loop of one configuration; returns this rank's timed iterations.
+    """Run warm-up and timed loop of one configuration; return the timed iterations of this rank.
 
     Raises:
         torch.cuda.OutOfMemoryError: it does not fit.
@@ -168,7 +170,7 @@ def measure(
         recorder.iteration(config=index, i=i, phase="warmup", **vars(timing))
     # Ranks start together, so the first timed iteration does not wait for another's last warm-up.
     collectives.barrier()
-    _say(collectives, "Warm up done. Start benchmarking.")
+    _print_line(collectives, "Warm up done. Start benchmarking.")
     began = time.monotonic()
     timings = []
     for i in timed_indices(options.num_runs, options.duration, collectives.broadcast_flag):
@@ -176,7 +178,7 @@ def measure(
         recorder.iteration(config=index, i=i, phase="timed", **vars(timing))
         timings.append(timing)
     elapsed = time.monotonic() - began
-    _say(collectives, f"Benchmarking done. Iteration: {len(timings)}, duration: {elapsed:.3f} sec.")
+    _print_line(collectives, f"Benchmarking done. Iteration: {len(timings)}, duration: {elapsed:.3f} sec.")
     return timings
 
 
@@ -197,8 +199,8 @@ def _positive(word: str) -> int:
     return int(word)
 
 
-def _say(ranks: Collectives, line: str) -> None:
-    """A line on standard output, from rank 0, in one write: unbuffered, print() would make it two."""
+def _print_line(ranks: Collectives, line: str) -> None:
+    """Write a line to standard output from rank 0, in one write: an unbuffered print() makes two."""
     if ranks.rank == 0:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -1,8 +1,7 @@
-"""What a rank tells about itself while it is measured: one-line records.
+"""One-line records of a rank while it is measured.
 
-Standard library only, Python 3.10 or later: it runs in whatever environment is measured. Nothing here raises
-into the measured program; a record that cannot be written is counted instead, and the last record says how
-many there should have been.
+Standard library only, Python 3.10 or later: it runs in the measured environment. Nothing here raises into the
+measured program; a record that cannot be written is counted instead, and the last record states the total.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ _PR_SET_PDEATHSIG = 1
 class Recorder:
     """Writes the records of one rank, each with a single `write`.
 
-    They go to `<directory>/<rank>.jsonl`. Where that file cannot be opened (a container or another host that
-    does not see the folder) they go to standard output, as `\\x1e{json}\\n` of at most 1000 bytes, which
-    launchers forward whole. The file stays open until the process ends.
+    They go to `<directory>/<rank>.jsonl`. If that file cannot be opened (a container or another host does not
+    have the folder), they go to standard output, as `\\x1e{json}\\n` of at most 1000 bytes, which launchers
+    forward in one piece. The file stays open until the process ends.
 
     Attributes:
-        count: records emitted so far, those that could not be written included.
-        dropped: records that could not be written, or not whole.
+        count: records emitted until now, including those that could not be written.
+        dropped: records that could not be written, or only in part.
     """
 
     def __init__(self, rank: int, directory: str | None) -> None:
-        """`directory` None or empty: nothing is recorded."""
+        """If `directory` is None or empty, nothing is recorded."""
         self.rank = rank
         self.count = 0
         self.dropped = 0
@@ -57,7 +56,7 @@ class Recorder:
             self._prefix = MARK
 
     def hello(self, *, world: int, device: str, label: str) -> None:
-        """First record of a rank; `label` is the name of the device as its driver gives it."""
+        """Write the first record of a rank; `label` is the device name of the driver."""
         self._emit(
             "hello",
             world=world,
@@ -78,7 +77,7 @@ class Recorder:
         duration: float,
         warm_up: int,
     ) -> None:
-        """Warm-up of a configuration begins; rank 0 alone says so. `duration` in seconds."""
+        """Record the start of a warm-up; only on rank 0. `duration` is in seconds."""
         self._emit(
             "configuration",
             index=index,
@@ -100,7 +99,7 @@ class Recorder:
         generation_ms: float,
         steps: int,
     ) -> None:
-        """One call of the whole batch has ended; `steps` counts decode steps after the first token."""
+        """Record the end of one call of the whole batch; `steps`: decode steps after the first token."""
         self._emit(
             "iteration",
             config=config,
@@ -112,7 +111,7 @@ class Recorder:
         )
 
     def bye(self) -> None:
-        """Last record of a rank; says how many came before it, so that a reader notices lost ones."""
+        """Write the last record of a rank, with the number of earlier ones: readers notice lost records."""
         self._emit("bye", count=self.count)
 
     def _emit(self, kind: str, **fields: Any) -> None:
@@ -123,7 +122,7 @@ class Recorder:
         text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
         line = self._prefix + text.encode() + b"\n"
         if self._torn:
-            # Part of an earlier record stands in the file without its newline: end that line first.
+            # The file ends with a part of an earlier record without newline: end that line first.
             line = b"\n" + line
         try:
             written = os.write(self._fd, line)
@@ -135,12 +134,12 @@ class Recorder:
 
 
 def _short(text: str) -> str:
-    """Text that keeps a record below the limit of standard output whatever characters it has."""
+    """Return a text so short that a record stays below the limit of standard output."""
     return "".join(character for character in text if character.isprintable())[:_TEXT_LIMIT]
 
 
 def die_with_parent() -> None:
-    """Asks the kernel to kill this process when its parent dies, so that no rank outlives a killed mpirun.
+    """Ask the kernel to kill this process when its parent dies, so that no rank outlives a killed mpirun.
 
     Linux only; elsewhere nothing happens.
     """
@@ -152,5 +151,5 @@ def die_with_parent() -> None:
     except (OSError, AttributeError):
         return
     if not failed and os.getppid() != parent:
-        # The parent died before the kernel knew of our wish.
+        # The parent died before the request took effect.
         os.kill(os.getpid(), signal.SIGKILL)

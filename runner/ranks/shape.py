@@ -10,11 +10,11 @@ from runner.ranks.errors import StartError
 
 
 @dataclass(frozen=True)
-class ModelShape:
-    """Shape of a decoder-only transformer, in the words of a Hugging Face `config.json`.
+class DecoderShape:
+    """Shape of a decoder-only transformer, with the names of a Hugging Face `config.json`.
 
-    Names and defaults are those of `engines.model_shape.Shape`, repeated because the measured environment
-    need not have what that module imports.
+    Names and defaults are those of `runner.engines.model_shape`, repeated here because the measured
+    environment may lack the imports of that module.
     """
 
     hidden_size: int
@@ -34,15 +34,15 @@ class ModelShape:
         return self.head_dim or self.hidden_size // self.num_attention_heads
 
 
-def read_shape(path: Path) -> ModelShape:
-    """Reads a `config.json`; keys that a shape does not have are skipped.
+def read_shape(path: Path) -> DecoderShape:
+    """Read a `config.json`; unknown keys are skipped.
 
     Raises:
         StartError: the file cannot be read, or a key without a default is missing.
     """
-    known = {field.name for field in fields(ModelShape)}
+    known = {field.name for field in fields(DecoderShape)}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return ModelShape(**{key: value for key, value in values.items() if key in known})
+        return DecoderShape(**{key: value for key, value in values.items() if key in known})
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise StartError(f"{path} is not the shape of a model: {error}") from error

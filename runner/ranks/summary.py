@@ -5,39 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner.ranks.generation import Timing
-from runner.ranks.shape import ModelShape
+from runner.ranks.shape import DecoderShape
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """One entry of the sweep."""
+class BenchmarkConfiguration:
+    """One configuration to measure."""
 
     batch_size: int
     input_len: int
     output_len: int
 
     def __str__(self) -> str:
-        """As upstream names it; the last number is the share of weights on the GPU, always all of them."""
+        """Return the name that upstream uses; the last number is the GPU share of the weights, always 1."""
         return f"({self.batch_size}, {self.input_len}, {self.output_len}, 1.0)"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for every configuration of a run."""
+    """What all configurations of a run have in common."""
 
     name: str
     """last part of the engine directory"""
-    shape: ModelShape
+    shape: DecoderShape
     world: int
     precision: str
     compute_cap: str
-    """`sm90` and the like; `none` on a CPU"""
+    """for example `sm90`; `none` on a CPU"""
 
 
 def benchmark_line(
-    setting: Setting, configuration: Configuration, timings: list[Timing], peak_memory_gb: float
+    setting: Setting, configuration: BenchmarkConfiguration, timings: list[Timing], peak_memory_gb: float
 ) -> str:
-    """One line of `key value` pairs in upstream's order.
+    """Return one line of `key value` pairs in upstream's order.
 
     `timings` are the timed iterations of one rank, at least one; `peak_memory_gb` in 10^9 bytes.
     """
@@ -75,5 +75,5 @@ def benchmark_line(
 
 
 def upstream_percentile(ordered: list[float], fraction: float) -> float:
-    """Upstream's percentile of ascending values: no interpolation, so with few values it is the largest."""
+    """Return upstream's percentile of ascending values: not interpolated, so of few values the largest."""
     return round(ordered[int(len(ordered) * fraction)], 3)

@@ -1,11 +1,11 @@
 """The program of engine `torch`: measures a tensor-parallel decoder with random weights.
 
-Started by path under mpirun, one process a rank:
+Started by path under mpirun, one process per rank:
 
     mpirun -n 2 /abs/python /abs/runner/ranks/torch_benchmark.py --engine_dir DIR --batch_size "1;8"
         --input_output_len "128,20;512,20" --dtype float32 --device cpu
 
-`DIR/config.json` holds the shape. Flags that TensorRT-LLM's benchmark.py has mean here what they mean there.
+`DIR/config.json` has the shape. Flags of TensorRT-LLM's benchmark.py have the same meaning here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 
 
 def find_own_package() -> None:
-    """Makes `runner` mean the package this file lies in, whatever the cwd and PYTHONPATH hold.
+    """Make `runner` the package that contains this file, independently of cwd and PYTHONPATH.
 
-    Only that package: the folder around it may be the site-packages of another interpreter, and nothing else
-    of it may reach the measured process.
+    Only that package: its parent folder may be the site-packages of another interpreter, and other packages
+    in it must not reach the measured process.
     """
     package = Path(__file__).resolve().parent.parent
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != package / "ranks"]
@@ -36,7 +36,7 @@ def find_own_package() -> None:
 
 if __name__ == "__main__":
     find_own_package()
-    # Nothing here needs NumPy; that PyTorch misses it is not worth a line in every rank's log.
+    # Nothing here needs NumPy, so hide the warning of PyTorch in the log of every rank.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     from runner.ranks.program import main
 

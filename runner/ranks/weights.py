@@ -1,7 +1,7 @@
-"""Random weights of a decoder, a rank's share of them.
+"""The share of a rank in the random weights of a decoder.
 
-Every parameter is drawn whole from a generator of its own, then cut: the model is the same whatever the
-number of ranks. One parameter is drawn at a time, so memory peaks at a rank's share plus one parameter.
+Each parameter is drawn completely from its own generator and then cut, so the model does not depend on the
+number of ranks. One parameter is drawn at a time: memory peaks at the share of a rank plus one parameter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from runner.ranks.shape import ModelShape
+from runner.ranks.shape import DecoderShape
 
 _DEVIATION = 0.02
 
@@ -43,46 +43,46 @@ class Weights:
     embedding: torch.Tensor
     """[vocabulary rows of this rank, hidden]"""
     head: torch.Tensor
-    """[vocabulary rows of this rank, hidden]; the embedding itself when they are tied"""
+    """[vocabulary rows of this rank, hidden]; the embedding itself if they are tied"""
     norm: torch.Tensor
     """[hidden]"""
     layers: list[LayerWeights]
     vocab_start: int
-    """place of this rank's first row in the whole vocabulary"""
+    """index of the first row of this rank in the whole vocabulary"""
 
     @property
     def parameters(self) -> int:
-        """How many numbers this rank holds."""
+        """The number of parameters of this rank."""
         tensors = {id(tensor): tensor for tensor in (self.embedding, self.head, self.norm)}.values()
         layers = [tensor for layer in self.layers for tensor in vars(layer).values() if tensor is not None]
         return sum(tensor.numel() for tensor in (*tensors, *layers))
 
 
 @dataclass(frozen=True)
-class Share:
-    """Which part of the model a rank holds."""
+class WeightShard:
+    """The part of the model that a rank has."""
 
     rank: int
     world: int
 
-    def vocab(self, shape: ModelShape) -> slice:
+    def vocab(self, shape: DecoderShape) -> slice:
         """Rows of embedding and head; ranks differ by at most one."""
         size = shape.vocab_size
         return slice(self.rank * size // self.world, (self.rank + 1) * size // self.world)
 
-    def queries(self, shape: ModelShape) -> slice:
+    def queries(self, shape: DecoderShape) -> slice:
         """Query heads."""
         count = shape.num_attention_heads // self.world
         return slice(self.rank * count, (self.rank + 1) * count)
 
-    def keys(self, shape: ModelShape) -> slice:
-        """Key/value heads; with more ranks than heads, neighbouring ranks hold the same one."""
+    def keys(self, shape: DecoderShape) -> slice:
+        """Key/value heads; with more ranks than heads, neighbouring ranks have the same one."""
         count = shape.num_key_value_heads
         held = max(1, count // self.world)
         first = self.rank * count // self.world
         return slice(first, first + held)
 
-    def feed_forward(self, shape: ModelShape) -> slice:
+    def feed_forward(self, shape: DecoderShape) -> slice:
         """Units of the feed-forward layer."""
         count = shape.intermediate_size // self.world
         return slice(self.rank * count, (self.rank + 1) * count)
@@ -90,7 +90,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Source:
-    """Draws parameters: the same numbers for the same seed, name, size, type and kind of device."""
+    """Draw parameters: the same numbers for the same seed, name, size, type and kind of device."""
 
     seed: int
     dtype: torch.dtype
@@ -109,8 +109,8 @@ class Source:
         return torch.ones(size, dtype=self.dtype, device=self.device)
 
 
-def build_weights(shape: ModelShape, share: Share, source: Source) -> Weights:
-    """Draws the model and keeps a rank's share.
+def build_weights(shape: DecoderShape, share: WeightShard, source: Source) -> Weights:
+    """Draw the model and keep the share of a rank.
 
     Raises:
         ValueError: the shape cannot be split over that many ranks.
@@ -132,7 +132,7 @@ def build_weights(shape: ModelShape, share: Share, source: Source) -> Weights:
     )
 
 
-def _layer(shape: ModelShape, share: Share, source: Source, index: int) -> LayerWeights:
+def _layer(shape: DecoderShape, share: WeightShard, source: Source, index: int) -> LayerWeights:
     attention, feed_forward = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
     hidden, width = shape.hidden_size, shape.width_of_head
     all_queries, all_keys = shape.num_attention_heads * width, shape.num_key_value_heads * width
@@ -164,7 +164,7 @@ def _layer(shape: ModelShape, share: Share, source: Source, index: int) -> Layer
 
 
 def _fused(source: Source, pieces: list[tuple[str, int, slice]], *inputs: int) -> torch.Tensor:
-    """Rows of several parameters in one tensor; a piece is a parameter's name, its rows, the rows to keep."""
+    """Return rows of several parameters in one tensor; a piece has a name, its rows, and the rows to keep."""
     fused = source.empty(sum(rows.stop - rows.start for _, _, rows in pieces), *inputs)
     start = 0
     for name, size, rows in pieces:
@@ -179,12 +179,12 @@ def _scaled(heads: slice, width: int) -> slice:
 
 
 def _keep(part: torch.Tensor) -> torch.Tensor:
-    """The part in memory of its own, so that the rest of its parameter is freed."""
+    """Return the part in separate memory, so that the rest of the parameter is freed."""
     is_all = part.untyped_storage().nbytes() == part.numel() * part.element_size()
     return part if is_all else part.clone(memory_format=torch.contiguous_format)
 
 
-def _check(shape: ModelShape, world: int) -> None:
+def _check(shape: DecoderShape, world: int) -> None:
     heads, kv_heads = shape.num_attention_heads, shape.num_key_value_heads
     if heads % world or (kv_heads % world and world % kv_heads) or shape.intermediate_size % world:
         raise ValueError(

@@ -1,22 +1,23 @@
-"""Making the final table of a run from its plan and its state."""
+"""Build the report of a run from its plan and its state."""
 
 from __future__ import annotations
 
 from runner import metrics
 from runner.events.missing_readings import without_host_load
-from runner.metrics import gpu_metrics
+from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
+from runner.metrics.rank_gpus import gpu_context, used_gpus
 from runner.plan.plan import Plan
-from runner.report.model import SCHEMA, ConfigurationReport, Report, Row, SmokeAnswer, StageReport
+from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report, SmokeAnswer, StageReport
 from runner.state.run import RunState
 
 
 def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
-    """The table of a run as its events stand now; also for a run that has not ended.
+    """Return the report of a run from the events so far; the run need not have ended.
 
     Args:
-        plan: of the run.
-        state: what its events say.
-        run: its id, for a log that does not say it.
+        plan: plan of the run.
+        state: state of the run.
+        run: id of the run, for a log that does not contain it.
     """
     ranks = state.world
     started = state.started
@@ -49,7 +50,7 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
                 requests=configuration.start.requests,
                 concurrency=configuration.start.concurrency,
                 rows=[
-                    Row(
+                    MetricCell(
                         metric=value.metric.name,
                         unit=value.metric.unit,
                         value=value.value,
@@ -60,26 +61,26 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
                         high=value.high,
                     )
                     for value in metrics.values(
-                        configuration, ranks, gpu_metrics.numbers(state, number, plan.decode_reads)
+                        configuration, ranks, gpu_context(state, number, plan.decode_reads)
                     )
                 ],
-                flags=metrics.flags(configuration, ranks) + gpu_metrics.flags(state, number),
+                flags=metrics.flags(configuration, ranks) + gpu_flags(state, number),
             )
             for number, configuration in enumerate(state.configurations)
         ],
         flags=_run_flags(plan, state),
-        answers=[SmokeAnswer(prompt=said.prompt, answer=said.answer) for said in state.answers],
+        answers=[SmokeAnswer(prompt=one.prompt, answer=one.answer) for one in state.answers],
         cause=state.failure.cause if state.failure else "",
         remedy=state.failure.remedy if state.failure else "",
         log=state.failure.log if state.failure else "",
-        gpus=[gpu.identity.name for gpu in gpu_metrics.used(state)],
+        gpus=[gpu.identity.name for gpu in used_gpus(state)],
         sweep=plan.sweep,
     )
 
 
 def _run_flags(plan: Plan, state: RunState) -> list[str]:
     flags = [notice.text for notice in state.notices if notice.level == "warning"]
-    flags += gpu_metrics.run_flags(state)
+    flags += run_gpu_flags(state)
     on_gpus = bool(plan.devices) and "cpu" not in plan.devices
     if state.no_gpu is not None and plan.gpu_hz > 0 and on_gpus:
         flags.append(f"GPUs were not read: {without_host_load(state.no_gpu)}")

@@ -1,4 +1,4 @@
-"""Where a run was measured: machine, GPUs, driver and versions, as far as its log and its output tell."""
+"""The environment of a run: machine, GPUs, driver and versions, read from its log and its output."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from pathlib import Path
 import msgspec
 
 from runner.events import GpuIdentity
-from runner.metrics import gpu_metrics
+from runner.metrics import rank_gpus
 from runner.plan.plan import Plan
 from runner.run import layout
 from runner.state.run import RunState
-from runner.util.files import read
+from runner.util.files import read_file
 
 _HEAD = 1 << 18
-"""Programs print their versions when they start: only the beginning of a log is read."""
+"""Bytes of a log that are read: programs print their versions when they start."""
 _TENSORRT_LLM = re.compile(r"\[TensorRT-LLM\] TensorRT-LLM version: ([\w.+-]+)")
 
 
 class Rank(msgspec.Struct, frozen=True, kw_only=True):
-    """One measuring process, as it introduced itself."""
+    """One rank, as it reported itself."""
 
     rank: int
     host: str
     device: str
-    """`cpu`, or `cuda:N` as CUDA counts there"""
+    """`cpu`, or `cuda:N` with the CUDA index on that host"""
     label: str = ""
-    """name of the device, as its driver gives it"""
+    """name of the device, from its driver"""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine and the software of a run; what nobody said is empty."""
+    """Machine and software of a run; unknown fields are empty."""
 
     host: str = ""
     cores: int = 0
     version: str = ""
     """of trtbench-tui"""
     versions: dict[str, str] = {}
-    """of what was measured, as the stages printed them"""
+    """versions of the measured software, as the stages printed them"""
     driver: str = ""
     nvml: str = ""
     cuda: str = ""
-    """the newest CUDA that the driver supports"""
+    """newest CUDA version that the driver supports"""
     gpus: list[GpuIdentity] = []
-    """the GPUs that the ranks computed on, in the order of the ranks"""
+    """the GPUs of the ranks, in the order of the ranks"""
     no_gpu: str = ""
     """why there are no GPU readings"""
     ranks: list[Rank] = []
 
 
-def environment_of(run_dir: Path, plan: Plan, state: RunState) -> Environment:
-    """What the log and the raw output of a run say about where it ran."""
+def read_environment(run_dir: Path, plan: Plan, state: RunState) -> Environment:
+    """Read the environment of a run from its state and its raw output."""
     started, inventory = state.started, state.telemetry.inventory
     hellos = [rank.hello for _, rank in sorted(state.ranks.items()) if rank.hello is not None]
     return Environment(
@@ -62,19 +62,19 @@ def environment_of(run_dir: Path, plan: Plan, state: RunState) -> Environment:
         driver=inventory.driver if inventory else "",
         nvml=inventory.nvml if inventory else "",
         cuda=inventory.cuda if inventory else "",
-        gpus=[gpu.identity for gpu in gpu_metrics.used(state)],
+        gpus=[gpu.identity for gpu in rank_gpus.used_gpus(state)],
         no_gpu=state.no_gpu or "",
-        ranks=[Rank(rank=said.rank, host=said.host, device=said.device, label=said.label) for said in hellos],
+        ranks=[Rank(rank=one.rank, host=one.host, device=one.device, label=one.label) for one in hellos],
     )
 
 
 def _versions(run_dir: Path, plan: Plan) -> dict[str, str]:
     for index, stage in reversed(list(enumerate(plan.stages))):
         try:
-            head = read(layout.stage_log(run_dir, index, stage.name), _HEAD)
+            head = read_file(layout.stage_log(run_dir, index, stage.name), _HEAD)
         except OSError:
             continue
-        said = _TENSORRT_LLM.search(head.decode(errors="replace"))
-        if said:
-            return {"TensorRT-LLM": said[1]}
+        match = _TENSORRT_LLM.search(head.decode(errors="replace"))
+        if match:
+            return {"TensorRT-LLM": match[1]}
     return {}

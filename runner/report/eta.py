@@ -1,4 +1,4 @@
-"""How long a run will still take, where that can be derived; no guess where it cannot."""
+"""Estimate the remaining time of a run, if it can be derived; never guess."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from runner.plan.plan import Plan, Stage
 from runner.run import layout
 from runner.state.run import RunState
 
-LOOKED_AT = 3
-"""finished runs of the same profile that stage times are taken from, the latest first"""
-MOST_READ = 20
-"""earlier runs that are read to find them; the others of a profile that always fails are not"""
+MAX_COMPARED_RUNS = 3
+"""number of finished runs of the same profile that stage times are taken from, newest first"""
+MAX_READ_RUNS = 20
+"""number of earlier runs that are read to find them; limits the work for a profile that always fails"""
 
 
-class Eta(msgspec.Struct, frozen=True):
+class TimeLeft(msgspec.Struct, frozen=True):
+    """Remaining time of a run."""
+
     seconds: float
     at_least: bool
-    """it may take longer: iterations of configurations to come are counted as no longer than `duration`"""
+    """it may take longer: later configurations are counted with their minimum `duration`"""
 
 
-def eta(state: RunState, plan: Plan, now: int, usual: Mapping[str, float]) -> Eta | None:
-    """Time until the run is done; None when that cannot be told.
+def estimate_time_left(state: RunState, plan: Plan, now: int, usual: Mapping[str, float]) -> TimeLeft | None:
+    """Return the time until the run is done; None if it is unknown.
 
-    The present configuration takes its `remaining_s`, each one to come at least its `duration`;
-    a stage before the benchmark takes as long as in earlier runs.
+    The current configuration takes its `remaining_s`, each later one at least its `duration`. A stage before
+    the benchmark takes as long as in earlier runs.
 
     Args:
+        state: state of the run.
+        plan: plan of the run.
         now: CLOCK_MONOTONIC, ns.
-        usual: seconds that stages took in earlier runs of the profile (`stage_times`).
+        usual: seconds of each stage in earlier runs of the profile (`stage_times`).
     """
     stage, configuration = state.stage, state.configuration
     if not state.running or stage is None or stage.ended is not None:
@@ -48,10 +52,10 @@ def eta(state: RunState, plan: Plan, now: int, usual: Mapping[str, float]) -> Et
         duration = configuration.start.duration
         if left is None or (follow and not duration):
             return None
-        return Eta(rest + left + follow * duration, at_least=follow > 0)
+        return TimeLeft(rest + left + follow * duration, at_least=follow > 0)
     if stage.name not in usual:
         return None
-    return Eta(rest + max(0.0, usual[stage.name] - (now - stage.started) / 1e9), at_least=False)
+    return TimeLeft(rest + max(0.0, usual[stage.name] - (now - stage.started) / 1e9), at_least=False)
 
 
 class _Stage(msgspec.Struct):
@@ -61,7 +65,7 @@ class _Stage(msgspec.Struct):
 
 
 class _Report(msgspec.Struct):
-    """The part of a report that is needed here."""
+    """The fields of a report that `stage_times` needs."""
 
     profile: str
     status: str
@@ -69,15 +73,15 @@ class _Report(msgspec.Struct):
 
 
 def stage_times(run_dir: Path, plan: Plan) -> dict[str, float]:
-    """Median seconds of each stage in the latest finished runs of the same profile that did the same.
+    """Return the median seconds of each stage in the latest finished runs of the same profile.
 
-    A stage that was started with other commands, or a benchmark of other configurations, is not the same.
+    Only stages with the same command are used, and a benchmark only with the same configurations.
     """
     times: dict[str, list[float]] = {}
-    looked = 0
+    compared = 0
     earlier = [folder for folder in run_dir.parent.glob(f"*_{plan.profile}_*") if folder != run_dir]
-    for folder in sorted(earlier, reverse=True)[:MOST_READ]:
-        if looked == LOOKED_AT:
+    for folder in sorted(earlier, reverse=True)[:MAX_READ_RUNS]:
+        if compared == MAX_COMPARED_RUNS:
             break
         try:
             report = msgspec.json.decode((folder / layout.REPORT).read_bytes(), type=_Report)
@@ -86,7 +90,7 @@ def stage_times(run_dir: Path, plan: Plan) -> dict[str, float]:
             continue
         if report.profile != plan.profile or report.status != "finished":
             continue
-        looked += 1
+        compared += 1
         before = {stage.name: _command(stage, folder) for stage in other.stages}
         same = {stage.name for stage in plan.stages if before.get(stage.name) == _command(stage, run_dir)}
         if plan.configurations != other.configurations:
@@ -98,5 +102,5 @@ def stage_times(run_dir: Path, plan: Plan) -> dict[str, float]:
 
 
 def _command(stage: Stage, run_dir: Path) -> list[str]:
-    """What a stage does, wherever its run directory is."""
+    """Return the command of a stage, independent of the path of the run directory."""
     return [word.replace(str(run_dir), "$RUN") for word in stage.argv]

@@ -1,4 +1,4 @@
-"""The log and the report of a run on disk: reading them, and writing `report.json`."""
+"""Read the log and the report of a run, and write `report.json`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from runner.events.journal import EventReader
 from runner.report.model import Report, Summary
 from runner.run import layout
 from runner.state.run import RunState
-from runner.util.files import read, write_atomically
+from runner.util.files import read_file, write_atomically
 
 
 def read_head(run_dir: Path) -> RunState:
-    """The state after the first part of a log: enough to tell when a run started, cheap for a long one."""
+    """Return the state after the first part of a log; enough for the start time, cheap for a long log."""
     state = RunState()
     state.apply_all(EventReader(run_dir / layout.EVENTS, limit=4096).read())
     return state
 
 
 def read_state(run_dir: Path) -> RunState:
-    """The state of a run from its whole log."""
+    """Return the state of a run from its whole log."""
     state = RunState()
     reader = EventReader(run_dir / layout.EVENTS)
     while events := reader.read():
@@ -30,6 +30,7 @@ def read_state(run_dir: Path) -> RunState:
 
 
 def write_report(run_dir: Path, report: Report) -> None:
+    """Write `report.json`; an old file is replaced in one step."""
     write_atomically(run_dir / layout.REPORT, msgspec.json.format(msgspec.json.encode(report)))
 
 
@@ -38,21 +39,21 @@ _summary_decoder = msgspec.json.Decoder(Summary)
 
 
 def read_report(run_dir: Path) -> Report | None:
-    """The report as it was written when the run ended; None when there is no (readable) one."""
+    """Return the report that was written when the run ended; None if there is none or it cannot be read."""
     try:
-        return _report_decoder.decode(read(run_dir / layout.REPORT))
+        return _report_decoder.decode(read_file(run_dir / layout.REPORT))
     except (OSError, *layout.UNREADABLE):
         return None
 
 
 def read_summary(run_dir: Path) -> Summary | None:
-    """What the list of runs needs of an ended run; None when it has no (readable) report yet."""
+    """Return the summary of an ended run; None if it has no report or the report cannot be read."""
     try:
-        return _summary_decoder.decode(read(f"{run_dir}/{layout.REPORT}"))
+        return _summary_decoder.decode(read_file(f"{run_dir}/{layout.REPORT}"))
     except (OSError, *layout.UNREADABLE):
         return None
 
 
 def summary_of(report: Report) -> Summary:
-    """The part of a report that the list of runs shows, of a report that is not on disk."""
+    """Return the summary of a report that is not on disk."""
     return _summary_decoder.decode(msgspec.json.encode(report))

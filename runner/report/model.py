@@ -1,76 +1,80 @@
-"""The final table of a run as data: contents of `report.json`."""
+"""The report of a run: the content of `report.json`."""
 
 from __future__ import annotations
 
 import msgspec
 
-from runner.plan.plan import Membership
-from runner.state.run import Status
+from runner.plan.plan import SweepMembership
+from runner.state.run import LiveStatus
 
 SCHEMA = 1
-"""Version of `report.json`; raised when a reader of an older one would misread it. New fields are optional
-and do not raise it: readers pass over what they do not know, and what is missing has its default."""
+"""Version of `report.json`; increased when a reader of an older version would misread the file. A new field
+does not increase it: new fields are optional, readers ignore unknown fields, missing fields have defaults."""
 
 
 class Versus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A number beside that of the baseline; in a report that is shown, never in `report.json`."""
+    """A number compared with the baseline; in reports on screen, never in `report.json`."""
 
     value: float
-    """of the baseline"""
+    """the number of the baseline"""
     change: float
-    """share: 0.02 is 2 % more than the baseline"""
+    """relative change: 0.02 is 2 % more than the baseline"""
     low: float | None = None
     high: float | None = None
-    """95 % interval of the change; None: not known"""
+    """95 % interval of the change; None: unknown"""
     verdict: str = ""
     """FASTER, SLOWER, BETTER, WORSE, SAME, INCONCLUSIVE or NOT JUDGED"""
     why: str = ""
-    """why it is one of the last two"""
+    """reason of the last two"""
 
 
 class VersusRuns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The baseline that a report was held against."""
+    """The baseline that a report was compared with."""
 
     runs: tuple[str, ...]
     """ids"""
     method: str = ""
-    """how the intervals were made, in a sentence"""
+    """one sentence on how the intervals were computed"""
     why_not: tuple[str, ...] = ()
-    """why it would not be fair, or cannot be done; then no row has a `versus`"""
+    """why the comparison is unfair or impossible; no cell has a `versus` then"""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One metric of one configuration; `value` is missing when there is no number, `note` says why."""
+class MetricCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One metric of one configuration; without a number, `value` is missing and `note` gives the reason."""
 
     metric: str
     unit: str
     n: int
     value: float | None = None
     printed: str = ""
-    """the engine's own number, as it printed it"""
+    """the engine's own number, as printed"""
     note: str = ""
     low: float | None = None
     high: float | None = None
-    """95 % interval from the iterations of this run, in `unit`; it knows nothing of how another run of the
-    same would come out. None: no bound is known on that side"""
+    """95 % interval from the iterations of this run, in `unit`; it does not include the variation from run to
+    run. None: no bound on that side"""
     versus: Versus | None = None
 
 
 class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One configuration: its shape, its metrics and its warnings."""
+
     batch_size: int
     input_len: int
     output_len: int
-    rows: list[Row]
+    rows: list[MetricCell]
     flags: list[str]
     gpu_weights_percent: float = 1.0
-    """share of the weights that stayed on the GPU, 0 to 1"""
+    """share of the weights on the GPU, 0 to 1"""
     requests: int = 0
-    """how many requests were batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
+    """number of requests batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
     concurrency: int = 0
-    """how many of them were in flight at most; 0: no limit; -1: not known"""
+    """maximum number of requests in flight; 0: no limit; -1: unknown"""
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage of the run."""
+
     name: str
     status: str
     seconds: float
@@ -78,6 +82,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SmokeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt and the answer of the model."""
+
     prompt: str
     answer: str
 
@@ -90,7 +96,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     engine: str
     summary: str
-    status: Status
+    status: LiveStatus
     started: float
     """seconds since 1970"""
     seconds: float
@@ -100,25 +106,29 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     configurations: list[ConfigurationReport]
     flags: list[str]
     answers: list[SmokeAnswer] = []
-    """what the model answered: in the smoke run, or to the first requests that trtllm-bench measured"""
+    """answers of the model in the smoke run, or to the first requests that trtllm-bench measured"""
     cause: str = ""
     remedy: str = ""
     log: str = ""
-    """name of the raw log that holds the cause"""
+    """name of the raw log that contains the cause"""
     gpus: list[str] = []
-    """names of the GPUs that the ranks computed on, in the order of the ranks"""
-    sweep: Membership | None = None
-    """the sweep that the run belongs to; None: a run of its own"""
+    """names of the GPUs of the ranks, in the order of the ranks"""
+    sweep: SweepMembership | None = None
+    """the sweep that the run belongs to; None: none"""
     baseline: VersusRuns | None = None
-    """what the rows' `versus` is about; None: nothing was asked for, or there is no baseline"""
+    """the baseline behind the `versus` of cells; None: there is none, or no comparison was requested"""
 
 
 class SummaryRow(msgspec.Struct, frozen=True):
+    """The fields of a `MetricCell` that the list of runs needs."""
+
     metric: str
     value: float | None = None
 
 
 class SummaryConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a `ConfigurationReport` that the list of runs needs."""
+
     batch_size: int
     input_len: int
     output_len: int
@@ -130,13 +140,13 @@ class SummaryConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a report that the list of runs shows."""
+    """The fields of a report that the list of runs needs."""
 
     run: str
     profile: str
     engine: str
     summary: str
-    status: Status
+    status: LiveStatus
     started: float
     seconds: float
     configurations: list[SummaryConfiguration]
@@ -144,4 +154,4 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     gpus: list[str] = []
     cause: str = ""
-    sweep: Membership | None = None
+    sweep: SweepMembership | None = None

@@ -1,4 +1,7 @@
-"""The final table as data: metrics down in their groups, configurations across; every table is made of it."""
+"""The final table as data: a row per metric, in groups, and a column per configuration.
+
+The tables in text, Markdown, HTML, CSV and on screen are all drawn from it.
+"""
 
 from __future__ import annotations
 
@@ -9,45 +12,47 @@ from typing import get_args
 
 from msgspec.structs import asdict
 
-from runner.metrics import BY_NAME, Group, Metric
+from runner.metrics import BY_NAME, Metric, MetricGroup
+from runner.metrics.metric import unknown_metric
 from runner.plan.plan import Configuration
-from runner.report.model import ConfigurationReport, Report, Row, Versus
-from runner.state.configuration import Load, batching
+from runner.report.model import ConfigurationReport, MetricCell, Report, Versus
+from runner.state.configuration import ConfigurationShape, batching_label
+from runner.util.formatting import format_number
 
-GROUPS: tuple[Group, ...] = get_args(Group)
+GROUPS: tuple[MetricGroup, ...] = get_args(MetricGroup)
 HEADINGS: dict[str, str] = {"gpu": "energy and GPU", "sample": "run health"}
-"""Groups whose heading is not their name."""
+"""Headings of groups, where they differ from the name."""
 
 
 _FEW = ("needs ", "is the maximum")
-"""How the notes of percentiles begin that are made of too few iterations: they are not celebrated."""
+"""Starts of the notes of percentiles from too few iterations: these are never marked as best."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """A metric with its row in every configuration; None: that configuration does not speak of it."""
+class TableRow:
+    """A metric with its cell in every configuration; None: the configuration does not have the metric."""
 
     metric: Metric
-    values: tuple[Row | None, ...]
+    cells: tuple[MetricCell | None, ...]
 
     @property
     def best(self) -> int | None:
-        """Index of the one best configuration; None when none stands out."""
+        """Index of the best configuration; None if there is no single best."""
         return self._extreme(self.metric.better == "higher")
 
     @property
     def worst(self) -> int | None:
-        """Index of the one worst configuration; None when none stands out."""
+        """Index of the worst configuration; None if there is no single worst."""
         return self._extreme(self.metric.better == "lower")
 
     def _extreme(self, highest: bool) -> int | None:
         if self.metric.better == "neither":
             return None
-        # Compared as shown: a difference that is not seen makes nobody the best.
+        # Compare the rounded numbers: a difference that is not visible makes none the best.
         shown = [
-            (round(row.value, self.metric.digits), index)
-            for index, row in enumerate(self.values)
-            if row is not None and row.value is not None and not row.note.startswith(_FEW)
+            (round(cell.value, self.metric.digits), index)
+            for index, cell in enumerate(self.cells)
+            if cell is not None and cell.value is not None and not cell.note.startswith(_FEW)
         ]
         if len(shown) < 2:
             return None
@@ -57,150 +62,145 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ResultTable:
+    """The table of a report; `columns` are the names of its configurations."""
+
     columns: tuple[str, ...]
-    lines: tuple[Line, ...]
+    rows: tuple[TableRow, ...]
 
-    def groups(self) -> Iterator[tuple[str, list[Line]]]:
-        """Headings in words, each with its lines; a group without lines is left out."""
+    def groups(self) -> Iterator[tuple[str, list[TableRow]]]:
+        """Yield each heading with its rows; a group without rows is left out."""
         for group in GROUPS:
-            lines = [line for line in self.lines if line.metric.group == group]
-            if lines:
-                yield heading(group), lines
+            rows = [row for row in self.rows if row.metric.group == group]
+            if rows:
+                yield heading(group), rows
 
 
-def heading(group: Group) -> str:
+def heading(group: MetricGroup) -> str:
     return HEADINGS.get(group, group)
 
 
-def grid_of(report: Report) -> Grid:
+def build_table(report: Report) -> ResultTable:
+    """Return the table of a report."""
     names = tuple(configuration_name(found) for found in report.configurations)
-    return Grid(names, tuple(lines_of(report.configurations)))
+    return ResultTable(names, tuple(build_rows(report.configurations)))
 
 
-def lines_of(configurations: Sequence[ConfigurationReport]) -> list[Line]:
-    """The lines in the order of their groups; metrics that nobody has anything to say about are left out."""
-    by_name = [{row.metric: row for row in found.rows} for found in configurations]
-    known = {row.metric: metric_of(row) for rows in by_name for row in rows.values()}
+def build_rows(configurations: Sequence[ConfigurationReport]) -> list[TableRow]:
+    """Return the rows in the order of their groups; metrics without a value or note are left out."""
+    by_name = [{cell.metric: cell for cell in found.rows} for found in configurations]
+    known = {cell.metric: metric_of(cell) for cells in by_name for cell in cells.values()}
     order = {name: index for index, name in enumerate(BY_NAME)}
     ordered = sorted(
         known.values(), key=lambda metric: (GROUPS.index(metric.group), order.get(metric.name, len(order)))
     )
-    lines = [Line(metric, tuple(rows.get(metric.name) for rows in by_name)) for metric in ordered]
-    return [line for line in lines if any(row and says_something(row) for row in line.values)]
+    rows = [TableRow(metric, tuple(cells.get(metric.name) for cells in by_name)) for metric in ordered]
+    return [row for row in rows if any(cell and has_content(cell) for cell in row.cells)]
 
 
-def metric_of(row: Row) -> Metric:
-    """The definition behind a row; a report of a newer version may know metrics that this one does not."""
-    known = BY_NAME.get(row.metric)
-    if known is not None:
-        return known
-    unknown = "this version of trtbench-tui does not know this metric"
-    return Metric(row.metric, row.metric, row.unit, "sample", "neither", unknown, unknown)
+def metric_of(cell: MetricCell) -> Metric:
+    """Return the metric of a cell; a report of a newer version may contain unknown metrics."""
+    return BY_NAME.get(cell.metric) or unknown_metric(cell.metric, cell.unit)
 
 
-def says_something(row: Row) -> bool:
-    return row.value is not None or bool(row.printed or row.note)
+def has_content(cell: MetricCell) -> bool:
+    """Check whether a cell has a number or a note."""
+    return cell.value is not None or bool(cell.printed or cell.note)
 
 
-def is_doubtful(row: Row) -> bool:
-    """Whether the note of a number puts it in doubt; those of GPU readings say how it was read."""
-    return row.value is None or (bool(row.note) and metric_of(row).group != "gpu")
+def is_doubtful(cell: MetricCell) -> bool:
+    """Check whether a number is missing or its note puts it in doubt; notes of GPU readings do not."""
+    return cell.value is None or (bool(cell.note) and metric_of(cell).group != "gpu")
 
 
-def cell(row: Row | None, metric: Metric) -> str:
-    """The number of a row with the digits of its metric, `63 543.434`; a dash for none."""
-    if row is None or row.value is None or not isfinite(row.value):
+def format_cell(cell: MetricCell | None, metric: Metric) -> str:
+    """Format the number of a cell with the digits of its metric, `63 543.434`; a dash for none."""
+    if cell is None or cell.value is None or not isfinite(cell.value):
         return "–"
-    return thousands(row.value, metric.digits)
+    return format_number(cell.value, metric.digits)
 
 
-def thousands(value: float, digits: int) -> str:
-    """`63 543.434`"""
-    return f"{value:,.{digits}f}".replace(",", " ")
+MARGIN_LEGEND = "±, -/+: 95 % interval from the iterations of this run; another run may differ more"
 
 
-MARGIN_MEANS = "±, -/+: 95 % interval from the iterations of this run; another run may come out otherwise"
+def format_margin(cell: MetricCell | None) -> str:
+    """Format the 95 % interval of a cell: `±0.31 %` or `-4.1/+7.9 %` of its number; `?` is no bound.
 
-
-def margin(row: Row | None) -> str:
-    """How well a number is known, 95 %: `±0.31 %` of it, `-4.1/+7.9 %` where it is lopsided; `?`: no bound.
-
-    Numbers that are percentages themselves get percentage points. Empty where nothing is known.
+    A number that is a percentage gets percentage points. Empty without an interval.
     """
-    if row is None or row.value is None or (row.low is None and row.high is None):
+    if cell is None or cell.value is None or (cell.low is None and cell.high is None):
         return ""
-    percentage = row.unit == "%"
-    if not percentage and row.value <= 0:
+    percentage = cell.unit == "%"
+    if not percentage and cell.value <= 0:
         return ""
-    share = 1.0 if percentage else row.value / 100
+    share = 1.0 if percentage else cell.value / 100
     unit = "" if percentage else " %"
-    down = None if row.low is None else (row.value - row.low) / share
-    up = None if row.high is None else (row.high - row.value) / share
+    down = None if cell.low is None else (cell.value - cell.low) / share
+    up = None if cell.high is None else (cell.high - cell.value) / share
     if down is not None and up is not None and abs(up - down) <= max(up, down) / 4:
         return f"±{_short(max(up, down))}{unit}"
     return f"-{_short(down)}/+{_short(up)}{unit}"
 
 
-def versus(row: Row | None) -> str:
-    """The change against the baseline with its verdict, `-1.24 % FASTER`; `?`: not decided."""
-    if row is None or row.versus is None or not isfinite(row.versus.change):
+def format_change(cell: MetricCell | None) -> str:
+    """Format the change from the baseline with its verdict, `-1.24 % FASTER`; `?`: inconclusive."""
+    if cell is None or cell.versus is None or not isfinite(cell.versus.change):
         return ""
-    percent, verdict = 100 * row.versus.change, row.versus.verdict
+    percent, verdict = 100 * cell.versus.change, cell.versus.verdict
     word = {"INCONCLUSIVE": " ?", "NOT JUDGED": "", "": ""}.get(verdict, f" {verdict}")
     return f"{percent:+.{2 if abs(percent) < 100 else 0}f} %{word}"
 
 
-def versus_words(versus: Versus, digits: int) -> str:
-    """`-1.20 % from 61.204, 95 %: -1.90 % to -0.50 %, FASTER`."""
-    said = f"{100 * versus.change:+.2f} % from {thousands(versus.value, digits)}"
+def describe_change(versus: Versus, digits: int) -> str:
+    """Describe a change in full: `-1.20 % from 61.204, 95 %: -1.90 % to -0.50 %, FASTER`."""
+    text = f"{100 * versus.change:+.2f} % from {format_number(versus.value, digits)}"
     if versus.low is not None and versus.high is not None:
-        said += f", 95 %: {100 * versus.low:+.2f} % to {100 * versus.high:+.2f} %"
+        text += f", 95 %: {100 * versus.low:+.2f} % to {100 * versus.high:+.2f} %"
     if versus.verdict:
-        said += f", {versus.verdict}"
-    return f"{said}: {versus.why}" if versus.why else said
+        text += f", {versus.verdict}"
+    return f"{text}: {versus.why}" if versus.why else text
 
 
-def baseline_words(report: Report) -> str:
-    """What numbers are held against, or why they are not, in a sentence; empty without a baseline."""
+def describe_baseline(report: Report) -> str:
+    """Return a sentence on the baseline of a report, or why it is not used; empty without a baseline."""
     if report.baseline is None:
         return ""
     runs = ", ".join(run.rpartition("_")[2] for run in report.baseline.runs)
     if report.baseline.why_not:
-        return f"not held against the baseline {runs}: {'; '.join(report.baseline.why_not)}"
+        return f"not compared with the baseline {runs}: {'; '.join(report.baseline.why_not)}"
     return f"vs baseline {runs}: {report.baseline.method}"
 
 
 def _short(number: float | None) -> str:
-    """Two digits that mean something: 0.031, 4.1, 12, 140."""
+    """Format with two significant digits: 0.031, 4.1, 12, 140."""
     if number is None:
         return "?"
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
-def configuration_name(configuration: Load) -> str:
-    """`batch 16 1024→1024`, with the share of weights on the GPU where it is not all of them."""
+def configuration_name(configuration: ConfigurationShape) -> str:
+    """Return a name like `batch 16 1024→1024`, with the share of weights on the GPU if it is not 100 %."""
     share = configuration.gpu_weights_percent
     weights = "" if share == 1.0 else f" weights {share:.0%}"
-    return f"{batching(configuration)}{weights} {configuration.input_len}→{configuration.output_len}"
+    return f"{batching_label(configuration)}{weights} {configuration.input_len}→{configuration.output_len}"
 
 
 def configuration_labels(configuration: Configuration) -> dict[str, str]:
-    """The fields as text, every digit of them, for labels and parameters of other programs."""
+    """Return the fields as text with all digits, for labels and parameters of other programs."""
     share = f"{configuration.gpu_weights_percent:g}"
     fields = {name: str(value) for name, value in asdict(configuration).items()}
     return fields | {"gpu_weights_percent": share}
 
 
-def flags_in_words(report: Report) -> list[str]:
-    """Reasons to distrust numbers, each said once with the configurations that it is about."""
-    about: dict[str, list[str]] = {}
+def list_flags(report: Report) -> list[str]:
+    """Return the warnings of a report, each once with its configurations."""
+    names_by_flag: dict[str, list[str]] = {}
     for configuration in report.configurations:
         for flag in configuration.flags:
-            about.setdefault(flag, []).append(configuration_name(configuration))
+            names_by_flag.setdefault(flag, []).append(configuration_name(configuration))
     total = len(report.configurations)
     found = list(report.flags)
-    for flag, names in about.items():
+    for flag, names in names_by_flag.items():
         if len(names) < total:
             found.append(f"{', '.join(names)}: {flag}")
         else:

@@ -1,4 +1,4 @@
-"""The final table as text: metrics down, configurations across, as many as fit the width."""
+"""The final table as text: a row per metric, a column per configuration, as many as fit the width."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from collections.abc import Iterator
 
 from runner.report import result_table
 from runner.report.model import ConfigurationReport, Report
-from runner.report.result_table import Line
-from runner.state.configuration import answers_from, batching
+from runner.report.result_table import TableRow
+from runner.state.configuration import answer_source, batching_label
 from runner.util.formatting import duration
 
 LABEL = 40
 NUMBER = 14
 MARK = 2
-"""columns behind a number for the mark of its note"""
+"""characters after a number for the mark of its note"""
 MARGIN = 14
 COLUMN = NUMBER + MARK + MARGIN
 MIN_WIDTH = 40
-"""columns that sentences take at least"""
+"""minimum width of sentences"""
 VERSUS = 18
-"""columns of the change against the baseline, in a report that has one"""
+"""characters of the change from the baseline, in a report with a baseline"""
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def render(report: Report, width: int = 100) -> str:
-    """The whole result of a run: what it was, what to distrust, and the numbers."""
+    """Return the result of a run: title, warnings and numbers."""
     return "\n".join(_lines(report, width)) + "\n"
 
 
-def after(report: Report) -> str:
-    """` after 41:10`; nothing of a run whose duration nobody observed, as of an imported result."""
+def duration_suffix(report: Report) -> str:
+    """Return ` after 41:10`; empty for an imported result, whose duration is unknown."""
     return f" after {duration(report.seconds)}" if report.seconds else ""
 
 
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"{report.profile} · {report.engine} · {report.summary}"
     where = f" on {report.host}" if report.host else ""
-    yield f"run {report.run}{where} · {report.status}{after(report)}"
+    yield f"run {report.run}{where} · {report.status}{duration_suffix(report)}"
     if report.cause:
         yield ""
         yield from _wrapped("cause: ", _one_line(report.cause), width)
         if report.remedy:
             yield from _wrapped("to do: ", _one_line(report.remedy), width)
-    asked = f"{answers_from(report.engine)}, asked: "
-    for said in report.answers:
+    asked = f"{answer_source(report.engine)}, asked: "
+    for exchange in report.answers:
         yield ""
-        yield f"{asked} {_one_line(said.prompt)}"
-        yield f"{'answered:':>{len(asked)}} {_one_line(said.answer)}"
-    if flags := result_table.flags_in_words(report):
+        yield f"{asked} {_one_line(exchange.prompt)}"
+        yield f"{'answered:':>{len(asked)}} {_one_line(exchange.answer)}"
+    if flags := result_table.list_flags(report):
         yield ""
-        yield "before you trust it:"
+        yield "warnings:"
         for flag in flags:
             yield from _wrapped("  ! ", flag, width)
-    if words := result_table.baseline_words(report):
+    if sentence := result_table.describe_baseline(report):
         yield ""
-        yield from textwrap.wrap(words, max(MIN_WIDTH, width), subsequent_indent="  ")
+        yield from textwrap.wrap(sentence, max(MIN_WIDTH, width), subsequent_indent="  ")
     versus = VERSUS if report.baseline and not report.baseline.why_not else 0
     columns = max(1, (width - LABEL) // (COLUMN + versus))
     for start in range(0, len(report.configurations), columns):
@@ -64,7 +64,7 @@ def _lines(report: Report, width: int) -> Iterator[str]:
 
 
 def _wrapped(label: str, text: str, width: int) -> list[str]:
-    """A sentence behind a label, its further lines below its first; a path or a command is never broken."""
+    """Wrap a sentence after a label, with a hanging indent; paths and commands are never broken."""
     return textwrap.wrap(
         text,
         max(MIN_WIDTH, width),
@@ -80,30 +80,30 @@ def _one_line(text: str) -> str:
 
 
 def _block(configurations: list[ConfigurationReport], versus: int) -> Iterator[str]:
-    """Configurations side by side; `versus` columns of each are for the change against the baseline."""
+    """Yield a table of some configurations; each has `versus` characters for the change from the baseline."""
     heads = [
-        [batching(c) for c in configurations],
+        [batching_label(c) for c in configurations],
         [f"{c.input_len}→{c.output_len}" for c in configurations],
     ]
     for label, head, known in zip(("", "metric"), heads, ("", "95 %"), strict=True):
-        beside = f"{'vs baseline' if known and versus else '':<{versus}}"
-        cells = "".join(f"{cell:>{NUMBER}}{'':{MARK}}{known:<{MARGIN}}{beside}" for cell in head)
+        versus_head = f"{'vs baseline' if known and versus else '':<{versus}}"
+        cells = "".join(f"{cell:>{NUMBER}}{'':{MARK}}{known:<{MARGIN}}{versus_head}" for cell in head)
         yield f"{label:<{LABEL}}{cells}".rstrip()
     yield "─" * (LABEL + (COLUMN + versus) * len(configurations))
     marks: dict[str, str] = {}
-    for line in result_table.lines_of(configurations):
-        yield _row(line, marks, versus)
+    for row in result_table.build_rows(configurations):
+        yield _format_row(row, marks, versus)
     yield from (f"  {mark} {note}" for note, mark in marks.items())
 
 
-def _row(line: Line, marks: dict[str, str], versus: int) -> str:
-    metric = line.metric
+def _format_row(row: TableRow, marks: dict[str, str], versus: int) -> str:
+    metric = row.metric
     cells = []
-    for row in line.values:
-        note = row.note if row is not None else ""
+    for cell in row.cells:
+        note = cell.note if cell is not None else ""
         mark = marks.setdefault(note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if note else ""
-        shown = result_table.cell(row, metric)
+        shown = result_table.format_cell(cell, metric)
         cells.append(
-            f"{shown:>{NUMBER}}{mark:<{MARK}}{result_table.margin(row):<{MARGIN}}{result_table.versus(row):<{versus}}"
+            f"{shown:>{NUMBER}}{mark:<{MARK}}{result_table.format_margin(cell):<{MARGIN}}{result_table.format_change(cell):<{versus}}"
         )
     return (f"{metric.with_unit:<{LABEL}}" + "".join(cells)).rstrip()

@@ -1,4 +1,4 @@
-"""A run on disk: making its directory, finding runs, and telling whether one is alive."""
+"""The directory of a run: create it, list runs, and check whether a run is alive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
-from runner.util.files import read, write_atomically
+from runner.util.files import read_file, write_atomically
 from runner.util.processes import boot_id, start_time
 
 EVENTS = "events.jsonl"
@@ -31,7 +31,7 @@ LOCK = "lock"
 OWNER = "supervisor.json"
 STOP = "stop"
 BALLAST = "ballast"
-SEEN = "processes"
+PROCESSES = "processes"
 RANKS = "ranks"
 TELEMETRY = "telemetry.jsonl"
 TELEMETRY_LOG = "telemetry.log"
@@ -40,11 +40,11 @@ RUN_ID = re.compile(r"^\d{8}T\d{6}Z_.+_[0-9a-f]{4}$")
 
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding JSON raises for bytes that are none, or not what was expected."""
+"""Errors of decoding JSON that is invalid or has other fields than expected."""
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Who supervises a run: enough to know the very process again, also after pids were reused."""
+    """The supervisor of a run; identifies the process even after pids were reused."""
 
     pid: int
     start_time: int
@@ -54,17 +54,17 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 def new_run_id(profile: str, wall: float | None = None) -> str:
-    """`<UTC time>_<profile>_<4 hex>`; sorting by name is sorting by start (`wall`, else now)."""
+    """Return `<UTC time>_<profile>_<4 hex>`; names sort by start (`wall`, else now)."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
     return f"{stamp}_{profile}_{secrets.token_hex(2)}"
 
 
 @contextlib.contextmanager
-def created(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int]:
+def create_run_dir(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int]:
     """Make a run directory with its frozen inputs, complete before anything starts.
 
-    Gives the run's lock, held for as long as the block takes. The plan is what makes it a run for readers,
-    and is written under the lock: they never see a run without a holder, which they would take for lost.
+    Yields the lock of the run, which is held during the block. A directory counts as a run once it has a
+    plan, which is written under the lock: readers never see a run without a holder, which counts as lost.
 
     Raises:
         UserError: the directory cannot be made (no permission, disk full).
@@ -73,7 +73,7 @@ def created(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int]:
         try:
             run_dir.mkdir(parents=True, mode=0o755)
             lock = try_lock(run_dir)
-            assert lock is not None, "nobody else knows the run yet"
+            assert lock is not None, "no other process knows the run yet"
             held.callback(os.close, lock)
             _write_inputs(run_dir, plan, profile_yaml)
         except OSError as error:
@@ -81,7 +81,7 @@ def created(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int]:
             raise UserError(
                 f"{run_dir}: cannot make the run directory: {error.strerror}",
                 hint="runs are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; choose a disk with"
-                " room",
+                " free space",
             ) from None
         yield lock
 
@@ -92,8 +92,8 @@ def _write_inputs(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
         path = run_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    # What holds a secret is for its owner alone, from the start.
-    mode = 0o700 if redaction.names(plan) else 0o755
+    # Files with a secret are readable by their owner only, from the start.
+    mode = 0o700 if redaction.withheld_names(plan) else 0o755
     for name, content in ((PROFILE, profile_yaml), (REPRO, repro_script(plan))):
         (run_dir / name).touch(mode & 0o666 if name == PROFILE else mode)
         (run_dir / name).write_text(content, encoding="utf-8")
@@ -101,13 +101,13 @@ def _write_inputs(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
 
 
 def load_plan(run_dir: Path) -> Plan:
-    """The frozen plan of a run.
+    """Load the frozen plan of a run.
 
     Raises:
         UserError: the directory holds no plan that this version can read.
     """
     try:
-        return msgspec.json.decode(read(run_dir / PLAN), type=Plan)
+        return msgspec.json.decode(read_file(run_dir / PLAN), type=Plan)
     except OSError as error:
         raise UserError(f"{run_dir}: not a run directory: {PLAN}: {error.strerror}") from None
     except UNREADABLE as error:
@@ -115,20 +115,20 @@ def load_plan(run_dir: Path) -> Plan:
 
 
 def stage_log(run_dir: Path, index: int, name: str) -> Path:
-    """The raw output of a stage."""
+    """Return the path of the raw output of a stage."""
     return run_dir / f"{index}-{name}.log"
 
 
 def list_runs() -> list[Path]:
-    """All run directories, newest first."""
+    """Return all run directories, newest first."""
     root = paths.runs_dir()
     return [root / name for name in list_names() if RUN_ID.match(name)]
 
 
 def list_names() -> list[str]:
-    """Names of all run directories, newest first, and behind them of what else lies among them.
+    """Return the names of all run directories, newest first, then those of other directories next to them.
 
-    What is hidden is left out: it is ours (the trash), or half made.
+    Hidden directories are left out: the trash, and incomplete runs.
     """
     try:
         with os.scandir(paths.runs_dir()) as entries:
@@ -143,7 +143,7 @@ def list_names() -> list[str]:
 
 
 def list_sweeps() -> list[Path]:
-    """All sweeps, newest first."""
+    """Return all sweep directories, newest first."""
     root = paths.sweeps_dir()
     try:
         names = [name for name in os.listdir(root) if RUN_ID.match(name)]
@@ -156,10 +156,10 @@ def list_sweeps() -> list[Path]:
 
 
 def try_lock(run_dir: Path) -> int | None:
-    """Take the run's lock; None when its supervisor (or a reader that cleans up) holds it.
+    """Take the lock of a run; None: its supervisor (or a reader that cleans up) holds it.
 
-    Whoever holds the lock is the only writer of the run's log. It is taken before the run can be seen
-    (`created`) and handed over, so a run is never without a holder until it ended or its supervisor died.
+    The holder of the lock is the only writer of the log. The lock is taken before the run is visible
+    (`create_run_dir`) and passed on, so a run has a holder until it ends or its supervisor dies.
 
     Raises:
         OSError: the directory is gone or not writable.
@@ -174,7 +174,7 @@ def try_lock(run_dir: Path) -> int | None:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether some process holds the lock of a directory right now."""
+    """Check whether a process holds the lock of a directory."""
     try:
         file = os.open(directory / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -194,7 +194,7 @@ def host_name() -> str:
 
 def read_owner(run_dir: Path) -> Owner | None:
     try:
-        return msgspec.json.decode(read(run_dir / OWNER), type=Owner)
+        return msgspec.json.decode(read_file(run_dir / OWNER), type=Owner)
     except (OSError, *UNREADABLE):
         return None
 
@@ -204,38 +204,38 @@ def write_owner(run_dir: Path, owner: Owner) -> None:
 
 
 def make_ballast(run_dir: Path, size: int) -> None:
-    """Keep bytes aside on the disk, so that how a run ended can be written when the disk is full."""
+    """Reserve bytes on the disk, so that the end of a run can be written even if the disk is full."""
     with contextlib.suppress(OSError), open(run_dir / BALLAST, "wb") as file:
         os.posix_fallocate(file.fileno(), 0, size)
 
 
-def drop_ballast(run_dir: Path) -> None:
+def remove_ballast(run_dir: Path) -> None:
     with contextlib.suppress(OSError):
         (run_dir / BALLAST).unlink()
 
 
-def drop_if_empty(path: Path) -> None:
+def remove_if_empty(path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.stat().st_size == 0:
             path.unlink()
 
 
 def request_stop(run_dir: Path, by: str) -> None:
-    """Ask the supervisor of a run to stop it; it looks for this file many times a second.
+    """Ask the supervisor of a run to stop it; it checks for this file many times a second.
 
     Raises:
-        UserError: the supervisor cannot be told: the directory takes no file and the process is not ours.
+        UserError: the directory is not writable and the supervisor belongs to another user.
     """
     try:
         write_atomically(run_dir / STOP, by.encode())
     except OSError as error:
-        # A full disk must not keep a run going: a signal says the same, only not who asked.
+        # A full disk must not prevent a stop: a signal works too, but it does not name the sender.
         if not signal_supervisor(run_dir, signal.SIGTERM):
             raise UserError(f"{run_dir}: cannot ask the run to stop: {error.strerror}") from None
 
 
 def signal_supervisor(run_dir: Path, number: int) -> bool:
-    """Send a signal to the very process that supervises a run; False when it is gone or not ours."""
+    """Send a signal to the supervisor of a run; return False if it has ended or belongs to another user."""
     owner = read_owner(run_dir)
     if owner is None or owner.boot_id != boot_id() or start_time(owner.pid) != owner.start_time:
         return False
@@ -246,8 +246,8 @@ def signal_supervisor(run_dir: Path, number: int) -> bool:
     return True
 
 
-def stop_requested(run_dir: Path) -> str | None:
-    """Who asked for a stop; None when nobody did."""
+def read_stop_request(run_dir: Path) -> str | None:
+    """Return who asked for a stop; None: there is no request."""
     try:
         return (run_dir / STOP).read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""A run's folder for shared memory and launcher sessions: found by its name, removed when the run ends."""
+"""The scratch folder of a run for shared memory and launcher sessions; removed when the run ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def scratch_dir(run: str) -> Path:
-    """Where a run keeps shared memory; short, because launchers put sockets below it (108 bytes of path)."""
+    """Return the scratch folder; the path is short because launchers put sockets in it (limit 108 bytes)."""
     root = Path("/dev/shm")
     if not root.is_dir():
         root = Path(tempfile.gettempdir())

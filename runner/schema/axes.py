@@ -1,4 +1,4 @@
-"""The section `sweep` of a profile, and how the values of an axis are written."""
+"""The section `sweep` of a profile, and the notation of the values of an axis."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from runner.schema.base import PositiveInt, Section
 
 Order = Literal["interleaved", "grouped"]
 MAX_VALUES = 1000
-"""of one axis"""
+"""Maximum number of values of an axis."""
 FIXED = ("name", "description", "sweep")
-"""What names a profile cannot vary within a sweep of it."""
+"""Fields that identify a profile and therefore cannot be an axis."""
 INSIDE = (
     "benchmark.input_output_len",
     "benchmark.input_len",
@@ -23,13 +23,13 @@ INSIDE = (
     "benchmark.gpu_weights_percent",
     "benchmark.concurrency",
 )
-"""Lists that one run measures, as far as it can with the engine loaded once: such an axis is its list."""
+"""Lists that one run measures with the engine loaded once: such an axis becomes the list of a run."""
 _HOW = (
     "allowed: a list like [1, 2, 4], or a range like {from: 8, to: 64, times: 2} or {from: 0, to: 9, plus: 3}"
 )
 
 
-class Sweep(Section, frozen=True):
+class SweepSection(Section, frozen=True):
     """Fields that `trtbench-tui sweep` gives several values; `run` measures the profile without them."""
 
     axes: Annotated[
@@ -45,15 +45,15 @@ class Sweep(Section, frozen=True):
 
 
 def values_of(value: Any) -> list[Any]:
-    """The values of an axis, as a profile writes them.
+    """Return the values of an axis from its notation in a profile.
 
     Raises:
-        ValueError: it is neither a list nor a range, is empty, too long, or has a value twice.
+        ValueError: not a list or range, empty, too long, or with a value given twice.
     """
     if isinstance(value, Mapping):
         return _range(value)
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{value!r} is no list of values; {_HOW}")
+        raise ValueError(f"{value!r} is not a list of values; {_HOW}")
     values = list(value)
     if not values:
         raise ValueError(f"is empty; {_HOW}")
@@ -70,16 +70,16 @@ def _range(spec: Mapping[str, Any]) -> list[Any]:
         raise ValueError(f"has the keys {', '.join(map(str, spec)) or '(none)'}; {_HOW}")
     for key, number in spec.items():
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise ValueError(f"{key}: {number!r} is no number; {_HOW}")
-    return stepped(spec["from"], spec["to"], times=spec.get("times"), plus=spec.get("plus"))
+            raise ValueError(f"{key}: {number!r} is not a number; {_HOW}")
+    return step_range(spec["from"], spec["to"], times=spec.get("times"), plus=spec.get("plus"))
 
 
-def stepped(
+def step_range(
     first: float, last: float, *, times: float | None = None, plus: float | None = None
 ) -> list[int | float]:
-    """Numbers from `first` to at most `last`, each `times` the one before, or `plus` more (default 1).
+    """Return numbers from `first` to at most `last`, each `times` the one before, or `plus` more (default 1).
 
-    Decimal fractions are added as they are written: 0.1 plus 0.1 plus 0.1 is 0.3.
+    Steps are added as decimals: 0.1 plus 0.1 plus 0.1 is 0.3.
 
     Raises:
         ValueError: the steps do not lead from the first number to the last.
@@ -89,7 +89,7 @@ def stepped(
     if not (at.is_finite() and end.is_finite() and step.is_finite()):
         raise ValueError("has no end; give finite numbers")
     if end < at:
-        raise ValueError(f"ends at {last} before it begins at {first}")
+        raise ValueError(f"ends at {last}, before its start at {first}")
     if times is not None and (step <= 1 or at <= 0):
         raise ValueError(
             f"never gets from {first} to {last} times {times}; allowed: times above 1, from above 0"

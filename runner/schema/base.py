@@ -1,4 +1,4 @@
-"""What profiles of every engine share: the base of their sections, problems, and how ranks are started."""
+"""Base classes of the profiles of all engines, and the sections that they share."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import msgspec
 from msgspec import Meta
 
 if TYPE_CHECKING:
-    from runner.schema.axes import Sweep
+    from runner.schema.axes import SweepSection
 
-# Annotated types, each with what the form and the schema show about it.
+# Annotated types; the annotations appear in the form and in the JSON Schema.
 PositiveInt = Annotated[int, Meta(ge=1)]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of every part of a profile: immutable, and a key it does not know is an error."""
+    """Base of every section of a profile: immutable; an unknown key is an error."""
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One reason why a profile cannot be used, at a dotted path like `parallel.tp`."""
+    """An error in a profile, at a dotted path like `parallel.tp`."""
 
     path: str
     message: str
@@ -41,7 +41,7 @@ class Mpirun(Section, frozen=True):
 
 
 class AnyLaunch(Protocol):
-    """What the section `launch` of every profile has."""
+    """The fields that the section `launch` of every profile has."""
 
     @property
     def python(self) -> str | None: ...
@@ -51,7 +51,7 @@ class AnyLaunch(Protocol):
 
 
 class Launch(Section, frozen=True):
-    """The surroundings of the measured processes."""
+    """The environment of the measured processes."""
 
     python: Annotated[
         str | None,
@@ -91,7 +91,7 @@ class Container(Section, frozen=True):
 
 
 class Benchmark(Section, frozen=True):
-    """What is measured. The loop is the reference's: it goes on until num_runs *and* duration are reached."""
+    """What is measured. As in benchmark.py, the timed loop runs until num_runs and duration are reached."""
 
     batch_size: Annotated[
         list[PositiveInt], Meta(min_length=1, description="batch sizes; every one with every length pair")
@@ -118,13 +118,13 @@ class Profile(Section, frozen=True, kw_only=True, tag_field="engine"):
     """Base of the profiles of all engines; the key `engine` tells them apart.
 
     An engine's struct is a subclass with a `tag`, which is the name of the engine. It defines all fields
-    itself, because their order is the order of the form; those named here every profile has.
+    itself, as their order is the order in the form. Every profile has the fields named here.
     """
 
     if TYPE_CHECKING:
         name: str
         description: str
-        sweep: Sweep | None
+        sweep: SweepSection | None
 
         @property
         def launch(self) -> AnyLaunch: ...
@@ -136,7 +136,7 @@ class Profile(Section, frozen=True, kw_only=True, tag_field="engine"):
 
 
 def loop_problems(num_runs: int, duration: int) -> list[Problem]:
-    """The timed loop ends when both minima are reached, so they cannot both be nothing."""
+    """Return a problem if both minima of the timed loop are 0."""
     if num_runs or duration:
         return []
     return [
@@ -148,9 +148,9 @@ def loop_problems(num_runs: int, duration: int) -> list[Problem]:
 
 
 def env_problems(names: Iterable[str]) -> list[Problem]:
-    """Names in `launch.env` that no shell takes for a variable."""
+    """Return a problem for each name in `launch.env` that is not a valid variable name."""
     return [
-        Problem(f"launch.env.{name}", "not a name for a variable; allowed: letters, digits and underscores")
+        Problem(f"launch.env.{name}", "not a variable name; allowed: letters, digits and underscores")
         for name in names
         if not re.fullmatch(VARIABLE_PATTERN, name)
     ]

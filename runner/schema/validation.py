@@ -1,4 +1,7 @@
-"""Finding everything that is wrong with the keys, types and values of a profile, in the words of a person."""
+"""Find all errors in the keys, types and values of a profile, with readable messages.
+
+msgspec reports only the first error. These checks use its type information and report all.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,22 @@ from msgspec import inspect
 from runner.schema.base import Problem, Section
 
 LIMIT = 10**18
-"""No number of a profile is as large; beyond it JSON readers disagree about whole numbers."""
+"""Numbers must be smaller; JSON readers disagree about larger whole numbers."""
 
 
 def check_section(section: type[Section], data: Mapping[str, Any]) -> Iterator[Problem]:
-    """Everything wrong with the types, keys and values of one section."""
+    """Yield everything that is wrong with the types, keys and values of a section."""
     yield from _check(inspect.type_info(section), data, "")
 
 
 def problems_of(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
-    """Everything wrong with a value for a field of this type."""
+    """Yield everything that is wrong with a value for a field of a type."""
     yield from _check(kind, value, path)
 
 
 def _check(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
     if isinstance(kind, inspect.AnyType):
-        return  # a rule looks at it, once it is known what it stands for
+        return  # a rule checks it later
     if isinstance(kind, inspect.Metadata):
         yield from _check(kind.type, value, path)
     elif isinstance(kind, inspect.UnionType):
@@ -39,27 +42,27 @@ def _check(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
         yield from _check_struct(kind, value, path)
     elif isinstance(kind, inspect.ListType):
         if not isinstance(value, list | tuple):
-            yield _wrong(path, value, allowed(kind))
+            yield _wrong(path, value, describe_allowed(kind))
             return
         if len(value) < (kind.min_length or 0):
-            yield Problem(path, f"is empty; allowed: {allowed(kind)}")
+            yield Problem(path, f"is empty; allowed: {describe_allowed(kind)}")
         for index, item in enumerate(value):
             yield from _check(kind.item_type, item, f"{path}[{index}]")
     elif isinstance(kind, inspect.TupleType):
         if not isinstance(value, list | tuple) or len(value) != len(kind.item_types):
-            yield _wrong(path, value, allowed(kind))
+            yield _wrong(path, value, describe_allowed(kind))
             return
         for index, (item_kind, item) in enumerate(zip(kind.item_types, value, strict=True)):
             yield from _check(item_kind, item, f"{path}[{index}]")
     elif isinstance(kind, inspect.DictType):
         if not isinstance(value, Mapping):
-            yield _wrong(path, value, allowed(kind))
+            yield _wrong(path, value, describe_allowed(kind))
             return
         for key, item in value.items():
             yield from _check(kind.key_type, key, f"{path}.{key}")
             yield from _check(kind.value_type, item, f"{path}.{key}")
     elif not _fits(kind, value):
-        yield _wrong(path, value, allowed(kind) + _advice(kind, value))
+        yield _wrong(path, value, describe_allowed(kind) + _advice(kind, value))
 
 
 def _check_struct(kind: inspect.StructType, value: Any, path: str) -> Iterator[Problem]:
@@ -75,7 +78,9 @@ def _check_struct(kind: inspect.StructType, value: Any, path: str) -> Iterator[P
             yield Problem(child, f"unknown key; allowed here: {', '.join(fields)}{suggest(key, fields)}")
     for name, field in fields.items():
         if field.required and name not in value:
-            yield Problem(f"{path}.{name}" if path else name, f"missing; allowed: {allowed(field.type)}")
+            yield Problem(
+                f"{path}.{name}" if path else name, f"missing; allowed: {describe_allowed(field.type)}"
+            )
 
 
 def _fits(kind: inspect.Type, value: Any) -> bool:
@@ -84,7 +89,7 @@ def _fits(kind: inspect.Type, value: Any) -> bool:
     if isinstance(kind, inspect.LiteralType):
         return value in kind.values
     if isinstance(kind, inspect.StrType):
-        # Programs take no text with a zero byte; `fullmatch`, because `$` lets a line break through.
+        # Arguments of programs cannot have a zero byte; `fullmatch`, because `$` accepts a final line break.
         return (
             isinstance(value, str)
             and "\0" not in value
@@ -96,7 +101,7 @@ def _fits(kind: inspect.Type, value: Any) -> bool:
         value, int if isinstance(kind, inspect.IntType) else int | float
     ):
         return False
-    if not abs(value) < LIMIT:  # also what is no number or infinite
+    if not abs(value) < LIMIT:  # also rejects nan and infinity
         return False
     return (
         (kind.ge is None or value >= kind.ge)
@@ -106,12 +111,12 @@ def _fits(kind: inspect.Type, value: Any) -> bool:
     )
 
 
-def allowed(kind: inspect.Type) -> str:
-    """What a field takes, in words: `a whole number, 1 or more`."""
+def describe_allowed(kind: inspect.Type) -> str:
+    """Describe the allowed values of a field: `a whole number, 1 or more`."""
     if isinstance(kind, inspect.Metadata):
-        return allowed(kind.type)
+        return describe_allowed(kind.type)
     if isinstance(kind, inspect.UnionType):
-        return " or ".join(allowed(option) for option in kind.types)
+        return " or ".join(describe_allowed(option) for option in kind.types)
     if isinstance(kind, inspect.LiteralType):
         return ", ".join(str(value) for value in kind.values)
     if isinstance(kind, inspect.IntType | inspect.FloatType):
@@ -128,9 +133,9 @@ def allowed(kind: inspect.Type) -> str:
         ]
         return ", ".join([noun, *bounds])
     if isinstance(kind, inspect.ListType):
-        return f"a list like [a, b]; each item: {allowed(kind.item_type)}"
+        return f"a list like [a, b]; each item: {describe_allowed(kind.item_type)}"
     if isinstance(kind, inspect.TupleType):
-        return f"{len(kind.item_types)} numbers like [128, 20]; each: {allowed(kind.item_types[0])}"
+        return f"{len(kind.item_types)} numbers like [128, 20]; each: {describe_allowed(kind.item_types[0])}"
     if isinstance(kind, inspect.StrType):
         return "text" if kind.pattern is None else "letters, digits, dot, dash and underscore, at most 64"
     names = {inspect.BoolType: "true or false", inspect.NoneType: "null", inspect.DictType: "keys and texts"}
@@ -138,7 +143,7 @@ def allowed(kind: inspect.Type) -> str:
 
 
 def kind_at(section: type[Section], path: str) -> inspect.Type | None:
-    """The type of the field at a dotted path of a section; None when there is no such field."""
+    """Return the type of the field at a dotted path of a section; None for an unknown path."""
     kind: inspect.Type = inspect.type_info(section)
     for key in path.split("."):
         inner = _inner(kind, key)
@@ -149,7 +154,7 @@ def kind_at(section: type[Section], path: str) -> inspect.Type | None:
 
 
 def _inner(kind: inspect.Type, key: str) -> inspect.Type | None:
-    for option in options(kind):
+    for option in union_members(kind):
         if isinstance(option, inspect.StructType):
             return next((field.type for field in option.fields if field.encode_name == key), None)
         if isinstance(option, inspect.DictType):
@@ -157,22 +162,22 @@ def _inner(kind: inspect.Type, key: str) -> inspect.Type | None:
     return None
 
 
-def options(kind: inspect.Type) -> tuple[inspect.Type, ...]:
-    """The types that a value may have, without what is only said about them."""
+def union_members(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    """Return the types that a value may have, without their metadata."""
     while isinstance(kind, inspect.Metadata):
         kind = kind.type
     if isinstance(kind, inspect.UnionType):
-        return tuple(option for inner in kind.types for option in options(inner))
+        return tuple(option for inner in kind.types for option in union_members(inner))
     return (kind,)
 
 
 def section_at(kind: inspect.Type) -> inspect.StructType | None:
-    """The struct of a field that is a section, also behind `| None`."""
-    return next((option for option in options(kind) if isinstance(option, inspect.StructType)), None)
+    """Return the struct of a field that is a section, optional or not; None for other fields."""
+    return next((option for option in union_members(kind) if isinstance(option, inspect.StructType)), None)
 
 
 def leaf_paths(section: type[Section]) -> Iterator[str]:
-    """The dotted paths of all fields of a section that are no sections themselves."""
+    """Yield the dotted paths of all fields of a section that are not sections themselves."""
     info = inspect.type_info(section)
     assert isinstance(info, inspect.StructType)
     yield from _leaf_paths(info, "")
@@ -188,16 +193,17 @@ def _leaf_paths(info: inspect.StructType, prefix: str) -> Iterator[str]:
 
 
 def is_text(kind: inspect.Type) -> bool:
-    """Whether a field holds text, or text and nothing."""
-    return all(isinstance(option, inspect.StrType | inspect.NoneType) for option in options(kind))
+    """Check whether a field is text, optional or not."""
+    return all(isinstance(option, inspect.StrType | inspect.NoneType) for option in union_members(kind))
 
 
 def is_optional(kind: inspect.Type) -> bool:
-    return any(isinstance(option, inspect.NoneType) for option in options(kind))
+    """Check whether a field may be null."""
+    return any(isinstance(option, inspect.NoneType) for option in union_members(kind))
 
 
 def _advice(kind: inspect.Type, value: Any) -> str:
-    """What the writer probably meant."""
+    """Suggest what the user probably meant."""
     if isinstance(kind, inspect.LiteralType):
         return suggest(value, kind.values)
     if isinstance(kind, inspect.StrType) and not isinstance(value, str | list | tuple | Mapping | None):
@@ -208,10 +214,11 @@ def _advice(kind: inspect.Type, value: Any) -> str:
 
 
 def _wrong(path: str, value: Any, what_is_allowed: str) -> Problem:
-    return Problem(path, f"{shown(value)} is not allowed; allowed: {what_is_allowed}")
+    return Problem(path, f"{format_value(value)} is not allowed; allowed: {what_is_allowed}")
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """Format a rejected value for a message, shortened."""
     if value is None:
         return "null (nothing)"
     if isinstance(value, str):
@@ -223,6 +230,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def suggest(word: Any, words: Iterable[Any]) -> str:
-    close = difflib.get_close_matches(str(word), [str(w) for w in words], n=1)
+def suggest(word: Any, allowed: Iterable[Any]) -> str:
+    """Return ` (did you mean ...?)` for a similar allowed word; empty without one."""
+    close = difflib.get_close_matches(str(word), [str(one) for one in allowed], n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -1,4 +1,4 @@
-"""One configuration of a run as it stands: what was measured of it until now."""
+"""The state of one configuration of a run: its measurements until now."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner import events as ev
-from runner.plan.plan import NOT_KNOWN
+from runner.plan.plan import UNKNOWN_CONCURRENCY
 from runner.state import result_matching
-from runner.state.outliers import Slowest
+from runner.state.outliers import SlowestIterations
 from runner.state.serving import ServingState
 from runner.stats import Batches, Mean, Sample, Series
 
 
-class Load(Protocol):
-    """The load of a configuration, as an event, a part of a plan or a part of a report states it."""
+class ConfigurationShape(Protocol):
+    """The shape of a configuration, as events, plans and reports have it."""
 
     @property
     def batch_size(self) -> int: ...
@@ -30,18 +30,18 @@ class Load(Protocol):
     def concurrency(self) -> int: ...
 
 
-def batching(load: Load) -> str:
-    """`batch 16`; of requests in flight `concurrency 8`, `all at once`, or `concurrency ?`."""
-    if not load.requests:
-        return f"batch {load.batch_size}"
-    if load.concurrency == NOT_KNOWN:
+def batching_label(shape: ConfigurationShape) -> str:
+    """Return `batch 16`; for requests in flight `concurrency 8`, `all at once` or `concurrency ?`."""
+    if not shape.requests:
+        return f"batch {shape.batch_size}"
+    if shape.concurrency == UNKNOWN_CONCURRENCY:
         return "concurrency ?"
-    return f"concurrency {load.concurrency}" if load.concurrency else "all at once"
+    return f"concurrency {shape.concurrency}" if shape.concurrency else "all at once"
 
 
 @dataclass(slots=True)
 class ConfigurationState:
-    """One configuration as rank 0 saw it; `latency` and `series` are what upstream's numbers are made of."""
+    """What rank 0 measured in one configuration; upstream's numbers use `latency` and `series`."""
 
     start: ev.ConfigurationStarted
     warmup: list[float] = field(default_factory=list)
@@ -49,19 +49,19 @@ class ConfigurationState:
     generation: Mean = field(default_factory=Mean)
     steps: Mean = field(default_factory=Mean)
     series: Series = field(default_factory=Series)
-    """one point a timed iteration, milliseconds"""
+    """one point per timed iteration, milliseconds"""
     batches: Batches = field(default_factory=Batches)
-    """latencies in order, milliseconds; `stats.steady_state.course` says whether they are steady"""
+    """latencies in order, milliseconds; input of `stats.steady_state.assess_steadiness`"""
     generation_batches: Batches = field(default_factory=Batches)
-    slowest: Slowest = field(default_factory=Slowest)
+    slowest: SlowestIterations = field(default_factory=SlowestIterations)
     timing_began: int | None = None
     last_t: int = 0
     result: dict[str, str] | None = None
     serving: ServingState | None = None
-    """of requests batched in flight, instead of iterations of a whole batch; None: there are iterations"""
+    """data of requests batched in flight; None: the benchmark runs iterations of a whole batch"""
 
     def elapsed_s(self, now: int) -> float:
-        """Seconds since timing began, up to the last iteration once the configuration is over."""
+        """Return seconds since timing began; until the last iteration if the configuration is done."""
         if self.timing_began is None:
             return 0.0
         end = self.last_t if self.done else now
@@ -72,9 +72,9 @@ class ConfigurationState:
         return self.result is not None
 
     def remaining_s(self, now: int) -> float | None:
-        """Seconds until both minima are met: iterations left x mean latency, or what is left of duration.
+        """Return seconds until both minima are met: iterations left x mean latency, or duration left.
 
-        Of requests in flight: requests left x time for those that are done. None before the first timed one.
+        For requests in flight: remaining requests at the pace until now. None before the first timed one.
         """
         if self.done:
             return 0.0
@@ -86,13 +86,13 @@ class ConfigurationState:
         return max(iterations, self.start.duration - self.elapsed_s(now), 0.0)
 
 
-def answers_from(engine: str) -> str:
-    """Where the answers of a run come from: trtllm-bench has no smoke run, it keeps what it measured."""
+def answer_source(engine: str) -> str:
+    """Return the source of the answers of a run; trtllm-bench has no smoke run and keeps measured ones."""
     return "measured" if engine == "trtllm-bench" else "smoke run"
 
 
-def is_told_by(configuration: ConfigurationState, event: ev.Result) -> bool:
-    """Whether a result is about a configuration: it names it by its shape, or is all its stage measures."""
+def matches_result(configuration: ConfigurationState, event: ev.Result) -> bool:
+    """Check whether a result belongs to a configuration: by its shape, or as the only one of its stage."""
     if configuration.serving is not None:
         return configuration.start.stage == event.stage
-    return result_matching.tells_of(event.values, configuration.start)
+    return result_matching.result_matches(event.values, configuration.start)

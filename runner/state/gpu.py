@@ -1,4 +1,4 @@
-"""What is known of the GPUs of a run: the part of the fold over events that is about them."""
+"""The state of the GPUs of a run, folded from their events."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from typing import Protocol
 
 from runner import events as ev
 from runner.events.missing_readings import LOST, STALE
-from runner.events.throttle_reasons import reason_words
-from runner.state.gpu_phase import Phase
-from runner.state.gpu_series import GROUP_S, KEPT, MOST_GROUPS, RECENT_TICKS, Bucket, Group, History, fold
+from runner.events.throttle_reasons import throttle_names
+from runner.state.gpu_phase import GpuPhase
+from runner.state.gpu_series import (
+    GROUP_S,
+    KEPT,
+    MOST_GROUPS,
+    RECENT_TICKS,
+    ReadingBucket,
+    ReadingHistory,
+    SampleGroup,
+    fold,
+)
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000
 LOOK_BACK = 3
-"""A reading may be missing in a sample or two without a reason; the one before is still the latest."""
+"""Samples to search for the latest reading: one or two may lack it without a reason."""
 
 
-class Timed(Protocol):
-    """What is needed to know of a configuration: when it was measured."""
+class TimedConfiguration(Protocol):
+    """When a configuration was measured."""
 
     timing_began: int | None
     last_t: int
@@ -35,29 +44,29 @@ class GpuState:
 
     identity: ev.GpuIdentity
     column: int
-    """its place in the columns of samples"""
+    """its index in the columns of samples"""
     reasons: dict[str, str] = field(default_factory=dict)
-    """why readings are missing now, by reading; `all`: the whole GPU"""
+    """why readings are missing now, by reading; key `all`: the whole GPU"""
     sources: dict[str, str] = field(default_factory=dict)
     health: ev.GpuHealth | None = None
     first_health: ev.GpuHealth | None = None
     before: list[int] | None = None
     after: list[int] | None = None
-    """pids that computed on it before the first stage, after the last"""
+    """pids of processes on it before the first stage and after the last"""
     baseline: float | None = None
     """bytes in use before the first stage"""
     energy: deque[ev.GpuEnergy] = field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
     resets: list[tuple[int, int]] = field(default_factory=list)
-    """times of the two readings between which the energy counter started anew"""
+    """times of the two readings between which the energy counter was reset"""
     peak_memory: float | None = None
-    """most bytes in use in any sample of a full group; `TelemetryState.peak_memory` knows the newest, too"""
+    """most bytes in use in any sample of a full group; `TelemetryState.peak_memory` includes the newest"""
 
     @property
     def lost(self) -> bool:
         return self.reasons.get("all") == LOST
 
     def why_not(self, reading: str, otherwise: str = "not read while it was measured") -> str:
-        """Why a reading of it is missing."""
+        """Return why a reading of it is missing."""
         return self.reasons.get("all") or self.reasons.get(reading) or otherwise
 
     @property
@@ -67,25 +76,26 @@ class GpuState:
 
 @dataclass(slots=True)
 class TelemetryState:
-    """All GPUs, and how reading them goes."""
+    """All GPUs, and the state of reading them."""
 
     gpus: dict[str, GpuState] = field(default_factory=dict)
     """by UUID, in NVML's order"""
     inventory: ev.GpuInventory | None = None
     mapping: ev.GpuMapping | None = None
     status: ev.Telemetry | None = None
-    """None: samples come as they were asked for"""
-    told: list[ev.Telemetry] = field(default_factory=list)
+    """None: samples arrive as requested"""
+    status_events: list[ev.Telemetry] = field(default_factory=list)
+    """every change of `status`, at most `MAX_PROBLEMS`"""
     problems: list[ev.GpuProblem] = field(default_factory=list)
     cost: ev.TelemetryCost | None = None
     dearest_us: dict[str, float] = field(default_factory=dict)
     """longest duration of each call over the run"""
     period_ms: int = 0
-    phases: list[Phase] = field(default_factory=list)
-    """one a configuration"""
-    _history: dict[str, History] = field(default_factory=dict)
-    _groups: deque[Group] = field(default_factory=deque)
-    _open: Group | None = None
+    phases: list[GpuPhase] = field(default_factory=list)
+    """one per configuration"""
+    _history: dict[str, ReadingHistory] = field(default_factory=dict)
+    _groups: deque[SampleGroup] = field(default_factory=deque)
+    _open: SampleGroup | None = None
     _due: int = 0
     _first_stage: bool = False
 
@@ -98,11 +108,11 @@ class TelemetryState:
         return self._open.ticks[-1] if self._open is not None else None
 
     def recent(self) -> list[ev.GpuSamples]:
-        """The last raw samples, at least `RECENT_TICKS` once there were so many, oldest first."""
+        """Return the last raw samples, at least `RECENT_TICKS` if there are as many, oldest first."""
         return [tick for group in self._groups for tick in group.ticks]
 
     def since(self, t: int) -> list[ev.GpuSamples]:
-        """Raw samples after time `t`, as far as they are kept, oldest first."""
+        """Return raw samples after time `t`, as far as they are kept, oldest first."""
         found: list[ev.GpuSamples] = []
         for group in reversed(self._groups):
             newer = [tick for tick in group.ticks if tick.t > t]
@@ -112,33 +122,33 @@ class TelemetryState:
         return found
 
     def latest(self, gpu: GpuState, reading: str) -> float | str:
-        """The latest number of a reading, or the reason why there is none; never a number that is old."""
+        """Return the latest number of a reading, or the reason why there is none; never an old number."""
         if self.stale:
             return STALE
         for name in ("all", reading):
             if name in gpu.reasons:
                 return gpu.reasons[name]
         for tick in self._latest_ticks():
-            column: ev.Column = getattr(tick, reading)
+            column: ev.GpuColumn = getattr(tick, reading)
             value = column[gpu.column] if gpu.column < len(column) else None
             if value is not None:
                 return value
         return "not read yet"
 
     def mig_device(self, gpu: GpuState) -> str:
-        """UUID of the MIG device of a GPU that the ranks compute on; empty: they have the whole GPU."""
+        """Return the UUID of the MIG device of a GPU that the ranks use; empty: they use the whole GPU."""
         visible = self.mapping.gpus if self.mapping is not None else []
         return next((uuid for uuid in visible if uuid in (gpu.identity.mig or ())), "")
 
     def slice_memory(self, uuid: str) -> int | None:
-        """Bytes in use of a MIG device in the latest sample; None: not known."""
+        """Return bytes in use of a MIG device in the latest sample; None: unknown."""
         last = None if self.stale else self.last
         return last.slices.get(uuid) if last is not None else None
 
     def throttled_by(self, gpu: GpuState) -> list[str] | None:
-        """Why the clocks of a GPU are held down; empty: they are not; None: not known.
+        """Return why the clocks of a GPU are held down; empty: they are not; None: unknown.
 
-        By the driver's counters, which miss nothing between two samples, else by what holds right now.
+        From the driver's counters, which cover the time between samples, else from the current state.
         """
         last = self.last
         if last is None or self.stale or gpu.lost:
@@ -149,32 +159,32 @@ class TelemetryState:
             if gpu.column < len(column) and column[gpu.column] > 0
         ]
         bits = self.latest(gpu, "reasons")
-        return counted or (None if isinstance(bits, str) else reason_words(bits))
+        return counted or (None if isinstance(bits, str) else throttle_names(bits))
 
     def peak_memory(self, gpu: GpuState) -> float | None:
-        """Most bytes that any sample of the run saw in use on a GPU."""
+        """Return the most bytes in use on a GPU in any sample of the run."""
         newest = fold(self._open.ticks).get("memory") if self._open is not None else None
         cell = newest.cell(gpu.column) if newest else None
         peaks = [peak for peak in (gpu.peak_memory, cell.high if cell else None) if peak is not None]
         return max(peaks, default=None)
 
-    def history(self, gpu: GpuState, reading: str) -> list[Bucket]:
-        """A reading over the whole run: minimum, mean and maximum of ten seconds, of minutes long ago."""
+    def history(self, gpu: GpuState, reading: str) -> list[ReadingBucket]:
+        """Return a reading over the whole run: minimum, mean and maximum of ten seconds, later of minutes."""
         found = self._history.get(reading)
         return found.buckets(gpu.column) if found is not None else []
 
-    def measured(self, number: int, configuration: Timed) -> Phase | None:
-        """What was read while a configuration was measured; None: nothing was."""
+    def measured(self, number: int, configuration: TimedConfiguration) -> GpuPhase | None:
+        """Return the readings of the measured phase of a configuration; None: there are none."""
         if configuration.timing_began is None or not self.gpus:
             return None
-        whole = self.phases[number].copy() if number < len(self.phases) else Phase()
+        whole = self.phases[number].copy() if number < len(self.phases) else GpuPhase()
         self._feed(whole, configuration, to_the_end=True)
         return whole
 
     # --- events -----------------------------------------------------------------------------------------
 
     def stage_started(self) -> None:
-        """The first stage ends the time before the run; a baseline is what was read until then."""
+        """Take the last reading before the first stage as baseline."""
         if self._first_stage:
             return
         self._first_stage = True
@@ -190,19 +200,19 @@ class TelemetryState:
         known = self.gpus
         self.gpus = {}
         if list(known) != [identity.uuid for identity in event.gpus]:
-            # Groups hold samples of one order only.
+            # A group has samples with one order of GPUs only.
             self._groups.clear()
-            self._history = {name: History(len(event.gpus)) for name in KEPT}
+            self._history = {name: ReadingHistory(len(event.gpus)) for name in KEPT}
         for column, identity in enumerate(event.gpus):
             gpu = known.get(identity.uuid) or GpuState(identity, column)
             gpu.identity, gpu.column, gpu.reasons = identity, column, {}
             self.gpus[identity.uuid] = gpu
 
-    def take_samples(self, event: ev.GpuSamples, configurations: Sequence[Timed]) -> None:
+    def take_samples(self, event: ev.GpuSamples, configurations: Sequence[TimedConfiguration]) -> None:
         if self._open is None or event.t >= self._due:
             self._close_group()
             self._advance(configurations, event.t)
-            self._open = Group()
+            self._open = SampleGroup()
             self._groups.append(self._open)
             self._due = event.t + GROUP_S * 10**9
             self._drop_old(configurations[-1].last_t if configurations else event.t)
@@ -252,8 +262,8 @@ class TelemetryState:
 
     def take_status(self, event: ev.Telemetry) -> None:
         self.status = event if event.state != "sampling" else None
-        if len(self.told) < MAX_PROBLEMS:
-            self.told.append(event)
+        if len(self.status_events) < MAX_PROBLEMS:
+            self.status_events.append(event)
 
     def take_cost(self, event: ev.TelemetryCost) -> None:
         self.cost = event
@@ -268,7 +278,7 @@ class TelemetryState:
         ticks = self._open.ticks[-LOOK_BACK:]
         if len(ticks) < LOOK_BACK and len(self._groups) > 1:
             ticks = self._groups[-2].ticks[len(ticks) - LOOK_BACK :] + ticks
-        # What was read before telemetry started anew is not the latest of anything.
+        # Readings from before a restart of telemetry are never the latest.
         oldest = ticks[-1].t - LOOK_BACK * self.period_ms * 10**6
         return [tick for tick in reversed(ticks) if tick.t >= oldest]
 
@@ -287,7 +297,7 @@ class TelemetryState:
                 gpu.peak_memory = max(cell.high, gpu.peak_memory or 0.0)
 
     def _drop_old(self, folded: int) -> None:
-        """Drop raw samples that no one asks for again: of before `folded`, and not among the last ones."""
+        """Drop raw samples that are no longer needed: older than `folded`, and not among the last ones."""
         groups = self._groups
         kept = sum(len(group.ticks) for group in groups)
         while len(groups) > 1 and kept - len(groups[0].ticks) >= RECENT_TICKS:
@@ -295,11 +305,11 @@ class TelemetryState:
                 break
             kept -= len(groups.popleft().ticks)
 
-    def _advance(self, configurations: Sequence[Timed], now: int) -> None:
-        """Give every configuration that is under way the samples that certainly belong to it."""
+    def _advance(self, configurations: Sequence[TimedConfiguration], now: int) -> None:
+        """Add to each current configuration the samples that certainly belong to it."""
         for number, configuration in enumerate(configurations):
             if number == len(self.phases):
-                self.phases.append(Phase())
+                self.phases.append(GpuPhase())
             phase = self.phases[number]
             if phase.over or configuration.timing_began is None:
                 continue
@@ -307,14 +317,14 @@ class TelemetryState:
             self._feed(phase, configuration, to_the_end=over)
             phase.over = over
 
-    def _feed(self, phase: Phase, configuration: Timed, *, to_the_end: bool) -> None:
+    def _feed(self, phase: GpuPhase, configuration: TimedConfiguration, *, to_the_end: bool) -> None:
         begin, end = configuration.timing_began, configuration.last_t
         assert begin is not None
-        waiting: list[Group] = []
+        waiting: list[SampleGroup] = []
         for group in reversed(self._groups):
             if group.end <= phase.seen:
                 break
-            # A group that reaches beyond the last iteration waits: later iterations may cover it.
+            # A group that ends after the last iteration waits: later iterations may cover it.
             if group.begin <= end and (to_the_end or group.end <= end):
                 waiting.append(group)
         for group in reversed(waiting):

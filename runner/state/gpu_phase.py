@@ -1,4 +1,4 @@
-"""What was read of the GPUs while one configuration was measured."""
+"""The GPU readings of the measured phase of one configuration."""
 
 from __future__ import annotations
 
@@ -9,62 +9,62 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from runner.events import Column, GpuEnergy, GpuSamples
-from runner.state.gpu_series import Group, Table, fold, joined
+from runner.events import GpuColumn, GpuEnergy, GpuSamples
+from runner.state.gpu_series import ReadingTable, SampleGroup, fold, joined
 
 _THROTTLED, _REASONS, _SLICES = attrgetter("throttled_us"), attrgetter("reasons"), attrgetter("slices")
 COUNTER_S = 0.1
-"""The energy counter moves this often, so a reading is that much late at most."""
+"""The energy counter is updated this often, so a reading is at most this old."""
 
 
 MOST_PARTS = 64
 
 
-class Edge(NamedTuple):
-    """The energy counter at the begin or the end of a phase, between two readings of it."""
+class CounterEdge(NamedTuple):
+    """The energy counter at the begin or end of a phase, interpolated between two readings."""
 
     mj: float
     off_s: float
-    """distance to the nearest reading, plus how late the counter itself is"""
+    """distance to the nearest reading, plus the delay of the counter itself"""
     beyond_s: float = 0.0
-    """how far the edge lies outside of all readings: that much of the phase is not counted"""
+    """distance of the edge from readings that do not enclose it: this part of the phase is not counted"""
 
 
 @dataclass(slots=True)
-class Phase:
-    """Grows with the configuration; `take` and `take_energy` are given what belongs to it, in order."""
+class GpuPhase:
+    """Grows with the configuration; `take` and `take_energy` receive its readings in order."""
 
     ticks: int = 0
     seen: int = -1
-    """time of the last sample that was taken"""
+    """time of the last sample that was added"""
     throttled_us: dict[str, list[int]] = field(default_factory=dict)
     reasons: list[Counter[float | None]] = field(default_factory=list)
-    """how often each set of clocks event reasons was seen, a counter a GPU"""
+    """how often each set of clocks event reasons was seen, one counter per GPU"""
     slices: dict[str, int] = field(default_factory=dict)
     """most bytes in use of each MIG device, by UUID"""
-    begins: dict[str, Edge] = field(default_factory=dict)
-    ends: dict[str, Edge] = field(default_factory=dict)
+    begins: dict[str, CounterEdge] = field(default_factory=dict)
+    ends: dict[str, CounterEdge] = field(default_factory=dict)
     """by UUID"""
     begin: int = 0
     end: int = 0
     over: bool = False
-    _parts: list[Table] = field(default_factory=list)
-    """cells not joined yet: many at once are cheaper"""
+    _parts: list[ReadingTable] = field(default_factory=list)
+    """cells that are not joined yet: joining many at once is cheaper"""
 
     @property
-    def table(self) -> Table:
-        """The cells of the whole phase."""
+    def table(self) -> ReadingTable:
+        """Return the cells of the whole phase."""
         return joined(self._parts)
 
     @property
     def seconds(self) -> float:
         return (self.end - self.begin) / 1e9
 
-    def copy(self) -> Phase:
+    def copy(self) -> GpuPhase:
         return copy.deepcopy(self)
 
-    def take(self, group: Group, begin: int, end: int) -> None:
-        """Those samples of a group that lie within the phase and were not taken before."""
+    def take(self, group: SampleGroup, begin: int, end: int) -> None:
+        """Add the samples of a group that are in the phase and were not added before."""
         whole = group.table is not None and group.begin >= begin and group.end <= end
         if whole and group.begin > self.seen:
             ticks, table = group.ticks, group.table or {}
@@ -81,7 +81,7 @@ class Phase:
     def take_energy(
         self, uuid: str, readings: Sequence[GpuEnergy], begin: int, end: int, *, over: bool
     ) -> None:
-        """The counter of one GPU where the phase begins, and where it ends once it is over."""
+        """Record the counter of one GPU at the begin of the phase, and at its end once the phase is over."""
         self.begin, self.end = begin, end
         if uuid not in self.begins and readings and readings[-1].t >= begin:
             self.begins[uuid] = _edge(readings, begin)
@@ -97,15 +97,15 @@ class Phase:
         for slices in filter(None, map(_SLICES, ticks)):
             for uuid, used in slices.items():
                 self.slices[uuid] = max(used, self.slices.get(uuid, 0))
-        columns: list[Column] = list(filter(None, map(_REASONS, ticks)))
+        columns: list[GpuColumn] = list(filter(None, map(_REASONS, ticks)))
         for gpu, values in enumerate(zip(*columns, strict=False)):
             if gpu == len(self.reasons):
                 self.reasons.append(Counter())
             self.reasons[gpu].update(values)
 
 
-def _edge(readings: Sequence[GpuEnergy], t: int) -> Edge:
-    """The counter at time `t`, on the line between the two readings around it, else at the nearest one."""
+def _edge(readings: Sequence[GpuEnergy], t: int) -> CounterEdge:
+    """Return the counter at time `t`, interpolated between two readings, else the nearest reading."""
     before = after = None
     for reading in reversed(readings):  # the time is always near their end
         if reading.t <= t:
@@ -118,7 +118,7 @@ def _edge(readings: Sequence[GpuEnergy], t: int) -> Edge:
     if before is None or after is None:
         alone = before or after
         assert alone is not None
-        return Edge(alone.mj, nearest + COUNTER_S, nearest)
+        return CounterEdge(alone.mj, nearest + COUNTER_S, nearest)
     span = after.t - before.t
     share = (t - before.t) / span if span else 0.0
-    return Edge(before.mj + share * (after.mj - before.mj), nearest + COUNTER_S)
+    return CounterEdge(before.mj + share * (after.mj - before.mj), nearest + COUNTER_S)

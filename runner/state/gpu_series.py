@@ -1,7 +1,7 @@
 """Readings over time in bounded memory: groups of raw samples, then minimum, mean and maximum.
 
-A day of eight GPUs at 2 Hz has millions of readings, so they are folded by column with the interpreter's own
-`min`, `max` and `sum`, ten seconds at a time.
+A day of eight GPUs at 2 Hz has millions of readings, so the built-in `min`, `max` and `sum` fold them by
+column, ten seconds at a time.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from operator import attrgetter, truediv
 from typing import NamedTuple
 
-from runner.events import Column, GpuSamples
+from runner.events import GpuColumn, GpuSamples
 
 GROUP_S = 10
 PER_MINUTE = 60 // GROUP_S
 MERGED = 60 * PER_MINUTE
 RECENT_TICKS = 120
-"""Raw samples that are always kept; more would only fall out of the processor's cache."""
+"""Number of raw samples that are always kept; more would not fit into the processor's cache."""
 MOST_GROUPS = 60
-"""Ten minutes of raw samples are kept at most: what an iteration under way may turn out to cover."""
+"""At most ten minutes of raw samples are kept, for an iteration that is not finished."""
 FINE_BUCKETS = 2160
 """Six hours of ten seconds."""
 COARSE_BUCKETS = 10080
@@ -34,8 +34,8 @@ AVERAGED = (*KEPT, "power_average", "sm_active", "tensor_active")
 _COLUMNS = {name: attrgetter(name) for name in AVERAGED}
 
 
-class Cell(NamedTuple):
-    """What one reading of one GPU was within a stretch of time."""
+class ReadingCell(NamedTuple):
+    """One reading of one GPU within a period: count, minimum, sum and maximum."""
 
     n: int
     low: float
@@ -48,45 +48,45 @@ class Cell(NamedTuple):
 
 
 @dataclass(slots=True)
-class Cells:
-    """One reading of all GPUs within a stretch of time; a GPU without a number has n 0."""
+class ReadingCells:
+    """One reading of all GPUs within a period; a GPU without a number has n 0."""
 
     n: list[int]
     low: list[float]
     total: list[float]
     high: list[float]
 
-    def cell(self, gpu: int) -> Cell | None:
+    def cell(self, gpu: int) -> ReadingCell | None:
         if gpu >= len(self.n) or not self.n[gpu]:
             return None
-        return Cell(self.n[gpu], self.low[gpu], self.total[gpu], self.high[gpu])
+        return ReadingCell(self.n[gpu], self.low[gpu], self.total[gpu], self.high[gpu])
 
 
-Table = dict[str, Cells]
+ReadingTable = dict[str, ReadingCells]
 
 
-def fold(ticks: Sequence[GpuSamples]) -> Table:
-    """The cells of some samples of the same GPUs, by column."""
-    table: Table = {}
+def fold(ticks: Sequence[GpuSamples]) -> ReadingTable:
+    """Return the cells of samples of the same GPUs, by column."""
+    table: ReadingTable = {}
     for name, column_of in _COLUMNS.items():
-        columns: list[Column] = list(filter(None, map(column_of, ticks)))
+        columns: list[GpuColumn] = list(filter(None, map(column_of, ticks)))
         if columns:
             table[name] = _cells(list(zip(*columns, strict=False)))
     return table
 
 
-def _cells(values: list[tuple[float | None, ...]]) -> Cells:
+def _cells(values: list[tuple[float | None, ...]]) -> ReadingCells:
     try:
         total: list[float] = list(map(sum, values))  # type: ignore[arg-type]
-    except TypeError:  # a None among them
+    except TypeError:  # one of them is None
         present = [[value for value in column if value is not None] for column in values]
-        return Cells(
+        return ReadingCells(
             list(map(len, present)),
             [min(column, default=math.inf) for column in present],
             [float(sum(column)) for column in present],
             [max(column, default=-math.inf) for column in present],
         )
-    return Cells(
+    return ReadingCells(
         [len(values[0])] * len(values),
         list(map(min, values)),  # type: ignore[arg-type]
         total,
@@ -94,12 +94,12 @@ def _cells(values: list[tuple[float | None, ...]]) -> Cells:
     )
 
 
-def joined(tables: Sequence[Table]) -> Table:
-    """The cells of several stretches of time as one, by column."""
-    whole: Table = {}
+def joined(tables: Sequence[ReadingTable]) -> ReadingTable:
+    """Return the cells of several periods as one, by column."""
+    whole: ReadingTable = {}
     for name in dict.fromkeys(name for table in tables for name in table):
         parts = [table[name] for table in tables if name in table]
-        whole[name] = Cells(
+        whole[name] = ReadingCells(
             list(map(sum, zip(*(part.n for part in parts), strict=False))),
             list(map(min, zip(*(part.low for part in parts), strict=False))),
             list(map(sum, zip(*(part.total for part in parts), strict=False))),
@@ -109,11 +109,11 @@ def joined(tables: Sequence[Table]) -> Table:
 
 
 @dataclass(slots=True)
-class Group:
+class SampleGroup:
     """Raw samples of ten seconds, and their cells once the group is full."""
 
     ticks: list[GpuSamples] = field(default_factory=list)
-    table: Table | None = None
+    table: ReadingTable | None = None
 
     @property
     def begin(self) -> int:
@@ -124,9 +124,9 @@ class Group:
         return self.ticks[-1].t
 
 
-class Bucket(NamedTuple):
+class ReadingBucket(NamedTuple):
     t: int
-    """where the stretch begins, CLOCK_MONOTONIC in ns"""
+    """begin of the period, CLOCK_MONOTONIC in ns"""
     low: float
     mean: float
     high: float
@@ -134,7 +134,7 @@ class Bucket(NamedTuple):
 
 @dataclass(slots=True)
 class _Track:
-    """One reading of all GPUs in stretches of time: one row a stretch, one place a GPU."""
+    """One reading of all GPUs in periods: one row per period, one place per GPU."""
 
     gpus: int
     t: array[int] = field(default_factory=lambda: array("q"))
@@ -153,15 +153,15 @@ class _Track:
         for values in (self.low, self.mean, self.high):
             del values[: rows * self.gpus]
 
-    def of(self, gpu: int) -> Iterator[Bucket]:
+    def of(self, gpu: int) -> Iterator[ReadingBucket]:
         step = slice(gpu, None, self.gpus)
         rows = zip(self.t, self.low[step], self.mean[step], self.high[step], strict=True)
-        return (Bucket(*row) for row in rows if row[1] <= row[3])
+        return (ReadingBucket(*row) for row in rows if row[1] <= row[3])
 
 
 @dataclass(slots=True)
-class History:
-    """One reading of all GPUs: the last hours in stretches of ten seconds, before that in minutes."""
+class ReadingHistory:
+    """One reading of all GPUs: the last hours in periods of ten seconds, before that in minutes."""
 
     gpus: int
     _fine: _Track = field(init=False)
@@ -170,7 +170,7 @@ class History:
     def __post_init__(self) -> None:
         self._fine, self._coarse = _Track(self.gpus), _Track(self.gpus)
 
-    def add(self, t: int, cells: Cells) -> None:
+    def add(self, t: int, cells: ReadingCells) -> None:
         try:
             mean = list(map(truediv, cells.total, cells.n))
         except ZeroDivisionError:
@@ -179,12 +179,12 @@ class History:
         if len(self._fine.t) >= FINE_BUCKETS + MERGED:
             self._merge_oldest()
 
-    def buckets(self, gpu: int) -> list[Bucket]:
-        """All that is kept of one GPU, oldest first."""
+    def buckets(self, gpu: int) -> list[ReadingBucket]:
+        """Return the kept buckets of one GPU, oldest first."""
         return [*self._coarse.of(gpu), *self._fine.of(gpu)]
 
     def _merge_oldest(self) -> None:
-        """Make minutes of the oldest stretches; many at once, because what is left has to move."""
+        """Merge the oldest periods into minutes; many at once, because the remaining ones have to move."""
         fine, gpus = self._fine, self.gpus
 
         def rows(values: array[float], first: int) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""One configuration, and what was read of its GPUs while it was measured."""
+"""One configuration, and the readings of its GPUs in the measured phase."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from functools import cached_property
 
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
-from runner.state.gpu_phase import Phase
-from runner.state.gpu_series import Cell, Table
+from runner.state.gpu_phase import GpuPhase
+from runner.state.gpu_series import ReadingCell, ReadingTable
 from runner.state.run import RunState
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A configuration and the GPUs that its ranks computed on."""
+class GpuWindow:
+    """A configuration, its measured phase, and the GPUs that its ranks computed on."""
 
     state: RunState
     configuration: ConfigurationState
-    phase: Phase
+    phase: GpuPhase
     gpus: list[GpuState]
 
     @cached_property
-    def _table(self) -> Table:
+    def _table(self) -> ReadingTable:
         return self.phase.table
 
-    def cells(self, reading: str) -> list[Cell] | str:
-        """One cell a GPU, or why one of them has none."""
+    def cells(self, reading: str) -> list[ReadingCell] | str:
+        """Return one cell per GPU, or why one of them has none."""
         column = self._table.get(reading)
         found = []
         for gpu in self.gpus:
@@ -42,6 +42,6 @@ class Measured:
 
     @property
     def how(self) -> str:
-        """How readings were had that a MIG device has none of its own of."""
+        """How readings were taken that a MIG device does not have for itself."""
         shared = any(self.state.telemetry.mig_device(gpu) for gpu in self.gpus)
         return self.rate + ("; of the whole GPU, which its MIG devices share" if shared else "")

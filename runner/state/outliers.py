@@ -1,6 +1,6 @@
-"""Iterations that took unusually long, and what went on around them.
+"""Iterations that took unusually long, and the state of the machine around them.
 
-An iteration is an outlier when its latency lies above Tukey's outer fence, the third quartile plus three
+An iteration is an outlier when its latency is above Tukey's outer fence, the third quartile plus three
 interquartile ranges, and at least 1 % above the median; fewer than 8 iterations have no fence. Its cause is
 the first of these that holds:
 
@@ -11,7 +11,7 @@ the first of these that holds:
   processor;
 - process: another process computes on a GPU of the run. It was seen before the first stage or after the last
   one; process lists are not read while a benchmark is measured;
-- unknown: none of them was seen.
+- unknown: none of these was seen.
 """
 
 from __future__ import annotations
@@ -29,67 +29,67 @@ from runner.events.throttle_reasons import BITS
 from runner.stats import Mean, Sample
 
 if TYPE_CHECKING:
-    from runner.state.gpu_phase import Phase
+    from runner.state.gpu_phase import GpuPhase
 
 Cause = Literal["throttle", "host", "process", "unknown"]
 
 KEPT = 256
-"""The slowest iterations of a configuration that are remembered with what went on around them."""
+"""Number of slowest iterations of a configuration that are kept with their surroundings."""
 FEWEST = 8
 LEAST_EXCESS = 1.01
 THROTTLED = 0.2
 BUSIER, STOLEN, WAITING = 20.0, 5.0, 20.0
-"""percentage points above the configuration's mean; a mean of STOLEN or WAITING is itself worth a flag"""
+"""percentage points above the configuration's mean; a mean of STOLEN or WAITING is itself a flag"""
 SLOWED_BY = {bit: name for bit, name in BITS.items() if name != "sync boost"}
-"""NVML's clocks event reasons that say that something holds the clocks of one GPU down, whatever others do"""
+"""NVML's clocks event reasons that hold down the clocks of one GPU, independently of other GPUs"""
 
 
-class Load(msgspec.Struct, frozen=True):
-    """What a machine did: percent of all its processors, and of the time."""
+class HostLoad(msgspec.Struct, frozen=True):
+    """Load of the machine: percent of all processors, and of the time."""
 
     cpu: float
     steal: float
     waiting: float | None
 
 
-class Around(msgspec.Struct, frozen=True):
-    """What went on in the time of an iteration."""
+class Surroundings(msgspec.Struct, frozen=True):
+    """The state of GPUs and host during an iteration."""
 
     throttled: dict[str, tuple[float, ...]]
-    """reason -> share of the time, one a GPU in the order of the samples' columns"""
-    load: Load | None
+    """reason -> share of the time, one per GPU in the order of the columns of samples"""
+    load: HostLoad | None
 
 
-class Slow(msgspec.Struct):
+class SlowIteration(msgspec.Struct):
     """A slow iteration; whether it is an outlier depends on all the others."""
 
     i: int
     """index among the timed iterations"""
     t: int
     latency_ms: float
-    around: Around | None = None
-    """None: what went on is not known (yet)"""
+    around: Surroundings | None = None
+    """None: not known (yet)"""
 
     @property
     def began(self) -> int:
         return self.t - round(self.latency_ms * 1e6)
 
 
-class Slowest(msgspec.Struct):
-    """The slowest iterations of one configuration, in bounded memory, and its mean load to compare with."""
+class SlowestIterations(msgspec.Struct):
+    """The slowest iterations of one configuration, in bounded memory, and its mean load for comparison."""
 
     least: float = -math.inf
-    """what is not slower need not be offered"""
+    """iterations that are not slower need not be offered"""
     cpu: Mean = msgspec.field(default_factory=Mean)
     steal: Mean = msgspec.field(default_factory=Mean)
     waiting: Mean = msgspec.field(default_factory=Mean)
-    pending: deque[Slow] = msgspec.field(default_factory=lambda: deque(maxlen=KEPT))
-    """those that ended after the last reading of host and GPUs"""
-    _heap: list[tuple[float, int, Slow]] = msgspec.field(default_factory=list)
+    pending: deque[SlowIteration] = msgspec.field(default_factory=lambda: deque(maxlen=KEPT))
+    """iterations that ended after the last reading of host and GPUs"""
+    _heap: list[tuple[float, int, SlowIteration]] = msgspec.field(default_factory=list)
 
     def offer(self, i: int, t: int, latency_ms: float) -> None:
-        """Take in an iteration slower than `least`."""
-        slow = Slow(i, t, latency_ms)
+        """Add an iteration slower than `least`."""
+        slow = SlowIteration(i, t, latency_ms)
         self.pending.append(slow)
         if len(self._heap) < KEPT:
             heapq.heappush(self._heap, (latency_ms, i, slow))
@@ -98,14 +98,14 @@ class Slowest(msgspec.Struct):
         self.least = self._heap[0][0]
 
     def add_load(self, host: Host) -> None:
-        """A reading of the host while the configuration is measured."""
+        """Add a reading of the host while the configuration is measured."""
         self.cpu.add(host.cpu_percent)
         self.steal.add(host.steal_percent)
         if host.waiting_percent is not None:
             self.waiting.add(host.waiting_percent)
 
-    def settle(self, hosts: Sequence[Host], ticks: Sequence[GpuSamples]) -> None:
-        """Give the pending ones what was read in their time, once readings reach beyond their end.
+    def attach_samples(self, hosts: Sequence[Host], ticks: Sequence[GpuSamples]) -> None:
+        """Attach readings to pending iterations, once the readings cover their end.
 
         Args:
             hosts: the last readings of the host, oldest first.
@@ -116,13 +116,13 @@ class Slowest(msgspec.Struct):
             return
         while self.pending and self.pending[0].t <= min(ends):
             slow = self.pending.popleft()
-            slow.around = Around(
+            slow.around = Surroundings(
                 _throttled([tick for tick in ticks if _overlaps(tick.t, tick.period_ms, slow)]),
                 _load([host for host in hosts if _overlaps(host.t, 1000, slow)]),
             )
 
-    def above(self, fence: float | None) -> list[Slow]:
-        """Those beyond a fence, in order of time."""
+    def above(self, fence: float | None) -> list[SlowIteration]:
+        """Return the iterations above a fence, in order of time."""
         if fence is None:
             return []
         return sorted(
@@ -130,31 +130,31 @@ class Slowest(msgspec.Struct):
         )
 
 
-def fence(latency: Sample) -> float | None:
-    """The latency above which an iteration is an outlier, ms; None: too few iterations to tell."""
+def outlier_fence(latency: Sample) -> float | None:
+    """Return the latency in ms above which an iteration is an outlier; None: too few iterations."""
     if latency.n < FEWEST:
         return None
     lower, median, upper = (latency.percentile(q) for q in (25, 50, 75))
     return max(upper + 3 * (upper - lower), median * LEAST_EXCESS)
 
 
-def cause_of(
-    slow: Slow,
-    slowest: Slowest,
+def find_cause(
+    slow: SlowIteration,
+    slowest: SlowestIterations,
     *,
     columns: Iterable[int],
     usual: Mapping[str, Sequence[float]],
-    company: bool,
+    shared: bool,
 ) -> tuple[Cause, str]:
-    """Why an iteration was slow, and the evidence in words.
+    """Return why an iteration was slow, and the evidence as text.
 
     Args:
         columns: the GPUs of the run, as columns of samples.
         usual: reason -> share of the configuration's time in which it held clocks down, by column.
-        company: whether other processes were seen on these GPUs.
+        shared: whether other processes were seen on these GPUs.
     """
     around = slow.around
-    if around is None and not company:
+    if around is None and not shared:
         return "unknown", "neither the GPUs nor the host were read around it"
     if around is not None:
         for reason, shares in around.throttled.items():
@@ -169,13 +169,13 @@ def cause_of(
                     )
         if around.load is not None and (words := _busier(around.load, slowest)):
             return "host", words
-    if company:
+    if shared:
         return "process", "another process computes on a GPU of the run"
     return "unknown", "no throttling, host load or other process was seen around it"
 
 
-def usual_throttling(phase: Phase | None) -> dict[str, list[float]]:
-    """Reason -> share of a configuration's time in which it held clocks down, by column of the samples."""
+def usual_throttling(phase: GpuPhase | None) -> dict[str, list[float]]:
+    """Return reason -> share of a configuration's time in which it held clocks down, by column of samples."""
     if phase is None or phase.seconds <= 0:
         return {}
     shares = {
@@ -189,13 +189,13 @@ def usual_throttling(phase: Phase | None) -> dict[str, list[float]]:
 
 
 def _share_of(bit: int, seen: Mapping[float | None, int]) -> float:
-    """Of the readings, how many had the bit."""
+    """Return the share of readings that have a bit."""
     total = sum(count for bits, count in seen.items() if bits is not None)
     return sum(count for bits, count in seen.items() if bits is not None and int(bits) & bit) / max(1, total)
 
 
-def _busier(load: Load, slowest: Slowest) -> str:
-    """In what the machine was busier than usual; empty: in nothing."""
+def _busier(load: HostLoad, slowest: SlowestIterations) -> str:
+    """Return in what the machine was busier than usual; empty: in nothing."""
     if slowest.steal.n and load.steal - slowest.steal.mean >= STOLEN:
         return (
             f"the hypervisor took {load.steal:.0f} % of the processors, {slowest.steal.mean:.0f} % on average"
@@ -210,13 +210,13 @@ def _busier(load: Load, slowest: Slowest) -> str:
     return ""
 
 
-def _overlaps(t: int, period_ms: int, slow: Slow) -> bool:
-    """Whether a reading at `t`, which tells of the period before it, tells of a part of an iteration."""
+def _overlaps(t: int, period_ms: int, slow: SlowIteration) -> bool:
+    """Check whether a reading at `t`, which covers the period before it, covers a part of an iteration."""
     return t > slow.began and t - period_ms * 10**6 < slow.t
 
 
 def _throttled(ticks: Sequence[GpuSamples]) -> dict[str, tuple[float, ...]]:
-    """By the driver's counters where there are some, else by how often a reason was seen."""
+    """Return shares from the driver's counters where they exist, else from how often a reason was seen."""
     shares: dict[str, tuple[float, ...]] = {}
     total_us = sum(tick.period_ms for tick in ticks) * 1000
     names = {name for tick in ticks for name in tick.throttled_us if name in SLOWED_BY.values()}
@@ -231,11 +231,11 @@ def _throttled(ticks: Sequence[GpuSamples]) -> dict[str, tuple[float, ...]]:
     return shares
 
 
-def _load(hosts: Sequence[Host]) -> Load | None:
+def _load(hosts: Sequence[Host]) -> HostLoad | None:
     if not hosts:
         return None
     waiting = [host.waiting_percent for host in hosts if host.waiting_percent is not None]
-    return Load(
+    return HostLoad(
         cpu=sum(host.cpu_percent for host in hosts) / len(hosts),
         steal=sum(host.steal_percent for host in hosts) / len(hosts),
         waiting=sum(waiting) / len(waiting) if waiting else None,

@@ -1,4 +1,4 @@
-"""Printed results name what they are about by its shape, not by a number."""
+"""Which configuration a printed result belongs to: results name its shape, not its number."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import math
 from runner import events as ev
 
 
-def tells_of(values: dict[str, str], start: ev.ConfigurationStarted) -> bool:
-    """Whether a printed result is about a configuration: results name it by its shape, not by a number."""
-    asked = (start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)
-    return shape(values) == asked
+def result_matches(values: dict[str, str], start: ev.ConfigurationStarted) -> bool:
+    """Check whether a printed result has the shape of a configuration."""
+    requested = (start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)
+    return result_shape(values) == requested
 
 
-def shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
-    """Batch size, lengths and weights percent of a printed result; an encoder's output length is `n/a`."""
+def result_shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
+    """Return batch size, lengths and weights percent of a printed result; None: it has none.
+
+    The output length of an encoder is `n/a`.
+    """
     output = values.get("output_length", "n/a")
     try:
         return (
@@ -27,8 +30,8 @@ def shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
         return None
 
 
-def world(values: dict[str, str]) -> int:
-    """How many ranks measured a printed result; 1 where it does not say."""
+def result_ranks(values: dict[str, str]) -> int:
+    """Return how many ranks measured a printed result; 1 if it does not state it."""
     for names in _WORLD:
         sizes = [values[name] for name in names if values.get(name, "").isdecimal()]
         if len(sizes) == len(names):
@@ -44,4 +47,4 @@ _WORLD = (
     ("TP Size",),
     ("world_info.tp_size",),
 )
-"""Names whose product is the number of ranks: of benchmark.py, then of trtllm-bench's reports."""
+"""Keys whose product is the number of ranks: of benchmark.py, then of trtllm-bench's reports."""

@@ -1,4 +1,4 @@
-"""What a run looks like now: the fold over its events that every reader shares.
+"""The current state of a run: the fold over its events that all readers share.
 
 `RunState.apply` takes events in the order of the log. Memory is bounded for any length of log: statistics
 are exact (percentiles up to `stats.EXACT_LIMIT` values), series are decimated to minimum and maximum.
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runner import events as ev
-from runner.events import no_cycles
+from runner.events import gc_paused
 from runner.state import result_matching
-from runner.state.configuration import ConfigurationState, is_told_by
+from runner.state.configuration import ConfigurationState, matches_result
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.serving import ServingState
 from runner.stats import Mean
 
-Status = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
-ENDED: frozenset[Status] = frozenset({"finished", "failed", "stopped", "lost"})
+LiveStatus = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
+ENDED_STATUSES: frozenset[LiveStatus] = frozenset({"finished", "failed", "stopped", "lost"})
 MAX_NOTICES = 200
 HOSTS_KEPT = 600
 """ten minutes"""
@@ -42,18 +42,18 @@ class StageState:
 
 @dataclass(slots=True)
 class RankState:
-    """One rank of the stage that runs now, or ran last."""
+    """One rank of the current or last stage."""
 
     rank: int
     hello: ev.Hello | None = None
     bye: ev.Bye | None = None
     records: int = 0
-    """records seen of this rank, `bye` not counted: what its `bye` must say"""
+    """records of this rank without `bye`: the count that its `bye` must state"""
     config: int = -1
     i: int = -1
-    phase: ev.Phase = "warmup"
+    phase: ev.IterationPhase = "warmup"
     timed: Mean = field(default_factory=Mean)
-    """latencies of the configuration that this rank works on, milliseconds"""
+    """latencies of the current configuration of this rank, milliseconds"""
     last_t: int = 0
 
     @property
@@ -63,24 +63,24 @@ class RankState:
 
 @dataclass(slots=True)
 class RunState:
-    """Everything a screen or a report says about a run."""
+    """Everything that screens and reports show of a run."""
 
     started: ev.RunStarted | None = None
-    status: Status = "starting"
+    status: LiveStatus = "starting"
     ended: ev.RunEnded | None = None
     queued: ev.Queued | None = None
     stages: list[StageState] = field(default_factory=list)
     ranks: dict[int, RankState] = field(default_factory=dict)
     configurations: list[ConfigurationState] = field(default_factory=list)
     results: int = 0
-    """results that the engine printed"""
+    """number of results that the engine printed"""
     hosts: deque[ev.Host] = field(default_factory=lambda: deque(maxlen=HOSTS_KEPT))
     """the last readings of the machine, oldest first"""
     heartbeat: ev.Heartbeat | None = None
-    """the last sign of life of a stage that is silent; None while it speaks"""
+    """the last heartbeat of a silent stage; None while it writes output"""
     no_gpu: str | None = None
     telemetry: TelemetryState = field(default_factory=TelemetryState)
-    """the GPUs, and how reading them goes"""
+    """the GPUs, and the state of reading them"""
     answers: list[ev.Answer] = field(default_factory=list)
     notices: list[ev.Notice] = field(default_factory=list)
     failure: ev.Failure | None = None
@@ -90,14 +90,14 @@ class RunState:
     events: int = 0
 
     def apply(self, event: ev.AnyEvent) -> None:
-        """Take in one event."""
+        """Apply one event."""
         self.apply_all((event,))
 
     def apply_all(self, batch: Iterable[ev.AnyEvent]) -> None:
-        """Take in events; written out because a long log has millions of them."""
+        """Apply events; the loop is written out because a long log has millions of them."""
         handlers = _HANDLERS
         events, last_t = 0, self.last_t
-        with no_cycles():
+        with gc_paused():
             for event in batch:
                 events += 1
                 if event.t > last_t:
@@ -110,7 +110,7 @@ class RunState:
 
     @property
     def running(self) -> bool:
-        return self.status not in ENDED
+        return self.status not in ENDED_STATUSES
 
     @property
     def host(self) -> ev.Host | None:
@@ -118,29 +118,30 @@ class RunState:
 
     @property
     def gpus(self) -> dict[str, GpuState]:
-        """The GPUs of the machine by UUID, as far as telemetry read them."""
+        """The GPUs of the machine that telemetry has read, by UUID."""
         return self.telemetry.gpus
 
     @property
     def stage(self) -> StageState | None:
-        """The stage that runs now, or ran last."""
+        """The current or last stage."""
         return self.stages[-1] if self.stages else None
 
     @property
     def configuration(self) -> ConfigurationState | None:
-        """The configuration that is measured now, or was last."""
+        """The current or last configuration."""
         return self.configurations[-1] if self.configurations else None
 
     @property
     def world(self) -> int:
-        """How many ranks measured: those of the stages, or as printed where nothing ran here."""
+        """How many ranks measured: from the stages, or as printed for an imported result."""
         started = [stage.ranks for stage in self.stages]
         return max(
-            started or [result_matching.world(one.result or {}) for one in self.configurations], default=1
+            started or [result_matching.result_ranks(one.result or {}) for one in self.configurations],
+            default=1,
         )
 
     def elapsed_s(self, now: int) -> float:
-        """Seconds since the run started; `now` is CLOCK_MONOTONIC in ns and does not count once it ended."""
+        """Return seconds since the run started; `now` is CLOCK_MONOTONIC in ns, unused once the run ended."""
         if self.started is None:
             return 0.0
         end = self.ended.t if self.ended is not None else max(now, self.last_t)
@@ -148,7 +149,7 @@ class RunState:
 
     @property
     def skew(self) -> tuple[int, float] | None:
-        """The rank with the highest mean latency, and the share by which it lies above the lowest.
+        """The rank with the highest mean latency, and the share by which it is above the lowest.
 
         None with fewer than two ranks that have measured.
         """
@@ -264,12 +265,12 @@ def _serving(state: RunState, event: ev.Serving | ev.RequestsDone | ev.EngineIte
 def _result(state: RunState, event: ev.Result) -> None:
     state.results += 1
     for configuration in state.configurations:
-        if configuration.result is None and is_told_by(configuration, event):
+        if configuration.result is None and matches_result(configuration, event):
             configuration.result = event.values
             return
-    shape = result_matching.shape(event.values)
+    shape = result_matching.result_shape(event.values)
     if shape is not None:
-        # Nobody announced it: an imported result, or a benchmark whose iterations could not be observed.
+        # It was not announced: an imported result, or a benchmark whose iterations could not be observed.
         batch_size, input_len, output_len, percent = shape
         start = ev.ConfigurationStarted(
             t=event.t,
@@ -296,15 +297,15 @@ def _host(state: RunState, event: ev.Host) -> None:
     configuration = state.configuration
     if configuration is not None and configuration.timing_began is not None and not configuration.done:
         configuration.slowest.add_load(event)
-    _settle(state)
+    _attach_samples(state)
 
 
-def _settle(state: RunState) -> None:
-    """Give slow iterations what was read in their time."""
+def _attach_samples(state: RunState) -> None:
+    """Attach readings to slow iterations."""
     for configuration in state.configurations[-2:]:
         slowest = configuration.slowest
         if slowest.pending:
-            slowest.settle(state.hosts, state.telemetry.since(slowest.pending[0].began))
+            slowest.attach_samples(state.hosts, state.telemetry.since(slowest.pending[0].began))
 
 
 def _heartbeat(state: RunState, event: ev.Heartbeat) -> None:
@@ -317,7 +318,7 @@ def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
 
 def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
     state.telemetry.take_samples(event, state.configurations)
-    _settle(state)
+    _attach_samples(state)
 
 
 def _notice(state: RunState, event: ev.Notice) -> None:

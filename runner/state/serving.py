@@ -1,4 +1,4 @@
-"""What one benchmark of many requests in flight has come to: the fold over its events, in bounded memory."""
+"""The state of a benchmark of many requests in flight: the fold over its events, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from runner.stats import Mean, Moments, Sample, Series
 
 @dataclass(slots=True)
 class EngineLog:
-    """The engine's iterations; of those without a request in flight nothing is counted."""
+    """The engine's iterations; those without a request in flight are not counted."""
 
     latency: Sample = field(default_factory=Sample)
     """milliseconds"""
     series: Series = field(default_factory=Series)
-    """one point an iteration, milliseconds; placed by the time that all before it took, for the log is
+    """one point per iteration, milliseconds; placed at the sum of all earlier latencies, because the log is
     read in blocks and iterations follow one another"""
     tokens: Mean = field(default_factory=Mean)
     active: Mean = field(default_factory=Mean)
@@ -43,7 +43,7 @@ class EngineLog:
 
 @dataclass(slots=True)
 class RequestLog:
-    """The finished requests, each with the times that its file states; milliseconds."""
+    """The finished requests, with the times of the request file; milliseconds."""
 
     latency: Sample = field(default_factory=Sample)
     ttft: Sample = field(default_factory=Sample)
@@ -54,7 +54,7 @@ class RequestLog:
     output_tokens: int = 0
     begin: float = 0.0
     end: float = 0.0
-    """first request sent, last one finished"""
+    """when the first request was sent and the last one finished"""
 
     def take(self, event: ev.Requests) -> None:
         if not self.latency.n and event.start_ms:
@@ -81,7 +81,7 @@ class ServingState:
 
     phase: ev.ServingPhase = "loading"
     text: str = ""
-    """what it does now, in words"""
+    """what it does now, for people"""
     done: int = 0
     total: int = 0
     """requests of this phase, as far as the program prints them"""
@@ -90,7 +90,7 @@ class ServingState:
 
     @property
     def words(self) -> str:
-        """What it does now and how far it is: `measures: 150/1000 requests`, `loads the model`."""
+        """Return what it does now and its progress: `measures: 150/1000 requests`, `loads the model`."""
         engine = self.engine
         if self.total:
             return f"{self.text}: {self.done}/{self.total} requests"
@@ -101,7 +101,7 @@ class ServingState:
         return self.text or "starts"
 
     def remaining_s(self, elapsed_s: float) -> float | None:
-        """Seconds until all requests are done, at the pace until now; None: not told how many are."""
+        """Return seconds until all requests are done, at the pace until now; None: number unknown."""
         if self.phase == "reporting":
             return 0.0
         if self.phase != "timed" or not self.done or self.total < self.done:
@@ -109,11 +109,11 @@ class ServingState:
         return elapsed_s * (self.total - self.done) / self.done
 
     def take(self, event: ev.Serving | ev.RequestsDone | ev.EngineIteration | ev.Requests) -> None:
-        """Take in one event."""
+        """Apply one event."""
         match event:
             case ev.EngineIteration():
                 self.engine.take(event)
-                if self.phase == "loading":  # a version whose words for it are not known measures, too
+                if self.phase == "loading":  # a version with other output measures, too
                     self.phase, self.text = "timed", "measures"
             case ev.Requests():
                 self.requests.take(event)

@@ -1,26 +1,26 @@
-"""How well a number is known: 95 % intervals of means and percentiles of correlated iterations.
+"""95 % intervals of means and percentiles of correlated iterations.
 
 **Means.** Iterations are correlated, so the plain standard error is too small. The circular block bootstrap
-(Politis & Romano 1992) draws whole blocks of neighbours instead of single iterations. The standard error
-that it tends to with ever more resamples has a closed form for a mean, which is what is computed here: no
-random numbers, so the same log gives the same interval for ever, and no resampling to wait for. The block
-length is Politis & White's (2004, corrected 2009), at least the cube root of n.
+(Politis & Romano 1992) draws blocks of neighbours instead of single iterations. For a mean, its standard
+error in the limit of many resamples has a closed form, which is computed here: without random numbers the
+same log always gives the same interval, and there is no resampling to wait for. The block length is Politis &
+White's (2004, corrected 2009), at least the cube root of n.
 
-The interval is that standard error times Student's t with (number of blocks - 1) degrees of freedom, laid on
-the logarithm of the mean (delta method): mean x exp(+- t x error / mean). Times and rates cannot be negative,
-and neither can such an interval; that of a rate is exactly that of its time turned over; and where values are
-skewed to the right, as latencies are, it holds the truth more often than mean +- t x error (of ten lognormal
-values, sigma 1: in 92 instead of 88 of 100 cases), while they are the same to the second order where the
-error is small. Further than a factor of `WIDEST` from the mean it says nothing, and is left open.
-Percentile and BCa intervals of the same bootstrap were tried and dropped: with the ten iterations that
-upstream measures they hold the truth in 77 to 87 of 100 cases, and BCa needs an acceleration that ten
-correlated values cannot give; this one does in 90 to 98 (`tests/runner/stats/test_intervals.py`). With
-correlation of 0.7 and more between neighbours no method rescues a handful of iterations, nor does any where
-what makes the mean is a rare spike that none of them shows.
+The interval is that standard error times Student's t with (number of blocks - 1) degrees of freedom, on the
+logarithm of the mean (delta method): mean x exp(+- t x error / mean). Times and rates cannot be negative, and
+neither can this interval; the interval of a rate is exactly the inverse of that of its time. For values
+skewed to the right, like latencies, it contains the true mean more often than mean +- t x error (ten
+lognormal values, sigma 1: in 92 instead of 88 of 100 cases); for small errors both agree to the second order.
+Further than a factor of `WIDEST` from the mean it carries no information and is left open. Percentile and BCa
+intervals of the same bootstrap were tried and rejected: with the ten iterations that upstream measures they
+contain the true mean in 77 to 87 of 100 cases, and BCa needs an acceleration that ten correlated values
+cannot give; this one contains it in 90 to 98 (`tests/runner/stats/test_intervals.py`). No method helps with a
+few iterations whose neighbours have a correlation of 0.7 or more, nor if the mean depends on a rare spike
+that none of them shows.
 
-**Percentiles.** Order statistics bound a percentile without any assumption about the distribution. They count
-on independent values, so n is first divided by the inefficiency: the factor by which correlation widens the
-error of the mean. Where n is too small the bound on that side does not exist, and the interval is open.
+**Percentiles.** Order statistics bound a percentile without any assumption about the distribution. They
+assume independent values, so n is first divided by the inefficiency: the factor by which correlation widens
+the error of the mean. If n is too small, the bound on that side does not exist and the interval is open.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from runner.stats.student import binomial_cdf, t_quantile
 
 LEVEL = 0.95
 FEWEST = 4
-"""Below this many values a mean gets no interval."""
+"""Fewest values for the interval of a mean."""
 WIDEST = 10.0
-"""A mean that is not known to within this factor is not known: both sides of its interval are open."""
+"""A mean that is not known within this factor gets an interval with both sides open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What the truth lies in with the stated confidence; an open side is infinite."""
+    """The range that contains the true value with the stated confidence; an open side is infinite."""
 
     low: float
     high: float
@@ -55,13 +55,13 @@ UNKNOWN = Interval(-math.inf, math.inf)
 
 
 class Estimate(Protocol):
-    """A number of one run that knows how well it is known."""
+    """A number of one run with its uncertainty."""
 
     @property
     def value(self) -> float: ...
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """What the truth lies in, run-to-run variation apart; `UNKNOWN` when nothing can be said."""
+        """Return the interval without run-to-run variation; `UNKNOWN` if there is no information."""
         ...
 
 
@@ -77,7 +77,7 @@ class MeanEstimate:
         if not self.df > 0:
             return UNKNOWN
         half = t_quantile((1 + level) / 2, round(self.df, 1)) * self.error
-        if self.value <= 0:  # of differences, and of what is 0 throughout: no logarithm
+        if self.value <= 0:  # a difference, or only zeros: no logarithm
             return Interval(self.value - half, self.value + half)
         share = half / self.value
         if share > math.log(WIDEST):
@@ -92,7 +92,7 @@ class PercentileEstimate:
     Attributes:
         value: the percentile.
         q: 0 to 100.
-        effective: how many independent values the sample is worth.
+        effective: the number of independent values that carry the same information.
         at: the percentile of the sample at a q from 0 to 100; `ordered[0]` and `[-1]` at its ends.
     """
 
@@ -103,14 +103,14 @@ class PercentileEstimate:
 
     def interval(self, level: float = LEVEL) -> Interval:
         lower, upper = order_ranks(int(self.effective), self.q / 100, level)
-        # Of two values even the larger is a lower bound of their p99, which interpolation puts below it.
+        # Of two values, even the larger is a lower bound of their p99, which interpolation puts below it.
         return Interval(
             -math.inf if lower is None else min(self.value, self.at(self._position(lower))),
             math.inf if upper is None else max(self.value, self.at(self._position(upper))),
         )
 
     def _position(self, rank: int) -> float:
-        """Rank 1 to `effective` as a q of the sample."""
+        """Return rank 1 to `effective` as a q of the sample."""
         return 100 * (rank - 1) / (int(self.effective) - 1) if self.effective >= 2 else 50.0
 
 
@@ -134,11 +134,11 @@ class Mapped:
 
 
 def mean_of(values: Sequence[float], *, value: float | None = None) -> MeanEstimate:
-    """The mean of values in the order in which they came, with its block bootstrap error.
+    """Return the mean of values in order of time, with its block bootstrap error.
 
     Args:
         values: iterations, or means of equal batches of them (`Batches.means`).
-        value: their exact mean, where it is known better than from the batches.
+        value: their exact mean, if it is known better than from the batches.
     """
     count = len(values)
     mean = sum(values) / count if count else math.nan
@@ -152,7 +152,7 @@ def mean_of(values: Sequence[float], *, value: float | None = None) -> MeanEstim
 
 
 def long_run_variance(values: Sequence[float], length: int) -> float:
-    """n x the variance of the mean under the circular block bootstrap with blocks of `length`."""
+    """Return n x the variance of the mean under the circular block bootstrap with blocks of `length`."""
     n = len(values)
     mean = sum(values) / n
     window = sum(values[:length]) - length * mean
@@ -164,11 +164,12 @@ def long_run_variance(values: Sequence[float], length: int) -> float:
 
 
 def inefficiency(values: Sequence[float], *, independent: float | None = None) -> float:
-    """By how much correlation multiplies the variance of the mean: n / this is the effective n; at least 1.
+    """Return the factor by which correlation increases the variance of the mean; n / factor is the effective
+    n.
 
     Args:
-        values: in the order in which they came.
-        independent: the variance that they would have if nothing were correlated; None: that which they have.
+        values: in order of time.
+        independent: the variance that the values would have without correlation; None: their own variance.
     """
     if len(values) < FEWEST:
         return 1.0
@@ -177,7 +178,7 @@ def inefficiency(values: Sequence[float], *, independent: float | None = None) -
 
 
 def block_length(values: Sequence[float]) -> int:
-    """Politis & White's automatic choice for the circular bootstrap, from the cube root to a third of n."""
+    """Return Politis & White's automatic block length, between the cube root and a third of n."""
     n = len(values)
     least: int = max(1, round(n ** (1 / 3)))
     mean = sum(values) / n
@@ -186,7 +187,7 @@ def block_length(values: Sequence[float]) -> int:
     if variance <= 0:
         return least
     most = max(least, min(int(3 * math.sqrt(n)), n // 3))
-    # From the lag on after which correlations stay within chance for `run` lags, the rest counts as none.
+    # Correlations count up to the lag after which `run` lags in a row stay within chance.
     run = max(5, int(math.sqrt(math.log10(n))))
     chance = 2 * math.sqrt(math.log10(n) / n)
     lags = min(n - 1, int(math.sqrt(n)) + run)
@@ -216,17 +217,18 @@ def _flat_top(share: float) -> float:
 
 
 def order_ranks(n: int, p: float, level: float = LEVEL) -> tuple[int | None, int | None]:
-    """Ranks (1 to n) of the order statistics that bound the p-quantile of independent values, 0 < p < 1.
+    """Return the ranks (1 to n) of order statistics that bound the p-quantile of independent values, 0 < p <
+    1.
 
-    Each side is missed with a probability of at most (1 - level) / 2; None: no value of so few is a bound.
+    Each side fails with a probability of at most (1 - level) / 2; None: too few values for a bound.
     """
     chance = (1 - level) / 2
     return _largest(n, p, chance), _smallest(n, p, chance)
 
 
 def _largest(n: int, p: float, chance: float) -> int | None:
-    """The largest rank r with P(at most r - 1 values below the quantile) <= chance."""
-    chance += 1e-12  # what is equal on paper need not be equal in floating point
+    """Return the largest rank r with P(at most r - 1 values below the quantile) <= chance."""
+    chance += 1e-12  # values that are equal on paper can differ in floating point
     low, high = 0, n
     while low < high:
         middle = (low + high + 1) // 2
@@ -235,12 +237,12 @@ def _largest(n: int, p: float, chance: float) -> int | None:
 
 
 def _smallest(n: int, p: float, chance: float) -> int | None:
-    """The smallest rank r with P(r or more values below the quantile) <= chance."""
+    """Return the smallest rank r with P(r or more values below the quantile) <= chance."""
     mirrored = _largest(n, 1 - p, chance)
     return None if mirrored is None else n + 1 - mirrored
 
 
 def needed_for_percentile(q: float, level: float = LEVEL) -> int:
-    """The fewest independent values that bound a percentile from both sides."""
+    """Return the fewest independent values that bound a percentile on both sides."""
     p = q / 100
     return math.ceil(math.log((1 - level) / 2) / math.log(max(p, 1 - p)))

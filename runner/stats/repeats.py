@@ -1,9 +1,9 @@
-"""One number of several runs of the same thing, each of which counts once: wherever repeats become one.
+"""One number from repeated runs, each of which counts once.
 
-The mean is geometric, because changes are judged as ratios: what a board, a comparison and a gate show of the
-same runs is the same number, the change between two sides is that of the shown numbers, and tokens per second
-remain what the latency beside them says (the mean of turned over values is the mean turned over). Numbers
-that are not all above 0 (a share of time throttled, a drift) have no logarithm: theirs is arithmetic.
+The mean is geometric, because changes are judged as ratios: a board, a comparison and a gate show the same
+number for the same runs, the change between two sides is that of the shown numbers, and tokens per second
+agree with the shown latency (the mean of inverse values is the inverse of the mean). Numbers that are not all
+above 0 (a share of time throttled, a drift) have no logarithm: their mean is arithmetic.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 
 def middle(values: Sequence[float]) -> float:
-    """Geometric mean of what runs measured; arithmetic where one of them is not above 0.
+    """Return the geometric mean of the values of runs; the arithmetic mean if one of them is not above 0.
 
     Args:
-        values: one a run; not empty.
+        values: one per run; not empty.
     """
     if min(values) == max(values):
         return values[0]  # to the last bit
@@ -26,9 +26,9 @@ def middle(values: Sequence[float]) -> float:
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """Standard deviation (n - 1) from run to run around `middle`, in the unit of the values.
+    """Return the standard deviation (n - 1) from run to run around `middle`, in the unit of the values.
 
-    Of logarithms, as a share of the mean, where that is geometric; None for a single run.
+    From logarithms if the mean is geometric; None for a single run.
     """
     if len(values) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Moments and percentiles of a growing sample: exact where it matters, bounded in memory always."""
+"""Moments and percentiles of a growing sample, in bounded memory; exact up to a limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BIN_OF_ZERO = -(1 << 30)
 
 @dataclass(slots=True)
 class Mean:
-    """Count, mean and last of values that arrive one by one: for what is seen often and needs no more."""
+    """Count, mean and last of values that arrive one by one; cheaper than `Moments`."""
 
     n: int = 0
     total: float = 0.0
@@ -51,7 +51,7 @@ class Moments:
 
     def add(self, value: float) -> None:
         if self.n == 0:
-            # Sums are taken around the first value, so that a small spread on a large mean keeps its digits.
+            # Sums are relative to the first value, so that a small spread on a large mean keeps its digits.
             self._shift = value
         self.n += 1
         self.last = value
@@ -80,7 +80,7 @@ class Moments:
 
 
 class Bin(NamedTuple):
-    """One stretch of a histogram and how many values lie in it; an upper edge belongs to the next one."""
+    """One bin of a histogram and the number of its values; the upper edge belongs to the next bin."""
 
     low: float
     high: float
@@ -147,7 +147,7 @@ class Sample(Moments):
     def counts(self, edges: Sequence[float]) -> list[int]:
         """How many values lie between neighbouring `edges` (ascending): the lower one in, the upper one out.
 
-        Past `EXACT_LIMIT` values each counts where the middle of its histogram bin lies.
+        Past `EXACT_LIMIT` values each counts at the middle of its histogram bin.
         """
         if self.exact:
             ordered = self._ordered()
@@ -161,7 +161,7 @@ class Sample(Moments):
         return counts
 
     def _ordered(self) -> list[float]:
-        """All values in order; sorting what is nearly sorted is cheap, so asking every frame is too."""
+        """Return all values in order; sorting nearly sorted values is cheap, so each frame can call this."""
         if len(self._sorted) < len(self._values):
             self._sorted.extend(self._values[len(self._sorted) :])
             self._sorted.sort()
@@ -189,14 +189,14 @@ class Sample(Moments):
         return self.maximum
 
     def _middles(self) -> Iterator[tuple[float, int]]:
-        """Bins of the histogram in order: what stands for their values, and how many there are."""
+        """Yield the bins of the histogram in order: the value that represents a bin, and its count."""
         for bin_ in sorted(self._bins):
             middle = math.exp((bin_ + 0.5) * _LOG_RATIO) if bin_ != _BIN_OF_ZERO else 0.0
             yield min(max(middle, self.minimum), self.maximum), self._bins[bin_]
 
 
 def interpolated(ordered: list[float], q: float) -> float:
-    """Percentile of ordered values by linear interpolation: position (n - 1) * q / 100."""
+    """Return a percentile of ordered values by linear interpolation: position (n - 1) * q / 100."""
     position = (len(ordered) - 1) * q / 100
     below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)

@@ -1,4 +1,4 @@
-"""The course of a growing sample, in bounded memory: for the eye (extremes) and for statistics (means)."""
+"""A growing sample over time, in bounded memory: for plots (extremes) and for statistics (means)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Bucket:
-    """Neighbouring points of a series, merged: nothing between `low` and `high` is lost to the eye."""
+class SeriesBucket:
+    """Neighbouring points of a series, merged to their minimum and maximum."""
 
     t: int
     """time of the first point, nanoseconds"""
@@ -17,16 +17,16 @@ class Bucket:
 
 @dataclass(slots=True)
 class Series:
-    """A line over points in order, in bounded memory: when it is full, neighbours merge in pairs.
+    """A line of points in order, in bounded memory: when it is full, neighbours merge in pairs.
 
-    Up to `capacity` points each has a bucket of its own; afterwards every bucket spans `width` points and
+    Up to `capacity`, each point has its own bucket; afterwards every bucket spans `width` points and
     keeps their minimum and maximum, so a single spike survives any number of merges.
     """
 
     capacity: int = 4096
     width: int = 1
     n: int = 0
-    buckets: list[Bucket] = field(default_factory=list)
+    buckets: list[SeriesBucket] = field(default_factory=list)
     _open: int = 0
 
     def add(self, t: int, value: float) -> None:
@@ -41,22 +41,22 @@ class Series:
             return
         if len(self.buckets) == self.capacity:
             self._merge()
-        self.buckets.append(Bucket(t, value, value))
+        self.buckets.append(SeriesBucket(t, value, value))
         self._open = self.width - 1
 
     def _merge(self) -> None:
         pairs = zip(self.buckets[::2], self.buckets[1::2], strict=True)
-        self.buckets = [Bucket(a.t, min(a.low, b.low), max(a.high, b.high)) for a, b in pairs]
+        self.buckets = [SeriesBucket(a.t, min(a.low, b.low), max(a.high, b.high)) for a, b in pairs]
         self.width *= 2
 
 
 @dataclass(slots=True)
 class Batches:
-    """Means of `width` neighbouring values in order: what intervals, drift and warm-up are estimated from.
+    """Means of `width` neighbouring values in order, for intervals, drift and warm-up.
 
-    Up to `capacity` values each is a batch of its own; afterwards neighbours merge in pairs. Sums lose
-    nothing by that; correlation between neighbours, which is what makes a plain standard error too small,
-    moves into the batches. Values behind the last whole batch (fewer than `width`) are not in `means` yet.
+    Up to `capacity`, each value is a batch; afterwards neighbours merge in pairs. Sums stay exact; the
+    correlation between neighbours, which makes a plain standard error too small, moves into the batches.
+    Values after the last full batch (fewer than `width`) are not in `means` yet.
     """
 
     capacity: int = 1024

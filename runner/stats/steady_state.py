@@ -1,8 +1,8 @@
-"""The course of the latencies: is it still warming up, steady, or drifting?
+"""Whether latencies are still warming up, steady, or drifting.
 
-Pure and cheap (about a millisecond for the 1024 batches that a run keeps), so that the live screen can ask
-after every iteration and the report says the same at the end. Nothing is trimmed: what a verdict says about
-the first iterations is a statement beside the mean, never a change of it.
+Pure and cheap (about a millisecond for the 1024 batches of a run), so the live screen can call it after every
+iteration and the report shows the same at the end. No iteration is removed: the verdict about the first
+iterations does not change the mean.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from runner.stats.samples import interpolated
 from runner.stats.series import Batches
 from runner.stats.student import t_quantile
 
-Verdict = Literal["WARMING", "STEADY", "DRIFTING"]
+SteadinessVerdict = Literal["WARMING", "STEADY", "DRIFTING"]
 
 FEWEST = 8
-"""Below this many iterations nothing can be said; the verdict is WARMING."""
+"""Fewest iterations for a verdict; with fewer it is WARMING."""
 FEWEST_FOR_DRIFT = 5
 DRIFT_THAT_MATTERS = 0.01
-"""Share of the mean by which the latency must have moved over the measured phase to be called DRIFTING."""
+"""Share of the mean by which the latency must move over the measured phase to be DRIFTING."""
 _SEGMENTS = 20
 _DEVIATION_OF_MEDIAN = math.sqrt(math.pi / 2)
 _DEVIATION_FROM_QUARTILES = 1.349
@@ -31,10 +31,10 @@ _DEVIATION_FROM_QUARTILES = 1.349
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """By what share the level changes from the first value to the last: -0.02 is 2 % less.
+    """The share by which the level changes from the first value to the last: -0.02 is 2 % less.
 
     A straight line through the logarithms, so that no bound is below -100 %: ordinary least squares over the
-    means of up to 20 equal segments, which are nearly independent where neighbouring iterations are not.
+    means of up to 20 equal segments, which are nearly independent even if neighbouring iterations are not.
     `low` and `high` bound it with 95 % confidence, by Student's t.
     """
 
@@ -49,17 +49,17 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What the iterations so far say about warm-up and drift.
+class Steadiness:
+    """Warm-up and drift of the iterations until now.
 
     Attributes:
-        n: timed iterations looked at.
+        n: number of timed iterations.
         first: how many of the first iterations differ from the rest; 0: none.
-        effect: by what share the mean would change without these first ones; 0.0 when there are none.
-        drift: movement of the rest over its length; None below `FEWEST` iterations.
+        effect: the share by which the mean would change without these; 0.0 if there are none.
+        drift: change of the rest over its length; None below `FEWEST` iterations.
     """
 
-    verdict: Verdict
+    verdict: SteadinessVerdict
     n: int
     first: int
     effect: float
@@ -67,10 +67,10 @@ class Course:
 
     @property
     def sentence(self) -> str:
-        """The verdict in words, for a screen or a flag."""
+        """The verdict as text, for a screen or a flag."""
         if self.n < FEWEST:
-            said = "1 iteration is" if self.n == 1 else f"{self.n} iterations are"
-            return f"{said} too few to tell whether the latency is steady"
+            few = "1 iteration is" if self.n == 1 else f"{self.n} iterations are"
+            return f"{few} too few to tell whether the latency is steady"
         parts = []
         if self.verdict == "DRIFTING" and self.drift is not None:
             drift = self.drift
@@ -87,29 +87,29 @@ class Course:
         return "; ".join(parts) or "steady"
 
 
-def course(batches: Batches) -> Course:
-    """The verdict on a growing series of latencies; ask it as often as you like.
+def assess_steadiness(batches: Batches) -> Steadiness:
+    """Return the verdict on a growing series of latencies.
 
     Three steps: (1) the cut that leaves the mean of the rest best known (MSER, White 1997), searched in the
-    first half and accepted only if the median of what is cut off lies too far from the rest's to be chance
+    first half and accepted only if the median of what is cut off is too far from the rest's to be chance
     (1 in 10,000 by Student's t, the spread estimated from quartiles of the rest); (2) drift of the rest;
-    (3) a movement that slows down is warm-up, one that does not is drift.
+    (3) a change that slows down is warm-up; one that does not is drift.
     """
     values = batches.means
     count = len(values)
     if count < FEWEST:
-        return Course("WARMING", batches.n, 0, 0.0, None)
+        return Steadiness("WARMING", batches.n, 0, 0.0, None)
     cut = _first_that_differ(values)
     rest = values[cut:]
     moved = drift(rest)
     if _matters(moved) or cut > count * 0.4:
         whole = drift(values)
         if _matters(whole) and not _slows_down(values):
-            return Course("DRIFTING", batches.n, 0, 0.0, whole)
+            return Steadiness("DRIFTING", batches.n, 0, 0.0, whole)
     mean = sum(values) / count
     effect = (sum(rest) / len(rest) - mean) / mean if cut and mean else 0.0
     warming = _matters(moved) or cut > count * 0.4
-    return Course("WARMING" if warming else "STEADY", batches.n, cut * batches.width, effect, moved)
+    return Steadiness("WARMING" if warming else "STEADY", batches.n, cut * batches.width, effect, moved)
 
 
 def _matters(moved: Drift | None) -> bool:
@@ -117,7 +117,7 @@ def _matters(moved: Drift | None) -> bool:
 
 
 def drift(values: Sequence[float]) -> Drift | None:
-    """Change along a straight line through the logarithms of values in order.
+    """Return the change along a straight line through the logarithms of values in order.
 
     None for fewer than `FEWEST_FOR_DRIFT`, and for values that are not above 0.
     """
@@ -137,7 +137,7 @@ def drift(values: Sequence[float]) -> Drift | None:
 
 
 def _change(difference: float) -> float:
-    """The change that a difference of logarithms is, as a share; infinite where there is no number for it."""
+    """Convert a difference of logarithms to a share; infinite if it overflows."""
     try:
         return math.expm1(difference)
     except OverflowError:
@@ -145,7 +145,7 @@ def _change(difference: float) -> float:
 
 
 def _segments(values: Sequence[float]) -> list[tuple[float, float]]:
-    """Middle and mean of up to `_SEGMENTS` parts of nearly equal length."""
+    """Return middle and mean of up to `_SEGMENTS` parts of nearly equal length."""
     count = len(values)
     if count < 2 * _SEGMENTS:
         return list(enumerate(values))
@@ -162,7 +162,7 @@ def _first_that_differ(values: Sequence[float]) -> int:
     centre = interpolated(rest, 50)
     distance = abs(interpolated(sorted(values[:cut]), 50) - centre)
     if cut == 1 and rest[0] <= values[0] <= rest[-1]:
-        return 0  # a spike like others that follow
+        return 0  # a spike, like later ones
     error = max(deviation, 1e-6 * abs(centre)) * _DEVIATION_OF_MEDIAN / math.sqrt(cut)
     chance = t_quantile(0.9999, len(rest) - 1)
     return cut if distance > chance * error * math.sqrt(_inefficiency(values[cut:])) else 0
@@ -189,7 +189,7 @@ def _best_cut(values: Sequence[float]) -> int:
 
 
 def _inefficiency(values: Sequence[float]) -> float:
-    """1 + 2 x the sum of autocorrelations up to the first that is not positive (Geyer's first cut), >= 1."""
+    """Return 1 + 2 x the sum of autocorrelations before the first non-positive one (Geyer's first cut)."""
     n = len(values)
     mean = sum(values) / n
     centred = [value - mean for value in values]
@@ -206,7 +206,7 @@ def _inefficiency(values: Sequence[float]) -> float:
 
 
 def _slows_down(values: Sequence[float]) -> bool:
-    """Whether the second half moves less than half as far as the first one, in the same direction."""
+    """Check whether the second half changes less than half as much as the first half."""
     middle = len(values) // 2
     before, after = drift(values[:middle]), drift(values[middle:])
     if before is None or after is None:

@@ -1,6 +1,6 @@
-"""Student's t and the binomial distribution: what small samples need, without a numerical library.
+"""Student's t and the binomial distribution, without a numerical library.
 
-Agreement with scipy is a property test.
+A property test checks the agreement with scipy.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ _TINY = 1e-300
 
 
 def t_tail(t: float, df: float) -> float:
-    """P(T > t) for t >= 0 and `df` degrees of freedom (any positive number, infinity is the normal)."""
+    """Return P(T > t) for t >= 0; `df` is any positive number of degrees of freedom, infinity: the normal."""
     if math.isinf(df):
         return math.erfc(t / math.sqrt(2)) / 2
     if t * t < df:
-        # Near the middle the tail is a half less something small, which keeps its digits this way round.
+        # Near the middle the tail is 1/2 minus a small number, which keeps its digits in this form.
         return (1 - _incomplete_beta(0.5, df / 2, t * t / (df + t * t))) / 2
     return _incomplete_beta(df / 2, 0.5, df / (df + t * t)) / 2
 
 
 @lru_cache(maxsize=4096)
 def t_quantile(p: float, df: float) -> float:
-    """The t with P(T <= t) = p, for 0.5 <= p < 1; found by bisection to 1e-10 of itself."""
+    """Return the t with P(T <= t) = p, for 0.5 <= p < 1; found by bisection to 1e-10 of itself."""
     low, high = 0.0, 1.0
     while t_tail(high, df) > 1 - p:
         low, high = high, high * 2
@@ -37,14 +37,14 @@ def t_quantile(p: float, df: float) -> float:
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
-    """P(X <= k) of n trials that succeed with probability p, 0 < p < 1."""
+    """Return P(X <= k) of n trials that succeed with probability p, 0 < p < 1."""
     if k < 0:
         return 0.0
     return 1.0 if k >= n else _incomplete_beta(n - k, k + 1, 1 - p)
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularized incomplete beta function I_x(a, b), by its continued fraction (Lentz's method)."""
+    """Return the regularized incomplete beta function I_x(a, b) by its continued fraction (Lentz)."""
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
     if x > (a + 1) / (a + b + 2):

@@ -1,1 +1,7 @@
-"""Running a plan detached from every terminal: the supervisor, one stage at a time, and what they watch."""
+"""Running a plan detached from every terminal.
+
+- Process: `launch` starts the supervisor, `supervisor` runs the plan, `stage` runs one stage, `hook` starts
+  the command of the user at the end.
+- Events: `collector` (records and output of a stage), `heartbeat`, `host`; `run_log` writes them.
+- Exclusive use of GPUs: `device_locks`.
+"""

@@ -1,4 +1,4 @@
-"""From files to events: the records of the ranks and the output of a stage, read while they grow."""
+"""Collect events of a stage from files that grow: the records of its ranks and its output."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import msgspec
 
 from runner import events as ev
 from runner.engines.diagnosis import Diagnosis
-from runner.engines.output import OutputReader, Told
+from runner.engines.output import LineParser, OutputNotice, OutputReader
 from runner.events.journal import LineReader
 from runner.run.layout import UNREADABLE
 
 RECORD_MARK = b"\x1e"
-"""Begins a record that a rank had to print because it could not reach its file."""
+"""Starts a record that a rank printed because it could not write its file."""
 
-LONGEST = 1 << 14
-"""Bytes of a line that are looked at; a progress bar that is drawn over and over ends where it stands."""
+MAX_LINE_BYTES = 1 << 14
+"""Bytes of a line that are parsed; the end of a long progress bar has its current state."""
 
-# A rank may say these and nothing else: junk on stdout must not end a run.
+# Events that a rank may send; anything else is ignored, because junk on stdout must not end a run.
 Record = ev.Hello | ev.Bye | ev.ConfigurationStarted | ev.Iteration | ev.Notice
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 @dataclass(slots=True)
 class Collector:
-    """Follows one stage: every call of `collect` yields the events that arrived since."""
+    """Follow one stage; every call of `collect` returns the new events."""
 
     stage: int
     records: Path
@@ -37,26 +37,28 @@ class Collector:
     output: OutputReader
     diagnosis: Diagnosis = field(init=False)
     iterations: LineReader | None = None
-    """the file in which the stage's program logs its iterations; None: it has none that is seen here"""
+    """the iteration log of the stage's program; None: it has none, or none on this machine"""
     hanging: str = ""
-    """why the stage will never end by itself; empty while nothing says so"""
+    """why the stage will never end by itself; empty: no sign of that"""
     ending: str = ""
-    """what the program must come to now that it has measured; empty while it has not"""
+    """what the program must finish after its measurement; empty: it has not measured yet"""
+    no_result_reason: str = ""
+    """why the program measured nothing although it succeeded; empty while it gave no reason"""
     bad_records: int = 0
     _files: dict[str, LineReader] = field(default_factory=dict)
-    _said: set[str] = field(default_factory=set)
-    _progress: Told | None = field(init=False)
+    _notices: set[str] = field(default_factory=set)
+    _progress: LineParser | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.diagnosis = Diagnosis(self.output.known_failures)
-        self._progress = self.output.progress() if self.output.progress is not None else None
+        self._progress = self.output.progress_parser() if self.output.progress_parser is not None else None
 
     def collect(self, now: int) -> list[ev.AnyEvent]:
-        """Events of complete lines; `now` stamps what carries no time of its own."""
+        """Return the events of complete lines; `now` is the time of events without one."""
         return [*self._from_files(), *self._from_log(now), *self._from_iterations(now)]
 
     def finish(self, now: int) -> list[ev.AnyEvent]:
-        """Everything that is left after the stage ended, an unfinished last line too."""
+        """Return the remaining events after the stage ended, including an incomplete last line."""
         events: list[ev.AnyEvent] = []
         before = -1
         while (position := self.position()) != before:
@@ -68,7 +70,7 @@ class Collector:
         return events
 
     def position(self) -> int:
-        """Bytes read so far; stands still while the stage is silent."""
+        """Return the number of bytes read so far; constant while the stage is silent."""
         own = [self.log, *self._files.values(), *([self.iterations] if self.iterations is not None else [])]
         return sum(reader.offset for reader in own)
 
@@ -87,8 +89,10 @@ class Collector:
     def _from_log(self, now: int) -> Iterator[ev.AnyEvent]:
         yield from self._lines(self.log.read(), now)
         if self._progress is not None:
-            # A progress bar is one line that is written over and over.
-            yield from _said(self._progress(self.log.pending().decode("utf-8", "replace"), now, self.stage))
+            # A progress bar is one line that is rewritten repeatedly.
+            yield from _optional(
+                self._progress(self.log.pending().decode("utf-8", "replace"), now, self.stage)
+            )
 
     def _from_iterations(self, now: int) -> Iterator[ev.AnyEvent]:
         if self.iterations is not None:
@@ -96,32 +100,39 @@ class Collector:
 
     def _iterations(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
         for line in chunk.splitlines():
-            yield from _said(
-                self.output.iteration_of(_looked_at(line).decode("utf-8", "replace"), now, self.stage)
+            yield from _optional(
+                self.output.parse_iteration(_shortened(line).decode("utf-8", "replace"), now, self.stage)
             )
 
     def _lines(self, chunk: bytes, now: int) -> Iterator[ev.AnyEvent]:
         for line in chunk.split(b"\n"):
             if RECORD_MARK in line:
-                # Launchers put prefixes such as "[1,3]<stdout>: " before it; the record starts at the mark.
+                # Launchers add prefixes such as "[1,3]<stdout>: "; the record starts at the mark.
                 record = line.rpartition(RECORD_MARK)[2]
                 if record.startswith(b"{"):
                     yield from self._record(record)
                 continue
-            text = _looked_at(line).decode("utf-8", "replace")
+            text = _shortened(line).decode("utf-8", "replace")
             self.diagnosis.feed(text)
-            self.hanging = self.hanging or self.output.hang_after(text) or ""
-            ending = self.output.ends_after(text)
+            self.hanging = self.hanging or self.output.hang_reason(text) or ""
+            ending = self.output.shutdown_step(text)
             self.ending = self.ending if ending is None else ending
             if self._progress is not None:
-                yield from _said(self._progress(text, now, self.stage))
-            said = self.output.notice_of(text)
-            if said is not None and said not in self._said:
-                self._said.add(said)
-                yield ev.Notice(t=now, level="warning", text=said)
-            result = self.output.result_of(text)
+                yield from _optional(self._progress(text, now, self.stage))
+            notice = self.output.parse_notice(text)
+            if notice is not None:
+                yield from self.notify(notice, now)
+            result = self.output.parse_result(text)
             if result is not None:
                 yield ev.Result(t=now, stage=self.stage, values=result)
+
+    def notify(self, notice: OutputNotice, now: int) -> Iterator[ev.Notice]:
+        """Turn a notice of the engine into an event, once a stage."""
+        if notice.explains_missing_result:
+            self.no_result_reason = self.no_result_reason or notice.text
+        if notice.text not in self._notices:
+            self._notices.add(notice.text)
+            yield ev.Notice(t=now, level="warning", text=notice.text, out_of_memory=notice.out_of_memory)
 
     def _record(self, line: bytes) -> Iterator[ev.AnyEvent]:
         body, brace, _ = line.rpartition(b"}")
@@ -131,11 +142,11 @@ class Collector:
             self.bad_records += 1
 
 
-def _looked_at(line: bytes) -> bytes:
-    """A line, or beginning and end of one so long that looking for words in it would take seconds."""
-    return line if len(line) <= LONGEST else line[: LONGEST // 2] + line[-LONGEST // 2 :]
+def _shortened(line: bytes) -> bytes:
+    """Return a line, or the beginning and end of one that is too long to be searched quickly."""
+    return line if len(line) <= MAX_LINE_BYTES else line[: MAX_LINE_BYTES // 2] + line[-MAX_LINE_BYTES // 2 :]
 
 
-def _said(event: ev.AnyEvent | None) -> Iterator[ev.AnyEvent]:
+def _optional(event: ev.AnyEvent | None) -> Iterator[ev.AnyEvent]:
     if event is not None:
         yield event

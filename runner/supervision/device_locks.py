@@ -1,4 +1,4 @@
-"""Devices that only one run at a time may use: one lock file each, held by the supervisor."""
+"""Locks of devices that only one run at a time may use; the supervisor holds one lock file for each."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from runner import paths
 
 @dataclass(slots=True)
 class DeviceLocks:
-    """The locks that a run holds. They end with the process, however it ends."""
+    """The device locks of a run. The kernel releases them when the process ends."""
 
     run: str
     held: dict[str, int] = field(default_factory=dict)
 
     def take(self, devices: list[str]) -> tuple[str, str] | None:
-        """Lock all devices, or none of them.
+        """Lock all devices or none.
 
         Returns:
-            None when all are held now, else the first busy device and the run that holds it.
+            None if all are locked now, else the first busy device and the run that holds it.
         """
-        # One order for everybody, so that two runs cannot each wait for the other.
+        # All runs use the same order, so that two runs cannot wait for each other.
         for device in sorted(set(devices)):
             if device in self.held:
                 continue
@@ -43,6 +43,7 @@ class DeviceLocks:
         return None
 
     def release(self) -> None:
+        """Release all locks."""
         for file in self.held.values():
             with contextlib.suppress(OSError):
                 os.ftruncate(file, 0)
@@ -51,7 +52,7 @@ class DeviceLocks:
 
 
 def _open(device: str) -> int | None:
-    """The lock file of a device, usable by every user of the machine; None when that cannot be had."""
+    """Open the lock file of a device, usable by every user of the machine; None if that is impossible."""
     directory = paths.device_locks_dir()
     path = directory / f"{_file_name(device)}.lock"
     try:
@@ -61,7 +62,7 @@ def _open(device: str) -> int | None:
         except FileNotFoundError:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             with contextlib.suppress(OSError):
-                os.fchmod(file, 0o666)  # the umask took some of it away
+                os.fchmod(file, 0o666)  # the umask removed some permissions
             return file
     except OSError:
         return None

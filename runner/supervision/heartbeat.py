@@ -1,4 +1,4 @@
-"""Signs of life of a stage that prints nothing: a build or a load can be silent for an hour and be well."""
+"""Heartbeats of a silent stage: a build or a load can print nothing for an hour and still work."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from runner import events as ev
 from runner.util import processes
 
 PERIOD_S = 5.0
-"""A heartbeat this often, and only after that long a silence."""
+"""Interval of heartbeats, and the silence before the first one."""
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
-class Heartbeat:
-    """Watches one stage; `beat` is called about once a second."""
+class HeartbeatMonitor:
+    """Monitor of one stage; `beat` is called about once a second."""
 
     stage: int
     output: str
-    """directory that the stage fills; empty: none"""
+    """output directory of the stage; empty: none"""
     _position: int = -1
-    _heard: int = 0
+    _last_output: int = 0
     _beat: int = 0
-    _ticks: dict[processes.Identity, int] = field(default_factory=dict)
+    _ticks: dict[processes.ProcessIdentity, int] = field(default_factory=dict)
 
     def beat(
         self,
         now: int,
         position: int,
-        members: list[processes.Identity],
+        members: list[processes.ProcessIdentity],
         ranks: Mapping[int, int] | None = None,
     ) -> ev.Heartbeat | None:
-        """The next heartbeat, when the stage was silent long enough for one.
+        """Return a heartbeat if the stage was silent long enough.
 
         Args:
             now: CLOCK_MONOTONIC, ns.
-            position: bytes of records and output that were read so far; it grows unless the stage is silent.
+            position: bytes of records and output read so far; it grows unless the stage is silent.
             members: live processes of the stage.
-            ranks: what the process of each rank calls itself (its pid), as far as ranks have said so.
+            ranks: rank -> its pid as the rank sees it, for ranks that have reported it.
         """
         if position != self._position:
-            self._position, self._heard, self._beat = position, now, now
+            self._position, self._last_output, self._beat = position, now, now
             self._ticks = processes.cpu_ticks(members)
             return None
         seconds = (now - self._beat) / 1e9
         if seconds < PERIOD_S:
             return None
         ticks = processes.cpu_ticks(members)
-        # A process that is new since the last beat used all its time since then.
+        # The whole CPU time of a new process counts, because it started after the last beat.
         used = {process: count - self._ticks.get(process, 0) for process, count in ticks.items()}
         self._beat, self._ticks = now, ticks
         percent = {
@@ -60,7 +60,7 @@ class Heartbeat:
         return ev.Heartbeat(
             t=now,
             stage=self.stage,
-            silent_s=(now - self._heard) / 1e9,
+            silent_s=(now - self._last_output) / 1e9,
             cpu_percent=sum(percent.values()),
             processes=len(ticks),
             output_bytes=size_of(Path(self.output)) if self.output else None,
@@ -69,13 +69,13 @@ class Heartbeat:
 
 
 def _rank_processes(ranks: Mapping[int, int], percent: Mapping[int, float]) -> tuple[ev.RankProcess, ...]:
-    """What each rank's process does; in a container processes are called by other numbers than outside."""
+    """Return the state of the process of each rank; in a container pids differ from those outside."""
     outside = {pid: pid for pid in percent}
     if any(pid not in outside for pid in ranks.values()):
-        outside |= {processes.inner_pid(pid): pid for pid in percent}
+        outside |= {processes.innermost_pid(pid): pid for pid in percent}
     found = {rank: outside.get(pid) for rank, pid in sorted(ranks.items())}
     if not any(found.values()):
-        return ()  # none of them is on this machine, or none lives: nothing is known of them
+        return ()  # none of them is on this machine or alive
     states = processes.states(pid for pid in found.values() if pid is not None)
     return tuple(
         ev.RankProcess(
@@ -88,7 +88,7 @@ def _rank_processes(ranks: Mapping[int, int], percent: Mapping[int, float]) -> t
 
 
 def size_of(directory: Path) -> int:
-    """Bytes of the files in a directory and below; what cannot be looked at counts as nothing."""
+    """Return the size of all files below a directory in bytes; unreadable files are not counted."""
     total = 0
     for folder, _, names in os.walk(directory):
         for name in names:

@@ -1,4 +1,4 @@
-"""The command that a user wants started when a run has ended: a process of its own, no run waits for it."""
+"""The hook: a command of the user that starts when a run has ended, in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from runner.run import layout
 from runner.util import daemon, processes
 
 LOG = "on-end.log"
-"""What the command prints, and how it ended; the one file that is written after a run's last event."""
+"""Output and exit code of the command; the only file that is written after the last event of a run."""
 GRACE_S = 5.0
 _MODULE = "runner.supervision.hook"
 
 
 def start(run_dir: Path, plan: Plan) -> None:
-    """Start the hook of a run, if it has one; whatever goes wrong with it, the run has ended as it has.
+    """Start the hook of a run, if it has one; errors of the hook do not affect the run.
 
-    Called once a run: by its supervisor, or by the reader that finds it lost.
+    Called once for each run: by its supervisor, or by the reader that finalises it.
     """
     if plan.on_end is not None:
         with contextlib.suppress(OSError):
@@ -30,7 +30,7 @@ def start(run_dir: Path, plan: Plan) -> None:
 
 
 def main(run_dir: str) -> None:
-    """Run the hook to its end, or to the end of its patience."""
+    """Run the hook and wait for its end or its timeout."""
     path = Path(run_dir)
     hook = layout.load_plan(path).on_end
     assert hook is not None
@@ -40,7 +40,7 @@ def main(run_dir: str) -> None:
 def _environment(run_dir: Path) -> dict[str, str]:
     summary = read_summary(run_dir)
     plan = layout.load_plan(run_dir)
-    told = {
+    variables = {
         "TRTBENCH_RUN_DIR": str(run_dir),
         "TRTBENCH_RUN_ID": run_dir.name,
         "TRTBENCH_RUN_PROFILE": plan.profile,
@@ -49,12 +49,12 @@ def _environment(run_dir: Path) -> dict[str, str]:
         "TRTBENCH_RUN_CAUSE": summary.cause if summary else "",
         "TRTBENCH_RUN_SWEEP": plan.sweep.sweep if plan.sweep else "",
     }
-    # By its tag a process is known as one of a run's, and ended with it.
-    return {name: value for name, value in os.environ.items() if name != processes.TAG} | told
+    # Without the tag, because processes with it belong to the run and are killed with it.
+    return {name: value for name, value in os.environ.items() if name != processes.TAG} | variables
 
 
 def _run(hook: Hook, run_dir: Path, environment: dict[str, str]) -> str:
-    """How the command ended, in words."""
+    """Run the command and return how it ended."""
     try:
         process = subprocess.Popen(
             hook.argv, cwd=run_dir, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
@@ -65,11 +65,11 @@ def _run(hook: Hook, run_dir: Path, environment: dict[str, str]) -> str:
         return f"{hook.argv[0]} ended with exit code {process.wait(hook.timeout)}"
     except subprocess.TimeoutExpired:
         _end(process)
-        return f"{hook.argv[0]} was ended after {hook.timeout} s; hooks.timeout in the settings allows more"
+        return f"{hook.argv[0]} was killed after {hook.timeout} s; raise hooks.timeout in the settings"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """First ask, then kill, it and what it started."""
+    """Terminate, then kill, a process and its children."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

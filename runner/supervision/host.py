@@ -1,4 +1,4 @@
-"""Load of the machine, and why there may be no GPU to read."""
+"""Load of the machine, and why its GPUs are not read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import psutil
 from runner.events import Host
 
 
-class Sampler:
-    """Reads the load of the machine; each reading tells of the time since the one before."""
+class HostSampler:
+    """Sampler of the load of the machine; each sample covers the time since the previous one."""
 
     def __init__(self) -> None:
         self._t = time.monotonic_ns()
@@ -21,7 +21,7 @@ class Sampler:
         psutil.cpu_times_percent()
 
     def sample(self) -> Host:
-        """Processor load since the last call, and memory."""
+        """Return CPU load since the last call, and memory."""
         memory = psutil.virtual_memory()
         t, waited = time.monotonic_ns(), _waited_us()
         waiting = None
@@ -40,18 +40,18 @@ class Sampler:
 
 
 def _waited_us() -> int | None:
-    """Microseconds in which a process that could run waited for a processor, since the machine started."""
+    """Return the microseconds since boot in which a runnable process waited for a CPU; None: unknown."""
     try:
         line = Path("/proc/pressure/cpu").read_text().splitlines()[0]
         return int(line.rpartition("total=")[2])
     except (OSError, ValueError, IndexError):
-        return None  # an old kernel, or one that does not count
+        return None  # an old kernel, or one without pressure stall information
 
 
-def why_no_gpu(device: str, gpu_hz: float) -> str:
-    """Why GPUs are not read for a run on `device` (`cpu` or `cuda`), in one sentence; empty: they are.
+def no_gpu_reason(device: str, gpu_hz: float) -> str:
+    """Return why GPUs are not read for a run on `device` (`cpu` or `cuda`); empty: they are read.
 
-    TRTBENCH_TELEMETRY=always reads them also where no driver seems to be.
+    TRTBENCH_TELEMETRY=always reads them even if no driver is found.
     """
     if gpu_hz <= 0:
         return "reading GPUs was switched off; host load is shown instead"

@@ -1,4 +1,4 @@
-"""Starting a run: freezing its inputs and handing them to a detached supervisor."""
+"""Start a run: write its inputs to a run directory and start a detached supervisor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from runner import paths
 from runner.engines.registry import make_plan
 from runner.errors import UserError
-from runner.plan.plan import Hook, Membership, Plan
+from runner.plan.plan import Hook, Plan, SweepMembership
 from runner.profile import settings
 from runner.profile.file import to_yaml
 from runner.run import layout
@@ -24,20 +24,20 @@ def start(
     profile: Profile,
     *,
     gpu_hz: float = 2.0,
-    sweep: Membership | None = None,
+    sweep: SweepMembership | None = None,
     on_end: list[str] | None = None,
 ) -> Path:
-    """Start a run and return its directory at once; the run no longer depends on this process.
+    """Start a run and return its directory; the run does not depend on this process.
 
     Args:
         profile: what to run.
-        gpu_hz: how often GPUs are read a second; 0: not at all.
+        gpu_hz: GPU readings a second; 0: none.
         sweep: the place of the run in a sweep.
-        on_end: the command to start when the run has ended; None: that of the settings.
+        on_end: the command to start when the run has ended; None: from the settings.
 
     Raises:
-        UserError: the settings cannot be used, the profile cannot be planned, or the run directory or
-            supervisor cannot be made.
+        UserError: the settings are invalid, the profile cannot be planned, the run directory cannot be
+            created, or the supervisor cannot be started.
     """
     run_dir = paths.runs_dir() / layout.new_run_id(profile.name)
     plan = msgspec.structs.replace(
@@ -48,21 +48,21 @@ def start(
 
 
 def _hook(argv: list[str] | None) -> Hook | None:
-    chosen = settings.load().hooks
-    words = chosen.on_end if argv is None else argv
-    return Hook(words, chosen.timeout) if words else None
+    hooks = settings.load().hooks
+    argv = hooks.on_end if argv is None else argv
+    return Hook(argv, hooks.timeout) if argv else None
 
 
 def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
-    """Make the run directory of a plan and start its supervisor.
+    """Create the run directory of a plan and start its supervisor.
 
     Raises:
-        UserError: the run directory or the supervisor cannot be made.
+        UserError: the run directory cannot be created, or the supervisor cannot be started.
     """
-    with layout.created(run_dir, plan, profile_yaml) as lock:
+    with layout.create_run_dir(run_dir, plan, profile_yaml) as lock:
         try:
             supervisor = daemon.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
         except OSError as error:
             raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
-    # Collects the exit status when the starter lives longer than the run, so that no zombie stays.
+    # Reap the process if the starter lives longer than the run, so that no zombie remains.
     threading.Thread(target=supervisor.wait, daemon=True).start()

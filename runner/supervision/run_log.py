@@ -1,4 +1,4 @@
-"""What the supervisor knows is what the log says: events are written down and taken in at once."""
+"""The log of a run: every event is written and applied to the state of the supervisor at once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from runner.state.run import RunState
 from runner.util import disk
 
 BALLAST = 1 << 20
-"""Bytes kept aside on disk so that the end of a run can be written when the disk is full."""
+"""Bytes reserved on disk so that the end of a run can be written when the disk is full."""
 TRIES = 20
 PAUSE_S = 0.25
 
 
 @dataclass
-class Scribe:
-    """The only writer of a run's log, and the state that the log makes."""
+class RunLog:
+    """The only writer of the log of a run, and the state that results from the log."""
 
     run_dir: Path
     plan: Plan
     state: RunState = field(default_factory=RunState)
-    heard: Callable[[ev.AnyEvent], None] | None = None
-    """is told every event, for whoever has to act at phases of the run"""
+    on_event: Callable[[ev.AnyEvent], None] | None = None
+    """called with every event, for components that act at phases of the run"""
     found_disk_full: bool = False
     _journal: JournalWriter = field(init=False)
 
@@ -39,39 +39,39 @@ class Scribe:
         layout.make_ballast(self.run_dir, BALLAST)
 
     def emit(self, event: ev.AnyEvent) -> None:
+        """Write an event and apply it."""
         self._journal.write(event)
         self.state.apply(event)
-        if self.heard is not None:
-            self.heard(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
     def warn(self, text: str) -> None:
+        """Write a warning."""
         self.emit(ev.Notice(t=time.monotonic_ns(), level="warning", text=text))
 
     def fail(self, cause: str, *, remedy: str = "", log: str = "") -> None:
         self.emit(ev.Failure(t=time.monotonic_ns(), cause=cause, remedy=remedy, log=log))
 
     def sync(self) -> None:
-        """Make what was written survive a power cut; at changes of state."""
+        """Flush the log to disk, so that it survives a power failure; called at changes of state."""
         self._journal.sync()
 
     def retry(self) -> None:
-        """Write what a full disk held back; gives up the ballast when it is still full, and says so once."""
+        """Write what a full disk delayed; if the disk is still full, free the ballast and warn once."""
         if not self.found_disk_full and disk.is_full(self.run_dir):
             self.found_disk_full = True
-            self.warn(
-                "the disk of the run directory is full: what ranks record and print is lost until it has room"
-            )
+            self.warn("the disk of the run directory is full: records and output are lost until it has room")
         if not self._journal.flush():
-            layout.drop_ballast(self.run_dir)
+            layout.remove_ballast(self.run_dir)
 
     def close(self, status: ev.RunStatus) -> None:
-        """Write the report, then the last event: the last thing that changes in the directory."""
-        layout.drop_ballast(self.run_dir)
+        """Write the report, then the last event, which is the last change in the directory."""
+        layout.remove_ballast(self.run_dir)
         end = ev.RunEnded(t=time.monotonic_ns(), status=status, wall=time.time())
         self.state.apply(end)
-        _insist(lambda: write_report(self.run_dir, build_report(self.plan, self.state)))
+        _write_with_retry(lambda: write_report(self.run_dir, build_report(self.plan, self.state)))
         self._journal.write(end)
-        _insist(self._flush)
+        _write_with_retry(self._flush)
 
     def _flush(self) -> None:
         if not self._journal.flush():
@@ -79,8 +79,8 @@ class Scribe:
         self._journal.sync()
 
 
-def _insist(write: Callable[[], None]) -> None:
-    """Write also when the disk is full right now; give up after a while."""
+def _write_with_retry(write: Callable[[], None]) -> None:
+    """Write, and retry for a while if the disk is full."""
     for _ in range(TRIES):
         try:
             write()

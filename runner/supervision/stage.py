@@ -1,7 +1,8 @@
-"""Running one stage: its process, what it reports, how it is ended, and whether it succeeded."""
+"""Run one stage: its process, its events, its end, and whether it succeeded."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,81 +14,79 @@ from pathlib import Path
 from runner import events as ev
 from runner.engines import build_cache, container, mpi
 from runner.engines.diagnosis import describe_exit
-from runner.engines.output import NO_REQUEST, Written
-from runner.engines.registry import engine_named
+from runner.engines.output import FinishedStage, OutputNotice
+from runner.engines.registry import find_engine
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
 from runner.run import layout
 from runner.state import cuda_devices
 from runner.state.run import RunState
 from runner.supervision.collector import Collector
-from runner.supervision.heartbeat import Heartbeat
-from runner.supervision.run_log import Scribe
+from runner.supervision.heartbeat import HeartbeatMonitor
+from runner.supervision.run_log import RunLog
 from runner.util import processes
 
+logger = logging.getLogger(__name__)
+
 POLL_S = 0.025
-"""How often ranks' files are looked at; with the dashboard's frame it bounds what is seen late."""
+"""How often the files of ranks are read; with the frame time of the dashboard it limits the delay."""
 GRACE_S = 5.0
-"""From TERM to KILL of the launcher; Open MPI gives its ranks 250 ms of it."""
+"""Time between SIGTERM and SIGKILL of the launcher; Open MPI gives its ranks 250 ms of it."""
 HANG_S = 10.0
-"""How long a program that said it will never end may still prove otherwise."""
+"""How long a program may still end after output that means it never will."""
 ORPHANS_S = 5.0
-"""How long a launcher whose ranks are gone may wait for what they left before that is ended."""
+"""How long a launcher without ranks may wait for orphans of its ranks before they are killed."""
 ANSWER_BYTES = 1 << 20
-"""How much of a smoke run's output is searched for answers."""
-
-
+"""Size of the output of a smoke run that is searched for answers."""
 REPORT_BYTES = 1 << 18
-"""How much of the end of an output is searched for a report."""
-_NO_RESULT = ("skipped", NO_REQUEST)
-"""In a notice: why a benchmark has measured nothing and is content with it."""
+"""Size of the end of an output that is searched for a report."""
 _NEVER_ENDED = (
-    "a known defect makes it hang when it cannot write its iteration log: set benchmark.iteration_log: false,"
-    " or raise benchmark.shutdown_timeout where ending takes long"
+    "a known bug makes it hang if it cannot write its iteration log: set benchmark.iteration_log: false,"
+    " or raise benchmark.shutdown_timeout if ending takes long"
 )
 
 
 @dataclass
 class StageRun:
-    """One stage from its first process to its last; the supervisor lends what outlives a stage."""
+    """One stage from its first process to its last; the supervisor passes what outlives a stage."""
 
     index: int
     stage: Stage
-    scribe: Scribe
+    run_log: RunLog
     scratch: Path
     stop_wanted: Callable[[], bool]
     idle: Callable[[], dict[int, int]]
-    """what the supervisor does all the time; gives exit codes of processes that ended, by pid"""
-    every_second: Callable[[Collector, Heartbeat], None]
+    """work of the supervisor at every poll; returns the exit codes of ended processes by pid"""
+    every_second: Callable[[Collector, HeartbeatMonitor], None]
     clear_leftovers: Callable[[], None]
-    """end every process that is left of the stage"""
+    """kill every remaining process of the stage"""
     clear_orphans: Callable[[int], None]
-    """end what the ranks of a launcher (its pid) left behind"""
+    """kill orphans of the ranks of a launcher (given by its pid)"""
     _collector: Collector = field(init=False)
-    _place: build_cache.Place = field(init=False)
+    _place: build_cache.FileSystem = field(init=False)
     _results: int = field(init=False)
-    """results of the stages before"""
+    """number of results of earlier stages"""
     _never_ended: str = ""
-    """what the program did not come to an end with; empty: it ended by itself, or was stopped"""
+    """what the program did not finish after its measurement; empty: it ended by itself, or was stopped"""
 
     def __post_init__(self) -> None:
-        records = self.scribe.run_dir / layout.RANKS / str(self.index)
+        records = self.run_log.run_dir / layout.RANKS / str(self.index)
         records.mkdir(parents=True, exist_ok=True)
-        output = engine_named(self.scribe.plan.engine).output
+        output = find_engine(self.run_log.plan.engine).output
         self._collector = Collector(self.index, records, LineReader(self.log), output)
-        self._place = container.place_of(self.stage.container)
-        self._results = self.scribe.state.results
+        self._place = container.file_system_of(self.stage.container_ref)
+        self._results = self.run_log.state.results
         if "iterations" in self.stage.files and self._place is build_cache.HOST:
             self._collector.iterations = LineReader(Path(self.stage.files["iterations"]))
 
     @property
     def log(self) -> Path:
-        return layout.stage_log(self.scribe.run_dir, self.index, self.stage.name)
+        return layout.stage_log(self.run_log.run_dir, self.index, self.stage.name)
 
     def run(self) -> ev.StageStatus:
-        """Start the stage, follow it to its end, and judge it."""
+        """Run the stage to its end and return its status."""
         child = self._start() if self._make_room() else None
-        self.scribe.emit(
+        self.run_log.emit(
             ev.StageStarted(
                 t=time.monotonic_ns(),
                 stage=self.index,
@@ -98,33 +97,34 @@ class StageRun:
         )
         if child is None:
             return self._end("failed", None)
+        logger.info("stage %d %s started: process %d", self.index, self.stage.name, child.pid)
         self._announce()
         exit_code = self._follow(child.pid)
-        child.returncode = exit_code  # the supervisor reaps every child itself; Popen must not try again
+        child.returncode = exit_code  # the supervisor reaps every child itself; Popen must not wait for it
         self.clear_leftovers()
         for event in self._collector.finish(time.monotonic_ns()):
-            self.scribe.emit(event)
+            self.run_log.emit(event)
         if self._collector.hanging:
-            self.scribe.warn(f"{self._collector.hanging}; it was ended")
+            self.run_log.warn(f"{self._collector.hanging}; it was ended")
         if self._collector.bad_records:
-            self.scribe.warn(f"records of ranks that could not be read: {self._collector.bad_records}")
+            self.run_log.warn(f"records of ranks that could not be read: {self._collector.bad_records}")
         self._read_files()
         if self.stop_wanted():
             return self._end("stopped", exit_code)
         cause, remedy = self._cause(exit_code)
         if cause:
-            self.scribe.fail(cause, remedy=remedy, log=self.log.name)
+            self.run_log.fail(cause, remedy=remedy, log=self.log.name)
             return self._end("failed", exit_code)
-        self._tell_answers()
+        self._log_answers()
         self._keep_output()
         return self._end("ok", exit_code)
 
     def _announce(self) -> None:
-        """Say what the stage measures when its program does not."""
+        """Emit the start of the configuration of the stage, if its program does not report it."""
         if self.stage.measures is None:
             return
-        wanted = self.scribe.plan.configurations[self.stage.measures]
-        self.scribe.emit(
+        wanted = self.run_log.plan.configurations[self.stage.measures]
+        self.run_log.emit(
             ev.ConfigurationStarted(
                 t=time.monotonic_ns(),
                 stage=self.index,
@@ -141,16 +141,16 @@ class StageRun:
         )
 
     def _start(self) -> subprocess.Popen[bytes] | None:
-        """The stage's process: own session, no terminal, output into its raw log."""
+        """Start the process of the stage: own session, no terminal, output to its raw log."""
         parent = os.getpid()
         env = {
             **os.environ,
             **mpi.scratch_env(str(self.scratch)),
             **self.stage.env,
             cuda_devices.ORDER: cuda_devices.PCI_ORDER,
-            processes.TAG: self.scribe.run_dir.name,
+            processes.TAG: self.run_log.run_dir.name,
             "TRTBENCH_RECORDS": str(self._collector.records),
-            # Python programs that set their title would overwrite their environment, and our tag with it.
+            # Python programs that set their title would overwrite their environment, including the tag.
             "SPT_NOENV": "1",
         }
         try:
@@ -167,20 +167,21 @@ class StageRun:
                 )
         except OSError as error:
             where = error.filename or self.stage.argv[0]
-            self.scribe.fail(f"stage {self.stage.name} cannot start: {where}: {error.strerror}")
+            self.run_log.fail(f"stage {self.stage.name} cannot start: {where}: {error.strerror}")
             return None
 
     def _follow(self, pid: int) -> int:
-        """Log what the stage reports until it ended; take it down when a stop is wanted or it hangs."""
-        heartbeat = Heartbeat(self.index, self.stage.output)
+        """Log the events of the stage until it ends; terminate it on a stop request or a hang."""
+        heartbeat = HeartbeatMonitor(self.index, self.stage.output)
         next_second = 0.0
         kill_at: float | None = None
+        killed = False
         hung_at: float | None = None
         ending_at: float | None = None
         orphans = Orphans(pid) if _is_mpirun(self.stage) else None
         while True:
             for event in self._collector.collect(time.monotonic_ns()):
-                self.scribe.emit(event)
+                self.run_log.emit(event)
             ended = self.idle()
             if pid in ended:
                 return ended[pid]
@@ -188,7 +189,7 @@ class StageRun:
             if now >= next_second:
                 next_second = now + 1.0
                 self.every_second(self._collector, heartbeat)
-                if orphans is not None and orphans.block(now):
+                if orphans is not None and orphans.are_blocking(now):
                     self.clear_orphans(pid)
             if self._collector.hanging:
                 hung_at = hung_at or now
@@ -199,13 +200,23 @@ class StageRun:
             if self.stop_wanted() or hung:
                 if kill_at is None:
                     kill_at = now + GRACE_S
+                    logger.info("stage %d %s: SIGTERM to process %d", self.index, self.stage.name, pid)
                     _signal(pid, signal.SIGTERM)
                 elif now > kill_at:
+                    if not killed:
+                        killed = True
+                        logger.warning(
+                            "stage %d %s did not end within %.0f s after SIGTERM: SIGKILL to process %d",
+                            self.index,
+                            self.stage.name,
+                            GRACE_S,
+                            pid,
+                        )
                     _signal(pid, signal.SIGKILL)
             time.sleep(POLL_S)
 
     def _end(self, status: ev.StageStatus, exit_code: int | None) -> ev.StageStatus:
-        self.scribe.emit(
+        self.run_log.emit(
             ev.StageEnded(
                 t=time.monotonic_ns(),
                 stage=self.index,
@@ -214,13 +225,14 @@ class StageRun:
                 exit_code=exit_code,
             )
         )
-        self.scribe.sync()
+        self.run_log.sync()
+        logger.info("stage %d %s ended: %s, exit code %s", self.index, self.stage.name, status, exit_code)
         return status
 
-    # --- what it made ------------------------------------------------------------------------------------
+    # --- outputs -----------------------------------------------------------------------------------------
 
     def _make_room(self) -> bool:
-        """Remove what an earlier run left half-written where the stage will write."""
+        """Remove incomplete output of an earlier run; return whether the stage can write its output."""
         try:
             if self.stage.output:
                 build_cache.prepare(self.stage.output, self._place)
@@ -228,21 +240,21 @@ class StageRun:
                 self._place.make(folder)
         except OSError as error:
             where = self.stage.output or ", ".join(self.stage.folders)
-            self.scribe.fail(f"stage {self.stage.name} cannot write its output: {where}: {error}")
+            self.run_log.fail(f"stage {self.stage.name} cannot write its output: {where}: {error}")
             return False
         return True
 
     def _keep_output(self) -> None:
-        """Mark what the stage made as finished, so that a later run can use it."""
+        """Mark the output of the stage as complete, so that later runs can reuse it."""
         if not self.stage.output:
             return
         try:
             build_cache.commit(self.stage.output, self.stage.identity, self._place)
         except OSError as error:
-            self.scribe.warn(f"{self.stage.output} cannot be kept for later runs: {error}")
+            self.run_log.warn(f"{self.stage.output} cannot be kept for later runs: {error}")
 
     def _read_files(self) -> None:
-        """Results in the files that the program has written; from a container they are brought here."""
+        """Read results from the files of the program; from a container they are copied first."""
         if self.stage.measures is None:
             return
         output = self._collector.output
@@ -250,89 +262,97 @@ class StageRun:
             try:
                 self._fetch()
             except OSError as error:
-                self.scribe.warn(f"what is left in the container of this stage: {error}")
+                self.run_log.warn(f"cannot copy the results out of the container of this stage: {error}")
         with open(self.log, "rb") as file:
             file.seek(max(0, self._collector.log.offset - REPORT_BYTES))
             log = file.read(REPORT_BYTES).decode("utf-8", "replace")
-        written = Written(time.monotonic_ns(), self.stage, self.index, log, self._contents)
-        for event in output.left_in(written):
-            self.scribe.emit(event)
+        now = time.monotonic_ns()
+        finished = FinishedStage(now, self.stage, self.index, log, self._contents)
+        for found in output.collect_results(finished):
+            events = self._collector.notify(found, now) if isinstance(found, OutputNotice) else [found]
+            for event in events:
+                self.run_log.emit(event)
 
     def _contents(self, what: str) -> bytes | None:
         path = self.stage.files.get(what)
         if path is None:
             return None
         if self._place is not build_cache.HOST:
-            path = str(self.scribe.run_dir / "results" / str(self.stage.measures) / Path(path).name)
+            path = str(self.run_log.run_dir / "results" / str(self.stage.measures) / Path(path).name)
         return build_cache.HOST.read(path)
 
     def _fetch(self) -> None:
-        """Bring the files out of the container into the run directory, and the iterations into the log."""
-        folder = self.scribe.run_dir / "results" / str(self.stage.measures)
+        """Copy the files of the container into the run directory, and log the iterations."""
+        folder = self.run_log.run_dir / "results" / str(self.stage.measures)
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.stage.files.values():
             content = self._place.read(path)
             if content is not None:
                 (folder / Path(path).name).write_bytes(content)
             elif Path(path).name in {name for name, *_ in self._place.files(str(Path(path).parent)) or ()}:
-                raise OSError(f"{path} cannot be read, and stays there")
+                raise OSError(f"{path} cannot be read and is kept there")
         if "iterations" in self.stage.files:
             self._collector.iterations = LineReader(folder / Path(self.stage.files["iterations"]).name)
             for event in self._collector.finish(time.monotonic_ns()):
-                self.scribe.emit(event)
+                self.run_log.emit(event)
         for made in self.stage.folders:
             self._place.remove(made)
 
-    def _tell_answers(self) -> None:
-        """What the model answered in a smoke run; whether it makes sense is for a person to say."""
+    def _log_answers(self) -> None:
+        """Log the answers of the model in a smoke run, for a person to judge."""
         if self.stage.name != "smoke":
             return
         with open(self.log, "rb") as file:
             text = file.read(ANSWER_BYTES).decode("utf-8", "replace")
-        for prompt, answer in self._collector.output.answers_in(text):
-            self.scribe.emit(ev.Answer(t=time.monotonic_ns(), stage=self.index, prompt=prompt, answer=answer))
+        for prompt, answer in self._collector.output.parse_answers(text):
+            self.run_log.emit(
+                ev.Answer(t=time.monotonic_ns(), stage=self.index, prompt=prompt, answer=answer)
+            )
 
-    # --- whether it succeeded ----------------------------------------------------------------------------
+    # --- success or failure ------------------------------------------------------------------------------
 
     def _cause(self, exit_code: int) -> tuple[str, str]:
-        """Why the stage failed, and what to do; empty when it did not.
+        """Return why the stage failed, and a remedy; empty: it did not fail.
 
-        Success: exit code 0, every rank said goodbye with a matching count, and a result was read.
+        Success: exit code 0, every rank ended with a matching record count, and a result was read.
         """
         diagnosis = self._collector.diagnosis
-        measured = self.scribe.state.results > self._results
+        measured = self.run_log.state.results > self._results
         if self._never_ended:
             late = f"did not {self._never_ended} within {self.stage.shutdown_s} s after it had measured"
             if measured:
-                self.scribe.warn(f"the benchmark {late}; it was ended, its report was complete")
+                self.run_log.warn(f"the benchmark {late}; it was terminated, its report was complete")
                 return "", ""
-            known = diagnosis.known or (f"the benchmark {late} and was ended; it had reported nothing", "")
+            known = diagnosis.known or (
+                f"the benchmark {late} and was terminated; it had reported nothing",
+                "",
+            )
             return known[0], known[1] or _NEVER_ENDED
         if exit_code != 0:
             return diagnosis.cause(exit_code)
-        if self.stage.reports and (missing := _missing_records(self.scribe.state)):
-            # A full disk or a lost connection explains missing records better than they explain themselves.
+        if self.stage.reports and (missing := _missing_records(self.run_log.state)):
+            # A full disk or a lost connection is the cause of missing records.
             if diagnosis.known is not None:
                 return diagnosis.known[0], missing
-            if self.scribe.found_disk_full:
+            if self.run_log.found_disk_full:
                 return "the disk of the run directory was full", f"make room and run it again: {missing}"
             return missing, ""
         if self.stage.name == "benchmark" and not measured:
-            said = (n.text for n in self.scribe.state.notices if any(text in n.text for text in _NO_RESULT))
-            why = next((f": {text}" for text in said), diagnosis.first_error)
+            reason = self._collector.no_result_reason
+            why = f": {reason}" if reason else diagnosis.first_error
             return f"the benchmark ended with {describe_exit(exit_code)} but printed no result{why}", ""
         return "", ""
 
 
 @dataclass(slots=True)
 class Orphans:
-    """Notices a launcher that waits for what its dead ranks left: helpers of a killed rank keep its pipes."""
+    """Detect a launcher that waits for orphans: helper processes of a killed rank keep its pipes open."""
 
     launcher: int
     _alone_since: float | None = None
 
-    def block(self, now: float) -> bool:
-        """Whether the launcher has had no rank for so long that only what they left can keep it."""
+    def are_blocking(self, now: float) -> bool:
+        """Check whether the launcher has had no rank for so long that only orphans can block it."""
         if processes.children(self.launcher):
             self._alone_since = None
             return False
@@ -345,7 +365,7 @@ def _is_mpirun(stage: Stage) -> bool:
 
 
 def _missing_records(state: RunState) -> str:
-    """What is wrong with the ranks' records, in one sentence; empty when they are complete."""
+    """Return what is wrong with the records of the ranks; empty: they are complete."""
     for rank in state.ranks.values():
         if rank.hello is None:
             return f"rank {rank.rank} never reported: it did not start, or its records were lost"

@@ -1,12 +1,13 @@
-"""The supervisor: the one process that runs a plan, writes its log, and outlives every terminal.
+"""The supervisor: the process that runs a plan, writes its log, and outlives every terminal.
 
-It has no terminal, ignores SIGHUP, holds the run's lock, gives its children /dev/null and files, and leaves
-no process behind. It is single-threaded on purpose: parent-death signals follow the thread that forks.
+It has no terminal, ignores SIGHUP, holds the lock of the run, gives its children /dev/null and files, and
+leaves no process behind. It is single-threaded on purpose: parent-death signals belong to the forking thread.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -24,35 +25,39 @@ from runner.state import cuda_devices
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
 from runner.supervision.device_locks import DeviceLocks
-from runner.supervision.heartbeat import Heartbeat
-from runner.supervision.run_log import Scribe
+from runner.supervision.heartbeat import HeartbeatMonitor
+from runner.supervision.run_log import RunLog
 from runner.supervision.stage import POLL_S, StageRun
-from runner.telemetry.monitor import Watch
+from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import login_session, processes
+from runner.util.logs import set_up_process_log
+
+logger = logging.getLogger(__name__)
 
 QUEUE_S = 0.5
 BASELINE_S = 5.0
-"""How long the first stage waits for a reading of the GPUs as they were before it."""
+"""How long the first stage waits for a GPU reading of the idle state."""
 LAST_READING_S = 2.0
 LEFTOVER_S = 2.0
-"""How long children of a stage may outlive its launcher before they are swept."""
+"""How long children of a stage may outlive its launcher before they are killed."""
 
 
 def main(run_dir: str, lock: int) -> None:
     """Supervise the run in `run_dir`; `lock` is the inherited descriptor of its lock."""
+    set_up_process_log()
     os.set_inheritable(lock, False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     processes.adopt_orphans()
     path = Path(run_dir)
     supervision = Supervision(path, layout.load_plan(path))
-    signal.signal(signal.SIGTERM, lambda *_: supervision.ask_to_stop(_who_sends_sigterm()))
+    signal.signal(signal.SIGTERM, lambda *_: supervision.ask_to_stop(_sigterm_origin()))
     supervision.run()
 
 
-def _who_sends_sigterm() -> str:
-    if login_session.ends_what_it_started():
-        return "SIGTERM to the supervisor, as systemd sends it when a login ends (KillUserProcesses=yes)"
+def _sigterm_origin() -> str:
+    if login_session.kills_processes_at_logout():
+        return "SIGTERM to the supervisor, which systemd sends at logout (KillUserProcesses=yes)"
     return "SIGTERM to the supervisor"
 
 
@@ -62,19 +67,19 @@ class Supervision:
 
     run_dir: Path
     plan: Plan
-    _scribe: Scribe = field(init=False)
-    _members: processes.Members = field(init=False)
+    _run_log: RunLog = field(init=False)
+    _members: processes.RunProcesses = field(init=False)
     _devices: DeviceLocks = field(init=False)
     _scratch: Path = field(init=False)
-    _host: host.Sampler = field(default_factory=host.Sampler)
+    _host: host.HostSampler = field(default_factory=host.HostSampler)
     _stop: str | None = None
-    _watch: Watch | None = None
+    _watch: TelemetryMonitor | None = None
     """reads the GPUs; None: they are not read"""
 
     def __post_init__(self) -> None:
         run = self.run_dir.name
-        self._scribe = Scribe(self.run_dir, self.plan)
-        self._members = processes.Members(run, self.run_dir / layout.SEEN)
+        self._run_log = RunLog(self.run_dir, self.plan)
+        self._members = processes.RunProcesses(run, self.run_dir / layout.PROCESSES)
         self._devices = DeviceLocks(run)
         self._scratch = scratch_dir(run)
 
@@ -82,13 +87,15 @@ class Supervision:
         self._stop = self._stop or by
 
     def run(self) -> None:
-        """The whole run; a defect of ours ends it as failed, with its cause in the log, never silently."""
+        """Run the plan; an internal error ends the run as failed, with its cause in the log."""
         self._begin()
         status: ev.RunStatus = "failed"
         try:
             status = self._stages()
         except Exception as error:
-            self._scribe.fail(f"the supervisor failed: {type(error).__name__}: {error}", log="supervisor.log")
+            self._run_log.fail(
+                f"the supervisor failed: {type(error).__name__}: {error}", log="supervisor.log"
+            )
             raise
         finally:
             self._end(status)
@@ -101,7 +108,7 @@ class Supervision:
             host=layout.host_name(),
         )
         layout.write_owner(self.run_dir, owner)
-        self._scribe.emit(
+        self._run_log.emit(
             ev.RunStarted(
                 t=time.monotonic_ns(),
                 run=self.run_dir.name,
@@ -115,17 +122,18 @@ class Supervision:
             )
         )
         for note in self.plan.notes:
-            self._scribe.warn(note)
+            self._run_log.warn(note)
         device = "cpu" if self.plan.devices == ["cpu"] else "cuda"
-        why = host.why_no_gpu(device, self.plan.gpu_hz)
-        if why:
-            self._scribe.emit(ev.NoGpu(t=time.monotonic_ns(), reason=why))
+        reason = host.no_gpu_reason(device, self.plan.gpu_hz)
+        if reason:
+            self._run_log.emit(ev.NoGpu(t=time.monotonic_ns(), reason=reason))
         else:
-            self._watch = Watch(
+            self._watch = TelemetryMonitor(
                 self.run_dir / layout.TELEMETRY, self.plan.gpu_hz, log=self.run_dir / layout.TELEMETRY_LOG
             )
-            self._scribe.heard = self._watch.saw
-        self._scribe.sync()
+            self._run_log.on_event = self._watch.on_event
+        self._run_log.sync()
+        logger.info("supervising run %s: %d stages", self.run_dir.name, len(self.plan.stages))
 
     def _stages(self) -> ev.RunStatus:
         if not self._take_devices():
@@ -142,7 +150,7 @@ class Supervision:
         return StageRun(
             index,
             stage,
-            self._scribe,
+            self._run_log,
             self._scratch,
             stop_wanted=self._stop_wanted,
             idle=self._idle,
@@ -152,7 +160,7 @@ class Supervision:
         )
 
     def _skip(self, index: int, stage: Stage) -> ev.StageStatus:
-        self._scribe.emit(
+        self._run_log.emit(
             ev.StageEnded(
                 t=time.monotonic_ns(), stage=index, name=stage.name, status="skipped", note=stage.skip
             )
@@ -160,12 +168,13 @@ class Supervision:
         return "skipped"
 
     def _take_devices(self) -> bool:
-        """Wait until no other run uses our devices; False when stopped while waiting."""
-        told: tuple[str, str] | None = None
+        """Wait until no other run uses the devices of this run; return False if stopped while waiting."""
+        reported: tuple[str, str] | None = None
         while (busy := self._devices.take(self.plan.devices)) is not None:
-            if busy != told:
-                self._scribe.emit(ev.Queued(t=time.monotonic_ns(), device=busy[0], holder=busy[1]))
-                told = busy
+            if busy != reported:
+                self._run_log.emit(ev.Queued(t=time.monotonic_ns(), device=busy[0], holder=busy[1]))
+                logger.info("waiting for device %s, which run %s holds", *busy)
+                reported = busy
             if self._stop_wanted():
                 return False
             time.sleep(QUEUE_S)
@@ -173,54 +182,56 @@ class Supervision:
 
     def _stop_wanted(self) -> bool:
         if self._stop is None:
-            self._stop = layout.stop_requested(self.run_dir)
+            self._stop = layout.read_stop_request(self.run_dir)
         if self._stop is None:
             return False
-        if self._scribe.state.stopping is None:
-            self._scribe.emit(ev.Stopping(t=time.monotonic_ns(), by=self._stop))
+        if self._run_log.state.stopping is None:
+            self._run_log.emit(ev.Stopping(t=time.monotonic_ns(), by=self._stop))
+            logger.info("stop requested by %s", self._stop)
         return True
 
-    # --- all the time ------------------------------------------------------------------------------------
+    # --- at every poll -----------------------------------------------------------------------------------
 
     def _idle(self) -> dict[int, int]:
-        """Reap, and take in what the GPUs say; exit codes by pid."""
-        ended = processes.reap()
+        """Reap children and read GPU events; return exit codes by pid."""
+        ended = processes.reap_children()
         if self._watch is not None:
             self._watch.reaped(ended)
             for event in self._watch.poll():
-                self._scribe.emit(event)
+                self._run_log.emit(event)
                 if isinstance(event, ev.GpuInventory):
                     self._map_gpus(event)
         return ended
 
-    def _every_second(self, collector: Collector, heartbeat: Heartbeat) -> None:
-        # Telemetry is ours and no part of what is measured.
+    def _every_second(self, collector: Collector, heartbeat: HeartbeatMonitor) -> None:
+        # The telemetry process is not part of what is measured.
         own = self._watch.pids if self._watch is not None else set()
         members = [process for process in processes.descendants(os.getpid()) if process[0] not in own]
         self._members.note(members)
-        self._scribe.emit(self._host.sample())
-        hellos = [rank.hello for rank in self._scribe.state.ranks.values() if rank.hello is not None]
+        self._run_log.emit(self._host.sample())
+        hellos = [rank.hello for rank in self._run_log.state.ranks.values() if rank.hello is not None]
         ranks = {hello.rank: hello.pid for hello in hellos}
         beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members, ranks)
         if beat is not None:
-            self._scribe.emit(beat)
-        self._scribe.retry()
+            self._run_log.emit(beat)
+        self._run_log.retry()
         if not self.run_dir.is_dir():
             self.ask_to_stop("the run directory was deleted")
 
     def _clear_leftovers(self) -> None:
-        """Nothing of a stage survives it: what its launcher left gets a moment, then is killed."""
+        """Wait a moment for remaining processes of a stage, then kill them."""
         deadline = time.monotonic() + (0 if self._stop_wanted() else LEFTOVER_S)
         while self._members.alive() and time.monotonic() < deadline:
             self._idle()
             time.sleep(POLL_S)
-        container.sweep(self.plan, self.run_dir.name)
-        killed, left = processes.sweep(self._members)
+        container.kill_processes(self.plan, self.run_dir.name)
+        killed, left = processes.kill_all(self._members)
         if killed or left:
-            self._scribe.emit(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
+            self._run_log.emit(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
+            logger.info("killed %d remaining processes; %d could not be killed", killed, left)
 
     def _clear_orphans(self, launcher: int) -> None:
-        """End adopted processes of the stage, so that the launcher ends and says how its ranks did."""
+        """Kill adopted processes of the stage, so that the launcher ends and returns its exit code."""
         own = {launcher} | (self._watch.pids if self._watch is not None else set())
         for pid, _ in processes.children(os.getpid()):
             if pid not in own:
@@ -230,14 +241,14 @@ class Supervision:
     # --- the GPUs ----------------------------------------------------------------------------------------
 
     def _start_telemetry(self) -> None:
-        """Start reading the GPUs, and wait a little for what they were before the first stage."""
+        """Start reading the GPUs, and wait a moment for a reading before the first stage."""
         if self._watch is None:
             return
         self._watch.start()
         deadline = time.monotonic() + BASELINE_S
         while not (self._watch.sampled or self._watch.over or self._stop_wanted()):
             if time.monotonic() > deadline:
-                self._scribe.warn(
+                self._run_log.warn(
                     f"the GPUs did not answer within {BASELINE_S:.0f} s, so there is no baseline"
                 )
                 break
@@ -245,9 +256,9 @@ class Supervision:
             time.sleep(POLL_S)
 
     def _map_gpus(self, inventory: ev.GpuInventory) -> None:
-        """Write down which GPU each `cuda:N` of the benchmark is."""
+        """Log which GPU each `cuda:N` of the benchmark is."""
         setting = {**os.environ, **self.plan.stages[-1].env}.get(cuda_devices.VISIBLE)
-        self._scribe.emit(
+        self._run_log.emit(
             ev.GpuMapping(
                 t=time.monotonic_ns(),
                 order=cuda_devices.PCI_ORDER,
@@ -257,7 +268,7 @@ class Supervision:
         )
 
     def _end_telemetry(self) -> None:
-        """A last reading, now that the run's processes are gone; one that hangs is not waited for."""
+        """Wait briefly for a last reading after the processes of the run have ended."""
         if self._watch is None:
             return
         self._watch.finish()
@@ -267,10 +278,10 @@ class Supervision:
             time.sleep(POLL_S)
         self._watch.kill()
         self._idle()
-        # Every record of it stands in the log.
+        # All its records are in the log.
         with contextlib.suppress(OSError):
             (self.run_dir / layout.TELEMETRY).unlink()
-        layout.drop_if_empty(self.run_dir / layout.TELEMETRY_LOG)
+        layout.remove_if_empty(self.run_dir / layout.TELEMETRY_LOG)
 
     # --- the end -----------------------------------------------------------------------------------------
 
@@ -278,7 +289,8 @@ class Supervision:
         self._clear_leftovers()
         self._end_telemetry()
         shutil.rmtree(self._scratch, ignore_errors=True)
-        layout.drop_if_empty(self.run_dir / "supervisor.log")
-        self._scribe.close(status)
+        logger.info("run %s ended: %s", self.run_dir.name, status)
+        layout.remove_if_empty(self.run_dir / "supervisor.log")
+        self._run_log.close(status)
         self._devices.release()
         hook.start(self.run_dir, self.plan)

@@ -1,7 +1,7 @@
-"""Sweeps: many runs of one profile with different values, as one thing that survives its terminal.
+"""Sweeps: one profile measured with many combinations of values, in runs of their own.
 
-A sweep is a directory below the state folder: `sweep.json` is frozen (axes, cells, order), `log.jsonl` grows.
-One detached process, the conductor, starts one run after the other (`supervision.launch`) and writes the
-log; the board, the headless command and `sweeps show` only read. Runs are ordinary runs: each has its own
-supervisor, is in the history, and knows its place in the sweep (`runner.plan.plan.Membership`).
+- On disk: `spec` (axes, cells, order; frozen in `sweep.json`), `directory` (the directory and its log).
+- Process: `control` starts, stops and resumes a sweep; `sweep_runner` is the detached process that starts one
+  run after the other and writes the log; `progress` folds the log; `memory` and `known_failures` prune.
+- Output: `sweep_feed` follows a sweep, `board` and `matrix` arrange its numbers, `board_text` prints them.
 """

@@ -1,7 +1,7 @@
 """The board: every configuration of every cell with its state and its numbers, repeats folded into one.
 
-Made from the log of the sweep, the reports of its runs and the events of the run under way; plain data that
-the screen, the headless command and `sweeps show` draw.
+Plain data, made from the log of the sweep, the reports of its runs and the events of the current run. The
+screen, the headless command and `sweeps show` draw it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Literal
 
 from runner.plan.plan import Configuration
 from runner.stats.repeats import deviation, middle
-from runner.sweep.progress import Status
-from runner.sweep.spec import BATCH, REQUESTS, Cell, Sweep, label, short, values_at
+from runner.sweep.progress import SweepStatus
+from runner.sweep.spec import BATCH, REQUESTS, SweepCell, SweepSpec, cell_label, short_path, values_at
 
 PointState = Literal[
     "queued", "running", "part", "done", "memory", "pruned", "failed", "stopped", "lost", "refused"
 ]
-"""`part`: some repeats are measured and the rest is to come"""
+"""`part`: some repeats are measured, others are queued"""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardAxis:
-    """What points differ in: an axis of the sweep, or a list that one run measures."""
+    """One dimension of the board: an axis of the sweep, or a list that one run measures."""
 
     path: str
     title: str
@@ -33,16 +33,16 @@ class BoardAxis:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A metric over the repeats of a point: mean and spread of the runs' own values, as in a comparison.
+class MetricSummary:
+    """Mean and spread of a metric over the repeats of a point, as in a comparison.
 
-    `runner.stats.repeats` says how both are made.
+    `runner.stats.repeats` computes both from the values of the runs.
     """
 
     mean: float
-    """geometric; arithmetic where a value is not above 0"""
+    """geometric; arithmetic if a value is not above 0"""
     deviation: float | None
-    """standard deviation of the runs around it (n - 1), in the unit of the metric; None for a single run"""
+    """standard deviation of the runs around the mean (n - 1), in the unit of the metric; None for one run"""
     n: int
     """runs with a value"""
     note: str = ""
@@ -50,7 +50,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
-    """A run behind a point."""
+    """A run that measured a point."""
 
     run_dir: Path
     repeat: int
@@ -58,21 +58,21 @@ class RunRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class BoardPoint:
     """One configuration of one cell, with all its repeats."""
 
     cell: int
     at: tuple[int, ...]
-    """number of its value on every axis of the board"""
+    """index of its value on every axis of the board"""
     label: str
     lengths: str
-    """input and output length, `128/20`: latencies of different lengths are no alternatives"""
+    """input and output length, `128/20`: only latencies of equal lengths are compared"""
     state: PointState
     why: str = ""
-    """why there is no number, or fewer than there should be"""
-    doing: str = ""
-    """what its run is at"""
-    numbers: Mapping[str, Number] = field(default_factory=dict)
+    """why there is no number, or fewer than expected"""
+    activity: str = ""
+    """what its run does now"""
+    numbers: Mapping[str, MetricSummary] = field(default_factory=dict)
     """by the name of the metric"""
     runs: tuple[RunRef, ...] = ()
     """in the order of repeats"""
@@ -83,50 +83,50 @@ class Board:
     """A sweep at one moment."""
 
     id: str
-    sweep: Sweep
-    status: Status
+    sweep: SweepSpec
+    status: SweepStatus
     why: str
     axes: tuple[BoardAxis, ...]
-    points: tuple[Point, ...]
-    settled: int
-    """configurations, each repeat for itself, that need nothing more"""
+    points: tuple[BoardPoint, ...]
+    completed: int
+    """configurations that need no further run; every repeat counts"""
     total: int
     elapsed_s: float
     remaining_s: float | None
-    """what is left, if runs to come take as long as those before; None: not known yet"""
+    """estimate, if the remaining runs take as long as those before; None: unknown"""
 
     def metrics(self) -> list[str]:
-        """Names of the metrics that some point has a number for."""
+        """Return the names of the metrics that at least one point has a number for."""
         return list(dict.fromkeys(name for point in self.points for name in point.numbers))
 
 
 # --- axes --------------------------------------------------------------------------------------------------
 
 
-def board_axes(sweep: Sweep) -> tuple[BoardAxis, ...]:
-    """The axes on which points differ, those of the sweep first; of a single point, its batch size."""
+def board_axes(sweep: SweepSpec) -> tuple[BoardAxis, ...]:
+    """Return the axes on which points differ, those of the sweep first; for one point, its batch size."""
     every = [values_at(cell, one) for cell in sweep.cells for one in cell.configurations]
-    of_sweeps = {axis.path: axis.values for axis in sweep.axes}
-    paths = dict.fromkeys([*of_sweeps, *(path for values in every for path in values)])
+    sweep_axes = {axis.path: axis.values for axis in sweep.axes}
+    paths = dict.fromkeys([*sweep_axes, *(path for values in every for path in values)])
     axes = []
     for path in paths:
-        values = of_sweeps.get(path) or _ordered({values[path] for values in every if path in values})
-        axes.append(BoardAxis(path, short(path), tuple(values)))
-    telling = [
+        values = sweep_axes.get(path) or _ordered({values[path] for values in every if path in values})
+        axes.append(BoardAxis(path, short_path(path), tuple(values)))
+    varying = [
         axis
         for axis in axes
-        if len(axis.values) > 1 and (axis.path in of_sweeps or _differs_in_a_cell(sweep, axis.path))
+        if len(axis.values) > 1 and (axis.path in sweep_axes or _differs_in_a_cell(sweep, axis.path))
     ]
-    return tuple(telling or [axis for axis in axes if axis.path in (BATCH, REQUESTS) and any(axis.values)])
+    return tuple(varying or [axis for axis in axes if axis.path in (BATCH, REQUESTS) and any(axis.values)])
 
 
-def _differs_in_a_cell(sweep: Sweep, path: str) -> bool:
-    """Whether runs measure several values of it; one that each cell has its own of is told by the cell."""
+def _differs_in_a_cell(sweep: SweepSpec, path: str) -> bool:
+    """Check whether one run measures several values of a path; else the cell already determines the value."""
     return any(len({values_at(cell, one)[path] for one in cell.configurations}) > 1 for cell in sweep.cells)
 
 
 def _ordered(values: set[str]) -> list[str]:
-    """Numbers by size, lengths by their parts."""
+    """Sort numbers by size, lengths by their parts."""
 
     def size(value: str) -> tuple[float, ...]:
         try:
@@ -137,35 +137,37 @@ def _ordered(values: set[str]) -> list[str]:
     return sorted(values, key=size)
 
 
-def configurations(sweep: Sweep) -> Iterator[Configuration]:
-    """Every configuration that any cell measures, once."""
+def all_configurations(sweep: SweepSpec) -> Iterator[Configuration]:
+    """Yield every configuration that any cell measures, once."""
     yield from dict.fromkeys(one for cell in sweep.cells for one in cell.configurations)
 
 
-def place(axes: tuple[BoardAxis, ...], cell: Cell, one: Configuration) -> tuple[int, ...]:
+def board_position(axes: tuple[BoardAxis, ...], cell: SweepCell, one: Configuration) -> tuple[int, ...]:
+    """Return the index on every axis of a configuration of a cell."""
     values = values_at(cell, one)
     return tuple(axis.values.index(values[axis.path]) for axis in axes)
 
 
-def point_label(axes: tuple[BoardAxis, ...], cell: Cell, one: Configuration) -> str:
+def point_label(axes: tuple[BoardAxis, ...], cell: SweepCell, one: Configuration) -> str:
+    """Return the label of a configuration of a cell, as on the axes of the board."""
     values = values_at(cell, one)
-    return label([(axis.path, values[axis.path] or "–") for axis in axes])
+    return cell_label([(axis.path, values[axis.path] or "–") for axis in axes])
 
 
 # --- numbers -----------------------------------------------------------------------------------------------
 
 Values = dict[str, tuple[float, str]]
-"""of one run: metric -> value and note"""
+"""numbers of one run: metric -> value and note"""
 
 
-def folded(runs: list[Values]) -> dict[str, Number]:
-    """The metrics of several runs of the same thing: mean and standard deviation of their values."""
+def fold_repeats(runs: list[Values]) -> dict[str, MetricSummary]:
+    """Return mean and standard deviation of every metric over repeated runs."""
     found = {}
     for name in dict.fromkeys(name for run in runs for name in run):
-        said = [run[name] for run in runs if name in run]
-        values = [value for value, _ in said]
-        note = next((note for _, note in said if note), "")
-        found[name] = Number(middle(values), deviation(values), len(values), note)
+        measured = [run[name] for run in runs if name in run]
+        values = [value for value, _ in measured]
+        note = next((note for _, note in measured if note), "")
+        found[name] = MetricSummary(middle(values), deviation(values), len(values), note)
     return found
 
 
@@ -173,8 +175,9 @@ def folded(runs: list[Values]) -> dict[str, Number]:
 
 
 def frontier(points: list[tuple[float, float]]) -> list[int]:
-    """Numbers of the points that no other beats: less `x` (latency) with at least as much `y`, or more `y`
-    with at most as much `x`. In the order of x; of equal points the first.
+    """Return the indices of the points on the Pareto frontier (least `x`, most `y`), in the order of x.
+
+    `x` is a latency, `y` a throughput. Of equal points the first is returned.
     """
     best, found = float("-inf"), []
     for number in sorted(range(len(points)), key=lambda n: (points[n][0], -points[n][1])):

@@ -1,4 +1,4 @@
-"""A board as text and as JSON: what commands print."""
+"""A board as text, Markdown and JSON: the output of commands."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
-from runner.report.result_table import thousands
-from runner.sweep.board import Board, Number, Point
-from runner.sweep.matrix import View, first_view, held_words, matrix, shown_metrics, slices, trades
-from runner.util.formatting import duration
+from runner.sweep.board import Board, BoardPoint, MetricSummary
+from runner.sweep.matrix import MatrixView, first_view, held_text, make_matrix, shown_metrics, slices, trades
+from runner.util.formatting import duration, format_number
 from runner.util.markdown import escaped, table
 
 SCHEMA = 1
 GAP = 2
-WORDS = {
+STATE_TEXT = {
     "queued": "queued", "running": "running", "memory": "out of memory", "pruned": "pruned",
     "failed": "failed", "stopped": "stopped", "lost": "lost", "refused": "impossible",
     "part": "", "done": "",
 }  # fmt: skip
-"""What stands in place of a number."""
+"""The text that replaces a missing number."""
 FOLDED = "of (n) runs: geometric mean, as in a comparison, ± standard deviation from run to run"
 BEST = " *"
 FIRST = 3
-"""Metrics that are printed unless one is asked for."""
+"""Number of metrics that are printed by default."""
 
 
 def render(board: Board, width: int, wanted: Sequence[Metric] = ()) -> str:
-    """The sweep as it stands: a matrix for each metric, what has no number and why, and the best points.
+    """Return the sweep as text: a matrix for each metric, why numbers are missing, and the best points.
 
     Args:
         board: the sweep.
         width: columns of the terminal.
-        wanted: metrics to show; none: the first of those that there are numbers for.
+        wanted: metrics to show; empty: the first of those that have numbers.
     """
     return "\n".join(_lines(board, width, list(wanted) or shown_metrics(board)[:FIRST])) + "\n"
 
@@ -43,12 +42,12 @@ def _lines(board: Board, width: int, wanted: list[Metric]) -> Iterator[str]:
     yield f"{sweep.name} · {sweep.engine} · {_shape(board)}"
     why = f": {board.why}" if board.why else ""
     yield f"sweep {board.id} · {board.status}{why} after {duration(board.elapsed_s)}"
-    yield f"{board.settled} of {board.total} measurements settled" + _left(board)
+    yield f"{board.completed} of {board.total} measurements done" + _left(board)
     best = {id(trade.point) for trade in trades(board) if trade.best}
     for view in slices(board, first_view(board)):
         for metric in wanted:
             yield ""
-            held = held_words(board, view)
+            held = held_text(board, view)
             yield f"{metric.with_unit}{', ' + held if held else ''}"
             yield from _table(board, view, metric, best, width)
     if _has_repeats(board):
@@ -78,14 +77,14 @@ def _left(board: Board) -> str:
     return f", about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
 
 
-def _table(board: Board, view: View, metric: Metric, best: set[int], width: int) -> Iterator[str]:
-    shown = matrix(board, view)
+def _table(board: Board, view: MatrixView, metric: Metric, best: set[int], width: int) -> Iterator[str]:
+    shown = make_matrix(board, view)
     down = board.axes[view.rows].title
     across = board.axes[view.columns].title if view.columns is not None else ""
     rows = [[cell_text(point, metric, best) for point in line] for line in shown.points]
     heads = [f"{across} {head}".strip() for head in shown.column_heads]
     for column in range(len(heads)):
-        # A mark stands behind its number, and must not move it to the left of the others.
+        # The mark follows its number; padding keeps the numbers of the column aligned.
         if any(line[column].endswith(BEST) for line in rows):
             for line in rows:
                 line[column] += "" if line[column].endswith(BEST) else " " * len(BEST)
@@ -108,31 +107,31 @@ def _row(head: str, width: int, cells: Sequence[str]) -> str:
     return (head.ljust(width) + "".join(" " * GAP + cell for cell in cells)).rstrip()
 
 
-def cell_text(point: Point | None, metric: Metric, best: set[int]) -> str:
-    """A number with its spread, or a word for why there is none; `*` marks the best points."""
+def cell_text(point: BoardPoint | None, metric: Metric, best: set[int]) -> str:
+    """Return a number with its spread, or the state of a point without one; `*` marks the best points."""
     if point is None:
         return "–"
     value = point.numbers.get(metric.name)
     if value is None:
-        return WORDS[point.state] or "no number"
+        return STATE_TEXT[point.state] or "no number"
     mark = BEST if id(point) in best else ""
     return f"{with_spread(value, metric)}{'' if point.state == 'done' else ' …'}{mark}"
 
 
-def with_spread(value: Number, metric: Metric) -> str:
-    """`1 234.50 ±0.80 (3)`: geometric mean, deviation and count of the runs; of one run the number."""
-    text = thousands(value.mean, metric.digits)
+def with_spread(value: MetricSummary, metric: Metric) -> str:
+    """Return `1 234.50 ±0.80 (3)`: geometric mean, deviation and count of the runs; of one run its value."""
+    text = format_number(value.mean, metric.digits)
     if value.deviation is not None:
-        text += f" ±{thousands(value.deviation, metric.digits)} ({value.n})"
+        text += f" ±{format_number(value.deviation, metric.digits)} ({value.n})"
     return text
 
 
 def _footnotes(board: Board) -> Iterator[str]:
-    """Every reason for a missing number once, with the points it holds for."""
+    """Yield every reason for a missing number once, with its points."""
     reasons: dict[str, list[str]] = {}
     for point in board.points:
         if point.why:
-            word = WORDS[point.state] or "incomplete"
+            word = STATE_TEXT[point.state] or "incomplete"
             reasons.setdefault(f"{word}: {point.why}", []).append(point.label)
     if reasons:
         yield ""
@@ -148,8 +147,8 @@ def _best(board: Board) -> Iterator[str]:
         return
     rows = [
         (
-            thousands(trade.latency.mean, LATENCY.digits),
-            thousands(trade.throughput.mean, TOKENS_PER_SEC.digits),
+            format_number(trade.latency.mean, LATENCY.digits),
+            format_number(trade.throughput.mean, TOKENS_PER_SEC.digits),
             trade.point.label,
         )
         for trade in found
@@ -162,7 +161,7 @@ def _best(board: Board) -> Iterator[str]:
 
 
 def as_markdown(board: Board) -> str:
-    """Every point as a row of a table, with the metrics there are."""
+    """Return the board as a Markdown table: one row a point, one column a metric that has numbers."""
     wanted = shown_metrics(board)
     best = {id(trade.point) for trade in trades(board) if trade.best}
     heads = [*(axis.title for axis in board.axes), "state", *(metric.with_unit for metric in wanted)]
@@ -173,7 +172,7 @@ def as_markdown(board: Board) -> str:
             with_spread(point.numbers[metric.name], metric) if metric.name in point.numbers else ""
             for metric in wanted
         ]
-        state = WORDS[point.state] or ("best trade" if id(point) in best else "measured")
+        state = STATE_TEXT[point.state] or ("best trade" if id(point) in best else "measured")
         rows.append([escaped(cell) for cell in (*values, state, *numbers)])
     words = len(board.axes) + 1
     lines = [f"**{escaped(board.sweep.name)}**, {escaped(_shape(board))}", ""]
@@ -187,7 +186,7 @@ def as_markdown(board: Board) -> str:
 
 
 def as_json(board: Board) -> dict[str, Any]:
-    """A board as plain data; numbers are those of the table: geometric mean, deviation and n of the runs."""
+    """Return the board as plain data; each number is geometric mean, deviation and n of the runs."""
     best = {id(trade.point) for trade in trades(board) if trade.best}
     return {
         "kind": "sweep",
@@ -199,7 +198,7 @@ def as_json(board: Board) -> dict[str, Any]:
         "why": board.why,
         "order": board.sweep.order,
         "repeat": board.sweep.repeat,
-        "settled": board.settled,
+        "settled": board.completed,
         "total": board.total,
         "seconds": board.elapsed_s,
         "axes": [{"path": axis.path, "values": list(axis.values)} for axis in board.axes],
@@ -221,8 +220,8 @@ def as_json(board: Board) -> dict[str, Any]:
 
 
 def list_text(boards: Iterable[Board | str]) -> str:
-    """One aligned line a sweep, newest first; a string is what stands for an unreadable one."""
-    rows = [("", "STATE", "NAME", "SETTLED", "STARTED", "TOOK")]
+    """Return one aligned line a sweep, newest first; a string is the line of a sweep that cannot be read."""
+    rows = [("", "STATE", "NAME", "DONE", "STARTED", "TOOK")]
     broken = []
     for board in boards:
         if isinstance(board, str):
@@ -230,8 +229,8 @@ def list_text(boards: Iterable[Board | str]) -> str:
             continue
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(board.sweep.created))
         short = board.id.rpartition("_")[2]
-        settled = f"{board.settled}/{board.total}"
-        rows.append((short, board.status, board.sweep.name, settled, started, duration(board.elapsed_s)))
+        done = f"{board.completed}/{board.total}"
+        rows.append((short, board.status, board.sweep.name, done, started, duration(board.elapsed_s)))
     if len(rows) == 1 and not broken:
         return "no sweeps yet; `trtbench-tui sweep PROFILE --axis parallel.tp=1,2` starts one\n"
     widths = [max(len(row[column]) for row in rows) for column in range(6)]

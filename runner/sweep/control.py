@@ -1,4 +1,4 @@
-"""Starting, stopping and resuming sweeps: freezing them, and handing them to a detached conductor."""
+"""Start, stop and resume sweeps. A detached process, the sweep runner, does the work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -21,18 +21,38 @@ from runner.run import layout
 from runner.schema.axes import Order
 from runner.schema.base import Profile
 from runner.sweep import directory as directories
-from runner.sweep.directory import FAILED_TOO, SPEC, Ended, LogReader, LogWriter, fingerprint, unnoted
-from runner.sweep.progress import ENDED, Progress
-from runner.sweep.spec import MAX_CELLS, Axes, Axis, Cell, Sweep, alternate, axes_of, expand
+from runner.sweep.directory import (
+    FAILED_TOO,
+    RUNNER_LOG,
+    SPEC,
+    LogReader,
+    LogWriter,
+    SweepEnded,
+    find_unlogged_runs,
+    fingerprint,
+)
+from runner.sweep.progress import ENDED, SweepProgress
+from runner.sweep.spec import (
+    MAX_CELLS,
+    Axes,
+    SweepAxis,
+    SweepCell,
+    SweepSpec,
+    axes_of,
+    cells_of_profiles,
+    expand_axes,
+)
 from runner.util import daemon
 
-CONDUCTOR = "runner.sweep.sweep_runner"
+SWEEP_RUNNER = "runner.sweep.sweep_runner"
+"""module that the detached process runs"""
 STOP_S = 90.0
+"""how long a sweep runner may take to stop before it is killed"""
 BEGIN_S = 10.0
 LOCK_TRIES = 10
 
 
-def of_profile(
+def axis_sweep(
     profile: Profile,
     axes: Axes | None = None,
     *,
@@ -41,27 +61,27 @@ def of_profile(
     max_cells: int = MAX_CELLS,
     stop_on_failure: bool = False,
     gpu_hz: float = 2.0,
-) -> Sweep:
-    """A sweep over the axes of a profile; what is not given comes from its section `sweep`.
+) -> SweepSpec:
+    """Return a sweep over the axes of a profile; defaults come from its section `sweep`.
 
     Raises:
-        UserError: there are no axes, too many cells, or values that fit no combination.
+        UserError: there are no axes, too many cells, or values that no combination allows.
     """
     axes = axes_of(profile) if axes is None else axes
     if not axes:
         raise UserError(
             f"{profile.name} has no axes, so there is nothing to sweep",
-            hint="give some: --axis parallel.tp=1,2,4 (repeatable), or a section `sweep: {axes: ...}`",
+            hint="add an axis: --axis parallel.tp=1,2,4 (repeatable), or a section `sweep: {axes: ...}`",
         )
-    made, cells = expand(profile, axes)
+    made, cells = expand_axes(profile, axes)
     if len(cells) > max_cells:
         sizes = " x ".join(f"{len(axis.values)} of {axis.path}" for axis in made)
         raise UserError(
-            f"{len(cells)} cells ({sizes}) are more than {max_cells}",
-            hint=f"--max-cells {len(cells)} allows them; or leave out values",
+            f"{len(cells)} cells ({sizes}) are more than the allowed {max_cells}",
+            hint=f"--max-cells {len(cells)} allows them; or use fewer values",
         )
     section = profile.sweep
-    return _frozen(
+    return _make_spec(
         profile,
         made,
         cells,
@@ -72,45 +92,45 @@ def of_profile(
     )
 
 
-def of_repeats(profile: Profile, repeat: int, *, gpu_hz: float = 2.0) -> Sweep:
-    """One profile, measured several times in runs of their own.
+def repeat_sweep(profile: Profile, repeat: int, *, gpu_hz: float = 2.0) -> SweepSpec:
+    """Return a sweep that measures one profile several times, each time in a run of its own.
 
     Raises:
         UserError: the profile cannot be planned.
     """
-    made, cells = expand(profile, {})
-    return _frozen(profile, made, cells, kind="repeat", repeat=repeat, gpu_hz=gpu_hz)
+    made, cells = expand_axes(profile, {})
+    return _make_spec(profile, made, cells, kind="repeat", repeat=repeat, gpu_hz=gpu_hz)
 
 
-def of_profiles(
+def ab_sweep(
     profiles: Sequence[Profile], repeat: int, *, stop_on_failure: bool = False, gpu_hz: float = 2.0
-) -> Sweep:
-    """Whole profiles in turn: A B A B.
+) -> SweepSpec:
+    """Return a sweep that measures profiles alternately: A B A B.
 
     Raises:
         UserError: one of them cannot be planned.
     """
-    made, cells = alternate(profiles)
-    sweep = _frozen(
+    made, cells = cells_of_profiles(profiles)
+    sweep = _make_spec(
         profiles[0], made, cells, kind="ab", repeat=repeat, stop_on_failure=stop_on_failure, gpu_hz=gpu_hz
     )
     engines = dict.fromkeys(profile.engine for profile in profiles)
     return msgspec.structs.replace(sweep, engine=", ".join(engines))
 
 
-def _frozen(
+def _make_spec(
     profile: Profile,
-    axes: list[Axis],
-    cells: list[Cell],
+    axes: list[SweepAxis],
+    cells: list[SweepCell],
     *,
     kind: Literal["sweep", "repeat", "ab"] = "sweep",
     repeat: int,
     order: Order = "interleaved",
     stop_on_failure: bool = False,
     gpu_hz: float,
-) -> Sweep:
+) -> SweepSpec:
     names = [cell.values[0][1] for cell in cells] if kind == "ab" else [profile.name]
-    return Sweep(
+    return SweepSpec(
         name="-vs-".join(names)[:64],
         kind=kind,
         engine=profile.engine,
@@ -124,42 +144,47 @@ def _frozen(
     )
 
 
-def start(sweep: Sweep) -> Path:
-    """Freeze a sweep, start its conductor and return its directory; it no longer depends on this process.
+def start_sweep(sweep: SweepSpec) -> Path:
+    """Write the directory of a sweep, start its sweep runner and return the directory.
+
+    The sweep does not depend on this process any more.
 
     Raises:
-        UserError: the directory or the conductor cannot be made.
+        UserError: the directory cannot be made, or the sweep runner cannot be started.
     """
-    directory = directories.create(sweep)
-    _conduct(directory)
+    directory = directories.create_sweep(sweep)
+    _start_runner(directory)
     return directory
 
 
-def resume(directory: Path, *, failed_too: bool = False) -> None:
-    """Go on with a sweep that was stopped or lost its conductor; what was measured is not measured again.
+def resume_sweep(directory: Path, *, failed_too: bool = False) -> None:
+    """Resume a sweep that was stopped or whose sweep runner died; results are kept.
 
     Args:
         directory: the sweep.
         failed_too: measure again what failed.
 
     Raises:
-        UserError: it is under way, there is nothing left to do, or it is another sweep than the one that was
-            begun.
+        UserError: it is running, there is nothing left to do, or `sweep.json` was changed after the start.
     """
-    progress = read(directory)
-    if is_conducted(directory):
+    progress = read_progress(directory)
+    if is_running(directory):
         raise UserError(
-            f"{directory.name} is under way", hint=f"`trtbench-tui attach {directory.name}` shows it"
+            f"{directory.name} is already running", hint=f"`trtbench-tui attach {directory.name}` shows it"
         )
     if progress.spec not in ("", fingerprint(directory)):
         raise UserError(
-            f"{directory / SPEC} was changed after the sweep began, so its log fits other cells",
+            f"{directory / SPEC} was changed after the sweep began; its log does not match it",
             hint="restore the file, or start a new sweep",
         )
-    left = progress.open_again() or (failed_too and progress.failures()) or progress.deleted(paths.runs_dir())
+    left = (
+        progress.interrupted_results()
+        or (failed_too and progress.failures())
+        or progress.deleted_runs(paths.runs_dir())
+    )
     if progress.status == "finished" and not left:
-        hint = "`--failed` measures again what failed" if progress.failures() else ""
-        raise UserError(f"{directory.name} has finished; nothing is left to measure", hint=hint)
+        hint = "`--failed` measures failed configurations again" if progress.failures() else ""
+        raise UserError(f"{directory.name} has finished; there is nothing left to measure", hint=hint)
     try:
         if failed_too:
             (directory / FAILED_TOO).touch()
@@ -167,31 +192,31 @@ def resume(directory: Path, *, failed_too: bool = False) -> None:
             (directory / layout.STOP).unlink()
     except OSError as error:
         raise UserError(f"{directory}: cannot resume the sweep: {error.strerror}") from None
-    _conduct(directory)
+    _start_runner(directory)
     if progress.status != "interrupted":
-        _await_the_beginning(directory, progress.began)
+        _wait_for_begin(directory, progress.began)
 
 
-def _await_the_beginning(directory: Path, before: float | None) -> None:
-    """Return when the log no longer ends with the last end: who looks at it then sees a sweep under way."""
+def _wait_for_begin(directory: Path, before: float | None) -> None:
+    """Wait until the log has the new begin, so that readers see a running sweep."""
     deadline = time.monotonic() + BEGIN_S
-    while _logged(directory).began == before and time.monotonic() < deadline:
-        if not is_conducted(directory):
+    while _read_log(directory).began == before and time.monotonic() < deadline:
+        if not is_running(directory):
             return
         time.sleep(0.02)
 
 
-def _conduct(directory: Path) -> None:
+def _start_runner(directory: Path) -> None:
     try:
         lock = _lock(directory)
         try:
-            conductor = daemon.spawn(CONDUCTOR, directory, lock, "conductor.log")
+            sweep_runner = daemon.spawn(SWEEP_RUNNER, directory, lock, RUNNER_LOG)
         finally:
             os.close(lock)
     except OSError as error:
-        raise UserError(f"{directory}: cannot start the conductor: {error.strerror}") from None
-    # Collects the exit status when the starter lives longer than the sweep, so that no zombie stays.
-    threading.Thread(target=conductor.wait, daemon=True).start()
+        raise UserError(f"{directory}: cannot start the sweep runner: {error.strerror}") from None
+    # Reap the process if the starter lives longer than the sweep, so that no zombie remains.
+    threading.Thread(target=sweep_runner.wait, daemon=True).start()
 
 
 def _lock(directory: Path) -> int:
@@ -199,78 +224,90 @@ def _lock(directory: Path) -> int:
         lock = layout.try_lock(directory)
         if lock is not None:
             return lock
-        time.sleep(0.02)  # a reader that asks whether the lock is held holds it for a moment
-    raise UserError(f"{directory.name} is under way")
+        time.sleep(0.02)  # a reader that checks the lock holds it for a moment
+    raise UserError(f"{directory.name} is already running")
 
 
-def is_conducted(directory: Path) -> bool:
-    """Whether a conductor holds the sweep right now; asking takes no lock that could be missed."""
-    if _elsewhere(directory) is not None:
-        # What it says in the log is all that can be known here.
-        return _logged(directory).status not in ENDED
+def is_running(directory: Path) -> bool:
+    """Check whether a sweep runner holds the sweep; this takes no lock that another process could miss."""
+    if _other_host(directory) is not None:
+        # For a process on another machine only its log can be checked.
+        return _read_log(directory).status not in ENDED
     return layout.is_locked(directory)
 
 
-def _elsewhere(directory: Path) -> str | None:
-    """The other machine on which the sweep was taken up last; None: it was on this one."""
+def _other_host(directory: Path) -> str | None:
+    """Return the other machine on which the sweep runs or ran last; None: this machine."""
     owner = layout.read_owner(directory)
     return owner.host if owner is not None and owner.host != layout.host_name() else None
 
 
-def _logged(directory: Path) -> Progress:
-    progress = Progress(directories.load(directory))
+def _read_log(directory: Path) -> SweepProgress:
+    progress = SweepProgress(directories.load_sweep(directory))
     progress.apply_all(LogReader(directory).read())
     return progress
 
 
-def read(directory: Path) -> Progress:
-    """How far a sweep is; one whose conductor is gone before its end is `interrupted`.
+def read_progress(directory: Path) -> SweepProgress:
+    """Return the progress of a sweep; it is `interrupted` if its sweep runner died before the end.
 
     Raises:
         UserError: the directory holds no sweep that this version can read.
     """
-    progress = _logged(directory)
-    if progress.status not in ENDED and not is_conducted(directory):
-        progress = _logged(directory)  # it may have ended between the two looks
+    progress = _read_log(directory)
+    if progress.status not in ENDED and not is_running(directory):
+        progress = _read_log(directory)  # it may have ended between the two checks
         if progress.status not in ENDED:
             progress.status = "interrupted"
     return progress
 
 
-def stop(directory: Path, by: str) -> Progress:
-    """Stop a sweep and the run under way, and wait until both have ended; nothing of them is left.
+def stop_sweep(
+    directory: Path, by: str, *, is_cancelled: Callable[[], bool] = lambda: False
+) -> SweepProgress:
+    """Stop a sweep and its current run, and wait until both have ended; no process remains.
+
+    A sweep runner that does not answer is killed.
+
+    Args:
+        directory: the sweep.
+        by: who stops it, for its log.
+        is_cancelled: called while waiting; if it returns True, the stop remains requested and the progress is
+            returned as it is.
 
     Raises:
-        UserError: the conductor, or the supervisor of the run, cannot be told or does not answer from another
-            machine; or the end cannot be written.
+        UserError: the stop request cannot be written, a sweep runner on another machine does not answer, or
+            the end cannot be written to the log.
     """
     deadline = time.monotonic() + STOP_S
-    if is_conducted(directory):
+    if is_running(directory):
         layout.request_stop(directory, by)
-    while is_conducted(directory):
+    while is_running(directory):
+        if is_cancelled():
+            return read_progress(directory)
         if time.monotonic() > deadline:
-            if (host := _elsewhere(directory)) is not None:
-                raise UserError(
-                    f"{directory.name} is conducted on {host}, which does not answer; stop it there"
-                )
+            if (host := _other_host(directory)) is not None:
+                raise UserError(f"{directory.name} runs on {host}, which does not answer; stop it there")
             layout.signal_supervisor(directory, signal.SIGKILL)
             deadline += STOP_S
         time.sleep(0.1)
-    progress = read(directory)
-    _stop_what_was_left(directory, progress, by)
+    progress = read_progress(directory)
+    _stop_remaining_runs(directory, progress, by, is_cancelled)
     if progress.status == "interrupted":
         _write_end(directory, by)
-        progress = read(directory)
+        progress = read_progress(directory)
     return progress
 
 
-def _stop_what_was_left(directory: Path, progress: Progress, by: str) -> None:
-    """A run goes on when its conductor was killed."""
-    left = [note.run for note in progress.runs.values() if note.settled is None]
-    for run in (*left, *(started.run for started in unnoted(directory, progress.runs))):
+def _stop_remaining_runs(
+    directory: Path, progress: SweepProgress, by: str, is_cancelled: Callable[[], bool]
+) -> None:
+    """Stop runs that are still running after their sweep runner was killed."""
+    left = [note.run for note in progress.runs.values() if note.ended is None]
+    for run in (*left, *(started.run for started in find_unlogged_runs(directory, progress.runs))):
         run_dir = paths.runs_dir() / run
         if run_dir.is_dir() and not read_entry(run_dir).ended:
-            stop_run(run_dir, f"the sweep was stopped by {by}")
+            stop_run(run_dir, f"the sweep was stopped by {by}", is_cancelled=is_cancelled)
 
 
 def _write_end(directory: Path, by: str) -> None:
@@ -280,10 +317,10 @@ def _write_end(directory: Path, by: str) -> None:
     try:
         log = LogWriter(directory)
         try:
-            log.write(Ended(wall=time.time(), status="stopped", why=by))
+            log.write(SweepEnded(wall=time.time(), status="stopped", why=by))
         finally:
             log.close()
     except OSError as error:
-        raise UserError(f"{directory}: cannot write that the sweep was stopped: {error.strerror}") from None
+        raise UserError(f"{directory}: cannot write the end of the sweep: {error.strerror}") from None
     finally:
         os.close(lock)

@@ -1,4 +1,4 @@
-"""A sweep on disk: making its directory, finding sweeps, and the log that grows in it."""
+"""The directory of a sweep: create it, find sweeps, read and write the log."""
 
 from __future__ import annotations
 
@@ -15,45 +15,47 @@ import msgspec
 
 from runner import paths
 from runner.errors import UserError
-from runner.events.journal import LineReader, append_whole
-from runner.history.lookup import find_run, the_one
+from runner.events.journal import LineReader, append_line
+from runner.history.lookup import find_run, single_match
 from runner.plan import redaction
 from runner.plan.plan import Configuration
 from runner.profile.file import parse_yaml
 from runner.run import layout
 from runner.run.layout import list_sweeps
-from runner.sweep.spec import SCHEMA, Sweep
-from runner.util.files import read, write_atomically
+from runner.sweep.spec import SCHEMA, SweepSpec
+from runner.util.files import read_file, write_atomically
 
 if TYPE_CHECKING:
-    from runner.history import run_entry
+    from runner.history.run_entry import RunEntry
 
 SPEC = "sweep.json"
 LOG = "log.jsonl"
 FAILED_TOO = "failed-too"
-"""file that is there when the next conductor is to repeat what failed"""
+"""marker file: the next sweep runner measures failed configurations again"""
+RUNNER_LOG = "conductor.log"
+"""output of the sweep runner; the name is that of earlier versions"""
 
 Outcome = Literal["done", "memory", "failed", "stopped", "lost"]
-"""of a configuration in a run: measured, out of memory, or how its run ended before it was measured"""
+"""outcome of a configuration: measured, out of memory, or how its run ended before it was measured"""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One line of the log."""
 
     wall: float
     """seconds since 1970"""
 
 
-class Begun(Entry, frozen=True, kw_only=True, tag="begun"):
-    """A conductor took the sweep up: at first, or again. What was stopped or lost is open again."""
+class SweepBegun(LogEntry, frozen=True, kw_only=True, tag="begun"):
+    """A sweep runner started or resumed the sweep. What was stopped or lost is measured again."""
 
     failed_too: bool = False
-    """what failed is open again as well"""
+    """failed configurations are measured again, too"""
     spec: str = ""
-    """fingerprint of what the sweep consists of: numbers of cells mean nothing in another"""
+    """fingerprint of `sweep.json`: cell numbers are only valid with this content"""
 
 
-class Started(Entry, frozen=True, kw_only=True, tag="started"):
+class SweepRunStarted(LogEntry, frozen=True, kw_only=True, tag="started"):
     """A run was started for these configurations of a cell."""
 
     cell: int
@@ -62,7 +64,7 @@ class Started(Entry, frozen=True, kw_only=True, tag="started"):
     configurations: list[Configuration]
 
 
-class Refused(Entry, frozen=True, kw_only=True, tag="refused"):
+class SweepRunRefused(LogEntry, frozen=True, kw_only=True, tag="refused"):
     """A run could not be started."""
 
     cell: int
@@ -71,16 +73,16 @@ class Refused(Entry, frozen=True, kw_only=True, tag="refused"):
     configurations: list[Configuration]
 
 
-class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one configuration came out of a run."""
+class MeasuredConfiguration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The outcome of one configuration in a run."""
 
     configuration: Configuration
     outcome: Outcome
     why: str = ""
 
 
-class Settled(Entry, frozen=True, kw_only=True, tag="settled"):
-    """A run ended. Configurations that it was asked for and are not named here are still to be measured."""
+class SweepRunEnded(LogEntry, frozen=True, kw_only=True, tag="settled"):
+    """A run ended. Configurations that were requested and are not listed here are not measured yet."""
 
     cell: int
     repeat: int
@@ -88,55 +90,59 @@ class Settled(Entry, frozen=True, kw_only=True, tag="settled"):
     seconds: float
     """how long it took"""
     preparing: float = 0.0
-    """how much of that went into what is kept and shared: requests, checkpoint, engine"""
+    """the part of it that was spent on shared artifacts: requests, checkpoint, engine"""
     unmade: str = ""
-    """which command failed to make one of those, as `making.failed_making` says it"""
-    measured: list[Measured]
+    """key of the artifact that it failed to make, of `known_failures.failed_artifact_key`; empty: none"""
+    measured: list[MeasuredConfiguration]
 
 
-class Stopping(Entry, frozen=True, kw_only=True, tag="stopping"):
+class SweepStopping(LogEntry, frozen=True, kw_only=True, tag="stopping"):
+    """A stop was requested."""
+
     by: str
 
 
-class Ended(Entry, frozen=True, kw_only=True, tag="ended"):
+class SweepEnded(LogEntry, frozen=True, kw_only=True, tag="ended"):
+    """The sweep ended, or its sweep runner did."""
+
     status: Literal["finished", "stopped", "failed"]
     why: str = ""
 
 
-AnyEntry = Begun | Started | Refused | Settled | Stopping | Ended
-_decoder = msgspec.json.Decoder(AnyEntry)
+AnyLogEntry = SweepBegun | SweepRunStarted | SweepRunRefused | SweepRunEnded | SweepStopping | SweepEnded
+_decoder = msgspec.json.Decoder(AnyLogEntry)
 
 
-def create(sweep: Sweep) -> Path:
-    """Make the directory of a new sweep.
+def create_sweep(sweep: SweepSpec) -> Path:
+    """Create the directory of a new sweep.
 
     Raises:
-        UserError: the directory cannot be made (no permission, disk full).
+        UserError: the directory cannot be created (no permission, disk full).
     """
     directory = paths.sweeps_dir() / layout.new_run_id(sweep.name, sweep.created)
     try:
         directory.mkdir(parents=True, mode=0o755)
-        # As of a run: what holds a secret is for its owner alone.
+        # As for a run: only the owner may read a file that contains a secret.
         profiles = (parse_yaml(cell.profile, SPEC)[0] for cell in sweep.cells if cell.profile)
-        mode = 0o600 if any(map(redaction.is_in, profiles)) else 0o644
+        mode = 0o600 if any(map(redaction.has_secrets, profiles)) else 0o644
         write_atomically(directory / SPEC, msgspec.json.format(msgspec.json.encode(sweep)), mode=mode)
     except OSError as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise UserError(
-            f"{directory}: cannot make the directory of the sweep: {error.strerror}",
-            hint="sweeps are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; it needs room",
+            f"{directory}: cannot create the directory of the sweep: {error.strerror}",
+            hint="sweeps are kept under $TRTBENCH_HOME, else ~/.local/state/trtbench; make room there",
         ) from None
     return directory
 
 
-def load(directory: Path) -> Sweep:
-    """The frozen part of a sweep.
+def load_sweep(directory: Path) -> SweepSpec:
+    """Return the contents of `sweep.json`.
 
     Raises:
         UserError: the directory holds no sweep that this version can read.
     """
     try:
-        sweep = msgspec.json.decode(read(directory / SPEC), type=Sweep)
+        sweep = msgspec.json.decode(read_file(directory / SPEC), type=SweepSpec)
     except OSError as error:
         raise UserError(f"{directory}: not a sweep: {SPEC}: {error.strerror}") from None
     except layout.UNREADABLE as error:
@@ -149,35 +155,35 @@ def load(directory: Path) -> Sweep:
 
 
 def fingerprint(directory: Path) -> str:
-    """What tells the frozen part of a sweep from every other; empty: it cannot be read."""
+    """Return a hash of `sweep.json`; empty if it cannot be read."""
     try:
-        return hashlib.sha256(read(directory / SPEC)).hexdigest()[:16]
+        return hashlib.sha256(read_file(directory / SPEC)).hexdigest()[:16]
     except OSError:
         return ""
 
 
-def find(name: str) -> Path:
-    """A sweep by `last`, its id, a unique part of its id, or its directory.
+def find_sweep(name: str) -> Path:
+    """Find a sweep by `last`, its id, a unique part of its id, or its directory.
 
     Raises:
         UserError: none or several match.
     """
     as_path = Path(os.path.expanduser(name))
-    with contextlib.suppress(OSError):  # a name may be longer than any file's
+    with contextlib.suppress(OSError):  # a name may be longer than a file name can be
         if (as_path / SPEC).is_file():
             return as_path.resolve()
-    known = list_sweeps() if name else []  # nothing is a part of every id, and names no sweep
+    known = list_sweeps() if name else []  # an empty name is part of every id
     if name == "last" and known:
         return known[0]
     exact = [path for path in known if path.name == name or path.name.endswith(f"_{name}")]
     found = exact or [path for path in known if name in path.name]
     where = "`trtbench-tui sweeps ls` lists all sweeps; `last` is the newest"
     if not found:
-        _refuse_a_run(name)
-    return the_one(found, name, "sweep", where)
+        _reject_run(name)
+    return single_match(found, name, "sweep", where)
 
 
-def _refuse_a_run(name: str) -> None:
+def _reject_run(name: str) -> None:
     try:
         run_dir = find_run(name)
         sweep = layout.load_plan(run_dir).sweep
@@ -185,43 +191,43 @@ def _refuse_a_run(name: str) -> None:
         return
     whose = f", of the sweep {sweep.sweep}" if sweep else ""
     raise UserError(
-        f"{run_dir.name} is a run{whose}, and this takes a sweep",
+        f"{run_dir.name} is a run{whose}, but a sweep is needed",
         hint="`trtbench-tui show`, `stop` and `attach` take a run",
     )
 
 
-def runs_of(sweep: str) -> list[run_entry.Entry]:
-    """The runs of this machine that belong to a sweep, newest first."""
-    from runner.history.reader import read_entries  # a sweep is shown without the history
+def runs_of_sweep(sweep: str) -> list[RunEntry]:
+    """Return the runs of a sweep on this machine, newest first."""
+    from runner.history.reader import read_entries  # reading a sweep does not need it
 
     return [one for one in read_entries() if one.sweep is not None and one.sweep.sweep == sweep]
 
 
-def unnoted(directory: Path, known: Container[str]) -> list[Started]:
-    """Runs that a conductor started and was killed before it could note it, noted as it would have been.
+def find_unlogged_runs(directory: Path, known: Container[str]) -> list[SweepRunStarted]:
+    """Return log entries for runs whose sweep runner was killed before it could log their start.
 
     Args:
         directory: the sweep.
-        known: ids of the runs that its log tells of.
+        known: ids of the runs in its log.
     """
     return [
-        Started(
+        SweepRunStarted(
             wall=time.time(),
             cell=one.sweep.cell,
             repeat=one.sweep.repeat,
             run=one.run,
             configurations=layout.load_plan(one.run_dir).configurations,
         )
-        for one in reversed(runs_of(directory.name))
+        for one in reversed(runs_of_sweep(directory.name))
         if one.sweep is not None and one.run not in known
     ]
 
 
 class LogWriter:
-    """Appends entries; the caller holds the sweep's lock, so there is only one."""
+    """Append entries to the log; the caller holds the lock of the sweep, so there is only one writer."""
 
     def __init__(self, directory: Path) -> None:
-        """Opens the log, and ends a line that a crash tore, which readers then pass over.
+        """Open the log, and terminate an incomplete last line, which readers then skip.
 
         Raises:
             OSError: the file cannot be opened.
@@ -231,13 +237,13 @@ class LogWriter:
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")
 
-    def write(self, entry: AnyEntry) -> None:
-        """Append an entry, wholly or not at all, and make it survive a power cut.
+    def write(self, entry: AnyLogEntry) -> None:
+        """Append an entry completely or not at all, and flush it to disk.
 
         Raises:
             OSError: the disk is full or gone.
         """
-        append_whole(self._file, msgspec.json.encode(entry) + b"\n", os.fstat(self._file).st_size)
+        append_line(self._file, msgspec.json.encode(entry) + b"\n", os.fstat(self._file).st_size)
         os.fdatasync(self._file)
 
     def close(self) -> None:
@@ -245,14 +251,14 @@ class LogWriter:
 
 
 class LogReader:
-    """Follows the log of a sweep; lines that are no entry of ours are passed over."""
+    """Follow the log of a sweep; lines that are no valid entry are skipped."""
 
     def __init__(self, directory: Path) -> None:
         self._lines = LineReader(directory / LOG)
 
-    def read(self) -> list[AnyEntry]:
-        """Entries that arrived since the last call."""
-        found: list[AnyEntry] = []
+    def read(self) -> list[AnyLogEntry]:
+        """Return the entries that were added since the last call."""
+        found: list[AnyLogEntry] = []
         while chunk := self._lines.read():
             for line in chunk.splitlines():
                 try:

@@ -1,4 +1,4 @@
-"""A board as a table of two of its axes; the others are held at one value each."""
+"""A board as a table of two of its axes; every other axis is fixed at one value."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from runner import metrics
 from runner.metrics import Metric
-from runner.metrics.serving_definitions import OUTPUT_TOKENS_PER_SEC, REQUEST_LATENCY, TTFT
-from runner.sweep.board import Board, Number, Point, frontier
+from runner.metrics.request_latency import REQUEST_LATENCY, TTFT
+from runner.metrics.serving import OUTPUT_TOKENS_PER_SEC
+from runner.sweep.board import Board, BoardPoint, MetricSummary, frontier
 
 MAIN = (
     metrics.TOKENS_PER_SEC.name, metrics.LATENCY.name,
@@ -17,45 +18,48 @@ MAIN = (
     metrics.TIME_PER_OUTPUT_TOKEN.name, metrics.GENERATION_TOKENS_PER_SEC.name, metrics.P95.name,
     metrics.GPU_MEMORY.name,
 )  # fmt: skip
-"""The metrics that a board is looked at by, in this order; those without any number are left out."""
+"""The metrics to choose from on a board, in this order; metrics without any number are left out."""
 
 
 TRADED = (
     (metrics.LATENCY, metrics.TOKENS_PER_SEC),
     (REQUEST_LATENCY, OUTPUT_TOKENS_PER_SEC),
 )
-"""Latency and throughput of batches, and of requests in flight; one is not weighed against the other."""
+"""Latency and throughput of static batches, and of requests in flight; the two kinds are not compared."""
 
 
 @dataclass(frozen=True)
-class View:
-    """Which part of a board is looked at."""
+class MatrixView:
+    """The part of a board that a table shows."""
 
     rows: int = 0
-    """number of the axis that runs down"""
+    """index of the axis of the rows"""
     columns: int | None = None
-    """number of the axis that runs across; None: there is one axis only, and metrics run across"""
+    """index of the axis of the columns; None: there is only one axis, and the columns are metrics"""
     held: tuple[int, ...] = ()
-    """for every axis the number of the value that it is held at, where it runs neither down nor across"""
+    """for every axis the index of the value that it is fixed at; used for axes that are no rows or columns"""
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rows and columns of points; None where a sweep has no such combination."""
+    """Rows and columns of points; None for a combination that the sweep does not have."""
 
     row_heads: tuple[str, ...]
     column_heads: tuple[str, ...]
-    points: tuple[tuple[Point | None, ...], ...]
+    points: tuple[tuple[BoardPoint | None, ...], ...]
 
 
-def first_view(board: Board) -> View:
-    """The first axis down, the last across: what needs a run of its own against what one run measures."""
+def first_view(board: Board) -> MatrixView:
+    """Return the view with the first axis as rows and the last as columns.
+
+    The first needs a run for each value; one run measures all values of the last.
+    """
     last = len(board.axes) - 1
-    return View(0, last if last else None, (0,) * len(board.axes))
+    return MatrixView(0, last if last else None, (0,) * len(board.axes))
 
 
-def turned(board: Board, view: View) -> View:
-    """The next choice of axes for rows and columns."""
+def next_view(board: Board, view: MatrixView) -> MatrixView:
+    """Return the view with the next choice of axes for rows and columns."""
     pairs = list(itertools.permutations(range(len(board.axes)), 2))
     if not pairs or view.columns is None:
         return view
@@ -63,14 +67,14 @@ def turned(board: Board, view: View) -> View:
     return replace(view, rows=rows, columns=columns)
 
 
-def others(board: Board, view: View) -> list[int]:
-    """Numbers of the axes that are held."""
+def held_axes(board: Board, view: MatrixView) -> list[int]:
+    """Return the indices of the axes that are fixed."""
     return [number for number in range(len(board.axes)) if number not in (view.rows, view.columns)]
 
 
-def slices(board: Board, view: View) -> list[View]:
-    """One view for every combination of values of the axes that are held."""
-    free = others(board, view)
+def slices(board: Board, view: MatrixView) -> list[MatrixView]:
+    """Return one view for every combination of values of the fixed axes."""
+    free = held_axes(board, view)
     found = []
     for values in itertools.product(*(range(len(board.axes[number].values)) for number in free)):
         held = list(view.held)
@@ -80,20 +84,20 @@ def slices(board: Board, view: View) -> list[View]:
     return found
 
 
-def held_words(board: Board, view: View) -> str:
-    """What the held axes are held at: `dtype bfloat16 · in/out 128/20`."""
+def held_text(board: Board, view: MatrixView) -> str:
+    """Return the values of the fixed axes: `dtype bfloat16 · in/out 128/20`."""
     return " · ".join(
         f"{board.axes[number].title} {board.axes[number].values[view.held[number]]}"
-        for number in others(board, view)
+        for number in held_axes(board, view)
     )
 
 
-def matrix(board: Board, view: View) -> Matrix:
-    """The points of a view."""
+def make_matrix(board: Board, view: MatrixView) -> Matrix:
+    """Return the points of a view."""
     at = {point.at: point for point in board.points}
     across = range(len(board.axes[view.columns].values)) if view.columns is not None else range(1)
 
-    def point(row: int, column: int) -> Point | None:
+    def point(row: int, column: int) -> BoardPoint | None:
         wanted = list(view.held)
         wanted[view.rows] = row
         if view.columns is not None:
@@ -110,7 +114,7 @@ def matrix(board: Board, view: View) -> Matrix:
 
 
 def shown_metrics(board: Board) -> list[Metric]:
-    """The metrics to choose from; throughput and latency also before there is a number."""
+    """Return the metrics to choose from; throughput and latency before there is any number."""
     known = board.metrics()
     found = [metrics.BY_NAME[name] for name in MAIN if name in known]
     return found or [metrics.TOKENS_PER_SEC, metrics.LATENCY]
@@ -118,18 +122,18 @@ def shown_metrics(board: Board) -> list[Metric]:
 
 @dataclass(frozen=True)
 class Trade:
-    """A point by what it costs and what it gives."""
+    """Latency and throughput of a point."""
 
-    point: Point
-    latency: Number
-    throughput: Number
+    point: BoardPoint
+    latency: MetricSummary
+    throughput: MetricSummary
     best: bool
-    """no other point with these lengths has less latency and as much throughput"""
+    """no other point with these lengths has less latency and at least the same throughput"""
 
 
 def trades(board: Board) -> list[Trade]:
-    """Every point that has a latency and a throughput, with whether it is on the frontier."""
-    groups: dict[tuple[str, bool], list[tuple[Point, Number, Number]]] = {}
+    """Return every point that has a latency and a throughput, marked if it is on the frontier."""
+    groups: dict[tuple[str, bool], list[tuple[BoardPoint, MetricSummary, MetricSummary]]] = {}
     for found in _with_both(board):
         in_flight = REQUEST_LATENCY.name in found[0].numbers
         groups.setdefault((found[0].lengths, in_flight), []).append(found)
@@ -143,8 +147,11 @@ def trades(board: Board) -> list[Trade]:
     return trades
 
 
-def _with_both(board: Board) -> Iterator[tuple[Point, Number, Number]]:
-    """Of requests in flight, the latency is a request's and the throughput that of all of them together."""
+def _with_both(board: Board) -> Iterator[tuple[BoardPoint, MetricSummary, MetricSummary]]:
+    """Yield the points that have a latency and a throughput.
+
+    With requests in flight, the latency is that of one request, the throughput that of all requests.
+    """
     for point in board.points:
         for latency_metric, throughput_metric in TRADED:
             latency = point.numbers.get(latency_metric.name)

@@ -1,4 +1,4 @@
-"""Running out of memory: which configuration it was, and which larger ones need not be tried."""
+"""Out of memory: which configuration ran out, and which larger ones need not be tried."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from runner.engines.diagnosis import is_out_of_memory
 from runner.plan.plan import Configuration, Plan, configuration_of
 from runner.state.run import RunState
-from runner.sweep.directory import Measured
-from runner.sweep.spec import WEIGHTS, Cell, Sweep, label, values_at
+from runner.sweep.directory import MeasuredConfiguration
+from runner.sweep.spec import WEIGHTS, SweepCell, SweepSpec, cell_label, values_at
 
 MORE_NEEDS_MORE = (
     "build.max_batch_size", "build.max_num_tokens", "build.max_input_len", "build.max_seq_len",
@@ -18,52 +18,61 @@ MORE_NEEDS_MORE = (
     "model.shape.hidden_size", "model.shape.intermediate_size", "model.shape.num_hidden_layers",
     "model.shape.vocab_size",
 )  # fmt: skip
-"""Axes along which a larger value takes more memory, all else equal; so do batch size, lengths and weights
-percent of a configuration. Along every other axis nothing is concluded."""
+"""Axes where a larger value needs more memory, all else equal; so do batch size, lengths and weights percent
+of a configuration. Along any other axis nothing is concluded."""
 
-Point = tuple[int, Configuration]
-"""a configuration of a cell, by the number of the cell"""
-_SKIPPED = re.compile(r"skipped configuration \((?P<shape>[^()]*)\): not enough")
+CellPoint = tuple[int, Configuration]
+"""number of a cell, and one of its configurations"""
+_LEGACY_NOTICE = re.compile(r"skipped configuration \((?P<shape>[^()]*)\): not enough")
+"""Notices of earlier versions have no `out_of_memory` field."""
 
 
-def outcomes(plan: Plan, state: RunState) -> list[Measured]:
-    """How the configurations of an ended run came out of it.
+def outcomes_of(plan: Plan, state: RunState) -> list[MeasuredConfiguration]:
+    """Return the outcomes of the configurations of an ended run.
 
-    A configuration is measured when the engine stated its result. One that the engine skipped, or in which a
-    run failed, for lack of memory is `memory`; those after it were not reached and are not named here. When
-    memory ran out before the first configuration (loading, building), it was not enough for any of them.
+    A configuration is `done` when the engine printed its result. It is `memory` when the engine skipped it
+    for lack of memory, or when the run ran out of memory in it; those after it were not reached and are not
+    returned. When memory ran out before the first configuration (loading, building), all are `memory`.
     """
     done = {configuration_of(seen.start) for seen in state.configurations if seen.done}
     left = [one for one in plan.configurations if one not in done]
     skipped = _skipped(state, left)
-    why = "the benchmark had not enough memory for it and skipped it"
-    found = [Measured(configuration=one, outcome="done") for one in plan.configurations if one in done]
-    found += [Measured(configuration=one, outcome="memory", why=why) for one in skipped]
+    why = "the benchmark skipped it: not enough memory"
+    found = [
+        MeasuredConfiguration(configuration=one, outcome="done") for one in plan.configurations if one in done
+    ]
+    found += [MeasuredConfiguration(configuration=one, outcome="memory", why=why) for one in skipped]
     return found + _rest(state, [one for one in left if one not in skipped])
 
 
-def _rest(state: RunState, left: list[Configuration]) -> list[Measured]:
+def _rest(state: RunState, left: list[Configuration]) -> list[MeasuredConfiguration]:
     cause = state.failure.cause if state.failure else ""
     if state.status == "stopped":
-        return [Measured(configuration=one, outcome="stopped", why="its run was stopped") for one in left]
+        return [
+            MeasuredConfiguration(configuration=one, outcome="stopped", why="its run was stopped")
+            for one in left
+        ]
     if state.status == "lost":
-        return [Measured(configuration=one, outcome="lost", why=cause or "its run was lost") for one in left]
+        return [
+            MeasuredConfiguration(configuration=one, outcome="lost", why=cause or "its run was lost")
+            for one in left
+        ]
     where = next((stage.name for stage in state.stages if stage.status == "failed"), "benchmark")
-    said = cause if where == "benchmark" or not cause else f"{where}: {cause}"
+    detail = cause if where == "benchmark" or not cause else f"{where}: {cause}"
     if not is_out_of_memory(cause):
-        why = said or "the run ended without measuring it"
-        return [Measured(configuration=one, outcome="failed", why=why) for one in left]
+        why = detail or "the run ended without measuring it"
+        return [MeasuredConfiguration(configuration=one, outcome="failed", why=why) for one in left]
     under_way = [configuration_of(seen.start) for seen in state.configurations if not seen.done]
     too_large = [one for one in left if one in under_way] or left
-    return [Measured(configuration=one, outcome="memory", why=said) for one in too_large]
+    return [MeasuredConfiguration(configuration=one, outcome="memory", why=detail) for one in too_large]
 
 
 def _skipped(state: RunState, left: Sequence[Configuration]) -> list[Configuration]:
-    """The configurations that the engine said it had not enough memory for."""
+    """Return the configurations that the engine skipped for lack of memory."""
     found = []
     for notice in state.notices:
-        said = _SKIPPED.search(notice.text)
-        numbers = said["shape"].replace(" ", "").split(",")[:3] if said else []
+        printed = notice.out_of_memory or _legacy_skip(notice.text)
+        numbers = printed.replace(" ", "").split(",")[:3]
         for one in left:
             shape = [str(one.batch_size), str(one.input_len), str(one.output_len)]
             if numbers == shape[: len(numbers)] and len(numbers) > 1 and one not in found:
@@ -71,13 +80,18 @@ def _skipped(state: RunState, left: Sequence[Configuration]) -> list[Configurati
     return found
 
 
+def _legacy_skip(text: str) -> str:
+    found = _LEGACY_NOTICE.search(text)
+    return found["shape"] if found else ""
+
+
 # --- pruning -----------------------------------------------------------------------------------------------
 
 
-def pruned(sweep: Sweep, ran_out: Iterable[Point]) -> dict[Point, str]:
-    """Configurations that need at least as much memory as one that ran out of it, and why in words."""
-    found: dict[Point, str] = {}
-    limits = list(dict.fromkeys(ran_out))
+def find_pruned(sweep: SweepSpec, out_of_memory: Iterable[CellPoint]) -> dict[CellPoint, str]:
+    """Return the configurations that need at least as much memory as one that ran out -> reason."""
+    found: dict[CellPoint, str] = {}
+    limits = list(dict.fromkeys(out_of_memory))
     for cell in sweep.cells:
         for one in cell.configurations:
             point = (cell.number, one)
@@ -88,8 +102,8 @@ def pruned(sweep: Sweep, ran_out: Iterable[Point]) -> dict[Point, str]:
     return found
 
 
-def needs_as_much(cell: Cell, one: Configuration, than: Cell, other: Configuration) -> bool:
-    """Whether a configuration of a cell needs at least as much memory as another of another cell."""
+def needs_as_much(cell: SweepCell, one: Configuration, than: SweepCell, other: Configuration) -> bool:
+    """Check whether a configuration needs at least as much memory as another one of another cell."""
     if not all(size >= limit for size, limit in zip(_sizes(one), _sizes(other), strict=True)):
         return False
     for (path, value), (_, limit) in zip(cell.values, than.values, strict=True):
@@ -101,7 +115,7 @@ def needs_as_much(cell: Cell, one: Configuration, than: Cell, other: Configurati
 
 
 def _sizes(one: Configuration) -> tuple[float, ...]:
-    """Everything of a configuration that costs memory; no limit on what is in flight costs most."""
+    """Return the sizes of a configuration that need memory; unlimited concurrency needs the most."""
     unlimited = one.requests > 0 and not one.concurrency
     return (
         one.batch_size, one.input_len, one.output_len, one.gpu_weights_percent, one.requests,
@@ -113,10 +127,10 @@ def _at_least(value: str, limit: str) -> bool:
     try:
         return float(value) >= float(limit)
     except ValueError:
-        return False  # `null` is the engine's own choice, which is not known here
+        return False  # `null`: the engine chooses, and the value is unknown here
 
 
-def describe(cell: Cell, one: Configuration) -> str:
-    """A configuration of a cell in words: `tp 2, batch 8, in/out 128/20`."""
+def describe(cell: SweepCell, one: Configuration) -> str:
+    """Describe a configuration of a cell: `tp 2, batch 8, in/out 128/20`."""
     values = values_at(cell, one).items()
-    return ", ".join(label([value]) for value in values if value[1] and value != (WEIGHTS, "1"))
+    return ", ".join(cell_label([value]) for value in values if value[1] and value != (WEIGHTS, "1"))

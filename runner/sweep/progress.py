@@ -1,4 +1,4 @@
-"""How far a sweep is: the fold over its log that the conductor and every reader share."""
+"""The progress of a sweep: the fold over its log, shared by the sweep runner and every reader."""
 
 from __future__ import annotations
 
@@ -8,167 +8,182 @@ from pathlib import Path
 from typing import Literal
 
 from runner.plan.plan import Configuration
-from runner.sweep.directory import AnyEntry, Begun, Ended, Measured, Refused, Settled, Started, Stopping
-from runner.sweep.memory import Point, pruned
-from runner.sweep.spec import Slot, Sweep
+from runner.sweep.directory import (
+    AnyLogEntry,
+    MeasuredConfiguration,
+    SweepBegun,
+    SweepEnded,
+    SweepRunEnded,
+    SweepRunRefused,
+    SweepRunStarted,
+    SweepStopping,
+)
+from runner.sweep.memory import CellPoint, find_pruned
+from runner.sweep.spec import Slot, SweepSpec
 
-Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]
-ENDED: frozenset[Status] = frozenset({"finished", "stopped", "failed", "interrupted"})
-_OPEN_AGAIN = ("stopped", "lost")
+SweepStatus = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]
+ENDED: frozenset[SweepStatus] = frozenset({"finished", "stopped", "failed", "interrupted"})
+_INTERRUPTED = ("stopped", "lost")
 
 
 @dataclass(slots=True)
-class RunNote:
-    """A run of a sweep, as the log has it."""
+class SweepRun:
+    """A run of a sweep, as recorded in the log."""
 
     run: str
     slot: Slot
     configurations: list[Configuration]
-    settled: Settled | None = None
+    ended: SweepRunEnded | None = None
+    """None: the run is under way"""
 
 
 @dataclass(slots=True)
-class Progress:
-    """What was started and what came out of it."""
+class SweepProgress:
+    """The runs of a sweep and the outcome of every configuration."""
 
-    sweep: Sweep
-    status: Status = "starting"
+    sweep: SweepSpec
+    status: SweepStatus = "starting"
     why: str = ""
     """who stopped it, or what failed"""
     spec: str = ""
-    """fingerprint of the sweep when it was taken up last; empty: not noted"""
-    runs: dict[str, RunNote] = field(default_factory=dict)
+    """fingerprint of `sweep.json` at the last start; empty: not recorded"""
+    runs: dict[str, SweepRun] = field(default_factory=dict)
     """by id, in the order of starting"""
-    results: dict[tuple[Slot, Configuration], Measured] = field(default_factory=dict)
-    ran_out: dict[Point, Slot] = field(default_factory=dict)
-    """what ran out of memory, and where first"""
-    unmade: dict[str, str] = field(default_factory=dict)
-    """what a run failed to make (`making.failed_making`), and in which run and how, in words"""
+    results: dict[tuple[Slot, Configuration], MeasuredConfiguration] = field(default_factory=dict)
+    out_of_memory: dict[CellPoint, Slot] = field(default_factory=dict)
+    """configurations that ran out of memory, and the first slot where that happened"""
+    failed_artifacts: dict[str, str] = field(default_factory=dict)
+    """key of an artifact that a run failed to make (`known_failures.failed_artifact_key`) -> run and cause"""
     began: float | None = None
-    """when the present conductor took it up; None: nobody did yet"""
+    """when the current sweep runner started; None: none has started yet"""
     earlier_s: float = 0.0
-    """how long earlier conductors worked on it"""
+    """how long earlier sweep runners worked on it"""
     last: float = 0.0
-    """when the last entry of a conductor at work was written"""
-    _pruned: dict[Point, str] = field(default_factory=dict)
+    """when the last entry of a running sweep was written"""
+    _pruned: dict[CellPoint, str] = field(default_factory=dict)
     _pruned_by: int = 0
 
-    def apply_all(self, entries: Iterable[AnyEntry]) -> list[AnyEntry]:
-        """Take in entries in the order of the log; returns those that are about cells of this sweep."""
+    def apply_all(self, entries: Iterable[AnyLogEntry]) -> list[AnyLogEntry]:
+        """Apply entries in the order of the log; return those about cells of this sweep."""
         taken = [entry for entry in entries if getattr(entry, "cell", 0) < len(self.sweep.cells)]
         for entry in taken:
-            rested = self.status in ENDED
+            had_ended = self.status in ENDED
             self._apply(entry)
-            # What a conductor finds before it begins is no part of the time that the one before it worked.
-            if not (rested and self.status in ENDED):
+            # Entries that a sweep runner writes before it begins do not count as working time.
+            if not (had_ended and self.status in ENDED):
                 self.last = entry.wall
         return taken
 
-    def _apply(self, entry: AnyEntry) -> None:
+    def _apply(self, entry: AnyLogEntry) -> None:
         match entry:
-            case Begun():
+            case SweepBegun():
                 self.status, self.why, self.spec = "running", "", entry.spec
                 if self.began is not None:
                     self.earlier_s += max(0.0, self.last - self.began)
                 self.began = entry.wall
-                again = (*_OPEN_AGAIN, "failed") if entry.failed_too else _OPEN_AGAIN
+                again = (*_INTERRUPTED, "failed") if entry.failed_too else _INTERRUPTED
                 if entry.failed_too:
-                    self.unmade.clear()
+                    self.failed_artifacts.clear()
                 self.results = {key: one for key, one in self.results.items() if one.outcome not in again}
-            case Started():
+            case SweepRunStarted():
                 slot = Slot(entry.cell, entry.repeat)
-                self.runs[entry.run] = RunNote(entry.run, slot, entry.configurations)
-            case Refused():
+                self.runs[entry.run] = SweepRun(entry.run, slot, entry.configurations)
+            case SweepRunRefused():
                 for one in entry.configurations:
-                    failed = Measured(configuration=one, outcome="failed", why=entry.why)
+                    failed = MeasuredConfiguration(configuration=one, outcome="failed", why=entry.why)
                     self.results[Slot(entry.cell, entry.repeat), one] = failed
-            case Settled():
-                self._settle(entry)
-            case Stopping():
+            case SweepRunEnded():
+                self._end_run(entry)
+            case SweepStopping():
                 self.status, self.why = "stopping", entry.by
-            case Ended():
+            case SweepEnded():
                 self.status = entry.status
                 self.why = entry.why or self.why
 
-    def _settle(self, entry: Settled) -> None:
+    def _end_run(self, entry: SweepRunEnded) -> None:
         slot = Slot(entry.cell, entry.repeat)
         if entry.run in self.runs:
-            self.runs[entry.run].settled = entry
+            self.runs[entry.run].ended = entry
         if entry.unmade:
             why = next((one.why for one in entry.measured if one.why), "it failed")
-            self.unmade[entry.unmade] = f"run {entry.run.rpartition('_')[2]} failed to make the same ({why})"
+            self.failed_artifacts[entry.unmade] = (
+                f"run {entry.run.rpartition('_')[2]} failed to make the same ({why})"
+            )
         for one in entry.measured:
             self.results[slot, one.configuration] = one
             if one.outcome == "memory":
-                self.ran_out.setdefault((slot.cell, one.configuration), slot)
+                self.out_of_memory.setdefault((slot.cell, one.configuration), slot)
 
     @property
-    def pruned(self) -> dict[Point, str]:
-        """What need not be tried because something smaller ran out of memory, and why in words."""
-        if self._pruned_by != len(self.ran_out):
-            self._pruned, self._pruned_by = pruned(self.sweep, self.ran_out), len(self.ran_out)
+    def pruned(self) -> dict[CellPoint, str]:
+        """Configurations that are not tried because a smaller one ran out of memory -> reason."""
+        if self._pruned_by != len(self.out_of_memory):
+            self._pruned, self._pruned_by = (
+                find_pruned(self.sweep, self.out_of_memory),
+                len(self.out_of_memory),
+            )
         return self._pruned
 
     def elapsed_s(self, now: float | None) -> float:
-        """How long conductors have worked on it; `now`: seconds since 1970 while one does, else None."""
+        """Return how long the sweep ran in total; `now`: seconds since 1970 while it runs, else None."""
         if self.began is None:
             return 0.0
         return self.earlier_s + max(0.0, (now or self.last) - self.began)
 
     @property
-    def under_way(self) -> RunNote | None:
-        """The run that was started last and is not settled."""
-        return next((note for note in reversed(self.runs.values()) if note.settled is None), None)
+    def current_run(self) -> SweepRun | None:
+        """The run that was started last and has not ended."""
+        return next((note for note in reversed(self.runs.values()) if note.ended is None), None)
 
-    def why_not(self, slot: Slot, one: Configuration) -> str:
-        """Why a configuration is passed over in this repeat; empty: it is not, or it was measured.
+    def skip_reason(self, slot: Slot, one: Configuration) -> str:
+        """Return why a configuration is skipped in this repeat; empty: it is not, or it was measured.
 
-        One that ran out of memory in an earlier repeat is not tried again.
+        A configuration that ran out of memory in an earlier repeat is not tried again.
         """
         point = (slot.cell, one)
-        first = self.ran_out.get(point)
+        first = self.out_of_memory.get(point)
         if first is not None and first != slot:
             return f"not tried: ran out of memory in repeat {first.repeat + 1}"
         return self.pruned.get(point, "")
 
-    def left(self, slot: Slot) -> list[Configuration]:
-        """The configurations of a slot that are still to be measured."""
+    def remaining(self, slot: Slot) -> list[Configuration]:
+        """Return the configurations of a slot that are not measured yet."""
         return [
             one
             for one in self.sweep.cells[slot.cell].configurations
-            if (slot, one) not in self.results and not self.why_not(slot, one)
+            if (slot, one) not in self.results and not self.skip_reason(slot, one)
         ]
 
     def measured_runs(self, cell: int) -> str:
-        """The runs that measured something of a cell, with commas between: a side of a comparison."""
+        """Return the runs that measured something of a cell, separated by commas: a side of a comparison."""
         return ",".join(
             note.run
             for note in self.runs.values()
             if note.slot.cell == cell
-            and note.settled is not None
-            and any(one.outcome == "done" for one in note.settled.measured)
+            and note.ended is not None
+            and any(one.outcome == "done" for one in note.ended.measured)
         )
 
-    def open_again(self) -> list[Measured]:
-        """What was stopped or lost, which is measured when the sweep is taken up again."""
-        return [one for one in self.results.values() if one.outcome in _OPEN_AGAIN]
+    def interrupted_results(self) -> list[MeasuredConfiguration]:
+        """Return what was stopped or lost; a resumed sweep measures it again."""
+        return [one for one in self.results.values() if one.outcome in _INTERRUPTED]
 
-    def deleted(self, runs_dir: Path) -> list[RunNote]:
-        """Runs that measured something and are not there any more, with what only they measured."""
+    def deleted_runs(self, runs_dir: Path) -> list[SweepRun]:
+        """Return deleted runs, each with the configurations that only this run measured."""
         measured_in = {
             (note.slot, one.configuration): note.run
             for note in self.runs.values()
-            if note.settled is not None
-            for one in note.settled.measured
+            if note.ended is not None
+            for one in note.ended.measured
             if one.outcome == "done"
         }
-        gone: dict[str, RunNote] = {}
+        deleted: dict[str, SweepRun] = {}
         for (slot, one), run in measured_in.items():
             result = self.results.get((slot, one))
             if result is not None and result.outcome == "done" and not (runs_dir / run).is_dir():
-                gone.setdefault(run, RunNote(run, slot, [])).configurations.append(one)
-        return list(gone.values())
+                deleted.setdefault(run, SweepRun(run, slot, [])).configurations.append(one)
+        return list(deleted.values())
 
-    def failures(self) -> list[Measured]:
-        """What failed for another reason than memory."""
+    def failures(self) -> list[MeasuredConfiguration]:
+        """Return what failed for another reason than memory."""
         return [one for one in self.results.values() if one.outcome == "failed"]

@@ -1,4 +1,4 @@
-"""What the runs of a sweep make before they measure, and share: requests, checkpoints, engines."""
+"""Artifacts that the runs of a sweep share: requests, checkpoints, engines."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import get_args
 
 from runner.engines.registry import make_plan
 from runner.plan.plan import StageName
+from runner.plan.skip import SkipKind
 from runner.profile.file import load_text
-from runner.sweep.spec import Sweep
-
-CACHED = "cached: "
-"""how the reason begins for which a stage is skipped whose output is there"""
+from runner.sweep.spec import SweepSpec
 
 
-def sharing(sweep: Sweep) -> str:
-    """What is made once for all runs, and what earlier runs have left: `to make: 1 x convert, 3 x build`.
+def describe_shared_artifacts(sweep: SweepSpec) -> str:
+    """Return what is made once for all runs and what is cached: `to make: 1 x convert, 3 x build`.
 
-    Empty when nothing is made that is kept. Outputs are told apart by their directory, whose name says
-    everything that they are made of.
+    Empty if the runs share no artifact. The directory of an output identifies it: its name contains a hash of
+    everything that the output depends on.
 
     Raises:
         UserError: a cell can no longer be planned.
@@ -28,9 +26,11 @@ def sharing(sweep: Sweep) -> str:
         if cell.refused:
             continue
         for stage in make_plan(load_text(cell.profile, f"cell {cell.number}")).stages:
-            output = stage.output or stage.skip.removeprefix(CACHED)
-            if (stage.output and not stage.skip) or stage.skip.startswith(CACHED):
-                to_make[stage.name, output] = not stage.skip
+            reason = stage.skip_reason
+            if reason is not None and reason.kind is SkipKind.CACHED:
+                to_make[stage.name, reason.detail] = False
+            elif stage.output and not stage.skip:
+                to_make[stage.name, stage.output] = True
     parts = []
     for needed, words in ((True, "to make, once for all runs"), (False, "cached")):
         counts = Counter(name for (name, _), made in to_make.items() if made is needed)

@@ -1,4 +1,4 @@
-"""What a sweep consists of: axes, the cells they make, and the order of measuring. Pure; starts nothing."""
+"""The definition of a sweep: axes, their cells, and the order of measuring. Pure; starts nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from runner.plan.plan import Configuration
 from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
 from runner.profile.structs import kind_at
 from runner.profile.sweep import axis_problems, is_inside
-from runner.schema.axes import INSIDE, Order, stepped, values_of
+from runner.schema.axes import INSIDE, Order, step_range, values_of
 from runner.schema.base import Profile
 from runner.schema.validation import is_text
 
 SCHEMA = 1
 MAX_CELLS = 200
 PROFILE = "profile"
-"""The axis of a sweep whose cells are whole profiles."""
+"""Name of the axis of a sweep whose cells are whole profiles."""
 
 Axes = dict[str, list[Any]]
 """path in the profile -> its values"""
@@ -31,15 +31,15 @@ _RANGE = re.compile(
 )
 
 
-class Axis(msgspec.Struct, frozen=True):
-    """What cells differ in."""
+class SweepAxis(msgspec.Struct, frozen=True):
+    """A field of the profile and the values that cells have for it."""
 
     path: str
     values: list[str]
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One combination of values, and what is measured there: a profile without a section `sweep`."""
+class SweepCell(msgspec.Struct, frozen=True, kw_only=True):
+    """One combination of values, with its profile (without the section `sweep`)."""
 
     number: int
     values: tuple[tuple[str, str], ...]
@@ -47,43 +47,43 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = ""
     """the profile as YAML"""
     configurations: list[Configuration] = []
-    """what one run of the profile measures"""
+    """configurations that one run of the profile measures"""
     refused: str = ""
-    """why this combination cannot be measured; it is shown and passed over"""
+    """why this combination cannot be measured; it is shown and skipped"""
     left_out: str = ""
-    """why batch sizes or lengths that other cells measure do not fit the values of this one"""
+    """why this cell cannot measure some batch sizes or lengths that other cells measure"""
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """One repeat of one cell: what the conductor does next."""
+    """One repeat of one cell."""
 
     cell: int
     repeat: int
 
 
-class Sweep(msgspec.Struct, frozen=True, kw_only=True):
+class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Contents of `sweep.json`."""
 
     schema: int = SCHEMA
     name: str
     kind: Literal["sweep", "repeat", "ab"] = "sweep"
-    """values of fields; one profile several times; profiles in turn"""
+    """values of fields; one profile repeated; profiles alternately"""
     engine: str
-    """the engines with commas between, where profiles of several are measured in turn"""
+    """separated by commas if the profiles have different engines"""
     created: float
     """seconds since 1970"""
-    axes: list[Axis]
-    cells: list[Cell]
+    axes: list[SweepAxis]
+    cells: list[SweepCell]
     repeat: int = 1
     order: Order = "interleaved"
     stop_on_failure: bool = False
     gpu_hz: float = 2.0
 
     def slots(self) -> list[Slot]:
-        """Every repeat of every cell that can be measured, in the order of measuring.
+        """Return every repeat of every cell that can be measured, in the order of measuring.
 
-        Interleaved: all cells once, then all cells again (A B A B), so that a drift of the machine reaches
-        every cell alike. Grouped: every repeat of a cell before the next cell (A A B B).
+        Interleaved: all cells once, then all cells again (A B A B), so that drift of the machine affects all
+        cells equally. Grouped: every repeat of a cell before the next cell (A A B B).
         """
         cells = [cell.number for cell in self.cells if not cell.refused]
         if self.order == "grouped":
@@ -95,12 +95,12 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_axis(engine: str, text: str) -> tuple[str, list[Any]]:
-    """An axis of the command line: `PATH=V1,V2`, or `PATH=8..64*2`, `PATH=0..9+3`, `PATH=1..4`.
+    """Parse an axis of the command line: `PATH=V1,V2`, `PATH=8..64*2`, `PATH=0..9+3`, `PATH=1..4`.
 
-    Values are YAML (`benchmark.input_output_len=[128,128],[512,64]`), text where the profile wants text.
+    Values are YAML (`benchmark.input_output_len=[128,128],[512,64]`); for a text field they are text.
 
     Raises:
-        UserError: it is no axis.
+        UserError: the text is not a valid axis.
     """
     path, separator, written = text.partition("=")
     path = path.strip()
@@ -112,7 +112,7 @@ def parse_axis(engine: str, text: str) -> tuple[str, list[Any]]:
         if found := _RANGE.match(written):
             step = float(found["step"]) if found["step"] else None
             times, plus = (step, None) if found["sign"] == "*" else (None, step)
-            return path, list(stepped(float(found["first"]), float(found["last"]), times=times, plus=plus))
+            return path, list(step_range(float(found["first"]), float(found["last"]), times=times, plus=plus))
         return path, values_of(_list(engine, path, written))
     except ValueError as error:
         raise UserError(f"--axis {text}: {path}: {error}") from None
@@ -127,10 +127,10 @@ def _list(engine: str, path: str, written: str) -> list[Any]:
 
 
 def axes_of(profile: Profile, further: Sequence[str] = ()) -> Axes:
-    """The axes of a profile; those of the command line replace or join them.
+    """Return the axes of a profile; axes of the command line are added or replace them.
 
     Raises:
-        UserError: an axis of the command line is none, or has values that its field does not take.
+        UserError: an axis of the command line is invalid, or has values that its field does not allow.
     """
     axes = {path: values_of(value) for path, value in profile.sweep.axes.items()} if profile.sweep else {}
     for text in further:
@@ -142,23 +142,25 @@ def axes_of(profile: Profile, further: Sequence[str] = ()) -> Axes:
     return axes
 
 
-def shown(value: Any) -> str:
-    """A value as text: how cells are named."""
+def value_text(value: Any) -> str:
+    """Return a value as text, for the label of a cell."""
     return value if isinstance(value, str) else to_flow(value)
 
 
 # --- cells -------------------------------------------------------------------------------------------------
 
 
-def expand(profile: Profile, axes: Mapping[str, Sequence[Any]]) -> tuple[list[Axis], list[Cell]]:
-    """The axes that need runs of their own, and the cell of every combination of their values.
+def expand_axes(
+    profile: Profile, axes: Mapping[str, Sequence[Any]]
+) -> tuple[list[SweepAxis], list[SweepCell]]:
+    """Return the axes that need a run for each value, and the cell of every combination of their values.
 
-    Lists that the benchmark measures in one process (batch sizes, lengths, weights percent) are put into the
-    profile of every cell instead. A combination that a profile may not have (tp 3 with 8 heads) is a refused
-    cell. A value that no combination allows is an error.
+    Lists that the benchmark measures in one process (batch sizes, lengths, weights percent) become lists in
+    the profile of every cell. A combination that is no valid profile (tp 3 with 8 heads) is a refused cell.
+    A value that no combination allows is an error.
 
     Raises:
-        UserError: a value fits no combination; the sentence is that of the first one.
+        UserError: no combination allows a value; the message is that of the first combination.
     """
     base = to_data(profile)
     base.pop("sweep", None)
@@ -170,13 +172,13 @@ def expand(profile: Profile, axes: Mapping[str, Sequence[Any]]) -> tuple[list[Ax
         _cell(number, base, dict(zip(outer, combination, strict=True)))
         for number, combination in enumerate(itertools.product(*outer.values()))
     ]
-    made = [Axis(path, [shown(value) for value in values]) for path, values in outer.items()]
-    _refuse_useless_values(made, cells)
+    made = [SweepAxis(path, [value_text(value) for value in values]) for path, values in outer.items()]
+    _reject_unusable_values(made, cells)
     return made, cells
 
 
-def alternate(profiles: Sequence[Profile]) -> tuple[list[Axis], list[Cell]]:
-    """Whole profiles as cells, to measure them in turn.
+def cells_of_profiles(profiles: Sequence[Profile]) -> tuple[list[SweepAxis], list[SweepCell]]:
+    """Return one cell for each profile, to measure them alternately.
 
     Raises:
         UserError: one cannot be planned, or two have the same name.
@@ -184,7 +186,7 @@ def alternate(profiles: Sequence[Profile]) -> tuple[list[Axis], list[Cell]]:
     names = [profile.name for profile in profiles]
     if len(set(names)) < len(names):
         raise UserError(
-            f"both profiles are called {names[0]}",
+            f"two profiles have the same name: {names[0]}",
             hint="`trtbench-tui run PROFILE --repeat N` repeats one profile",
         )
     cells = []
@@ -195,32 +197,33 @@ def alternate(profiles: Sequence[Profile]) -> tuple[list[Axis], list[Cell]]:
         if cell.refused:
             raise UserError(f"{profile.name}: {cell.refused}")
         cells.append(cell)
-    return [Axis(PROFILE, names)], cells
+    return [SweepAxis(PROFILE, names)], cells
 
 
-def _cell(number: int, base: Mapping[str, Any], values: Mapping[str, Any]) -> Cell:
+def _cell(number: int, base: Mapping[str, Any], values: Mapping[str, Any]) -> SweepCell:
     data = msgspec.json.decode(msgspec.json.encode(base))
     for path, value in values.items():
         set_path(data, path, value)
-    named = tuple((path, shown(value)) for path, value in values.items())
+    named = tuple((path, value_text(value)) for path, value in values.items())
     try:
-        return _planned(number, named, decode(data, label(named) or "the profile"))
+        return _planned(number, named, decode(data, cell_label(named) or "the profile"))
     except ProfileError as error:
         refused = "; ".join(f"{problem.path}: {problem.message}" for problem in error.problems)
         if "engine" in values:
+            first = error.problems[0]
             refused = (
-                f"the profile is none of that engine ({error.problems[0].path}: {error.problems[0].message});"
-                " `trtbench-tui ab A B` measures profiles of two engines in turn"
+                f"the profile does not fit that engine ({first.path}: {first.message});"
+                " `trtbench-tui ab A B` measures profiles of two engines alternately"
             )
-            return Cell(number=number, values=named, refused=refused)
+            return SweepCell(number=number, values=named, refused=refused)
         smaller = _largest_that_fits(data)
         if smaller is None:
-            return Cell(number=number, values=named, refused=refused)
+            return SweepCell(number=number, values=named, refused=refused)
         return msgspec.structs.replace(_planned(number, named, smaller), left_out=refused)
 
 
 def _largest_that_fits(data: Mapping[str, Any]) -> Profile | None:
-    """The profile with only the smaller batch sizes and lengths, as many as its other values allow.
+    """Return the profile with the largest valid subset of the smaller batch sizes and lengths.
 
     An engine built for batches of 8 cannot measure 64, but it can measure 1 and 8.
     """
@@ -239,15 +242,17 @@ def _largest_that_fits(data: Mapping[str, Any]) -> Profile | None:
     return None
 
 
-def _planned(number: int, named: tuple[tuple[str, str], ...], profile: Profile) -> Cell:
+def _planned(number: int, named: tuple[tuple[str, str], ...], profile: Profile) -> SweepCell:
     try:
         plan = make_plan(profile)
     except UserError as error:
-        return Cell(number=number, values=named, refused=str(error))
-    return Cell(number=number, values=named, profile=to_yaml(profile), configurations=plan.configurations)
+        return SweepCell(number=number, values=named, refused=str(error))
+    return SweepCell(
+        number=number, values=named, profile=to_yaml(profile), configurations=plan.configurations
+    )
 
 
-def _refuse_useless_values(axes: Sequence[Axis], cells: Sequence[Cell]) -> None:
+def _reject_unusable_values(axes: Sequence[SweepAxis], cells: Sequence[SweepCell]) -> None:
     if not axes and cells[0].refused:
         raise UserError(cells[0].refused)
     for axis in axes:
@@ -257,13 +262,13 @@ def _refuse_useless_values(axes: Sequence[Axis], cells: Sequence[Cell]) -> None:
                 raise UserError(f"{axis.path} {value} fits no combination: {having[0].refused}")
 
 
-def label(values: Sequence[tuple[str, str]]) -> str:
-    """A cell in words: `tp 2 · dtype bfloat16`."""
-    return " · ".join(f"{short(path)} {value}" for path, value in values)
+def cell_label(values: Sequence[tuple[str, str]]) -> str:
+    """Return the label of a cell: `tp 2 · dtype bfloat16`."""
+    return " · ".join(f"{short_path(path)} {value}" for path, value in values)
 
 
-def short(path: str) -> str:
-    """The last part of a path, as axes are headed; batch sizes and lengths as everywhere."""
+def short_path(path: str) -> str:
+    """Return the last part of a path as the title of an axis; batch sizes and lengths have short names."""
     return _SHORT.get(path, path.rpartition(".")[2])
 
 
@@ -272,13 +277,13 @@ REQUESTS = "benchmark.num_requests"
 _SHORT = {BATCH: "batch", LENGTHS: "in/out", WEIGHTS: "weights", REQUESTS: "requests"}
 
 
-def narrowed(
+def narrow_profile(
     profile: Profile, planned: Sequence[Configuration], wanted: Sequence[Configuration]
 ) -> tuple[Profile, list[Configuration]]:
-    """The profile for a run of some of its planned configurations, and which of those it measures.
+    """Return a profile for one run of some of its planned configurations, and those that it measures.
 
-    One run measures all its batch sizes with all its lengths. So it takes the first wanted length, and every
-    further length for which the same batch sizes are wanted; what is left needs another run.
+    One run measures all its batch sizes with all its lengths. It takes the first wanted length and every
+    other length for which the same batch sizes are wanted; the rest needs another run.
     """
     if list(wanted) == list(planned):
         return profile, list(wanted)
@@ -308,8 +313,8 @@ def _lengths(one: Configuration) -> tuple[int, int, float]:
 # --- points: one configuration of one cell -----------------------------------------------------------------
 
 
-def values_at(cell: Cell, one: Configuration) -> dict[str, str]:
-    """What a configuration of a cell is, by the path of what it was asked for as; empty: does not apply."""
+def values_at(cell: SweepCell, one: Configuration) -> dict[str, str]:
+    """Return the value of a configuration of a cell for every path; empty: does not apply."""
     in_flight = one.requests > 0
     return {
         **dict(cell.values),

@@ -1,4 +1,4 @@
-"""Following a sweep: the one way in which screens and commands learn how it stands."""
+"""Follow a sweep: the one source of its progress for screens and commands."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from runner.state.configuration import ConfigurationState
 from runner.sweep import control
 from runner.sweep.board import (
     Board,
-    Point,
+    BoardPoint,
     PointState,
     RunRef,
     Values,
+    all_configurations,
     board_axes,
-    configurations,
-    folded,
-    place,
+    board_position,
+    fold_repeats,
     point_label,
 )
-from runner.sweep.directory import AnyEntry, LogReader, load
-from runner.sweep.progress import ENDED, Progress, RunNote, Status
-from runner.sweep.room import no_room
-from runner.sweep.spec import LENGTHS, Cell, Slot, Sweep, values_at
+from runner.sweep.directory import AnyLogEntry, LogReader, load_sweep
+from runner.sweep.progress import ENDED, SweepProgress, SweepRun, SweepStatus
+from runner.sweep.spec import LENGTHS, Slot, SweepCell, SweepSpec, values_at
+from runner.util.disk import wait_reason
 
 BUDGET_S = 0.2
 _WORST: tuple[PointState, ...] = ("failed", "lost", "stopped", "memory", "pruned")
@@ -38,69 +38,69 @@ _WORST: tuple[PointState, ...] = ("failed", "lost", "stopped", "memory", "pruned
 
 @dataclass
 class SweepFeed:
-    """Reads what is new in a sweep and makes its board; reports of ended runs are read once."""
+    """Read new entries of a sweep and build its board; reports of ended runs are read once."""
 
     directory: Path
-    sweep: Sweep = field(init=False)
-    progress: Progress = field(init=False)
+    sweep: SweepSpec = field(init=False)
+    progress: SweepProgress = field(init=False)
     _log: LogReader = field(init=False)
     _values: dict[str, dict[Configuration, Values] | None] = field(default_factory=dict)
     _live: RunFeed | None = None
-    _unsaid: list[AnyEntry] = field(default_factory=list)
-    """entries that were taken in and that nobody has drained yet"""
+    _undrained: list[AnyLogEntry] = field(default_factory=list)
+    """entries that were read and not returned by `drain` yet"""
 
     def __post_init__(self) -> None:
-        self.sweep = load(self.directory)
-        self.progress = Progress(self.sweep)
+        self.sweep = load_sweep(self.directory)
+        self.progress = SweepProgress(self.sweep)
         self._log = LogReader(self.directory)
         self._axes = board_axes(self.sweep)
 
-    def drain(self) -> list[AnyEntry]:
-        """Take in what the conductor wrote, and what the run under way did; returns the new entries."""
-        self._take_in()
+    def drain(self) -> list[AnyLogEntry]:
+        """Read new entries of the log and new events of the current run; return the entries."""
+        self._read_log()
         self._follow_run()
-        entries, self._unsaid = self._unsaid, []
+        entries, self._undrained = self._undrained, []
         return entries
 
-    def _take_in(self) -> None:
-        self._unsaid += self.progress.apply_all(self._log.read())
+    def _read_log(self) -> None:
+        self._undrained += self.progress.apply_all(self._log.read())
 
     @property
     def gone(self) -> bool:
         return not self.directory.is_dir()
 
     @property
-    def status(self) -> Status:
-        """As the log has it, or `interrupted` when nobody conducts a sweep that has not ended."""
+    def status(self) -> SweepStatus:
+        """The status in the log, or `interrupted` if the sweep has not ended and no sweep runner is alive."""
         status = self.progress.status
-        if status in ENDED or control.is_conducted(self.directory):
+        if status in ENDED or control.is_running(self.directory):
             return status
-        self._take_in()  # it may have ended between the two looks
+        self._read_log()  # it may have ended between the two checks
         return self.progress.status if self.progress.status in ENDED else "interrupted"
 
     @property
-    def waits_for(self) -> str:
-        """What keeps the next run from starting, in words; empty: nothing."""
-        between = self.progress.status == "running" and self.progress.under_way is None
-        return no_room(self.directory) if between else ""
+    def wait_reason(self) -> str:
+        """Why the next run cannot start yet; empty: it can."""
+        between = self.progress.status == "running" and self.progress.current_run is None
+        return wait_reason(self.directory) if between else ""
 
     @property
     def run(self) -> RunFeed | None:
-        """The run under way."""
+        """The current run."""
         return self._live
 
     @property
-    def doing(self) -> str:
-        """What the run under way is at, in words: its stage, or how far the configuration is."""
+    def activity(self) -> str:
+        """What the current run does: its stage, or the progress of the configuration."""
         if self._live is None:
             return ""
         at, stage = self._live.state.configuration, self._live.state.stage
         if at is None or at.done or stage is None or at.start.stage != stage.index:
             return f"still in stage {stage.name}" if stage is not None and stage.ended is None else ""
-        return self._doing(configuration_of(at.start))
+        return self._activity_of(configuration_of(at.start))
 
     def _follow_run(self) -> None:
-        note = self.progress.under_way
+        note = self.progress.current_run
         run_dir = paths.runs_dir() / note.run if note else None
         if run_dir is None or not run_dir.is_dir():
             self._live = None
@@ -116,37 +116,37 @@ class SweepFeed:
     # --- the board --------------------------------------------------------------------------------------
 
     def board(self, *, numbers: bool = True) -> Board:
-        """How the sweep stands; without `numbers` no report is read and there are no points."""
+        """Return the board of the sweep; without `numbers` no report is read and there are no points."""
         status = self.status
         points = list(self._points()) if numbers else []
         slots = self.sweep.slots()
         total = sum(len(self.sweep.cells[slot.cell].configurations) for slot in slots)
-        left = [slot for slot in slots if self.progress.left(slot)]
-        # What was cut off is measured again when somebody goes on with the sweep.
-        again = len(self.progress.open_again()) if status in ENDED else 0
+        left = [slot for slot in slots if self.progress.remaining(slot)]
+        # A resumed sweep measures interrupted configurations again.
+        again = len(self.progress.interrupted_results()) if status in ENDED else 0
         return Board(
             id=self.directory.name,
             sweep=self.sweep,
             status=status,
-            why=self.progress.why or self.waits_for,
+            why=self.progress.why or self.wait_reason,
             axes=self._axes,
             points=tuple(points),
-            settled=total - sum(len(self.progress.left(slot)) for slot in left) - again,
+            completed=total - sum(len(self.progress.remaining(slot)) for slot in left) - again,
             total=total,
             elapsed_s=self.progress.elapsed_s(None if status in ENDED else now()),
             remaining_s=None if status in ENDED else self._remaining(left),
         )
 
-    def _points(self) -> Iterator[Point]:
+    def _points(self) -> Iterator[BoardPoint]:
         measured_in = self._runs_of_results()
         for cell in self.sweep.cells:
             everywhere = cell.refused or cell.left_out
-            for one in configurations(self.sweep) if everywhere else cell.configurations:
+            for one in all_configurations(self.sweep) if everywhere else cell.configurations:
                 yield self._point(cell, one, measured_in)
 
-    def _runs_of_results(self) -> dict[tuple[int, Configuration], dict[int, RunNote]]:
-        """The run of every repeat of every point: the last that was asked for it."""
-        found: dict[tuple[int, Configuration], dict[int, RunNote]] = {}
+    def _runs_of_results(self) -> dict[tuple[int, Configuration], dict[int, SweepRun]]:
+        """Return the run of every repeat of every point: the last one that was started for it."""
+        found: dict[tuple[int, Configuration], dict[int, SweepRun]] = {}
         for note in self.progress.runs.values():
             for one in note.configurations:
                 found.setdefault((note.slot.cell, one), {})[note.slot.repeat] = note
@@ -154,62 +154,62 @@ class SweepFeed:
 
     def _point(
         self,
-        cell: Cell,
+        cell: SweepCell,
         one: Configuration,
-        measured_in: dict[tuple[int, Configuration], dict[int, RunNote]],
-    ) -> Point:
-        at, name = place(self._axes, cell, one), point_label(self._axes, cell, one)
+        measured_in: dict[tuple[int, Configuration], dict[int, SweepRun]],
+    ) -> BoardPoint:
+        at, name = board_position(self._axes, cell, one), point_label(self._axes, cell, one)
         lengths = values_at(cell, one)[LENGTHS]
         if one not in cell.configurations:
-            return Point(cell.number, at, name, lengths, "refused", cell.refused or cell.left_out)
+            return BoardPoint(cell.number, at, name, lengths, "refused", cell.refused or cell.left_out)
         notes = measured_in.get((cell.number, one), {})
         values: list[Values] = []
         states: list[PointState] = []
-        whys, doing = [], ""
+        reasons, activity = [], ""
         for repeat in range(self.sweep.repeat):
             slot = Slot(cell.number, repeat)
             note = notes.get(repeat)
             result = self.progress.results.get((slot, one))
-            why = "" if result else self.progress.why_not(slot, one)
+            why = "" if result else self.progress.skip_reason(slot, one)
             if result is not None and result.outcome == "done" and note is not None:
                 found = self.values_of(note.run)
                 states.append("done")
                 if found is None:
-                    whys.append(f"repeat {repeat + 1}: its run was deleted")
+                    reasons.append(f"repeat {repeat + 1}: its run was deleted")
                 elif one in found:
                     values.append(found[one])
             elif result is not None:
                 states.append(result.outcome)
-                whys.append(result.why)
+                reasons.append(result.why)
             elif why:
                 states.append("pruned")
                 if "memory" not in states:
-                    whys.append(why)
-            elif note is not None and note.settled is None:
+                    reasons.append(why)
+            elif note is not None and note.ended is None:
                 state, live = self._live_state(one), self._live_values(one)
                 states.append("done" if state is not None and state.done else "running")
-                doing = self._doing(one)
+                activity = self._activity_of(one)
                 if live:
                     values.append(live)
             else:
                 states.append("queued")
-        return Point(
+        return BoardPoint(
             cell.number,
             at,
             name,
             lengths,
             _state(states),
-            _once(whys),
-            doing,
-            folded(values),
+            _join_unique(reasons),
+            activity,
+            fold_repeats(values),
             tuple(
-                RunRef(paths.runs_dir() / note.run, repeat, note.settled is None)
+                RunRef(paths.runs_dir() / note.run, repeat, note.ended is None)
                 for repeat, note in sorted(notes.items())
             ),
         )
 
     def values_of(self, run: str) -> dict[Configuration, Values] | None:
-        """The numbers of an ended run; None when it was deleted."""
+        """Return the numbers of an ended run; None if it was deleted."""
         if run not in self._values:
             try:
                 final = load_report(paths.runs_dir() / run)
@@ -237,8 +237,8 @@ class SweepFeed:
         found = metrics.values(state, self._live.state.world)
         return {value.metric.name: (value.value, value.note) for value in found if value.value is not None}
 
-    def _doing(self, one: Configuration) -> str:
-        """What the run under way does about a configuration."""
+    def _activity_of(self, one: Configuration) -> str:
+        """Return what the current run does with a configuration."""
         if self._live is None:
             return "starting"
         run, state = self._live.state, self._live_state(one)
@@ -258,19 +258,19 @@ class SweepFeed:
     # --- time -------------------------------------------------------------------------------------------
 
     def _remaining(self, left: list[Slot]) -> float | None:
-        """What runs took so far, for every slot that is left; making an engine counts once for a cell."""
-        took = [
-            note.settled
+        """Estimate the remaining time from the ended runs; preparing an engine counts once for a cell."""
+        ended = [
+            note.ended
             for note in self.progress.runs.values()
-            if note.settled is not None and all(one.outcome == "done" for one in note.settled.measured)
+            if note.ended is not None and all(one.outcome == "done" for one in note.ended.measured)
         ]
-        if not took:
+        if not ended:
             return None
-        measuring = fmean(settled.seconds - settled.preparing for settled in took)
-        first = {settled.cell: settled.preparing for settled in reversed(took)}
+        measuring = fmean(run.seconds - run.preparing for run in ended)
+        first = {run.cell: run.preparing for run in reversed(ended)}
         preparing = fmean(first.values())
         new = {slot.cell for slot in left} - first.keys()
-        note = self.progress.under_way
+        note = self.progress.current_run
         if note is None or self._live is None:
             so_far = 0.0
         else:
@@ -280,7 +280,7 @@ class SweepFeed:
 
 
 def _state(states: list[PointState]) -> PointState:
-    """The state of a point from those of its repeats: what is under way, then what went wrong."""
+    """Return the state of a point from those of its repeats: running first, then the worst outcome."""
     if "running" in states:
         return "running"
     for worst in _WORST:
@@ -291,10 +291,10 @@ def _state(states: list[PointState]) -> PointState:
     return "part" if "done" in states else "queued"
 
 
-def _once(whys: list[str]) -> str:
-    return "; ".join(dict.fromkeys(why for why in whys if why))
+def _join_unique(reasons: list[str]) -> str:
+    return "; ".join(dict.fromkeys(why for why in reasons if why))
 
 
 def now() -> float:
-    """Seconds since 1970; the one clock of a sweep's readers."""
+    """Return the time in seconds since 1970; every reader of a sweep uses this clock."""
     return time.time()

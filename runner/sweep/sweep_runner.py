@@ -1,14 +1,15 @@
-"""The conductor: the one process that starts the runs of a sweep, one after the other, and writes its log.
+"""The sweep runner: the process that starts the runs of a sweep, one after the other, and writes its log.
 
 Like a supervisor it has no terminal, ignores SIGHUP and holds the lock of its directory. It measures nothing
-and reads little: while a run is under way it looks a few times a second whether that has ended. When it is
-killed, the run under way goes on; whoever resumes the sweep takes that run over.
+and costs little: a few times a second it checks whether the current run has ended. When it is killed, the
+current run continues, and a resumed sweep takes that run over.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import time
@@ -20,76 +21,81 @@ from runner.engines.registry import make_plan
 from runner.errors import UserError
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
-from runner.plan.plan import Configuration, Membership
+from runner.plan.plan import Configuration, SweepMembership
 from runner.profile.file import load_text
 from runner.report.files import read_state
 from runner.run import layout
 from runner.supervision import launch
 from runner.sweep.directory import (
     FAILED_TOO,
-    AnyEntry,
-    Begun,
-    Ended,
+    RUNNER_LOG,
+    AnyLogEntry,
     LogReader,
     LogWriter,
-    Measured,
-    Refused,
-    Settled,
-    Started,
-    Stopping,
+    MeasuredConfiguration,
+    SweepBegun,
+    SweepEnded,
+    SweepRunEnded,
+    SweepRunRefused,
+    SweepRunStarted,
+    SweepStopping,
+    find_unlogged_runs,
     fingerprint,
-    load,
-    unnoted,
+    load_sweep,
 )
-from runner.sweep.known_failures import failed_making, refuse_in_vain
-from runner.sweep.memory import outcomes
-from runner.sweep.progress import Progress
-from runner.sweep.room import no_room
-from runner.sweep.spec import Slot, Sweep, narrowed
+from runner.sweep.known_failures import failed_artifact_key, reject
+from runner.sweep.memory import outcomes_of
+from runner.sweep.progress import SweepProgress
+from runner.sweep.spec import Slot, SweepSpec, narrow_profile
 from runner.util import processes
+from runner.util.disk import wait_reason
+from runner.util.logs import set_up_process_log
+
+logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
 LIVENESS_S = 1.0
-"""how often a run that does not end is asked whether its supervisor lives"""
+"""how often the supervisor of a running run is checked"""
 AFTER_REPORT_S = 10.0
-"""how long a supervisor may take to leave after its report is written"""
+"""how long a supervisor may take to exit after its report is written"""
 ROOM_S = 1.0
-"""how often a full disk is asked for room"""
+"""how often the free space of a full disk is checked"""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(sweep_dir: str, lock: int) -> None:
-    """Conduct the sweep in `sweep_dir`; `lock` is the inherited descriptor of its lock."""
+    """Run the sweep in `sweep_dir`; `lock` is the inherited descriptor of its lock."""
+    set_up_process_log()
     os.set_inheritable(lock, False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     path = Path(sweep_dir)
-    conductor = Conductor(path, load(path))
-    signal.signal(signal.SIGTERM, lambda *_: conductor.ask_to_stop("SIGTERM to the conductor"))
-    conductor.run()
-    layout.drop_if_empty(path / "conductor.log")
+    runner = SweepRunner(path, load_sweep(path))
+    signal.signal(signal.SIGTERM, lambda *_: runner.ask_to_stop("SIGTERM to the sweep runner"))
+    runner.run()
+    layout.remove_if_empty(path / RUNNER_LOG)
 
 
 @dataclass
-class Conductor:
-    """One sitting of a sweep: from a start, or a resumption, to its end or to a stop."""
+class SweepRunner:
+    """One session of a sweep: from a start or resume to its end or a stop."""
 
     directory: Path
-    sweep: Sweep
-    progress: Progress = field(init=False)
+    sweep: SweepSpec
+    progress: SweepProgress = field(init=False)
     _log: LogWriter = field(init=False)
     _stop: str | None = None
 
     def __post_init__(self) -> None:
         self._log = LogWriter(self.directory)
-        self.progress = Progress(self.sweep)
+        self.progress = SweepProgress(self.sweep)
         self.progress.apply_all(LogReader(self.directory).read())
 
     def ask_to_stop(self, by: str) -> None:
         self._stop = self._stop or by
 
     def run(self) -> None:
-        """Everything that is left to do; a defect of ours ends the sweep as failed, with its cause."""
+        """Measure everything that remains; an internal error ends the sweep as failed, with its cause."""
         layout.write_owner(
             self.directory,
             layout.Owner(
@@ -99,118 +105,130 @@ class Conductor:
                 host=layout.host_name(),
             ),
         )
-        again = self.directory / FAILED_TOO
-        failed_too = again.exists()
+        marker = self.directory / FAILED_TOO
+        failed_too = marker.exists()
         with contextlib.suppress(OSError):
-            again.unlink()
+            marker.unlink()
         self._take_over()
-        self._write(Begun(wall=time.time(), failed_too=failed_too, spec=fingerprint(self.directory)))
+        self._write(SweepBegun(wall=time.time(), failed_too=failed_too, spec=fingerprint(self.directory)))
+        logger.info("sweep %s started: %d cells", self.directory.name, len(self.sweep.cells))
         try:
-            ended = self._slots()
+            ended = self._run_slots()
         except Exception as error:
-            why = f"the conductor failed: {type(error).__name__}: {error}"
-            self._write(Ended(wall=time.time(), status="failed", why=why))
+            why = f"the sweep runner failed: {type(error).__name__}: {error}"
+            self._write(SweepEnded(wall=time.time(), status="failed", why=why))
             raise
         self._write(ended)
+        logger.info("sweep %s ended: %s %s", self.directory.name, ended.status, ended.why)
 
     def _take_over(self) -> None:
-        """See what another conductor started to its end, and which of its runs are gone, before all else."""
-        for started in unnoted(self.directory, self.progress.runs):
+        """First finish what an earlier sweep runner started, and find which of its runs were deleted."""
+        for started in find_unlogged_runs(self.directory, self.progress.runs):
             self._write(started)
-        while (note := self.progress.under_way) is not None:
-            self._see_through(note.slot, paths.runs_dir() / note.run, note.configurations)
-        for note in self.progress.deleted(paths.runs_dir()):
-            self._write(settle(note.slot, paths.runs_dir() / note.run, note.configurations))
+        while (note := self.progress.current_run) is not None:
+            self._finish_run(note.slot, paths.runs_dir() / note.run, note.configurations)
+        for note in self.progress.deleted_runs(paths.runs_dir()):
+            self._write(ended_run(note.slot, paths.runs_dir() / note.run, note.configurations))
 
-    def _slots(self) -> Ended:
+    def _run_slots(self) -> SweepEnded:
         for slot in self.sweep.slots():
-            while left := self.progress.left(slot):
-                self._wait_for_room()
+            while left := self.progress.remaining(slot):
+                self._wait_for_disk()
                 if self._stop_wanted():
-                    return Ended(wall=time.time(), status="stopped", why=self._stop or "")
+                    return SweepEnded(wall=time.time(), status="stopped", why=self._stop or "")
                 if not self._measure(slot, left) and self.sweep.stop_on_failure:
                     why = "a cell failed (--stop-on-failure)"
-                    return Ended(wall=time.time(), status="stopped", why=why)
-        if self._stop is not None and self.progress.open_again():
-            # What was stopped was the last: nothing is left that would have been passed over for it.
-            return Ended(wall=time.time(), status="stopped", why=self._stop)
-        return Ended(wall=time.time(), status="finished")
+                    return SweepEnded(wall=time.time(), status="stopped", why=why)
+        if self._stop is not None and self.progress.interrupted_results():
+            # The stopped run was the last one, so the loop had nothing left to skip.
+            return SweepEnded(wall=time.time(), status="stopped", why=self._stop)
+        return SweepEnded(wall=time.time(), status="finished")
 
     def _measure(self, slot: Slot, left: list[Configuration]) -> bool:
-        """One run for as much of a slot as one run can measure; False when something failed in it."""
+        """Start one run for as much of a slot as one run can measure; return False if anything failed."""
         cell, wanted = self.sweep.cells[slot.cell], left
-        place = Membership(sweep=self.directory.name, cell=slot.cell, repeat=slot.repeat, values=cell.values)
+        place = SweepMembership(
+            sweep=self.directory.name, cell=slot.cell, repeat=slot.repeat, values=cell.values
+        )
         now = time.time()
         try:
             profile = load_text(cell.profile, f"cell {cell.number}")
-            profile, wanted = narrowed(profile, cell.configurations, left)
-            if self.progress.unmade:
-                refuse_in_vain(make_plan(profile), self.progress.unmade)
+            profile, wanted = narrow_profile(profile, cell.configurations, left)
+            if self.progress.failed_artifacts:
+                reject(make_plan(profile), self.progress.failed_artifacts)
             run_dir = launch.start(profile, gpu_hz=self.sweep.gpu_hz, sweep=place)
         except UserError as error:
+            logger.info("cell %d, repeat %d: no run was started: %s", slot.cell, slot.repeat, error)
             self._write(
-                Refused(wall=now, cell=slot.cell, repeat=slot.repeat, why=str(error), configurations=wanted)
+                SweepRunRefused(
+                    wall=now, cell=slot.cell, repeat=slot.repeat, why=str(error), configurations=wanted
+                )
             )
             return False
         self._write(
-            Started(wall=now, cell=slot.cell, repeat=slot.repeat, run=run_dir.name, configurations=wanted)
+            SweepRunStarted(
+                wall=now, cell=slot.cell, repeat=slot.repeat, run=run_dir.name, configurations=wanted
+            )
         )
-        return self._see_through(slot, run_dir, wanted)
+        logger.info("cell %d, repeat %d: started run %s", slot.cell, slot.repeat, run_dir.name)
+        return self._finish_run(slot, run_dir, wanted)
 
-    def _see_through(self, slot: Slot, run_dir: Path, wanted: list[Configuration]) -> bool:
-        """Wait for the end of a run and write down what came out; False when something failed."""
+    def _finish_run(self, slot: Slot, run_dir: Path, wanted: list[Configuration]) -> bool:
+        """Wait for the end of a run and log its outcome; return False if anything failed."""
         self._wait_for(run_dir)
-        settled = settle(slot, run_dir, wanted)
-        self._write(settled)
-        return all(one.outcome != "failed" for one in settled.measured)
+        ended = ended_run(slot, run_dir, wanted)
+        self._write(ended)
+        logger.info("run %s ended after %.0f s", run_dir.name, ended.seconds)
+        return all(one.outcome != "failed" for one in ended.measured)
 
-    def _wait_for_room(self) -> None:
-        """A run that finds the disk full fails, and so would every one after it."""
-        while no_room(self.directory) and not self._stop_wanted():
+    def _wait_for_disk(self) -> None:
+        """Wait until the disk has room: on a full disk this run and all later ones would fail."""
+        while wait_reason(self.directory) and not self._stop_wanted():
             time.sleep(ROOM_S)
 
     def _wait_for(self, run_dir: Path) -> None:
-        asked = 0.0
+        checked = 0.0
         while not (run_dir / layout.REPORT).exists():
             if self._stop_wanted():
                 stop_run(run_dir, f"the sweep was stopped by {self._stop}")
                 return
-            if time.monotonic() - asked > LIVENESS_S:
-                asked = time.monotonic()
+            if time.monotonic() - checked > LIVENESS_S:
+                checked = time.monotonic()
                 if read_entry(run_dir).ended:
                     break
             time.sleep(POLL_S)
-        # The devices are free when the supervisor is gone; the next run then need not queue.
+        # The devices are free once the supervisor has exited; the next run then does not queue.
         deadline = time.monotonic() + AFTER_REPORT_S
         while layout.signal_supervisor(run_dir, 0) and time.monotonic() < deadline:
             time.sleep(POLL_S / 4)
 
     def _stop_wanted(self) -> bool:
         if self._stop is None:
-            self._stop = layout.stop_requested(self.directory)
+            self._stop = layout.read_stop_request(self.directory)
         if self._stop is not None and self.progress.status == "running":
-            self._write(Stopping(wall=time.time(), by=self._stop))
+            self._write(SweepStopping(wall=time.time(), by=self._stop))
+            logger.info("stop requested by %s", self._stop)
         return self._stop is not None
 
-    def _write(self, entry: AnyEntry) -> None:
-        """Write an entry, on a full disk as soon as there is room; a sweep that is stopped does not wait."""
+    def _write(self, entry: AnyLogEntry) -> None:
+        """Write an entry; on a full disk wait for room, unless the sweep is being stopped."""
         while True:
             try:
                 self._log.write(entry)
                 break
             except OSError as error:
-                if error.errno not in FULL or self._stop or layout.stop_requested(self.directory):
+                if error.errno not in FULL or self._stop or layout.read_stop_request(self.directory):
                     raise
                 time.sleep(ROOM_S)
         self.progress.apply_all([entry])
 
 
-def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
-    """What came out of a run that has ended; one whose directory is gone was lost."""
+def ended_run(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> SweepRunEnded:
+    """Return the log entry of a run that has ended; a run without directory counts as lost."""
     try:
         plan, state = layout.load_plan(run_dir), read_state(run_dir)
-        measured, seconds = outcomes(plan, state), state.elapsed_s(state.last_t)
-        unmade = failed_making(plan, state, run_dir)
+        measured, seconds = outcomes_of(plan, state), state.elapsed_s(state.last_t)
+        failed_artifact = failed_artifact_key(plan, state, run_dir)
         preparing = sum(
             (stage.ended - stage.started) / 1e9
             for stage in state.stages
@@ -218,16 +236,16 @@ def settle(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> Settled:
         )
     except UserError:
         why = "its run was deleted"
-        measured = [Measured(configuration=one, outcome="lost", why=why) for one in wanted]
+        measured = [MeasuredConfiguration(configuration=one, outcome="lost", why=why) for one in wanted]
         seconds = preparing = 0.0
-        unmade = ""
-    return Settled(
+        failed_artifact = ""
+    return SweepRunEnded(
         wall=time.time(),
         cell=slot.cell,
         repeat=slot.repeat,
         run=run_dir.name,
         seconds=seconds,
         preparing=preparing,
-        unmade=unmade,
+        unmade=failed_artifact,
         measured=measured,
     )

@@ -1,5 +1,5 @@
-"""Reading the GPUs: a process of its own that calls NVML, and what the others make of its records.
+"""Reading the GPUs: a separate process that calls NVML, and the monitor that runs it.
 
-`process`, `sampler`, `nvml`, `pace`, `costs` and `reasons` run in that process and import nothing but the
-standard library and pynvml; `watch`, `state` and `measured` run in the supervisor and in every reader.
+`process`, `sampler`, `nvml`, `gpm`, `pace`, `costs` and `nvml_errors` run in that process and need only the
+standard library and pynvml; `monitor` and `gpu_registry` run in the supervisor.
 """

@@ -1,4 +1,4 @@
-"""What each call into the driver's library costs, by name."""
+"""The duration of calls into the driver's library, by name."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 
 @dataclass
-class Costs:
-    """Durations of calls since the last report; a report a minute keeps them few."""
+class CallCosts:
+    """Durations of calls since the last report; one report a minute keeps the list short."""
 
-    _took: dict[str, list[int]] = field(default_factory=dict)
+    _durations: dict[str, list[int]] = field(default_factory=dict)
 
     def timed(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The function's result; its duration is kept also when it raises."""
+        """Call a function and return its result; the duration is recorded even if it raises."""
         start = time.perf_counter_ns()
         try:
             return function(*arguments)
         finally:
-            self._took.setdefault(name, []).append(time.perf_counter_ns() - start)
+            self._durations.setdefault(name, []).append(time.perf_counter_ns() - start)
 
     def report(self) -> dict[str, tuple[int, float, float]]:
-        """Name -> number of calls, median and maximum in microseconds; starts anew."""
+        """Return name -> number of calls, median and maximum in microseconds; then reset."""
         table = {
             name: (len(took), round(statistics.median(took) / 1000, 1), round(max(took) / 1000, 1))
-            for name, took in self._took.items()
+            for name, took in self._durations.items()
         }
-        self._took = {}
+        self._durations = {}
         return table

@@ -1,4 +1,4 @@
-"""GPM: what parts of a GPU did between two samples of it."""
+"""GPM (GPU performance monitoring): how active the parts of a GPU were between two samples."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import pynvml
 
-from runner.telemetry.nvml_errors import Unread, Value
+from runner.telemetry.nvml_errors import ReadingUnavailable, ReadingValue
 
 GPM_METRICS = (2, 5, 10)
-"""SMs active, any tensor pipe active, DRAM bandwidth: percent; the columns that end `sampler.FAST`"""
+"""SMs active, any tensor pipe active, DRAM bandwidth: percent; the last columns of `sampler.FAST`"""
 
 
 class Gpm:
-    """Two samples of one GPU in turn, and the structure that compares them: 19 kB, so it is kept."""
+    """Two samples of one GPU in turn, and the structure that compares them: 19 kB, so it is reused."""
 
     def __init__(self, call: Callable[..., Any], handle: Any) -> None:
         self._call, self._handle = call, handle
@@ -26,7 +26,7 @@ class Gpm:
             self._request.metrics[place].metricId = metric
         self._first = True
 
-    def read(self) -> tuple[Value, ...] | None:
+    def read(self) -> tuple[ReadingValue, ...] | None:
         old, new = self._samples
         self._call("nvmlGpmSampleGet", pynvml.nvmlGpmSampleGet, self._handle, old)
         self._samples = [new, old]
@@ -37,5 +37,6 @@ class Gpm:
         self._call("nvmlGpmMetricsGet", pynvml.nvmlGpmMetricsGet, self._request)
         metrics = [self._request.metrics[place] for place in range(len(GPM_METRICS))]
         return tuple(
-            Unread(metric.nvmlReturn) if metric.nvmlReturn else float(metric.value) for metric in metrics
+            ReadingUnavailable(metric.nvmlReturn) if metric.nvmlReturn else float(metric.value)
+            for metric in metrics
         )

@@ -1,7 +1,7 @@
-"""The GPUs of a run keep their names and their places, also when NVML is started anew and lists others.
+"""Keeps names and columns of the GPUs of a run stable when NVML restarts and lists other GPUs.
 
-A GPU that fell off the bus does not say its UUID to a new process, or is not listed at all. What is known of
-it, its rank and the columns of the log must not become another GPU's.
+NVML gives a new process no UUID of a GPU that fell off the bus, or does not list it. Its identity, its rank
+and its columns in the log must not move to another GPU.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from runner.events import Column, GpuIdentity, GpuInventory, GpuProblem, GpuReason, GpuSamples
+from runner.events import GpuColumn, GpuIdentity, GpuInventory, GpuProblem, GpuReason, GpuSamples
 from runner.events.missing_readings import LOST
 from runner.telemetry.nvml_errors import UNREADABLE
 
 COLUMNS = [
     name for name in GpuSamples.__struct_fields__ if name not in ("t", "period_ms", "slices", "throttled_us")
 ]
-"""What a sample says of each GPU."""
+"""Columns of a sample: one number per GPU each."""
 
 
 @dataclass
-class Lineup:
-    """Who stands where, from the first inventory of a run on."""
+class GpuRegistry:
+    """The column of each GPU, from the first inventory of a run on."""
 
     _gpus: list[GpuIdentity] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict)
-    """the UUID of a GPU that does not say its own, by the name that NVML's index gives it"""
+    """UUID of each GPU that reports none now, by its placeholder name (`unknown-<NVML index>`)"""
     _places: list[int | None] | None = None
-    """place in a sample of each of our GPUs; None: as they come"""
+    """index in a sample for each GPU of the run; None: the order is the same"""
 
     def inventory(self, event: GpuInventory) -> list[GpuInventory | GpuReason | GpuProblem]:
-        """An inventory in the order of the first, with who is missing now."""
-        # One that says only now who it is has its place already, under the name that its index gave it.
+        """Return an inventory in the order of the first one, and events about GPUs that are missing now."""
+        # A GPU that reports its UUID only now already has a column, under its placeholder name.
         known = {gpu.uuid for gpu in self._gpus}
         named = {f"{UNREADABLE}{gpu.index}": gpu for gpu in event.gpus if gpu.uuid not in known}
         self._gpus = [named.get(gpu.uuid, gpu) for gpu in self._gpus]
@@ -45,26 +45,26 @@ class Lineup:
         }
         new = {self._names.get(gpu.uuid, gpu.uuid): (place, gpu) for place, gpu in enumerate(event.gpus)}
         known = {gpu.uuid for gpu in self._gpus}
-        self._gpus = [self._present(gpu, new) for gpu in self._gpus]
+        self._gpus = [self._current_identity(gpu, new) for gpu in self._gpus]
         self._gpus += [gpu for uuid, (_, gpu) in new.items() if uuid not in known]
         places = [new[gpu.uuid][0] if gpu.uuid in new else None for gpu in self._gpus]
         self._places = places if places != list(range(len(event.gpus))) else None
         missing = [gpu for gpu in self._gpus if gpu.uuid not in new]
-        told: list[GpuInventory | GpuReason | GpuProblem] = [msgspec.structs.replace(event, gpus=self._gpus)]
+        found: list[GpuInventory | GpuReason | GpuProblem] = [msgspec.structs.replace(event, gpus=self._gpus)]
         for gpu in missing:
-            told.append(GpuReason(t=event.t, gpu=gpu.uuid, reading="all", reason=LOST))
+            found.append(GpuReason(t=event.t, gpu=gpu.uuid, reading="all", reason=LOST))
             text = (
                 f"GPU {gpu.index} is not listed by the driver any more: restart the machine or reset the GPU"
             )
-            told.append(GpuProblem(t=event.t, gpu=gpu.uuid, what="lost", text=text))
-        return told
+            found.append(GpuProblem(t=event.t, gpu=gpu.uuid, what="lost", text=text))
+        return found
 
     def samples(self, event: GpuSamples) -> GpuSamples:
-        """A sample with its columns in the order of the first inventory."""
+        """Return a sample with its columns in the order of the first inventory."""
         places = self._places
         if places is None:
             return event
-        columns: dict[str, Column] = {
+        columns: dict[str, GpuColumn] = {
             name: [None if place is None else column[place] for place in places]
             for name in COLUMNS
             if (column := getattr(event, name))
@@ -76,10 +76,10 @@ class Lineup:
         return msgspec.structs.replace(event, throttled_us=throttled, **columns)
 
     def name(self, uuid: str) -> str:
-        """The UUID of the GPU that a record calls so."""
+        """Return the UUID of the GPU that a record names."""
         return self._names.get(uuid, uuid)
 
-    def _present(self, gpu: GpuIdentity, new: dict[str, tuple[int, GpuIdentity]]) -> GpuIdentity:
-        """What a GPU says of itself now; what it said before where it says nothing."""
+    def _current_identity(self, gpu: GpuIdentity, new: dict[str, tuple[int, GpuIdentity]]) -> GpuIdentity:
+        """Return the current identity of a GPU; the earlier one if it reports none."""
         found = new.get(gpu.uuid)
         return gpu if found is None or found[1].uuid != gpu.uuid else found[1]

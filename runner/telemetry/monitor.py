@@ -1,12 +1,13 @@
-"""The supervisor's side of telemetry: starts the process, reads its records, and expects nothing of it.
+"""The supervisor's side of telemetry: starts the process, reads its records, and restarts it when it fails.
 
-No method waits: a process that is silent is killed and left to the kernel, which may take minutes when a call
-into the driver hangs. What it did until then stands in the log.
+No method waits: a silent process is killed and left to the kernel, which may take minutes when a call into
+the driver hangs. The log keeps what it recorded until then.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -21,21 +22,24 @@ import msgspec
 from runner import events as ev
 from runner.engines.diagnosis import describe_exit
 from runner.events.journal import LineReader
-from runner.telemetry.gpu_registry import COLUMNS, Lineup
+from runner.telemetry.gpu_registry import COLUMNS, GpuRegistry
 from runner.util import disk, processes
 from runner.util.daemon import IMPORT_ROOT
 
+logger = logging.getLogger(__name__)
+logger.addHandler(logging.NullHandler())  # without it, warnings of a process that does not log go to stderr
+
 START_S = 10.0
-"""From the start to the first record: a driver without persistence takes seconds to wake up its GPUs."""
+"""Limit from the start to the first record: a driver without persistence needs seconds to wake its GPUs."""
 MISSED_TICKS = 2
 SLACK_S = 0.25
-"""Beyond the missed ticks: for a busy machine to write and for us to read."""
-HOPELESS_S = 2.0
-"""Silent for so much longer, it is killed; before that, it may have been a busy driver, or a busy machine."""
+"""Added to the missed ticks, for a busy machine to write and for this process to read."""
+KILL_AFTER_S = 2.0
+"""Further silence after which the process is killed; shorter, a busy driver or machine explains it."""
 BACKOFF_S = (1.0, 2.0, 4.0)
-"""Before each restart; after the last one telemetry is given up."""
-WELL_S = 600.0
-"""A process that lived so long was well: what happened to the ones before it does not count any more."""
+"""Delay before each restart; after the last one, telemetry is given up."""
+RESET_RESTARTS_AFTER_S = 600.0
+"""After a process has run this long, earlier restarts no longer count."""
 
 _BOOTSTRAP = """
 import sys
@@ -44,8 +48,8 @@ from runner.telemetry.process import main
 main(sys.argv[2:])
 """
 
-# The process may say these and nothing else.
-Record = (
+# The only events that the process may write.
+TelemetryRecord = (
     ev.GpuInventory
     | ev.GpuSamples
     | ev.GpuEnergy
@@ -58,24 +62,24 @@ Record = (
     | ev.TelemetryCost
     | ev.NoGpu
 )
-_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_decoder: msgspec.json.Decoder[TelemetryRecord] = msgspec.json.Decoder(TelemetryRecord)
 
 
 @dataclass
-class Watch:
-    """One telemetry process at a time; `poll` yields what it recorded and what happened to it."""
+class TelemetryMonitor:
+    """Runs one telemetry process at a time; `poll` returns its records and changes of its state."""
 
     file: Path
     """where the process appends its records"""
     hz: float
     lists: bool = True
-    """record who uses the GPUs before and after"""
+    """record which processes use the GPUs before and after the run"""
     log: Path | None = None
-    """where the process may complain"""
+    """file for the output of the process"""
     pids: set[int] = field(default_factory=set)
-    """processes that we started and that live, or hang until the kernel lets them die"""
+    """telemetry processes that are alive, or hang until the kernel can end them"""
     over: bool = False
-    """nothing more will come"""
+    """no more records will come"""
     sampled: bool = False
     """GPUs were read at least once"""
     _child: subprocess.Popen[bytes] | None = None
@@ -83,14 +87,15 @@ class Watch:
     """its start time: a pid alone can be reused"""
     _reader: LineReader = field(init=False)
     _period: float = field(init=False)
-    _heard: float = 0.0
-    """when something was heard of the present process, CLOCK_MONOTONIC"""
-    _speaks: bool = False
+    _last_record: float = 0.0
+    """when the current process last wrote a record, CLOCK_MONOTONIC"""
+    _ready: bool = False
+    """the process has written a sample, so it handles signals"""
     _stale: bool = False
-    """it was said that nothing is heard of it"""
-    _said_why: str = ""
-    """what it said itself about its end"""
-    _lineup: Lineup = field(default_factory=Lineup)
+    """its silence was reported"""
+    _end_reason: str = ""
+    """the reason that it gave for its end"""
+    _registry: GpuRegistry = field(default_factory=GpuRegistry)
     _started: float = 0.0
     _starts: int = 0
     _restarts: int = 0
@@ -104,13 +109,13 @@ class Watch:
         self._period = 1 / self.hz
 
     def start(self) -> None:
-        """Start the process; a failure to do so shows as one that ended at once."""
+        """Start the process; if it cannot start, `poll` treats it as one that ended at once."""
         parent = os.getpid()
-        self._heard = self._started = time.monotonic()
-        self._speaks, self._stale, self._said_why = False, False, ""
+        self._last_record = self._started = time.monotonic()
+        self._ready, self._stale, self._end_reason = False, False, ""
         self._restart_at, self._exit_code = None, None
         self._period = 1 / self.hz
-        # One that starts anew is in the middle of the run: who else is on the GPUs is asked off it only.
+        # A restarted process lists other processes on the GPUs only after the run.
         lists = "no" if not self.lists else "after" if self._starts else "both"
         self._starts += 1
         arguments = [str(IMPORT_ROOT), str(self.file), str(self._period), lists]
@@ -127,9 +132,10 @@ class Watch:
             )
             self.pids.add(self._child.pid)
             self._born = processes.start_time(self._child.pid)
+            logger.info("started telemetry process %d (start %d)", self._child.pid, self._starts)
 
     def poll(self) -> list[ev.AnyEvent]:
-        """Records that arrived, and what became of the process."""
+        """Return new records, and changes of the state of the process."""
         now = time.monotonic()
         found = self._records(now)
         if self.over:
@@ -138,13 +144,13 @@ class Watch:
             if now >= self._restart_at:
                 self.start()
         elif self._child is None or not self._alive(self._child.pid):
-            found += self._ended(now)
-        elif now - self._heard > self._patience:
-            found += self._silent(now)
+            found += self._on_end(now)
+        elif now - self._last_record > self._max_silence_s:
+            found += self._on_silence(now)
         return found
 
-    def saw(self, event: ev.AnyEvent) -> None:
-        """Notice where a configuration's timing begins and ends: the energy counter is read just then."""
+    def on_event(self, event: ev.AnyEvent) -> None:
+        """Have the energy counter read where the timing of a configuration begins and ends."""
         if isinstance(event, ev.Iteration):
             boundary = event.rank == 0 and event.phase == "warmup" and event.i + 1 >= self._warm_up
         elif isinstance(event, ev.ConfigurationStarted):
@@ -152,113 +158,115 @@ class Watch:
             boundary = event.warm_up == 0
         else:
             boundary = isinstance(event, ev.Result)
-        # One that is still starting has not blocked the signal yet, and would end of it.
-        if boundary and self._speaks:
+        # A process that is still starting has not blocked the signal yet; the signal would end it.
+        if boundary and self._ready:
             self._signal(signal.SIGUSR1)
 
     def reaped(self, ended: dict[int, int]) -> None:
-        """Children that somebody collected: exit code by pid."""
+        """Take note of reaped child processes: exit code by pid."""
         if self._child is not None and self._child.pid in ended:
             self._exit_code = ended[self._child.pid]
         self.pids.difference_update(ended)
 
     def finish(self) -> None:
-        """Ask for a last reading; `poll` until `over`, for as long as one cares to."""
+        """Ask for a last reading; afterwards, call `poll` until `over` or until a time limit."""
         self._finishing = True
-        if self._child is None or self._restart_at is not None or self._stale or not self._speaks:
+        if self._child is None or self._restart_at is not None or self._stale or not self._ready:
             self.kill()
         else:
             self._signal(signal.SIGUSR2)
 
     def kill(self) -> None:
-        """End it without waiting for it."""
+        """Kill the process without waiting for its end."""
         self._signal(signal.SIGKILL)
         self.over = True
 
-    # --- what became of it ------------------------------------------------------------------------------
+    # --- the state of the process ------------------------------------------------------------------------
 
     @property
-    def _patience(self) -> float:
-        return MISSED_TICKS * self._period + SLACK_S if self._speaks else START_S
+    def _max_silence_s(self) -> float:
+        return MISSED_TICKS * self._period + SLACK_S if self._ready else START_S
 
     def _records(self, now: float) -> list[ev.AnyEvent]:
         found: list[ev.AnyEvent] = []
         while chunk := self._reader.read():
             for line in chunk.splitlines():
                 with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                    found += self._taken(_decoder.decode(line))
+                    found += self._events_of(_decoder.decode(line))
         if found:
             if self._stale and not self.over:
                 self._stale = False
-                found.insert(
-                    0, self._say("sampling", f"GPU readings are back after {now - self._heard:.1f} s")
-                )
-            self._heard = now
+                silent = now - self._last_record
+                found.insert(0, self._status("sampling", f"GPU readings are back after {silent:.1f} s"))
+            self._last_record = now
         return found
 
-    def _taken(self, event: Record) -> Sequence[ev.AnyEvent]:
+    def _events_of(self, event: TelemetryRecord) -> Sequence[ev.AnyEvent]:
         if isinstance(event, ev.GpuInventory):
-            return self._lineup.inventory(event)
+            return self._registry.inventory(event)
         if isinstance(event, ev.GpuSamples):
             self._period = event.period_ms / 1000
-            self._speaks = True
+            self._ready = True
             self.sampled = self.sampled or any(getattr(event, name) for name in COLUMNS)
-            return [self._lineup.samples(event)]
+            return [self._registry.samples(event)]
         if isinstance(event, ev.Telemetry):
             self._period = 1 / event.hz if event.hz else self._period
-            self._said_why = event.text if event.state == "ended" else ""
+            self._end_reason = event.text if event.state == "ended" else ""
         elif isinstance(event, ev.NoGpu):
             self.over = True
             if self.sampled:
                 # There were GPUs: a driver that was replaced, or a container that lost them.
-                return [self._say("given up", f"GPU readings ended: {event.reason}")]
+                return [self._status("given up", f"GPU readings ended: {event.reason}")]
         elif not isinstance(event, ev.TelemetryCost):
-            return [msgspec.structs.replace(event, gpu=self._lineup.name(event.gpu))]
+            return [msgspec.structs.replace(event, gpu=self._registry.name(event.gpu))]
         return [event]
 
-    def _silent(self, now: float) -> list[ev.AnyEvent]:
-        """Say that it is silent; kill it when that lasts, and try again later."""
-        silent = now - self._heard
-        full = disk.is_full(self.file.parent)  # then what it says does not reach its file
+    def _on_silence(self, now: float) -> list[ev.AnyEvent]:
+        """Report that it is silent; if the silence lasts, kill it and schedule a restart."""
+        silent = now - self._last_record
+        full = disk.is_full(self.file.parent)  # then its records do not reach the file
         what = (
             "the disk of the run directory is full" if full else f"NVML has not answered for {silent:.1f} s"
         )
         found: list[ev.AnyEvent] = []
         if not self._stale:
             self._stale = True
-            found.append(self._say("stale", what))
-        if not full and (not self._speaks or silent > self._patience + HOPELESS_S):
+            found.append(self._status("stale", what))
+        if not full and (not self._ready or silent > self._max_silence_s + KILL_AFTER_S):
+            logger.info("killing telemetry process: %s", what)
             self._signal(signal.SIGKILL)
-            found += self._try_again(now, what)
+            found += self._restart_later(now, what)
         return found
 
-    def _ended(self, now: float) -> list[ev.AnyEvent]:
+    def _on_end(self, now: float) -> list[ev.AnyEvent]:
         found = self._records(now)
         if self.over or self._finishing:
             self.over = True
             return found
-        # The exit code is known only when it was us who collected it.
+        # The exit code is known only if this process reaped it.
         how = "" if self._exit_code is None else f" with {describe_exit(self._exit_code)}"
-        what = self._said_why or f"the telemetry process ended{how}"
-        told = [] if self._said_why else [self._say("ended", what)]
-        return [*found, *told, *self._try_again(now, what)]
+        what = self._end_reason or f"the telemetry process ended{how}"
+        reported = [] if self._end_reason else [self._status("ended", what)]
+        return [*found, *reported, *self._restart_later(now, what)]
 
-    def _try_again(self, now: float, what: str) -> list[ev.AnyEvent]:
+    def _restart_later(self, now: float, what: str) -> list[ev.AnyEvent]:
         if self._finishing:
             self.over = True
             return []
-        if now - self._started > WELL_S:
+        if now - self._started > RESET_RESTARTS_AFTER_S:
             self._restarts = 0
         if self._restarts == len(BACKOFF_S):
             self.over = True
-            return [
-                self._say("given up", f"GPU readings were given up after {self._restarts} restarts: {what}")
-            ]
-        self._restart_at = now + BACKOFF_S[self._restarts]
+            logger.warning("telemetry is given up after %d restarts: %s", self._restarts, what)
+            text = f"GPU readings were given up after {self._restarts} restarts: {what}"
+            return [self._status("given up", text)]
+        delay = BACKOFF_S[self._restarts]
+        self._restart_at = now + delay
         self._restarts += 1
+        logger.warning("restarting telemetry in %.0f s (restart %d): %s", delay, self._restarts, what)
         return []
 
-    def _say(self, state: ev.TelemetryState, text: str) -> ev.Telemetry:
+    def _status(self, state: ev.TelemetryStatus, text: str) -> ev.Telemetry:
         return ev.Telemetry(t=time.monotonic_ns(), state=state, text=text)
 
     def _signal(self, number: int) -> None:
@@ -270,7 +278,7 @@ class Watch:
                 os.kill(self._child.pid, number)
 
     def _alive(self, pid: int) -> bool:
-        """Until somebody collected it: then its exit code is known, too."""
+        """Check whether a process exists or was not reaped yet; once reaped, its exit code is known."""
         if pid not in self.pids:
             return False
         start = processes.start_time(pid)

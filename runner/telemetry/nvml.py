@@ -1,7 +1,7 @@
-"""The calls into NVML, one method a reading: plain numbers out, `Unread` when there is none.
+"""The calls into NVML, one method per reading: plain numbers, or `ReadingUnavailable`.
 
-An error of NVML is compared by its number: its exceptions are not hashable and compare badly with others.
-Every call is timed under the name of the C function.
+Errors of NVML are compared by number: its exceptions are not hashable and compare badly with others. Every
+call is timed under the name of the C function.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import pynvml
 
-from runner.telemetry.backend import Sources
-from runner.telemetry.costs import Costs
+from runner.telemetry.backend import ReadingSources
+from runner.telemetry.costs import CallCosts
 from runner.telemetry.gpm import Gpm
-from runner.telemetry.nvml_errors import UNREADABLE, Unread, Value, is_final
+from runner.telemetry.nvml_errors import UNREADABLE, ReadingUnavailable, ReadingValue, is_final
 
 POWER_INSTANT, POWER_AVERAGE = 186, 185
-# Nanoseconds since the driver was loaded in which clocks were held down, by reason; where a driver does not
-# know the newer field, the older one counts (nearly) the same.
+# Nanoseconds since the driver was loaded in which clocks were held down, by reason; if a driver does not know
+# the newer field, the older one counts (nearly) the same.
 THROTTLE = {
     "power cap": (74, None),
     "sync boost": (76, None),
@@ -42,11 +42,11 @@ _VALUE_FIELDS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 class Nvml:
     """The machine's GPUs through the real library."""
 
-    def __init__(self, costs: Costs) -> None:
-        """Starts NVML.
+    def __init__(self, costs: CallCosts) -> None:
+        """Start NVML.
 
         Raises:
-            Unread: it does not start.
+            ReadingUnavailable: it does not start.
         """
         self._costs = costs
         self._call("nvmlInit_v2", pynvml.nvmlInit)
@@ -64,7 +64,7 @@ class Nvml:
             "nvml": self._text("nvmlSystemGetNVMLVersion"),
             "cuda": "",
         }
-        with contextlib.suppress(Unread):
+        with contextlib.suppress(ReadingUnavailable):
             cuda = self._call("nvmlSystemGetCudaDriverVersion_v2", pynvml.nvmlSystemGetCudaDriverVersion_v2)
             versions["cuda"] = f"{cuda // 1000}.{cuda % 1000 // 10}"
         count = self._call("nvmlDeviceGetCount_v2", pynvml.nvmlDeviceGetCount)
@@ -74,16 +74,16 @@ class Nvml:
         try:
             handle = self._call("nvmlDeviceGetHandleByIndex_v2", pynvml.nvmlDeviceGetHandleByIndex, index)
             uuid = self._call("nvmlDeviceGetUUID", pynvml.nvmlDeviceGetUUID, handle)
-        except Unread as unread:
-            # It stays in the list, so that everybody sees that it is there and does not answer.
+        except ReadingUnavailable as unread:
+            # It stays in the list, so that readers see that it exists and does not answer.
             self._handles.append(None)
             return {"uuid": f"{UNREADABLE}{index}", "index": index, "unread": unread}
         self._handles.append(handle)
         identity: dict[str, Any] = {"uuid": uuid, "index": index}
         for key, name, arguments, value in _IDENTITY:
-            with contextlib.suppress(Unread):
+            with contextlib.suppress(ReadingUnavailable):
                 identity[key] = value(self._call(name, getattr(pynvml, name), handle, *arguments))
-        with contextlib.suppress(Unread):
+        with contextlib.suppress(ReadingUnavailable):
             if self._call("nvmlDeviceGetMigMode", pynvml.nvmlDeviceGetMigMode, handle)[0]:
                 found = self._slices[len(self._handles) - 1] = self._mig_devices(handle)
                 identity["mig"] = list(found)
@@ -91,11 +91,11 @@ class Nvml:
         return identity
 
     def _mig_devices(self, handle: Any) -> dict[str, Any]:
-        """Handles of the MIG devices of a GPU, by UUID."""
+        """Return handles of the MIG devices of a GPU, by UUID."""
         devices = {}
         most = self._call("nvmlDeviceGetMaxMigDeviceCount", pynvml.nvmlDeviceGetMaxMigDeviceCount, handle)
         for index in range(most):
-            with contextlib.suppress(Unread):
+            with contextlib.suppress(ReadingUnavailable):
                 mig = self._call(
                     "nvmlDeviceGetMigDeviceHandleByIndex",
                     pynvml.nvmlDeviceGetMigDeviceHandleByIndex,
@@ -106,10 +106,10 @@ class Nvml:
         return devices
 
     def _totals(self, devices: dict[str, Any]) -> dict[str, int]:
-        """Bytes of memory of those MIG devices that say it."""
+        """Return bytes of memory of the MIG devices that report it, by UUID."""
         totals = {}
         for uuid, mig in devices.items():
-            with contextlib.suppress(Unread):
+            with contextlib.suppress(ReadingUnavailable):
                 totals[uuid] = self._memory_of(mig).total
         return totals
 
@@ -121,26 +121,26 @@ class Nvml:
     # --- fast -------------------------------------------------------------------------------------------
 
     def memory(self, gpu: int) -> tuple[int, int | None]:
-        """Bytes in use and bytes reserved; from an old driver the first includes the second."""
+        """Return bytes in use and bytes reserved; with an old driver the first includes the second."""
         handle = self._handles[gpu]
         if gpu not in self._memory_v1:
             try:
                 new = self._memory_of(handle)
                 return new.used, new.reserved
-            except Unread as unread:
+            except ReadingUnavailable as unread:
                 if not is_final(unread.code):
                     raise
                 self._memory_v1.add(gpu)
         return self._call("nvmlDeviceGetMemoryInfo", pynvml.nvmlDeviceGetMemoryInfo, handle).used, None
 
     def slices(self, gpu: int) -> dict[str, int]:
-        """Bytes in use of each MIG device that says it, by UUID: all that NVML reads of one."""
+        """Return bytes in use of the MIG devices that report it, by UUID; NVML reads nothing else of them."""
         found: dict[str, int] = {}
-        refused: Unread | None = None
+        refused: ReadingUnavailable | None = None
         for uuid, mig in self._slices.get(gpu, {}).items():
             try:
                 found[uuid] = self._memory_of(mig).used
-            except Unread as unread:
+            except ReadingUnavailable as unread:
                 refused = unread
         if refused is not None and not found:
             raise refused
@@ -152,20 +152,20 @@ class Nvml:
         )
         return rates.gpu, rates.memory
 
-    def fields(self, gpu: int) -> tuple[Value, Value, dict[str, int]]:
-        """Power in watts, now and in the mean of a second, and nanoseconds throttled by reason."""
+    def fields(self, gpu: int) -> tuple[ReadingValue, ReadingValue, dict[str, int]]:
+        """Return power in watts, now and as the mean of a second, and nanoseconds throttled by reason."""
         wanted = [
             POWER_INSTANT,
             POWER_AVERAGE,
             *(id_ for ids in THROTTLE.values() for id_ in ids if id_ is not None),
         ]
-        found: dict[int, Value] = {}
+        found: dict[int, ReadingValue] = {}
         try:
             values = self._call(
                 "nvmlDeviceGetFieldValues", pynvml.nvmlDeviceGetFieldValues, self._handles[gpu], wanted
             )
             found = {value.fieldId: _field_value(value) for value in values}
-        except Unread as unread:
+        except ReadingUnavailable as unread:
             if not is_final(unread.code):
                 raise
         throttled: dict[str, int] = {}
@@ -175,20 +175,20 @@ class Nvml:
                 if isinstance(counter, int):
                     throttled[name] = counter
                     break
-        average = found.get(POWER_AVERAGE, Unread(3))
+        average = found.get(POWER_AVERAGE, ReadingUnavailable(3))
         if isinstance(average, int | float):
             average = average / 1000
         return self._power(gpu, found.get(POWER_INSTANT)), average, throttled
 
-    def _power(self, gpu: int, instant: Value) -> Value:
+    def _power(self, gpu: int, instant: ReadingValue) -> ReadingValue:
         if isinstance(instant, int | float) and gpu not in self._power_usage:
             return instant / 1000
-        if isinstance(instant, Unread) and not is_final(instant.code):
+        if isinstance(instant, ReadingUnavailable) and not is_final(instant.code):
             return instant
         self._power_usage.add(gpu)
         try:
             usage = self._call("nvmlDeviceGetPowerUsage", pynvml.nvmlDeviceGetPowerUsage, self._handles[gpu])
-        except Unread as unread:
+        except ReadingUnavailable as unread:
             return unread
         return float(usage) / 1000
 
@@ -208,7 +208,7 @@ class Nvml:
                 return int(
                     self._call("nvmlDeviceGetTemperatureV", pynvml.nvmlDeviceGetTemperatureV, handle, sensor)
                 )
-            except Unread as unread:
+            except ReadingUnavailable as unread:
                 if not is_final(unread.code):
                     raise
         self._old_temperature.add(gpu)
@@ -225,7 +225,7 @@ class Nvml:
                     handle,
                 )
             )
-        except Unread as unread:
+        except ReadingUnavailable as unread:
             if not is_final(unread.code):
                 raise
             return int(
@@ -236,8 +236,8 @@ class Nvml:
                 )
             )
 
-    def profile(self, gpu: int) -> tuple[Value, ...] | None:
-        """Percent of time that parts of the GPU were active since the last call; None: nothing to compare."""
+    def profile(self, gpu: int) -> tuple[ReadingValue, ...] | None:
+        """Return percent of time that parts of the GPU were active since the last call; None: first call."""
         if gpu not in self._gpm:
             handle = self._handles[gpu]
             support = self._call(
@@ -246,7 +246,7 @@ class Nvml:
             self._gpm[gpu] = Gpm(self._call, handle) if support else None
         gpm = self._gpm[gpu]
         if gpm is None:
-            raise Unread(3)
+            raise ReadingUnavailable(3)
         return gpm.read()
 
     # --- slow -------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ class Nvml:
         )
 
     def ecc(self, gpu: int) -> tuple[int, int]:
-        """Corrected and uncorrected errors since the driver was loaded."""
+        """Return corrected and uncorrected errors since the driver was loaded."""
         name, handle = "nvmlDeviceGetTotalEccErrors", self._handles[gpu]
         function = pynvml.nvmlDeviceGetTotalEccErrors
         return (
@@ -279,7 +279,7 @@ class Nvml:
         )
 
     def remapped(self, gpu: int) -> tuple[int, bool, bool]:
-        """Remapped rows of memory, whether more wait for a reset, and whether remapping failed."""
+        """Return remapped rows of memory, whether more wait for a reset, and whether remapping failed."""
         rows = self._call("nvmlDeviceGetRemappedRows", pynvml.nvmlDeviceGetRemappedRows, self._handles[gpu])
         return rows[0] + rows[1], bool(rows[2]), bool(rows[3])
 
@@ -294,12 +294,12 @@ class Nvml:
     # --- events -----------------------------------------------------------------------------------------
 
     def xids(self) -> list[tuple[int | None, int]]:
-        """(GPU, Xid) of every critical error since the last call, None: of a GPU not known; never waits."""
+        """Return (GPU, Xid) of each critical error since the last call; GPU None: unknown; never waits."""
         if self._events is None:
             self._events = self._call("nvmlEventSetCreate", pynvml.nvmlEventSetCreate)
             for handle in self._handles:
                 if handle is not None:
-                    with contextlib.suppress(Unread):
+                    with contextlib.suppress(ReadingUnavailable):
                         self._call(
                             "nvmlDeviceRegisterEvents",
                             pynvml.nvmlDeviceRegisterEvents,
@@ -311,7 +311,7 @@ class Nvml:
         while len(found) < _MAX_XIDS:
             try:
                 event = self._call("nvmlEventSetWait_v2", pynvml.nvmlEventSetWait, self._events, 0)
-            except Unread as unread:
+            except ReadingUnavailable as unread:
                 if unread.code == _TIMEOUT:
                     break
                 raise
@@ -325,8 +325,8 @@ class Nvml:
                 return gpu
         return None
 
-    def sources(self, gpu: int) -> Sources:
-        return Sources(
+    def sources(self, gpu: int) -> ReadingSources:
+        return ReadingSources(
             memory="this driver counts the memory that it reserves as used (an NVML before 510.39)"
             if gpu in self._memory_v1
             else "",
@@ -339,24 +339,24 @@ class Nvml:
     def _text(self, name: str) -> str:
         try:
             return str(self._call(name, getattr(pynvml, name)))
-        except Unread:
+        except ReadingUnavailable:
             return ""
 
     def _call(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return self._costs.timed(name, function, *arguments)
         except _MISMATCH:
-            raise Unread(13) from None
+            raise ReadingUnavailable(13) from None
         except pynvml.NVMLError as error:
-            raise Unread(int(error.value)) from None
+            raise ReadingUnavailable(int(error.value)) from None
 
 
-def _field_value(field: Any) -> Value:
+def _field_value(field: Any) -> ReadingValue:
     if field.nvmlReturn:
-        # Fields that a driver has never heard of are an invalid argument to it.
-        return Unread(3 if field.nvmlReturn == 2 else field.nvmlReturn)
+        # To an older driver, unknown fields are an invalid argument.
+        return ReadingUnavailable(3 if field.nvmlReturn == 2 else field.nvmlReturn)
     if field.valueType >= len(_VALUE_FIELDS):
-        return Unread(3)  # a type of number that this version has never heard of
+        return ReadingUnavailable(3)  # a number type that this version does not know
     value: int | float = getattr(field.value, _VALUE_FIELDS[field.valueType])
     return value
 
@@ -370,7 +370,7 @@ def _same(value: Any) -> Any:
 
 
 _SM, _MEMORY = 1, 2
-# Key of the identity, function, its arguments behind the handle, and what to make of the result.
+# Key of the identity, function, its arguments after the handle, and conversion of the result.
 _IDENTITY: tuple[tuple[str, str, tuple[Any, ...], Callable[[Any], Any]], ...] = (
     ("name", "nvmlDeviceGetName", (), _same),
     ("pci", "nvmlDeviceGetPciInfo", (), lambda info: info.busId),

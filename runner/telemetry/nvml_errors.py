@@ -1,11 +1,11 @@
-"""Why a reading is missing: NVML's error codes in words, with what to do about those that end everything."""
+"""Reasons for missing readings: NVML's error codes as text, with advice where no GPU can be read."""
 
 from __future__ import annotations
 
 from runner.events.missing_readings import HOST_LOAD, LOST, NO_LIBRARY, NO_PERMISSION, UNSUPPORTED
 
 UNREADABLE = "unknown-"
-"""How the UUID of a GPU begins that does not even say who it is; NVML's index follows."""
+"""Start of the placeholder UUID of a GPU that reports none; NVML's index follows."""
 
 _REASONS = {
     3: UNSUPPORTED,
@@ -14,7 +14,7 @@ _REASONS = {
     12: NO_LIBRARY,
     13: UNSUPPORTED,  # the library is older than the function
     15: LOST,
-    16: LOST,  # it needs a reset, and answers nothing until then
+    16: LOST,  # it needs a reset and does not answer before
     18: "driver upgraded",
     25: UNSUPPORTED,  # the library is older than this version of the function
 }
@@ -23,16 +23,15 @@ _ABSENCES = {
     9: "the NVIDIA driver is not loaded: load it (modprobe nvidia), or start the container with its GPUs",
     12: "the driver's library libnvidia-ml.so.1 is not installed: install the NVIDIA driver, or start the"
     " container with --gpus all",
-    999: "NVML does not start (unknown error): in a container that is what is left when the host takes its"
-    " GPUs away, as `systemctl daemon-reload` does: start the container anew; elsewhere, see whether"
-    " nvidia-smi works",
+    999: "NVML does not start (unknown error): in a container, the host has taken its GPUs away, as"
+    " `systemctl daemon-reload` does: restart the container; elsewhere, check whether nvidia-smi works",
     18: "the NVIDIA driver was upgraded but the old one is still loaded: restart the machine, or unload and"
     " load the kernel modules",
 }
 
 
-class Unread(Exception):  # noqa: N818 - no defect: a reading that could not be had
-    """A reading that could not be had; `reason` says why."""
+class ReadingUnavailable(Exception):  # noqa: N818 - not an error: the reading does not exist
+    """A reading that is not available; `reason` says why."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -40,28 +39,28 @@ class Unread(Exception):  # noqa: N818 - no defect: a reading that could not be 
         self.reason = reason_of(code)
 
 
-Value = float | None | Unread
-"""A number, none this time, or why there is none."""
+ReadingValue = float | None | ReadingUnavailable
+"""A number, None if there is none this time, or why there is none."""
 
 
 def reason_of(code: int) -> str:
-    """An NVML error code as the reason of a missing reading."""
+    """Return the reason that an NVML error code means for a missing reading."""
     return _REASONS.get(code, f"NVML error {code}")
 
 
 def is_final(code: int) -> bool:
-    """Whether asking again is useless: the function is not there, or not for this GPU."""
+    """Check whether a retry is useless: the function does not exist, or not for this GPU."""
     return _REASONS.get(code) in (UNSUPPORTED, NO_PERMISSION)
 
 
 def is_lost(code: int) -> bool:
-    """Whether the GPU is beyond reach until it is reset; calling on with its handle can crash the caller."""
+    """Check whether the GPU is lost until a reset; more calls with its handle can crash the process."""
     return _REASONS.get(code) == LOST
 
 
 def absence(code: int) -> str:
-    """Why no GPU can be read when NVML does not start, and what to do: one sentence."""
-    known = _ABSENCES.get(code, f"NVML does not start: error {code}; see whether nvidia-smi works")
+    """Return, as one sentence, why NVML does not start and what to do."""
+    known = _ABSENCES.get(code, f"NVML does not start: error {code}; check whether nvidia-smi works")
     return known + HOST_LOAD
 
 

@@ -1,4 +1,4 @@
-"""When to read next: absolute deadlines, missed ones skipped, slower when reading is expensive."""
+"""When to read next: absolute deadlines; missed ones are skipped; slower when reading is expensive."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass, field
 
 SHARE = 0.2
-"""Reading may take this share of its period; above, the period grows until it does not."""
+"""Largest share of the period that reading may take; above it, the period grows."""
 SLOWEST_S = 5.0
 RECOVERY_TICKS = 40
-"""After that many cheap readings in a row the rate that was asked for is tried again."""
+"""After this many cheap readings in a row, the requested rate is tried again."""
 
 
 @dataclass
 class Pace:
-    """Deadlines on one clock, seconds; `start` is the first."""
+    """Deadlines on one clock, in seconds; `start` is the first one."""
 
     wanted: float
     start: float
@@ -32,7 +32,7 @@ class Pace:
         return self._next
 
     def after(self, began: float, ended: float) -> bool:
-        """Account for one reading and set the next deadline; True when the period changed."""
+        """Take one reading into account and set the next deadline; return whether the period changed."""
         before = self.period
         self._adapt(ended - began)
         if self.period != before:
@@ -46,7 +46,7 @@ class Pace:
     def _adapt(self, took: float) -> None:
         if took > SHARE * self.period:
             self._cheap = 0
-            # A third above what the share asks for, so that an equally long reading does not slow it again.
+            # A third more than needed, so that an equally long reading does not slow it down again.
             self.period = max(self.period, min(SLOWEST_S, took / SHARE * 4 / 3))
         elif self.period > self.wanted:
             self._cheap = self._cheap + 1 if took <= SHARE * self.wanted else 0

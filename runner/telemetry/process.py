@@ -1,12 +1,13 @@
-"""The telemetry process: reads the GPUs at a steady rate and appends what it reads to a file.
+"""The telemetry process: reads the GPUs at a steady rate and appends the readings to a file.
 
-It is apart from everything else because a call into NVML can hang for minutes or crash. It takes two signals:
-SIGUSR1, a phase of the run begins or ends; SIGUSR2, read everything a last time and end.
+It is a process of its own because a call into NVML can hang for minutes or crash. It takes two signals:
+SIGUSR1: a phase of the run begins or ends; SIGUSR2: read everything a last time and exit.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import time
@@ -15,97 +16,111 @@ from typing import TYPE_CHECKING, Any
 
 from runner.telemetry import nvml_errors
 from runner.telemetry.pace import Pace
+from runner.util.logs import set_up_process_log
 
 if TYPE_CHECKING:
-    from runner.telemetry.costs import Costs
-    from runner.telemetry.sampler import Sampler
+    from runner.telemetry.costs import CallCosts
+    from runner.telemetry.sampler import GpuSampler
+
+logger = logging.getLogger(__name__)
 
 COST_S = 30.0
 SILENT_S, SILENT_TICKS = 5.0, 3
-"""A driver that says nothing of any GPU for so long was replaced, or the container lost them: start anew."""
+"""After this silence of all GPUs, the driver was replaced or the container lost its GPUs: restart NVML."""
 BOUNDARY, LAST = signal.SIGUSR1, signal.SIGUSR2
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`FILE PERIOD_S LISTS`; when to record who uses the GPUs: before and after (`both`), `after`, `no`."""
-    # Waited for, not handled: a signal can neither interrupt a call into NVML nor be lost during one.
+    """Read GPUs until SIGUSR2; the arguments are `FILE PERIOD_S LISTS`.
+
+    LISTS says when to record which processes use the GPUs: before and after the run (`both`), `after`, `no`.
+    """
+    set_up_process_log()
+    # The signals are waited for, not handled: they cannot interrupt a call into NVML, nor be lost during one.
     signal.pthread_sigmask(signal.SIG_BLOCK, {BOUNDARY, LAST})
     path, period, lists = arguments
+    logger.info("reading GPUs every %s s", period)
     write = _appender(path)
     try:
         _sample(write, float(period), lists)
-    except nvml_errors.Unread as unread:
+    except nvml_errors.ReadingUnavailable as unread:
+        logger.info("no GPU can be read: NVML error %d", unread.code)
         write(_no_gpu(nvml_errors.absence(unread.code)))
     except ImportError:
+        logger.info("no GPU can be read: pynvml is not installed")
         write(_no_gpu(nvml_errors.NO_BINDING))
 
 
 def _sample(write: Callable[[dict[str, Any]], None], period: float, lists: str) -> None:
-    from runner.telemetry.costs import Costs
+    from runner.telemetry.costs import CallCosts
     from runner.telemetry.nvml import Nvml
-    from runner.telemetry.sampler import Sampler
+    from runner.telemetry.sampler import GpuSampler
 
-    costs = Costs()
-    sampler = Sampler(Nvml(costs), write, time.monotonic_ns)
+    costs = CallCosts()
+    sampler = GpuSampler(Nvml(costs), write, time.monotonic_ns)
     if not sampler.open():
         write(_no_gpu(nvml_errors.NO_DEVICE))
         return
-    sampler.settle()
+    sampler.read_slow()
     if lists == "both":
         sampler.processes("before")
     if _loop(sampler, costs, write, period) and lists != "no":
         sampler.processes("after")
 
 
-def _loop(sampler: Sampler, costs: Costs, write: Callable[[dict[str, Any]], None], period: float) -> bool:
-    """Tick until told to end, and write down costs and pace; False: there is no sense in going on."""
+def _loop(
+    sampler: GpuSampler, costs: CallCosts, write: Callable[[dict[str, Any]], None], period: float
+) -> bool:
+    """Read until SIGUSR2, and record costs and pace; return False if no GPU will answer."""
     pace = Pace(period, time.monotonic())
-    bill = _Bill(costs, write)
-    asked: int | None = None
-    while asked != LAST:
+    cost_report = _CostReport(costs, write)
+    received: int | None = None
+    while received != LAST:
         began = time.monotonic()
         sampler.tick(pace.period)
-        bill.ticks += 1
-        nothing = sampler.why_nothing()
-        if nothing:
-            write(_no_gpu(nothing))
+        cost_report.ticks += 1
+        reason = sampler.no_readings_reason()
+        if reason:
+            write(_no_gpu(reason))
             return False
         silent, reason = sampler.silence()
         if silent > max(SILENT_S, SILENT_TICKS * pace.period):
+            logger.info("no GPU has answered for %.0f s: %s", silent, reason)
             write(_ended(silent, reason))
             return False
         if pace.after(began, time.monotonic()):
+            logger.info("reading interval is now %.2f s", pace.period)
             write(_slowed(pace))
-        bill.pay(pace, at_least=COST_S)
-        asked = _wait(pace.deadline)
-        while asked == BOUNDARY:
+        cost_report.write_if_due(pace, at_least=COST_S)
+        received = _wait(pace.deadline)
+        while received == BOUNDARY:
             sampler.boundary()
-            asked = _wait(pace.deadline)
+            received = _wait(pace.deadline)
     sampler.tick(pace.period)
-    sampler.settle()
-    bill.pay(pace, at_least=0.0)
+    sampler.read_slow()
+    cost_report.write_if_due(pace, at_least=0.0)
     return True
 
 
 def _wait(deadline: float) -> int | None:
-    """Sleep until a deadline; returns the signal that came before it."""
+    """Sleep until a deadline; return the signal that came before it, or None."""
     rest = max(0.0, deadline - time.monotonic())
     found = signal.sigtimedwait({BOUNDARY, LAST}, rest)
     return found.si_signo if found is not None else None
 
 
-class _Bill:
-    """What reading costs, written down every half minute."""
+class _CostReport:
+    """Records the cost of reading every half minute."""
 
-    def __init__(self, costs: Costs, write: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, costs: CallCosts, write: Callable[[dict[str, Any]], None]) -> None:
         self._costs, self._write = costs, write
         self.ticks = 0
         self._since = time.monotonic()
         self._cpu = time.process_time()
         self._missed = 0
 
-    def pay(self, pace: Pace, *, at_least: float) -> None:
-        """Write the bill when it covers `at_least` seconds."""
+    def write_if_due(self, pace: Pace, *, at_least: float) -> None:
+        """Write a record if at least `at_least` seconds have passed since the last one."""
         now, cpu = time.monotonic(), time.process_time()
         seconds = now - self._since
         if seconds < at_least:
@@ -137,7 +152,7 @@ def _slowed(pace: Pace) -> dict[str, Any]:
 
 
 def _ended(silent: float, reason: str) -> dict[str, Any]:
-    text = f"no GPU has answered for {silent:.0f} s ({reason}), so NVML is started anew"
+    text = f"no GPU has answered for {silent:.0f} s ({reason}), so NVML is restarted"
     return {"kind": "telemetry", "t": time.monotonic_ns(), "state": "ended", "text": text}
 
 
@@ -146,7 +161,7 @@ def _no_gpu(sentence: str) -> dict[str, Any]:
 
 
 def _appender(path: str) -> Callable[[dict[str, Any]], None]:
-    """Appends one line a record, each in one write; on a full disk records are lost, never torn together."""
+    """Return a function that appends a line per record, in one write: a full disk loses whole records."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     torn = False
 

@@ -1,7 +1,7 @@
-"""What is read when, and the records it becomes: lines that are events of the log as they stand.
+"""Which readings are taken when, and the records made of them: each line is an event of the log.
 
-Fast readings go into one record for all GPUs. Slow ones take turns over the GPUs, so that no single tick
-carries the energy counters of eight of them.
+Fast readings go into one record for all GPUs. Slow readings take turns over the GPUs, so that no single tick
+reads the energy counters of eight of them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from runner.events.missing_readings import LOST, NO_NUMBER, NO_PERMISSION, UNSUPPORTED
 from runner.events.xid_errors import xid_sentence
-from runner.telemetry.backend import Backend
+from runner.telemetry.backend import GpuBackend
 from runner.telemetry.nvml_errors import (
     ALL_LOST,
     NOTHING_ALLOWED,
     NOTHING_READABLE,
-    Unread,
-    Value,
+    ReadingUnavailable,
+    ReadingValue,
     is_final,
     is_lost,
 )
@@ -35,26 +35,26 @@ FAST = (
 """The columns of a fast record, named as in `runner.events.GpuSamples`."""
 _PROFILE = ("sm_active", "tensor_active", "dram_active")
 
-Record = dict[str, Any]
+JsonRecord = dict[str, Any]
 
 
 @dataclass
-class Sampler:
-    """Reads one machine; `write` takes records, `clock` is CLOCK_MONOTONIC in ns."""
+class GpuSampler:
+    """Reads one machine; `write` receives records, `clock` is CLOCK_MONOTONIC in ns."""
 
-    backend: Backend
-    write: Callable[[Record], None]
+    backend: GpuBackend
+    write: Callable[[JsonRecord], None]
     clock: Callable[[], int]
     uuids: list[str] = field(default_factory=list)
     _sliced: list[int] = field(default_factory=list)
     """GPUs with MIG devices"""
     _read_at: int | None = None
-    """when anything was read last"""
+    """time of the last successful reading"""
     _lost: set[int] = field(default_factory=set)
     _closed: set[tuple[int, str]] = field(default_factory=set)
-    """calls that are not asked again"""
-    _said: dict[tuple[int, str], str] = field(default_factory=dict)
-    """the reason that was recorded last, by GPU and reading"""
+    """calls that are not made again"""
+    _recorded_reasons: dict[tuple[int, str], str] = field(default_factory=dict)
+    """the last recorded reason, by GPU and reading"""
     _throttled: dict[int, dict[str, int]] = field(default_factory=dict)
     _energy_due: list[int] = field(default_factory=list)
     _health_due: list[int] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Sampler:
     _profiled: int = 0
 
     def open(self) -> int:
-        """Record what GPUs there are; returns how many."""
+        """Record the GPUs of the machine; return their number."""
         versions, gpus = self.backend.machine()
         now = self.clock()
         self.uuids = [gpu["uuid"] for gpu in gpus]
@@ -72,14 +72,14 @@ class Sampler:
         for gpu, identity in enumerate(gpus):
             if "unread" in identity:
                 self._lose(gpu, identity["unread"])
-        # Staggered: one GPU's slow readings at a time.
+        # Staggered: slow readings of one GPU at a time.
         step = round(ENERGY_S * 1e9 / max(1, len(gpus)))
         self._energy_due = [now + (gpu + 1) * step for gpu in range(len(gpus))]
         self._health_due = list(self._energy_due)
         return len(gpus)
 
     def tick(self, period: float) -> None:
-        """One round: the fast readings of all GPUs, then those slow ones that are due."""
+        """Take the fast readings of all GPUs, then the slow ones that are due."""
         now = self.clock()
         columns: dict[str, list[float | None]] = {name: [None] * len(self.uuids) for name in FAST}
         throttled: dict[str, list[int]] = {}
@@ -90,7 +90,7 @@ class Sampler:
             self._fast(gpu, columns, throttled, profile=profile)
         kept = {name: column for name, column in columns.items() if any(v is not None for v in column)}
         self._read_at = now if kept else self._read_at
-        record: Record = {"kind": "gpu", "t": now, "period_ms": round(period * 1000), **kept}
+        record: JsonRecord = {"kind": "gpu", "t": now, "period_ms": round(period * 1000), **kept}
         slices: dict[str, int] = {}
         for gpu in self._sliced:
             slices |= self._read(gpu, "slices", self.backend.slices) or {}
@@ -103,18 +103,18 @@ class Sampler:
         self._xids()
 
     def boundary(self) -> None:
-        """A phase of the run begins or ends: the energy counters of all GPUs, now."""
+        """Read the energy counters of all GPUs now, because a phase of the run begins or ends."""
         for gpu in range(len(self.uuids)):
             self._energy(gpu)
 
-    def settle(self) -> None:
-        """Everything once, off the measured phase: energy and health of all GPUs."""
+    def read_slow(self) -> None:
+        """Read energy and health of all GPUs once, outside of the measured phase."""
         for gpu in range(len(self.uuids)):
             self._energy(gpu)
             self._health(gpu)
 
     def processes(self, when: str) -> None:
-        """Who computes on the GPUs; a dear call, so only before the first stage and after the last."""
+        """Record the processes on the GPUs; expensive, so only before the first stage and after the last."""
         for gpu, uuid in enumerate(self.uuids):
             pids = self._read(gpu, "processes", self.backend.processes)
             if pids is not None:
@@ -122,24 +122,24 @@ class Sampler:
                     {"kind": "gpu_processes", "t": self.clock(), "gpu": uuid, "when": when, "pids": pids}
                 )
 
-    def why_nothing(self) -> str:
-        """Why there will never be anything to show although NVML runs; empty: there is, or may be."""
+    def no_readings_reason(self) -> str:
+        """Return why NVML will never give a reading; empty: there are readings, or there may be."""
         if self._read_at is not None:
             return ""
         left = [gpu for gpu in range(len(self.uuids)) if gpu not in self._lost]
         if not left:
             return ALL_LOST
-        reasons = {self._said.get((gpu, name), "") for gpu in left for name in FAST}
+        reasons = {self._recorded_reasons.get((gpu, name), "") for gpu in left for name in FAST}
         if not reasons <= {UNSUPPORTED, NO_PERMISSION}:
             return ""
         return NOTHING_ALLOWED if NO_PERMISSION in reasons else NOTHING_READABLE
 
     def silence(self) -> tuple[float, str]:
-        """For how many seconds no GPU that may answer has done so, and the reason that they give."""
+        """Return for how many seconds no available GPU has answered, and the reason."""
         left = [gpu for gpu in range(len(self.uuids)) if gpu not in self._lost]
         if self._read_at is None or not left:
             return 0.0, ""
-        return (self.clock() - self._read_at) / 1e9, self._said.get((left[0], FAST[0]), "")
+        return (self.clock() - self._read_at) / 1e9, self._recorded_reasons.get((left[0], FAST[0]), "")
 
     # --- one GPU ----------------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class Sampler:
     ) -> None:
         backend = self.backend
 
-        def put(names: tuple[str, ...], values: tuple[Value, ...] | None) -> None:
+        def put(names: tuple[str, ...], values: tuple[ReadingValue, ...] | None) -> None:
             for name, value in zip(names, values or (), strict=False):
                 columns[name][gpu] = self._number(gpu, name, value)
 
@@ -171,7 +171,7 @@ class Sampler:
         if profile:
             put(_PROFILE, self._read(gpu, _PROFILE[0], backend.profile, *_PROFILE[1:]))
         if gpu not in self._lost:
-            self._tell_sources(gpu)
+            self._record_sources(gpu)
 
     def _throttle(self, gpu: int, counters: dict[str, int], throttled: dict[str, list[int]]) -> None:
         before = self._throttled.get(gpu, {})
@@ -181,7 +181,7 @@ class Sampler:
             if grown > 0:
                 throttled.setdefault(reason, [0] * len(self.uuids))[gpu] = grown
 
-    def _tell_sources(self, gpu: int) -> None:
+    def _record_sources(self, gpu: int) -> None:
         for reading, text in self.backend.sources(gpu)._asdict().items():
             if text and (gpu, reading) not in self._sources:
                 self._sources[(gpu, reading)] = text
@@ -215,7 +215,7 @@ class Sampler:
             self.write({"kind": "gpu_energy", "t": middle, "gpu": self.uuids[gpu], "mj": energy})
 
     def _health(self, gpu: int) -> None:
-        record: Record = {"kind": "gpu_health", "t": self.clock(), "gpu": self.uuids[gpu]}
+        record: JsonRecord = {"kind": "gpu_health", "t": self.clock(), "gpu": self.uuids[gpu]}
         memory = self._read(gpu, "memory", self.backend.memory)
         pcie = self._read(gpu, "pcie", self.backend.pcie)
         ecc = self._read(gpu, "ecc", self.backend.ecc)
@@ -236,11 +236,11 @@ class Sampler:
             return
         try:
             found = self.backend.xids()
-        except Unread as unread:
+        except ReadingUnavailable as unread:
             if is_final(unread.code) or is_lost(unread.code):
                 self._closed.add((-1, "xid"))
                 for gpu in range(len(self.uuids)):
-                    self._because(gpu, "xid", unread.reason)
+                    self._record_reason(gpu, "xid", unread.reason)
             return
         for gpu_or_none, code in found:
             self._problem(gpu_or_none, "xid", xid_sentence(code), code)
@@ -248,40 +248,42 @@ class Sampler:
     # --- values or reasons ------------------------------------------------------------------------------
 
     def _read(self, gpu: int, reading: str, call: Callable[[int], Any], *more: str) -> Any:
-        """What a call says, or None with the reason on record; `more`: other readings of the same call."""
+        """Return the result of a call, or None and record why; `more` are other readings of the same call."""
         if gpu in self._lost or (gpu, reading) in self._closed:
             return None
         try:
             value = call(gpu)
-        except Unread as unread:
+        except ReadingUnavailable as unread:
             if is_lost(unread.code):
                 self._lose(gpu, unread)
                 return None
             if is_final(unread.code):
                 self._closed.add((gpu, reading))
             for name in (reading, *more):
-                self._because(gpu, name, unread.reason)
+                self._record_reason(gpu, name, unread.reason)
             return None
-        if reading not in FAST:  # a number of those is looked at before it counts as one
-            self._because(gpu, reading, "")
+        if reading not in FAST:  # `_number` checks fast readings
+            self._record_reason(gpu, reading, "")
         return value
 
-    def _number(self, gpu: int, reading: str, value: Value) -> float | None:
+    def _number(self, gpu: int, reading: str, value: ReadingValue) -> float | None:
         if value is None:
             return None
-        if not isinstance(value, Unread) and math.isfinite(value):
-            self._because(gpu, reading, "")
+        if not isinstance(value, ReadingUnavailable) and math.isfinite(value):
+            self._record_reason(gpu, reading, "")
             return round(value, 1) if isinstance(value, float) else value
-        if isinstance(value, Unread) and is_lost(value.code):
+        if isinstance(value, ReadingUnavailable) and is_lost(value.code):
             self._lose(gpu, value)
         else:
-            self._because(gpu, reading, value.reason if isinstance(value, Unread) else NO_NUMBER)
+            self._record_reason(
+                gpu, reading, value.reason if isinstance(value, ReadingUnavailable) else NO_NUMBER
+            )
         return None
 
-    def _because(self, gpu: int, reading: str, reason: str) -> None:
-        if self._said.get((gpu, reading), "") == reason:
+    def _record_reason(self, gpu: int, reading: str, reason: str) -> None:
+        if self._recorded_reasons.get((gpu, reading), "") == reason:
             return
-        self._said[(gpu, reading)] = reason
+        self._recorded_reasons[(gpu, reading)] = reason
         self.write(
             {
                 "kind": "gpu_reason",
@@ -292,14 +294,14 @@ class Sampler:
             }
         )
 
-    def _lose(self, gpu: int, unread: Unread) -> None:
+    def _lose(self, gpu: int, unread: ReadingUnavailable) -> None:
         if gpu in self._lost:
             return
         self._lost.add(gpu)
         why = "it needs a reset" if unread.code == 16 else "it fell off the bus"
         if not is_lost(unread.code):
             why = unread.reason
-        self._because(gpu, "all", LOST)
+        self._record_reason(gpu, "all", LOST)
         text = f"GPU {gpu} is lost to the driver: {why}; restart the machine or reset the GPU"
         self._problem(gpu, "lost", text, unread.code)
 

@@ -1,29 +1,33 @@
-"""Starting a process that outlives its starter and every terminal."""
+"""Start a process that outlives its parent and every terminal."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 IMPORT_ROOT = Path(__file__).resolve().parents[2]
-"""The folder that our packages lie in, for processes that PYTHONPATH does not tell"""
+"""The folder that contains this package, for processes that are started without PYTHONPATH"""
 _BOOTSTRAP = """
 import importlib, sys
-sys.path.insert(0, sys.argv[1])
+root, *inherited = sys.argv[1].splitlines()
+sys.path.insert(0, root)
+sys.path += [path for path in inherited if path not in sys.path]
 from runner.util import signals
-signals.forget_inherited()
+signals.reset_inherited_signals()
 importlib.import_module(sys.argv[2]).main(sys.argv[3], *map(int, sys.argv[4:]))
 """
 
 
 def spawn(module: str, directory: Path, lock: int | None, log: str) -> subprocess.Popen[bytes]:
-    """Run `main(directory, lock)` of a module of ours in a session of its own, with that directory as cwd.
+    """Run `main(directory, lock)` of a module in a new session, with the directory as cwd.
 
-    Without a lock it is `main(directory)`.
+    Without a lock, run `main(directory)`.
 
-    It has no terminal and no open file of ours but the lock; what it prints goes to the file `log`. It finds
-    our code by the path it is given, not by PYTHONPATH: that would reach the measured processes.
+    The process has no terminal and inherits no open file except the lock; its output goes to the file `log`.
+    It imports from where this process imports, so it finds the same plug-ins. The path is an argument, not
+    PYTHONPATH, which measured processes would inherit.
 
     Raises:
         OSError: the process cannot be started.
@@ -31,7 +35,7 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
     locks = () if lock is None else (lock,)
     with open(directory / log, "ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-c", _BOOTSTRAP, str(IMPORT_ROOT), module, str(directory), *map(str, locks)],
+            [sys.executable, "-c", _BOOTSTRAP, _import_path(), module, str(directory), *map(str, locks)],
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -39,3 +43,8 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
             start_new_session=True,
             pass_fds=locks,
         )
+
+
+def _import_path() -> str:
+    """Return the folders that this process imports from, one a line, the one of this package first."""
+    return "\n".join([str(IMPORT_ROOT), *(os.path.abspath(path) for path in sys.path)])

@@ -1,16 +1,18 @@
-"""How much room a disk has."""
+"""The free space of a disk."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-NOTHING = 1 << 16
-"""Bytes; with less than that, some of what is written may not reach its file."""
+FULL_BYTES = 1 << 16
+"""With fewer free bytes, writes may fail or be incomplete."""
+ROOM = 8 << 20
+"""Bytes that a run needs to write its log and how it ended."""
 
 
 def free_bytes(folder: Path) -> int | None:
-    """What a user may still write on the disk of a folder; None: it does not say."""
+    """Return the bytes that a user may still write on the disk of a folder; None: unknown."""
     try:
         disk = os.statvfs(folder)
     except OSError:
@@ -19,5 +21,14 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def is_full(folder: Path) -> bool:
+    """Check whether the disk of a folder is full."""
     free = free_bytes(folder)
-    return free is not None and free < NOTHING
+    return free is not None and free < FULL_BYTES
+
+
+def wait_reason(folder: Path) -> str:
+    """Return why the next run of a sweep waits for the disk of a folder; empty: the disk has room."""
+    free = free_bytes(folder)
+    if free is None or free >= ROOM:
+        return ""  # when the disk does not report its free space, the writer reports the error
+    return f"the disk is full: the next run starts when {ROOM >> 20} MiB are free there, not {free >> 20}"

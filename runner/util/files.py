@@ -1,4 +1,4 @@
-"""Reading a file without waiting, and writing one whole or not at all."""
+"""Read a file without blocking; write a file completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of `path` at the end, also after a power cut.
+def atomic_writer(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Open a temporary file that replaces `path` at the end of the block, durable across a power cut.
 
-    A reader sees the old one or the whole new one; when anything fails, the old one stays and nothing else.
-    Where `path` is a link, as settings kept in a repository are, the file that it leads to is replaced.
+    Readers see the old file or the complete new one; on any error, only the old file remains. If `path` is a
+    symbolic link, as for settings in a repository, its target is replaced.
 
     Args:
         path: the file.
-        mode: permissions where there is no old one, before the umask.
+        mode: permissions of a new file, before the umask.
 
     Raises:
         OSError: it cannot be written.
     """
-    path = _followed(path)
-    temporary = temporary_of(path)
+    path = _link_target(path)
+    temporary = temporary_path(path)
     try:
         with open(
             os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), "wb"
@@ -42,32 +42,32 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         raise
 
 
-def read(path: Path | str, most: int = -1) -> bytes:
-    """The content of a file, of at `most` so many bytes; nothing keeps its reader waiting, a pipe is empty.
+def read_file(path: Path | str, most: int = -1) -> bytes:
+    """Return the content of a file, at most `most` bytes; never blocks: a pipe counts as empty.
 
     Raises:
         OSError: it cannot be read.
     """
-    with open(path, "rb", opener=_at_once) as file:
+    with open(path, "rb", opener=_open_nonblocking) as file:
         return file.read(most) or b""
 
 
-def _at_once(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def temporary_of(path: Path) -> Path:
-    """Where the new one is until it is whole."""
-    followed = _followed(path)
-    return followed.with_name(f".{followed.name}.{os.getpid()}")
+def temporary_path(path: Path) -> Path:
+    """Return the path of the temporary file of `atomic_writer`."""
+    target = _link_target(path)
+    return target.with_name(f".{target.name}.{os.getpid()}")
 
 
-def _followed(path: Path) -> Path:
-    """The file that a link leads to; any other path as it is."""
+def _link_target(path: Path) -> Path:
+    """Return the target of a symbolic link; any other path unchanged."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Write a file as `replacing` does."""
-    with replacing(path, mode=mode) as file:
+    """Write a file with `atomic_writer`."""
+    with atomic_writer(path, mode=mode) as file:
         file.write(content)

@@ -1,4 +1,4 @@
-"""Reading a log of any size in windows: lines before and after an offset, never the whole file."""
+"""Read a log of any size in windows: lines before and after an offset, never the whole file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ WINDOW = 1 << 16
 LONGEST = 4000
 """bytes of one line that are kept"""
 _LONGEST_LINE = 1 << 23
-"""A line longer than this is read as several."""
+"""A longer line is read as several lines."""
 _SCAN = 1 << 20
 MOST_MATCHES = 1_000_000
-"""Places of matches that are remembered; more are counted."""
+"""Number of matches whose offsets are kept; further ones are only counted."""
 HIDDEN = b"\x1e"
-"""marks a record of a rank that could not reach its own file; not meant for eyes"""
+"""marks a record of a rank that could not write to its own file; not shown"""
 
 Level = Literal["all", "warnings", "errors"]
 _ERROR = re.compile(
@@ -31,23 +31,23 @@ _ERROR = re.compile(
 _WARNING = re.compile(rb"\[W\]|\bwarn(?:ing)?\b|\wWarning\b", re.IGNORECASE)
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     start: int
     end: int
     """offset of the next line"""
     text: bytes
-    """without its newline; of a long line its beginning, or what a carriage return left of it"""
+    """without its newline; of a long line the beginning, or the part after the last carriage return"""
 
 
 def level_of(text: bytes) -> Level:
-    """What a line says about itself; `all` for what is neither a warning nor an error."""
+    """Return the level of a line; `all` if it is neither a warning nor an error."""
     if _ERROR.search(text):
         return "errors"
     return "warnings" if _WARNING.search(text) else "all"
 
 
 def passes(text: bytes, level: Level) -> bool:
-    """Whether a line is shown when a level is asked for: errors are among the warnings."""
+    """Check whether a line is shown at a level; `warnings` includes errors."""
     if HIDDEN in text:
         return False
     if level == "all":
@@ -57,7 +57,7 @@ def passes(text: bytes, level: Level) -> bool:
 
 
 class LogFile:
-    """A file that may not exist yet, grows, and may be deleted: then what it held can still be read."""
+    """A file that may not exist yet, may grow and may be deleted; its content stays readable then."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,7 +65,7 @@ class LogFile:
         self._file: int | None = None
 
     def refresh(self) -> bool:
-        """Look whether the file has grown."""
+        """Update the size; return whether it changed."""
         try:
             if self._file is None:
                 self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -91,13 +91,13 @@ class LogFile:
 
     def after(
         self, offset: int, count: int, keep: Callable[[bytes], bool], budget_s: float
-    ) -> tuple[list[Line], int]:
-        """Whole lines from `offset` on, which begins one.
+    ) -> tuple[list[LogLine], int]:
+        """Return complete lines from `offset`, the start of a line.
 
         Returns:
-            Up to `count` lines that are kept, and where the next call goes on.
+            Up to `count` lines that `keep` accepts, and the offset for the next call.
         """
-        found: list[Line] = []
+        found: list[LogLine] = []
         deadline = time.monotonic() + budget_s
         while len(found) < count and offset < self.size:
             chunk = self.read(offset, offset + WINDOW)
@@ -119,9 +119,9 @@ class LogFile:
 
     def before(
         self, offset: int, count: int, keep: Callable[[bytes], bool], budget_s: float
-    ) -> tuple[list[Line], int]:
-        """Whole lines up to `offset`, which begins one; as `after`, backwards, the lines in file order."""
-        parts: list[list[Line]] = []
+    ) -> tuple[list[LogLine], int]:
+        """Return complete lines before `offset`, the start of a line; like `after`, in file order."""
+        parts: list[list[LogLine]] = []
         number = 0
         deadline = time.monotonic() + budget_s
         size = WINDOW
@@ -132,7 +132,7 @@ class LogFile:
                 break
             first = chunk.find(b"\n", 0, len(chunk) - 1) + 1 if start else 0
             if start and not first and size < _LONGEST_LINE:
-                size *= 2  # the line is longer than what was read
+                size *= 2  # the line is longer than the chunk
                 continue
             size = WINDOW
             lines = _lines(chunk[first:], start + first, keep)
@@ -146,15 +146,15 @@ class LogFile:
             return found[-count:], found[-count].start
         return found, offset
 
-    def unfinished(self, offset: int) -> Line | None:
-        """What a program wrote behind the last newline, which stands before `offset`: a progress bar."""
+    def unfinished(self, offset: int) -> LogLine | None:
+        """Return the text after the last newline, which is before `offset`: a progress bar."""
         chunk = self.read(max(offset, self.size - WINDOW), self.size)
         if not chunk or b"\n" in chunk or HIDDEN in chunk:
             return None
-        return Line(offset, self.size, _kept(chunk))
+        return LogLine(offset, self.size, _kept(chunk))
 
     def last_line_start(self) -> int:
-        """Where the unfinished last line begins; the size when there is none."""
+        """Return the start of the unfinished last line; the size if there is none."""
         start = self.size
         while start > 0:
             chunk = self.read(max(0, start - WINDOW), start)
@@ -166,8 +166,8 @@ class LogFile:
                 return start
         return 0
 
-    def _long_line(self, offset: int, head: bytes) -> Line | None:
-        """A line longer than a window; None while its end is not there."""
+    def _long_line(self, offset: int, head: bytes) -> LogLine | None:
+        """Return a line longer than a window; None if its end is not written yet."""
         place, tail = offset + len(head), head
         while place < self.size and place - offset < _LONGEST_LINE:
             chunk = self.read(place, place + WINDOW)
@@ -176,39 +176,39 @@ class LogFile:
             newline = chunk.find(b"\n")
             if newline >= 0:
                 tail = (tail + chunk[:newline])[-WINDOW:]
-                return Line(offset, place + newline + 1, _kept(head, tail))
+                return LogLine(offset, place + newline + 1, _kept(head, tail))
             place, tail = place + len(chunk), chunk
-        return Line(offset, place, _kept(head, tail)) if place - offset >= _LONGEST_LINE else None
+        return LogLine(offset, place, _kept(head, tail)) if place - offset >= _LONGEST_LINE else None
 
 
-def _lines(chunk: bytes, offset: int, keep: Callable[[bytes], bool]) -> list[Line]:
+def _lines(chunk: bytes, offset: int, keep: Callable[[bytes], bool]) -> list[LogLine]:
     found = []
     for text in chunk.split(b"\n"):
         end = offset + len(text) + 1
         if keep(text):
-            found.append(Line(offset, end, _kept(text)))
+            found.append(LogLine(offset, end, _kept(text)))
         offset = end
     if chunk.endswith(b"\n") and found and found[-1].start == offset - 1:
-        found.pop()  # there is nothing behind the last newline
+        found.pop()  # there is no text after the last newline
     return found
 
 
 def _kept(head: bytes, tail: bytes = b"") -> bytes:
-    """What a terminal would show: what follows the last carriage return, else the beginning."""
+    """Return what a terminal would show: the text after the last carriage return, else the beginning."""
     line = (tail or head).rstrip(b"\r")
     overwritten = line.rfind(b"\r") + 1
     return (line[overwritten:] if overwritten else head.rstrip(b"\r"))[: LONGEST + 1]
 
 
-class Search:
-    """The lines of a file that contain some text, whatever its case; found step by step."""
+class LogSearch:
+    """Search for lines that contain a text, ignoring case, step by step."""
 
     def __init__(self, file: LogFile, text: str, keep: Callable[[bytes], bool]) -> None:
         self.text = text
         self.count = 0
         self.scanned = 0
         self.places: array[int] = array("q")
-        """offsets of the lines, the first MOST_MATCHES of them"""
+        """offsets of the first MOST_MATCHES lines"""
         self._file = file
         self._wanted = text.encode().lower()
         self._keep = keep
@@ -218,7 +218,7 @@ class Search:
         return self.scanned >= self._file.size
 
     def step(self, budget_s: float) -> bool:
-        """Look on for about so long; whether there was anything to look at."""
+        """Continue the search for about `budget_s`; return whether there was anything to search."""
         deadline = time.monotonic() + budget_s
         began = self.scanned
         while self.scanned < self._file.size:

@@ -1,7 +1,7 @@
-"""Whether the end of a login session would end what was started in it.
+"""Whether a logout kills the processes of its login session.
 
-systemd puts what a login starts into the control group of its session, and with KillUserProcesses=yes ends
-all of that at logout, however well it is detached (man 5 logind.conf).
+systemd puts processes of a login into the control group of its session. With KillUserProcesses=yes it kills
+all of them at logout, even detached ones (man 5 logind.conf).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 OWN_GROUPS = Path("/proc/self/cgroup")
 CONFIGURED = ("/usr/lib/systemd", "/run/systemd", "/etc/systemd")
-"""where logind looks, the later the stronger"""
+"""folders that logind reads; later ones take precedence"""
 _SESSION = re.compile(r"/session-[^/]*\.scope(/|$)", re.MULTILINE)
 _SETTING = re.compile(r"^\s*KillUserProcesses\s*=\s*(\S+)\s*$", re.MULTILINE)
 
 
-def ends_what_it_started() -> bool:
-    """Whether this process belongs to a login session that takes its processes with it; never root's."""
+def kills_processes_at_logout() -> bool:
+    """Check whether logout kills this process; never for root."""
     if os.geteuid() == 0:
         return False  # KillExcludeUsers
     groups = _text(OWN_GROUPS)
@@ -27,11 +27,11 @@ def ends_what_it_started() -> bool:
 
 
 def _kills() -> bool:
-    said = "no"
+    setting = "no"
     for file in _files():
         for found in _SETTING.findall(_text(file)):
-            said = found
-    return said.lower() in ("yes", "true", "on", "1")
+            setting = found
+    return setting.lower() in ("yes", "true", "on", "1")
 
 
 def _files() -> Iterator[Path]:

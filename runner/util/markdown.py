@@ -1,4 +1,4 @@
-"""Markdown that is pasted into an issue or a page: text from outside stays text, tables stand aligned."""
+"""Markdown to paste into an issue or a page: external text stays plain text, tables are aligned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 _MARKUP = re.compile(
     r"[\\`*|]"
-    r"|(?<![^\W_])_+|_+(?![^\W_])"  # underscores within a word, as in names of fields, are text as they are
+    r"|(?<![^\W_])_+|_+(?![^\W_])"  # underscores within a word, as in field names, need no escape
     r"|(?<=\])\("  # a link
     r"|~(?=~)"
 )
@@ -16,23 +16,23 @@ _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without control characters: names and causes come from outside."""
+    """Return the text on one line, without control characters: names and causes are external input."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def escaped(text: str) -> str:
-    """The text on one line as Markdown that shows it: no markup, no HTML, and no end of a table's cell."""
-    said = _ENTITY.sub("&amp;", one_line(text)).replace("<", "&lt;")
-    return _MARKUP.sub(lambda found: "".join(f"\\{char}" for char in found[0]), said)
+    """Return the text on one line with Markdown, HTML and table separators escaped."""
+    text = _ENTITY.sub("&amp;", one_line(text)).replace("<", "&lt;")
+    return _MARKUP.sub(lambda found: "".join(f"\\{char}" for char in found[0]), text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Iterator[str]:
-    """Lines of a table whose columns stand below one another in a fixed-width font.
+    """Yield the lines of a table with columns aligned for a fixed-width font.
 
     Args:
         head: a title for each column; every cell is Markdown.
-        rows: a cell for each column, each.
-        numbers: the columns that stand to the right, counted from 0.
+        rows: each with a cell for each column.
+        numbers: the right-aligned columns, counted from 0.
     """
     columns = range(len(head))
     widths = [max(3, *(_width(cells[column]) for cells in (head, *rows))) for column in columns]
@@ -51,5 +51,5 @@ def _put(cell: str, width: int, right: bool) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns that a text takes in a fixed-width font: two for a Chinese character."""
+    """Return the columns of a text in a fixed-width font: two for a Chinese character."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,8 +1,8 @@
-"""The processes of a run: knowing them all, and leaving none behind. Linux, through /proc.
+"""Find all processes of a run and leave none behind. Linux only, through /proc.
 
-A rank sits in a process group of its own and may fork, detach and ignore signals. So a process belongs to a
-run when it carries the run's tag in its environment, was ever seen as a descendant of the supervisor, or
-descends from one that does.
+A rank has its own process group and may fork, detach and ignore signals. A process belongs to a run if its
+environment has the tag of the run, if it was ever seen as a descendant of the supervisor, or if it descends
+from such a process.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-Identity = tuple[int, int]
+ProcessIdentity = tuple[int, int]
 """pid and start time: a pid alone can be reused"""
 
 
 def adopt_orphans() -> None:
-    """Descendants whose parent died become our children, so they stay findable."""
+    """Make this process the parent of descendants whose parent died, so that it can find them."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:
-    """For a child between fork and exec: TERM it when the thread that forked it ends."""
+    """In a child between fork and exec: have it terminated when the forking thread ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def boot_id() -> str:
-    """Identity of this boot of the machine; pids and CLOCK_MONOTONIC mean nothing beyond it."""
+    """Return the id of this boot; pids and CLOCK_MONOTONIC are valid within one boot only."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -46,7 +46,7 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """Start of a process in clock ticks since boot; None when there is none, or only a zombie."""
+    """Return the start of a process in clock ticks since boot; None: no process, or a zombie."""
     stat = _stat(pid)
     return stat.start if stat is not None and stat.state != "Z" else None
 
@@ -66,14 +66,14 @@ def _stat(pid: int) -> Stat | None:
             text = file.read()
     except OSError:
         return None
-    # The command's name may hold spaces and brackets; the fields start behind the last bracket.
+    # The command name may contain spaces and brackets; the fields start after the last bracket.
     fields = text[text.rfind(b")") + 2 :].split()
     return Stat(fields[0].decode(), int(fields[1]), int(fields[19]), int(fields[11]) + int(fields[12]))
 
 
-def descendants(root: int) -> list[Identity]:
-    """All live descendants of a process; walks only its own tree, so it costs the same on a busy machine."""
-    found: list[Identity] = []
+def descendants(root: int) -> list[ProcessIdentity]:
+    """Return all live descendants of a process; cost depends on its own tree only, not on the machine."""
+    found: list[ProcessIdentity] = []
     waiting = [root]
     while waiting:
         below = children(waiting.pop())
@@ -82,8 +82,8 @@ def descendants(root: int) -> list[Identity]:
     return found
 
 
-def children(parent: int) -> list[Identity]:
-    """Live processes that a process is the parent of."""
+def children(parent: int) -> list[ProcessIdentity]:
+    """Return the live child processes of a process."""
     found = []
     for child in _children(parent):
         stat = _stat(child)
@@ -92,8 +92,8 @@ def children(parent: int) -> list[Identity]:
     return found
 
 
-def cpu_ticks(members: Iterable[Identity]) -> dict[Identity, int]:
-    """Processor time that live processes used so far, in clock ticks."""
+def cpu_ticks(members: Iterable[ProcessIdentity]) -> dict[ProcessIdentity, int]:
+    """Return the processor time of live processes, in clock ticks."""
     ticks = {}
     for pid, start in members:
         stat = _stat(pid)
@@ -103,13 +103,13 @@ def cpu_ticks(members: Iterable[Identity]) -> dict[Identity, int]:
 
 
 def states(pids: Iterable[int]) -> dict[int, str]:
-    """The kernel's letter for what each live process does."""
+    """Return the kernel's state letter of each live process."""
     stats = {pid: _stat(pid) for pid in pids}
     return {pid: stat.state for pid, stat in stats.items() if stat is not None}
 
 
-def inner_pid(pid: int) -> int:
-    """What a process calls itself: its pid in the innermost namespace, as in a container."""
+def innermost_pid(pid: int) -> int:
+    """Return the pid of a process in its innermost namespace, as a process in a container sees it."""
     try:
         with open(f"/proc/{pid}/status", "rb") as file:
             for line in file:
@@ -131,8 +131,8 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def tagged(run: str) -> list[Identity]:
-    """Processes of this machine that carry the run's tag in their environment."""
+def find_tagged(run: str) -> list[ProcessIdentity]:
+    """Return the processes of this machine with the tag of the run in their environment."""
     wanted = f"{TAG}={run}".encode()
     found = []
     for entry in os.listdir("/proc"):
@@ -151,15 +151,15 @@ def tagged(run: str) -> list[Identity]:
 
 
 @dataclass(slots=True)
-class Members:
-    """Every process that was ever seen to belong to a run; kept on disk for whoever has to clean up later."""
+class RunProcesses:
+    """All processes ever seen in a run; also on disk, for a later clean-up."""
 
     run: str
     record: Path
-    seen: set[Identity] = field(default_factory=set)
+    seen: set[ProcessIdentity] = field(default_factory=set)
 
     def load(self) -> None:
-        """Take over what an earlier supervisor wrote down."""
+        """Load the record of an earlier supervisor."""
         try:
             lines = self.record.read_text().splitlines()
         except OSError:
@@ -169,8 +169,8 @@ class Members:
             if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
                 self.seen.add((int(words[0]), int(words[1])))
 
-    def note(self, processes: Iterable[Identity]) -> None:
-        """Remember processes, in memory and on disk."""
+    def note(self, processes: Iterable[ProcessIdentity]) -> None:
+        """Add processes, in memory and on disk."""
         new = [process for process in processes if process not in self.seen]
         if not new:
             return
@@ -179,24 +179,24 @@ class Members:
             with open(self.record, "a", encoding="ascii") as file:
                 file.write("".join(f"{pid} {start}\n" for pid, start in new))
         except OSError:
-            return  # a full disk must not end the supervision; memory still has them
+            return  # a full disk must not end the supervision; they are still in memory
 
-    def alive(self) -> set[Identity]:
-        """Members that live now: tagged, remembered, and all their descendants; never this process."""
+    def alive(self) -> set[ProcessIdentity]:
+        """Return live members: tagged, recorded, and all their descendants; never this process."""
         roots = {process for process in self.seen if start_time(process[0]) == process[1]}
-        roots.update(tagged(self.run))
+        roots.update(find_tagged(self.run))
         for pid, _ in list(roots):
             roots.update(descendants(pid))
         return {process for process in roots if process[0] != os.getpid()}
 
 
-def sweep(members: Members, timeout: float = 10.0) -> tuple[int, int]:
-    """KILL every member until two scans in a row find none.
+def kill_all(members: RunProcesses, timeout: float = 10.0) -> tuple[int, int]:
+    """Kill every member until two scans in a row find none.
 
     Returns:
-        How many were killed, and how many are left (in uninterruptible sleep, or not ours to signal).
+        How many were killed, and how many are left (in uninterruptible sleep, or owned by another user).
     """
-    killed: set[Identity] = set()
+    killed: set[ProcessIdentity] = set()
     deadline = time.monotonic() + timeout
     empty_scans = 0
     while True:
@@ -210,12 +210,12 @@ def sweep(members: Members, timeout: float = 10.0) -> tuple[int, int]:
                 killed.add(process)
             except OSError:
                 continue
-        reap()
+        reap_children()
         time.sleep(0.02)
 
 
-def reap() -> dict[int, int]:
-    """Collect children that ended, adopted ones too.
+def reap_children() -> dict[int, int]:
+    """Reap ended child processes, including adopted ones.
 
     Returns:
         Exit code by pid; negative: the signal that ended it.

@@ -1,15 +1,15 @@
-"""Signals as a fresh process has them, whatever the one that started us did with its own."""
+"""Reset signal handling that this process inherited."""
 
 from __future__ import annotations
 
 import signal
 
 
-def forget_inherited() -> None:
-    """Undo what was inherited and would spoil a run; every process that it starts would inherit it, too.
+def reset_inherited_signals() -> None:
+    """Undo inherited signal settings that would break a run; its child processes would inherit them, too.
 
-    Where SIGCHLD is ignored nobody learns how a child ended, and where SIGTERM is blocked a program cannot be
-    asked to end. Some services and containers leave that to what they start. To be called in the main thread.
+    If SIGCHLD is ignored, exit codes of children are lost; if SIGTERM is blocked, a program cannot be asked
+    to end. Some services and containers start programs with such settings. Call it in the main thread.
     """
     if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -15,7 +15,7 @@ from runner import events as ev
 from runner.events.journal import EventReader
 from runner.run import layout
 from tests.benchmarks.result import Claim, Measured
-from tests.support.recorded_runs import Recorder, StillFeed, on_gpus
+from tests.support.recorded_runs import RecordedFeed, Recorder, on_gpus
 
 SHORT, LONG = 1_000, 1_000_000
 FRAMES = 60
@@ -77,7 +77,7 @@ async def _frames(run_dir: Path, at: int, iterations: int) -> Cost:
     from tui.app import TrtbenchApp
     from tui.screens.live.screen import LiveScreen
 
-    feed = StillFeed(run_dir, layout.load_plan(run_dir), at)
+    feed = RecordedFeed(run_dir, layout.load_plan(run_dir), at)
     reader = EventReader(run_dir / layout.EVENTS)
     while events := reader.read():
         feed.state.apply_all(events)

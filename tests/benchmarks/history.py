@@ -18,7 +18,7 @@ from runner import events as ev
 from runner import paths
 from runner.events.journal import EventReader
 from runner.history import labels, ordering, query
-from runner.history.reader import History, read_entries
+from runner.history.reader import RunHistory, read_entries
 from runner.history.trend import main_trend
 from runner.report.build import build_report
 from runner.report.files import read_state
@@ -103,7 +103,7 @@ def measure_list() -> Measured:
         entries = read_entries()
         ours = time.perf_counter() - start
         assert len(entries) == RUNS
-        known = History()
+        known = RunHistory()
         known.entries()
         start = time.perf_counter()
         known.entries()
@@ -138,10 +138,10 @@ def measure_choosing() -> Measured:
         "p*7?",
     )
     tasks: dict[str, Callable[[], object]] = {
-        **{text: partial(query.matching, entries, text) for text in filters},
-        **{sort.name: partial(ordering.in_order, entries, sort) for sort in ordering.SORTS},
+        **{text: partial(query.filter_entries, entries, text) for text in filters},
+        **{sort.name: partial(ordering.sort_entries, entries, sort) for sort in ordering.SORTS},
         "groups with their trends": lambda: [
-            main_trend(runs) for runs in ordering.by_profile(entries).values()
+            main_trend(runs) for runs in ordering.group_by_profile(entries).values()
         ],
     }
     seconds = {}

@@ -12,8 +12,8 @@ import msgspec
 
 from tests.benchmarks.result import Claim, Measured
 from tests.support.recorded_runs import Recorder, on_gpus
-from tests.support.terminal import Glass, Terminal
-from tui.screens.live.plot import MODES, TITLES
+from tests.support.terminal import ScreenText, Terminal
+from tui.screens.live.plot_view import PLOT_MODES, TITLES
 
 RANKS = 8
 EVENTS_PER_S = 1000
@@ -33,15 +33,15 @@ def measure() -> Measured:
         terminal = Terminal(
             [sys.executable, "-c", PROGRAM, "replay", str(run_dir)], columns=COLUMNS, rows=LINES
         )
-        glass = Glass(COLUMNS, LINES)
+        glass = ScreenText(COLUMNS, LINES)
         try:
-            _until(terminal, glass, TITLES[MODES[0]])
+            _until(terminal, glass, TITLES[PLOT_MODES[0]])
             delays = []
             for press in range(1, PRESSES + 1):
                 _watch(terminal, glass, 0.05 + (press * 37) % 200 / 1000)
                 began = time.monotonic()
                 terminal.send(b"t")
-                _until(terminal, glass, TITLES[MODES[press % len(MODES)]])
+                _until(terminal, glass, TITLES[PLOT_MODES[press % len(PLOT_MODES)]])
                 delays.append((time.monotonic() - began) * 1000)
         finally:
             terminal.process.kill()
@@ -63,7 +63,7 @@ def _recorded() -> Recorder:
     return run
 
 
-def _until(terminal: Terminal, glass: Glass, words: str) -> None:
+def _until(terminal: Terminal, glass: ScreenText, words: str) -> None:
     deadline = time.monotonic() + 20
     while not glass.says(words):
         if time.monotonic() > deadline:
@@ -71,6 +71,6 @@ def _until(terminal: Terminal, glass: Glass, words: str) -> None:
         glass.feed(terminal.read(0.05))
 
 
-def _watch(terminal: Terminal, glass: Glass, seconds: float) -> None:
+def _watch(terminal: Terminal, glass: ScreenText, seconds: float) -> None:
     for _, data in terminal.chunks(seconds):
         glass.feed(data)

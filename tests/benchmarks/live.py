@@ -24,7 +24,7 @@ from runner.run import layout
 from runner.supervision import launch
 from tests.benchmarks.result import Claim, Measured
 from tests.support.runs import start, under_mpirun, wait_until_ended
-from tests.support.terminal import Glass, Terminal
+from tests.support.terminal import ScreenText, Terminal
 
 RANKS = 8
 PAIRS = 5
@@ -51,7 +51,7 @@ def measure_delay(seconds: float = 20.0) -> Measured:
     """Eight real ranks, 15 iterations a second each; the count on the screen against the rank's clock."""
     with _own_home():
         run_dir = start(under_mpirun("slow", RANKS))
-        terminal, glass = _attach(run_dir), Glass(COLUMNS, LINES)
+        terminal, glass = _attach(run_dir), ScreenText(COLUMNS, LINES)
         drawn: dict[int, int] = {}
         try:
             terminal.wait_for(_counts(glass))
@@ -73,7 +73,7 @@ def measure_delay(seconds: float = 20.0) -> Measured:
     return Measured(DELAY, p95, f"median {statistics.median(delays):.0f} ms, n {len(delays)}")
 
 
-def _counts(glass: Glass) -> Callable[[bytes], bool]:
+def _counts(glass: ScreenText) -> Callable[[bytes], bool]:
     """Whether all output so far shows the count; what came is on the glass then."""
     seen = 0
 
@@ -108,7 +108,7 @@ def measure_effect() -> Measured:
     for _ in range(PAIRS):
         with _own_home():
             bare_dir = Path(os.environ["TRTBENCH_HOME"]) / "bare"
-            with layout.created(bare_dir, make_plan(profile, bare_dir), ""):
+            with layout.create_run_dir(bare_dir, make_plan(profile, bare_dir), ""):
                 pass
             bare = _printed_latency(
                 subprocess.run(

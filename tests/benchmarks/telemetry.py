@@ -102,7 +102,7 @@ def _recorded() -> list[ev.GpuSamples]:
 def _sample(t: int, tick: int, recorded: list[ev.GpuSamples]) -> ev.GpuSamples:
     """Each GPU plays the recording from another place."""
     rows = [recorded[(tick + 5 * gpu) % len(recorded)] for gpu in range(GPUS)]
-    columns: dict[str, ev.Column] = {name: [getattr(row, name)[0] for row in rows] for name in FAST}
+    columns: dict[str, ev.GpuColumn] = {name: [getattr(row, name)[0] for row in rows] for name in FAST}
     return ev.GpuSamples(t=t, period_ms=1000 // HZ, **columns)  # type: ignore[arg-type]
 
 

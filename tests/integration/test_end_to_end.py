@@ -76,7 +76,7 @@ def test_the_live_run_and_then_its_table_appear(dashboard: Terminal) -> None:
     assert dashboard.wait() == 0
 
 
-def test_a_closed_terminal_does_not_end_the_run_and_it_is_there_on_coming_back(dashboard: Terminal) -> None:
+def test_closing_the_terminal_keeps_the_run(dashboard: Terminal) -> None:
     run_dir = the_run()
     wait_for(lambda: in_the_middle(run_dir), "the first configuration")
 
@@ -107,7 +107,7 @@ def test_x_stops_the_run_and_leaves_no_process(dashboard: Terminal) -> None:
     dashboard.wait_until_it_says("Stop this run?")
     dashboard.send(b"y")
     assert wait_until_ended(run_dir).status == "stopped"
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 @endless
@@ -122,7 +122,7 @@ def test_q_leaves_the_run_running_and_says_so(dashboard: Terminal) -> None:
     assert stop_run(run_dir, "a test").status == "stopped"
 
 
-def test_a_terminal_that_vanishes_without_a_signal_ends_only_the_dashboard(dashboard: Terminal) -> None:
+def test_a_vanished_terminal_ends_only_the_dashboard(dashboard: Terminal) -> None:
     """It does not control the dashboard here, so nobody sends SIGHUP; the dashboard must see for itself."""
     run_dir = the_run()
     dashboard.wait_until_it_says("/40")

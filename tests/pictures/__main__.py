@@ -12,13 +12,13 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import paths
-from runner.cli.places import LivePlace, Place, ResultPlace
+from runner.cli.places import DashboardPlace, LivePlace, ResultPlace
 from runner.events.journal import EventReader
 from runner.history.reports import load_report
 from runner.report.files import write_report
 from runner.run import layout
 from tests.pictures.svg import Frame, animation, picture, read_frame
-from tests.support.recorded_runs import StillFeed
+from tests.support.recorded_runs import RecordedFeed
 from tui.app import TrtbenchApp
 
 HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ PICTURE_SHARE = 0.93
 class Scene:
     """A place, and the keys that are pressed there before it is drawn."""
 
-    place: Place
+    place: DashboardPlace
     keys: tuple[str, ...] = ()
 
 
@@ -83,7 +83,7 @@ def recorded() -> list[ev.AnyEvent]:
     return events
 
 
-def feed_at(share: float, root: Path) -> StillFeed:
+def feed_at(share: float, root: Path) -> RecordedFeed:
     """The recorded run as it stood after a share of its time, in a directory of its own below `root`."""
     events = recorded()
     first, last = events[0].t, max(event.t for event in events)
@@ -91,7 +91,7 @@ def feed_at(share: float, root: Path) -> StillFeed:
     pending = [event for event in events if event.t <= at]
     run_dir = copy_of_run(events, root)
     _cut_log(run_dir / "0-benchmark.log", sum(isinstance(event, ev.Result) for event in pending))
-    return StillFeed(run_dir, layout.load_plan(run_dir), at, pending=pending)
+    return RecordedFeed(run_dir, layout.load_plan(run_dir), at, pending=pending)
 
 
 def ended_run() -> Path:

@@ -1,4 +1,4 @@
-"""The profiles that come with the program: each loads, and says of itself what is true."""
+"""The built-in profiles load, and their descriptions are true."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_model_has_a_profile() -> None:
         assert [name for name in names if name.startswith(f"{model}-")], model
 
 
-def test_every_model_that_trtllm_bench_of_0_16_builds_has_a_profile() -> None:
+def test_every_model_of_trtllm_bench_0_16_has_a_profile() -> None:
     named = {loaded.model.name for stored in BUILT_IN if isinstance(loaded := stored.load(), BenchProfile)}
     assert set(MODELS_OF_BUILD) <= named
 
@@ -98,7 +98,7 @@ def test_name_tells_model_dtype_and_tp(profile: TrtllmProfile) -> None:
 def test_tp_and_lengths_fit_the_model(profile: TrtllmProfile) -> None:
     heads, kv_heads, longest = MODELS[profile.name.removesuffix("-ep2").rsplit("-", 2)[0]]
     model = ModelConfig(heads=heads, kv_heads=kv_heads, layers=1, head_dim=1)
-    assert model.why_not(profile.parallel.tp) == ""
+    assert model.tp_problem(profile.parallel.tp) == ""
     assert max(sum(pair) for pair in profile.benchmark.input_output_len) <= longest
 
 

@@ -1,4 +1,4 @@
-"""Paths and environments of the stand-ins for TensorRT-LLM 0.16 (README.md beside this file)."""
+"""Paths and environments of the stand-ins for TensorRT-LLM 0.16; README.md describes them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODEL: dict[str, Any] = {
 
 
 def environment(*, gpu: bool = False) -> dict[str, str]:
-    """What has to be set so that programs find the stand-ins; `gpu`: with the real torch and nvidia-smi."""
+    """Return the variables with which programs find the stand-ins; `gpu`: with real torch and nvidia-smi."""
     cpu_site, cpu_bin = ([], []) if gpu else ([str(ROOT / "cpu" / "site")], [str(ROOT / "cpu" / "bin")])
     return {
         "PYTHONPATH": os.pathsep.join([str(ROOT / "site"), *cpu_site]),
@@ -35,14 +35,14 @@ def environment(*, gpu: bool = False) -> dict[str, str]:
 
 
 def make_model(directory: Path, **changes: Any) -> Path:
-    """A model directory as far as a conversion looks at it."""
+    """Create a model directory with the files that a conversion reads."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "config.json").write_text(json.dumps(MODEL | changes))
     return directory
 
 
 def make_engine(directory: Path, *, ranks: int = 1, dtype: str = "float16", **limits: Any) -> Path:
-    """An engine directory as trtllm-build leaves it; `limits` replace entries of its build_config."""
+    """Create an engine directory as trtllm-build does; `limits` replace entries of its build_config."""
     directory.mkdir(parents=True, exist_ok=True)
     model = {
         "architecture": MODEL["architectures"][0],

@@ -1,4 +1,4 @@
-"""The stand-ins as a whole: a model is converted, built, tried and measured, with the files in between."""
+"""The stand-ins as a whole: convert, build, smoke and benchmark, with the files in between."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner import events as ev
 from runner import paths
 from runner.events import GpuIdentity
-from runner.plan.plan import Configuration, Membership, Plan, Stage
+from runner.plan.plan import Configuration, Plan, Stage, SweepMembership
 from runner.report.build import build_report
 from runner.report.files import read_state, write_report
 from runner.run import layout
@@ -39,7 +39,7 @@ def run(
     host: str = "bench01",
     gpu: str | None = "NVIDIA H200",
     status: ev.RunStatus = "finished",
-    sweep: Membership | None = None,
+    sweep: SweepMembership | None = None,
     second: int = 0,
 ) -> Path:
     """A run of `profile` with one configuration for each batch size; `name` is the end of its id."""
@@ -53,7 +53,7 @@ def run(
         configurations=[Configuration(batch, 64, OUTPUT_LEN) for batch in measured],
         sweep=sweep,
     )
-    with layout.created(run_dir, plan, profile):
+    with layout.create_run_dir(run_dir, plan, profile):
         pass
     log = list(_events(run_dir.name, measured, host, gpu, status, second))
     (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from runner import events as ev
+from runner.metrics import GPU, Computed, Metric, MetricContext, compute_all
+from runner.metrics.rank_gpus import gpu_context
+from runner.plan.plan import DecodeReads
+from runner.state.run import RunState
 
 SECOND = 10**9
 
@@ -21,7 +25,7 @@ def mapping(uuids: list[str], t: int = 0) -> ev.GpuMapping:
 
 def sample(t: int, count: int = 1, **columns: float | None) -> ev.GpuSamples:
     """One reading; each column has the same number for every GPU."""
-    values: dict[str, ev.Column] = {"memory": [float(20 << 30)] * count, "power": [500.0] * count}
+    values: dict[str, ev.GpuColumn] = {"memory": [float(20 << 30)] * count, "power": [500.0] * count}
     values |= {name: [value] * count for name, value in columns.items()}
     return ev.GpuSamples(t=t, period_ms=500, **values)  # type: ignore[arg-type]
 
@@ -44,3 +48,13 @@ def configuration_events(start: int, begin: int, end: int, iterations: int = 4) 
         for i in range(iterations)
     ]
     return events
+
+
+def gpu_numbers(
+    state: RunState, number: int, decode_reads: DecodeReads | str
+) -> dict[Metric, Computed] | None:
+    """The GPU metrics of a configuration; None: a run without GPU readings."""
+    gpus = gpu_context(state, number, decode_reads)
+    if gpus is None:
+        return None
+    return compute_all(GPU, MetricContext(state.configurations[number], state.world, gpus))

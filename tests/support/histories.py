@@ -10,12 +10,12 @@ from msgspec.structs import astuple
 
 from runner import events as ev
 from runner import paths
-from runner.history.run_entry import Entry, Figure, best_of
+from runner.history.run_entry import Figure, RunEntry, best_figure
 from runner.plan.plan import Configuration
 from runner.report.files import write_report
-from runner.report.model import SCHEMA, ConfigurationReport, Report, Row
+from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report
 from runner.run import layout
-from runner.state.run import Status
+from runner.state.run import LiveStatus
 from tests.support.runs import plan_of
 
 DAY = 86400.0
@@ -29,13 +29,13 @@ def figure(tokens_per_sec: float | None = 100.0, latency_ms: float = 40.0, *, ba
 def entry(
     letters: str = "0001",
     profile: str = "quickstart",
-    status: Status = "finished",
+    status: LiveStatus = "finished",
     *,
     ago: float = 60.0,
     seconds: float = 62.0,
     figures: Sequence[Figure] = (),
     **more: object,
-) -> Entry:
+) -> RunEntry:
     """A row of the list that no directory stands behind."""
     run = run_id(letters, profile, ago)
     fields: dict[str, object] = {
@@ -46,10 +46,10 @@ def entry(
         "started": NOW - ago,
         "seconds": seconds,
         "figures": tuple(figures),
-        "best": best_of(figures),
+        "best": best_figure(figures),
         "run_dir": Path("/runs") / run,
     }
-    return Entry(**{**fields, **more})  # type: ignore[arg-type]
+    return RunEntry(**{**fields, **more})  # type: ignore[arg-type]
 
 
 def run_id(letters: str, profile: str, ago: float) -> str:
@@ -59,7 +59,7 @@ def run_id(letters: str, profile: str, ago: float) -> str:
 def ended(
     letters: str = "0001",
     profile: str = "quickstart",
-    status: Status = "finished",
+    status: LiveStatus = "finished",
     *,
     ago: float = 60.0,
     seconds: float = 62.0,
@@ -72,7 +72,7 @@ def ended(
     """The directory of a run that ended: its plan, the two ends of its log, and its report."""
     run_dir = paths.runs_dir() / run_id(letters, profile, ago)
     plan = plan_of(["/bin/true"])
-    with layout.created(run_dir, plan, "name: quickstart\n"):
+    with layout.create_run_dir(run_dir, plan, "name: quickstart\n"):
         pass
     second = 10**9
     log = [
@@ -108,8 +108,8 @@ def _configuration(shown: Figure) -> ConfigurationReport:
         input_len=shown.shape.input_len,
         output_len=shown.shape.output_len,
         rows=[
-            Row(metric="latency_ms", unit="ms", n=10, value=shown.latency_ms),
-            Row(metric="tokens_per_sec", unit="tokens/s", n=10, value=shown.tokens_per_sec),
+            MetricCell(metric="latency_ms", unit="ms", n=10, value=shown.latency_ms),
+            MetricCell(metric="tokens_per_sec", unit="tokens/s", n=10, value=shown.tokens_per_sec),
         ],
         flags=[],
     )

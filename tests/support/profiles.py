@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from runner.engines.model_shape import Shape
+from runner.engines.model_shape import TransformerShape
 from runner.engines.torch.profile import Parallel, TorchModel, TorchProfile
 from runner.schema.base import Benchmark, Launch, Mpirun
 
@@ -18,11 +18,11 @@ _positive = st.floats(1e-300, 1e17)
 
 
 @st.composite
-def _shape(draw: st.DrawFn, tp: int) -> Shape:
+def _shape(draw: st.DrawFn, tp: int) -> TransformerShape:
     kv = tp * draw(st.integers(1, 4))
     heads = kv * draw(st.integers(1, 4))
     head_dim = 2 * draw(st.integers(1, 64))
-    return Shape(
+    return TransformerShape(
         hidden_size=heads * head_dim,
         intermediate_size=tp * draw(st.integers(1, 1000)),
         num_hidden_layers=draw(_number),

@@ -13,7 +13,7 @@ import msgspec
 
 from runner import events as ev
 from runner.events import AnyEvent, encode
-from runner.history.run_feed import Tell
+from runner.history.run_feed import EventCallback
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report.build import build_report
 from runner.report.files import write_report
@@ -29,7 +29,7 @@ REMEDY = "use a smaller batch_size, or more ranks"
 
 
 @dataclass
-class StillFeed:
+class RecordedFeed:
     """A feed of a recorded run whose clock stands still where the test says."""
 
     run_dir: Path
@@ -41,7 +41,7 @@ class StillFeed:
     gone: bool = False
     pending: list[AnyEvent] = field(default_factory=list)
 
-    def drain(self, budget_s: float, tell: Tell | None = None) -> int:
+    def drain(self, budget_s: float, tell: EventCallback | None = None) -> int:
         taken, self.pending = self.pending, []
         self.state.apply_all(taken)
         if tell is not None:
@@ -159,7 +159,7 @@ class Recorder:
                                          num_runs=self.num_runs, duration=self.duration,
                                          warm_up=self.warm_up))  # fmt: skip
 
-    def iterate(self, count: int, phase: ev.Phase = "timed", index: int = 0, base_ms: float = 6300.0,
+    def iterate(self, count: int, phase: ev.IterationPhase = "timed", index: int = 0, base_ms: float = 6300.0,
                 first: int = 0, spike: int = -1) -> None:  # fmt: skip
         """Iterations on every rank; latencies are made of a small fixed pattern."""
         steps = self.configurations[index].output_len - 1
@@ -230,7 +230,7 @@ class Recorder:
     def write(self, root: Path, name: str = "20260101T000000Z_p_7f3a") -> Path:
         """The run directory, with a report when the run has ended."""
         run_dir = root / name
-        with layout.created(run_dir, self.plan(), "name: p\n"):
+        with layout.create_run_dir(run_dir, self.plan(), "name: p\n"):
             pass
         (run_dir / layout.EVENTS).write_bytes(b"".join(map(encode, self.events)))
         if self.log:
@@ -241,14 +241,14 @@ class Recorder:
             write_report(run_dir, build_report(self.plan(), state))
         return run_dir
 
-    def feed(self, root: Path, after_s: float = 0.0) -> StillFeed:
+    def feed(self, root: Path, after_s: float = 0.0) -> RecordedFeed:
         """The run in a directory, seen `after_s` seconds after its last event."""
         at = self.t + round(after_s * SECOND)
-        return StillFeed(self.write(root), self.plan(), at, pending=list(self.events))
+        return RecordedFeed(self.write(root), self.plan(), at, pending=list(self.events))
 
 
 @contextmanager
-def as_it_stands(run: Recorder, root: Path) -> Iterator[Path]:
+def on_disk(run: Recorder, root: Path) -> Iterator[Path]:
     """The run in a directory; one that has not ended has a supervisor that lives: this process."""
     run_dir = run.write(root)
     lock = layout.try_lock(run_dir)
@@ -437,7 +437,7 @@ def lost() -> Recorder:
     return run
 
 
-def nothing_yet() -> Recorder:
+def not_started() -> Recorder:
     return Recorder()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import paths
-from runner.engines.mpi import find_mpirun, launch_env, launch_words
+from runner.engines.mpi import find_mpirun, launch_env, mpirun_argv
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report.files import read_state
 from runner.run import layout
@@ -44,7 +44,7 @@ def single(mode: str, *, devices: list[str] | None = None) -> Plan:
 def under_mpirun(mode: str, ranks: int = 2) -> Plan:
     """Ranks of `programs/ranks.py` under the real mpirun."""
     mpirun = find_mpirun(None, sys.executable)
-    argv = [*launch_words(mpirun, ranks, []), sys.executable, str(PROGRAM), mode]
+    argv = [*mpirun_argv(mpirun, ranks, []), sys.executable, str(PROGRAM), mode]
     return plan_of(argv, ranks=ranks, env=launch_env(mpirun))
 
 
@@ -85,7 +85,7 @@ def wait_until_ended(run_dir: Path, timeout: float = PATIENCE_S) -> RunState:
 
 def record(run_dir: Path, plan: Plan, log: Iterable[ev.Event]) -> Path:
     """A run directory with a recorded log, as if it had been run."""
-    with layout.created(run_dir, plan, "name: program\n"):
+    with layout.create_run_dir(run_dir, plan, "name: program\n"):
         pass
     (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
     return run_dir

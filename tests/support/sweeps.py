@@ -15,8 +15,15 @@ from runner.report.files import read_state, write_report
 from runner.run import layout
 from runner.schema.base import Profile
 from runner.sweep import directory
-from runner.sweep.directory import AnyEntry, LogWriter, Measured, Outcome, Settled, Started
-from runner.sweep.spec import Axis, Cell, Slot, Sweep
+from runner.sweep.directory import (
+    AnyLogEntry,
+    LogWriter,
+    MeasuredConfiguration,
+    Outcome,
+    SweepRunEnded,
+    SweepRunStarted,
+)
+from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec
 from runner.util import processes
 from tests.support.runs import record, single
 
@@ -36,9 +43,9 @@ def tiny(further: str = "") -> Profile:
     return load_text(TINY + further, "tiny")
 
 
-def cells(count: int, configurations: tuple[Configuration, ...] = (SMALL, LARGE)) -> list[Cell]:
+def cells(count: int, configurations: tuple[Configuration, ...] = (SMALL, LARGE)) -> list[SweepCell]:
     return [
-        Cell(
+        SweepCell(
             number=number,
             values=(("build.max_batch_size", str(2**number)),),
             profile=TINY,
@@ -48,35 +55,39 @@ def cells(count: int, configurations: tuple[Configuration, ...] = (SMALL, LARGE)
     ]
 
 
-def sweep_of(count: int = 2, *, repeat: int = 1, order: str = "interleaved", **further: object) -> Sweep:
+def sweep_of(count: int = 2, *, repeat: int = 1, order: str = "interleaved", **further: object) -> SweepSpec:
     """A sweep over so many values of max_batch_size, with two configurations in every cell."""
     made = cells(count)
-    axis = Axis("build.max_batch_size", [cell.values[0][1] for cell in made])
-    return Sweep(
+    axis = SweepAxis("build.max_batch_size", [cell.values[0][1] for cell in made])
+    return SweepSpec(
         name="tiny", engine="torch", created=1e9, axes=[axis], cells=made, repeat=repeat,
         order=order, **further,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def started(slot: Slot, run: str, *configurations: Configuration) -> Started:
-    return Started(wall=1e9, cell=slot.cell, repeat=slot.repeat, run=run, configurations=list(configurations))
+def started(slot: Slot, run: str, *configurations: Configuration) -> SweepRunStarted:
+    return SweepRunStarted(
+        wall=1e9, cell=slot.cell, repeat=slot.repeat, run=run, configurations=list(configurations)
+    )
 
 
-def settled(slot: Slot, run: str, **outcomes: Outcome) -> Settled:
+def settled(slot: Slot, run: str, **outcomes: Outcome) -> SweepRunEnded:
     """A run that ended; the outcome of `small` and of `large`."""
     known = {"small": SMALL, "large": LARGE}
     measured = [
-        Measured(
+        MeasuredConfiguration(
             configuration=known[name], outcome=outcome, why="" if outcome == "done" else f"why {outcome}"
         )
         for name, outcome in outcomes.items()
     ]
-    return Settled(wall=1e9, cell=slot.cell, repeat=slot.repeat, run=run, seconds=10.0, measured=measured)
+    return SweepRunEnded(
+        wall=1e9, cell=slot.cell, repeat=slot.repeat, run=run, seconds=10.0, measured=measured
+    )
 
 
-def written(sweep: Sweep, *entries: AnyEntry) -> Path:
+def written(sweep: SweepSpec, *entries: AnyLogEntry) -> Path:
     """The directory of a sweep with a log, and nobody who conducts it."""
-    made = directory.create(sweep)
+    made = directory.create_sweep(sweep)
     log = LogWriter(made)
     for entry in entries:
         log.write(entry)

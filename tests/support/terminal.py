@@ -33,7 +33,7 @@ class Terminal:
         )
         os.close(side)
         self.bytes = 0
-        self.glass = Glass(columns, rows)
+        self.glass = ScreenText(columns, rows)
 
     def read(self, timeout: float) -> bytes:
         """What arrives within the time; empty when nothing does or the program has ended."""
@@ -70,7 +70,7 @@ class Terminal:
         """Until all of these stand on the screen; the output itself holds only the cells that changed."""
         self.wait_until(lambda glass: all(map(glass.says, words)), str(words), timeout)
 
-    def wait_until(self, holds: Callable[[Glass], bool], what: str, timeout: float = PATIENCE_S) -> None:
+    def wait_until(self, holds: Callable[[ScreenText], bool], what: str, timeout: float = PATIENCE_S) -> None:
         """Until something holds of what stands on the screen, which may be half of a frame."""
         if holds(self.glass):
             return
@@ -102,7 +102,7 @@ class Terminal:
 _PART = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\r\n]|([^\x1b\r\n])")
 
 
-class Glass:
+class ScreenText:
     """What stands on a terminal, as text and moves of the cursor tell; wide characters are one cell."""
 
     def __init__(self, columns: int, rows: int) -> None:

@@ -11,19 +11,19 @@ from textual.screen import Screen
 
 from runner import events as ev
 from runner import paths
-from runner.cli.places import Place
+from runner.cli.places import DashboardPlace
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout
-from runner.state.run import RunState, Status
+from runner.state.run import LiveStatus, RunState
 from tui.app import TrtbenchApp
 from tui.framework.rows import Rows, row_text
 
 NOW = 1_767_276_000.0  # 2026-01-01 14:00 UTC
 SIZES = ((80, 24), (120, 40), (160, 50), (200, 50))
 """in which every screen is drawn; every state of one in the first two at least"""
-BOTH = SIZES[:2]
+SMALL_SIZES = SIZES[:2]
 
 
 def size_id(size: tuple[int, int]) -> str:
@@ -76,10 +76,10 @@ BROKEN = (
 )
 
 
-class Cockpit(TrtbenchApp):
+class RecordingApp(TrtbenchApp):
     """The app, with other screens replaced by a note of where one went."""
 
-    def __init__(self, start: Place) -> None:
+    def __init__(self, start: DashboardPlace) -> None:
         super().__init__(start)
         self.went: list[object] = []
 
@@ -102,7 +102,7 @@ class Cockpit(TrtbenchApp):
         self.went.append("away")
 
 
-async def settled(pilot: Pilot[Any]) -> None:
+async def wait_until_idle(pilot: Pilot[Any]) -> None:
     """Until everything that was asked for has been read, planned and drawn."""
     quiet = 0
     while quiet < 2:  # what was read is drawn, and what is drawn may ask for more
@@ -112,18 +112,18 @@ async def settled(pilot: Pilot[Any]) -> None:
         await pilot.pause()
 
 
-def text_of(screen: Screen[Any], name: str) -> str:
+def widget_text(screen: Screen[Any], name: str) -> str:
     """What a widget of ours shows, without its styles."""
     widget = screen.query_one(name, Rows)
     return "\n".join(row_text(row) for row, _ in widget._visible())
 
 
-def told(pilot: Pilot[Any]) -> list[str]:
+def notifications(pilot: Pilot[Any]) -> list[str]:
     """The notifications, oldest first."""
     return [notification.message for notification in pilot.app._notifications]
 
 
-def mine(name: str, text: str) -> Path:
+def write_user_profile(name: str, text: str) -> Path:
     """A file among the user's profiles."""
     path = paths.user_profiles_dir() / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,12 +149,12 @@ def plan_of(profile: str) -> Plan:
     )
 
 
-def ended(
-    name: str, profile: str, status: Status, *, ago: float, seconds: float = 62.0, cause: str = ""
+def create_ended_run(
+    name: str, profile: str, status: LiveStatus, *, ago: float, seconds: float = 62.0, cause: str = ""
 ) -> Path:
     """A run that ended, with its report."""
     run_dir = run_dir_of(name, NOW - ago, profile)
-    with layout.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
+    with layout.create_run_dir(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
         pass
     state = RunState()
     second = 10**9
@@ -171,10 +171,10 @@ def ended(
     return run_dir
 
 
-def under_way(name: str, profile: str, *, ago: float) -> tuple[Path, int]:
+def create_active_run(name: str, profile: str, *, ago: float) -> tuple[Path, int]:
     """A run whose supervisor lives: this process, which holds the lock until it closes what is returned."""
     run_dir = run_dir_of(name, NOW - ago, profile)
-    with layout.created(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
+    with layout.create_run_dir(run_dir, plan_of(profile), BUILT_IN["quickstart"]):
         pass
     lock = layout.try_lock(run_dir)
     assert lock is not None

@@ -14,14 +14,14 @@ from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
 from tui.app import TrtbenchApp
 from tui.framework.screen import KeyedScreen
-from tui.palette import commands
+from tui.palette import palette_commands
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.registry import SCREENS, keys_of
 
 
 def names(app: TrtbenchApp) -> list[str]:
-    return [command.name for command in commands(app.screen)]
+    return [command.name for command in palette_commands(app.screen)]
 
 
 def live(run: Recorder, root: Path) -> TrtbenchApp:
@@ -29,7 +29,9 @@ def live(run: Recorder, root: Path) -> TrtbenchApp:
 
 
 def test_every_name_says_which_area_it_belongs_to() -> None:
-    areas = {key.in_palette.partition(": ")[0] for name in SCREENS for key in keys_of(name) if key.in_palette}
+    areas = {
+        key.palette_name.partition(": ")[0] for name in SCREENS for key in keys_of(name) if key.palette_name
+    }
     assert areas <= {"run", "edit", "view", "go", "help"}
 
 
@@ -52,8 +54,8 @@ async def test_what_the_footer_shows_is_in_the_palette(tmp_path: Path) -> None:
         await pilot.pause()
         assert isinstance(app.screen, KeyedScreen)
         offered = names(app)
-        for key in app.screen.keys_now():
-            assert not key.label or key.in_palette in offered or key.action == "app.command_palette"
+        for key in app.screen.active_keys():
+            assert not key.label or key.palette_name in offered or key.action == "app.command_palette"
 
 
 async def test_typing_a_name_and_enter_does_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Live and Result as they look, in their main states and at three sizes."""
+"""Pictures of the live and the result screen in their main states, at several sizes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def live(run: Recorder, root: Path, after_s: float = 1.0) -> TrtbenchApp:
         recorded_runs.finished,
         recorded_runs.failed,
         recorded_runs.queued,
-        recorded_runs.nothing_yet,
+        recorded_runs.not_started,
         recorded_runs.converting,
         recorded_runs.stalled,
         recorded_runs.stopped,
@@ -74,12 +74,12 @@ def test_live_with_gpus_maximised(key: str, snap_compare: Compare, tmp_path: Pat
 @pytest.mark.parametrize(
     "size", [(60, 20), (100, 16), (40, 12), (250, 70)], ids=lambda size: f"{size[0]}x{size[1]}"
 )
-def test_live_in_splits_and_on_a_wall(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+def test_live_in_unusual_sizes(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(live(recorded_runs.on_gpus(8, 8, hot=6), tmp_path), terminal_size=size)
 
 
 @pytest.mark.parametrize("keys", ["t", "t t", "d", "exclamation_mark", "slash W e i", "f"])
-def test_live_ways_to_look(keys: str, snap_compare: Compare, tmp_path: Path) -> None:
+def test_live_display_keys(keys: str, snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(
         live(recorded_runs.with_outliers(), tmp_path), terminal_size=SIZES[1], press=keys.split()
     )
@@ -108,7 +108,7 @@ def test_live_silent(snap_compare: Compare, tmp_path: Path) -> None:
 def test_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
+    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
         app = TrtbenchApp(ResultPlace(run_dir))
         assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
 
@@ -151,10 +151,10 @@ def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) 
     [recorded_runs.lost, recorded_runs.queued, recorded_runs.long_names],
     ids=lambda make: make.__name__,
 )
-def test_result_seldom(
+def test_result_of_rare_states(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
+    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
         assert snap_compare(TrtbenchApp(ResultPlace(run_dir)), terminal_size=size)
 
 
@@ -172,16 +172,16 @@ def test_result_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pyt
 def test_log_of_a_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
+    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
         assert snap_compare(TrtbenchApp(ResultPlace(run_dir)), terminal_size=size, press=["l", "slash", "M"])
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_doctor_of_a_stall(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+def test_health_of_a_stall(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(live(recorded_runs.stalled(), tmp_path), terminal_size=size, press=["d"])
 
 
-def test_question_before_stopping(snap_compare: Compare, tmp_path: Path) -> None:
+def test_stop_confirmation(snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(live(recorded_runs.under_way(), tmp_path), terminal_size=SIZES[0], press=["x"])
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.places import HomePlace, LivePlace, Place, ResultPlace, RunsPlace
+from runner.cli.places import DashboardPlace, HomePlace, LivePlace, ResultPlace, RunsPlace
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
@@ -83,7 +83,7 @@ def test_other_terminals_get_frames_and_words(tmp_path: Path, environment: dict[
     assert b"quickstart" in SEQUENCE.sub(b"", output)
 
 
-def test_the_size_is_the_terminals_and_not_that_of_exported_variables(tmp_path: Path) -> None:
+def test_the_size_is_the_terminals_not_that_of_variables(tmp_path: Path) -> None:
     terminal = Terminal(
         [sys.executable, "-c", START],
         columns=110,
@@ -125,7 +125,7 @@ def test_who_gets_ascii(environment: dict[str, str], expected: bool, monkeypatch
 # --- sizes ----------------------------------------------------------------------------------------------
 
 
-def places(tmp_path: Path) -> dict[str, Place]:
+def places(tmp_path: Path) -> dict[str, DashboardPlace]:
     return {
         "home": HomePlace(),
         "runs": RunsPlace(),
@@ -168,7 +168,7 @@ def test_a_storm_of_sizes_on_a_terminal(tmp_path: Path) -> None:
             fcntl.ioctl(terminal.main, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.kill(terminal.process.pid, signal.SIGWINCH)
         terminal.send(b"?")
-        terminal.wait_for(lambda seen: b"closes" in seen)
+        terminal.wait_for(lambda seen: b"esc close" in seen)
         terminal.send(b"q")  # closes it
         terminal.send(b"q")
         assert terminal.wait() == 0

@@ -4,21 +4,21 @@ import math
 
 import pytest
 
-from runner.util.formatting import duration, number, plural
+from runner.util.formatting import duration, format_number, plural
 from tui.text import (
-    Dots,
+    BrailleCanvas,
+    align_right,
     bar,
     clock,
     fit,
-    measure,
-    plain,
-    right,
+    fit_parts,
+    format_measurement,
+    format_with_deviation,
+    plain_text,
     shorten,
     shorten_middle,
     to_ascii,
-    whole_parts,
     width_of,
-    with_spread,
     wrap,
 )
 
@@ -34,13 +34,18 @@ def test_a_clock_never_runs_backwards_past_zero() -> None:
 
 
 def test_numbers_have_their_thousands_apart_and_no_nan() -> None:
-    assert number(63543.4) == "63 543"
-    assert number(1234567.891, 2) == "1 234 567.89"
-    assert [number(value) for value in (math.nan, math.inf, -math.inf)] == ["–"] * 3
+    assert format_number(63543.4) == "63 543"
+    assert format_number(1234567.891, 2) == "1 234 567.89"
+    assert [format_number(value) for value in (math.nan, math.inf, -math.inf)] == ["–"] * 3
 
 
 def test_measures_have_about_four_digits() -> None:
-    assert [measure(v) for v in (63543.2, 217.91, 14.938, 0.0421)] == ["63 543", "217.9", "14.94", "0.042"]
+    assert [format_measurement(v) for v in (63543.2, 217.91, 14.938, 0.0421)] == [
+        "63 543",
+        "217.9",
+        "14.94",
+        "0.042",
+    ]
 
 
 def test_plural() -> None:
@@ -55,7 +60,7 @@ def test_a_bar_is_always_as_wide_as_asked(share: float) -> None:
 
 
 def test_dots_fill_braille_cells_and_stay_inside() -> None:
-    dots = Dots(2, 1)
+    dots = BrailleCanvas(2, 1)
     dots.column(0, -5, 99)
     dots.column(3, 3, 3)
     assert dots.row(0) == "⡇⢀"
@@ -64,7 +69,7 @@ def test_dots_fill_braille_cells_and_stay_inside() -> None:
 def test_fitting_counts_cells_not_characters() -> None:
     assert fit("abc", 5) == "abc  "
     assert fit("abcdef", 4) == "abc…"
-    assert right("7", 3) == "  7"
+    assert align_right("7", 3) == "  7"
     for text in ("通义千问模型", "a通b义c"):
         for width in range(1, 14):
             assert width_of(fit(text, width)) == width
@@ -93,7 +98,7 @@ def test_wrapping_keeps_every_word_and_breaks_the_longest() -> None:
     ],
 )
 def test_program_output_is_text_and_nothing_else(raw: str, shown: str) -> None:
-    assert plain(raw) == shown
+    assert plain_text(raw) == shown
 
 
 def test_ascii_keeps_the_columns() -> None:
@@ -104,18 +109,18 @@ def test_ascii_keeps_the_columns() -> None:
 
 
 def test_a_deviation_ends_where_its_mean_does() -> None:
-    assert with_spread(131.32, 1.839) == "131.3 ±1.8"
-    assert with_spread(13305.0, 186.3) == "13 305 ±186"
-    assert with_spread(927.0, None) == "927.0"
-    assert with_spread(1017.0, 0.04) == "1 017 ±0.04", "one digit at least: the runs did differ"
+    assert format_with_deviation(131.32, 1.839) == "131.3 ±1.8"
+    assert format_with_deviation(13305.0, 186.3) == "13 305 ±186"
+    assert format_with_deviation(927.0, None) == "927.0"
+    assert format_with_deviation(1017.0, 0.04) == "1 017 ±0.04", "one digit at least: the runs did differ"
 
 
 def test_whole_parts_of_a_summary() -> None:
     summary = "32 763.9 M parameters, float16 on cpu"
-    assert whole_parts(summary, 40) == summary
-    assert whole_parts(summary, 36) == "32 763.9 M parameters"
-    assert whole_parts(summary, 20) == ""
-    assert whole_parts("sweep · trtllm · 12 runs, 2 repeats", 26) == "sweep · trtllm · 12 runs"
+    assert fit_parts(summary, 40) == summary
+    assert fit_parts(summary, 36) == "32 763.9 M parameters"
+    assert fit_parts(summary, 20) == ""
+    assert fit_parts("sweep · trtllm · 12 runs, 2 repeats", 26) == "sweep · trtllm · 12 runs"
 
 
 @pytest.mark.parametrize("width", range(12))

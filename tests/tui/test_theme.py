@@ -13,30 +13,29 @@ from rich.color import ColorType
 from textual.pilot import Pilot
 
 from runner import paths
-from runner.cli.main import _parser
-from runner.cli.options import THEMES
+from runner.cli.main import build_parser
 from runner.cli.places import RunsPlace
 from runner.errors import UserError
 from runner.profile import settings
-from runner.profile.settings import ThemeName
+from runner.util.themes import THEME_NAMES, ThemeName
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 from tests.support.terminal import Terminal
 from tui.app import TrtbenchApp
-from tui.theme import NAMES, wanted_theme
+from tui.theme import THEMES, select_theme
 
 
-def test_settings_and_command_line_know_every_theme() -> None:
-    assert get_args(ThemeName) == NAMES
-    assert THEMES == NAMES
+def test_every_theme_name_has_its_theme() -> None:
+    assert get_args(ThemeName) == THEME_NAMES
+    assert tuple(theme.name for theme in THEMES) == THEME_NAMES
 
 
 def test_a_theme_for_one_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--theme` before or after the name of the command."""
     monkeypatch.delenv("TRTBENCH_THEME", raising=False)
     for argv in (["--theme", "light", "ls"], ["attach", "last", "--theme", "light"]):
-        assert _parser().parse_args(argv).theme == "light"
-    assert not hasattr(_parser().parse_args(["attach", "last"]), "theme")
+        assert build_parser().parse_args(argv).theme == "light"
+    assert not hasattr(build_parser().parse_args(["attach", "last"]), "theme")
 
 
 @pytest.mark.parametrize(
@@ -52,23 +51,23 @@ def test_a_theme_for_one_start(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_who_chooses_the_theme(environ: dict[str, str], remembered: str | None, expected: str | None) -> None:
-    assert wanted_theme(environ, remembered) == expected
+    assert select_theme(environ, remembered) == expected
 
 
 def test_a_theme_that_is_none_is_one_sentence() -> None:
     with pytest.raises(UserError, match="allowed: dark, light, high-contrast, monochrome"):
-        wanted_theme({"TRTBENCH_THEME": "pink"}, None)
+        select_theme({"TRTBENCH_THEME": "pink"}, None)
 
 
-async def test_ctrl_t_goes_through_all_themes_and_the_last_one_is_there_next_time() -> None:
+async def test_ctrl_t_cycles_the_themes_and_stores_the_last() -> None:
     app = TrtbenchApp(RunsPlace())
     async with app.run_test() as pilot:
         seen = [app.theme]
-        for _ in NAMES:
+        for _ in THEME_NAMES:
             await pilot.press("ctrl+t")
             await pilot.pause()
             seen.append(app.theme)
-        assert seen == [*NAMES, NAMES[0]]
+        assert seen == [*THEME_NAMES, THEME_NAMES[0]]
         await pilot.press("ctrl+t")
         await pilot.pause()
     assert settings.load().theme == "light"
@@ -87,7 +86,7 @@ async def test_settings_with_a_mistake_are_told_and_left_alone() -> None:
         await pilot.press("ctrl+t")
         await pilot.pause()
         assert app.theme == "light"
-        assert any(said.startswith("the theme is not remembered: ") for said in told(pilot))
+        assert any(said.startswith("cannot store the theme in the settings: ") for said in told(pilot))
     assert path.read_text() == "theme: blue\n"
 
 

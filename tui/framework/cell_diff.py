@@ -1,8 +1,8 @@
-"""Only the cells that changed go to the terminal.
+"""Write only the cells that changed to the terminal.
 
-Textual writes all cells of a region that was refreshed, each run of one style with both of its colours and
-a reset. Over ssh that is most of what is sent, so its updates pass through here: they are compared with what
-the terminal shows, and what differs is written with as few codes as that takes.
+Textual writes every cell of a refreshed region, and each run of one style with both colours and a reset. Over
+SSH this is most of the traffic. The updates of Textual pass through this module: it compares them with what
+the terminal shows and writes the differences with as few control codes as possible.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import SGR_STYLES, Strip
 
-NEAR = 3
-"""Unchanged cells of the same style up to this many are written again: a jump over them takes more."""
+MAX_REWRITTEN_GAP = 3
+"""Up to this many unchanged cells of the same style are written again: skipping them takes more bytes."""
 
 
 class Pen(NamedTuple):
-    """How a terminal writes: parameters of SGR codes; empty: its default."""
+    """The current style of a terminal as parameters of SGR codes; an empty string is the default."""
 
     attributes: str = ""
     colour: str = ""
@@ -31,81 +31,84 @@ class Pen(NamedTuple):
 
 
 PLAIN = Pen()
-Cell = tuple[str, Pen]
-"""What one cell shows; the cells behind a wide character, which shows there too, have an empty text."""
-Line = list[Cell | None]
-"""None: nobody knows what is there."""
+TerminalCell = tuple[str, Pen]
+"""Text and style of a cell; the second cell of a wide character has an empty text."""
+CellRow = list[TerminalCell | None]
+"""One row of the terminal; None: the content of the cell is unknown."""
 
 
-class Shown:
-    """What the terminal shows; turns updates into those that write what is new."""
+class TerminalBuffer:
+    """The cells that the terminal shows; reduces updates of Textual to the cells that differ."""
 
     def __init__(self) -> None:
-        self._lines: list[Line] = []
+        self._rows: list[CellRow] = []
         self._width = 0
 
-    def forget(self) -> None:
-        """Somebody else has written to the terminal."""
-        self._lines = []
+    def invalidate(self) -> None:
+        """Forget the content: another program has written to the terminal."""
+        self._rows = []
 
-    def lean(self, update: RenderableType | None) -> RenderableType | None:
-        """An update with the same effect. A whole screen is written whole, which repairs it."""
+    def diff(self, update: RenderableType | None) -> RenderableType | None:
+        """Return an update with the same effect that writes only what changed.
+
+        An update of the whole screen is written completely, which also repairs the screen.
+        """
         if isinstance(update, LayoutUpdate | ChopsUpdate):
-            return cast(RenderableType, _Lean(self, update))
+            return cast(RenderableType, _DiffedUpdate(self, update))
         return update
 
-    def whole(self, update: LayoutUpdate, console: Console) -> str:
-        """What writes a whole screen."""
+    def render_full(self, update: LayoutUpdate, console: Console) -> str:
+        """Return the output that writes the whole screen."""
         width = self._width = update.region.width
-        self._lines = [
+        self._rows = [
             [*_cells(strips, console), *[None] * width][:width]
             for strips in (list(line) for line in update.strips)
         ]
         return update.render_segments(console)
 
-    def changes(self, update: ChopsUpdate, console: Console) -> str:
-        """What writes the cells of refreshed regions that are not shown yet."""
+    def render_changes(self, update: ChopsUpdate, console: Console) -> str:
+        """Return the output that writes the changed cells of the refreshed regions."""
         width = update.chop_ends[0][-1]
-        if (len(update.chops), width) != (len(self._lines), self._width):
-            self._lines, self._width = [[] for _ in update.chops], width
+        if (len(update.chops), width) != (len(self._rows), self._width):
+            self._rows, self._width = [[] for _ in update.chops], width
         writer = _Writer()
         for y, begin, end in update.spans:
-            line = self._lines[y]
+            row = self._rows[y]
             for until, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
                 if strip is not None and x < end and until > begin:
-                    _write(writer, line, x, y, list(_cells([strip], console)))
+                    _write_changes(writer, row, x, y, list(_cells([strip], console)))
         return writer.text()
 
 
-class _Lean(CompositorUpdate):
-    # Textual may drop an update, so nothing is compared before it is written.
-    def __init__(self, shown: Shown, update: LayoutUpdate | ChopsUpdate) -> None:
-        self._shown, self._update = shown, update
+class _DiffedUpdate(CompositorUpdate):
+    # Textual may drop an update, so the comparison happens when the update is written.
+    def __init__(self, buffer: TerminalBuffer, update: LayoutUpdate | ChopsUpdate) -> None:
+        self._buffer, self._update = buffer, update
 
     def render_segments(self, console: Console) -> str:
         if isinstance(self._update, LayoutUpdate):
-            return self._shown.whole(self._update, console)
-        return self._shown.changes(self._update, console)
+            return self._buffer.render_full(self._update, console)
+        return self._buffer.render_changes(self._update, console)
 
 
-def _write(writer: _Writer, line: Line, x: int, y: int, cells: list[Cell]) -> None:
-    """Write what differs of `cells`, which begin at column `x`, and keep it in `line`."""
+def _write_changes(writer: _Writer, row: CellRow, x: int, y: int, cells: list[TerminalCell]) -> None:
+    """Write those of `cells`, which begin at column `x`, that differ from `row`, and store them there."""
     end = x + len(cells)
-    line += [None] * (end - len(line))
-    old = line[x:end]
+    row += [None] * (end - len(row))
+    old = row[x:end]
     if old == cells:
         return
-    for first, last in _runs(old, cells):
+    for first, last in _changed_runs(old, cells):
         writer.write(x + first, y, cells[first:last])
-        _forget_halves(line, x + first, x + last)
-        line[x + first : x + last] = cells[first:last]
+        _invalidate_halves(row, x + first, x + last)
+        row[x + first : x + last] = cells[first:last]
 
 
-def _runs(old: Line, new: list[Cell]) -> Iterator[tuple[int, int]]:
-    """First and last + 1 of every stretch of cells to write; wide characters are written whole."""
+def _changed_runs(old: CellRow, new: list[TerminalCell]) -> Iterator[tuple[int, int]]:
+    """Yield first and last + 1 of every run of cells to write; wide characters are written whole."""
     first = last = -1
-    for i, (was, cell) in enumerate(zip(old, new, strict=True)):
-        if was == cell or i < last:
+    for i, (before, cell) in enumerate(zip(old, new, strict=True)):
+        if before == cell or i < last:
             continue
         begin, end = i, i + 1
         while begin and not new[begin][0]:
@@ -114,7 +117,9 @@ def _runs(old: Line, new: list[Cell]) -> Iterator[tuple[int, int]]:
             end += 1
         if first < 0:
             first = begin
-        elif begin - last > NEAR or any(near[1] != new[last - 1][1] for near in new[last:begin]):
+        elif begin - last > MAX_REWRITTEN_GAP or any(
+            between[1] != new[last - 1][1] for between in new[last:begin]
+        ):
             yield first, last
             first = begin
         last = end
@@ -122,48 +127,48 @@ def _runs(old: Line, new: list[Cell]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _forget_halves(line: Line, first: int, last: int) -> None:
-    """Who overwrites one half of a wide character takes the other half with it."""
+def _invalidate_halves(row: CellRow, first: int, last: int) -> None:
+    """Mark the other half of a wide character as unknown when one half is overwritten."""
     begin, end = first, last
-    while begin and _is_behind(line[begin]):
+    while begin and _is_second_half(row[begin]):
         begin -= 1
-    while end < len(line) and _is_behind(line[end]):
+    while end < len(row) and _is_second_half(row[end]):
         end += 1
-    line[begin:first] = [None] * (first - begin)
-    line[last:end] = [None] * (end - last)
+    row[begin:first] = [None] * (first - begin)
+    row[last:end] = [None] * (end - last)
 
 
-def _is_behind(cell: Cell | None) -> bool:
+def _is_second_half(cell: TerminalCell | None) -> bool:
     return cell is not None and not cell[0]
 
 
 class _Writer:
-    """Text and codes of one update; it begins and ends with the terminal's default style."""
+    """Text and codes of one update; it begins and ends with the default style of the terminal."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._pen = PLAIN
         self._x = self._y = -1
 
-    def write(self, x: int, y: int, cells: list[Cell]) -> None:
+    def write(self, x: int, y: int, cells: list[TerminalCell]) -> None:
         if y == self._y and x > self._x:
             self._parts.append(f"\x1b[{x - self._x}C")
         elif (x, y) != (self._x, self._y):
             self._parts.append(f"\x1b[{y + 1};{x + 1}H")
         for text, pen in cells:
             if pen != self._pen:
-                self._parts.append(_change(self._pen, pen))
+                self._parts.append(_pen_codes(self._pen, pen))
                 self._pen = pen
             self._parts.append(text)
         self._x, self._y = x + len(cells), y
 
     def text(self) -> str:
-        return "".join([*self._parts, _change(self._pen, PLAIN)])
+        return "".join([*self._parts, _pen_codes(self._pen, PLAIN)])
 
 
 @lru_cache(maxsize=4096)
-def _change(old: Pen, new: Pen) -> str:
-    """The code from one style to another."""
+def _pen_codes(old: Pen, new: Pen) -> str:
+    """Return the code that changes one style to another."""
     if old == new:
         return ""
     if new == PLAIN:
@@ -178,7 +183,7 @@ def _change(old: Pen, new: Pen) -> str:
     return f"\x1b[{';'.join(filter(None, codes))}m"
 
 
-def _cells(strips: Iterable[Strip], console: Console) -> Iterator[Cell]:
+def _cells(strips: Iterable[Strip], console: Console) -> Iterator[TerminalCell]:
     system = console._color_system or ColorSystem.TRUECOLOR
     for strip in strips:
         for text, style, control in strip:
@@ -188,13 +193,13 @@ def _cells(strips: Iterable[Strip], console: Console) -> Iterator[Cell]:
             if text.isascii():
                 yield from ((character, pen) for character in text)
             else:
-                yield from _wide(text, pen)
+                yield from _non_ascii_cells(text, pen)
 
 
-def _wide(text: str, pen: Pen) -> Iterator[Cell]:
+def _non_ascii_cells(text: str, pen: Pen) -> Iterator[TerminalCell]:
     sizes = [get_character_cell_size(character) for character in text]
     if 0 in sizes or sum(sizes) != cell_len(text):
-        # Characters that join others: one unit, written as a whole.
+        # The text has combining characters: write it as one unit.
         yield text, pen
         yield from [("", pen)] * (cell_len(text) - 1)
         return

@@ -1,4 +1,4 @@
-"""The line in which a list is filtered; made when somebody filters, as everything that needs an Input."""
+"""The input line of a list filter; created when it is opened, which keeps `Input` out of the start."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from textual.widgets import Input
 
 
 class FilterInput(Input):
-    """Says what is typed (`Input.Changed`), which way to go in the list, and when it is done."""
+    """Reports the text (`Input.Changed`), cursor movement in the list, and when it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close(False)", "show everything again", show=False),
-        Binding("up", "step(-1)", "the one above", show=False),
-        Binding("down", "step(1)", "the one below", show=False),
+        Binding("escape", "close(False)", "show all items", show=False),
+        Binding("up", "step(-1)", "previous item", show=False),
+        Binding("down", "step(1)", "next item", show=False),
     ]
 
     @dataclass
@@ -34,7 +34,7 @@ class FilterInput(Input):
         self.cursor_blink = False
 
     async def open_in(self, pane: Widget, *, before: int | None = None) -> None:
-        """Stand in a pane with the focus: the next key that is looked at comes here."""
+        """Mount the line in a pane and focus it, so that the next key goes to it."""
         await pane.mount(self, before=before)
         pane.screen.set_focus(self)
 

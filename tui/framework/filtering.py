@@ -1,4 +1,4 @@
-"""Filtering a list as one types: what the screens with a list have in common."""
+"""Filter a list while the user types: the base of the screens with a list."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from textual.reactive import var
 
-from tui.framework.keymap import EVERYWHERE, Key, When
+from tui.framework.keymap import GLOBAL_KEYS, Key, KeyState
 from tui.framework.picker import Picker
 from tui.framework.screen import KeyedScreen
 
@@ -17,36 +17,36 @@ if TYPE_CHECKING:
 
 
 class FilteringScreen(KeyedScreen):
-    """A screen with one list to filter, in a pane of its own; `watch_filter` shows what is left."""
+    """A screen with a filtered list in a pane; subclasses show the matches in `watch_filter`."""
 
     filter_pane: str
-    """selector of the pane that gets the line to type into"""
+    """selector of the pane that gets the input line"""
     filter_list: str
     """selector of the list"""
     filter_hint: str = "type to filter"
-    """what stands in the line while nothing is typed"""
+    """placeholder of the empty input line"""
 
     filter: var[str] = var("", init=False)
-    """what is typed; empty: everything is shown"""
+    """the filter text; empty: all items are shown"""
 
-    def filter_stands(self) -> bool:
-        """Whether what is typed can be left as it is."""
+    def is_filter_valid(self) -> bool:
+        """Whether the text is a valid filter."""
         return True
 
     @property
     def typing(self) -> Literal["", "editing", "filtering"]:
-        """What letters go into while a line is open."""
+        """The kind of input line that is open; empty: none."""
         return "filtering" if self.query("#filter") else ""
 
-    def states(self) -> tuple[When, ...]:
+    def key_states(self) -> tuple[KeyState, ...]:
         if self.typing == "filtering":
             return ("filtering", "filtered")
         return (self.typing,) if self.typing else ("filtered",) if self.filter else ()
 
-    def keys_now(self) -> list[Key]:
-        keys = super().keys_now()
+    def active_keys(self) -> list[Key]:
+        keys = super().active_keys()
         if self.typing:
-            return [key for key in keys if key.when in self.states() or key in EVERYWHERE]
+            return [key for key in keys if key.when in self.key_states() or key in GLOBAL_KEYS]
         return keys
 
     async def action_filter(self) -> None:
@@ -60,7 +60,7 @@ class FilteringScreen(KeyedScreen):
         self.filter = event.value.strip()
 
     async def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
-        if message.keep and not self.filter_stands():
+        if message.keep and not self.is_filter_valid():
             return
         await self.query("#filter").remove()
         self.query_one(self.filter_list).focus()

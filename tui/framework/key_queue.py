@@ -1,8 +1,8 @@
-"""Keys one by one: the next is looked at when what the one before it does is done.
+"""Handle keys one at a time: the next key waits until the previous one is handled.
 
-Textual hands every key that has come to the widget that has the focus then, and learns later what the first
-of them does. With keys typed faster than a busy dashboard answers, a dialog would open after the keys that
-were meant for it had gone elsewhere.
+Textual sends every key to the widget that has the focus when the key arrives, before the effect of earlier
+keys is known. When a user types faster than a busy dashboard answers, a dialog would open after its keys had
+gone to another widget.
 """
 
 from __future__ import annotations
@@ -14,48 +14,53 @@ from textual import events
 from textual.app import App
 from textual.message import Message
 
-PATIENCE_S = 0.25
-"""After this time nothing more is heard of a key: its widget went away with it."""
+KEY_TIMEOUT_S = 0.25
+"""After this time a key counts as handled: its widget was removed with it."""
 
 
-class TypedKeys(App[int]):
-    """Lets a key wait while the one before it is on its way through the widgets."""
+class KeyQueue(App[int]):
+    """Keeps a key back while the one before it passes through the widgets."""
 
     @dataclass
-    class Passed(Message):
-        """Runs behind a key: where this has come, the key was before."""
+    class KeyPassed(Message):
+        """Follows a key through the queues of the widgets; arrives where the key has been."""
 
         key: events.Key
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: deque[events.Key] = deque()
-        self._under_way: events.Key | None = None
+        self._queued: deque[events.Key] = deque()
+        self._current_key: events.Key | None = None
+
+    @property
+    def has_pending_keys(self) -> bool:
+        """Whether a key is queued or being handled."""
+        return bool(self._queued) or self._current_key is not None
 
     async def on_event(self, event: events.Event) -> None:
         if not isinstance(event, events.Key):
             await super().on_event(event)
-        elif event.is_forwarded:  # no widget wanted it: it came up to here for the bindings
+        elif event.is_forwarded:  # no widget used it: it comes back to the app for its bindings
             await super().on_event(event)
-            await self._has_passed(event)
+            await self._finish_key(event)
         else:
-            self._waiting.append(event)
-            if (ahead := self._under_way) is not None:
-                self.set_timer(PATIENCE_S, lambda: self._has_passed(ahead))
-            await self._look_at_next()
+            self._queued.append(event)
+            if (current := self._current_key) is not None:
+                self.set_timer(KEY_TIMEOUT_S, lambda: self._finish_key(current))
+            await self._handle_next_key()
 
-    async def on_typed_keys_passed(self, message: Passed) -> None:
-        await self._has_passed(message.key)
+    async def on_key_queue_key_passed(self, message: KeyPassed) -> None:
+        await self._finish_key(message.key)
 
-    async def _has_passed(self, key: events.Key) -> None:
-        if self._under_way is key:
-            self._under_way = None
-            await self._look_at_next()
+    async def _finish_key(self, key: events.Key) -> None:
+        if self._current_key is key:
+            self._current_key = None
+            await self._handle_next_key()
 
-    async def _look_at_next(self) -> None:
-        while self._waiting and self._under_way is None:
-            key = self._under_way = self._waiting.popleft()
+    async def _handle_next_key(self) -> None:
+        while self._queued and self._current_key is None:
+            key = self._current_key = self._queued.popleft()
             widget = self.focused or self.screen
             await super().on_event(key)
-            if not key.is_forwarded or not widget.post_message(self.Passed(key).set_sender(widget)):
-                self._under_way = None
+            if not key.is_forwarded or not widget.post_message(self.KeyPassed(key).set_sender(widget)):
+                self._current_key = None

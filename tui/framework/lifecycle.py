@@ -1,4 +1,4 @@
-"""Leaving for good: a dashboard that is told to go is gone soon, whatever its terminal does."""
+"""End the dashboard on signals in bounded time, whatever state its terminal is in."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Callable
 from types import FrameType
 
 GRACE_S = 2
-"""A dashboard whose terminal takes no more output ends after this long."""
+"""A dashboard whose terminal accepts no output ends after this time."""
 
 
-def end_on_signals(leave: Callable[[int], None]) -> None:
-    """Call `leave(exit code)` on SIGHUP and SIGTERM, and be gone after GRACE_S whatever happens.
+def exit_on_signals(leave: Callable[[int], None]) -> None:
+    """Call `leave(exit code)` on SIGHUP and SIGTERM, and end the process after GRACE_S in any case.
 
-    A terminal that hung up or stalled blocks the thread that draws, and with it the event loop. So the alarm
-    is set first, and its default action ends the process even while it is blocked.
+    A terminal that hung up or stalled blocks the writer thread of Textual, and with it the event loop. The
+    alarm is set first: its default action ends even a blocked process.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -29,19 +29,20 @@ def end_on_signals(leave: Callable[[int], None]) -> None:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise SystemExit(128 + number) from None
-        # Not called right here: it also wakes a loop that sleeps because nothing happens.
+        # Through the loop, because this also wakes it when it sleeps.
         loop.call_soon_threadsafe(leave, 128 + number)
 
-    # Also when it was ignored before (nohup): without its terminal a dashboard has no reason to go on.
+    # Also when SIGHUP was ignored (nohup): a dashboard without a terminal has no purpose.
     signal.signal(signal.SIGHUP, handle)
     signal.signal(signal.SIGTERM, handle)
     threading.Thread(target=_watch_terminal, name="terminal", daemon=True).start()
 
 
 def _watch_terminal() -> None:
-    """Hang up ourselves when the terminal is gone without a signal, as it is when it does not control us.
+    """Send SIGHUP to this process when the terminal closes without a signal.
 
-    Asked for no event, poll sleeps until the other end hangs up; reading on would spin on end-of-file.
+    This happens when it is not the controlling terminal. With an empty event mask, poll sleeps until the
+    other end hangs up; reading would spin on end-of-file.
     """
     terminal = select.poll()
     try:

@@ -1,7 +1,7 @@
-"""A list to choose from, by key and by mouse: profiles, fields of a form, runs.
+"""A list with a cursor, for keyboard and mouse: profiles, fields of a form, runs.
 
-Only the lines in view are made, so a list of ten thousand items costs as much as one that fits. An item may
-take several lines, and lines that belong to no item (headings, gaps) are passed over.
+Only the visible lines are drawn, so a list of ten thousand items costs as much as one that fits. An item may
+take several lines; the cursor skips lines without an item (headings, gaps).
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ from tui.framework.rows import Row, Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PickerLine:
+    """A line of a list."""
+
     row: Row
     item: int | None = None
-    """number of the item that the line belongs to; None for a heading or a gap"""
+    """index of the item of the line; None for a heading or a gap"""
 
 
 class Picker(Rows, can_focus=True):
-    """Base of the lists: subclasses say which lines there are, this class moves the choice among them."""
+    """Base class of the lists: subclasses provide the lines, this class moves the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "the one above", show=False),
-        Binding("down,j", "move(1)", "the one below", show=False),
-        Binding("pageup", "page(-1)", "a page up", show=False),
-        Binding("pagedown", "page(1)", "a page down", show=False),
-        Binding("home", "move(-1000000000)", "the first", show=False),
-        Binding("end", "move(1000000000)", "the last", show=False),
+        Binding("up,k", "move(-1)", "previous item", show=False),
+        Binding("down,j", "move(1)", "next item", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("home", "move(-1000000000)", "first item", show=False),
+        Binding("end", "move(1000000000)", "last item", show=False),
     ]
 
     @dataclass
     class Chosen(Message):
-        """The choice moved to another item."""
+        """The cursor moved to another item."""
 
         picker: Picker
         item: int
@@ -64,34 +66,34 @@ class Picker(Rows, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.chosen = 0
-        """number of the chosen item"""
+        """index of the item under the cursor"""
         self.first = 0
-        """number of the first line in view"""
+        """index of the first visible line"""
         self._fitted = Size(0, 0)
-        """the size that the view was made for"""
+        """the size for which the view was computed"""
 
     @property
     @abstractmethod
     def items(self) -> int:
-        """How many items there are."""
+        """Number of items."""
 
     @property
     @abstractmethod
     def lines(self) -> int:
-        """How many lines they take, with headings."""
+        """Number of lines, including headings."""
 
     @abstractmethod
-    def line(self, number: int) -> Line:
-        """One line, made when it comes into view."""
+    def line(self, number: int) -> PickerLine:
+        """Return a line; called when it becomes visible."""
 
     @abstractmethod
     def lines_of(self, item: int) -> range:
-        """The numbers of the lines of an item."""
+        """Return the indices of the lines of an item."""
 
-    # --- the choice -------------------------------------------------------------------------------------
+    # --- the cursor -------------------------------------------------------------------------------------
 
     def pick(self, item: int) -> None:
-        """Move the choice, and the view with it."""
+        """Move the cursor to an item and scroll to it."""
         item = max(0, min(item, self.items - 1))
         moved = item != self.chosen
 
@@ -112,18 +114,18 @@ class Picker(Rows, can_focus=True):
     # --- drawing ----------------------------------------------------------------------------------------
 
     def redraw_after(self, change: Callable[[], None]) -> None:
-        """Change what is shown, and draw the lines that look different afterwards."""
+        """Apply a change, then refresh the lines that look different."""
         before = self._visible()
         change()
         self._refresh_changed(before)
 
     def _reveal(self) -> None:
-        """Scroll as little as needed to have the chosen item in view."""
+        """Scroll just enough to show the item under the cursor."""
         if not self.items or not self.size.height:
             self.first = 0
             return
         of_item = self.lines_of(self.chosen)
-        # The heading above the first item comes into view with it.
+        # The heading above the first item is shown with it.
         start = of_item.start if self.chosen else 0
         if start < self.first:
             self.first = start
@@ -138,14 +140,14 @@ class Picker(Rows, can_focus=True):
         return line.row, line.item is not None and line.item == self.chosen
 
     def render_line(self, y: int) -> Strip:
-        # A new size is painted before it is announced, and the first frame should be complete.
+        # Textual paints a new size before it sends the resize event; the first frame should be complete.
         if self._fitted != self.size:
             self._fitted = self.size
             self.fit()
         return super().render_line(y)
 
     def fit(self) -> None:
-        """The widget has another size."""
+        """Adapt the view to a new size of the widget."""
         self.first = max(0, min(self.first, self.lines - self.size.height))
         self._reveal()
 
@@ -174,12 +176,12 @@ class Picker(Rows, can_focus=True):
 
 
 class LinePicker(Picker):
-    """A list whose lines are few enough to be made all at once, anew for every width."""
+    """A list with few lines, which are all drawn at once for each width."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._draw: Callable[[int], Sequence[Line]] = lambda width: ()
-        self._lines: Sequence[Line] = ()
+        self._draw: Callable[[int], Sequence[PickerLine]] = lambda width: ()
+        self._lines: Sequence[PickerLine] = ()
         self._items = 0
 
     @property
@@ -190,15 +192,15 @@ class LinePicker(Picker):
     def lines(self) -> int:
         return len(self._lines)
 
-    def line(self, number: int) -> Line:
+    def line(self, number: int) -> PickerLine:
         return self._lines[number]
 
     def lines_of(self, item: int) -> range:
         numbers = [number for number, line in enumerate(self._lines) if line.item == item]
         return range(numbers[0], numbers[-1] + 1) if numbers else range(0)
 
-    def show_lines(self, draw: Callable[[int], Sequence[Line]], chosen: int) -> None:
-        """Show the lines that `draw` makes for a width, with this item chosen; tells nobody of it."""
+    def show_lines(self, draw: Callable[[int], Sequence[PickerLine]], chosen: int) -> None:
+        """Show the lines that `draw` returns for a width, with the cursor on an item; posts no message."""
 
         def take() -> None:
             self._draw = draw

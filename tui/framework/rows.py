@@ -1,10 +1,10 @@
-"""The base of everything we draw ourselves: rows of styled text that repaint only where they changed.
+"""Widgets that draw rows of styled text and refresh only the rows that changed.
 
-Textual repaints what is refreshed without comparing cells, so what we refresh is what goes over ssh. A widget
-here compares each row with the one it drew last and refreshes the changed ones alone.
+Textual redraws a refreshed region without comparing cells. A widget of this module compares each row with the
+one it drew last and refreshes only those that differ.
 
-A row is a tuple of spans, and a span is a text with the name of a style (`tui.theme.STYLES`). What a screen
-shows is made by plain functions from data to rows; `Panel` joins such a function with a place on it.
+A row is a tuple of spans, and a span is a text with the name of a style (`tui.theme.STYLES`). Plain functions
+convert data to rows; a `Panel` shows the rows of such a function.
 """
 
 from __future__ import annotations
@@ -19,46 +19,50 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text import shorten, shown, width_of
-from tui.theme import chosen_style, text_style
+from tui.text import displayable, shorten, width_of
+from tui.theme import cursor_style, text_style
 
 
 class Span(NamedTuple):
+    """A text with one style."""
+
     text: str
     style: str = ""
-    """one of `tui.theme.STYLES`, or empty for the plain text colour"""
+    """one of `tui.theme.STYLES`; empty: plain text"""
 
 
 Row = tuple[Span, ...]
 
 
 def row(*parts: str | Span) -> Row:
-    """A row from spans and plain strings."""
+    """Return a row of spans and plain strings."""
     return tuple(part if isinstance(part, Span) else Span(part) for part in parts if part != "")
 
 
 def dim(text: str) -> Span:
+    """Return a span in the dim style."""
     return Span(text, "dim")
 
 
 def row_text(spans: Row) -> str:
-    """What a row says, without its styles."""
+    """Return the text of a row."""
     return "".join(span.text for span in spans)
 
 
 def row_width(spans: Row) -> int:
+    """Return the width of a row in cells."""
     return sum(width_of(span.text) for span in spans)
 
 
 def spread(left: Row, right: Row, width: int) -> Row:
-    """`left` and `right` at the two edges of `width` cells; when both do not fit, `left` is cut."""
+    """Place `left` and `right` at the edges of `width` cells; `left` is cut if both do not fit."""
     space = width - row_width(right)
     left = cut(left, max(0, space - 1))
     return (*left, Span(" " * max(0, space - row_width(left))), *right)
 
 
 def cut(spans: Row, width: int) -> Row:
-    """The row in at most `width` cells, cut with a mark."""
+    """Return the row in at most `width` cells, cut with `…`."""
     kept: list[Span] = []
     for span in spans:
         size = width_of(span.text)
@@ -72,7 +76,7 @@ def cut(spans: Row, width: int) -> Row:
 
 
 def fitting(parts: Iterable[Row], width: int, gap: str = "   ") -> Row:
-    """The first parts that fit whole into `width` cells, in a row; the very first is cut when it does not."""
+    """Join the first parts that fit into `width` cells; only the very first may be cut."""
     kept: Row = ()
     for part in parts:
         joined = (*kept, dim(gap), *part) if kept else part
@@ -83,7 +87,7 @@ def fitting(parts: Iterable[Row], width: int, gap: str = "   ") -> Row:
 
 
 class Rows(Widget):
-    """Shows rows; refreshes those that changed. With more rows than fit it scrolls by `move_to`."""
+    """Shows rows and refreshes those that changed; scrolls by `move_to` if not all fit."""
 
     DEFAULT_CSS = "Rows { height: auto; width: 1fr; }"
 
@@ -91,24 +95,24 @@ class Rows(Widget):
         super().__init__(id=id, classes=classes)
         self._rows: list[Row] = []
         self._base: Style | None = None
-        """the widget's own style, which is dear to ask for"""
-        self._asked_for = 0
-        """the height that the last layout was told, when it asks for one"""
+        """the style of the widget, cached because `rich_style` is slow"""
+        self._layout_height = 0
+        """the content height that the last layout used"""
         self.top = 0
-        """index of the first row in view"""
+        """index of the first visible row"""
         self.cursor: int | None = None
-        """index of the row that is marked as chosen"""
+        """index of the highlighted row"""
 
     def show(self, rows: Sequence[Row], cursor: int | None = None, *, top: int | None = None) -> None:
-        """Take new rows; only what differs from the old ones is drawn again.
+        """Show new rows; only those that differ are drawn again.
 
         Args:
-            rows: all rows, also those out of view.
-            cursor: the chosen row.
-            top: the first row in view, as far as there are rows; None: as before.
+            rows: all rows, including those out of view.
+            cursor: the highlighted row.
+            top: the first visible row, limited by the number of rows; None: unchanged.
         """
         before = self._visible()
-        grown = self.styles.is_auto_height and len(rows) != self._asked_for
+        grown = self.styles.is_auto_height and len(rows) != self._layout_height
         self._rows = list(rows)
         self.cursor = cursor
         self.top = self._top_within(self.top if top is None else top)
@@ -118,19 +122,19 @@ class Rows(Widget):
             self._refresh_changed(before)
 
     def move_to(self, top: int) -> None:
-        """Scroll so that row `top` is the first in view, as far as there are rows."""
+        """Scroll so that row `top` is the first visible one, limited by the number of rows."""
         before = self._visible()
         self.top = self._top_within(top)
         self._refresh_changed(before)
 
     def choose(self, index: int | None) -> None:
-        """Mark another row as chosen."""
+        """Highlight another row."""
         before = self._visible()
         self.cursor = index
         self._refresh_changed(before)
 
     def reveal(self, index: int) -> None:
-        """Scroll as little as needed to have row `index` in view."""
+        """Scroll just enough to show row `index`."""
         if index < self.top:
             self.move_to(index)
         elif index >= self.top + self.size.height > self.top:
@@ -141,11 +145,11 @@ class Rows(Widget):
 
     @property
     def last_top(self) -> int:
-        """The first row in view when the last one is in view."""
+        """The first visible row when the view is scrolled to the end."""
         return max(0, len(self._rows) - self.size.height)
 
     def _visible(self) -> list[tuple[Row, bool]]:
-        """What every line in view shows: its row, and whether it is the chosen one."""
+        """Return the visible rows, and whether each is highlighted."""
         return [self._line(y) for y in range(self.size.height)]
 
     def _line(self, y: int) -> tuple[Row, bool]:
@@ -159,11 +163,11 @@ class Rows(Widget):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        self._asked_for = self.rows_at(width)
-        return self._asked_for
+        self._layout_height = self.rows_at(width)
+        return self._layout_height
 
     def rows_at(self, width: int) -> int:
-        """How many rows there are when the widget is `width` cells wide."""
+        """Return the number of rows at a width of `width` cells."""
         return len(self._rows)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -182,45 +186,44 @@ class Rows(Widget):
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        spans, chosen = self._line(y)
+        spans, highlighted = self._line(y)
         if self._base is None:
             self._base = self.rich_style
-        base = chosen_style(self.app, self._base) if chosen else self._base
+        base = cursor_style(self.app, self._base) if highlighted else self._base
         segments = [
-            Segment(shown(span.text), text_style(self.app, span.style, base) if span.style else base)
+            Segment(displayable(span.text), text_style(self.app, span.style, base) if span.style else base)
             for span in spans
         ]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
 
-Data = TypeVar("Data")
+PanelData = TypeVar("PanelData")
 
 
-class Panel(Rows, Generic[Data]):
-    """A place on the screen for the rows that a function makes of data and the cells there are.
+class Panel(Rows, Generic[PanelData]):
+    """Shows the rows that a function draws from data.
 
-    The function gets the data, the width and the height in cells; it is called when the data or the size
-    changed, and not otherwise.
+    The function gets the data and the width and height in cells. It is called only when data or size changed.
     """
 
     def __init__(
         self,
-        draw: Callable[[Data, int, int], Sequence[Row]],
+        draw: Callable[[PanelData, int, int], Sequence[Row]],
         *,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._draw = draw
-        self._data: Data | None = None
+        self._data: PanelData | None = None
         self._drawn_at: Size | None = None
 
     @property
-    def data(self) -> Data | None:
+    def data(self) -> PanelData | None:
         return self._data
 
-    def update(self, data: Data) -> None:
-        """Show this data; nothing happens when it equals what is shown."""
+    def update(self, data: PanelData) -> None:
+        """Show data; does nothing if it equals the current data."""
         if data != self._data:
             self._data = data
             self._redraw()
@@ -230,26 +233,26 @@ class Panel(Rows, Generic[Data]):
             self._redraw()
 
     def rows_at(self, width: int) -> int:
-        # Known before the first drawing, so that the first layout is the last one.
+        # The height is known before the first drawing, so that one layout is enough.
         return len(self._draw(self._data, width, 0)) if self._data is not None else 0
 
     def render_line(self, y: int) -> Strip:
         if self._drawn_at != self.size:
-            # A new size is painted before it is announced, and the first frame should be complete.
-            self._rows = self._made()
-            self.top = self._top_within(self._wanted_top())
+            # Textual paints a new size before it sends the resize event; the first frame should be complete.
+            self._rows = self._draw_rows()
+            self.top = self._top_within(self._next_top())
         return super().render_line(y)
 
     def _redraw(self) -> None:
         if self.size.width:
-            self.show(self._made(), cursor=self.cursor, top=self._wanted_top())
+            self.show(self._draw_rows(), cursor=self.cursor, top=self._next_top())
 
-    def _made(self) -> list[Row]:
+    def _draw_rows(self) -> list[Row]:
         self._drawn_at = self.size
         if self._data is None:
             return []
         return list(self._draw(self._data, self.size.width, self.size.height))
 
-    def _wanted_top(self) -> int:
-        """The first row in view when there are new rows."""
+    def _next_top(self) -> int:
+        """Return the first visible row for new rows."""
         return self.top

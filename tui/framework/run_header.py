@@ -1,14 +1,14 @@
-"""The first line of a run's screen: what it is, how it stands, how long it has taken."""
+"""The first line of a run's screen: profile, summary, state and elapsed time."""
 
 from __future__ import annotations
 
 import msgspec
 
-from runner.state.run import Status
+from runner.state.run import LiveStatus
 from tui.framework.rows import Row, Span, dim, row, row_width, spread
-from tui.text import clock, whole_parts, width_of
+from tui.text import clock, fit_parts, width_of
 
-_STATES: dict[Status, Span] = {
+_STATE_SPANS: dict[LiveStatus, Span] = {
     "starting": Span("◌ STARTING", "dim"),
     "queued": Span("◌ QUEUED", "warn"),
     "running": Span("● RUNNING", "good"),
@@ -20,31 +20,33 @@ _STATES: dict[Status, Span] = {
 }
 
 
-def state_span(status: Status) -> Span:
-    """A state as glyph, word and colour, in this order of importance."""
-    return _STATES[status]
+def state_span(status: LiveStatus) -> Span:
+    """Return a state as glyph, word and colour, in this order of importance."""
+    return _STATE_SPANS[status]
 
 
 def short_id(run: str) -> str:
-    """The last part of a run's id, which every command accepts."""
+    """Return the last part of a run's id, which every command accepts."""
     return run.rpartition("_")[2] or run
 
 
-class Header(msgspec.Struct, frozen=True):
+class RunHeader(msgspec.Struct, frozen=True):
+    """What the first line shows of a run."""
+
     profile: str
     summary: str
     run: str
     """short id"""
-    status: Status
+    status: LiveStatus
     elapsed_s: int
     left: str = ""
-    """how long the whole run will still take; empty: that cannot be told"""
+    """estimated remaining time of the run; empty: unknown"""
     replay: bool = False
     reading: int | None = None
-    """percent of an existing log that was read, while there is more to read"""
+    """percent of the event log that is read; None: all"""
 
 
-def draw_header(header: Header, width: int, height: int) -> list[Row]:
+def draw_run_header(header: RunHeader, width: int, height: int) -> list[Row]:
     if header.reading is not None:
         state = row(Span(f"reading the log {header.reading} %", "warn"))
     else:
@@ -54,6 +56,6 @@ def draw_header(header: Header, width: int, height: int) -> list[Row]:
     if width_of(header.profile) + row_width(state) + len(header.run) + 8 <= width:
         state = row(dim(f"run {header.run}   "), *state)
     room = width - row_width(state) - width_of(header.profile) - 3
-    summary = whole_parts(header.summary, room)
+    summary = fit_parts(header.summary, room)
     about = row(Span(header.profile, "strong"), dim(f"  {summary}") if summary else "")
     return [spread(about, state, width)]

@@ -1,4 +1,4 @@
-"""What a screen says about itself on the page behind `?`."""
+"""The text about a screen on its help page (`?`)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ScreenHelp:
-    """The help of a screen, besides its keys."""
+    """The help of a screen, without its keys."""
 
     name: str
-    """of the screen, as the title of the page has it"""
+    """name of the screen in the title of the page"""
     about: str
-    """what the screen is for, in a sentence or two"""
+    """purpose of the screen, in one or two sentences"""
     terms: tuple[tuple[str, str], ...]
-    """words that the screen uses, each with its meaning"""
+    """terms that the screen uses, each with its meaning"""

@@ -1,4 +1,4 @@
-"""Scales and labels of plots: whole steps, so that axes move seldom, and as many labels as there is room."""
+"""Scales and labels of plots: round steps keep axes stable; labels are placed as far as they fit."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 
 import msgspec
 
-from runner.util.formatting import duration, number
+from runner.util.formatting import duration, format_number
 from tui.framework.rows import Row, Span, dim
-from tui.text import Dots, right
+from tui.text import BrailleCanvas, align_right
 
 STEPS = (1.0, 2.0, 5.0, 10.0)
 _SPANS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _COUNTS = (1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 75, 90)
-"""seconds, minutes or hours that a time axis may span"""
+"""lengths of a time axis in seconds, minutes or hours"""
 _TIMES = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 _LEAST_RANGE = 0.02
-"""The axis spans at least this share of the values, so that noise does not look like trouble."""
+"""The axis spans at least this share of the values, so that noise stays small."""
 LEAST_GUTTER = 7
-"""columns for the labels of the y axis"""
+"""minimum width of the labels of the y axis"""
 
 
-class Scale(msgspec.Struct, frozen=True):
-    """The range of the y axis and the distance of its ticks: 1, 2 or 5 times a power of ten."""
+class AxisScale(msgspec.Struct, frozen=True):
+    """The range of a y axis and the distance of its ticks: 1, 2 or 5 times a power of ten."""
 
     low: float
     high: float
@@ -30,6 +30,7 @@ class Scale(msgspec.Struct, frozen=True):
 
     @property
     def digits(self) -> int:
+        """Decimals of the tick labels."""
         return max(0, -math.floor(math.log10(self.step) + 1e-9))
 
     def ticks(self) -> list[float]:
@@ -37,75 +38,78 @@ class Scale(msgspec.Struct, frozen=True):
         return [self.low + self.step * index for index in range(count + 1)]
 
     def dot_row(self, value: float, rows: int) -> int:
-        """The dot row of a value, 0 at the top; what lies beyond the scale is put at its edge."""
+        """Return the dot row of a value, 0 at the top; values outside of the scale are put at its edge."""
         share = (self.high - value) / (self.high - self.low)
         return min(max(round(share * (rows * 4 - 1)), 0), rows * 4 - 1)
 
     def labels(self, rows: int) -> dict[int, str]:
-        """Row -> what stands at the y axis; the lowest and the highest value come first when rows are few."""
+        """Return the labels of the y axis by row; the lowest and the highest value have priority."""
         ticks = self.ticks()
         labels: dict[int, str] = {}
         for tick in (ticks[0], ticks[-1], *ticks[1:-1]):
-            labels.setdefault(self.dot_row(tick, rows) // 4, number(tick, self.digits))
+            labels.setdefault(self.dot_row(tick, rows) // 4, format_number(tick, self.digits))
         return labels
 
 
-def scale_for(low: float, high: float, most_ticks: int) -> Scale:
-    """A scale around values from `low` to `high` with whole steps and at most about `most_ticks` ticks."""
+def scale_for(low: float, high: float, most_ticks: int) -> AxisScale:
+    """Return a scale for values from `low` to `high` with round steps and at most `most_ticks` ticks."""
     least = max(abs(high), 1e-9) * _LEAST_RANGE
     if high - low < least:
         middle = (low + high) / 2
         low, high = max(0.0, middle - least / 2), middle + least / 2
-    step = rounded_up((high - low) / max(1, most_ticks - 1), STEPS)
+    step = round_up((high - low) / max(1, most_ticks - 1), STEPS)
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    return Scale(bottom, top, step)
+    return AxisScale(bottom, top, step)
 
 
 def round_number(value: float) -> int:
-    """The next round number at or above a positive value."""
-    return math.ceil(rounded_up(value, _SPANS))
+    """Return the next round number at or above a positive value."""
+    return math.ceil(round_up(value, _SPANS))
 
 
-def rounded_up(value: float, steps: tuple[float, ...]) -> float:
+def round_up(value: float, steps: tuple[float, ...]) -> float:
+    """Round a positive value up to one of the steps times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in steps if step * power >= value * (1 - 1e-9))
 
 
 def round_seconds(seconds: float) -> float:
-    """The next round span of time at or above a positive one: 20 s, 1.5 min, 2 h."""
+    """Round a positive duration up: 20 s, 1.5 min, 2 h."""
     if seconds <= 10:
-        return rounded_up(seconds, _SPANS)
+        return round_up(seconds, _SPANS)
     for unit, most in ((1, 90), (60, 90), (3600, 10)):
         if seconds <= most * unit:
             return float(next(count * unit for count in _COUNTS if count * unit >= seconds))
-    return rounded_up(seconds / 3600, _SPANS) * 3600
+    return round_up(seconds / 3600, _SPANS) * 3600
 
 
 def gutter_for(labels: dict[int, str]) -> int:
+    """Return the width of the labels of a y axis."""
     return max(LEAST_GUTTER, *(len(label) for label in labels.values()))
 
 
 def y_axis(labels: dict[int, str], y: int, gutter: int) -> Span:
-    return dim(right(labels.get(y, ""), gutter) + (" ┤" if y in labels else " │"))
+    """Draw row `y` of a y axis."""
+    return dim(align_right(labels.get(y, ""), gutter) + (" ┤" if y in labels else " │"))
 
 
 def time_step(span_s: float, room: int) -> float:
-    """Distance of time labels, so that each has about 10 of `room` columns."""
+    """Return the distance of time labels, for about one label per 10 of `room` columns."""
     least = span_s / max(1, room // 10)
     if least < 30:
-        return rounded_up(least, STEPS) if least < 10 or rounded_up(least, STEPS) <= 20 else 30.0
-    return float(next((step for step in _TIMES if step >= least), rounded_up(least, STEPS)))
+        return round_up(least, STEPS) if least < 10 or round_up(least, STEPS) <= 20 else 30.0
+    return float(next((step for step in _TIMES if step >= least), round_up(least, STEPS)))
 
 
 def time_label(seconds: float, step: float) -> str:
-    """`0.05 s`, `20 s`, `1:30`, `2:00:00`"""
+    """Return `0.05 s`, `20 s`, `1:30` or `2:00:00`."""
     if step < 1:
         return f"{seconds:.{max(0, -math.floor(math.log10(step) + 1e-9))}f} s"
     return f"{seconds:.0f} s" if seconds < 60 else duration(seconds)
 
 
-def placed(labels: list[tuple[int, str]], width: int, *, after: int = 0) -> str:
-    """Labels centred at their columns in one line; those that would touch one before are left out."""
+def place_labels(labels: list[tuple[int, str]], width: int, *, after: int = 0) -> str:
+    """Centre labels at their columns in one line; labels that would touch the previous one are left out."""
     line = [" "] * width
     used = after
     for column, label in labels:
@@ -116,8 +120,8 @@ def placed(labels: list[tuple[int, str]], width: int, *, after: int = 0) -> str:
     return "".join(line).rstrip()
 
 
-def join(dots: Dots, start: tuple[int, float], end: tuple[int, float]) -> None:
-    """A line without gaps between two dots."""
+def draw_segment(dots: BrailleCanvas, start: tuple[int, float], end: tuple[int, float]) -> None:
+    """Draw a line without gaps between two dots."""
     (x0, y0), (x1, y1) = start, end
     if x1 <= x0:
         return
@@ -127,6 +131,6 @@ def join(dots: Dots, start: tuple[int, float], end: tuple[int, float]) -> None:
         dots.column(x, round(min(here, there)), round(max(here, there)))
 
 
-def nothing(why: str, width: int, height: int) -> list[Row]:
-    """An empty plot that says why it is empty."""
+def empty_plot(why: str, width: int, height: int) -> list[Row]:
+    """Draw an empty plot with the reason why it is empty."""
     return [()] * max(0, (height - 1) // 2) + [(dim(why.center(width).rstrip()),)]

@@ -1,4 +1,4 @@
-"""How often each latency occurred: bars over equal steps, with mean and percentiles below them."""
+"""A histogram of latencies, with mean and percentiles below the bars."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ import math
 import msgspec
 
 from runner.stats import Sample
-from runner.util.formatting import number
+from runner.util.formatting import format_number
 from tui.framework.rows import Row, Span, dim, row
-from tui.plots.axes import STEPS, Scale, gutter_for, nothing, placed, rounded_up, scale_for, y_axis
+from tui.plots.axes import STEPS, AxisScale, empty_plot, gutter_for, place_labels, round_up, scale_for, y_axis
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 class HistogramData(msgspec.Struct, frozen=True):
+    """The data of a histogram; latencies in milliseconds."""
+
     n: int = 0
     """timed iterations"""
     low: float = 0.0
     high: float = 0.0
-    """the range that is drawn; what is slower is counted beside it"""
+    """the drawn range; slower iterations are counted in a note"""
     lines: tuple[tuple[str, float], ...] = ()
     empty: str = "a histogram needs two timed iterations"
     latency: Sample | None = None
-    """`n` tells whether it changed"""
+    """changes only together with `n`"""
 
 
 def draw_histogram(data: HistogramData, width: int, height: int) -> list[Row]:
     if data.n < 2 or data.latency is None or height < 4 or width < 24:
-        return nothing(data.empty, width, height)
+        return empty_plot(data.empty, width, height)
     body = height - 2
     edges = _edges(data, (width - 12) // 2)
     counts = data.latency.counts(edges)
     most = max(*counts, 1)
     scale = scale_for(0.0, float(most), max(2, body // 2))
     if scale.step < 1:
-        scale = Scale(0.0, float(most), 1.0)
+        scale = AxisScale(0.0, float(most), 1.0)
     labels = scale.labels(body)
     gutter = gutter_for(labels)
     plot = width - gutter - 2
@@ -49,12 +51,14 @@ def draw_histogram(data: HistogramData, width: int, height: int) -> list[Row]:
     used = cells * len(counts)
     digits = max(0, -math.floor(math.log10(edges[1] - edges[0]) + 1e-9))
     every = max(1, math.ceil(11 / cells))
-    ticks = [(index * cells, number(edges[index], digits)) for index in range(0, len(edges), every)]
-    # A label is centred at its column: here the arrow at its left end shall stand there.
-    below = [(_place(value, edges, used) + (len(name) + 1) // 2, f"↑{name}") for name, value in data.lines]
-    more = f"   {number(beyond)} slower than {number(edges[-1], digits)} ms" if beyond else ""
-    marks = placed(sorted(below), plot)
-    rows.append(row(dim(" " * (gutter + 2) + placed(ticks, plot))))
+    ticks = [(index * cells, format_number(edges[index], digits)) for index in range(0, len(edges), every)]
+    # `place_labels` centres a label, but the arrow at its left end should mark the column.
+    below = [
+        (_column_of(value, edges, used) + (len(name) + 1) // 2, f"↑{name}") for name, value in data.lines
+    ]
+    more = f"   {format_number(beyond)} slower than {format_number(edges[-1], digits)} ms" if beyond else ""
+    marks = place_labels(sorted(below), plot)
+    rows.append(row(dim(" " * (gutter + 2) + place_labels(ticks, plot))))
     rows.append(
         row(dim(" " * (gutter + 2)), Span(marks), dim(more if len(marks) + len(more) <= plot else ""))
     )
@@ -62,10 +66,10 @@ def draw_histogram(data: HistogramData, width: int, height: int) -> list[Row]:
 
 
 def _edges(data: HistogramData, most: int) -> list[float]:
-    """Borders of the bars: whole steps, about as many as the number of iterations supports."""
+    """Return the edges of the bars: round steps, about as many as the number of iterations supports."""
     wanted = max(4, min(most, math.ceil(2 * data.n ** (1 / 3)) * 2))
     spread = max(data.high - data.low, data.high * 1e-3, 1e-9)
-    step = rounded_up(spread / wanted, STEPS)
+    step = round_up(spread / wanted, STEPS)
     first, last = math.floor(data.low / step + 1e-9), math.floor(data.high / step + 1e-9) + 1
     return [index * step for index in range(first, last + 1)]
 
@@ -73,9 +77,9 @@ def _edges(data: HistogramData, most: int) -> list[float]:
 def _cell(count: int, top: float, y: int, body: int) -> str:
     eighths = round(count / top * body * 8) if top else 0
     if count:
-        eighths = max(1, eighths)  # what occurred once is seen
+        eighths = max(1, eighths)  # a single occurrence is visible
     return _EIGHTHS[min(max(eighths - (body - 1 - y) * 8, 0), 8)]
 
 
-def _place(value: float, edges: list[float], used: int) -> int:
+def _column_of(value: float, edges: list[float], used: int) -> int:
     return min(max(0, int((value - edges[0]) / (edges[-1] - edges[0]) * used)), used - 1)

@@ -1,8 +1,8 @@
-"""Latency over time in braille: every spike stays visible, and the axes move only in steps.
+"""A plot of latency over time in braille: every spike stays visible, and the axes change only in steps.
 
-A dot column shows the smallest and the largest latency that fall into it, joined to its neighbours. Warm-up
-is the shaded part at the left; it is drawn but never stretches the scale. Lines show mean and percentiles,
-letters mark the outliers with their cause, and the GPUs have lines of their own on the same axis below.
+A dot column shows the range of the latencies in it, connected to its neighbours. Warm-up is the shaded part
+on the left; it is drawn but does not affect the scale. Lines show mean and percentiles, letters mark outliers
+with their cause, and GPU readings are drawn below on the same time axis.
 """
 
 from __future__ import annotations
@@ -12,66 +12,75 @@ from collections.abc import Callable
 
 import msgspec
 
-from runner.stats import Bucket
+from runner.stats import SeriesBucket
 from tui.framework.rows import Row, Span, dim, row
-from tui.plots.axes import gutter_for, join, nothing, placed, scale_for, time_label, time_step, y_axis
-from tui.text import Dots, fit, right
+from tui.plots.axes import (
+    draw_segment,
+    empty_plot,
+    gutter_for,
+    place_labels,
+    scale_for,
+    time_label,
+    time_step,
+    y_axis,
+)
+from tui.text import BrailleCanvas, align_right, fit
 
 WARM_UP = "░"
 MARGIN = 5
-"""columns at the right that name the lines"""
+"""columns on the right for the names of the lines"""
 LINES = {"p50": "┈", "mean": "┄", "p95": "╌"}
 LANE_HEIGHTS = ((13, 1), (18, 2), (26, 5), (36, 9))
-"""(rows of the plot, how many GPU lines fit below it)"""
+"""(minimum rows of the plot, number of GPU lines below it)"""
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """An outlier: when it ended (seconds from the begin of timing), its latency, the letter of its cause."""
+class OutlierMark(msgspec.Struct, frozen=True):
+    """An outlier: its end (seconds since the start of timing), latency, and the letter of its cause."""
 
     at: float
     latency: float
     letter: str
 
 
-class Lane(msgspec.Struct, frozen=True):
-    """A reading of the GPUs along the time axis, in equal slots from its begin to its end."""
+class GpuLane(msgspec.Struct, frozen=True):
+    """A GPU reading along the time axis, in slots of equal length."""
 
     name: str
     top: float
-    """the reading at which the line is full"""
+    """the reading that is drawn at full height"""
     slots: tuple[float | None, ...] = ()
-    """None: nothing was read"""
+    """None: no reading"""
 
 
-class PlotData(msgspec.Struct, frozen=True):
-    """Times are seconds from the begin of timing; warm-up is before it."""
+class LatencyPlotData(msgspec.Struct, frozen=True):
+    """The data of the plot. Times are seconds since the start of timing; warm-up is negative."""
 
     empty: str = "waiting for the first iteration"
-    """what to say while there is nothing to draw"""
+    """text while there is no data"""
     begin: float = 0.0
     end: float = 1.0
     """of the time axis"""
     warmup: tuple[tuple[float, float], ...] = ()
-    """when each iteration ended, and its latency"""
+    """end and latency of each iteration"""
     n: int = 0
     """timed iterations"""
     lines: tuple[tuple[str, float], ...] = ()
-    """names (of LINES) and latencies"""
-    marks: tuple[Mark, ...] = ()
-    lanes: tuple[Lane, ...] = ()
+    """names (see LINES) and latencies"""
+    marks: tuple[OutlierMark, ...] = ()
+    lanes: tuple[GpuLane, ...] = ()
     origin: int = 0
-    """the begin of timing, CLOCK_MONOTONIC in ns"""
-    points: tuple[Bucket, ...] = ()
-    """the series of the timed iterations; `n` tells whether it changed"""
+    """the start of timing, CLOCK_MONOTONIC in ns"""
+    points: tuple[SeriesBucket, ...] = ()
+    """the series of the timed iterations; changes only together with `n`"""
 
     @property
     def span(self) -> float:
         return self.end - self.begin
 
 
-def draw_plot(data: PlotData, width: int, height: int) -> list[Row]:
+def draw_latency_plot(data: LatencyPlotData, width: int, height: int) -> list[Row]:
     if (not data.warmup and not data.n) or height < 3 or width < 24:
-        return nothing(data.empty, width, height)
+        return empty_plot(data.empty, width, height)
     lanes = data.lanes[: max((count for least, count in LANE_HEIGHTS if height >= least), default=0)]
     body = height - 1 - len(lanes)
     lows = [bucket.low for bucket in data.points] or [latency for _, latency in data.warmup]
@@ -91,23 +100,27 @@ def draw_plot(data: PlotData, width: int, height: int) -> list[Row]:
         behind = LINES.get(name, " ")
         spans = _body(dots.row(y), shaded, behind, marks.get(y, {}))
         rows.append(
-            (y_axis(labels, y, gutter), *spans, *([dim(right(name, margin))] if margin and name else []))
+            (
+                y_axis(labels, y, gutter),
+                *spans,
+                *([dim(align_right(name, margin))] if margin and name else []),
+            )
         )
     rows.append(row(dim(" " * (gutter + 2) + _times(data, plot, shaded))))
     return rows + [_lane(lane, gutter, plot) for lane in lanes]
 
 
-def _column(at: float, data: PlotData, columns: int) -> int:
+def _column(at: float, data: LatencyPlotData, columns: int) -> int:
     return min(max(0, int((at - data.begin) / data.span * columns)), columns - 1)
 
 
 def _curve(
-    data: PlotData, dot_row: Callable[[float, int], int], plot: int, body: int
-) -> tuple[Dots, dict[int, int]]:
-    """The dots, and the highest dot row of each cell's column."""
-    dots = Dots(plot, body)
+    data: LatencyPlotData, dot_row: Callable[[float, int], int], plot: int, body: int
+) -> tuple[BrailleCanvas, dict[int, int]]:
+    """Draw the curve; return the dots and the highest dot row per column of cells."""
+    dots = BrailleCanvas(plot, body)
     columns = plot * 2
-    # Everything that falls into a dot column is one stroke from its lowest to its highest latency.
+    # A dot column is one stroke from the lowest to the highest latency in it.
     strokes: dict[int, tuple[float, float]] = {}
     for at, latency in data.warmup:
         x = _column(at, data, columns)
@@ -131,18 +144,18 @@ def _curve(
         dots.column(x, top, bottom)
         tops[x // 2] = min(top, tops.get(x // 2, top))
         if spacious:
-            # Few points far apart: each is a fat dot, so that it is seen on its line.
+            # Few points far apart: draw large dots, which are visible on the line.
             dots.column(min(x + 1, last), top, bottom + 1)
             dots.column(x, top, bottom + 1)
         here = (x, (top + bottom) / 2)
         if before is not None:
-            join(dots, before, here)
+            draw_segment(dots, before, here)
         before = here
     return dots, tops
 
 
-def _marks(data: PlotData, tops: dict[int, int], plot: int) -> dict[int, dict[int, str]]:
-    """Row -> column -> letter: above the stroke of its iteration where there is room."""
+def _marks(data: LatencyPlotData, tops: dict[int, int], plot: int) -> dict[int, dict[int, str]]:
+    """Return letters by row and column: above the stroke of the iteration if possible."""
     marks: dict[int, dict[int, str]] = {}
     for mark in data.marks:
         column = _column(mark.at, data, plot * 2) // 2
@@ -152,7 +165,7 @@ def _marks(data: PlotData, tops: dict[int, int], plot: int) -> dict[int, dict[in
 
 
 def _body(line: str, shaded: int, behind: str, marks: dict[int, str]) -> list[Span]:
-    """A row of the plot: marks, the curve in the accent colour, everything behind it dim."""
+    """Draw a row of the plot: marks, the curve in the accent colour, and a dim background."""
     spans: list[Span] = []
     run, style = "", "dim"
     for x, char in enumerate(line):
@@ -166,7 +179,7 @@ def _body(line: str, shaded: int, behind: str, marks: dict[int, str]) -> list[Sp
     return [*spans, Span(run, style)]
 
 
-def _times(data: PlotData, plot: int, shaded: int) -> str:
+def _times(data: LatencyPlotData, plot: int, shaded: int) -> str:
     """Times below the plot, and what the shaded part is."""
     step = time_step(data.end, plot - shaded) if data.end > 0 else 1.0
     count = int(data.end / step + 1e-9) if data.end > 0 else -1
@@ -175,14 +188,14 @@ def _times(data: PlotData, plot: int, shaded: int) -> str:
         for k in range(count + 1)
     ]
     if not shaded:
-        return placed(times, plot)
+        return place_labels(times, plot)
     name = "warm-up"
-    return name + placed(times, plot, after=max(len(name) + 1, shaded - 1))[len(name) :]
+    return name + place_labels(times, plot, after=max(len(name) + 1, shaded - 1))[len(name) :]
 
 
-def _lane(lane: Lane, gutter: int, plot: int) -> Row:
-    """A reading as columns of dots, two a cell; a gap where nothing was read."""
-    dots = Dots(plot, 1)
+def _lane(lane: GpuLane, gutter: int, plot: int) -> Row:
+    """Draw a reading as columns of dots, two per cell; a gap where there is no reading."""
+    dots = BrailleCanvas(plot, 1)
     columns, slots = plot * 2, lane.slots
     for x in range(columns if slots else 0):
         first, after = x * len(slots) // columns, (x + 1) * len(slots) // columns
@@ -190,4 +203,4 @@ def _lane(lane: Lane, gutter: int, plot: int) -> Row:
         if values and lane.top > 0:
             height = min(3, round(min(sum(values) / len(values) / lane.top, 1.0) * 3))
             dots.column(x, 3 - height, 3)
-    return row(dim(fit(right(lane.name, gutter), gutter) + " │"), Span(dots.row(0), "accent"))
+    return row(dim(fit(align_right(lane.name, gutter), gutter) + " │"), Span(dots.row(0), "accent"))

@@ -1,33 +1,35 @@
-"""Where the time of an iteration goes: prefill on top of generation, one column for each few iterations."""
+"""A plot of iteration time split into generation and, above it, prefill."""
 
 from __future__ import annotations
 
 import msgspec
 
-from runner.util.formatting import number
+from runner.util.formatting import format_number
 from tui.framework.rows import Row, Span, cut, dim, row
-from tui.plots.axes import gutter_for, nothing, placed, scale_for, y_axis
-from tui.text import measure
+from tui.plots.axes import empty_plot, gutter_for, place_labels, scale_for, y_axis
+from tui.text import format_measurement
 
 GENERATION, PREFILL = "█", "▒"
 
 
 class SplitData(msgspec.Struct, frozen=True):
+    """The data of the plot."""
+
     n: int = 0
     """timed iterations"""
     per_point: int = 1
-    """iterations that a point is the mean of"""
+    """iterations per point, which is their mean"""
     prefill: float = 0.0
     generation: float = 0.0
     """means, milliseconds"""
     empty: str = "waiting for the first timed iteration"
     points: tuple[tuple[float, float], ...] = ()
-    """latency and generation time of points in order; `n` tells whether they changed"""
+    """latency and generation time of each point, in order; change only together with `n`"""
 
 
 def draw_split(data: SplitData, width: int, height: int) -> list[Row]:
     if not data.points or height < 4 or width < 24:
-        return nothing(data.empty, width, height)
+        return empty_plot(data.empty, width, height)
     body = height - 2
     scale = scale_for(0.0, max(latency for latency, _ in data.points), max(2, body // 2))
     labels = scale.labels(body)
@@ -42,8 +44,8 @@ def draw_split(data: SplitData, width: int, height: int) -> list[Row]:
         rows.append((y_axis(labels, y, gutter), *_styled(chars)))
     per_cell = len(data.points) * data.per_point / (len(columns) * cells)
     every = max(1, (len(columns) * cells) // 6)
-    ticks = [(at, number(int(at * per_cell) + 1)) for at in range(0, len(columns) * cells, every)]
-    numbers = placed(ticks, plot)
+    ticks = [(at, format_number(int(at * per_cell) + 1)) for at in range(0, len(columns) * cells, every)]
+    numbers = place_labels(ticks, plot)
     unit = "   iteration" if len(numbers) + 12 <= plot else ""
     rows.append(row(dim(" " * (gutter + 2) + numbers + unit)))
     total = data.prefill + data.generation
@@ -52,16 +54,16 @@ def draw_split(data: SplitData, width: int, height: int) -> list[Row]:
         dim(" " * (gutter + 2)),
         Span(PREFILL),
         dim(" prefill "),
-        f"{measure(data.prefill)} ms{share}   ",
+        f"{format_measurement(data.prefill)} ms{share}   ",
         Span(GENERATION, "accent"),
         dim(" generation "),
-        f"{measure(data.generation)} ms",
+        f"{format_measurement(data.generation)} ms",
     )
     return [*rows, cut(legend, width)]
 
 
 def _columns(points: tuple[tuple[float, float], ...], plot: int) -> list[tuple[float, float]]:
-    """The points, or their means where there are more than columns."""
+    """Return the points, or means if there are more points than columns."""
     if len(points) <= plot:
         return list(points)
     found = []
@@ -76,7 +78,7 @@ def _cell(latency: float, generation: float, middle: float) -> str:
 
 
 def _styled(chars: str) -> list[Span]:
-    """Runs of equal characters, generation in the accent colour."""
+    """Return runs of equal characters, generation in the accent colour."""
     spans: list[Span] = []
     run = ""
     for char in chars:

@@ -1,4 +1,4 @@
-"""Throughput over latency: every measured point, and the frontier of those that no other beats."""
+"""A plot of throughput over latency: all measured points and their Pareto frontier."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from runner.util.formatting import number
+from runner.util.formatting import format_number
 from tui.framework.rows import Row, Span, cut, dim, row
 from tui.plots.axes import scale_for
-from tui.text import Dots, measure, plain, right, width_of, wrap
+from tui.text import BrailleCanvas, align_right, format_measurement, plain_text, width_of, wrap
 
 BEST, OTHER, CHOSEN = "●", "○", "◆"
 WIDE_RANGE = 20.0
-"""From this ratio of largest and smallest on, an axis is logarithmic."""
-ROOMY = 116
+"""From this ratio of largest to smallest value on, an axis is logarithmic."""
+LONG_LABEL_WIDTH = 116
 """From this width on labels name their axes."""
 _ROUND = (1, 2, 5)
 
@@ -37,16 +37,18 @@ class TradePoint:
 
 @dataclass(frozen=True)
 class TradeData:
+    """The data of the plot."""
+
     points: tuple[TradePoint, ...] = ()
     empty: str = ""
-    """what stands there when there is no point"""
+    """text without points"""
     short: str = ""
-    """what the short labels are made of, `tp/batch`; empty: they say it themselves"""
+    """meaning of the short labels, `tp/batch`; empty: they are self-explanatory"""
 
 
 @dataclass(frozen=True)
-class Ruler:
-    """An axis: where a value lies on it, and where its ticks are."""
+class TradeAxis:
+    """An axis: range, ticks and scale."""
 
     low: float
     high: float
@@ -55,30 +57,31 @@ class Ruler:
     logarithmic: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value lies, 0 to 1."""
+        """Return the position of a value on the axis, 0 to 1."""
         if self.logarithmic:
             return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return (value - self.low) / (self.high - self.low)
 
     def label(self, tick: float) -> str:
+        """Return the label of a tick."""
         return (
-            measure(tick).rstrip("0").rstrip(".")
+            format_measurement(tick).rstrip("0").rstrip(".")
             if self.logarithmic and tick < 10
-            else number(tick, self.digits)
+            else format_number(tick, self.digits)
         )
 
 
-def ruler(values: Iterable[float], most_ticks: int) -> Ruler:
-    """An axis around positive values; logarithmic when they differ much."""
+def axis_for(values: Iterable[float], most_ticks: int) -> TradeAxis:
+    """Return an axis for positive values; logarithmic if their range is wide."""
     kept = sorted(values)
     low, high = kept[0], kept[-1]
     if low > 0 and high / low > WIDE_RANGE:
         return _logarithmic(low, high, most_ticks)
     scale = scale_for(low, high, max(2, most_ticks))
-    return Ruler(scale.low, scale.high, tuple(scale.ticks()), scale.digits)
+    return TradeAxis(scale.low, scale.high, tuple(scale.ticks()), scale.digits)
 
 
-def _logarithmic(low: float, high: float, most_ticks: int) -> Ruler:
+def _logarithmic(low: float, high: float, most_ticks: int) -> TradeAxis:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     every = [step * 10.0**power for power in powers for step in _ROUND]
     first = max(tick for tick in every if tick <= low * (1 + 1e-9))
@@ -87,34 +90,34 @@ def _logarithmic(low: float, high: float, most_ticks: int) -> Ruler:
     if len(ticks) > most_ticks:
         powers_of_ten = [tick for tick in ticks if math.log10(tick) == round(math.log10(tick))]
         ticks = powers_of_ten if len(powers_of_ten) > 1 else [first, last]
-    return Ruler(first, last, tuple(ticks), 0, logarithmic=True)
+    return TradeAxis(first, last, tuple(ticks), 0, logarithmic=True)
 
 
 def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
-    """Points, frontier, axes and as many labels as do not cover anything."""
+    """Draw points, frontier, axes, and the labels that fit without overlap."""
     if not data.points or height < 5 or width < 30:
-        text = data.empty if not data.points else "no room for the plot; p gives it the screen"
+        text = data.empty if not data.points else "no room for the plot; p shows it full-screen"
         lines = wrap(text, max(1, width))
         above = max(0, (height - len(lines)) // 2)
         return [()] * above + [row(dim(line.center(width).rstrip())) for line in lines]
     body = height - 2
-    up = ruler((point.throughput for point in data.points), max(2, body // 3))
+    up = axis_for((point.throughput for point in data.points), max(2, body // 3))
     gutter = max(width_of(up.label(tick)) for tick in up.ticks)
     plot = width - gutter - 2
-    across = ruler((point.latency for point in data.points), max(2, plot // 12))
+    across = axis_for((point.latency for point in data.points), max(2, plot // 12))
     grid = _Grid(plot, body)
     grid.staircase(
         [(across.share(point.latency), up.share(point.throughput)) for point in data.points if point.best]
     )
-    for point in sorted(data.points, key=_worth):
+    for point in sorted(data.points, key=_draw_order):
         grid.put(across.share(point.latency), up.share(point.throughput), point)
-    brief = width < ROOMY and bool(data.short)
-    for point in sorted(data.points, key=_worth, reverse=True):
+    brief = width < LONG_LABEL_WIDTH and bool(data.short)
+    for point in sorted(data.points, key=_draw_order, reverse=True):
         grid.name(point, point.short if brief else point.label)
     labels = {grid.row_of(up.share(tick)): up.label(tick) for tick in up.ticks}
     rows = []
     for y in range(body):
-        axis = right(labels.get(y, ""), gutter) + (" ┤" if y in labels else " │")
+        axis = align_right(labels.get(y, ""), gutter) + (" ┤" if y in labels else " │")
         rows.append(row(dim(axis), *grid.spans(y)))
     rows.append(row(dim(" " * (gutter + 2) + _below(across, plot))))
     scale = " (logarithmic)" if across.logarithmic or up.logarithmic else ""
@@ -124,17 +127,17 @@ def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
     return rows
 
 
-def _worth(point: TradePoint) -> tuple[bool, bool]:
-    """What is drawn over what: the chosen point over the best over the others."""
+def _draw_order(point: TradePoint) -> tuple[bool, bool]:
+    """Return the drawing order: the selected point over the best over the others."""
     return (point.chosen, point.best)
 
 
 class _Grid:
-    """Cells of the plot: braille of the frontier, points over it, labels where there is room."""
+    """The cells of the plot: frontier in braille, points over it, labels where they fit."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        self._dots = Dots(width, height)
+        self._dots = BrailleCanvas(width, height)
         self._marks: dict[tuple[int, int], Span] = {}
         self._taken: set[tuple[int, int]] = set()
         self._at: dict[TradePoint, tuple[int, int]] = {}
@@ -146,7 +149,7 @@ class _Grid:
         return min(self.width - 1, max(0, round(share * (self.width - 1))))
 
     def staircase(self, shares: list[tuple[float, float]]) -> None:
-        """The frontier: what can be had at each latency, up to the next better point."""
+        """Draw the frontier: the best throughput at each latency, as a staircase."""
         last: tuple[int, int] | None = None
         for across, up in sorted(shares):
             x, y = self._column_of(across) * 2 + 1, self.row_of(up) * 4 + 2
@@ -164,9 +167,9 @@ class _Grid:
         self._at[point] = at
 
     def name(self, point: TradePoint, label: str) -> None:
-        """A label beside its point, on the side where it covers nothing; the frontier keeps off it."""
+        """Place a label next to its point where it covers no point or label; the frontier is cleared."""
         x, y = self._at[point]
-        text = plain(label)
+        text = plain_text(label)
         size = width_of(text)
         for start, line in ((x + 2, y), (x - size - 1, y), (x - size // 2, y - 1), (x - size // 2, y + 1)):
             cells = {(column, line) for column in range(start - 1, start + size + 1)}
@@ -175,8 +178,8 @@ class _Grid:
                 style = "strong" if point.chosen else "" if point.best else "dim"
                 for offset, char in enumerate(text):
                     self._marks[start + offset, line] = Span(char, style)
-                for beside in (start - 1, start + size):
-                    self._marks.setdefault((beside, line), Span(" "))
+                for column in (start - 1, start + size):
+                    self._marks.setdefault((column, line), Span(" "))
                 self._taken |= cells
                 return
 
@@ -184,11 +187,11 @@ class _Grid:
         found: list[Span] = []
         for x, char in enumerate(self._dots.row(y)):
             found.append(self._marks.get((x, y), Span(char, "good" if char != " " else "")))
-        return merged(found)
+        return merge_spans(found)
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """Neighbours of one style as one span."""
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
+    """Merge adjacent spans of the same style."""
     found: list[Span] = []
     for span in spans:
         if found and found[-1].style == span.style:
@@ -198,8 +201,8 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def _below(across: Ruler, plot: int) -> str:
-    """The ticks of the x axis; one that would touch its neighbour is left out."""
+def _below(across: TradeAxis, plot: int) -> str:
+    """Draw the labels of the x axis; labels that would touch the previous one are left out."""
     line = [" "] * plot
     used = 0
     for tick in across.ticks:

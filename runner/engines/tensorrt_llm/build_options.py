@@ -1,8 +1,8 @@
 """The options of `trtllm-build` and `convert_checkpoint.py`, as sections of a profile.
 
-The order of the fields is the order of the words on the command line. null (for a flag: false) leaves an
-option out, so TensorRT-LLM's own default holds; a field's metadata say which that is (`default`) and the
-first and last version that have the option (`since`, `until`).
+The order of the fields is the order of the options on the command line. null (for a flag: false) leaves an
+option out, so TensorRT-LLM's own default applies. The metadata of a field have this default (`default`) and
+the first and last version with the option (`since`, `until`).
 """
 
 from __future__ import annotations
@@ -151,13 +151,13 @@ class Build(Section, frozen=True):
         Switch | None, _option("reduce-scatter between pipeline stages", "disable", since="0.15")
     ] = None
     use_fused_mlp: Annotated[Switch | None, _option("one matrix product for gate and up", "enable")] = None
-    extra_args: Annotated[list[str], Meta(description="further words for trtllm-build, after all others")] = (
-        msgspec.field(default_factory=list)
-    )
+    extra_args: Annotated[
+        list[str], Meta(description="further arguments for trtllm-build, after the others")
+    ] = msgspec.field(default_factory=list)
 
 
 class Convert(Section, frozen=True):
-    """Options of convert_checkpoint.py: quantisation, and how the weights are read."""
+    """Options of convert_checkpoint.py: quantisation, and reading of the weights."""
 
     use_weight_only: Annotated[bool, _flag("quantise the weights alone")] = False
     weight_only_precision: Annotated[
@@ -204,5 +204,5 @@ class Convert(Section, frozen=True):
         PositiveInt | None, _option("ranks that are converted at the same time", "1: rank after rank")
     ] = None
     extra_args: Annotated[
-        list[str], Meta(description="further words for convert_checkpoint.py, after all others")
+        list[str], Meta(description="further arguments for convert_checkpoint.py, after the others")
     ] = msgspec.field(default_factory=list)

@@ -1,28 +1,28 @@
-"""What TensorRT-LLM 0.16's own programs say when they fail, in one sentence each, with what to do."""
+"""Known failures of TensorRT-LLM's programs (seen with 0.16): text in the output, cause and remedy."""
 
 from __future__ import annotations
 
 import re
 
-from runner.engines.diagnosis import OUT_OF_GPU_MEMORY, OUT_OF_MEMORY, Known
+from runner.engines.diagnosis import OUT_OF_GPU_MEMORY, OUT_OF_MEMORY, KnownFailure
 
 _HANG = re.compile(r"with_traceback\(\) takes exactly one argument")
 
 
-def hang_after(line: str) -> str | None:
-    """Why a single-GPU benchmark.py that has printed this line will never end; None for any other line.
+def hang_reason(line: str) -> str | None:
+    """Return why a single-GPU benchmark.py that printed this line never ends; None for any other line.
 
-    Upstream's handler fails itself (this very TypeError), so it never ends its memory monitor, a child that
-    Python waits for at exit. Ranks under mpirun have no monitor: they just end.
+    Upstream's exception handler itself fails with this TypeError, so it does not stop its memory monitor, a
+    child process that Python waits for at exit. Ranks under mpirun have no monitor and end normally.
     """
     if _HANG.search(line) is None:
         return None
-    return "benchmark.py has failed and now waits for ever for its memory monitor to end"
+    return "benchmark.py has failed and waits forever for its memory monitor to end"
 
 
-def known(text: str, cause: str, remedy: str) -> Known:
-    """An entry of a table: text in the output, the cause in our words, what to do."""
-    return re.compile(text), cause, remedy
+def known_failure(text: str, cause: str, remedy: str) -> KnownFailure:
+    """Return an entry of a table of known failures; `text` is a regular expression."""
+    return KnownFailure(re.compile(text), cause, remedy)
 
 
 _REBUILD = "build the engine again on this machine (stage build)"
@@ -30,186 +30,186 @@ _SAME_WORLD = "start as many ranks as the engine was built for: parallel.tp must
 _SMALLER = "lower build.max_batch_size, max_num_tokens and the lengths, or spread the model over more GPUs"
 _SHM = "in a container give --ipc=host (or --shm-size=1g) and --ulimit memlock=-1"
 
-# The first entry that matches a line wins, so the narrower one stands first. Tracebacks show lines of source:
-# what a program fills in (numbers, names) is part of the pattern where its source would match otherwise.
-KNOWN: tuple[Known, ...] = (
+# The first entry that matches a line wins, so narrower entries come first. Tracebacks show lines of source
+# code: where these would match, the pattern contains what the program fills in (numbers, names).
+KNOWN_FAILURES: tuple[KnownFailure, ...] = (
     # --- starting ------------------------------------------------------------------------------------------
-    known(
+    known_failure(
         r"No module named '?tensorrt_llm",
         "the interpreter of the stage has no tensorrt_llm",
         "set launch.python to the interpreter that TensorRT-LLM is installed for",
     ),
-    known(
+    known_failure(
         r"PMI2_Init failed",
-        "MPI could not start: under Slurm a process that was not started by srun looks for its server",
+        "MPI could not start: under Slurm a process that srun did not start searches for its server",
         "start it under `mpirun -n 1`, or unset the SLURM_* variables in launch.env",
     ),
-    known(
+    known_failure(
         r"MPI_ERR_SPAWN",
         "MPI could not start further processes from inside the program",
         "install mpi4py >= 4.0 for the MPI in use, and start outside Slurm or under `mpirun -n 1`",
     ),
-    known(
+    known_failure(
         r"error: unrecognized arguments:",
         "a program was given an option that this version of it does not have",
         "remove the option from the profile; the program's --help lists what this version has",
     ),
-    known(
+    known_failure(
         r"error: (?:the following arguments are required|argument |ambiguous option)",
         "a program refused its arguments",
-        "the raw log says which argument; correct it in the profile",
+        "the raw log names the argument; correct it in the profile",
     ),
     # --- the engine does not fit the request ---------------------------------------------------------------
-    known(
+    known_failure(
         r"Engine dtype \(\w+\) != Runtime dtype \(",
         "the engine was built for another dtype than the benchmark asked for",
         "give the engine's dtype as model.dtype; convert with dtype auto takes it from the model",
     ),
-    known(
+    known_failure(
         r"Engine world size \([\d *]+\) != Runtime world size \(1\)",
-        "the engine was built for several ranks, but every rank believes that it is alone",
+        "the engine was built for several ranks, but every rank sees only itself",
         f"{_SAME_WORLD}; if it is, mpi4py was built for another MPI than mpirun's: install mpi4py >= 4.0",
     ),
-    known(
+    known_failure(
         r"Engine world size \([\d *]+\) != Runtime world size \(",
         "the engine was built for another number of ranks",
         _SAME_WORLD,
     ),
-    known(
+    known_failure(
         r"MPI size \d+ != TP size|mpiSize == tp \* pp",
         "the engine was built for another number of ranks",
         _SAME_WORLD,
     ),
-    known(
+    known_failure(
         r"engine plan file is generated on an incompatible device",
         "the engine was built for another kind of GPU",
         _REBUILD,
     ),
-    known(
+    known_failure(
         r"Version tag does not match",
         "the engine was built with another version of TensorRT",
         _REBUILD,
     ),
-    known(
+    known_failure(
         r"Failed to deserialize cuda engine",
         "the engine cannot be loaded: it is for another GPU or TensorRT version, or its file is damaged",
         _REBUILD,
     ),
-    known(
+    known_failure(
         r"KeyError: 'builder_config'",
         "the engine directory holds a checkpoint, or an engine of a version before 0.8",
         "give the directory that trtllm-build wrote, not the one that convert_checkpoint.py wrote",
     ),
-    known(
+    known_failure(
         r"No such file or directory: '[^']*rank\d+\.engine'",
         "the engine directory has no engine for one of the ranks",
         f"{_SAME_WORLD}, or build the engine again",
     ),
-    known(
+    known_failure(
         r"No such file or directory: '[^']*config\.json'",
         "a directory that should hold an engine, a checkpoint or a model has no config.json",
         "correct the path; it must exist where the stage runs (inside the container, if there is one)",
     ),
-    known(
+    known_failure(
         r"Engine built without weight streaming",
         "the engine keeps all weights on the GPU, but the benchmark asked for less",
         "build with weight_streaming, or leave gpu_weights_percent at 1.0",
     ),
-    known(
+    known_failure(
         r"--gpu_weights_percent only accepts values between",
         "gpu_weights_percent is outside 0 to 1",
         "give shares between 0.0 and 1.0, not percent",
     ),
-    known(
+    known_failure(
         r"Given beam width is different from the one used in setup",
         "benchmark.py of this version cannot measure more than one beam",
         "set num_beams to 1",
     ),
-    known(
+    known_failure(
         r"Python runtime only support 1 or 2 optimization profiles",
         "the engine has several optimisation profiles (as `trtllm-bench build` makes them)",
         "build it with trtllm-build and multiple_profiles disabled",
     ),
-    known(
+    known_failure(
         r"Tensor names in engine are not the same as expected",
         "the engine was built by another version of TensorRT-LLM, or for other options than the runtime's",
         _REBUILD,
     ),
     # --- running -------------------------------------------------------------------------------------------
-    known(
+    known_failure(
         r"Error while creating shared memory segment /dev/shm|\bncclSystemError\b.*shm",
         "NCCL got no shared memory: /dev/shm is too small or full",
         _SHM,
     ),
-    known(r"Bus error", "a rank crashed on shared memory: /dev/shm is too small or full", _SHM),
-    known(
+    known_failure(r"Bus error", "a rank crashed on shared memory: /dev/shm is too small or full", _SHM),
+    known_failure(
         r"\bNCCL (?:error|WARN .*(?:error|fail))|\bnccl(?:UnhandledCuda|System|Internal|Remote)Error\b",
         "NCCL failed between the GPUs",
-        f"{_SHM}; NCCL_DEBUG=INFO in launch.env says more, NCCL_P2P_DISABLE=1 tells if it is peer-to-peer",
+        f"{_SHM}; NCCL_DEBUG=INFO in launch.env logs details, NCCL_P2P_DISABLE=1 shows if it is peer-to-peer",
     ),
-    known(
+    known_failure(
         r"Executing TRT engine failed step=",
         "the engine failed while it generated",
         "usually GPU memory or a shape beyond the engine's limits: lower batch_size, or raise max_num_tokens"
         " (batch size x input length) when building",
     ),
-    known(
+    known_failure(
         r"No such file or directory: 'nvidia-smi'",
         "benchmark.py asks nvidia-smi for the GPU's compute capability and there is none",
         "put nvidia-smi on the PATH of the stage (in a container: --gpus all)",
     ),
-    known(
+    known_failure(
         r"ZeroDivisionError",
         "benchmark.py divided by zero: it measured no iteration, or no token after the first",
         "use num_runs >= 1 or duration >= 1, and an output length of at least 2",
     ),
     # --- converting and building ---------------------------------------------------------------------------
-    known(
+    known_failure(
         r"moe_tp_size \* moe_ep_size must equal to tp_size",
         "the experts are not spread over exactly the ranks of the model",
         "make moe_tp_size x moe_ep_size equal to parallel.tp",
     ),
-    known(
+    known_failure(
         r"'NoneType' object has no attribute 'lower'",
         "trtllm-build was given neither a checkpoint nor a model configuration",
         "give build.checkpoint_dir, or run the stage convert before",
     ),
-    known(
+    known_failure(
         r"Unsupported model architecture",
         "this version of TensorRT-LLM cannot build this model's architecture",
         "see its list of supported models, or use a newer version",
     ),
-    known(
+    known_failure(
         r"multiple_profiles is enabled, while opt_num_tokens is set",
         "opt_num_tokens cannot be combined with multiple profiles",
         "disable multiple_profiles (benchmark.py needs that anyway), or leave opt_num_tokens out",
     ),
-    known(
+    known_failure(
         r"manually TP and PP are not supported in auto parallel mode",
         "auto_parallel was asked for a checkpoint that is split already",
         "leave auto_parallel out: the checkpoint's tp decides",
     ),
-    known(
+    known_failure(
         r"max_workers must be greater than 0",
         "trtllm-build sees no GPU",
         "make one visible: CUDA_VISIBLE_DEVICES, or --gpus all for a container",
     ),
-    known(
+    known_failure(
         r"Requested amount of GPU memory \(\d+ bytes\) could not be allocated|\[TRT\].*OutOfMemory",
         OUT_OF_GPU_MEMORY,
         _SMALLER,
     ),
-    known(
+    known_failure(
         r"^(?:.*\s)?(?:\d+ )?Killed(?:\s|$)|signal 9 \(Killed\)",
         f"the kernel killed a process: {OUT_OF_MEMORY}",
         "fewer workers (build.workers, convert's workers), load_model_on_cpu off, more host memory or swap",
     ),
-    known(
+    known_failure(
         r"Checkpoint conversion failed, please check error log",
         "the conversion of the checkpoint failed",
         "the first traceback in the raw log has the cause",
     ),
-    known(
+    known_failure(
         r"Engine building failed, please check error log",
         "TensorRT could not build the engine",
         f"the first [E] line of the raw log has the cause; often memory: {_SMALLER}",

@@ -1,4 +1,4 @@
-"""What is needed of a model's `config.json`: heads, lengths, and the size of its KV cache."""
+"""The parts of a model's `config.json` for heads, lengths and the size of the KV cache."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from runner.engines.decode_bytes import BYTES
+from runner.engines.decode_bytes import DTYPE_BYTES
 
 MAX_TP_SHOWN = 64
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers of a Hugging Face model; a number that its config does not state is None."""
+    """Numbers of a Hugging Face model; None for a number that its config does not state."""
 
     heads: int
     kv_heads: int
@@ -22,14 +22,15 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str | None = None
 
     def allowed_tp(self) -> list[int]:
+        """Return the tensor-parallel sizes that fit."""
         return [tp for tp in range(1, min(self.heads, MAX_TP_SHOWN) + 1) if self.fits(tp)]
 
     def fits(self, tp: int) -> bool:
-        """Query heads split evenly; key/value heads split evenly or are repeated evenly."""
+        """Check that the heads divide evenly; key/value heads may be repeated."""
         return self.heads % tp == 0 and (self.kv_heads % tp == 0 or tp % self.kv_heads == 0)
 
-    def why_not(self, tp: int) -> str:
-        """Why this tensor-parallel size does not fit; empty when it does."""
+    def tp_problem(self, tp: int) -> str:
+        """Return why this tensor-parallel size does not fit; empty when it does."""
         if self.fits(tp):
             return ""
         allowed = ", ".join(map(str, self.allowed_tp()))
@@ -39,13 +40,13 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def cache_bytes_per_token(self, tp: int, bytes_each: int) -> int:
-        """KV cache of one token on one GPU: keys and values of its heads, in every layer."""
+        """Return the KV cache of one token on one GPU: keys and values of its heads, in all layers."""
         heads = max(self.kv_heads // tp, 1)
         return 2 * self.layers * heads * self.head_dim * bytes_each
 
 
 def read_config(content: bytes | None) -> ModelConfig | None:
-    """The numbers of a `config.json`; None when there is none, or it is not that of a known kind of model."""
+    """Decode a `config.json`; None for no content, or an unknown kind of model."""
     try:
         config = msgspec.json.decode(content or b"")
     except msgspec.DecodeError:
@@ -64,19 +65,19 @@ def read_config(content: bytes | None) -> ModelConfig | None:
         layers=layers,
         head_dim=_first(config, "head_dim") or hidden // heads,
         max_position=_first(config, "max_position_embeddings", "n_positions", "seq_length"),
-        dtype=dtype if dtype in BYTES else None,
+        dtype=dtype if dtype in DTYPE_BYTES else None,
     )
 
 
 def _kv_heads(config: dict[str, Any], heads: int) -> int:
-    # Falcon's first models share one key/value head and state it as `multi_query`.
+    # The first Falcon models share one key/value head and state it as `multi_query`.
     if config.get("multi_query") and not config.get("new_decoder_architecture"):
         return 1
     return _first(config, "num_key_value_heads", "num_kv_heads") or heads
 
 
 def _first(config: dict[str, Any], *names: str) -> int | None:
-    """The first of these keys that holds a positive whole number."""
+    """Return the value of the first of these keys that has a positive whole number."""
     for name in names:
         value = config.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:

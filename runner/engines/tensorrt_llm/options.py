@@ -1,7 +1,7 @@
-"""Command words of `trtllm-build` and `convert_checkpoint.py`, and whether the installed tool knows them.
+"""Options of `trtllm-build` and `convert_checkpoint.py`, and checking them against the installed tool.
 
-The one table of options is the section of the profile: name, type, help and versions. What a version really
-knows is what its `--help` says, so where the tool is installed that is the judge.
+The sections of the profile are the table of options: name, type, help and versions. What a version really
+supports is in its `--help`, which takes precedence where the tool is installed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from msgspec import inspect
 from runner.engines.tensorrt_llm.build_options import Build, Convert
 from runner.engines.tensorrt_llm.versions import Version
 from runner.schema.base import Section
-from runner.schema.validation import options as types_of
+from runner.schema.validation import union_members as types_of
 
-Words = list[tuple[str, str | None]]
-"""Options in order: name without dashes, value (None: a flag)"""
+Options = list[tuple[str, str | None]]
+"""Options in order: name without dashes, value (None: a flag)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class OptionInfo:
     """One option of a tool of TensorRT-LLM."""
 
     name: str
@@ -31,28 +31,29 @@ class Option:
     default: str
     choices: tuple[str, ...]
     since: str
-    """first version that has it; empty: every one we drive"""
+    """first version that has it; empty: every supported version"""
     until: str
-    """last version that has it; empty: it is still there"""
+    """last version that has it; empty: the newest"""
 
     def exists_in(self, version: Version) -> bool:
+        """Check whether a version has the option."""
         return (not self.since or version >= Version.parse(self.since)) and (
             not self.until or version <= Version.parse(self.until)
         )
 
 
-def _table(section: type[Section]) -> dict[str, Option]:
+def _table(section: type[Section]) -> dict[str, OptionInfo]:
     info = inspect.type_info(section)
     assert isinstance(info, inspect.StructType)
     return {field.name: _option(field) for field in info.fields if field.name != "extra_args"}
 
 
-def _option(field: inspect.Field) -> Option:
-    said: dict[str, str] = {}
+def _option(field: inspect.Field) -> OptionInfo:
+    metadata: dict[str, str] = {}
     kind = field.type
     while isinstance(kind, inspect.Metadata):
-        said |= {key: str(value) for key, value in (kind.extra_json_schema or {}).items()}
-        said |= kind.extra or {}
+        metadata |= {key: str(value) for key, value in (kind.extra_json_schema or {}).items()}
+        metadata |= kind.extra or {}
         kind = kind.type
     choices = [
         str(value)
@@ -60,13 +61,13 @@ def _option(field: inspect.Field) -> Option:
         if isinstance(kind, inspect.LiteralType)
         for value in kind.values
     ]
-    return Option(
+    return OptionInfo(
         name=field.name,
-        help=said.get("description", ""),
-        default=said.get("default", ""),
+        help=metadata.get("description", ""),
+        default=metadata.get("default", ""),
         choices=tuple(choices),
-        since=said.get("since", ""),
-        until=said.get("until", ""),
+        since=metadata.get("since", ""),
+        until=metadata.get("until", ""),
     )
 
 
@@ -74,9 +75,9 @@ BUILD = _table(Build)
 CONVERT = _table(Convert)
 
 
-def options_of(section: Build | Convert) -> Words:
-    """The options that a section gives, in the order of its fields."""
-    given: Words = []
+def options_of(section: Build | Convert) -> Options:
+    """Return the options that a section sets, in the order of its fields."""
+    given: Options = []
     for name in section.__struct_fields__:
         value = getattr(section, name)
         if name == "extra_args" or value is None or value is False:
@@ -85,8 +86,8 @@ def options_of(section: Build | Convert) -> Words:
     return given
 
 
-def as_words(options: Words) -> list[str]:
-    """Options as words of a command line."""
+def to_argv(options: Options) -> list[str]:
+    """Return options as arguments of a command line."""
     return [
         word
         for name, value in options
@@ -94,8 +95,8 @@ def as_words(options: Words) -> list[str]:
     ]
 
 
-def not_in_version(section: Build, version: Version) -> list[str]:
-    """Sentences about options that this version of trtllm-build does not have, by the table."""
+def find_missing_options(section: Build, version: Version) -> list[str]:
+    """Return a sentence for each option that this version of trtllm-build does not have."""
     sentences = []
     for name, _ in options_of(section):
         option = BUILD[name]
@@ -110,18 +111,18 @@ def not_in_version(section: Build, version: Version) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Help:
-    """What `--help` of a tool says."""
+class ToolHelp:
+    """The options in the `--help` of a tool."""
 
     options: dict[str, tuple[str, ...]]
     """option with its dashes -> its choices, empty when it takes anything"""
 
-    def complaints(self, words: Sequence[str]) -> list[str]:
-        """Sentences about words that the tool would refuse."""
-        return list(self._complaints(words))
+    def problems(self, argv: Sequence[str]) -> list[str]:
+        """Return a sentence for each argument that the tool would reject."""
+        return list(self._problems(argv))
 
-    def _complaints(self, words: Sequence[str]) -> Iterable[str]:
-        for index, word in enumerate(words):
+    def _problems(self, argv: Sequence[str]) -> Iterable[str]:
+        for index, word in enumerate(argv):
             name, equals, value = word.partition("=")
             if not name.startswith("--"):
                 continue
@@ -129,31 +130,33 @@ class Help:
             if full is None:
                 known = [option.removeprefix("--") for option in self.options]
                 close = difflib.get_close_matches(name.removeprefix("--"), known, n=1)
-                yield f"{name} is not an option of it" + (f" (did you mean --{close[0]}?)" if close else "")
+                yield f"{name} is not one of its options" + (
+                    f" (did you mean --{close[0]}?)" if close else ""
+                )
                 continue
             if not equals:
-                value = words[index + 1] if index + 1 < len(words) else ""
+                value = argv[index + 1] if index + 1 < len(argv) else ""
             choices = self.options[full]
             if choices and value not in choices:
                 yield f"{name} {value} is not allowed; allowed: {', '.join(choices)}"
 
     def _full_name(self, name: str) -> str | None:
-        """The option that a word means: argparse takes unique abbreviations too."""
+        """Return the option of an argument; argparse accepts unique abbreviations."""
         if name in self.options:
             return name
-        meant = [option for option in self.options if option.startswith(name)]
-        return meant[0] if len(meant) == 1 else None
+        matching = [option for option in self.options if option.startswith(name)]
+        return matching[0] if len(matching) == 1 else None
 
 
 _USAGE = re.compile(r"(--[A-Za-z][\w-]*)(?:[ =]\{([^}]*)\})?")
 
 
-def parse_help(text: str) -> Help:
-    """Options and choices that an argparse `--help` names."""
+def parse_help(text: str) -> ToolHelp:
+    """Return the options and choices in an argparse `--help`."""
     options: dict[str, tuple[str, ...]] = {}
-    # A line that begins with dashes defines options; others may mention some in passing.
+    # A line that begins with dashes defines options; other lines only mention them.
     defining = [line for line in text.splitlines() if line.lstrip(" [").startswith("-")]
     for name, choices in _USAGE.findall("\n".join(defining)):
         found = tuple(choice.strip() for choice in choices.split(",")) if choices else ()
         options[name] = options.get(name) or found
-    return Help(options)
+    return ToolHelp(options)

@@ -1,4 +1,4 @@
-"""Sections of a profile that both TensorRT-LLM engines have."""
+"""Sections of a profile that both TensorRT-LLM engines share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.schema.base import PositiveInt, Section
 
 
 class TrtllmParallel(Section, frozen=True):
-    """How the model is spread over GPUs; tp x pp ranks."""
+    """How the model is split over GPUs; tp x pp ranks."""
 
     tp: Annotated[PositiveInt, Meta(description="tensor-parallel size")] = 1
     pp: Annotated[PositiveInt, Meta(description="pipeline-parallel size; benchmark.py needs 1")] = 1

@@ -1,4 +1,4 @@
-"""Rules for the sections of a profile that both TensorRT-LLM engines have."""
+"""Rules for the sections of a profile that both TensorRT-LLM engines share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runner.schema.base import Container, Problem, Section
 
 
 def path_problems(paths: Section) -> Iterator[Problem]:
-    """Paths of a section that are not absolute."""
+    """Yield a problem for each path that is not absolute."""
     for field in paths.__struct_fields__:
         value = getattr(paths, field)
         if value is not None and not value.startswith("/"):
@@ -16,7 +16,7 @@ def path_problems(paths: Section) -> Iterator[Problem]:
 
 
 def container_problems(container: Container | None) -> Iterator[Problem]:
-    """What is wrong with `launch.container`."""
+    """Yield the problems of `launch.container`."""
     if container is None:
         return
     if (container.exec is None) == (container.run is None):
@@ -24,7 +24,7 @@ def container_problems(container: Container | None) -> Iterator[Problem]:
     elif container.exec is not None and container.volumes:
         yield Problem(
             "launch.container.volumes",
-            f"{container.exec} runs already, its folders cannot be changed; remove the line, or use run",
+            f"{container.exec} already runs, so volumes cannot be added; remove the line, or use run",
         )
     for volume in container.volumes:
         if volume.count(":") not in (1, 2) or not all(part[:1] == "/" for part in volume.split(":")[:2]):

@@ -1,6 +1,7 @@
-"""Versions of TensorRT-LLM, and what differs between them. Nothing here imports tensorrt_llm.
+"""Versions of TensorRT-LLM, and the differences between them.
 
-Importing it takes long, prints, starts MPI, and may hang, so versions come from package metadata.
+Nothing here imports tensorrt_llm: that is slow, prints, starts MPI and may hang. Versions come from package
+metadata.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ import re
 from dataclasses import dataclass, field
 
 FIRST = "0.12"
-"""The first release whose benchmark.py has the options of today; before, it took names of models."""
+"""The first release whose benchmark.py has the current options; before, it took names of models."""
 LAST = "0.19"
 """The last release with benchmarks/python/benchmark.py."""
 
 AFTER = "0.20"
-"""The first release without it, where the examples moved too."""
+"""The first release without it; the examples moved in this release, too."""
 
 _NUMBERS = re.compile(r"\s*(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """Major and minor number; patch and pre-release numbers change nothing that matters here."""
+    """Major and minor number; patch and pre-release numbers do not matter here."""
 
     major: int
     minor: int
@@ -30,7 +31,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """A version like `0.16.0`, `0.17.0.post1`, `1.0.0rc3`.
+        """Parse a version like `0.16.0`, `0.17.0.post1`, `1.0.0rc3`.
 
         Raises:
             ValueError: it does not begin with two numbers.
@@ -45,15 +46,15 @@ class Version:
 
 
 def version_of(text: str) -> Version | None:
-    """A version, or None for a text that is none."""
+    """Parse a version; None for any other text."""
     try:
         return Version.parse(text)
     except ValueError:
         return None
 
 
-def refusal(version: Version) -> str:
-    """Why this version's benchmark cannot be driven, and what to use instead; empty when it can."""
+def why_unsupported(version: Version) -> str:
+    """Return why benchmark.py of this version is not supported, and what to use instead; empty if it is."""
     if version < Version.parse(FIRST):
         return (
             f"TensorRT-LLM {version} has an older benchmark.py, which takes names of models;"
@@ -69,6 +70,6 @@ def refusal(version: Version) -> str:
 
 
 def example_folder(family: str, version: Version | None) -> str:
-    """Where the scripts of a family of models are in the source tree; they moved with 0.20."""
+    """Return the folder of the scripts of a model family in the source tree; it moved in 0.20."""
     moved = version is not None and version >= Version.parse(AFTER)
     return f"examples/models/core/{family}" if moved else f"examples/{family}"

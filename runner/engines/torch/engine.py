@@ -1,7 +1,10 @@
-"""The engine `torch`: our own tensor-parallel decoder in PyTorch, run under mpirun on CPU or CUDA."""
+"""The engine `torch`: a tensor-parallel decoder in PyTorch, part of this program, on CPU or CUDA.
+
+mpirun starts its ranks (`runner/ranks/torch_benchmark.py`), which print result lines as benchmark.py does.
+"""
 
 from runner.engines import benchmark_line
-from runner.engines.benchmark_notices import notice_of
+from runner.engines.benchmark_notices import parse_notice
 from runner.engines.interface import Engine, Preflight
 from runner.engines.output import OutputReader
 from runner.engines.torch.checks import checks
@@ -12,7 +15,7 @@ ENGINE = Engine(
     profile=TorchProfile,
     rules=rules,
     plan=plan,
-    output=OutputReader(benchmark_line.parse, notice_of),
+    output=OutputReader(benchmark_line.parse, parse_notice),
     model_label=model_label,
     parallel_label=lambda profile: f"tp {profile.parallel.tp}",
     preflight=Preflight(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from runner.engines.decode_bytes import BYTES, Widths, decode_reads
+from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, decode_reads
 from runner.engines.gpu_claims import claimed_gpus
-from runner.engines.model_shape import Shape, read_shape, shape_rules
-from runner.engines.mpi import default_python, find_mpirun, launch_env, launch_words
+from runner.engines.model_shape import TransformerShape, read_shape, shape_rules
+from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_argv
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
@@ -19,7 +19,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "ranks" / "torch_benchmark.py"
 
 
 def plan(profile: TorchProfile, run_dir: Path) -> Plan:
-    """One stage: the decoder under mpirun, with upstream's flags where they mean the same."""
+    """Return the plan: one stage, with upstream's flags where they have the same meaning."""
     shape = _shape(profile)
     model_dir = f"model/{profile.name}"
     tp, model = profile.parallel.tp, profile.model
@@ -27,7 +27,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
     mpirun = find_mpirun(profile.launch.mpirun.path, python)
     benchmark = profile.benchmark
     argv = [
-        *launch_words(mpirun, tp, profile.launch.mpirun.args),
+        *mpirun_argv(mpirun, tp, profile.launch.mpirun.args),
         python,
         str(PROGRAM),
         *("--engine_dir", str(run_dir / model_dir)),
@@ -56,13 +56,13 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
         configurations=_configurations(profile),
         devices=_devices(profile),
-        decode_reads=decode_reads(shape, tp, Widths(*[BYTES[model.dtype]] * 3)),
+        decode_reads=decode_reads(shape, tp, ByteWidths(*[DTYPE_BYTES[model.dtype]] * 3)),
         notes=_notes(profile),
     )
 
 
 def _configurations(profile: TorchProfile) -> list[Configuration]:
-    """Every length pair with every batch size, in upstream's order of measuring."""
+    """Return every length pair with every batch size, in upstream's order of measuring."""
     return [
         Configuration(batch, input_len, output_len)
         for input_len, output_len in profile.benchmark.input_output_len
@@ -70,7 +70,7 @@ def _configurations(profile: TorchProfile) -> list[Configuration]:
     ]
 
 
-def _shape(profile: TorchProfile) -> Shape:
+def _shape(profile: TorchProfile) -> TransformerShape:
     if profile.model.shape is not None:
         return profile.model.shape
     shape = read_shape(Path(profile.model.dir or ""))
@@ -81,13 +81,13 @@ def _shape(profile: TorchProfile) -> Shape:
 
 
 def _millions(parameters: int) -> str:
-    """`40`; a decoder of less than ten has two digits, so that a small one is not shown as none at all."""
+    """Format parameters in millions: `40`; below ten with two digits, so that few are not shown as 0."""
     millions = parameters / 1e6
     return f"{millions:,.0f}" if millions >= 10 else f"{millions:.2g}"
 
 
 def _devices(profile: TorchProfile) -> list[str]:
-    """A run on the CPU wants the whole machine; one on CUDA the first tp visible GPUs."""
+    """Return the devices to lock: the whole CPU, or the first tp visible GPUs."""
     if profile.model.device == "cpu":
         return ["cpu"]
     return claimed_gpus(profile.launch.env, profile.parallel.tp)

@@ -1,4 +1,4 @@
-"""Profiles of the engine `torch`: a decoder of a given shape with random weights, on CPU or CUDA."""
+"""The profile of the engine `torch`: a decoder of a given shape with random weights, on CPU or CUDA."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.engines.model_shape import Shape, shape_rules
-from runner.schema.axes import Sweep
+from runner.engines.model_shape import TransformerShape, shape_rules
+from runner.schema.axes import SweepSection
 from runner.schema.base import (
     NAME_PATTERN,
     Benchmark,
@@ -31,7 +31,9 @@ class TorchModel(Section, frozen=True):
             description="folder with a Hugging Face config.json to take the shape from (weights stay random)"
         ),
     ] = None
-    shape: Annotated[Shape | None, Meta(description="the shape, written out; give this or dir")] = None
+    shape: Annotated[
+        TransformerShape | None, Meta(description="the shape, written out; give this or dir")
+    ] = None
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"], Meta(description="type of weights and activations")
     ] = "float32"
@@ -42,7 +44,7 @@ class TorchModel(Section, frozen=True):
 
 
 class Parallel(Section, frozen=True):
-    """How the model is spread over ranks."""
+    """How the model is split over ranks."""
 
     tp: Annotated[PositiveInt, Meta(description="tensor-parallel size = number of ranks")] = 1
 
@@ -58,11 +60,11 @@ class TorchProfile(Profile, frozen=True, kw_only=True, tag="torch"):
     parallel: Parallel = msgspec.field(default_factory=Parallel)
     benchmark: Benchmark = msgspec.field(default_factory=Benchmark)
     launch: Launch = msgspec.field(default_factory=Launch)
-    sweep: Sweep | None = None
+    sweep: SweepSection | None = None
 
 
 def rules(profile: TorchProfile) -> list[Problem]:
-    """Rules that span fields of a torch profile."""
+    """Return the broken rules between fields of a torch profile."""
     problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
     model = profile.model
     if (model.dir is None) == (model.shape is None):
@@ -73,7 +75,7 @@ def rules(profile: TorchProfile) -> list[Problem]:
 
 
 def model_label(profile: TorchProfile) -> str:
-    """The number of parameters, or the folder that gives the shape."""
+    """Return the number of parameters, or the name of the folder that gives the shape."""
     shape = profile.model.shape
     if shape is None:
         return Path(profile.model.dir or "").name or "/"

@@ -1,4 +1,4 @@
-"""A profile that measures a TensorRT-LLM engine which is built already, made of its `config.json`."""
+"""Make a profile for an existing TensorRT-LLM engine from its `config.json`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from runner.engines.trtllm.profile import Dtype
 from runner.errors import UserError
 
 FAMILIES = {"QWen": "qwen", "GPTJ": "gptj", "GPTNeoX": "gptneox", "Llama": "llama"}
-"""architecture without its `ForCausalLM` -> folder of its family below examples/"""
+"""architecture without `ForCausalLM` -> folder of its family in examples/"""
 ENCODERS = ("Bert", "Roberta")
 BATCH_SIZE, INPUT_LEN, OUTPUT_LEN = 8, 128, 20
-"""what is measured unless the engine is built for less"""
+"""The shape that is measured, unless the engine is built for less."""
 
 
 def profile_data(path: Path) -> dict[str, Any]:
-    """Plain data of a profile for an engine's folder: ranks, type, limits and a benchmark within them.
+    """Return the plain data of a profile for the engine in a folder, with a benchmark within its limits.
 
     Raises:
-        UserError: the folder holds no engine, or one that cannot be benchmarked.
+        UserError: the folder has no engine, or one that cannot be benchmarked.
     """
     config = _read(path)
     build, mapping = config.build_config, config.pretrained_config.mapping
@@ -60,18 +60,18 @@ def _at_most(wanted: int, *limits: int | None) -> int:
 
 def _read(path: Path) -> EngineConfig:
     if not path.is_dir():
-        raise UserError(f"{path}: there is no such folder")
+        raise UserError(f"{path}: no such folder")
     try:
         content = (path / "config.json").read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{path}: no engine in here: config.json is missing") from None
+        raise UserError(f"{path}: this folder has no engine: config.json is missing") from None
     except OSError as error:
         raise UserError(f"{path / 'config.json'}: cannot read it: {error.strerror}") from None
     config = read_engine(content)
     if config is None and read_checkpoint(content) is not None and (path / "rank0.safetensors").exists():
-        raise UserError(f"{path}: a checkpoint, not an engine; a profile takes it as paths.checkpoint_dir")
+        raise UserError(f"{path}: a checkpoint, not an engine; set paths.checkpoint_dir in a profile")
     if config is None:
-        raise UserError(f"{path / 'config.json'}: not that of an engine: it has no build_config")
+        raise UserError(f"{path / 'config.json'}: not the config of an engine: it has no build_config")
     return config
 
 
@@ -85,6 +85,6 @@ def _dtype(dtype: str) -> dict[str, str]:
 
 
 def _name(path: Path) -> str:
-    """A name made of the last two parts of the path: the last alone is often `1-gpu`."""
+    """Return a name from the last two parts of the path; the last alone is often `1-gpu`."""
     parts = [part for part in path.parts[-2:] if part != "/"]
     return (re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts)).strip("-._") or "engine")[:64]

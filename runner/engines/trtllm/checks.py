@@ -1,4 +1,4 @@
-"""Checks of a TensorRT-LLM profile: versions, files, limits of the engine, memory and disk."""
+"""Checks of a trtllm profile: version, files, limits of the engine, options, memory and disk."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from runner.engines import container
 from runner.engines.check import Check, gib
-from runner.engines.decode_bytes import BYTES
-from runner.engines.facts import Facts, Questions, Seen
+from runner.engines.decode_bytes import DTYPE_BYTES
+from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.installation import HELP_TIMEOUT_S, version_of_tree
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
@@ -18,39 +18,39 @@ from runner.engines.tensorrt_llm.versions import (
     LAST,
     Version,
     example_folder,
-    refusal,
     version_of,
+    why_unsupported,
 )
 from runner.engines.trtllm.compatibility import mismatches
-from runner.engines.trtllm.installation import site_of
+from runner.engines.trtllm.installation import find_installation
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Plan
 
 CLONE = "git clone --depth 1 --branch v0.16.0 https://github.com/NVIDIA/TensorRT-LLM"
 
 
-def checks(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
-    """Every check of a profile, for what its own stages need."""
-    model = read_config(_config(seen, profile.model.dir))
-    engine = read_engine(_config(seen, profile.paths.engine_dir))
-    version = _installed(seen)
-    yield _version(profile, facts, seen, version)
-    yield _scripts(profile, seen)
-    yield from _programs(profile, facts, seen)
-    yield from _model(profile, seen, model)
-    yield from _engine(profile, seen, engine, version)
+def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
+    """Yield the checks that the stages of a profile need."""
+    model = read_config(_config(probe, profile.model.dir))
+    engine = read_engine(_config(probe, profile.paths.engine_dir))
+    version = _installed(probe)
+    yield _version(profile, facts, probe, version)
+    yield _scripts(profile, probe)
+    yield from _programs(profile, facts, probe)
+    yield from _model(profile, probe, model)
+    yield from _engine(profile, probe, engine, version)
     yield from _build_options(facts)
-    if profile.wants("benchmark"):
-        yield _memory(profile, facts, seen, model)
+    if profile.selects("benchmark"):
+        yield _memory(profile, facts, probe, model)
         yield _loop(profile)
-    yield from _disk(profile, facts, seen, model)
+    yield from _disk(profile, facts, probe, model)
 
 
-def questions(profile: TrtllmProfile) -> Questions:
-    """What the checks want to know of the machine or container."""
+def questions(profile: TrtllmProfile) -> ProbeQuestions:
+    """Return what the checks need to know of files on the machine or in the container."""
     tree, engine = profile.paths.tensorrt_llm, profile.paths.engine_dir
     folders = [path for path in (profile.model.dir, profile.paths.checkpoint_dir, engine) if path]
-    return Questions(
+    return ProbeQuestions(
         paths=[tree, *convert_scripts(profile), *scripts(profile), *folders],
         texts=[*(f"{path}/config.json" for path in folders), f"{tree}/tensorrt_llm/version.py"],
         weights=folders,
@@ -59,17 +59,19 @@ def questions(profile: TrtllmProfile) -> Questions:
 
 
 def program_helps(profile: TrtllmProfile, plan: Plan | None) -> dict[str, str]:
-    """What the installed trtllm-build says about its options, when it would be started."""
+    """Return the `--help` of the installed trtllm-build if the plan starts it."""
     if plan is None or not any(stage.name == "build" and not stage.skip for stage in plan.stages):
         return {}
-    site = site_of(profile)
-    words = container.words_inside(site.container, [site.trtllm_build, "--help"], profile.launch.env)
-    answer = container.answer_of(words, timeout=HELP_TIMEOUT_S) or b""
+    installation = find_installation(profile)
+    words = container.argv_inside(
+        installation.container, [installation.trtllm_build, "--help"], profile.launch.env
+    )
+    answer = container.output_of(words, timeout=HELP_TIMEOUT_S) or b""
     return {"trtllm-build": answer.decode(errors="replace")}
 
 
 def convert_scripts(profile: TrtllmProfile) -> list[str]:
-    """Where convert_checkpoint.py can be; one of them is enough."""
+    """Return the possible paths of convert_checkpoint.py; one of them is enough."""
     if profile.model.script:
         return [profile.model.script]
     tree, family = profile.paths.tensorrt_llm, profile.model.family
@@ -78,102 +80,108 @@ def convert_scripts(profile: TrtllmProfile) -> list[str]:
 
 
 def scripts(profile: TrtllmProfile) -> list[str]:
-    """Scripts of the source tree that the wanted stages after build start."""
+    """Return the scripts of the source tree that the stages after build start."""
     tree = profile.paths.tensorrt_llm
     found = []
-    if profile.wants("smoke"):
+    if profile.selects("smoke"):
         found.append(f"{tree}/examples/run.py")
-    if profile.wants("benchmark"):
+    if profile.selects("benchmark"):
         names = ("benchmark", "base_benchmark", "gpt_benchmark")
         found += [f"{tree}/benchmarks/python/{name}.py" for name in names]
     return found
 
 
-def _config(seen: Seen, folder: str | None) -> bytes:
-    return seen.texts.get(f"{folder}/config.json", "").encode()
+def _config(probe: ProbeAnswer, folder: str | None) -> bytes:
+    return probe.texts.get(f"{folder}/config.json", "").encode()
 
 
-def _installed(seen: Seen) -> Version | None:
-    return version_of(seen.packages.get("tensorrt_llm", ""))
+def _installed(probe: ProbeAnswer) -> Version | None:
+    return version_of(probe.packages.get("tensorrt_llm", ""))
 
 
-def _version(profile: TrtllmProfile, facts: Facts, seen: Seen, version: Version | None) -> Check:
+def _version(
+    profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer, version: Version | None
+) -> Check:
     if version is None:
-        text = f"no package tensorrt_llm in {facts.python}; wanted: {FIRST} to {LAST}"
+        text = f"no package tensorrt_llm in {facts.python}; required: {FIRST} to {LAST}"
         fix = "set launch.python to the interpreter that has it, or launch.container"
         return Check("TensorRT-LLM", "fail", text, fix)
-    if profile.wants("benchmark") and (reason := refusal(version)):
+    if profile.selects("benchmark") and (reason := why_unsupported(version)):
         return Check("TensorRT-LLM", "fail", reason)
-    tree = seen.texts.get(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py", "")
+    tree = probe.texts.get(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py", "")
     stated = version_of_tree(tree.encode())
     if stated and stated != str(version):
-        text = f"{version} is installed, the source tree is {stated}; scripts and package may not fit"
+        text = f"{version} is installed, the source tree is {stated}; scripts and package may not match"
         return Check("TensorRT-LLM", "warn", text, f"git -C {profile.paths.tensorrt_llm} checkout v{version}")
     return Check("TensorRT-LLM", "pass", f"{version} in {facts.python}")
 
 
-def _scripts(profile: TrtllmProfile, seen: Seen) -> Check:
+def _scripts(profile: TrtllmProfile, probe: ProbeAnswer) -> Check:
     tree = profile.paths.tensorrt_llm
-    if not seen.exists.get(tree, False):
-        return Check("scripts", "fail", f"paths.tensorrt_llm: {tree} is not there", f"{CLONE} {tree}")
-    missing = [path for path in scripts(profile) if not seen.exists.get(path, False)]
-    candidates = convert_scripts(profile) if profile.wants("convert") else []
-    if candidates and not any(seen.exists.get(path, False) for path in candidates):
+    if not probe.exists.get(tree, False):
+        return Check("scripts", "fail", f"paths.tensorrt_llm: {tree} does not exist", f"{CLONE} {tree}")
+    missing = [path for path in scripts(profile) if not probe.exists.get(path, False)]
+    candidates = convert_scripts(profile) if profile.selects("convert") else []
+    if candidates and not any(probe.exists.get(path, False) for path in candidates):
         missing.insert(0, candidates[0])
     if missing:
-        text = f"not there: {', '.join(missing)}; wanted: the source tree of {FIRST} to {LAST}"
+        text = f"missing: {', '.join(missing)}; required: the source tree of {FIRST} to {LAST}"
         return Check("scripts", "fail", text, f"git -C {tree} checkout v0.16.0")
-    return Check("scripts", "pass", f"all there in {tree}")
+    return Check("scripts", "pass", f"complete in {tree}")
 
 
-def _programs(profile: TrtllmProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
-    if facts.makes("build") and not seen.programs.get("trtllm-build") and not facts.helps.get("trtllm-build"):
-        text = "trtllm-build is neither beside the interpreter nor on PATH"
+def _programs(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
+    if (
+        facts.makes("build")
+        and not probe.programs.get("trtllm-build")
+        and not facts.helps.get("trtllm-build")
+    ):
+        text = "trtllm-build is neither next to the interpreter nor on PATH"
         yield Check(
             "trtllm-build", "fail", text, "set launch.python to the interpreter that has tensorrt_llm"
         )
-    if profile.wants("benchmark") and not seen.programs.get("nvidia-smi"):
-        text = "there is no nvidia-smi, which benchmark.py calls for each result; it would crash at the end"
+    if profile.selects("benchmark") and not probe.programs.get("nvidia-smi"):
+        text = "nvidia-smi is missing; benchmark.py calls it for each result and would crash at the end"
         yield Check("nvidia-smi", "fail", text, "docker run --gpus=all, or install the driver's tools")
-    if profile.benchmark.dump_profile and "pandas" not in seen.packages:
+    if profile.benchmark.dump_profile and "pandas" not in probe.packages:
         text = "dump_profile needs pandas, which is not installed"
         yield Check("pandas", "fail", text, f"{facts.python} -m pip install pandas")
 
 
-def _model(profile: TrtllmProfile, seen: Seen, model: ModelConfig | None) -> Iterator[Check]:
+def _model(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None) -> Iterator[Check]:
     folder, tp = profile.model.dir, profile.parallel.tp
     if folder is None:
         return
-    needed = profile.wants("convert") or (profile.wants("smoke") and not profile.paths.tokenizer_dir)
-    if not seen.exists.get(folder, False):
-        text = f"model.dir: {folder} is not there"
+    needed = profile.selects("convert") or (profile.selects("smoke") and not profile.paths.tokenizer_dir)
+    if not probe.exists.get(folder, False):
+        text = f"model.dir: {folder} does not exist"
         yield Check("model", "fail" if needed else "warn", text, "--set model.dir=FOLDER")
         return
     if model is None:
-        text = f"{folder} holds no config.json that states heads and layers"
+        text = f"{folder} has no config.json that states heads and layers"
         yield Check("model", "fail" if needed else "warn", text, f"ls {folder}")
         return
-    yield Check("model", "pass", f"{folder}, {gib(seen.weights.get(folder, 0))} of weights")
-    why_not = model.why_not(tp)
-    if why_not and profile.wants("convert"):
+    yield Check("model", "pass", f"{folder}, {gib(probe.weights.get(folder, 0))} of weights")
+    problem = model.tp_problem(tp)
+    if problem and profile.selects("convert"):
         best = max((n for n in model.allowed_tp() if n <= tp), default=1)
-        yield Check("heads", "fail", why_not, f"--set parallel.tp={best}")
-    elif not why_not:
+        yield Check("heads", "fail", problem, f"--set parallel.tp={best}")
+    elif not problem:
         text = f"tp {tp} fits {model.heads} heads and {model.kv_heads} key/value heads"
         yield Check("heads", "pass", text)
 
 
 def _engine(
-    profile: TrtllmProfile, seen: Seen, engine: EngineConfig | None, version: Version | None
+    profile: TrtllmProfile, probe: ProbeAnswer, engine: EngineConfig | None, version: Version | None
 ) -> Iterator[Check]:
     folder = profile.paths.engine_dir
     if folder is None:
         return
     if engine is None:
-        text = f"paths.engine_dir: {folder} holds no config.json of an engine (is it a checkpoint?)"
+        text = f"paths.engine_dir: {folder} has no config.json of an engine (is it a checkpoint?)"
         yield Check("engine", "fail", text, f"ls {folder}")
         return
-    wrong = mismatches(engine, profile) if profile.wants("benchmark") else []
+    wrong = mismatches(engine, profile) if profile.selects("benchmark") else []
     if wrong:
         yield Check("engine", "fail", "\n".join(wrong), "build it again: remove paths.engine_dir")
         return
@@ -189,8 +197,8 @@ def _engine(
     yield Check("engine", "pass", f"{folder}: {shape}, max_seq_len {limits.max_seq_len}")
 
 
-def _build_options(facts: Facts) -> Iterator[Check]:
-    """What the installed trtllm-build would refuse, by its own --help."""
+def _build_options(facts: MachineFacts) -> Iterator[Check]:
+    """Check the options against the --help of the installed trtllm-build."""
     if not facts.helps.get("trtllm-build") or facts.plan is None:
         return
     argv = next(stage.argv for stage in facts.plan.stages if stage.name == "build")
@@ -200,48 +208,50 @@ def _build_options(facts: Facts) -> Iterator[Check]:
         text = "trtllm-build --help does not list its options, so they are not checked"
         yield Check("build options", "warn", text, "trtllm-build --help")
         return
-    complaints = known.complaints(argv[options:])
-    if complaints:
-        yield Check("build options", "fail", "trtllm-build: " + "\n".join(complaints), "trtllm-build --help")
+    problems = known.problems(argv[options:])
+    if problems:
+        yield Check("build options", "fail", "trtllm-build: " + "\n".join(problems), "trtllm-build --help")
     else:
-        yield Check("build options", "pass", "trtllm-build knows all of them")
+        yield Check("build options", "pass", "trtllm-build has all of them")
 
 
 # --- memory and disk ---------------------------------------------------------------------------------------
 
 
-def _weights(profile: TrtllmProfile, seen: Seen, model: ModelConfig | None) -> tuple[int, str] | None:
-    """Bytes of the whole model as the engine holds it, and how that was found; None when not known."""
+def _weights(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None) -> tuple[int, str] | None:
+    """Return the bytes of the model as the engine stores it, and the derivation; None when not known."""
     if profile.paths.engine_dir:
-        size = seen.weights.get(profile.paths.engine_dir, 0)
+        size = probe.weights.get(profile.paths.engine_dir, 0)
         return (size, f"engine files {gib(size)}") if size else None
-    size = seen.weights.get(profile.model.dir or "", 0)
+    size = probe.weights.get(profile.model.dir or "", 0)
     if not size:
         return None
     source = model.dtype if model and model.dtype else "float16"
     target = profile.model.dtype if profile.model.dtype != "auto" else source
     convert = profile.convert
-    each: float = BYTES[target]
+    each: float = DTYPE_BYTES[target]
     name: str = target
     if convert.use_weight_only:
         name = convert.weight_only_precision or "int8"
         each = 1 if name == "int8" else 0.5
     elif convert.smoothquant is not None or convert.use_fp8 or convert.use_fp8_rowwise:
         name, each = "8 bit", 1
-    scaled = int(size * each / BYTES[source])
+    scaled = int(size * each / DTYPE_BYTES[source])
     how = f"weights {gib(scaled)}"
     return scaled, how if scaled == size else f"{how} ({gib(size)} of {source} as {name})"
 
 
-def _memory(profile: TrtllmProfile, facts: Facts, seen: Seen, model: ModelConfig | None) -> Check:
-    """Weights and KV cache on one GPU, against what is free there."""
+def _memory(
+    profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer, model: ModelConfig | None
+) -> Check:
+    """Compare weights and KV cache on one GPU with its free memory."""
     ranks, tp, benchmark = profile.parallel.ranks, profile.parallel.tp, profile.benchmark
-    weights = _weights(profile, seen, model)
+    weights = _weights(profile, probe, model)
     if weights is None or model is None:
         text = "not computed: neither the model's folder nor an engine states the weights and layers"
         return Check("GPU memory", "warn", text)
     dtype = profile.model.dtype if profile.model.dtype != "auto" else model.dtype or "float16"
-    each = 1 if profile.convert.int8_kv_cache or profile.convert.fp8_kv_cache else BYTES[dtype]
+    each = 1 if profile.convert.int8_kv_cache or profile.convert.fp8_kv_cache else DTYPE_BYTES[dtype]
     a_token = model.cache_bytes_per_token(tp, each)
     batch = max(benchmark.batch_size) * benchmark.num_beams
     tokens = 0 if benchmark.mode == "enc" else max(sum(pair) for pair in benchmark.input_output_len)
@@ -255,7 +265,7 @@ def _memory(profile: TrtllmProfile, facts: Facts, seen: Seen, model: ModelConfig
         return Check("GPU memory", "warn", f"{text}; what is free is not known (nvidia-smi did not answer)")
     used = facts.gpus[:ranks]
     free, total = min(gpu.total - gpu.used for gpu in used), min(gpu.total for gpu in used)
-    text = f"{text}; {gib(free)} of {gib(total)} free; activations and workspace come on top, not known"
+    text = f"{text}; {gib(free)} of {gib(total)} free; plus activations and workspace, not known"
     if share + cache > total:
         return Check(
             "GPU memory", "fail", text, "raise parallel.tp, quantise, or lower batch size and lengths"
@@ -265,14 +275,16 @@ def _memory(profile: TrtllmProfile, facts: Facts, seen: Seen, model: ModelConfig
     return Check("GPU memory", "pass", text)
 
 
-def _disk(profile: TrtllmProfile, facts: Facts, seen: Seen, model: ModelConfig | None) -> Iterator[Check]:
-    """Room for what will be made: a checkpoint and an engine are each about as large as the weights."""
+def _disk(
+    profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer, model: ModelConfig | None
+) -> Iterator[Check]:
+    """Compare free disk space with the outputs; each is about as large as the weights."""
     kinds = {"convert": "checkpoint", "build": "engine"}
     made = [kind for stage, kind in kinds.items() if facts.makes(stage)]
     if not made:
         return
     work = profile.paths.work
-    free, weights = seen.free.get(work, 0), _weights(profile, seen, model)
+    free, weights = probe.free.get(work, 0), _weights(profile, probe, model)
     if weights is None:
         yield Check("disk", "warn", f"{gib(free)} free at {work}; the size of the model is not known")
         return
@@ -290,7 +302,7 @@ def _loop(profile: TrtllmProfile) -> Check:
     if profile.parallel.ranks > 1 and benchmark.duration:
         text = (
             f"each of {profile.parallel.ranks} ranks ends its loop after {benchmark.duration} s of its own"
-            f" clock, so one can wait for others that stopped; a fixed count rules that out; {ends}"
+            f" clock, so one can wait for others that stopped; a fixed count prevents that; {ends}"
         )
         fix = f"--set benchmark.duration=0 --set benchmark.num_runs={max(benchmark.num_runs, 10)}"
         return Check("timed loop", "warn", text, fix)

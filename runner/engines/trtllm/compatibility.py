@@ -1,4 +1,4 @@
-"""Whether benchmark.py will run on a built engine what a profile asks for."""
+"""Check whether benchmark.py can run a profile on an existing engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.engines.trtllm.profile import TrtllmProfile
 
 
 def mismatches(engine: EngineConfig, profile: TrtllmProfile) -> list[str]:
-    """Sentences about what an engine is that the profile does not want; empty when they fit."""
+    """Return a sentence for each mismatch between an engine and a profile."""
     return [*_world(engine, profile), *_shapes(engine.build_config, profile)]
 
 
@@ -37,7 +37,7 @@ def _world(engine: EngineConfig, profile: TrtllmProfile) -> Iterator[str]:
 
 
 def _shapes(build: BuildConfig, profile: TrtllmProfile) -> Iterator[str]:
-    """What benchmark.py would skip with exit code 0, or fail at in the middle."""
+    """Yield shapes that benchmark.py would skip with exit code 0, or fail at later."""
     benchmark = profile.benchmark
     batch = max(benchmark.batch_size)
     if build.max_batch_size and batch > build.max_batch_size:

@@ -1,4 +1,4 @@
-"""What a decode step of a TensorRT-LLM engine reads, from the configs that are there before it is built."""
+"""Bytes that a decode step of a TensorRT-LLM engine reads, from the configs known before it is built."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from runner.engines.decode_bytes import BYTES, Widths, decode_reads
-from runner.engines.model_shape import SUPPORTED, Shape, shape_of
+from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, decode_reads
+from runner.engines.model_shape import SUPPORTED, TransformerShape, shape_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
 from runner.plan.plan import DecodeReads
 
-# quant_algo of an engine, up to its `_PER_...` -> bytes of a quantised weight; none of them has groups.
+# quant_algo of an engine, up to its `_PER_...` -> bytes of a quantised weight; algorithms without groups.
 _WEIGHT_BYTES = {"W8A16": 1.0, "W4A16": 0.5, "FP8": 1.0, "W8A8_SQ": 1.0}
 _WEIGHT_ONLY = {"int8": "W8A16", "int4": "W4A16", "int4_gptq": "W4A16_GPTQ", "int4_awq": "W4A16_AWQ"}
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
-class Given(NamedTuple):
-    """Each `config.json` that a profile gives; None: it gives none, or it cannot be read."""
+class GivenConfigs(NamedTuple):
+    """The `config.json` files of a profile; None: the profile names none, or it cannot be read."""
 
     model: bytes | None = None
     """of a Hugging Face model"""
@@ -28,8 +28,8 @@ class Given(NamedTuple):
     checkpoint: bytes | None = None
 
 
-def reads_of(profile: TrtllmProfile, given: Given) -> DecodeReads | str:
-    """What a rank reads in a decode step, or why that is not known."""
+def decode_reads_of(profile: TrtllmProfile, given: GivenConfigs) -> DecodeReads | str:
+    """Return what a rank reads in a decode step, or why that is not known."""
     if profile.benchmark.mode != "dec":
         return "modelled for decoders only"
     made = given.engine or given.checkpoint
@@ -49,7 +49,7 @@ def _object(content: bytes | None) -> dict[str, Any]:
 
 
 def _of_made(profile: TrtllmProfile, config: dict[str, Any]) -> DecodeReads:
-    """From the config of an engine or, the same without a frame, of a checkpoint."""
+    """Return it from the config of an engine, or of a checkpoint, which is the inner part of the former."""
     inner = _part(config, "pretrained_config") or config
     quantization = _part(inner, "quantization")
     names = f"{inner.get('qwen_type') or ''} {inner.get('architecture') or ''}".lower()
@@ -81,7 +81,7 @@ def _of_model(profile: TrtllmProfile, config: dict[str, Any]) -> DecodeReads:
     elif convert.smoothquant is not None:
         algorithm = "W8A8_SQ"
     if dtype == "auto":
-        # Conversion keeps a model's type, except that float32 becomes float16.
+        # Conversion keeps the dtype of a model, except that float32 becomes float16.
         given = str(config.get("torch_dtype", config.get("dtype")))
         dtype = "float16" if given == "float32" else given
     window = config.get("sliding_window") if config.get("use_sliding_window", True) else None
@@ -89,7 +89,7 @@ def _of_model(profile: TrtllmProfile, config: dict[str, Any]) -> DecodeReads:
     return decode_reads(shape, profile.parallel.tp, widths, window if isinstance(window, int) else None)
 
 
-def _shape(config: dict[str, Any], experts: bool) -> Shape:
+def _shape(config: dict[str, Any], experts: bool) -> TransformerShape:
     if experts:
         raise UserError("not modelled for a mixture of experts: the tokens decide which of them a step reads")
     kind = config.get("model_type")
@@ -98,11 +98,11 @@ def _shape(config: dict[str, Any], experts: bool) -> Shape:
     return shape_of(config, "config.json")
 
 
-def _widths(dtype: str, algorithm: str, small_cache: bool) -> Widths:
-    whole = BYTES.get(dtype)
+def _widths(dtype: str, algorithm: str, small_cache: bool) -> ByteWidths:
+    whole = DTYPE_BYTES.get(dtype)
     if whole is None:
         raise UserError(f"the type of the weights is not known (it says {dtype})")
     weight = whole if not algorithm else _WEIGHT_BYTES.get(algorithm.partition("_PER_")[0])
     if weight is None:
         raise UserError(f"not modelled for {algorithm}: the scales of its groups have no known size")
-    return Widths(weight, whole, 1 if small_cache else whole)
+    return ByteWidths(weight, whole, 1 if small_cache else whole)

@@ -1,12 +1,16 @@
-"""The engine `trtllm`: the scripts of TensorRT-LLM 0.12 to 0.19, from a model folder to benchmark.py."""
+"""The engine `trtllm`: the scripts of TensorRT-LLM 0.12 to 0.19.
+
+Stages: convert_checkpoint.py, trtllm-build, examples/run.py (smoke) and benchmarks/python/benchmark.py, which
+measures batches of fixed size.
+"""
 
 from pathlib import Path
 
 from runner.engines import benchmark_line
-from runner.engines.benchmark_notices import notice_of
+from runner.engines.benchmark_notices import parse_notice
 from runner.engines.interface import Engine, Preflight
 from runner.engines.output import OutputReader
-from runner.engines.tensorrt_llm.failures import KNOWN, hang_after
+from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
 from runner.engines.trtllm.checks import checks, program_helps, questions
 from runner.engines.trtllm.importer import IMPORTER
 from runner.engines.trtllm.output import answers_in
@@ -19,11 +23,11 @@ ENGINE = Engine(
     rules=rules,
     plan=plan,
     output=OutputReader(
-        benchmark_line.result_of,
-        notice_of,
-        hang_after,
-        answers_in=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
-        known_failures=KNOWN,
+        benchmark_line.parse_result,
+        parse_notice,
+        hang_reason,
+        parse_answers=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
+        known_failures=KNOWN_FAILURES,
     ),
     model_label=lambda profile: Path(profile.model.dir or "").name or "/",
     parallel_label=lambda profile: f"tp {profile.parallel.tp}",

@@ -1,11 +1,11 @@
-"""Where the stages of a trtllm profile run, and which programs and version are there."""
+"""The installation that a trtllm profile uses: machine or container, programs, version and GPU."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from runner.engines import container
-from runner.engines.build_cache import Place
+from runner.engines.build_cache import FileSystem
 from runner.engines.mpi import find_mpirun
 from runner.engines.tensorrt_llm.installation import (
     gpu_model,
@@ -21,32 +21,32 @@ from runner.schema.base import Container
 
 
 @dataclass(frozen=True)
-class Site:
-    """This machine, or a container, as the stages see it."""
+class TrtllmInstallation:
+    """TensorRT-LLM on this machine or in a container, as the stages see it."""
 
     container: Container | None
-    place: Place
+    file_system: FileSystem
     python: str
     mpirun: str
     trtllm_build: str
     version: Version | None
-    """of the installed package, else of the source tree; None when neither can be read"""
+    """version of the installed package, else of the source tree; None when neither can be read"""
     gpu: str
     """name and compute capability; empty when not known"""
 
 
-def site_of(profile: TrtllmProfile) -> Site:
-    """What can be found out quickly; starts no benchmark and imports nothing of TensorRT-LLM."""
+def find_installation(profile: TrtllmProfile) -> TrtllmInstallation:
+    """Find the installation of a profile by quick commands; start no benchmark, import no TensorRT-LLM."""
     inside = profile.launch.container
-    place = container.place_for(inside, profile.paths.work)
+    file_system = container.file_system_for(inside, profile.paths.work)
     python = python_of(profile.launch)
-    return Site(
+    return TrtllmInstallation(
         container=inside,
-        place=place,
+        file_system=file_system,
         python=python,
         mpirun=_mpirun(profile, python),
-        trtllm_build=program_of("trtllm-build", profile.launch, python, place),
-        version=_version(profile, python, place),
+        trtllm_build=program_of("trtllm-build", profile.launch, python, file_system),
+        version=_version(profile, python, file_system),
         gpu=gpu_model(),
     )
 
@@ -58,12 +58,14 @@ def _mpirun(profile: TrtllmProfile, python: str) -> str:
     try:
         return find_mpirun(wanted, python).path
     except UserError:
-        # A plan can be shown where nothing is installed; starting it says what is missing.
+        # A plan can be shown where nothing is installed; starting it reports what is missing.
         return wanted or "mpirun"
 
 
-def _version(profile: TrtllmProfile, python: str, place: Place) -> Version | None:
+def _version(profile: TrtllmProfile, python: str, file_system: FileSystem) -> Version | None:
     text = installed_version(profile.launch, python)
     if not text:
-        text = version_of_tree(place.read(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py") or b"")
+        text = version_of_tree(
+            file_system.read(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py") or b""
+        )
     return version_of(text)

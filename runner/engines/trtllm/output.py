@@ -1,4 +1,4 @@
-"""What TensorRT-LLM's benchmark.py and run.py print besides results and notices: latencies, answers."""
+"""Parsers of other output of benchmark.py (latencies) and examples/run.py (answers)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOG_LINE = re.compile(r"^\[[^\]\n]*\](?: ?\[[^\]\n]*\])+ .*\n?", re.M)
 
 @dataclass(frozen=True)
 class Latencies:
-    """Milliseconds in the order of running; of more than 20 upstream prints the first and the last ten."""
+    """Milliseconds in order; of more than 20, upstream prints the first and the last ten."""
 
     first: tuple[float, ...]
     last: tuple[float, ...] = ()
@@ -28,8 +28,8 @@ class Latencies:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What run.py's engine made of a prompt."""
+class SmokeAnswer:
+    """A prompt and the answer of the engine, from run.py."""
 
     prompt: str
     output: str
@@ -39,11 +39,11 @@ class Answer:
 
 
 def latencies_of(line: str) -> Latencies | None:
-    """The latencies that a line lists; None for any other line."""
+    """Return the latencies that a line lists; None for any other line."""
     found = _LATENCIES.search(line)
     if found is None:
         return None
-    # The two halves are glued without a comma: "1.25...2.5"; a number itself never has two dots in a row.
+    # The two halves are joined without a comma: "1.25...2.5"; a number never has two dots in a row.
     first, _, last = found["values"].partition("...")
     try:
         return Latencies(_numbers(first), _numbers(last))
@@ -55,8 +55,8 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(",") if part.strip())
 
 
-def answers_in(output: str) -> list[Answer]:
-    """Every answer in the output of run.py; prompts and answers may go over several lines."""
+def answers_in(output: str) -> list[SmokeAnswer]:
+    """Return every answer in the output of run.py; prompts and answers may have several lines."""
     lines = (without_prefix(line) for line in output.split("\n"))
     plain = _LOG_LINE.sub("", "\n".join(lines))
     heads = list(_TEXT.finditer(plain))
@@ -69,11 +69,11 @@ def answers_in(output: str) -> list[Answer]:
             prompts[number] = body
         else:
             prompt = prompts.get(number, "")
-            answers.append(Answer(prompt, body, number, int(head["seq"] or 0), int(head["beam"] or 0)))
+            answers.append(SmokeAnswer(prompt, body, number, int(head["seq"] or 0), int(head["beam"] or 0)))
     return answers
 
 
 def _quoted(text: str) -> str:
-    """Up to the last quote that ends a line: the text has quotes of its own, and other output may follow."""
+    """Return the text up to the last quote that ends a line; the text may contain quotes itself."""
     ends = [match.start() for match in re.finditer(r'"[ \t\r]*$', text, re.M)]
     return text[: ends[-1]] if ends else text.rstrip()

@@ -1,4 +1,4 @@
-"""Profiles of the engine `trtllm`: TensorRT-LLM 0.12 to 0.19, from a Hugging Face model to benchmark.py."""
+"""The profile of the engine `trtllm`: TensorRT-LLM 0.12 to 0.19, from a model folder to benchmark.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from runner.engines.tensorrt_llm.build_options import Build, Convert
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
-from runner.schema.axes import Sweep
+from runner.plan.skip import SkipKind, SkipReason
+from runner.schema.axes import SweepSection
 from runner.schema.base import NAME_PATTERN, Benchmark, Container, Launch, PositiveInt, Profile, Section
 
 StageName = Literal["convert", "build", "smoke", "benchmark"]
@@ -28,7 +29,7 @@ class TrtllmModel(Section, frozen=True):
         ),
     ]
     dir: Annotated[
-        str | None, Meta(description="folder of the Hugging Face model, the one that holds config.json")
+        str | None, Meta(description="folder of the Hugging Face model, the one with config.json")
     ] = None
     dtype: Annotated[
         Literal["auto", "float16", "bfloat16", "float32"],
@@ -43,17 +44,17 @@ class TrtllmModel(Section, frozen=True):
 
 
 class Smoke(Section, frozen=True):
-    """One prompt for examples/run.py: does the engine answer sensibly?"""
+    """One prompt for examples/run.py, to check that the engine gives a sensible answer."""
 
-    prompt: Annotated[str, Meta(description="what the model is asked")] = "How do I count to nine in French?"
+    prompt: Annotated[str, Meta(description="the prompt")] = "How do I count to nine in French?"
     max_output_len: Annotated[PositiveInt, Meta(description="longest answer", extra={"unit": "tokens"})] = 100
-    extra_args: Annotated[list[str], Meta(description="further words for run.py, after all others")] = (
+    extra_args: Annotated[list[str], Meta(description="further arguments for run.py, after the others")] = (
         msgspec.field(default_factory=list)
     )
 
 
 class TrtllmBenchmark(Benchmark, frozen=True):
-    """Options of benchmarks/python/benchmark.py, in its words."""
+    """Options of benchmarks/python/benchmark.py, under their names there."""
 
     mode: Annotated[
         Literal["dec", "enc", "enc-dec"],
@@ -70,7 +71,7 @@ class TrtllmBenchmark(Benchmark, frozen=True):
     ] = msgspec.field(default_factory=lambda: [1.0])
     dtype: Annotated[
         Dtype | None,
-        Meta(description="the engine's type, which benchmark.py must be told; null: model.dtype"),
+        Meta(description="the engine's type, as benchmark.py needs it; null: model.dtype"),
     ] = None
     num_beams: Annotated[PositiveInt, Meta(description="beams; more than 1 works with enc-dec only")] = 1
     enable_cuda_graph: Annotated[bool, Meta(description="capture decode steps in CUDA graphs")] = False
@@ -82,13 +83,13 @@ class TrtllmBenchmark(Benchmark, frozen=True):
         Literal["verbose", "info", "warning", "error", "internal_error"],
         Meta(description="how much benchmark.py prints; info shows when warm-up ends"),
     ] = "info"
-    extra_args: Annotated[list[str], Meta(description="further words for benchmark.py, after all others")] = (
-        msgspec.field(default_factory=list)
-    )
+    extra_args: Annotated[
+        list[str], Meta(description="further arguments for benchmark.py, after the others")
+    ] = msgspec.field(default_factory=list)
 
 
 class TrtllmLaunch(Launch, frozen=True):
-    """The surroundings of the measured processes."""
+    """The environment of the measured processes."""
 
     container: Annotated[
         Container | None, Meta(description="run the stages in a container; null: on this machine")
@@ -96,10 +97,10 @@ class TrtllmLaunch(Launch, frozen=True):
 
 
 class Paths(Section, frozen=True):
-    """Where things are; absolute, and inside the container when there is one."""
+    """Absolute paths; inside the container when there is one."""
 
     tensorrt_llm: Annotated[
-        str, Meta(description="source tree of TensorRT-LLM, the one that holds examples/ and benchmarks/")
+        str, Meta(description="source tree of TensorRT-LLM, the one with examples/ and benchmarks/")
     ] = "/code/tensorrt_llm"
     work: Annotated[str, Meta(description="folder for the checkpoints and engines that runs make")] = (
         "/tmp/trtbench"
@@ -134,16 +135,17 @@ class TrtllmProfile(Profile, frozen=True, kw_only=True, tag="trtllm"):
     ] = msgspec.field(default_factory=lambda: list(STAGES))
     launch: TrtllmLaunch = msgspec.field(default_factory=TrtllmLaunch)
     paths: Paths = msgspec.field(default_factory=Paths)
-    sweep: Sweep | None = None
+    sweep: SweepSection | None = None
 
-    def skipped(self, stage: StageName) -> str:
-        """Why the profile does not want a stage; empty when it does."""
+    def skip_reason(self, stage: StageName) -> SkipReason | None:
+        """Return why the profile leaves a stage out; None when it asks for it."""
         paths = self.paths
         if stage == "convert" and paths.checkpoint_dir and not paths.engine_dir:
-            return f"given: paths.checkpoint_dir {paths.checkpoint_dir}"
+            return SkipReason(SkipKind.GIVEN, f"paths.checkpoint_dir {paths.checkpoint_dir}")
         if stage in ("convert", "build") and paths.engine_dir:
-            return f"given: paths.engine_dir {paths.engine_dir}"
-        return "" if stage in self.stages else "not asked for"
+            return SkipReason(SkipKind.GIVEN, f"paths.engine_dir {paths.engine_dir}")
+        return None if stage in self.stages else SkipReason(SkipKind.NOT_SELECTED)
 
-    def wants(self, stage: StageName) -> bool:
-        return not self.skipped(stage)
+    def selects(self, stage: StageName) -> bool:
+        """Check whether the profile asks for a stage."""
+        return self.skip_reason(stage) is None

@@ -1,4 +1,4 @@
-"""Rules between the fields of a TensorRT-LLM profile: what upstream would refuse late, or skip in silence."""
+"""Rules between the fields of a trtllm profile: what upstream would reject late, or skip silently."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from runner.schema.base import Problem, Section, loop_problems
 DEFAULT_MAX_BATCH_SIZE = 2048
 DEFAULT_MAX_INPUT_LEN = 1024
 DEFAULT_MAX_NUM_TOKENS = 8192
-OWN_WORDS = {
+OWN_OPTIONS = {
     "convert": ("model_dir", "output_dir", "tp_size", "tp", "pp_size", "pp", "dtype"),
     "build": ("checkpoint_dir", "output_dir"),
     "smoke": ("engine_dir", "tokenizer_dir", "input_text"),
     "benchmark": ("model", "engine_dir"),
 }
-"""Options that a stage's command has from elsewhere in the profile than its own section."""
+"""Options of a stage's command that come from other sections of the profile than its own."""
 
 
 def rules(profile: TrtllmProfile) -> list[Problem]:
-    """Every broken rule, with the values that collide and what would be allowed."""
+    """Return every broken rule, with the conflicting values and what is allowed."""
     problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
     problems += [*_stages(profile), *path_problems(profile.paths), *_extra_args(profile)]
     problems += container_problems(profile.launch.container)
-    if profile.wants("convert"):
+    if profile.selects("convert"):
         problems += _convert(profile)
-    if profile.wants("benchmark"):
+    if profile.selects("benchmark"):
         problems += _benchmark(profile)
         if not profile.paths.engine_dir:
             problems += [*_limits(profile), *_engine_for_benchmark(profile)]
@@ -37,19 +37,19 @@ def rules(profile: TrtllmProfile) -> list[Problem]:
 def _stages(profile: TrtllmProfile) -> Iterator[Problem]:
     if len(set(profile.stages)) < len(profile.stages):
         yield Problem("stages", "names a stage twice; keep one of them")
-    if not profile.model.dir and profile.wants("convert"):
+    if not profile.model.dir and profile.selects("convert"):
         yield Problem(
             "model.dir",
             "missing; convert needs the model's folder (or give paths.checkpoint_dir or engine_dir)",
         )
-    if not profile.model.dir and not profile.paths.tokenizer_dir and profile.wants("smoke"):
+    if not profile.model.dir and not profile.paths.tokenizer_dir and profile.selects("smoke"):
         yield Problem("paths.tokenizer_dir", "missing; smoke needs a tokenizer: give this or model.dir")
-    if profile.benchmark.mode == "enc" and profile.wants("smoke"):
-        yield Problem("stages", "smoke asks for text, which an encoder does not write; leave smoke out")
+    if profile.benchmark.mode == "enc" and profile.selects("smoke"):
+        yield Problem("stages", "smoke asks for text, which an encoder does not generate; leave smoke out")
 
 
 def _extra_args(profile: TrtllmProfile) -> Iterator[Problem]:
-    """The last word wins in argparse, so an option given twice would not be what the profile says."""
+    """Yield options given twice: argparse takes the last one, which may contradict the profile."""
     sections: dict[str, tuple[Section, list[str]]] = {
         "convert": (profile.convert, profile.convert.extra_args),
         "build": (profile.build, profile.build.extra_args),
@@ -61,9 +61,9 @@ def _extra_args(profile: TrtllmProfile) -> Iterator[Problem]:
             option = word.partition("=")[0].removeprefix("--")
             if not word.startswith("--"):
                 continue
-            if option in OWN_WORDS[name]:
+            if option in OWN_OPTIONS[name]:
                 yield Problem(
-                    f"{name}.extra_args", f"{word}: the profile gives this option already; remove it"
+                    f"{name}.extra_args", f"{word}: the profile already sets this option; remove it"
                 )
             elif option in section.__struct_fields__:
                 yield Problem(f"{name}.extra_args", f"{word}: set {name}.{option} instead")
@@ -77,7 +77,7 @@ def _convert(profile: TrtllmProfile) -> Iterator[Problem]:
         if getattr(convert, field) and convert.smoothquant is None:
             yield Problem(f"convert.{field}", "has no effect without smoothquant, for example 0.5")
     if convert.use_weight_only and convert.smoothquant is not None:
-        yield Problem("convert.smoothquant", "and use_weight_only exclude each other; keep one of them")
+        yield Problem("convert.smoothquant", "cannot be combined with use_weight_only; keep one of them")
     moe_tp, moe_ep = convert.moe_tp_size, convert.moe_ep_size
     if (moe_tp or moe_ep) and (moe_tp or 1) * (moe_ep or 1) != tp:
         yield Problem(
@@ -91,7 +91,7 @@ def _benchmark(profile: TrtllmProfile) -> Iterator[Problem]:
     if pp > 1:
         yield Problem(
             "parallel.pp",
-            f"benchmark.py takes every rank for a tensor-parallel one, so pp {pp} is measured wrong;"
+            f"benchmark.py treats every rank as tensor parallel, so pp {pp} is measured wrong;"
             " allowed: 1, or leave benchmark out of stages",
         )
     if benchmark.mode == "dec" and benchmark.num_beams > 1:
@@ -104,7 +104,7 @@ def _benchmark(profile: TrtllmProfile) -> Iterator[Problem]:
 
 
 def _engine_for_benchmark(profile: TrtllmProfile) -> Iterator[Problem]:
-    """What the engine must be built as for benchmark.py to load it."""
+    """Yield build options with which benchmark.py cannot load the engine."""
     benchmark, build, model = profile.benchmark, profile.build, profile.model
     if build.multiple_profiles == "enable":
         yield Problem(
@@ -131,7 +131,7 @@ def _engine_for_benchmark(profile: TrtllmProfile) -> Iterator[Problem]:
 
 
 def _limits(profile: TrtllmProfile) -> Iterator[Problem]:
-    """Shapes that benchmark.py would skip (with exit code 0) because the engine is built too small."""
+    """Yield shapes that benchmark.py would skip (with exit code 0) as the engine is built too small."""
     benchmark, build = profile.benchmark, profile.build
     batch = max(benchmark.batch_size)
     if batch > (build.max_batch_size or DEFAULT_MAX_BATCH_SIZE):
@@ -160,5 +160,7 @@ def _limits(profile: TrtllmProfile) -> Iterator[Problem]:
 
 
 def _too_small(field: str, given: int | None, default: int, shape: str) -> Problem:
-    built = f"is {given}" if given else f"is not given, so TensorRT-LLM takes {default}"
-    return Problem(f"build.{field}", f"{built}, but benchmark asks for {shape}; raise it, or benchmark less")
+    built = f"is {given}" if given else f"is not given, so TensorRT-LLM uses {default}"
+    return Problem(
+        f"build.{field}", f"{built}, but benchmark needs {shape}; raise it, or reduce the benchmark"
+    )

@@ -7,52 +7,52 @@ from collections.abc import Iterator
 from runner.engines import container
 from runner.engines.build_cache import HOST
 from runner.engines.check import Check, gib
-from runner.engines.facts import Facts, Questions, Seen
+from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.tensorrt_llm.installation import HELP_TIMEOUT_S
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
-from runner.engines.trtllm_bench.arguments import words_of
-from runner.engines.trtllm_bench.installation import bench_site_of
+from runner.engines.trtllm_bench.arguments import options_by_part
+from runner.engines.trtllm_bench.installation import find_installation
 from runner.engines.trtllm_bench.options import (
     FIRST,
     Part,
     Tool,
+    help_argv,
     help_file,
     help_texts,
-    help_words,
     parse_click_help,
-    parsed_helps,
+    parse_helps,
 )
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import Plan
 
 ENGINES_WORKSPACE = 3
-"""A build keeps about so many times the weights on disk: converted, built, and the engine's copy."""
+"""Disk space of a build in multiples of the weights: converted, built, and the engine's copy."""
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
-"""Files of a model's folder of which one is a tokenizer's"""
+"""Files of a tokenizer; a model's folder needs one of them."""
 
 
-def checks(profile: BenchProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
-    """Every check of a profile, for what its own stages need."""
-    version = version_of(seen.packages.get("tensorrt_llm", ""))
+def checks(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
+    """Yield the checks that the stages of a profile need."""
+    version = version_of(probe.packages.get("tensorrt_llm", ""))
     yield _version(facts, version)
-    yield _program(facts, seen)
+    yield _program(facts, probe)
     if facts.plan is not None:
         yield from _options(facts, version)
         yield Check("requests", "pass", _requests(profile, facts))
-    yield _model(profile, seen)
-    yield from _engine(profile, seen, version)
-    yield from _spawning(profile, seen)
-    if profile.wants("benchmark"):
-        yield _memory(profile, facts, seen)
-    yield from _disk(profile, facts, seen)
+    yield _model(profile, probe)
+    yield from _engine(profile, probe, version)
+    yield from _spawning(profile, probe)
+    if profile.selects("benchmark"):
+        yield _memory(profile, facts, probe)
+    yield from _disk(profile, facts, probe)
 
 
-def questions(profile: BenchProfile) -> Questions:
-    """What the checks want to know of the machine or container."""
+def questions(profile: BenchProfile) -> ProbeQuestions:
+    """Return what the checks need to know of files on the machine or in the container."""
     folders = [path for path in (profile.model.dir, profile.paths.engine_dir) if path]
-    return Questions(
+    return ProbeQuestions(
         paths=[*folders, *(f"{profile.model.dir}/{name}" for name in TOKENIZERS)],
         texts=[f"{path}/config.json" for path in folders],
         weights=folders,
@@ -60,73 +60,72 @@ def questions(profile: BenchProfile) -> Questions:
     )
 
 
-def keep_helps(profile: BenchProfile) -> None:
-    """Keep what the parts of trtllm-bench that a profile uses say about themselves, as it takes long.
-
-    The plan goes by them.
-    """
-    site = bench_site_of(profile)
-    if site.version is None:
+def cache_helps(profile: BenchProfile) -> None:
+    """Cache the `--help` of the parts of trtllm-bench that a profile uses; the plan depends on them."""
+    installation = find_installation(profile)
+    if installation.version is None:
         return
     needed: list[Part] = ["group", profile.benchmark.command]
-    needed += ["build"] if profile.wants("build") else []
+    needed += ["build"] if profile.selects("build") else []
     for part in needed:
-        kept = help_file(site.program, site.where, site.version, part)
+        kept = help_file(installation.program, installation.where, installation.version, part)
         if kept.exists():
             continue
-        words = container.words_inside(site.container, help_words(site.program, part), profile.launch.env)
-        answer = container.answer_of(words, timeout=HELP_TIMEOUT_S)
+        words = container.argv_inside(
+            installation.container, help_argv(installation.program, part), profile.launch.env
+        )
+        answer = container.output_of(words, timeout=HELP_TIMEOUT_S)
         if answer and parse_click_help(answer.decode(errors="replace")).options:
             kept.parent.mkdir(parents=True, exist_ok=True)
             HOST.write(str(kept), answer)
 
 
-def kept_helps(profile: BenchProfile, _: Plan | None) -> dict[str, str]:
-    """What was kept."""
-    site = bench_site_of(profile)
-    if site.version is None:
+def cached_helps(profile: BenchProfile, _: Plan | None) -> dict[str, str]:
+    """Return the cached `--help` texts."""
+    installation = find_installation(profile)
+    if installation.version is None:
         return {}
-    return help_texts(site.program, site.where, site.version)
+    return help_texts(installation.program, installation.where, installation.version)
 
 
-def _version(facts: Facts, version: Version | None) -> Check:
+def _version(facts: MachineFacts, version: Version | None) -> Check:
     if version is None:
-        text = f"no package tensorrt_llm in {facts.python}; wanted: {FIRST} or later"
+        text = f"no package tensorrt_llm in {facts.python}; required: {FIRST} or later"
         fix = "set launch.python to the interpreter that has it, or launch.container"
         return Check("TensorRT-LLM", "fail", text, fix)
     return Check("TensorRT-LLM", "pass", f"{version} in {facts.python}")
 
 
-def _program(facts: Facts, seen: Seen) -> Check:
-    if seen.programs.get("trtllm-bench") or facts.helps:
-        return Check("trtllm-bench", "pass", seen.programs.get("trtllm-bench") or "answers")
-    text = "trtllm-bench is neither beside the interpreter nor on PATH"
+def _program(facts: MachineFacts, probe: ProbeAnswer) -> Check:
+    if probe.programs.get("trtllm-bench") or facts.helps:
+        return Check("trtllm-bench", "pass", probe.programs.get("trtllm-bench") or "answers")
+    text = "trtllm-bench is neither next to the interpreter nor on PATH"
     return Check("trtllm-bench", "fail", text, "set launch.python to the interpreter that has tensorrt_llm")
 
 
-def _options(facts: Facts, version: Version | None) -> Iterator[Check]:
-    """What the installed tool would refuse, by its own --help."""
+def _options(facts: MachineFacts, version: Version | None) -> Iterator[Check]:
+    """Check the options against the --help of the installed tool."""
     if facts.plan is None or version is None:
         return
-    tool = Tool(version, parsed_helps(facts.helps))
-    complaints: list[str] = []
+    tool = Tool(version, parse_helps(facts.helps))
+    problems: list[str] = []
     unread: list[Part] = []
-    for part, words in words_of(facts.plan):
+    for part, argv in options_by_part(facts.plan):
         if part not in tool.helps or not tool.helps[part].options:
             unread.append(part)
             continue
-        complaints += [f"trtllm-bench {part}: {said}" for said in tool.helps[part].complaints(words)]
-    if complaints:
-        lines = "\n".join(dict.fromkeys(complaints))
+        problems += [f"trtllm-bench {part}: {problem}" for problem in tool.helps[part].problems(argv)]
+    if problems:
+        lines = "\n".join(dict.fromkeys(problems))
         yield Check("options", "fail", lines, "remove them from the profile; `trtllm-bench --help` lists all")
     elif unread:
         text = f"trtllm-bench --help does not list the options of {', '.join(dict.fromkeys(unread))}"
         yield Check("options", "warn", f"{text}, so they are not checked", "trtllm-bench --help")
     else:
-        yield Check("options", "pass", "trtllm-bench knows all of them")
+        yield Check("options", "pass", "trtllm-bench has all of them")
 
 
-def _requests(profile: BenchProfile, facts: Facts) -> str:
+def _requests(profile: BenchProfile, facts: MachineFacts) -> str:
     dataset = profile.dataset
     found = facts.plan.configurations[0] if facts.plan and facts.plan.configurations else None
     if found is None:
@@ -135,35 +134,35 @@ def _requests(profile: BenchProfile, facts: Facts) -> str:
         entry = f"{found.input_len} tokens in" if found.input_len else "text of unknown length in"
         return f"{found.requests} of {dataset.file}, on average {entry}, {found.output_len} out"
     spread = f", {dataset.lengths}" if dataset.lengths != "fixed" else ""
-    made = f"{found.requests} made with seed {dataset.seed}"
+    made = f"{found.requests} generated with seed {dataset.seed}"
     return f"{made}: {found.input_len} in, {found.output_len} out{spread}"
 
 
-def _model(profile: BenchProfile, seen: Seen) -> Check:
+def _model(profile: BenchProfile, probe: ProbeAnswer) -> Check:
     folder, name = profile.model.dir, profile.model.name
     if folder is None:
         text = f"model.dir is not given: tokenizer{_weights_too(profile)} of {name} come from the network"
-        where = "HF_TOKEN is set" if seen.env.get("HF_TOKEN") else "HF_TOKEN is not set"
+        where = "HF_TOKEN is set" if probe.env.get("HF_TOKEN") else "HF_TOKEN is not set"
         return Check("model", "warn", f"{text} or the Hugging Face cache ({where})", "--set model.dir=FOLDER")
-    if not seen.exists.get(folder, False):
-        return Check("model", "fail", f"model.dir: {folder} is not there", "--set model.dir=FOLDER")
-    if not any(seen.exists.get(f"{folder}/{name}", False) for name in TOKENIZERS):
-        text = f"{folder} holds no tokenizer ({', '.join(TOKENIZERS)}); trtllm-bench reads it even for tokens"
+    if not probe.exists.get(folder, False):
+        return Check("model", "fail", f"model.dir: {folder} does not exist", "--set model.dir=FOLDER")
+    if not any(probe.exists.get(f"{folder}/{name}", False) for name in TOKENIZERS):
+        text = f"{folder} has no tokenizer ({', '.join(TOKENIZERS)}); trtllm-bench needs it even for tokens"
         return Check("model", "fail", text, f"ls {folder}")
-    return Check("model", "pass", f"{folder}, {gib(seen.weights.get(folder, 0))} of weights")
+    return Check("model", "pass", f"{folder}, {gib(probe.weights.get(folder, 0))} of weights")
 
 
 def _weights_too(profile: BenchProfile) -> str:
-    return " and weights" if profile.wants("build") or not profile.needs_engine else ""
+    return " and weights" if profile.selects("build") or not profile.needs_engine else ""
 
 
-def _engine(profile: BenchProfile, seen: Seen, version: Version | None) -> Iterator[Check]:
+def _engine(profile: BenchProfile, probe: ProbeAnswer, version: Version | None) -> Iterator[Check]:
     folder = profile.paths.engine_dir
     if folder is None:
         return
-    engine = read_engine(seen.texts.get(f"{folder}/config.json", "").encode())
+    engine = read_engine(probe.texts.get(f"{folder}/config.json", "").encode())
     if engine is None:
-        text = f"paths.engine_dir: {folder} holds no config.json of an engine (is it a checkpoint?)"
+        text = f"paths.engine_dir: {folder} has no config.json of an engine (is it a checkpoint?)"
         yield Check("engine", "fail", text, f"ls {folder}")
         return
     built_by = version_of(engine.version)
@@ -178,38 +177,42 @@ def _engine(profile: BenchProfile, seen: Seen, version: Version | None) -> Itera
     yield Check("engine", "pass", text)
 
 
-def _spawning(profile: BenchProfile, seen: Seen) -> Iterator[Check]:
-    """trtllm-bench spawns its ranks through MPI, which Slurm and an old mpi4py get in the way of."""
-    if seen.env.get("SLURM_JOB_ID") and profile.launch.env.get("SLURM_JOB_ID") != "":
-        text = "this is a Slurm job, in which MPI often cannot spawn the ranks that trtllm-bench asks for"
+def _spawning(profile: BenchProfile, probe: ProbeAnswer) -> Iterator[Check]:
+    """Check what prevents trtllm-bench from spawning its ranks through MPI: Slurm and an old mpi4py."""
+    if probe.env.get("SLURM_JOB_ID") and profile.launch.env.get("SLURM_JOB_ID") != "":
+        text = "this is a Slurm job, in which MPI often cannot spawn the ranks of trtllm-bench"
         fix = "start trtbench-tui in a plain shell of the node, outside of srun"
         yield Check("spawning", "warn", text, fix)
         return
-    mpi = version_of(seen.packages.get("mpi4py", ""))
+    mpi = version_of(probe.packages.get("mpi4py", ""))
     if mpi is None:
-        yield Check("spawning", "warn", "mpi4py is not installed there, and trtllm-bench needs it")
+        yield Check("spawning", "warn", "mpi4py is not installed, and trtllm-bench needs it")
     elif mpi < Version.parse("4.0"):
-        text = f"mpi4py {mpi} is known to hang or fail at start; 4.0 or later is wanted"
+        text = f"mpi4py {mpi} is known to hang or fail at start; required: 4.0 or later"
         yield Check("spawning", "warn", text, "pip install 'mpi4py>=4'")
     else:
         yield Check("spawning", "pass", f"mpi4py {mpi}; trtllm-bench starts its own ranks")
 
 
-def _memory(profile: BenchProfile, facts: Facts, seen: Seen) -> Check:
-    """Weights against what is free; the KV cache takes a share of what they leave, so it always fits."""
+def _memory(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Check:
+    """Compare the weights with free memory; the KV cache uses a share of the rest, so it always fits."""
     ranks = profile.parallel.ranks
     folder = profile.paths.engine_dir or profile.model.dir or ""
-    size = seen.weights.get(folder, 0)
+    size = probe.weights.get(folder, 0)
     if not size:
         return Check("GPU memory", "warn", "not computed: neither model.dir nor an engine states the weights")
     share = size // ranks
     fraction = profile.benchmark.kv_cache_free_gpu_mem_fraction or 0.9
     text = f"weights {gib(size)} / {ranks} = {gib(share)} a GPU; {fraction:.0%} of the rest is the KV cache"
     quantization = profile.build.quantization
-    if quantization and profile.wants("build"):
+    if quantization and profile.selects("build"):
         return Check("GPU memory", "warn", f"{text}; less with {quantization}, how much is not computed")
-    config = read_config(seen.texts.get(f"{profile.model.dir}/config.json", "").encode())
-    if config is not None and not profile.paths.engine_dir and (why := config.why_not(profile.parallel.tp)):
+    config = read_config(probe.texts.get(f"{profile.model.dir}/config.json", "").encode())
+    if (
+        config is not None
+        and not profile.paths.engine_dir
+        and (why := config.tp_problem(profile.parallel.tp))
+    ):
         return Check("GPU memory", "fail", why, "--set parallel.tp=1")
     if not facts.gpus:
         return Check("GPU memory", "warn", f"{text}; what is free is not known (nvidia-smi did not answer)")
@@ -221,10 +224,10 @@ def _memory(profile: BenchProfile, facts: Facts, seen: Seen) -> Check:
     return Check("GPU memory", "warn" if share > free else "pass", text, "nvidia-smi" if share > free else "")
 
 
-def _disk(profile: BenchProfile, facts: Facts, seen: Seen) -> Iterator[Check]:
+def _disk(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
     work = profile.paths.work
-    free = seen.free.get(work, 0)
-    size = seen.weights.get(profile.model.dir or "", 0)
+    free = probe.free.get(work, 0)
+    size = probe.weights.get(profile.model.dir or "", 0)
     if facts.makes("build") and size:
         need = f"{ENGINES_WORKSPACE} x {gib(size)} = {gib(ENGINES_WORKSPACE * size)}"
         text = f"building takes up to about {need}, {gib(free)} free at {work}"

@@ -1,11 +1,11 @@
-"""What a version of trtllm-bench cannot do, or would do wrong, said before anything is started."""
+"""Check a profile against the version of trtllm-bench, before anything is started."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from runner.engines.tensorrt_llm.engine_config import EngineConfig
-from runner.engines.trtllm_bench.dataset import Requests
+from runner.engines.trtllm_bench.dataset import RequestSummary
 from runner.engines.trtllm_bench.options import (
     FIRST,
     FIRST_BACKEND,
@@ -13,7 +13,7 @@ from runner.engines.trtllm_bench.options import (
     FIRST_WITHOUT_ENGINES,
     FIXED_TOKENS,
     Tool,
-    builds,
+    can_build,
 )
 from runner.engines.trtllm_bench.profile import BenchProfile
 
@@ -27,23 +27,28 @@ OPTION_OF = {
 }  # fmt: skip
 """Field of the section benchmark -> option of the tool that it needs."""
 BATCH_OF_ONE = FIRST_BACKEND
-"""Before, `throughput` refuses an engine for one sequence at a time."""
+"""Before, `throughput` rejects an engine for a batch of 1."""
 
 
-def refusals(profile: BenchProfile, tool: Tool, requests: Requests, engine: EngineConfig | None) -> list[str]:
-    """Every reason, in a sentence each with what to do; the first one alone where it makes the rest moot."""
+def find_incompatibilities(
+    profile: BenchProfile, tool: Tool, requests: RequestSummary, engine: EngineConfig | None
+) -> list[str]:
+    """Return a sentence for each incompatibility, with what to do.
+
+    An incompatibility that makes the others irrelevant is returned alone.
+    """
     version = tool.version
     if version < FIRST:
         return [
-            f"TensorRT-LLM {version} has no trtllm-bench with the commands of today; use {FIRST} or later,"
+            f"TensorRT-LLM {version} has no trtllm-bench with the current commands; use {FIRST} or later,"
             " or engine: trtllm"
         ]
     if profile.needs_engine and version >= FIRST_WITHOUT_ENGINES:
-        return [f"benchmark.backend: TensorRT-LLM {version} has no engines any more; set backend: pytorch"]
+        return [f"benchmark.backend: TensorRT-LLM {version} no longer has engines; set backend: pytorch"]
     found = list(_parallel(profile, tool))
-    if profile.wants("build"):
+    if profile.selects("build"):
         found += _build(profile, tool, requests)
-    if profile.wants("benchmark"):
+    if profile.selects("benchmark"):
         found += _benchmark(profile, tool, requests)
         found += _options(profile, tool)
         if profile.paths.engine_dir and engine is not None:
@@ -56,32 +61,32 @@ def _parallel(profile: BenchProfile, tool: Tool) -> Iterator[str]:
         return
     if profile.needs_engine:
         yield "parallel.ep: an engine has it built in; remove the line, or set benchmark.backend: pytorch"
-    elif why := tool.why_not(profile.benchmark.command, "ep"):
+    elif why := tool.why_missing(profile.benchmark.command, "ep"):
         yield f"parallel.ep: {why}; remove the line"
 
 
-def _build(profile: BenchProfile, tool: Tool, requests: Requests) -> Iterator[str]:
+def _build(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> Iterator[str]:
     build, name = profile.build, profile.model.name
-    if not builds(name, tool.version):
+    if not can_build(name, tool.version):
         yield (
             f"model.name: trtllm-bench build of TensorRT-LLM {tool.version} does not know {name} (its list"
             " has Llama 2, 3 and 3.1, Mistral, Mixtral, Falcon-180B and GPT-J); use engine: trtllm, or build"
             " with trtllm-build and give paths.engine_dir"
         )
-    if build.by == "lengths" and (why := tool.why_not("build", "target_input_len")):
+    if build.by == "lengths" and (why := tool.why_missing("build", "target_input_len")):
         yield f"build.by: {why}; set by: dataset or limits"
     if build.by == "limits":
         longest = build.max_seq_len or requests.longest
         if longest is None:
             yield (
-                "build.max_seq_len: is needed, because the requests of dataset.file are text,"
-                " whose length in tokens is not known here"
+                "build.max_seq_len: is required, because the requests of dataset.file are text,"
+                " whose length in tokens is not known"
             )
         elif requests.longest is not None and requests.longest > longest:
             yield f"build.max_seq_len: is {longest}, but a request has {requests.longest} tokens in and out"
 
 
-def _benchmark(profile: BenchProfile, tool: Tool, requests: Requests) -> Iterator[str]:
+def _benchmark(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> Iterator[str]:
     benchmark, version = profile.benchmark, tool.version
     if benchmark.command == "latency" and version < FIRST_LATENCY:
         yield (
@@ -103,13 +108,13 @@ def _benchmark(profile: BenchProfile, tool: Tool, requests: Requests) -> Iterato
             f"benchmark.num_requests: {benchmark.num_requests} is more than the {requests.count} requests of"
             f" {profile.dataset.file}"
         )
-    one = profile.wants("build") and profile.build.max_batch_size == 1
+    one = profile.selects("build") and profile.build.max_batch_size == 1
     if one and benchmark.command == "throughput" and version < BATCH_OF_ONE:
         yield f"build.max_batch_size: {_one_at_a_time(tool)}; raise it, or set benchmark.command: latency"
 
 
 def _one_at_a_time(tool: Tool) -> str:
-    return f"trtllm-bench throughput of TensorRT-LLM {tool.version} refuses an engine for a batch of 1"
+    return f"trtllm-bench throughput of TensorRT-LLM {tool.version} rejects an engine for a batch of 1"
 
 
 def _options(profile: BenchProfile, tool: Tool) -> Iterator[str]:
@@ -120,11 +125,13 @@ def _options(profile: BenchProfile, tool: Tool) -> Iterator[str]:
     for field, option in OPTION_OF.items():
         if not getattr(benchmark, field):
             continue
-        if why := tool.why_not(command, option):
+        if why := tool.why_missing(command, option):
             yield f"benchmark.{field}: {why}; remove the line"
 
 
-def _engine(profile: BenchProfile, tool: Tool, requests: Requests, engine: EngineConfig) -> Iterator[str]:
+def _engine(
+    profile: BenchProfile, tool: Tool, requests: RequestSummary, engine: EngineConfig
+) -> Iterator[str]:
     mapping, parallel = engine.pretrained_config.mapping, profile.parallel
     limits = engine.build_config
     if (mapping.tp_size, mapping.pp_size) != (parallel.tp, parallel.pp):

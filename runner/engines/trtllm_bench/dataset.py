@@ -1,4 +1,4 @@
-"""The requests of trtllm-bench: how a version writes them, and whether a user's file can be read by it."""
+"""The requests of trtllm-bench: their summary, and the check of a user's file of requests."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from runner.run.layout import UNREADABLE
 MOST_PROBLEMS = 5
 _BOTH_FROM, _IDS_FROM = Version.parse("0.16"), Version.parse("0.18")
 _decoder = msgspec.json.Decoder()
-_checked: dict[tuple[str, str, str], Requests] = {}
+_checked: dict[tuple[str, str, str], RequestSummary] = {}
 
 
 @dataclass(frozen=True)
-class Requests:
-    """What is known of all requests together; lengths in tokens, None where they are given as text."""
+class RequestSummary:
+    """A summary of all requests; lengths in tokens, None for requests that are text."""
 
     count: int
     mean_input: float | None
@@ -32,27 +32,27 @@ class Requests:
     longest: int | None
     """input and output together"""
     digest: str = ""
-    """of a file's contents; empty for made requests, whose settings say it all"""
+    """hash of the file; empty for generated requests, which their settings determine"""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Mean lengths as whole numbers; 0 for an input whose length is not known."""
+        """Mean lengths as whole numbers; 0 for inputs of unknown length."""
         return round(self.mean_input or 0), round(self.mean_output)
 
 
-def form_of(version: Version) -> str:
-    """The key that holds a prompt's tokens.
+def token_key_of(version: Version) -> str:
+    """Return the key of a prompt's tokens, or `both`.
 
-    It was `logits` in 0.14 and is `input_ids` in 0.18; when it changed in between is not documented, and a
-    key that is not known is not looked at, so there both are written.
+    The key is `logits` in 0.14 and `input_ids` in 0.18. It is not documented when it changed. Versions ignore
+    unknown keys, so versions in between get both.
     """
     if version >= _IDS_FROM:
         return "input_ids"
     return "both" if version >= _BOTH_FROM else "logits"
 
 
-def of_settings(dataset: Dataset) -> Requests:
-    """The requests that the maker will make."""
+def summarize_settings(dataset: Dataset) -> RequestSummary:
+    """Summarise the requests that the stage dataset generates."""
     return _made(
         dataset.lengths,
         (dataset.input_len, dataset.output_len),
@@ -63,9 +63,11 @@ def of_settings(dataset: Dataset) -> Requests:
 
 
 @lru_cache(maxsize=32)
-def _made(kind: str, means: tuple[int, int], spreads: tuple[int, int], count: int, seed: int) -> Requests:
+def _made(
+    kind: str, means: tuple[int, int], spreads: tuple[int, int], count: int, seed: int
+) -> RequestSummary:
     lengths = [means] if kind == "fixed" else all_lengths(kind, means, spreads, count, seed)
-    return Requests(
+    return RequestSummary(
         count=count,
         mean_input=sum(entry for entry, _ in lengths) / len(lengths),
         mean_output=sum(output for _, output in lengths) / len(lengths),
@@ -73,15 +75,16 @@ def _made(kind: str, means: tuple[int, int], spreads: tuple[int, int], count: in
     )
 
 
-def of_file(path: str, content: bytes | None, form: str) -> Requests:
-    """The requests of a user's file.
+def summarize_file(path: str, content: bytes | None, form: str) -> RequestSummary:
+    """Summarise and check a user's file of requests.
 
     Raises:
-        UserError: it cannot be read, or lines of it are no requests for this version; each with its number.
+        UserError: it cannot be read, or lines are not valid requests for this version; each with its number.
     """
     if content is None:
         raise UserError(
-            f"dataset.file: {path} cannot be read", hint="give a file that is there, or remove the line"
+            f"dataset.file: {path} cannot be read",
+            hint="give the path of a readable file, or remove the line",
         )
     digest = hashlib.blake2s(content, digest_size=6).hexdigest()
     key = (path, digest, form)
@@ -91,12 +94,12 @@ def of_file(path: str, content: bytes | None, form: str) -> Requests:
     return found
 
 
-def _read(path: str, content: bytes, form: str, digest: str) -> Requests:
+def _read(path: str, content: bytes, form: str, digest: str) -> RequestSummary:
     lines = content.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
     if not lines:
-        raise UserError(f"{path}: holds no request", hint=_EXAMPLE)
+        raise UserError(f"{path}: has no request", hint=_EXAMPLE)
     problems: list[str] = []
     inputs: list[int] = []
     outputs: list[int] = []
@@ -107,7 +110,7 @@ def _read(path: str, content: bytes, form: str, digest: str) -> Requests:
         if why:
             problems.append(f"{path}:{number}: {why}")
             if len(problems) == MOST_PROBLEMS:
-                problems.append(f"{path}: and perhaps more; only the first {MOST_PROBLEMS} are listed")
+                problems.append(f"{path}: possibly more; only the first {MOST_PROBLEMS} are listed")
                 break
             continue
         ids = request.get("input_ids", request.get("logits"))
@@ -119,7 +122,7 @@ def _read(path: str, content: bytes, form: str, digest: str) -> Requests:
     if problems:
         raise UserError("\n".join(problems), hint=_EXAMPLE)
     all_known = len(inputs) == len(outputs)
-    return Requests(
+    return RequestSummary(
         count=len(outputs),
         mean_input=sum(inputs) / len(inputs) if all_known else None,
         mean_output=sum(outputs) / len(outputs),
@@ -128,7 +131,9 @@ def _read(path: str, content: bytes, form: str, digest: str) -> Requests:
     )
 
 
-_EXAMPLE = 'wanted: a JSON object a line, like {"task_id": 0, "input_ids": [1, 2, 3], "output_tokens": 128}'
+_EXAMPLE = (
+    'expected: one JSON object a line, like {"task_id": 0, "input_ids": [1, 2, 3], "output_tokens": 128}'
+)
 
 
 def _request(line: bytes) -> tuple[dict[str, Any], str]:
@@ -141,15 +146,15 @@ def _request(line: bytes) -> tuple[dict[str, Any], str]:
     if not isinstance(request, dict):
         return {}, "is not a JSON object"
     if "samples" in request:
-        return {}, "is the other format of prepare_dataset.py; make it with --stdout"
+        return {}, "is the other format of prepare_dataset.py; create the file with --stdout"
     return request, ""
 
 
 def _wrong(request: dict[str, Any], form: str) -> Iterator[str]:
     if not _whole(request.get("task_id"), 0):
-        yield f"task_id {_said(request, 'task_id')}; allowed: a whole number, 0 or more"
+        yield f"task_id {_describe(request, 'task_id')}; allowed: a whole number, 0 or more"
     if not _whole(request.get("output_tokens"), 1):
-        yield f"output_tokens {_said(request, 'output_tokens')}; allowed: a whole number, 1 or more"
+        yield f"output_tokens {_describe(request, 'output_tokens')}; allowed: a whole number, 1 or more"
     given = [name for name in ("input_ids", "logits") if name in request]
     for name in given:
         ids = request[name]
@@ -168,5 +173,5 @@ def _whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _said(request: dict[str, Any], name: str) -> str:
+def _describe(request: dict[str, Any], name: str) -> str:
     return f"is {request[name]!r}" if name in request else "is missing"

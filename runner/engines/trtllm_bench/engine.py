@@ -1,36 +1,40 @@
-"""The engine `trtllm-bench`: NVIDIA's own benchmark of TensorRT-LLM, requests batched in flight."""
+"""The engine `trtllm-bench`: NVIDIA's benchmark tool of TensorRT-LLM 0.14 and later.
+
+Stages: dataset (generate requests), build (an engine, if the backend needs one), and one benchmark for each
+concurrency. Requests are batched in flight.
+"""
 
 from runner.engines.interface import Engine, Preflight
 from runner.engines.output import OutputReader
-from runner.engines.trtllm_bench.checks import checks, keep_helps, kept_helps, questions
-from runner.engines.trtllm_bench.failures import KNOWN
+from runner.engines.trtllm_bench.checks import cache_helps, cached_helps, checks, questions
+from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.engines.trtllm_bench.importer import IMPORTER
-from runner.engines.trtllm_bench.output import Progress, ends_after, iteration_of, left_in
+from runner.engines.trtllm_bench.output import ProgressParser, collect_results, parse_iteration, shutdown_step
 from runner.engines.trtllm_bench.plan import plan
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.engines.trtllm_bench.rules import bench_rules
+from runner.engines.trtllm_bench.rules import rules
 
 ENGINE = Engine(
     profile=BenchProfile,
-    rules=bench_rules,
+    rules=rules,
     plan=plan,
     output=OutputReader(
-        result_of=lambda _: None,
-        progress=Progress,
-        iteration_of=iteration_of,
-        ends_after=ends_after,
-        left_in=left_in,
-        known_failures=KNOWN,
+        parse_result=lambda _: None,
+        progress_parser=ProgressParser,
+        parse_iteration=parse_iteration,
+        shutdown_step=shutdown_step,
+        collect_results=collect_results,
+        known_failures=KNOWN_FAILURES,
     ),
     model_label=lambda profile: profile.model.name.rpartition("/")[2],
     parallel_label=lambda profile: f"tp {profile.parallel.tp}",
     preflight=Preflight(
         checks=checks,
         ranks=lambda profile: profile.parallel.ranks,
-        container=lambda profile: profile.launch.container,  # and no mpirun: it spawns its ranks itself
+        container=lambda profile: profile.launch.container,  # no mpirun: the tool spawns its ranks
         questions=questions,
-        before_plan=keep_helps,
-        program_helps=kept_helps,
+        prepare_plan=cache_helps,
+        program_helps=cached_helps,
     ),
     importer=IMPORTER,
 )

@@ -1,4 +1,7 @@
-"""Results of trtllm-bench: console logs, and the files that it writes, put together by what they state."""
+"""Import results of trtllm-bench: console logs and the files that it writes.
+
+Files of the same benchmark are matched by the numbers that they state.
+"""
 
 from __future__ import annotations
 
@@ -7,56 +10,55 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runner import events as ev
-from runner.engines.imported import Imported, plain_name
+from runner.engines.imported import ImportedRun, safe_name
 from runner.engines.interface import Importer
-from runner.engines.source import Source
+from runner.engines.source import SourceFile
 from runner.engines.tensorrt_llm.versions import version_of
 from runner.engines.trtllm_bench.options import FIRST_CONCURRENCY
 from runner.engines.trtllm_bench.output import (
     answers_in,
-    iteration_of,
     json_report,
+    parse_iteration,
     printed_reports,
     requests_in,
 )
-from runner.engines.trtllm_bench.result_files import OPTIONS, File, Kind, failure_in, file_of
-from runner.errors import UserError
-from runner.metrics.metric import Metric, as_number
-from runner.metrics.serving import reported
-from runner.metrics.serving_definitions import (
-    DURATION,
-    MEAN_INPUT,
-    MEAN_OUTPUT,
-    OUTPUT_TOKENS_PER_SEC,
-    REQUESTS,
+from runner.engines.trtllm_bench.result_files import (
+    OPTIONS,
+    BenchFile,
+    BenchFileKind,
+    classify_file,
+    explain_failure,
 )
-from runner.plan.plan import NOT_KNOWN, Configuration
+from runner.errors import UserError
+from runner.metrics.metric import Metric, as_number, printed_value
+from runner.metrics.serving import DURATION, MEAN_INPUT, MEAN_OUTPUT, OUTPUT_TOKENS_PER_SEC, REQUESTS
+from runner.plan.plan import UNKNOWN_CONCURRENCY, Configuration
 from runner.state import result_matching
 from runner.state.serving import RequestLog
 from runner.util.formatting import plural
 
 MOST = 2.0**53
-"""Beyond it, or not a number at all, nothing was counted or timed."""
+"""Larger values, and values that are not numbers, are invalid counts and times."""
 SAME = 1e-4
-"""Share by which two statements of one time may differ: a printed one is rounded."""
+"""Relative difference allowed between two values of one time: printed values are rounded."""
 CLOSE = 0.05
-"""Share by which the time of requests may differ from that of the report that they belong to."""
+"""Relative difference allowed between the time of requests and that of their report."""
 
 
 @dataclass
-class Benchmark:
+class ImportedBenchmark:
     """One benchmark, as a report states it."""
 
     values: dict[str, str]
-    reports: list[File]
+    reports: list[BenchFile]
     command: str = ""
-    """throughput or latency; empty: nothing says which"""
-    concurrency: int = NOT_KNOWN
-    files: dict[Kind, File] = field(default_factory=dict)
+    """throughput or latency; empty: not known"""
+    concurrency: int = UNKNOWN_CONCURRENCY
+    files: dict[BenchFileKind, BenchFile] = field(default_factory=dict)
 
     def number(self, metric: Metric) -> float:
-        """What is reported; 0 where nothing is, or what no benchmark can measure."""
-        number = as_number(reported(metric, self.values))
+        """Return a reported number; 0 for a missing or impossible one."""
+        number = as_number(printed_value(metric, self.values))
         return number if 0 < number < MOST else 0.0
 
     @property
@@ -71,9 +73,13 @@ class Benchmark:
 
     @property
     def setting(self) -> tuple[str, ...]:
-        """Model, version and ranks: what one run has one of."""
+        """Model, version and ranks, which are the same for all benchmarks of a run."""
         model, version = _value(self.values, _MODEL), _value(self.values, _VERSION)
-        return model, f"TensorRT-LLM {version or '?'}", plural(result_matching.world(self.values), "rank")
+        return (
+            model,
+            f"TensorRT-LLM {version or '?'}",
+            plural(result_matching.result_ranks(self.values), "rank"),
+        )
 
     @property
     def names(self) -> str:
@@ -100,19 +106,19 @@ _LATENCY = (
 _THROUGHPUT = ("Preparing to run throughput benchmark", "Setting up throughput benchmark")
 
 
-def _benchmarks(files: Sequence[File]) -> list[Benchmark]:
-    """Every benchmark that a report states; the printed and the JSON report of one are put together."""
-    found: list[Benchmark] = []
+def _benchmarks(files: Sequence[BenchFile]) -> list[ImportedBenchmark]:
+    """Return the benchmark of each report; the printed and the JSON report of one are merged."""
+    found: list[ImportedBenchmark] = []
     for file in files:
         if file.kind == "log":
             for report in printed_reports(file.source.text):
-                found.append(Benchmark(report.values, [file], *_called(report.before)))
+                found.append(ImportedBenchmark(report.values, [file], *_command_of(report.before)))
         elif file.kind == "report":
-            found.append(Benchmark(json_report(file.source.content), [file]))
+            found.append(ImportedBenchmark(json_report(file.source.content), [file]))
     for one in found:
-        _refuse_incomplete(one)
-        _of_its_version(one)
-    whole: list[Benchmark] = []
+        _reject_incomplete(one)
+        _set_command_by_version(one)
+    whole: list[ImportedBenchmark] = []
     for one in found:
         same = next((other for other in whole if _is_same(one, other)), None)
         if same is None:
@@ -125,21 +131,21 @@ def _benchmarks(files: Sequence[File]) -> list[Benchmark]:
     return whole
 
 
-def _called(said: str) -> tuple[str, int]:
-    """The command and its limit of concurrency, by the command line or the phases of a log."""
-    calls = list(_CALL.finditer(said.replace("\\\n", " ")))
+def _command_of(log: str) -> tuple[str, int]:
+    """Return the command and its concurrency, from the command line or the phases in a log."""
+    calls = list(_CALL.finditer(log.replace("\\\n", " ")))
     if calls:
         command, asked = calls[-1]["command"], _CONCURRENCY.search(calls[-1]["words"])
         if asked is not None:
             return command, max(0, int(asked["n"]))
         return command, 1 if command == "latency" else 0
-    if any(text in said for text in _LATENCY):
+    if any(text in log for text in _LATENCY):
         return "latency", 1
-    return "throughput" if any(text in said for text in _THROUGHPUT) else "", NOT_KNOWN
+    return "throughput" if any(text in log for text in _THROUGHPUT) else "", UNKNOWN_CONCURRENCY
 
 
-def _of_its_version(one: Benchmark) -> None:
-    """Before `--concurrency` the wording of a report says which command it is of, and that says the limit."""
+def _set_command_by_version(one: ImportedBenchmark) -> None:
+    """Set command and concurrency for versions before `--concurrency`, whose report shows the command."""
     version = version_of(_value(one.values, _VERSION))
     if version is None or version >= FIRST_CONCURRENCY:
         return
@@ -147,7 +153,7 @@ def _of_its_version(one: Benchmark) -> None:
     one.command, one.concurrency = ("latency", 1) if of_latency else ("throughput", 0)
 
 
-def _refuse_incomplete(one: Benchmark) -> None:
+def _reject_incomplete(one: ImportedBenchmark) -> None:
     missing = [
         metric.title
         for metric in (REQUESTS, MEAN_INPUT, MEAN_OUTPUT, OUTPUT_TOKENS_PER_SEC, DURATION)
@@ -155,13 +161,13 @@ def _refuse_incomplete(one: Benchmark) -> None:
     ]
     if missing:
         raise UserError(
-            f"{one.names}: the report in it is cut off or of nothing: no {', no '.join(missing)}",
+            f"{one.names}: the report in it is incomplete or empty: no {', no '.join(missing)}",
             hint="give the whole report, from ENGINE DETAILS or PYTORCH BACKEND on",
         )
 
 
-def _is_same(one: Benchmark, other: Benchmark) -> bool:
-    """A printed and a JSON report of the same benchmark."""
+def _is_same(one: ImportedBenchmark, other: ImportedBenchmark) -> bool:
+    """Check whether two benchmarks are the printed and the JSON report of one."""
     kinds = {file.kind for benchmark in (one, other) for file in benchmark.reports}
     return (
         len(kinds) == 2
@@ -171,66 +177,68 @@ def _is_same(one: Benchmark, other: Benchmark) -> bool:
     )
 
 
-# --- what belongs to which ----------------------------------------------------------------------------------
+# --- matching files to benchmarks ---------------------------------------------------------------------------
 
 
-def _attach(file: File, benchmarks: Sequence[Benchmark]) -> None:
-    """Give a file to the benchmark that it is of.
+def _attach(file: BenchFile, benchmarks: Sequence[ImportedBenchmark]) -> None:
+    """Add a file to the benchmark that it belongs to.
 
     Raises:
-        UserError: it is of none, or nothing says of which.
+        UserError: it belongs to no benchmark, or it is not known to which.
     """
     what = f"--{OPTIONS[file.kind]}"
     if file.kind == "requests":
         of = _of_requests(file, benchmarks)
     elif len(benchmarks) > 1:
         raise UserError(
-            f"{file.name}: nothing says to which of {len(benchmarks)} benchmarks this belongs",
+            f"{file.name}: it is not known to which of {len(benchmarks)} benchmarks this belongs",
             hint="import each benchmark with its own files",
         )
     else:
         of = benchmarks[0]
     if file.kind in of.files:
-        raise UserError(f"{file.name}: {of.files[file.kind].name} is what {what} wrote already; give one")
+        raise UserError(
+            f"{file.name}: {of.files[file.kind].name} is also what {what} wrote; give one of them"
+        )
     of.files[file.kind] = file
 
 
-def _of_requests(file: File, benchmarks: Sequence[Benchmark]) -> Benchmark:
-    """The benchmark whose report counts as many requests in the same time."""
+def _of_requests(file: BenchFile, benchmarks: Sequence[ImportedBenchmark]) -> ImportedBenchmark:
+    """Return the benchmark whose report has the same number of requests and the same time."""
     log = RequestLog()
     for event in requests_in(file.source.content, 0, 0):
         log.take(event)
     if not log.latency.n:
-        raise UserError(f"{file.name}: holds no request that trtllm-bench has finished")
+        raise UserError(f"{file.name}: has no finished request")
     finished, time = log.latency.n, log.seconds * 1000
     for one in sorted(benchmarks, key=lambda one: abs(one.number(DURATION) - time)):
         if one.number(REQUESTS) == finished and abs(time / one.number(DURATION) - 1) < CLOSE:
             return one
-    said = "; ".join(
+    reports = "; ".join(
         f"{one.names}: {one.number(REQUESTS):.0f} in {one.number(DURATION):.1f} ms" for one in benchmarks
     )
     raise UserError(
-        f"{file.name}: its {finished} requests in {time:.1f} ms are of none of the reports ({said})",
+        f"{file.name}: its {finished} requests in {time:.1f} ms match none of the reports ({reports})",
         hint="give the report of the same benchmark",
     )
 
 
-def _limit(benchmarks: Sequence[Benchmark], concurrency: Sequence[int]) -> None:
-    """Set the concurrencies that were given, which must not contradict the logs."""
+def _set_concurrency(benchmarks: Sequence[ImportedBenchmark], concurrency: Sequence[int]) -> None:
+    """Set the concurrencies that the user states, which must not contradict the logs."""
     if concurrency and len(concurrency) != len(benchmarks):
         raise UserError(
             f"--concurrency: {plural(len(concurrency), 'number')} for"
             f" {plural(len(benchmarks), 'benchmark')} ({'; '.join(one.names for one in benchmarks)})",
-            hint="give one for each, in this order, with commas between; 0: no limit",
+            hint="give one for each, in this order, separated by commas; 0: no limit",
         )
     for one, limit in zip(benchmarks, concurrency, strict=False):
-        if one.concurrency not in (NOT_KNOWN, limit):
+        if one.concurrency not in (UNKNOWN_CONCURRENCY, limit):
             raise UserError(f"--concurrency: {one.names} was measured with {one.concurrency}, not {limit}")
         one.concurrency = limit
 
 
-def _refuse_mixture(benchmarks: Sequence[Benchmark]) -> None:
-    """One run has one model, version and number of ranks, and measures a configuration once."""
+def _reject_mixture(benchmarks: Sequence[ImportedBenchmark]) -> None:
+    """Reject benchmarks of different models, versions or ranks, and a configuration given twice."""
     first = benchmarks[0]
     for number, one in enumerate(benchmarks):
         if one.setting != first.setting:
@@ -244,36 +252,36 @@ def _refuse_mixture(benchmarks: Sequence[Benchmark]) -> None:
             alike = one.configuration
             raise UserError(
                 f"{twin.names}, {one.names}: two benchmarks of {alike.requests} requests,"
-                f" {alike.input_len} in, {alike.output_len} out, which nothing tells apart",
-                hint="repeats are imported one after the other; of other concurrencies --concurrency 4,16"
-                " gives the one of each",
+                f" {alike.input_len} in, {alike.output_len} out, which cannot be told apart",
+                hint="import repeats one after the other; for different concurrencies state them:"
+                " --concurrency 4,16",
             )
 
 
 # --- the run ------------------------------------------------------------------------------------------------
 
 
-def imported(files: Sequence[File], concurrency: Sequence[int]) -> list[Imported]:
-    """The run of all files together, with a configuration for every benchmark.
+def make_runs(files: Sequence[BenchFile], concurrency: Sequence[int]) -> list[ImportedRun]:
+    """Return one run of all files, with a configuration for each benchmark.
 
     Raises:
-        UserError: no report is among them, or they do not belong together.
+        UserError: there is no report among them, or they do not belong together.
     """
     benchmarks = _benchmarks(files)
     if not benchmarks:
         kinds = ", ".join(f"{file.name} (--{OPTIONS[file.kind]})" for file in files)
         raise UserError(
-            f"{kinds}: no report of trtllm-bench is among them",
-            hint="give its console log, or what --report_json wrote, as well",
+            f"{kinds}: there is no report of trtllm-bench among them",
+            hint="also give its console log, or what --report_json wrote",
         )
     for file in files:
         if file.kind in OPTIONS:
             _attach(file, benchmarks)
-    _limit(benchmarks, concurrency)
-    _refuse_mixture(benchmarks)
-    run = Imported(
+    _set_concurrency(benchmarks, concurrency)
+    _reject_mixture(benchmarks)
+    run = ImportedRun(
         engine="trtllm-bench",
-        name=plain_name(_model(benchmarks[0])),
+        name=safe_name(_model(benchmarks[0])),
         summary=_summary(benchmarks),
         events=[*_notices(files, benchmarks), *_events(benchmarks)],
         configurations=[one.configuration for one in benchmarks],
@@ -282,11 +290,11 @@ def imported(files: Sequence[File], concurrency: Sequence[int]) -> list[Imported
     return [run]
 
 
-def _model(one: Benchmark) -> str:
+def _model(one: ImportedBenchmark) -> str:
     return one.setting[0].rstrip("/").rpartition("/")[2]
 
 
-def _summary(benchmarks: Sequence[Benchmark]) -> str:
+def _summary(benchmarks: Sequence[ImportedBenchmark]) -> str:
     first = benchmarks[0]
     commands = " and ".join(dict.fromkeys(one.command for one in benchmarks if one.command))
     words = [
@@ -306,19 +314,19 @@ def _backend(values: dict[str, str]) -> str:
     return values.get("engine.backend", "").lower()
 
 
-def _notices(files: Sequence[File], benchmarks: Sequence[Benchmark]) -> Iterator[ev.Notice]:
+def _notices(files: Sequence[BenchFile], benchmarks: Sequence[ImportedBenchmark]) -> Iterator[ev.Notice]:
     if all("requests" in one.files for one in benchmarks):
         how = "requests are those of its request file, nothing was observed while they were measured"
     elif any("requests" in one.files for one in benchmarks):
-        how = "where there is no request file every number is as trtllm-bench reported it"
+        how = "without a request file every number is as trtllm-bench reported it"
     else:
         how = "no request was observed, every number is as trtllm-bench reported it, or derived from that"
     names = ", ".join(dict.fromkeys(file.source.path.name for file in files))
     yield _warning(f"imported from {names}: {how}; the time of the run is the files'")
-    if any(one.concurrency == NOT_KNOWN for one in benchmarks):
+    if any(one.concurrency == UNKNOWN_CONCURRENCY for one in benchmarks):
         yield _warning(
-            "nothing in what was imported says how many requests were in flight at most, so it is compared"
-            " with results where that is unknown, too, and no others; `import --concurrency N` says it"
+            "the imported files do not state the maximum number of requests in flight, so the run is compared"
+            " only with results where it is unknown, too; state it with `import --concurrency N`"
         )
 
 
@@ -326,7 +334,7 @@ def _warning(text: str) -> ev.Notice:
     return ev.Notice(t=0, level="warning", text=text)
 
 
-def _events(benchmarks: Sequence[Benchmark]) -> Iterator[ev.AnyEvent]:
+def _events(benchmarks: Sequence[ImportedBenchmark]) -> Iterator[ev.AnyEvent]:
     for index, one in enumerate(benchmarks):
         wanted = one.configuration
         yield ev.ConfigurationStarted(
@@ -341,12 +349,12 @@ def _events(benchmarks: Sequence[Benchmark]) -> Iterator[ev.AnyEvent]:
         yield ev.Result(t=0, stage=index, values=one.values)
 
 
-def _iterations(source: Source, stage: int) -> Iterator[ev.AnyEvent]:
-    said = (iteration_of(line, 0, stage) for line in source.text.split("\n"))
-    yield from (event for event in said if event is not None)
+def _iterations(source: SourceFile, stage: int) -> Iterator[ev.AnyEvent]:
+    parsed = (parse_iteration(line, 0, stage) for line in source.text.split("\n"))
+    yield from (event for event in parsed if event is not None)
 
 
-_READERS: dict[Kind, Callable[[Source, int], Iterator[ev.AnyEvent]]] = {
+_READERS: dict[BenchFileKind, Callable[[SourceFile, int], Iterator[ev.AnyEvent]]] = {
     "iterations": _iterations,
     "requests": lambda source, stage: requests_in(source.content, 0, stage),
     "answers": lambda source, stage: answers_in(source.content, 0, stage),
@@ -354,10 +362,10 @@ _READERS: dict[Kind, Callable[[Source, int], Iterator[ev.AnyEvent]]] = {
 
 
 IMPORTER = Importer(
-    wanted="of trtllm-bench a console log, or what --report_json, --request_json, --output_json and"
+    accepts="of trtllm-bench a console log, or what --report_json, --request_json, --output_json and"
     " --iteration_log wrote",
-    read=file_of,
-    imported=imported,
-    failure_in=failure_in,
+    read=classify_file,
+    make_runs=make_runs,
+    explain_failure=explain_failure,
     takes_concurrency=True,
 )

@@ -1,11 +1,11 @@
-"""Where the stages of a trtllm-bench profile run, and which program and version are there."""
+"""The installation that a trtllm-bench profile uses: machine or container, program, version and GPU."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from runner.engines import container
-from runner.engines.build_cache import Place
+from runner.engines.build_cache import FileSystem
 from runner.engines.tensorrt_llm.installation import (
     gpu_model,
     installed_version,
@@ -18,36 +18,36 @@ from runner.schema.base import Container
 
 
 @dataclass(frozen=True)
-class BenchSite:
-    """This machine, or a container, as the stages of trtllm-bench see it."""
+class BenchInstallation:
+    """trtllm-bench on this machine or in a container, as the stages see it."""
 
     container: Container | None
-    place: Place
+    file_system: FileSystem
     python: str
     program: str
-    """trtllm-bench itself"""
+    """path or name of trtllm-bench"""
     version: Version | None
-    """of the installed package; None when it cannot be read"""
+    """version of the installed package; None when it cannot be read"""
     gpu: str
     """name and compute capability; empty when not known"""
 
     @property
     def where(self) -> str:
-        """Which container; empty: this machine."""
+        """Name of the container; empty: this machine."""
         inside = self.container
         return f"{inside.tool} {inside.exec or inside.run}" if inside else ""
 
 
-def bench_site_of(profile: BenchProfile) -> BenchSite:
-    """The same for trtllm-bench, which needs neither mpirun nor the source tree."""
+def find_installation(profile: BenchProfile) -> BenchInstallation:
+    """Find the installation of a profile; the tool needs neither mpirun nor the source tree."""
     inside = profile.launch.container
-    place = container.place_for(inside, profile.paths.work)
+    file_system = container.file_system_for(inside, profile.paths.work)
     python = python_of(profile.launch)
-    return BenchSite(
+    return BenchInstallation(
         container=inside,
-        place=place,
+        file_system=file_system,
         python=python,
-        program=program_of("trtllm-bench", profile.launch, python, place),
+        program=program_of("trtllm-bench", profile.launch, python, file_system),
         version=version_of(installed_version(profile.launch, python)),
         gpu=gpu_model(),
     )

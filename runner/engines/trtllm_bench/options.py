@@ -1,7 +1,7 @@
-"""The options of trtllm-bench: which version has which, and whether the installed one knows them.
+"""The options that each version of trtllm-bench has.
 
-What a version really knows is what its `--help` says; where that was read before it is the judge, else the
-tables here are, made from release notes and documentation.
+The `--help` of the installed version takes precedence once it was read. Until then the tables here apply,
+which are made from release notes and documentation.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from runner import paths
-from runner.engines.tensorrt_llm.options import Help, Words, as_words
+from runner.engines.tensorrt_llm.options import Options, ToolHelp, to_argv
 from runner.engines.tensorrt_llm.versions import Version
 
 Part = Literal["group", "build", "throughput", "latency"]
-"""Options of the group stand before the name of the command, all others behind it."""
+"""A part of the command line: the group's options precede the command, the others follow it."""
 
 FIRST = Version.parse("0.14")
 FIRST_LATENCY = Version.parse("0.15")
@@ -27,15 +27,15 @@ FIRST_BACKEND = Version.parse("0.18")
 FIRST_CONCURRENCY = Version.parse("0.17")
 """Before, `throughput` sends all requests at once."""
 NAMED_TENSORRT = Version.parse("1.0")
-"""From here on an engine is asked for by `--backend tensorrt`; before, by giving no backend."""
+"""Since then `--backend tensorrt` selects an engine; before, no backend does."""
 FIRST_WITHOUT_ENGINES = Version.parse("1.3")
 ANY_MODEL = Version.parse("0.17")
-"""From here on `build` tunes for every supported architecture; before, for a list of models."""
+"""Since then `build` supports every architecture; before, a list of models."""
 FIXED_TOKENS = Version.parse("0.17")
 """Before, `--max_num_tokens` sets the limit of tokens to the batch size."""
 
 Range = tuple[str, str]
-"""First and last version that has an option; empty: from the first on, to the newest"""
+"""First and last version that has an option; empty: the first, the newest."""
 _ALL: tuple[Range, ...] = (("", ""),)
 _ENGINES: tuple[Range, ...] = (("", "1.2"),)
 
@@ -79,7 +79,7 @@ MODELS_OF_BUILD = (
     "mistralai/Mistral-7B-v0.1", "meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-70B-Instruct",
     "meta-llama/Llama-3.1-405B-Instruct", "mistralai/Mixtral-8x7B-v0.1-Instruct",
 )  # fmt: skip
-"""What `trtllm-bench build` of 0.16 has tuned limits for; it refuses every other model."""
+"""Models that `trtllm-bench build` of 0.16 has tuned limits for; it rejects every other model."""
 _OTHER_NAMES = {
     "meta-llama/Meta-Llama-3.1-8B",
     "meta-llama/Meta-Llama-3.1-70B",
@@ -87,8 +87,8 @@ _OTHER_NAMES = {
 }
 
 
-def builds(model: str, version: Version) -> bool:
-    """Whether `trtllm-bench build` of this version takes the model."""
+def can_build(model: str, version: Version) -> bool:
+    """Check whether `trtllm-bench build` of this version accepts the model."""
     return version >= ANY_MODEL or model in MODELS_OF_BUILD or model in _OTHER_NAMES
 
 
@@ -97,29 +97,30 @@ class Tool:
     """trtllm-bench of one version."""
 
     version: Version
-    helps: Mapping[Part, Help] = field(default_factory=dict)
-    """what `--help` of its parts said, as far as it was read"""
+    helps: Mapping[Part, ToolHelp] = field(default_factory=dict)
+    """the options in the `--help` of each part that was read"""
 
     def has(self, part: Part, option: str) -> bool:
+        """Check whether a part has an option."""
         known = self.helps.get(part)
         if known is not None:
             return f"--{option}" in known.options
         return any(_within(self.version, versions) for versions in TABLE[part].get(option, ()))
 
-    def why_not(self, part: Part, option: str) -> str:
-        """Why an option cannot be given; empty when it can."""
+    def why_missing(self, part: Part, option: str) -> str:
+        """Return why a part does not have an option; empty when it has it."""
         if self.has(part, option):
             return ""
         what = f"trtllm-bench {part}" if part != "group" else "trtllm-bench"
         ranges = TABLE[part].get(option, ())
-        # What the tool itself says may differ from the table; then the table has no reason to offer.
+        # The --help may differ from the table; then the table cannot explain why.
         when = "" if part in self.helps or not ranges else f"; it {_when(self.version, ranges)}"
         return f"{what} of TensorRT-LLM {self.version} has no --{option}{when}"
 
-    def complaints(self, part: Part, words: Words) -> list[str]:
-        """What the installed tool would refuse of these options, by its `--help`."""
+    def problems(self, part: Part, options: Options) -> list[str]:
+        """Return a sentence for each option that the installed tool would reject, by its `--help`."""
         known = self.helps.get(part)
-        return known.complaints(as_words(words)) if known is not None else []
+        return known.problems(to_argv(options)) if known is not None else []
 
 
 def _within(version: Version, versions: Range) -> bool:
@@ -131,44 +132,44 @@ def _when(version: Version, ranges: tuple[Range, ...]) -> str:
     later = [first for first, _ in ranges if first and version < Version.parse(first)]
     earlier = [last for _, last in ranges if last and version > Version.parse(last)]
     if later and earlier:
-        return f"was there in {earlier[-1]} and came back with {later[0]}"
+        return f"existed in {earlier[-1]} and came back with {later[0]}"
     return f"came with {later[0]}" if later else f"was removed after {earlier[-1]}"
 
 
 # --- what --help says -------------------------------------------------------------------------------------
 
 DEFINED = 8
-"""Most columns before an option that is defined."""
+"""Maximum indent of a line that defines an option."""
 _CHOICES = re.compile(r"\[([^\[\]\s]+\|[^\[\]]+)\]")
 
 
-def parse_click_help(text: str) -> Help:
-    """Options and choices that the `--help` of a program made with click names."""
+def parse_click_help(text: str) -> ToolHelp:
+    """Return the options and choices in the `--help` of a click program."""
     options: dict[str, tuple[str, ...]] = {}
     for line in text.splitlines():
-        # Descriptions stand further right, and a line of one may begin with the name of an option.
+        # Descriptions are indented further, and a line of one may begin with the name of an option.
         indent = len(line) - len(line.lstrip())
         if indent > DEFINED or not line.lstrip().startswith("-"):
             continue
-        # What an option does stands behind it, after two spaces or more; it may mention other options.
+        # The description follows after two spaces or more; it may mention other options.
         defined = re.split(r"\s{2,}", line.strip(), maxsplit=1)[0]
         choices = _CHOICES.search(defined)
         for name in re.findall(r"--[A-Za-z_][\w-]*", defined):
             options[name] = tuple(choices[1].split("|")) if choices else ()
-    return Help(options)
+    return ToolHelp(options)
 
 
-def help_words(program: str, part: Part) -> list[str]:
-    """The command that prints the options of a part; the group wants its model first."""
+def help_argv(program: str, part: Part) -> list[str]:
+    """Return the command that prints the options of a part; the group requires a model first."""
     return [program, "--help"] if part == "group" else [program, "--model", "any", part, "--help"]
 
 
 def help_file(program: str, where: str, version: Version, part: Part) -> Path:
-    """Where the `--help` of a part is kept: printing it takes the tool ten seconds and more.
+    """Return the cache file for the `--help` of a part; printing it takes ten seconds or more.
 
     Args:
         program: path or name of the tool.
-        where: container it runs in; empty: this machine.
+        where: container that it runs in; empty: this machine.
         version: of the installed package.
         part: which part.
     """
@@ -177,7 +178,7 @@ def help_file(program: str, where: str, version: Version, part: Part) -> Path:
 
 
 def help_texts(program: str, where: str, version: Version) -> dict[str, str]:
-    """Every part's `--help` that was kept before."""
+    """Return the cached `--help` of each part."""
     found: dict[str, str] = {}
     for part in TABLE:
         with contextlib.suppress(OSError):
@@ -185,6 +186,6 @@ def help_texts(program: str, where: str, version: Version) -> dict[str, str]:
     return found
 
 
-def parsed_helps(texts: Mapping[str, str]) -> dict[Part, Help]:
-    """The options in the `--help` of each part, by the name of the part."""
+def parse_helps(texts: Mapping[str, str]) -> dict[Part, ToolHelp]:
+    """Parse the `--help` of each part."""
     return {part: parse_click_help(texts[part]) for part in TABLE if part in texts}

@@ -1,7 +1,7 @@
-"""What trtllm-bench prints and writes: how far it is, every iteration of the engine, requests, the report.
+"""Parsers of what trtllm-bench prints and writes: progress, engine iterations, requests, the report.
 
-The report comes in three wordings (0.14 to 0.17, latency of 0.15 and 0.16, later), with tabs or spaces behind
-the names; a printed name stays as it is, and numbers of the JSON report have dotted names.
+The report has three wordings (0.14 to 0.17; latency of 0.15 and 0.16; later), with tabs or spaces after the
+names. Printed names are kept verbatim; numbers of the JSON report have dotted names.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import msgspec
 
 from runner import events as ev
 from runner.engines.benchmark_line import without_prefix
-from runner.engines.output import NO_REQUEST, Written
+from runner.engines.output import FinishedStage, OutputNotice, ParsedEvent
 from runner.run.layout import UNREADABLE
 
 MANY = 500
-"""Requests in one event."""
+"""Maximum number of requests in one event."""
 MOST_ANSWERS = 3
 MOST_ANSWER = 600
 """Characters of an answer that are kept."""
 
 
-# --- how far it is ----------------------------------------------------------------------------------------
+# --- progress ---------------------------------------------------------------------------------------------
 
 _PHASES: tuple[tuple[str, ev.ServingPhase, str], ...] = (
     ("Preparing to run throughput benchmark", "loading", "reads the dataset"),
@@ -50,40 +50,40 @@ _PHASES: tuple[tuple[str, ev.ServingPhase, str], ...] = (
     ("Low latency benchmark finished", "reporting", "stops and reports"),
     ("Benchmark done. Reporting results", "reporting", "stops and reports"),
 )
-_OF_WARMUP_TOO = ("Starting benchmark...", "Benchmark complete.", "Request serving started")
-"""Warming up runs the same code, so while it goes on these lines are about it."""
+_IN_WARMUP_TOO = ("Starting benchmark...", "Benchmark complete.", "Request serving started")
+"""Warm-up runs the same code, so during warm-up these lines do not change the phase."""
 _BAR = re.compile(r"Benchmarking:\s+\d+%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+)\b")
 
 
 @dataclass(slots=True)
-class Progress:
-    """Reads how far trtllm-bench is, line by line; remembers the phase, and says only what changed."""
+class ProgressParser:
+    """Parses progress line by line; keeps the phase, and returns an event only when something changed."""
 
     phase: str = ""
     done: int = -1
 
-    def __call__(self, line: str, t: int, stage: int) -> ev.AnyEvent | None:
+    def __call__(self, line: str, t: int, stage: int) -> ParsedEvent:
         bar = _BAR.search(line.rpartition("\r")[2]) or _BAR.search(line)
         if bar is not None:
             return self._requests(int(bar["done"]), int(bar["total"]), t, stage)
-        found = next(((text, phase, said) for text, phase, said in _PHASES if text in line), None)
-        if found is None or (self.phase == "warmup" and found[0] in _OF_WARMUP_TOO):
+        found = next((entry for entry in _PHASES if entry[0] in line), None)
+        if found is None or (self.phase == "warmup" and found[0] in _IN_WARMUP_TOO):
             return None
-        _, phase, said = found
+        _, phase, text = found
         if self.phase == phase and phase != "loading":
             return None
         self.phase, self.done = phase, -1
-        return ev.Serving(t=t, stage=stage, phase=phase, text=said)
+        return ev.Serving(t=t, stage=stage, phase=phase, text=text)
 
-    def _requests(self, done: int, total: int, t: int, stage: int) -> ev.AnyEvent | None:
+    def _requests(self, done: int, total: int, t: int, stage: int) -> ParsedEvent:
         if done == self.done:
             return None
         self.done = done
         return ev.RequestsDone(t=t, stage=stage, done=done, total=total)
 
 
-def ends_after(line: str) -> str | None:
-    """What the tool must come to an end with after a line; empty: it has; None for any other line."""
+def shutdown_step(line: str) -> str | None:
+    """Return what the tool must still do after a line; empty: nothing; None for any other line."""
     if "Stopping LLM backend" in line:
         return "stop its backend"
     if "Benchmark Shutdown called" in line or "Benchmark done. Reporting results" in line:
@@ -94,8 +94,8 @@ def ends_after(line: str) -> str | None:
 # --- iterations of the engine -----------------------------------------------------------------------------
 
 
-def iteration_of(line: str, t: int, stage: int) -> ev.AnyEvent | None:
-    """One line of the iteration log: a Python dict as Python prints it; None when it is none, or cut off."""
+def parse_iteration(line: str, t: int, stage: int) -> ParsedEvent:
+    """Parse a line of the iteration log, a printed Python dict; None for other or incomplete lines."""
     found = _dict_in(line)
     if not isinstance(found, dict) or not isinstance(found.get("iterLatencyMS"), int | float):
         return None
@@ -118,7 +118,7 @@ def iteration_of(line: str, t: int, stage: int) -> ev.AnyEvent | None:
 
 
 def _dict_in(line: str) -> object:
-    """What a line spells; None when it is nothing that a dict of numbers is written as."""
+    """Return the Python literal in a line; None for any other text."""
     for read in (str.strip, _without_foreign):
         try:
             return ast.literal_eval(read(line))
@@ -128,7 +128,7 @@ def _dict_in(line: str) -> object:
 
 
 _FOREIGN = re.compile(r"(?<=: )-?\b(?:nan|inf|NaN|Infinity|null|true|false)\b")
-"""Values that Python does not read back: of a division by zero, and of JSON."""
+"""Values that Python does not parse: of a division by zero, and of JSON."""
 
 
 def _without_foreign(line: str) -> str:
@@ -146,7 +146,7 @@ def _count(section: dict[str, Any], name: str) -> int | None:
 
 
 def _tokens(batching: dict[str, Any], generating: int | None) -> int | None:
-    """Tokens of one iteration: of inputs, and one (with speculative decoding more) a generating request."""
+    """Return the tokens of an iteration: input tokens, and one or more for each generating request."""
     entry = _count(batching, "numCtxTokens")
     if entry is None or generating is None:
         return None
@@ -154,21 +154,20 @@ def _tokens(batching: dict[str, Any], generating: int | None) -> int | None:
     return entry + round(generating * (each if isinstance(each, int | float) and each > 1 else 1))
 
 
-# --- what it has written when it ends ---------------------------------------------------------------------
+# --- results when it has ended ----------------------------------------------------------------------------
 
 
-def left_in(written: Written) -> Iterator[ev.AnyEvent]:
-    """Requests, answers and the result of a finished benchmark; nothing when it reported nothing."""
-    if written.stage.name != "benchmark":
+def collect_results(finished: FinishedStage) -> Iterator[ev.AnyEvent | OutputNotice]:
+    """Yield requests, answers and the result of a finished benchmark; nothing when there is no report."""
+    if finished.stage.name != "benchmark":
         return
-    values = printed_report(written.log) | json_report(written.read("report"))
-    yield from requests_in(written.read("requests"), written.t, written.index)
-    yield from answers_in(written.read("answers"), written.t, written.index)
+    values = printed_report(finished.log) | json_report(finished.read("report"))
+    yield from requests_in(finished.read("requests"), finished.t, finished.index)
+    yield from answers_in(finished.read("answers"), finished.t, finished.index)
     if any(values.get(name) == "0" for name in _COUNTS):
-        text = f"trtllm-bench reports that it {NO_REQUEST}"
-        yield ev.Notice(t=written.t, level="warning", text=text)
+        yield OutputNotice("trtllm-bench reports that it measured no request", explains_missing_result=True)
     elif values:
-        yield ev.Result(t=written.t, stage=written.index, values=values)
+        yield ev.Result(t=finished.t, stage=finished.index, values=values)
 
 
 _COUNTS = ("Number of requests", "request_info.num_requests")
@@ -177,36 +176,36 @@ _PLAIN_SECTIONS = (
     "ENGINE DETAILS", "PYTORCH BACKEND", "MACHINE DETAILS", "WORLD + RUNTIME INFORMATION", "REQUEST DETAILS",
     "PERFORMANCE OVERVIEW", "STREAMING STATISTICS", "GENERAL OVERVIEW", "LATENCY OVERVIEW",
 )  # fmt: skip
-"""A name means the same in each of these; in any other section it is told by the section's name before it."""
+"""Sections whose names are unambiguous; in other sections, the name of the section is the prefix."""
 _FIRST = ("ENGINE DETAILS", "PYTORCH BACKEND")
 _END = ("DATASET DETAILS",)
-"""Sections that belong to no result."""
+"""Sections after the result."""
 
 
-class Printed(NamedTuple):
-    """A report in an output."""
+class PrintedReport(NamedTuple):
+    """A report in the output."""
 
     values: dict[str, str]
     before: str
-    """what was printed before it, from the heading of the report before that on"""
+    """the output before it, from the heading of the previous report"""
 
 
 def printed_report(log: str) -> dict[str, str]:
-    """Names and values of the last report in an output; empty when there is none."""
+    """Return names and values of the last report in an output; empty without a report."""
     found = printed_reports(log)
     return found[-1].values if found else {}
 
 
-def printed_reports(log: str) -> list[Printed]:
-    """Every report in an output, in their order; what never came to a throughput is none."""
+def printed_reports(log: str) -> list[PrintedReport]:
+    """Return the reports in an output, in order; a report without a throughput is incomplete and left out."""
     lines = [without_prefix(line) for line in log.split("\n")]
     begins = [number for number, line in enumerate(lines) if _section_of(line) in _FIRST]
-    found: list[Printed] = []
+    found: list[PrintedReport] = []
     before = 0
     for first, end in pairwise([*begins, len(lines)]):
         values = _values(lines[first:end])
         if any("hroughput" in name for name in values):
-            found.append(Printed(values, "\n".join(lines[before:first])))
+            found.append(PrintedReport(values, "\n".join(lines[before:first])))
             before = first
     return found
 
@@ -239,7 +238,7 @@ def _values(lines: list[str]) -> dict[str, str]:
 
 
 def json_report(content: bytes | None) -> dict[str, str]:
-    """The JSON report, flat: `performance.total_latency_ms` -> `1234.5`."""
+    """Return the JSON report, flattened: `performance.total_latency_ms` -> `1234.5`."""
     flat: dict[str, str] = {}
     try:
         _flatten(as_json(content), "", flat)
@@ -249,7 +248,7 @@ def json_report(content: bytes | None) -> dict[str, str]:
 
 
 def as_json(content: bytes | None) -> Any:
-    """JSON as Python writes it, with its NaN and Infinity; None when it is none."""
+    """Decode JSON as Python writes it, with NaN and Infinity; None for invalid JSON."""
     try:
         return json.loads(content or b"")
     except (ValueError, RecursionError):
@@ -265,7 +264,7 @@ def _flatten(value: Any, name: str, flat: dict[str, str]) -> None:
 
 
 class _Request(msgspec.Struct):
-    """What counts of one entry of the request file; times in nanoseconds of one clock."""
+    """The fields of interest of an entry of the request file; times in nanoseconds of one clock."""
 
     start_timestamp: int
     end_timestamp: int
@@ -278,7 +277,7 @@ _requests = msgspec.json.Decoder(list[_Request])
 
 
 def requests_in(content: bytes | None, t: int, stage: int) -> Iterator[ev.Requests]:
-    """Every finished request of the request file, many in one event; none when the file cannot be read."""
+    """Yield the finished requests of the request file, many in one event; none for an unreadable file."""
     try:
         found = _requests.decode(content or b"")
     except UNREADABLE:
@@ -316,7 +315,7 @@ def _ms(nanoseconds: int) -> float:
 
 
 def answers_in(content: bytes | None, t: int, stage: int) -> Iterator[ev.Answer]:
-    """The first answers of the output file, for a person to read."""
+    """Yield the first answers of the output file, for the user to read."""
     try:
         answers = msgspec.json.decode(content or b"", type=dict[str, str])
     except UNREADABLE:

@@ -1,7 +1,6 @@
-"""Engine `trtllm-bench`: NVIDIA's own benchmark of TensorRT-LLM, requests batched in flight.
+"""The plan of a trtllm-bench profile: stages dataset and build, and one benchmark for each concurrency.
 
-It spawns its ranks itself, so there is no mpirun around it. Several concurrencies are several runs of the
-tool, a stage each, because it takes one at a time.
+The tool spawns its ranks itself, so it is not started under mpirun. It measures one concurrency at a time.
 """
 
 from __future__ import annotations
@@ -13,76 +12,68 @@ from pathlib import Path
 import msgspec
 
 from runner.engines import build_cache, container
-from runner.engines.build_cache import Found
+from runner.engines.build_cache import CachedOutput, CacheLookup
 from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.mpi import ROOT_ENV
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
-from runner.engines.tensorrt_llm.options import as_words
+from runner.engines.tensorrt_llm.options import to_argv
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench import dataset as bench_dataset
 from runner.engines.trtllm_bench.arguments import (
-    build_words,
-    dataset_words,
-    group_words,
-    run_words,
+    build_options,
+    dataset_options,
+    group_options,
+    run_options,
     tokenizer,
 )
-from runner.engines.trtllm_bench.compatibility import refusals
-from runner.engines.trtllm_bench.dataset import Requests
-from runner.engines.trtllm_bench.installation import BenchSite, bench_site_of
-from runner.engines.trtllm_bench.options import Tool, help_texts, parsed_helps
+from runner.engines.trtllm_bench.compatibility import find_incompatibilities
+from runner.engines.trtllm_bench.dataset import RequestSummary
+from runner.engines.trtllm_bench.installation import BenchInstallation, find_installation
+from runner.engines.trtllm_bench.options import Tool, help_texts, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage, StageName
+from runner.plan.skip import SkipKind, SkipReason
 from runner.ranks.dataset import FILE
 
 MAKER = Path(__file__).resolve().parents[2] / "ranks" / "dataset.py"
 ENV = {"PYTHONUNBUFFERED": "1", **ROOT_ENV}
 FILES = {"report": "report_json", "requests": "request_json", "iterations": "iteration_log"}
-"""Files that the tool writes, and the option that asks for each."""
+"""Files that the tool writes -> the option that requests each."""
 _ENDINGS = {"report": "report.json", "requests": "requests.json", "iterations": "iterations.log"}
 
 
 def plan(profile: BenchProfile, run_dir: Path) -> Plan:
-    """Dataset, build, and a benchmark for every concurrency."""
-    site = bench_site_of(profile)
-    version = site.version or assumed(profile)
-    texts = help_texts(site.program, site.where, version) if site.version else {}
-    return Planner(profile, run_dir, site, Tool(version, parsed_helps(texts))).plan()
+    """Return the stages dataset and build, and a benchmark for every concurrency."""
+    installation = find_installation(profile)
+    version = installation.version or fallback_version(profile)
+    texts = help_texts(installation.program, installation.where, version) if installation.version else {}
+    return BenchPlanner(profile, run_dir, installation, Tool(version, parse_helps(texts))).plan()
 
 
-def assumed(profile: BenchProfile) -> Version:
-    """The version whose commands are shown where none is installed."""
+def fallback_version(profile: BenchProfile) -> Version:
+    """Return the version whose commands are shown where none is installed."""
     return Version.parse("0.16" if profile.needs_engine else "1.2")
 
 
 @dataclass(frozen=True)
-class Output:
-    """A dataset or an engine: where it is or will be, what makes it, and whether it is there."""
-
-    folder: str
-    identity: dict[str, str]
-    found: Found
-
-
-@dataclass(frozen=True)
-class Planner:
-    """One profile, planned for one run directory at one site."""
+class BenchPlanner:
+    """Plans one profile for one run directory and one installation."""
 
     profile: BenchProfile
     run_dir: Path
-    site: BenchSite
+    installation: BenchInstallation
     tool: Tool
 
     def plan(self) -> Plan:
-        """The whole plan.
+        """Return the plan.
 
         Raises:
-            UserError: the tool's version cannot do what the profile wants, or its requests are none.
+            UserError: this version of the tool does not support the profile, or the requests are invalid.
         """
         profile = self.profile
         requests, given = self._requests(), self._given_engine()
-        problems = refusals(profile, self.tool, requests, given)
+        problems = find_incompatibilities(profile, self.tool, requests, given)
         if problems:
             raise UserError("\n".join(problems))
         dataset, engine = self._dataset_output(), self._engine_output(requests)
@@ -99,7 +90,7 @@ class Planner:
             profile=profile.name,
             summary=self._summary(),
             stages=stages,
-            configurations=configurations if profile.wants("benchmark") else [],
+            configurations=configurations if profile.selects("benchmark") else [],
             devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
             notes=self._notes(),
         )
@@ -109,25 +100,25 @@ class Planner:
         parallel, build = profile.parallel, profile.build
         words = [profile.model.name.rpartition("/")[2], profile.benchmark.command]
         words.append(profile.benchmark.backend or "engine")
-        if build.quantization and profile.wants("build"):
+        if build.quantization and profile.selects("build"):
             words.append(build.quantization)
         words.append(f"tp {parallel.tp}")
         if parallel.pp > 1:
             words.append(f"pp {parallel.pp}")
         return ", ".join(words)
 
-    def _requests(self) -> Requests:
+    def _requests(self) -> RequestSummary:
         file = self.profile.dataset.file
         if file is None:
-            return bench_dataset.of_settings(self.profile.dataset)
-        form = bench_dataset.form_of(self.tool.version)
-        return bench_dataset.of_file(file, self.site.place.read(file), form)
+            return bench_dataset.summarize_settings(self.profile.dataset)
+        form = bench_dataset.token_key_of(self.tool.version)
+        return bench_dataset.summarize_file(file, self.installation.file_system.read(file), form)
 
     def _given_engine(self) -> EngineConfig | None:
         folder = self.profile.paths.engine_dir
-        return read_engine(self.site.place.read(f"{folder}/config.json")) if folder else None
+        return read_engine(self.installation.file_system.read(f"{folder}/config.json")) if folder else None
 
-    def _configurations(self, requests: Requests) -> list[Configuration]:
+    def _configurations(self, requests: RequestSummary) -> list[Configuration]:
         benchmark = self.profile.benchmark
         count = min(benchmark.num_requests or requests.count, requests.count)
         entry, output = requests.shape
@@ -140,47 +131,47 @@ class Planner:
     def _notes(self) -> list[str]:
         profile, notes = self.profile, []
         version = self.tool.version
-        if self.site.version is None:
+        if self.installation.version is None:
             notes.append(
-                f"the version of TensorRT-LLM is not known (no package in {self.site.python}); the commands"
-                f" are those of {version}"
+                "the version of TensorRT-LLM is not known (no package in"
+                f" {self.installation.python}); the commands are those of {version}"
             )
-        if profile.model.dir and profile.wants("build") and not self.tool.has("group", "model_path"):
+        if profile.model.dir and profile.selects("build") and not self.tool.has("group", "model_path"):
             notes.append(
                 f"trtllm-bench build of {version} knows no --model_path: it takes {profile.model.name} from"
                 " the Hugging Face cache (HF_HOME) or downloads it"
             )
         return notes
 
-    # --- outputs and what makes them ------------------------------------------------------------------
+    # --- outputs and what they depend on --------------------------------------------------------------
 
-    def _dataset_output(self) -> Output:
+    def _dataset_output(self) -> CachedOutput:
         profile = self.profile
         if profile.dataset.file is not None:
-            return Output(profile.dataset.file, {}, Found("reuse"))
+            return CachedOutput(profile.dataset.file, {}, CacheLookup("reuse"))
         identity = {
-            name: value or "on" for name, value in dataset_words(profile, self.tool) if name != "model_dir"
+            name: value or "on" for name, value in dataset_options(profile, self.tool) if name != "model_dir"
         }
         identity["maker"] = hashlib.blake2s(MAKER.read_bytes(), digest_size=4).hexdigest()
         if profile.model.dir is not None:
-            files = self.site.place.files(profile.model.dir) or []
+            files = self.installation.file_system.files(profile.model.dir) or []
             names = ("config.json", "tokenizer.json")
             identity["vocabulary"] = (
                 ", ".join(f"{f[0]} {f[1]} {f[2]}" for f in files if f[0] in names) or "none"
             )
         return self._output("dataset", identity)
 
-    def _engine_output(self, requests: Requests) -> Output:
+    def _engine_output(self, requests: RequestSummary) -> CachedOutput:
         profile = self.profile
         if profile.paths.engine_dir:
-            return Output(profile.paths.engine_dir, {}, Found("reuse"))
+            return CachedOutput(profile.paths.engine_dir, {}, CacheLookup("reuse"))
         folder = profile.model.dir
         identity = {"model": profile.model.name}
         if folder is not None:
-            identity["files"] = build_cache.model_identity(folder, self.site.place)
+            identity["files"] = build_cache.model_identity(folder, self.installation.file_system)
         words = [
             (name, value)
-            for name, value in build_words(profile, self.tool, "", requests)
+            for name, value in build_options(profile, self.tool, "", requests)
             if name != "dataset"
         ]
         identity |= {name: value or "on" for name, value in words}
@@ -191,19 +182,21 @@ class Planner:
             identity |= {f"dataset {k}": v for k, v in made.items()}
             if profile.dataset.file is not None:
                 identity["dataset file"] = f"{profile.dataset.file} {requests.digest}"
-        identity["TensorRT-LLM"] = str(self.site.version or "unknown")
-        identity["GPU"] = self.site.gpu or "unknown"
+        identity["TensorRT-LLM"] = str(self.installation.version or "unknown")
+        identity["GPU"] = self.installation.gpu or "unknown"
         return self._output("bench-engine", identity)
 
-    def _output(self, what: str, identity: dict[str, str]) -> Output:
+    def _output(self, what: str, identity: dict[str, str]) -> CachedOutput:
         folder = build_cache.output_dir(self.profile.paths.work, self.profile.name, what, identity)
-        return Output(folder, identity, build_cache.lookup(folder, identity, self.site.place))
+        return CachedOutput(
+            folder, identity, build_cache.lookup(folder, identity, self.installation.file_system)
+        )
 
-    def _dataset_file(self, dataset: Output) -> str:
+    def _dataset_file(self, dataset: CachedOutput) -> str:
         return dataset.folder if self.profile.dataset.file is not None else f"{dataset.folder}/{FILE}"
 
-    def _engine_dir(self, engine: Output) -> str:
-        """Where `build` puts the engine in its workspace."""
+    def _engine_dir(self, engine: CachedOutput) -> str:
+        """Return where `build` puts the engine in its workspace."""
         parallel = self.profile.parallel
         if self.profile.paths.engine_dir:
             return engine.folder
@@ -211,51 +204,47 @@ class Planner:
 
     # --- the stages -----------------------------------------------------------------------------------
 
-    def _dataset(self, dataset: Output) -> Stage:
+    def _dataset(self, dataset: CachedOutput) -> Stage:
         profile = self.profile
-        needed = profile.wants("benchmark") or (profile.wants("build") and profile.build.by == "dataset")
-        skip = "" if needed else "not needed: the engine is built without it"
+        needed = profile.selects("benchmark") or (profile.selects("build") and profile.build.by == "dataset")
+        skip = None if needed else SkipReason(SkipKind.NOT_NEEDED, "the engine is built without it")
         if profile.dataset.file is not None:
-            skip = f"given: dataset.file {profile.dataset.file}"
-        inside = self.site.container
+            skip = SkipReason(SkipKind.GIVEN, f"dataset.file {profile.dataset.file}")
+        inside = self.installation.container
         maker = container.path_inside(MAKER) if inside and inside.exec else str(MAKER)
         argv = [
-            self.site.python,
+            self.installation.python,
             maker,
             *("--output", dataset.folder),
-            *as_words(dataset_words(profile, self.tool)),
+            *to_argv(dataset_options(profile, self.tool)),
         ]
-        stage = self._stage("dataset", argv, skip, bring=(str(MAKER), maker))
-        return self._making(stage, dataset)
+        skip = skip or _reuse_reason(dataset)
+        return _cached_stage(self._stage("dataset", argv, skip, copy_in=(str(MAKER), maker)), dataset)
 
-    def _build(self, engine: Output, dataset: Output, requests: Requests) -> Stage:
+    def _build(self, engine: CachedOutput, dataset: CachedOutput, requests: RequestSummary) -> Stage:
         profile = self.profile
         argv = [
-            self.site.program,
-            *as_words(group_words(profile, self.tool, profile.model.name)),
+            self.installation.program,
+            *to_argv(group_options(profile, self.tool, profile.model.name)),
             *("--workspace", engine.folder),
             "build",
-            *as_words(build_words(profile, self.tool, self._dataset_file(dataset), requests)),
+            *to_argv(build_options(profile, self.tool, self._dataset_file(dataset), requests)),
             *profile.build.extra_args,
         ]
-        stage = self._stage("build", argv, profile.skipped("build"), folders=[engine.folder])
-        return self._making(stage, engine)
+        skip = profile.skip_reason("build") or _reuse_reason(engine)
+        return _cached_stage(self._stage("build", argv, skip, folders=[engine.folder]), engine)
 
-    def _making(self, stage: Stage, output: Output) -> Stage:
-        """A stage with an output that is kept: reused when nothing changed, else made, and why."""
-        skip = stage.skip
-        if not skip and output.found.state == "reuse":
-            skip = f"cached: {output.folder}"
-        if skip:
-            return msgspec.structs.replace(stage, skip=skip)
-        return msgspec.structs.replace(
-            stage, output=output.folder, identity=output.identity, again=output.found.reason
-        )
-
-    def _benchmark(self, index: int, configuration: Configuration, engine: Output, dataset: Output) -> Stage:
+    def _benchmark(
+        self, index: int, configuration: Configuration, engine: CachedOutput, dataset: CachedOutput
+    ) -> Stage:
         profile = self.profile
-        skip = profile.skipped("benchmark")
-        if not skip and profile.needs_engine and not profile.wants("build") and engine.found.state != "reuse":
+        skip = profile.skip_reason("benchmark")
+        if (
+            skip is None
+            and profile.needs_engine
+            and not profile.selects("build")
+            and engine.found.state != "reuse"
+        ):
             raise UserError(
                 "stages: benchmark needs an engine, and no earlier run of this profile made one",
                 hint="add build to stages, or give paths.engine_dir",
@@ -266,15 +255,15 @@ class Planner:
             files["answers"] = f"{folder}/output.json"
         places = self._engine_dir(engine), self._dataset_file(dataset)
         argv = [
-            self.site.program,
-            *as_words(group_words(profile, self.tool, tokenizer(profile, self.tool))),
+            self.installation.program,
+            *to_argv(group_options(profile, self.tool, tokenizer(profile, self.tool))),
             profile.benchmark.command,
-            *as_words(run_words(profile, self.tool, configuration, *places)),
-            *as_words([(FILES.get(what, "output_json"), path) for what, path in files.items()]),
+            *to_argv(run_options(profile, self.tool, configuration, *places)),
+            *to_argv([(FILES.get(what, "output_json"), path) for what, path in files.items()]),
             *profile.benchmark.extra_args,
         ]
         stage = self._stage("benchmark", argv, skip, folders=[folder])
-        if skip:
+        if skip is not None:
             return stage
         return msgspec.structs.replace(
             stage,
@@ -285,8 +274,11 @@ class Planner:
         )
 
     def _results_folder(self, index: int) -> str:
-        """A running container does not see the run directory; its files are fetched when it is done."""
-        inside = self.site.container
+        """Return the folder of results; a running container does not see the run directory.
+
+        Its files are copied from there when the stage has ended.
+        """
+        inside = self.installation.container
         if inside is not None and inside.exec:
             return f"{self.profile.paths.work.rstrip('/')}/results-{self.run_dir.name}-{index}"
         return str(self.run_dir / "results" / str(index))
@@ -301,32 +293,45 @@ class Planner:
         self,
         name: StageName,
         argv: list[str],
-        skip: str,
+        skip: SkipReason | None,
         *,
         folders: list[str] | None = None,
-        bring: tuple[str, str] | None = None,
+        copy_in: tuple[str, str] | None = None,
     ) -> Stage:
-        """A command as a stage, wrapped when it runs in a container."""
-        profile, inside = self.profile, self.site.container
+        """Return a stage that runs a command, in the container if the profile has one."""
+        profile, inside = self.profile, self.installation.container
         env = ({} if name == "dataset" else ENV) | profile.launch.env
-        wrapped = ""
+        container_ref = ""
         if inside is not None:
-            command = container.wrap(
+            command = container.wrap_command(
                 inside,
                 argv,
                 env=env,
                 workdir="/tmp" if inside.exec else str(self.run_dir),
                 name=container.container_name(self.run_dir.name, name),
                 mounts=[str(self.run_dir), profile.paths.work, str(MAKER.parent)],
-                bring=bring,
+                copy_in=copy_in,
             )
-            argv, env, wrapped = command.argv, {}, command.container
+            argv, env, container_ref = command.argv, {}, str(command.container)
         return Stage(
             name=name,
             argv=argv,
             cwd=str(self.run_dir),
             env=env,
-            skip=skip,
-            container=wrapped,
+            skip=str(skip or ""),
+            container=container_ref,
             folders=folders or [],
         )
+
+
+def _reuse_reason(output: CachedOutput) -> SkipReason | None:
+    return SkipReason(SkipKind.CACHED, output.folder) if output.found.state == "reuse" else None
+
+
+def _cached_stage(stage: Stage, output: CachedOutput) -> Stage:
+    """Add to a stage that is not skipped the output that it makes, and why it is made again."""
+    if stage.skip:
+        return stage
+    return msgspec.structs.replace(
+        stage, output=output.folder, identity=output.identity, again=output.found.reason
+    )

@@ -1,53 +1,53 @@
-"""Files of trtllm-bench: what each one is, by its content."""
+"""Classify result files of trtllm-bench by their content."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.engines.diagnosis import failure_told_in
-from runner.engines.source import Source
-from runner.engines.trtllm_bench.failures import KNOWN
-from runner.engines.trtllm_bench.output import as_json, iteration_of, printed_reports
+from runner.engines.diagnosis import find_failure
+from runner.engines.source import SourceFile
+from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
+from runner.engines.trtllm_bench.output import as_json, parse_iteration, printed_reports
 from runner.errors import UserError
 
-Kind = Literal["log", "report", "requests", "answers", "iterations"]
-OPTIONS: dict[Kind, str] = {
+BenchFileKind = Literal["log", "report", "requests", "answers", "iterations"]
+OPTIONS: dict[BenchFileKind, str] = {
     "requests": "request_json", "answers": "output_json", "iterations": "iteration_log",
 }  # fmt: skip
-"""What belongs to a report, and the option that writes it."""
+"""Kinds of files that belong to a report -> the option that writes each."""
 
 
 @dataclass(frozen=True)
-class File:
-    """A file of trtllm-bench, and what it is."""
+class BenchFile:
+    """A result file of trtllm-bench, and its kind."""
 
-    source: Source
-    kind: Kind
+    source: SourceFile
+    kind: BenchFileKind
 
     @property
     def name(self) -> str:
         return str(self.source.path)
 
 
-def file_of(source: Source) -> File | None:
-    """What of trtllm-bench's a file is; None when it is nothing of its.
+def classify_file(source: SourceFile) -> BenchFile | None:
+    """Classify a file; return None for a file of another program.
 
     Raises:
-        UserError: it is JSON, but torn or of something else.
+        UserError: it is JSON, but incomplete or of another program.
     """
     first = source.text[:100_000].lstrip().split("\n", 1)[0]
-    if iteration_of(first, 0, 0) is not None:
-        return File(source, "iterations")
+    if parse_iteration(first, 0, 0) is not None:
+        return BenchFile(source, "iterations")
     if source.is_json:
-        return File(source, _json_kind(source))
-    return File(source, "log") if printed_reports(source.text) else None
+        return BenchFile(source, _json_kind(source))
+    return BenchFile(source, "log") if printed_reports(source.text) else None
 
 
-def _json_kind(source: Source) -> Kind:
+def _json_kind(source: SourceFile) -> BenchFileKind:
     found = as_json(source.content)
     if found is None:
-        raise UserError(f"{source.path}: is not whole JSON; copy it again from where it was made")
+        raise UserError(f"{source.path}: is not complete JSON; copy it again from its source")
     if isinstance(found, dict) and isinstance(found.get("performance"), dict):
         return "report"
     if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
@@ -58,16 +58,16 @@ def _json_kind(source: Source) -> Kind:
     if isinstance(found, dict) and {"schema", "run", "configurations"} <= found.keys():
         raise UserError(
             f"{source.path}: is the table of a run of trtbench-tui",
-            hint="`trtbench-tui archive RUN` there makes one file of the whole run, which import takes",
+            hint="`trtbench-tui archive RUN` makes one file of the whole run, which import reads",
         )
     raise UserError(
         f"{source.path}: is JSON, but not what trtllm-bench writes",
-        hint="wanted: what its --report_json, --request_json or --output_json wrote",
+        hint="expected: what its --report_json, --request_json or --output_json wrote",
     )
 
 
-def failure_in(text: str) -> str:
-    """Why a log of the tool holds no report, in one sentence; empty when it names no known failure."""
+def explain_failure(text: str) -> str:
+    """Return why a log of the tool has no report, in one sentence; empty without a known failure."""
     if "trtllm-bench" not in text and "Preparing to run" not in text:
         return ""
-    return failure_told_in(text, KNOWN)
+    return find_failure(text, KNOWN_FAILURES)

@@ -1,4 +1,4 @@
-"""Rules between the fields of a trtllm-bench profile, whatever the version of the tool."""
+"""Rules between the fields of a trtllm-bench profile that apply to all versions of the tool."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.schema.base import Problem
 
 MOST_RANKS = 8
-"""`trtllm-bench build` refuses more."""
+"""`trtllm-bench build` rejects more."""
 LEVELS = ("info", "verbose", "debug", "trace")
-OWN_WORDS = {
+OWN_OPTIONS = {
     "build": ("tp_size", "pp_size", "dataset", "target_input_len", "target_output_len", "max_seq_length"),
     "benchmark": (
         "model", "model_path", "engine_dir", "dataset", "tp", "pp", "ep", "report_json", "request_json",
@@ -19,24 +19,24 @@ OWN_WORDS = {
         "enable_chunked_context", "disable_chunked_context",
     ),
 }  # fmt: skip
-"""Options that a stage's command has from elsewhere in the profile than a field of the same name."""
+"""Options of a stage's command that do not come from a field of the same name."""
 
 
-def bench_rules(profile: BenchProfile) -> list[Problem]:
-    """Every broken rule, with the values that collide and what would be allowed."""
+def rules(profile: BenchProfile) -> list[Problem]:
+    """Return every broken rule, with the conflicting values and what is allowed."""
     problems = [*_model(profile), *_dataset(profile), *_extra_args(profile), *_environment(profile)]
     problems += [*path_problems(profile.paths), *container_problems(profile.launch.container)]
     if len(set(profile.stages)) < len(profile.stages):
         problems.append(Problem("stages", "names a stage twice; keep one of them"))
-    if profile.wants("build"):
+    if profile.selects("build"):
         problems += _build(profile)
-    if profile.wants("benchmark"):
+    if profile.selects("benchmark"):
         problems += _benchmark(profile)
     return problems
 
 
 def _environment(profile: BenchProfile) -> Iterator[Problem]:
-    """The report is a line of the logger at level info, so a higher level would print none."""
+    """Yield a log level that hides the report, which is logged at level info."""
     level = profile.launch.env.get("TLLM_LOG_LEVEL", "info")
     if level.lower() not in LEVELS:
         yield Problem(
@@ -99,7 +99,7 @@ def _build(profile: BenchProfile) -> Iterator[Problem]:
         )
     if profile.dataset.file is not None and build.by == "lengths":
         yield Problem(
-            "build.by", "lengths are those of a made dataset; with dataset.file take dataset or limits"
+            "build.by", "lengths are those of a generated dataset; with dataset.file use dataset or limits"
         )
 
 
@@ -127,7 +127,7 @@ def _benchmark(profile: BenchProfile) -> Iterator[Problem]:
 
 
 def _extra_args(profile: BenchProfile) -> Iterator[Problem]:
-    """An option given twice would not be what the profile says."""
+    """Yield options given twice, which may contradict the profile."""
     for name, section in (("build", profile.build), ("benchmark", profile.benchmark)):
         for word in section.extra_args:
             option = word.partition("=")[0].removeprefix("--")
@@ -135,7 +135,7 @@ def _extra_args(profile: BenchProfile) -> Iterator[Problem]:
                 continue
             if option in section.__struct_fields__:
                 yield Problem(f"{name}.extra_args", f"{word}: set {name}.{option} instead")
-            elif option in OWN_WORDS[name]:
+            elif option in OWN_OPTIONS[name]:
                 yield Problem(
-                    f"{name}.extra_args", f"{word}: the profile gives this option already; remove it"
+                    f"{name}.extra_args", f"{word}: the profile already sets this option; remove it"
                 )

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from runner import events as ev
-from runner.telemetry.monitor import Watch
+from runner.telemetry.monitor import TelemetryMonitor
 
 SECONDS = 22
 ROUNDS = 6
@@ -120,7 +120,7 @@ class Load:
 def telemetry(file: Path, hz: float) -> Iterator[list[ev.AnyEvent]]:
     """Our own readings, appended to the list when it is over."""
     events: list[ev.AnyEvent] = []
-    watch = Watch(file, hz)
+    watch = TelemetryMonitor(file, hz)
     watch.start()
     while not watch.sampled and not watch.over:
         events += watch.poll()

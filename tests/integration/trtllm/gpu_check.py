@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def compare(folder: Path, ranks: int, pairs: int, record: Path | None) -> bool:
-    """Alternate observed and plain runs; tells each, and the ratio of their latencies."""
+    """Alternate observed and plain runs; print each, and the ratio of their latencies."""
     wanted = profile(folder, ranks)
     observed, plain, same = [], [], True
     for number in range(pairs):

@@ -1,4 +1,4 @@
-"""Running the product on the stand-ins for TensorRT-LLM: profiles of a small model, and what came of it."""
+"""Running the product on the stand-ins for TensorRT-LLM: profiles of a small model, and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.history.reports import load_report
 from runner.metrics import BY_NAME
 from runner.profile import file as profile_file
 from runner.report.files import read_state
-from runner.report.model import ConfigurationReport, Report, Row
+from runner.report.model import ConfigurationReport, MetricCell, Report
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision import launch
@@ -53,9 +53,9 @@ def settings(folder: Path, **changes: Any) -> Settings:
 
 def environment(*, gpu: bool = False) -> dict[str, str]:
     """What the measured processes need; `gpu`: with the real torch."""
-    beside = str(Path(sys.executable).parent)
+    interpreter = str(Path(sys.executable).parent)
     own = standins.environment(gpu=gpu)
-    return own | {"PATH": os.pathsep.join([own["PATH"], beside])}
+    return own | {"PATH": os.pathsep.join([own["PATH"], interpreter])}
 
 
 def merged(base: Settings, changes: Settings) -> Settings:
@@ -104,7 +104,7 @@ def start(wanted: TrtllmProfile) -> Path:
 
 
 def run(wanted: TrtllmProfile) -> tuple[Path, RunState]:
-    """Run a profile to its end; the run directory and the state that its log tells."""
+    """Run a profile to its end; return the run directory and the state from its log."""
     run_dir = start(wanted)
     return run_dir, wait_until_ended(run_dir)
 
@@ -140,7 +140,7 @@ def events(run_dir: Path) -> list[Any]:
 
 
 def assert_table_is_what_was_printed(configuration: ConfigurationReport) -> None:
-    """Every number that the engine printed equals ours, rounded as it was printed, and no flag disagrees."""
+    """Check that every printed number equals the computed one, rounded alike, and that no flag disagrees."""
     compared = [row for row in configuration.rows if row.printed and row.metric != "gpu_peak_mem_gb"]
     assert {"latency_ms", "percentile95_ms", "percentile99_ms"} <= {row.metric for row in compared}
     for row in compared:
@@ -155,7 +155,7 @@ def assert_table_is_what_was_printed(configuration: ConfigurationReport) -> None
     assert not [flag for flag in configuration.flags if "the engine printed" in flag]
 
 
-def row(configuration: ConfigurationReport, metric: str) -> Row:
+def row(configuration: ConfigurationReport, metric: str) -> MetricCell:
     return next(row for row in configuration.rows if row.metric == metric)
 
 

@@ -1,4 +1,4 @@
-"""The command line with TensorRT-LLM profiles: run, doctor, and import of old results."""
+"""The command line with TensorRT-LLM profiles: run, doctor, and import of results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESULT = ROOT / "tests" / "data" / "workflow-result.txt"
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
-    """`trtbench-tui words...` where nvidia-smi tells of one GPU."""
+    """Run `trtbench-tui` where nvidia-smi reports one GPU."""
     gpu = str(standins.ROOT / "cpu" / "bin")
     return subprocess.run(
         [sys.executable, "-m", "tui.main", *words],
@@ -107,11 +107,11 @@ def test_doctor_finds_everything_in_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "check", "said"),
     [
-        pytest.param({"parallel": {"tp": 4}}, "GPUs", "4 ranks need 4 GPUs, there are 1", id="too few GPUs"),
+        pytest.param({"parallel": {"tp": 4}}, "GPUs", "4 ranks need 4 GPUs, found: 1", id="too few GPUs"),
         pytest.param(
-            {"paths": {"tensorrt_llm": "/nowhere"}}, "scripts", "/nowhere is not there", id="no scripts"
+            {"paths": {"tensorrt_llm": "/nowhere"}}, "scripts", "/nowhere does not exist", id="no scripts"
         ),
-        pytest.param({"model": {"dir": "/nowhere"}}, "model", "/nowhere is not there", id="no model"),
+        pytest.param({"model": {"dir": "/nowhere"}}, "model", "/nowhere does not exist", id="no model"),
         pytest.param(
             {"launch": {"env": {"PYTHONPATH": ""}}},
             "TensorRT-LLM",
@@ -163,7 +163,7 @@ def test_the_result_of_the_workflow_is_imported() -> None:
 
 @needs_mpi
 @pytest.mark.mpi
-def test_the_console_log_of_a_run_is_imported_with_the_same_numbers(tmp_path: Path) -> None:
+def test_an_imported_console_log_has_the_numbers_of_the_run(tmp_path: Path) -> None:
     run_dir, _ = support.succeed(support.only_benchmark(tmp_path))
     log = next(run_dir.glob("*-benchmark.log"))
     measured = {row.metric: row.printed for row in support.final(run_dir).configurations[0].rows}

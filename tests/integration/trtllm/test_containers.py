@@ -41,7 +41,7 @@ default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 """For machines that are containers themselves: no systemd, no raising of limits."""
 
 OPTIONS = ["--network=none", "--rootfs"]
-"""The second takes no value of its own: it says that a folder stands where an image would."""
+"""The second option has no value: it says that a folder takes the place of an image."""
 
 # One worker for all of them: they share the program's storage.
 pytestmark = [
@@ -107,7 +107,7 @@ def root(folder: Path) -> str:
 
 
 def volumes(folder: Path) -> list[str]:
-    """Programs, the stand-ins, and a model at a path that only the container has."""
+    """Programs, the stand-ins, and a model at a path that exists only in the container."""
     if not (folder / "data").exists():
         standins.make_model(folder / "data" / "model")
     top = [f"/{name}" for name in ("bin", "etc", "lib", "lib64", "sbin", "usr") if os.path.isdir(f"/{name}")]
@@ -183,7 +183,7 @@ def hanging(**changes: Any) -> dict[str, Any]:
 def wait_until_measuring(run_dir: Path) -> None:
     """Wait until ranks report from inside, so that there is something to leave behind."""
     wait_for(lambda: bool(state_of(run_dir).configurations), "the benchmark")
-    assert processes.tagged(run_dir.name), "what runs inside can be seen from here"
+    assert processes.find_tagged(run_dir.name), "what runs inside can be seen from here"
 
 
 # --- a running container ------------------------------------------------------------------------------------
@@ -206,34 +206,34 @@ def test_stopping_kills_what_runs_inside(box: str, tmp_path: Path) -> None:
     wait_until_measuring(run_dir)
     layout.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
-def test_the_next_reader_cleans_up_inside_after_a_lost_supervisor(box: str, tmp_path: Path) -> None:
+def test_recovery_kills_processes_in_a_running_container(box: str, tmp_path: Path) -> None:
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
     assert layout.signal_supervisor(run_dir, signal.SIGKILL)
     wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
-    assert processes.tagged(run_dir.name), "killing the client leaves what runs inside"
+    assert processes.find_tagged(run_dir.name), "killing the client leaves what runs inside"
 
     assert read_entry(run_dir).status == "lost"
 
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 def test_what_runs_inside_can_be_killed_from_within(box: str, tmp_path: Path) -> None:
     """As for a user who may not send signals into a container from outside."""
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
-    container.sweep(layout.load_plan(run_dir), run_dir.name)
+    container.kill_processes(layout.load_plan(run_dir), run_dir.name)
     state = wait_until_ended(run_dir)
     assert state.status == "failed"
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 def test_doctor_looks_inside(box: str, tmp_path: Path) -> None:
     found = {check.name: check for check in preflight.check(inside(tmp_path, box))}
-    assert found["container"].text == f"{box} answers; paths below are those inside it"
+    assert found["container"].text == f"{box} answers; the paths below are inside it"
     for name in ("container", "TensorRT-LLM", "scripts", "model", "build options"):
         assert found[name].verdict == "pass", found[name]
 
@@ -270,12 +270,12 @@ def test_stopping_removes_the_container(tmp_path: Path) -> None:
     wait_until_measuring(run_dir)
     layout.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
     assert run_dir.name not in containers()
 
 
 @pytest.mark.usefixtures("podman")
-def test_the_next_reader_removes_the_container_of_a_lost_supervisor(tmp_path: Path) -> None:
+def test_recovery_removes_the_container_of_a_lost_run(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)
     assert layout.signal_supervisor(run_dir, signal.SIGKILL)
@@ -285,7 +285,7 @@ def test_the_next_reader_removes_the_container_of_a_lost_supervisor(tmp_path: Pa
     assert read_entry(run_dir).status == "lost"
 
     assert run_dir.name not in containers()
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 def containers() -> str:

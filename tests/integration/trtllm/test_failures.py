@@ -1,4 +1,4 @@
-"""Everything that the stand-ins can do wrong ends a run with one sentence and what to do about it."""
+"""Every failure of the stand-ins ends a run with one cause and remedy."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_an_exit_without_a_word(tmp_path: Path) -> None:
     ],
 )
 def test_an_engine_that_changed_after_the_plan(tmp_path: Path, changes: Any, begin: str) -> None:
-    """A plan refuses what it can see; what it cannot see fails in the benchmark and is said as well."""
+    """A plan rejects known mismatches; others fail in the benchmark with a clear cause."""
     wanted = only_benchmark(
         tmp_path, benchmark={"dtype": "float16"}, launch={"mpirun": {"path": delayed(tmp_path)}}
     )
@@ -162,9 +162,9 @@ def test_a_single_rank_that_would_hang_for_ever_is_ended(tmp_path: Path, fault: 
     assert first in state.failure.cause
     assert "with_traceback" not in state.failure.cause
     assert time.monotonic() - opened >= stage_run.HANG_S, "it had its chance to end by itself"
-    said = "benchmark.py has failed and now waits for ever for its memory monitor to end; it was ended"
+    said = "benchmark.py has failed and waits forever for its memory monitor to end; it was ended"
     assert said in support.notices(state)
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 @pytest.mark.parametrize("fault", SEVERAL_RANKS)
@@ -183,17 +183,15 @@ def test_several_ranks_end_by_themselves(tmp_path: Path, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["benchmark=killed@3", "benchmark=bus-error@3", "benchmark=segfault@3"])
-def test_a_single_rank_that_is_killed_leaves_helpers_that_must_not_keep_the_run(
-    tmp_path: Path, fault: str
-) -> None:
-    """Upstream's memory monitor outlives it and keeps the launcher waiting, for ever."""
+def test_helpers_of_a_killed_rank_do_not_delay_the_end(tmp_path: Path, fault: str) -> None:
+    """Upstream's memory monitor outlives the rank and keeps the launcher waiting forever."""
     begin, remedy = SEVERAL_RANKS[fault]
     run_dir, failure = failure_of(
         tmp_path, fault, stages=["benchmark"], paths={"engine_dir": support.engine(tmp_path)}
     )
     assert failure.cause.startswith(begin)
     assert remedy in failure.remedy
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 @pytest.mark.parametrize("fault", ["benchmark=mpi-hang", "benchmark=hang@3"])
@@ -206,7 +204,7 @@ def test_what_hangs_silently_is_stopped_on_request(tmp_path: Path, fault: str) -
     layout.request_stop(run_dir, "the test")
     state = wait_until_ended(run_dir)
     assert state.status == "stopped"
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 def test_an_engine_of_another_model_of_gpu_is_a_warning(tmp_path: Path) -> None:
@@ -232,5 +230,7 @@ def test_an_mpi_that_does_not_fit_the_launcher(tmp_path: Path) -> None:
         )
     )
     assert state.failure is not None, support.log_of(run_dir)
-    assert state.failure.cause.startswith("the engine was built for several ranks, but every rank believes")
+    assert state.failure.cause.startswith(
+        "the engine was built for several ranks, but every rank sees only itself"
+    )
     assert "mpi4py" in state.failure.remedy

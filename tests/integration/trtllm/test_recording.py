@@ -1,4 +1,4 @@
-"""A recorded run of the stand-ins on two H200s, with real CUDA events: its log says what was printed."""
+"""A recorded run of the stand-ins on two H200 with CUDA events: its log has the printed values."""
 
 from __future__ import annotations
 

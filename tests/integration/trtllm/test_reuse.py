@@ -1,4 +1,4 @@
-"""Checkpoints and engines of earlier runs: reused, or made again and why; never half-made."""
+"""Checkpoints and engines of earlier runs: reused, or made again with the reason."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_another_model_is_converted_again(tmp_path: Path) -> None:
     assert plan["build"].again.startswith("checkpoint model ")
 
 
-def test_options_that_change_nothing_in_the_output_do_not_build_again(tmp_path: Path) -> None:
+def test_options_without_effect_on_the_output_do_not_rebuild(tmp_path: Path) -> None:
     succeed(making(tmp_path))
     assert planned(making(tmp_path, build={"workers": 2}))["build"].skip.startswith("cached: ")
 
@@ -94,7 +94,7 @@ def test_a_build_that_failed_is_not_taken_for_finished(tmp_path: Path, fault: st
     assert (stages(state)["convert"], stages(state)["build"]) == ("skipped", "ok")
 
 
-def test_a_build_that_was_stopped_in_the_middle_is_not_taken_for_finished(tmp_path: Path) -> None:
+def test_a_stopped_build_is_not_reused(tmp_path: Path) -> None:
     slow = {"launch": {"env": {"TRTLLM_STANDIN_BUILD_S": "60"}}}
     run_dir = support.start(making(tmp_path, **slow))
     wait_for(lambda: bool(outputs(tmp_path, "engine")), "the engine's directory")
@@ -108,7 +108,7 @@ def test_a_build_that_was_stopped_in_the_middle_is_not_taken_for_finished(tmp_pa
     succeed(making(tmp_path))
     assert (engine / MARKER).is_file()
     limits = json.loads((engine / "config.json").read_text())["build_config"]
-    assert limits["max_input_len"] == 32, "it was built anew, not finished"
+    assert limits["max_input_len"] == 32, "it was built again, not completed"
 
 
 def test_a_silent_build_shows_signs_of_life(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_silent_build_shows_signs_of_life(tmp_path: Path) -> None:
     assert "Heartbeat" in kinds
 
 
-def test_a_checkpoint_that_is_given_is_built_and_not_converted(tmp_path: Path) -> None:
+def test_a_given_checkpoint_is_built_and_not_converted(tmp_path: Path) -> None:
     succeed(making(tmp_path, stages=["convert"]))
     (checkpoint,) = outputs(tmp_path, "checkpoint")
     wanted = making(tmp_path, paths={"checkpoint_dir": str(checkpoint)})

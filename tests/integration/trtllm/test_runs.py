@@ -1,4 +1,4 @@
-"""The whole product on the stand-ins: a model is converted, built, tried, measured; the table is right."""
+"""The whole product on the stand-ins: convert, build, smoke, benchmark, and the right table."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_csv_gives_the_same_table(tmp_path: Path) -> None:
     assert [configuration.batch_size for configuration in configurations] == [2, 4]
     for configuration in configurations:
         support.assert_table_is_what_was_printed(configuration)
-    # Upstream's own file lies in its working directory, which is the run's.
+    # Upstream's own file is in its working directory, the run directory.
     (file,) = run_dir.glob("*.csv")
     assert [row["batch_size"] for row in csv.DictReader(file.open())] == ["2", "4"]
 
@@ -112,7 +112,7 @@ def test_a_model_that_stops_early_is_flagged(tmp_path: Path) -> None:
     assert flag.startswith("stopped early: 3 decode steps instead of 5")
 
 
-def test_a_configuration_without_memory_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_configuration_without_memory_is_skipped_with_a_notice(tmp_path: Path) -> None:
     wanted = only_benchmark(
         tmp_path,
         benchmark={"batch_size": [2, 4]},

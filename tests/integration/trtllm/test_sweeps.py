@@ -1,4 +1,4 @@
-"""Sweeps of engines that are built: what runs share, what a failing build costs, going on after a stop."""
+"""Sweeps that build engines: shared outputs, a failed build, and resuming after a stop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from runner.report.files import read_state
 from runner.run import layout
 from runner.run.layout import list_sweeps
 from runner.sweep import board_text, control, directory
-from runner.sweep.progress import Progress
-from runner.sweep.shared_artifacts import sharing
-from runner.sweep.spec import Sweep, axes_of
+from runner.sweep.progress import SweepProgress
+from runner.sweep.shared_artifacts import describe_shared_artifacts
+from runner.sweep.spec import SweepSpec, axes_of
 from runner.sweep.sweep_feed import SweepFeed
 from tests import standins
 from tests.integration.trtllm import support
@@ -32,27 +32,27 @@ STAGES = ["convert", "build", "benchmark"]
 def no_sweep_left() -> Iterator[None]:
     yield
     for path in list_sweeps():
-        control.stop(path, "the end of a test")
+        control.stop_sweep(path, "the end of a test")
 
 
-def frozen(folder: Path, *axes: str, repeat: int = 1, **changes: Any) -> Sweep:
+def frozen(folder: Path, *axes: str, repeat: int = 1, **changes: Any) -> SweepSpec:
     wanted = support.profile(folder, **support.merged({"stages": STAGES, "benchmark": MEASURED}, changes))
-    return control.of_profile(wanted, axes_of(wanted, axes), repeat=repeat, gpu_hz=0)
+    return control.axis_sweep(wanted, axes_of(wanted, axes), repeat=repeat, gpu_hz=0)
 
 
 def start(folder: Path, *axes: str, **further: Any) -> Path:
-    return control.start(frozen(folder, *axes, **further))
+    return control.start_sweep(frozen(folder, *axes, **further))
 
 
-def ended(path: Path) -> Progress:
-    wait_for(lambda: not control.is_conducted(path), "the end of the sweep")
-    return control.read(path)
+def ended(path: Path) -> SweepProgress:
+    wait_for(lambda: not control.is_running(path), "the end of the sweep")
+    return control.read_progress(path)
 
 
 def made(path: Path) -> list[tuple[str, str, str]]:
     """Of every run, in the order of starting: its cell, and what became of its checkpoint and its engine."""
     found = []
-    for note in control.read(path).runs.values():
+    for note in control.read_progress(path).runs.values():
         run_dir = layout.list_runs()[0].parent / note.run
         stages = support.stages(read_state(run_dir))
         found.append((cell(path, note.slot.cell), stages["convert"], stages.get("build", "not reached")))
@@ -60,10 +60,10 @@ def made(path: Path) -> list[tuple[str, str, str]]:
 
 
 def cell(path: Path, number: int) -> str:
-    return " ".join(value for _, value in directory.load(path).cells[number].values)
+    return " ".join(value for _, value in directory.load_sweep(path).cells[number].values)
 
 
-def outcomes(progress: Progress) -> dict[str, set[str]]:
+def outcomes(progress: SweepProgress) -> dict[str, set[str]]:
     """By max_batch_size: how its configurations came out, in all repeats."""
     found: dict[str, set[str]] = {}
     for (slot, _), one in progress.results.items():
@@ -93,7 +93,10 @@ def builder(folder: Path, faults: dict[int, str], gate: Path | None = None) -> d
 
 def test_cells_share_checkpoints_and_engines(tmp_path: Path) -> None:
     axes = ("build.max_batch_size=2,4", "parallel.tp=1,2")
-    assert sharing(frozen(tmp_path, *axes)) == "to make, once for all runs: 2 x convert, 4 x build"
+    assert (
+        describe_shared_artifacts(frozen(tmp_path, *axes))
+        == "to make, once for all runs: 2 x convert, 4 x build"
+    )
     path = start(tmp_path, *axes)
     assert ended(path).status == "finished"
     assert made(path) == [
@@ -102,16 +105,19 @@ def test_cells_share_checkpoints_and_engines(tmp_path: Path) -> None:
         ("4 1", "skipped", "ok"),
         ("4 2", "skipped", "ok"),
     ], "a checkpoint for every tp, an engine for every cell"
-    notes = [note.settled for note in control.read(path).runs.values()]
+    notes = [note.ended for note in control.read_progress(path).runs.values()]
     assert all(note is not None and 0 < note.preparing < note.seconds for note in notes)
     more = frozen(tmp_path, "build.max_batch_size=2,8", "parallel.tp=1,2")
-    assert sharing(more) == "to make, once for all runs: 2 x build; cached: 2 x convert, 2 x build"
+    assert (
+        describe_shared_artifacts(more)
+        == "to make, once for all runs: 2 x build; cached: 2 x convert, 2 x build"
+    )
     feed = SweepFeed(path)
     feed.drain()
     assert [point.state for point in feed.board().points] == ["done"] * 8
 
 
-def test_a_build_that_fails_costs_its_cells_and_one_without_memory_prunes_what_is_larger(
+def test_a_failed_build_skips_its_cells_and_larger_ones(
     tmp_path: Path,
 ) -> None:
     faults = {2: "build-failed", 8: "gpu-oom"}
@@ -121,19 +127,19 @@ def test_a_build_that_fails_costs_its_cells_and_one_without_memory_prunes_what_i
 
     def building() -> bool:
         feed.drain()
-        return feed.doing == "still in stage build" and cell(path, -1) == "16" and len(made(path)) == 2
+        return feed.activity == "still in stage build" and cell(path, -1) == "16" and len(made(path)) == 2
 
     # Stopped in the middle of building its second engine.
     wait_for(building, "the second build")
-    states = {point.label: (point.state, point.doing) for point in feed.board().points}
+    states = {point.label: (point.state, point.activity) for point in feed.board().points}
     assert states["max_batch_size 4 · batch 1"] == ("running", "build")
     assert states["max_batch_size 8 · batch 1"] == ("queued", "")
-    assert control.stop(path, "a test").status == "stopped"
+    assert control.stop_sweep(path, "a test").status == "stopped"
     feed.drain()
-    assert feed.board().settled == 2, "what was cut off is measured again, so it is not settled"
+    assert feed.board().completed == 2, "what was cut off is measured again, so it is not settled"
 
     gate.touch()
-    control.resume(path)
+    control.resume_sweep(path)
     progress = ended(path)
 
     assert progress.status == "finished"
@@ -155,7 +161,7 @@ def test_a_build_that_fails_costs_its_cells_and_one_without_memory_prunes_what_i
 
 
 def test_a_resumption_that_repeats_what_failed_builds_again(tmp_path: Path) -> None:
-    """Cells that would build the same engine do not try either, as long as nobody asks for it."""
+    """Cells that would build the same engine are not tried either, unless asked for."""
     tools = builder(tmp_path, {2: "build-failed"})
     path = start(tmp_path, "benchmark.num_runs=2,3", build={"max_batch_size": 2}, launch=tools)
     progress = ended(path)
@@ -163,6 +169,6 @@ def test_a_resumption_that_repeats_what_failed_builds_again(tmp_path: Path) -> N
     assert made(path) == [("2", "ok", "failed")]
 
     (tmp_path / "tools" / "trtllm-build").unlink()
-    control.resume(path, failed_too=True)
+    control.resume_sweep(path, failed_too=True)
     assert outcomes(ended(path)) == {"2": {"done"}, "3": {"done"}}
     assert made(path)[1:] == [("2", "skipped", "ok"), ("3", "skipped", "skipped")]

@@ -1,4 +1,4 @@
-"""The measured processes have an environment of their own, in which nothing of ours is installed."""
+"""The measured processes have an environment of their own, without trtbench-tui."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if "MODULES" in os.environ:
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The interpreter of a fresh environment: the stand-ins for torch and TensorRT-LLM, and nothing else."""
+    """The interpreter of a fresh environment: with only the stand-ins for torch and TensorRT-LLM."""
     monkeypatch.delenv("PYTHONPATH", raising=False)
     folder = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=120)
@@ -36,7 +36,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (packages,) = folder.glob("lib/python3*/site-packages")
     (packages / "standins.pth").write_text(f"{standins.ROOT}/site\n{standins.ROOT}/cpu/site\n")
     (packages / "sitecustomize.py").write_text(LEAVE_MODULES)
-    # As an installed console script stands there: beside the interpreter that it belongs to.
+    # As an installed console script is placed: next to its interpreter.
     script = (standins.ROOT / "bin" / "trtllm-build").read_text()
     program = folder / "bin" / "trtllm-build"
     program.write_text(script.replace("#!/usr/bin/env python3", f"#!{python}"))
@@ -46,7 +46,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @needs_mpi
 @pytest.mark.mpi
-def test_the_product_measures_in_an_environment_that_has_nothing_of_it(bare: Path, tmp_path: Path) -> None:
+def test_measuring_in_an_environment_without_trtbench(bare: Path, tmp_path: Path) -> None:
     absent = f"import importlib.util as u; print([n for n in {OURS} if u.find_spec(n)])"
     answer = subprocess.run([str(bare), "-c", absent], cwd="/", capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Running the product on the stand-ins for trtllm-bench, in any version of theirs."""
+"""Running the product on the stand-ins for any version of trtllm-bench."""
 
 from __future__ import annotations
 

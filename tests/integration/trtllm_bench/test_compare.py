@@ -1,4 +1,4 @@
-"""benchmark.py, trtllm-bench and the torch engine on one shape: one table, and what to know first."""
+"""benchmark.py, trtllm-bench and the torch engine on one shape: one table with its caveats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from runner import paths
-from runner.compare import as_text, compare, sides
+from runner.compare import as_text, compare, load_sides
 from runner.compare.comparison import Comparison
 from runner.compare.comparison_markdown import as_markdown
 from tests.integration.trtllm.support import final, only_benchmark, row
@@ -19,7 +19,7 @@ from tests.runner.ranks.support import needs_mpi
 from tests.support.compared_runs import run as torch_run
 from tests.support.compared_runs import some
 from tui.framework.rows import row_text
-from tui.screens.compare.compare_table import lines_of, view_of
+from tui.screens.compare.compare_table import make_compare_view, table_lines
 
 LENGTHS = {"input_len": 64, "output_len": 16}
 
@@ -40,7 +40,7 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
     )
     torch = torch_run({4: some(), 8: some()}).name
     first, second = bench(tmp_path, [4]), bench(tmp_path, [4])
-    found = compare(sides([static.name, f"{first},{second}", torch]))
+    found = compare(load_sides([static.name, f"{first},{second}", torch]))
     (table,) = found.across
     assert (table.at_once, table.input_len, table.output_len) == (4, 64, 16)
     assert table.configurations == ("batch 4 64→16", "concurrency 4 64→16", "batch 4 64→16")
@@ -60,7 +60,7 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
     assert "output, tokens/s is of A tokens per second, B output tokens per second" in text
     assert "not the same quantity" in text
     assert "\n| output, tokens/s " in as_markdown(found)
-    drawn = "\n".join(row_text(line.row) for line in lines_of(view_of(found), 160))
+    drawn = "\n".join(row_text(line.row) for line in table_lines(make_compare_view(found), 160))
     assert "side by side: 4 at a time" in drawn
     assert "concurrency 4 64→16" in drawn
     assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
@@ -68,7 +68,7 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
 
 def test_runs_of_trtllm_bench_are_compared_with_each_other(tmp_path: Path) -> None:
     names = [bench(tmp_path, [2, 4]), bench(tmp_path, [2, 4])]
-    found = compare(sides(names))
+    found = compare(load_sides(names))
     (pair,) = found.pairs
     assert [one.shape.concurrency for one in pair.configurations] == [2, 4]
     assert not found.across
@@ -79,5 +79,5 @@ def test_runs_of_trtllm_bench_are_compared_with_each_other(tmp_path: Path) -> No
 
 
 def test_other_numbers_of_requests_are_another_load(tmp_path: Path) -> None:
-    found = compare(sides([bench(tmp_path, [2]), bench(tmp_path, [2], count=30)]))
+    found = compare(load_sides([bench(tmp_path, [2]), bench(tmp_path, [2], count=30)]))
     assert not found.pairs[0].configurations

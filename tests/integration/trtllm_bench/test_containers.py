@@ -1,4 +1,4 @@
-"""trtllm-bench in real containers, by podman: its files are brought out of one that does not see the run."""
+"""trtllm-bench in real containers, by podman: its files are copied out of a running one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""doctor on a trtllm-bench profile, with the stand-ins' own --help as the judge of options."""
+"""doctor on a trtllm-bench profile, with options checked against the --help of the stand-ins."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from runner.engines.check import Check
-from runner.engines.facts import Facts, Gpu, Seen
+from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer
 from runner.engines.registry import make_plan
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
-from runner.preflight import judge
-from runner.preflight.gather import gather
+from runner.preflight import evaluate
+from runner.preflight.gather import gather_facts
 from tests import standins
 from tests.integration.trtllm_bench.support import profile
 
 PYTORCH: dict[str, Any] = {"benchmark": {"backend": "pytorch"}}
 
 
-def checks(wanted: BenchProfile, facts: Facts | None = None, **seen: Any) -> dict[str, Check]:
-    """The checks by name; `seen` replaces what the interpreter saw."""
-    facts = facts or gather(wanted)
-    if seen:
-        assert facts.seen is not None
-        known = {name: getattr(facts.seen, name) for name in Seen.__struct_fields__}
-        facts = replace(facts, seen=Seen(**(known | seen)))
-    return {check.name: check for check in judge(wanted, facts)}
+def checks(wanted: BenchProfile, facts: MachineFacts | None = None, **probe: Any) -> dict[str, Check]:
+    """The checks by name; `probe` replaces what the interpreter reported."""
+    facts = facts or gather_facts(wanted)
+    if probe:
+        assert facts.probe is not None
+        known = {name: getattr(facts.probe, name) for name in ProbeAnswer.__struct_fields__}
+        facts = replace(facts, probe=ProbeAnswer(**(known | probe)))
+    return {check.name: check for check in evaluate(wanted, facts)}
 
 
 def with_tokenizer(folder: Path) -> None:
@@ -42,21 +42,21 @@ def test_a_profile_that_fits_passes(tmp_path: Path) -> None:
     found = checks(profile(tmp_path, "1.2.1", **PYTORCH))
     for name in ("TensorRT-LLM", "trtllm-bench", "options", "requests", "model"):
         assert found[name].verdict == "pass", found[name]
-    assert found["requests"].text == "40 made with seed 0: 16 in, 8 out"
+    assert found["requests"].text == "40 generated with seed 0: 16 in, 8 out"
     assert "mpirun" not in found
 
 
-def test_help_is_read_once_a_version_and_decides_about_options(tmp_path: Path) -> None:
+def test_help_is_cached_by_version_and_checks_options(tmp_path: Path) -> None:
     with_tokenizer(tmp_path)
     wanted = profile(tmp_path, "1.2.1", **PYTORCH)
-    facts = gather(wanted)
+    facts = gather_facts(wanted)
     assert set(facts.helps) == {"group", "throughput"}
     kept = list((tmp_path / "home" / "state" / "help").iterdir())
     assert len(kept) == 2
     changed = {path: path.stat().st_mtime_ns for path in kept}
-    gather(wanted)
+    gather_facts(wanted)
     assert {path: path.stat().st_mtime_ns for path in kept} == changed
-    # Options that the tool of this version does not have are refused by what its --help said.
+    # Options that this version of the tool does not have are rejected by its --help.
     for path in kept:
         path.write_text(path.read_text().replace("--streaming", "--no_longer"))
     with pytest.raises(UserError, match="has no --streaming; remove the line"):
@@ -68,14 +68,14 @@ def test_words_of_the_user_are_checked_by_the_help(tmp_path: Path) -> None:
     benchmark = {"backend": "pytorch", "extra_args": ["--strange", "1"]}
     found = checks(profile(tmp_path, "1.2.1", benchmark=benchmark))["options"]
     assert found.verdict == "fail"
-    assert "trtllm-bench throughput: --strange is not an option of it" in found.text
+    assert "trtllm-bench throughput: --strange is not one of its options" in found.text
 
 
 def test_what_a_version_cannot_do_is_a_failed_check(tmp_path: Path) -> None:
     with_tokenizer(tmp_path)
     wanted = profile(tmp_path, "0.16.0", model={"name": "Qwen/Qwen2.5-7B"})
     gpu = Gpu(name="large", total=1 << 36, used=0)
-    found = checks(wanted, replace(gather(wanted), gpu_count=1, gpus=(gpu,)))["plan"]
+    found = checks(wanted, replace(gather_facts(wanted), gpu_count=1, gpus=(gpu,)))["plan"]
     assert found.verdict == "fail"
     assert "use engine: trtllm" in found.text
     with pytest.raises(UserError, match="use engine: trtllm"):
@@ -83,23 +83,23 @@ def test_what_a_version_cannot_do_is_a_failed_check(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "name", "verdict", "said"),
+    ("probe", "name", "verdict", "said"),
     [
-        ({"packages": {}}, "TensorRT-LLM", "fail", "wanted: 0.14 or later"),
+        ({"packages": {}}, "TensorRT-LLM", "fail", "required: 0.14 or later"),
         ({"env": {"SLURM_JOB_ID": "7"}}, "spawning", "warn", "Slurm"),
         ({"packages": {"tensorrt_llm": "1.2.1", "mpi4py": "3.1.6"}}, "spawning", "warn", "4.0 or later"),
-        ({"exists": {}}, "model", "fail", "is not there"),
+        ({"exists": {}}, "model", "fail", "does not exist"),
     ],
 )
-def test_what_is_missing(tmp_path: Path, seen: dict[str, Any], name: str, verdict: str, said: str) -> None:
+def test_what_is_missing(tmp_path: Path, probe: dict[str, Any], name: str, verdict: str, said: str) -> None:
     with_tokenizer(tmp_path)
-    found = checks(profile(tmp_path, "1.2.1", **PYTORCH), **seen)[name]
+    found = checks(profile(tmp_path, "1.2.1", **PYTORCH), **probe)[name]
     assert found.verdict == verdict
     assert said in found.text
 
 
-def test_a_model_without_tokenizer_fails_and_one_without_folder_is_downloaded(tmp_path: Path) -> None:
-    assert "holds no tokenizer" in checks(profile(tmp_path, "1.2.1", **PYTORCH))["model"].text
+def test_model_checks_of_tokenizer_and_download(tmp_path: Path) -> None:
+    assert "has no tokenizer" in checks(profile(tmp_path, "1.2.1", **PYTORCH))["model"].text
     found = checks(profile(tmp_path, "1.2.1", model={"dir": None}, **PYTORCH))["model"]
     assert found.verdict == "warn"
     assert "tokenizer and weights of meta-llama/Llama-3.1-8B come from the network" in found.text
@@ -108,7 +108,7 @@ def test_a_model_without_tokenizer_fails_and_one_without_folder_is_downloaded(tm
 def test_weights_that_no_gpu_holds(tmp_path: Path) -> None:
     with_tokenizer(tmp_path)
     wanted = profile(tmp_path, "1.2.1", **PYTORCH)
-    facts = gather(wanted)
+    facts = gather_facts(wanted)
     small = replace(facts, gpu_count=1, gpus=(Gpu(name="small", total=1 << 19, used=0),))
     assert checks(wanted, small)["GPU memory"].verdict == "fail"
     large = replace(facts, gpu_count=1, gpus=(Gpu(name="large", total=1 << 36, used=0),))

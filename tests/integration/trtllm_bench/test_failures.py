@@ -1,4 +1,4 @@
-"""What trtllm-bench can do wrong ends a run with one sentence and what to do, and leaves nothing behind."""
+"""Every failure of trtllm-bench ends a run with one cause and remedy, and leaves no process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_failure_is_told_with_what_to_do(tmp_path: Path, fault: str) -> None:
 MISBEHAVED = {
     "crash@load": "the program crashed: Segmentation fault",
     "crash@measure": "the program crashed: Segmentation fault",
-    "garbage": "the program ended with exit code 1; its last words: ValueError: the first cause",
+    "garbage": "the program ended with exit code 1; its last line: ValueError: the first cause",
     "no-report": "the benchmark ended with exit code 0 but printed no result",
     "cut-report": "the benchmark ended with exit code 0 but printed no result",
     "no-requests": "the benchmark ended with exit code 0 but printed no result: trtllm-bench reports that it"
@@ -63,10 +63,10 @@ def test_a_tool_that_misbehaves_is_a_failed_run_with_one_cause(
     assert state.failure is not None
     assert state.failure.cause == MISBEHAVED[fault]
     assert load_report(run_dir).cause == MISBEHAVED[fault]
-    assert not processes.tagged(run_dir.name)
+    assert not processes.find_tagged(run_dir.name)
 
 
-def test_a_flood_of_output_is_kept_and_its_first_words_are_the_cause(tmp_path: Path) -> None:
+def test_a_flood_of_output_keeps_the_first_cause(tmp_path: Path) -> None:
     much = {"env": {"TRTLLM_STANDIN_FLOOD_MIB": "20"}}
     run_dir, state = run(faulty(tmp_path, "1.2.1", "flood", benchmark=PYTORCH, launch=much))
     assert state.failure is not None
@@ -99,8 +99,8 @@ def test_a_tool_that_hangs_after_its_report_has_measured(tmp_path: Path) -> None
     assert said in load_report(run_dir).flags
 
 
-def test_the_folder_of_the_iteration_log_is_there_before_the_tool_starts(tmp_path: Path) -> None:
-    """A missing one is what makes it hang for ever; here it is always made."""
+def test_the_folder_of_the_iteration_log_exists_before_the_start(tmp_path: Path) -> None:
+    """Without the folder the tool hangs forever; it is always created."""
     run_dir, state = run(profile(tmp_path, "1.2.1", benchmark=PYTORCH))
     assert state.status == "finished"
     assert (run_dir / "results" / "0" / "iterations.log").stat().st_size
@@ -113,7 +113,7 @@ def test_stopping_leaves_nothing_of_the_ranks_it_spawned(tmp_path: Path, where: 
         faulty(tmp_path, "1.2.1", f"hang@{where}", benchmark=PYTORCH, parallel={"tp": 2}), gpu_hz=0
     )
     wait_for_stage(run_dir, "benchmark")
-    members = processes.Members(run_dir.name, run_dir / layout.SEEN)
+    members = processes.RunProcesses(run_dir.name, run_dir / layout.PROCESSES)
     wait_for(lambda: len(members.alive()) >= 3, "the tool and two ranks")
     layout.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
@@ -121,7 +121,7 @@ def test_stopping_leaves_nothing_of_the_ranks_it_spawned(tmp_path: Path, where: 
     assert not members.alive()
 
 
-def test_a_hang_while_it_loads_is_not_taken_for_one_at_the_end(tmp_path: Path) -> None:
+def test_a_hang_while_loading_is_not_a_hang_at_the_end(tmp_path: Path) -> None:
     wanted = faulty(tmp_path, "1.2.1", "hang@load", benchmark=PYTORCH | {"shutdown_timeout": 1})
     run_dir = start(wanted, gpu_hz=0)
     wait_for_stage(run_dir, "benchmark")

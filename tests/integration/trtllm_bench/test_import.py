@@ -1,4 +1,4 @@
-"""What a run of trtllm-bench left behind, imported, is the table of that run."""
+"""Importing the files of a trtllm-bench run gives the table of that run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""trtllm-bench from its requests to the table, on stand-ins of several versions."""
+"""trtllm-bench from requests to the table, on stand-ins of several versions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_latency(tmp_path: Path, version: str) -> None:
         assert row(configuration, "engine_iteration_ms").value
 
 
-def test_pytorch_needs_no_engine_and_every_concurrency_is_a_column(tmp_path: Path) -> None:
+def test_pytorch_builds_nothing_and_shows_all_concurrencies(tmp_path: Path) -> None:
     benchmark = {"backend": "pytorch", "concurrency": [2, 8], "streaming": True, "warm_up": 2}
     run_dir, state = succeed(profile(tmp_path, "1.2.1", benchmark=benchmark))
     assert [stage.name for stage in state.stages] == ["dataset", "benchmark", "benchmark"]
@@ -72,7 +72,7 @@ def test_pytorch_needs_no_engine_and_every_concurrency_is_a_column(tmp_path: Pat
     assert "prefill" not in text
 
 
-def test_without_streaming_there_is_a_reason_instead_of_a_time_to_first_token(tmp_path: Path) -> None:
+def test_no_time_to_first_token_without_streaming(tmp_path: Path) -> None:
     run_dir, _ = succeed(profile(tmp_path, "1.2.1", benchmark={"backend": "pytorch"}))
     (configuration,) = load_report(run_dir).configurations
     assert row(configuration, "ttft_ms").value is None
@@ -87,7 +87,7 @@ def test_a_second_run_reuses_requests_and_engine(tmp_path: Path) -> None:
     assert stages(state)["build"] == "ok"
 
 
-def test_the_iteration_log_is_followed_and_folded_in_bounded_memory(tmp_path: Path) -> None:
+def test_the_iteration_log_is_read_in_bounded_memory(tmp_path: Path) -> None:
     run_dir, state = succeed(profile(tmp_path, "1.2.1", benchmark={"backend": "pytorch", "concurrency": [4]}))
     seen = [event for event in runs.events(run_dir) if isinstance(event, ev.EngineIteration)]
     lines = (run_dir / "results" / "0" / "iterations.log").read_text().splitlines()
@@ -102,7 +102,7 @@ def test_the_iteration_log_is_followed_and_folded_in_bounded_memory(tmp_path: Pa
     assert list(dict.fromkeys(phases)) == ["loading", "warmup", "timed", "reporting"]
 
 
-def test_a_version_without_iteration_log_tells_its_phases(tmp_path: Path) -> None:
+def test_a_version_without_iteration_log_reports_phases(tmp_path: Path) -> None:
     run_dir, _ = succeed(profile(tmp_path, "0.18.1"))
     found = runs.events(run_dir)
     assert not [event for event in found if isinstance(event, ev.EngineIteration)]

@@ -1,4 +1,4 @@
-"""Sweeps of trtllm-bench, and measuring profiles of unlike engines in turn."""
+"""Sweeps of trtllm-bench, and alternating profiles of different engines."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def written(folder: Path, wanted: Profile) -> str:
     return str(path)
 
 
-def test_one_run_measures_every_concurrency_and_repeats_share_the_requests(tmp_path: Path) -> None:
+def test_all_concurrencies_in_a_run_and_requests_shared(tmp_path: Path) -> None:
     wanted = profile(tmp_path, "1.2.1", benchmark=IN_FLIGHT, dataset={"num_requests": 8})
     axes = axes_of(wanted, ["benchmark.concurrency=2,4", "dataset.input_len=16,32"])
-    path = control.start(control.of_profile(wanted, axes, repeat=2, gpu_hz=0))
-    wait_for(lambda: not control.is_conducted(path), "the end of the sweep")
+    path = control.start_sweep(control.axis_sweep(wanted, axes, repeat=2, gpu_hz=0))
+    wait_for(lambda: not control.is_running(path), "the end of the sweep")
 
     states = [read_state(run) for run in layout.list_runs()]
     # Not by their names, which know seconds only.
@@ -67,13 +67,13 @@ def test_profiles_of_three_engines_in_turn(tmp_path: Path, capsys: pytest.Captur
         written(tmp_path, profile(tmp_path, "1.2.1", benchmark=IN_FLIGHT, dataset=requests)),
         str(torch),
     ]
-    assert main(["ab", *names, "--repeat", "1", "--no-gpu", "--anyway", "--headless"]) == 0
+    assert main(["ab", *names, "--repeat", "1", "--no-gpu", "--force", "--headless"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("small-vs-small-bench-vs-tiny · trtllm, trtllm-bench, torch · ")
     assert "A → B: not a fair comparison" in said
     assert "A → C: not a fair comparison" in said
     assert "not the same quantity" in said
-    assert "A and B have no configuration in common: they stand side by side below" in said
+    assert "A and B have no configuration in common: they are side by side below" in said
     lines = said.splitlines()
     heads, shapes = lines[lines.index(SIDE_BY_SIDE) + 1 :][:2]
     assert heads.split() == ["A", "trtllm", "B", "trtllm-bench", "C", "torch"]

@@ -1,4 +1,4 @@
-"""A run goes to another machine as one file; whatever else such a file is, nothing of it stays."""
+"""Pack a run, import it on another machine, and refuse invalid archives without leftovers."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def run_dir() -> Path:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """From now on this is another machine, whose history is empty."""
+    """A function that switches to another machine with an empty history."""
     return lambda: monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "another-machine"))
 
 
-def test_a_run_looks_and_replays_the_same_on_another_machine(
+def test_imported_run_shows_and_replays_the_same(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["show", "last"])
@@ -69,26 +69,26 @@ def test_a_run_looks_and_replays_the_same_on_another_machine(
     )
 
 
-def test_name_tags_and_note_go_along(run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path) -> None:
+def test_name_tags_and_note_are_packed(run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path) -> None:
     labels.rename(run_dir.name, "通义千问, warm")
     labels.tag(run_dir.name, ["h200", "nightly"])
     labels.annotate(run_dir.name, "after the driver update")
     packed = archive.pack_run(run_dir, tmp_path).path
     elsewhere()
     taken = archive.unpack_archive(packed).run_dir
-    assert labels.of(taken.name) == labels.Label(
+    assert labels.label_of(taken.name) == labels.Label(
         "通义千问, warm", ("h200", "nightly"), "after the driver update"
     )
 
 
-def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_invalid_label_is_refused(tmp_path: Path) -> None:
     path = forged(tmp_path / "x.zip", {"log": b"x"}, label={"name": "a\x1b[2Jb"})
-    refused(path, "the name, tags or note in archive.json cannot be used")
+    refused(path, "the name, tags or note in archive.json are not valid")
     path = forged(tmp_path / "y.zip", {"log": b"x"}, label={"tags": ["two words"]})
-    refused(path, "the name, tags or note in archive.json cannot be used: a tag starts")
+    refused(path, "the name, tags or note in archive.json are not valid: a tag starts")
 
 
-def test_a_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: Path) -> None:
+def test_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: Path) -> None:
     source = paths.runs_dir() / "20261122T181105Z_torch-1gpu_7bff"
     shutil.copytree(RECORDED, source)
     packed = archive.pack_run(source, tmp_path / "mine.zip").path
@@ -105,7 +105,7 @@ def test_the_same_run_gives_the_same_bytes(run_dir: Path, tmp_path: Path) -> Non
     assert archive.pack_run(run_dir, tmp_path / "b.zip").path.read_bytes() == first
 
 
-def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_path: Path) -> None:
+def test_local_files_links_and_hook_output_are_not_packed(run_dir: Path, tmp_path: Path) -> None:
     for name in (
         "lock",
         "supervisor.json",
@@ -133,16 +133,18 @@ def test_what_is_of_this_machine_or_in_the_log_stays_here(run_dir: Path, tmp_pat
     assert set(names) == expected
 
 
-def test_the_same_run_twice_is_one(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_import_changes_nothing(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     packed = archive.pack_run(run_dir, tmp_path).path
     assert main(["import", str(packed)]) == 0
-    assert f"this is {run_dir.name}, which is here already; nothing was changed" in capsys.readouterr().err
+    assert f"{run_dir.name} is already in the history; nothing was changed" in capsys.readouterr().err
     assert layout.list_runs() == [run_dir]
     assert main(["import", "--again", str(packed)]) == 0
     assert len(layout.list_runs()) == 2
 
 
-def test_a_run_that_got_a_new_id_is_known_again(
+def test_run_imported_under_a_new_id_is_recognised(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path
 ) -> None:
     packed = archive.pack_run(run_dir, tmp_path).path
@@ -153,15 +155,15 @@ def test_a_run_that_got_a_new_id_is_known_again(
     assert (first.new, second.new) == (True, False)
 
 
-def test_what_a_killed_import_left_goes_with_the_next(run_dir: Path, tmp_path: Path) -> None:
+def test_next_import_deletes_leftovers_of_a_killed_one(run_dir: Path, tmp_path: Path) -> None:
     packed = archive.pack_run(run_dir, tmp_path).path
     left = paths.runs_dir() / ".incoming-00000000"
     (left / "run").mkdir(parents=True)
-    with publish.incoming() as under_way:
+    with publish.staging_dir() as under_way:
         (under_way / "run").mkdir()
         archive.unpack_archive(packed)
         assert not left.exists()
-        assert (under_way / "run").is_dir(), "another import is left alone"
+        assert (under_way / "run").is_dir(), "a running import is not touched"
     assert layout.list_names() == [run_dir.name]
     assert [path for path in paths.runs_dir().iterdir() if path != run_dir] == []
 
@@ -170,7 +172,7 @@ SECRET = "it's hf_'quoted' \\ token: é"
 
 
 def with_secrets(run_dir: Path) -> None:
-    """Puts a token and a hook into the frozen inputs of a run, as a launcher would have written them."""
+    """Put a token and a hook into the stored plan, profile and script of a run."""
     profile = dump({"name": "p", "launch": {"env": {"HF_TOKEN": SECRET, "OMP_NUM_THREADS": "4"}}})
     plan = layout.load_plan(run_dir)
     (stage, *others) = plan.stages
@@ -183,13 +185,13 @@ def with_secrets(run_dir: Path) -> None:
     (run_dir / layout.REPRO).write_text(repro_script(plan))
 
 
-def test_secrets_stay_here(
+def test_secrets_are_not_packed(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_secrets(run_dir)
     assert main(["archive", str(run_dir), "-o", str(tmp_path / "x.zip")]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "note: the archive is without the values of HF_TOKEN, http_proxy, WANDB_API_KEY"
+        "note: the archive does not contain the values of HF_TOKEN, http_proxy, WANDB_API_KEY"
     ]
     elsewhere()
     taken = archive.unpack_archive(tmp_path / "x.zip").run_dir
@@ -202,7 +204,7 @@ def test_secrets_stay_here(
     assert archive.pack_run(taken, tmp_path / "again.zip").path.exists()
 
 
-def test_the_script_of_such_a_run_asks_for_what_was_withheld(run_dir: Path, tmp_path: Path) -> None:
+def test_packed_script_requires_withheld_variables(run_dir: Path, tmp_path: Path) -> None:
     with_secrets(run_dir)
     with zipfile.ZipFile(archive.pack_run(run_dir, tmp_path).path) as packed:
         script = packed.read(layout.REPRO).decode().replace("docker exec", "echo ran")
@@ -213,15 +215,15 @@ def test_the_script_of_such_a_run_asks_for_what_was_withheld(run_dir: Path, tmp_
     assert ran.stdout == "ran -e WANDB_API_KEY box true\n"
 
 
-def test_a_profile_that_cannot_be_read_beside_a_secret_is_not_packed(run_dir: Path, tmp_path: Path) -> None:
+def test_unreadable_profile_with_a_secret_is_not_packed(run_dir: Path, tmp_path: Path) -> None:
     with_secrets(run_dir)
     (run_dir / layout.PROFILE).write_text("name: [\n")
-    with pytest.raises(UserError, match=r"the plan holds a secret \(HF_TOKEN, .*cannot be told"):
+    with pytest.raises(UserError, match=r"the plan contains a secret \(HF_TOKEN, .*cannot be checked"):
         archive.pack_run(run_dir, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_a_dash_is_standard_output(run_dir: Path, tmp_path: Path) -> None:
+def test_dash_means_standard_output(run_dir: Path, tmp_path: Path) -> None:
     program = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "archive", str(run_dir), "-o", "-"]
     done = subprocess.run(command, capture_output=True, check=True)
@@ -230,19 +232,19 @@ def test_a_dash_is_standard_output(run_dir: Path, tmp_path: Path) -> None:
     assert not Path("-").exists()
 
 
-def test_what_came_in_before_a_torn_file_is_told(
+def test_runs_before_a_damaged_file_are_reported(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     packed, torn = archive.pack_run(run_dir, tmp_path).path, tmp_path / "torn.zip"
     torn.write_bytes(packed.read_bytes()[:300])
     elsewhere()
     assert main(["import", str(packed), str(torn)]) == 2
-    said = capsys.readouterr()
-    assert said.err.splitlines()[0] == str(paths.runs_dir() / run_dir.name)
-    assert f"run {run_dir.name} on bench01 · finished" in said.out
+    output = capsys.readouterr()
+    assert output.err.splitlines()[0] == str(paths.runs_dir() / run_dir.name)
+    assert f"run {run_dir.name} on bench01 · finished" in output.out
 
 
-def test_another_run_of_the_same_id_is_kept(
+def test_other_run_with_the_same_id_is_kept(
     run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     packed = archive.pack_run(run_dir, tmp_path).path
@@ -257,7 +259,7 @@ def test_another_run_of_the_same_id_is_kept(
 
 
 @pytest.mark.parametrize("name", ["kept-by-hand", os.fsdecode(b"n\xff")])
-def test_a_run_in_a_directory_of_another_name_goes_by_its_id(
+def test_renamed_run_directory_is_packed_under_its_id(
     name: str, run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path
 ) -> None:
     kept = run_dir.rename(tmp_path / name)
@@ -268,14 +270,14 @@ def test_a_run_in_a_directory_of_another_name_goes_by_its_id(
 
 
 @pytest.mark.parametrize("name", ["a:b", "a\\b", os.fsdecode(b"n\xff")])
-def test_what_no_import_would_take_is_not_packed(name: str, run_dir: Path, tmp_path: Path) -> None:
+def test_unportable_file_name_is_not_packed(name: str, run_dir: Path, tmp_path: Path) -> None:
     (run_dir / name).touch()
-    with pytest.raises(UserError, match="is a name that some machines refuse"):
+    with pytest.raises(UserError, match="is not a valid file name on some systems"):
         archive.pack_run(run_dir, tmp_path)
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way = recorded_runs.under_way().write(paths.runs_dir())
     monkeypatch.setattr("runner.history.run_entry.recover", lambda _: None)
     with pytest.raises(UserError, match="has not ended"):
@@ -283,18 +285,18 @@ def test_a_run_under_way_is_not_packed(tmp_path: Path, monkeypatch: pytest.Monke
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_a_file_that_cannot_be_written_is_said(run_dir: Path) -> None:
+def test_unwritable_file_is_one_sentence(run_dir: Path) -> None:
     with pytest.raises(UserError, match=r"/proc/none/.*: cannot be written: No such file"):
         archive.pack_run(run_dir, Path("/proc/none/x.zip"))
 
 
-# --- archives that are not what they should be --------------------------------------------------------------
+# --- invalid archives --------------------------------------------------------------------------------------
 
 
-def refused(path: Path, said: str) -> None:
-    """The archive is refused in one sentence, and nothing of it is left."""
+def refused(path: Path, error: str) -> None:
+    """Check that the archive is refused in one sentence and leaves no files."""
     before = sorted(paths.runs_dir().rglob("*")) if paths.runs_dir().exists() else []
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=error) as caught:
         archive.unpack_archive(path)
     assert len(str(caught.value.args[0]).splitlines()) == 1
     assert (sorted(paths.runs_dir().rglob("*")) if paths.runs_dir().exists() else []) == before
@@ -309,7 +311,7 @@ def forged(
     mode: int = 0,
     label: dict[str, object] | None = None,
 ) -> Path:
-    """An archive with the given files; `listed` is what its manifest says instead."""
+    """Write an archive with the given files; the manifest lists `listed` instead."""
     described = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in (files if listed is None else listed).items()
@@ -348,14 +350,14 @@ def forged(
         "ranks/0",
     ],
 )
-def test_paths_that_lead_outside_are_refused(name: str, tmp_path: Path) -> None:
+def test_paths_outside_of_the_run_are_refused(name: str, tmp_path: Path) -> None:
     refused(forged(tmp_path / "x.zip", {name: b"x"}), "nothing was unpacked")
 
 
 @pytest.mark.parametrize(
     "run", ["../../20260101T000000Z_p_7f3a", "20260101T000000Z_/../x_7f3a", "x", "20260101T000000Z_p_7f3a\n"]
 )
-def test_an_id_that_is_none_is_refused(run: str, tmp_path: Path) -> None:
+def test_invalid_id_is_refused(run: str, tmp_path: Path) -> None:
     refused(forged(tmp_path / "x.zip", {"plan.json": b"{}"}, run=run), "not the id of a run")
 
 
@@ -366,54 +368,53 @@ def test_links_are_refused(tmp_path: Path) -> None:
 
 
 def test_content_that_differs_from_the_manifest_is_refused(tmp_path: Path) -> None:
-    refused(forged(tmp_path / "a.zip", {"log": b"abc"}, listed={"log": b"abd"}), "log is not what was packed")
-    refused(forged(tmp_path / "b.zip", {"log": b"abc"}, listed={"log": b"ab"}), "another size")
     refused(
-        forged(tmp_path / "c.zip", {"log": b"abc"}, listed={}), "other files than its archive.json says: log"
+        forged(tmp_path / "a.zip", {"log": b"abc"}, listed={"log": b"abd"}),
+        "the content of log does not match",
     )
-    refused(
-        forged(tmp_path / "d.zip", {}, listed={"log": b"abc"}), "other files than its archive.json says: log"
-    )
+    refused(forged(tmp_path / "b.zip", {"log": b"abc"}, listed={"log": b"ab"}), "the size of log")
+    refused(forged(tmp_path / "c.zip", {"log": b"abc"}, listed={}), "do not match its archive.json: log")
+    refused(forged(tmp_path / "d.zip", {}, listed={"log": b"abc"}), "do not match its archive.json: log")
 
 
-def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpack, "SMALL", 1 << 20)
+def test_zip_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "SMALL_BYTES", 1 << 20)
     refused(forged(tmp_path / "x.zip", {"log": bytes(8 << 20)}), "made to fill disks")
-    monkeypatch.setattr(unpack, "MARGIN", 1 << 60)
-    refused(forged(tmp_path / "y.zip", {"log": b"x"}), "unpacked it takes 0 MiB")
+    monkeypatch.setattr(unpack, "MIN_FREE_AFTER", 1 << 60)
+    refused(forged(tmp_path / "y.zip", {"log": b"x"}), "it needs 0 MiB unpacked")
 
 
 @pytest.mark.parametrize("bomb", ["archive.json", "log"])
-def test_what_only_grows_in_memory_is_refused(bomb: str, tmp_path: Path) -> None:
+def test_unbounded_compression_method_is_refused(bomb: str, tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(forged(path, {}), "w") as out:
         for name in ("archive.json", "log"):
             out.writestr(name, bytes(8), zipfile.ZIP_BZIP2 if name == bomb else zipfile.ZIP_DEFLATED)
-    refused(path, f"{bomb} is compressed in a way that `archive` never uses")
+    refused(path, f"{bomb} has a compression method that `archive` never uses")
 
 
-def test_a_manifest_is_read_no_further_than_it_says(tmp_path: Path) -> None:
+def test_manifest_is_read_up_to_its_stated_size(tmp_path: Path) -> None:
     path, size = tmp_path / "x.zip", 64 << 20
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("archive.json", bytes(size))
     path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), (9).to_bytes(4, "little")))
     tracemalloc.start()
     try:
-        refused(path, "is torn or not a zip")
+        refused(path, "is damaged or not a zip")
         assert tracemalloc.get_traced_memory()[1] < size / 4
     finally:
         tracemalloc.stop()
 
 
-def test_a_size_that_lies_is_noticed_before_it_is_written(tmp_path: Path) -> None:
+def test_wrong_size_is_detected_before_unpacking(tmp_path: Path) -> None:
     path = forged(tmp_path / "x.zip", {"log": bytes(4096)})
     content = path.read_bytes()
-    # Both headers say 4095: zip readers stop there, and the checksum tells.
+    # Both headers state 4095: zip readers stop there, and the checksum does not match.
     path.write_bytes(content.replace((4096).to_bytes(4, "little"), (4095).to_bytes(4, "little")))
-    refused(path, "another size")
+    refused(path, "the size of log")
 
 
-def test_torn_and_foreign_files_are_refused(
+def test_damaged_and_foreign_files_are_refused(
     run_dir: Path, tmp_path: Path, elsewhere: Callable[[], None]
 ) -> None:
     packed = archive.pack_run(run_dir, tmp_path / "whole.zip").path.read_bytes()
@@ -422,29 +423,29 @@ def test_torn_and_foreign_files_are_refused(
         torn = tmp_path / f"torn-{index}.zip"
         torn.write_bytes(packed[:size])
         assert archive.is_archive(torn)
-        refused(torn, "torn or not a zip")
+        refused(torn, "damaged or not a zip")
     with zipfile.ZipFile(tmp_path / "whole.zip") as whole:
         log = whole.getinfo("events.jsonl")
     flipped = bytearray(packed)
     flipped[log.header_offset + log.compress_size // 2] ^= 0xFF
     (tmp_path / "flipped.zip").write_bytes(flipped)
-    refused(tmp_path / "flipped.zip", "torn or not a zip|not what was packed")
+    refused(tmp_path / "flipped.zip", "damaged or not a zip|does not match")
     with zipfile.ZipFile(tmp_path / "foreign.zip", "w") as foreign:
         foreign.writestr("readme.txt", "hello")
-    refused(tmp_path / "foreign.zip", "no archive of a run: it has no archive.json")
+    refused(tmp_path / "foreign.zip", "not an archive of a run: it has no archive.json")
 
 
-def test_a_run_without_an_end_is_refused(tmp_path: Path) -> None:
+def test_run_that_has_not_ended_is_refused(tmp_path: Path) -> None:
     source = recorded_runs.under_way().write(tmp_path / "source")
     files = {path.name: path.read_bytes() for path in source.iterdir() if path.is_file()}
     del files[layout.LOCK]
-    refused(forged(tmp_path / "x.zip", files), "no readable report.json that says how it ended")
+    refused(forged(tmp_path / "x.zip", files), "no readable report.json with a final status")
 
 
-def test_import_of_something_else_says_what_is_wanted(
+def test_import_of_another_file_names_supported_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "x.tar").write_bytes(b"not a result")
     assert main(["import", str(tmp_path / "x.tar")]) == 2
     assert main(["import", str(tmp_path / "missing.zip")]) == 2
-    assert "no result of benchmark.py or trtllm-bench in it" in capsys.readouterr().err
+    assert "it contains no result of benchmark.py or trtllm-bench" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Tab: commands, options, profiles and runs, from the same parser that reads them; in real shells."""
+"""Completions of commands, options, profiles and runs; and the scripts in real shells."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.completion import WORDS, completions
-from runner.cli.main import _parser, main
+from runner.cli.completion import COMPLETERS, complete_words
+from runner.cli.main import build_parser, main
 from runner.history import labels, trash
 from runner.sweep import directory
 from tests.support.histories import ended
@@ -23,8 +23,8 @@ from tests.support.sweeps import sweep_of
 
 
 def after(line: str) -> list[str]:
-    """What may stand in place of the last word; a space at the end begins a new one."""
-    return completions(_parser(), line.split(" "))
+    """Completions of the last word; a space at the end starts a new word."""
+    return complete_words(build_parser(), line.split(" "))
 
 
 def test_commands_and_options() -> None:
@@ -34,12 +34,13 @@ def test_commands_and_options() -> None:
     assert "--no-gpu" in after("run quickstart --")
     assert after("--theme h") == ["high-contrast"]
     assert after("profiles val") == ["validate"]
-    assert after("--theme light run --any") == ["--anyway"]
+    assert after("--theme light run --fo") == ["--force"]
+    assert after("run --any") == [], "the old spelling of --force is hidden"
 
 
 def test_profiles() -> None:
     assert after("run quick") == ["quickstart", "quickstart-long", "quickstart-sweep"]
-    assert after("run --anyway quickstart-l") == ["quickstart-long"]
+    assert after("run --force quickstart-l") == ["quickstart-long"]
     assert after("profiles validate quickstart quickstart-l") == ["quickstart-long"], "it takes several"
     assert after("run quickstart qui") == []
 
@@ -53,20 +54,20 @@ def test_runs(tmp_path: Path, home: Path) -> None:
     assert after("replay --speed 10 2026") == [run]
 
 
-def test_several_runs_names_and_sweeps() -> None:
+def test_lists_of_runs_names_and_sweeps() -> None:
     first, second = ended("aaaa", ago=20), ended("bbbb", ago=10)
     labels.rename(first.name, "before")
     labels.rename(second.name, "two words")
     assert after("compare aaaa bbbb,be") == ["bbbb,before"]
     assert after("export aaaa,b") == ["aaaa,bbbb", "aaaa,before"]
-    assert after("show two") == [], "a shell would take it for two"
-    sweep = directory.create(sweep_of()).name
+    assert after("show two") == [], "a shell would split it into two words"
+    sweep = directory.create_sweep(sweep_of()).name
     assert after(f"attach {sweep[:9]}") == after(f"sweeps stop {sweep[:9]}") == [sweep]
     trash.delete([first])
     assert after("trash restore ") == ["last", first.name]
 
 
-def test_words_of_ours() -> None:
+def test_sort_keys_metrics_axes_and_help() -> None:
     assert after("ls --sort tok") == ["tokens"]
     assert after("metrics tokens_per_sec_per_r") == ["tokens_per_sec_per_rank"]
     assert "latency_ms.p95" in after("compare a b --metric latency_ms.")
@@ -74,8 +75,8 @@ def test_words_of_ours() -> None:
     assert "attach" in after("help att")
 
 
-def test_every_word_of_the_help_that_can_be_completed_is() -> None:
-    """A new command that takes a run, a sweep or a profile completes it, too."""
+def test_every_completable_metavar_has_a_completer() -> None:
+    """Every metavar that is not free text can be completed, also in new commands."""
     free = {"N", "HZ", "EXPR", "COMMAND", "FILE", "FILE.prom", "FILE.prom|:PORT", "TERMS", "PERCENT", "TEXT",
             "URI", "NAME", "NEW_NAME", "+TAG|-TAG", "N[,N...]", "WORD"}  # fmt: skip
 
@@ -87,7 +88,7 @@ def test_every_word_of_the_help_that_can_be_completed_is() -> None:
             elif action.nargs != 0 and action.choices is None and action.metavar is not None:
                 yield str(action.metavar)
 
-    assert set(metavars(_parser())) - free == set(WORDS)
+    assert set(metavars(build_parser())) - free == set(COMPLETERS)
 
 
 def test_fields_for_set() -> None:
@@ -96,12 +97,12 @@ def test_fields_for_set() -> None:
 
 
 @pytest.mark.parametrize("line", ["import x", "run quickstart --speed ", "nonsense and more"])
-def test_where_nothing_is_known_the_shell_completes_files(line: str) -> None:
+def test_no_completions_where_the_shell_completes_files(line: str) -> None:
     assert after(line) == []
 
 
 SHELLS = {
-    # What Tab does, without a terminal: the words so far, then the function.
+    # The effect of Tab without a terminal: set the words, then call the function.
     "bash": """
 eval "$(trtbench-tui completion bash)"
 COMP_WORDS=(trtbench-tui run quickstart-l) COMP_CWORD=2
@@ -140,6 +141,6 @@ def test_in_a_real_shell(shell: str, tmp_path: Path) -> None:
     assert done.stdout.split() == ["quickstart-long"], done.stderr
 
 
-def test_the_scripts_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_script_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", "bash"]) == 0
     assert "complete -o default -F _trtbench_tui trtbench-tui" in capsys.readouterr().out

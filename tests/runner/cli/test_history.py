@@ -1,4 +1,4 @@
-"""The history on the command line, as a user types it."""
+"""The commands of the history."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TestList:
         captured = capsys.readouterr()
         assert len(captured.out.splitlines()) == 2
         assert captured.err == "2 more; --limit 3 lists all\n"
-        assert run(capsys, "ls", "--filter", "nothing") == ["no run fits the filter"]
+        assert run(capsys, "ls", "--filter", "nothing") == ["no run matches the filter"]
 
     def test_groups(self, capsys: pytest.CaptureFixture[str]) -> None:
         lines = run(capsys, "ls", "--group", "profile", "--filter=-status:failed")
@@ -70,7 +70,7 @@ class TestList:
         assert rows[0]["disk"] > 0
         assert (rows[0]["foreign"], rows[0]["gpus"]) == (False, ["NVIDIA H200"])
 
-    def test_on_a_terminal_no_line_is_wider_than_it(
+    def test_lines_are_cut_at_the_width_of_the_terminal(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ended("0004", "qwen", "failed", ago=30, cause="the program ended with exit code 3: " + "日本 " * 30)
@@ -81,20 +81,20 @@ class TestList:
         assert lines[1].endswith("the program e…")
         assert lines[1][:-1] == whole[1][:89]
         monkeypatch.setenv("COLUMNS", "121")
-        assert run(capsys, "ls")[1].endswith("exit code 3: 日本 日…")  # a letter of two columns is not halved
+        assert run(capsys, "ls")[1].endswith("exit code 3: 日本 日…")  # a wide character is not cut in half
         assert lines[2:] == whole[2:]
 
-    def test_what_is_no_run_says_why_without_its_folder(
+    def test_invalid_run_directory_shows_the_reason(
         self, capsys: pytest.CaptureFixture[str], home: Path
     ) -> None:
         (home / "state/runs/20260101T000000Z_tiny_dddd").mkdir()
         (line,) = [line for line in run(capsys, "ls") if line.startswith("dddd")]
         assert line.endswith("  not a run directory: plan.json: No such file or directory")
 
-    def test_room_of_one_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_disk_space_of_one_run(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, "ls", "--disk", "--filter", "llama")[-1].endswith("KiB in 1 run")
 
-    def test_room_on_the_disk(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_disk_space_with_trash(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["rm", "0001", "--yes"]) == 0
         capsys.readouterr()
         lines = run(capsys, "ls", "--disk")
@@ -105,7 +105,7 @@ class TestList:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["--filter", "colour:red"], "trtbench-tui: no term is called colour:"),
+            (["--filter", "colour:red"], "trtbench-tui: unknown key colour:"),
             (["--sort", "speed"], "trtbench-tui: runs cannot be sorted by 'speed'; allowed: when"),
         ],
     )
@@ -131,7 +131,7 @@ class TestTrend:
         (line,) = run(capsys, "trend", "qwen", "--json")
         assert [point["latency_ms"] for point in json.loads(line)["points"]] == [50, 45]
 
-    def test_runs_on_other_gpus_are_no_trend_of_the_code(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_trend_across_gpus_prints_a_warning(self, capsys: pytest.CaptureFixture[str]) -> None:
         ended("0004", "qwen", ago=10, figures=[figure(2000, 20)], gpus=["NVIDIA A10"])
         lines = run(capsys, "trend", "qwen")
         assert (
@@ -140,7 +140,9 @@ class TestTrend:
         )
 
     def test_mistakes(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "no run of llama finished with a number yet" in refused(capsys, "trend", "llama")
+        assert "llama has no trend: none of its runs finished with a number yet" in refused(
+            capsys, "trend", "llama"
+        )
         assert "did you mean 'qwen'?" in refused(capsys, "trend", "qwenn")
 
 
@@ -165,7 +167,7 @@ class TestLabels:
         assert run(capsys, "rename", "0003", "")[0].endswith("_0003: no name")
         assert "at most 80 characters" in refused(capsys, "rename", "0003", "x" * 81)
 
-    def test_of_a_run_that_is_not_there(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_unknown_run_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         for arguments in (
             ["tag", "nope", "+a"],
             ["note", "nope", "x"],
@@ -175,37 +177,35 @@ class TestLabels:
             assert "there is no run 'nope'" in refused(capsys, *arguments)
         assert labels.Labels().by_run == {}
 
-    def test_an_empty_name_is_no_run_even_if_there_is_only_one(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_empty_name_never_matches_the_only_run(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["rm", "--yes", "0001", "0002"]) == 0
         assert "there is no run ''" in refused(capsys, "rm", "--yes", "")
         assert len(run(capsys, "ls")) == 2
 
-    def test_a_name_that_means_another_run_already(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_reserved_name_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "'last' cannot be the name of a run" in refused(capsys, "rename", "0001", "last")
 
     @pytest.mark.parametrize("asked", [["tag", "--help"], ["tag", "-h"], ["help", "tag"]])
-    def test_help_on_tags_where_a_dash_takes_one_off(
-        self, asked: list[str], capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_help_of_tag(self, asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, *asked)[0] == "usage: trtbench-tui tag [-h] RUN [+TAG|-TAG ...]"
 
 
 @pytest.mark.usefixtures("three_runs")
 class TestTrash:
-    def test_there_and_back(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_delete_restore_and_empty(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, "trash", "ls") == ["the trash is empty"]
         assert run(capsys, "rm", "--yes", "0001", "0002", "0001")[0].startswith("in the trash: ")
         assert len(run(capsys, "ls")) == 2
         assert len(run(capsys, "trash", "ls")) == 3
         assert run(capsys, "trash", "restore", "0001")[0].endswith("_qwen_0001")
-        assert run(capsys, "trash", "empty", "--yes") == ["1 removed for good"]
+        assert run(capsys, "trash", "empty", "--yes") == ["1 permanently removed"]
         assert run(capsys, "trash", "empty") == ["the trash is empty"]
         assert len(run(capsys, "ls")) == 3
 
-    def test_asking(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "there is no terminal to ask on\n--yes does not ask" in refused(capsys, "rm", "0001")
+    def test_rm_asks_for_confirmation(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "there is no terminal to ask on\nconfirm with --yes" in refused(capsys, "rm", "0001")
 
         class Terminal(io.StringIO):
             def isatty(self) -> bool:
@@ -214,5 +214,5 @@ class TestTrash:
         for answer, code in (("n\n", 2), ("\n", 2), ("", 2), ("Y\n", 0)):
             monkeypatch.setattr("sys.stdin", Terminal(answer))
             assert main(["rm", "0001"]) == code, answer
-        assert [found.run[-4:] for found in trash.listed()] == ["0001"]
+        assert [found.run[-4:] for found in trash.list_trash()] == ["0001"]
         assert "move 20251230T140000Z_qwen_0001 to the trash? [y/N]" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from runner import events as ev
 from runner import preflight
 from runner.cli import profile_commands
 from runner.cli.main import main
-from runner.cli.narration import _Narrator
+from runner.cli.narration import RunNarrator
 from runner.engines.check import Check
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
@@ -24,8 +24,8 @@ from tests.support.paths import DATA, ROOT
 from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
 
 
-def test_help_is_light() -> None:
-    """No module that costs time, and none that is only for ranks, is imported before it is needed."""
+def test_help_imports_no_heavy_module() -> None:
+    """Slow modules, and modules that only ranks need, are not imported at start."""
     program = (
         "import sys\nfrom tui.main import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
@@ -48,21 +48,21 @@ def test_show_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "  ! p99 says little: 30 iterations" in lines
 
 
-def test_an_old_locale_gets_the_table_without_the_letters_that_it_lacks() -> None:
+def test_unencodable_characters_become_question_marks() -> None:
     run_dir = start(single("ok"))
     wait_until_ended(run_dir)
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "tui.main", "show", str(run_dir)],
         env={**os.environ, "PYTHONIOENCODING": "iso-8859-1"},
         capture_output=True,
         check=True,
     )
-    assert told.stderr == b""
-    assert told.stdout.decode("iso-8859-1").splitlines()[0] == "program · torch · a test program"
-    assert b"??????????" in told.stdout  # the line below the titles
+    assert output.stderr == b""
+    assert output.stdout.decode("iso-8859-1").splitlines()[0] == "program · torch · a test program"
+    assert b"??????????" in output.stdout  # the rule below the column titles
 
 
-def test_show_as_json_is_one_object_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_as_json_prints_one_object_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     wait_until_ended(start(single("ok")))
     main(["show", "last", "--json"])
     (line,) = capsys.readouterr().out.splitlines()
@@ -70,7 +70,7 @@ def test_show_as_json_is_one_object_on_one_line(capsys: pytest.CaptureFixture[st
     assert (report["kind"], report["status"]) == ("report", "finished")
 
 
-def test_attach_without_a_terminal_narrates_and_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_attach_without_terminal_prints_progress_and_table(capsys: pytest.CaptureFixture[str]) -> None:
     start(single("short"))
     assert main(["attach", "last"]) == 0
     captured = capsys.readouterr()
@@ -78,7 +78,7 @@ def test_attach_without_a_terminal_narrates_and_prints_the_table(capsys: pytest.
     assert "latency, mean, ms" in captured.out
 
 
-def test_a_result_is_told_with_its_configuration_and_everything_at_its_time(
+def test_result_is_printed_with_configuration_and_event_time(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     result = {
@@ -96,15 +96,15 @@ def test_a_result_is_told_with_its_configuration_and_everything_at_its_time(
     ]
     for event in events:
         state.apply(event)
-    _Narrator().tell(state, events)
-    told = capsys.readouterr().err.splitlines()
-    assert told[1:] == [
+    RunNarrator().on_events(state, events)
+    output = capsys.readouterr().err.splitlines()
+    assert output[1:] == [
         "    0:07    batch 4, 32 in, 16 out: latency 12.5 ms, 5120 tokens/s (as the engine printed them)",
         "    1:00  finished",
     ]
 
 
-def test_a_result_that_arrives_late_is_told_before_the_next_configuration(
+def test_late_result_is_printed_before_the_next_configuration(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     result = {"batch_size": "4", "input_length": "32", "output_length": "16", "latency(ms)": "12.5"}
@@ -119,14 +119,14 @@ def test_a_result_that_arrives_late_is_told_before_the_next_configuration(
     ]  # fmt: skip
     for event in events:
         state.apply(event)
-    narrator = _Narrator()
-    narrator.tell(state, events[:2])
-    narrator.watch(state, 7_050_000_000)
-    narrator.tell(state, events[2:])
-    narrator.watch(state, 9_000_000_000)
-    told = [line.split(maxsplit=1)[1] for line in capsys.readouterr().err.splitlines()]
-    assert told[1].startswith("batch 4, 32 in, 16 out: latency 12.5 ms")
-    assert told[2:] == ["batch 8, 32 in, 16 out"]
+    narrator = RunNarrator()
+    narrator.on_events(state, events[:2])
+    narrator.on_tick(state, 7_050_000_000)
+    narrator.on_events(state, events[2:])
+    narrator.on_tick(state, 9_000_000_000)
+    output = [line.split(maxsplit=1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert output[1].startswith("batch 4, 32 in, 16 out: latency 12.5 ms")
+    assert output[2:] == ["batch 8, 32 in, 16 out"]
 
 
 def test_attach_as_json_prints_every_event(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -139,7 +139,7 @@ def test_attach_as_json_prints_every_event(capfdbinary: pytest.CaptureFixture[by
 
 
 @pytest.mark.parametrize(("mode", "code"), [("ok", 0), ("raise", 1), ("silent", 1)])
-def test_the_exit_code_tells_how_the_run_ended(mode: str, code: int) -> None:
+def test_exit_code_depends_on_the_final_status(mode: str, code: int) -> None:
     start(single(mode))
     assert main(["attach", "last"]) == code
 
@@ -151,10 +151,10 @@ def test_stop_waits_until_the_run_has_ended(capsys: pytest.CaptureFixture[str]) 
     assert state_of(run_dir).status == "stopped"
     assert main(["attach", "last"]) == 3
     assert main(["stop", "last"]) == 0
-    assert "has ended already" in capsys.readouterr().err
+    assert "has already ended" in capsys.readouterr().err
 
 
-def test_ls_lists_runs_and_says_when_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ls_lists_runs_or_reports_an_empty_history(capsys: pytest.CaptureFixture[str]) -> None:
     main(["ls"])
     assert "no runs yet" in capsys.readouterr().out
     run_dir = start(single("ok"))
@@ -167,18 +167,18 @@ def test_ls_lists_runs_and_says_when_there_are_none(capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["run"] == run_dir.name
 
 
-def test_replay_tells_the_same_story_faster(capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay_prints_the_table_of_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     recorded = DATA / "h200-torch-2gpu"
     main(["show", str(recorded)])
     shown = capsys.readouterr().out
     began = time.monotonic()
     assert main(["replay", str(recorded), "--speed", "1000"]) == 0
-    assert time.monotonic() - began < 50, "what took 102 s"
+    assert time.monotonic() - began < 50, "the run took 102 s"
     assert capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan"])
-def test_a_speed_that_makes_no_sense_is_refused(speed: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_speed_is_refused(speed: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["replay", "last", "--speed", speed])
     assert exit_.value.code == 2
@@ -189,41 +189,41 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys: pytest.CaptureFixture
     assert main(["run", "quikstart"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "trtbench-tui: there is no profile 'quikstart' (did you mean quickstart?)",
-        "`trtbench-tui profiles list` shows all of them",
+        "`trtbench-tui profiles list` shows all profiles",
     ]
     assert main(["run", "quickstart", "--set", "parallel.tp=3"]) == 2
     assert "tp 3 does not fit 8 query heads" in capsys.readouterr().err
     assert main(["attach", "nope"]) == 2
-    assert main([]) == 2, "no terminal, no dashboard"
+    assert main([]) == 2, "the dashboard needs a terminal"
 
 
-def test_missing_mpirun_is_said_before_anything_starts(
+def test_missing_mpirun_is_reported_before_a_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     python = tmp_path / "python"
     assert main(["run", "quickstart", "--set", f"launch.python={python}"]) == 2
     assert capsys.readouterr().err.splitlines()[0] == (
-        "trtbench-tui: there is no mpirun: none on PATH and none beside the interpreter"
-        ", which is not there either"
+        "trtbench-tui: there is no mpirun: none on PATH and none next to the interpreter"
+        ", which does not exist either"
     )
     assert layout.list_runs() == []
 
 
-def test_what_would_fail_is_refused_before_it_starts(
+def test_failing_preflight_check_starts_no_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = Check("torch", "fail", "not installed in /usr/bin/python3", "pip install torch")
     monkeypatch.setattr(preflight, "check", lambda _: [bad])
     assert main(["run", "quickstart", "--headless"]) == 2
-    said = capsys.readouterr().err
-    assert "FAIL  torch  not installed in /usr/bin/python3" in said
-    assert "fix: pip install torch" in said
-    assert "`run --anyway` starts it nevertheless" in said
+    error = capsys.readouterr().err
+    assert "FAIL  torch  not installed in /usr/bin/python3" in error
+    assert "fix: pip install torch" in error
+    assert "use --force to start it" in error
     assert layout.list_runs() == []
 
 
-def test_ctrl_c_leaves_the_run_going() -> None:
+def test_ctrl_c_does_not_stop_the_run() -> None:
     run_dir = start(single("slow"))
     watcher = subprocess.Popen(
         [sys.executable, "-m", "tui.main", "attach", str(run_dir), "--headless"],
@@ -235,13 +235,13 @@ def test_ctrl_c_leaves_the_run_going() -> None:
     assert watcher.stderr is not None
     assert "run" in watcher.stderr.readline()
     watcher.send_signal(2)
-    assert "the run goes on" in watcher.stderr.read()
+    assert "the run continues" in watcher.stderr.read()
     assert watcher.wait() == 130
     assert state_of(run_dir).running
     main(["stop", "last"])
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
+def test_closed_pipe_is_not_an_error() -> None:
     wait_until_ended(start(single("ok")))
     command = f"{sys.executable} -m tui.main attach last --json | head -1"
     answer = subprocess.run(
@@ -266,17 +266,17 @@ class TestProfiles:
         assert main(["profiles", "schema"]) == 0
         assert "$defs" in json.loads(capsys.readouterr().out)
 
-    def test_the_list_is_aligned(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_list_is_aligned(self, capsys: pytest.CaptureFixture[str]) -> None:
         main(["profiles", "list"])
         lines = capsys.readouterr().out.splitlines()
         assert len({line.index("  built in  ") for line in lines if "  built in  " in line}) == 1
         assert not [line for line in lines if "  built in  " not in line]
 
-    def test_copy_makes_a_profile_of_ones_own(self, capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    def test_copy_creates_a_user_profile(self, capsys: pytest.CaptureFixture[str], home: Path) -> None:
         assert main(["profiles", "copy", "quickstart", "mine"]) == 0
         assert capsys.readouterr().out.strip() == str(home / "config/trtbench/profiles/mine.yaml")
         assert main(["profiles", "validate", "mine"]) == 0
-        assert main(["profiles", "copy", "quickstart", "mine"]) == 2, "never overwritten"
+        assert main(["profiles", "copy", "quickstart", "mine"]) == 2, "a profile is never overwritten"
 
     def test_validate_names_file_line_and_field(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -287,7 +287,7 @@ class TestProfiles:
         assert f"{path}:4: model.dtyp: unknown key" in capsys.readouterr().err
 
 
-def test_profiles_show_says_which_stages_are_not_run_or_run_again(
+def test_profiles_show_marks_skipped_and_repeated_stages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stages = [
@@ -308,7 +308,7 @@ def test_profiles_show_says_which_stages_are_not_run_or_run_again(
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "tag:" + "x" * 300, "no/such", "~nobody/run"])
-def test_a_name_that_is_none_is_one_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_name_is_one_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["show", name], ["compare", name, name]):
         assert main(words) == 2
         assert len(capsys.readouterr().err.splitlines()) <= 2

@@ -1,4 +1,4 @@
-"""What a user or a shell gets wrong is one clear sentence, whatever the command."""
+"""Mistakes of a user or a shell give one clear sentence in every command."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pytest
 from runner import paths
 from runner.cli.main import main
 from runner.history import trash
-from runner.profile.settings import remember
+from runner.profile.settings import update
 from runner.sweep import directory
 from tests.support.histories import ended, figure
 from tests.support.paths import ROOT
 from tests.support.sweeps import sweep_of
 
 
-def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """What a command that is refused says on stderr."""
+def error_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Message of a command that fails with exit code 2."""
     assert main(words) == 2
     return capsys.readouterr().err.removeprefix("trtbench-tui: ")
 
 
-# --- a home that cannot be used -----------------------------------------------------------------------------
+# --- an unusable home --------------------------------------------------------------------------------------
 
 
 def a_file(home: Path) -> None:
@@ -46,7 +46,7 @@ def a_link_to_itself(home: Path) -> None:
 @pytest.mark.parametrize(
     "words", ["ls", "show last", "sweeps ls", "trash ls", "run quickstart", "import x", ""]
 )
-def test_a_home_that_is_no_directory(
+def test_home_that_is_not_a_directory_is_refused(
     make: object,
     words: str,
     tmp_path: Path,
@@ -56,16 +56,18 @@ def test_a_home_that_is_no_directory(
     assert callable(make)
     make(tmp_path / "spoilt")
     monkeypatch.setenv("TRTBENCH_HOME", str(tmp_path / "spoilt"))
-    assert str(tmp_path / "spoilt") in said(capsys, *words.split())
+    assert str(tmp_path / "spoilt") in error_of(capsys, *words.split())
 
 
-def test_a_home_of_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_home_of_an_unknown_user_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("TRTBENCH_HOME", "~no-such-user/x")
-    assert said(capsys, "ls").startswith("~no-such-user/x: the home directory of that user is not known")
+    assert error_of(capsys, "ls").startswith("~no-such-user/x: the home directory of this user is unknown")
 
 
 @pytest.mark.parametrize("make", [a_file, runs_are_a_file, a_link_to_itself])
-def test_doctor_says_that_runs_cannot_be_kept(
+def test_doctor_fails_if_runs_cannot_be_stored(
     make: Callable[[Path], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -77,7 +79,7 @@ def test_doctor_says_that_runs_cannot_be_kept(
     assert capsys.readouterr().out.startswith("FAIL  runs ")
 
 
-def test_doctor_says_that_the_disk_is_full(
+def test_doctor_fails_if_the_disk_is_full(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("runner.util.disk.free_bytes", lambda _: 5 << 20)
@@ -88,7 +90,7 @@ def test_doctor_says_that_the_disk_is_full(
 
 
 @pytest.mark.parametrize("words", ["metrics", "profiles list", "completion bash"])
-def test_what_needs_no_runs_works_without_a_home(
+def test_commands_without_runs_work_without_a_home(
     words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_file(tmp_path / "spoilt")
@@ -96,7 +98,7 @@ def test_what_needs_no_runs_works_without_a_home(
     assert main(words.split()) == 0
 
 
-# --- names --------------------------------------------------------------------------------------------------
+# --- names -------------------------------------------------------------------------------------------------
 
 NAMES = ["", "x" * 300, "~no-such-user/x", "\udcff\udcfe", "\x1b[31m", "a\nb", ",", "%s", "["]
 
@@ -108,32 +110,32 @@ NAMES = ["", "x" * 300, "~no-such-user/x", "\udcff\udcfe", "\x1b[31m", "a\nb", "
      "trash restore {}", "export {}", "archive {}", "import {}", "compare {} {}", "baseline set {}",
      "baseline clear {}", "sweeps show {}", "sweeps stop {}", "trend {}", "profiles show {}", "run {}"],
 )  # fmt: skip
-def test_a_name_that_is_none(words: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_name_is_refused(words: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     ended(figures=[figure()])
     trash.delete([ended("0002")])
-    sentence = said(capsys, *(name if word == "{}" else word for word in words.split()))
+    sentence = error_of(capsys, *(name if word == "{}" else word for word in words.split()))
     assert len(sentence.splitlines()) <= 3
     assert "\x1b" not in sentence
 
 
-def test_a_sweep_for_a_run_and_a_run_for_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
-    run, sweep = ended(), directory.create(sweep_of())
+def test_sweep_instead_of_run_and_vice_versa_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    run, sweep = ended(), directory.create_sweep(sweep_of())
     for command in ("stop", "show", "export", "rm"):
-        assert said(capsys, command, sweep.name[-4:]).splitlines() == [
-            f"{sweep.name} is a sweep, and this takes a run",
+        assert error_of(capsys, command, sweep.name[-4:]).splitlines() == [
+            f"{sweep.name} is a sweep, but a run is needed",
             f"`trtbench-tui ls --filter sweep:{sweep.name[-4:]}` lists its runs; `trtbench-tui sweeps show`,"
             " `stop` and `resume` take a sweep",
         ]
     for command in ("show", "stop", "resume"):
-        sentence = said(capsys, "sweeps", command, run.name)
-        assert sentence.startswith(f"{run.name} is a run, and this takes a sweep")
+        sentence = error_of(capsys, "sweeps", command, run.name)
+        assert sentence.startswith(f"{run.name} is a run, but a sweep is needed")
 
 
-def test_a_run_in_the_trash(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_in_the_trash_suggests_restore(capsys: pytest.CaptureFixture[str]) -> None:
     run = ended()
     trash.delete([run])
-    assert said(capsys, "show", "0001").splitlines() == [
-        f"the run {run.name} is in the trash", "`trtbench-tui trash restore 0001` brings it back"
+    assert error_of(capsys, "show", "0001").splitlines() == [
+        f"the run {run.name} is in the trash", "`trtbench-tui trash restore 0001` restores it"
     ]  # fmt: skip
 
 
@@ -151,25 +153,23 @@ def test_a_run_in_the_trash(capsys: pytest.CaptureFixture[str]) -> None:
         ("--schema -o x.json", "--output or --schema"),
     ],
 )
-def test_no_option_of_export_is_passed_over(
+def test_contradicting_export_options_are_refused(
     words: str, both: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended()
-    assert said(capsys, "export", "last", *words.split()) == f"export takes {both}, not both\n"
+    assert error_of(capsys, "export", "last", *words.split()) == f"export takes {both}, not both\n"
 
 
 @pytest.mark.parametrize("words", ["export last -o", "archive last -o", "attach last --prometheus"])
-def test_an_empty_file_name_is_not_the_working_directory(
-    words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_empty_file_name_is_refused(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     ended()
     with pytest.raises(SystemExit) as ended_with:
         main([*words.split(), ""])
     assert ended_with.value.code == 2
-    assert "'' names no file" in capsys.readouterr().err
+    assert "the name of the file is empty" in capsys.readouterr().err
 
 
-def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_dash_means_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     ended()
     assert main(["export", "last", "--format", "md", "-o", "-"]) == 0
     assert capfdbinary.readouterr().out.startswith(b"**quickstart**")
@@ -194,28 +194,30 @@ def test_output_on_a_full_disk(words: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["ls >&-", "show last >&- 2>&-", "attach last <&-", "ls <&- >&- 2>&-"])
-def test_closed_streams_are_no_error(line: str) -> None:
+def test_closed_streams_are_not_an_error(line: str) -> None:
     ended()
     answer = in_a_shell(line)
     assert (answer.returncode, "Traceback" in answer.stderr) == (0, False)
 
 
-def test_nobody_who_reads_what_is_wrong_changes_nothing_about_the_exit_code() -> None:
+def test_full_stderr_does_not_change_the_exit_code() -> None:
     assert in_a_shell("show nope 2>/dev/full").returncode == 2
 
 
-def test_settings_that_are_a_link_stay_one(tmp_path: Path) -> None:
+def test_settings_symlink_is_kept(tmp_path: Path) -> None:
     link = paths.settings_file()
     link.parent.mkdir(parents=True)
     (tmp_path / "kept.yaml").write_text("theme: dark\n")
     link.symlink_to(tmp_path / "kept.yaml")
-    remember(theme="light")
+    update(theme="light")
     assert link.is_symlink()
     assert (tmp_path / "kept.yaml").read_text().startswith("theme: light\n")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_leaves_makes_no_fail_a_pass(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_pipe_keeps_the_exit_code_of_a_failure(
+    unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     ended(figures=[figure()])
     end, begin = os.pipe()

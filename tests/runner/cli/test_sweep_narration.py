@@ -1,4 +1,4 @@
-"""What a sweep without a screen says while it is under way."""
+"""The progress of a sweep as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner import events as ev
 from runner import paths
 from runner.cli import sweep_narration
 from runner.plan.plan import Stage
-from runner.sweep.directory import Begun, Ended, LogWriter, Measured, Settled
+from runner.sweep.directory import LogWriter, MeasuredConfiguration, SweepBegun, SweepEnded, SweepRunEnded
 from runner.sweep.spec import Slot
 from runner.sweep.sweep_feed import SweepFeed
 from tests.support.runs import plan_of, record
@@ -20,13 +20,13 @@ RUN = "20260101T000000Z_tiny_0001"
 SLOT = Slot(0, 0)
 
 
-def said(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What is told about a sweep that nobody conducts any more, without the times."""
+def narration_of(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Lines on stderr about an interrupted sweep, without the times."""
     sweep_narration.follow(SweepFeed(path), as_json=False)
     return [line[10:] for line in capsys.readouterr().err.splitlines()]
 
 
-def test_stages_of_the_run_under_way_are_told_with_why_one_is_skipped(
+def test_stages_of_current_run_show_why_one_is_skipped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep_narration, "now", lambda: 1e9)
@@ -38,46 +38,55 @@ def test_stages_of_the_run_under_way_are_told_with_why_one_is_skipped(
         ev.StageStarted(t=3, stage=1, name="build", ranks=1, pid=1),
     ]
     record(paths.runs_dir() / RUN, plan, log)
-    lines = said(written(sweep_of(1), Begun(wall=1e9), started(SLOT, RUN, SMALL, LARGE)), capsys)
+    lines = narration_of(written(sweep_of(1), SweepBegun(wall=1e9), started(SLOT, RUN, SMALL, LARGE)), capsys)
     assert lines[1] == "max_batch_size 1: run 0001"
     assert lines[2:4] == ["  stage convert skipped, cached: /data/checkpoint", "  stage build"]
 
 
-def test_what_has_no_number_for_the_same_reason_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    failed = [Measured(configuration=one, outcome="failed", why="build: no GPU") for one in (SMALL, LARGE)]
-    entry = Settled(wall=1e9, cell=0, repeat=0, run=RUN, seconds=1.0, measured=failed)
-    path = written(sweep_of(1), Begun(wall=1e9), started(SLOT, RUN, SMALL, LARGE), entry)
-    assert said(path, capsys)[2] == (
+def test_configurations_failing_alike_share_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = [
+        MeasuredConfiguration(configuration=one, outcome="failed", why="build: no GPU")
+        for one in (SMALL, LARGE)
+    ]
+    entry = SweepRunEnded(wall=1e9, cell=0, repeat=0, run=RUN, seconds=1.0, measured=failed)
+    path = written(sweep_of(1), SweepBegun(wall=1e9), started(SLOT, RUN, SMALL, LARGE), entry)
+    assert narration_of(path, capsys)[2] == (
         "  max_batch_size 1, in/out 8/8, batch 1 and 1 more: failed (build: no GPU)"
     )
 
 
-def test_what_happened_in_an_earlier_sitting_has_the_time_it_had_then(
+def test_entries_before_a_resume_keep_their_elapsed_time(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stopped = Ended(wall=1020.0, status="stopped", why="a test")
+    stopped = SweepEnded(wall=1020.0, status="stopped", why="a test")
     path = written(
-        sweep_of(1), Begun(wall=1000.0), stopped, Begun(wall=5000.0), Ended(wall=5005.0, status="finished")
+        sweep_of(1),
+        SweepBegun(wall=1000.0),
+        stopped,
+        SweepBegun(wall=5000.0),
+        SweepEnded(wall=5005.0, status="finished"),
     )
     sweep_narration.follow(SweepFeed(path), as_json=False)
     times = [line.split()[0] for line in capsys.readouterr().err.splitlines()]
     assert times == ["0:00", "0:20", "0:20", "0:25"]
 
 
-def test_what_was_taken_in_before_is_not_told_again(capsys: pytest.CaptureFixture[str]) -> None:
-    path = written(sweep_of(1), Begun(wall=1000.0), Ended(wall=1020.0, status="stopped", why="a test"))
+def test_entries_read_before_are_not_printed_again(capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(
+        sweep_of(1), SweepBegun(wall=1000.0), SweepEnded(wall=1020.0, status="stopped", why="a test")
+    )
     feed = SweepFeed(path)
     feed.drain()
     log = LogWriter(path)
-    log.write(Begun(wall=5000.0))
-    log.write(Ended(wall=5005.0, status="finished"))
+    log.write(SweepBegun(wall=5000.0))
+    log.write(SweepEnded(wall=5005.0, status="finished"))
     sweep_narration.follow(feed, as_json=False)
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["0:20", "0:25"]
 
 
-def test_what_was_lost_can_be_measured_again_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sweep_with_lost_runs_suggests_resume(capsys: pytest.CaptureFixture[str]) -> None:
     lost = settled(SLOT, RUN, small="done", large="lost")
-    path = written(sweep_of(1), Begun(wall=1e9), lost, Ended(wall=1e9, status="finished"))
+    path = written(sweep_of(1), SweepBegun(wall=1e9), lost, SweepEnded(wall=1e9, status="finished"))
     sweep_narration.follow(SweepFeed(path), as_json=False)
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"runs of it were lost; `trtbench-tui sweeps resume {path.name[-4:]}` measures them again"
+    assert last == f"some of its runs were lost; `trtbench-tui sweeps resume {path.name[-4:]}` repeats them"

@@ -1,4 +1,4 @@
-"""`sweep`, `ab`, `run --repeat` and `sweeps` as a user types them."""
+"""The commands `sweep`, `ab`, `run --repeat` and `sweeps`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from runner.run import layout
 from runner.run.layout import list_sweeps
 from runner.schema.base import Profile
 from runner.sweep import control
-from runner.sweep.directory import Begun, Ended
-from runner.sweep.spec import Cell, Slot, Sweep
+from runner.sweep.directory import SweepBegun, SweepEnded
+from runner.sweep.spec import Slot, SweepCell, SweepSpec
 from runner.sweep.sweep_feed import SweepFeed
 from tests.integration.trtllm_bench import support as bench
 from tests.support.sweeps import LARGE, SMALL, TINY, recorded, settled, started, sweep_of, written
@@ -31,7 +31,7 @@ RUN = "20260101T000000Z_tiny_0001"
 def no_sweep_left() -> Iterator[None]:
     yield
     for path in list_sweeps():
-        control.stop(path, "the end of a test")
+        control.stop_sweep(path, "the end of a test")
 
 
 @pytest.fixture
@@ -42,19 +42,19 @@ def profile(tmp_path: Path) -> str:
 
 
 def over() -> Path:
-    """A sweep that has ended, with one run."""
+    """Directory of an ended sweep with one run."""
     recorded(RUN, {SMALL: [10.0] * 4})
     return written(
         sweep_of(1),
-        Begun(wall=1e9),
+        SweepBegun(wall=1e9),
         started(Slot(0, 0), RUN, SMALL, LARGE),
         settled(Slot(0, 0), RUN, small="done", large="memory"),
-        Ended(wall=1e9 + 60, status="finished"),
+        SweepEnded(wall=1e9 + 60, status="finished"),
     )
 
 
 def in_flight(folder: Path, name: str) -> str:
-    """A profile whose runs take half a second."""
+    """Path of a profile whose runs take half a second."""
     made = bench.profile(
         folder,
         "1.2.1",
@@ -67,7 +67,7 @@ def in_flight(folder: Path, name: str) -> str:
     return str(path)
 
 
-def test_a_sweep_from_preflight_to_its_table(
+def test_sweep_from_preflight_to_final_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[Profile] = []
@@ -79,21 +79,21 @@ def test_a_sweep_from_preflight_to_its_table(
     monkeypatch.setattr(preflight, "check", check)
     name = in_flight(tmp_path, "small")
     code = main(["sweep", name, "--axis", "dataset.input_len=16,32", "--no-gpu", "--headless"])
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert code == 0
-    assert len(asked) == 1, "what cells share is checked once"
-    assert "input_len 16: run " in told.err
-    assert "  input_len 32, in/out 32/8, requests 8, concurrency 4: " in told.err
-    assert told.out.startswith("small · trtllm-bench · 2 input_len x 2 concurrency · one run each\n")
-    assert "4 of 4 measurements settled" in told.out
-    assert "* best trades" in told.out
+    assert len(asked) == 1, "cells with the same needs are checked once"
+    assert "input_len 16: run " in output.err
+    assert "  input_len 32, in/out 32/8, requests 8, concurrency 4: " in output.err
+    assert output.out.startswith("small · trtllm-bench · 2 input_len x 2 concurrency · one run each\n")
+    assert "4 of 4 measurements done" in output.out
+    assert "* best trades" in output.out
 
 
-def test_ab_alternates_and_json_tells_every_entry(
+def test_ab_alternates_and_json_prints_every_entry(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     names = [in_flight(tmp_path, name) for name in ("tiny", "other")]
-    assert main(["ab", *names, "--repeat", "2", "--no-gpu", "--anyway", "--json"]) == 0
+    assert main(["ab", *names, "--repeat", "2", "--no-gpu", "--force", "--json"]) == 0
     lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert [line["cell"] for line in lines if line["kind"] == "started"] == [0, 1, 0, 1]
     assert lines[-2]["kind"] == "sweep"
@@ -104,14 +104,14 @@ def test_ab_alternates_and_json_tells_every_entry(
 
 
 def test_run_repeat_is_a_sweep_of_one_cell(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Sweep] = []
+    asked: list[SweepSpec] = []
 
-    def start(sweep: Sweep) -> Path:
+    def start(sweep: SweepSpec) -> Path:
         asked.append(sweep)
         return over()
 
-    monkeypatch.setattr(control, "start", start)
-    assert main(["run", profile, "--repeat", "5", "--set", "model.seed=7", "--anyway", "--no-gpu"]) == 0
+    monkeypatch.setattr(control, "start_sweep", start)
+    assert main(["run", profile, "--repeat", "5", "--set", "model.seed=7", "--force", "--no-gpu"]) == 0
     (sweep,) = asked
     assert (len(sweep.cells), sweep.repeat, sweep.gpu_hz, sweep.kind) == (1, 5, 0.0, "repeat")
     assert "seed: 7" in sweep.cells[0].profile
@@ -126,9 +126,7 @@ def test_dry_run_shows_the_cells_and_starts_nothing(profile: str, capsys: pytest
     assert list_sweeps() == []
 
 
-def test_dry_run_of_profiles_in_turn_says_what_they_share(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_dry_run_of_ab_shows_shared_artifacts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [in_flight(tmp_path, name) for name in ("small", "other")]
     assert main(["ab", *names, "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -140,7 +138,7 @@ def test_dry_run_of_profiles_in_turn_says_what_they_share(
     assert list_sweeps() == []
 
 
-def test_what_would_fail_is_refused_before_anything_starts(
+def test_failing_preflight_check_starts_no_sweep(
     profile: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("torch", "fail", "not there")])
@@ -166,23 +164,23 @@ def test_cells_of_as_many_ranks_are_checked_each(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "error"),
     [
         (["sweep", "quickstart"], "has no axes"),
         (["sweep", "quickstart", "--axis", "parallel.tp"], "expected PATH=V1,V2"),
-        (["ab", "quickstart"], "two profiles or more"),
+        (["ab", "quickstart"], "two or more profiles"),
         (["sweeps", "show", "nope"], "there is no sweep 'nope'"),
         (["sweeps", "stop", "nope"], "there is no sweep 'nope'"),
         (["sweeps", "resume", "nope"], "there is no sweep 'nope'"),
         (["attach", "nope"], "there is no run 'nope'"),
     ],
 )
-def test_mistakes_are_said(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_one_sentence(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
-    assert said in capsys.readouterr().err
+    assert error in capsys.readouterr().err
 
 
-def test_ls_lists_sweeps_and_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sweeps_ls_lists_sweeps_and_unreadable_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweeps", "ls"]) == 0
     assert "no sweeps yet" in capsys.readouterr().out
     path = over()
@@ -213,19 +211,19 @@ def test_show_and_attach_print_the_matrix(capsys: pytest.CaptureFixture[str]) ->
     assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err
 
 
-def test_stop_and_resume_of_a_sweep_that_is_over(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stop_and_resume_of_an_ended_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     over()
     assert main(["sweeps", "stop", ""]) == 2
     assert "there is no sweep ''" in capsys.readouterr().err
     assert main(["sweeps", "stop", "last"]) == 0
-    assert "has ended already: finished" in capsys.readouterr().err
+    assert "has already ended: finished" in capsys.readouterr().err
     assert main(["sweeps", "resume", "last"]) == 2
-    assert "nothing is left to measure" in capsys.readouterr().err
+    assert "there is nothing left to measure" in capsys.readouterr().err
 
 
-def test_runs_of_a_lone_cell_are_told_by_their_repeat() -> None:
-    cell = Cell(number=0, values=(), profile=TINY, configurations=[SMALL])
-    sweep = Sweep(name="s", engine="torch", created=1e9, axes=[], cells=[cell], repeat=2)
+def test_runs_of_a_single_cell_are_named_by_repeat() -> None:
+    cell = SweepCell(number=0, values=(), profile=TINY, configurations=[SMALL])
+    sweep = SweepSpec(name="s", engine="torch", created=1e9, axes=[], cells=[cell], repeat=2)
     entry = started(Slot(0, 1), "20260101T000000Z_tiny_7f3a", SMALL)
-    feed = SweepFeed(written(sweep, Begun(wall=1e9), entry))
+    feed = SweepFeed(written(sweep, SweepBegun(wall=1e9), entry))
     assert sweep_narration._sentences(feed, entry) == ["repeat 2 of 2: run 7f3a"]

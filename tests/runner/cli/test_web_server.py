@@ -1,4 +1,4 @@
-"""The dashboard in a browser: what it shows, and that nobody without the token gets any of it."""
+"""The dashboard in a browser, and its protection by the token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def started(*words: str) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def address(home: Path) -> Iterator[str]:
-    """What a server printed; it has ended properly afterwards."""
+    """URL that a server printed; the server must end with exit code 0."""
     server = started()
     assert server.stdout is not None
     yield server.stdout.readline().strip()
@@ -51,7 +51,7 @@ def parts(address: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-async def test_without_the_token_nothing_is_answered(address: str) -> None:
+async def test_request_without_token_is_refused(address: str) -> None:
     where, _ = parts(address)
     async with aiohttp.ClientSession() as session:
         for path in ("/", "/static/js/textual.js", "/download/x", "/nowhere", "/?token=", "/?token=wrong"):
@@ -62,9 +62,9 @@ async def test_without_the_token_nothing_is_answered(address: str) -> None:
             await session.ws_connect(f"{where}/ws?width=80&height=24")
 
 
-async def test_the_token_becomes_a_cookie_of_this_site_alone(address: str) -> None:
+async def test_token_becomes_a_same_site_cookie(address: str) -> None:
     where, token = parts(address)
-    jar = aiohttp.CookieJar(unsafe=True)  # an address of numbers may keep cookies
+    jar = aiohttp.CookieJar(unsafe=True)  # also store cookies of an IP address
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
         async with session.get(address, allow_redirects=False) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/")
@@ -79,7 +79,7 @@ async def test_the_token_becomes_a_cookie_of_this_site_alone(address: str) -> No
             assert answer.status == 403
 
 
-async def test_a_browser_shows_the_dashboard_and_takes_keys(address: str) -> None:
+async def test_browser_shows_the_dashboard_and_accepts_keys(address: str) -> None:
     program = browser.find()
     if program is None:
         pytest.skip(f"no browser is installed (looked for {', '.join(browser.NAMES)})")
@@ -97,21 +97,21 @@ async def test_a_browser_shows_the_dashboard_and_takes_keys(address: str) -> Non
         await page.shows("window.received.includes('esc closes')")
 
 
-def test_a_port_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["serve", "--port", str(port)]) == 2
-    told = capsys.readouterr().err
-    assert f"cannot listen on 127.0.0.1:{port}" in told
-    assert "--port takes another one" in told
+    output = capsys.readouterr().err
+    assert f"cannot listen on 127.0.0.1:{port}" in output
+    assert "choose another port with --port" in output
 
 
-def test_a_host_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_host_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--host", "no.such.host.invalid", "--port", "0"]) == 2
     assert "not an address of this machine" in capsys.readouterr().err
 
 
-def test_without_the_extra_it_says_what_to_install(
+def test_missing_extra_names_the_package_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "textual_serve.server", None)
@@ -124,16 +124,16 @@ def test_without_the_extra_it_says_what_to_install(
 @pytest.mark.parametrize(
     "words", [["--port", "99999"], ["--port", "http"], ["--token", "a b"], ["--token", "x"]]
 )
-def test_options_that_are_none(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", *words])
     assert "allowed: " in capsys.readouterr().err
 
 
-def test_another_host_says_what_that_means(home: Path) -> None:
+def test_other_host_prints_a_warning(home: Path) -> None:
     server = started("--host", "0.0.0.0", "--token", "abcdefgh")
     assert server.stdout is not None
     assert server.stdout.readline().startswith("http://0.0.0.0:")
     server.send_signal(signal.SIGTERM)
-    _, told = server.communicate(timeout=PATIENCE_S)
-    assert "can start and stop runs as you, and nothing is encrypted" in told
+    _, output = server.communicate(timeout=PATIENCE_S)
+    assert "can start and stop runs as you, and nothing is encrypted" in output

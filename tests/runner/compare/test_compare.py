@@ -15,15 +15,15 @@ from msgspec.structs import replace
 
 from runner import paths
 from runner.cli.main import main
-from runner.compare import Comparison, as_text, compare, sides
+from runner.compare import Comparison, as_text, compare, load_sides
 from runner.compare.comparison_markdown import as_markdown
 from runner.compare.run_variation import Repeats
-from runner.compare.sides import letters
+from runner.compare.sides import side_label
 from runner.compare.verdict import ASSUMED
 from runner.errors import UserError
 from runner.history import labels
 from runner.history.lookup import find_run
-from runner.plan.plan import Configuration, Membership
+from runner.plan.plan import Configuration, SweepMembership
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.paths import DATA
 from tests.support.simulated import latencies
@@ -32,7 +32,7 @@ SWEEP = "20260101T000000Z_p_77aa"
 
 
 def compared(*names: str) -> Comparison:
-    return compare(sides(names))
+    return compare(load_sides(names))
 
 
 def repeats(level: float, letters: str, *, profile: str = PROFILE, seed: int = 0) -> str:
@@ -51,7 +51,7 @@ class TestSides:
         run({1: some()}, name="eeee", status="failed", second=5)
         for name in ("cccc", "dddd", "eeee"):
             labels.tag(find_run(name).name, add=["after"])
-        found = sides(["aaaa,bbbb", "tag:after"])
+        found = load_sides(["aaaa,bbbb", "tag:after"])
         named = [[one.name[-4:] for one in side.runs] for side in found]
         assert named == [["aaaa", "bbbb"], ["cccc", "dddd"]]
         assert [side.label for side in found] == ["A", "B"]
@@ -60,7 +60,7 @@ class TestSides:
         ("index", "said"), [(0, "A"), (25, "Z"), (26, "AA"), (53, "BB"), (199, "GR"), (702, "AAA")]
     )
     def test_any_number_of_sides_has_letters(self, index: int, said: str) -> None:
-        assert letters(index) == said
+        assert side_label(index) == said
 
     @pytest.mark.parametrize(
         ("names", "said"),
@@ -69,16 +69,16 @@ class TestSides:
             (["aaaa", "aaaa"], "is named twice (side A and B)"),
             (["aaaa,aaaa", "bbbb"], "is named twice (side A)"),
             (["aaaa", "nope"], "there is no run 'nope'"),
-            (["aaaa", "tag:nope"], "no finished run fits 'tag:nope'"),
+            (["aaaa", "tag:nope"], "no finished run matches 'tag:nope'"),
             (["aaaa", ","], "',' names no run"),
-            (["aaaa", "bbbb"], "has measured nothing that could be compared"),
+            (["aaaa", "bbbb"], "has no measured configuration to compare"),
         ],
     )
     def test_what_cannot_be_compared_is_said_in_a_sentence(self, names: list[str], said: str) -> None:
         run({1: some()}, name="aaaa")
         run({}, name="bbbb", second=1)
         with pytest.raises(UserError) as error:
-            sides(names)
+            load_sides(names)
         assert said in str(error.value)
 
 
@@ -137,10 +137,10 @@ class TestFairness:
         run({1: some()}, name="cccc", status="stopped", second=2)
         (pair,) = compared("aaaa,bbbb", "cccc").pairs
         assert (
-            "the runs of A are no repeats of each other: model.dtype is float16 / bfloat16"
+            "the runs of A are not repeats of each other: model.dtype is float16 / bfloat16"
             in pair.unfair_because
         )
-        assert any("did not come to its end: it is stopped" in reason for reason in pair.unfair_because)
+        assert any("did not finish: it is stopped" in reason for reason in pair.unfair_because)
 
 
 class TestNumbers:
@@ -203,7 +203,7 @@ class TestNumbers:
         (paths.sweeps_dir() / SWEEP).mkdir(parents=True)
         for index in range(4):
             for cell, (letter, level) in enumerate((("a", 100.0), ("b", 102.0))):
-                place = Membership(sweep=SWEEP, cell=cell, repeat=index)
+                place = SweepMembership(sweep=SWEEP, cell=cell, repeat=index)
                 # The machine loses 2 % from pass to pass.
                 values = some(level * 1.02**index, seed=10 * cell + index)
                 run({1: values}, name=f"{letter}00{index}", sweep=place, second=2 * index + cell)
@@ -218,11 +218,11 @@ class TestNumbers:
         run({1: some(100)}, name="aaaa", second=40)
         run({1: some(102, seed=9)}, name="bbbb", second=41)
         method = compared("aaaa", "bbbb").pairs[0].method
-        assert "as large as that of single iterations, at least 2 % (here 2.0 %)" in method
+        assert "as large as that of iterations, at least 2 % (here 2.0 %)" in method
         repeats(100, "c")
         run({1: some(200)}, name="d000", host="elsewhere", second=50)
         run({1: some(300)}, name="d001", profile=PROFILE + "description: x\n", second=51)
-        known = Repeats([one for side in sides(["aaaa", "bbbb"]) for one in side.runs])
+        known = Repeats([one for side in load_sides(["aaaa", "bbbb"]) for one in side.runs])
         spread = known.spread(Configuration(1, 64, 16), "latency_ms")
         assert (spread.runs, spread.df) == (5, 4)
         assert spread.deviation == pytest.approx(0.0024, abs=0.0015)
@@ -235,7 +235,7 @@ class TestNumbers:
         run({1: some()}, name="bbbb", second=1)
         found = compared("aaaa", "bbbb")
         assert found.pairs[0].configurations[0].changes == ()
-        said = "no number that is compared is known on both sides"
+        said = "both sides have no compared metric in common"
         assert f"batch 1 64→16\n  {said}\n" in as_text(found)
         assert f"batch 1 64→16: {said}.\n" in as_markdown(found)
 
@@ -245,7 +245,7 @@ class TestNumbers:
         latency = compared("aaaa", "bbbb").pairs[0].configurations[0].headline
         assert latency is not None
         assert latency.verdict == "INCONCLUSIVE"
-        assert latency.why == "so few iterations do not bound it; measure more of them"
+        assert latency.why == "too few iterations to bound it; measure more"
         assert math.isfinite(latency.change)
 
 
@@ -257,7 +257,7 @@ class TestCommand:
         assert main(["compare", first, second]) == 0
         text = capsys.readouterr().out
         assert "  model.dtype  float16  bfloat16" in text
-        assert "A → B: fair, as far as can be seen" in text
+        assert "A → B: fair, as far as known" in text
         (line,) = [line for line in text.splitlines() if line.startswith("latency, mean, ms")]
         assert line.endswith("SLOWER")
         assert max(len(line) for line in text.splitlines()) <= 112
@@ -291,7 +291,7 @@ class TestCommand:
         capsys.readouterr()
         assert main(["compare", "a000", "cccc", "--fail-on", "inconclusive"]) == 6
         said = capsys.readouterr()
-        assert "A and B have nothing in common" in said.err
+        assert "A and B have no configuration in common" in said.err
         assert "assumed" not in said.out  # how numbers were judged is said where there are some
         assert main(["compare", "a000", "cccc", "--metric", "latncy_ms"]) == 2
         assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err
@@ -321,7 +321,7 @@ def test_as_markdown() -> None:
     assert {line.count(" | ") for line in tables} == {2, 5}
 
 
-def test_on_a_terminal_it_is_drawn_unless_something_else_is_asked_for(
+def test_a_terminal_gets_the_screen_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run({1: some()}, name="aaaa")
@@ -334,7 +334,7 @@ def test_on_a_terminal_it_is_drawn_unless_something_else_is_asked_for(
         return 0
 
     monkeypatch.setattr("runner.cli.dashboard.draw", draw)
-    monkeypatch.setattr("runner.cli.dashboard.before_drawing", lambda arguments: None)
+    monkeypatch.setattr("runner.cli.dashboard.prepare_drawing", lambda arguments: None)
     for asked in (["--json"], ["--headless"], ["--fail-on", "slower"], ["--threshold", "2"],
                   ["--metric", "latency_ms"]):  # fmt: skip
         main(["compare", "aaaa", "bbbb", *asked])

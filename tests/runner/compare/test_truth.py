@@ -15,8 +15,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runner.compare import compare, sides
-from runner.compare.verdict import ASSUMED, Judgement, Measured, Spread, judge
+from runner.compare import compare, load_sides
+from runner.compare.verdict import ASSUMED, Judgement, RunValue, Spread, judge
 from runner.metrics import LATENCY, TOKENS_PER_SEC
 from runner.stats.intervals import Mapped, MeanEstimate, mean_of
 from tests.support.compared_runs import run
@@ -25,13 +25,13 @@ from tests.support.simulated import latencies
 ITERATIONS = 30
 
 
-def run_of(rng: random.Random, *, level: float, spread: float, n: int = ITERATIONS) -> Measured:
+def run_of(rng: random.Random, *, level: float, spread: float, n: int = ITERATIONS) -> RunValue:
     """One run: its own level, drift and warm-up, then iterations with a heavy tail."""
     mean = 100 * level * math.exp(rng.gauss(0, spread))
     drift, warm_up = rng.gauss(0, 0.003), abs(rng.gauss(0, 0.02))
     values = latencies(n, rng, mean=mean, drift=drift, warm_up=warm_up, tail=0.1)
     estimate = mean_of(values)
-    return Measured(estimate.value, estimate)
+    return RunValue(estimate.value, estimate)
 
 
 def trial(
@@ -72,7 +72,7 @@ def test_a_run_in_ten_that_something_slowed_down_fools_nobody(repeats: int) -> N
     """A = A where every tenth run as a whole is 4 % slower: a neighbour, a hot GPU."""
     rng = random.Random(21)
 
-    def one() -> Measured:
+    def one() -> RunValue:
         return run_of(rng, level=1.04 if rng.random() < 0.1 else 1.0, spread=0.003)
 
     found = Counter(
@@ -105,13 +105,13 @@ def test_the_same_from_log_to_verdict() -> None:
     found = Counter(
         change.verdict
         for first, second in itertools.pairwise(names[-21:])
-        for change in compare(sides([first, second])).pairs[0].configurations[0].changes
+        for change in compare(load_sides([first, second])).pairs[0].configurations[0].changes
     )
     assert sum(found.values()) >= 20 * 8
     assert found["FASTER"] + found["SLOWER"] <= 0.05 * sum(found.values()), found
     slower = [value * 1.06 for value in latencies(ITERATIONS, rng, tail=0.1, warm_up=0.02)]
     run({1: slower}, name="ffff", second=59)
-    headline = compare(sides(["0000", "ffff"])).pairs[0].configurations[0].headline
+    headline = compare(load_sides(["0000", "ffff"])).pairs[0].configurations[0].headline
     assert headline is not None
     assert headline.verdict == "SLOWER"
 
@@ -126,7 +126,7 @@ def test_two_percent_are_found_when_there_are_enough_runs(repeats: int, spread: 
     assert verdicts(100, repeats, shift=-0.02, spread=spread)["FASTER"] >= least
 
 
-def test_single_runs_find_it_where_earlier_repeats_say_how_much_runs_vary() -> None:
+def test_history_of_repeats_helps_single_runs() -> None:
     known = Spread(0.003, 9, 10)
     found = verdicts(100, 1, shift=0.02, spread=0.003, known=known, n=200)
     assert found["SLOWER"] >= 85
@@ -163,15 +163,15 @@ MIRRORED = {"FASTER": "SLOWER", "SLOWER": "FASTER"}
 )
 @example([100.0, 100.0], [101.0, 101.0], 0.0)  # the threshold itself
 @example([100.0], [99.005], 0.0)  # 0.995 % less time, 1.005 % more tokens per second
-def test_a_time_and_its_rate_and_both_directions_are_judged_alike(
+def test_a_time_and_its_rate_get_the_same_verdict(
     first: list[float], second: list[float], error: float
 ) -> None:
-    def times(values: list[float]) -> list[Measured]:
-        return [Measured(value, MeanEstimate(value, value * error, 9)) for value in values]
+    def times(values: list[float]) -> list[RunValue]:
+        return [RunValue(value, MeanEstimate(value, value * error, 9)) for value in values]
 
-    def rates(values: list[float]) -> list[Measured]:
+    def rates(values: list[float]) -> list[RunValue]:
         estimates = (Mapped(MeanEstimate(value, value * error, 9), lambda ms: 1000 / ms) for value in values)
-        return [Measured(one.value, one) for one in estimates]
+        return [RunValue(one.value, one) for one in estimates]
 
     known = Spread(0.001, 9, 10)
     forth = judge(LATENCY, times(first), times(second), spread=known)

@@ -1,4 +1,4 @@
-"""The result of benchmark.py in every form that is known of it."""
+"""The result of benchmark.py in every known form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engines.benchmark_line import KEYS, MARK, parse, parse_csv_row, result_of, results_in
+from runner.engines.benchmark_line import KEYS, MARK, parse, parse_csv_row, parse_result, results_in
 
 LINE = (
     "[BENCHMARK] engine_dir qwen world_size 1 num_heads 28 num_kv_heads 4 num_layers 28 hidden_size 3584"
@@ -105,14 +105,14 @@ def test_keys_in_any_order(shuffler: random.Random) -> None:
     ["", "no result", "[BENCHMARK]", "[BENCHMARK] started", "latency(ms) 3", HEADER, "1,2,3", "," * 30],
 )
 def test_other_lines(line: str) -> None:
-    assert result_of(line) is None
+    assert parse_result(line) is None
 
 
 @given(st.text())
 def test_any_text_is_survived(text: str) -> None:
-    result_of(text)
+    parse_result(text)
     list(results_in(text))
-    result_of(f"{MARK} {text}")
+    parse_result(f"{MARK} {text}")
 
 
 def test_csv_with_headers_again_and_again() -> None:

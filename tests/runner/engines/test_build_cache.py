@@ -9,9 +9,9 @@ import pytest
 
 from runner.engines.build_cache import (
     MARKER,
-    Found,
+    CacheLookup,
     commit,
-    difference,
+    describe_changes,
     key,
     lookup,
     model_identity,
@@ -42,18 +42,18 @@ def test_a_name_tells_what_made_it(output: str) -> None:
 
 
 def test_nothing_there(output: str) -> None:
-    assert lookup(output, IDENTITY) == Found("absent")
+    assert lookup(output, IDENTITY) == CacheLookup("absent")
 
 
 def test_finished_is_reused(output: str) -> None:
     make(output)
-    assert lookup(output, IDENTITY) == Found("reuse")
+    assert lookup(output, IDENTITY) == CacheLookup("reuse")
 
 
 def test_half_written_is_not(output: str) -> None:
     Path(output).mkdir(parents=True)
     (Path(output) / "rank0.engine").write_text("half")
-    assert lookup(output, IDENTITY) == Found("half-written", "an earlier run did not finish it")
+    assert lookup(output, IDENTITY) == CacheLookup("half-written", "an earlier run did not finish it")
     prepare(output)
     assert not Path(output).exists()
     assert Path(output).parent.is_dir()
@@ -70,7 +70,7 @@ def test_changed_says_what(output: str) -> None:
     make(output)
     wanted = IDENTITY | {"max_batch_size": "32", "gemm_plugin": "auto"}
     other = output_dir(str(Path(output).parent), "demo", "engine", wanted)
-    expected = Found("changed", "max_batch_size 16 -> 32, gemm_plugin not given -> auto")
+    expected = CacheLookup("changed", "max_batch_size 16 -> 32, gemm_plugin not given -> auto")
     assert lookup(other, wanted) == expected
     assert lookup(output, wanted) == expected, "also when the marker itself says otherwise"
 
@@ -83,19 +83,19 @@ def test_the_newest_earlier_output_is_compared(tmp_path: Path) -> None:
         os.utime(output, (10_000 - age, 10_000 - age))
     wanted = {"max_batch_size": "16"}
     found = lookup(output_dir(str(tmp_path), "demo", "engine", wanted), wanted)
-    assert found == Found("changed", "max_batch_size 8 -> 16")
+    assert found == CacheLookup("changed", "max_batch_size 8 -> 16")
 
 
 def test_another_profile_or_kind_is_not_compared(tmp_path: Path) -> None:
     make(output_dir(str(tmp_path), "demo", "checkpoint", IDENTITY))
     make(output_dir(str(tmp_path), "demo-engine", "engine", IDENTITY))
     wanted = {"max_batch_size": "16"}
-    assert lookup(output_dir(str(tmp_path), "demo", "engine", wanted), wanted) == Found("absent")
+    assert lookup(output_dir(str(tmp_path), "demo", "engine", wanted), wanted) == CacheLookup("absent")
 
 
 def test_difference() -> None:
-    assert difference({"a": "1", "b": "2"}, {"b": "2"}) == "a 1 -> not given"
-    assert difference(IDENTITY, IDENTITY) == ""
+    assert describe_changes({"a": "1", "b": "2"}, {"b": "2"}) == "a 1 -> not given"
+    assert describe_changes(IDENTITY, IDENTITY) == ""
 
 
 def test_a_model_is_known_by_its_files(tmp_path: Path) -> None:

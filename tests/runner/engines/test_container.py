@@ -1,4 +1,4 @@
-"""Commands that run stages in containers, and looking inside; a shell script plays docker."""
+"""Commands that run stages in containers, and access to files inside; a script replaces docker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner.engines import build_cache, container
-from runner.engines.build_cache import Found
+from runner.engines.build_cache import CacheLookup
+from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.schema.base import Container
 from tests.support.patience import PATIENCE_S
 
@@ -65,7 +66,7 @@ def test_a_container_is_started_as_by_hand() -> None:
         volumes=["/src/TensorRT-LLM:/code/tensorrt_llm", "/data1/rcai:/test_data"],
         workdir="/code/tensorrt_llm",
     )
-    wrapped = container.wrap(inside, ["PROGRAM"], env={}, workdir="/", name="trtbench-r-build")
+    wrapped = container.wrap_command(inside, ["PROGRAM"], env={}, workdir="/", name="trtbench-r-build")
     by_hand, ours = options(shlex.split(BY_HAND)), options(wrapped.argv)
     assert by_hand - ours == {"--name v016_tensorrtllm_benchmark"}
     assert ours - by_hand == {
@@ -75,12 +76,12 @@ def test_a_container_is_started_as_by_hand() -> None:
         *("--env TRTBENCH_RUN", "--env TRTBENCH_RECORDS", "--env SPT_NOENV", "--env CUDA_DEVICE_ORDER"),
     }
     assert wrapped.argv[-2:] == ["tensorrt_v016", "PROGRAM"]
-    assert wrapped.container == "docker run trtbench-r-build"
+    assert str(wrapped.container) == "docker run trtbench-r-build"
 
 
 def test_words_of_a_started_container() -> None:
     inside = Container(run="image", tool="podman", options=["--ipc=host"], volumes=["/data:/test_data"])
-    wrapped = container.wrap(
+    wrapped = container.wrap_command(
         inside, ["python3", "x.py"], env={"A": "b c"}, workdir="/runs/r", name="n", mounts=["/runs/r"]
     )
     assert wrapped.argv == [
@@ -93,7 +94,7 @@ def test_words_of_a_started_container() -> None:
 
 
 def test_words_of_a_running_container() -> None:
-    wrapped = container.wrap(
+    wrapped = container.wrap_command(
         Container(exec="box"), ["trtllm-build", "--help"], env={"A": "1"}, workdir="/code", name="n"
     )
     assert wrapped.argv == [
@@ -111,7 +112,7 @@ def test_words_of_a_running_container() -> None:
         ),
         *("-e", "A=1", "--workdir", "/code", "box", "trtllm-build", "--help"),
     ]
-    assert wrapped.container == "docker exec box"
+    assert str(wrapped.container) == "docker exec box"
 
 
 def test_names_that_docker_takes() -> None:
@@ -125,13 +126,13 @@ def test_a_file_is_brought_into_a_running_container(tmp_path: Path) -> None:
     program = tmp_path / "it's here.py"
     program.write_text("import os, sys; print(sys.argv[1:], os.environ['A'], os.getcwd())")
     inside = f"{tmp_path}/inside.py"
-    wrapped = container.wrap(
+    wrapped = container.wrap_command(
         Container(exec="box"),
         [sys.executable, inside, "two words"],
         env={"A": "b"},
         workdir="/",
         name="n",
-        bring=(str(program), inside),
+        copy_in=(str(program), inside),
     )
     answer = subprocess.run(wrapped.argv, capture_output=True, text=True, check=True)
     assert answer.stdout == "['two words'] b /\n"
@@ -139,8 +140,10 @@ def test_a_file_is_brought_into_a_running_container(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("docker")
 def test_what_cannot_be_brought_ends_the_stage(tmp_path: Path) -> None:
-    bring = (f"{tmp_path}/none", f"{tmp_path}/inside")
-    wrapped = container.wrap(Container(exec="box"), ["true"], env={}, workdir="/", name="n", bring=bring)
+    copy_in = (f"{tmp_path}/none", f"{tmp_path}/inside")
+    wrapped = container.wrap_command(
+        Container(exec="box"), ["true"], env={}, workdir="/", name="n", copy_in=copy_in
+    )
     assert subprocess.run(wrapped.argv, capture_output=True, check=False).returncode == 125
 
 
@@ -153,8 +156,8 @@ def test_a_file_inside_is_named_by_its_contents(tmp_path: Path) -> None:
     assert container.path_inside(program) != first
 
 
-def test_sweeping_a_started_container_removes_it() -> None:
-    argv = container.sweep_argv("podman run trtbench-r-build", "r")
+def test_killing_in_a_started_container_removes_it() -> None:
+    argv = container.kill_argv(ContainerRef("podman", ContainerMode.RUN, "trtbench-r-build"), "r")
     assert argv == ["podman", "rm", "--force", "trtbench-r-build"]
 
 
@@ -166,7 +169,7 @@ def test_sweeping_kills_what_carries_the_tag_inside(tmp_path: Path) -> None:
     other = subprocess.Popen(["sleep", "60"], env=os.environ | {"TRTBENCH_RUN": f"{run}-2"})
     try:
         answer = subprocess.run(
-            container.sweep_argv("docker exec box", run),
+            container.kill_argv(ContainerRef("docker", ContainerMode.EXEC, "box"), run),
             capture_output=True,
             text=True,
             timeout=60,
@@ -184,15 +187,15 @@ def test_sweeping_kills_what_carries_the_tag_inside(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("docker")
 def test_outputs_in_a_running_container(tmp_path: Path) -> None:
-    place = container.place_of("docker exec box")
+    place = container.file_system_of(ContainerRef("docker", ContainerMode.EXEC, "box"))
     identity = {"max_batch_size": "16"}
     output = build_cache.output_dir(f"{tmp_path}/it's/work", "demo", "engine", identity)
-    assert build_cache.lookup(output, identity, place) == Found("absent")
+    assert build_cache.lookup(output, identity, place) == CacheLookup("absent")
     build_cache.prepare(output, place)
     Path(output).mkdir()
     assert build_cache.lookup(output, identity, place).state == "half-written"
     build_cache.commit(output, identity, place)
-    assert build_cache.lookup(output, identity, place) == Found("reuse")
+    assert build_cache.lookup(output, identity, place) == CacheLookup("reuse")
     assert build_cache.lookup(output, {"max_batch_size": "8"}, place).reason == "max_batch_size 16 -> 8"
     assert place.files(output) == build_cache.HOST.files(output)
     build_cache.prepare(output, place)
@@ -200,23 +203,26 @@ def test_outputs_in_a_running_container(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("docker")
-def test_a_container_that_is_not_there(tmp_path: Path) -> None:
-    place = container.place_of("docker exec other")
+def test_a_missing_container(tmp_path: Path) -> None:
+    place = container.file_system_of(ContainerRef("docker", ContainerMode.EXEC, "other"))
     assert place.read("/etc/hostname") is None
     with pytest.raises(OSError, match=r"cannot be changed in the container other"):
         build_cache.commit(str(tmp_path), {}, place)
 
 
 def test_started_containers_keep_outputs_on_this_machine() -> None:
-    assert container.place_of("docker run trtbench-r-build") is build_cache.HOST
-    assert container.place_of("") is build_cache.HOST
+    assert (
+        container.file_system_of(ContainerRef("docker", ContainerMode.RUN, "trtbench-r-build"))
+        is build_cache.HOST
+    )
+    assert container.file_system_of(None) is build_cache.HOST
 
 
-def test_paths_of_a_container_that_is_yet_to_be_started(tmp_path: Path) -> None:
+def test_paths_of_a_container_before_its_start(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "config.json").write_text("{}")
     inside = Container(run="image", volumes=[f"{tmp_path}/models:/test_data:ro"])
-    place = container.place_for(inside, str(tmp_path))
+    place = container.file_system_for(inside, str(tmp_path))
     assert place.read("/test_data/config.json") == b"{}"
     assert place.read(f"{tmp_path}/models/config.json") == b"{}", "the work folder is mounted as it is"
     assert place.read("/etc/hostname") is None, "it belongs to the image"
@@ -224,13 +230,13 @@ def test_paths_of_a_container_that_is_yet_to_be_started(tmp_path: Path) -> None:
 
 def test_short_commands() -> None:
     argv, env = ["python3", "-V"], {"A": "1"}
-    assert container.words_inside(None, argv, {}) == argv
-    assert container.words_inside(None, argv, env) == ["env", "A=1", "python3", "-V"]
+    assert container.argv_inside(None, argv, {}) == argv
+    assert container.argv_inside(None, argv, env) == ["env", "A=1", "python3", "-V"]
     running = Container(exec="box")
-    assert container.words_inside(running, argv, env) == [
+    assert container.argv_inside(running, argv, env) == [
         *("docker", "exec", "-e", "A=1", "box", "python3", "-V"),
     ]
     started = Container(run="image", options=["--ipc=host"], volumes=["/a:/b"])
-    assert container.words_inside(started, argv, {}) == [
+    assert container.argv_inside(started, argv, {}) == [
         *("docker", "run", "--rm", "--ipc=host", "--volume", "/a:/b", "image", "python3", "-V"),
     ]

@@ -1,4 +1,4 @@
-"""What a decode step reads: of the embedded engine to the byte, of TensorRT-LLM's from its configs."""
+"""Bytes that a decode step reads: exact for the torch engine, from configs for TensorRT-LLM."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from runner.engines import build_cache as cache
-from runner.engines.decode_bytes import Widths, decode_reads
-from runner.engines.model_shape import Shape
+from runner.engines.decode_bytes import ByteWidths, decode_reads
+from runner.engines.model_shape import TransformerShape
 from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
-from runner.engines.trtllm.decode_bytes import Given, reads_of
-from runner.engines.trtllm.installation import Site
-from runner.engines.trtllm.plan import Planner
+from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
+from runner.engines.trtllm.installation import TrtllmInstallation
+from runner.engines.trtllm.plan import TrtllmPlanner
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import DecodeReads, Plan
 from runner.profile.file import load_text
@@ -61,19 +61,19 @@ def profile(**sections: Any) -> TrtllmProfile:
 
 
 def of_model(asked: TrtllmProfile, **changes: Any) -> DecodeReads | str:
-    return reads_of(asked, Given(model=json.dumps(QWEN | changes).encode()))
+    return decode_reads_of(asked, GivenConfigs(model=json.dumps(QWEN | changes).encode()))
 
 
 def of_engine(**changes: Any) -> DecodeReads | str:
     content = json.dumps({"pretrained_config": ENGINE | changes, "build_config": {}}).encode()
-    return reads_of(profile(), Given(model=b"never looked at", engine=content))
+    return decode_reads_of(profile(), GivenConfigs(model=b"never looked at", engine=content))
 
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_what_the_embedded_engine_holds_is_what_it_reads(tied: bool) -> None:
     torch = pytest.importorskip("torch", reason="needs torch")
-    from runner.ranks.shape import ModelShape
-    from runner.ranks.weights import Share, Source, build_weights
+    from runner.ranks.shape import DecoderShape
+    from runner.ranks.weights import Source, WeightShard, build_weights
 
     sizes: dict[str, Any] = {
         "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 8,
@@ -82,10 +82,10 @@ def test_what_the_embedded_engine_holds_is_what_it_reads(tied: bool) -> None:
     }  # fmt: skip
     for tp in (1, 2, 4):
         weights = build_weights(
-            ModelShape(**sizes), Share(0, tp), Source(0, torch.float32, torch.device("cpu"))
+            DecoderShape(**sizes), WeightShard(0, tp), Source(0, torch.float32, torch.device("cpu"))
         )
         looked_up = 0 if tied else weights.embedding.numel()
-        reads = decode_reads(Shape(**sizes), tp, Widths(4, 4, 4))
+        reads = decode_reads(TransformerShape(**sizes), tp, ByteWidths(4, 4, 4))
         assert reads.weight_bytes == 4 * (weights.parameters - looked_up)
         assert reads.kv_bytes_per_token == 2 * 2 * max(1, 2 // tp) * 16 * 4
 
@@ -105,7 +105,7 @@ def test_a_model_as_it_will_be_converted() -> None:
     assert of_model(profile()) == expected
 
 
-def test_an_engine_says_the_same_as_the_model_it_was_built_from() -> None:
+def test_decode_reads_of_engine_and_model_are_equal() -> None:
     assert of_engine() == of_model(profile())
 
 
@@ -173,7 +173,7 @@ def test_what_is_not_known_has_a_reason(why: str, sections: dict[str, Any], mode
 
 def test_an_engine_that_says_too_little_has_a_reason() -> None:
     for content in (b"", b"[]", b"{", b'{"pretrained_config": {"quantization": 1, "moe": []}}'):
-        assert isinstance(reads_of(profile(), Given(engine=content)), str)
+        assert isinstance(decode_reads_of(profile(), GivenConfigs(engine=content)), str)
     assert of_engine(moe={"num_experts": 8}) == of_model(profile(), num_experts=8)
 
 
@@ -183,13 +183,14 @@ def test_an_attention_window_is_part_of_it() -> None:
     assert reads.window == 4096
 
 
-def test_the_plan_of_tensorrt_llm_says_it_from_the_model_s_folder(tmp_path: Path) -> None:
+def test_the_plan_states_decode_reads_from_the_model_folder(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(QWEN))
     asked = profile(model={"family": "qwen", "dir": str(tmp_path), "dtype": "float16"})
-    site = Site(
-        container=None, place=cache.HOST, python="python3", mpirun="mpirun", trtllm_build="trtllm-build",
+    site = TrtllmInstallation(
+        container=None, file_system=cache.HOST, python="python3", mpirun="mpirun",
+        trtllm_build="trtllm-build",
         version=Version.parse("0.16.0"), gpu="",
     )  # fmt: skip
-    plan = Planner(asked, tmp_path / "run", site).plan()
+    plan = TrtllmPlanner(asked, tmp_path / "run", site).plan()
     assert plan.decode_reads == of_model(profile())
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan).decode_reads == plan.decode_reads

@@ -1,4 +1,4 @@
-"""The first real cause in what a program printed."""
+"""The first cause of a failure in the output of a program."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_crash_is_named_as_each_open_mpi_words_it(output: str) -> None:
 
 
 @pytest.mark.parametrize(("exit_code", "crash"), [(-11, "Segmentation fault"), (134, "Aborted")])
-def test_a_crash_that_nobody_words_is_named_by_its_exit_code(exit_code: int, crash: str) -> None:
+def test_a_crash_without_message_is_named_by_its_exit_code(exit_code: int, crash: str) -> None:
     assert cause_of("Loading\n", exit_code) == f"the program crashed: {crash}"
 
 
@@ -59,7 +59,7 @@ def test_a_crash_that_nobody_words_is_named_by_its_exit_code(exit_code: int, cra
         "[10:00:00] [TRT] [E] Assertion failed: d > 0",
     ],
 )
-def test_the_first_error_of_a_log_says_more_than_the_last_words(line: str) -> None:
+def test_the_first_logged_error_is_preferred_to_the_last_line(line: str) -> None:
     output = f"[TRT-LLM] [I] Loading\n{line}\n[TRT-LLM] [E] later\n[TRT-LLM] [I] Executor shutdown.\n"
     said = "its first error: Assertion failed: d > 0"
     assert cause_of(output, -6) == f"the program crashed: Aborted; {said}"
@@ -70,7 +70,7 @@ def test_a_full_disk_is_known() -> None:
     assert cause_of("OSError: [Errno 28] No space left on device") == "a disk is full"
 
 
-def test_missing_packages_are_known_with_what_was_raised() -> None:
+def test_missing_packages_are_reported_with_the_exception() -> None:
     output = (
         "Traceback (most recent call last):\n  File \"x\"\nModuleNotFoundError: No module named 'torch'\n"
     )
@@ -91,7 +91,7 @@ def test_missing_packages_are_known_with_what_was_raised() -> None:
         " PyTorch) If reserved memory is >> allocated memory try max_split_size_mb.",
     ],
 )
-def test_a_gpu_out_of_memory_keeps_the_numbers_and_leaves_the_advice_to_the_log(raised: str) -> None:
+def test_gpu_out_of_memory_is_shortened_to_its_numbers(raised: str) -> None:
     assert cause_of(f"Traceback (most recent call last):\n{raised}\n") == (
         "a GPU ran out of memory (GPU 0: tried to allocate 112.00 MiB, 31.12 MiB of 139.80 GiB were free)"
     )
@@ -111,7 +111,7 @@ def test_killed_from_outside_suggests_host_memory() -> None:
 
 def test_without_a_better_word_the_last_line_speaks() -> None:
     output = "\x1b[31mbad thing\x1b[0m\n----------------\n\n"
-    assert cause_of(output, 3) == "the program ended with exit code 3; its last words: bad thing"
+    assert cause_of(output, 3) == "the program ended with exit code 3; its last line: bad thing"
     assert cause_of("", 3) == "the program ended with exit code 3; it printed nothing"
 
 

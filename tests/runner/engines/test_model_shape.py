@@ -1,4 +1,4 @@
-"""A model's shape from the config.json of a Hugging Face folder."""
+"""Reading a model's shape from the config.json of a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.engines.model_shape import Shape, read_shape
+from runner.engines.model_shape import TransformerShape, read_shape
 from runner.errors import UserError
 
 LLAMA: dict[str, Any] = {
@@ -24,13 +24,13 @@ LLAMA: dict[str, Any] = {
 }
 
 
-def shape_of(folder: Path, config: object) -> Shape:
+def shape_of(folder: Path, config: object) -> TransformerShape:
     (folder / "config.json").write_text(json.dumps(config))
     return read_shape(folder)
 
 
 def test_llama(tmp_path: Path) -> None:
-    assert shape_of(tmp_path, LLAMA) == Shape(
+    assert shape_of(tmp_path, LLAMA) == TransformerShape(
         hidden_size=4096,
         intermediate_size=14336,
         num_hidden_layers=32,
@@ -69,8 +69,7 @@ def test_a_model_from_before_grouped_queries(tmp_path: Path) -> None:
     [
         (
             {**LLAMA, "model_type": "mamba"},
-            "model_type 'mamba' is not a decoder that the torch engine has; it has llama, mistral,"
-            " qwen2, qwen3",
+            "the torch engine does not support model_type 'mamba'; allowed: llama, mistral, qwen2, qwen3",
         ),
         (
             {**LLAMA, "hidden_size": None, "vocab_size": None},
@@ -98,7 +97,7 @@ def test_no_config(tmp_path: Path) -> None:
         read_shape(tmp_path)
     assert str(raised.value) == (
         f"model.dir: cannot read {tmp_path}/config.json: No such file or directory\n"
-        "give the folder of a Hugging Face model, the one that holds config.json"
+        "give the folder of a Hugging Face model, the one with config.json"
     )
 
 

@@ -26,7 +26,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert EventReader(path).read() == written
 
 
-def test_a_torn_last_line_is_ignored_by_readers_and_repaired_by_the_next_writer(tmp_path: Path) -> None:
+def test_incomplete_last_line_is_ignored_and_repaired(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(ev.encode(notice(1)) + b'{"kind":"notice","t":2,"le')
     reader = EventReader(path)
@@ -84,7 +84,7 @@ def test_a_long_log_is_read_in_bounded_pieces(tmp_path: Path) -> None:
     assert max(sizes) < 100
 
 
-def test_a_long_stretch_without_any_event_does_not_end_the_reading(tmp_path: Path) -> None:
+def test_many_lines_without_events_do_not_end_reading(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b'{"kind":"of_a_newer_version","t":1}\n' * 500 + ev.encode(notice(2)))
     assert EventReader(path, limit=4096).read() == [notice(2)]
@@ -101,7 +101,7 @@ def test_a_line_longer_than_the_limit_comes_in_pieces(tmp_path: Path) -> None:
     assert max(map(len, pieces)) <= 4096
 
 
-def test_a_deleted_file_is_told_from_a_quiet_one(tmp_path: Path) -> None:
+def test_deleted_file_differs_from_a_quiet_one(tmp_path: Path) -> None:
     path = tmp_path / "log"
     reader = LineReader(path)
     assert reader.read() == b""

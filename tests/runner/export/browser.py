@@ -1,4 +1,4 @@
-"""A headless Chromium, where there is one."""
+"""A headless Chromium, if one is installed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 class Seen:
     dom: str
     console: list[str]
-    """what the page, or the browser about the page, wrote to the console"""
+    """messages of the page and of the browser on the console"""
 
 
 def browser() -> str:
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH; `apt install chromium` brings one")
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH; `apt install chromium` installs one")
     return found
 
 
@@ -32,7 +32,7 @@ def look_at(page: Path) -> Seen:
     """Open a page from disk and wait until it has loaded."""
     words = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1100,900"]
     words += ["--enable-logging=stderr", "--disable-background-networking"]
-    # The browser makes a socket in its profile, so the path of that must be short.
+    # The browser creates a socket in its profile, which needs a short path.
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as profile:
         words += [f"--user-data-dir={profile}", "--dump-dom", f"file://{page}"]
         env = {**os.environ, "TMPDIR": profile}

@@ -1,4 +1,4 @@
-"""A run in each format, read back by something else than what wrote it."""
+"""A run in each format, read back by independent code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def exported(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 # --- JSON --------------------------------------------------------------------------------------------------
 
 
-def test_json_holds_the_report_where_it_was_measured_and_what_each_number_means(
+def test_json_contains_report_environment_and_definitions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     document = json.loads(exported(capsys, RECORDED))
@@ -45,13 +45,13 @@ def test_json_holds_the_report_where_it_was_measured_and_what_each_number_means(
     assert document["environment"]["gpus"][0]["name"] == "NVIDIA H200"
     assert document["environment"]["ranks"][0]["device"] == "cuda:0"
     explained = {metric["name"] for metric in document["metrics"]}
-    said = {
+    present = {
         row["metric"]
         for found in document["report"]["configurations"]
         for row in found["rows"]
         if "value" in row
     }
-    assert said <= explained
+    assert present <= explained
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_json_holds_the_report_where_it_was_measured_and_what_each_number_means(
         recorded_runs.failed,
         recorded_runs.stopped,
         recorded_runs.queued,
-        recorded_runs.nothing_yet,
+        recorded_runs.not_started,
         recorded_runs.chinese,
     ],
 )
-def test_json_of_every_run_is_what_the_schema_says(
+def test_json_of_every_run_matches_the_schema(
     make: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     schema = json.loads(exported(capsys, "--schema"))
@@ -74,11 +74,13 @@ def test_json_of_every_run_is_what_the_schema_says(
     msgspec.json.decode(document, type=Document)
 
 
-def test_the_schema_refuses_another_document_and_says_what_fields_are(
+def test_schema_rejects_wrong_types_and_describes_fields(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     schema = json.loads(exported(capsys, "--schema"))
-    assert schema["$defs"]["Row"]["properties"]["printed"]["description"].startswith("the engine's own")
+    assert schema["$defs"]["MetricCell"]["properties"]["printed"]["description"].startswith(
+        "the engine's own"
+    )
     document = json.loads(exported(capsys, RECORDED))
     document["report"]["configurations"][0]["rows"][0]["value"] = "fast"
     with pytest.raises(jsonschema.ValidationError):
@@ -86,13 +88,13 @@ def test_the_schema_refuses_another_document_and_says_what_fields_are(
 
 
 def test_documents_of_version_1_stay_readable(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was exported once must be read by everything that says it reads version 1."""
+    """A document exported by an older version is valid in version 1."""
     kept = (DATA / "export" / "run-1.json").read_bytes()
     assert msgspec.json.decode(kept, type=Document).version == 1
     jsonschema.validate(json.loads(kept), json.loads(exported(capsys, "--schema")))
 
 
-def test_secrets_of_the_environment_stay_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_are_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage(
         name="benchmark",
         argv=["docker", "exec", "-e", "HF_TOKEN=hf_abc", "box", "true"],
@@ -110,7 +112,7 @@ def test_secrets_of_the_environment_stay_here(tmp_path: Path, capsys: pytest.Cap
 # --- CSV ---------------------------------------------------------------------------------------------------
 
 
-def test_csv_has_a_row_for_each_metric_of_each_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_has_a_row_per_metric_and_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(exported(capsys, RECORDED, "--format", "csv"))))
     found = load_report(RECORDED)
     latencies = [row for row in rows if row["metric"] == "latency_ms"]
@@ -125,7 +127,7 @@ def test_csv_has_a_row_for_each_metric_of_each_configuration(capsys: pytest.Capt
     assert (p99["low"] != "", p99["high"]) == (True, "")
 
 
-def test_iterations_are_those_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+def test_iterations_match_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(exported(capsys, RECORDED, "--iterations"))))
     timed = [
         float(row["latency_ms"]) for row in rows if row["configuration"] == "1" and row["phase"] == "timed"
@@ -136,11 +138,11 @@ def test_iterations_are_those_of_the_log(capsys: pytest.CaptureFixture[str]) -> 
     assert {row["batch_size"] for row in rows} == {"1", "16"}
 
 
-def test_a_run_without_iterations_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_without_iterations_prints_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(recorded_runs.queued().write(tmp_path)), "--iterations"]) == 0
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 1
-    assert captured.err.startswith("note: no iteration of this run was observed")
+    assert captured.err.startswith("note: this run has no iterations")
 
 
 def long_run(folder: Path, iterations: int) -> Path:
@@ -177,7 +179,7 @@ def test_memory_does_not_grow_with_the_iterations(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < 8 << 10, "kilobytes"
 
 
-def test_several_runs_are_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_runs_become_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = recorded_runs.finished(1).write(paths.runs_dir(), "20260101T000000Z_p_0001")
     second = recorded_runs.finished(2).write(paths.runs_dir(), "20260102T000000Z_p_0002")
     alone = [exported(capsys, run, "--format", "csv").splitlines() for run in (first, second)]
@@ -187,15 +189,15 @@ def test_several_runs_are_one_table(tmp_path: Path, capsys: pytest.CaptureFixtur
     exported(capsys, "0001,0002", "--format", "csv", "-o", tmp_path)
     assert (tmp_path / "runs.csv").read_text().splitlines() == together
     assert main(["export", "0001,0002", "--format", "md"]) == 2
-    assert "md takes one run, these are 2; several go into csv or parquet" in capsys.readouterr().err
+    assert "md supports one run, not 2; use --format csv or parquet" in capsys.readouterr().err
     assert main(["export", "0001,0002", "--svg", "latency"]) == 2
-    assert "plots, iterations and requests are of one run, these are 2" in capsys.readouterr().err
+    assert "plots, iterations and requests are for one run; there are 2" in capsys.readouterr().err
 
 
 # --- upstream's CSV ----------------------------------------------------------------------------------------
 
 
-def test_upstream_s_csv_has_its_header_and_what_was_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_upstream_csv_has_header_and_printed_values(capsys: pytest.CaptureFixture[str]) -> None:
     header, *rows = exported(capsys, RECORDED, "--format", "upstream-csv").splitlines()
     assert header == (
         "engine_dir,world_size,num_heads,num_kv_heads,num_layers,hidden_size,vocab_size,precision,batch_size,"
@@ -207,9 +209,7 @@ def test_upstream_s_csv_has_its_header_and_what_was_printed(capsys: pytest.Captu
     assert [parse_csv_row(row) for row in rows] == results
 
 
-def test_upstream_s_csv_goes_through_import_and_back(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_upstream_csv_survives_import_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     exported(capsys, RECORDED, "--format", "upstream-csv", "-o", first)
     assert main(["import", str(first)]) == 0
@@ -217,7 +217,7 @@ def test_upstream_s_csv_goes_through_import_and_back(
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_upstream_s_csv_of_an_encoder_ends_at_quantization(
+def test_upstream_csv_of_an_encoder_ends_at_quantization(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "encoder.log"
@@ -234,7 +234,7 @@ def test_upstream_s_csv_of_an_encoder_ends_at_quantization(
     assert row.endswith(",sm90,0")
 
 
-def test_what_upstream_s_csv_leaves_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_upstream_csv_reports_what_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = recorded_runs.under_way()
     run.events = [
         msgspec.structs.replace(event, values={**event.values, "engine_dir": "e"})
@@ -248,15 +248,17 @@ def test_what_upstream_s_csv_leaves_out_is_said(tmp_path: Path, capsys: pytest.C
     assert captured.err == "note: batch 4 64→24 has no printed result and is left out\n"
 
 
-def test_a_run_without_printed_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_upstream_csv_without_printed_results_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["export", str(recorded_runs.failed().write(tmp_path)), "--format", "upstream-csv"]) == 2
-    assert "no result that upstream's CSV has columns for" in capsys.readouterr().err
+    assert "no result in the form of benchmark.py" in capsys.readouterr().err
 
 
 # --- Markdown ----------------------------------------------------------------------------------------------
 
 
-def test_markdown_says_the_doubts_first_and_lines_up(
+def test_markdown_starts_with_warnings_and_is_aligned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = exported(capsys, recorded_runs.finished(2).write(tmp_path), "--format", "md")
@@ -280,16 +282,16 @@ def test_markdown_says_the_doubts_first_and_lines_up(
 # --- the command -------------------------------------------------------------------------------------------
 
 
-def test_the_ending_of_the_file_says_the_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_extension_selects_the_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for ending, begin in ((".json", "{"), (".CSV", "run,"), (".md", "**")):
         out = tmp_path / f"run{ending}"
         exported(capsys, RECORDED, "-o", out)
         assert out.read_text().startswith(begin)
     assert main(["export", str(RECORDED), "-o", str(tmp_path / "run.xyz")]) == 2
-    assert "'.xyz' is that of no format; known are .json, .csv" in capsys.readouterr().err
+    assert "unknown file extension '.xyz'; allowed: .json, .csv" in capsys.readouterr().err
 
 
-def test_a_directory_gets_a_file_named_after_the_run(tmp_path: Path) -> None:
+def test_file_in_a_directory_is_named_after_the_run(tmp_path: Path) -> None:
     run_dir = recorded_runs.finished().write(tmp_path)
     assert main(["export", str(run_dir), "--format", "csv", "-o", str(tmp_path)]) == 0
     assert main(["export", str(run_dir), "--iterations", "-o", str(tmp_path)]) == 0
@@ -300,10 +302,13 @@ def test_a_directory_gets_a_file_named_after_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "error"),
     [
-        ([], "which run?"),
-        ([str(RECORDED), "--format", "json", "--iterations"], "not written as json; use --format csv"),
+        ([], "export needs a run"),
+        (
+            [str(RECORDED), "--format", "json", "--iterations"],
+            "json does not support iterations; use --format csv",
+        ),
         (
             [str(RECORDED), "-o", "/proc/none/run.json"],
             "/proc/none/run.json: cannot be written: No such file",
@@ -311,12 +316,12 @@ def test_a_directory_gets_a_file_named_after_the_run(tmp_path: Path) -> None:
         (["no-such-run"], "there is no run 'no-such-run'"),
     ],
 )
-def test_mistakes_get_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_one_sentence(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", *words]) == 2
-    assert said in capsys.readouterr().err
+    assert error in capsys.readouterr().err
 
 
-def test_a_failed_export_leaves_the_old_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_export_keeps_the_old_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run.csv"
     out.write_text("old")
     run_dir = recorded_runs.failed().write(tmp_path)
@@ -328,7 +333,7 @@ def test_a_failed_export_leaves_the_old_file(tmp_path: Path, capsys: pytest.Capt
 # --- against the baseline ----------------------------------------------------------------------------------
 
 
-def test_every_table_has_the_change_against_the_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_format_has_the_change_from_the_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     before = recorded_runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
     assert main(["baseline", "set", str(before)]) == 0
     run_dir = recorded_runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")

@@ -1,4 +1,4 @@
-"""The HTML report and the plots: whole, harmless, small, and drawn by a real browser without a complaint."""
+"""The HTML report and the plots: complete, safe, small, and valid in a real browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Text(HTMLParser):
-    """The words of a page, and its elements."""
+    """The text of a page, its elements and its links."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -72,20 +72,20 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
     return page_of(RECORDED, tmp_path_factory.mktemp("html") / "run.html")
 
 
-def test_it_says_everything_about_the_run(recorded: str) -> None:
-    said = Text(recorded).text
+def test_page_contains_every_number_and_definition(recorded: str) -> None:
+    text = Text(recorded).text
     for row in (row for found in load_report(RECORDED).configurations for row in found.rows):
         metric = BY_NAME[row.metric]
         if row.value is not None:
-            assert f"{row.value:,.{metric.digits}f}".replace(",", " ") in said
-            assert metric.formula in said
-            assert metric.source in said
-    assert said.index("p95 and p99 say little") < said.index("latency, mean")
+            assert f"{row.value:,.{metric.digits}f}".replace(",", " ") in text
+            assert metric.formula in text
+            assert metric.source in text
+    assert text.index("p95 and p99 say little") < text.index("latency, mean")
     for fact in ("NVIDIA H200", "GPU-", "torch-1gpu", "repro.sh", "set -eu", "power cap", "best", "worst"):
-        assert fact in said
+        assert fact in text
 
 
-def test_it_loads_and_runs_nothing(recorded: str) -> None:
+def test_page_has_no_scripts_and_no_links(recorded: str) -> None:
     page = Text(recorded)
     assert page.links == []
     assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(page.tags)
@@ -93,7 +93,7 @@ def test_it_loads_and_runs_nothing(recorded: str) -> None:
     assert "default-src 'none'" in recorded
 
 
-def test_it_has_a_light_and_a_dark_side(recorded: str) -> None:
+def test_page_has_a_light_and_a_dark_style(recorded: str) -> None:
     assert recorded.count("prefers-color-scheme:dark") == 2
 
 
@@ -109,14 +109,14 @@ def test_it_has_a_light_and_a_dark_side(recorded: str) -> None:
         recorded_runs.chinese,
     ],
 )
-def test_every_run_has_a_page(make: Callable[[], Recorder], tmp_path: Path) -> None:
+def test_every_kind_of_run_has_a_page(make: Callable[[], Recorder], tmp_path: Path) -> None:
     run = make()
-    said = Text(page_of(run.write(tmp_path), tmp_path / "run.html")).text
-    assert run.profile in said
-    assert run.summary in said
+    text = Text(page_of(run.write(tmp_path), tmp_path / "run.html")).text
+    assert run.profile in text
+    assert run.summary in text
 
 
-def test_what_comes_from_outside_is_only_text(tmp_path: Path) -> None:
+def test_markup_in_names_and_answers_is_escaped(tmp_path: Path) -> None:
     evil = '<script>alert("1")</script><img src=x onerror=alert(2)>'
     run = recorded_runs.failed()
     run.profile, run.summary, run.configurations = f"p{evil}", evil, [Configuration(4, 64, 24)]
@@ -130,7 +130,7 @@ def test_what_comes_from_outside_is_only_text(tmp_path: Path) -> None:
     assert Text(page).text.count('alert("1")') >= 5
 
 
-def test_a_long_run_makes_a_small_page_that_keeps_its_spike(tmp_path: Path) -> None:
+def test_page_of_a_long_run_is_small_and_keeps_a_spike(tmp_path: Path) -> None:
     run = recorded_runs.finished(1, iterations=20_000)
     spike = next(
         i for i, event in enumerate(run.events) if isinstance(event, ev.Iteration) and event.i == 12_345
@@ -149,7 +149,7 @@ def test_a_long_run_makes_a_small_page_that_keeps_its_spike(tmp_path: Path) -> N
     assert sorted(heights)[1] - min(heights) > 30, "one point stands out"
 
 
-def test_outliers_have_a_letter_and_a_cause_in_words(tmp_path: Path) -> None:
+def test_outliers_have_a_letter_and_a_cause(tmp_path: Path) -> None:
     run = recorded_runs.Recorder(ranks=1)
     run.begin()
     run.begin_stage()
@@ -157,16 +157,16 @@ def test_outliers_have_a_letter_and_a_cause_in_words(tmp_path: Path) -> None:
     run.begin_configuration()
     run.iterate(40, spike=17)
     run_dir = run.write(tmp_path)
-    said = Text(page_of(run_dir, tmp_path / "run.html")).text
-    assert "1 slow iteration " in said
-    assert "unknown: neither the GPUs nor the host were read around it" in said
+    text = Text(page_of(run_dir, tmp_path / "run.html")).text
+    assert "1 slow iteration " in text
+    assert "unknown: neither the GPUs nor the host were read around it" in text
     chart = svg_of(run_dir, "latency", tmp_path / "latency.svg")
     (letter,) = [text for text in chart.iter(f"{SVG}text") if text.get("class") == "cause"]
     assert "".join(letter.itertext()).endswith("?")
     assert (letter.findtext(f"{SVG}title") or "").startswith("iteration 18: 7 ")
 
 
-def test_many_configurations_make_a_small_page(tmp_path: Path) -> None:
+def test_page_of_many_configurations_is_small(tmp_path: Path) -> None:
     run = Recorder([Configuration(batch, 64, 24) for batch in range(1, 61)])
     run.begin()
     run.begin_stage()
@@ -195,7 +195,7 @@ def test_charts_share_one_time_axis(tmp_path: Path) -> None:
     assert times(first)
 
 
-def test_what_held_the_clocks_down_is_drawn_and_named(tmp_path: Path) -> None:
+def test_throttling_is_drawn_with_its_reason(tmp_path: Path) -> None:
     chart = svg_of(RECORDED, "gpu", tmp_path / "gpu.svg").findall(f"{SVG}svg")[-1]
     titles = [title.text or "" for title in chart.iter(f"{SVG}title")]
     assert titles
@@ -212,7 +212,7 @@ def test_a_histogram_counts_every_iteration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plot", ["latency", "gpu", "histogram"])
-def test_nothing_to_draw_is_said(plot: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plot_without_data_is_refused(plot: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_dir = recorded_runs.queued().write(tmp_path)
     assert main(["export", str(run_dir), "--svg", plot, "-o", str(tmp_path / "x.svg")]) == 2
     assert "to draw" in capsys.readouterr().err
@@ -222,7 +222,7 @@ def test_nothing_to_draw_is_said(plot: str, tmp_path: Path, capsys: pytest.Captu
 # --- a real browser ----------------------------------------------------------------------------------------
 
 
-def test_a_browser_has_nothing_to_complain_about(tmp_path: Path) -> None:
+def test_browser_reports_no_problem(tmp_path: Path) -> None:
     page_of(RECORDED, tmp_path / "run.html")
     seen = look_at(tmp_path / "run.html")
     assert seen.console == []
@@ -230,7 +230,7 @@ def test_a_browser_has_nothing_to_complain_about(tmp_path: Path) -> None:
     assert "latency, mean" in seen.dom
 
 
-def test_a_browser_would_complain_about_a_page_that_loads_something(tmp_path: Path) -> None:
+def test_browser_reports_a_page_that_loads_something(tmp_path: Path) -> None:
     page = page_of(RECORDED, tmp_path / "run.html")
     (tmp_path / "bad.html").write_text(
         page.replace("<footer>", '<img src="http://127.0.0.1:9/x.png"><footer>')

@@ -1,4 +1,4 @@
-"""Runs of many requests in flight: their charts, and their requests one by one."""
+"""Runs with requests in flight: their charts and their requests as CSV."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_dir(tmp_path: Path) -> Path:
     return run.write(tmp_path)
 
 
-def test_requests_one_by_one(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_requests_are_exported_one_per_line(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run_dir), "--requests"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["configuration"] for row in rows] == ["0"] * 30 + ["1"] * 30
@@ -48,7 +48,7 @@ def test_requests_one_by_one(run_dir: Path, capsys: pytest.CaptureFixture[str]) 
     assert (rows[28]["ttft_ms"], rows[29]["ttft_ms"]) == ("10.0", "")
 
 
-def test_the_report_draws_requests_and_the_engine(run_dir: Path, tmp_path: Path) -> None:
+def test_page_draws_requests_and_engine_iterations(run_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "run.html"
     assert main(["export", str(run_dir), "-o", str(out)]) == 0
     page = out.read_text()
@@ -64,20 +64,20 @@ def test_the_report_draws_requests_and_the_engine(run_dir: Path, tmp_path: Path)
     assert "engine iteration 1 at 0:00: 10.000 ms" in page
 
 
-def test_the_other_engines_have_no_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_without_requests_prints_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_dir = recorded_runs.finished(1).write(tmp_path)
     assert main(["export", str(run_dir), "--requests"]) == 0
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 1
     assert captured.err.startswith("note: this run has no requests")
     assert main(["export", str(run_dir), "--requests", "--format", "json"]) == 2
-    assert "raw requests are not written as json; use --format csv" in capsys.readouterr().err
+    assert "json does not support requests; use --format csv" in capsys.readouterr().err
 
 
-def test_its_course_is_that_of_the_engine(run_dir: Path) -> None:
+def test_spark_line_shows_engine_iterations(run_dir: Path) -> None:
     from runner.report.files import read_state
-    from tui.plots.spark import course_of
+    from tui.plots.spark import spark_data
 
-    made = course_of(read_state(run_dir).configurations[0])
+    made = spark_data(read_state(run_dir).configurations[0])
     assert (made.what, made.n, made.warmup) == ("engine iterations", 60, ())
     assert msgspec.to_builtins(made.points[0])["low"] == 10.0

@@ -1,4 +1,4 @@
-"""A run in a local MLflow store, read back through MLflow's own client."""
+"""A run in a local MLflow store, read back with the client of MLflow."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ RECORDED = DATA / "h200-torch-1gpu"
 
 @pytest.fixture
 def mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """MLflow, which writes into a folder of the test and asks nobody else."""
+    """MLflow with a store in the directory of the test, and without telemetry."""
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("DO_NOT_TRACK", "true")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "false")
-    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")  # afterwards it is gone again, whoever sets it
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")  # so that the value set by the export is removed afterwards
     monkeypatch.chdir(tmp_path)
     return pytest.importorskip("mlflow", reason="mlflow-skinny is not installed")
 
 
-def test_a_run_and_its_configurations(
+def test_run_and_configurations_are_logged(
     mlflow: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = f"file://{tmp_path}/store"
@@ -51,23 +51,23 @@ def test_a_run_and_its_configurations(
     assert json.loads(Path(path).read_text())["report"]["run"] == found.run
 
     assert main(["export", str(RECORDED), "--mlflow", store]) == 2
-    assert f"is in MLflow already, as run {parent.info.run_id}" in capsys.readouterr().err
+    assert f"is already in MLflow, as run {parent.info.run_id}" in capsys.readouterr().err
 
 
-def test_a_place_that_refuses_is_one_sentence(mlflow: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unusable_directory_is_one_sentence(mlflow: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(RECORDED), "--mlflow", "file:///proc/none/store"]) == 2
-    assert "MLflow at file:///proc/none/store refuses: " in capsys.readouterr().err
+    assert "MLflow at file:///proc/none/store failed: " in capsys.readouterr().err
 
 
-def test_a_server_that_does_not_answer_is_one_sentence(
+def test_unreachable_server_is_one_sentence(
     mlflow: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert main(["export", str(RECORDED), "--mlflow", "http://127.0.0.1:9"]) == 2
-    assert "MLflow at http://127.0.0.1:9 refuses: " in capsys.readouterr().err
+    assert "MLflow at http://127.0.0.1:9 failed: " in capsys.readouterr().err
 
 
-def test_without_mlflow_one_sentence_says_what_to_install(
+def test_missing_mlflow_names_the_package_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)

@@ -1,4 +1,4 @@
-"""Parquet, read back by pyarrow; without pyarrow, one sentence."""
+"""Parquet files, read back by pyarrow; and the error without pyarrow."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def as_csv(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, st
 
 
 @pytest.mark.parametrize("words", [[], ["--iterations"]], ids=["table", "iterations"])
-def test_it_holds_what_the_csv_holds(
-    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_parquet_equals_the_csv(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     out = tmp_path / "run.parquet"
     assert main(["export", str(RECORDED), "-o", str(out), *words]) == 0
@@ -34,17 +32,17 @@ def test_it_holds_what_the_csv_holds(
         assert {name: "" if value is None else str(value) for name, value in row.items()} == other
 
 
-def test_without_pyarrow_one_sentence_says_what_to_install(
+def test_missing_pyarrow_names_the_package_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["export", str(RECORDED), "-o", str(tmp_path / "run.parquet")]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("trtbench-tui: Parquet needs pyarrow")
-    assert "pip install 'trtbench-tui[parquet]'" in said
+    error = capsys.readouterr().err
+    assert error.startswith("trtbench-tui: Parquet needs pyarrow")
+    assert "pip install 'trtbench-tui[parquet]'" in error
     assert not list(tmp_path.glob("*parquet*"))
 
 
-def test_parquet_is_not_for_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_parquet_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(RECORDED), "--format", "parquet"]) == 2
     assert "parquet is not text: name a file with -o" in capsys.readouterr().err

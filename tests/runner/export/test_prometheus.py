@@ -1,4 +1,4 @@
-"""Metrics as Prometheus reads them, of a run that ended and of one under way."""
+"""Prometheus metrics of ended runs and of runs under way."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runner import events as ev
 from runner.cli.main import main
-from runner.export.prometheus import Follower, as_text, to_file
-from runner.export.prometheus_server import serving
+from runner.export.prometheus import MetricsPublisher, as_text, file_publisher
+from runner.export.prometheus_server import serve_metrics
 from runner.history.reports import load_report
 from runner.state.run import RunState
 from tests.support import recorded_runs
@@ -32,7 +32,7 @@ def samples(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     return found
 
 
-def test_every_number_of_the_table_is_a_sample(tmp_path: Path) -> None:
+def test_every_number_of_the_table_is_exported(tmp_path: Path) -> None:
     out = tmp_path / "run.prom"
     assert main(["export", str(RECORDED), "--prometheus", str(out)]) == 0
     read = samples(out.read_text())
@@ -45,7 +45,7 @@ def test_every_number_of_the_table_is_a_sample(tmp_path: Path) -> None:
     assert set(states.values()) == {0}
 
 
-def test_names_from_outside_do_not_break_the_format(tmp_path: Path) -> None:
+def test_special_characters_are_escaped(tmp_path: Path) -> None:
     run = recorded_runs.finished(1)
     run.profile = 'a"b\\c\nd'
     out = tmp_path / "run.prom"
@@ -53,7 +53,7 @@ def test_names_from_outside_do_not_break_the_format(tmp_path: Path) -> None:
     assert samples(out.read_text())["trtbench_latency_ms"][0][0]["profile"] == run.profile
 
 
-def test_a_run_under_way_is_kept_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_of_a_run_under_way_is_updated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_dir = start(single("short"))
     out = tmp_path / "live.prom"
     assert main(["attach", str(run_dir), "--prometheus", str(out)]) == 0
@@ -63,11 +63,11 @@ def test_a_run_under_way_is_kept_up_to_date(tmp_path: Path, capsys: pytest.Captu
     assert "latency, mean" in capsys.readouterr().out
 
 
-def test_it_is_written_again_when_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_updated_at_the_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = recorded_runs.under_way()
     plan, state = run.plan(), RunState()
     state.apply_all(run.events)
-    follower = Follower(to_file(tmp_path / "run.prom"))
+    follower = MetricsPublisher(file_publisher(tmp_path / "run.prom"))
     at = time.monotonic()
     written = []
     for seconds in (0.0, 4.9, 5.1):
@@ -81,16 +81,16 @@ def test_it_is_written_again_when_it_is_time(tmp_path: Path, monkeypatch: pytest
 
 
 def scraped(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
-    """The address that was said, and what is there."""
-    said = capsys.readouterr().err
-    address = said.split("metrics are at ")[1].split()[0]
+    """The printed URL and its content."""
+    output = capsys.readouterr().err
+    address = output.split("metrics are at ")[1].split()[0]
     with urlopen(address, timeout=10) as answer:
         return address, answer.read().decode()
 
 
-def test_an_address_has_what_the_file_has(capsys: pytest.CaptureFixture[str]) -> None:
+def test_server_and_file_have_the_same_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     found = load_report(RECORDED)
-    with serving(0) as publish:
+    with serve_metrics(0) as publish:
         publish(found)
         address, text = scraped(capsys)
     assert address.startswith("http://127.0.0.1:")
@@ -99,7 +99,7 @@ def test_an_address_has_what_the_file_has(capsys: pytest.CaptureFixture[str]) ->
         urlopen(address, timeout=10)
 
 
-def test_a_run_is_served_while_it_is_followed(
+def test_metrics_are_served_while_a_run_is_followed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
@@ -111,21 +111,21 @@ def test_a_run_is_served_while_it_is_followed(
     )
 
 
-def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(0):
+def test_port_in_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with serve_metrics(0):
         port = capsys.readouterr().err.rpartition(":")[2].split("/")[0]
         assert main(["attach", str(RECORDED), "--prometheus", f":{port}"]) == 2
-    assert f"port {port} of 127.0.0.1 cannot be had: Address already in use" in capsys.readouterr().err
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", [":", ":x", ":65536", ":-1"])
-def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["attach", str(RECORDED), "--prometheus", port])
-    assert f"'{port}' is no port; allowed: :0 (one that is free) to :65535" in capsys.readouterr().err
+    assert f"'{port}' is not a port; allowed: :0 (any free port) to :65535" in capsys.readouterr().err
 
 
-def test_without_the_package_it_says_what_to_install(
+def test_missing_package_names_the_package_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
@@ -133,6 +133,6 @@ def test_without_the_package_it_says_what_to_install(
     assert "pip install 'trtbench-tui[prometheus]'" in capsys.readouterr().err
 
 
-def test_a_place_that_is_none_is_said_before_it_starts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_directory_is_reported_before_a_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["attach", str(RECORDED), "--prometheus", "/proc/none/run.prom"]) == 2
     assert "there is no directory /proc/none" in capsys.readouterr().err

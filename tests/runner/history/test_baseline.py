@@ -13,7 +13,7 @@ from runner.compare.against_baseline import with_baseline
 from runner.history import baseline
 from runner.history.reports import load_report
 from runner.report import result_table
-from runner.report.model import Report, Row
+from runner.report.model import MetricCell, Report
 from runner.run import layout
 from tests.support.compared_runs import PROFILE, run, some
 
@@ -27,7 +27,7 @@ def five(level: float, letter: str, *, seed: int) -> list[Path]:
     ]
 
 
-def row(found: Report, metric: str) -> Row:
+def row(found: Report, metric: str) -> MetricCell:
     return next(row for row in found.configurations[0].rows if row.metric == metric)
 
 
@@ -42,8 +42,8 @@ def test_it_is_set_shown_and_cleared(capsys: pytest.CaptureFixture[str], home: P
     main(["baseline", "show", "p"])
     assert capsys.readouterr().out.startswith(f"p  {run_dir.name}  set ")
     assert main(["baseline", "clear", "p"]) == 0
-    assert baseline.of("p") is None
-    assert capsys.readouterr().err == "p has no baseline any more\n"
+    assert baseline.find_baseline("p") is None
+    assert capsys.readouterr().err == "p has no baseline now\n"
     assert main(["baseline", "clear", "p"]) == 2
     assert "there is no baseline of 'p'" in capsys.readouterr().err
 
@@ -51,11 +51,11 @@ def test_it_is_set_shown_and_cleared(capsys: pytest.CaptureFixture[str], home: P
 def test_what_cannot_be_one_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run({1: some()}, name="aaaa", status="failed")
     assert main(["baseline", "set", "aaaa"]) == 2
-    assert "is failed; only a run that finished can be a baseline" in capsys.readouterr().err
+    assert "is failed; only a finished run can be a baseline" in capsys.readouterr().err
     good = run({1: some()}, name="bbbb", second=1)
     shutil.copytree(good, tmp_path / "elsewhere")
     assert main(["baseline", "set", str(tmp_path / "elsewhere")]) == 2
-    assert "lies outside of the history" in capsys.readouterr().err
+    assert "is outside of the history" in capsys.readouterr().err
     (tmp_path / "home/state/baselines").write_text("a file where the folder should be")
     assert main(["baseline", "set", "bbbb"]) == 2
     assert "cannot write the baseline" in capsys.readouterr().err
@@ -65,14 +65,14 @@ def test_a_file_that_is_none_counts_as_none(home: Path) -> None:
     folder = home / "state/baselines"
     folder.mkdir(parents=True)
     (folder / "p.json").write_bytes(b'{"schema": 1, "prof')
-    assert baseline.of("p") is None
-    assert baseline.every() == []
+    assert baseline.find_baseline("p") is None
+    assert baseline.list_baselines() == []
 
 
 def test_later_runs_are_held_against_it(capsys: pytest.CaptureFixture[str]) -> None:
     before = five(100, "a", seed=0)
     after = run({1: some(105, seed=40)}, name="bbbb", second=40)
-    baseline.set_to(before)
+    baseline.set_baseline(before)
     assert main(["show", "bbbb"]) == 0
     text = capsys.readouterr().out
     assert "vs baseline a000, a001, a002, a003, a004: 5 and 1 runs" in text
@@ -86,24 +86,24 @@ def test_later_runs_are_held_against_it(capsys: pytest.CaptureFixture[str]) -> N
     latency = row(with_baseline(load_report(after), after), "latency_ms")
     assert latency.versus is not None
     assert latency.versus.change == pytest.approx(0.05, abs=0.01)
-    assert result_table.versus_words(latency.versus, 3).endswith("SLOWER")
+    assert result_table.describe_change(latency.versus, 3).endswith("SLOWER")
 
 
 def test_a_run_is_not_held_against_itself_nor_without_a_baseline() -> None:
     first = run({1: some()}, name="aaaa")
     found = load_report(first)
     assert with_baseline(found, first) is found
-    baseline.set_to([first])
+    baseline.set_baseline([first])
     assert with_baseline(found, first) is found
 
 
 def test_an_unfair_comparison_gives_reasons_instead_of_numbers(capsys: pytest.CaptureFixture[str]) -> None:
-    baseline.set_to([run({1: some()}, name="aaaa")])
+    baseline.set_baseline([run({1: some()}, name="aaaa")])
     other = run({1: some()}, name="bbbb", host="bench02", profile=PROFILE, second=1)
     found = with_baseline(load_report(other), other)
     assert all(row.versus is None for row in found.configurations[0].rows)
-    assert result_table.baseline_words(found) == (
-        "not held against the baseline aaaa: not the same machine: machine"
+    assert result_table.describe_baseline(found) == (
+        "not compared with the baseline aaaa: not the same machine: machine"
     )
     main(["show", "bbbb"])
     assert "vs baseline" not in capsys.readouterr().out
@@ -111,10 +111,10 @@ def test_an_unfair_comparison_gives_reasons_instead_of_numbers(capsys: pytest.Ca
 
 def test_a_baseline_whose_run_was_deleted_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     gone = run({1: some()}, name="aaaa")
-    baseline.set_to([gone])
+    baseline.set_baseline([gone])
     shutil.rmtree(gone)
     later = run({1: some()}, name="bbbb", second=1)
     found = with_baseline(load_report(later), later)
-    assert "the baseline of p is gone: there is no run" in result_table.baseline_words(found)
+    assert "the baseline of p cannot be used: run" in result_table.describe_baseline(found)
     main(["baseline", "show"])
     assert "(gone: its run was deleted)" in capsys.readouterr().out

@@ -18,7 +18,7 @@ RUN = "20260101T000000Z_p_0001"
 
 
 def test_nothing_was_said() -> None:
-    assert labels.of(RUN) == Label()
+    assert labels.label_of(RUN) == Label()
     assert not paths.labels_file().exists()
 
 
@@ -27,18 +27,18 @@ def test_what_is_said_adds_up() -> None:
     labels.tag(RUN, ["b"], ["a", "never-there"])
     labels.rename(RUN, " before the fix ")
     labels.annotate(RUN, "line one\nline two")
-    assert labels.of(RUN) == Label("before the fix", ("b", "fast"), "line one\nline two")
+    assert labels.label_of(RUN) == Label("before the fix", ("b", "fast"), "line one\nline two")
     labels.rename(RUN, "")
     labels.annotate(RUN, "")
-    assert labels.of(RUN) == Label(tags=("b", "fast"))
+    assert labels.label_of(RUN) == Label(tags=("b", "fast"))
 
 
 def test_a_run_that_is_forgotten_starts_anew() -> None:
     labels.tag(RUN, ["fast"])
     labels.forget([RUN, "another"])
-    assert labels.of(RUN) == Label()
+    assert labels.label_of(RUN) == Label()
     labels.tag(RUN, ["slow"])
-    assert labels.of(RUN).tags == ("slow",)
+    assert labels.label_of(RUN).tags == ("slow",)
 
 
 def test_writers_at_the_same_time_lose_nothing() -> None:
@@ -48,7 +48,7 @@ def test_writers_at_the_same_time_lose_nothing() -> None:
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, RUN, f"w{number}"]) for number in range(4)]
     assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
-    assert len(labels.of(RUN).tags) == 160
+    assert len(labels.label_of(RUN).tags) == 160
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_line_that_is_none_costs_only_itself(spoilt: bytes) -> None:
     with open(paths.labels_file(), "ab") as file:
         file.write(spoilt)
     labels.tag(RUN, ["after"])
-    assert labels.of(RUN).tags == ("after", "before")
+    assert labels.label_of(RUN).tags == ("after", "before")
 
 
 def test_a_torn_line_costs_only_itself() -> None:
@@ -67,10 +67,10 @@ def test_a_torn_line_costs_only_itself() -> None:
     with open(paths.labels_file(), "ab") as file:
         file.write(b'{"run":"2026')
     labels.tag(RUN, ["after"])
-    assert labels.of(RUN).tags == ("after", "before")
+    assert labels.label_of(RUN).tags == ("after", "before")
 
 
-def test_a_reader_follows_the_file_and_notices_when_it_is_another() -> None:
+def test_a_reader_follows_the_file_and_sees_its_replacement() -> None:
     known = Labels()
     assert not known.read()
     labels.tag(RUN, ["one"])
@@ -98,20 +98,20 @@ def test_a_tag_cannot_come_and_go_at_once() -> None:
 
 @pytest.mark.parametrize("name", ["x" * 81, "two\nlines", "\x1b]0;title\x07"])
 def test_what_cannot_be_a_name(name: str) -> None:
-    with pytest.raises(UserError, match="a name of a run has"):
+    with pytest.raises(UserError, match="a run name has"):
         labels.rename(RUN, name)
 
 
 def test_what_cannot_be_a_note() -> None:
     with pytest.raises(UserError, match="a note has at most 4000 characters, this one has 4001"):
         labels.annotate(RUN, "x" * 4001)
-    with pytest.raises(UserError, match="a note has letters and signs that can be seen"):
+    with pytest.raises(UserError, match="a note has only printable characters"):
         labels.annotate(RUN, "\x1b[2J")
 
 
 def test_a_file_that_cannot_be_written_is_told() -> None:
     paths.labels_file().mkdir(parents=True)
-    with pytest.raises(UserError, match=r"labels\.jsonl: cannot be written: Is a directory"):
+    with pytest.raises(UserError, match=r"labels\.jsonl: cannot write the labels: Is a directory"):
         labels.tag(RUN, ["a"])
 
 

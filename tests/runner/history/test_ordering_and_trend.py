@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import UserError
-from runner.history.ordering import SORTS, by_profile, in_order, sort_named
-from runner.history.run_entry import Entry
-from runner.history.trend import BARS, change, main_trend, spark, trends
+from runner.history.ordering import SORTS, find_sort, group_by_profile, sort_entries
+from runner.history.run_entry import RunEntry
+from runner.history.trend import BARS, find_trends, last_change, main_trend, sparkline
 from tests.support.histories import DAY, entry, figure
 
 FAST = entry("0001", "b", ago=10, seconds=30, figures=[figure(900, 90)], flags=1, disk=10)
@@ -17,7 +17,7 @@ FOREIGN = entry("0004", "zz", "lost", engine="", started=0.0)
 RUNS = [FAST, SLOW, NONE, FOREIGN]
 
 
-def ids(runs: list[Entry]) -> str:
+def ids(runs: list[RunEntry]) -> str:
     return " ".join(run.run[-1] for run in runs)
 
 
@@ -34,23 +34,23 @@ def ids(runs: list[Entry]) -> str:
     ],
 )
 def test_orders_and_unknown_values_last_both_ways(name: str, forward: str, backward: str) -> None:
-    assert ids(in_order(RUNS, sort_named(name))) == forward
-    assert ids(in_order(RUNS, sort_named(name), reverse=True)) == backward
+    assert ids(sort_entries(RUNS, find_sort(name))) == forward
+    assert ids(sort_entries(RUNS, find_sort(name), reverse=True)) == backward
 
 
 def test_every_order_is_named() -> None:
-    assert [sort_named(sort.name) for sort in SORTS] == list(SORTS)
+    assert [find_sort(sort.name) for sort in SORTS] == list(SORTS)
     with pytest.raises(UserError, match="runs cannot be sorted by 'speed'; allowed: when, tokens, latency"):
-        sort_named("speed")
+        find_sort("speed")
 
 
 def test_groups_keep_the_order() -> None:
     other = entry("0005", "b", ago=90)
-    groups = by_profile([FAST, SLOW, other, FOREIGN])
+    groups = group_by_profile([FAST, SLOW, other, FOREIGN])
     assert {profile: ids(runs) for profile, runs in groups.items()} == {"b": "1 5", "a": "2", "": "4"}
 
 
-def test_a_trend_compares_equal_configurations_of_finished_runs_only() -> None:
+def test_a_trend_has_equal_configurations_of_finished_runs() -> None:
     small, large = figure(100, 10), figure(800, 40, batch_size=16)
     runs = [
         entry("0004", figures=[figure(110, 9), figure(880, 36, batch_size=16)], ago=1 * DAY),
@@ -59,14 +59,14 @@ def test_a_trend_compares_equal_configurations_of_finished_runs_only() -> None:
         entry("0001", figures=[small, large], ago=4 * DAY),
         entry("0009", "another", figures=[figure(5, 5)], ago=5 * DAY),
     ]
-    first, second = trends(runs, "quickstart")
+    first, second = find_trends(runs, "quickstart")
     assert first.title == "batch 16 128→64", "what stands for the newest run comes first"
     assert first.tokens_per_sec == [800, 880]
     assert (second.title, second.tokens_per_sec) == ("batch 1 128→64", [100, 100, 110])
     assert second.latency_ms == [10, 10, 9]
     assert [point.entry.run[-1] for point in second.points] == ["1", "2", "4"]
     assert main_trend([run for run in runs if run.profile == "quickstart"]) == first
-    assert change(first.tokens_per_sec) == pytest.approx(0.1)
+    assert last_change(first.tokens_per_sec) == pytest.approx(0.1)
 
 
 def test_a_changed_field_begins_a_line_of_its_own() -> None:
@@ -74,7 +74,7 @@ def test_a_changed_field_begins_a_line_of_its_own() -> None:
         entry(f"{tp}{tp}{tp}{tp}", ago=10 - tp, figures=[figure(100 * tp, 10)], summary=f"40 M, tp {tp}")
         for tp in (1, 2)
     )
-    assert [trend.title for trend in trends([one, two], one.profile)] == [
+    assert [trend.title for trend in find_trends([one, two], one.profile)] == [
         f"{two.figures[0].title} · 40 M, tp 2",
         f"{one.figures[0].title} · 40 M, tp 1",
     ]
@@ -84,24 +84,24 @@ def test_a_changed_field_begins_a_line_of_its_own() -> None:
 
 
 def test_no_finished_run_has_no_trend() -> None:
-    assert trends([NONE, FOREIGN], "C") == []
+    assert find_trends([NONE, FOREIGN], "C") == []
     assert main_trend([NONE, FOREIGN]) is None
-    assert change([1.0]) is None
-    assert change([0.0, 1.0]) is None
+    assert last_change([1.0]) is None
+    assert last_change([0.0, 1.0]) is None
 
 
 def test_runs_on_different_machines_are_told_apart() -> None:
     here = entry("0001", figures=[figure()], gpus=("NVIDIA H200",), ago=2)
     there = entry("0002", figures=[figure()], gpus=("NVIDIA A10",), ago=1)
-    (trend,) = trends([here, there], "quickstart")
+    (trend,) = find_trends([here, there], "quickstart")
     assert trend.platforms == [("torch", ("NVIDIA H200",)), ("torch", ("NVIDIA A10",))]
 
 
 def test_a_sparkline_shows_large_changes_and_no_noise() -> None:
-    assert spark([1, 2, 3, None, 8], 10) == "▁▂▃ █"
-    assert spark([1, 2, 3], 2) == "▁█"
-    assert spark([], 5) == spark([None], 5) == spark([1.0], 0) == ""
-    assert len(set(spark([100.0, 100.2, 99.9, 100.1], 9))) == 1, "0.3 % is noise"
-    fallen = spark([100.0, 100.0, 90.0], 9)
+    assert sparkline([1, 2, 3, None, 8], 10) == "▁▂▃ █"
+    assert sparkline([1, 2, 3], 2) == "▁█"
+    assert sparkline([], 5) == sparkline([None], 5) == sparkline([1.0], 0) == ""
+    assert len(set(sparkline([100.0, 100.2, 99.9, 100.1], 9))) == 1, "0.3 % is noise"
+    fallen = sparkline([100.0, 100.0, 90.0], 9)
     assert fallen == f"{BARS[-1]}{BARS[-1]}{BARS[0]}"
-    assert len(set(spark([0.0, 0.0], 9))) == 1
+    assert len(set(sparkline([0.0, 0.0], 9))) == 1

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from runner.errors import UserError
-from runner.history.query import GRAMMAR, matching, needs_disk
-from runner.history.run_entry import Entry
-from runner.plan.plan import Membership
+from runner.history.query import GRAMMAR, filter_entries, needs_disk
+from runner.history.run_entry import RunEntry
+from runner.plan.plan import SweepMembership
 from tests.support.histories import DAY, NOW, entry, figure
 
 RUNS = [
@@ -20,7 +20,7 @@ RUNS = [
           note="after the driver update", gpus=("NVIDIA A10",)),
     entry("0003", "llama-3", "stopped", ago=DAY, name="Before The Fix", host="bench01", disk=3 << 30),
     entry("0004", "llama-3", "lost", ago=40 * DAY, engine="trtllm",
-          sweep=Membership(sweep="20260101T000000Z_s_abcd", cell=1)),
+          sweep=SweepMembership(sweep="20260101T000000Z_s_abcd", cell=1)),
     entry("0005", "llama-3", "running", ago=10, seconds=10),
     entry("0006", "notes", "lost", engine="", started=0.0),
 ]  # fmt: skip
@@ -36,7 +36,7 @@ def in_london(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def found(text: str) -> str:
-    return " ".join(run.run[-1] for run in matching(RUNS, text, now=NOW))
+    return " ".join(run.run[-1] for run in filter_entries(RUNS, text, now=NOW))
 
 
 @pytest.mark.parametrize(
@@ -109,20 +109,20 @@ def test_what_a_filter_lets_through(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("colour:red", "no term is called colour: (there are profile, status, engine"),
-        ("profil:x", "no term is called profil: (did you mean profile:?"),
+        ("colour:red", "unknown key colour: (known: profile, status, engine"),
+        ("profil:x", "unknown key profil: (did you mean profile:?"),
         ("http://x", 'a word with a colon needs quotes: "http:..."'),
         ("status:", "status: needs a value: running, finished"),
         ("status:,", "status: needs a value"),
-        ("status:great", "no run is ever 'great'; status: is one of starting, queued, running"),
-        ("took:long", "took:long is no comparison: a number with one of s, m, min, h, d, w behind it"),
-        ("tokens:>", "tokens:> is no comparison: a number with one of k behind it, as in tokens:>1000"),
-        ("flags:many", "flags:many is no comparison: a number, as in flags:0 or >0"),
-        ("latency:>5min", "latency:>5min is no comparison"),
-        ("since:soon", "since:soon is no point in time: 2026-01-31"),
-        ("since:2026-02-31", "since:2026-02-31 is no point in time"),
-        ("until:3y", "until:3y is no point in time"),
-        ("qwen -", "a `-` turns the term around that follows it; there is none"),
+        ("status:great", "'great' is no status; allowed: starting, queued, running"),
+        ("took:long", "took:long is invalid: expected a number with an optional unit (s, m, min, h, d, w)"),
+        ("tokens:>", "tokens:> is invalid: expected a number with an optional unit (k), like tokens:>1000"),
+        ("flags:many", "flags:many is invalid: expected a number, like flags:0 or >0"),
+        ("latency:>5min", "latency:>5min is invalid"),
+        ("since:soon", "since:soon is no time: 2026-01-31"),
+        ("since:2026-02-31", "since:2026-02-31 is no time"),
+        ("until:3y", "until:3y is no time"),
+        ("qwen -", "a `-` negates the term after it, but no term follows"),
     ],
 )
 def test_what_cannot_be_understood_is_one_sentence(text: str, sentence: str) -> None:
@@ -148,6 +148,6 @@ def test_who_asks_for_room_on_the_disk() -> None:
 
 def test_an_entry_stays_what_it_is() -> None:
     runs = list(RUNS)
-    result: list[Entry] = matching(runs, "", now=NOW)
+    result: list[RunEntry] = filter_entries(runs, "", now=NOW)
     assert result == RUNS
     assert result is not runs

@@ -13,11 +13,11 @@ import pytest
 from runner import paths
 from runner.history import index, labels
 from runner.history.disk_usage import disk_use
-from runner.history.reader import History, read_entries
+from runner.history.reader import RunHistory, read_entries
 from runner.history.reports import load_report
-from runner.history.run_entry import Entry, Figure
+from runner.history.run_entry import Figure, RunEntry
 from runner.report.files import read_summary, write_report
-from runner.report.model import ConfigurationReport, Row, Summary
+from runner.report.model import ConfigurationReport, MetricCell, Summary
 from runner.run import layout
 from tests.support.histories import ended, entry, figure
 
@@ -55,7 +55,7 @@ def test_a_run_that_ended_is_read_once_by_all_readers_together(reads: list[Path]
     first = read_entries()
     assert sorted(reads) == sorted(run_dirs)
     assert read_entries() == first
-    assert History().entries() == first
+    assert RunHistory().entries() == first
     assert len(reads) == 3
 
 
@@ -81,18 +81,18 @@ def test_the_index_heals(spoil: str) -> None:
         path.write_bytes({"empty": b"", "tear": content[:50], "flip": flipped, "replace": b"x" * 999}[spoil])
     assert read_entries() == expected
     if spoil != "directory":
-        assert index.load(path).keys() == {row.run for row in expected}
+        assert index.load_index(path).keys() == {row.run for row in expected}
 
 
 def test_an_index_of_another_version_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     ended()
     expected = read_entries()
     monkeypatch.setattr(index, "VERSION", index.VERSION + 1)
-    assert index.load(paths.history_index()) == {}
+    assert index.load_index(paths.history_index()) == {}
     assert read_entries() == expected
 
 
-def test_a_state_directory_that_takes_no_file_is_listed_without_an_index(
+def test_a_read_only_state_directory_is_listed_without_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended()
@@ -106,7 +106,7 @@ def test_a_state_directory_that_takes_no_file_is_listed_without_an_index(
 
 
 def test_runs_come_and_go() -> None:
-    found = History()
+    found = RunHistory()
     old = ended("0001", ago=100.0)
     assert [row.run for row in found.entries()] == [old.name]
     new = ended("0002", ago=10.0)
@@ -114,12 +114,12 @@ def test_runs_come_and_go() -> None:
     assert [row.run for row in found.entries(newest=1)] == [new.name]
     old.rename(old.parent.parent / "elsewhere")
     assert [row.run for row in found.entries()] == [new.name]
-    assert index.load(paths.history_index()).keys() >= {new.name}
+    assert index.load_index(paths.history_index()).keys() >= {new.name}
 
 
 def test_labels_are_seen_as_soon_as_they_are_there() -> None:
     run = ended().name
-    found = History()
+    found = RunHistory()
     found.entries()
     labels.tag(run, ["good"])
     assert [row.tags for row in found.entries()] == [("good",)]
@@ -131,7 +131,7 @@ def test_labels_are_seen_as_soon_as_they_are_there() -> None:
 def test_the_room_on_the_disk_is_found_out_when_asked_for() -> None:
     run_dir = ended()
     (run_dir / "0-benchmark.log").write_bytes(b"x" * 1_000_000)
-    found = History()
+    found = RunHistory()
     assert found.entries()[0].disk is None
     disk = found.entries(disk=True)[0].disk
     assert disk is not None
@@ -141,7 +141,7 @@ def test_the_room_on_the_disk_is_found_out_when_asked_for() -> None:
 
 def test_what_one_reader_found_out_another_does_not_forget(monkeypatch: pytest.MonkeyPatch) -> None:
     ended("0001", ago=100.0)
-    careless, careful = History(), History()
+    careless, careful = RunHistory(), RunHistory()
     careless.entries()
     careful.entries(disk=True)
     ended("0002", ago=10.0)
@@ -164,14 +164,14 @@ def test_disk_use_counts_what_can_be_seen(tmp_path: Path) -> None:
 def test_readers_in_the_same_moment_do_not_spoil_the_index() -> None:
     for number in range(30):
         ended(f"{number:04x}", ago=number * 10.0)
-    results: list[list[Entry]] = []
+    results: list[list[RunEntry]] = []
     threads = [threading.Thread(target=lambda: results.append(read_entries())) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert all(result == results[0] for result in results)
-    assert len(index.load(paths.history_index())) == 30
+    assert len(index.load_index(paths.history_index())) == 30
 
 
 def test_ten_thousand_rows_are_looked_through_at_once() -> None:
@@ -182,10 +182,10 @@ def test_ten_thousand_rows_are_looked_through_at_once() -> None:
         for number in range(10_000)
     ]
     started = time.thread_time()
-    query.matching(rows, "p1 status:finished tokens:>150 since:2020-01-01 -tag:bad")
+    query.filter_entries(rows, "p1 status:finished tokens:>150 since:2020-01-01 -tag:bad")
     for sort in ordering.SORTS:
-        ordering.in_order(rows, sort)
-    ordering.by_profile(rows)
+        ordering.sort_entries(rows, sort)
+    ordering.group_by_profile(rows)
     assert time.thread_time() - started < 2, "an order above what it takes"
 
 
@@ -204,8 +204,8 @@ def test_a_run_under_way_is_never_remembered() -> None:
 def test_requests_in_flight_have_their_own_numbers() -> None:
     run_dir = ended()
     rows = [
-        Row(metric="output_tokens_per_sec", unit="tokens/s", n=500, value=9000.0),
-        Row(metric="request_latency_ms", unit="ms", n=500, value=1234.0),
+        MetricCell(metric="output_tokens_per_sec", unit="tokens/s", n=500, value=9000.0),
+        MetricCell(metric="request_latency_ms", unit="ms", n=500, value=1234.0),
     ]
     served = ConfigurationReport(
         batch_size=0, input_len=128, output_len=64, rows=rows, flags=[], requests=500, concurrency=32
@@ -217,7 +217,7 @@ def test_requests_in_flight_have_their_own_numbers() -> None:
     assert "32" in row.best.title
 
 
-def test_a_configuration_with_one_of_the_two_numbers_is_shown_with_that_one() -> None:
+def test_a_configuration_with_one_number_shows_it() -> None:
     only_rate = figure(100.0, 10.0)
     only_rate = Figure(only_rate.values, 100.0, None)
     ended(figures=[only_rate, figure(None, 20.0, batch_size=2)])

@@ -17,7 +17,7 @@ from runner.history.reader import read_entries
 from runner.history.recovery import recover
 from runner.history.reports import load_report
 from runner.history.run_entry import read_entry
-from runner.plan.plan import Membership
+from runner.plan.plan import SweepMembership
 from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout
@@ -75,7 +75,7 @@ def test_a_supervised_run_is_left_alone() -> None:
     assert wait_until_ended(run_dir).status == "finished"
 
 
-def test_a_run_is_not_taken_for_lost_in_the_moment_in_which_it_is_made(
+def test_a_run_being_created_is_not_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[bool] = []
@@ -85,7 +85,7 @@ def test_a_run_is_not_taken_for_lost_in_the_moment_in_which_it_is_made(
         seen.append(read_entry(path.parent).ended)
 
     monkeypatch.setattr("runner.run.layout.write_atomically", write_and_look)
-    with layout.created(paths.runs_dir() / "20260101T000000Z_program_0001", single("ok"), "name: p\n"):
+    with layout.create_run_dir(paths.runs_dir() / "20260101T000000Z_program_0001", single("ok"), "name: p\n"):
         pass
     assert seen == [False]
 
@@ -116,7 +116,7 @@ def test_the_table_of_a_run_with_an_empty_log_names_the_run(capsys: pytest.Captu
     assert f"run {run_dir.name} · lost" in capsys.readouterr().out
 
 
-def test_where_nothing_can_be_written_a_run_is_lost_for_its_readers(
+def test_a_lost_run_is_lost_on_a_read_only_disk_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = abandoned()
@@ -135,7 +135,7 @@ def test_where_nothing_can_be_written_a_run_is_lost_for_its_readers(
     assert sorted(run_dir.iterdir()) == before
 
 
-def test_a_log_that_lacks_only_its_end_keeps_what_the_report_says() -> None:
+def test_a_log_without_its_end_keeps_the_report() -> None:
     run_dir = abandoned()
     state = state_of(run_dir)
     state.apply(ev.RunEnded(t=state.last_t, status="finished", wall=1e9))
@@ -164,8 +164,8 @@ def test_newest_first() -> None:
     assert [entry.run for entry in read_entries()] == sorted(names, reverse=True)
 
 
-def test_a_run_knows_its_place_in_a_sweep_while_it_runs_and_afterwards() -> None:
-    place = Membership(sweep="20260101T000000Z_s_0001", cell=3, repeat=1, values=(("parallel.tp", "2"),))
+def test_a_run_knows_its_place_in_a_sweep() -> None:
+    place = SweepMembership(sweep="20260101T000000Z_s_0001", cell=3, repeat=1, values=(("parallel.tp", "2"),))
     run_dir = start(msgspec.structs.replace(single("slow"), sweep=place))
     assert read_entry(run_dir).sweep == place
     layout.request_stop(run_dir, "a test")
@@ -192,5 +192,5 @@ class TestFindingARun:
     def test_several_found_are_named(self) -> None:
         abandoned("20260101T000000Z_a_0001")
         abandoned("20260102T000000Z_a_0002")
-        with pytest.raises(UserError, match="'_a_' fits 2 runs: 20260102T000000Z_a_0002, 20260101T"):
+        with pytest.raises(UserError, match="'_a_' matches 2 runs: 20260102T000000Z_a_0002, 20260101T"):
             find_run("_a_")

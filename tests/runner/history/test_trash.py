@@ -32,19 +32,19 @@ def test_a_deleted_run_is_in_no_list_and_comes_back_as_it_was() -> None:
 
     assert listed() == []
     assert layout.list_runs() == []
-    assert [found.run for found in trash.listed()] == [run_dir.name]
-    assert abs(trash.listed()[0].deleted - trashed.deleted) <= 1
-    assert trash.restore(trash.find("last")) == run_dir
+    assert [found.run for found in trash.list_trash()] == [run_dir.name]
+    assert abs(trash.list_trash()[0].deleted - trashed.deleted) <= 1
+    assert trash.restore(trash.find_trashed("last")) == run_dir
     assert read_entries() == before
     assert sorted((path.name, path.read_bytes()) for path in run_dir.iterdir() if path.is_file()) == content
-    assert trash.listed() == []
+    assert trash.list_trash() == []
     assert list(paths.trash_dir().iterdir()) == []
 
 
-def test_a_run_under_way_is_not_deleted_and_neither_are_those_named_with_it() -> None:
+def test_an_active_run_stops_the_deletion_of_all() -> None:
     over = ended()
     running = start(single("slow"))
-    with pytest.raises(UserError, match=r"is under way \(\w+\) and cannot be deleted\n`trtbench-tui stop"):
+    with pytest.raises(UserError, match=r"is running \(\w+\) and cannot be deleted\n`trtbench-tui stop"):
         trash.delete([over, running])
     assert set(listed()) == {over.name, running.name}
     layout.request_stop(running, "a test")
@@ -77,15 +77,15 @@ def test_what_cannot_be_moved_back_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         rename(source, target)
 
     monkeypatch.setattr("os.rename", only_the_first)
-    with pytest.raises(UserError, match=f"Input/output error; moved there before, .*: {first.name}$"):
+    with pytest.raises(UserError, match=f"Input/output error; already moved, .*: {first.name}$"):
         trash.delete([first, second])
-    assert [found.run for found in trash.listed()] == [first.name]
+    assert [found.run for found in trash.list_trash()] == [first.name]
 
 
 def test_an_empty_name_brings_nothing_back() -> None:
     trash.delete([ended()])
     with pytest.raises(UserError, match="there is no run '' in the trash"):
-        trash.find("")
+        trash.find_trashed("")
 
 
 def test_what_is_no_run_can_be_deleted_too() -> None:
@@ -98,9 +98,9 @@ def test_what_is_no_run_can_be_deleted_too() -> None:
 def test_what_lies_elsewhere_is_left_alone(tmp_path: Path) -> None:
     run_dir = ended()
     moved = run_dir.rename(tmp_path / run_dir.name)
-    with pytest.raises(UserError, match="does not lie among the runs in"):
+    with pytest.raises(UserError, match="only runs of the history can be deleted"):
         trash.delete([moved])
-    with pytest.raises(UserError, match=r"there is no run '.*' any more"):
+    with pytest.raises(UserError, match=r"the run '.*' does not exist any more"):
         trash.delete([run_dir])
 
 
@@ -108,30 +108,30 @@ def test_a_run_is_not_restored_over_another() -> None:
     run_dir = ended()
     trash.delete([run_dir])
     ended()
-    with pytest.raises(UserError, match="is there already; the deleted one stays in the trash"):
-        trash.restore(trash.find("0001"))
-    assert len(trash.listed()) == 1
+    with pytest.raises(UserError, match="already exists; the deleted run stays in the trash"):
+        trash.restore(trash.find_trashed("0001"))
+    assert len(trash.list_trash()) == 1
 
 
 def test_finding_in_the_trash() -> None:
     trash.delete([ended("0001", "a", ago=20), ended("0002", "a", ago=10)])
-    assert trash.find("0001").run.endswith("_a_0001")
+    assert trash.find_trashed("0001").run.endswith("_a_0001")
     with pytest.raises(UserError, match="there is no run 'nope' in the trash"):
-        trash.find("nope")
-    with pytest.raises(UserError, match="'_a_' fits 2 deleted runs: "):
-        trash.find("_a_")
+        trash.find_trashed("nope")
+    with pytest.raises(UserError, match="'_a_' matches 2 deleted runs: "):
+        trash.find_trashed("_a_")
 
 
-def test_emptying_forgets_what_was_said_but_not_of_a_run_that_came_again() -> None:
+def test_emptying_forgets_labels_except_of_a_restored_run() -> None:
     gone, again = ended("0001", ago=20), ended("0002", ago=10)
     labels.tag(gone.name, ["a"])
     labels.tag(again.name, ["b"])
     trash.delete([gone, again])
     ended("0002", ago=10)
-    assert trash.empty(trash.listed()) == (2, [])
-    assert trash.listed() == []
-    assert labels.of(gone.name) == Label()
-    assert labels.of(again.name).tags == ("b",)
+    assert trash.empty(trash.list_trash()) == (2, [])
+    assert trash.list_trash() == []
+    assert labels.label_of(gone.name) == Label()
+    assert labels.label_of(again.name).tags == ("b",)
 
 
 def test_what_cannot_be_removed_is_told_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def test_what_cannot_be_removed_is_told_and_stays(monkeypatch: pytest.MonkeyPatc
         remove(path)
 
     monkeypatch.setattr("shutil.rmtree", refuse)
-    gone, problems = trash.empty(trash.listed())
+    gone, problems = trash.empty(trash.list_trash())
     assert gone == 1
     assert problems[0].endswith("_0001: Permission denied")
-    assert [found.run[-4:] for found in trash.listed()] == ["0001"]
+    assert [found.run[-4:] for found in trash.list_trash()] == ["0001"]

@@ -12,7 +12,7 @@ import pytest
 from runner import paths
 from runner.cli.main import main
 from runner.history.lookup import find_run
-from runner.history.reader import History, read_entries
+from runner.history.reader import RunHistory, read_entries
 from runner.run import layout
 from tests.support import recorded_runs
 from tests.support.histories import ended, figure
@@ -115,14 +115,14 @@ def test_a_run_with_a_log_of_rubbish_is_lost() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b'{"schema": 1, "run": "x', b"\xff", b"null", b"[" * 200_000])
-def test_a_spoilt_report_is_made_anew_from_the_log_and_left_as_it_is(content: bytes) -> None:
+def test_a_broken_report_is_recomputed_and_left_in_place(content: bytes) -> None:
     run_dir = ended(profile="program", seconds=62.0)
     (run_dir / layout.REPORT).write_bytes(content)
 
     (entry,) = read_entries()
 
     assert (entry.status, entry.seconds) == ("finished", 62.0)
-    assert entry.cause == "report.json cannot be read; these numbers were made anew from the log"
+    assert entry.cause == "report.json cannot be read; these numbers were rebuilt from the log"
     assert (run_dir / layout.REPORT).read_bytes() == content
 
 
@@ -155,7 +155,7 @@ def test_times_beyond_reason_are_not_shown(
     assert len(capsys.readouterr().out) < 500
 
 
-def test_a_directory_with_another_name_comes_last_and_is_read_all_the_same() -> None:
+def test_a_renamed_directory_is_listed_last() -> None:
     kept = ended("0001", ago=100.0)
     kept.rename(kept.parent / "zz-kept-by-hand")
     (kept.parent / "notes").mkdir()
@@ -185,7 +185,7 @@ def test_names_that_are_no_text_and_causes_with_escapes(capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("name", [layout.EVENTS, layout.PROFILE, layout.REPRO, "0-benchmark.log"])
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.touch, None])
-def test_whatever_became_of_a_file_the_table_is_shown_and_exported(
+def test_a_damaged_file_never_hides_the_table(
     name: str, make: Callable[[Path], None] | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = recorded_runs.finished(2).write(paths.runs_dir())
@@ -204,7 +204,7 @@ def test_whatever_became_of_a_file_the_table_is_shown_and_exported(
 def test_an_unreadable_report_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run_dir = ended()
     (run_dir / layout.REPORT).write_bytes(b"{")
-    found = History()
+    found = RunHistory()
     first = found.entries()
     monkeypatch.setattr(
         "runner.history.run_entry.read_state", lambda run_dir: pytest.fail("the log was read again")

@@ -7,7 +7,7 @@ import pytest
 
 from runner import events as ev
 from runner.engines.registry import make_plan
-from runner.metrics.bandwidth_model import bandwidth, peak_bandwidth
+from runner.metrics.bandwidth import bandwidth, peak_bandwidth
 from runner.plan.plan import DecodeReads
 from runner.profile.store import find
 from runner.report.build import build_report
@@ -88,7 +88,7 @@ def test_no_number_without_all_of_its_conditions(state: RunState, reads: DecodeR
     assert note.startswith(why)
 
 
-def test_it_stands_beside_what_was_measured_on_an_h200() -> None:
+def test_model_agrees_with_an_h200_measurement() -> None:
     """One sequence, decoded by kernels that wait for the host: a third of the bandwidth, whoever says so."""
     recorded = DATA / "h200-torch-1gpu"
     state = RunState()

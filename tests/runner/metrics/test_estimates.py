@@ -8,9 +8,9 @@ import pytest
 
 from runner import events as ev
 from runner import metrics
-from runner.metrics.estimates import estimates
+from runner.metrics.compute import estimates
 from runner.report import result_table
-from runner.report.model import Row
+from runner.report.model import MetricCell
 from runner.state.configuration import ConfigurationState
 from runner.state.run import RunState
 from runner.stats.intervals import mean_of
@@ -38,7 +38,7 @@ def measured(values: list[float], *, generation: float | None = 0.8) -> Configur
     return state.configurations[0]
 
 
-def rows(configuration: ConfigurationState) -> dict[str, metrics.Value]:
+def rows(configuration: ConfigurationState) -> dict[str, metrics.MetricValue]:
     return {value.metric.name: value for value in metrics.values(configuration, 2)}
 
 
@@ -65,7 +65,7 @@ def test_rates_are_known_as_well_as_the_time_they_are_made_of() -> None:
     assert found["tokens_per_sec_per_rank"].high == pytest.approx(4 * 16 * 1000 / between.low / 2)
 
 
-def test_what_is_common_to_latency_and_generation_time_cancels_in_prefill() -> None:
+def test_common_variation_cancels_in_prefill_time() -> None:
     prefill = rows(measured(latencies(50, random.Random(3), spread=0.05)))["prefill_time_ms"]
     assert prefill.value == pytest.approx(20)
     assert prefill.low == pytest.approx(20)
@@ -157,14 +157,14 @@ def test_every_metric_explains_itself() -> None:
 @pytest.mark.parametrize(
     ("row", "shown"),
     [
-        (Row(metric="latency_ms", unit="ms", n=9, value=100.0, low=99.0, high=101.0), "±1 %"),
-        (Row(metric="latency_ms", unit="ms", n=9, value=100.0, low=99.69, high=100.31), "±0.31 %"),
-        (Row(metric="latency_p95_ms", unit="ms", n=99, value=100.0, low=96.0, high=112.0), "-4/+12 %"),
-        (Row(metric="latency_p95_ms", unit="ms", n=9, value=100.0, low=96.0), "-4/+? %"),
-        (Row(metric="latency_drift_percent", unit="%", n=9, value=-2.0, low=-3.5, high=-0.5), "±1.5"),
-        (Row(metric="latency_ms", unit="ms", n=3, value=100.0), ""),
-        (Row(metric="prefill_time_ms", unit="ms", n=9, value=-1.0, low=-2.0, high=0.0), ""),
+        (MetricCell(metric="latency_ms", unit="ms", n=9, value=100.0, low=99.0, high=101.0), "±1 %"),
+        (MetricCell(metric="latency_ms", unit="ms", n=9, value=100.0, low=99.69, high=100.31), "±0.31 %"),
+        (MetricCell(metric="latency_p95_ms", unit="ms", n=99, value=100.0, low=96.0, high=112.0), "-4/+12 %"),
+        (MetricCell(metric="latency_p95_ms", unit="ms", n=9, value=100.0, low=96.0), "-4/+? %"),
+        (MetricCell(metric="latency_drift_percent", unit="%", n=9, value=-2.0, low=-3.5, high=-0.5), "±1.5"),
+        (MetricCell(metric="latency_ms", unit="ms", n=3, value=100.0), ""),
+        (MetricCell(metric="prefill_time_ms", unit="ms", n=9, value=-1.0, low=-2.0, high=0.0), ""),
     ],
 )
-def test_the_margin_of_a_number(row: Row, shown: str) -> None:
-    assert result_table.margin(row) == shown
+def test_the_margin_of_a_number(row: MetricCell, shown: str) -> None:
+    assert result_table.format_margin(row) == shown

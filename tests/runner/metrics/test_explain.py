@@ -10,7 +10,7 @@ from runner import metrics
 from runner.cli.main import main
 from runner.errors import UserError
 from runner.metrics import explain
-from runner.metrics.lookup import ALIASES, find
+from runner.metrics.lookup import ALIASES, find_metric
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_the_page_of_documentation_is_made_of_the_definitions() -> None:
 
 
 def test_names_and_aliases() -> None:
-    assert find("latency_ms") is metrics.LATENCY
-    assert find("latency_ms.p50") is metrics.P50
+    assert find_metric("latency_ms") is metrics.LATENCY
+    assert find_metric("latency_ms.p50") is metrics.P50
     assert {name: metric.name for name, metric in ALIASES.items() if name.startswith("latency_ms.")} == {
         "latency_ms.mean": "latency_ms",
         "latency_ms.p50": "latency_p50_ms", "latency_ms.p95": "latency_p95_ms",
@@ -56,8 +56,8 @@ def test_names_and_aliases() -> None:
         "latency_ms.max": "latency_max_ms", "latency_ms.sd": "latency_sd_ms",
         "latency_ms.cv": "latency_cv_percent",
     }  # fmt: skip
-    assert find("ttft_ms.p95") is metrics.BY_NAME["ttft_p95_ms"]
-    assert find("request_latency_ms.max") is metrics.BY_NAME["request_latency_max_ms"]
-    assert find("inter_token_latency_ms.mean") is metrics.BY_NAME["inter_token_latency_ms"]
+    assert find_metric("ttft_ms.p95") is metrics.BY_NAME["ttft_p95_ms"]
+    assert find_metric("request_latency_ms.max") is metrics.BY_NAME["request_latency_max_ms"]
+    assert find_metric("inter_token_latency_ms.mean") is metrics.BY_NAME["inter_token_latency_ms"]
     with pytest.raises(UserError, match="did you mean latency_ms"):
-        find("latency_mss")
+        find_metric("latency_mss")

@@ -8,10 +8,12 @@ import pytest
 
 from runner import events as ev
 from runner import metrics
-from runner.metrics import Metric, gpu_metrics
+from runner.metrics import Metric
+from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
+from runner.metrics.rank_gpus import gpu_of_rank
 from runner.state.gpu_series import FINE_BUCKETS, GROUP_S, MERGED, PER_MINUTE, RECENT_TICKS
 from runner.state.run import RunState
-from tests.support.gpu_logs import SECOND, configuration_events, inventory, mapping, sample
+from tests.support.gpu_logs import SECOND, configuration_events, gpu_numbers, inventory, mapping, sample
 
 
 def run_of(
@@ -40,13 +42,13 @@ def run_of(
 
 
 def value_of(state: RunState, metric: Metric) -> tuple[float | None, str]:
-    table = gpu_metrics.numbers(state, 0, "not planned")
+    table = gpu_numbers(state, 0, "not planned")
     assert table is not None
     value, _, note = table[metric]
     return value, note
 
 
-def test_peak_memory_stands_beside_its_baseline_and_its_rate() -> None:
+def test_peak_memory_note_has_baseline_and_rate() -> None:
     value, note = value_of(run_of(), metrics.GPU_MEMORY)
     assert value == 60.0
     assert note == "sampled @ 2 Hz; GPU 0: 60.0 (before the run 20.0)"
@@ -62,20 +64,20 @@ def test_energy_comes_from_the_counter_with_its_error() -> None:
     assert value_of(state, metrics.TOKENS_PER_SEC_PER_W)[0] == pytest.approx(rate / 500, rel=0.01)
 
 
-def test_energy_without_readings_at_the_boundaries_has_a_larger_error() -> None:
+def test_energy_without_boundary_readings_has_larger_error() -> None:
     _, note = value_of(run_of(energy_at=(0.0, 20.0)), metrics.GPU_ENERGY)
     assert note.startswith("too short: 5000 J with an error of 5100 J")
 
 
 def test_a_window_that_is_too_short_says_so_and_nothing_else() -> None:
-    table = gpu_metrics.numbers(run_of(begin=5.0, end=5.8), 0, "not planned")
+    table = gpu_numbers(run_of(begin=5.0, end=5.8), 0, "not planned")
     assert table is not None
     assert {value for value, _, _ in table.values()} == {None}
     sampled = {note for metric, (_, _, note) in table.items() if metric is not metrics.GPU_DRAM_MODELLED}
     assert sampled == {"too short: 2 readings in 0.8 s"}
 
 
-def test_a_counter_that_stands_still_gives_no_energy() -> None:
+def test_constant_counter_gives_no_energy() -> None:
     still: list[ev.AnyEvent] = [ev.GpuEnergy(t=t * SECOND, gpu="GPU-0", mj=7) for t in (0, 5, 10, 15, 20)]
     state = run_of(energy_at=(), extra=still)
     for metric in (metrics.GPU_ENERGY, metrics.JOULES_PER_TOKEN, metrics.TOKENS_PER_SEC_PER_W):
@@ -85,14 +87,14 @@ def test_a_counter_that_stands_still_gives_no_energy() -> None:
     assert value_of(state, metrics.GPU_POWER)[0] == 500.0, "by its samples"
 
 
-def test_a_counter_that_started_anew_gives_no_energy() -> None:
+def test_counter_reset_gives_no_energy() -> None:
     state = run_of(extra=[ev.GpuEnergy(t=10 * SECOND, gpu="GPU-0", mj=10)])
     value, note = value_of(state, metrics.GPU_ENERGY)
     assert value is None
     assert "started anew" in note
 
 
-def test_a_counter_that_started_anew_at_the_very_end_gives_no_energy() -> None:
+def test_counter_reset_at_the_end_gives_no_energy() -> None:
     """The reading before it lies within the phase, the one after it does not."""
     restarted: list[ev.AnyEvent] = [ev.GpuEnergy(t=round(15.02 * SECOND), gpu="GPU-0", mj=10)]
     state = run_of(energy_at=(0.0, 5.05, 14.9), extra=restarted)
@@ -110,12 +112,10 @@ def test_a_rank_on_a_gpu_that_is_not_known_leaves_no_sum() -> None:
         assert note == "rank 1 computes on cuda:1, and which GPU that is is not known"
 
 
-def test_errors_of_memory_are_new_only_when_they_were_read_before() -> None:
+def test_memory_errors_are_new_only_after_an_earlier_reading() -> None:
     unread = ev.GpuHealth(t=1, gpu="GPU-0")
     read = ev.GpuHealth(t=20 * SECOND, gpu="GPU-0", ecc_uncorrected=5)
-    assert gpu_metrics.run_flags(run_of(extra=[unread, read])) == [
-        "GPU 0: 20.0 GiB were in use before the run"
-    ]
+    assert run_gpu_flags(run_of(extra=[unread, read])) == ["GPU 0: 20.0 GiB were in use before the run"]
 
 
 def test_a_reading_that_was_missing_for_long_is_a_flag() -> None:
@@ -124,9 +124,9 @@ def test_a_reading_that_was_missing_for_long_is_a_flag() -> None:
     for event in (*events, *configuration_events(0, SECOND, 21 * SECOND)):
         state.apply(event)
     for t in range(2, 80):
-        power: ev.Column = [500.0] if t % 4 == 0 else []
+        power: ev.GpuColumn = [500.0] if t % 4 == 0 else []
         state.apply(ev.GpuSamples(t=t * SECOND // 2, period_ms=500, busy=[90], power=power))
-    (flag,) = [flag for flag in gpu_metrics.flags(state, 0) if "read only" in flag]
+    (flag,) = [flag for flag in gpu_flags(state, 0) if "read only" in flag]
     assert flag == "GPU 0: its power was read only 10 of 41 times while it was measured"
 
 
@@ -145,12 +145,12 @@ def test_throttling_counts_time_and_names_the_reason() -> None:
     # Where the driver does not count a reason, the share of samples with its bit stands in.
     assert note == "GPU 0: power cap 100.0 %, GPU 0: hw thermal 5.0 %"
     assert value == 100.0
-    assert "GPU 0 was slowed down 5.0 % of the time: hw thermal" in gpu_metrics.flags(state, 0)
+    assert "GPU 0 was slowed down 5.0 % of the time: hw thermal" in gpu_flags(state, 0)
 
 
 def test_a_drop_of_the_clock_is_a_flag() -> None:
     state = run_of(extra=[sample(8 * SECOND + 1, sm_clock=900.0)])
-    assert any("dropped to 900 MHz" in flag for flag in gpu_metrics.flags(state, 0))
+    assert any("dropped to 900 MHz" in flag for flag in gpu_flags(state, 0))
 
 
 def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
@@ -162,7 +162,7 @@ def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
             ev.GpuHealth(t=20 * SECOND, gpu="GPU-0", pcie_width=8, ecc_uncorrected=2),
         ]
     )
-    assert gpu_metrics.run_flags(state) == [
+    assert run_gpu_flags(state) == [
         "GPU 0: 2 foreign processes computed on it before the run: 7, 8",
         "GPU 0: 1 foreign process computed on it after the run: 7",
         "GPU 0: 20.0 GiB were in use before the run",
@@ -173,7 +173,7 @@ def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
 
 def test_a_gap_in_the_readings_is_a_flag() -> None:
     state = run_of(silent=(6.0, 12.0))
-    assert gpu_metrics.flags(state, 0)[-1] == "GPUs were read only 9 of about 20 times while it was measured"
+    assert gpu_flags(state, 0)[-1] == "GPUs were read only 9 of about 20 times while it was measured"
 
 
 def test_a_rank_on_the_cpu_has_no_gpu_numbers() -> None:
@@ -181,13 +181,13 @@ def test_a_rank_on_the_cpu_has_no_gpu_numbers() -> None:
     hello = state.ranks[0].hello
     assert hello is not None
     state.ranks[0].hello = ev.Hello(t=1, stage=0, rank=0, world=1, pid=2, host="", device="cpu")
-    assert gpu_metrics.numbers(state, 0, "not planned") is None
-    assert gpu_metrics.gpu_of_rank(state, 0) is None
+    assert gpu_numbers(state, 0, "not planned") is None
+    assert gpu_of_rank(state, 0) is None
 
 
 def test_a_rank_knows_its_gpu_by_uuid() -> None:
     state = run_of()
-    gpu = gpu_metrics.gpu_of_rank(state, 0)
+    gpu = gpu_of_rank(state, 0)
     assert gpu is not None
     assert gpu.identity.uuid == "GPU-0"
 
@@ -200,7 +200,7 @@ def test_a_stale_machine_shows_no_number() -> None:
     assert state.telemetry.latest(gpu, "power") == "stale"
 
 
-def test_what_was_read_before_telemetry_started_anew_is_not_the_latest() -> None:
+def test_readings_before_a_restart_are_not_the_latest() -> None:
     state = RunState()
     state.apply_all([inventory(), sample(SECOND, busy=80.0), inventory(t=20 * SECOND)])
     (gpu,) = state.gpus.values()
@@ -212,7 +212,7 @@ def test_what_was_read_before_telemetry_started_anew_is_not_the_latest() -> None
 
 def test_a_restart_of_telemetry_costs_no_sample_of_a_phase() -> None:
     without, restarted = run_of(), run_of(extra=[inventory(t=8 * SECOND)])
-    assert gpu_metrics.numbers(restarted, 0, "") == gpu_metrics.numbers(without, 0, "")
+    assert gpu_numbers(restarted, 0, "") == gpu_numbers(without, 0, "")
 
 
 def test_history_is_bounded_and_keeps_every_spike() -> None:
@@ -231,7 +231,7 @@ def test_history_is_bounded_and_keeps_every_spike() -> None:
     assert len(state.telemetry.recent()) <= RECENT_TICKS + GROUP_S
 
 
-def test_the_same_numbers_whenever_one_looks() -> None:
+def test_numbers_do_not_depend_on_when_they_are_read() -> None:
     """Folding in between changes nothing: a report of a finished run is what it was while it ran."""
     looked = RunState()
     events: list[ev.AnyEvent] = [inventory(), mapping(["GPU-0"])]
@@ -242,14 +242,14 @@ def test_the_same_numbers_whenever_one_looks() -> None:
     for event in events:
         looked.apply(event)
         if looked.configurations:
-            gpu_metrics.numbers(looked, 0, "not planned")
+            gpu_numbers(looked, 0, "not planned")
     once = RunState()
     once.apply_all(events)
-    assert gpu_metrics.numbers(looked, 0, "not planned") == gpu_metrics.numbers(once, 0, "not planned")
+    assert gpu_numbers(looked, 0, "not planned") == gpu_numbers(once, 0, "not planned")
     assert value_of(once, metrics.GPU_MEMORY)[0] == 180 / 2**30
 
 
-def test_an_iteration_of_minutes_keeps_its_readings_until_it_has_ended() -> None:
+def test_long_iteration_keeps_its_readings_until_its_end() -> None:
     """Whether an iteration was timed and when it began is known at its end."""
     events: list[ev.AnyEvent] = [inventory(), mapping(["GPU-0"])]
     events += [sample(t * SECOND // 2, memory=float(t)) for t in range(1, 1200)]
@@ -257,13 +257,13 @@ def test_an_iteration_of_minutes_keeps_its_readings_until_it_has_ended() -> None
     state = RunState()
     state.apply_all(sorted(events, key=lambda event: event.t))
     assert value_of(state, metrics.GPU_MEMORY)[0] == 1000 / 2**30
-    assert gpu_metrics.flags(state, 0) == []
+    assert gpu_flags(state, 0) == []
 
 
 def test_many_groups_are_one_phase() -> None:
     """More of them than are joined at once, and every sample counts once."""
     state = run_of(2000.0, begin=5.0, end=1995.0)
-    numbers = gpu_metrics.numbers(state, 0, "not planned")
+    numbers = gpu_numbers(state, 0, "not planned")
     assert numbers is not None
     assert numbers[metrics.GPU_POWER_PEAK][:2] == (500.0, 2 * 1990 + 1)
 
@@ -274,7 +274,7 @@ def test_mean_power_is_the_counter_s() -> None:
     assert note == "± 3.0 %, by the energy counter"
 
 
-def test_without_a_counter_mean_power_is_that_of_the_samples_and_says_of_which_kind() -> None:
+def test_mean_power_without_counter_is_of_samples() -> None:
     value, note = value_of(run_of(energy_at=()), metrics.GPU_POWER)
     assert value == 500.0
     assert note.startswith("sampled @ 2 Hz, of that moment (energy counter of GPU 0: not read")
@@ -294,7 +294,7 @@ def test_samples_and_counter_that_disagree_are_a_flag(
 ) -> None:
     """Means of a second are believed before readings of a moment; those only where there is nothing else."""
     read = [sample(t * SECOND // 2 + 1, 1, **columns) for t in range(10, 31)]
-    found = gpu_metrics.flags(run_of(silent=(4.9, 15.1), extra=list(read)), 0)
+    found = gpu_flags(run_of(silent=(4.9, 15.1), extra=list(read)), 0)
     assert [flag for flag in found if "GPU power" in flag] == [
         f"GPU power: 20 samples say {words}, the energy counter says 500 W"
         f" ({'+12.0' if '560' in words else '+20.0'} %); power and energy in the table are the counter's"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner import events as ev
-from runner.cli.narration import _Narrator
-from runner.metrics.stall import Stall, stalled
+from runner.cli.narration import RunNarrator
+from runner.metrics.stall import Stall, find_stall
 from runner.state.run import RunState
 from tests.support import recorded_runs
 from tests.support.recorded_runs import SECOND, Recorder
@@ -28,7 +28,7 @@ def short(ranks: int = 2) -> Recorder:
 
 
 def seen(run: Recorder, after_s: float = AFTER) -> Stall | None:
-    return stalled(state_of(run), run.t + round(after_s * SECOND))
+    return find_stall(state_of(run), run.t + round(after_s * SECOND))
 
 
 def beat(run: Recorder, *ranks: tuple[str, float]) -> None:
@@ -46,7 +46,7 @@ def suggestion(run: Recorder) -> str:
     return stall.suggestion
 
 
-def test_it_is_said_after_ten_medians_and_ten_seconds() -> None:
+def test_stall_is_reported_after_ten_medians_and_ten_seconds() -> None:
     assert seen(short(), 11.9) is None
     stall = seen(short())
     assert stall is not None
@@ -72,7 +72,7 @@ def test_warm_up_is_compared_with_itself() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        recorded_runs.nothing_yet,
+        recorded_runs.not_started,
         recorded_runs.queued,
         recorded_runs.finished,
         recorded_runs.failed,
@@ -84,7 +84,7 @@ def test_what_has_not_begun_or_has_ended_does_not_stall(make: object) -> None:
     assert seen(make(), 3600) is None
 
 
-def test_a_configuration_that_has_all_it_asked_for_does_not_stall() -> None:
+def test_complete_configuration_does_not_stall() -> None:
     run = recorded_runs.under_way(iterations=0)
     run.iterate(10, "timed", 1, base_ms=6300)
     assert seen(run, 3600) is None
@@ -117,7 +117,7 @@ def test_what_the_processes_do_decides_what_is_suggested(ranks: list[tuple[str, 
     assert words in suggestion(run)
 
 
-def test_busy_gpus_are_told_from_idle_ones() -> None:
+def test_busy_and_idle_gpus_are_distinguished() -> None:
     run = recorded_runs.on_gpus(2, 2)
     beat(run, ("S", 0.1), ("S", 0.1))
     run.add(ev.Notice(t=0, level="info", text="later"), 60)
@@ -127,7 +127,7 @@ def test_busy_gpus_are_told_from_idle_ones() -> None:
     assert [index for index, _ in stall.gpus] == [0, 1]
 
 
-def test_how_long_the_stage_wrote_nothing_goes_on_from_the_last_heartbeat() -> None:
+def test_output_silence_counts_from_the_last_heartbeat() -> None:
     run = short()
     beat(run, ("S", 0.0), ("S", 0.0))
     stall = seen(run, 3)
@@ -135,15 +135,15 @@ def test_how_long_the_stage_wrote_nothing_goes_on_from_the_last_heartbeat() -> N
     assert stall.output_silent_s == 43
 
 
-def test_headless_says_it_once_and_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_headless_reports_stall_and_recovery_once(capsys: pytest.CaptureFixture[str]) -> None:
     run = short()
-    state, narrator = state_of(run), _Narrator()
+    state, narrator = state_of(run), RunNarrator()
     for after in (1, 20, 41, 60):
-        narrator.watch(state, run.t + after * SECOND)
+        narrator.on_tick(state, run.t + after * SECOND)
     run.t += 61 * SECOND
     run.iterate(1, "timed", 1, base_ms=1200, first=6)
-    narrator.watch(state_of(run), run.t)
+    narrator.on_tick(state_of(run), run.t)
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
     assert "warning: no iteration for 20 s, median 1.2 s: " in told[0]
-    assert told[1].endswith("it goes on")
+    assert told[1].endswith("the run continues")

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from runner.engines import mpi
-from runner.engines.mpi import Mpirun
+from runner.engines.mpi import MpirunProgram
 from runner.engines.registry import make_plan
 from runner.engines.torch import plan as torch
 from runner.engines.torch.profile import TorchProfile
@@ -29,7 +29,7 @@ CONFIG = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "n
 def one_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans are the same wherever the tests run."""
     monkeypatch.setattr(
-        torch, "find_mpirun", lambda wanted, python: Mpirun("/usr/bin/mpirun", "openmpi", "5")
+        torch, "find_mpirun", lambda wanted, python: MpirunProgram("/usr/bin/mpirun", "openmpi", "5")
     )
     monkeypatch.setattr(torch, "default_python", lambda: "/usr/bin/python3")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -111,7 +111,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert make_plan(own).devices == ["gpu-7", "gpu-3"]
 
 
-def test_more_ranks_than_cores_is_said_before_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_ranks_than_cores_is_noted_before_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     assert make_plan(quickstart()).notes == []
     [note] = make_plan(with_changes(quickstart(), ["parallel.tp=8"])).notes
@@ -124,7 +124,7 @@ def test_no_mpirun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(UserError) as raised:
         make_plan(with_changes(quickstart(), [f"launch.python={tmp_path}/python3"]))
     assert raised.value.args[0] == (
-        "there is no mpirun: none on PATH and none beside the interpreter, which is not there either"
+        "there is no mpirun: none on PATH and none next to the interpreter, which does not exist either"
     )
     assert raised.value.hint.startswith("install one with: pip install")
 

@@ -51,7 +51,7 @@ def test_a_run_with_a_secret_is_for_its_owner_alone(name: str, mode: int, tmp_pa
 @pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
 def test_so_is_a_sweep(name: str, mode: int) -> None:
     profile = tiny(f"launch: {{env: {{{name}: '4'}}}}\n")
-    sweep = directory.create(control.of_repeats(profile, 2))
+    sweep = directory.create_sweep(control.repeat_sweep(profile, 2))
     assert stat.S_IMODE((sweep / directory.SPEC).stat().st_mode) == mode
 
 
@@ -64,7 +64,7 @@ def test_a_profile_is_shared_without_such_variables() -> None:
             "container": {"options": ["--env=API_KEY=k", "-eTOKEN=t", "--ipc=host"]},
         },
     }
-    assert redaction.of_profile(data) == {
+    assert redaction.redact_profile(data) == {
         "name": "p",
         "launch": {
             "env": {"OMP_NUM_THREADS": "4"},

@@ -1,4 +1,4 @@
-"""Preflight: every check against given facts, and the whole of it against stand-ins."""
+"""Preflight: each check on given facts, and all checks on stand-ins."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 from runner import preflight
 from runner.engines.check import Check
-from runner.engines.facts import Facts, Gpu, Seen
+from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer
 from runner.plan.plan import Plan, Stage
-from runner.preflight import failed, judge, render
-from runner.preflight.gather import gather
+from runner.preflight import evaluate, has_failures, render
+from runner.preflight.gather import gather_facts
 from runner.profile.file import load_text, with_changes
 from runner.profile.store import find
 from runner.schema.base import Container, Profile
@@ -37,7 +37,7 @@ SCRIPTS = [
     "examples/run.py",
     *(f"benchmarks/python/{name}.py" for name in ("benchmark", "base_benchmark", "gpt_benchmark")),
 ]
-SEEN = Seen(
+PROBE_ANSWER = ProbeAnswer(
     packages={"tensorrt_llm": "0.16.0", "torch": "2.6.0", "mpi4py": "4.0.1"},
     programs={name: f"/usr/bin/{name}" for name in ("mpirun", "trtllm-build", "nvidia-smi")},
     exists={TREE: True, MODEL: True} | {f"{TREE}/{script}": True for script in SCRIPTS},
@@ -61,9 +61,9 @@ PLAN = Plan(
         Stage(name="build", argv=BUILD.split(), cwd="/"),
     ],
 )
-FACTS = Facts(
+FACTS = MachineFacts(
     python="/usr/bin/python3",
-    seen=SEEN,
+    probe=PROBE_ANSWER,
     mpirun="/usr/bin/mpirun (openmpi 5.0.6)",
     gpu_count=8,
     gpus=(Gpu(name="NVIDIA A40", total=46 * GIB, used=GIB),) * 8,
@@ -76,24 +76,24 @@ def flagship(*changes: str) -> Profile:
     return with_changes(find("qwen2.5-32b-fp16-tp8").load(), changes)
 
 
-def facts(**changes: Any) -> Facts:
+def facts(**changes: Any) -> MachineFacts:
     """The facts above; names of `Seen` change what the interpreter sees."""
-    of_seen = {
+    of_probe = {
         name: changes.pop(name)
         for name in list(changes)
-        if name in Seen.__struct_fields__ and name != "python"
+        if name in ProbeAnswer.__struct_fields__ and name != "python"
     }
-    return replace(FACTS, seen=msgspec.structs.replace(SEEN, **of_seen), **changes)
+    return replace(FACTS, probe=msgspec.structs.replace(PROBE_ANSWER, **of_probe), **changes)
 
 
-def one(name: str, changed: Facts = FACTS, profile: Profile | None = None) -> Check:
+def one(name: str, changed: MachineFacts = FACTS, profile: Profile | None = None) -> Check:
     """The check of that name."""
-    found = {check.name: check for check in judge(profile or flagship("benchmark.duration=0"), changed)}
+    found = {check.name: check for check in evaluate(profile or flagship("benchmark.duration=0"), changed)}
     return found[name]
 
 
 def test_a_machine_where_everything_is_right() -> None:
-    checks = judge(flagship("benchmark.duration=0"), FACTS)
+    checks = evaluate(flagship("benchmark.duration=0"), FACTS)
     assert [check for check in checks if check.verdict != "pass"] == []
     assert [check.name for check in checks] == [
         *("python", "mpirun", "root", "GPUs", "GPU use", "/dev/shm", "memlock"),
@@ -107,7 +107,7 @@ def test_a_machine_where_everything_is_right() -> None:
         pytest.param(
             "TensorRT-LLM", facts(packages={}),
             Check(
-                "TensorRT-LLM", "fail", "no package tensorrt_llm in /usr/bin/python3; wanted: 0.12 to 0.19",
+                "TensorRT-LLM", "fail", "no package tensorrt_llm in /usr/bin/python3; required: 0.12 to 0.19",
                 "set launch.python to the interpreter that has it, or launch.container",
             ),
             id="not installed",
@@ -127,7 +127,7 @@ def test_a_machine_where_everything_is_right() -> None:
             "TensorRT-LLM", facts(packages={"tensorrt_llm": "0.17.0"}),
             Check(
                 "TensorRT-LLM", "warn",
-                "0.17.0 is installed, the source tree is 0.16.0; scripts and package may not fit",
+                "0.17.0 is installed, the source tree is 0.16.0; scripts and package may not match",
                 "git -C /code/tensorrt_llm checkout v0.17.0",
             ),
             id="package and tree differ",
@@ -135,18 +135,18 @@ def test_a_machine_where_everything_is_right() -> None:
         pytest.param(
             "scripts", facts(exists={}),
             Check(
-                "scripts", "fail", "paths.tensorrt_llm: /code/tensorrt_llm is not there",
+                "scripts", "fail", "paths.tensorrt_llm: /code/tensorrt_llm does not exist",
                 "git clone --depth 1 --branch v0.16.0 https://github.com/NVIDIA/TensorRT-LLM"
                 " /code/tensorrt_llm",
             ),
             id="no source tree",
         ),
         pytest.param(
-            "scripts", facts(exists=SEEN.exists | {f"{TREE}/{SCRIPTS[2]}": False}),
+            "scripts", facts(exists=PROBE_ANSWER.exists | {f"{TREE}/{SCRIPTS[2]}": False}),
             Check(
                 "scripts", "fail",
-                "not there: /code/tensorrt_llm/benchmarks/python/benchmark.py;"
-                " wanted: the source tree of 0.12 to 0.19",
+                "missing: /code/tensorrt_llm/benchmarks/python/benchmark.py;"
+                " required: the source tree of 0.12 to 0.19",
                 "git -C /code/tensorrt_llm checkout v0.16.0",
             ),
             id="no benchmark.py",
@@ -154,16 +154,16 @@ def test_a_machine_where_everything_is_right() -> None:
         pytest.param(
             "mpirun", facts(mpirun=""),
             Check(
-                "mpirun", "fail", "there is none on PATH",
+                "mpirun", "fail", "not found on PATH",
                 "apt-get install openmpi-bin, or set launch.mpirun.path",
             ),
             id="no mpirun",
         ),
         pytest.param(
-            "nvidia-smi", facts(programs=SEEN.programs | {"nvidia-smi": None}),
+            "nvidia-smi", facts(programs=PROBE_ANSWER.programs | {"nvidia-smi": None}),
             Check(
                 "nvidia-smi", "fail",
-                "there is no nvidia-smi, which benchmark.py calls for each result; it would crash at the end",
+                "nvidia-smi is missing; benchmark.py calls it for each result and would crash at the end",
                 "docker run --gpus=all, or install the driver's tools",
             ),
             id="no nvidia-smi",
@@ -171,7 +171,7 @@ def test_a_machine_where_everything_is_right() -> None:
         pytest.param(
             "GPUs", facts(gpu_count=4),
             Check(
-                "GPUs", "fail", "8 ranks need 8 GPUs, there are 4 (NVIDIA A40)", "--set parallel.tp=4"
+                "GPUs", "fail", "8 ranks need 8 GPUs, found: 4 (NVIDIA A40)", "--set parallel.tp=4"
             ),
             id="too few GPUs",
         ),
@@ -179,7 +179,7 @@ def test_a_machine_where_everything_is_right() -> None:
             "GPUs", facts(env={"CUDA_VISIBLE_DEVICES": "0,1"}),
             Check(
                 "GPUs", "fail",
-                "8 ranks need 8 GPUs, there are 2 (NVIDIA A40, CUDA_VISIBLE_DEVICES=0,1)",
+                "8 ranks need 8 GPUs, found: 2 (NVIDIA A40, CUDA_VISIBLE_DEVICES=0,1)",
                 "--set parallel.tp=2",
             ),
             id="too few visible GPUs",
@@ -188,7 +188,7 @@ def test_a_machine_where_everything_is_right() -> None:
             "GPU use", facts(gpu_processes=("4711 python train.py",)),
             Check(
                 "GPU use", "warn",
-                "other programs compute on the GPUs and will change what is measured: 4711 python train.py",
+                "other programs use the GPUs and affect the measurement: 4711 python train.py",
                 "nvidia-smi --query-compute-apps=pid,process_name --format=csv",
             ),
             id="busy GPUs",
@@ -226,7 +226,7 @@ def test_a_machine_where_everything_is_right() -> None:
             "root", facts(env={"OMPI_ALLOW_RUN_AS_ROOT": "1=1"}),
             Check(
                 "root", "warn",
-                "OMPI_ALLOW_RUN_AS_ROOT is '1=1' here, which Open MPI refuses;"
+                "OMPI_ALLOW_RUN_AS_ROOT is '1=1' here, which Open MPI rejects;"
                 " stages get 1, your own commands do not",
                 "export OMPI_ALLOW_RUN_AS_ROOT=1",
             ),
@@ -236,15 +236,15 @@ def test_a_machine_where_everything_is_right() -> None:
             "root", facts(environment={"OMPI_ALLOW_RUN_AS_ROOT": "1=1"}),
             Check(
                 "root", "fail",
-                "launch.env.OMPI_ALLOW_RUN_AS_ROOT is '1=1', and Open MPI takes nothing but 1",
+                "launch.env.OMPI_ALLOW_RUN_AS_ROOT is '1=1', and Open MPI accepts only 1",
                 "--set launch.env.OMPI_ALLOW_RUN_AS_ROOT=1",
             ),
             id="1=1 in the profile",
         ),
         pytest.param(
-            "model", facts(exists=SEEN.exists | {MODEL: False}),
+            "model", facts(exists=PROBE_ANSWER.exists | {MODEL: False}),
             Check(
-                "model", "fail", "model.dir: /test_data/Qwen2.5-32B-Instruct is not there",
+                "model", "fail", "model.dir: /test_data/Qwen2.5-32B-Instruct does not exist",
                 "--set model.dir=FOLDER",
             ),
             id="no model",
@@ -253,7 +253,7 @@ def test_a_machine_where_everything_is_right() -> None:
             "model", facts(texts={}),
             Check(
                 "model", "fail",
-                "/test_data/Qwen2.5-32B-Instruct holds no config.json that states heads and layers",
+                "/test_data/Qwen2.5-32B-Instruct has no config.json that states heads and layers",
                 "ls /test_data/Qwen2.5-32B-Instruct",
             ),
             id="no config.json",
@@ -273,7 +273,7 @@ def test_a_machine_where_everything_is_right() -> None:
             Check(
                 "build options", "fail",
                 "trtllm-build: --gemm_plugin auto is not allowed; allowed: fp8\n"
-                "--max_batch_size is not an option of it",
+                "--max_batch_size is not one of its options",
                 "trtllm-build --help",
             ),
             id="build options",
@@ -288,26 +288,26 @@ def test_a_machine_where_everything_is_right() -> None:
             id="no help",
         ),
         pytest.param(
-            "python", replace(FACTS, seen=None),
+            "python", replace(FACTS, probe=None),
             Check(
                 "python", "fail",
-                "/usr/bin/python3 does not run, so nothing more can be looked at there",
+                "/usr/bin/python3 does not run, so further checks there are not possible",
                 "set launch.python to the interpreter that has the engine",
             ),
             id="no interpreter",
         ),
         pytest.param(
-            "container", replace(FACTS, seen=None, container=Container(exec="box"), container_runs=False),
+            "container", replace(FACTS, probe=None, container=Container(exec="box"), container_runs=False),
             Check(
-                "container", "fail", "the container box is not there or does not run", "docker start box"
+                "container", "fail", "the container box does not exist or does not run", "docker start box"
             ),
             id="stopped container",
         ),
         pytest.param(
             "container",
-            replace(FACTS, seen=None, container=Container(run="i", tool="podman"), container_tool=False),
+            replace(FACTS, probe=None, container=Container(run="i", tool="podman"), container_tool=False),
             Check(
-                "container", "fail", "launch.container wants podman, which does not run here",
+                "container", "fail", "launch.container needs podman, which does not run here",
                 "podman version",
             ),
             id="no podman",
@@ -318,13 +318,13 @@ def test_a_machine_where_everything_is_right() -> None:
             Check(
                 "logout",
                 "warn",
-                "systemd ends everything of this login when you log out (KillUserProcesses=yes), runs too",
+                "systemd ends all your processes when you log out (KillUserProcesses=yes), runs too",
                 "loginctl enable-linger && systemd-run --user --scope bash",
             ),
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong(name: str, changed: Facts, expected: Check) -> None:
+def test_what_is_wrong(name: str, changed: MachineFacts, expected: Check) -> None:
     assert one(name, changed) == expected
 
 
@@ -332,7 +332,7 @@ def test_memory_is_shown_as_arithmetic() -> None:
     assert one("GPU memory").text == (
         "weights 61.0 GiB / 8 = 7.6 GiB, KV cache 2 x 64 layers x 1 heads x 128 x 2 B x 16 x 2048 tokens"
         " = 1.0 GiB: 8.6 GiB a GPU; 45.0 GiB of 46.0 GiB free;"
-        " activations and workspace come on top, not known"
+        " plus activations and workspace, not known"
     )
 
 
@@ -372,19 +372,19 @@ def test_ranks_that_end_by_their_own_clock() -> None:
         "timed loop",
         "warn",
         "each of 8 ranks ends its loop after 60 s of its own clock, so one can wait for others that stopped;"
-        " a fixed count rules that out; sequences end early if the model emits token 2 (hard-coded in"
+        " a fixed count prevents that; sequences end early if the model emits token 2 (hard-coded in"
         " benchmark.py); results flag that",
         "--set benchmark.duration=0 --set benchmark.num_runs=10",
     )
 
 
-def engine_facts(**limits: Any) -> Facts:
+def engine_facts(**limits: Any) -> MachineFacts:
     config = {
         "version": "0.16.0",
         "pretrained_config": {"dtype": "float16", "mapping": {"world_size": 8, "tp_size": 8}},
         "build_config": {"max_batch_size": 16, "max_input_len": 1024, "max_seq_len": 2048},
     } | limits
-    return facts(texts=SEEN.texts | {"/e/config.json": json.dumps(config)}, weights={"/e": 62 * GIB})
+    return facts(texts=PROBE_ANSWER.texts | {"/e/config.json": json.dumps(config)}, weights={"/e": 62 * GIB})
 
 
 def test_an_engine_that_fits() -> None:
@@ -416,15 +416,15 @@ def test_an_engine_that_does_not_fit(limits: dict[str, Any], text: str) -> None:
 
 def test_a_checkpoint_given_as_engine() -> None:
     check = one("engine", FACTS, flagship("paths.engine_dir=/e"))
-    assert check.text == "paths.engine_dir: /e holds no config.json of an engine (is it a checkpoint?)"
+    assert check.text == "paths.engine_dir: /e has no config.json of an engine (is it a checkpoint?)"
 
 
 def test_a_refused_plan_is_shown_when_no_check_explains_it() -> None:
     refused = replace(FACTS, plan=None, refused="stages: benchmark needs an engine")
     profile = flagship("benchmark.duration=0")
-    assert judge(profile, refused)[0] == Check("plan", "fail", "stages: benchmark needs an engine")
+    assert evaluate(profile, refused)[0] == Check("plan", "fail", "stages: benchmark needs an engine")
     broken = replace(refused, mpirun="")
-    assert "plan" not in [check.name for check in judge(profile, broken)]
+    assert "plan" not in [check.name for check in evaluate(profile, broken)]
 
 
 TORCH = "{name: t, engine: torch, model: {dir: /m, device: cpu}, parallel: {tp: 4}}"
@@ -441,14 +441,14 @@ def test_torch_needs_its_packages() -> None:
     assert one("cores", facts(cores=2), profile) == Check(
         "cores",
         "warn",
-        "4 ranks share 2 cores, so they wait for each other and latency says little",
+        "4 ranks share 2 cores, so they wait for each other and latency is not meaningful",
         "--set parallel.tp=2",
     )
-    assert "GPUs" not in [check.name for check in judge(profile, FACTS)], "it runs on the CPU"
+    assert "GPUs" not in [check.name for check in evaluate(profile, FACTS)], "it runs on the CPU"
 
 
 def test_the_machine_alone() -> None:
-    names = [check.name for check in judge(None, FACTS)]
+    names = [check.name for check in evaluate(None, FACTS)]
     assert names == ["python", "mpirun", "root", "GPUs", "GPU use", "/dev/shm", "memlock"]
 
 
@@ -458,7 +458,7 @@ def test_as_text_worst_first() -> None:
         Check("engine", "warn", "one\ntwo"),
         Check("python", "pass", "3.12"),
     ]
-    assert failed(checks)
+    assert has_failures(checks)
     assert render(checks) == (
         "FAIL  mpirun  there is none\n"
         "              fix: install it\n"
@@ -468,7 +468,7 @@ def test_as_text_worst_first() -> None:
         "\n"
         "1 fail, 1 warn, 1 pass\n"
     )
-    assert not failed(checks[1:])
+    assert not has_failures(checks[1:])
 
 
 # --- gathering, with stand-ins for TensorRT-LLM ---------------------------------------------------------
@@ -495,21 +495,21 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
 
 
 def test_looking_at_a_machine(installed: Profile) -> None:
-    found = gather(installed)
-    assert found.seen is not None
-    assert found.seen.packages["tensorrt_llm"] == "0.16.0", "read from metadata in launch.python"
-    assert all(size > 0 for size in found.seen.free.values())
+    found = gather_facts(installed)
+    assert found.probe is not None
+    assert found.probe.packages["tensorrt_llm"] == "0.16.0", "read from metadata in launch.python"
+    assert all(size > 0 for size in found.probe.free.values())
     assert found.plan is not None
     assert "--max_num_tokens" in found.helps["trtllm-build"]
-    verdicts = {check.name: check.verdict for check in judge(installed, found)}
+    verdicts = {check.name: check.verdict for check in evaluate(installed, found)}
     for name in ("TensorRT-LLM", "scripts", "model", "heads", "build options", "mpirun"):
         assert verdicts[name] == "pass", name
 
 
 def test_an_unknown_build_option_is_found_before_anything_runs(installed: Profile) -> None:
     profile = with_changes(installed, ["build.extra_args=[--no_such_option]"])
-    check = one("build options", gather(profile), profile)
-    assert check.text == "trtllm-build: --no_such_option is not an option of it"
+    check = one("build options", gather_facts(profile), profile)
+    assert check.text == "trtllm-build: --no_such_option is not one of its options"
 
 
 def test_an_interpreter_that_is_not_there(installed: Profile) -> None:

@@ -1,4 +1,4 @@
-"""Every mistake in a profile is told with file, line, field, what is wrong and what is allowed."""
+"""Errors in a profile state file, line, field, the problem and what is allowed."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_the_good_profile_is_good() -> None:
         ),
         pytest.param(
             "benchmark:\n  num_runs: 3\n", "launch: {env: {A B: x}}\n",
-            "p.yaml:13: launch.env.A B: not a name for a variable; allowed: letters, digits and underscores",
+            "p.yaml:13: launch.env.A B: not a variable name; allowed: letters, digits and underscores",
             id="no name for a variable",
         ),
         pytest.param(
@@ -211,13 +211,13 @@ def test_the_good_profile_is_good() -> None:
 )  # fmt: skip
 def test_one_mistake(old: str, new: str, expected: str) -> None:
     assert old in GOOD
-    told = complaint(GOOD.replace(old, new, 1))
-    assert told == expected or (expected.endswith("allowed:") and told.startswith(expected))
+    errors = complaint(GOOD.replace(old, new, 1))
+    assert errors == expected or (expected.endswith("allowed:") and errors.startswith(expected))
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    told = complaint(GOOD.replace("tp: 2", "tp: none").replace("num_runs", "num_run")).splitlines()
-    assert [line.split(": ")[1] for line in told] == ["parallel.tp", "benchmark.num_run"]
+    errors = complaint(GOOD.replace("tp: 2", "tp: none").replace("num_runs", "num_run")).splitlines()
+    assert [line.split(": ")[1] for line in errors] == ["parallel.tp", "benchmark.num_run"]
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "hello", "3", "&a [*a]"])
@@ -226,8 +226,8 @@ def test_something_else_than_a_mapping(text: str) -> None:
 
 
 def test_a_value_that_contains_itself() -> None:
-    told = complaint(GOOD + "launch: &a {env: *a}\n")
-    assert told.startswith("p.yaml:15: launch.env.env:")
+    errors = complaint(GOOD + "launch: &a {env: *a}\n")
+    assert errors.startswith("p.yaml:15: launch.env.env:")
 
 
 def test_nesting_without_end() -> None:

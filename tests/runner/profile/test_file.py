@@ -1,4 +1,4 @@
-"""Writing profiles and reading them back: nothing is lost, and nothing is written that would not load."""
+"""Writing and reading profiles: lossless, and only files that load again."""
 
 from __future__ import annotations
 

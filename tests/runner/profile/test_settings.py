@@ -1,4 +1,4 @@
-"""The settings file: read with one sentence for every mistake, changed in one step, never lost."""
+"""The settings file: clear errors, atomic changes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_everything_that_can_be_said() -> None:
         ("theme: {", "not valid YAML"),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_what_is_allowed(text: str, sentence: str) -> None:
+def test_an_error_has_its_line_and_the_allowed_values(text: str, sentence: str) -> None:
     path = written(text)
     with pytest.raises(UserError) as raised:
         settings.load()
@@ -69,7 +69,7 @@ def test_a_mistake_is_told_with_its_place_and_what_is_allowed(text: str, sentenc
 
 def test_remembering_one_thing_keeps_the_others() -> None:
     path = written("hooks: {on_end: [echo, done]}\n")
-    settings.remember(theme="light")
+    settings.update(theme="light")
     assert settings.load() == Settings(theme="light", hooks=Hooks(on_end=["echo", "done"]))
     assert [found.name for found in path.parent.iterdir()] == ["settings.yaml"]
 
@@ -77,7 +77,7 @@ def test_remembering_one_thing_keeps_the_others() -> None:
 def test_a_file_with_a_mistake_is_left_as_it_is() -> None:
     path = written("theme: blue\n")
     with pytest.raises(UserError):
-        settings.remember(theme="light")
+        settings.update(theme="light")
     assert path.read_text() == "theme: blue\n"
 
 
@@ -86,4 +86,4 @@ def test_a_folder_that_takes_no_file_is_one_sentence() -> None:
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     path.parent.write_text("a file where the folder should be")
     with pytest.raises(UserError, match="cannot save the settings"):
-        settings.remember(theme="light")
+        settings.update(theme="light")

@@ -1,4 +1,4 @@
-"""Where profiles come from, and which of two with one name wins."""
+"""Finding profiles, and the precedence of two with the same name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def renamed(name: str) -> Profile:
 
 
 @pytest.mark.parametrize("stored", profile_store.list_profiles(), ids=lambda stored: stored.name)
-def test_every_built_in_profile_loads_and_says_what_it_is_for(stored: profile_store.StoredProfile) -> None:
+def test_every_built_in_profile_loads_and_has_a_description(stored: profile_store.StoredProfile) -> None:
     assert stored.origin == "built in"
     assert stored.load().description
 
@@ -57,7 +57,7 @@ def test_what_is_no_profile_is_not_listed() -> None:
     assert [stored.name for stored in profile_store.list_profiles() if stored.origin == "mine"] == ["good"]
 
 
-def test_a_broken_profile_is_listed_and_told_when_it_is_loaded() -> None:
+def test_an_invalid_profile_is_listed_and_reported_when_loaded() -> None:
     path = mine("broken", "name: broken\nengine: torch\nmodel: 3\n")
     with pytest.raises(UserError) as raised:
         profile_store.find("broken").load()
@@ -71,8 +71,7 @@ def test_the_name_of_the_file_is_the_name_of_the_profile() -> None:
     with pytest.raises(UserError) as raised:
         profile_store.find("other").load()
     assert str(raised.value) == (
-        f"{path}: name: the profile calls itself 'quickstart', its file 'other';"
-        " rename one of them so that they agree"
+        f"{path}: name: the profile is named 'quickstart', its file 'other'; rename one of them"
     )
 
 
@@ -81,7 +80,7 @@ def test_a_name_that_is_not_there() -> None:
         profile_store.find("quikstart")
     assert str(raised.value) == (
         "there is no profile 'quikstart' (did you mean quickstart?)\n`trtbench-tui profiles list` shows all"
-        " of them"
+        " profiles"
     )
 
 
@@ -89,7 +88,7 @@ def test_a_profile_by_the_path_of_its_file(tmp_path: Path) -> None:
     path = tmp_path / "elsewhere.yaml"
     path.write_text(to_yaml(renamed("elsewhere")))
     assert profile_store.find(str(path)).load().name == "elsewhere"
-    with pytest.raises(UserError, match=r"nowhere\.yaml: there is no such profile file"):
+    with pytest.raises(UserError, match=r"nowhere\.yaml: no such profile file"):
         profile_store.find("nowhere.yaml")
 
 
@@ -103,7 +102,7 @@ def test_saving_under_a_name_that_is_taken() -> None:
     path = profile_store.save_as(renamed("mine"))
     with pytest.raises(UserError) as raised:
         profile_store.save_as(renamed("mine"))
-    assert str(raised.value) == f"there is a profile mine already: {path}"
+    assert str(raised.value) == f"the profile mine already exists: {path}"
     assert profile_store.save_as(renamed("mine"), replace=True) == path
 
 

@@ -12,7 +12,7 @@ from runner.ranks.decoder import Decoder
 from runner.ranks.device import pick_device
 from runner.ranks.generation import CpuMarks, generate, random_prompt
 from runner.ranks.shape import read_shape
-from runner.ranks.weights import Share, Source, build_weights
+from runner.ranks.weights import Source, WeightShard, build_weights
 
 
 def main(engine_dir: Path, dtype: str, out: Path, kind: str) -> None:
@@ -24,7 +24,7 @@ def main(engine_dir: Path, dtype: str, out: Path, kind: str) -> None:
     source = Source(7, getattr(torch, dtype), device)
     prompt = random_prompt(shape.vocab_size, 3, 9, seed=1).to(device)
     with torch.inference_mode():
-        weights = build_weights(shape, Share(ranks.rank, ranks.world), source)
+        weights = build_weights(shape, WeightShard(ranks.rank, ranks.world), source)
         decoder = Decoder(shape, weights, ranks, 16)
         cache = decoder.new_cache(3, 16)
         prefill = decoder.prefill(prompt, cache)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.engines.benchmark_line import result_of, results_in
+from runner.engines.benchmark_line import parse_result, results_in
 from runner.engines.output import OutputReader
 from runner.events.journal import LineReader
 from runner.state.run import RunState
@@ -83,7 +83,7 @@ def fold(observed: Observed, tmp_path: Path) -> RunState:
     log = tmp_path / "0-benchmark.log"
     log.write_text(observed.process.stdout)
     state = RunState()
-    state.apply_all(Collector(0, tmp_path / "records", LineReader(log), OutputReader(result_of)).finish(0))
+    state.apply_all(Collector(0, tmp_path / "records", LineReader(log), OutputReader(parse_result)).finish(0))
     return state
 
 

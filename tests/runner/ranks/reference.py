@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from runner.ranks.shape import ModelShape
+from runner.ranks.shape import DecoderShape
 from runner.ranks.weights import Source
 
 
-def logits(shape: ModelShape, source: Source, tokens: torch.Tensor) -> torch.Tensor:
+def logits(shape: DecoderShape, source: Source, tokens: torch.Tensor) -> torch.Tensor:
     """Logits after every token of `tokens` [batch, length]: [batch, length, vocabulary]."""
     embedding = source.draw("model.embed_tokens.weight", shape.vocab_size, shape.hidden_size)
     hidden = embedding[tokens]
@@ -24,11 +24,11 @@ def logits(shape: ModelShape, source: Source, tokens: torch.Tensor) -> torch.Ten
     return _norm(shape, hidden) @ head.T
 
 
-def _norm(shape: ModelShape, hidden: torch.Tensor) -> torch.Tensor:
+def _norm(shape: DecoderShape, hidden: torch.Tensor) -> torch.Tensor:
     return hidden / (hidden.pow(2).mean(-1, keepdim=True) + shape.rms_norm_eps).sqrt()
 
 
-def _attention(shape: ModelShape, source: Source, name: str, hidden: torch.Tensor) -> torch.Tensor:
+def _attention(shape: DecoderShape, source: Source, name: str, hidden: torch.Tensor) -> torch.Tensor:
     batch, length, _ = hidden.shape
     width, heads = shape.width_of_head, shape.num_attention_heads
     kv_heads = shape.num_key_value_heads
@@ -53,7 +53,7 @@ def _attention(shape: ModelShape, source: Source, name: str, hidden: torch.Tenso
     return mixed.reshape(batch, length, heads * width) @ out.T
 
 
-def _rotate(shape: ModelShape, heads: torch.Tensor) -> torch.Tensor:
+def _rotate(shape: DecoderShape, heads: torch.Tensor) -> torch.Tensor:
     """Turns the pair (i, i + width / 2) of position p by the angle p / theta^(2i / width)."""
     half = shape.width_of_head // 2
     turned = heads.clone()
@@ -66,7 +66,7 @@ def _rotate(shape: ModelShape, heads: torch.Tensor) -> torch.Tensor:
     return turned
 
 
-def _feed_forward(shape: ModelShape, source: Source, name: str, hidden: torch.Tensor) -> torch.Tensor:
+def _feed_forward(shape: DecoderShape, source: Source, name: str, hidden: torch.Tensor) -> torch.Tensor:
     size = shape.intermediate_size, shape.hidden_size
     gate = hidden @ source.draw(f"{name}.gate_proj.weight", *size).T
     up = hidden @ source.draw(f"{name}.up_proj.weight", *size).T

@@ -26,8 +26,8 @@ with torch_or_skip():
     from runner.ranks.collectives import Nccl, SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.generation import CpuMarks, generate, random_prompt, timed_generation
-    from runner.ranks.shape import ModelShape
-    from runner.ranks.weights import LayerWeights, Share, Source, Weights, build_weights
+    from runner.ranks.shape import DecoderShape
+    from runner.ranks.weights import LayerWeights, Source, Weights, WeightShard, build_weights
     from tests.runner.ranks.split import outputs
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
@@ -51,16 +51,16 @@ def on_gpu(weights: Weights) -> Weights:
 
 
 def gpu_decoder(dtype: torch.dtype) -> Decoder:
-    shape = ModelShape(**LARGER)
-    weights = build_weights(shape, Share(0, 1), Source(0, dtype, torch.device("cuda")))
+    shape = DecoderShape(**LARGER)
+    weights = build_weights(shape, WeightShard(0, 1), Source(0, dtype, torch.device("cuda")))
     return Decoder(shape, weights, SingleRank(), 256)
 
 
 def test_gpu_agrees_with_cpu() -> None:
-    shape = ModelShape(**LARGER, attention_bias=True)
+    shape = DecoderShape(**LARGER, attention_bias=True)
     prompt = random_prompt(shape.vocab_size, 3, 40, seed=1)
     with torch.inference_mode():
-        weights = build_weights(shape, Share(0, 1), Source(0, torch.float32, torch.device("cpu")))
+        weights = build_weights(shape, WeightShard(0, 1), Source(0, torch.float32, torch.device("cpu")))
         cpu = Decoder(shape, weights, SingleRank(), 64)
         gpu = Decoder(shape, on_gpu(weights), SingleRank(), 64)
         caches = cpu.new_cache(3, 64), gpu.new_cache(3, 64)

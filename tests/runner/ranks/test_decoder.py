@@ -14,8 +14,8 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.generation import CpuMarks, generate, random_prompt, timed_generation
-    from runner.ranks.shape import ModelShape
-    from runner.ranks.weights import Share, Source, build_weights
+    from runner.ranks.shape import DecoderShape
+    from runner.ranks.weights import Source, WeightShard, build_weights
     from tests.runner.ranks import reference
 
 CPU = torch.device("cpu")
@@ -31,9 +31,9 @@ SHAPES = {
 
 def build(dtype: torch.dtype = torch.float32, **changes: Any) -> tuple[Decoder, Source]:
     """Float32 weights are the reference's; positions enough for every test here."""
-    shape = ModelShape(**TINY | changes)
+    shape = DecoderShape(**TINY | changes)
     source = Source(7, dtype, CPU)
-    return Decoder(shape, build_weights(shape, Share(0, 1), source), SingleRank(), 32), source
+    return Decoder(shape, build_weights(shape, WeightShard(0, 1), source), SingleRank(), 32), source
 
 
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES.keys())
@@ -91,10 +91,10 @@ def test_half_precision_stays_near_float32(name: str) -> None:
 
 
 def test_weights_are_the_same_whatever_the_number_of_ranks() -> None:
-    shape = ModelShape(**TINY)
+    shape = DecoderShape(**TINY)
     source = Source(7, torch.float32, CPU)
-    whole = build_weights(shape, Share(0, 1), source)
-    parts = [build_weights(shape, Share(rank, 4), source) for rank in range(4)]
+    whole = build_weights(shape, WeightShard(0, 1), source)
+    parts = [build_weights(shape, WeightShard(rank, 4), source) for rank in range(4)]
     assert torch.equal(torch.cat([part.embedding for part in parts]), whole.embedding)
     assert [len(part.head) for part in parts] == [25, 25, 25, 26]
     assert [part.vocab_start for part in parts] == [0, 25, 50, 75]
@@ -104,12 +104,12 @@ def test_weights_are_the_same_whatever_the_number_of_ranks() -> None:
     held = [part.layers[0].qkv[16:32] for part in parts]
     assert torch.equal(torch.cat([held[0], held[2]]), whole.layers[0].qkv[keys])
     assert torch.equal(held[0], held[1])
-    other = build_weights(shape, Share(0, 1), Source(8, torch.float32, CPU))
+    other = build_weights(shape, WeightShard(0, 1), Source(8, torch.float32, CPU))
     assert not torch.equal(other.embedding, whole.embedding)
 
 
 def test_a_share_keeps_no_whole_parameter_in_memory() -> None:
-    part = build_weights(ModelShape(**TINY), Share(1, 2), Source(7, torch.float32, CPU))
+    part = build_weights(DecoderShape(**TINY), WeightShard(1, 2), Source(7, torch.float32, CPU))
     tensors = [part.embedding, part.head, *(t for t in vars(part.layers[0]).values() if t is not None)]
     assert all(t.untyped_storage().nbytes() == t.numel() * 4 and t.is_contiguous() for t in tensors)
 
@@ -119,15 +119,15 @@ def test_parameters_are_those_the_profile_counts(tied: bool) -> None:
     profile = pytest.importorskip("runner.engines.model_shape")
     changes = {"tie_word_embeddings": tied, "attention_bias": True}
     decoder, _ = build(**changes)
-    assert decoder.weights.parameters == profile.Shape(**TINY | changes).parameters
+    assert decoder.weights.parameters == profile.TransformerShape(**TINY | changes).parameters
 
 
 def test_shape_that_does_not_split() -> None:
     source = Source(0, torch.float32, CPU)
     with pytest.raises(ValueError, match="do not split over 3 ranks"):
-        build_weights(ModelShape(**TINY), Share(0, 3), source)
+        build_weights(DecoderShape(**TINY), WeightShard(0, 3), source)
     with pytest.raises(ValueError, match="vocabulary of 1 tokens"):
-        build_weights(ModelShape(**TINY | {"vocab_size": 1}), Share(0, 2), source)
+        build_weights(DecoderShape(**TINY | {"vocab_size": 1}), WeightShard(0, 2), source)
 
 
 def test_timing_of_an_iteration() -> None:

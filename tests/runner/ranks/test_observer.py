@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines.benchmark_line import result_of
+from runner.engines.benchmark_line import parse_result
 from runner.engines.output import OutputReader
 from runner.events.journal import LineReader
 from runner.state.run import RunState
@@ -87,7 +87,7 @@ def test_the_memory_monitor_is_not_observed(tmp_path: Path) -> None:
     assert observed.results[0]["gpu_peak_mem(gb)"] == "5.0"
 
 
-def test_the_profiling_loop_is_told_apart(tmp_path: Path) -> None:
+def test_profiling_loop_is_distinguished(tmp_path: Path) -> None:
     observed = run(tmp_path, (*SMALL, "--batch_size", "2;4", "--dump_profile"))
     for config in (0, 1):
         profiled = observed.of_kind("iteration", phase="profile", config=config)
@@ -147,7 +147,7 @@ def test_skipped_configurations_are_not_counted(tmp_path: Path) -> None:
     assert observed.process.returncode == 0
 
 
-def test_nothing_measured_is_said(tmp_path: Path) -> None:
+def test_nothing_measured_is_reported(tmp_path: Path) -> None:
     observed = run(tmp_path, ("--batch_size", "32", *SHORT))
     (notice,) = observed.of_kind("notice")
     assert notice["text"] == "no configuration was measured, or none could be observed"
@@ -176,7 +176,7 @@ def test_records_on_stdout_where_the_folder_cannot_be_reached(tmp_path: Path) ->
     log = tmp_path / "0-benchmark.log"
     log.write_text(observed.stdout)
     state = RunState()
-    state.apply_all(Collector(0, tmp_path / "none", LineReader(log), OutputReader(result_of)).finish(0))
+    state.apply_all(Collector(0, tmp_path / "none", LineReader(log), OutputReader(parse_result)).finish(0))
     assert state.ranks[0].complete
     assert state.configurations[0].latency.n == 5
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines.tensorrt_llm.failures import hang_after
+from runner.engines.tensorrt_llm.failures import hang_reason
 from runner.ranks import observer
 from tests import standins
 from tests.runner.ranks.observed import OBSERVER, SMALL, fold, run, without_numbers
@@ -79,7 +79,9 @@ def test_a_single_rank_hangs_after_an_exception(tmp_path: Path) -> None:
         # A memory monitor that is still starting would end with its parent: wait until it is up.
         wait_for(lambda: log.read_text().count("version: 0.16.0") == 2, "the banner of the memory monitor")
         gate.touch()
-        wait_for(lambda: any(hang_after(line) for line in log.read_text().splitlines()), "the failed handler")
+        wait_for(
+            lambda: any(hang_reason(line) for line in log.read_text().splitlines()), "the failed handler"
+        )
         time.sleep(1)
         assert process.poll() is None, log.read_text()
     finally:
@@ -140,7 +142,7 @@ def driver(tmp_path: Path, code: str) -> Path:
 
 
 @pytest.mark.parametrize("method", ["_wait_for_main", "_attach", "_begin", "_warmed_up", "_iteration"])
-def test_a_defect_of_ours_costs_only_the_observation(tmp_path: Path, method: str) -> None:
+def test_observer_error_costs_only_the_observation(tmp_path: Path, method: str) -> None:
     words = (*SMALL, "--batch_size", "2;4")
     plain = run(tmp_path, words, observed=False).process
     observed = run(tmp_path, words, driver=driver(tmp_path, f"observer.Observer.{method} = broken"))
@@ -193,7 +195,7 @@ sys.setprofile(watch)
 """
 
 
-def test_nothing_of_ours_runs_in_the_timed_region(tmp_path: Path) -> None:
+def test_no_observer_code_runs_in_the_timed_region(tmp_path: Path) -> None:
     words = (*SMALL, "--batch_size", "2;4", "--dump_profile")
     observed = run(tmp_path, words, driver=driver(tmp_path, WATCH))
     assert "regions 20 ours inside 0 outside True" in observed.process.stdout

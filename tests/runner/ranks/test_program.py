@@ -31,7 +31,7 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.errors import StartError
     from runner.ranks.generation import timed_generation
-    from runner.ranks.shape import ModelShape, read_shape
+    from runner.ranks.shape import DecoderShape, read_shape
 
 
 def flags(engine_dir: Path, **changes: str) -> list[str]:
@@ -187,11 +187,11 @@ def test_arguments_that_mean_nothing(
 def test_shape_has_the_profiles_names_and_defaults(tmp_path: Path) -> None:
     profile = pytest.importorskip("runner.engines.model_shape")
     structs = pytest.importorskip("msgspec.structs")
-    ours = {field.name: field.default for field in fields(ModelShape)}
-    for field in structs.fields(profile.Shape):
+    ours = {field.name: field.default for field in fields(DecoderShape)}
+    for field in structs.fields(profile.TransformerShape):
         assert field.name in ours
         assert field.required or field.default == ours[field.name]
-    assert len(ours) == len(structs.fields(profile.Shape))
+    assert len(ours) == len(structs.fields(profile.TransformerShape))
     written = write_shape(tmp_path, architectures=["Qwen2ForCausalLM"]) / "config.json"
     assert read_shape(written).vocab_size == json.loads(written.read_text())["vocab_size"]
 

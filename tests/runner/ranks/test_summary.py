@@ -7,15 +7,15 @@ from tests.runner.ranks.support import TINY, torch_or_skip
 with torch_or_skip():
     from runner.engines import benchmark_line as reader
     from runner.ranks.generation import Timing
-    from runner.ranks.shape import ModelShape
-    from runner.ranks.summary import Configuration, Setting, benchmark_line, upstream_percentile
+    from runner.ranks.shape import DecoderShape
+    from runner.ranks.summary import BenchmarkConfiguration, Setting, benchmark_line, upstream_percentile
 
-SETTING = Setting("engine dir", ModelShape(**TINY), 2, "float16", "sm90")
+SETTING = Setting("engine dir", DecoderShape(**TINY), 2, "float16", "sm90")
 
 
 def test_numbers_of_upstreams_sample() -> None:
     timings = [Timing(24.3538, 19.17116, 19), Timing(24.3542, 19.17116, 19)]
-    line = benchmark_line(SETTING, Configuration(8, 60, 20), timings, 5.0004)
+    line = benchmark_line(SETTING, BenchmarkConfiguration(8, 60, 20), timings, 5.0004)
     assert line == (
         "[BENCHMARK] engine_dir engine dir world_size 2 num_heads 4 num_kv_heads 2 num_layers 2"
         " hidden_size 48 vocab_size 101 precision float16 batch_size 8 gpu_weights_percent 1.0"
@@ -31,7 +31,9 @@ def test_numbers_of_upstreams_sample() -> None:
 
 
 def test_one_token_has_no_generation() -> None:
-    values = reader.parse(benchmark_line(SETTING, Configuration(4, 32, 1), [Timing(8.0, 0.0, 0)], 0.0))
+    values = reader.parse(
+        benchmark_line(SETTING, BenchmarkConfiguration(4, 32, 1), [Timing(8.0, 0.0, 0)], 0.0)
+    )
     assert values is not None
     assert values["tokens_per_sec"] == "500.0"
     assert values["generation_time(ms)"] == values["generation_tokens_per_second"] == "0.0"

@@ -1,4 +1,4 @@
-"""How long it still takes: derived, or not said at all."""
+"""The estimate of the remaining time of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.plan.plan import Plan
-from runner.report.eta import MOST_READ, eta, stage_times
+from runner.report.eta import MAX_READ_RUNS, estimate_time_left, stage_times
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support import recorded_runs
@@ -19,27 +19,27 @@ def seen(
 ) -> tuple[float, bool] | None:
     state = RunState()
     state.apply_all(run.events)
-    found = eta(state, run.plan(), run.t + round(after_s * SECOND), usual or {})
+    found = estimate_time_left(state, run.plan(), run.t + round(after_s * SECOND), usual or {})
     return None if found is None else (round(found.seconds, 1), found.at_least)
 
 
-def test_configurations_to_come_take_at_least_their_duration() -> None:
+def test_later_configurations_count_with_their_duration() -> None:
     left, at_least = seen(recorded_runs.under_way()) or (0, False)
     assert at_least
     assert left == pytest.approx(2 * 60 + 19.3, abs=4)
 
 
-def test_the_last_configuration_is_known_better() -> None:
+def test_last_configuration_has_an_exact_estimate() -> None:
     run = recorded_runs.on_gpus(1, 1)
     left, at_least = seen(run) or (0, True)
     assert not at_least
     assert 0 < left < 60
 
 
-def test_nothing_is_said_without_a_timed_iteration_or_a_duration() -> None:
+def test_no_estimate_without_timed_iteration_or_duration() -> None:
     assert seen(recorded_runs.warming_up()) is None
     assert seen(recorded_runs.under_way(duration=0.0)) is None
-    assert seen(recorded_runs.nothing_yet()) is None
+    assert seen(recorded_runs.not_started()) is None
     assert seen(recorded_runs.finished()) is None
 
 
@@ -50,14 +50,14 @@ def building() -> Recorder:
     return run
 
 
-def test_a_stage_takes_as_long_as_it_did_before() -> None:
+def test_stage_takes_as_long_as_in_earlier_runs() -> None:
     assert seen(building(), 60) is None
-    assert seen(building(), 60, {"build": 600}) is None, "how long the benchmark takes is not known"
+    assert seen(building(), 60, {"build": 600}) is None, "the time of the benchmark is unknown"
     assert seen(building(), 60, {"build": 600, "benchmark": 100}) == (640.0, False)
     assert seen(building(), 700, {"build": 600, "benchmark": 100}) == (100.0, False)
 
 
-def test_stage_times_come_from_finished_runs_that_did_the_same(tmp_path: Path) -> None:
+def test_stage_times_come_from_equal_finished_runs(tmp_path: Path) -> None:
     name = "2026010{}T000000Z_{}_7f3a"
     profile = recorded_runs.finished().profile
     for day in (1, 2):
@@ -73,11 +73,9 @@ def test_stage_times_come_from_finished_runs_that_did_the_same(tmp_path: Path) -
     assert stage_times(tmp_path / name.format(5, "p"), Recorder(profile="p").plan()) == {}
 
 
-def test_a_profile_that_always_fails_is_not_read_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_number_of_runs_read_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = recorded_runs.failed()
-    for number in range(MOST_READ + 5):
+    for number in range(MAX_READ_RUNS + 5):
         failed.write(tmp_path, f"20260101T0000{number:02}Z_{failed.profile}_7f3a")
     read: list[Path] = []
     load_plan = layout.load_plan
@@ -89,4 +87,4 @@ def test_a_profile_that_always_fails_is_not_read_for_ever(
     monkeypatch.setattr(layout, "load_plan", counted)
     here = tmp_path / f"20260102T000000Z_{failed.profile}_7f3a"
     assert stage_times(here, failed.plan()) == {}
-    assert len(read) == MOST_READ
+    assert len(read) == MAX_READ_RUNS

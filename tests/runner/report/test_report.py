@@ -1,4 +1,4 @@
-"""`report.json` from one version to the next."""
+"""Compatibility of `report.json` between versions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from runner.state.run import RunState
 from tests.support.compared_runs import run, some
 
 
-def test_a_report_of_an_older_version_is_read() -> None:
-    """Without the fields that came later: intervals, GPUs, place in a sweep, baseline."""
+def test_report_of_an_older_version_is_readable() -> None:
+    """Later fields are missing: intervals, GPUs, sweep, baseline."""
     run_dir = run({1: some()}, name="aaaa")
     stored = json.loads((run_dir / layout.REPORT).read_text())
     for name in ("gpus", "sweep", "baseline", "answers", "cause", "remedy", "log"):
@@ -31,7 +31,7 @@ def test_a_report_of_an_older_version_is_read() -> None:
     assert {row.low for row in found.configurations[0].rows} == {None}
 
 
-def test_what_a_newer_version_adds_is_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     run_dir = run({1: some()}, name="aaaa")
     stored = json.loads((run_dir / layout.REPORT).read_text())
     stored["new"] = {"field": 1}
@@ -41,7 +41,7 @@ def test_what_a_newer_version_adds_is_passed_over() -> None:
     assert configuration.rows[0].value == pytest.approx(100, rel=0.05)
 
 
-def test_intervals_are_kept_with_the_numbers() -> None:
+def test_intervals_are_stored_with_the_numbers() -> None:
     run_dir = run({1: some()}, name="aaaa")
     rows = {
         row["metric"]: row
@@ -61,7 +61,9 @@ def test_intervals_are_kept_with_the_numbers() -> None:
         (["GPU-1"], 0.0, []),
     ],
 )
-def test_a_run_on_gpus_says_why_none_was_read(devices: list[str], gpu_hz: float, flags: list[str]) -> None:
+def test_run_on_gpus_without_readings_has_a_warning(
+    devices: list[str], gpu_hz: float, flags: list[str]
+) -> None:
     plan = Plan(engine="torch", profile="p", summary="", stages=[], devices=devices, gpu_hz=gpu_hz)
     state = RunState()
     reason = "the NVIDIA driver is not loaded; host load is shown instead"

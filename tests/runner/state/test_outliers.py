@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner import events as ev
-from runner.state.outliers import KEPT, Slow, Slowest, cause_of, fence
+from runner.state.outliers import KEPT, SlowestIterations, SlowIteration, find_cause, outlier_fence
 from runner.state.run import RunState
 from runner.stats import Sample
 from tests.support.paths import DATA
@@ -49,14 +49,14 @@ def gpus(second: int, *, reasons: tuple[int, ...] = (0, 0), **throttled: list[in
     return ev.GpuSamples(t=second * S, period_ms=1000, reasons=list(reasons), throttled_us=named)
 
 
-def slow_ones(state: RunState) -> list[Slow]:
+def slow_ones(state: RunState) -> list[SlowIteration]:
     [configuration] = state.configurations
-    return configuration.slowest.above(fence(configuration.latency))
+    return configuration.slowest.above(outlier_fence(configuration.latency))
 
 
-def blamed(state: RunState, *, columns: tuple[int, ...] = (0, 1), company: bool = False) -> tuple[str, str]:
+def blamed(state: RunState, *, columns: tuple[int, ...] = (0, 1), shared: bool = False) -> tuple[str, str]:
     [slow] = slow_ones(state)
-    return cause_of(slow, state.configurations[0].slowest, columns=columns, usual={}, company=company)
+    return find_cause(slow, state.configurations[0].slowest, columns=columns, usual={}, shared=shared)
 
 
 STEADY = [1000.0, 1002, 998, 1001, 999, 1000, 1003, 997, 1001, 999]
@@ -64,22 +64,22 @@ ONE_SLOW = [*STEADY, 1500.0, *STEADY]  # the slow one runs from second 10 to 11.
 
 
 def test_fewer_than_eight_iterations_have_no_fence() -> None:
-    assert fence(sample(*STEADY[:7])) is None
+    assert outlier_fence(sample(*STEADY[:7])) is None
     assert slow_ones(a_run(latencies=[*STEADY[:6], 9000.0])) == []
 
 
-def test_the_fence_is_three_interquartile_ranges_above_the_third_quartile() -> None:
+def test_fence_is_third_quartile_plus_three_ranges() -> None:
     # quartiles of 1..9 are 3, 5 and 7
-    assert fence(sample(*map(float, range(1, 10)))) == 7 + 3 * (7 - 3)
+    assert outlier_fence(sample(*map(float, range(1, 10)))) == 7 + 3 * (7 - 3)
 
 
 def test_what_is_within_a_percent_of_the_median_is_no_outlier() -> None:
-    assert fence(sample(*[1000.0] * 20)) == 1010.0
+    assert outlier_fence(sample(*[1000.0] * 20)) == 1010.0
     assert slow_ones(a_run(latencies=[*[1000.0] * 20, 1009.0])) == []
     assert [slow.i for slow in slow_ones(a_run(latencies=[*[1000.0] * 20, 1011.0]))] == [20]
 
 
-def test_an_outlier_of_which_nothing_is_known_is_said_to_be_unknown() -> None:
+def test_outlier_without_readings_is_unknown() -> None:
     assert blamed(a_run(latencies=ONE_SLOW))[0] == "unknown"
 
 
@@ -91,9 +91,7 @@ def test_an_outlier_of_which_nothing_is_known_is_said_to_be_unknown() -> None:
         ({"waiting_percent": 60.0}, "processes waited for a processor 60 % of the time"),
     ],
 )
-def test_a_busy_host_is_blamed_only_when_it_was_busier_than_usual(
-    changed: dict[str, float], words: str
-) -> None:
+def test_host_is_the_cause_only_if_busier_than_usual(changed: dict[str, float], words: str) -> None:
     around = {second: calm(second, **changed) for second in (11, 12)}
     cause, why = blamed(a_run(latencies=ONE_SLOW, hosts=around))
     assert cause == "host"
@@ -108,7 +106,7 @@ def test_clocks_held_down_are_blamed_by_the_drivers_counters() -> None:
     assert (cause, why) == ("throttle", "hw thermal for 70 % of its time, 0 % on the whole")
 
 
-def test_clocks_held_down_are_blamed_by_what_was_seen_where_nothing_is_counted() -> None:
+def test_throttling_without_counters_is_found_in_samples() -> None:
     ticks = {second: gpus(second, reasons=(0, 0x4)) for second in (11, 12)}
     assert blamed(a_run(latencies=ONE_SLOW, ticks=ticks))[0] == "throttle"
 
@@ -119,7 +117,7 @@ def test_clocks_that_are_always_held_down_explain_nothing() -> None:
     [slow] = slow_ones(state)
     slowest = state.configurations[0].slowest
     usual = {"power cap": (0.0, 1.0)}
-    assert cause_of(slow, slowest, columns=(0, 1), usual=usual, company=False)[0] == "unknown"
+    assert find_cause(slow, slowest, columns=(0, 1), usual=usual, shared=False)[0] == "unknown"
 
 
 def test_a_gpu_that_is_not_the_runs_explains_nothing() -> None:
@@ -127,10 +125,10 @@ def test_a_gpu_that_is_not_the_runs_explains_nothing() -> None:
     assert blamed(a_run(latencies=ONE_SLOW, ticks=ticks), columns=(0,))[0] == "unknown"
 
 
-def test_another_process_is_blamed_when_nothing_nearer_explains_it() -> None:
-    assert blamed(a_run(latencies=ONE_SLOW), company=True)[0] == "process"
+def test_other_process_is_the_last_possible_cause() -> None:
+    assert blamed(a_run(latencies=ONE_SLOW), shared=True)[0] == "process"
     busy = {second: calm(second, cpu_percent=90.0) for second in (11, 12)}
-    assert blamed(a_run(latencies=ONE_SLOW, hosts=busy), company=True)[0] == "host"
+    assert blamed(a_run(latencies=ONE_SLOW, hosts=busy), shared=True)[0] == "host"
 
 
 def test_readings_of_other_times_explain_nothing() -> None:
@@ -138,14 +136,14 @@ def test_readings_of_other_times_explain_nothing() -> None:
     assert blamed(a_run(latencies=ONE_SLOW, hosts=busy))[0] == "unknown"
 
 
-def test_it_is_known_only_when_readings_reach_beyond_the_iteration() -> None:
-    slowest = Slowest()
+def test_cause_needs_readings_after_the_iteration() -> None:
+    slowest = SlowestIterations()
     slowest.offer(0, 11 * S, 1500.0)
-    slowest.settle([calm(10)], [])
+    slowest.attach_samples([calm(10)], [])
     assert len(slowest.pending) == 1
-    slowest.settle([calm(10), calm(11)], [gpus(10)])
+    slowest.attach_samples([calm(10), calm(11)], [gpus(10)])
     assert len(slowest.pending) == 1, "the GPUs have not been read yet"
-    slowest.settle([calm(10), calm(11)], [gpus(10), gpus(11)])
+    slowest.attach_samples([calm(10), calm(11)], [gpus(10), gpus(11)])
     assert not slowest.pending
 
 
@@ -161,10 +159,10 @@ def test_an_outlier_of_a_real_run_on_an_h200() -> None:
     state = RunState()
     state.apply_all(ev.decode_lines((DATA / "h200-torch-1gpu" / "events.jsonl").read_bytes()))
     first, second = state.configurations
-    [slow] = first.slowest.above(fence(first.latency))
+    [slow] = first.slowest.above(outlier_fence(first.latency))
     assert (slow.i, round(slow.latency_ms)) == (4, 1599)
     assert slow.around is not None
     assert slow.around.load is not None
     assert slow.around.throttled == {}
-    assert cause_of(slow, first.slowest, columns=[0], usual={}, company=False)[0] == "unknown"
-    assert second.slowest.above(fence(second.latency)) == []
+    assert find_cause(slow, first.slowest, columns=[0], usual={}, shared=False)[0] == "unknown"
+    assert second.slowest.above(outlier_fence(second.latency)) == []

@@ -6,7 +6,7 @@ import pytest
 
 from runner.report.build import build_report
 from runner.report.files import read_state
-from runner.report.model import Report, Row
+from runner.report.model import MetricCell, Report
 from runner.run import layout
 from tests.support.paths import DATA
 
@@ -72,7 +72,7 @@ def test_the_model_of_memory_traffic_is_near_what_was_measured() -> None:
     assert 0.7 < (modelled[1].value or 0) / (measured[1].value or 1) < 1
 
 
-def rows_of(final: Report, metric: str) -> list[Row]:
+def rows_of(final: Report, metric: str) -> list[MetricCell]:
     return [
         row for configuration in final.configurations for row in configuration.rows if row.metric == metric
     ]

@@ -11,7 +11,7 @@ S = 1_000_000_000
 
 
 def iteration(
-    i: int, *, t: int, rank: int = 0, phase: ev.Phase = "timed", latency: float = 100.0
+    i: int, *, t: int, rank: int = 0, phase: ev.IterationPhase = "timed", latency: float = 100.0
 ) -> ev.Iteration:
     return ev.Iteration(
         t=t, stage=0, rank=rank, config=0, i=i, phase=phase, latency_ms=latency, generation_ms=80.0, steps=7
@@ -74,7 +74,7 @@ def test_what_remains_is_the_later_of_both_minima() -> None:
     assert fast.configurations[0].remaining_s(5 * S) == pytest.approx(4.9)
 
 
-def test_only_rank_0_makes_the_numbers_and_every_rank_its_own_row() -> None:
+def test_numbers_are_of_rank_0_and_each_rank_has_a_row() -> None:
     state = started()
     state.apply(iteration(0, t=6 * S, latency=100.0))
     state.apply(iteration(0, t=6 * S, rank=1, latency=120.0))

@@ -51,7 +51,7 @@ def test_the_closed_form_is_what_resampling_blocks_tends_to(
     assert long_run_variance(values, length) == pytest.approx(exact, rel=1e-6, abs=1e-6)
 
 
-def test_uncorrelated_values_have_the_classical_interval_on_the_logarithm() -> None:
+def test_uncorrelated_values_have_the_classical_log_interval() -> None:
     """Blocks of one: Student's interval of the mean (scipy's) as a share of it, laid on its logarithm."""
     rng = random.Random(3)
     values = [rng.gauss(100, 1) for _ in range(40)]
@@ -72,7 +72,7 @@ def test_no_bound_of_what_cannot_be_negative_is_below_zero(values: list[float]) 
             assert 0 <= between.low <= mean_of(values).value <= between.high
 
 
-def test_values_that_do_not_tell_the_mean_to_a_factor_of_ten_leave_it_open() -> None:
+def test_interval_wider_than_factor_ten_is_open() -> None:
     spiked = [10.0, 10.0, 10.0, 1000.0]
     assert mean_of(spiked).interval() == UNKNOWN
     near = [10.0, 10.0, 10.0, 10.0, 10.0, 30.0]
@@ -86,9 +86,7 @@ def test_a_difference_may_be_negative_and_so_may_its_interval() -> None:
 
 
 @pytest.mark.parametrize(("n", "least"), [(5, 0.95), (10, 0.89), (20, 0.89)])
-def test_skewed_values_hold_the_truth_more_often_than_a_symmetric_interval_would(
-    n: int, least: float
-) -> None:
+def test_skewed_values_are_covered_better_than_symmetrically(n: int, least: float) -> None:
     """Lognormal with sigma 1: the mean of few is far from normal, and mean +- t x error misses it above."""
     rng = random.Random(17)
     truth, trials = math.exp(0.5), 400

@@ -77,7 +77,7 @@ def test_an_empty_sample_has_no_numbers() -> None:
     assert math.isnan(empty.upstream_percentile(95))
 
 
-def test_past_the_limit_percentiles_stay_within_their_stated_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_histogram_percentiles_stay_within_stated_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EXACT_LIMIT", 100)
     values = [10 + (i * 7919 % 5000) / 1000 for i in range(5000)]
     sample = sample_of(values)
@@ -102,7 +102,7 @@ def test_a_histogram_holds_every_value_once(values: list[float], most: int) -> N
         assert n <= len(inside)
 
 
-def test_a_histogram_of_what_is_no_longer_exact_is_as_coarse_as_what_is_known() -> None:
+def test_histogram_of_inexact_sample_is_as_coarse_as_its_bins() -> None:
     sample = Sample()
     for i in range(module.EXACT_LIMIT + 10):
         sample.add(100.0 + i % 7 / 10)

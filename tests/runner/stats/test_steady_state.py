@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy
 
-from runner.stats.steady_state import Course, course, drift
+from runner.stats.steady_state import Steadiness, assess_steadiness, drift
 from tests.support.simulated import batched, latencies
 
 
-def courses(n: int, *, trials: int = 100, **truth: float) -> list[Course]:
+def courses(n: int, *, trials: int = 100, **truth: float) -> list[Steadiness]:
     rng = random.Random(7)
-    return [course(batched(latencies(n, rng, **truth))) for _ in range(trials)]
+    return [assess_steadiness(batched(latencies(n, rng, **truth))) for _ in range(trials)]
 
 
-def share(found: list[Course], verdict: str) -> float:
+def share(found: list[Steadiness], verdict: str) -> float:
     return sum(one.verdict == verdict for one in found) / len(found)
 
 
@@ -58,13 +58,13 @@ def test_a_long_warm_up_is_under_way_until_it_is_over() -> None:
 
 
 def test_too_few_iterations_are_no_verdict() -> None:
-    found = course(batched([1.0] * 7))
+    found = assess_steadiness(batched([1.0] * 7))
     assert found.verdict == "WARMING"
     assert found.sentence == "7 iterations are too few to tell whether the latency is steady"
 
 
 def test_values_without_any_spread_are_steady() -> None:
-    assert course(batched([5.0] * 50)) == Course("STEADY", 50, 0, 0.0, drift([5.0] * 50))
+    assert assess_steadiness(batched([5.0] * 50)) == Steadiness("STEADY", 50, 0, 0.0, drift([5.0] * 50))
 
 
 @given(
@@ -90,12 +90,12 @@ def test_no_bound_of_a_drift_is_below_minus_100_percent() -> None:
 
 def test_what_takes_no_time_has_no_drift() -> None:
     assert drift([0.0] * 50) is None
-    assert course(batched([0.0] * 50)).verdict == "STEADY"
+    assert assess_steadiness(batched([0.0] * 50)).verdict == "STEADY"
 
 
 def test_it_is_cheap_enough_for_every_frame() -> None:
     batches = batched(latencies(1023, random.Random(1), drift=0.05))
-    best = min(_seconds(lambda: course(batches)) for _ in range(5))
+    best = min(_seconds(lambda: assess_steadiness(batches)) for _ in range(5))
     assert best < 0.02
 
 

@@ -11,7 +11,7 @@ from runner import events as ev
 from runner.engines import benchmark_line
 from runner.engines.output import OutputReader
 from runner.events.journal import LineReader
-from runner.supervision.collector import LONGEST, Collector
+from runner.supervision.collector import MAX_LINE_BYTES, Collector
 
 HELLO = {"kind": "hello", "t": 1, "rank": 0, "world": 1, "pid": 7, "host": "h", "device": "cpu", "label": "x"}
 BYE = {"kind": "bye", "t": 2, "rank": 0, "count": 1}
@@ -63,7 +63,7 @@ def test_of_a_very_long_line_beginning_and_end_are_looked_at(tmp_path: Path) -> 
     )
     found.finish(now=9)
     longest = max(seen, key=len)
-    assert len(longest) <= LONGEST
+    assert len(longest) <= MAX_LINE_BYTES
     assert longest.startswith("begins ")
     assert longest.endswith(" ends")
 

@@ -43,7 +43,7 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-def test_a_run_on_a_disk_that_fills_up_ends_with_that_cause_and_a_whole_log(small_disk: Path) -> None:
+def test_a_full_disk_is_the_cause_and_the_log_is_complete(small_disk: Path) -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from runner import paths
-from runner.cli.main import _parser
+from runner.cli.main import build_parser
 from runner.errors import UserError
 from runner.history.run_entry import read_entry
 from runner.plan.plan import Hook, Plan
@@ -70,7 +70,7 @@ def test_one_that_does_not_end_is_ended() -> None:
     began = time.monotonic()
     run_dir = start(with_hook(single("ok"), "sleep", "600", timeout=1))
     assert wait_until_ended(run_dir).status == "finished"
-    assert "sleep was ended after 1 s; hooks.timeout in the settings allows more" in log_of(run_dir)
+    assert "sleep was killed after 1 s; raise hooks.timeout in the settings" in log_of(run_dir)
     assert time.monotonic() - began < 60
 
 
@@ -128,7 +128,7 @@ def test_the_settings_and_the_command_line_name_it(monkeypatch: pytest.MonkeyPat
     for on_end in (None, ["other"], []):
         launch.start(profile, on_end=on_end)
     assert [plan.on_end for plan in plans] == [Hook(["notify", "me"], 9), Hook(["other"], 9), None]
-    assert _parser().parse_args(["run", "p", "--on-end", "mail -s 'it is done' me"]).on_end == [
+    assert build_parser().parse_args(["run", "p", "--on-end", "mail -s 'it is done' me"]).on_end == [
         "mail", "-s", "it is done", "me",
     ]  # fmt: skip
 

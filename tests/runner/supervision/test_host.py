@@ -10,7 +10,7 @@ from runner.supervision import host
 
 
 def test_a_reading_of_this_machine() -> None:
-    sampler = host.Sampler()
+    sampler = host.HostSampler()
     sum(range(100_000))
     read = sampler.sample()
     assert 0 <= read.cpu_percent <= 100
@@ -23,7 +23,7 @@ def test_waiting_is_a_share_of_the_time_since_the_reading_before(monkeypatch: py
     now, waited = [10**9], [5_000_000]
     monkeypatch.setattr("time.monotonic_ns", lambda: now[0])
     monkeypatch.setattr(host, "_waited_us", lambda: waited[0])
-    sampler = host.Sampler()
+    sampler = host.HostSampler()
     now[0] += 2 * 10**9
     waited[0] += 500_000
     assert sampler.sample().waiting_percent == 25.0

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from runner import events as ev
 from runner.engines import container
-from runner.engines.registry import engine_named
+from runner.engines.registry import find_engine
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision.stage import StageRun
@@ -47,17 +47,17 @@ def told() -> list[Any]:
 
 
 def fetched(inside: Inside, told: list[Any], run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container, "place_of", lambda _: inside)
+    monkeypatch.setattr(container, "file_system_of", lambda _: inside)
     plan = replace(single("ok"), engine="trtllm-bench")
     files = {name: f"{FOLDER}/{name}" for name in ("report", "iterations")}
     stage = replace(plan.stages[0], name="benchmark", files=files, folders=[FOLDER], measures=0)
-    scribe: Any = SimpleNamespace(
+    run_log: Any = SimpleNamespace(
         run_dir=run_dir, plan=plan, state=RunState(), warn=told.append, emit=told.append
     )
     layout.stage_log(run_dir, 0, stage.name).write_bytes(b"")
     nothing: Any = None
-    run = StageRun(0, stage, scribe, run_dir, nothing, nothing, nothing, nothing, nothing)
-    assert run._collector.output is engine_named("trtllm-bench").output
+    run = StageRun(0, stage, run_log, run_dir, nothing, nothing, nothing, nothing, nothing)
+    assert run._collector.output is find_engine("trtllm-bench").output
     run._read_files()
 
 
@@ -76,8 +76,8 @@ def test_what_cannot_be_read_stays_in_the_container(
 ) -> None:
     inside = Inside({f"{FOLDER}/report": b"{}", f"{FOLDER}/iterations": None})
     fetched(inside, told, tmp_path, monkeypatch)
-    said = f"what is left in the container of this stage: {FOLDER}/iterations cannot be read, and stays there"
-    assert told == [said]
+    why = f"{FOLDER}/iterations cannot be read and is kept there"
+    assert told == [f"cannot copy the results out of the container of this stage: {why}"]
     assert inside.removed == []
 
 
@@ -113,7 +113,7 @@ def test_missing_records_are_explained_by_a_disk_that_was_full(
             ev.Bye(t=3, stage=0, rank=0, count=9),
         ]
     )
-    scribe: Any = SimpleNamespace(run_dir=tmp_path, plan=plan, state=state, found_disk_full=full)
+    run_log: Any = SimpleNamespace(run_dir=tmp_path, plan=plan, state=state, found_disk_full=full)
     nothing: Any = None
-    run = StageRun(0, plan.stages[0], scribe, tmp_path, nothing, nothing, nothing, nothing, nothing)
+    run = StageRun(0, plan.stages[0], run_log, tmp_path, nothing, nothing, nothing, nothing, nothing)
     assert run._cause(0) == (cause, remedy)

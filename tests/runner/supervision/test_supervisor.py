@@ -36,7 +36,7 @@ def no_process_left(home: Path) -> Iterator[None]:
         if not read_entry(run_dir).ended:
             layout.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
-        assert processes.tagged(run_dir.name) == []
+        assert processes.find_tagged(run_dir.name) == []
         assert not scratch_dir(run_dir.name).exists()
 
 
@@ -206,12 +206,12 @@ def test_a_deleted_run_directory_ends_the_run() -> None:
     run_dir.rename(run_dir.with_name("elsewhere"))
 
     wait_for(lambda: processes.start_time(supervisor) is None, "the supervisor to end")
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
-def test_a_killed_supervisor_takes_a_plain_program_with_it_and_the_run_is_lost() -> None:
+def test_a_killed_supervisor_ends_its_program() -> None:
     run_dir = start(single("stubborn"))
-    wait_for(lambda: len(processes.tagged(run_dir.name)) == 3, "the program and its children")
+    wait_for(lambda: len(processes.find_tagged(run_dir.name)) == 3, "the program and its children")
 
     os.kill(state_of(run_dir).started.pid, signal.SIGKILL)  # type: ignore[union-attr]
     wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
@@ -220,7 +220,7 @@ def test_a_killed_supervisor_takes_a_plain_program_with_it_and_the_run_is_lost()
     state = state_of(run_dir)
     assert state.failure is not None
     assert state.failure.cause == "the run was lost: its supervisor was killed while it ran"
-    assert processes.tagged(run_dir.name) == []
+    assert processes.find_tagged(run_dir.name) == []
 
 
 @pytest.mark.mpi
@@ -246,15 +246,15 @@ class TestUnderMpirun:
 
     def test_stop_leaves_nothing_whatever_the_ranks_ignore_or_fork(self) -> None:
         run_dir = start(under_mpirun("stubborn"))
-        wait_for(lambda: len(processes.tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
+        wait_for(lambda: len(processes.find_tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
         layout.request_stop(run_dir, "a test")
         assert wait_until_ended(run_dir).status == "stopped"
-        assert processes.tagged(run_dir.name) == []
+        assert processes.find_tagged(run_dir.name) == []
 
     @pytest.mark.parametrize("victims", [["supervisor"], ["supervisor", "mpirun"]])
     def test_after_a_kill_the_next_reader_leaves_nothing(self, victims: list[str]) -> None:
         run_dir = start(under_mpirun("stubborn"))
-        wait_for(lambda: len(processes.tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
+        wait_for(lambda: len(processes.find_tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
         state = state_of(run_dir)
         assert state.started is not None
         pids = {"supervisor": state.started.pid, "mpirun": state.stages[0].pid}
@@ -264,5 +264,5 @@ class TestUnderMpirun:
         wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
 
         assert read_entry(run_dir).status == "lost"
-        assert processes.tagged(run_dir.name) == []
+        assert processes.find_tagged(run_dir.name) == []
         assert not scratch_dir(run_dir.name).exists()

@@ -10,20 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from runner.cli.sweep_narration import exit_code
-from runner.compare import compare, sides
+from runner.cli.sweep_narration import sweep_exit_code
+from runner.compare import compare, load_sides
 from runner.history.lookup import find_run
 from runner.plan.plan import Configuration
 from runner.run import layout
 from runner.sweep import board_text
-from runner.sweep.board import Board, Point, frontier
-from runner.sweep.directory import Begun, Ended, LogWriter, Refused
-from runner.sweep.matrix import first_view, held_words, matrix, slices, trades, turned
-from runner.sweep.spec import Axis, Cell, Slot, Sweep, expand
+from runner.sweep.board import Board, BoardPoint, frontier
+from runner.sweep.directory import LogWriter, SweepBegun, SweepEnded, SweepRunRefused
+from runner.sweep.matrix import first_view, held_text, make_matrix, next_view, slices, trades
+from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec, expand_axes
 from runner.sweep.sweep_feed import SweepFeed
 from tests.support.sweeps import LARGE, SMALL, recorded, settled, started, sweep_of, tiny, written
 
-BEGUN = Begun(wall=1e9)
+BEGUN = SweepBegun(wall=1e9)
 RUNS = [f"20260101T00000{n}Z_tiny_000{n}" for n in range(9)]
 
 
@@ -33,7 +33,7 @@ def board_of(path: Path) -> Board:
     return feed.board()
 
 
-def point(board: Board, *at: int) -> Point:
+def point(board: Board, *at: int) -> BoardPoint:
     return next(point for point in board.points if point.at == at)
 
 
@@ -55,11 +55,11 @@ def two_repeats() -> Path:
     return path
 
 
-def test_an_entry_that_the_status_came_across_is_still_handed_out() -> None:
+def test_entries_read_for_the_status_are_still_returned() -> None:
     path = written(sweep_of(1), BEGUN)
     feed = SweepFeed(path)
     assert feed.drain() == [BEGUN]
-    ended = Ended(wall=2e9, status="finished")
+    ended = SweepEnded(wall=2e9, status="finished")
     LogWriter(path).write(ended)
     assert feed.status == "finished"
     assert feed.drain() == [ended]
@@ -82,7 +82,7 @@ class TestNumbers:
 
     def test_a_comparison_of_cells_shows_the_numbers_of_the_board(self) -> None:
         board = board_of(two_repeats())
-        (pair,) = compare(sides([f"{RUNS[0]},{RUNS[2]}", RUNS[1]])).pairs
+        (pair,) = compare(load_sides([f"{RUNS[0]},{RUNS[2]}", RUNS[1]])).pairs
         (small,) = pair.configurations
         assert small.shape.batch_size == 1
         for change in small.changes:
@@ -95,25 +95,25 @@ class TestStates:
         board = board_of(two_repeats())
         assert [point.state for point in board.points] == ["done", "done", "part", "memory"]
         assert board.status == "interrupted"
-        assert (board.settled, board.total) == (7, 8), "the second repeat of what ran out is settled, too"
+        assert (board.completed, board.total) == (7, 8), "the second repeat of what ran out is settled, too"
         assert point(board, 1, 1).why == "why memory"
 
     def test_a_run_under_way_says_what_it_does_and_shows_its_numbers(self) -> None:
         path = written(sweep_of(1), BEGUN, started(Slot(0, 0), RUNS[0], SMALL, LARGE))
         recorded(RUNS[0], {SMALL: [10.0] * 4, LARGE: [16.0] * 2}, status=None)
-        lock = layout.try_lock(find_run(RUNS[0]))
-        conductor = layout.try_lock(path)
-        assert lock is not None
-        assert conductor is not None
+        run_lock = layout.try_lock(find_run(RUNS[0]))
+        sweep_lock = layout.try_lock(path)
+        assert run_lock is not None
+        assert sweep_lock is not None
         try:
             board = board_of(path)
         finally:
-            os.close(lock)
-            os.close(conductor)
+            os.close(run_lock)
+            os.close(sweep_lock)
         small, large = board.points
         assert board.status == "running"
         assert (small.state, large.state) == ("done", "running")
-        assert large.doing == "iteration 2/2"
+        assert large.activity == "iteration 2/2"
         assert large.numbers["latency_ms"].mean == 16.0
         assert [ref.live for ref in large.runs] == [True]
 
@@ -127,14 +127,16 @@ class TestStates:
         small = board_of(path).points[0]
         assert (small.state, small.why, dict(small.numbers)) == ("done", "repeat 1: its run was deleted", {})
 
-    def test_impossible_combinations_are_on_the_board_with_their_reason(self) -> None:
-        axes, cells = expand(tiny(), {"parallel.tp": [1, 2], "model.shape.intermediate_size": [128, 129]})
-        path = written(Sweep(name="tiny", engine="torch", created=1e9, axes=axes, cells=cells))
+    def test_the_board_lists_impossible_combinations(self) -> None:
+        axes, cells = expand_axes(
+            tiny(), {"parallel.tp": [1, 2], "model.shape.intermediate_size": [128, 129]}
+        )
+        path = written(SweepSpec(name="tiny", engine="torch", created=1e9, axes=axes, cells=cells))
         impossible = [point for point in board_of(path).points if point.state == "refused"]
         assert [point.at for point in impossible] == [(1, 1, 0), (1, 1, 1)]
         assert "tp 2 does not fit" in impossible[0].why
 
-    def test_batch_sizes_that_do_not_fit_a_cell_are_on_the_board_with_the_reason(self) -> None:
+    def test_the_board_lists_refused_batch_sizes(self) -> None:
         sweep = sweep_of(2)
         narrow = replace(sweep.cells[0], configurations=[SMALL], left_out="max_batch_size 1 is less than 2")
         board = board_of(written(replace(sweep, cells=[narrow, sweep.cells[1]]), BEGUN))
@@ -145,43 +147,50 @@ class TestStates:
         assert board.total == 3
 
     def test_a_cell_that_could_not_be_started(self) -> None:
-        refused = Refused(wall=1e9, cell=0, repeat=0, why="no such model", configurations=[SMALL, LARGE])
-        board = board_of(written(sweep_of(1), BEGUN, refused, Ended(wall=1e9, status="finished")))
+        refused = SweepRunRefused(
+            wall=1e9, cell=0, repeat=0, why="no such model", configurations=[SMALL, LARGE]
+        )
+        board = board_of(written(sweep_of(1), BEGUN, refused, SweepEnded(wall=1e9, status="finished")))
         assert {(point.state, point.why) for point in board.points} == {("failed", "no such model")}
-        assert exit_code(board) == 1
+        assert sweep_exit_code(board) == 1
 
 
 class TestExitCodes:
     def test_a_cell_whose_run_was_lost_is_not_what_was_asked_for(self) -> None:
         lost = settled(Slot(0, 0), RUNS[0], small="done", large="lost")
-        assert exit_code(board_of(written(sweep_of(1), BEGUN, lost, Ended(wall=1e9, status="finished")))) == 4
+        assert (
+            sweep_exit_code(
+                board_of(written(sweep_of(1), BEGUN, lost, SweepEnded(wall=1e9, status="finished")))
+            )
+            == 4
+        )
 
     @pytest.mark.parametrize(
         ("end", "code"),
         [
-            (Ended(wall=1e9, status="finished"), 0),
-            (Ended(wall=1e9, status="stopped", why="somebody"), 3),
-            (Ended(wall=1e9, status="stopped", why="a cell failed (--stop-on-failure)"), 1),
-            (Ended(wall=1e9, status="failed"), 1),
+            (SweepEnded(wall=1e9, status="finished"), 0),
+            (SweepEnded(wall=1e9, status="stopped", why="somebody"), 3),
+            (SweepEnded(wall=1e9, status="stopped", why="a cell failed (--stop-on-failure)"), 1),
+            (SweepEnded(wall=1e9, status="failed"), 1),
             (None, 4),
         ],
     )
-    def test_codes(self, end: Ended | None, code: int) -> None:
+    def test_codes(self, end: SweepEnded | None, code: int) -> None:
         outcome = settled(Slot(0, 0), RUNS[0], small="done", large="memory")
         path = written(sweep_of(1), BEGUN, outcome, *([end] if end else []))
-        assert exit_code(board_of(path)) == code
+        assert sweep_exit_code(board_of(path)) == code
 
 
 class TestMatrix:
     def three_axes(self) -> Board:
         cells = [
-            Cell(number=n, values=(("model.seed", str(n)),), configurations=[
+            SweepCell(number=n, values=(("model.seed", str(n)),), configurations=[
                 Configuration(batch, length, 8) for length in (8, 16) for batch in (1, 2)
             ])
             for n in range(3)
         ]  # fmt: skip
-        axis = Axis("model.seed", ["0", "1", "2"])
-        return board_of(written(Sweep(name="s", engine="torch", created=1e9, axes=[axis], cells=cells)))
+        axis = SweepAxis("model.seed", ["0", "1", "2"])
+        return board_of(written(SweepSpec(name="s", engine="torch", created=1e9, axes=[axis], cells=cells)))
 
     def test_the_sweeps_own_axis_runs_down_and_batch_sizes_across(self) -> None:
         board = self.three_axes()
@@ -189,23 +198,23 @@ class TestMatrix:
         assert board.axes[view.rows].title == "seed"
         assert view.columns is not None
         assert board.axes[view.columns].title == "batch"
-        assert held_words(board, view) == "in/out 8/8"
+        assert held_text(board, view) == "in/out 8/8"
 
     def test_turning_shows_every_pair_of_axes_and_comes_back(self) -> None:
         board = self.three_axes()
         view = first_view(board)
         seen = {(view.rows, view.columns)}
         for _ in range(5):
-            view = turned(board, view)
+            view = next_view(board, view)
             seen.add((view.rows, view.columns))
         assert len(seen) == 6
-        assert turned(board, view) == first_view(board)
+        assert next_view(board, view) == first_view(board)
 
     def test_slices_together_show_every_point_once(self) -> None:
         board = self.three_axes()
         shown = [
             point.at for view in slices(board, first_view(board))
-            for line in matrix(board, view).points for point in line if point is not None
+            for line in make_matrix(board, view).points for point in line if point is not None
         ]  # fmt: skip
         assert sorted(shown) == sorted(point.at for point in board.points)
 
@@ -215,9 +224,7 @@ class TestBest:
 
     @settings(max_examples=100, deadline=None)
     @given(pairs)
-    def test_no_other_point_beats_one_on_the_frontier_and_each_other_is_beaten(
-        self, points: list[tuple[int, int]]
-    ) -> None:
+    def test_the_frontier_has_all_unbeaten_points_only(self, points: list[tuple[int, int]]) -> None:
         def beats(a: tuple[int, int], b: tuple[int, int]) -> bool:
             return a[0] <= b[0] and a[1] >= b[1] and a != b
 
@@ -228,12 +235,12 @@ class TestBest:
     def test_points_of_other_lengths_are_no_competition(self) -> None:
         long = Configuration(1, 16, 16)
         sweep = sweep_of(1)
-        cell = Cell(number=0, values=sweep.cells[0].values, configurations=[SMALL, long])
+        cell = SweepCell(number=0, values=sweep.cells[0].values, configurations=[SMALL, long])
         path = written(
-            Sweep(name="s", engine="torch", created=1e9, axes=sweep.axes, cells=[cell]),
+            SweepSpec(name="s", engine="torch", created=1e9, axes=sweep.axes, cells=[cell]),
             BEGUN,
             started(Slot(0, 0), RUNS[0], SMALL, long),
-            Ended(wall=1e9, status="finished"),
+            SweepEnded(wall=1e9, status="finished"),
         )
         recorded(RUNS[0], {SMALL: [10.0] * 2, long: [100.0] * 2})
         assert {trade.point.lengths: trade.best for trade in trades(board_of(path))} == {
@@ -245,7 +252,7 @@ class TestBest:
 def test_the_table_says_everything() -> None:
     lines = board_text.render(board_of(two_repeats()), 100).splitlines()
     assert lines[0] == "tiny · torch · 2 max_batch_size x 2 batch · 2 repeats, interleaved"
-    assert lines[2] == "7 of 8 measurements settled"
+    assert lines[2] == "7 of 8 measurements done"
     at = lines.index("tokens per second, tokens/s")
     assert " ".join(lines[at + 1].split()) == "batch 1 batch 2"
     assert " ".join(lines[at + 2].split()) == "max_batch_size 1 730.30 ±94.15 (2) 1 000.00 ±0.00 (2)"

@@ -11,7 +11,7 @@ from runner import events as ev
 from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage
 from runner.state.run import RunState
-from runner.sweep.known_failures import failed_making, refuse_in_vain
+from runner.sweep.known_failures import failed_artifact_key, reject
 from tests.support.runs import single
 
 
@@ -31,23 +31,23 @@ def ended(stage: int, name: str, status: ev.StageStatus) -> RunState:
 
 
 RUN = Path("/runs/20260101T000000Z_tiny_7f3a")
-FAILED = failed_making(plan_of(RUN), ended(0, "build", "failed"), RUN)
+FAILED = failed_artifact_key(plan_of(RUN), ended(0, "build", "failed"), RUN)
 
 
 def test_the_same_command_for_another_run_is_refused() -> None:
     with pytest.raises(UserError, match="not tried again: run 7f3a failed"):
-        refuse_in_vain(plan_of(RUN_DIR), {FAILED: "run 7f3a failed"})
+        reject(plan_of(RUN_DIR), {FAILED: "run 7f3a failed"})
 
 
 @pytest.mark.parametrize(
     "changed", [plan_of(RUN_DIR, workers=2), plan_of(RUN_DIR, skip="cached: /data/engine")]
 )
 def test_another_command_is_tried_and_what_is_there_is_used(changed: Plan) -> None:
-    refuse_in_vain(changed, {FAILED: "run 7f3a failed"})
+    reject(changed, {FAILED: "run 7f3a failed"})
 
 
 @pytest.mark.parametrize(
     "state", [ended(1, "benchmark", "failed"), ended(0, "build", "stopped"), ended(0, "build", "ok")]
 )
 def test_only_a_failure_to_make_something_counts(state: RunState) -> None:
-    assert failed_making(plan_of(RUN), state, RUN) == ""
+    assert failed_artifact_key(plan_of(RUN), state, RUN) == ""

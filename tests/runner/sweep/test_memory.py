@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 
 from runner import events as ev
 from runner.engines.diagnosis import Diagnosis, is_out_of_memory
-from runner.engines.tensorrt_llm.failures import KNOWN
+from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.state.run import RunState
-from runner.sweep.memory import needs_as_much, outcomes, pruned
-from runner.sweep.spec import Axis, Cell, Sweep
+from runner.sweep.memory import find_pruned, needs_as_much, outcomes_of
+from runner.sweep.spec import SweepAxis, SweepCell, SweepSpec
 
 GPU_OOM = "a GPU ran out of memory (torch.OutOfMemoryError: CUDA out of memory.)"
 FOUR = [Configuration(batch, length, 8) for length in (8, 16) for batch in (1, 64)]
 
 
-def cell_of(number: int, **values: str) -> Cell:
+def cell_of(number: int, **values: str) -> SweepCell:
     named = tuple((name.replace("__", "."), value) for name, value in values.items())
-    return Cell(number=number, values=named, configurations=FOUR)
+    return SweepCell(number=number, values=named, configurations=FOUR)
 
 
 def plan() -> Plan:
@@ -58,7 +58,7 @@ def ran(
 def found(state: RunState) -> list[tuple[int, int, str]]:
     return [
         (one.configuration.batch_size, one.configuration.input_len, one.outcome)
-        for one in outcomes(plan(), state)
+        for one in outcomes_of(plan(), state)
     ]
 
 
@@ -66,11 +66,11 @@ class TestOutcomes:
     def test_all_measured(self) -> None:
         assert {outcome for _, _, outcome in found(ran(*FOUR, end="finished"))} == {"done"}
 
-    def test_the_one_that_was_tried_ran_out_and_later_ones_were_not_reached(self) -> None:
+    def test_only_the_tried_configuration_ran_out_of_memory(self) -> None:
         state = ran(FOUR[0], trying=FOUR[1], end="failed", cause=GPU_OOM)
         assert found(state) == [(1, 8, "done"), (64, 8, "memory")]
 
-    def test_memory_that_ran_out_before_the_first_was_not_enough_for_any(self) -> None:
+    def test_running_out_before_the_first_means_none_fits(self) -> None:
         assert {outcome for _, _, outcome in found(ran(end="failed", cause=GPU_OOM))} == {"memory"}
 
     def test_what_the_engine_skipped_for_memory(self) -> None:
@@ -88,7 +88,7 @@ class TestOutcomes:
         assert [outcome for _, _, outcome in found(state)] == ["done", status, status, status]
 
     def test_a_finished_run_that_left_something_out_says_so(self) -> None:
-        (*_, last) = outcomes(plan(), ran(*FOUR[:3], end="finished"))
+        (*_, last) = outcomes_of(plan(), ran(*FOUR[:3], end="finished"))
         assert (last.outcome, last.why) == ("failed", "the run ended without measuring it")
 
 
@@ -105,14 +105,14 @@ class TestOutcomes:
     ],
 )
 def test_every_way_to_run_out_of_memory_is_recognised(line: str) -> None:
-    diagnosis = Diagnosis(known_failures=KNOWN)
+    diagnosis = Diagnosis(known_failures=KNOWN_FAILURES)
     diagnosis.feed(line)
     assert is_out_of_memory(diagnosis.cause(1)[0])
 
 
 @pytest.mark.parametrize("line", ["ValueError: no", "a rank crashed: Segmentation fault", "out of ideas"])
 def test_other_failures_are_not_taken_for_it(line: str) -> None:
-    diagnosis = Diagnosis(known_failures=KNOWN)
+    diagnosis = Diagnosis(known_failures=KNOWN_FAILURES)
     diagnosis.feed(line)
     assert not is_out_of_memory(diagnosis.cause(1)[0])
 
@@ -120,11 +120,11 @@ def test_other_failures_are_not_taken_for_it(line: str) -> None:
 class TestPruning:
     def test_larger_ones_of_the_same_cell(self) -> None:
         sweep = sweep_over([cell_of(0)])
-        assert set(pruned(sweep, [(0, FOUR[1])])) == {(0, FOUR[3])}
+        assert set(find_pruned(sweep, [(0, FOUR[1])])) == {(0, FOUR[3])}
 
     def test_cells_along_an_axis_that_costs_memory(self) -> None:
         cells = [cell_of(n, build__max_batch_size=size) for n, size in enumerate(("8", "64", "null"))]
-        why = pruned(sweep_over(cells), [(0, FOUR[1])])
+        why = find_pruned(sweep_over(cells), [(0, FOUR[1])])
         assert (1, FOUR[1]) in why
         assert (1, FOUR[0]) not in why
         assert (2, FOUR[1]) not in why, "the engine's own choice is not known here"
@@ -132,7 +132,7 @@ class TestPruning:
 
     def test_nothing_is_concluded_along_other_axes(self) -> None:
         cells = [cell_of(0, parallel__tp="2"), cell_of(1, parallel__tp="1"), cell_of(2, parallel__tp="4")]
-        assert {cell for cell, _ in pruned(sweep_over(cells), [(0, FOUR[1])])} == {0}
+        assert {cell for cell, _ in find_pruned(sweep_over(cells), [(0, FOUR[1])])} == {0}
 
     def test_no_limit_on_what_is_in_flight_needs_most(self) -> None:
         few, many, all_at_once = (
@@ -163,6 +163,6 @@ class TestPruning:
         assert needs_as_much(a, one, b, other) is larger
 
 
-def sweep_over(cells: list[Cell]) -> Sweep:
-    axes = [Axis(path, [dict(cell.values)[path] for cell in cells]) for path, _ in cells[0].values]
-    return Sweep(name="s", engine="trtllm", created=1e9, axes=axes, cells=cells)
+def sweep_over(cells: list[SweepCell]) -> SweepSpec:
+    axes = [SweepAxis(path, [dict(cell.values)[path] for cell in cells]) for path, _ in cells[0].values]
+    return SweepSpec(name="s", engine="trtllm", created=1e9, axes=axes, cells=cells)

@@ -15,9 +15,9 @@ from runner.errors import UserError
 from runner.plan.plan import Configuration
 from runner.profile.file import load_text
 from runner.profile.store import find
-from runner.schema.axes import stepped, values_of
+from runner.schema.axes import step_range, values_of
 from runner.sweep import control
-from runner.sweep.spec import Slot, axes_of, expand, narrowed, parse_axis
+from runner.sweep.spec import Slot, axes_of, expand_axes, narrow_profile, parse_axis
 from tests.support.sweeps import TINY, sweep_of, tiny
 
 TWO_AXES = """\
@@ -34,28 +34,28 @@ class TestValues:
     @settings(max_examples=40, deadline=None)
     @given(st.integers(1, 50), st.integers(0, 200), st.integers(1, 20))
     def test_adding_gives_what_range_gives(self, first: int, more: int, plus: int) -> None:
-        assert stepped(first, first + more, plus=plus) == list(range(first, first + more + 1, plus))
+        assert step_range(first, first + more, plus=plus) == list(range(first, first + more + 1, plus))
 
     @settings(max_examples=40, deadline=None)
     @given(st.integers(1, 100), st.integers(2, 7), st.integers(0, 6))
     def test_multiplying_gives_powers(self, first: int, times: int, count: int) -> None:
         wanted = [first * times**power for power in range(count + 1)]
-        assert stepped(first, wanted[-1], times=times) == wanted
-        assert stepped(first, wanted[-1] * times - 1, times=times) == wanted, "the end need not be hit"
+        assert step_range(first, wanted[-1], times=times) == wanted
+        assert step_range(first, wanted[-1] * times - 1, times=times) == wanted, "the end need not be hit"
 
     def test_decimal_fractions_are_as_they_are_written(self) -> None:
-        assert stepped(0.1, 0.5, plus=0.1) == [0.1, 0.2, 0.3, 0.4, 0.5]
+        assert step_range(0.1, 0.5, plus=0.1) == [0.1, 0.2, 0.3, 0.4, 0.5]
 
     @pytest.mark.parametrize(
         ("written", "said"),
         [
             ([], "is empty"),
-            (3, "is no list of values"),
+            (3, "is not a list of values"),
             ([1, 2, 1], "names 1 twice"),
             ({"from": 1}, "has the keys from"),
             ({"from": 1, "to": 9, "times": 2, "plus": 1}, "has the keys"),
-            ({"from": 1, "to": "many"}, "'many' is no number"),
-            ({"from": 9, "to": 1}, "ends at 1 before it begins at 9"),
+            ({"from": 1, "to": "many"}, "'many' is not a number"),
+            ({"from": 9, "to": 1}, "ends at 1, before its start at 9"),
             ({"from": 1, "to": 9, "times": 1}, "times above 1"),
             ({"from": 0, "to": 9, "times": 2}, "times above 1, from above 0"),
             ({"from": 0, "to": 9, "plus": 0}, "plus above 0"),
@@ -94,7 +94,7 @@ class TestCommandLine:
             ("parallel.tp=0", "parallel.tp: 0 is not allowed; allowed: a whole number, 1 or more"),
             ("paralel.tp=1", r"no such field \(did you mean parallel.tp\?\)"),
             ("parallel=1", "is a section"),
-            ("name=a,b", "is the same for all of a sweep"),
+            ("name=a,b", "cannot vary in a sweep"),
             ("engine=torch,tensorrt", "'tensorrt' is not an engine"),
             ("benchmark.batch_size=1,x", 'the text "x" is not allowed'),
         ],
@@ -118,7 +118,7 @@ class TestProfile:
             load_text(TINY + "sweep:\n  axes:\n    parallel.tp: [1, two]\n", "mine.yaml")
 
     def test_cells_are_profiles_without_axes(self) -> None:
-        _, cells = expand(tiny(TWO_AXES), axes_of(tiny(TWO_AXES)))
+        _, cells = expand_axes(tiny(TWO_AXES), axes_of(tiny(TWO_AXES)))
         for cell in cells:
             profile = load_text(cell.profile, "cell")
             assert isinstance(profile, TorchProfile)
@@ -129,7 +129,7 @@ class TestProfile:
 
 class TestCells:
     def test_what_one_process_measures_is_no_axis_of_runs(self) -> None:
-        axes, cells = expand(tiny(TWO_AXES), axes_of(tiny(TWO_AXES)))
+        axes, cells = expand_axes(tiny(TWO_AXES), axes_of(tiny(TWO_AXES)))
         assert [axis.path for axis in axes] == ["parallel.tp", "model.dtype"]
         assert [cell.values for cell in cells] == [
             (("parallel.tp", tp), ("model.dtype", dtype))
@@ -145,7 +145,7 @@ class TestCells:
     def test_every_combination_is_there_once_and_says_what_it_is(
         self, tps: list[int], seeds: list[int]
     ) -> None:
-        _, cells = expand(tiny(), {"parallel.tp": tps, "model.seed": seeds})
+        _, cells = expand_axes(tiny(), {"parallel.tp": tps, "model.seed": seeds})
         assert [cell.number for cell in cells] == list(range(len(tps) * len(seeds)))
         seen = set()
         for cell in cells:
@@ -160,7 +160,7 @@ class TestCells:
 
     def test_an_impossible_combination_is_a_cell_that_says_why(self) -> None:
         axes = {"parallel.tp": [1, 2], "model.shape.intermediate_size": [128, 129]}
-        _, cells = expand(tiny(), axes)
+        _, cells = expand_axes(tiny(), axes)
         assert [bool(cell.refused) for cell in cells] == [False, False, False, True]
         assert cells[3].refused.startswith("parallel.tp: tp 2 does not fit")
 
@@ -168,7 +168,7 @@ class TestCells:
         with pytest.raises(
             UserError, match=r"parallel\.tp 3 fits no combination: parallel\.tp: tp 3 does not"
         ):
-            expand(tiny(), {"parallel.tp": [1, 3]})
+            expand_axes(tiny(), {"parallel.tp": [1, 3]})
 
     def test_a_cell_measures_the_batch_sizes_that_fit_its_values(self) -> None:
         profile = find("qwen2.5-7b-fp16-tp1").load()
@@ -177,24 +177,22 @@ class TestCells:
             "benchmark.batch_size": [64, 1, 8],
             "build.max_num_tokens": [65536],
         }
-        _, cells = expand(profile, axes)
+        _, cells = expand_axes(profile, axes)
         assert [{one.batch_size for one in cell.configurations} for cell in cells] == [{1, 8}, {1, 8, 64}]
-        assert cells[0].left_out.startswith(
-            "build.max_batch_size: is 8, but benchmark asks for batch size 64"
-        )
+        assert cells[0].left_out.startswith("build.max_batch_size: is 8, but benchmark needs batch size 64")
         assert not cells[1].left_out
 
     def test_another_engine_needs_another_profile(self) -> None:
         with pytest.raises(UserError, match="`trtbench-tui ab A B` measures profiles of two engines"):
-            expand(find("qwen2.5-7b-fp16-tp1").load(), {"engine": ["trtllm", "trtllm-bench"]})
+            expand_axes(find("qwen2.5-7b-fp16-tp1").load(), {"engine": ["trtllm", "trtllm-bench"]})
 
     def test_too_many_cells_are_refused_with_their_number(self) -> None:
-        with pytest.raises(UserError, match=r"300 cells \(300 of model.seed\) are more than 200"):
-            control.of_profile(tiny(), {"model.seed": list(range(300))})
+        with pytest.raises(UserError, match=r"300 cells \(300 of model.seed\) are more than the allowed 200"):
+            control.axis_sweep(tiny(), {"model.seed": list(range(300))})
 
     def test_no_axes_is_said_with_what_to_do(self) -> None:
         with pytest.raises(UserError, match="tiny has no axes"):
-            control.of_profile(tiny())
+            control.axis_sweep(tiny())
 
 
 class TestOrder:
@@ -210,13 +208,13 @@ class TestOrder:
 
     def test_profiles_alternate(self) -> None:
         other = load_text(TINY.replace("name: tiny", "name: other"), "other")
-        sweep = control.of_profiles([tiny(), other], 2)
+        sweep = control.ab_sweep([tiny(), other], 2)
         assert sweep.name == "tiny-vs-other"
         assert [sweep.cells[slot.cell].values[0][1] for slot in sweep.slots()] == ["tiny", "other"] * 2
 
     def test_a_profile_does_not_alternate_with_itself(self) -> None:
-        with pytest.raises(UserError, match="both profiles are called tiny"):
-            control.of_profiles([tiny(), tiny()], 2)
+        with pytest.raises(UserError, match="two profiles have the same name: tiny"):
+            control.ab_sweep([tiny(), tiny()], 2)
 
 
 class TestNarrowing:
@@ -232,8 +230,8 @@ class TestNarrowing:
         left = [one for one in planned if (one.batch_size, one.input_len) in wanted]
         measured = []
         while left:
-            run, these = narrowed(profile, planned, left)
-            _, cells = expand(run, {})
+            run, these = narrow_profile(profile, planned, left)
+            _, cells = expand_axes(run, {})
             assert cells[0].configurations == these, "the run measures what it is said to measure"
             measured += these
             left = [one for one in left if one not in these]
@@ -243,7 +241,7 @@ class TestNarrowing:
     def test_requests_in_flight_are_narrowed_by_concurrency(self) -> None:
         profile = find("bench-llama-3.1-8b-tp1").load()
         planned = [Configuration(0, 128, 128, requests=100, concurrency=limit) for limit in (1, 8, 64)]
-        run, these = narrowed(profile, planned, [planned[0], planned[2]])
+        run, these = narrow_profile(profile, planned, [planned[0], planned[2]])
         assert isinstance(run, BenchProfile)
         assert run.benchmark.concurrency == [1, 64]
         assert these == [planned[0], planned[2]]

@@ -5,29 +5,29 @@ from __future__ import annotations
 import pytest
 
 from runner.sweep import control
-from runner.sweep.directory import AnyEntry, Begun, Measured, Settled
+from runner.sweep.directory import AnyLogEntry, MeasuredConfiguration, SweepBegun, SweepRunEnded
 from runner.sweep.spec import Slot
 from runner.sweep.sweep_feed import SweepFeed
 from tests.support.sweeps import LARGE, SMALL, started, sweep_of, written
 
 
-def ran(slot: Slot, seconds: float, preparing: float) -> list[AnyEntry]:
-    done = [Measured(configuration=one, outcome="done") for one in (SMALL, LARGE)]
+def ran(slot: Slot, seconds: float, preparing: float) -> list[AnyLogEntry]:
+    done = [MeasuredConfiguration(configuration=one, outcome="done") for one in (SMALL, LARGE)]
     run = f"20260101T000000Z_tiny_00{slot.cell}{slot.repeat}"
-    end = Settled(
+    end = SweepRunEnded(
         wall=1e9, cell=slot.cell, repeat=slot.repeat, run=run, seconds=seconds, preparing=preparing,
         measured=done,
     )  # fmt: skip
     return [started(slot, run, SMALL, LARGE), end]
 
 
-def test_an_engine_is_built_once_so_later_repeats_are_expected_to_take_less(
+def test_later_repeats_take_less_without_the_build(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(control, "is_conducted", lambda path: True)
+    monkeypatch.setattr(control, "is_running", lambda path: True)
 
-    def left(*entries: AnyEntry) -> float | None:
-        feed = SweepFeed(written(sweep_of(2, repeat=2), Begun(wall=1e9), *entries))
+    def left(*entries: AnyLogEntry) -> float | None:
+        feed = SweepFeed(written(sweep_of(2, repeat=2), SweepBegun(wall=1e9), *entries))
         feed.drain()
         return feed.board(numbers=False).remaining_s
 

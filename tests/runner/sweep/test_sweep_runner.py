@@ -1,4 +1,4 @@
-"""The conductor: with runs of small programs in this process, and detached with real ones."""
+"""The sweep runner: with runs of small programs in this process, and detached with real ones."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from runner import paths
 from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.run_entry import read_entry
-from runner.plan.plan import Membership, Plan
+from runner.plan.plan import Plan, SweepMembership
 from runner.run import layout
 from runner.run.layout import list_sweeps
 from runner.schema.base import Profile
 from runner.supervision import launch as launcher
-from runner.sweep import control, directory
-from runner.sweep import sweep_runner as conductor_module
-from runner.sweep.directory import Begun
-from runner.sweep.progress import Progress
-from runner.sweep.spec import Slot, Sweep, axes_of
-from runner.sweep.sweep_runner import Conductor
+from runner.sweep import control, directory, sweep_runner
+from runner.sweep.directory import SweepBegun
+from runner.sweep.progress import SweepProgress
+from runner.sweep.spec import Slot, SweepSpec, axes_of
+from runner.sweep.sweep_runner import SweepRunner
 from runner.util import processes
 from tests.support.runs import single, state_of, wait_for, wait_until_ended
 from tests.support.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
@@ -42,11 +41,11 @@ needs_torch = pytest.mark.skipif(
 def no_process_left(home: Path) -> Iterator[None]:
     yield
     for path in list_sweeps():
-        control.stop(path, "the end of a test")
-        assert not control.is_conducted(path)
+        control.stop_sweep(path, "the end of a test")
+        assert not control.is_running(path)
     for run_dir in layout.list_runs():
         assert read_entry(run_dir).ended
-        assert processes.tagged(run_dir.name) == []
+        assert processes.find_tagged(run_dir.name) == []
 
 
 class Programs:
@@ -57,7 +56,7 @@ class Programs:
         self.places: list[tuple[int, int]] = []
         monkeypatch.setattr(launcher, "start", self.start)
 
-    def start(self, profile: Profile, *, gpu_hz: float, sweep: Membership) -> Path:
+    def start(self, profile: Profile, *, gpu_hz: float, sweep: SweepMembership) -> Path:
         self.places.append((sweep.cell, sweep.repeat))
         mode = self.modes.pop(0) if self.modes else "ok"
         if mode == "refused":
@@ -70,11 +69,11 @@ class Programs:
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Programs]:
-    monkeypatch.setattr(conductor_module, "POLL_S", 0.01)
+    monkeypatch.setattr(sweep_runner, "POLL_S", 0.01)
     return lambda *modes: Programs(monkeypatch, *modes)
 
 
-def of_programs(count: int, **further: object) -> Sweep:
+def of_programs(count: int, **further: object) -> SweepSpec:
     """A sweep whose cells measure what `programs/ranks.py` measures."""
     sweep = sweep_of(count, **further)  # type: ignore[arg-type]
     measured = single("ok").configurations
@@ -82,13 +81,13 @@ def of_programs(count: int, **further: object) -> Sweep:
     return msgspec.structs.replace(sweep, cells=cells)
 
 
-def conducted(sweep: Sweep) -> Progress:
-    conductor = Conductor(directory.create(sweep), sweep)
-    conductor.run()
-    return conductor.progress
+def conducted(sweep: SweepSpec) -> SweepProgress:
+    the_runner = SweepRunner(directory.create_sweep(sweep), sweep)
+    the_runner.run()
+    return the_runner.progress
 
 
-def outcomes(progress: Progress) -> list[tuple[int, int, str]]:
+def outcomes(progress: SweepProgress) -> list[tuple[int, int, str]]:
     return [(slot.cell, slot.repeat, one.outcome) for (slot, _), one in progress.results.items()]
 
 
@@ -126,98 +125,100 @@ def test_a_run_that_cannot_be_started_is_a_failed_cell(programs: Callable[..., P
     assert [one.why for one in progress.failures()] == ["no such model"]
 
 
-def test_a_resumption_measures_what_is_left_and_takes_over_a_run_under_way(
+def test_a_resumption_measures_the_rest_and_adopts_a_run(
     programs: Callable[..., Programs],
 ) -> None:
     fake = programs()
     sweep = of_programs(3)
-    path = written(sweep, Begun(wall=1e9))
-    run_dir = fake.start(tiny(), gpu_hz=0, sweep=Membership(sweep=path.name, cell=0))
+    path = written(sweep, SweepBegun(wall=1e9))
+    run_dir = fake.start(tiny(), gpu_hz=0, sweep=SweepMembership(sweep=path.name, cell=0))
     measured = single("ok").configurations
     directory.LogWriter(path).write(started(Slot(0, 0), run_dir.name, *measured))
 
-    conductor = Conductor(path, sweep)
-    conductor.run()
+    the_runner = SweepRunner(path, sweep)
+    the_runner.run()
 
     assert fake.places == [(0, 0), (1, 0), (2, 0)], "the run under way was not started again"
-    assert outcomes(conductor.progress) == [(0, 0, "done"), (1, 0, "done"), (2, 0, "done")]
+    assert outcomes(the_runner.progress) == [(0, 0, "done"), (1, 0, "done"), (2, 0, "done")]
 
 
-def test_a_run_that_a_killed_conductor_had_no_time_to_note_is_taken_over(
+def test_an_unlogged_run_of_a_killed_runner_is_taken_over(
     programs: Callable[..., Programs],
 ) -> None:
     fake = programs()
     sweep = of_programs(2)
-    path = written(sweep, Begun(wall=1e9))
-    run_dir = fake.start(tiny(), gpu_hz=0, sweep=Membership(sweep=path.name, cell=0))
+    path = written(sweep, SweepBegun(wall=1e9))
+    run_dir = fake.start(tiny(), gpu_hz=0, sweep=SweepMembership(sweep=path.name, cell=0))
 
-    conductor = Conductor(path, sweep)
-    conductor.run()
+    the_runner = SweepRunner(path, sweep)
+    the_runner.run()
 
     assert fake.places == [(0, 0), (1, 0)], "it was not started again"
-    assert next(iter(conductor.progress.runs)) == run_dir.name
-    assert outcomes(conductor.progress) == [(0, 0, "done"), (1, 0, "done")]
+    assert next(iter(the_runner.progress.runs)) == run_dir.name
+    assert outcomes(the_runner.progress) == [(0, 0, "done"), (1, 0, "done")]
 
 
 def test_a_run_that_was_not_noted_is_stopped_with_its_sweep(programs: Callable[..., Programs]) -> None:
     fake = programs("slow")
-    path = written(of_programs(1), Begun(wall=1e9))
-    run_dir = fake.start(tiny(), gpu_hz=0, sweep=Membership(sweep=path.name, cell=0))
-    assert control.stop(path, "a test").status == "stopped"
+    path = written(of_programs(1), SweepBegun(wall=1e9))
+    run_dir = fake.start(tiny(), gpu_hz=0, sweep=SweepMembership(sweep=path.name, cell=0))
+    assert control.stop_sweep(path, "a test").status == "stopped"
     assert state_of(run_dir).status == "stopped"
 
 
-def test_a_stop_in_the_last_cell_is_a_stop_and_the_cell_is_measured_again(
+def test_a_stop_in_the_last_cell_leaves_it_open(
     programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = programs("slow", "ok")
     sweep = of_programs(1)
-    path = directory.create(sweep)
+    path = directory.create_sweep(sweep)
 
-    def start_and_stop(profile: Profile, *, gpu_hz: float, sweep: Membership) -> Path:
+    def start_and_stop(profile: Profile, *, gpu_hz: float, sweep: SweepMembership) -> Path:
         layout.request_stop(path, "a test")
         return fake.start(profile, gpu_hz=gpu_hz, sweep=sweep)
 
     with monkeypatch.context() as stopped:
         stopped.setattr(launcher, "start", start_and_stop)
-        Conductor(path, sweep).run()
-    assert (control.read(path).status, control.read(path).why) == ("stopped", "a test")
+        SweepRunner(path, sweep).run()
+    assert (control.read_progress(path).status, control.read_progress(path).why) == ("stopped", "a test")
 
     (path / layout.STOP).unlink()
-    Conductor(path, sweep).run()
+    SweepRunner(path, sweep).run()
     assert fake.places == [(0, 0), (0, 0)]
-    assert control.read(path).status == "finished"
+    assert control.read_progress(path).status == "finished"
 
 
 def test_a_run_that_was_deleted_is_measured_again(programs: Callable[..., Programs]) -> None:
     fake = programs()
-    path = written(of_programs(1), Begun(wall=1e9), started(Slot(0, 0), "20260101T000000Z_gone_0001", SMALL))
-    conductor = Conductor(path, of_programs(1))
-    conductor.run()
+    path = written(
+        of_programs(1), SweepBegun(wall=1e9), started(Slot(0, 0), "20260101T000000Z_gone_0001", SMALL)
+    )
+    the_runner = SweepRunner(path, of_programs(1))
+    the_runner.run()
     assert fake.places == [(0, 0)]
-    assert conductor.progress.status == "finished"
+    assert the_runner.progress.status == "finished"
 
 
-def test_a_finished_run_that_was_deleted_is_measured_again_when_the_sweep_goes_on(
+def test_a_deleted_run_is_measured_again(
     programs: Callable[..., Programs],
 ) -> None:
     fake = programs()
     sweep = of_programs(2)
-    conductor = Conductor(directory.create(sweep), sweep)
-    conductor.run()
-    first, second = (paths.runs_dir() / run for run in conductor.progress.runs)
+    the_runner = SweepRunner(directory.create_sweep(sweep), sweep)
+    the_runner.run()
+    first, second = (paths.runs_dir() / run for run in the_runner.progress.runs)
     shutil.rmtree(first)
 
-    again = Conductor(conductor.directory, sweep)
+    again = SweepRunner(the_runner.directory, sweep)
     again.run()
     assert fake.places == [(0, 0), (1, 0), (0, 0)]
     assert [note.run for note in again.progress.runs.values()][:2] == [first.name, second.name]
-    assert again.progress.deleted(paths.runs_dir()) == []
-    with pytest.raises(UserError, match="nothing is left to measure"):
-        control.resume(conductor.directory)
+    assert again.progress.deleted_runs(paths.runs_dir()) == []
+    with pytest.raises(UserError, match="there is nothing left to measure"):
+        control.resume_sweep(the_runner.directory)
 
 
-def test_a_cell_that_this_version_does_not_understand_is_a_failed_cell(
+def test_a_cell_of_an_unknown_version_fails(
     programs: Callable[..., Programs],
 ) -> None:
     programs()
@@ -233,14 +234,14 @@ class TestFullDisk:
 
     @pytest.fixture(autouse=True)
     def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(conductor_module, "ROOM_S", 0.01)
+        monkeypatch.setattr(sweep_runner, "ROOM_S", 0.01)
 
     def test_the_next_run_starts_when_there_is_room(
         self, programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fake = programs()
         answers = ["", "the disk is full", "the disk is full"]
-        monkeypatch.setattr(conductor_module, "no_room", lambda _: answers.pop() if answers else "")
+        monkeypatch.setattr(sweep_runner, "wait_reason", lambda _: answers.pop() if answers else "")
         assert conducted(of_programs(1)).status == "finished"
         assert (answers, fake.places) == ([], [(0, 0)])
 
@@ -249,16 +250,16 @@ class TestFullDisk:
     ) -> None:
         fake = programs()
         sweep = of_programs(1)
-        path = directory.create(sweep)
-        conductor = Conductor(path, sweep)
+        path = directory.create_sweep(sweep)
+        the_runner = SweepRunner(path, sweep)
 
         def full(_: Path) -> str:
-            conductor.ask_to_stop("a test")
+            the_runner.ask_to_stop("a test")
             return "the disk is full"
 
-        monkeypatch.setattr(conductor_module, "no_room", full)
-        conductor.run()
-        assert (control.read(path).status, control.read(path).why) == ("stopped", "a test")
+        monkeypatch.setattr(sweep_runner, "wait_reason", full)
+        the_runner.run()
+        assert (control.read_progress(path).status, control.read_progress(path).why) == ("stopped", "a test")
         assert fake.places == []
 
     def test_what_finds_no_room_is_written_when_there_is_some(
@@ -266,9 +267,9 @@ class TestFullDisk:
     ) -> None:
         programs()
         write = directory.LogWriter.write
-        refused: list[directory.AnyEntry] = []
+        refused: list[directory.AnyLogEntry] = []
 
-        def once_full(self: directory.LogWriter, entry: directory.AnyEntry) -> None:
+        def once_full(self: directory.LogWriter, entry: directory.AnyLogEntry) -> None:
             if len(refused) % 2 == 0:
                 refused.append(entry)
                 raise OSError(errno.ENOSPC, "No space left on device")
@@ -277,11 +278,11 @@ class TestFullDisk:
 
         monkeypatch.setattr(directory.LogWriter, "write", once_full)
         sweep = of_programs(1)
-        path = directory.create(sweep)
-        Conductor(path, sweep).run()
-        assert control.read(path).status == "finished"
+        path = directory.create_sweep(sweep)
+        SweepRunner(path, sweep).run()
+        assert control.read_progress(path).status == "finished"
         assert [type(entry).__name__ for entry in directory.LogReader(path).read()] == [
-            "Begun", "Started", "Settled", "Ended",
+            "SweepBegun", "SweepRunStarted", "SweepRunEnded", "SweepEnded",
         ]  # fmt: skip
 
 
@@ -292,13 +293,15 @@ class TestDetached:
 
     def start(self, *axes: str, repeat: int = 1, further: str = "") -> Path:
         profile = tiny(further)
-        return control.start(control.of_profile(profile, axes_of(profile, axes), repeat=repeat, gpu_hz=0))
+        return control.start_sweep(
+            control.axis_sweep(profile, axes_of(profile, axes), repeat=repeat, gpu_hz=0)
+        )
 
-    def ended(self, path: Path) -> Progress:
-        wait_for(lambda: not control.is_conducted(path), "the end of the sweep")
-        return control.read(path)
+    def ended(self, path: Path) -> SweepProgress:
+        wait_for(lambda: not control.is_running(path), "the end of the sweep")
+        return control.read_progress(path)
 
-    def test_what_ran_out_of_memory_prunes_what_is_larger_and_the_rest_is_measured(self) -> None:
+    def test_out_of_memory_prunes_larger_cells_only(self) -> None:
         huge = 10**12
         path = self.start(
             "model.seed=1,2",
@@ -318,40 +321,40 @@ class TestDetached:
         assert f"not tried: seed 1, in/out 8/8, batch {huge} ran out of memory" in why
         assert not (path / "conductor.log").exists(), "it had nothing to complain about"
 
-    def test_kill_9_leaves_the_run_resume_goes_on_where_it_was_and_stop_ends_run_and_conductor(self) -> None:
+    def test_kill_9_keeps_the_run_resume_continues_stop_ends_both(self) -> None:
         path = self.start("model.seed=1,2", "benchmark.num_runs=3,100000")
-        wait_for(lambda: control.read(path).under_way is not None, "the first run")
+        wait_for(lambda: control.read_progress(path).current_run is not None, "the first run")
         owner = layout.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
-        wait_for(lambda: not control.is_conducted(path), "the death of the conductor")
-        assert control.read(path).status == "interrupted"
+        wait_for(lambda: not control.is_running(path), "the death of the sweep runner")
+        assert control.read_progress(path).status == "interrupted"
         (first,) = layout.list_runs()
         assert wait_until_ended(first).status == "finished", "the run went on by itself"
 
-        control.resume(path)
+        control.resume_sweep(path)
         wait_for(lambda: len(layout.list_runs()) == 2, "the long run")
         run_dir = layout.list_runs()[0]
         wait_for(lambda: bool(state_of(run_dir).configurations), "its first configuration")
-        progress = control.stop(path, "a test")
+        progress = control.stop_sweep(path, "a test")
 
         assert (progress.status, progress.why) == ("stopped", "a test")
-        assert not control.is_conducted(path)
+        assert not control.is_running(path)
         assert state_of(run_dir).status == "stopped"
-        assert processes.tagged(run_dir.name) == []
+        assert processes.find_tagged(run_dir.name) == []
         assert [note.run for note in progress.runs.values()] == [first.name, run_dir.name], "none twice"
         kept = [one.outcome for (slot, _), one in progress.results.items() if slot.cell == 0]
         assert kept == ["done", "done"]
 
-    def test_stop_ends_the_run_of_a_conductor_that_was_killed(self) -> None:
+    def test_stop_ends_the_run_of_a_killed_sweep_runner(self) -> None:
         path = self.start("benchmark.num_runs=100000,200000")
-        wait_for(lambda: control.read(path).under_way is not None, "the first run")
+        wait_for(lambda: control.read_progress(path).current_run is not None, "the first run")
         owner = layout.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
-        wait_for(lambda: not control.is_conducted(path), "the death of the conductor")
+        wait_for(lambda: not control.is_running(path), "the death of the sweep runner")
 
-        assert control.stop(path, "a test").status == "stopped"
+        assert control.stop_sweep(path, "a test").status == "stopped"
 
         (run_dir,) = layout.list_runs()
         assert state_of(run_dir).status == "stopped"

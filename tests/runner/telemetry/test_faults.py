@@ -60,7 +60,7 @@ def events_of(run_dir: Path) -> list[ev.AnyEvent]:
 
 
 def told(state: RunState) -> list[str]:
-    return [event.state for event in state.telemetry.told]
+    return [event.state for event in state.telemetry.status_events]
 
 
 def wait_for_status(run_dir: Path, wanted: str) -> RunState:
@@ -78,7 +78,7 @@ def stop(run_dir: Path) -> RunState:
     return wait_until_ended(run_dir)
 
 
-def test_a_run_reads_its_gpus_from_before_the_first_stage_to_after_the_last(
+def test_gpus_are_read_before_the_first_and_after_the_last_stage(
     machine: pytest.MonkeyPatch,
 ) -> None:
     machine.setenv("NVML_PIDS", "4711")
@@ -132,7 +132,7 @@ def test_the_final_table_has_what_the_gpus_say(machine: pytest.MonkeyPatch) -> N
     assert rows["gpu_throttled_percent"].value == pytest.approx(10, abs=3)
 
 
-def test_a_run_on_a_mig_device_has_its_memory_and_says_that_all_else_is_shared(
+def test_mig_run_has_own_memory_and_shared_other_readings(
     machine: pytest.MonkeyPatch,
 ) -> None:
     machine.setenv("NVML_MIG", "3")
@@ -160,7 +160,7 @@ def test_a_run_on_a_mig_device_has_its_memory_and_says_that_all_else_is_shared(
     "call",
     ["DeviceGetMemoryInfo_v2", "DeviceGetFieldValues", "DeviceGetTotalEnergyConsumption", "EventSetWait"],
 )
-def test_a_call_that_hangs_is_said_within_two_ticks_and_ends_nothing(
+def test_hanging_call_is_reported_within_two_ticks(
     machine: pytest.MonkeyPatch, tmp_path: Path, call: str
 ) -> None:
     machine.setenv("NVML_HANG", call)
@@ -206,22 +206,22 @@ def test_a_crash_is_restarted_with_its_signal_in_the_log(machine: pytest.MonkeyP
     machine.setenv("NVML_ONCE", str(tmp_path / "once"))
     run_dir = start(single("slow"))
     state = wait_for_status(run_dir, "ended")
-    assert "SIGSEGV" in next(event.text for event in state.telemetry.told if event.state == "ended")
+    assert "SIGSEGV" in next(event.text for event in state.telemetry.status_events if event.state == "ended")
     wait_for(lambda: not state_of(run_dir).telemetry.stale, "telemetry to be back")
     assert stop(run_dir).status == "stopped"
 
 
-def test_after_three_restarts_it_is_given_up_and_the_run_goes_on(machine: pytest.MonkeyPatch) -> None:
+def test_telemetry_is_given_up_after_three_restarts(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_CRASH", "DeviceGetUtilizationRates")
     run_dir = start(single("slow"))
     state = wait_for_status(run_dir, "given up")
     assert state.running
     assert told(state).count("ended") == 4
-    assert "after 3 restarts" in state.telemetry.told[-1].text
+    assert "after 3 restarts" in state.telemetry.status_events[-1].text
     assert stop(run_dir).status == "stopped"
 
 
-def test_a_gpu_that_falls_off_the_bus_is_lost_and_the_other_goes_on(machine: pytest.MonkeyPatch) -> None:
+def test_lost_gpu_does_not_affect_the_other(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_LOST", "1")
     machine.setenv("NVML_AFTER_S", "1")
     run_dir = start(single("slow"))
@@ -238,7 +238,7 @@ def test_a_gpu_that_falls_off_the_bus_is_lost_and_the_other_goes_on(machine: pyt
 
 
 @pytest.mark.parametrize(("code", "reason"), [(999, "NVML error 999"), (18, "driver upgraded")])
-def test_a_container_that_loses_its_gpus_shows_reasons_and_no_numbers(
+def test_container_without_gpus_shows_reasons_only(
     machine: pytest.MonkeyPatch, code: int, reason: str
 ) -> None:
     machine.setenv("NVML_ALL_LOST", str(code))
@@ -255,7 +255,7 @@ def test_a_container_that_loses_its_gpus_shows_reasons_and_no_numbers(
 @pytest.mark.parametrize(
     ("code", "words"), [(18, "was upgraded but the old one is still loaded"), (9, "driver is not loaded")]
 )
-def test_a_driver_that_is_replaced_under_a_run_is_said_when_telemetry_starts_anew(
+def test_replaced_driver_is_reported_after_a_restart(
     machine: pytest.MonkeyPatch, tmp_path: Path, code: int, words: str
 ) -> None:
     machine.setenv("NVML_INIT_FILE", str(tmp_path / "error"))
@@ -267,14 +267,14 @@ def test_a_driver_that_is_replaced_under_a_run_is_said_when_telemetry_starts_ane
     state = wait_for_status(run_dir, "given up")
 
     assert told(state) == ["ended", "given up"]
-    assert state.telemetry.told[-1].text.startswith("GPU readings ended: the NVIDIA driver")
-    assert words in state.telemetry.told[-1].text
+    assert state.telemetry.status_events[-1].text.startswith("GPU readings ended: the NVIDIA driver")
+    assert words in state.telemetry.status_events[-1].text
     assert {state.telemetry.latest(gpu, "power") for gpu in state.gpus.values()} == {"stale"}
     assert stop(run_dir).status == "stopped"
     assert any(words in flag for flag in load_report(run_dir).flags)
 
 
-def test_a_driver_that_is_not_the_library_s_is_said_at_the_start(machine: pytest.MonkeyPatch) -> None:
+def test_driver_library_mismatch_is_reported_at_start(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_INIT_ERROR", "18")
     run_dir = start(single("short"))
     state = wait_until_ended(run_dir)
@@ -283,7 +283,7 @@ def test_a_driver_that_is_not_the_library_s_is_said_at_the_start(machine: pytest
     assert "was upgraded" in state.no_gpu
 
 
-def test_an_xid_is_a_problem_in_words(machine: pytest.MonkeyPatch) -> None:
+def test_xid_is_reported_with_its_meaning(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_XID", "31")
     machine.setenv("NVML_AFTER_S", "0.5")
     run_dir = start(single("slow"))
@@ -293,11 +293,11 @@ def test_an_xid_is_a_problem_in_words(machine: pytest.MonkeyPatch) -> None:
     assert any("Xid 31: a kernel touched memory" in flag for flag in load_report(run_dir).flags)
 
 
-def test_reading_that_is_expensive_slows_itself_down_and_says_so(machine: pytest.MonkeyPatch) -> None:
+def test_expensive_reading_slows_down_and_reports_it(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_SLOW", "DeviceGetUtilizationRates:150")
     run_dir = start(single("slow"))
     state = wait_for_status(run_dir, "slowed")
-    slowed = next(event for event in state.telemetry.told if event.state == "slowed")
+    slowed = next(event for event in state.telemetry.status_events if event.state == "slowed")
     assert 0.2 <= slowed.hz < 1
     time.sleep(4)
     assert set(told(state_of(run_dir))) == {"slowed"}
@@ -307,11 +307,11 @@ def test_reading_that_is_expensive_slows_itself_down_and_says_so(machine: pytest
 def test_telemetry_is_no_process_of_the_run(machine: pytest.MonkeyPatch) -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).gpus), "the GPUs")
-    seen = run_dir / layout.SEEN
+    seen = run_dir / layout.PROCESSES
     wait_for(lambda: seen.exists() and bool(seen.read_text()), "the members of the run")
     (pid,) = telemetry_of(run_dir)
-    assert str(pid) not in (run_dir / layout.SEEN).read_text().split()
-    assert pid not in [process for process, _ in processes.tagged(run_dir.name)]
+    assert str(pid) not in (run_dir / layout.PROCESSES).read_text().split()
+    assert pid not in [process for process, _ in processes.find_tagged(run_dir.name)]
     assert os.getsid(pid) == pid
     stop(run_dir)
 

@@ -1,4 +1,4 @@
-"""GPUs keep their names and places when NVML is started anew and lists others."""
+"""GPUs keep names and columns when NVML restarts and lists other GPUs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import msgspec
 
 from runner import events as ev
 from runner import metrics
-from runner.metrics import gpu_metrics
+from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
+from runner.metrics.rank_gpus import used_gpus
 from runner.state import cuda_devices
 from runner.state.run import RunState
-from runner.telemetry.gpu_registry import Lineup
-from tests.support.gpu_logs import SECOND, configuration_events, mapping
+from runner.telemetry.gpu_registry import GpuRegistry
+from tests.support.gpu_logs import SECOND, configuration_events, gpu_numbers, mapping
 
 A, B, C = (ev.GpuIdentity(uuid=f"GPU-{name}", index=i, pci=f"0:{i}:0.0") for i, name in enumerate("abc"))
 
@@ -30,15 +31,15 @@ def names(told: list[ev.GpuInventory | ev.GpuReason | ev.GpuProblem]) -> list[st
 
 
 def test_the_same_gpus_pass_as_they_come() -> None:
-    lineup = Lineup()
+    lineup = GpuRegistry()
     for _ in range(2):
         assert lineup.inventory(listed(A, B)) == [listed(A, B)]
     taken = sample(1, 2)
     assert lineup.samples(taken) is taken
 
 
-def test_a_gpu_that_does_not_say_who_it_is_keeps_its_name_and_what_is_known_of_it() -> None:
-    lineup = Lineup()
+def test_gpu_without_uuid_keeps_its_identity() -> None:
+    lineup = GpuRegistry()
     lineup.inventory(listed(A, B))
     assert lineup.inventory(listed(A, ev.GpuIdentity(uuid="unknown-1", index=1))) == [listed(A, B)]
     assert lineup.name("unknown-1") == B.uuid
@@ -46,8 +47,8 @@ def test_a_gpu_that_does_not_say_who_it_is_keeps_its_name_and_what_is_known_of_i
     assert lineup.samples(sample(1, 2)).power == [1, 2]
 
 
-def test_a_gpu_that_says_who_it_is_after_a_restart_only_is_not_lost() -> None:
-    lineup, unknown = Lineup(), ev.GpuIdentity(uuid="unknown-1", index=1)
+def test_gpu_with_uuid_only_after_restart_is_not_lost() -> None:
+    lineup, unknown = GpuRegistry(), ev.GpuIdentity(uuid="unknown-1", index=1)
     lineup.inventory(listed(A, unknown, C))
     assert names(lineup.inventory(listed(A, msgspec.structs.replace(C, index=1)))) == [
         A.uuid, unknown.uuid, C.uuid
@@ -56,8 +57,8 @@ def test_a_gpu_that_says_who_it_is_after_a_restart_only_is_not_lost() -> None:
     assert lineup.samples(sample(1, 2, 3)).power == [1, 2, 3]
 
 
-def test_a_gpu_that_is_not_listed_any_more_is_lost_and_the_others_keep_their_columns() -> None:
-    lineup = Lineup()
+def test_unlisted_gpu_is_lost_and_others_keep_columns() -> None:
+    lineup = GpuRegistry()
     lineup.inventory(listed(A, B, C))
     told = lineup.inventory(listed(A, ev.GpuIdentity(uuid=C.uuid, index=1, pci=C.pci)))
     assert names(told) == [A.uuid, B.uuid, C.uuid]
@@ -72,15 +73,15 @@ def test_a_gpu_that_is_not_listed_any_more_is_lost_and_the_others_keep_their_col
     assert moved.busy == [], "a column that nobody has stays left out"
 
 
-def test_another_order_and_a_new_gpu_move_nobody() -> None:
-    lineup = Lineup()
+def test_other_order_and_new_gpu_move_no_column() -> None:
+    lineup = GpuRegistry()
     lineup.inventory(listed(A, B))
     assert names(lineup.inventory(listed(C, B, A))) == [A.uuid, B.uuid, C.uuid]
     assert lineup.samples(sample(3, 2, 1)).power == [1, 2, 3]
 
 
 def test_a_gpu_that_is_back_has_its_place_again() -> None:
-    lineup = Lineup()
+    lineup = GpuRegistry()
     lineup.inventory(listed(A, B))
     lineup.inventory(listed(B))
     assert lineup.inventory(listed(A, B)) == [listed(A, B)]
@@ -89,7 +90,7 @@ def test_a_gpu_that_is_back_has_its_place_again() -> None:
 
 def test_ranks_stay_on_their_gpus_and_no_sum_is_of_some_only() -> None:
     """A GPU falls off the bus after nine seconds, NVML crashes with it and starts anew without it."""
-    lineup = Lineup()
+    lineup = GpuRegistry()
     told: list[ev.AnyEvent] = [
         *lineup.inventory(listed(A, B)),
         mapping(cuda_devices.visible([A, B], None)),
@@ -106,14 +107,14 @@ def test_ranks_stay_on_their_gpus_and_no_sum_is_of_some_only() -> None:
     state = RunState()
     state.apply_all(sorted(told, key=lambda event: event.t))
 
-    assert [gpu.identity.uuid for gpu in gpu_metrics.used(state)] == [A.uuid, B.uuid]
+    assert [gpu.identity.uuid for gpu in used_gpus(state)] == [A.uuid, B.uuid]
     assert state.gpus[B.uuid].lost
-    table = gpu_metrics.numbers(state, 0, "not planned")
+    table = gpu_numbers(state, 0, "not planned")
     assert table is not None
     assert table[metrics.GPU_ENERGY] == (None, 0, "energy counter of GPU 1: GPU lost")
     assert table[metrics.GPU_POWER_PEAK][0] == 500.0
-    flags = gpu_metrics.flags(state, 0)
+    flags = gpu_flags(state, 0)
     assert "GPU 1: its power was read only 9 of 20 times while it was measured: GPU lost" in flags
     assert "GPU 1 is not listed by the driver any more: restart the machine or reset the GPU" in (
-        gpu_metrics.run_flags(state)
+        run_gpu_flags(state)
     )

@@ -19,7 +19,7 @@ import pytest
 from runner import events as ev
 from runner.state.run import RunState
 from runner.telemetry import monitor
-from runner.telemetry.monitor import Watch
+from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import disk, processes
 from tests.support.paths import ROOT
 from tests.support.runs import wait_for
@@ -31,13 +31,13 @@ class Machine:
     """Telemetry of a machine, without a run."""
 
     def __init__(self, folder: Path, hz: float = 5.0) -> None:
-        self.watch = Watch(folder / "telemetry.jsonl", hz)
+        self.watch = TelemetryMonitor(folder / "telemetry.jsonl", hz)
         self.state = RunState()
         self.events: list[ev.AnyEvent] = []
         self.watch.start()
 
     def poll(self) -> None:
-        self.watch.reaped(processes.reap())
+        self.watch.reaped(processes.reap_children())
         for event in self.watch.poll():
             self.events.append(event)
             self.state.apply(event)
@@ -127,9 +127,7 @@ def test_no_permission_is_a_reason_of_its_own(machine: pytest.MonkeyPatch, tmp_p
     assert machine_after(tmp_path, 2).latest("sm_active")[0] == "no permission"
 
 
-def test_what_calls_cost_is_recorded_and_the_forbidden_one_is_not_among_them(
-    machine: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_call_costs_are_recorded_without_forbidden_calls(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     machine.setenv("NVML_SLOW", "DeviceGetTotalEnergyConsumption:20")
     found = machine_after(tmp_path, 3)
     cost = found.state.telemetry.cost
@@ -151,7 +149,7 @@ def test_process_lists_are_asked_at_the_begin_and_the_end_only(
     ]  # fmt: skip
 
 
-def test_a_counter_that_starts_anew_is_noticed(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_counter_reset_is_noticed(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     machine.setenv("NVML_RESET", "1")
     machine.setenv("NVML_AFTER_S", "1")
     found = machine_after(tmp_path, 7)
@@ -170,14 +168,12 @@ def test_samples_keep_their_rhythm(machine: pytest.MonkeyPatch, tmp_path: Path) 
     assert statistics.median(rhythm) == pytest.approx(1.0, abs=0.3)
 
 
-def test_a_phase_that_begins_while_the_process_starts_does_not_end_it(
-    machine: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_phase_begin_during_start_does_not_end_process(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = Machine(tmp_path)
-    found.watch.saw(ev.Result(t=0, stage=0, values={}))
+    found.watch.on_event(ev.Result(t=0, stage=0, values={}))
     found.until("GpuSamples", 1)
     found.close()
-    assert found.state.telemetry.told == []
+    assert found.state.telemetry.status_events == []
 
 
 def test_a_killed_process_is_started_again(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -186,14 +182,12 @@ def test_a_killed_process_is_started_again(machine: pytest.MonkeyPatch, tmp_path
     (pid,) = found.watch.pids
     os.kill(pid, signal.SIGKILL)
     found.until("GpuInventory", 2)
-    assert "SIGKILL" in found.state.telemetry.told[0].text
+    assert "SIGKILL" in found.state.telemetry.status_events[0].text
     found.close()
 
 
-def test_a_process_that_is_silent_for_a_moment_is_stale_and_then_back(
-    machine: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    machine.setattr(monitor, "HOPELESS_S", 60.0)
+def test_silent_process_is_stale_until_it_is_back(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setattr(monitor, "KILL_AFTER_S", 60.0)
     found = Machine(tmp_path)
     found.until("GpuSamples", 2)
     (pid,) = found.watch.pids
@@ -204,12 +198,12 @@ def test_a_process_that_is_silent_for_a_moment_is_stale_and_then_back(
     found.until("Telemetry", 2)
     assert not found.state.telemetry.stale
     assert found.watch.pids == {pid}, "it was not killed"
-    assert found.state.telemetry.told[-1].text.startswith("GPU readings are back after")
+    assert found.state.telemetry.status_events[-1].text.startswith("GPU readings are back after")
     found.close()
 
 
 def test_a_full_disk_is_not_blamed_on_the_driver(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine.setattr(monitor, "HOPELESS_S", 0.0)
+    machine.setattr(monitor, "KILL_AFTER_S", 0.0)
     machine.setattr(disk, "is_full", lambda _: True)
     found = Machine(tmp_path)
     found.until("GpuSamples", 2)
@@ -219,32 +213,30 @@ def test_a_full_disk_is_not_blamed_on_the_driver(machine: pytest.MonkeyPatch, tm
     for _ in range(5):
         found.poll()
         time.sleep(0.1)
-    assert [told.text for told in found.state.telemetry.told] == ["the disk of the run directory is full"]
+    assert [told.text for told in found.state.telemetry.status_events] == [
+        "the disk of the run directory is full"
+    ]
     os.kill(pid, signal.SIGCONT)
     found.until("Telemetry", 2)
     assert found.watch.pids == {pid}
     found.close()
 
 
-def test_when_no_gpu_answers_any_more_nvml_is_started_anew(
-    machine: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_nvml_is_restarted_if_no_gpu_answers(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     machine.setenv("NVML_ALL_LOST", "999")
     machine.setenv("NVML_AFTER_S", "0.5")
     machine.setenv("NVML_ONCE", str(tmp_path / "once"))
     found = Machine(tmp_path)
     found.until("GpuInventory", 2)
-    (ended,) = [told.text for told in found.state.telemetry.told if told.state == "ended"]
+    (ended,) = [told.text for told in found.state.telemetry.status_events if told.state == "ended"]
     assert re.match(r"no GPU has answered for \d+ s \(NVML error 999\)", ended)
     found.until("GpuSamples", found.count("GpuSamples") + 1)
     assert found.latest("power") == [400.0, 410.0]
     found.close()
 
 
-def test_what_happened_long_ago_does_not_count_towards_giving_up(
-    machine: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    machine.setattr(monitor, "WELL_S", 0.0)
+def test_old_restarts_do_not_count_towards_giving_up(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setattr(monitor, "RESET_RESTARTS_AFTER_S", 0.0)
     machine.setattr(monitor, "BACKOFF_S", (0.0,))
     found = Machine(tmp_path)
     for time_ in range(1, 4):
@@ -252,7 +244,7 @@ def test_what_happened_long_ago_does_not_count_towards_giving_up(
         (pid,) = found.watch.pids
         os.kill(pid, signal.SIGKILL)
         found.until("Telemetry", time_)
-    assert {told.state for told in found.state.telemetry.told} == {"ended"}
+    assert {told.state for told in found.state.telemetry.status_events} == {"ended"}
     found.until("GpuInventory", 4)
     found.close()
 
@@ -316,7 +308,7 @@ def test_gpus_shows_what_mig_devices_have_of_their_own(machine: pytest.MonkeyPat
     ]
     assert second["mig"] == []
     lines = gpus("--once").stdout.splitlines()
-    words = "MIG-00000000-0000-000 1.0 / 20.1 of its own; all else is known of the whole GPU only"
+    words = "MIG-00000000-0000-000 1.0 / 20.1 of its own; other readings exist for the whole GPU only"
     assert " ".join(lines[2].split()) == words
 
 
@@ -332,12 +324,12 @@ def test_a_binding_that_knows_no_mismatch_of_libraries_does(tmp_path: Path) -> N
     program = """
 import pynvml
 del pynvml.NVMLLibraryMismatchError
-from runner.telemetry.costs import Costs
+from runner.telemetry.costs import CallCosts
 from runner.telemetry.nvml import Nvml
-from runner.telemetry.nvml_errors import Unread
+from runner.telemetry.nvml_errors import ReadingUnavailable
 try:
-    Nvml(Costs())
-except Unread as unread:
+    Nvml(CallCosts())
+except ReadingUnavailable as unread:
     print(unread.reason)
 """
     environ = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": str(ROOT)}
@@ -347,7 +339,7 @@ except Unread as unread:
     assert done.stdout == "no library\n"
 
 
-def test_a_mig_device_that_does_not_answer_costs_no_other_reading(machine: pytest.MonkeyPatch) -> None:
+def test_silent_mig_device_costs_no_other_reading(machine: pytest.MonkeyPatch) -> None:
     machine.setenv("NVML_MIG", "2")
     machine.setenv("NVML_FAIL", "DeviceGetMemoryInfo_v2:4")
     found: dict[str, Any] = json.loads(gpus("--once", "--json").stdout)
@@ -364,7 +356,7 @@ def test_gpus_without_a_driver_is_a_sentence_and_no_error(machine: pytest.Monkey
     assert done.stderr == ""
 
 
-def test_gpus_goes_on_until_ctrl_c_and_leaves_nothing(machine: pytest.MonkeyPatch) -> None:
+def test_gpus_runs_until_ctrl_c_and_leaves_nothing(machine: pytest.MonkeyPatch) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", CLI, "gpus", "--json", "--gpu-hz", "5"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -9,10 +9,10 @@ import pytest
 
 from runner import events as ev
 from runner import metrics
-from runner.metrics import gpu_metrics
+from runner.metrics.gpu_flags import gpu_flags
 from runner.state.run import RunState
-from runner.telemetry.sampler import Sampler
-from tests.support.gpu_logs import configuration_events, mapping
+from runner.telemetry.sampler import GpuSampler
+from tests.support.gpu_logs import configuration_events, gpu_numbers, mapping
 from tests.support.paths import DATA
 
 FOLDER = DATA / "h200-telemetry"
@@ -42,7 +42,7 @@ def test_every_line_is_an_event(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_memory_peaks_where_the_program_took_most(name: str) -> None:
-    table = gpu_metrics.numbers(played(name), 0, "not planned")
+    table = gpu_numbers(played(name), 0, "not planned")
     assert table is not None
     value, n, note = table[metrics.GPU_MEMORY]
     # nvidia-smi read 17465 MiB in the same seconds.
@@ -54,7 +54,7 @@ def test_memory_peaks_where_the_program_took_most(name: str) -> None:
 def counted_and_integrated(name: str, column: str, late_s: float = 0.0) -> tuple[float, float]:
     """Joules of the timing in a recording: by the table, and by samples that are `late_s` behind."""
     state = played(name)
-    table = gpu_metrics.numbers(state, 0, "not planned")
+    table = gpu_numbers(state, 0, "not planned")
     assert table is not None
     energy = table[metrics.GPU_ENERGY][0]
     assert energy is not None
@@ -73,7 +73,7 @@ def test_means_of_a_second_integrate_to_the_energy_counter(name: str) -> None:
     # The mean of the second before is, in the mean, half a second old.
     energy, integrated = counted_and_integrated(name, "power_average", late_s=0.5)
     assert integrated == pytest.approx(energy, rel=0.02)
-    assert not any("GPU power" in flag for flag in gpu_metrics.flags(played(name), 0))
+    assert not any("GPU power" in flag for flag in gpu_flags(played(name), 0))
 
 
 def test_readings_of_a_moment_miss_what_lies_between_them() -> None:
@@ -84,17 +84,17 @@ def test_readings_of_a_moment_miss_what_lies_between_them() -> None:
 
 def test_throttling_at_the_power_cap_is_told_apart_from_trouble() -> None:
     state = played("2hz")
-    table = gpu_metrics.numbers(state, 0, "not planned")
+    table = gpu_numbers(state, 0, "not planned")
     assert table is not None
     share, _, note = table[metrics.GPU_THROTTLED]
     assert share is not None
     assert 40 < share < 70
     assert note.startswith("GPU 0: power cap")
-    assert not any("slowed down" in flag for flag in gpu_metrics.flags(state, 0))
+    assert not any("slowed down" in flag for flag in gpu_flags(state, 0))
 
 
 def test_the_recording_at_10_hz_shows_how_it_slowed_itself_down() -> None:
-    assert [told.state for told in played("10hz").telemetry.told] == ["slowed", "sampling"]
+    assert [told.state for told in played("10hz").telemetry.status_events] == ["slowed", "sampling"]
 
 
 class Trace:
@@ -127,13 +127,13 @@ class Trace:
         if call == "energy":
             return lambda gpu: 0
         if call == "sources":
-            from runner.telemetry.backend import Sources
+            from runner.telemetry.backend import ReadingSources
 
-            return lambda gpu: Sources()
+            return lambda gpu: ReadingSources()
         return answer
 
     def value(self, name: str) -> float | None:
-        column: ev.Column = getattr(self.samples[self.at], name)
+        column: ev.GpuColumn = getattr(self.samples[self.at], name)
         return column[0] if column else None
 
 
@@ -141,7 +141,7 @@ def test_a_trace_through_the_sampler_is_the_same_trace() -> None:
     samples = [event for event in recorded("2hz") if isinstance(event, ev.GpuSamples)]
     trace = Trace(samples)
     written: list[dict[str, Any]] = []
-    sampler = Sampler(trace, written.append, lambda: samples[trace.at].t)
+    sampler = GpuSampler(trace, written.append, lambda: samples[trace.at].t)
     sampler.open()
     for trace.at in range(len(samples)):
         sampler.tick(0.5)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from runner.telemetry.backend import Sources
-from runner.telemetry.nvml_errors import Unread, Value, absence
+from runner.telemetry.backend import ReadingSources
+from runner.telemetry.nvml_errors import ReadingUnavailable, ReadingValue, absence
 from runner.telemetry.pace import RECOVERY_TICKS, Pace
-from runner.telemetry.sampler import ENERGY_S, Sampler
+from runner.telemetry.sampler import ENERGY_S, GpuSampler
 
 
 class Machine:
@@ -25,13 +25,13 @@ class Machine:
         self.throttled = 0
         self.xid: list[tuple[int | None, int]] = []
 
-    parts: tuple[Value, ...] = (52.04, Unread(3), 60.0)
+    parts: tuple[ReadingValue, ...] = (52.04, ReadingUnavailable(3), 60.0)
 
     def _ask(self, call: str, gpu: int) -> None:
         self.asked[(call, gpu)] += 1
         for key in ((call, gpu), ("*", gpu)):
             if key in self.faults:
-                raise Unread(self.faults[key])
+                raise ReadingUnavailable(self.faults[key])
 
     def machine(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
         return {"driver": "1"}, [{"uuid": f"GPU-{i}", "index": i} for i in range(self.gpus)]
@@ -44,7 +44,7 @@ class Machine:
         self._ask("utilization", gpu)
         return 90, 40
 
-    def fields(self, gpu: int) -> tuple[Value, Value, dict[str, int]]:
+    def fields(self, gpu: int) -> tuple[ReadingValue, ReadingValue, dict[str, int]]:
         self._ask("fields", gpu)
         return 512.34, 498.76, {"power cap": self.throttled}
 
@@ -64,7 +64,7 @@ class Machine:
         self._ask("reasons", gpu)
         return 4
 
-    def profile(self, gpu: int) -> tuple[Value, ...] | None:
+    def profile(self, gpu: int) -> tuple[ReadingValue, ...] | None:
         self._ask("profile", gpu)
         return self.parts
 
@@ -92,18 +92,18 @@ class Machine:
         found, self.xid = self.xid, []
         return found
 
-    def sources(self, gpu: int) -> Sources:
-        return Sources()
+    def sources(self, gpu: int) -> ReadingSources:
+        return ReadingSources()
 
 
-def sampler_of(machine: Machine) -> tuple[Sampler, list[dict[str, Any]]]:
+def sampler_of(machine: Machine) -> tuple[GpuSampler, list[dict[str, Any]]]:
     written: list[dict[str, Any]] = []
-    sampler = Sampler(machine, written.append, lambda: machine.now)
+    sampler = GpuSampler(machine, written.append, lambda: machine.now)
     sampler.open()
     return sampler, written
 
 
-def tick(sampler: Sampler, machine: Machine, seconds: float = 0.5) -> None:
+def tick(sampler: GpuSampler, machine: Machine, seconds: float = 0.5) -> None:
     machine.now += round(seconds * 1e9)
     sampler.tick(0.5)
 
@@ -196,7 +196,7 @@ def test_a_boundary_reads_the_energy_of_every_gpu_at_once() -> None:
     assert [record["gpu"] for record in of_kind(written, "gpu_energy")] == [f"GPU-{i}" for i in range(8)]
 
 
-def test_profiling_metrics_are_never_asked_faster_than_they_can_say() -> None:
+def test_profiling_metrics_keep_their_minimum_interval() -> None:
     machine = Machine()
     sampler, _ = sampler_of(machine)
     for _ in range(20):
@@ -223,7 +223,7 @@ def test_an_xid_of_a_gpu_that_is_not_known_is_no_other_gpu_s() -> None:
     assert problem["gpu"] == ""
 
 
-def test_a_reason_is_written_once_however_often_a_part_is_missing() -> None:
+def test_reason_of_a_missing_part_is_written_once() -> None:
     machine = Machine()
     sampler, written = sampler_of(machine)
     for _ in range(5):
@@ -231,7 +231,7 @@ def test_a_reason_is_written_once_however_often_a_part_is_missing() -> None:
     assert len(of_kind(written, "gpu_reason")) == 1
 
 
-def test_what_is_not_a_number_is_missing_and_costs_no_other_reading() -> None:
+def test_nan_is_missing_and_costs_no_other_reading() -> None:
     machine = Machine()
     machine.parts = (math.nan, 40.0, math.inf)
     sampler, written = sampler_of(machine)
@@ -252,7 +252,7 @@ def test_nothing_readable_is_a_state_of_its_own(code: int, words: str) -> None:
     machine.faults[("*", 0)] = code
     sampler, _ = sampler_of(machine)
     tick(sampler, machine)
-    assert words in sampler.why_nothing()
+    assert words in sampler.no_readings_reason()
 
 
 def test_a_driver_that_is_not_ready_yet_is_asked_again() -> None:
@@ -260,7 +260,7 @@ def test_a_driver_that_is_not_ready_yet_is_asked_again() -> None:
     machine.faults[("*", 0)] = 999
     sampler, _ = sampler_of(machine)
     tick(sampler, machine)
-    assert sampler.why_nothing() == ""
+    assert sampler.no_readings_reason() == ""
     assert sampler.silence() == (0.0, ""), "it has never spoken"
 
 
@@ -298,7 +298,7 @@ class TestPace:
         assert pace.deadline == pytest.approx(102.0)
         assert pace.missed == 3
 
-    def test_a_dear_reading_slows_it_so_that_the_next_one_is_within_its_share(self) -> None:
+    def test_expensive_reading_lengthens_the_period(self) -> None:
         pace = Pace(0.5, start=100.0)
         assert pace.after(100.0, 100.15)
         assert pace.period >= 0.15 / 0.2

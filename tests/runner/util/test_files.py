@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.export.destination import opened
-from runner.util.files import replacing, write_atomically
+from runner.export.destination import open_output
+from runner.util.files import atomic_writer, write_atomically
 
 
-def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_only_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "run").mkdir()
     path = tmp_path / "run" / "report.json"
     write_atomically(path, b"old")
@@ -33,7 +31,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(
 
 def test_nothing_is_seen_before_the_end(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    with replacing(path) as file:
+    with atomic_writer(path) as file:
         file.write(b"whole")
         assert not path.exists()
     assert path.read_bytes() == b"whole"
@@ -71,7 +69,7 @@ def test_an_export_into_a_pipe_is_written_to_it(tmp_path: Path) -> None:
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    with opened(pipe) as out:
+    with open_output(pipe) as out:
         out.write(b"table")
     reader.join(10)
     assert read == [b"table"]

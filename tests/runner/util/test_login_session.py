@@ -31,33 +31,33 @@ def configure(file: Path, value: str) -> None:
 
 def test_by_default_nothing_is_ended(machine: Path) -> None:
     (machine / "etc" / "logind.conf").write_text("[Login]\n#KillUserProcesses=yes\n")
-    assert not login_session.ends_what_it_started()
+    assert not login_session.kills_processes_at_logout()
 
 
-def test_what_runs_in_a_session_is_ended_where_that_is_configured(machine: Path) -> None:
+def test_session_processes_are_killed_if_configured(machine: Path) -> None:
     configure(machine / "etc" / "logind.conf", "yes")
-    assert login_session.ends_what_it_started()
+    assert login_session.kills_processes_at_logout()
 
 
-def test_a_drop_in_is_stronger_and_one_of_the_administrator_replaces_that_of_the_same_name(
+def test_drop_ins_take_precedence_and_replace_by_name(
     machine: Path,
 ) -> None:
     configure(machine / "etc" / "logind.conf", "no")
     configure(machine / "usr" / "logind.conf.d" / "10-kill.conf", "yes")
-    assert login_session.ends_what_it_started()
+    assert login_session.kills_processes_at_logout()
     configure(machine / "etc" / "logind.conf.d" / "10-kill.conf", "no")
-    assert not login_session.ends_what_it_started()
+    assert not login_session.kills_processes_at_logout()
 
 
 def test_what_runs_outside_of_the_session_is_safe(machine: Path) -> None:
     configure(machine / "etc" / "logind.conf", "yes")
     (machine / "cgroup").write_text(OF_THE_USER)
-    assert not login_session.ends_what_it_started()
+    assert not login_session.kills_processes_at_logout()
     (machine / "cgroup").unlink()
-    assert not login_session.ends_what_it_started()
+    assert not login_session.kills_processes_at_logout()
 
 
 def test_root_is_left_alone(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(machine / "etc" / "logind.conf", "yes")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert not login_session.ends_what_it_started()
+    assert not login_session.kills_processes_at_logout()

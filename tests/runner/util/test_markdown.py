@@ -38,7 +38,7 @@ def cells_of(lines: list[str]) -> _Cells:
     return page
 
 
-def test_a_table_stands_aligned_also_with_chinese() -> None:
+def test_table_is_aligned_with_chinese_text() -> None:
     assert list(table(["metric", "值"], [["延迟", "1.5"], ["p50", "10"]], numbers=[1])) == [
         "| metric |  值 |",
         "| ------ | --: |",

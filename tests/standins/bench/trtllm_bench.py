@@ -1,6 +1,6 @@
 """trtllm-bench of several versions: its options, phases, files, reports and defects; it computes nothing.
 
-Its version is that of the package `tensorrt_llm` that its interpreter finds. README.md beside `standins/`
+Its version is that of the package `tensorrt_llm` that its interpreter finds. README.md in `standins/`
 lists the knobs.
 """
 
@@ -50,7 +50,7 @@ def info(text: str) -> None:
 
 
 def _spawn(options: dict[str, str]) -> list[subprocess.Popen[bytes]]:
-    """Ranks: each in a session of its own, as MPI's daemon starts them."""
+    """Start ranks, each in its own session, as MPI's daemon does."""
     count = int(options.get("tp", options.get("tp_size", "1"))) * int(options.get("pp", "1"))
     if options.get("engine_dir"):
         mapping = _engine(options)["pretrained_config"]["mapping"]
@@ -62,7 +62,7 @@ def _spawn(options: dict[str, str]) -> list[subprocess.Popen[bytes]]:
 
 
 def _strike(where: str) -> None:
-    """The fault that was asked for, when it belongs here."""
+    """Return the requested fault if it belongs here."""
     texts: dict[str, tuple[str, list[str]]] = {
         "prte": ("import", ["PRTE ERROR: Bad parameter in file prte_init.c at line 212"]),
         "spawn": ("import", ["mpi4py.MPI.Exception: MPI_ERR_SPAWN: could not spawn processes"]),
@@ -111,7 +111,7 @@ REPORTS: dict[str, Callable[[str], str]] = {
         re.sub(r"(?m)^((?:Number of requests|.*Throughput.*|.*Latency.*|Average.*):\s+)\S+$", r"\1nan", text),
     ),
 }
-"""Fault -> what is left of the report; nothing is written into files then"""
+"""Fault -> the remaining report; files are not written then"""
 
 
 def _told(report: str) -> str:
@@ -306,7 +306,7 @@ def _iteration(number: int, latency_ns: int, joined: int, active: int, queued: i
 
 
 class _Writer:
-    """The iteration log: written in blocks, and a hang for ever where its folder is missing."""
+    """The iteration log: written in blocks, and an endless hang if its folder is missing."""
 
     def __init__(self, path: str | None) -> None:
         self._file = None

@@ -1,4 +1,4 @@
-"""A stand-in for the driver's library, compiled by whoever needs it."""
+"""A stand-in for NVIDIA's driver library, compiled on demand."""
 
 from __future__ import annotations
 

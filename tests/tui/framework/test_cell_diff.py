@@ -1,4 +1,4 @@
-"""What goes to the terminal is less than Textual writes, and leaves the same on the screen."""
+"""The reduced output leaves the same content on the terminal as the output of Textual."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from textual.strip import Strip
 
 from runner.cli.places import HomePlace, LivePlace
 from tests.support import recorded_runs
-from tests.support.world import settled
+from tests.support.world import wait_until_idle
 from tui.app import TrtbenchApp
-from tui.framework.cell_diff import Shown
+from tui.framework.cell_diff import TerminalBuffer
 
 WIDTH = 12
 CONSOLE = Console(force_terminal=True, color_system="truecolor", width=WIDTH)
@@ -34,7 +34,7 @@ DEFAULT: Look = (frozenset(), "", "")
 
 
 class Paper:
-    """A terminal as small as this needs: moves, styles and text; half a wide character is none."""
+    """A minimal terminal: cursor movement, styles and text; half a wide character becomes a space."""
 
     def __init__(self, width: int, height: int) -> None:
         self.rows: list[list[tuple[str, Look]]] = [[("?", DEFAULT)] * width for _ in range(height)]
@@ -51,7 +51,7 @@ class Paper:
                 self._style(numbers)
             elif character:
                 self._put(character)
-        assert self._look == DEFAULT, "every update ends as it began"
+        assert self._look == DEFAULT, "every update ends with the default style"
 
     def _put(self, character: str) -> None:
         row, size = self.rows[self._y], get_character_cell_size(character)
@@ -72,9 +72,9 @@ class Paper:
             if code == 0:
                 attributes, colour, background = DEFAULT
             elif code in (38, 48):
-                words = [str(next(at)) for _ in range(4)]
+                parameters = [str(next(at)) for _ in range(4)]
                 colour, background = (
-                    (";".join(words), background) if code == 38 else (colour, ";".join(words))
+                    (";".join(parameters), background) if code == 38 else (colour, ";".join(parameters))
                 )
             elif code in (39, 49):
                 colour, background = ("", background) if code == 39 else (colour, "")
@@ -85,7 +85,7 @@ class Paper:
 
 @st.composite
 def strips(draw: st.DrawFn, width: int = WIDTH) -> Strip:
-    """A line of a few styles, with wide characters and braille."""
+    """Generate a line of a few styles, with wide characters and braille."""
     segments = []
     while width:
         text = draw(st.text(alphabet="ab ⣿⠁漢字", min_size=1, max_size=width))
@@ -102,9 +102,9 @@ def strips(draw: st.DrawFn, width: int = WIDTH) -> Strip:
 @given(
     st.lists(st.tuples(st.sampled_from(["left", "right", "both", "whole"]), strips(), strips()), max_size=6)
 )
-def test_the_same_is_on_the_screen(frames: list[tuple[str, Strip, Strip]]) -> None:
-    """Two widgets side by side on one line; now one, now the other, now both are drawn again."""
-    shown, ours, theirs = Shown(), Paper(2 * WIDTH, 1), Paper(2 * WIDTH, 1)
+def test_the_diff_leaves_the_same_screen(frames: list[tuple[str, Strip, Strip]]) -> None:
+    """Two widgets share a line; updates draw one of them, both, or the whole screen."""
+    buffer, actual, expected = TerminalBuffer(), Paper(2 * WIDTH, 1), Paper(2 * WIDTH, 1)
     for what, left, right in frames:
         if what == "whole":
             update: Any = LayoutUpdate([[left, right]], Region(0, 0, 2 * WIDTH, 1))
@@ -112,38 +112,38 @@ def test_the_same_is_on_the_screen(frames: list[tuple[str, Strip, Strip]]) -> No
             chops = {0: left if what != "right" else None, WIDTH: right if what != "left" else None}
             begin, end = (WIDTH if what == "right" else 0), (WIDTH if what == "left" else 2 * WIDTH)
             update = ChopsUpdate([chops], [(0, begin, end)], [[WIDTH, 2 * WIDTH]])
-        lean: Any = shown.lean(update)
-        ours.feed(lean.render_segments(CONSOLE))
-        theirs.feed(update.render_segments(CONSOLE))
-        assert ours.rows == theirs.rows
+        diff: Any = buffer.diff(update)
+        actual.feed(diff.render_segments(CONSOLE))
+        expected.feed(update.render_segments(CONSOLE))
+        assert actual.rows == expected.rows
 
 
-def test_what_is_there_is_not_written_again() -> None:
+def test_unchanged_cells_are_not_written() -> None:
     line = Strip([Segment("power ", Style.parse("dim")), Segment("412 W", Style.parse("#00ff00 on #101010"))])
     risen = Strip(
         [Segment("power ", Style.parse("dim")), Segment("417 W", Style.parse("#00ff00 on #101010"))]
     )
-    shown = Shown()
+    buffer = TerminalBuffer()
 
     def written(strip: Strip) -> str:
-        lean: Any = shown.lean(ChopsUpdate([{0: strip}], [(0, 0, 11)], [[11]]))
-        return str(lean.render_segments(CONSOLE))
+        diff: Any = buffer.diff(ChopsUpdate([{0: strip}], [(0, 0, 11)], [[11]]))
+        return str(diff.render_segments(CONSOLE))
 
     assert "412 W" in written(line)
     assert written(line) == ""
     assert written(risen) == "\x1b[1;9H\x1b[38;2;0;255;0;48;2;16;16;16m7\x1b[0m"
 
 
-def test_characters_that_join_are_written_as_one() -> None:
-    shown, paper = Shown(), []
+def test_combining_characters_are_written_as_one_unit() -> None:
+    buffer, paper = TerminalBuffer(), []
     for text in ("e\u0301 x", "e\u0301 y", "a\u0301 y"):
-        lean: Any = shown.lean(ChopsUpdate([{0: Strip([Segment(text)])}], [(0, 0, 3)], [[3]]))
-        paper.append(lean.render_segments(CONSOLE))
+        diff: Any = buffer.diff(ChopsUpdate([{0: Strip([Segment(text)])}], [(0, 0, 3)], [[3]]))
+        paper.append(diff.render_segments(CONSOLE))
     assert paper == ["\x1b[1;1He\u0301 x", "\x1b[1;1He\u0301 y", "\x1b[1;1Ha\u0301 y"]
 
 
-class Watched(TrtbenchApp):
-    """Writes to paper what would go to a terminal."""
+class PaperApp(TrtbenchApp):
+    """Writes the output for the terminal to paper."""
 
     def __init__(self, start: Any) -> None:
         super().__init__(start)
@@ -151,13 +151,13 @@ class Watched(TrtbenchApp):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, renderable)
-        lean: Any = self._shown.lean(renderable)
-        if lean is not None and not self._batch_count:
+        diff: Any = self._terminal.diff(renderable)
+        if diff is not None and not self._batch_count:
             if (len(self.paper.rows[0]), len(self.paper.rows)) != self.size:
                 self.paper = Paper(*self.size)
-            self.paper.feed(lean.render_segments(CONSOLE))
+            self.paper.feed(diff.render_segments(CONSOLE))
 
-    def whole(self) -> list[list[tuple[str, Look]]]:
+    def full_screen(self) -> list[list[tuple[str, Look]]]:
         fresh = Paper(*self.size)
         fresh.feed(self.screen._compositor.render_full_update().render_segments(CONSOLE))
         return fresh.rows
@@ -166,39 +166,39 @@ class Watched(TrtbenchApp):
 KEYS = "down down e 1 2 escape question_mark escape slash q w escape r h"
 
 
-async def test_every_screen_is_what_it_would_be(home: Path) -> None:
-    app = Watched(HomePlace())
+async def test_home_screen_equals_a_full_redraw(home: Path) -> None:
+    app = PaperApp(HomePlace())
     async with app.run_test(size=(100, 30)) as pilot:
         for key in KEYS.split():
             await pilot.press(key)
             await pilot.pause()
-            assert app.paper.rows == app.whole(), f"after {key}"
+            assert app.paper.rows == app.full_screen(), f"after {key}"
         for columns, lines in ((90, 40), (90, 30), (120, 30)):
             await pilot.resize_terminal(columns, lines)
             await pilot.pause()
-            assert app.paper.rows == app.whole(), f"at {columns}x{lines}"
+            assert app.paper.rows == app.full_screen(), f"at {columns}x{lines}"
 
 
 @pytest.mark.parametrize("keys", [(), ("question_mark",), ("slash", "q"), ("s",)])
-async def test_ctrl_l_repairs_what_somebody_wrote(home: Path, keys: tuple[str, ...]) -> None:
-    app = Watched(HomePlace())
+async def test_ctrl_l_repairs_foreign_output(home: Path, keys: tuple[str, ...]) -> None:
+    app = PaperApp(HomePlace())
     async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press(*keys)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         app.paper = Paper(*app.size)
         await pilot.pause()
-        assert app.paper.rows != app.whole()
+        assert app.paper.rows != app.full_screen()
         await pilot.press("ctrl+l")
         await pilot.pause()
-        assert app.paper.rows == app.whole()
+        assert app.paper.rows == app.full_screen()
 
 
-async def test_a_live_run_is_what_it_would_be(tmp_path: Path) -> None:
+async def test_live_screen_equals_a_full_redraw(tmp_path: Path) -> None:
     run = recorded_runs.under_way(8)
-    app = Watched(LivePlace(run.feed(tmp_path / "runs")))
+    app = PaperApp(LivePlace(run.feed(tmp_path / "runs")))
     async with app.run_test(size=(160, 50)) as pilot:
         for key in ("p", "p", "l", "l", "x", "escape"):
             await pilot.press(key)
             await pilot.pause()
-            assert app.paper.rows == app.whole(), f"after {key}"
+            assert app.paper.rows == app.full_screen(), f"after {key}"

@@ -6,9 +6,9 @@ import pytest
 
 from runner.cli.places import LivePlace
 from tests.support import recorded_runs
-from tests.support.recorded_runs import StillFeed
+from tests.support.recorded_runs import RecordedFeed
 from tui.app import TrtbenchApp
-from tui.framework.footer import footer_keys, footer_places, footer_row
+from tui.framework.footer import footer_keys, footer_row, place_footer_keys
 from tui.framework.keymap import valid_keys
 from tui.framework.rows import row_text, row_width
 from tui.framework.screen import KeyFooter
@@ -54,7 +54,7 @@ def test_the_feed_of_the_tests_is_a_feed() -> None:
 
     def takes(feed: type[Feed]) -> None: ...
 
-    takes(StillFeed)
+    takes(RecordedFeed)
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 60, 78, 120, 200])
@@ -62,7 +62,7 @@ def test_the_feed_of_the_tests_is_a_feed() -> None:
 def test_a_key_is_clicked_where_it_stands(screen: str, width: int) -> None:
     keys = valid_keys(keys_of(screen), "running")
     line = row_text(footer_row(keys, width))
-    places = footer_places(keys, width)
+    places = place_footer_keys(keys, width)
     assert places, "one key at least stands in the narrowest line"
     for key, start, end in places:
         assert line[start:end] == f"{key.name} {key.label}"
@@ -78,6 +78,8 @@ async def test_a_click_on_a_key_of_the_footer_does_what_the_key_does(tmp_path: P
         await pilot.pause()
         footer = app.screen.query_one(KeyFooter)
         assert footer.data is not None
-        places = {key.action: start for key, start, _ in footer_places(footer.data.keys, footer.size.width)}
+        places = {
+            key.action: start for key, start, _ in place_footer_keys(footer.data.keys, footer.size.width)
+        }
         await pilot.click(footer, offset=(places["help"] + 1, 0))
         assert isinstance(app.screen, HelpScreen)

@@ -32,7 +32,7 @@ from tui.app import run_app
 
 run = runs.under_way(64)
 feed = run.feed(Path(sys.argv[1]))
-class Busy(runs.StillFeed):
+class Busy(runs.RecordedFeed):
     def drain(self, budget_s):
         i = self.state.events
         del run.events[:]

@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 from tests.support.terminal import Terminal
 from tui.app import TrtbenchApp
 from tui.framework import terminal_notify
-from tui.screens.live.view import live_view
+from tui.screens.live.view import make_live_view
 
 XTERM = {"TERM": "xterm-256color"}
 
@@ -35,22 +35,22 @@ XTERM = {"TERM": "xterm-256color"}
     ],
 )
 def test_a_notification_as_the_terminal_takes_it(by: Any, environ: dict[str, str], expected: str) -> None:
-    assert terminal_notify.notification("done", by, environ) == expected
+    assert terminal_notify.notification_sequence("done", by, environ) == expected
 
 
 def test_a_name_cannot_end_the_sequence() -> None:
-    assert terminal_notify.title("a\x1b]0;b\a\x07\x9cc") == "\x1b]2;a··c\a"
-    assert len(terminal_notify.title("x" * 1000)) < 120
+    assert terminal_notify.title_sequence("a\x1b]0;b\a\x07\x9cc") == "\x1b]2;a··c\a"
+    assert len(terminal_notify.title_sequence("x" * 1000)) < 120
 
 
 def test_the_title_says_profile_stage_and_how_far(tmp_path: Path) -> None:
     feed = recorded_runs.under_way().feed(tmp_path / "a")
     feed.drain(1)
-    said = terminal_notify.title_of(live_view(feed))
+    said = terminal_notify.window_title(make_live_view(feed))
     assert said.startswith("qwen2.5-32b-fp16-tp8 · benchmark · ")
     over = recorded_runs.failed().feed(tmp_path / "b")
     over.drain(1)
-    assert terminal_notify.title_of(live_view(over)).endswith("· failed")
+    assert terminal_notify.window_title(make_live_view(over)).endswith("· failed")
 
 
 PROGRAM = """
@@ -64,7 +64,7 @@ run = runs.under_way()
 feed = run.feed(Path(sys.argv[1]))
 feed.live = True
 sent = []
-class Ending(runs.StillFeed):
+class Ending(runs.RecordedFeed):
     def drain(self, budget_s):
         taken = super().drain(budget_s)
         sent.append(taken)
@@ -122,5 +122,5 @@ async def test_nothing_is_sent_where_there_is_no_terminal(tmp_path: Path) -> Non
 
 
 def test_every_way_to_end_can_be_said() -> None:
-    for status in run_state.ENDED:
-        assert terminal_notify.said_of("p", status, 62) == f"p {status} after 1:02"
+    for status in run_state.ENDED_STATUSES:
+        assert terminal_notify.notification_text("p", status, 62) == f"p {status} after 1:02"

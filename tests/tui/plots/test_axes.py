@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.plots.axes import Scale, placed, round_seconds, scale_for, time_label, time_step
+from tui.plots.axes import AxisScale, place_labels, round_seconds, scale_for, time_label, time_step
 
 
 def test_scales_are_made_of_whole_steps() -> None:
-    assert scale_for(6230, 6977, 5) == Scale(6200, 7000, 200)
+    assert scale_for(6230, 6977, 5) == AxisScale(6200, 7000, 200)
     assert scale_for(0.0411, 0.0429, 4).ticks() == pytest.approx([0.041, 0.042, 0.043])
 
 
@@ -57,4 +57,4 @@ def test_times_in_words(seconds: float, step: float, label: str) -> None:
 
 
 def test_labels_never_touch() -> None:
-    assert placed([(2, "abc"), (5, "def"), (12, "ghi")], 14) == " abc       ghi"
+    assert place_labels([(2, "abc"), (5, "def"), (12, "ghi")], 14) == " abc       ghi"

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from runner.stats import Series
 from tui.framework.rows import row_text
-from tui.plots.latency import Lane, Mark, PlotData, draw_plot
-from tui.screens.live.latency_numbers import Numbers, draw_numbers
+from tui.plots.latency import GpuLane, LatencyPlotData, OutlierMark, draw_latency_plot
+from tui.screens.live.latency_numbers import LatencyNumbers, draw_numbers
 from tui.text import to_ascii, width_of
 
 S = 10**9
@@ -19,22 +19,22 @@ def plotted(
     end: float = 0.0,
     capacity: int = 4096,
     **more: object,
-) -> PlotData:
+) -> LatencyPlotData:
     """Iterations that end at 1 s, 2 s, ...; warm-up before that."""
     series = Series(capacity=capacity)
     for i, value in enumerate(values):
         series.add((i + 1) * S, value)
     ends = tuple((float(i - len(warmup) + 1), value) for i, value in enumerate(warmup))
-    return PlotData(begin=-float(len(warmup)), end=end or float(len(values) or 1), warmup=ends, n=len(values),
-                    points=tuple(series.buckets), **more)  # type: ignore[arg-type]  # fmt: skip
+    return LatencyPlotData(begin=-float(len(warmup)), end=end or float(len(values) or 1), warmup=ends,
+                    n=len(values), points=tuple(series.buckets), **more)  # type: ignore[arg-type]  # fmt: skip
 
 
-def lines(data: PlotData, width: int = 60, height: int = 10) -> list[str]:
-    return [row_text(row) for row in draw_plot(data, width, height)]
+def lines(data: LatencyPlotData, width: int = 60, height: int = 10) -> list[str]:
+    return [row_text(row) for row in draw_latency_plot(data, width, height)]
 
 
 def test_says_what_it_waits_for() -> None:
-    drawn = lines(PlotData())
+    drawn = lines(LatencyPlotData())
     assert [line.strip() for line in drawn if line.strip()] == ["waiting for the first iteration"]
 
 
@@ -67,7 +67,7 @@ def test_mean_and_percentiles_have_lines_with_names() -> None:
         assert line.endswith(name)
 
 
-def test_lines_are_told_apart_without_names_where_there_is_no_room_for_them() -> None:
+def test_lines_differ_without_names_in_a_small_plot() -> None:
     drawn = lines(plotted([100.0, 200.0], end=4, lines=(("p50", 110.0), ("mean", 150.0))), 50)
     assert sum("┄" in line for line in drawn) == sum("┈" in line for line in drawn) == 1
     assert "mean" not in "".join(drawn)
@@ -76,7 +76,7 @@ def test_lines_are_told_apart_without_names_where_there_is_no_room_for_them() ->
 def test_an_outlier_has_the_letter_of_its_cause_above_it() -> None:
     values = [100.0] * 40
     values[19] = 180.0
-    drawn = lines(plotted(values, marks=(Mark(20.0, 180.0, "T"),)), 90, 12)
+    drawn = lines(plotted(values, marks=(OutlierMark(20.0, 180.0, "T"),)), 90, 12)
     [y] = [number for number, line in enumerate(drawn) if "T" in line]
     column = drawn[y].index("T")
     assert column == pytest.approx(9 + 20 / 40 * 81, abs=2)
@@ -106,7 +106,7 @@ def test_times_are_counted_from_the_begin_of_timing() -> None:
 
 def test_what_the_gpus_do_stands_below_on_the_same_axis() -> None:
     busy: list[float | None] = [100.0] * 200 + [None] * 100 + [0.0] * 100
-    data = plotted([1.0] * 40, lanes=(Lane("busy %", 100.0, tuple(busy)),))
+    data = plotted([1.0] * 40, lanes=(GpuLane("busy %", 100.0, tuple(busy)),))
     assert not any("busy" in line for line in lines(data, 100, 10)), "too low for it"
     lane = lines(data, 100, 16)[-1]
     assert lane.strip().startswith("busy %")
@@ -126,10 +126,12 @@ def test_what_the_gpus_do_stands_below_on_the_same_axis() -> None:
 def test_no_data_and_no_size_breaks_it(
     values: list[float], warmup: list[float], end: float, width: int, height: int
 ) -> None:
-    marks = tuple(Mark(float(i), value, "?") for i, value in enumerate(values[:3]))
+    marks = tuple(OutlierMark(float(i), value, "?") for i, value in enumerate(values[:3]))
     found = (("mean", sum(values) / len(values)),) if values else ()
-    data = plotted(values, tuple(warmup), end, capacity=16, marks=marks, lines=found, lanes=(Lane("x", 0.0),))
-    rows = draw_plot(data, width, height)
+    data = plotted(
+        values, tuple(warmup), end, capacity=16, marks=marks, lines=found, lanes=(GpuLane("x", 0.0),)
+    )
+    rows = draw_latency_plot(data, width, height)
     if width >= 40 and height >= 3:
         assert len(rows) <= height
         assert all(width_of(row_text(row)) <= width for row in rows)
@@ -141,11 +143,11 @@ def test_everything_has_an_ascii_likeness() -> None:
 
 
 def test_numbers_say_when_there_are_too_few() -> None:
-    few = Numbers(n=7, mean=63543.0, p50=63512.0, p95=64120.0, prefill=14001, generation=49542,
+    few = LatencyNumbers(n=7, mean=63543.0, p50=63512.0, p95=64120.0, prefill=14001, generation=49542,
                   per_token=48.4, tokens_per_sec=258.0)  # fmt: skip
     first, second = (row_text(row) for row in draw_numbers(few, 78))
     assert "n 7: too few for p95" in first
     assert "63 543" in first
     assert second.rstrip().endswith("258.0 tokens/s")
     assert len(draw_numbers(few, 150)) == 1
-    assert row_text(draw_numbers(Numbers(), 78)[0]) == "no timed iteration yet"
+    assert row_text(draw_numbers(LatencyNumbers(), 78)[0]) == "no timed iteration yet"

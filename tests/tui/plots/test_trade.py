@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui.framework.rows import row_text, row_width
-from tui.plots.trade import BEST, CHOSEN, OTHER, TradeData, TradePoint, draw_trades, ruler
+from tui.plots.trade import BEST, CHOSEN, OTHER, TradeData, TradePoint, axis_for, draw_trades
 
 POINTS = (
     TradePoint(10.0, 100.0, "one", "s", best=True),
@@ -75,14 +75,14 @@ def test_it_draws_any_points_into_any_room(pairs: list[tuple[float, float]], wid
 @settings(max_examples=60, deadline=None)
 @given(st.lists(positive, min_size=1, max_size=9), st.integers(2, 12))
 def test_every_value_lies_on_its_axis(values: list[float], most: int) -> None:
-    axis = ruler(values, most)
+    axis = axis_for(values, most)
     assert all(-1e-6 <= axis.share(value) <= 1 + 1e-6 for value in values)
     assert list(axis.ticks) == sorted(axis.ticks)
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1000.0), (3.0, 70.0), (0.02, 9.0)])
 def test_a_logarithmic_axis_has_round_ticks_around_its_values(low: float, high: float) -> None:
-    axis = ruler([low, high], 8)
+    axis = axis_for([low, high], 8)
     assert axis.logarithmic
     assert axis.low <= low
     assert axis.high >= high
@@ -90,7 +90,7 @@ def test_a_logarithmic_axis_has_round_ticks_around_its_values(low: float, high: 
     assert len(axis.ticks) > 1
 
 
-def test_labels_are_short_where_room_is_and_say_what_they_are_made_of() -> None:
+def test_labels_are_short_and_name_their_axes() -> None:
     data = TradeData((TradePoint(10.0, 100.0, "tp 2 batch 8", "2/8"),), short="tp/batch")
     narrow, wide = ("\n".join(row_text(row) for row in draw_trades(data, width, 20)) for width in (60, 120))
     assert "2/8" in narrow

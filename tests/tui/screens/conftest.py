@@ -10,7 +10,7 @@ import pytest
 
 from runner import preflight
 from runner.engines.check import Check
-from runner.engines.mpi import Mpirun
+from runner.engines.mpi import MpirunProgram
 from runner.engines.torch import plan
 from runner.profile import store as profile_store
 from runner.schema.base import Profile
@@ -25,7 +25,9 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name, text in world.BUILT_IN.items():
         (built_in / f"{name}.yaml").write_text(text)
     monkeypatch.setattr(profile_store, "_built_in_dir", lambda: built_in)
-    monkeypatch.setattr(plan, "find_mpirun", lambda wanted, python: Mpirun("/usr/bin/mpirun", "openmpi", "5"))
+    monkeypatch.setattr(
+        plan, "find_mpirun", lambda wanted, python: MpirunProgram("/usr/bin/mpirun", "openmpi", "5")
+    )
     monkeypatch.setattr(plan, "launch_env", lambda mpirun: {})
     monkeypatch.setattr(plan, "default_python", lambda: "/usr/bin/python3")
     monkeypatch.setattr(plan, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))
@@ -48,7 +50,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
 
     def start(profile: Profile) -> Path:
         profiles.append(profile)
-        return world.ended("0001", profile.name, "finished", ago=0)
+        return world.create_ended_run("0001", profile.name, "finished", ago=0)
 
     monkeypatch.setattr(launch, "start", start)
     return profiles

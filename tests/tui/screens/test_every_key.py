@@ -14,20 +14,28 @@ from textual.dom import DOMNode
 from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 
-from runner.cli.places import ComparePlace, HomePlace, LivePlace, Place, ResultPlace, RunsPlace, SweepPlace
+from runner.cli.places import (
+    ComparePlace,
+    DashboardPlace,
+    HomePlace,
+    LivePlace,
+    ResultPlace,
+    RunsPlace,
+    SweepPlace,
+)
 from runner.profile.file import load_text
 from tests.support import histories, recorded_runs, world
 from tests.support.histories import figure
-from tests.support.world import settled
+from tests.support.world import wait_until_idle
 from tests.tui.screens.sweep import test_board
 from tui.app import TrtbenchApp
-from tui.framework.keymap import EVERYWHERE
+from tui.framework.keymap import GLOBAL_KEYS
 from tui.screens.dialogs.ask import AskScreen, Question
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.home.import_engine import ImportEngine
-from tui.screens.home.save_as import SaveAs
-from tui.screens.live.health_page import DoctorScreen
+from tui.screens.home.import_engine import ImportEngineScreen
+from tui.screens.home.save_as import SaveAsScreen
+from tui.screens.live.health_page import HealthScreen
 from tui.screens.live.log_page import LogScreen
 from tui.screens.registry import SCREENS, keys_of
 from tui.screens.runs.trash import TrashScreen
@@ -60,18 +68,18 @@ async def all_are_heard(pilot: Pilot[Any], keys: Sequence[tuple[str, str]]) -> N
         assert heard == [parse(action)[1:]], name
 
 
-def compared() -> Place:
+def compared() -> DashboardPlace:
     for name in ("aaaa", "bbbb"):
         histories.ended(name, "qwen", figures=[figure()])
     return ComparePlace(("aaaa", "bbbb"))
 
 
-def listed() -> Place:
-    world.ended("aaaa", "quickstart", "finished", ago=180)
+def listed() -> DashboardPlace:
+    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
     return RunsPlace()
 
 
-PLACES: dict[str, Callable[[Path], Place]] = {
+PLACES: dict[str, Callable[[Path], DashboardPlace]] = {
     "home": lambda root: HomePlace(),
     "runs": lambda root: listed(),
     "live": lambda root: LivePlace(recorded_runs.on_gpus(2, 2).feed(root, 1.0)),
@@ -85,8 +93,8 @@ PLACES: dict[str, Callable[[Path], Place]] = {
 async def test_every_key_of_a_screen(screen: str, tmp_path: Path) -> None:
     app = TrtbenchApp(PLACES[screen](tmp_path))
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot)
-        every = (*keys_of(screen), *EVERYWHERE)
+        await wait_until_idle(pilot)
+        every = (*keys_of(screen), *GLOBAL_KEYS)
         await all_are_heard(pilot, [(name, key.action) for key in every for name in key.keys.split(",")])
 
 
@@ -112,11 +120,11 @@ QUICKSTART = load_text(world.BUILT_IN["quickstart"], "quickstart")
 DIALOGS: dict[type[Screen[Any]], Callable[[Path], Screen[Any]]] = {
     AskScreen: lambda root: AskScreen(Question("a name", "what it is called")),
     ConfirmScreen: lambda root: ConfirmScreen("Stop it?", "It ends.", yes="stop it", no="let it run"),
-    DoctorScreen: lambda root: DoctorScreen(recorded_runs.under_way().feed(root, 1.0)),
+    HealthScreen: lambda root: HealthScreen(recorded_runs.under_way().feed(root, 1.0)),
     HelpScreen: lambda root: HelpScreen("home"),
-    ImportEngine: lambda root: ImportEngine(),
+    ImportEngineScreen: lambda root: ImportEngineScreen(),
     LogScreen: lambda root: LogScreen(root / "0-benchmark.log"),
-    SaveAs: lambda root: SaveAs(QUICKSTART),
+    SaveAsScreen: lambda root: SaveAsScreen(QUICKSTART),
     SweepStart: lambda root: SweepStart(QUICKSTART),
     TrashScreen: lambda root: TrashScreen(world.NOW),
 }

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from runner.cli.places import HomePlace
+from runner.util.themes import THEME_NAMES
 from tests.support import world
 from tui.app import TrtbenchApp
-from tui.theme import NAMES
 
 Snap = Callable[..., bool]
 SIZES = pytest.mark.parametrize("size", world.SIZES, ids=world.size_id)
@@ -23,9 +23,9 @@ def named(name: str, description: str) -> str:
 
 
 def used() -> None:
-    world.ended("aaaa", "quickstart", "finished", ago=180)
-    world.mine("mine", named("mine", "用于测量延迟的小型解码器，两个进程"))
-    world.mine("x" * 64, named("x" * 64, "a name as long as it may be"))
+    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    world.write_user_profile("mine", named("mine", "用于测量延迟的小型解码器，两个进程"))
+    world.write_user_profile("x" * 64, named("x" * 64, "a name as long as it may be"))
 
 
 def home(theme: str = "dark") -> TrtbenchApp:
@@ -34,44 +34,48 @@ def home(theme: str = "dark") -> TrtbenchApp:
     return app
 
 
-@pytest.mark.parametrize("theme", [name for name in NAMES if name != "dark"])
+@pytest.mark.parametrize("theme", [name for name in THEME_NAMES if name != "dark"])
 def test_picture_of_a_theme(theme: str, snap_compare: Snap) -> None:
     used()
-    assert snap_compare(home(theme), terminal_size=(120, 40), run_before=world.settled)
+    assert snap_compare(home(theme), terminal_size=(120, 40), run_before=world.wait_until_idle)
 
 
 @SIZES
 def test_picture_of_unusual_names(size: tuple[int, int], snap_compare: Snap) -> None:
     used()
-    assert snap_compare(home(), terminal_size=size, run_before=world.settled)
+    assert snap_compare(home(), terminal_size=size, run_before=world.wait_until_idle)
 
 
 def test_picture_in_ascii(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRTBENCH_ASCII", "1")
     used()
-    assert snap_compare(home(), terminal_size=(120, 40), run_before=world.settled)
+    assert snap_compare(home(), terminal_size=(120, 40), run_before=world.wait_until_idle)
 
 
 @SIZES
 def test_picture_of_the_palette(size: tuple[int, int], snap_compare: Snap) -> None:
     used()
-    assert snap_compare(home(), terminal_size=size, run_before=world.settled, press=["ctrl+p"])
+    assert snap_compare(home(), terminal_size=size, run_before=world.wait_until_idle, press=["ctrl+p"])
 
 
 def test_picture_of_the_palette_without_colour(snap_compare: Snap) -> None:
     used()
     app = home("monochrome")
-    assert snap_compare(app, terminal_size=(80, 24), run_before=world.settled, press=["ctrl+p", "down"])
+    assert snap_compare(
+        app, terminal_size=(80, 24), run_before=world.wait_until_idle, press=["ctrl+p", "down"]
+    )
 
 
 @SIZES
 def test_picture_of_the_help(size: tuple[int, int], snap_compare: Snap) -> None:
     used()
     keys = ["question_mark", "pagedown"]
-    assert snap_compare(home(), terminal_size=size, run_before=world.settled, press=keys)
+    assert snap_compare(home(), terminal_size=size, run_before=world.wait_until_idle, press=keys)
 
 
-@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+@pytest.mark.parametrize("size", world.SMALL_SIZES, ids=world.size_id)
 def test_picture_of_the_import(size: tuple[int, int], snap_compare: Snap) -> None:
     used()
-    assert snap_compare(home(), terminal_size=size, run_before=world.settled, press=["i", "/", "n", "o"])
+    assert snap_compare(
+        home(), terminal_size=size, run_before=world.wait_until_idle, press=["i", "/", "n", "o"]
+    )

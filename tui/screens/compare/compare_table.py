@@ -1,4 +1,4 @@
-"""A comparison as rows: who is compared, what differs, is it fair, and every change with its verdict."""
+"""A comparison as rows: sides, differences, fairness, and every change with its verdict."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 
-from runner.compare import Change, Comparison, Pair, Verdict
+from runner.compare import Comparison, MetricChange, Pair, Verdict
 from runner.compare.across_engines import across_lines
 from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
 from runner.report.result_table import configuration_name
-from tui.framework.picker import Line
+from tui.framework.picker import PickerLine
 from tui.framework.rows import Row, Span, cut, dim, row
-from tui.text import fit, measure, plain, right, shorten, width_of, wrap
+from tui.text import align_right, fit, format_measurement, plain_text, shorten, width_of, wrap
 
 VERDICTS: dict[Verdict, Span] = {
     "FASTER": Span("▲ FASTER", "good"),
@@ -25,55 +25,56 @@ VERDICTS: dict[Verdict, Span] = {
     "NOT JUDGED": Span("– NOT JUDGED", "dim"),
 }
 VALUE, CHANGE, VERDICT = 8, 9, 16
-MOST = 10.0
-"""A change that is more than this many times as large says nothing more by its digits."""
-LEAST_LABEL = 21
-"""cells for the name of a metric, where there are more pairs than fit"""
+MAX_SHARE = 10.0
+"""Larger changes are shown as `>+1000 %`."""
+MIN_LABEL = 21
+"""least cells of a metric name when not all pairs fit"""
 WIDE = 100
-"""From this width on there is room for two digits of an interval."""
+"""From this width on intervals have two digits."""
 
 
 @dataclass(frozen=True)
-class MetricLine:
+class ComparedMetric:
     """One metric of one configuration, on all sides."""
 
     shape: Configuration
     metric: str
-    changes: tuple[Change | None, ...]
-    """from the first side to each of the others; None: it cannot be compared"""
+    changes: tuple[MetricChange | None, ...]
+    """from the first side to each of the others; None: not comparable"""
 
 
 @dataclass(frozen=True)
-class View:
-    """A comparison, and which side of it is looked at."""
+class CompareView:
+    """A comparison and its selected side."""
 
     comparison: Comparison
-    lines: tuple[MetricLine, ...]
+    lines: tuple[ComparedMetric, ...]
     side: int = 1
-    """index into the sides; the numbers of a pair are of this one, of the second where it is the first"""
+    """index of the selected side; the pair is the first side and this one (the second for index 0)"""
 
     @property
     def pair(self) -> int:
         return max(0, self.side - 1)
 
-    def moved(self, by: int) -> View:
+    def move_side(self, by: int) -> CompareView:
+        """Return the view with the next or previous side selected."""
         return replace(self, side=max(0, min(self.side + by, len(self.comparison.sides) - 1)))
 
 
-def view_of(comparison: Comparison) -> View:
-    """The lines of a comparison: every configuration that any pair has, in the order of measuring."""
-    found: dict[tuple[Configuration, str], list[Change | None]] = {}
-    empty: list[Change | None] = [None] * len(comparison.pairs)
+def make_compare_view(comparison: Comparison) -> CompareView:
+    """Return the metrics of all configurations that any pair has, in the order of measurement."""
+    found: dict[tuple[Configuration, str], list[MetricChange | None]] = {}
+    empty: list[MetricChange | None] = [None] * len(comparison.pairs)
     for number, pair in enumerate(comparison.pairs):
         for configuration in pair.configurations:
             for change in configuration.changes:
                 key = (configuration.shape, change.metric)
                 found.setdefault(key, list(empty))[number] = change
     shapes = list(dict.fromkeys(shape for shape, _ in found))
-    return View(
+    return CompareView(
         comparison,
         tuple(
-            MetricLine(shape, metric, tuple(changes))
+            ComparedMetric(shape, metric, tuple(changes))
             for wanted in shapes
             for (shape, metric), changes in found.items()
             if shape == wanted
@@ -81,11 +82,11 @@ def view_of(comparison: Comparison) -> View:
     )
 
 
-# --- who, and is it fair -----------------------------------------------------------------------------------
+# --- sides and fairness ------------------------------------------------------------------------------------
 
 
-def draw_sides(view: View, width: int, height: int) -> list[Row]:
-    """A line a side; the one that is looked at stands out."""
+def draw_sides(view: CompareView, width: int, height: int) -> list[Row]:
+    """Draw a line a side; the selected one is highlighted."""
     drawn = []
     for index, side in enumerate(view.comparison.sides):
         style = "accent" if index == view.side else "dim"
@@ -95,8 +96,8 @@ def draw_sides(view: View, width: int, height: int) -> list[Row]:
             cut(
                 row(
                     label,
-                    Span(plain(side.profile), "strong"),
-                    dim(f"  {several}{plain(', '.join(side.runs))}  {plain(side.summary)}"),
+                    Span(plain_text(side.profile), "strong"),
+                    dim(f"  {several}{plain_text(', '.join(side.runs))}  {plain_text(side.summary)}"),
                 ),
                 width,
             )
@@ -104,36 +105,36 @@ def draw_sides(view: View, width: int, height: int) -> list[Row]:
     return drawn
 
 
-def draw_fairness(view: View, width: int, height: int) -> list[Row]:
-    """Whether the pair that is looked at is fair, why not, and how its intervals were made."""
+def draw_fairness(view: CompareView, width: int, height: int) -> list[Row]:
+    """Draw whether the selected pair is fair, why not, and the method of its intervals."""
     pair = view.comparison.pairs[view.pair]
     names = f"{pair.first} → {pair.second}"
     drawn: list[Row] = []
     if pair.fair:
-        said = row(Span("✔ ", "good"), f"{names}: a fair comparison, as far as can be seen")
-        drawn.append(cut(said, width))
+        verdict = row(Span("✔ ", "good"), f"{names}: a fair comparison, no unfair difference found")
+        drawn.append(cut(verdict, width))
     else:
-        said = row(Span("✖ NOT FAIR ", "bad"), f"{names}: read the numbers with that in mind")
-        drawn.append(cut(said, width))
+        verdict = row(Span("✖ NOT FAIR ", "bad"), f"{names}: interpret the numbers with care")
+        drawn.append(cut(verdict, width))
         for reason in pair.unfair_because:
-            for number, line in enumerate(wrap(plain(reason), max(10, width - 2))):
+            for number, line in enumerate(wrap(plain_text(reason), max(10, width - 2))):
                 drawn.append(row(Span("  " if number else "▸ ", "warn"), line))
-    if width >= WIDE:  # else it is behind `?`
+    if width >= WIDE:  # on narrow terminals `?` shows it
         drawn += [row(dim(line)) for line in wrap(pair.method, width) if line]
     return drawn
 
 
-def draw_differences(view: View, width: int, height: int) -> list[Row]:
-    """What is not the same on all sides, a column a side; what makes it unfair first."""
+def draw_differences(view: CompareView, width: int, height: int) -> list[Row]:
+    """Draw what differs between the sides, a column a side; unfair differences first."""
     differences = view.comparison.differences
     if not differences:
-        return [cut(row(dim("nothing that is known of them: the same machine, software and profile")), width)]
+        return [cut(row(dim("no known difference: same machine, software and profile")), width)]
     name = min(max(len(one.name) for one in differences), max(12, width // 3))
     share = max(4, (width - name - 4) // len(view.comparison.sides) - 2)
     drawn = []
     for one in differences:
         mark = Span("✖ ", "bad") if one.kind == "unfair" else dim("· ")
-        values = [fit(plain(" ".join(value.split())), share) for value in one.values]
+        values = [fit(plain_text(" ".join(value.split())), share) for value in one.values]
         drawn.append(cut(row(mark, dim(fit(one.name, name)), "  ", "  ".join(values)), width))
     return drawn
 
@@ -142,134 +143,140 @@ def draw_differences(view: View, width: int, height: int) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """What fits beside the names of the metrics, which are there whole as far as that goes."""
+class CompareColumns:
+    """Widths of the columns, and the pairs that fit; metric names are cut last."""
 
     label: int
     pairs: range
     value: int
-    """cells of a number; 0: without room only its change stands there"""
+    """cells of a number; 0: only the change is shown"""
     interval: int
-    """cells; 0: it stands in the line below the table alone"""
+    """cells of an interval; 0: shown only in the line below the table"""
 
 
-def columns_of(view: View, width: int) -> Columns:
-    """The columns of the table; the pair that is looked at is among them."""
-    wanted = max((width_of(_name(line.metric)) for line in view.lines), default=0) + 3
+def layout_columns(view: CompareView, width: int) -> CompareColumns:
+    """Compute the columns of the table; the selected pair is always visible."""
+    longest = max((width_of(_metric_name(line.metric)) for line in view.lines), default=0) + 3
     count = len(view.comparison.pairs)
     if count == 1:
         room = width - CHANGE - VERDICT
         interval = 22 if width >= WIDE else 14
-        for value, beside in ((VALUE, interval), (VALUE, 0)):
-            if room - 2 * value - beside >= wanted:
-                return Columns(wanted, range(1), value, beside)
-        return Columns(min(wanted, room), range(1), 0, 0)
-    value = VALUE if width >= LEAST_LABEL + 2 * VALUE + CHANGE + VERDICT else 0
+        for value, interval_cells in ((VALUE, interval), (VALUE, 0)):
+            if room - 2 * value - interval_cells >= longest:
+                return CompareColumns(longest, range(1), value, interval_cells)
+        return CompareColumns(min(longest, room), range(1), 0, 0)
+    value = VALUE if width >= MIN_LABEL + 2 * VALUE + CHANGE + VERDICT else 0
     pair = value + CHANGE + VERDICT
-    fitting = max(1, min(count, (width - LEAST_LABEL - value) // pair))
+    fitting = max(1, min(count, (width - MIN_LABEL - value) // pair))
     first = max(0, min(view.pair - fitting + 1, count - fitting))
-    label = max(LEAST_LABEL, min(wanted, width - value - fitting * pair))
-    return Columns(label, range(first, first + fitting), value, 0)
+    label = max(MIN_LABEL, min(longest, width - value - fitting * pair))
+    return CompareColumns(label, range(first, first + fitting), value, 0)
 
 
-def _name(metric: str) -> str:
-    """`latency, mean, ms`; of a rate the title says the unit."""
+def _metric_name(metric: str) -> str:
+    """Return `latency, mean, ms`; the title of a rate already contains the unit."""
     found = BY_NAME[metric]
     return found.title if found.unit.replace("/s", " per second") in found.title else found.with_unit
 
 
-def draw_heading(view: View, width: int, height: int) -> list[Row]:
-    """The names of the columns; it does not scroll."""
+def draw_heading(view: CompareView, width: int, height: int) -> list[Row]:
+    """Draw the column names, which do not scroll."""
     sides = view.comparison.sides
-    columns = columns_of(view, width)
+    columns = layout_columns(view, width)
     in_view = columns.pairs
     before = "  ←" if in_view.start else ""
     spans: list[str | Span] = [dim(fit(f"metric{before}", columns.label))]
-    spans.append(dim(right(sides[0].label, columns.value) if columns.value else ""))
+    spans.append(dim(align_right(sides[0].label, columns.value) if columns.value else ""))
     for pair in in_view:
         style = "accent" if pair + 1 == view.side and len(sides) > 2 else "dim"
-        side = right(sides[pair + 1].label, columns.value) if columns.value else ""
-        spans.append(Span(side + right("change", CHANGE), style))
+        side = align_right(sides[pair + 1].label, columns.value) if columns.value else ""
+        spans.append(Span(side + align_right("change", CHANGE), style))
         if columns.interval:
             level = f"{100 * view.comparison.level:g} % interval"
-            spans.append(dim(right(level if width >= WIDE else "interval", columns.interval)))
+            spans.append(dim(align_right(level if width >= WIDE else "interval", columns.interval)))
         more = "  →" if pair + 1 == in_view.stop < len(sides) - 1 else ""
         spans.append(dim(fit(f"  verdict{more}", VERDICT)))
     return [cut(row(*spans), width)]
 
 
-def lines_of(view: View, width: int) -> list[Line]:
-    """All lines below the heading: configurations with their metrics, and what else is to be said."""
-    drawn: list[Line] = []
+def table_lines(view: CompareView, width: int) -> list[PickerLine]:
+    """Return all lines below the heading: configurations with their metrics, then notes."""
+    drawn: list[PickerLine] = []
     shape: Configuration | None = None
-    columns = columns_of(view, width)
+    columns = layout_columns(view, width)
     for number, line in enumerate(view.lines):
         if line.shape != shape:
             shape = line.shape
-            drawn += [Line(())] if drawn else []
-            drawn.append(Line(cut(row(Span(configuration_name(shape), "title")), width)))
-        drawn.append(Line(_draw_line(line, columns, width), number))
+            drawn += [PickerLine(())] if drawn else []
+            drawn.append(PickerLine(cut(row(Span(configuration_name(shape), "title")), width)))
+        drawn.append(PickerLine(_draw_line(line, columns, width), number))
     comparison = view.comparison
     if not view.lines:
-        said = (
-            "no configuration is equal: side by side stands what they say, without a verdict"
+        reason = (
+            "no configuration in common: the numbers are listed side by side, without a verdict"
             if comparison.across
-            else "they have no configuration in common: there is nothing to compare"
+            else "no configuration in common: nothing to compare"
         )
-        drawn += [Line(row(text)) for text in wrap(said, max(10, width))]
+        drawn += [PickerLine(row(text)) for text in wrap(reason, max(10, width))]
     if comparison.across:
         labels, engines = zip(*((side.label, side.engine) for side in comparison.sides), strict=True)
-        drawn.append(Line(()))
+        drawn.append(PickerLine(()))
         for text in across_lines(comparison.across, labels, engines):
-            drawn.append(Line(cut(row(plain(text)), width)))
+            drawn.append(PickerLine(cut(row(plain_text(text)), width)))
     for note in _notes(view):
-        drawn.append(Line(()))
-        drawn += [Line(row(dim(text))) for text in wrap(note, max(10, width))]
+        drawn.append(PickerLine(()))
+        drawn += [PickerLine(row(dim(text))) for text in wrap(note, max(10, width))]
     return drawn
 
 
-def _notes(view: View) -> Iterator[str]:
+def _notes(view: CompareView) -> Iterator[str]:
     for pair in view.comparison.pairs:
         for label, names in pair.unmatched():
             yield f"only {label} of {pair.first} and {pair.second} measured {names}"
     if len({line.shape for line in view.lines}) > 1:
         chance = round(1 / (1 - view.comparison.decision))
         yield (
-            f"Each change is judged on its own: about 1 in {chance} can be chance. The line below the table"
-            " says which verdicts also hold for all configurations together."
+            f"Each change is judged separately: about 1 in {chance} can be chance. The line below the table"
+            " shows which verdicts also hold for all configurations together."
         )
 
 
-def _draw_line(line: MetricLine, columns: Columns, width: int) -> Row:
+def _draw_line(line: ComparedMetric, columns: CompareColumns, width: int) -> Row:
     first = next(change for change in line.changes if change is not None).first
-    spans: list[str | Span] = [fit(f"  {shorten(_name(line.metric), columns.label - 3)}", columns.label)]
-    spans.append(right(measure(first), columns.value) if columns.value else "")
+    spans: list[str | Span] = [
+        fit(f"  {shorten(_metric_name(line.metric), columns.label - 3)}", columns.label)
+    ]
+    spans.append(align_right(format_measurement(first), columns.value) if columns.value else "")
     for pair in columns.pairs:
         change = line.changes[pair]
         if change is None:
-            spans.append(dim(fit(right("–", columns.value or CHANGE), columns.value + CHANGE + VERDICT)))
+            spans.append(
+                dim(fit(align_right("–", columns.value or CHANGE), columns.value + CHANGE + VERDICT))
+            )
             continue
-        spans.append(right(measure(change.second), columns.value) if columns.value else "")
-        spans.append(right(percent(change.change), CHANGE))
+        spans.append(align_right(format_measurement(change.second), columns.value) if columns.value else "")
+        spans.append(align_right(format_share(change.change), CHANGE))
         if columns.interval:
-            spans.append(dim(right(interval(change, 2 if width >= WIDE else 1), columns.interval)))
+            spans.append(
+                dim(align_right(format_interval(change, 2 if width >= WIDE else 1), columns.interval))
+            )
         verdict = VERDICTS[change.verdict] if change.verdict else Span("")
         spans.append(Span(fit(f"  {verdict.text}", VERDICT), verdict.style))
     return cut(row(*spans), width)
 
 
-def percent(share: float | None) -> str:
-    """`+2.3 %`: two digits below 10 %, none from 100 % on; a question mark where it is not known."""
+def format_share(share: float | None) -> str:
+    """Format as `+2.3 %`: two digits below 10 %, none from 100 % on; a question mark if unknown."""
     if share is None or isnan(share):
         return "?"
-    if share >= MOST:
-        return f">+{100 * MOST:.0f} %"
+    if share >= MAX_SHARE:
+        return f">+{100 * MAX_SHARE:.0f} %"
     size = abs(100 * share)
     return f"{100 * share:+.{2 if size < 10 else 1 if size < 100 else 0}f} %"
 
 
-def interval(change: Change, digits: int = 2) -> str:
-    """`-3.1 … +0.2 %`; nothing where none was made."""
+def format_interval(change: MetricChange, digits: int = 2) -> str:
+    """Format as `-3.1 … +0.2 %`; empty without an interval."""
     if change.verdict == "NOT JUDGED":
         return ""
     if change.low is None and change.high is None:
@@ -282,24 +289,24 @@ def interval(change: Change, digits: int = 2) -> str:
 def _bound(share: float | None, digits: int) -> str:
     if share is None:
         return "?"
-    if share >= MOST:
-        return f">+{100 * MOST:.0f}"
+    if share >= MAX_SHARE:
+        return f">+{100 * MAX_SHARE:.0f}"
     whole = 1.0 if digits > 1 else 0.1
     return f"{100 * share:+.{digits if abs(share) < whole else 0}f}"
 
 
-# --- the chosen number -------------------------------------------------------------------------------------
+# --- the selected number -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """One line of the table, looked at from one side."""
+class ChosenChange:
+    """The selected line of the table, for the selected side."""
 
-    view: View
-    line: MetricLine
+    view: CompareView
+    line: ComparedMetric
 
     @property
-    def change(self) -> Change | None:
+    def change(self) -> MetricChange | None:
         return self.line.changes[self.view.pair]
 
     @property
@@ -307,48 +314,51 @@ class Chosen:
         return self.view.comparison.pairs[self.view.pair]
 
 
-def draw_chosen(chosen: Chosen | tuple[()], width: int, height: int) -> list[Row]:
-    """The chosen change in a sentence, and what its verdict rests on."""
-    if not isinstance(chosen, Chosen):
+def draw_chosen(chosen: ChosenChange | tuple[()], width: int, height: int) -> list[Row]:
+    """Draw the selected change in a sentence, and the reasons for its verdict."""
+    if not isinstance(chosen, ChosenChange):
         return []
     metric, change, pair = BY_NAME[chosen.line.metric], chosen.change, chosen.pair
     if change is None:
         return [cut(row(dim(f"{pair.first} and {pair.second} did not both measure {metric.title}")), width)]
-    bounds = interval(change)
-    said = f"{metric.title}, {pair.first} → {pair.second}: {percent(change.change)}"
-    if not columns_of(chosen.view, width).value:
-        said += f", {measure(change.first)} → {measure(change.second)} {metric.unit}".rstrip()
-    said += f", {100 * chosen.view.comparison.level:g} % interval {bounds}" if bounds else ""
-    said += f", n {change.first_n} and {change.second_n}"
-    drawn = [row(line) for line in wrap(said, max(10, width))]
-    drawn += [row(dim(line)) for line in wrap("; ".join(reasons(chosen, change)), max(10, width)) if line]
+    bounds = format_interval(change)
+    text = f"{metric.title}, {pair.first} → {pair.second}: {format_share(change.change)}"
+    if not layout_columns(chosen.view, width).value:
+        first, second = format_measurement(change.first), format_measurement(change.second)
+        text += f", {first} → {second} {metric.unit}".rstrip()
+    text += f", {100 * chosen.view.comparison.level:g} % interval {bounds}" if bounds else ""
+    text += f", n {change.first_n} and {change.second_n}"
+    drawn = [row(line) for line in wrap(text, max(10, width))]
+    drawn += [
+        row(dim(line)) for line in wrap("; ".join(verdict_reasons(chosen, change)), max(10, width)) if line
+    ]
     return drawn[:height] if height else drawn
 
 
-def reasons(chosen: Chosen, change: Change) -> list[str]:
-    """What the verdict of a change rests on, in sentences."""
-    said = [change.why] if change.why else []
+def verdict_reasons(chosen: ChosenChange, change: MetricChange) -> list[str]:
+    """Return the reasons for the verdict of a change, as sentences."""
+    reasons = [change.why] if change.why else []
     several = len({line.shape for line in chosen.view.lines}) > 1
     if several and change.verdict not in (None, "INCONCLUSIVE", "NOT JUDGED"):
         holds = "also holds" if change.holds_together else "may be chance: it does not hold"
-        said.append(f"the verdict {holds} for all configurations together")
+        reasons.append(f"the verdict {holds} for all configurations together")
     if change.spread:
         source = f"in {change.spread_runs} earlier runs" if change.spread_runs else "assumed"
-        said.append(f"variation from run to run: {100 * change.spread:.2f} % {source}")
-    return said
+        reasons.append(f"variation from run to run: {100 * change.spread:.2f} % {source}")
+    return reasons
 
 
 def verdict_meanings(comparison: Comparison) -> Sequence[tuple[str, str]]:
-    """Every verdict in words, with the bounds of this comparison."""
+    """Explain every verdict with the bounds of this comparison."""
     threshold = f"{100 * comparison.threshold:g} %"
     decision = f"{100 * comparison.decision:g} %"
     level = f"{100 * comparison.level:g} %"
-    sure = f"the change is {threshold} or more, and even its {decision} interval excludes no change"
+    sure = f"the change is {threshold} or more, and its {decision} interval excludes zero"
     return (
         ("▲ FASTER", f"{sure}; ▲ BETTER of memory and energy"),
         ("▼ SLOWER", f"the same the other way; ▼ WORSE of memory and energy; {sure}"),
-        ("= SAME", f"the whole {level} interval lies within {threshold}: no change that matters"),
-        ("? INCONCLUSIVE", "neither can be told; the line below the table says what would decide it"),
-        ("– NOT JUDGED", "nothing says how well one of the numbers is known, or it has no ratio"),
-        ("interval", f"where the true change lies with {level} confidence, run-to-run variation included"),
+        ("= SAME", f"the whole {level} interval is within {threshold}: no change that matters"),
+        ("? INCONCLUSIVE", "not decidable; the line below the table says what would decide it"),
+        ("– NOT JUDGED", "the uncertainty of a number is unknown, or it has no ratio"),
+        ("interval", f"range of the true change with {level} confidence, including run-to-run variation"),
     )

@@ -1,22 +1,25 @@
-"""What the help says about the comparison: its name, what it is for, and its words."""
+"""Help page of the comparison screen."""
 
 from __future__ import annotations
 
 from tui.framework.screen_help import ScreenHelp
 
 HELP = ScreenHelp(
-    name="runs compared",
+    name="comparison of runs",
     about=(
-        "Changes are from A, the first side, to the others. What differs and whether that is fair"
-        " comes before the numbers; a verdict says only what the measured variation allows to say."
+        "Changes are from A, the first side, to the others. Differences and the fairness check come"
+        " before the numbers; a verdict claims only what the measured variation supports."
     ),
     terms=(
-        ("side", "one run, or several repeats of the same, of which each counts once"),
-        ("fair", "nothing that is known changes the numbers without being what is compared"),
-        ("FASTER", "the change matters and is beyond chance; SLOWER, BETTER and WORSE accordingly"),
-        ("SAME", "whatever the true change is, it is too small to matter"),
-        ("INCONCLUSIVE", "too few or too noisy measurements to say either; repeats decide"),
-        ("NOT JUDGED", "nothing says how well the number is known"),
-        ("interval", "where the true change lies, with 95 % confidence"),
+        ("side", "one run, or several repeats of the same run; each repeat counts once"),
+        ("fair", "no known difference affects the numbers, except the one being compared"),
+        (
+            "FASTER",
+            "the change is large enough to matter and not due to chance; likewise SLOWER, BETTER, WORSE",
+        ),
+        ("SAME", "the true change is too small to matter"),
+        ("INCONCLUSIVE", "too few or too noisy measurements to decide; repeat the runs"),
+        ("NOT JUDGED", "the uncertainty of the number is unknown"),
+        ("interval", "range of the true change, with 95 % confidence"),
     ),
 )

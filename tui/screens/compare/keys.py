@@ -1,4 +1,4 @@
-"""The keys of a comparison."""
+"""The keys of the comparison screen."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from tui.framework.keymap import BACK, HOME, QUIT, RUNS, Key
 KEYS = (
     Key("up,k", "move(-1)", "", "the change above", shown="↑ k"),
     Key("down,j", "move(1)", "", "the change below", shown="↓ j"),
-    Key("left", "side(-1)", "", "look at the side before", shown="←"),
-    Key("right", "side(1)", "", "look at the side behind", shown="→"),
-    Key("enter", "open", "open", "the result of the side that is looked at", command="go: its result"),
+    Key("left", "side(-1)", "", "select the previous side", shown="←"),
+    Key("right", "side(1)", "", "select the next side", shown="→"),
+    Key("enter", "open", "open", "the result of the selected side", command="go: its result"),
     Key(
         "question_mark",
         "explain",
         "explain",
-        "what the chosen number and its verdict mean, and the keys",
+        "explain the selected number and its verdict, and the keys",
         shown="?",
-        command="help: the chosen change",
+        command="help: the selected change",
     ),
-    Key("d", "differences", "differences", "everything that differs, whole"),
+    Key("d", "differences", "differences", "all differences in full"),
     Key(
         "s",
         "swap",
         "swap",
-        "make the side that is looked at the first, which the others are compared with",
+        "make the selected side the first, which the others are compared with",
         command="view: swap the sides",
     ),
     Key(

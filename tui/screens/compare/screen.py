@@ -1,4 +1,4 @@
-"""Runs compared: what differs, whether it is fair, and how every number changed."""
+"""The comparison screen: differences, fairness, and the change of every number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from runner.cli.places import ComparePlace
-from runner.compare import Comparison, compare, sides
+from runner.compare import Comparison, compare, load_sides
 from runner.errors import UserError
 from runner.metrics import BY_NAME
 from runner.util.formatting import plural
@@ -23,31 +23,31 @@ from tui.framework.rows import Panel, Row, Span, dim, row, spread
 from tui.framework.screen import KeyedScreen, KeyFooter
 from tui.screens.compare.compare_table import (
     VERDICTS,
-    Chosen,
-    View,
+    ChosenChange,
+    CompareView,
     draw_chosen,
     draw_differences,
     draw_fairness,
     draw_heading,
     draw_sides,
-    lines_of,
-    percent,
-    reasons,
+    format_share,
+    make_compare_view,
+    table_lines,
     verdict_meanings,
-    view_of,
+    verdict_reasons,
 )
 from tui.screens.compare.keys import KEYS
-from tui.text import plain, shown, wrap
+from tui.text import displayable, plain_text, wrap
 
 if TYPE_CHECKING:
-    from tui.screens.dialogs.help import Section
+    from tui.screens.dialogs.help import HelpSection
 
-_WITHOUT_NUMBERS = ("back", "runs", "home", "quit", "explain")
-"""what is left to do when nothing can be compared"""
+_ALWAYS_ENABLED = ("back", "runs", "home", "quit", "explain")
+"""actions that need no comparison"""
 
 
 class CompareScreen(KeyedScreen):
-    """Compares in a worker, because logs of a million iterations take a while, and shows what came out."""
+    """Compares in a worker, because logs of a million iterations take a while, and shows the result."""
 
     CSS_PATH = "screen.tcss"
     screen_name = "compare"
@@ -56,19 +56,19 @@ class CompareScreen(KeyedScreen):
 
     @dataclass
     class Compared(Message):
-        """What came out: a comparison with the directory of each side, or why there is none."""
+        """The worker has finished: a comparison with the directory of each side, or the problem."""
 
         comparison: Comparison | None
         run_dirs: tuple[Path, ...] = ()
         problem: str = ""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        """Names of the sides, as `runner.compare.sides` takes them."""
+        """Take the names of the sides, in the format of `runner.compare.sides`."""
         super().__init__()
         self._names = names
-        self._view: View | None = None
+        self._view: CompareView | None = None
         self._run_dirs: tuple[Path, ...] = ()
-        """of the first run of each side"""
+        """directory of the first run of each side"""
 
     def compose(self) -> ComposeResult:
         yield Panel(_draw_header, id="header")
@@ -84,13 +84,13 @@ class CompareScreen(KeyedScreen):
 
     def on_mount(self) -> None:
         self._show_parts(False)
-        self._tell("comparing ...", "dim")
+        self._show_status("comparing ...", "dim")
         self.show_keys()
         self.run_worker(self._compare, thread=True)
 
     def _compare(self) -> None:
         try:
-            found = sides(self._names)
+            found = load_sides(self._names)
             result = self.Compared(compare(found), tuple(side.runs[0].run_dir for side in found))
         except UserError as error:
             result = self.Compared(None, problem=str(error))
@@ -98,73 +98,73 @@ class CompareScreen(KeyedScreen):
 
     def on_compare_screen_compared(self, message: Compared) -> None:
         if message.comparison is None:
-            self._tell(message.problem, "bad")
+            self._show_status(message.problem, "bad")
             self.show_keys()
             return
-        self._view = view_of(message.comparison)
+        self._view = make_compare_view(message.comparison)
         self._run_dirs = message.run_dirs
-        self._tell("", "")
+        self._show_status("", "")
         self._show_parts(True)
         self.query_one(LinePicker).focus()
         self._show()
 
-    def _show_parts(self, there: bool) -> None:
+    def _show_parts(self, visible: bool) -> None:
         for name in ("#sides", "#fairness", "#differences", "#changes"):
-            self.query_one(name).display = there
+            self.query_one(name).display = visible
 
-    def _tell(self, text: str, style: str) -> None:
+    def _show_status(self, text: str, style: str) -> None:
         problem: Panel[tuple[str, str]] = self.query_one("#problem", Panel)
         problem.display = bool(text)
         problem.update((text, style))
-        header: Panel[View | tuple[()]] = self.query_one("#header", Panel)
+        header: Panel[CompareView | tuple[()]] = self.query_one("#header", Panel)
         header.update(self._view or ())
 
     def _show(self) -> None:
         view = self._view
         assert view is not None
         for name in ("#header", "#sides", "#fairness", "#differences", "#heading"):
-            panel: Panel[View] = self.query_one(name, Panel)
+            panel: Panel[CompareView] = self.query_one(name, Panel)
             panel.update(view)
         differences = view.comparison.differences
         unfair = sum(one.kind == "unfair" for one in differences)
-        title = f"what differs: {len(differences)}" if differences else "what differs"
+        title = f"differences: {len(differences)}" if differences else "differences"
         title += (f", {unfair} of them unfair" if unfair < len(differences) else ", unfair") if unfair else ""
-        self.query_one("#differences").border_title = shown(title)
-        self.query_one("#changes").border_title = shown(_title(view))
+        self.query_one("#differences").border_title = displayable(title)
+        self.query_one("#changes").border_title = displayable(_title(view))
         picker = self.query_one(LinePicker)
-        picker.show_lines(lambda width: lines_of(view, width), picker.chosen)
+        picker.show_lines(lambda width: table_lines(view, width), picker.chosen)
         self._show_chosen()
         self.show_keys()
 
     def on_picker_chosen(self, event: Picker.Chosen) -> None:
         self._show_chosen()
 
-    def _chosen(self) -> Chosen | None:
+    def _chosen(self) -> ChosenChange | None:
         if self._view is None or not self._view.lines:
             return None
-        return Chosen(self._view, self._view.lines[self.query_one(LinePicker).chosen])
+        return ChosenChange(self._view, self._view.lines[self.query_one(LinePicker).chosen])
 
     def _show_chosen(self) -> None:
-        panel: Panel[Chosen | tuple[()]] = self.query_one("#chosen", Panel)
+        panel: Panel[ChosenChange | tuple[()]] = self.query_one("#chosen", Panel)
         panel.update(self._chosen() or ())
 
     # --- keys -------------------------------------------------------------------------------------------
 
     def footer_keys(self) -> list[Key]:
-        keys = self.keys_now()
-        return keys if self._view else [key for key in keys if key.action in _WITHOUT_NUMBERS]
+        keys = self.active_keys()
+        return keys if self._view else [key for key in keys if key.action in _ALWAYS_ENABLED]
 
     def action_move(self, by: int) -> None:
         self.query_one(LinePicker).action_move(by)
 
     def action_side(self, by: int) -> None:
-        """Look at the side to the left or to the right."""
+        """Select the side to the left or to the right."""
         if self._view is not None:
-            self._view = self._view.moved(by)
+            self._view = self._view.move_side(by)
             self._show()
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a side looks at it."""
+        """A click on a side selects it."""
         if self._view is not None and event.widget is self.query_one("#sides"):
             offset = event.get_content_offset(event.widget)
             if offset is not None and offset.y < len(self._view.comparison.sides):
@@ -178,14 +178,14 @@ class CompareScreen(KeyedScreen):
         self.action_open()
 
     def action_swap(self) -> None:
-        """Make the side that is looked at the first, which the others are compared with."""
+        """Make the selected side the first, which the others are compared with."""
         if self._view is not None:
             first = self._view.side or 1
             others = [name for index, name in enumerate(self._names) if index != first]
             self.app.open_compare((self._names[first], *others))
 
     async def action_differences(self) -> None:
-        """Everything that differs, whole."""
+        """Show all differences in full."""
         if self._view is None:
             return
         from tui.screens.dialogs.help import HelpScreen
@@ -195,14 +195,14 @@ class CompareScreen(KeyedScreen):
             (
                 one.name + (" (unfair)" if one.kind == "unfair" else ""),
                 tuple(
-                    (side.label, plain(value))
+                    (side.label, plain_text(value))
                     for side, value in zip(comparison.sides, one.values, strict=True)
                 ),
             )
             for one in comparison.differences
         ]
-        empty = (("nothing that is known of them", (("", "the same machine, software and profile"),)),)
-        await self.app.open_dialog(HelpScreen("compare", title="what differs", about=tuple(found) or empty))
+        empty = (("no known difference", (("", "same machine, software and profile"),)),)
+        await self.app.open_dialog(HelpScreen("compare", title="differences", about=tuple(found) or empty))
 
     async def action_explain(self) -> None:
         from tui.screens.dialogs.help import HelpScreen
@@ -211,7 +211,7 @@ class CompareScreen(KeyedScreen):
         if chosen is None:
             await self.app.open_dialog(HelpScreen("compare"))
         else:
-            title, about = explanation(chosen)
+            title, about = explain_change(chosen)
             await self.app.open_dialog(HelpScreen("compare", title=title, about=about))
 
     def action_copy(self) -> None:
@@ -220,14 +220,16 @@ class CompareScreen(KeyedScreen):
         from runner.compare.comparison_markdown import as_markdown
 
         self.app.copy_to_clipboard(as_markdown(self._view.comparison))
-        self.notify("the comparison went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
+        self.notify(
+            "comparison copied to the clipboard of your terminal, as Markdown", timeout=3, markup=False
+        )
 
 
-def sides_of(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:
-    """Names of sides from runs with their places in a sweep: repeats of one cell are one side.
+def group_sides(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:
+    """Group runs into sides of a comparison: repeats of one sweep cell are one side.
 
     Args:
-        entries: of each run its id, and what it is a repeat of; None: of nothing.
+        entries: run id, and the cell that the run is a repeat of; None: no cell.
     """
     found: dict[object, list[str]] = {}
     for run, cell in entries:
@@ -235,14 +237,14 @@ def sides_of(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:
     return tuple(",".join(runs) for runs in found.values())
 
 
-def _title(view: View) -> str:
+def _title(view: CompareView) -> str:
     first, *others = (side.label for side in view.comparison.sides)
     return f"from {first} to {', '.join(others)}"
 
 
-def _draw_header(view: View | tuple[()], width: int, height: int) -> list[Row]:
+def _draw_header(view: CompareView | tuple[()], width: int, height: int) -> list[Row]:
     left = row(Span("trtbench-tui", "title"), dim("  compare"))
-    if not isinstance(view, View):
+    if not isinstance(view, CompareView):
         return [left]
     counts: dict[str, int] = {}
     for line in view.lines:
@@ -255,24 +257,24 @@ def _draw_header(view: View | tuple[()], width: int, height: int) -> list[Row]:
 
 def _draw_problem(problem: tuple[str, str], width: int, height: int) -> list[Row]:
     text, style = problem
-    lines = [line for said in text.splitlines() for line in wrap(plain(said), max(10, width)) if line]
+    lines = [line for part in text.splitlines() for line in wrap(plain_text(part), max(10, width)) if line]
     return [row(Span(line, style)) for line in lines]
 
 
-def explanation(chosen: Chosen) -> tuple[str, tuple[Section, ...]]:
-    """Title and lines about the chosen change: the number, its verdict, and what verdicts mean."""
+def explain_change(chosen: ChosenChange) -> tuple[str, tuple[HelpSection, ...]]:
+    """Return title and sections about the selected change: number, verdict, meaning of the verdicts."""
     metric, change, pair = BY_NAME[chosen.line.metric], chosen.change, chosen.pair
     about = [("formula", metric.formula), ("source", metric.source)]
     if metric.better != "neither":
         about.append(("better", metric.better))
     if metric.conditions:
         about.append(("conditions", metric.conditions))
-    sections: list[Section] = [("this number", tuple(about))]
+    sections: list[HelpSection] = [("this number", tuple(about))]
     if change is not None:
-        verdict = [("change", f"{percent(change.change)} from {pair.first} to {pair.second}")]
+        verdict = [("change", f"{format_share(change.change)} from {pair.first} to {pair.second}")]
         if change.verdict:
             verdict.append(("verdict", VERDICTS[change.verdict].text))
-        verdict += [("", reason) for reason in reasons(chosen, change)]
+        verdict += [("", reason) for reason in verdict_reasons(chosen, change)]
         counted = plural(len(chosen.view.comparison.sides[0].runs), "run")
         verdict.append(("method", f"{pair.method} ({pair.first}: {counted})"))
         sections.append(("this change", tuple(verdict)))

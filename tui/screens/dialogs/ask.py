@@ -1,4 +1,4 @@
-"""Asking for one line of text; the answer is what was typed, or nothing."""
+"""A dialog that asks for one line of text; the result is the text, or None."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.framework.rows import Panel, Row, Span, dim, row
-from tui.text import shown, wrap
+from tui.text import displayable, wrap
 
 
 @dataclass(frozen=True)
 class Question:
+    """Title, explanation and validation of a text dialog."""
+
     title: str
     about: str
-    """what the answer is for, in a sentence"""
+    """purpose of the text, in a sentence"""
     answer: str = ""
-    """what stands in the line at first"""
-    refusal: Callable[[str], str] = lambda text: ""
-    """why a text is no answer; empty when it is one"""
+    """initial text"""
+    problem: Callable[[str], str] = lambda text: ""
+    """returns why a text is invalid; empty if it is valid"""
 
 
 class AskScreen(ModalScreen[str | None]):
-    """Says while one types why that is no answer; Enter takes only one that is."""
+    """Shows while the user types why the text is invalid; Enter accepts only a valid text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "change nothing", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     def __init__(self, question: Question) -> None:
         super().__init__()
@@ -38,33 +40,33 @@ class AskScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = shown(self._question.title)
+            dialog.border_title = displayable(self._question.title)
             entry = Input(self._question.answer, compact=True, select_on_focus=False, id="answer")
             entry.cursor_blink = False
             yield entry
             yield Panel(_draw, id="verdict")
 
     def on_mount(self) -> None:
-        self._judge(self._question.answer)
+        self._validate(self._question.answer)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._judge(event.value)
+        self._validate(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if not self._question.refusal(event.value):
+        if not self._question.problem(event.value):
             self.dismiss(event.value.strip())
 
     def action_cancel(self) -> None:
         self.dismiss(None)
 
-    def _judge(self, text: str) -> None:
-        verdict: Panel[tuple[str, str]] = self.query_one("#verdict", Panel)
-        verdict.update((self._question.about, self._question.refusal(text)))
+    def _validate(self, text: str) -> None:
+        panel: Panel[tuple[str, str]] = self.query_one("#verdict", Panel)
+        panel.update((self._question.about, self._question.problem(text)))
 
 
-def _draw(verdict: tuple[str, str], width: int, height: int) -> list[Row]:
-    about, refused = verdict
-    lines = [row(Span(line, "bad")) for line in wrap(refused, width)] if refused else []
+def _draw(message: tuple[str, str], width: int, height: int) -> list[Row]:
+    about, problem = message
+    lines = [row(Span(line, "bad")) for line in wrap(problem, width)] if problem else []
     lines = lines or [row(line) for line in wrap(about, width)]
-    keys = row(Span("enter", "key"), dim(" save   "), Span("esc", "key"), dim(" change nothing"))
+    keys = row(Span("enter", "key"), dim(" save   "), Span("esc", "key"), dim(" cancel"))
     return [*lines, (), keys]

@@ -1,9 +1,11 @@
-"""One question with a yes and a no; the answer is the result of the screen."""
+"""A dialog with a question and two answers; the result is True for yes."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tui.app import TrtbenchApp
 
 GAP = "     "
+STOPPED_BY = "the dashboard"
 
 
 def draw_question(question: tuple[str, str, str, str], width: int, height: int) -> list[Row]:
@@ -28,12 +31,12 @@ def draw_question(question: tuple[str, str, str, str], width: int, height: int) 
     return [row(Span(title, "strong")), (), *lines, (), keys]
 
 
-def _yes(words: str) -> Row:
-    return row(Span("y", "key"), f" {words}")
+def _yes(label: str) -> Row:
+    return row(Span("y", "key"), f" {label}")
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Enter is no answer: a key pressed a moment too late must not stop anything."""
+    """Asks a question. Enter does not answer it: a key pressed too late must not stop a run."""
 
     BINDINGS = [("y", "answer(True)"), ("n,escape,q", "answer(False)")]  # noqa: RUF012
 
@@ -49,7 +52,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.query_one("#question", Panel).update(self._question)
 
     def on_click(self, event: events.Click) -> None:
-        """The words of the last line answer, too."""
+        """Answer by a click on a label of the last line."""
         panel = self.query_one("#question", Panel)
         offset = event.get_content_offset(panel)
         if offset is None or offset.y != panel.size.height - 1:
@@ -62,27 +65,50 @@ class ConfirmScreen(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-async def ask_to_stop(app: TrtbenchApp, directory: Path, what: str, detail: str, *, name: str = "") -> None:
-    """Ask whether to stop the run or sweep of a directory, and do it.
+class StopFunction(Protocol):
+    """`stop_run` or `stop_sweep`."""
+
+    def __call__(self, directory: Path, by: str, /, *, is_cancelled: Callable[[], bool]) -> object: ...
+
+
+async def ask_to_stop(
+    app: TrtbenchApp, stop: StopFunction, directory: Path, what: str, detail: str, *, name: str = ""
+) -> None:
+    """Ask whether to stop a run or sweep, and request the stop.
 
     Args:
-        app: Shows the question.
-        directory: Of the run, or of the sweep.
-        what: To stop, in the question.
-        detail: What becomes of what was measured.
-        name: To say that `name` was asked to stop; empty where the screen shows that itself.
+        app: the app that shows the question.
+        stop: stops the run or sweep and waits for its end; called in a thread.
+        directory: the directory of the run or sweep.
+        what: name of the run or sweep in the question.
+        detail: what happens to the results.
+        name: notify that the stop of `name` was requested; empty where the screen shows it.
     """
 
     def answered(yes: bool | None) -> None:
         if not yes:
             return
         try:
-            layout.request_stop(directory, "the dashboard")
+            # At once, so that the request is not lost when the dashboard is closed right after.
+            layout.request_stop(directory, STOPPED_BY)
         except UserError as error:
             app.notify_error(error)
         else:
+            _stop_in_thread(app, stop, directory)
             if name:
-                app.notify(f"asked {name} to stop", timeout=3, markup=False)
+                app.notify(f"stop requested: {name}", timeout=3, markup=False)
 
-    question = ConfirmScreen(f"Stop {what}?", detail, yes="stop it", no="let it run")
+    question = ConfirmScreen(f"Stop {what}?", detail, yes="stop", no="cancel")
     await app.open_dialog(question, answered)
+
+
+def _stop_in_thread(app: TrtbenchApp, stop: StopFunction, directory: Path) -> None:
+    """Stop a run or sweep in a daemon thread, which ends with the dashboard."""
+
+    def work() -> None:
+        try:
+            stop(directory, STOPPED_BY, is_cancelled=lambda: not app.is_running)
+        except UserError as error:
+            app.call_later(app.notify_error, error)
+
+    threading.Thread(target=work, name="stop", daemon=True).start()

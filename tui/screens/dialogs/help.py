@@ -1,4 +1,4 @@
-"""The page behind `?`: what the keys of a screen do, and what its words mean."""
+"""The help page (`?`): the keys of a screen, and the meaning of its terms."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from textual.screen import ModalScreen
 
 from runner.metrics import BY_NAME
 from runner.metrics.explain import in_sentences
-from tui.framework.keymap import EVERYWHERE
+from tui.framework.keymap import GLOBAL_KEYS
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.screens.registry import help_of, keys_of
-from tui.text import fit, shown, width_of, wrap
+from tui.text import displayable, fit, width_of, wrap
 
-Section = tuple[str, tuple[tuple[str, str], ...]]
-"""a heading, and lines of a word with its meaning; a line without a word is plain text"""
+HelpSection = tuple[str, tuple[tuple[str, str], ...]]
+"""a heading, and lines of a term with its meaning; a line without a term is plain text"""
 
 
-def screen_sections(screen: str, more: tuple[Section, ...] = ()) -> tuple[Section, ...]:
-    """What a screen is for, its keys and words, `more` about it, and every metric."""
+def screen_sections(screen: str, more: tuple[HelpSection, ...] = ()) -> tuple[HelpSection, ...]:
+    """Return the help of a screen: purpose, keys, terms, the sections `more`, and every metric."""
     keys = tuple(
-        (key.name, f"{key.help}{_WHEN.get(key.when, '')}") for key in (*keys_of(screen), *EVERYWHERE)
+        (key.name, f"{key.help}{_STATE_NOTES.get(key.when, '')}") for key in (*keys_of(screen), *GLOBAL_KEYS)
     )
     page = help_of(screen)
     return (
         ("this screen", (("", page.about),)),
         ("keys", keys),
-        ("words", page.terms),
+        ("terms", page.terms),
         *more,
         *metric_sections(),
     )
 
 
-def metric_sections() -> tuple[Section, ...]:
-    """Every metric of the final table: what it is made of, and where that comes from."""
+def metric_sections() -> tuple[HelpSection, ...]:
+    """Describe every metric of the result table: definition and source."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for metric in BY_NAME.values():
         unit = f" ({metric.unit})" if metric.unit else ""
@@ -42,38 +42,38 @@ def metric_sections() -> tuple[Section, ...]:
     return tuple((f"metrics: {group}", tuple(lines)) for group, lines in groups.items())
 
 
-WORDS = 16
-"""cells for a word, with the gap after it"""
-_WHEN = {
+TERM_WIDTH = 16
+"""cells for a term, including the gap after it"""
+_STATE_NOTES = {
     "running": " (while it runs)",
-    "ended": " (when it has ended)",
+    "ended": " (after it ended)",
     "editing": " (while a field is edited)",
-    "filtering": " (while one types a filter)",
+    "filtering": " (while a filter is typed)",
     "filtered": " (in a filtered list)",
-    "welcome": " (on a first start)",
+    "welcome": " (on the first start)",
 }
 
 
-def draw_sections(sections: tuple[Section, ...], width: int, height: int) -> list[Row]:
+def draw_sections(sections: tuple[HelpSection, ...], width: int, height: int) -> list[Row]:
     drawn: list[Row] = []
     for title, lines in sections:
         drawn += [()] if drawn else []
         drawn.append(row(Span(title, "title")))
         style = "key" if title == "keys" else ""
-        for word, meaning in lines:
-            column = WORDS if word else 0
+        for term, meaning in lines:
+            column = TERM_WIDTH if term else 0
             wrapped = wrap(meaning, max(10, width - column - 2))
-            if width_of(word) >= column and word:  # a long word stands above its meaning
-                drawn.append(row("  ", Span(word, style)))
-                word = ""
+            if width_of(term) >= column and term:  # a long term goes above its meaning
+                drawn.append(row("  ", Span(term, style)))
+                term = ""
             for number, line in enumerate(wrapped):
-                first = Span(fit("" if number else word, column), style)
+                first = Span(fit("" if number else term, column), style)
                 drawn.append(row("  ", first, dim(line) if column else line))
     return drawn
 
 
 class HelpScreen(ModalScreen[None]):
-    """Text to read; any of the usual keys closes it, arrows scroll when it is longer than the terminal."""
+    """Shows the help; escape, q, ? and enter close it, the arrow keys scroll."""
 
     CSS_PATH = "help.tcss"
     BINDINGS = [  # noqa: RUF012
@@ -89,10 +89,10 @@ class HelpScreen(ModalScreen[None]):
         screen: str,
         *,
         title: str = "",
-        about: tuple[Section, ...] = (),
-        more: tuple[Section, ...] = (),
+        about: tuple[HelpSection, ...] = (),
+        more: tuple[HelpSection, ...] = (),
     ) -> None:
-        """Help of a screen; `about` comes first: what the cursor is on; `more` comes behind its words."""
+        """Show the help of a screen, with `about` (the current item) first and `more` after the terms."""
         super().__init__()
         self._title = title or f"help: {help_of(screen).name}"
         self._sections = (*about, *screen_sections(screen, more))
@@ -102,19 +102,19 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         panel = self._panel
-        panel.border_title = shown(self._title)
-        panel.border_subtitle = shown("esc closes   ↑ ↓ scroll")
+        panel.border_title = displayable(self._title)
+        panel.border_subtitle = displayable("esc close   ↑ ↓ scroll")
         panel.update(self._sections)
 
     @property
-    def _panel(self) -> Panel[tuple[Section, ...]]:
+    def _panel(self) -> Panel[tuple[HelpSection, ...]]:
         return self.query_one("#help", Panel)
 
     def action_scroll_rows(self, by: int) -> None:
         self._panel.move_to(self._panel.top + by)
 
     def on_click(self, event: events.Click) -> None:
-        """A click beside the page closes it."""
+        """Close the page by a click outside of it."""
         if event.widget is self:
             self.dismiss()
 

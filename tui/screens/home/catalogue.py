@@ -1,4 +1,4 @@
-"""What the home screen lists: profiles and the runs under way, as plain data made outside the event loop."""
+"""The profiles and active runs that the home screen lists, read outside of the event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from runner import paths
-from runner.engines.registry import engine_named
+from runner.engines.registry import find_engine
 from runner.errors import UserError
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
@@ -17,42 +17,42 @@ from runner.schema.base import Profile
 from tui.text import shorten
 
 if TYPE_CHECKING:
-    from runner.history.reader import History
-    from runner.history.run_entry import Entry
+    from runner.history.reader import RunHistory
+    from runner.history.run_entry import RunEntry
 
-Group = Literal["running now", "not saved", "mine", "recent", "built in"]
-GROUPS: tuple[Group, ...] = ("running now", "not saved", "mine", "recent", "built in")
-FIRST = "quickstart"
-"""The profile that a newcomer finds chosen."""
-RECENT = 500
-"""How many of the newest runs are looked at for what runs now and what ran last."""
+ProfileGroup = Literal["running now", "not saved", "mine", "recent", "built in"]
+GROUPS: tuple[ProfileGroup, ...] = ("running now", "not saved", "mine", "recent", "built in")
+FIRST_PROFILE = "quickstart"
+"""The profile that is selected on the first start."""
+NEWEST_RUNS = 500
+"""How many of the newest runs are searched for active and last runs."""
 RECENT_PROFILES = 5
-"""How many of the built-in profiles that ran last stand in a group of their own."""
-RESULTS = 8
-"""How many results of a profile are shown, the newest."""
+"""How many of the built-in profiles that ran last are in the group `recent`."""
+MAX_RESULTS = 8
+"""How many of the newest results of a profile are shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One row of the list: a profile, or a run under way."""
+class ProfileItem:
+    """An item of the list: a profile, or an active run."""
 
-    group: Group
+    group: ProfileGroup
     name: str
     path: Path
     profile: Profile | None = None
-    """None when it cannot be used, `error` says why; without an error it was not read yet"""
+    """None if the file is invalid (see `error`) or not read yet (no `error`)"""
     error: str = ""
     remark: str = ""
-    run: Entry | None = None
-    """the run under way that this item stands for"""
-    last: Entry | None = None
-    """the last run of this profile that ended"""
+    run: RunEntry | None = None
+    """the active run of this item; None: a profile"""
+    last: RunEntry | None = None
+    """the last ended run of this profile"""
     results: tuple[float, ...] = ()
-    """tokens/s of its last runs that finished, each in its best configuration, the newest last"""
+    """tokens/s of its last finished runs in their best configuration, the newest last"""
 
     @property
     def key(self) -> str:
-        """What tells this item from the others, also after the list was read again."""
+        """Identifies the item, also after the list is read again."""
         return self.run.run if self.run else self.name
 
     @property
@@ -61,65 +61,67 @@ class Item:
 
     @property
     def summary(self) -> str:
-        """Engine, model and ranks in a few words."""
+        """Engine, model and ranks."""
         return self.summary_in(1000)
 
     def summary_in(self, width: int) -> str:
-        """The summary in so many cells; the model's name, which may be long, gives way."""
+        """Return the summary in `width` cells; the name of the model is shortened."""
         if self.profile is None:
-            return "cannot be used" if self.error else ""
-        engine = engine_named(self.profile.engine)
+            return "invalid" if self.error else ""
+        engine = find_engine(self.profile.engine)
         first, last = f"{engine.name} · ", f" · {engine.parallel_label(self.profile)}"
         model = shorten(engine.model_label(self.profile), max(4, width - len(first) - len(last)))
         return f"{first}{model}{last}"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """Everything the list can show, at one moment."""
+class ProfileListing:
+    """All items of the list at one moment."""
 
-    items: tuple[Item, ...] = ()
-    """runs under way, the user's profiles, the built-in ones"""
+    items: tuple[ProfileItem, ...] = ()
+    """active runs, the user's profiles, built-in profiles"""
     newcomer: bool = False
-    """nothing was ever run here, and nobody has waved the welcome away"""
+    """there are no runs, and the welcome text was not hidden"""
 
-    def item(self, key: str) -> Item | None:
-        """The item with this key, else the one to begin with."""
-        wanted = key or (FIRST if self.newcomer else "")
+    def item(self, key: str) -> ProfileItem | None:
+        """Return the item with this key, else the default item."""
+        wanted = key or (FIRST_PROFILE if self.newcomer else "")
         found = [item for item in self.items if item.key == wanted] or list(self.items)
         return found[0] if found else None
 
 
 class Catalogue:
-    """Reads the listing again and again; a file is read again when it changed."""
+    """Reads the listing repeatedly; rereads a file only if it changed."""
 
     def __init__(self) -> None:
-        self._history: History | None = None
-        self._read: dict[Path, tuple[int, Item]] = {}
+        self._history: RunHistory | None = None
+        self._cache: dict[Path, tuple[int, ProfileItem]] = {}
 
-    def names(self, key: str) -> Listing | None:
-        """All profiles by name, of which the one to show first is read: what can be told at once.
+    def read_names(self, key: str) -> ProfileListing | None:
+        """Read the names of all profiles, and the file of the profile that is shown first.
 
-        None when runs may be under way, which come first: then it takes the whole listing to know.
+        Returns None if runs may be active: they come first, so the complete listing is needed.
         """
-        runs = layout.list_runs()[:RECENT]
+        runs = layout.list_runs()[:NEWEST_RUNS]
         if not all((run_dir / layout.REPORT).exists() for run_dir in runs):
             return None
-        listing = Listing(_grouped(_stored_items(), map(_profile_of, runs)), newcomer=not runs and _welcome())
+        listing = ProfileListing(
+            _group_items(_stored_items(), map(_profile_of, runs)), newcomer=not runs and _is_welcome_enabled()
+        )
         first = listing.item(key)
         return replace(
             listing, items=tuple(self._item(item) if item is first else item for item in listing.items)
         )
 
-    def listing(self) -> Listing:
-        """Everything, with what became of the runs; takes as long as there are runs to look at."""
+    def read_all(self) -> ProfileListing:
+        """Read all profiles and the newest runs; the time depends on the number of runs."""
         if self._history is None:
-            from runner.history.reader import History
+            from runner.history.reader import RunHistory
 
-            self._history = History()
-        entries = self._history.entries(newest=RECENT)
+            self._history = RunHistory()
+        entries = self._history.entries(newest=NEWEST_RUNS)
         running = [self._item(_run_item(entry)) for entry in entries if not entry.ended]
-        ended: dict[str, list[Entry]] = {}
+        ended: dict[str, list[RunEntry]] = {}
         for entry in entries:
             if entry.ended and entry.started:
                 ended.setdefault(entry.profile, []).append(entry)
@@ -130,30 +132,30 @@ class Catalogue:
                 self._item(item), last=runs[0] if runs else None, results=self._last_results(runs)
             )
             profiles.append(found)
-        grouped = _grouped(profiles, ended)
-        return Listing((*running, *grouped), newcomer=not entries and _welcome())
+        grouped = _group_items(profiles, ended)
+        return ProfileListing((*running, *grouped), newcomer=not entries and _is_welcome_enabled())
 
-    def _last_results(self, runs: Sequence[Entry]) -> tuple[float, ...]:
-        """Tokens/s of the newest runs that finished, in the order of time."""
-        finished = [run for run in runs if run.status == "finished"][:RESULTS]
+    def _last_results(self, runs: Sequence[RunEntry]) -> tuple[float, ...]:
+        """Return tokens/s of the newest finished runs, oldest first."""
+        finished = [run for run in runs if run.status == "finished"][:MAX_RESULTS]
         found = [run.best.tokens_per_sec for run in reversed(finished) if run.best]
         return tuple(value for value in found if value is not None)
 
-    def _item(self, item: Item) -> Item:
-        """The item with its profile, or with what is wrong about it."""
+    def _item(self, item: ProfileItem) -> ProfileItem:
+        """Return the item with its profile, or with the error of its file."""
         try:
             changed = item.path.stat().st_mtime_ns
         except OSError:
             changed = 0
-        known = self._read.get(item.path)
-        if known is None or known[0] != changed:
-            known = (changed, _loaded(item))
-            self._read[item.path] = known
-        return replace(item, profile=known[1].profile, error=known[1].error)
+        cached = self._cache.get(item.path)
+        if cached is None or cached[0] != changed:
+            cached = (changed, _load_item(item))
+            self._cache[item.path] = cached
+        return replace(item, profile=cached[1].profile, error=cached[1].error)
 
 
-def _welcome() -> bool:
-    """Whether newcomers are greeted. Settings with a mistake were told of when the dashboard started."""
+def _is_welcome_enabled() -> bool:
+    """Check the setting `welcome`. The dashboard shows errors of the settings file at its start."""
     if not paths.settings_file().exists():
         return True
     from runner.profile import settings
@@ -164,65 +166,67 @@ def _welcome() -> bool:
         return True
 
 
-def _grouped(items: Sequence[Item], ran: Iterable[str]) -> tuple[Item, ...]:
-    """The profiles in their groups; `ran` names the profiles of the runs, the newest first.
+def _group_items(items: Sequence[ProfileItem], ran: Iterable[str]) -> tuple[ProfileItem, ...]:
+    """Sort profiles into their groups; `ran` has the profile names of the runs, newest first.
 
-    The profiles to begin with come first in their group, before models from A to Z.
+    The quickstart profiles come first in their group, before the others in alphabetical order.
     """
     order = list(dict.fromkeys(ran))
     built_in = {item.name for item in items if item.group == "built in"}
     recent = [name for name in order if name in built_in][:RECENT_PROFILES]
 
-    def place(item: Item) -> tuple[int, int, bool]:
-        when = recent.index(item.name) if item.group == "recent" else 0
-        return GROUPS.index(item.group), when, not item.name.startswith(FIRST)
+    def sort_key(item: ProfileItem) -> tuple[int, int, bool]:
+        recency = recent.index(item.name) if item.group == "recent" else 0
+        return GROUPS.index(item.group), recency, not item.name.startswith(FIRST_PROFILE)
 
     moved = [replace(item, group="recent") if item.name in recent else item for item in items]
-    return tuple(sorted(moved, key=place))
+    return tuple(sorted(moved, key=sort_key))
 
 
 def _profile_of(run_dir: Path) -> str:
-    """The profile's name, which is a part of the run's."""
+    """Return the name of the profile, which is part of the name of the run."""
     return run_dir.name.partition("_")[2].rpartition("_")[0]
 
 
-def with_made(listing: Listing, made: Iterable[Profile]) -> Listing:
-    """The listing with profiles that were never saved."""
+def with_unsaved(listing: ProfileListing, unsaved: Iterable[Profile]) -> ProfileListing:
+    """Add profiles that were never saved to a listing."""
     new = [
-        Item(
+        ProfileItem(
             group="not saved",
             name=profile.name,
             path=Path(),
             profile=profile,
-            remark="not saved yet: s saves it",
+            remark="not saved yet (s saves it)",
         )
-        for profile in made
+        for profile in unsaved
     ]
     running = [item for item in listing.items if item.run is not None]
     return replace(listing, items=(*running, *new, *listing.items[len(running) :]))
 
 
-def _run_item(entry: Entry) -> Item:
-    """A run under way, with its profile as it was when the run started."""
-    return Item(group="running now", name=entry.profile, path=entry.run_dir / layout.PROFILE, run=entry)
+def _run_item(entry: RunEntry) -> ProfileItem:
+    """Return an active run, with the profile from its start."""
+    return ProfileItem(
+        group="running now", name=entry.profile, path=entry.run_dir / layout.PROFILE, run=entry
+    )
 
 
-def _stored_items() -> list[Item]:
+def _stored_items() -> list[ProfileItem]:
     stored = profile_store.list_profiles()
     hidden = {found.hidden_by for found in stored}
     return [
-        Item(
+        ProfileItem(
             group=found.origin,
             name=found.name,
             path=found.path,
-            remark="yours; it hides the built-in profile of the same name" if found.path in hidden else "",
+            remark="your profile; it hides the built-in one of the same name" if found.path in hidden else "",
         )
         for found in stored
-        if found.hidden_by is None  # its name means the user's profile, which says that it hides this one
+        if found.hidden_by is None  # its name refers to the user's profile, which has the remark
     ]
 
 
-def _loaded(item: Item) -> Item:
+def _load_item(item: ProfileItem) -> ProfileItem:
     try:
         if item.run is not None:
             return replace(item, profile=load_text(read_text(item.path), str(item.path)))
@@ -231,7 +235,7 @@ def _loaded(item: Item) -> Item:
         return replace(item, error=str(error).replace(f"{Path.home()}/", "~/"))
 
 
-def filtered(items: Sequence[Item], text: str) -> list[Item]:
-    """The items whose name or summary contains every word of the text."""
+def filter_items(items: Sequence[ProfileItem], text: str) -> list[ProfileItem]:
+    """Return the items whose name or summary contains every word of the text."""
     words = text.lower().split()
     return [item for item in items if all(word in f"{item.name} {item.summary}".lower() for word in words)]

@@ -1,4 +1,4 @@
-"""What a run of the chosen profile would do, what preflight says about it, and starting it."""
+"""The pane with the commands of the selected profile and its preflight; also starts runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from textual.message import Message
 
 from runner.errors import UserError
 from runner.util.formatting import plural
-from tui.screens.home.command_view import Command, Commands, CommandView, Verdict
-from tui.text import plain
+from tui.screens.home.command_view import CommandView, PreflightFinding, RunCommands, ShellCommand
+from tui.text import plain_text
 
 if TYPE_CHECKING:
     from runner.engines.check import Check
@@ -21,79 +21,83 @@ if TYPE_CHECKING:
 
 
 class CommandPane(CommandView):
-    """Shows the plan of a profile, and after it what preflight says; only the last profile counts."""
+    """Shows the plan of a profile and the findings of preflight; results of earlier profiles are dropped."""
 
     @dataclass
     class Planned(Message):
-        """A plan was made, or cannot be made."""
+        """A plan was made, or failed."""
 
         number: int
-        commands: Commands
+        commands: RunCommands
 
     @dataclass
     class Checked(Message):
-        """Preflight is through."""
+        """Preflight has finished."""
 
         number: int
-        verdicts: tuple[Verdict, ...]
+        findings: tuple[PreflightFinding, ...]
         passed: int
 
     @dataclass
     class Starting(Message):
-        """A run is being started, or no longer."""
+        """The start of a run began or ended."""
 
-        under_way: bool
+        active: bool
 
     @dataclass
-    class Started(Message):
+    class RunStarted(Message):
+        """A run was started."""
+
         run_dir: Path
 
     @dataclass
-    class NotStarted(Message):
+    class StartFailed(Message):
+        """A run could not be started."""
+
         error: UserError
 
     def __init__(self) -> None:
         super().__init__(id="commands", classes="framed")
         self.border_title = "commands"
         self._profile: Profile | None = None
-        """the profile that preflight is for; None: a run under way needs none"""
+        """the profile to check; None: an active run needs no preflight"""
         self._number = 0
-        """how many profiles were looked at: only the answer about the last one counts"""
+        """number of the last profile; results for other numbers are dropped"""
         self._checking = False
-        self._failing: tuple[Verdict, ...] = ()
+        self._failing: tuple[PreflightFinding, ...] = ()
         self._starting = False
-        self.update(Commands(waiting="making the plan ..."))
+        self.update(RunCommands(waiting="making the plan ..."))
 
     @property
-    def refusal(self) -> UserError | None:
-        """Why the profile cannot be run at all."""
+    def plan_error(self) -> UserError | None:
+        """Why no plan can be made for the profile; None if there is one."""
         commands = self.data
         if commands is None or not commands.error:
             return None
         return UserError(commands.error, hint=commands.hint)
 
-    def failing(self, profile: Profile) -> tuple[Verdict, ...]:
-        """The checks of this profile that fail; none as long as preflight is not through with it."""
+    def failing(self, profile: Profile) -> tuple[PreflightFinding, ...]:
+        """Return the failing checks of a profile; empty until its preflight has finished."""
         return self._failing if profile == self._profile else ()
 
     # --- running ----------------------------------------------------------------------------------------
 
     def run(self, profile: Profile) -> None:
-        """Start a run, or say why not; asks when preflight has found what would make it fail."""
+        """Start a run, or show why it cannot start; ask first if a preflight check fails."""
         if self._starting:
             return
-        if (refusal := self.refusal) is not None:
-            self._refuse(refusal)
+        if (error := self.plan_error) is not None:
+            self._show_error(error)
         elif failing := self.failing(profile):
-            self._ask(failing, profile)
+            self._ask_to_force(failing, profile)
         else:
             self._start(profile)
 
-    def _refuse(self, error: UserError) -> None:
+    def _show_error(self, error: UserError) -> None:
         self.notify(str(error), severity="error", timeout=10, markup=False)
 
-    def _ask(self, failing: Sequence[Verdict], profile: Profile) -> None:
-        """Preflight says that the run would fail; it may be wrong, so the user decides."""
+    def _ask_to_force(self, failing: Sequence[PreflightFinding], profile: Profile) -> None:
+        """Let the user override failing checks: preflight may be wrong."""
         from tui.screens.dialogs.confirm import ConfirmScreen
 
         def answered(yes: bool | None) -> None:
@@ -101,8 +105,8 @@ class CommandPane(CommandView):
                 self._start(profile)
 
         fails = plural(len(failing), "check fails", "checks fail")
-        detail = "\n".join(f"{verdict.name}: {verdict.text}" for verdict in failing)
-        question = ConfirmScreen(f"{fails}; run anyway?", detail, yes="run anyway", no="do not run")
+        detail = "\n".join(f"{finding.name}: {finding.text}" for finding in failing)
+        question = ConfirmScreen(f"{fails}; start the run?", detail, yes="force", no="cancel")
         self.app.push_screen(question, answered)
 
     def _start(self, profile: Profile) -> None:
@@ -112,25 +116,25 @@ class CommandPane(CommandView):
             from runner.supervision import launch
 
             try:
-                self.post_message(self.Started(launch.start(profile)))
+                self.post_message(self.RunStarted(launch.start(profile)))
             except UserError as error:
-                self.post_message(self.NotStarted(error))
+                self.post_message(self.StartFailed(error))
 
         self.run_worker(work, thread=True, group="start")
 
-    def set_starting(self, under_way: bool) -> None:
-        """A second run is not started while the first one is, or is being opened."""
-        self._starting = under_way
-        self.post_message(self.Starting(under_way))
+    def set_starting(self, active: bool) -> None:
+        """Block a second start while a run is started and opened."""
+        self._starting = active
+        self.post_message(self.Starting(active))
 
-    def on_command_pane_not_started(self, message: NotStarted) -> None:
+    def on_command_pane_start_failed(self, message: StartFailed) -> None:
         self.set_starting(False)
-        self._refuse(message.error)
+        self._show_error(message.error)
 
-    # --- looking ahead ----------------------------------------------------------------------------------
+    # --- plan and preflight -----------------------------------------------------------------------------
 
-    def look_at(self, profile: Profile, run_dir: Path | None) -> None:
-        """Make the plan of a profile, or show that of a run which exists; it asks mpirun for its version."""
+    def show_plan(self, profile: Profile, run_dir: Path | None) -> None:
+        """Show the plan of a profile, or of an existing run; making one calls `mpirun --version`."""
         self._number += 1
         self._profile = profile if run_dir is None else None
         self._failing = ()
@@ -138,7 +142,7 @@ class CommandPane(CommandView):
         number = self._number
 
         def work() -> None:
-            self.post_message(self.Planned(number, commands_of(profile, run_dir)))
+            self.post_message(self.Planned(number, make_commands(profile, run_dir)))
 
         self.run_worker(work, thread=True, group="plan")
 
@@ -148,7 +152,7 @@ class CommandPane(CommandView):
             self._check()
 
     def _check(self) -> None:
-        """Start preflight, one at a time: it takes seconds, and answers about what was left do not count."""
+        """Start preflight, one at a time: it takes seconds. Results for an earlier profile are dropped."""
         if self._profile is None:
             return
         self.border_title = "commands · preflight ..."
@@ -160,10 +164,10 @@ class CommandPane(CommandView):
         def work() -> None:
             from runner import preflight
 
-            verdicts, passed = verdicts_of(preflight.check(profile))
-            self.post_message(self.Checked(number, verdicts, passed))
+            findings, passed = findings_of(preflight.check(profile))
+            self.post_message(self.Checked(number, findings, passed))
 
-        # No worker: the dashboard would wait for its end before it can end itself.
+        # Not a worker: the dashboard would wait for its end when it exits.
         threading.Thread(target=work, name="preflight", daemon=True).start()
 
     def on_command_pane_checked(self, message: Checked) -> None:
@@ -171,16 +175,16 @@ class CommandPane(CommandView):
         if message.number != self._number:
             self._check()
             return
-        self._failing = tuple(verdict for verdict in message.verdicts if verdict.fails)
-        self.border_title = f"commands · preflight: {summary_of(message.verdicts, message.passed)}"
+        self._failing = tuple(finding for finding in message.findings if finding.fails)
+        self.border_title = f"commands · preflight: {summarise_checks(message.findings, message.passed)}"
         if self.data is not None:
-            # Why there is no plan stands there already.
-            told = tuple(v for v in message.verdicts if not (self.data.error and v.name == "plan"))
-            self.update(replace(self.data, verdicts=told))
+            # The pane shows already why there is no plan.
+            findings = tuple(f for f in message.findings if not (self.data.error and f.name == "plan"))
+            self.update(replace(self.data, findings=findings))
 
 
-def commands_of(profile: Profile, run_dir: Path | None) -> Commands:
-    """The commands of a profile for a run to come, or those of a run that exists."""
+def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
+    """Return the commands of a new run of a profile, or of an existing run."""
     from runner.engines.registry import make_plan
     from runner.plan.plan import RUN_DIR, as_shell
     from runner.run import layout
@@ -188,33 +192,35 @@ def commands_of(profile: Profile, run_dir: Path | None) -> Commands:
     try:
         plan = layout.load_plan(run_dir) if run_dir is not None else make_plan(profile)
     except UserError as error:
-        return Commands(error=str(error.args[0]), hint=error.hint)
+        return RunCommands(error=str(error.args[0]), hint=error.hint)
     commands = []
     for stage in plan.stages:
         where = "$RUN, the directory of the new run" if stage.cwd == str(RUN_DIR) else stage.cwd
         title = f"{stage.name}: {plural(stage.ranks, 'rank')}, in {where}"
         if stage.skip:
             title = f"{stage.name}: not run, {stage.skip}"
-        commands.append(Command(title, "" if stage.skip else as_shell(stage), again=stage.again))
-    return Commands(tuple(commands), tuple(plan.notes))
+        commands.append(ShellCommand(title, "" if stage.skip else as_shell(stage), again=stage.again))
+    return RunCommands(tuple(commands), tuple(plan.notes))
 
 
-def verdicts_of(checks: Sequence[Check]) -> tuple[tuple[Verdict, ...], int]:
-    """What is to be said about the checks, worst first, and how many there is nothing to say about."""
-    verdicts = tuple(
-        Verdict(check.verdict == "fail", plain(check.name), plain(check.text), plain(check.fix))
+def findings_of(checks: Sequence[Check]) -> tuple[tuple[PreflightFinding, ...], int]:
+    """Return the checks that did not pass, worst first, and the number of passed checks."""
+    findings = tuple(
+        PreflightFinding(
+            check.verdict == "fail", plain_text(check.name), plain_text(check.text), plain_text(check.fix)
+        )
         for check in checks
         if check.verdict != "pass"
     )
-    return verdicts, len(checks) - len(verdicts)
+    return findings, len(checks) - len(findings)
 
 
-def summary_of(verdicts: Sequence[Verdict], passed: int) -> str:
-    """`all 7 checks passed`, `2 checks fail, 1 warning`."""
-    if not verdicts:
+def summarise_checks(findings: Sequence[PreflightFinding], passed: int) -> str:
+    """Return `all 7 checks passed` or `2 checks fail, 1 warning`."""
+    if not findings:
         return f"all {plural(passed, 'check')} passed"
-    fails = sum(verdict.fails for verdict in verdicts)
-    warns = len(verdicts) - fails
+    fails = sum(finding.fails for finding in findings)
+    warns = len(findings) - fails
     parts = [plural(fails, "check fails", "checks fail")] if fails else []
     parts += [plural(warns, "warning")] if warns else []
     return ", ".join(parts)

@@ -1,5 +1,4 @@
-"""The commands that a run will execute, wrapped so that they can still be pasted into a shell, after what
-preflight says about them."""
+"""Draw the findings of preflight, and the commands of a run, wrapped so that a shell accepts them."""
 
 from __future__ import annotations
 
@@ -7,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import width_of, wrap
 
@@ -15,43 +15,43 @@ _WORD = re.compile(r"(?:[^\s'\"]|'[^']*'|\"[^\"]*\")+")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """One stage as the pane shows it."""
+class ShellCommand:
+    """The command of a stage."""
 
     title: str
     shell: str
     """empty: the stage is not run"""
     again: str = ""
-    """why what an earlier run made has to be made again"""
+    """why the result of an earlier run cannot be reused"""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One thing that preflight found wrong."""
+class PreflightFinding:
+    """A problem found by preflight."""
 
     fails: bool
-    """the run would fail; else its numbers may be doubtful"""
+    """True: the run would fail; False: its results may be unreliable"""
     name: str
     text: str
     fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Commands:
-    """What a run would do, or why there can be none."""
+class RunCommands:
+    """The commands of a run, or the reason why it cannot start."""
 
-    commands: tuple[Command, ...] = ()
+    commands: tuple[ShellCommand, ...] = ()
     notes: tuple[str, ...] = ()
     error: str = ""
     hint: str = ""
-    verdicts: tuple[Verdict, ...] = ()
-    """what preflight found wrong, worst first"""
+    findings: tuple[PreflightFinding, ...] = ()
+    """problems found by preflight, worst first"""
     waiting: str = ""
-    """what is being found out, while nothing else can be said"""
+    """message while the plan is made"""
 
 
-class CommandView(Panel[Commands], can_focus=True):
-    """Scrolls with the arrow keys while it has the focus, and with the wheel at any time."""
+class CommandView(Panel[RunCommands], can_focus=True):
+    """Scrolls with the arrow keys while it has the focus, and always with the mouse wheel."""
 
     BINDINGS = [("up,k", "scroll(-1)", ""), ("down,j", "scroll(1)", "")]  # noqa: RUF012
 
@@ -60,32 +60,32 @@ class CommandView(Panel[Commands], can_focus=True):
 
     def action_scroll(self, lines: int) -> None:
         self.move_to(self.top + lines)
-        self._tell_more()
+        self._update_subtitle()
 
     def show(self, rows: Sequence[Row], cursor: int | None = None, *, top: int | None = None) -> None:
         super().show(rows, cursor, top=top)
-        self._tell_more()
+        self._update_subtitle()
 
     def move_to(self, top: int) -> None:
         super().move_to(top)
-        self._tell_more()
+        self._update_subtitle()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._tell_more)
+        self.call_after_refresh(self._update_subtitle)
 
-    def _tell_more(self) -> None:
+    def _update_subtitle(self) -> None:
         below = self.last_top - self.top
-        self.border_subtitle = f"{below} more {'line' if below == 1 else 'lines'}" if below > 0 else ""
+        self.border_subtitle = plural(below, "more line") if below > 0 else ""
 
 
-def draw_commands(commands: Commands, width: int, height: int) -> list[Row]:
-    """Errors, verdicts and notes first: they are what to know before Enter."""
+def draw_commands(commands: RunCommands, width: int, height: int) -> list[Row]:
+    """Draw errors, findings and notes first: the user should see them before Enter."""
     if commands.waiting:
         return [row(dim(commands.waiting))]
     rows: list[Row] = [row(Span(line, "bad")) for line in wrap(commands.error, width) if commands.error]
     rows += [row(line) for line in wrap(commands.hint, width) if commands.hint]
-    for verdict in commands.verdicts:
-        rows += _verdict(verdict, width)
+    for finding in commands.findings:
+        rows += _draw_finding(finding, width)
     rows += [row(Span(line, "warn")) for note in commands.notes for line in wrap(f"note: {note}", width)]
     for command in commands.commands:
         rows += [row(dim(line)) for line in wrap(f"# {command.title}", width)]
@@ -95,11 +95,11 @@ def draw_commands(commands: Commands, width: int, height: int) -> list[Row]:
     return rows
 
 
-def _verdict(verdict: Verdict, width: int) -> list[Row]:
-    """Glyph, name and finding, and the fix on the same line where there is room for it."""
-    mark = Span("✖ ", "bad") if verdict.fails else Span("! ", "warn")
-    lines = wrap(f"{verdict.name}: {verdict.text}", width - 2)
-    fix = f"fix: {verdict.fix}" if verdict.fix else ""
+def _draw_finding(finding: PreflightFinding, width: int) -> list[Row]:
+    """Draw glyph, name and text, with the fix on the same line if it fits."""
+    mark = Span("✖ ", "bad") if finding.fails else Span("! ", "warn")
+    lines = wrap(f"{finding.name}: {finding.text}", width - 2)
+    fix = f"fix: {finding.fix}" if finding.fix else ""
     if fix and len(lines) == 1 and 2 + width_of(f"{lines[0]}   {fix}") <= width:
         return [row(mark, lines[0], dim(f"   {fix}"))]
     rows = [row("  " if number else mark, line) for number, line in enumerate(lines)]
@@ -107,7 +107,7 @@ def _verdict(verdict: Verdict, width: int) -> list[Row]:
 
 
 def wrap_shell(command: str, width: int) -> list[str]:
-    """A shell command on lines that end in a backslash; an option stays beside its value."""
+    """Wrap a shell command with backslashes; an option and its value stay on one line."""
     lines: list[str] = []
     line = ""
     room = width - width_of(" \\")
@@ -119,18 +119,22 @@ def wrap_shell(command: str, width: int) -> list[str]:
             lines.append(f"{line} \\")
             line = INDENT + group
     lines.append(line)
-    # A word that is longer than the pane goes on in the next line; there is no way to break it for a shell.
-    return [part for line in lines for part in (_broken(line, width) if width_of(line) > width else [line])]
+    # A word that is longer than the pane is broken without a backslash: a shell has no syntax for it.
+    return [
+        part for line in lines for part in (_break_line(line, width) if width_of(line) > width else [line])
+    ]
 
 
-def _broken(line: str, width: int) -> list[str]:
+def _break_line(line: str, width: int) -> list[str]:
+    if width_of(line) <= width:
+        return [line]
     indent = line[: len(line) - len(line.lstrip())]
     parts = wrap(line.lstrip(), max(1, width - len(indent)))
     return [indent + part for part in parts]
 
 
 def _groups(words: Sequence[str], room: int) -> list[str]:
-    """Words that should share a line: an option with its value, when they fit on one."""
+    """Group words that share a line: an option with its value, if both fit."""
     groups: list[list[str]] = []
     for word in words:
         last = groups[-1] if groups else []

@@ -1,4 +1,4 @@
-"""The form of a profile without its drawing: what was changed, and taking it back."""
+"""The state of a profile form, without drawing: changes, undo and redo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from runner.errors import UserError
-from runner.profile.fields import Field, edited, fields
+from runner.profile.fields import Field, edit_field, fields
 from runner.profile.file import ProfileError
 from runner.schema.base import Profile
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
 NAME = "name"
-"""Not a row of the form: a profile gets another name by being saved under it."""
+"""Not a row of the form: a profile is renamed by saving it under another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class FormRow:
 
     field: Field
     saved: str | None
-    """the value of the saved profile; None when that has no such field"""
+    """the value in the saved profile; None if it has no such field"""
 
     @property
     def changed(self) -> bool:
@@ -33,54 +33,54 @@ class FormRow:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A profile under change: as it is saved, as it stands now, and the steps between."""
+    """A profile that is edited: its saved and current values, and the changes between them."""
 
     saved: Profile
     profile: Profile
     past: tuple[Profile, ...] = ()
-    """what `undone` goes back to, the latest last"""
+    """the values that `undone` restores, latest last"""
     future: tuple[Profile, ...] = ()
-    """what `redone` goes on to, the nearest last"""
+    """the values that `redone` restores, next one last"""
 
     @property
     def changed(self) -> bool:
         return self.profile != self.saved
 
     def rows(self) -> list[FormRow]:
-        """Every row, sections together, in the order in which they are drawn."""
+        """Return all rows, grouped by section, in drawing order."""
         saved = {found.path: found.text for found in fields(self.saved)}
         rows = [FormRow(found, saved.get(found.path)) for found in fields(self.profile) if found.path != NAME]
-        # A section inside a section interrupts its fields in the order of definition.
+        # In definition order, a nested section would interrupt the fields of the outer one.
         order = {
             section: number for number, section in enumerate(dict.fromkeys(r.field.section for r in rows))
         }
         return sorted(rows, key=lambda found: order[found.field.section])
 
     def with_value(self, path: str, text: str) -> Form:
-        """The form after one field was set; the same form when that changes nothing.
+        """Return the form with a field set; the same form if the value is unchanged.
 
         Raises:
             ProfileError: the value is not allowed.
         """
-        return self.with_profile(edited(self.profile, path, text))
+        return self.with_profile(edit_field(self.profile, path, text))
 
     def with_profile(self, profile: Profile) -> Form:
-        """The form with other values, as one step; the same form when nothing is different."""
+        """Return the form with other values as one change; the same form if they are equal."""
         if profile == self.profile:
             return self
         return replace(self, profile=profile, past=(*self.past, self.profile), future=())
 
     def with_reset(self, row: FormRow) -> Form:
-        """The form with one field as it is saved; where the saved profile has none, as its default.
+        """Return the form with a field reset to its saved value, or else to its default.
 
         Raises:
-            ProfileError: beside the other changes, the saved value is not allowed.
+            ProfileError: with the other changes, the saved value is not allowed.
         """
         text = row.field.default if row.saved is None else row.saved
         return self if text is None else self.with_value(row.field.path, text)
 
     def with_next_choice(self, row: FormRow, step: int) -> Form:
-        """The form with a field of choices moved on to the next (1) or previous (-1) one that is allowed.
+        """Return the form with a choice field set to the next (1) or previous (-1) allowed choice.
 
         Raises:
             ProfileError: no other choice is allowed.
@@ -97,21 +97,21 @@ class Form:
         return self
 
     def undone(self) -> Form:
-        """The form before the last change."""
+        """Return the form before the last change."""
         if not self.past:
             return self
         return replace(self, profile=self.past[-1], past=self.past[:-1], future=(*self.future, self.profile))
 
     def redone(self) -> Form:
-        """The form with the change that was taken back last."""
+        """Return the form with the last undone change."""
         if not self.future:
             return self
         return replace(
             self, profile=self.future[-1], past=(*self.past, self.profile), future=self.future[:-1]
         )
 
-    def saved_as(self, profile: Profile) -> Form:
-        """The form after the file of its profile was read again: changes stay changes."""
+    def with_saved(self, profile: Profile) -> Form:
+        """Return the form for a new version of the saved profile; changes are kept."""
         return Form(profile, profile) if not self.changed else replace(self, saved=profile)
 
 
@@ -119,8 +119,8 @@ def open_form(profile: Profile) -> Form:
     return Form(saved=profile, profile=profile)
 
 
-def refusal(error: ProfileError, path: str) -> str:
-    """Why a value is not taken, in a sentence for the row it was typed into."""
+def value_problem(error: ProfileError, path: str) -> str:
+    """Return why a value is not allowed, as a sentence for the row of the field."""
     return "; ".join(
         problem.message if problem.path == path else f"{problem.path}: {problem.message}"
         for problem in error.problems
@@ -129,17 +129,17 @@ def refusal(error: ProfileError, path: str) -> str:
 
 @dataclass
 class Drafts:
-    """What the user left on the home screen: it is there again after a look at another screen."""
+    """The edits of the home screen, kept while other screens are shown."""
 
     forms: dict[str, Form] = field(default_factory=dict)
     """changed profiles by name"""
-    made: dict[str, Profile] = field(default_factory=dict)
-    """profiles that were never saved, by name: of a built engine, or of a run whose profile is gone"""
+    unsaved: dict[str, Profile] = field(default_factory=dict)
+    """never saved profiles by name: of an engine, or of a run whose profile was deleted"""
     chosen: str = ""
-    """name of the profile that the cursor was on"""
+    """name of the profile under the cursor"""
 
     def keep(self, form: Form) -> None:
-        """Remember the form when it holds changes, forget it otherwise."""
+        """Keep the form if it has changes or an undo history; drop it otherwise."""
         name = form.saved.name
         if form.changed or form.past or form.future:
             self.forms[name] = form
@@ -147,15 +147,16 @@ class Drafts:
             self.forms.pop(name, None)
 
     def form_of(self, profile: Profile) -> Form:
-        """The form of a profile, with what was changed in it before."""
+        """Return the form of a profile, with earlier changes."""
         kept = self.forms.get(profile.name)
-        return open_form(profile) if kept is None else kept.saved_as(profile)
+        return open_form(profile) if kept is None else kept.with_saved(profile)
 
 
-def take_variant(drafts: Drafts, profile: Profile) -> None:
-    """Put a profile that is not saved in front of the user: as changes of the saved one of its name, if any.
+def add_variant(drafts: Drafts, profile: Profile) -> None:
+    """Select an unsaved profile on the home screen.
 
-    What was changed in that before is one undo away.
+    If a profile with its name is saved, the values become changes of that profile; undo restores earlier
+    changes.
     """
     from runner.profile import store
 
@@ -163,7 +164,7 @@ def take_variant(drafts: Drafts, profile: Profile) -> None:
     try:
         saved = store.find(profile.name).load()
     except UserError:
-        drafts.made[profile.name] = profile
+        drafts.unsaved[profile.name] = profile
         return
     drafts.keep(drafts.form_of(saved).with_profile(profile))
 
@@ -172,5 +173,5 @@ _drafts: WeakKeyDictionary[App[Any], Drafts] = WeakKeyDictionary()
 
 
 def drafts_of(app: App[Any]) -> Drafts:
-    """The drafts of one dashboard; they live as long as it does."""
+    """Return the drafts of an app; they exist as long as the app."""
     return _drafts.setdefault(app, Drafts())

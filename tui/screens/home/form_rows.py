@@ -1,4 +1,4 @@
-"""The options of a profile as rows that can be changed; the editor is made when it is needed."""
+"""The options of a profile as editable rows; the editor is created when it is opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.framework.picker import Line, LinePicker, Picker
+from tui.framework.picker import LinePicker, Picker, PickerLine
 from tui.framework.rows import Row, Span, dim, row, spread
 from tui.text import fit, shorten, wrap
 
@@ -26,12 +26,12 @@ NOT_SET = "not set"
 
 
 class ProfileForm(LinePicker):
-    """Shows rows and collects what is typed; whether a value is allowed, the screen says."""
+    """Shows rows and collects input; the screen decides whether a value is allowed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,right", "cycle(1)", "the next choice", show=False),
-        Binding("left", "cycle(-1)", "the previous choice", show=False),
-        Binding("escape", "cancel", "leave the field as it was", show=False),
+        Binding("space,right", "cycle(1)", "next choice", show=False),
+        Binding("left", "cycle(-1)", "previous choice", show=False),
+        Binding("escape", "cancel", "cancel", show=False),
     ]
 
     @dataclass
@@ -43,23 +43,22 @@ class ProfileForm(LinePicker):
 
     @dataclass
     class Cycled(Message):
-        """A field of choices shall move on."""
+        """A choice field should change to the next choice."""
 
         row: FormRow
         step: int
 
-    class Refused(Message):
-        """Somebody wants to change what is fixed."""
+    class ReadOnlyEdit(Message):
+        """The user tried to edit a read-only form."""
 
     class Typing(Message):
-        """The text in the editor changed, or the editor was left."""
+        """The text in the editor changed, or the editor was closed."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._form_rows: Sequence[FormRow] = ()
         self._editor: Input | None = None
-        self.fixed = False
-        """nothing can be changed"""
+        self.read_only = False
         self.editing: FormRow | None = None
         """the row under the editor"""
 
@@ -72,7 +71,7 @@ class ProfileForm(LinePicker):
         return self._form_rows[self.chosen] if self.chosen < len(self._form_rows) else None
 
     def show_form(self, rows: Sequence[FormRow], chosen: int | None = None) -> None:
-        """Show these rows, with the cursor where it was unless another row is named."""
+        """Show rows; the cursor stays unless `chosen` is given."""
         self._form_rows = rows
         self.show_lines(lambda width: draw_form(rows, width), self.chosen if chosen is None else chosen)
 
@@ -80,7 +79,7 @@ class ProfileForm(LinePicker):
         self._place_editor()
 
     def _line(self, y: int) -> tuple[Row, bool]:
-        """The cursor shows while its keys reach it: beside it stands the list, with a mark of its own."""
+        """Highlight the row only with focus: the profile list next to it has a cursor of its own."""
         drawn, chosen = super()._line(y)
         return drawn, chosen and (self.has_focus or self.editing is not None)
 
@@ -93,17 +92,17 @@ class ProfileForm(LinePicker):
     # --- the editor -------------------------------------------------------------------------------------
 
     def edit(self, text: str | None = None) -> None:
-        """Open the editor over the chosen row, with `text` in place of the present value."""
+        """Open the editor over the current row, with its value or with `text`."""
         chosen = self.current
         if chosen is None or self.editing is not None:
             return
-        if self.fixed:
-            self.post_message(self.Refused())
+        if self.read_only:
+            self.post_message(self.ReadOnlyEdit())
             return
         if chosen.field.kind == "choice":
             self.post_message(self.Cycled(chosen, 1))
             return
-        from textual.widgets import Input  # not before somebody edits: it is a tenth of the start
+        from textual.widgets import Input  # importing it takes a tenth of the start
 
         self.editing = chosen
         value = chosen.field.text if text is None else text
@@ -115,7 +114,7 @@ class ProfileForm(LinePicker):
         self.screen.set_focus(self._editor)
 
     def close_editor(self) -> None:
-        """Take the editor away; what was typed is forgotten."""
+        """Remove the editor and discard its text."""
         editor, self._editor, self.editing = self._editor, None, None
         if editor is None:
             return
@@ -147,7 +146,7 @@ class ProfileForm(LinePicker):
     # --- keys -------------------------------------------------------------------------------------------
 
     def pick(self, item: int) -> None:
-        # The cursor stays with the editor until that is closed.
+        # The cursor does not move while the editor is open.
         if self.editing is None:
             super().pick(item)
 
@@ -158,13 +157,13 @@ class ProfileForm(LinePicker):
     def action_cycle(self, step: int) -> None:
         chosen = self.current
         if self.editing is None and chosen is not None and chosen.field.kind == "choice":
-            self.post_message(self.Refused() if self.fixed else self.Cycled(chosen, step))
+            self.post_message(self.ReadOnlyEdit() if self.read_only else self.Cycled(chosen, step))
 
     def action_cancel(self) -> None:
         self.close_editor()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape belongs to the screen while nothing is edited."""
+        """Leave Escape to the screen unless the editor is open."""
         return self.editing is not None if action == "cancel" else True
 
     def on_key(self, event: events.Key) -> None:
@@ -187,15 +186,15 @@ class ProfileForm(LinePicker):
         self.edit()
 
 
-def draw_form(rows: Sequence[FormRow], width: int) -> list[Line]:
-    """All lines of the form, sections with their headings."""
-    lines: list[Line] = []
+def draw_form(rows: Sequence[FormRow], width: int) -> list[PickerLine]:
+    """Draw all lines of the form, with a heading per section."""
+    lines: list[PickerLine] = []
     section = ""
     for number, found in enumerate(rows):
         if found.field.section != section:
             section = found.field.section
-            lines += [Line(()), Line(row(dim(section.replace(".", " · "))))]
-        lines.append(Line(_field(found, width), number))
+            lines += [PickerLine(()), PickerLine(row(dim(section.replace(".", " · "))))]
+        lines.append(PickerLine(_field(found, width), number))
     return lines
 
 
@@ -213,40 +212,39 @@ def _field(found: FormRow, width: int) -> Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Help:
-    """What is said about the chosen field."""
+class FieldHelp:
+    """What the help lines show about the field under the cursor."""
 
     found: FormRow | None
-    refused: str = ""
-    """why the typed value is not taken"""
+    problem: str = ""
+    """why the typed value is not allowed"""
     editing: bool = False
-    fixed: bool = False
-    """it cannot be changed"""
+    read_only: bool = False
 
 
-def draw_help(shown: Help, width: int, height: int) -> list[Row]:
-    """What the field means and what it takes; while a value is refused, the reason alone."""
-    if shown.found is None:
+def draw_field_help(content: FieldHelp, width: int, height: int) -> list[Row]:
+    """Draw meaning and allowed values of the field; for an invalid value, only the problem."""
+    if content.found is None:
         return []
-    field = shown.found.field
-    if shown.refused:
-        return [row(Span(line, "bad")) for line in _fitting(shown.refused, width, height)]
-    if shown.fixed:
-        does = ""
-    elif shown.editing:
-        does = "enter takes it, esc leaves it as it was"
+    field = content.found.field
+    if content.problem:
+        return [row(Span(line, "bad")) for line in _fitting(content.problem, width, height)]
+    if content.read_only:
+        keys = ""
+    elif content.editing:
+        keys = "enter apply, esc cancel"
     else:
-        does = "space changes it" if field.kind == "choice" else "e edits it"
+        keys = "space change" if field.kind == "choice" else "e edit"
     second = f"allowed: {field.allowed}"
     if field.default:
         second += f" · default: {field.default}"
     lines = [row(line) for line in _fitting(field.help, width, 1)]
-    space = width - len(does) - 3
-    return [*lines, spread(row(dim(shorten(second, space))), row(dim(does)), width)]
+    space = width - len(keys) - 3
+    return [*lines, spread(row(dim(shorten(second, space))), row(dim(keys)), width)]
 
 
 def _fitting(text: str, width: int, height: int) -> list[str]:
-    """The text in at most so many lines; what is left over is cut with a mark."""
+    """Wrap the text to at most `height` lines; the rest is cut with `…`."""
     lines = wrap(text, width)
     if len(lines) <= height:
         return lines

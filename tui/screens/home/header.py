@@ -5,6 +5,6 @@ from __future__ import annotations
 from tui.framework.rows import Row, Span, dim, row, spread
 
 
-def draw_header(note: str, width: int, height: int) -> list[Row]:
+def draw_home_header(note: str, width: int, height: int) -> list[Row]:
     left = row(Span("trtbench-tui", "title"), dim("  home"))
     return [spread(left, row(Span(note, "accent")) if note else (), width)]

@@ -1,4 +1,4 @@
-"""What the help says about the home screen: its name, what it is for, and its words."""
+"""The help of the home screen: name, purpose and terms."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from tui.framework.screen_help import ScreenHelp
 HELP = ScreenHelp(
     name="profiles",
     about=(
-        "Choose a profile on the left, change it on the right if you like, and press Enter: the commands"
-        " below are what will run. Changes stay with their profile until you save or undo them."
+        "Choose a profile on the left, edit it on the right if needed, and press Enter. A run executes the"
+        " commands below. Changes are kept with their profile until you save or undo them."
     ),
     terms=(
         ("profile", "what to measure and how: model, ranks, batch sizes, lengths"),
-        ("run", "one execution of a profile; it goes on when the terminal closes"),
-        ("◆", "changed, and not saved; on the right it marks each field that differs from the saved one"),
-        ("not saved", "profiles of a built engine, or of a run whose profile is gone; s saves one"),
+        ("run", "one execution of a profile; it continues when the terminal closes"),
+        ("◆", "has unsaved changes; on the right it marks each field that differs from the saved profile"),
+        ("not saved", "profiles of an imported engine, or of a run whose profile was deleted; s saves one"),
         ("recent", "the built-in profiles that ran last"),
         (
             "tok/s",
-            "tokens per second of the last finished run, in its best configuration; the bars before it are"
-            " up to eight runs, the newest on the right: small differences, to 5 %, are drawn small",
+            "tokens per second of the last finished run in its best configuration; the bars are up to"
+            " eight runs, the newest on the right; differences up to 5 % are drawn small",
         ),
-        ("preflight", "checks of this machine for this profile, worst first; Enter asks when one fails"),
+        ("preflight", "checks of this machine for this profile, worst first; if one fails, Enter asks first"),
     ),
 )

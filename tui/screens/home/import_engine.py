@@ -1,4 +1,4 @@
-"""Asking for the folder of an engine that is built already, and saying what is in it while one types."""
+"""A dialog that asks for the directory of a built engine, and shows its content while the user types."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from runner.schema.base import Profile
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import wrap
 
-ASK = "the folder with the engine's config.json and rank0.engine; → takes what is proposed"
+PROMPT = "directory with the config.json and rank0.engine of an engine; → completes the path"
 
 
-class Folders(Suggester):
-    """Proposes the rest of a folder's name."""
+class FolderSuggester(Suggester):
+    """Completes the name of a directory."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -41,10 +41,10 @@ class Folders(Suggester):
         return value + found[len(start) :] if found is not None and start else None
 
 
-class ImportEngine(ModalScreen[Profile | None]):
-    """The answer is a profile that measures the engine, not saved yet; or nothing."""
+class ImportEngineScreen(ModalScreen[Profile | None]):
+    """The result is an unsaved profile that measures the engine, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "import nothing", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,17 +52,17 @@ class ImportEngine(ModalScreen[Profile | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = "measure an engine that is built already"
-            entry = Input(placeholder="/path/of/the/engine", compact=True, suggester=Folders())
+            dialog.border_title = "import a built engine"
+            entry = Input(placeholder="/path/to/engine", compact=True, suggester=FolderSuggester())
             entry.cursor_blink = False
             yield entry
             yield Panel(_draw, id="engine-verdict")
 
     def on_mount(self) -> None:
-        self._judge("")
+        self._inspect("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._judge(event.value)
+        self._inspect(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if self._profile is not None:
@@ -71,37 +71,37 @@ class ImportEngine(ModalScreen[Profile | None]):
     def action_cancel(self) -> None:
         self.dismiss(None)
 
-    def _judge(self, text: str) -> None:
-        self._profile, verdict = judged(text)
+    def _inspect(self, text: str) -> None:
+        self._profile, message = inspect_engine(text)
         panel: Panel[tuple[str, str]] = self.query_one("#engine-verdict", Panel)
-        panel.update(verdict)
+        panel.update(message)
 
 
-def judged(text: str) -> tuple[Profile | None, tuple[str, str]]:
-    """The profile of the engine in a folder, if it is one; and what to say, with its style."""
+def inspect_engine(text: str) -> tuple[Profile | None, tuple[str, str]]:
+    """Return the profile of the engine in a directory, or None; and a message with its style."""
     typed = text.strip()
     if not typed:
-        return None, (ASK, "dim")
+        return None, (PROMPT, "dim")
     path = Path(os.path.expanduser(typed))
     if not path.is_absolute():
-        return None, ("give the whole path, from / or ~ on", "bad")
+        return None, ("the path must be absolute: start with / or ~", "bad")
     try:
         profile = profile_of_engine(path)
     except UserError as error:
         return None, (str(error), "bad")
     assert isinstance(profile, TrtllmProfile)
     build = profile.build
-    told = [f"{profile.model.family}, {profile.model.dtype}, tp {profile.parallel.tp}"]
+    facts = [f"{profile.model.family}, {profile.model.dtype}, tp {profile.parallel.tp}"]
     for name in ("max_batch_size", "max_input_len", "max_seq_len", "max_num_tokens"):
         value = getattr(build, name)
-        told.append(f"{name} {value if value is not None else 'not stated'}")
-    return profile, (f"{profile.name}: {', '.join(told)}", "good")
+        facts.append(f"{name} {value if value is not None else 'unknown'}")
+    return profile, (f"{profile.name}: {', '.join(facts)}", "good")
 
 
-def _draw(verdict: tuple[str, str], width: int, height: int) -> list[Row]:
-    text, style = verdict
+def _draw(message: tuple[str, str], width: int, height: int) -> list[Row]:
+    text, style = message
     return [
         *(row(Span(line, style)) for line in wrap(text, width)),
         row(),
-        row(Span("enter", "key"), dim(" makes a profile of it   "), Span("esc", "key"), dim(" does not")),
+        row(Span("enter", "key"), dim(" import   "), Span("esc", "key"), dim(" cancel")),
     ]

@@ -1,30 +1,30 @@
-"""The keys of the home screen: which of them mean something depends on where one is and what was changed."""
+"""The valid keys of the home screen, which depend on the focus and on changes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tui.framework.filtering import FilteringScreen
-from tui.framework.keymap import Key, When
+from tui.framework.keymap import Key, KeyState
 
 if TYPE_CHECKING:
-    from tui.screens.home.catalogue import Item, Listing
+    from tui.screens.home.catalogue import ProfileItem, ProfileListing
     from tui.screens.home.command_pane import CommandPane
     from tui.screens.home.form import Form
     from tui.screens.home.form_pane import FormPane
 
 
 class HomeKeys(FilteringScreen):
-    """What the keys act on, and when."""
+    """The base of the home screen: what keys act on, and when they are valid."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._item: Item | None = None
-        """what is chosen in the list"""
-        self._listing: Listing | None = None
-        """everything that can be listed; None: it was not read yet"""
+        self._item: ProfileItem | None = None
+        """the selected item of the list"""
+        self._listing: ProfileListing | None = None
+        """all items; None: not read yet"""
         self._ready = False
-        """the panes are there"""
+        """the panes are mounted"""
 
     @property
     def _pane(self) -> FormPane:
@@ -36,17 +36,17 @@ class HomeKeys(FilteringScreen):
 
     @property
     def _form(self) -> Form | None:
-        """The form of the chosen profile; None when that cannot be used, or was not read yet."""
+        """The form of the selected profile; None if that is invalid or not read yet."""
         return self._pane.form
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key pressed before there is anything to act on does nothing, but for leaving."""
+        """Disable all actions but quit until the panes are mounted."""
         if action in ("filter", "edit") and self.typing:
             return False
         return self._ready or action == "quit"
 
-    def states(self) -> tuple[When, ...]:
-        if states := super().states():
+    def key_states(self) -> tuple[KeyState, ...]:
+        if states := super().key_states():
             return states
         return ("welcome",) if self._listing is not None and self._listing.newcomer else ()
 
@@ -54,18 +54,18 @@ class HomeKeys(FilteringScreen):
     def typing(self) -> Literal["", "editing", "filtering"]:
         return "editing" if self._ready and self._pane.editing else super().typing
 
-    def can(self, key: Key) -> bool:
-        """Keys that would only say that there is nothing to do are not shown."""
-        if not super().can(key) or not self._ready:
+    def is_key_enabled(self, key: Key) -> bool:
+        """Hide keys that have nothing to act on."""
+        if not super().is_key_enabled(key) or not self._ready:
             return key.action == "quit"
         form = self._form
         return {
-            "edit": form is not None and not self._pane.fixed,
+            "edit": form is not None and not self._pane.read_only,
             "save_as": form is not None,
-            "sweep": form is not None and not self._pane.fixed,
+            "sweep": form is not None and not self._pane.read_only,
             "undo": form is not None and bool(form.past),
             "redo": form is not None and bool(form.future),
-            "reset": self._pane.resettable,
+            "reset": self._pane.can_reset,
             "run": key.when == "filtering" or (self._item is not None and not self._item.error),
         }.get(key.action, True)
 

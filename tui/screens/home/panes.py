@@ -1,4 +1,4 @@
-"""The two sides of the home screen; loaded when there is something to show in them."""
+"""The two sides of the home screen; imported when there is content for them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from tui.framework.rows import Panel
-from tui.screens.home.about import draw_about
 from tui.screens.home.command_pane import CommandPane
 from tui.screens.home.form_pane import FormPane
 from tui.screens.home.profile_list import ProfileList
+from tui.screens.home.profile_summary import draw_profile_summary
 
 
-def panes() -> tuple[Widget, Widget]:
-    """The list, and what is chosen in it."""
+def create_panes() -> tuple[Widget, Widget]:
+    """Create the list, and the panes about the selected profile."""
     profiles = Vertical(ProfileList(id="profile-list"), id="profiles", classes="framed")
     profiles.border_title = "profiles"
-    return profiles, Vertical(Panel(draw_about, id="about"), FormPane(), CommandPane(), id="chosen")
+    return profiles, Vertical(Panel(draw_profile_summary, id="about"), FormPane(), CommandPane(), id="chosen")

@@ -1,55 +1,55 @@
-"""The profiles in groups, with one line about each."""
+"""The list of profiles and active runs, in groups."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from tui.framework.picker import Line, LinePicker
+from tui.framework.picker import LinePicker, PickerLine
 from tui.framework.rows import Row, Span, dim, row, row_width, spread
-from tui.relative_time import when
-from tui.text import measure
+from tui.relative_time import format_timestamp
+from tui.text import format_measurement
 
 if TYPE_CHECKING:
-    from tui.screens.home.catalogue import Item
+    from tui.screens.home.catalogue import ProfileItem
 
 ONE_LINE = 64
-"""From this width on a profile and what is said about it stand on one line."""
+"""From this width on an item takes one line instead of two."""
 
 _STATE_STYLES = {"running": "good", "queued": "warn", "stopping": "warn"}
 _MARKS = {"finished": "✔", "failed": "✖", "stopped": "■", "lost": "?"}
-"""glyph and word together say how a run ended; the colour of the word adds nothing new"""
+"""glyphs of the states of ended runs"""
 
 
 class ProfileList(LinePicker):
-    """Shows items; which of them, the screen decides."""
+    """Shows the items that the screen selects."""
 
     def show_items(
-        self, items: Sequence[Item], chosen: int, *, changed: Collection[str], now: float, empty: str
+        self, items: Sequence[ProfileItem], chosen: int, *, changed: Collection[str], now: float, empty: str
     ) -> None:
-        """Show these items; `changed` names the profiles with unsaved changes, `empty` is for no items."""
+        """Show items; `changed` names profiles with unsaved changes, `empty` is the text without items."""
         self.show_lines(lambda width: draw_profiles(items, changed, now, width, empty), chosen)
 
 
 def draw_profiles(
-    items: Sequence[Item], changed: Collection[str], now: float, width: int, empty: str
-) -> list[Line]:
-    """All lines of the list, groups with their headings."""
+    items: Sequence[ProfileItem], changed: Collection[str], now: float, width: int, empty: str
+) -> list[PickerLine]:
+    """Draw all lines of the list, with a heading per group."""
     if not items:
-        return [Line(row(dim(empty)))]
-    lines: list[Line] = []
+        return [PickerLine(row(dim(empty)))]
+    lines: list[PickerLine] = []
     group = ""
     for number, item in enumerate(items):
         if item.group != group:
             group = item.group
             if lines:
-                lines.append(Line(()))
-            lines.append(Line(row(dim(group))))
-        lines += [Line(drawn, number) for drawn in _item(item, item.name in changed, now, width)]
+                lines.append(PickerLine(()))
+            lines.append(PickerLine(row(dim(group))))
+        lines += [PickerLine(drawn, number) for drawn in _item(item, item.name in changed, now, width)]
     return lines
 
 
-def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
+def _item(item: ProfileItem, changed: bool, now: float, width: int) -> list[Row]:
     right, result = _end(item, now), _result(item)
     if item.group == "not saved":
         glyph = Span("+ ", "accent")
@@ -69,26 +69,26 @@ def _item(item: Item, changed: bool, now: float, width: int) -> list[Row]:
     return [spread(row(glyph, name), right, width), spread(row("  ", *about), result, width)]
 
 
-def _about(item: Item, width: int) -> Row:
+def _about(item: ProfileItem, width: int) -> Row:
     if item.error:
-        return row(Span("cannot be used", "bad"))
+        return row(Span("invalid", "bad"))
     return row(dim(item.summary_in(width)))
 
 
-def _result(item: Item) -> Row:
-    """Tokens/s of the last run that finished, after a picture of those before it."""
+def _result(item: ProfileItem) -> Row:
+    """Draw tokens/s of the last finished run, after bars of the runs before it."""
     if not item.results or item.run is not None:
         return ()
-    from runner.history.trend import spark  # who has results has loaded the history; a start has not
+    from runner.history.trend import sparkline  # imported only if there are results: the start is faster
 
-    trend = f"{spark(item.results, len(item.results))} " if len(item.results) > 1 else ""
-    return row(dim(trend), f"{measure(item.results[-1])} tok/s")
+    trend = f"{sparkline(item.results, len(item.results))} " if len(item.results) > 1 else ""
+    return row(dim(trend), f"{format_measurement(item.results[-1])} tok/s")
 
 
-def _end(item: Item, now: float) -> Row:
-    """How the run goes, or how the last one ended."""
+def _end(item: ProfileItem, now: float) -> Row:
+    """Draw the state of an active run, or the end of the last run."""
     if item.run is not None:
         return row(Span(item.run.status, _STATE_STYLES.get(item.run.status, "dim")))
     if item.last is None:
         return ()
-    return row(dim(f"{_MARKS[item.last.status]} {when(item.last.started, now).strip()}"))
+    return row(dim(f"{_MARKS[item.last.status]} {format_timestamp(item.last.started, now).strip()}"))

@@ -1,4 +1,4 @@
-"""Asking for the name under which a profile is saved."""
+"""A dialog that asks for a name and saves a profile under it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.text import wrap
 
 
-class SaveAs(ModalScreen[Profile | None]):
-    """Saves the profile under the name that is typed; the answer is the profile as saved, or nothing."""
+class SaveAsScreen(ModalScreen[Profile | None]):
+    """Saves the profile under the typed name; the result is the saved profile, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "do not save", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     def __init__(self, profile: Profile) -> None:
         super().__init__()
@@ -35,50 +35,50 @@ class SaveAs(ModalScreen[Profile | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog", id="save-as") as dialog:
             dialog.border_title = "save as"
-            name = suggested_name(self._profile.name, self._mine, self._built_in)
+            name = suggest_name(self._profile.name, self._mine, self._built_in)
             entry = Input(name, compact=True, id="save-name")
             entry.cursor_blink = False
             yield entry
-            yield Panel(_draw_verdict, id="save-verdict")
+            yield Panel(_draw_message, id="save-verdict")
 
     def on_mount(self) -> None:
-        self._judge(self.query_one(Input).value)
+        self._validate(self.query_one(Input).value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._judge(event.value)
+        self._validate(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         name = event.value.strip()
-        if refusal(name, self._profile.name, self._mine, self._built_in):
+        if name_problem(name, self._profile.name, self._mine, self._built_in):
             return
         profile = msgspec.structs.replace(self._profile, name=name)
         try:
             profile_store.save_as(profile, replace=name == self._profile.name)
         except UserError as error:
-            self._tell(str(error), "bad")
+            self._show(str(error), "bad")
             return
         self.dismiss(profile)
 
     def action_cancel(self) -> None:
         self.dismiss(None)
 
-    def _judge(self, text: str) -> None:
+    def _validate(self, text: str) -> None:
         name = text.strip()
-        refused = refusal(name, self._profile.name, self._mine, self._built_in)
-        if refused:
-            self._tell(refused, "bad")
+        problem = name_problem(name, self._profile.name, self._mine, self._built_in)
+        if problem:
+            self._show(problem, "bad")
         elif name in self._mine:
-            self._tell(f"Enter replaces your saved profile {name}", "warn")
+            self._show(f"replaces your saved profile {name}", "warn")
         else:
-            self._tell(f"Enter saves it as {paths.user_profiles_dir().name}/{name}.yaml, among your own", "")
+            self._show(f"saves to {paths.user_profiles_dir().name}/{name}.yaml, with your profiles", "")
 
-    def _tell(self, text: str, style: str) -> None:
-        verdict: Panel[tuple[str, str]] = self.query_one("#save-verdict", Panel)
-        verdict.update((text, style))
+    def _show(self, text: str, style: str) -> None:
+        panel: Panel[tuple[str, str]] = self.query_one("#save-verdict", Panel)
+        panel.update((text, style))
 
 
-def suggested_name(name: str, mine: set[str], built_in: set[str]) -> str:
-    """The own name of a profile of the user, or of one not saved yet; a free one like that of a built-in."""
+def suggest_name(name: str, mine: set[str], built_in: set[str]) -> str:
+    """Return the name of a user's or unsaved profile; for a built-in one, a free name with a number."""
     if name not in built_in:
         return name
     number = 2
@@ -87,23 +87,23 @@ def suggested_name(name: str, mine: set[str], built_in: set[str]) -> str:
     return f"{name}-{number}"
 
 
-def refusal(name: str, present: str, mine: set[str], built_in: set[str]) -> str:
-    """Why a profile called `present` cannot be saved under a name; empty when it can."""
+def name_problem(name: str, current: str, mine: set[str], built_in: set[str]) -> str:
+    """Return why the profile `current` cannot be saved under a name; empty if it can."""
     if not re.fullmatch(NAME_PATTERN, name):
         return (
-            "a name has letters, digits, dot, dash and underscore, starts with a letter or digit, at most 64"
+            "allowed: up to 64 letters, digits, dots, dashes and underscores; starts with a letter or digit"
         )
     if name in built_in:
         return f"{name} is a built-in profile; choose another name"
-    if name in mine and name != present:
+    if name in mine and name != current:
         return f"you have another profile called {name}; choose another name"
     return ""
 
 
-def _draw_verdict(verdict: tuple[str, str], width: int, height: int) -> list[Row]:
-    text, style = verdict
+def _draw_message(message: tuple[str, str], width: int, height: int) -> list[Row]:
+    text, style = message
     return [
         *(row(Span(line, style)) for line in wrap(text, width)),
         row(),
-        row(Span("enter", "key"), dim(" save   "), Span("esc", "key"), dim(" do not save")),
+        row(Span("enter", "key"), dim(" save   "), Span("esc", "key"), dim(" cancel")),
     ]

@@ -1,8 +1,8 @@
-"""The first screen: profiles, their options as a form, and the commands that a run will execute.
+"""The home screen: profiles, their options as a form, and the commands that a run executes.
 
-The first frame is the first and the last line. Then come the names of the profiles with the form of the
-chosen one, then the other profiles, the history of runs, the plan and preflight, each read outside the event
-loop: a start takes as long as it takes to draw, and keys are answered from the first profile on.
+The first frame is the header and the footer. Then come the names of the profiles with the form of the
+selected one, then the other profiles, the history of runs, the plan and preflight. All are read outside of
+the event loop, so that keys are answered as soon as the first profile is shown.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from tui.framework.keymap import bindings
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter
-from tui.screens.home.about import About
-from tui.screens.home.header import draw_header
+from tui.screens.home.header import draw_home_header
 from tui.screens.home.key_states import HomeKeys
 from tui.screens.home.keys import KEYS
 from tui.screens.home.profile_list import ProfileList
+from tui.screens.home.profile_summary import ProfileSummary
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile
-    from tui.screens.home.catalogue import Catalogue, Item, Listing
+    from tui.screens.home.catalogue import Catalogue, ProfileItem, ProfileListing
     from tui.screens.home.command_pane import CommandPane
     from tui.screens.home.form import Form
 
 LOOK_EVERY_S = 2.0
-"""How often the list of profiles and of what runs now is read again."""
+"""Interval for reading profiles and active runs again."""
 LOW = 32
-"""Below this many lines only what changes the next step is said about a profile."""
+"""On terminals with fewer lines the summary of a profile is brief."""
 
 
 class HomeScreen(HomeKeys):
-    """Wires the list, the form and the commands; all of them show what this screen gives them."""
+    """Connects the list, the form and the commands, and supplies their content."""
 
     CSS_PATH = "screen.tcss"
     screen_name = "home"
@@ -52,28 +52,28 @@ class HomeScreen(HomeKeys):
     filter_list = "#profile-list"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(KEYS),
-        Binding("f5", "run", "start the chosen profile", show=False),
-        Binding("shift+tab", "switch_pane(-1)", "the other side", show=False),
+        Binding("f5", "run", "start the selected profile", show=False),
+        Binding("shift+tab", "switch_pane(-1)", "previous pane", show=False),
     ]
 
     @dataclass
-    class Listed(Message):
-        """The profiles and the runs under way were read."""
+    class ProfilesRead(Message):
+        """The profiles and the active runs were read."""
 
-        listing: Listing
+        listing: ProfileListing
         complete: bool
-        """False: names alone, and one profile"""
+        """False: only the names and one profile"""
 
     def __init__(self) -> None:
         super().__init__()
         self._catalogue: Catalogue | None = None
-        self._items: list[Item] = []
-        """what the list shows: the listing, filtered"""
-        self._busy_listing = False
-        self._began = False
+        self._items: list[ProfileItem] = []
+        """the items of the list, filtered"""
+        self._reading = False
+        self._started_reading = False
 
     def compose(self) -> ComposeResult:
-        yield Panel(draw_header, id="header")
+        yield Panel(draw_home_header, id="header")
         yield Container(id="home-body")
         yield KeyFooter()
 
@@ -82,62 +82,62 @@ class HomeScreen(HomeKeys):
 
     # --- the list of profiles ---------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        if not self._busy_listing and self.is_current:
-            self._busy_listing = True
+    def _read_in_background(self) -> None:
+        if not self._reading and self.is_current:
+            self._reading = True
             self.run_worker(self._read_listing, thread=True, group="listing")
 
     def _read_first(self) -> None:
-        """What it takes to begin: the names of the profiles, and the form of one of them."""
+        """Read what the first view needs: the names of the profiles, and one profile."""
         from tui.screens.home.catalogue import Catalogue
         from tui.screens.home.form import drafts_of
-        from tui.screens.home.panes import panes  # noqa: F401 - loaded here, not while the loop waits for it
+        from tui.screens.home.panes import create_panes  # noqa: F401 - imported here, outside of the event loop
 
         self._catalogue = Catalogue()
-        listing = self._catalogue.names(drafts_of(self.app).chosen)
+        listing = self._catalogue.read_names(drafts_of(self.app).chosen)
         if listing is None:
             self._read_listing()
         else:
-            self.post_message(self.Listed(listing, complete=False))
+            self.post_message(self.ProfilesRead(listing, complete=False))
 
     def _read_listing(self) -> None:
         assert self._catalogue is not None
-        self.post_message(self.Listed(self._catalogue.listing(), complete=True))
+        self.post_message(self.ProfilesRead(self._catalogue.read_all(), complete=True))
 
-    async def on_home_screen_listed(self, message: Listed) -> None:
-        from tui.screens.home.catalogue import with_made
+    async def on_home_screen_profiles_read(self, message: ProfilesRead) -> None:
+        from tui.screens.home.catalogue import with_unsaved
         from tui.screens.home.form import drafts_of
 
         drafts = drafts_of(self.app)
-        listing = with_made(message.listing, drafts.made.values())
+        listing = with_unsaved(message.listing, drafts.unsaved.values())
         if self._listing is None:
             self._item = listing.item(drafts.chosen)
         self._listing = listing
         if not self._ready:
-            from tui.screens.home.panes import panes
+            from tui.screens.home.panes import create_panes
 
-            # Only now is there something to fill the panes with; empty ones would be drawn for nothing.
+            # Mounting the panes earlier would draw them empty first.
             with self.app.batch_update():
-                await self.query_one("#home-body").mount(*panes())
+                await self.query_one("#home-body").mount(*create_panes())
                 self._ready = True
                 self.query_one(ProfileList).focus()
                 self._show_list()
             self.show_keys()
-            self.set_interval(LOOK_EVERY_S, self._look)
+            self.set_interval(LOOK_EVERY_S, self._read_in_background)
         else:
             self._show_list()
-        self._busy_listing = False
+        self._reading = False
         if not message.complete:
-            self.call_after_refresh(self._look)
+            self.call_after_refresh(self._read_in_background)
 
     def _show_list(self) -> None:
-        """Show the filtered list and go on with the same item as before, if it is still there."""
+        """Show the filtered list; the selected item stays selected if it still exists."""
         if self._listing is None:
             return
-        from tui.screens.home.catalogue import filtered
+        from tui.screens.home.catalogue import filter_items
         from tui.screens.home.form import drafts_of
 
-        self._items = filtered(self._listing.items, self.filter)
+        self._items = filter_items(self._listing.items, self.filter)
         keys = [item.key for item in self._items]
         chosen = keys.index(self._item.key) if self._item and self._item.key in keys else 0
         self.query_one(ProfileList).show_items(
@@ -148,27 +148,27 @@ class HomeScreen(HomeKeys):
             empty=f"no profile contains “{self.filter}”" if self.filter else "no profiles",
         )
         pane = self.query_one("#profiles")
-        pane.border_subtitle = f"filter: {self.filter} · esc shows all" if self.filter else ""
+        pane.border_subtitle = f"filter: {self.filter} · esc all" if self.filter else ""
         self._take(self._items[chosen] if self._items else None)
 
-    def _take(self, item: Item | None) -> None:
-        """Show an item on the right; its form starts anew only when its profile is another one."""
+    def _take(self, item: ProfileItem | None) -> None:
+        """Show an item on the right; its form is reset only if its profile changed."""
         from tui.screens.home.form import drafts_of
 
         before, self._item = self._item, item
         if item is not None:
             drafts_of(self.app).chosen = item.key
-        self._show_about()
+        self._show_summary()
         form = self._form_of(item)
         same = before is not None and item is not None and before.key == item.key
         if same and form is not None and self._form is not None and form.saved == self._form.saved:
             return
-        self._pane.show(form, fixed=item is not None and item.run is not None)
+        self._pane.show(form, read_only=item is not None and item.run is not None)
         self.query_one("#home-body").set_class(form is None, "-empty")
         self.show_keys()
         self._plan()
 
-    def _form_of(self, item: Item | None) -> Form | None:
+    def _form_of(self, item: ProfileItem | None) -> Form | None:
         from tui.screens.home.form import drafts_of, open_form
 
         if item is None or item.profile is None:
@@ -183,7 +183,7 @@ class HomeScreen(HomeKeys):
             self._take(self._items[event.item])
 
     def on_picker_activated(self, event: Picker.Activated) -> None:
-        """A double click on a profile goes to its options."""
+        """Focus the options of a double-clicked profile."""
         self.query_one("#profile-form").focus()
 
     # --- the form ---------------------------------------------------------------------------------------
@@ -199,11 +199,11 @@ class HomeScreen(HomeKeys):
 
     def action_undo(self) -> None:
         if self._form is not None and not self._pane.undo():
-            self.notify("nothing was changed here", markup=False)
+            self.notify("nothing to undo", markup=False)
 
     def action_redo(self) -> None:
         if self._form is not None and not self._pane.redo():
-            self.notify("nothing was taken back", markup=False)
+            self.notify("nothing to redo", markup=False)
 
     def action_reset(self) -> None:
         self._pane.reset()
@@ -216,27 +216,29 @@ class HomeScreen(HomeKeys):
         elif self._listing is not None and self._listing.newcomer:
             self._hide_welcome(self._listing)
 
-    def _hide_welcome(self, listing: Listing) -> None:
+    def _hide_welcome(self, listing: ProfileListing) -> None:
         from runner.profile import settings
 
         try:
-            settings.remember(welcome=False)
+            settings.update(welcome=False)
         except UserError as error:
             self.app.notify_error(error)
         self._listing = replace(listing, newcomer=False)
-        self._show_about()
+        self._show_summary()
         self.show_keys()
 
     # --- running ----------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
-        """Look at what the form says once it is drawn: on a start, that comes first."""
+        """Make the plan after the form is drawn, which has priority at the start."""
         if self._form is not None:
             run = self._item.run if self._item else None
-            self.call_after_refresh(self._commands.look_at, self._form.profile, run.run_dir if run else None)
+            self.call_after_refresh(
+                self._commands.show_plan, self._form.profile, run.run_dir if run else None
+            )
 
     def action_run(self) -> None:
-        """Start the chosen profile as the form stands, or go to the run that is chosen."""
+        """Start the selected profile with the values of the form, or open the selected run."""
         if self._pane.editing:
             self._pane.accept()
             return
@@ -247,7 +249,7 @@ class HomeScreen(HomeKeys):
             return
         if self._form is None:
             self.notify(
-                f"{self._item.name} cannot be used; the reason is on the right",
+                f"{self._item.name} is invalid; the error is shown on the right",
                 severity="error",
                 markup=False,
             )
@@ -255,7 +257,7 @@ class HomeScreen(HomeKeys):
         self._commands.run(self._form.profile)
 
     async def action_sweep(self) -> None:
-        """Ask for axes, start a sweep of the form's profile and go to its board."""
+        """Ask for axes, start a sweep of the profile and open its board."""
         from tui.screens.sweep.start import SweepStart
 
         def answered(directory: Path | None) -> None:
@@ -264,18 +266,18 @@ class HomeScreen(HomeKeys):
 
         if self._pane.accept() and self._form is not None:
             profile = self._form.profile
-            failing = [f"{one.name}: {one.text}" for one in self._commands.failing(profile)]
+            failing = [f"{check.name}: {check.text}" for check in self._commands.failing(profile)]
             await self.app.open_dialog(SweepStart(profile, failing), answered)
 
     def on_command_pane_starting(self, message: CommandPane.Starting) -> None:
-        self._show_frame("starting the run ..." if message.under_way else "")
+        self._show_frame("starting the run ..." if message.active else "")
 
-    def on_command_pane_started(self, message: CommandPane.Started) -> None:
+    def on_command_pane_run_started(self, message: CommandPane.RunStarted) -> None:
         if not self._open(message.run_dir):
             self._commands.set_starting(False)
 
     def _open(self, run_dir: Path) -> bool:
-        """Go to a run; False when that is not possible."""
+        """Open a run; return False if that fails."""
         from runner.history.run_feed import open_feed
 
         try:
@@ -290,37 +292,37 @@ class HomeScreen(HomeKeys):
     async def action_save_as(self) -> None:
         if not self._pane.accept() or self._form is None:
             return
-        from tui.screens.home.save_as import SaveAs
+        from tui.screens.home.save_as import SaveAsScreen
 
-        await self.app.open_dialog(SaveAs(self._form.profile), self._saved)
+        await self.app.open_dialog(SaveAsScreen(self._form.profile), self._saved)
 
     def _saved(self, profile: Profile | None) -> None:
-        """The changes belong to the saved profile now; the one that they were made in is as it was."""
+        """Drop the draft of the edited profile: its changes are now in the saved profile."""
         if profile is None or self._form is None:
             return
         from tui.screens.home.form import drafts_of
 
         drafts = drafts_of(self.app)
         drafts.forms.pop(self._form.saved.name, None)
-        drafts.made.pop(self._form.saved.name, None)
+        drafts.unsaved.pop(self._form.saved.name, None)
         drafts.chosen = profile.name
-        self._listing = None  # read again, with the saved profile chosen
+        self._listing = None  # selects the saved profile when read again
         self.notify(f"saved as {profile.name}", markup=False)
-        self._look()
+        self._read_in_background()
 
     async def action_import_engine(self) -> None:
         if self._pane.accept():
-            from tui.screens.home.import_engine import ImportEngine
+            from tui.screens.home.import_engine import ImportEngineScreen
 
-            await self.app.open_dialog(ImportEngine(), self._imported)
+            await self.app.open_dialog(ImportEngineScreen(), self._imported)
 
     def _imported(self, profile: Profile | None) -> None:
-        from tui.screens.home.form import drafts_of, take_variant
+        from tui.screens.home.form import add_variant, drafts_of
 
         if profile is not None:
-            take_variant(drafts_of(self.app), profile)
-            self._listing = None  # read again, with the new profile chosen
-            self._look()
+            add_variant(drafts_of(self.app), profile)
+            self._listing = None  # selects the new profile when read again
+            self._read_in_background()
 
     # --- filtering and moving ---------------------------------------------------------------------------
 
@@ -329,7 +331,7 @@ class HomeScreen(HomeKeys):
         self.show_keys()
 
     def action_switch_pane(self, step: int = 1) -> None:
-        """From the list to the form, to the commands, and around."""
+        """Cycle the focus: list, form, commands."""
         if not self._pane.accept():
             return
         panes: list[Widget] = [self.query_one(ProfileList)]
@@ -346,7 +348,7 @@ class HomeScreen(HomeKeys):
         self._focus_moved()
 
     def _focus_moved(self) -> None:
-        """Give the commands the room of the form while somebody looks at them and not all fit."""
+        """Enlarge the commands over the form while they have the focus on a low terminal."""
         if self._ready:
             self.show_keys()
             body = self.query_one("#home-body")
@@ -360,16 +362,16 @@ class HomeScreen(HomeKeys):
 
     def on_resize(self) -> None:
         if self._ready:
-            self._show_about()
-        elif not self._began:
-            # The first size is the first that can be drawn: on mounting, nothing was on the screen yet.
-            self._began = True
+            self._show_summary()
+        elif not self._started_reading:
+            # Reading starts after the first frame, which needs the first size.
+            self._started_reading = True
             self.call_after_refresh(self.run_worker, self._read_first, thread=True, group="listing")
 
-    def _show_about(self) -> None:
+    def _show_summary(self) -> None:
         if self._listing is not None:
-            panel: Panel[About] = self.query_one("#about", Panel)
-            panel.update(About(self._item, self._listing.newcomer, self.size.height < LOW, now()))
+            panel: Panel[ProfileSummary] = self.query_one("#about", Panel)
+            panel.update(ProfileSummary(self._item, self._listing.newcomer, self.size.height < LOW, now()))
 
     def _show_frame(self, note: str = "") -> None:
         header: Panel[str] = self.query_one("#header", Panel)
@@ -378,7 +380,7 @@ class HomeScreen(HomeKeys):
 
 
 def now() -> float:
-    """Seconds since 1970; the one clock of this screen."""
+    """Return seconds since 1970; the only clock of this screen."""
     return time.time()
 
 

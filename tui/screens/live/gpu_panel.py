@@ -1,7 +1,7 @@
 """One line a GPU: memory, load, power and clocks, with a short history of load and power in braille.
 
-A reading that is missing is said in words or as `n/a`, never drawn as zero; a GPU that is lost or whose
-readings are old has no bar and no history.
+A missing reading is shown as text or `n/a`, never as zero. A GPU that is lost or whose readings are stale has
+no bar and no history.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.framework.rows import Row, Span, cut, dim, row
-from tui.text import Dots, bar, fit, gibibytes, right
+from tui.text import BrailleCanvas, align_right, bar, fit, gibibytes
 
 HISTORY = 60
-"""Readings that a history line can show at most: two a cell."""
+"""Most readings that a history line can show: two a cell."""
 UNKNOWN = "–"
 
 THROTTLE_LETTERS = {
@@ -24,11 +24,11 @@ _HARMLESS = ("P", "S")
 
 @dataclass(frozen=True)
 class GpuLine:
-    """What is known of one GPU now; None: no number, and `missing` or `trouble` says why."""
+    """Current readings of one GPU; None: no number, and `missing` or `trouble` gives the reason."""
 
     index: int
     ranks: str = ""
-    """ranks that compute on it, e.g. `0` or `0-3`; empty: none"""
+    """ranks that use it, e.g. `0` or `0-3`; empty: none"""
     memory_used: int | None = None
     memory_total: int = 0
     baseline: int | None = None
@@ -41,67 +41,67 @@ class GpuLine:
     sm_active: float | None = None
     dram_active: float | None = None
     throttled_by: tuple[str, ...] | None = None
-    """why its clocks are held down; empty: they are not"""
+    """reasons for reduced clocks; empty: not throttled"""
     busy_history: tuple[float | None, ...] = ()
     power_history: tuple[float | None, ...] = ()
-    """newest last; None: nothing was read"""
+    """newest last; None: no reading"""
     trouble: str = ""
-    """`GPU lost`, `stale`: nothing of this line holds now"""
+    """`GPU lost` or `stale`: no value of this line is current"""
     missing: frozenset[str] = frozenset()
-    """names of the fields above that this GPU cannot say at all"""
+    """names of the fields above that this GPU does not support"""
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _GpuColumns:
     bar: int
     """cells of the memory bar; 0: none"""
     history: int
     """cells of each history line; 0: none"""
     parts: bool
-    """room for what parts of the GPU do (GPM)"""
+    """whether SM and DRAM activity (GPM) fit"""
     clock: bool = True
 
 
 def draw_gpus(lines: tuple[GpuLine, ...], width: int, height: int) -> list[Row]:
-    """A heading and one row a GPU; what there is no room for is left out, least important first."""
+    """Draw a heading and one row a GPU; without room the least important columns are left out."""
     if not lines:
-        return [row(dim("no GPU was read yet"))]
+        return [row(dim("no GPU reading yet"))]
     columns = _columns(width)
     return [_heading(columns, width), *(_line(line, columns, width) for line in lines)]
 
 
-def _columns(width: int) -> _Columns:
+def _columns(width: int) -> _GpuColumns:
     if width >= 150:
-        return _Columns(bar=24, history=min(HISTORY // 2, (width - 118) // 2), parts=True)
+        return _GpuColumns(bar=24, history=min(HISTORY // 2, (width - 118) // 2), parts=True)
     if width >= 118:
-        return _Columns(bar=16, history=10, parts=True)
+        return _GpuColumns(bar=16, history=10, parts=True)
     if width >= 96:
-        return _Columns(bar=12, history=6, parts=False)
+        return _GpuColumns(bar=12, history=6, parts=False)
     if width >= 72:
-        return _Columns(bar=10, history=0, parts=False)
-    return _Columns(bar=0, history=0, parts=False, clock=width >= 64)
+        return _GpuColumns(bar=10, history=0, parts=False)
+    return _GpuColumns(bar=0, history=0, parts=False, clock=width >= 64)
 
 
-def _heading(columns: _Columns, width: int) -> Row:
+def _heading(columns: _GpuColumns, width: int) -> Row:
     history = columns.history + 1 if columns.history else 0
     text = "GPU rank   " + fit("memory, GiB", columns.bar + 1 + 13)
-    text += right("busy %", 7) + " " * history + right("W", 10) + " " * history
-    text += (right("MHz", 6) if columns.clock else "") + right("°C", 4)
+    text += align_right("busy %", 7) + " " * history + align_right("W", 10) + " " * history
+    text += (align_right("MHz", 6) if columns.clock else "") + align_right("°C", 4)
     if columns.parts:
-        text += right("SM %", 6) + right("DRAM %", 7)
+        text += align_right("SM %", 6) + align_right("DRAM %", 7)
     return cut(row(dim(text + "  throttle")), width)
 
 
-def _line(line: GpuLine, columns: _Columns, width: int) -> Row:
-    name = right(str(line.index), 3) + " " + fit(line.ranks or UNKNOWN, 6) + " "
+def _line(line: GpuLine, columns: _GpuColumns, width: int) -> Row:
+    name = align_right(str(line.index), 3) + " " + fit(line.ranks or UNKNOWN, 6) + " "
     if line.trouble:
-        return cut(row(name, Span(line.trouble, "bad"), dim("   no reading of it holds now")), width)
+        return cut(row(name, Span(line.trouble, "bad"), dim("   no current reading")), width)
     spans: list[str | Span] = [name, *_memory(line, columns.bar)]
     spans.append(_number(line, "busy", line.busy, 7))
     spans += _history(line.busy_history, 100.0, columns.history)
     limit = "" if line.power_limit is None or line.power is None else f"/{line.power_limit:.0f}"
     spans += [_number(line, "power", line.power, 10 - len(limit)), dim(limit)]
-    spans += _history(line.power_history, line.power_limit or _top(line.power_history), columns.history)
+    spans += _history(line.power_history, line.power_limit or _maximum(line.power_history), columns.history)
     spans += [_number(line, "sm_clock", line.sm_clock, 6)] if columns.clock else []
     spans.append(_number(line, "temperature", line.temperature, 4))
     if columns.parts:
@@ -112,43 +112,43 @@ def _line(line: GpuLine, columns: _Columns, width: int) -> Row:
 
 
 def _memory(line: GpuLine, width: int) -> list[Span]:
-    """A bar in three parts: in use before the run, in use since, free; and the numbers."""
+    """Draw a bar in three parts (in use before the run, in use since, free) and the numbers."""
     total = gibibytes(line.memory_total) if line.memory_total else UNKNOWN
     if line.memory_used is None or not line.memory_total:
         word = "n/a" if "memory_used" in line.missing else UNKNOWN
-        return [Span(" " * width), Span(" " + right(f"{word}/{total}", 13))]
+        return [Span(" " * width), Span(" " + align_right(f"{word}/{total}", 13))]
     full, empty = bar(line.memory_used / line.memory_total, width)
     before = int(min(line.baseline or 0, line.memory_used) / line.memory_total * width)
     return [
         dim("░" * before),
         Span(full[before:], "accent"),
         dim(empty),
-        Span(" " + right(gibibytes(line.memory_used), 6)),
+        Span(" " + align_right(gibibytes(line.memory_used), 6)),
         dim(fit(f"/{total}", 7)),
     ]
 
 
 def _number(line: GpuLine, name: str, value: float | None, width: int) -> Span:
     if value is None:
-        return dim(right("n/a" if name in line.missing else UNKNOWN, width))
-    return Span(right(f"{value:.0f}", width))
+        return dim(align_right("n/a" if name in line.missing else UNKNOWN, width))
+    return Span(align_right(f"{value:.0f}", width))
 
 
 def _history(values: tuple[float | None, ...], top: float, width: int) -> list[Span]:
-    """Readings as columns of dots, two a cell, the newest at the right; a gap where nothing was read."""
+    """Draw readings as columns of dots, two a cell, the newest at the right; no reading is a gap."""
     if not width:
         return []
-    dots = Dots(width, 1)
+    dots = BrailleCanvas(width, 1)
     shown = values[-2 * width :]
     start = 2 * width - len(shown)
-    for place, value in enumerate(shown):
+    for position, value in enumerate(shown):
         if value is not None and top > 0:
             height = min(3, round(min(value / top, 1.0) * 3))
-            dots.column(start + place, 3 - height, 3)
+            dots.column(start + position, 3 - height, 3)
     return [Span(" "), Span(dots.row(0), "accent")]
 
 
-def _top(values: tuple[float | None, ...]) -> float:
+def _maximum(values: tuple[float | None, ...]) -> float:
     return max((value for value in values if value is not None), default=0.0)
 
 

@@ -1,4 +1,4 @@
-"""The GPUs of a run as the live screen shows them; pure, made from the state of the run."""
+"""The GPUs of a run as the live screen shows them. Pure functions of the run's state."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from itertools import groupby
 
 from runner.events import GpuSamples
 from runner.events.missing_readings import LOST, STALE, UNSUPPORTED
-from runner.metrics.gpu_metrics import gpu_of_rank
+from runner.metrics.rank_gpus import gpu_of_rank
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.run import RunState
 from tui.screens.live.gpu_panel import HISTORY, GpuLine
-from tui.text import plain
+from tui.text import plain_text
 
 _READINGS = {
     "memory_used": "memory", "busy": "busy", "power": "power", "sm_clock": "sm_clock",
     "temperature": "temperature", "sm_active": "sm_active", "dram_active": "dram_active",
 }  # fmt: skip
-"""field of a line -> reading of a sample"""
+"""field of `GpuLine` -> reading of a sample"""
 
 
 def gpu_lines(state: RunState) -> tuple[GpuLine, ...]:
-    """One line a GPU, in NVML's order; empty when the run has none."""
+    """Return one line a GPU, in the order of NVML; empty without GPUs."""
     ranks: dict[str, list[int]] = {}
     for rank in sorted(state.ranks):
         gpu = gpu_of_rank(state, rank)
@@ -31,14 +31,14 @@ def gpu_lines(state: RunState) -> tuple[GpuLine, ...]:
 
 
 def gpu_title(telemetry: TelemetryState) -> str:
-    """`GPUs, 2 Hz`, and how reading them goes when it does not go as it should."""
+    """Return `GPUs, 2 Hz`, with the status of the telemetry if it has a problem."""
     rate = f", {1000 / telemetry.period_ms:.2g} Hz" if telemetry.period_ms else ""
     status = telemetry.status
     mig = next((uuid for gpu in telemetry.gpus.values() if (uuid := telemetry.mig_device(gpu))), "")
     return (
         f"GPUs{rate}"
-        + (f" · on {mig[:12]}: memory of its own, all else of the whole GPU" if mig else "")
-        + (f" · {status.state}: {plain(status.text)}" if status else "")
+        + (f" · on {mig[:12]}: its own memory, other values of the whole GPU" if mig else "")
+        + (f" · {status.state}: {plain_text(status.text)}" if status else "")
     )
 
 
@@ -75,7 +75,7 @@ def _cell(column: list[int | float | None], number: int) -> float | None:
 
 
 def _ranges(ranks: list[int]) -> str:
-    """`0-3`, `0,4`"""
+    """Format ranks as `0-3` or `0,4`."""
     parts = []
     for _, run in groupby(enumerate(ranks), key=lambda pair: pair[1] - pair[0]):
         numbers = [rank for _, rank in run]

@@ -1,4 +1,4 @@
-"""Whether all is well, in one line that is always there; more lines once there is something to say."""
+"""The health line: always one line while a run is active, more lines after its end."""
 
 from __future__ import annotations
 
@@ -9,56 +9,57 @@ import msgspec
 from tui.framework.rows import Row, Span, dim, row, row_width, spread
 from tui.text import shorten, width_of, wrap
 
-Kind = Literal["good", "quiet", "warn", "bad"]
-_MARKS: dict[Kind, Span] = {
+Severity = Literal["good", "quiet", "warn", "bad"]
+_MARKS: dict[Severity, Span] = {
     "good": Span("✓ ", "good"),
     "quiet": Span("· ", "dim"),
     "warn": Span("! ", "warn"),
     "bad": Span("✖ ", "bad"),
 }
-_STYLES: dict[Kind, str] = {"good": "good", "quiet": "dim", "warn": "warn", "bad": "bad"}
+_STYLES: dict[Severity, str] = {"good": "good", "quiet": "dim", "warn": "warn", "bad": "bad"}
 
 
-LEAST_CUT = 28
-"""so much of a text is worth showing when not all of it fits"""
+MIN_CUT = 28
+"""least cells of a bracketed addition that are worth showing cut off"""
 
 
-class Badge(msgspec.Struct, frozen=True):
-    """Whether the latencies are steady, in a word, and what to know about it."""
+class SteadyBadge(msgspec.Struct, frozen=True):
+    """Steadiness of the latencies: one word and a detail."""
 
-    kind: Kind
+    kind: Severity
     word: str
-    about: str
-    """in words, where there is room"""
+    detail: str
+    """shown on wide terminals"""
     short: str
+    """shown on narrow terminals"""
 
 
-class Health(msgspec.Struct, frozen=True):
-    """The one thing to know now, with what to do about it."""
+class HealthLine(msgspec.Struct, frozen=True):
+    """The most important message of now, and what to do about it."""
 
-    kind: Kind
+    kind: Severity
     lines: tuple[str, ...]
-    badge: Badge | None = None
-    brief: bool = False
-    """one line and no more, so that nothing moves while the run is under way"""
+    badge: SteadyBadge | None = None
+    single_line: bool = False
+    """cut to one line, so that the panels do not move while the run is active"""
 
 
-def draw_health(health: Health, width: int, height: int) -> list[Row]:
+def draw_health(health: HealthLine, width: int, height: int) -> list[Row]:
     return health_rows(health, width)
 
 
-def health_rows(health: Health, width: int) -> list[Row]:
-    """All lines, wrapped; the first says what, the others what to do; the badge at the right of the first."""
+def health_rows(health: HealthLine, width: int) -> list[Row]:
+    """Wrap all lines: the message with the badge at its right, then what to do."""
     badge = _badge(health, width)
     room = max(1, width - 2)
-    beside = max(1, room - row_width(badge) - 2) if badge else room
+    first_width = max(1, room - row_width(badge) - 2) if badge else room
     first, *more = [*health.lines, ""][: max(1, len(health.lines))]
-    lines = wrap(first, beside)
-    if health.brief:
+    lines = wrap(first, first_width)
+    if health.single_line:
         before = first.rpartition("   (")[0]
-        if before and width_of(first) > beside < width_of(before) + LEAST_CUT:
-            first = before  # rather than a few letters of what stands in brackets
-        lines = [shorten(first, beside)]
+        if before and width_of(first) > first_width < width_of(before) + MIN_CUT:
+            first = before  # better than a few letters of the bracketed text
+        lines = [shorten(first, first_width)]
     elif len(lines) > 1:  # the second line has the whole width
         lines = [lines[0], *wrap(first[len(lines[0]) :].lstrip(), room)]
     lines += [line for text in more for line in wrap(text, room)]
@@ -72,10 +73,10 @@ def health_rows(health: Health, width: int) -> list[Row]:
     return [spread(head, badge, width) if badge else head, *rows[1:]]
 
 
-def _badge(health: Health, width: int) -> Row:
+def _badge(health: HealthLine, width: int) -> Row:
     badge = health.badge
     if badge is None:
         return ()
     word = Span(badge.word, _STYLES[badge.kind])
-    about = badge.about if width >= 100 else badge.short
-    return row(word, dim(f"  {about}") if about and width >= 50 else "")
+    detail = badge.detail if width >= 100 else badge.short
+    return row(word, dim(f"  {detail}") if detail and width >= 50 else "")

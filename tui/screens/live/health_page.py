@@ -1,4 +1,4 @@
-"""The page behind `d`: all that is known of how a run does, brought up to date while it is open."""
+"""The health overlay behind the key `d`: problems, stalls and ranks of a run, refreshed while open."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from textual.screen import ModalScreen
 
 from runner.history.run_feed import Feed
 from tui.framework.rows import Panel
-from tui.screens.dialogs.help import Section, draw_sections
-from tui.screens.live.health_view import doctor_sections
-from tui.text import shown
+from tui.screens.dialogs.help import HelpSection, draw_sections
+from tui.screens.live.health_view import health_sections
+from tui.text import displayable
 
-EVERY_S = 1.0
+REFRESH_S = 1.0
 
 
-class DoctorScreen(ModalScreen[None]):
-    """What helps to tell a slow run from one that stands still, and a sick one from a healthy one."""
+class HealthScreen(ModalScreen[None]):
+    """Shows the findings that tell a slow run from a stalled one."""
 
     CSS_PATH = "../dialogs/help.tcss"
     BINDINGS = [  # noqa: RUF012
@@ -34,17 +34,17 @@ class DoctorScreen(ModalScreen[None]):
         yield Panel(draw_sections, id="help", classes="dialog framed")
 
     def on_mount(self) -> None:
-        self._panel.border_title = "how this run does"
-        self._panel.border_subtitle = shown("esc closes   ↑ ↓ scroll")
-        self.look()
-        self.set_interval(EVERY_S, self.look)
+        self._panel.border_title = "health"
+        self._panel.border_subtitle = displayable("esc closes   ↑ ↓ scroll")
+        self.reload()
+        self.set_interval(REFRESH_S, self.reload)
 
-    def look(self) -> None:
-        """Examine the run as it is now."""
-        self._panel.update(doctor_sections(self._feed))
+    def reload(self) -> None:
+        """Update the sections from the present state of the run."""
+        self._panel.update(health_sections(self._feed))
 
     @property
-    def _panel(self) -> Panel[tuple[Section, ...]]:
+    def _panel(self) -> Panel[tuple[HelpSection, ...]]:
         return self.query_one("#help", Panel)
 
     def action_scroll_rows(self, by: int) -> None:

@@ -1,69 +1,66 @@
-"""What the doctor's page says, in sections; pure, made from a feed."""
+"""Sections of the health overlay. Pure functions of a feed."""
 
 from __future__ import annotations
 
 from runner.history.run_feed import Feed
-from runner.metrics.outlier_causes import Outlier, outliers
-from runner.metrics.stall import STATES, RankThen, Stall, rank_facts, stalled
+from runner.metrics.outlier_causes import Outlier, find_outliers
+from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
 from runner.state.run import RunState
 from runner.state.serving import ServingState
-from runner.stats.steady_state import course
+from runner.stats.steady_state import assess_steadiness
 from runner.util.formatting import duration, plural
-from tui.screens.dialogs.help import Section
-from tui.screens.live.findings import findings
-from tui.text import measure, plain
+from tui.screens.dialogs.help import HelpSection
+from tui.screens.live.health_findings import find_problems
+from tui.text import format_measurement, plain_text
 
-SHOWN = 40
-"""the last outliers that are listed"""
+MAX_OUTLIERS = 40
+"""how many outliers are listed, the latest first"""
 
 
-def doctor_sections(feed: Feed) -> tuple[Section, ...]:
+def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
+    """Return stall, findings, engine or ranks, steadiness and slow iterations of a run."""
     state, now = feed.state, feed.now()
     number = len(state.configurations) - 1
-    slow = outliers(state, number) if number >= 0 else ()
+    slow = find_outliers(state, number) if number >= 0 else ()
     timed = number >= 0 and state.configurations[number].latency.n > 0
-    steady = course(state.configurations[number].batches) if timed else None
-    stall = stalled(state, now)
-    sections: list[Section] = []
+    steady = assess_steadiness(state.configurations[number].batches) if timed else None
+    stall = find_stall(state, now)
+    sections: list[HelpSection] = []
     if stall is not None:
-        sections.append(("it stands still", tuple(("", line) for line in _stall_lines(stall))))
-    found = [text for _, text in findings(state, stall, slow, steady)]
+        sections.append(("stalled", tuple(("", line) for line in _stall_lines(stall))))
+    problems = [text for _, text in find_problems(state, stall, slow, steady)]
     if stall is not None:
-        found.remove(stall.sentence)
-    nothing = "nothing is wrong" if stall is None else "nothing else is wrong"
-    sections.append(("findings", tuple(("", text) for text in found) or (("", nothing),)))
+        problems.remove(stall.sentence)
+    none = "no problems found" if stall is None else "no other problems found"
+    sections.append(("findings", tuple(("", text) for text in problems) or (("", none),)))
     serving = state.configurations[number].serving if number >= 0 else None
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))
     elif state.ranks:
-        sections.append(("ranks", tuple(_rank_line(rank) for rank in rank_facts(state, now))))
+        sections.append(("ranks", tuple(_rank_line(rank) for rank in rank_activity(state, now))))
     if steady is not None:
-        sections.append(("steady?", ((steady.verdict, steady.sentence),)))
+        sections.append(("steadiness", ((steady.verdict, steady.sentence),)))
         sections.append(_outlier_section(state, slow))
     return tuple(sections)
 
 
 def _serving_lines(serving: ServingState) -> tuple[tuple[str, str], ...]:
-    """Requests in flight are served by ranks that the tool spawned, which report nothing themselves."""
-    lines = [("now", plain(serving.words))]
+    """Return the state of the engine; the ranks that serve requests in flight report nothing themselves."""
+    lines = [("now", plain_text(serving.words))]
     queued, kv = serving.engine.queued, serving.engine.kv_share
     if queued.n:
-        lines.append(
-            ("queued", f"{queued.last:.0f} requests wait in it, {queued.maximum:.0f} at most until now")
-        )
+        lines.append(("queued", f"{queued.last:.0f} requests, at most {queued.maximum:.0f} so far"))
     if kv.n:
-        lines.append(
-            ("KV cache", f"{100 * kv.last:.0f} % in use, {100 * kv.maximum:.0f} % at most until now")
-        )
+        lines.append(("KV cache", f"{100 * kv.last:.0f} % in use, at most {100 * kv.maximum:.0f} % so far"))
     return tuple(lines)
 
 
 def _stall_lines(stall: Stall) -> list[str]:
-    lines = [f"{stall.sentence}; a stall is ten medians, and ten seconds at least", stall.suggestion]
+    lines = [f"{stall.sentence} (a stall: more than ten medians and ten seconds)", stall.suggestion]
     busy = [f"GPU {index} {_busy(found)}" for index, found in stall.gpus]
-    lines += [", ".join(busy)] if busy else ["no GPU is read, so what the GPUs do is not known"]
+    lines += [", ".join(busy)] if busy else ["GPU load is unknown: no GPU is read"]
     if stall.output_silent_s is None:
-        lines.append("the output of the stage is not known to be silent")
+        lines.append("it is unknown how long the stage has written nothing")
     else:
         lines.append(f"the stage has written nothing for {duration(stall.output_silent_s)}")
     return lines
@@ -73,32 +70,36 @@ def _busy(found: float | str) -> str:
     return f"{found:.0f} % busy" if not isinstance(found, str) else found
 
 
-def _rank_line(rank: RankThen) -> tuple[str, str]:
+def _rank_line(rank: RankActivity) -> tuple[str, str]:
     parts = [plural(rank.done, "iteration")]
     if rank.behind:
-        parts.append(f"{rank.behind} behind the furthest")
+        parts.append(f"{rank.behind} behind the leading rank")
     parts.append(f"last one {duration(rank.silent_s)} ago" if rank.silent_s is not None else "none sent yet")
     if rank.process is not None:
-        state = STATES.get(rank.process.state, rank.process.state)
+        state = PROCESS_STATES.get(rank.process.state, rank.process.state)
         parts.append(f"process {state}, {rank.process.cpu_percent:.0f} % CPU")
     if rank.pid is not None:
         parts.append(f"pid {rank.pid}")
     return f"rank {rank.rank}", ", ".join(parts)
 
 
-def _outlier_section(state: RunState, slow: tuple[Outlier, ...]) -> Section:
+def _since(start: int, outlier: Outlier) -> str:
+    return duration((outlier.slow.t - start) / 1e9)
+
+
+def _outlier_section(state: RunState, slow: tuple[Outlier, ...]) -> HelpSection:
     rule = (
-        "an outlier lies above the third quartile plus three interquartile ranges, and 1 % above the median;"
-        " nothing is left out of any number"
+        "an outlier is above the third quartile plus three interquartile ranges, and 1 % above the median;"
+        " outliers stay in all numbers"
     )
-    began = state.configurations[-1].timing_began or 0
+    timing_start = state.configurations[-1].timing_began or 0
     lines = [
         (
-            f"{outlier.letter} {measure(outlier.slow.latency_ms)} ms",
-            f"iteration {outlier.slow.i + 1}, {duration((outlier.slow.t - began) / 1e9)} into the timing:"
-            f" {plain(outlier.evidence)}",
+            f"{outlier.letter} {format_measurement(outlier.slow.latency_ms)} ms",
+            f"iteration {outlier.slow.i + 1}, {_since(timing_start, outlier)} into the timing:"
+            f" {plain_text(outlier.evidence)}",
         )
-        for outlier in reversed(slow[-SHOWN:])
+        for outlier in reversed(slow[-MAX_OUTLIERS:])
     ]
     title = f"slow iterations: {len(slow)}" if slow else "slow iterations: none"
     return (title, (("", rule), *lines))

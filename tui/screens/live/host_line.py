@@ -1,11 +1,11 @@
-"""The machine in one line: load and memory, and why there are no GPU readings."""
+"""One line on the host: CPU, memory and load, and why there are no GPU readings."""
 
 from __future__ import annotations
 
 import msgspec
 
 from tui.framework.rows import Row, cut, dim, fitting, row, row_width
-from tui.text import gibibytes, right
+from tui.text import align_right, gibibytes
 
 
 class HostView(msgspec.Struct, frozen=True):
@@ -22,9 +22,9 @@ def draw_host(view: HostView, width: int, height: int) -> list[Row]:
     parts = [row(dim("host "), view.host)] if view.host else []
     if view.cpu_percent is not None:
         cores = dim(f" of {view.cores} cores") if view.cores else ""
-        used = right(gibibytes(view.memory_used), 6)
+        used = align_right(gibibytes(view.memory_used), 6)
         parts += [
-            row(dim("CPU "), right(f"{view.cpu_percent} %", 5), cores),
+            row(dim("CPU "), align_right(f"{view.cpu_percent} %", 5), cores),
             row(dim("memory "), used, dim(f" of {gibibytes(view.memory_total)} GiB")),
             row(dim("load "), f"{view.load:.1f}"),
         ]

@@ -1,20 +1,20 @@
-"""The numbers below the plot, and what the letters in it mean."""
+"""The numbers below the latency plot."""
 
 from __future__ import annotations
 
 import msgspec
 
-from runner.util.formatting import number
+from runner.util.formatting import format_number
 from tui.framework.rows import Row, Span, dim, fitting, row, row_width
-from tui.text import measure, right
+from tui.text import align_right, format_measurement
 
 GAP = "  "
-FEW = 20
-"""p95 of fewer iterations than this is close to the maximum."""
+MIN_FOR_P95 = 20
+"""With fewer iterations p95 is close to the maximum."""
 
 
-class Numbers(msgspec.Struct, frozen=True):
-    """What the iterations of the present configuration say so far; None: not known (yet)."""
+class LatencyNumbers(msgspec.Struct, frozen=True):
+    """Statistics of the present configuration so far; None: not known (yet)."""
 
     n: int = 0
     mean: float | None = None
@@ -25,15 +25,15 @@ class Numbers(msgspec.Struct, frozen=True):
     per_token: float | None = None
     tokens_per_sec: float | None = None
     instead: tuple[tuple[str, float | None, str], ...] = ()
-    """name, value and unit for the second line, of an engine whose iterations are no calls of a batch"""
+    """name, value and unit of the second line, for engines with in-flight batching"""
     empty: str = "no timed iteration yet"
 
 
-def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
+def draw_numbers(numbers: LatencyNumbers, width: int) -> list[Row]:
     if not numbers.n:
         return [row(dim(numbers.empty))]
-    few = numbers.n < FEW
-    count = f"n {number(numbers.n)}"
+    few = numbers.n < MIN_FOR_P95
+    count = f"n {format_number(numbers.n)}"
     latency = [
         _value("mean", numbers.mean, ""),
         _value("p50", numbers.p50, ""),
@@ -56,5 +56,5 @@ def draw_numbers(numbers: Numbers, width: int) -> list[Row]:
 
 
 def _value(name: str, value: float | None, unit: str, style: str = "") -> Row:
-    shown = "–" if value is None else measure(value)
-    return row(dim(f"{name} " if name else ""), Span(right(shown, 6), style), dim(unit))
+    shown = "–" if value is None else format_measurement(value)
+    return row(dim(f"{name} " if name else ""), Span(align_right(shown, 6), style), dim(unit))

@@ -1,24 +1,24 @@
-"""The latencies of the present configuration, drawn in one of three ways, and the numbers below."""
+"""The latencies of the present configuration as one of three plots, with their statistics below."""
 
 from __future__ import annotations
 
 from tui.framework.rows import Row
 from tui.plots.histogram import HistogramData, draw_histogram
-from tui.plots.latency import PlotData, draw_plot
+from tui.plots.latency import LatencyPlotData, draw_latency_plot
 from tui.plots.split import SplitData, draw_split
-from tui.screens.live.latency_numbers import Numbers, draw_numbers
+from tui.screens.live.latency_numbers import LatencyNumbers, draw_numbers
 
-Plot = PlotData | HistogramData | SplitData
+LatencyPlot = LatencyPlotData | HistogramData | SplitData
 
 
-def draw_latency(data: tuple[Plot, Numbers], width: int, height: int) -> list[Row]:
+def draw_latency(data: tuple[LatencyPlot, LatencyNumbers], width: int, height: int) -> list[Row]:
     plot, numbers = data
     below = draw_numbers(numbers, width)
     if height <= 6:
         below = below[:1]
     room = max(0, height - len(below))
-    if isinstance(plot, PlotData):
-        rows = draw_plot(plot, width, room)
+    if isinstance(plot, LatencyPlotData):
+        rows = draw_latency_plot(plot, width, room)
     elif isinstance(plot, HistogramData):
         rows = draw_histogram(plot, width, room)
     else:

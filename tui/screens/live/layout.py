@@ -1,7 +1,7 @@
-"""Where the panels of the live screen stand: a pure function of the size and of what there is to show.
+"""Layout of the live screen: a pure function of the terminal size and the content.
 
-What matters most keeps its place when room is short: what runs and how far it is, then the plot, the GPUs,
-the ranks, the log. Nothing overlaps, and nothing moves unless there is more or less to show.
+On a small terminal the most important parts keep their place: stages and progress, then the plot, the GPUs,
+the ranks, the log. Panels never overlap, and they move only when the amount of content changes.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from textual.layouts.vertical import VerticalLayout
 from textual.widget import Widget
 
 PANELS = ("plot", "ranks", "gpus", "log")
-"""Panels that can have the whole screen or be hidden, in the order of their numbers."""
+"""Panels that can be maximised or hidden, in the order of their number keys."""
 LOW, HIGH = 32, 44
-"""Below the first height frames lose their sides; from the second on there is air between the parts."""
+"""Below LOW frames have no sides; from HIGH on there are empty lines between the parts."""
 WIDE = 100
-"""From this width on the ranks stand beside the plot."""
+"""From this width on the ranks are to the right of the plot."""
 RANKS_WIDTH, RANKS_WIDTH_WIDE = 44, 52
-_IN_ORDER = (("plot", 5), ("gpus", 2), ("log", 2), ("plot", 8), ("ranks", 3))
-"""Who gets how many rows inside its frame, the most important first, before the rest is shared out."""
+_PRIORITIES = (("plot", 5), ("gpus", 2), ("log", 2), ("plot", 8), ("ranks", 3))
+"""Panel and minimum rows inside its frame, the most important first; the rest is distributed after."""
 
 
-class Wants(msgspec.Struct, frozen=True):
-    """What there is to show, in rows where that differs."""
+class LayoutRequest(msgspec.Struct, frozen=True):
+    """What the screen has to show: rows of each part, hidden and maximised panels."""
 
     ranks: int = 0
     gpus: int = 0
@@ -37,23 +37,23 @@ class Wants(msgspec.Struct, frozen=True):
     """one of PANELS; empty: none"""
     hidden: frozenset[str] = frozenset()
     search: bool = False
-    """somebody types what to search for, in the place of the footer"""
+    """the search input replaces the footer"""
 
-    def shows(self, panel: str) -> bool:
+    def has(self, panel: str) -> bool:
         return panel not in self.hidden and (panel != "gpus" or self.gpus > 0)
 
 
-def arranged(width: int, height: int, wants: Wants) -> dict[str, Region]:
-    """The place of every part that is shown, by name; parts without room are not in it."""
-    heights = _above(height, wants)
+def arrange_panels(width: int, height: int, request: LayoutRequest) -> dict[str, Region]:
+    """Return the region of each visible part by name; parts that do not fit are missing."""
+    heights = _above(height, request)
     below = {"footer": 1}
-    if not wants.maximised and wants.host and height >= 20 and not (wants.gpus and height < 26):
-        below["host"] = min(wants.host, 2 if height >= 28 else 1)
+    if not request.maximised and request.host and height >= 20 and not (request.gpus and height < 26):
+        below["host"] = min(request.host, 2 if height >= 28 else 1)
     air = 1 if height >= HIGH else 0
     taken = sum(heights.values()) + sum(below.values()) + (2 * air if "progress" in heights else 0)
     body = max(0, height - taken)
-    beside = width >= WIDE and not wants.maximised and wants.shows("ranks") and wants.shows("plot")
-    panels = _body(body, height, wants, beside=beside)
+    side_by_side = width >= WIDE and not request.maximised and request.has("ranks") and request.has("plot")
+    panels = _body(body, height, request, side_by_side=side_by_side)
 
     places: dict[str, Region] = {}
     y = 0
@@ -65,42 +65,42 @@ def arranged(width: int, height: int, wants: Wants) -> dict[str, Region]:
         rows = below.get(name, panels.get(name, 0))
         if not rows:
             continue
-        if name == "plot" and beside:
+        if name == "plot" and side_by_side:
             side = RANKS_WIDTH_WIDE if width >= 160 else RANKS_WIDTH
             places["ranks"] = Region(width - side, y, side, rows)
             places["plot"] = Region(0, y, width - side, rows)
         else:
             places[name] = Region(0, y, width, rows)
         y += rows
-    places["search" if wants.search else "footer"] = Region(0, height - 1, width, 1)
+    places["search" if request.search else "footer"] = Region(0, height - 1, width, 1)
     return places
 
 
-def _above(height: int, wants: Wants) -> dict[str, int]:
-    """Rows of what stands above the panels, in order from the top."""
+def _above(height: int, request: LayoutRequest) -> dict[str, int]:
+    """Return the rows of each part above the panels, from the top."""
     rows = {"header": 1}
     if height >= 14:
         rows["stages"] = 1
-    if wants.answers and height >= 24 and not wants.maximised:
+    if request.answers and height >= 24 and not request.maximised:
         rows["answers"] = 1
-    if height >= 12 or not wants.maximised:
+    if height >= 12 or not request.maximised:
         rows["progress"] = 2 if height >= 12 else 1
-    rows["health"] = max(1, min(wants.health, height // 4))
+    rows["health"] = max(1, min(request.health, height // 4))
     return rows
 
 
-def _body(body: int, height: int, wants: Wants, *, beside: bool) -> dict[str, int]:
-    """Rows of each panel, frame included."""
-    if wants.maximised:
-        return {wants.maximised: body}
+def _body(body: int, height: int, request: LayoutRequest, *, side_by_side: bool) -> dict[str, int]:
+    """Return the rows of each panel, including its frame."""
+    if request.maximised:
+        return {request.maximised: body}
     frame = 1 if height < LOW else 2
-    most = {"gpus": frame + 1 + wants.gpus, "ranks": frame + 1 + max(1, wants.ranks)}
+    most = {"gpus": frame + 1 + request.gpus, "ranks": frame + 1 + max(1, request.ranks)}
     rows: dict[str, int] = {}
     left = body
-    for name, inside in _IN_ORDER:
+    for name, inside in _PRIORITIES:
         needed = min(frame + inside, most.get(name, body))
         more = needed - rows.get(name, 0)
-        if not wants.shows(name) or (name == "ranks" and beside):
+        if not request.has(name) or (name == "ranks" and side_by_side):
             continue
         if more <= left:
             rows[name] = needed
@@ -122,22 +122,22 @@ def _body(body: int, height: int, wants: Wants, *, beside: bool) -> dict[str, in
 
 
 class LiveLayout(VerticalLayout):
-    """Places the children of a screen by their ids; others (messages over the screen) as usual."""
+    """Places the children of a screen by their ids; others (notifications) vertically as usual."""
 
     name = "live"
 
-    def __init__(self, wants: Callable[[], Wants]) -> None:
-        self._wants = wants
+    def __init__(self, request: Callable[[], LayoutRequest]) -> None:
+        self._request = request
 
     def arrange(
         self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
     ) -> ArrangeResult:
         parent.pre_layout(self)
-        places = arranged(size.width, size.height, self._wants())
-        ours = [child for child in children if child.id in _NAMES]
+        places = arrange_panels(size.width, size.height, self._request())
+        panels = [child for child in children if child.id in _NAMES]
         placed = [
             WidgetPlacement(places[child.id], NULL_OFFSET, NULL_SPACING, child)
-            for child in ours
+            for child in panels
             if child.id in places
         ]
         others = [child for child in children if child.id not in _NAMES]

@@ -1,4 +1,4 @@
-"""Keys of every screen that shows a log: search, matches, level, following."""
+"""Log keys shared by the screens with a log: search, next match, level."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class LogKeys(Screen[None]):
-    """A screen with one `LogView`; `show_search` gives the line to type into its place."""
+    """A screen with one `LogView`; `update_search` makes room for the search input."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.searching = False
-        """whether somebody is typing what to search for"""
+        """whether the search input is open"""
 
     @property
     def log_view(self) -> LogView:
         return self.query_one(LogView)
 
-    def show_search(self) -> None:
-        """Something changed about the line to type into: make room for it, or take it back."""
+    def update_search(self) -> None:
+        """Update the layout after the search input opened or closed."""
 
     async def action_search(self) -> None:
         from tui.framework.filter_input import FilterInput
@@ -38,7 +38,7 @@ class LogKeys(Screen[None]):
         self.searching = True
         text = window.search.text if window.search is not None else ""
         line = FilterInput(text, "search the log", id="search")
-        self.show_search()
+        self.update_search()
         await line.open_in(self)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -47,7 +47,7 @@ class LogKeys(Screen[None]):
     def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
         self.query("#search").remove()
         self.searching = False
-        self.show_search()
+        self.update_search()
         if not message.keep:
             self._find("")
 
@@ -65,7 +65,7 @@ class LogKeys(Screen[None]):
             self.log_view.draw()
 
     def clear_search(self) -> bool:
-        """Search no more; whether something was searched for."""
+        """End the search. Return whether there was one."""
         window = self.log_view.window
         if window is None or window.search is None:
             return False

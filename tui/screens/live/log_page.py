@@ -1,4 +1,4 @@
-"""The raw output of a stage on the whole screen."""
+"""A screen with the raw output of a stage."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from textual.screen import ModalScreen
 
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
-from tui.text import shown
+from tui.text import displayable
 
 POLL_S = 0.2
 
 
 class LogScreen(LogKeys, ModalScreen[None]):
-    """A log from its end, of any size: to scroll, to search, to filter by level."""
+    """A log of any size from its end, with scrolling, search and a level filter."""
 
     BINDINGS = [  # noqa: RUF012
         ("escape", "back"),
@@ -41,8 +41,8 @@ class LogScreen(LogKeys, ModalScreen[None]):
         yield LogView(id="log", classes="framed")
 
     def on_mount(self) -> None:
-        name = escape(shown(self._log.name))
-        keys = escape(shown("esc closes  ↑ ↓ scroll  / search  n N next  f level"))
+        name = escape(displayable(self._log.name))
+        keys = escape(displayable("esc closes  ↑ ↓ scroll  / search  n N next  f level"))
         self.log_view.border_title = f"log  {name}   {keys}"
         self.log_view.open(self._log)
         self.set_interval(POLL_S, self.log_view.poll)

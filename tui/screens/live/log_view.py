@@ -1,4 +1,4 @@
-"""The raw output of a stage, as a terminal would have left it, line by line."""
+"""Widget for the raw output of a stage, line by line as a terminal would show it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from textual.geometry import Size
 from textual.markup import escape
 from textual.strip import Strip
 
-from runner.util.log_file import LONGEST, Line, level_of
+from runner.util.log_file import LONGEST, LogLine, level_of
 from tui.framework.rows import Row, Rows, Span, dim, row
 from tui.screens.live.log_window import LogWindow
-from tui.text import plain, shorten, shown
+from tui.text import displayable, plain_text, shorten
 
 _STYLES = {"errors": "bad", "warnings": "warn", "all": ""}
 
 
 class LogView(Rows):
-    """Shows a window into a log; `poll` brings it up to date."""
+    """Shows a window into a log; `poll` reads new output."""
 
     DEFAULT_CSS = "LogView { height: 1fr; }"
 
@@ -28,7 +28,7 @@ class LogView(Rows):
         self._drawn_at: Size | None = None
 
     def open(self, path: Path | None) -> None:
-        """Show another log; None: there is none."""
+        """Show another log; None: no log."""
         if self.window is not None:
             self.window.file.close()
         self.window = LogWindow(path) if path is not None else None
@@ -36,38 +36,38 @@ class LogView(Rows):
         self.poll()
 
     def poll(self) -> None:
-        """Take in what was written since, and search on."""
+        """Read new output and continue the search."""
         if self.window is None:
             self.show([])
         elif self.size.height and self.window.poll(self.size.height):
             self.draw()
 
     def draw(self) -> None:
-        """Show the lines in view as they are now."""
+        """Draw the visible lines."""
         if self.window is None or not self.size.height:
             return
-        rows, chosen = self._made(self.window)
-        self.show(rows, cursor=chosen, top=0)
-        words = escape(shown(self.window.status))
-        if self.border_subtitle != words:
-            self.border_subtitle = words
+        rows, current = self._build_rows(self.window)
+        self.show(rows, cursor=current, top=0)
+        status = escape(displayable(self.window.status))
+        if self.border_subtitle != status:
+            self.border_subtitle = status
 
     def render_line(self, y: int) -> Strip:
         if self._drawn_at != self.size and self.window is not None:
-            # A new size is painted before it is announced, and the first frame should be complete.
+            # Textual paints a new size before the resize event; the first frame has to be complete.
             self.window.poll(self.size.height)
-            self._rows, self.cursor = self._made(self.window)
+            self._rows, self.cursor = self._build_rows(self.window)
         return super().render_line(y)
 
-    def _made(self, window: LogWindow) -> tuple[list[Row], int | None]:
-        """The rows in view, and which of them is the match that was gone to."""
+    def _build_rows(self, window: LogWindow) -> tuple[list[Row], int | None]:
+        """Return the visible rows, and the index of the current match."""
         self._drawn_at = self.size
         lines = window.visible()
         search = window.search.text if window.search is not None else ""
         pattern = re.compile(re.escape(search), re.IGNORECASE) if search else None
         rows = [draw_line(line, self.size.width, pattern) for line in lines]
-        chosen = next((y for y, line in enumerate(lines) if line.start == window.chosen), None)
-        return rows or [row(dim(_nothing(window)))], chosen
+        current = next((y for y, line in enumerate(lines) if line.start == window.current_match), None)
+        return rows or [row(dim(_empty_text(window)))], current
 
     def on_resize(self) -> None:
         self.poll()
@@ -92,9 +92,11 @@ class LogView(Rows):
         self.scroll_lines(rows)
 
 
-def draw_line(line: Line, width: int, pattern: re.Pattern[str] | None) -> Row:
-    """A line cut to the width, in the style of its level, with what was searched for set apart."""
-    text = plain(line.text[:LONGEST].decode(errors="replace")) + ("…" if len(line.text) > LONGEST else "")
+def draw_line(line: LogLine, width: int, pattern: re.Pattern[str] | None) -> Row:
+    """Draw a line, cut to the width, in the style of its level, with search matches highlighted."""
+    text = plain_text(line.text[:LONGEST].decode(errors="replace")) + (
+        "…" if len(line.text) > LONGEST else ""
+    )
     style = _STYLES[level_of(line.text)]
     text = shorten(text, width)
     if pattern is None:
@@ -106,9 +108,9 @@ def draw_line(line: Line, width: int, pattern: re.Pattern[str] | None) -> Row:
     return row(*(span for span in (*spans, Span(text[at:], style)) if span.text))
 
 
-def _nothing(window: LogWindow) -> str:
-    if window.looking:
-        return "looking further up ..."
+def _empty_text(window: LogWindow) -> str:
+    if window.is_scanning:
+        return "reading earlier lines ..."
     if window.level != "all" and window.file.size:
-        return "no warning and no error" if window.level == "warnings" else "no error"
+        return "no warnings or errors" if window.level == "warnings" else "no errors"
     return "no output yet"

@@ -1,4 +1,4 @@
-"""How far the present configuration is: warm-up first, then iterations *and* duration until both are met."""
+"""Progress of the present configuration: warm-up, then iterations *and* duration until both are reached."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from tui.framework.rows import Row, Span, cut, dim, fitting, row, row_width, spr
 from tui.text import bar, wrap
 
 WIDE = 100
-Phase = Literal["waiting", "warm-up", "timed", "done"]
+ProgressPhase = Literal["waiting", "warm-up", "timed", "done"]
 
 
-class Progress(msgspec.Struct, frozen=True):
-    phase: Phase
+class ProgressView(msgspec.Struct, frozen=True):
+    phase: ProgressPhase
     what: str
-    """the configuration in words, or what is waited for"""
+    """description of the configuration, or of what the run waits for"""
     number: int = 0
     total: int = 0
-    """this is configuration `number` of `total`; 0: not there yet"""
+    """the present configuration is `number` of `total`; 0: none yet"""
     warmed: int = 0
     warm_up: int = 0
     measured: int = 0
     num_runs: int = 0
     seconds: int = 0
     duration: int = 0
-    over: bool = False
-    """the run has ended; nothing more will come"""
+    ended: bool = False
+    """whether the run has ended"""
     counts: str = "iterations"
     """what `measured` and `num_runs` count"""
-    words: str = ""
-    """what it does, where nothing can be counted; empty: bars say it"""
+    activity: str = ""
+    """present activity, if there is nothing to count; empty: bars show the progress"""
     left_s: int | None = None
-    """seconds until this configuration is done; None: cannot be told yet"""
+    """seconds until this configuration is done; None: unknown"""
 
 
-def draw_progress(progress: Progress, width: int, height: int) -> list[Row]:
+def draw_progress(progress: ProgressView, width: int, height: int) -> list[Row]:
     if not progress.number:
         lines = wrap(progress.what, width)
         return [row(dim(line)) for line in [*lines, ""][:2]]
     return [_position(progress, width), _bars(progress, width)]
 
 
-def _position(progress: Progress, width: int) -> Row:
-    follow = 0 if progress.over else progress.total - progress.number
+def _position(progress: ProgressView, width: int) -> Row:
+    remaining_count = 0 if progress.ended else progress.total - progress.number
     remaining = row(*_remaining(progress, width))
     number = Span(f"{progress.number}/{progress.total}", "strong")
     parts = [row(dim("config "), number), row(progress.what)]
-    parts += [row(dim(f"{follow} more to come"))] if follow else []
+    parts += [row(dim(f"{remaining_count} to come"))] if remaining_count else []
     return spread(fitting(parts, width - row_width(remaining) - 1, gap="  "), remaining, width)
 
 
-def _remaining(progress: Progress, width: int) -> list[str | Span]:
+def _remaining(progress: ProgressView, width: int) -> list[str | Span]:
     if progress.phase == "done":
         return [Span("measured", "good")]
     if progress.phase == "timed" and progress.left_s is not None:
@@ -62,19 +62,19 @@ def _remaining(progress: Progress, width: int) -> list[str | Span]:
     return []
 
 
-def _bars(progress: Progress, width: int) -> Row:
-    if progress.words:
-        return cut(row(dim(progress.words)), width)
+def _bars(progress: ProgressView, width: int) -> Row:
+    if progress.activity:
+        return cut(row(dim(progress.activity)), width)
     if progress.phase == "warm-up":
         size = max(6, width // 2 - 28)
         label = f" {progress.warmed}/{progress.warm_up}"
-        then = "" if progress.over else "   timing starts after it"
+        then = "" if progress.ended else "   timing starts afterwards"
         return row(*_bar("warm-up", progress.warmed, progress.warm_up, size, label, "warn"), dim(then))
     measured = f" {progress.measured}/{progress.num_runs}"
     seconds = f" {progress.seconds}/{progress.duration} s"
     if not progress.duration:
         return row(*_bar(progress.counts, progress.measured, progress.num_runs, max(6, width - 32), measured))
-    # Fixed room for the counts, so that the second bar stays where it is while they grow.
+    # Fixed width for the counts, so that the second bar does not move while they grow.
     size = max(6, (width - 50) // 2)
     return row(
         *_bar("iterations", progress.measured, progress.num_runs, size, f"{measured:<14}"),
@@ -83,7 +83,7 @@ def _bars(progress: Progress, width: int) -> Row:
 
 
 def _bar(
-    name: str, done: int, wanted: int, size: int, label: str, style: str = "accent"
+    name: str, done: int, target: int, size: int, label: str, style: str = "accent"
 ) -> tuple[Span, Span, Span, Span]:
-    full, empty = bar(done / wanted if wanted else 1.0, size)
+    full, empty = bar(done / target if target else 1.0, size)
     return dim(f"{name} "), Span(full, style), dim(empty), Span(label)

@@ -1,11 +1,11 @@
-"""One line a rank: its last and mean latency, where it is, and which one the others wait for."""
+"""One line a rank: last and mean latency, state, and which rank is the slowest."""
 
 from __future__ import annotations
 
 import msgspec
 
 from tui.framework.rows import Row, Span, dim, row
-from tui.text import fit, measure, right
+from tui.text import align_right, fit, format_measurement
 
 CELL = 38
 """columns that one rank needs"""
@@ -19,12 +19,12 @@ class RankLine(msgspec.Struct, frozen=True):
     i: int | None = None
     """iterations done in this phase"""
     slower: float | None = None
-    """only of the slowest rank: its mean over the fastest rank's, minus 1"""
+    """only for the slowest rank: its mean divided by that of the fastest rank, minus 1"""
     broken: bool = False
 
 
 def draw_ranks(ranks: tuple[RankLine, ...], width: int, height: int) -> list[Row]:
-    """Ranks below one another, in as many columns as fit; a heading above each column."""
+    """Draw the ranks in as many columns as fit, each with a heading."""
     if not ranks:
         return [row(dim("no rank has started yet"))]
     columns = _columns(len(ranks), width)
@@ -41,7 +41,7 @@ def draw_ranks(ranks: tuple[RankLine, ...], width: int, height: int) -> list[Row
 
 
 def rank_rows(count: int, width: int) -> int:
-    """How many lines so many ranks take below their heading."""
+    """Return how many lines `count` ranks take below their heading."""
     return -(-count // _columns(count, width))
 
 
@@ -51,10 +51,10 @@ def _columns(count: int, width: int) -> int:
 
 def _cell(rank: RankLine, width: int) -> Row:
     numbers = (
-        right(str(rank.rank), 4)
-        + right(_ms(rank.last_ms), 9)
-        + right(_ms(rank.mean_ms), 9)
-        + right("–" if rank.i is None else str(rank.i), 6)
+        align_right(str(rank.rank), 4)
+        + align_right(_ms(rank.last_ms), 9)
+        + align_right(_ms(rank.mean_ms), 9)
+        + align_right("–" if rank.i is None else str(rank.i), 6)
     )
     room = max(0, width - len(numbers))
     state = _state(rank, room)
@@ -66,9 +66,9 @@ def _state(rank: RankLine, room: int) -> Span:
         return Span(f"  {rank.state}", "bad")
     if rank.slower is None:
         return dim(f"  {rank.state}")
-    by_how_much = f" +{rank.slower * 100:.1f} %" if room >= 17 and rank.slower >= 0.0005 else ""
-    return Span(f"  slowest{by_how_much}", "warn")
+    skew = f" +{rank.slower * 100:.1f} %" if room >= 17 and rank.slower >= 0.0005 else ""
+    return Span(f"  slowest{skew}", "warn")
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else measure(value)
+    return "–" if value is None else format_measurement(value)

@@ -1,4 +1,4 @@
-"""A run while it happens: what it does, how far it is, and how it is doing."""
+"""The live screen: stages, progress, plot, ranks, GPUs and log of a run in progress."""
 
 from __future__ import annotations
 
@@ -11,55 +11,53 @@ from textual.layout import Layout
 from textual.markup import escape
 
 from runner.cli.places import LivePlace
-from runner.errors import ExitCode
+from runner.errors import ExitCode, run_exit_code
 from runner.history.run_feed import Feed
 from runner.report.eta import stage_times
-from runner.state.run import Status
-from tui.framework.keymap import Key, When, bindings
+from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel, Row
-from tui.framework.run_header import draw_header
+from tui.framework.run_header import draw_run_header
 from tui.framework.screen import KeyedScreen, KeyFooter
-from tui.framework.terminal_notify import title_of
-from tui.screens.live.flight_panel import ROWS, Flight, draw_flight
-from tui.screens.live.gpu_fold import draw_folded
+from tui.framework.terminal_notify import window_title
+from tui.screens.live.gpu_fold import draw_folded_gpus
 from tui.screens.live.health_line import draw_health, health_rows
 from tui.screens.live.host_line import draw_host
+from tui.screens.live.in_flight_panel import MAX_ROWS, InFlightView, draw_in_flight
 from tui.screens.live.keys import KEYS
 from tui.screens.live.latency_panel import draw_latency
-from tui.screens.live.layout import LOW, PANELS, WIDE, LiveLayout, Wants
+from tui.screens.live.layout import LOW, PANELS, WIDE, LayoutRequest, LiveLayout
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
-from tui.screens.live.plot import MODES, Mode
+from tui.screens.live.plot_view import PLOT_MODES, PlotMode
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
 from tui.screens.live.stage_strip import draw_stages
-from tui.screens.live.view import LiveView, Memo, live_view
+from tui.screens.live.view import LiveView, LiveViewCache, make_live_view
 from tui.screens.result.answers import draw_answers
-from tui.text import shown
+from tui.text import displayable
 
 FRAME_S = 0.2
-SELDOM, SELDOM_MS = 3, 300.0
-"""Plot and ranks are drawn in every third frame when the median iteration is shorter than this."""
-LOOK_BACK_S = 1.0
-"""After the first frame: how long stages took in earlier runs is worth no delay."""
+SLOW_REDRAW_FRAMES, FAST_ITERATION_MS = 3, 300.0
+"""Plot and ranks are drawn in every third frame when the median iteration is shorter than 300 ms."""
+STAGE_TIMES_DELAY_S = 1.0
+"""delay before the stage times of earlier runs are read, so that the first frame does not wait for them"""
 BUDGET_S = 0.04
-"""of every frame, for taking in events: the rest is for drawing and for the user"""
-_WHEN_MAXIMISED = ("back", "follow", "switch_plot", "doctor", "help")
-"""what else the footer names while one panel has the whole screen"""
-_EXIT_CODES: dict[Status, ExitCode] = {
-    "failed": ExitCode.RUN_FAILED,
-    "stopped": ExitCode.RUN_STOPPED,
-    "lost": ExitCode.RUN_LOST,
-}
+"""time of a frame for reading events; the rest is for drawing and input"""
+_KEYS_WHEN_MAXIMISED = ("back", "follow", "switch_plot", "health", "help")
+"""further actions in the footer while a panel is maximised"""
 
 
-def draw_side(data: tuple[RankLine, ...] | Flight, width: int, height: int) -> list[Row]:
-    """The ranks, or the requests of an engine that batches them in flight."""
-    return draw_flight(data, width, height) if isinstance(data, Flight) else draw_ranks(data, width, height)
+def draw_ranks_or_requests(data: tuple[RankLine, ...] | InFlightView, width: int, height: int) -> list[Row]:
+    """Draw the ranks, or the requests of an engine with in-flight batching."""
+    return (
+        draw_in_flight(data, width, height)
+        if isinstance(data, InFlightView)
+        else draw_ranks(data, width, height)
+    )
 
 
 class LiveScreen(LogKeys, KeyedScreen):
-    """Follows one feed: a timer drains it, makes one view of it and hands that to the widgets."""
+    """Follows one feed: a timer drains it, makes a view and updates the widgets."""
 
     screen_name = "live"
     own_keys = KEYS
@@ -69,29 +67,29 @@ class LiveScreen(LogKeys, KeyedScreen):
         super().__init__()
         self.feed = feed
         self.view: LiveView | None = None
-        self._layout = LiveLayout(lambda: self._wants)
-        self._wants = Wants()
+        self._layout = LiveLayout(lambda: self._layout_request)
+        self._layout_request = LayoutRequest()
         self._hidden: frozenset[str] = frozenset()
         self._maximised = ""
-        self._mode: Mode = MODES[0]
-        self._memo = Memo()
-        self._drawn_at = (-1, False)
-        self._skipped = SELDOM
-        self._saw_it_run = False
+        self._mode: PlotMode = PLOT_MODES[0]
+        self._cache = LiveViewCache()
+        self._drawn_state = (-1, False)
+        self._skipped = SLOW_REDRAW_FRAMES
+        self._was_running = False
 
     @property
     def layout(self) -> Layout:
         return self._layout
 
     def compose(self) -> ComposeResult:
-        yield Panel(draw_header, id="header")
+        yield Panel(draw_run_header, id="header")
         yield Panel(draw_stages, id="stages")
         yield Panel(draw_answers, id="answers")
         yield Panel(draw_progress, id="progress")
         yield Panel(draw_health, id="health")
         yield Panel(draw_latency, id="plot", classes="framed")
-        yield Panel(draw_side, id="ranks", classes="framed")
-        yield Panel(draw_folded, id="gpus", classes="framed")
+        yield Panel(draw_ranks_or_requests, id="ranks", classes="framed")
+        yield Panel(draw_folded_gpus, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
         yield LogView(id="log", classes="framed")
         yield KeyFooter()
@@ -101,34 +99,34 @@ class LiveScreen(LogKeys, KeyedScreen):
         self.tick()
         self.set_interval(FRAME_S, self.tick)
         if self.feed.live and self.feed.state.running:
-            self.set_timer(LOOK_BACK_S, self._look_back)
+            self.set_timer(STAGE_TIMES_DELAY_S, self._load_stage_times)
 
     # --- one frame --------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Take in what arrived and show it; nothing is drawn when nothing changed."""
+        """Read new events and show them; draw nothing if nothing changed."""
         started = time.monotonic()
-        taken = self.feed.drain(BUDGET_S)
-        reading = bool(taken) and time.monotonic() - started > BUDGET_S and self.feed.loaded < 0.99
-        moment = (self.feed.now() // 10**9, self.feed.gone)
-        if taken or moment != self._drawn_at:
-            self._drawn_at = moment
-            self._show(live_view(self.feed, reading=reading, mode=self._mode, memo=self._memo))
+        has_events = self.feed.drain(BUDGET_S)
+        reading = bool(has_events) and time.monotonic() - started > BUDGET_S and self.feed.loaded < 0.99
+        drawn_state = (self.feed.now() // 10**9, self.feed.gone)
+        if has_events or drawn_state != self._drawn_state:
+            self._drawn_state = drawn_state
+            self._show_view(make_live_view(self.feed, reading=reading, mode=self._mode, cache=self._cache))
         self.log_view.poll()
         if not reading:
-            self._notice_the_end()
+            self._handle_run_end()
 
-    def _look_back(self) -> None:
-        self._memo.usual = stage_times(self.feed.run_dir, self.feed.plan)
+    def _load_stage_times(self) -> None:
+        self._cache.stage_times = stage_times(self.feed.run_dir, self.feed.plan)
 
-    def _show(self, view: LiveView) -> None:
+    def _show_view(self, view: LiveView) -> None:
         before, self.view = self.view, view
         self._panel("#header").update(view.header)
         self.show_keys(view.note)
         if view.header.reading is not None:
             return
-        if before is not None:  # the first frame does not wait for the settings, which say whether to
-            self.app.show_title(title_of(view))
+        if before is not None:  # the first frame does not wait for the settings, which enable the title
+            self.app.show_title(window_title(view))
         for name, data in (
             ("#stages", view.stages),
             ("#progress", view.progress),
@@ -138,74 +136,70 @@ class LiveScreen(LogKeys, KeyedScreen):
             ("#health", view.health),
         ):
             self._panel(name).update(data)
-        self._arrange()
-        self._show_seldom(view)
+        self._update_layout()
+        self._update_plot_and_ranks(view)
         if before is None or before.plot_title != view.plot_title:
-            self.query_one("#plot").border_title = escape(shown(view.plot_title))
+            self.query_one("#plot").border_title = escape(displayable(view.plot_title))
         if before is None or before.rank_title != view.rank_title:
-            self.query_one("#ranks").border_title = escape(shown(view.rank_title))
+            self.query_one("#ranks").border_title = escape(displayable(view.rank_title))
         if before is None or before.gpu_title != view.gpu_title:
-            self.query_one("#gpus").border_title = escape(shown(view.gpu_title))
+            self.query_one("#gpus").border_title = escape(displayable(view.gpu_title))
         if before is None or before.progress.what != view.progress.what:
             what = view.progress.what if view.progress.number else ""
-            self.query_one("#plot").border_subtitle = escape(shown(what))
+            self.query_one("#plot").border_subtitle = escape(displayable(what))
         if before is None or before.log != view.log:
             self.log_view.open(view.log)
             self.query_one("#log").border_title = escape(
-                shown(f"log  {view.log.name}" if view.log else "log")
+                displayable(f"log  {view.log.name}" if view.log else "log")
             )
 
-    def _show_seldom(self, view: LiveView) -> None:
-        """What changes faster than anybody can follow is not drawn in every frame.
-
-        Those are the numbers of the ranks and the plot, where iterations come one upon the other; how many
-        there are is said in every frame.
-        """
-        if view.running and (view.numbers.p50 or SELDOM_MS) < SELDOM_MS:
+    def _update_plot_and_ranks(self, view: LiveView) -> None:
+        """Update the plot and the ranks, but not in every frame when iterations are too fast to follow."""
+        if view.running and (view.numbers.p50 or FAST_ITERATION_MS) < FAST_ITERATION_MS:
             self._skipped += 1
-            if self._skipped < SELDOM:
+            if self._skipped < SLOW_REDRAW_FRAMES:
                 return
         self._skipped = 0
         self._panel("#plot").update((view.plot, view.numbers))
         self._panel("#ranks").update(view.ranks if view.flight is None else view.flight)
 
-    def _arrange(self) -> None:
-        """Give the panels their places anew when there is more or less to show than before."""
+    def _update_layout(self) -> None:
+        """Arrange the panels again if the amount of content changed."""
         view = self.view
         if view is None:
             return
-        wants = Wants(
-            ranks=self._rank_rows(len(view.ranks)) if view.flight is None else ROWS,
+        request = LayoutRequest(
+            ranks=self._rank_rows(len(view.ranks)) if view.flight is None else MAX_ROWS,
             gpus=len(view.gpus),
             health=len(health_rows(view.health, self.size.width - 2)),
-            answers=bool(view.answers.said),
+            answers=bool(view.answers.pairs),
             host=len(draw_host(view.host, self.size.width - 2, 2)),
             maximised=self._maximised,
             hidden=self._hidden,
             search=self.searching,
         )
-        if wants != self._wants:
-            self._wants = wants
+        if request != self._layout_request:
+            self._layout_request = request
             self._panel("#header").refresh(layout=True)
 
     def _rank_rows(self, count: int) -> int:
-        """Lines for the ranks where they have the whole width; beside the plot they take what that has."""
+        """Return the rows of the ranks; next to the plot they have the height of the plot."""
         sides = 0 if self.size.height < LOW else 4
         return rank_rows(count, self.size.width - sides) if self.size.width < WIDE else count
 
     def on_resize(self) -> None:
-        self._arrange()
+        self._update_layout()
 
-    def show_search(self) -> None:
-        self._arrange()
+    def update_search(self) -> None:
+        self._update_layout()
 
-    def _notice_the_end(self) -> None:
-        """Say so when the run ends under our eyes; then a finished one shows its table."""
+    def _handle_run_end(self) -> None:
+        """Announce the end of a run watched live, and open the result if it finished."""
         state = self.feed.state
         if state.running:
-            self._saw_it_run = self.feed.live
-        elif self._saw_it_run and self.view is not None:
-            self._saw_it_run = False
+            self._was_running = self.feed.live
+        elif self._was_running and self.view is not None:
+            self._was_running = False
             self.app.announce(self.view.header.profile, state.status, self.view.header.elapsed_s)
             if state.status == "finished":
                 self.app.open_result(self.feed.run_dir)
@@ -215,15 +209,15 @@ class LiveScreen(LogKeys, KeyedScreen):
 
     # --- keys -------------------------------------------------------------------------------------------
 
-    def states(self) -> tuple[When, ...]:
-        # A replay goes on nowhere once it is left.
-        under_way = self.feed.live and (self.view is None or self.view.running)
-        return ("running" if under_way else "ended",)
+    def key_states(self) -> tuple[KeyState, ...]:
+        # A replay does not continue after the screen is closed.
+        running = self.feed.live and (self.view is None or self.view.running)
+        return ("running" if running else "ended",)
 
     def footer_keys(self) -> list[Key]:
-        keys = self.keys_now()
+        keys = self.active_keys()
         if self._maximised:
-            return [key for key in keys if key.action in (*PANELS, *_WHEN_MAXIMISED)]
+            return [key for key in keys if key.action in (*PANELS, *_KEYS_WHEN_MAXIMISED)]
         return keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -234,14 +228,14 @@ class LiveScreen(LogKeys, KeyedScreen):
         return super().check_action(action, parameters)
 
     def _maximise(self, panel: str) -> None:
-        """Show one panel on the whole screen, or all of them again; empty: all of them."""
+        """Maximise a panel, or restore the layout if it is maximised; empty: restore."""
         self._maximised = "" if panel == self._maximised else panel
-        self._arrange()
+        self._update_layout()
         if self.view is not None:
             self.show_keys(self.view.note)
 
     def on_click(self, event: events.Click) -> None:
-        """A double click on a panel does what its key does."""
+        """A double click on a panel maximises or restores it."""
         if event.chain == 2 and event.widget is not None and event.widget.id in PANELS:
             self._maximise(event.widget.id)
 
@@ -249,15 +243,15 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._maximise("plot")
 
     def action_switch_plot(self) -> None:
-        """The next of the ways to draw the latencies."""
-        self._mode = MODES[(MODES.index(self._mode) + 1) % len(MODES)]
-        self._skipped = SELDOM
-        self._show(live_view(self.feed, mode=self._mode, memo=self._memo))
+        """Switch to the next kind of latency plot."""
+        self._mode = PLOT_MODES[(PLOT_MODES.index(self._mode) + 1) % len(PLOT_MODES)]
+        self._skipped = SLOW_REDRAW_FRAMES
+        self._show_view(make_live_view(self.feed, mode=self._mode, cache=self._cache))
 
-    async def action_doctor(self) -> None:
-        from tui.screens.live.health_page import DoctorScreen
+    async def action_health(self) -> None:
+        from tui.screens.live.health_page import HealthScreen
 
-        await self.app.open_dialog(DoctorScreen(self.feed))
+        await self.app.open_dialog(HealthScreen(self.feed))
 
     def action_ranks(self) -> None:
         self._maximise("ranks")
@@ -270,9 +264,9 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._maximise("log")
 
     def action_hide(self, panel: str) -> None:
-        """Leave a panel out until the same key is pressed again."""
+        """Hide a panel, or show it again."""
         self._hidden ^= {panel}
-        self._arrange()
+        self._update_layout()
 
     def action_back(self) -> None:
         if self.clear_search():
@@ -299,21 +293,22 @@ class LiveScreen(LogKeys, KeyedScreen):
         state = self.feed.state
         if state.running and self.feed.live:
             run = self.feed.run_dir.name.rpartition("_")[2]
-            self.app.leave(message=f"run {run} goes on: trtbench-tui attach {run}")
+            self.app.leave(message=f"run {run} continues: trtbench-tui attach {run}")
         else:
-            self.app.leave(_EXIT_CODES.get(state.status, ExitCode.OK) if self.feed.live else ExitCode.OK)
+            self.app.leave(run_exit_code(state.status) if self.feed.live else ExitCode.OK)
 
     def action_result(self) -> None:
-        if "ended" in self.states():
+        if "ended" in self.key_states():
             self.app.open_result(self.feed.run_dir)
 
     async def action_stop(self) -> None:
         if self.view is None or not self.view.can_stop:
             return
+        from runner.history.stop import stop_run
         from tui.screens.dialogs.confirm import ask_to_stop
 
-        said = "Its processes are ended. What was measured until now is kept."
-        await ask_to_stop(self.app, self.feed.run_dir, "this run", said)
+        consequence = "Its processes are ended. The measurements so far are kept."
+        await ask_to_stop(self.app, stop_run, self.feed.run_dir, "this run", consequence)
 
 
 def open_screen(place: LivePlace) -> LiveScreen:

@@ -1,4 +1,4 @@
-"""The stages of a run in one line: done, running, failed, still to come, each with its time."""
+"""The stages of a run in one line: done, running, failed and planned ones, with their times."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class StageItem(msgspec.Struct, frozen=True):
     """why it was skipped"""
 
 
-def exit_words(code: int | None) -> str:
-    """How a launcher ended: `exit code 1`, `signal SIGKILL`; nothing for a clean end."""
+def describe_exit(code: int | None) -> str:
+    """Describe how a launcher ended: `exit code 1`, `signal SIGKILL`; empty for exit code 0."""
     if not code:
         return ""
     if code > 0:
@@ -52,6 +52,6 @@ def draw_stages(stages: tuple[StageItem, ...], width: int, height: int) -> list[
         elif stage.mark != "planned":
             spans.append(dim(f" {duration(stage.seconds)}"))
         if stage.mark == "failed" and stage.exit_code:
-            spans.append(Span(f" {exit_words(stage.exit_code)}", "bad"))
+            spans.append(Span(f" {describe_exit(stage.exit_code)}", "bad"))
         spans.append("    ")
     return [cut(row(*spans), width)]

@@ -1,35 +1,35 @@
-"""What the model answered, one line each: a person reads whether it makes sense."""
+"""Answers of the model, one line each, so that the user can check whether they make sense."""
 
 from __future__ import annotations
 
 import msgspec
 
 from tui.framework.rows import Row, dim, row
-from tui.text import plain, shorten, width_of
+from tui.text import plain_text, shorten, width_of
 
 ARROW = " -> "
 
 
 class Answers(msgspec.Struct, frozen=True):
-    said: tuple[tuple[str, str], ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
     """prompt and answer, each on one line"""
     source: str = "smoke run"
-    """where they come from"""
+    """origin of the answers"""
 
 
 def one_line(text: str) -> str:
-    """Program output as one line."""
-    return plain(" ".join(text.split()))
+    """Join program output into one line."""
+    return plain_text(" ".join(text.split()))
 
 
 def draw_answers(answers: Answers, width: int, height: int) -> list[Row]:
-    """The answers, or as many as there are lines for; nothing where there are none."""
-    shown = answers.said[:height] if height else answers.said
+    """Draw the answers that fit; nothing without answers."""
+    shown = answers.pairs[:height] if height else answers.pairs
     return [_answer(f"{answers.source}: ", prompt, answer, width) for prompt, answer in shown]
 
 
 def _answer(label: str, prompt: str, answer: str, width: int) -> Row:
-    """The prompt gives way to the answer, which is what there is to judge."""
+    """Draw prompt and answer; the prompt is cut first."""
     room = max(0, width - len(label) - len(ARROW) - 4)
     asked = shorten(prompt, max(room // 3, room - width_of(answer)))
     answered = shorten(answer, room - width_of(asked))

@@ -1,4 +1,4 @@
-"""The keys of the final table."""
+"""The keys of the result screen."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ KEYS = (
         "question_mark",
         "explain",
         "explain",
-        "what the chosen metric means, and the keys",
+        "explain the selected metric, and the keys",
         shown="?",
-        command="help: the chosen metric",
+        command="help: the selected metric",
     ),
     Key("home", "move(-10000)", "", "the first metric"),
     Key("end", "move(10000)", "", "the last metric"),
     Key("pageup", "move(-10)", "", "ten metrics up", shown="page up"),
     Key("pagedown", "move(10)", "", "ten metrics down", shown="page down"),
-    Key("u", "extra('printed')", "engine's own", "what the engine itself printed, beside our numbers"),
-    Key("i", "extra('margin')", "95 %", "how well each number is known: its 95 % interval", minor=True),
+    Key("u", "extra('printed')", "engine's own", "show or hide the values that the engine itself printed"),
+    Key("i", "extra('margin')", "95 %", "show or hide the 95 % interval of each number", minor=True),
     Key(
         "v",
         "extra('baseline')",
         "",
-        "the change against the baseline of the profile, beside each number",
+        "show or hide the change against the baseline of the profile",
         command="view: vs baseline",
     ),
-    Key("l", "log", "log", "the output of the stage that failed, or ran last"),
+    Key("l", "log", "log", "the log of the stage that failed, or ran last"),
     AGAIN,
     Key(
         "y",
@@ -50,15 +50,15 @@ KEYS = (
         "o",
         "report",
         "report",
-        "write the HTML report, and open it where there is a desktop",
+        "write the HTML report, and open it if there is a desktop",
         command="run: HTML report",
     ),
     Key(
         "b",
         "baseline",
         "",
-        "make this run the baseline that later runs of its profile are held against",
-        command="run: make it the baseline",
+        "make this run the baseline of its profile",
+        command="run: set as baseline",
     ),
     BACK,
     RUNS,

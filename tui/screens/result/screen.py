@@ -1,4 +1,4 @@
-"""The final table of a run: what to distrust first, then every number with its unit, sample and source."""
+"""The result screen: warnings first, then every number with its unit, samples and source."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ from runner.report import result_table
 from runner.report.files import read_state
 from runner.report.model import Report
 from runner.run import layout
-from runner.state.configuration import answers_from
-from runner.util.formatting import number, plural
+from runner.state.configuration import answer_source
+from runner.util.formatting import format_number, plural
 from tui.framework.keymap import bindings
 from tui.framework.rows import Panel, Row, Span, dim, fitting, row
-from tui.framework.run_header import Header, draw_header, short_id
+from tui.framework.run_header import RunHeader, draw_run_header, short_id
 from tui.framework.screen import KeyedScreen, KeyFooter
-from tui.plots.spark import Course, course_of
-from tui.screens.live.stage_strip import StageItem, StageMark, draw_stages, exit_words
+from tui.plots.spark import SparkData, spark_data
+from tui.screens.live.stage_strip import StageItem, StageMark, describe_exit, draw_stages
 from tui.screens.result.answers import Answers, draw_answers, one_line
-from tui.screens.result.explanation import explanation, interval_words
+from tui.screens.result.explanation import describe_interval, explain_value
 from tui.screens.result.keys import KEYS
 from tui.screens.result.metric_table import (
     BEST,
     WORST,
     ExtraName,
-    Table,
+    MetricTable,
     draw_table,
     heading_rows,
+    layout_table,
     line_at,
+    make_table,
     row_index,
-    shape_of,
-    table_of,
 )
-from tui.text import plain, shown, wrap
+from tui.text import displayable, plain_text, wrap
 
 READ_AT_ONCE = 2 << 20
-"""Bytes of a log that are read before the first frame: a few hundredths of a second."""
+"""Logs up to this size, in bytes, are read before the first frame; it takes a few hundredths of a second."""
 _MARKS: dict[str, StageMark] = {"ok": "ok", "failed": "failed", "stopped": "stopped", "skipped": "skipped"}
 
 
 def draw_failure(lines: tuple[str, ...], width: int, height: int) -> list[Row]:
-    """What went wrong: the cause in the colour of failure, then what to do about it."""
+    """Draw the cause of a failure in its colour, then the remedy and the log."""
     drawn: list[Row] = []
-    for number_, text in enumerate(lines):
-        style = "" if number_ else "bad"
+    for index, text in enumerate(lines):
+        style = "" if index else "bad"
         drawn += [row(Span("▌ ", "bad"), Span(line, style)) for line in wrap(text, max(10, width - 2))]
     return drawn
 
 
 def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
-    """Each reason from its mark on; what there is no room for is counted, and said where it stands."""
+    """Draw each warning with a mark; the last row counts those that do not fit, and says where they are."""
     drawn: list[Row] = []
     ends: list[int] = []
     for flag in flags:
@@ -68,21 +68,23 @@ def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
         ends.append(len(drawn))
     if 0 < height < len(drawn):
         whole = [end for end in ends if end < height]
-        hidden = f"{len(flags) - len(whole)} more; the report (o) and a copy (y) have them all"
+        hidden = f"{len(flags) - len(whole)} more; the report (o) and the copy (y) have all"
         drawn = [*drawn[: whole[-1] if whole else height - 1], row(Span("▸ ", "warn"), dim(hidden))]
     return drawn
 
 
-def draw_detail(table: Table, width: int, height: int) -> list[Row]:
-    """Two lines on the chosen number: what it is made of, and why it may mean little."""
+def draw_detail(table: MetricTable, width: int, height: int) -> list[Row]:
+    """Draw two lines on the selected number: its formula, and its samples, note and interval."""
     value = table.value
     if value is None:
         return []
-    metric = table.lines[table.chosen].metric
-    between = interval_words(value, metric.digits)
+    metric = table.lines[table.selected].metric
+    interval = describe_interval(value, metric.digits)
     style = "warn" if value.note else "dim"
     parts = [
-        row(Span(part, style)) for part in (f"n {number(value.n)}", value.note, table.place, between) if part
+        row(Span(part, style))
+        for part in (f"n {format_number(value.n)}", value.note, table.ranking, interval)
+        if part
     ]
     formula = wrap(metric.formula, max(10, width))[0]
     more = " …" if formula != metric.formula else ""
@@ -90,7 +92,7 @@ def draw_detail(table: Table, width: int, height: int) -> list[Row]:
 
 
 def failure_lines(report: Report) -> tuple[str, ...]:
-    """Cause, remedy and log of a run that did not come to its end."""
+    """Return cause, remedy and log of a run that did not finish."""
     if report.status == "finished" or report.status not in ("failed", "lost", "stopped"):
         return ()
     cause = report.cause
@@ -98,17 +100,17 @@ def failure_lines(report: Report) -> tuple[str, ...]:
         broken = [stage for stage in report.stages if stage.status in ("failed", "stopped")]
         cause = "the run was stopped" if report.status == "stopped" else f"the run {_VERBS[report.status]}"
         if broken:
-            how = exit_words(broken[-1].exit_code)
-            cause += f" in stage {broken[-1].name}" + (f": {how}" if how else "")
+            exit_text = describe_exit(broken[-1].exit_code)
+            cause += f" in stage {broken[-1].name}" + (f": {exit_text}" if exit_text else "")
     log = f"log: {report.log}   l shows it" if report.log else ""
-    return tuple(plain(line) for line in (cause, report.remedy, log) if line)
+    return tuple(plain_text(line) for line in (cause, report.remedy, log) if line)
 
 
 _VERBS = {"failed": "failed", "lost": "was lost"}
 
 
 class ResultScreen(KeyedScreen):
-    """Shows the report of one run directory, whatever is in it."""
+    """Shows the report of one run directory, in any state."""
 
     CSS_PATH = "screen.tcss"
     screen_name = "result"
@@ -119,10 +121,10 @@ class ResultScreen(KeyedScreen):
         super().__init__()
         self.run_dir = run_dir
         self.report: Report | None = None
-        self.table = Table((), ())
+        self.table = MetricTable((), ())
 
     def compose(self) -> ComposeResult:
-        yield Panel(draw_header, id="header")
+        yield Panel(draw_run_header, id="header")
         yield Panel(draw_stages, id="stages")
         yield Panel(draw_answers, id="answers")
         yield Panel(draw_failure, id="failure")
@@ -142,7 +144,7 @@ class ResultScreen(KeyedScreen):
             self._show_report(self.report)
 
     def _show_unreadable(self, error: UserError) -> None:
-        self._show_failure(tuple(plain(line) for line in str(error).splitlines()))
+        self._show_failure(tuple(plain_text(line) for line in str(error).splitlines()))
         self.query_one("#flags").display = False
         self.query_one("#table-frame").display = False
         self.show_keys()
@@ -153,9 +155,9 @@ class ResultScreen(KeyedScreen):
         failure.update(lines)
 
     def _show_report(self, report: Report) -> None:
-        header = Header(
-            profile=plain(report.profile),
-            summary=plain(report.summary),
+        header = RunHeader(
+            profile=plain_text(report.profile),
+            summary=plain_text(report.summary),
             run=short_id(report.run or self.run_dir.name),
             status=report.status,
             elapsed_s=int(report.seconds),
@@ -164,59 +166,61 @@ class ResultScreen(KeyedScreen):
             StageItem(stage.name, _MARKS.get(stage.status, "running"), int(stage.seconds), stage.exit_code)
             for stage in report.stages
         )
-        flags = tuple(plain(flag) for flag in result_table.flags_in_words(report))
+        flags = tuple(plain_text(flag) for flag in result_table.list_flags(report))
         self._panel("#header").update(header)
         self._panel("#stages").update(stages)
-        said = tuple((one_line(said.prompt), one_line(said.answer)) for said in report.answers)
-        self._panel("#answers").update(Answers(said, answers_from(report.engine)))
+        pairs = tuple((one_line(answer.prompt), one_line(answer.answer)) for answer in report.answers)
+        self._panel("#answers").update(Answers(pairs, answer_source(report.engine)))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
-        flags_panel.border_title = shown(f"read this first: {plural(len(flags), 'reason')} for doubt")
+        flags_panel.border_title = displayable(f"warnings: {len(flags)}")
         flags_panel.display = bool(flags)
         flags_panel.update(flags)
         ranks = plural(report.ranks, "rank")
-        self.query_one("#table-frame").border_title = shown(f"result of {ranks} on {plain(report.host)}")
-        self.table = table_of(report)
+        self.query_one("#table-frame").border_title = displayable(
+            f"result of {ranks} on {plain_text(report.host)}"
+        )
+        self.table = make_table(report)
         several = len(report.configurations) > 1
         self.query_one("#table-frame").border_subtitle = (
-            shown(f"{BEST} best   {WORST} worst") if several else ""
+            displayable(f"{BEST} best   {WORST} worst") if several else ""
         )
         self._show_table()
         self.show_keys()
         self._read_iterations()
-        if self.report is report and baseline.of(report.profile) is not None:
-            self.run_worker(self._compare_aside, thread=True, exit_on_error=False)
+        if self.report is report and baseline.find_baseline(report.profile) is not None:
+            self.run_worker(self._compare_with_baseline, thread=True, exit_on_error=False)
 
-    def _compare_aside(self) -> None:
-        """A comparison reads the logs of several runs."""
+    def _compare_with_baseline(self) -> None:
+        """Compare with the baseline, in a worker: it reads the logs of several runs."""
         from runner.compare.against_baseline import with_baseline
 
         assert self.report is not None
-        beside = with_baseline(self.report, self.run_dir)
+        compared = with_baseline(self.report, self.run_dir)
         if self.is_attached:
-            self.app.call_from_thread(self._show_baseline, beside)
+            self.app.call_from_thread(self._show_baseline, compared)
 
-    def _show_baseline(self, beside: Report) -> None:
-        self.report = beside
-        table = table_of(beside)
+    def _show_baseline(self, report: Report) -> None:
+        self.report = report
+        table = make_table(report)
         self.table = replace(
             table,
-            asked=(*table.asked, *self.table.asked),
-            chosen=self.table.chosen,
+            required=(*table.required, *self.table.required),
+            selected=self.table.selected,
             column=self.table.column,
             courses=self.table.courses,
             read=self.table.read,
         )
-        if words := result_table.baseline_words(beside):
+        if text := result_table.describe_baseline(report):
             frame = self.query_one("#table-frame")
-            about = words if beside.baseline and beside.baseline.why_not else words.partition(":")[0]
-            frame.border_subtitle = shown(
-                "   ".join(part for part in (str(frame.border_subtitle or ""), about) if part)
+            short = text if report.baseline and report.baseline.why_not else text.partition(":")[0]
+            frame.border_subtitle = displayable(
+                "   ".join(part for part in (str(frame.border_subtitle or ""), short) if part)
             )
         self._show_table()
 
     def _read_iterations(self) -> None:
-        """The course of the iterations stands in the log alone; a long one is read aside."""
+        """Read the iterations, which are only in the log; a long log is read in a worker."""
         try:
             size = (self.run_dir / layout.EVENTS).stat().st_size
         except OSError:
@@ -224,17 +228,17 @@ class ResultScreen(KeyedScreen):
         if size <= READ_AT_ONCE:
             self._show_courses(self._courses())
         else:
-            self.run_worker(self._read_aside, thread=True, exit_on_error=False)
+            self.run_worker(self._read_in_worker, thread=True, exit_on_error=False)
 
-    def _read_aside(self) -> None:
+    def _read_in_worker(self) -> None:
         courses = self._courses()
         if self.is_attached:
             self.app.call_from_thread(self._show_courses, courses)
 
-    def _courses(self) -> tuple[Course, ...]:
-        return tuple(map(course_of, read_state(self.run_dir).configurations))
+    def _courses(self) -> tuple[SparkData, ...]:
+        return tuple(map(spark_data, read_state(self.run_dir).configurations))
 
-    def _show_courses(self, courses: tuple[Course, ...]) -> None:
+    def _show_courses(self, courses: tuple[SparkData, ...]) -> None:
         if len(courses) == len(self.table.columns):
             self.table = replace(self.table, courses=courses, read=True)
             self._show_table()
@@ -246,11 +250,11 @@ class ResultScreen(KeyedScreen):
         index = row_index(self.table)
         table.choose(index)
         if index is not None:
-            # With the first metric of a group its heading comes into view as well.
+            # Scroll to the heading of a group together with its first metric.
             table.reveal(max(0, index - 1))
             table.reveal(index)
 
-    def _draw_heading(self, table: Table, width: int, height: int) -> list[Row]:
+    def _draw_heading(self, table: MetricTable, width: int, height: int) -> list[Row]:
         return heading_rows(table, width, 1 if self.has_class("-low") else 2)
 
     def _panel(self, name: str) -> Panel[object]:
@@ -259,36 +263,36 @@ class ResultScreen(KeyedScreen):
     # --- keys -------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a report there is no table to do anything with."""
+        """Disable the keys of the table if there is no report."""
         if parameters == ("baseline",):
-            beside = self.report.baseline if self.report is not None else None
-            return beside is not None and not beside.why_not
+            compared = self.report.baseline if self.report is not None else None
+            return compared is not None and not compared.why_not
         return self.report is not None or action in ("back", "runs", "home", "quit", "explain")
 
     def action_move(self, by: int) -> None:
-        self.table = self.table.moved(by, 0)
+        self.table = self.table.move(by, 0)
         self._show_table()
 
     def action_column(self, by: int) -> None:
-        self.table = self.table.moved(0, by)
+        self.table = self.table.move(0, by)
         self._show_table()
 
     def action_extra(self, name: ExtraName) -> None:
         width = self._panel("#table").size.width
-        self.table = self.table.toggled(name, width)
+        self.table = self.table.toggle(name, width)
         self._show_table()
-        if name in self.table.asked and name not in shape_of(self.table, width).extras:
-            self.notify("there is no room for it; make the terminal wider", timeout=3, markup=False)
+        if name in self.table.required and name not in layout_table(self.table, width).extras:
+            self.notify("the terminal is too narrow for this column", timeout=3, markup=False)
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a number chooses it."""
+        """A click on a number selects it."""
         panel = self._panel("#table")
         offset = event.get_content_offset(panel) if event.widget is panel else None
         line = line_at(self.table, offset.y + panel.top) if offset is not None else None
         if offset is None or line is None:
             return
-        column = shape_of(self.table, panel.size.width).configuration_at(offset.x)
-        self.table = self.table.at(line, self.table.column if column is None else column)
+        column = layout_table(self.table, panel.size.width).configuration_at(offset.x)
+        self.table = self.table.select(line, self.table.column if column is None else column)
         self._show_table()
 
     async def action_explain(self) -> None:
@@ -297,8 +301,8 @@ class ResultScreen(KeyedScreen):
         if self.table.value is None:
             await self.app.open_dialog(HelpScreen("result"))
         else:
-            about = explanation(self.table)
-            await self.app.open_dialog(HelpScreen("result", title=about[0], about=about[1]))
+            title, about = explain_value(self.table)
+            await self.app.open_dialog(HelpScreen("result", title=title, about=about))
 
     def action_copy(self) -> None:
         if self.report is not None:
@@ -308,20 +312,20 @@ class ResultScreen(KeyedScreen):
         if self.report is not None:
             self._copy(as_tsv(self.report), "as tab-separated values, for a spreadsheet")
 
-    def _copy(self, text: str, how: str) -> None:
+    def _copy(self, text: str, format_text: str) -> None:
         self.app.copy_to_clipboard(text)
-        self.notify(f"the table went to your terminal's clipboard, {how}", timeout=3, markup=False)
+        self.notify(f"table copied to the clipboard of your terminal, {format_text}", timeout=3, markup=False)
 
     def action_baseline(self) -> None:
         try:
-            found = baseline.set_to([self.run_dir])
-            said = f"later runs of {found.profile} are held against this one"
+            found = baseline.set_baseline([self.run_dir])
+            text = f"this run is now the baseline of {found.profile}"
         except UserError as error:
-            said = str(error.args[0])
-        self.notify(plain(said), timeout=4, markup=False)
+            text = str(error.args[0])
+        self.notify(plain_text(text), timeout=4, markup=False)
 
     def action_report(self) -> None:
-        """A long log takes seconds to draw, so that happens aside."""
+        """Write the HTML report in a worker; a long log takes seconds."""
         self.notify("writing the HTML report", timeout=2, markup=False)
         self.run_worker(self._write_report, thread=True, exclusive=True, group="report", exit_on_error=False)
 
@@ -333,7 +337,7 @@ class ResultScreen(KeyedScreen):
         except UserError as error:
             self.app.call_from_thread(self.app.notify_error, error)
             return
-        where = "opened" if report_file.show(path) else "no desktop here: copy it to one, or open"
+        where = "opened" if report_file.show(path) else "no desktop here; copy the file to one, or open"
         self.app.call_from_thread(
             self.notify, f"{where} {path}", title="HTML report", timeout=15, markup=False
         )
@@ -348,12 +352,12 @@ class ResultScreen(KeyedScreen):
         await self.app.open_dialog(LogScreen(log))
 
     def _log(self) -> Path | None:
-        """The log that holds the cause of a failure, else that of the last stage."""
+        """Return the log with the cause of a failure, else the log of the last stage."""
         if self.report is None:
             return None
-        named = self.run_dir / Path(self.report.log).name
-        if self.report.log and named.is_file():
-            return named
+        log = self.run_dir / Path(self.report.log).name
+        if self.report.log and log.is_file():
+            return log
         names = [stage.name for stage in self.report.stages]
         found = sorted(self.run_dir.glob(f"*-{names[-1]}.log")) if names else []
         return found[-1] if found else None

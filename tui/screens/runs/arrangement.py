@@ -1,4 +1,4 @@
-"""Which runs the list shows, in which order and groups: plain data made of what was read and chosen."""
+"""Filter, sort and group the runs of the list."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from runner.errors import UserError
 from runner.history import ordering as order
 from runner.history import query
-from runner.history.run_entry import Entry
+from runner.history.run_entry import RunEntry
 from runner.history.trend import Trend, main_trend
-from tui.screens.runs.run_list import Arranged, Group
+from tui.screens.runs.run_list import RunGroup, RunListing
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user chose to see."""
+class ListOptions:
+    """Filter, order and grouping of the list, chosen by the user."""
 
     filter: str = ""
     sort: str = "when"
@@ -25,54 +25,60 @@ class Wish:
 
     @property
     def order(self) -> order.Sort:
-        return order.sort_named(self.sort)
+        return order.find_sort(self.sort)
 
     @property
     def title(self) -> str:
-        """The order in words; nothing about the usual one."""
-        words = [self.order.title + (", reversed" if self.reverse else "")]
-        shown = words if self.reverse or self.sort != order.SORTS[0].name else []
-        return " · ".join([*shown, *(["by profile"] if self.grouped else [])])
+        """Title of the order and grouping; empty for the default."""
+        parts = []
+        if self.reverse or self.sort != order.SORTS[0].name:
+            parts.append(self.order.title + (", reversed" if self.reverse else ""))
+        if self.grouped:
+            parts.append("by profile")
+        return " · ".join(parts)
 
 
-def arranged(entries: Sequence[Entry], wish: Wish, now: float, trends: dict[str, Trend | None]) -> Arranged:
-    """The runs that a filter lets through, in order; in groups each below its heading.
+def arrange_runs(
+    entries: Sequence[RunEntry], options: ListOptions, now: float, trends: dict[str, Trend | None]
+) -> RunListing:
+    """Return the runs that match the filter, in order, with the headings of their groups.
 
     Args:
         entries: all runs.
-        wish: what to show of them, and how.
+        options: filter, order and grouping.
         now: seconds since 1970.
-        trends: of profiles, as far as they were made of the same entries before; the others are added.
+        trends: cache of trends by profile for the same entries; missing ones are added.
 
     Raises:
-        UserError: the filter has a term that cannot be understood.
+        UserError: the filter has an invalid term.
     """
-    found = query.matching(entries, wish.filter, now=now)
-    found = order.in_order(found, wish.order, reverse=wish.reverse)
-    if not wish.grouped:
-        return Arranged(found)
-    all_of = order.by_profile(entries)
-    shown: list[Entry] = []
-    headings: dict[int, Group] = {}
-    for profile, runs in order.by_profile(found).items():
-        every = all_of[profile]
+    found = query.filter_entries(entries, options.filter, now=now)
+    found = order.sort_entries(found, options.order, reverse=options.reverse)
+    if not options.grouped:
+        return RunListing(found)
+    all_by_profile = order.group_by_profile(entries)
+    shown: list[RunEntry] = []
+    headings: dict[int, RunGroup] = {}
+    for profile, runs in order.group_by_profile(found).items():
+        all_runs = all_by_profile[profile]
         if profile not in trends:
-            trends[profile] = main_trend(every)
-        headings[len(shown)] = Group(profile, len(runs), len(every), trends[profile])
+            trends[profile] = main_trend(all_runs)
+        headings[len(shown)] = RunGroup(profile, len(runs), len(all_runs), trends[profile])
         shown += runs
-    return Arranged(shown, headings)
+    return RunListing(shown, headings)
 
 
-def understood(text: str, now: float) -> str:
-    """The terms of a filter that can be understood, for the list while somebody is still typing."""
+def valid_terms(text: str, now: float) -> str:
+    """Return the valid terms of a filter, for the list while the user is still typing."""
     kept = []
     for term in text.split():
         with contextlib.suppress(UserError):
-            query.parse(term, now)
+            query.parse_filter(term, now)
             kept.append(term)
     return " ".join(kept)
 
 
 def next_sort(name: str) -> str:
+    """Return the name of the order after this one."""
     names = [sort.name for sort in order.SORTS]
     return names[(names.index(name) + 1) % len(names)]

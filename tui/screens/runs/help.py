@@ -1,4 +1,4 @@
-"""What the help says about the list of runs: its name, what it is for, and its words."""
+"""The help of the list of runs: name, purpose and terms."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tui.framework.screen_help import ScreenHelp
 HELP = ScreenHelp(
     name="runs",
     about=(
-        "Every run of this machine, the newest first. What ended opens as its table, what is under way"
-        " opens live."
+        "All runs of this machine, newest first. Enter opens the result of an ended run, or the live view of"
+        " an active one."
     ),
     terms=(
         ("lost", "the run's supervisor was killed, or the machine restarted, before the run ended"),
-        ("stopped", "somebody asked the run to stop; what was measured until then is kept"),
+        ("stopped", "the run was stopped on request; results up to then are kept"),
     ),
 )

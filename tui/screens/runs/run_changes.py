@@ -1,4 +1,4 @@
-"""What a person says of runs and does with them: dialogs, and what follows from their answers."""
+"""Dialogs that change tags, notes and names of runs, or delete runs."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ from typing import TYPE_CHECKING
 
 from runner.errors import UserError
 from runner.history import labels, trash
-from runner.history.run_entry import Entry
+from runner.history.run_entry import RunEntry
 from runner.util.formatting import plural
 from tui.screens.dialogs.ask import AskScreen, Question
 from tui.screens.dialogs.confirm import ConfirmScreen
-from tui.text import plain
+from tui.text import plain_text
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
 
-Done = Callable[[], None]
-"""called when something changed"""
+ChangeCallback = Callable[[], None]
+"""called after a change"""
 
 
-def title_of(entry: Entry) -> str:
-    return f"“{plain(entry.name)}”" if entry.name else plain(entry.profile)
+def title_of(entry: RunEntry) -> str:
+    """Return the name of a run in quotes, or its profile."""
+    return f"“{plain_text(entry.name)}”" if entry.name else plain_text(entry.profile)
 
 
-def _which(entries: Sequence[Entry]) -> str:
+def _subject(entries: Sequence[RunEntry]) -> str:
     return title_of(entries[0]) if len(entries) == 1 else plural(len(entries), "run")
 
 
-def _tell_problems(app: TrtbenchApp, task: Done) -> None:
+def _notify_errors(app: TrtbenchApp, task: ChangeCallback) -> None:
+    """Run a task; show its error as a notification."""
     try:
         task()
     except UserError as error:
         app.notify_error(error)
 
 
-async def ask_for_tags(app: TrtbenchApp, entries: Sequence[Entry], done: Done) -> None:
-    """Tags of one run as they should be; of several, the ones to add and, with a dash, to take off."""
-    one = entries[0] if len(entries) == 1 else None
+async def ask_for_tags(app: TrtbenchApp, entries: Sequence[RunEntry], done: ChangeCallback) -> None:
+    """Ask for all tags of one run; for several runs, for tags to add and, with a dash, to remove."""
+    single = entries[0] if len(entries) == 1 else None
 
-    def words_of(text: str) -> tuple[list[str], list[str]]:
+    def changes_of(text: str) -> tuple[list[str], list[str]]:
         return labels.tag_changes(text.replace(",", " ").split())
 
-    def refusal(text: str) -> str:
-        for word in [word for words in words_of(text) for word in words]:
-            if not labels.TAG.fullmatch(word):
-                return f"{word!r} cannot be a tag: {labels.TAG_RULE}"
+    def tag_problem(text: str) -> str:
+        for tag in [tag for tags in changes_of(text) for tag in tags]:
+            if not labels.TAG.fullmatch(tag):
+                return f"{tag!r} cannot be a tag: {labels.TAG_RULE}"
         return ""
 
     def answered(text: str | None) -> None:
@@ -53,25 +55,28 @@ async def ask_for_tags(app: TrtbenchApp, entries: Sequence[Entry], done: Done) -
             return
 
         def change() -> None:
-            add, remove = words_of(text)
-            if one is not None:
-                remove += [tag for tag in one.tags if tag not in add and tag not in remove]
+            add, remove = changes_of(text)
+            if single is not None:
+                remove += [tag for tag in single.tags if tag not in add and tag not in remove]
             for entry in entries:
                 labels.tag(entry.run, add, remove)
             done()
 
-        _tell_problems(app, change)
+        _notify_errors(app, change)
 
     about = (
-        "All its tags, with spaces between them. They are yours: nothing in the run changes."
-        if one
-        else "Tags to put on all of them; -tag takes one off."
+        "All tags of the run, separated by spaces. Tags do not change the run."
+        if single
+        else "Tags to add to all of them; -tag removes a tag."
     )
-    answer = "".join(f"{tag} " for tag in one.tags) if one else ""
-    await app.open_dialog(AskScreen(Question(f"tags of {_which(entries)}", about, answer, refusal)), answered)
+    answer = "".join(f"{tag} " for tag in single.tags) if single else ""
+    question = Question(f"tags of {_subject(entries)}", about, answer, tag_problem)
+    await app.open_dialog(AskScreen(question), answered)
 
 
-async def ask_for_note(app: TrtbenchApp, entry: Entry, done: Done) -> None:
+async def ask_for_note(app: TrtbenchApp, entry: RunEntry, done: ChangeCallback) -> None:
+    """Ask for the note of a run."""
+
     line = " ".join(entry.note.split())
 
     def answered(text: str | None) -> None:
@@ -82,14 +87,16 @@ async def ask_for_note(app: TrtbenchApp, entry: Entry, done: Done) -> None:
             labels.annotate(entry.run, text)
             done()
 
-        _tell_problems(app, change)
+        _notify_errors(app, change)
 
-    about = "A line to remember about this run; empty takes it back."
-    question = Question(f"note on {title_of(entry)}", about, line, labels.note_refusal)
+    about = "A note about this run; an empty note is removed."
+    question = Question(f"note on {title_of(entry)}", about, line, labels.note_problem)
     await app.open_dialog(AskScreen(question), answered)
 
 
-async def ask_for_name(app: TrtbenchApp, entry: Entry, done: Done) -> None:
+async def ask_for_name(app: TrtbenchApp, entry: RunEntry, done: ChangeCallback) -> None:
+    """Ask for the displayed name of a run."""
+
     def answered(text: str | None) -> None:
         if text is None or text == entry.name:
             return
@@ -98,35 +105,35 @@ async def ask_for_name(app: TrtbenchApp, entry: Entry, done: Done) -> None:
             labels.rename(entry.run, text)
             done()
 
-        _tell_problems(app, change)
+        _notify_errors(app, change)
 
-    about = f"A name to show it by; empty shows the profile again. Its id stays {entry.run}."
-    question = Question(f"name of {plain(entry.profile)}", about, entry.name, labels.name_refusal)
+    about = f"The displayed name; an empty name shows the profile. The id stays {entry.run}."
+    question = Question(f"name of {plain_text(entry.profile)}", about, entry.name, labels.name_problem)
     await app.open_dialog(AskScreen(question), answered)
 
 
 async def ask_to_delete(
-    app: TrtbenchApp, entries: Sequence[Entry], done: Callable[[list[trash.Trashed]], None]
+    app: TrtbenchApp, entries: Sequence[RunEntry], done: Callable[[list[trash.TrashedRun]], None]
 ) -> None:
-    """Move runs to the trash after a yes; says at once which of them is under way."""
+    """Ask whether to move runs to the trash; active runs are refused with an error."""
     running = [entry for entry in entries if not entry.ended]
     if running:
         app.notify_error(
-            UserError(f"{title_of(running[0])} is under way and cannot be deleted; x stops it first")
+            UserError(f"{title_of(running[0])} is running and cannot be deleted; stop it first (x)")
         )
         return
 
     def answered(yes: bool | None) -> None:
         if yes:
-            _tell_problems(app, lambda: done(trash.delete([entry.run_dir for entry in entries])))
+            _notify_errors(app, lambda: done(trash.delete([entry.run_dir for entry in entries])))
 
     names = [entry.run for entry in entries]
-    listed = "\n".join(plain(name) for name in names[:5])
+    listed = "\n".join(plain_text(name) for name in names[:5])
     more = f"\nand {len(names) - 5} more" if len(names) > 5 else ""
     question = ConfirmScreen(
-        f"Move {_which(entries)} to the trash?",
-        f"{listed}{more}\nu takes it back; the trash (b) keeps it until you empty it.",
+        f"Move {_subject(entries)} to the trash?",
+        f"{listed}{more}\nu restores; the trash (b) keeps runs until you empty it.",
         yes="delete",
-        no="keep",
+        no="cancel",
     )
     await app.open_dialog(question, answered)

@@ -1,54 +1,64 @@
-"""Some lines on the chosen run: all that its line in the list may have cut."""
+"""Details of the selected run, uncut."""
 
 from __future__ import annotations
 
-from runner.history.run_entry import Entry
-from runner.history.run_list import cause_of, gpu_words, size
+from runner.history.run_entry import RunEntry
+from runner.history.run_list import cause_of, format_gpus, format_size
 from runner.util.formatting import plural
 from tui.framework.rows import Row, Span, cut, dim, row, row_width
-from tui.screens.runs.run_columns import latency_words
-from tui.text import measure, plain, wrap
+from tui.screens.runs.run_columns import format_latency
+from tui.text import format_measurement, plain_text, wrap
 
 
-def draw_run_detail(chosen: Entry | tuple[()], width: int, height: int) -> list[Row]:
-    """What it is, its numbers, why it failed, and what people said about it; as far as there are lines."""
-    if not isinstance(chosen, Entry):
+def draw_run_detail(entry: RunEntry | tuple[()], width: int, height: int) -> list[Row]:
+    """Draw identity, results, cause of failure, tags and note of a run, as far as lines are free."""
+    if not isinstance(entry, RunEntry):
         return []
-    said = _said(chosen, width)
-    name, about = _what(chosen)
+    labels = _labels(entry, width)
+    name, about = _identity(entry)
     both = row(*name, "  " if about else "", *about)
-    spare = height - 2 - bool(said) - bool(cause_of(chosen)) > 0
-    lines = [cut(name, width), cut(about, width)] if spare and row_width(both) > width else [cut(both, width)]
-    if not chosen.foreign:
-        lines.append(cut(_numbers(chosen), width))
-    space = max(1, height - len(lines) - min(len(said), 1)) if height else 2
-    cause = [row(Span(line, "bad")) for line in wrap(plain(cause_of(chosen)), width) if line]
+    fits = height - 2 - bool(labels) - bool(cause_of(entry)) > 0
+    lines = [cut(name, width), cut(about, width)] if fits and row_width(both) > width else [cut(both, width)]
+    if not entry.foreign:
+        lines.append(cut(_numbers(entry), width))
+    space = max(1, height - len(lines) - min(len(labels), 1)) if height else 2
+    cause = [row(Span(line, "bad")) for line in wrap(plain_text(cause_of(entry)), width) if line]
     lines += cause[:space]
-    lines += said
+    lines += labels
     return lines[:height] if height else lines
 
 
-def _what(entry: Entry) -> tuple[Row, Row]:
-    """What it is called, and where it ran."""
-    where = [entry.engine, gpu_words(entry.gpus), entry.host, size(entry.disk) if entry.disk else ""]
-    about = " · ".join(plain(part) for part in where if part)
-    name = row(Span(f"“{plain(entry.name)}” ", "strong"), plain(entry.profile), "  ") if entry.name else ()
-    return (*name, dim(plain(entry.run))), row(dim(about))
+def _identity(entry: RunEntry) -> tuple[Row, Row]:
+    """Draw name and id, and engine, GPUs, host and size."""
+    where = [entry.engine, format_gpus(entry.gpus), entry.host, format_size(entry.disk) if entry.disk else ""]
+    about = " · ".join(plain_text(part) for part in where if part)
+    name = (
+        row(Span(f"“{plain_text(entry.name)}” ", "strong"), plain_text(entry.profile), "  ")
+        if entry.name
+        else ()
+    )
+    return (*name, dim(plain_text(entry.run))), row(dim(about))
 
 
-def _numbers(entry: Entry) -> Row:
+def _numbers(entry: RunEntry) -> Row:
     best = entry.best
     if best is None:
-        return row(dim("no number was measured" if entry.ended else "under way; Enter shows it live"))
-    numbers = [f"{measure(best.tokens_per_sec)} tokens/s"] if best.tokens_per_sec is not None else []
-    numbers += [latency_words(best.latency_ms)] if best.latency_ms is not None else []
+        return row(dim("no results" if entry.ended else "running; Enter shows it live"))
+    numbers = (
+        [f"{format_measurement(best.tokens_per_sec)} tokens/s"] if best.tokens_per_sec is not None else []
+    )
+    numbers += [format_latency(best.latency_ms)] if best.latency_ms is not None else []
     others = len(entry.figures) - 1
-    more = f"  the best of {others + 1} configurations" if others else ""
+    more = f"  best of {others + 1} configurations" if others else ""
     flags = Span(f"  {plural(entry.flags, 'flag')}", "warn") if entry.flags else ""
     return row(f"{best.title}: {', '.join(numbers)}", dim(more), flags)
 
 
-def _said(entry: Entry, width: int) -> list[Row]:
-    tags = plain(" ".join(entry.tags))
-    note = wrap(plain(entry.note.replace("\n", " ")), max(10, width - len(tags) - 2))[0] if entry.note else ""
+def _labels(entry: RunEntry, width: int) -> list[Row]:
+    tags = plain_text(" ".join(entry.tags))
+    note = (
+        wrap(plain_text(entry.note.replace("\n", " ")), max(10, width - len(tags) - 2))[0]
+        if entry.note
+        else ""
+    )
     return [row(Span(tags, "accent"), "  " if tags and note else "", note)] if tags or note else []

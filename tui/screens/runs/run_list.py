@@ -1,4 +1,4 @@
-"""All runs, one line each, in groups or not; only those in view are drawn."""
+"""The list of runs, optionally in groups."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from dataclasses import dataclass, field
 from textual import events
 from textual.message import Message
 
-from runner.history.run_entry import Entry
-from runner.history.trend import Trend, change, spark
+from runner.history.run_entry import RunEntry
+from runner.history.trend import Trend, last_change, sparkline
 from runner.util.formatting import plural
-from tui.framework.picker import Line, Picker
+from tui.framework.picker import Picker, PickerLine
 from tui.framework.rows import Panel, Row, Span, cut, dim, fitting, row, row_width
 from tui.screens.runs.run_columns import MARK, draw_run, draw_titles, sort_at
-from tui.text import fit, measure, plain
+from tui.text import fit, format_measurement, plain_text
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """The heading of the runs of one profile."""
 
     profile: str
-    """empty: directories that are no runs"""
+    """empty: directories that are not runs"""
     shown: int
     total: int
     trend: Trend | None
 
 
 @dataclass(frozen=True)
-class Arranged:
-    """The runs to show, in their order, with the headings among them."""
+class RunListing:
+    """The runs to show, in order, and the headings of their groups."""
 
-    entries: Sequence[Entry] = ()
-    headings: Mapping[int, Group] = field(default_factory=dict)
-    """by the number of the entry that they stand above"""
+    entries: Sequence[RunEntry] = ()
+    headings: Mapping[int, RunGroup] = field(default_factory=dict)
+    """by the index of the entry below the heading"""
 
 
 class RunList(Picker):
-    """Shows what was arranged; which runs and in which order, the screen decides."""
+    """Shows the runs that the screen selects."""
 
     @dataclass
     class Marked(Message):
-        """A click where the mark of a run stands."""
+        """The mark of a run was clicked."""
 
         item: int
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._arranged = Arranged()
-        self._lines: list[int | Group] = []
-        """what every line shows: the number of an entry, or a heading"""
+        self._listing = RunListing()
+        self._lines: list[int | RunGroup] = []
+        """content of each line: the index of an entry, or a heading"""
         self._line_of: list[int] = []
         self._marked: frozenset[str] = frozenset()
         self._now = 0.0
@@ -58,44 +58,44 @@ class RunList(Picker):
 
     @property
     def items(self) -> int:
-        return len(self._arranged.entries)
+        return len(self._listing.entries)
 
     @property
     def lines(self) -> int:
         return len(self._lines) or 1
 
-    def line(self, number: int) -> Line:
+    def line(self, number: int) -> PickerLine:
         if not self._lines:
-            return Line(row(dim(self._empty)))
-        shown = self._lines[number]
-        if isinstance(shown, Group):
-            return Line(draw_group(shown, self.size.width))
-        entry = self._arranged.entries[shown]
-        return Line(draw_run(entry, self._now, self.size.width, entry.run in self._marked), shown)
+            return PickerLine(row(dim(self._empty)))
+        content = self._lines[number]
+        if isinstance(content, RunGroup):
+            return PickerLine(draw_group(content, self.size.width))
+        entry = self._listing.entries[content]
+        return PickerLine(draw_run(entry, self._now, self.size.width, entry.run in self._marked), content)
 
     def lines_of(self, item: int) -> range:
         line = self._line_of[item]
-        above = line - 1 if line and isinstance(self._lines[line - 1], Group) else line
+        above = line - 1 if line and isinstance(self._lines[line - 1], RunGroup) else line
         return range(above, line + 1)
 
     @property
-    def entries(self) -> Sequence[Entry]:
-        """The runs that are shown, from top to bottom."""
-        return self._arranged.entries
+    def entries(self) -> Sequence[RunEntry]:
+        """The listed runs, from top to bottom."""
+        return self._listing.entries
 
     @property
-    def current(self) -> Entry | None:
-        entries = self._arranged.entries
+    def current(self) -> RunEntry | None:
+        entries = self._listing.entries
         return entries[self.chosen] if self.chosen < len(entries) else None
 
     def show_runs(
-        self, arranged: Arranged, chosen: int, *, marked: frozenset[str], now: float, empty: str
+        self, listing: RunListing, chosen: int, *, marked: frozenset[str], now: float, empty: str
     ) -> None:
-        """Show these runs with this one chosen; `empty` is what stands there when there are none."""
+        """Show runs with the cursor on one of them; `empty` is the text without runs."""
 
         def take() -> None:
-            if arranged is not self._arranged:
-                self._arranged = arranged
+            if listing is not self._listing:
+                self._listing = listing
                 self._lay_out()
             self._marked, self._now, self._empty = marked, now, empty
             self.chosen = max(0, min(chosen, self.items - 1))
@@ -107,8 +107,8 @@ class RunList(Picker):
     def _lay_out(self) -> None:
         self._lines, self._line_of = [], []
         for number in range(self.items):
-            if number in self._arranged.headings:
-                self._lines.append(self._arranged.headings[number])
+            if number in self._listing.headings:
+                self._lines.append(self._listing.headings[number])
             self._line_of.append(len(self._lines))
             self._lines.append(number)
 
@@ -116,7 +116,7 @@ class RunList(Picker):
         offset = event.get_content_offset(self)
         if offset is None or offset.x >= MARK or not 0 <= offset.y + self.first < self.lines:
             return
-        event.prevent_default()  # two quick clicks mark and unmark, and open nothing
+        event.prevent_default()  # a double click on a mark does not open the run
         item = self.line(offset.y + self.first).item
         if item is not None:
             self.pick(item)
@@ -124,19 +124,21 @@ class RunList(Picker):
 
 
 @dataclass(frozen=True)
-class Titles:
-    """What the line above the list says."""
+class ColumnTitles:
+    """What the titles of the columns show."""
 
     sort: str
     descending: bool
     reverse: bool
 
 
-class RunTitles(Panel[Titles]):
-    """The names of the columns; a click on one sorts by it, another one the other way round."""
+class RunTitles(Panel[ColumnTitles]):
+    """The titles of the columns; a click sorts by the column, a second one reverses the order."""
 
     @dataclass
-    class Clicked(Message):
+    class TitleClicked(Message):
+        """A title was clicked."""
+
         sort: str
 
     def __init__(self) -> None:
@@ -146,16 +148,16 @@ class RunTitles(Panel[Titles]):
         offset = event.get_content_offset(self)
         sort = sort_at(offset.x, self.size.width) if offset is not None else ""
         if sort:
-            self.post_message(self.Clicked(sort))
+            self.post_message(self.TitleClicked(sort))
 
 
-def _draw_titles(titles: Titles, width: int, height: int) -> list[Row]:
+def _draw_titles(titles: ColumnTitles, width: int, height: int) -> list[Row]:
     return [draw_titles(titles.sort, titles.reverse, titles.descending, width)]
 
 
-def draw_group(group: Group, width: int) -> Row:
-    """The profile, how many runs, and how the numbers of its main configuration went."""
-    name = plain(group.profile) or "not runs"
+def draw_group(group: RunGroup, width: int) -> Row:
+    """Draw a heading: profile, number of runs, and the trend of its main configuration."""
+    name = plain_text(group.profile) or "not runs"
     count = plural(group.total, "run") if group.profile else str(group.total)
     if group.shown < group.total:
         count = f"{group.shown} of {count}"
@@ -167,11 +169,11 @@ def draw_group(group: Group, width: int) -> Row:
     unit = "ms"
     if rates[-1] is not None:
         numbers, unit = rates, "tokens/s"
-    newest, went = numbers[-1], change(numbers)
+    newest, change = numbers[-1], last_change(numbers)
     assert newest is not None
-    by = f"  {100 * went:+.1f} %" if went is not None else ""
-    bars = spark(numbers, max(8, min(40, width // 6)))
-    words = f"  {measure(newest)} {unit}{by}"
+    suffix = f"  {100 * change:+.1f} %" if change is not None else ""
+    bars = sparkline(numbers, max(8, min(40, width // 6)))
+    text = f"  {format_measurement(newest)} {unit}{suffix}"
     gap = fit("", max(2, min(46, width // 2) - row_width(left)))
-    went_so = row(*left, gap, Span(bars, "accent"), words)
-    return fitting([went_so, row(dim(group.trend.title))], width, gap="  ")
+    heading = row(*left, gap, Span(bars, "accent"), text)
+    return fitting([heading, row(dim(group.trend.title))], width, gap="  ")

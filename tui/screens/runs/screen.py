@@ -1,4 +1,4 @@
-"""All runs of this machine: find some, watch one, open its result, say something about it, delete it."""
+"""The list of all runs of this machine: filter, open, label, compare and delete."""
 
 from __future__ import annotations
 
@@ -16,70 +16,71 @@ from runner import paths
 from runner.cli.places import RunsPlace
 from runner.errors import UserError
 from runner.history import query, run_feed, trash
-from runner.history.reader import History
-from runner.history.run_entry import Entry
-from runner.history.run_list import cause_of, size
+from runner.history.reader import RunHistory
+from runner.history.run_entry import RunEntry
+from runner.history.run_list import cause_of, format_size
 from runner.history.trend import Trend
-from runner.util.formatting import number, plural
+from runner.util.formatting import format_number, plural
 from tui.framework.filtering import FilteringScreen
 from tui.framework.keymap import Key, bindings
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel, Row, Span, dim, row, spread
 from tui.framework.screen import KeyFooter
-from tui.screens.runs.arrangement import Wish, arranged, next_sort, understood
+from tui.screens.runs.arrangement import ListOptions, arrange_runs, next_sort, valid_terms
 from tui.screens.runs.keys import KEYS
 from tui.screens.runs.run_detail import draw_run_detail
-from tui.screens.runs.run_list import Arranged, RunList, RunTitles, Titles
-from tui.text import plain, shown, wrap
+from tui.screens.runs.run_list import ColumnTitles, RunList, RunListing, RunTitles
+from tui.text import displayable, plain_text, wrap
 
 LOOK_EVERY_S = 2.0
 FIRST_LOOK = 200
-"""So many of the newest runs are shown before the rest is read."""
-_OF_A_RUN = ("open", "mark", "tags", "note", "rename", "delete", "again")
-"""what can be done only where there is a run"""
-EMPTY = "no runs yet – Enter on a profile starts one (h)"
+"""The number of newest runs that are shown before the rest is read."""
+_RUN_ACTIONS = ("open", "mark", "tags", "note", "rename", "delete", "again")
+"""actions that need a selected run"""
+EMPTY = "no runs yet; start one on the home screen (h)"
 
 
 class RunsScreen(FilteringScreen):
-    """Reads the list in a worker and draws it when it changed."""
+    """Reads the runs in a worker and draws them when they changed."""
 
     CSS_PATH = "screen.tcss"
     screen_name = "runs"
     own_keys = KEYS
     filter_pane = "#runs"
     filter_list = "#run-list"
-    filter_hint = "words, profile: status: tag: gpu: since: took: tokens: latency: ...   (? explains)"
+    filter_hint = "words, profile: status: tag: gpu: since: took: tokens: latency: ...   (? help)"
     BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
     @dataclass
-    class Listed(Message):
-        """Runs were read; not `complete`: there is more to find out about them."""
+    class RunsRead(Message):
+        """Runs were read."""
 
-        entries: list[Entry]
+        entries: list[RunEntry]
         complete: bool
+        """False: more runs, or their disk usage, are still being read"""
 
     def __init__(self) -> None:
         super().__init__()
-        self._history = History()
-        self._entries: list[Entry] | None = None
-        self._wish = Wish()
+        self._history = RunHistory()
+        self._entries: list[RunEntry] | None = None
+        self._options = ListOptions()
         self._trends: dict[str, Trend | None] = {}
-        """of profiles, made of the present entries"""
-        self._refused = ""
-        """why what is typed is no filter"""
-        self._shown = Arranged()
+        """by profile, of the current entries"""
+        self._filter_error = ""
+        """why the typed text is not a valid filter"""
+        self._listing = RunListing()
         self._run = ""
-        """id of the chosen run"""
+        """id of the selected run"""
         self._marked: tuple[str, ...] = ()
         """ids, in the order of marking"""
-        self._deleted: list[trash.Trashed] = []
-        """what was deleted last"""
-        self._busy = False
+        self._deleted: list[trash.TrashedRun] = []
+        """the runs deleted last"""
+        self._reading = False
 
     def compose(self) -> ComposeResult:
         yield Panel(_draw_header, id="header")
         with Vertical(id="runs", classes="framed"):
-            yield Panel(_draw_refusal, id="filter-refusal")
+            yield Panel(_draw_filter_error, id="filter-refusal")
             yield RunTitles()
             yield RunList(id="run-list")
         yield Panel(draw_run_detail, id="run-detail")
@@ -89,25 +90,25 @@ class RunsScreen(FilteringScreen):
         self._show_frame()
         self.query_one(RunList).focus()
         self._show()
-        self._look()
-        self.set_interval(LOOK_EVERY_S, self._look)
+        self._read_in_background()
+        self.set_interval(LOOK_EVERY_S, self._read_in_background)
 
     # --- the list ---------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        if not self._busy and self.is_current:
-            self._busy = True
+    def _read_in_background(self) -> None:
+        if not self._reading and self.is_current:
+            self._reading = True
             self.run_worker(self._read, thread=True, group="runs")
 
     def _read(self) -> None:
         if self._entries is None:
-            self.post_message(self.Listed(self._history.entries(newest=FIRST_LOOK), complete=False))
-            self.post_message(self.Listed(self._history.entries(), complete=False))
-        self.post_message(self.Listed(self._history.entries(disk=True), complete=True))
+            self.post_message(self.RunsRead(self._history.entries(newest=FIRST_LOOK), complete=False))
+            self.post_message(self.RunsRead(self._history.entries(), complete=False))
+        self.post_message(self.RunsRead(self._history.entries(disk=True), complete=True))
 
-    def on_runs_screen_listed(self, message: Listed) -> None:
+    def on_runs_screen_runs_read(self, message: RunsRead) -> None:
         if message.complete:
-            self._busy = False
+            self._reading = False
         if message.entries != self._entries:
             self._entries = message.entries
             self._trends = {}
@@ -117,27 +118,27 @@ class RunsScreen(FilteringScreen):
         self._show()
 
     def _arrange(self) -> None:
-        """Choose and order what is shown; a term that cannot be understood (yet) is left out."""
-        self._refused = ""
+        """Filter and sort the runs; invalid terms of the filter are left out."""
+        self._filter_error = ""
         text = self.filter
         try:
-            query.parse(text, now())
+            query.parse_filter(text, now())
         except UserError as error:
-            self._refused = str(error)
-            text = understood(text, now())
-        self._wish = replace(self._wish, filter=text)
-        self._shown = arranged(self._entries or (), self._wish, now(), self._trends)
+            self._filter_error = str(error)
+            text = valid_terms(text, now())
+        self._options = replace(self._options, filter=text)
+        self._listing = arrange_runs(self._entries or (), self._options, now(), self._trends)
 
     def _show(self) -> None:
-        """Draw what is known, with the same run chosen as before."""
-        entries = self._shown.entries
+        """Draw the list; the selected run stays selected."""
+        entries = self._listing.entries
         chosen = next((index for index, entry in enumerate(entries) if entry.run == self._run), 0)
         if self._entries is None:
             empty = "reading the list of runs ..."
         else:
-            empty = f"no run fits “{self._wish.filter}” (esc shows all)" if self._wish.filter else EMPTY
+            empty = f"no run matches “{self._options.filter}” (esc all)" if self._options.filter else EMPTY
         self.query_one(RunList).show_runs(
-            self._shown, chosen, marked=frozenset(self._marked), now=now(), empty=empty
+            self._listing, chosen, marked=frozenset(self._marked), now=now(), empty=empty
         )
         self._show_frame()
         self._show_detail()
@@ -151,15 +152,15 @@ class RunsScreen(FilteringScreen):
     def _show_detail(self) -> None:
         current = self._current
         self._run = current.run if current else ""
-        detail: Panel[Entry | tuple[()]] = self.query_one("#run-detail", Panel)
+        detail: Panel[RunEntry | tuple[()]] = self.query_one("#run-detail", Panel)
         detail.update(current or ())
 
     @property
-    def _current(self) -> Entry | None:
+    def _current(self) -> RunEntry | None:
         return self.query_one(RunList).current
 
-    def _chosen(self) -> list[Entry]:
-        """The marked runs, in the order of the list of all; without a mark the one under the cursor."""
+    def _chosen(self) -> list[RunEntry]:
+        """Return the marked runs in order of the list; without marks, the run under the cursor."""
         if self._marked:
             return [entry for entry in self._entries or () if entry.run in self._marked]
         current = self._current
@@ -168,14 +169,14 @@ class RunsScreen(FilteringScreen):
     # --- marks, order, groups ---------------------------------------------------------------------------
 
     def action_mark(self) -> None:
-        """Mark the chosen run, or take its mark off, and go on to the next."""
+        """Mark or unmark the selected run, and move to the next."""
         current = self._current
         if current is not None:
             self._toggle(current.run)
             self.query_one(RunList).action_move(1)
 
     def on_run_list_marked(self, message: RunList.Marked) -> None:
-        self._toggle(self._shown.entries[message.item].run)
+        self._toggle(self._listing.entries[message.item].run)
 
     def _toggle(self, run: str) -> None:
         others = tuple(marked for marked in self._marked if marked != run)
@@ -183,27 +184,27 @@ class RunsScreen(FilteringScreen):
         self._show()
 
     def action_sort(self) -> None:
-        self._see(replace(self._wish, sort=next_sort(self._wish.sort), reverse=False))
+        self._apply(replace(self._options, sort=next_sort(self._options.sort), reverse=False))
 
     def action_reverse(self) -> None:
-        self._see(replace(self._wish, reverse=not self._wish.reverse))
+        self._apply(replace(self._options, reverse=not self._options.reverse))
 
-    def on_run_titles_clicked(self, message: RunTitles.Clicked) -> None:
-        same = message.sort == self._wish.sort
-        self._see(replace(self._wish, sort=message.sort, reverse=same and not self._wish.reverse))
+    def on_run_titles_title_clicked(self, message: RunTitles.TitleClicked) -> None:
+        same = message.sort == self._options.sort
+        self._apply(replace(self._options, sort=message.sort, reverse=same and not self._options.reverse))
 
     def action_group(self) -> None:
-        self._see(replace(self._wish, grouped=not self._wish.grouped))
+        self._apply(replace(self._options, grouped=not self._options.grouped))
 
-    def _see(self, wish: Wish) -> None:
-        self._wish = wish
+    def _apply(self, options: ListOptions) -> None:
+        self._options = options
         self._arrange()
         self._show()
 
-    # --- what can be done with a run --------------------------------------------------------------------
+    # --- actions on a run -----------------------------------------------------------------------------
 
     def action_open(self) -> None:
-        """Watch a run under way; show the result of one that ended."""
+        """Watch an active run; show the result of an ended one."""
         current = self._current
         if current is None:
             return
@@ -218,12 +219,12 @@ class RunsScreen(FilteringScreen):
                 self.app.notify_error(error)
 
     def action_again(self) -> None:
-        if current := self.query_one(RunList).current:
+        if current := self._current:
             self.app.open_home_with(current.run_dir)
 
     def action_compare(self) -> None:
         """Compare the marked runs; with one mark, that run with the one under the cursor."""
-        from tui.screens.compare.screen import sides_of
+        from tui.screens.compare.screen import group_sides
 
         names, current = self._marked, self._current
         if len(names) == 1 and current is not None and current.run not in names:
@@ -234,21 +235,21 @@ class RunsScreen(FilteringScreen):
             for run in names
             if (entry := by_run.get(run))
         )
-        sides = sides_of(chosen)
+        sides = group_sides(chosen)
         if len(sides) < 2:
-            why = "these are repeats of one thing; " if len(chosen) > 1 else ""
+            why = "these runs are repeats of one configuration; " if len(chosen) > 1 else ""
             self.notify(f"{why}mark two or more runs with space to compare them", markup=False)
             return
         self.app.open_compare(sides)
 
     def action_sweep(self) -> None:
-        """The board of the sweep that the chosen run belongs to."""
+        """Open the sweep of the selected run."""
         current = self._current
         directory = paths.sweeps_dir() / current.sweep.sweep if current and current.sweep else None
         if directory is None:
-            self.notify("this run belongs to no sweep", timeout=3, markup=False)
+            self.notify("this run is not part of a sweep", timeout=3, markup=False)
         elif not directory.is_dir():
-            self.app.notify_error(UserError(f"{directory}: the sweep of this run is not there any more"))
+            self.app.notify_error(UserError(f"{directory}: the sweep of this run was deleted"))
         else:
             self.app.open_sweep(directory)
 
@@ -257,56 +258,57 @@ class RunsScreen(FilteringScreen):
         if current is None:
             return
         if current.ended:
-            self.notify("this run has ended; there is nothing to stop", markup=False)
+            self.notify("this run has already ended", markup=False)
             return
+        from runner.history.stop import stop_run
         from tui.screens.dialogs.confirm import ask_to_stop
 
-        said = f"Run {current.run} ends with what it has measured so far."
-        await ask_to_stop(self.app, current.run_dir, current.profile, said, name=current.profile)
+        detail = f"Run {current.run} ends; its results so far are kept."
+        await ask_to_stop(self.app, stop_run, current.run_dir, current.profile, detail, name=current.profile)
 
     async def action_tags(self) -> None:
         from tui.screens.runs.run_changes import ask_for_tags
 
         if chosen := self._chosen():
-            await ask_for_tags(self.app, chosen, self._look)
+            await ask_for_tags(self.app, chosen, self._read_in_background)
 
     async def action_note(self) -> None:
         from tui.screens.runs.run_changes import ask_for_note
 
         if current := self._current:
-            await ask_for_note(self.app, current, self._look)
+            await ask_for_note(self.app, current, self._read_in_background)
 
     async def action_rename(self) -> None:
         from tui.screens.runs.run_changes import ask_for_name
 
         if current := self._current:
-            await ask_for_name(self.app, current, self._look)
+            await ask_for_name(self.app, current, self._read_in_background)
 
     async def action_delete(self) -> None:
         from tui.screens.runs.run_changes import ask_to_delete
 
-        def deleted(moved: list[trash.Trashed]) -> None:
+        def deleted(moved: list[trash.TrashedRun]) -> None:
             self._deleted = moved
-            self._look()
-            self.notify(f"{plural(len(moved), 'run')} in the trash; u takes it back", markup=False)
+            self._read_in_background()
+            self.notify(f"{plural(len(moved), 'run')} moved to the trash; u restores", markup=False)
 
         if chosen := self._chosen():
             await ask_to_delete(self.app, chosen, deleted)
 
     def action_undo(self) -> None:
-        """Bring back what was deleted last."""
+        """Restore the runs deleted last."""
         try:
             for trashed in self._deleted:
                 trash.restore(trashed)
         except UserError as error:
             self.app.notify_error(error)
         self._deleted = []
-        self._look()
+        self._read_in_background()
 
-    def can(self, key: Key) -> bool:
-        """Keys for which there is nothing to do now are not shown."""
+    def is_key_enabled(self, key: Key) -> bool:
+        """Hide keys that have nothing to act on."""
         current = self._current
-        return super().can(key) and {
+        return super().is_key_enabled(key) and {
             "sort": bool(self._entries),
             "reverse": bool(self._entries),
             "group": bool(self._entries),
@@ -314,7 +316,7 @@ class RunsScreen(FilteringScreen):
             "compare": len(self._entries or ()) > 1,
             "sweep": current is not None and current.sweep is not None,
             "stop": current is not None and not current.ended,
-        }.get(key.action, current is not None or key.action not in _OF_A_RUN)
+        }.get(key.action, current is not None or key.action not in _RUN_ACTIONS)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "undo":
@@ -324,19 +326,19 @@ class RunsScreen(FilteringScreen):
     async def action_trash(self) -> None:
         from tui.screens.runs.trash import TrashScreen
 
-        await self.app.open_dialog(TrashScreen(now()), lambda _: self._look())
+        await self.app.open_dialog(TrashScreen(now()), lambda _: self._read_in_background())
 
-    # --- filtering and going elsewhere ------------------------------------------------------------------
+    # --- filter and help ------------------------------------------------------------------------------
 
     def watch_filter(self) -> None:
         self._arrange()
         self._show()
 
-    def filter_stands(self) -> bool:
-        return not self._refused
+    def is_filter_valid(self) -> bool:
+        return not self._filter_error
 
     def action_show_all(self) -> None:
-        """Without a filter, and then without marks."""
+        """Clear the filter; without a filter, clear the marks."""
         if not self.filter and self._marked:
             self._marked = ()
             self._show()
@@ -345,41 +347,43 @@ class RunsScreen(FilteringScreen):
     async def action_help(self) -> None:
         from tui.screens.dialogs.help import HelpScreen
 
-        await self.app.open_dialog(HelpScreen("runs", more=(("terms of a filter", query.GRAMMAR),)))
+        await self.app.open_dialog(HelpScreen("runs", more=(("filter terms", query.GRAMMAR),)))
 
     # --- the frame --------------------------------------------------------------------------------------
 
     def _show_frame(self) -> None:
         header: Panel[str] = self.query_one("#header", Panel)
         header.update(_count(self._entries or (), len(self._marked)))
-        refusal: Panel[str] = self.query_one("#filter-refusal", Panel)
-        refusal.display = bool(self._refused)
-        refusal.update(self._refused)
-        wish = self._wish
-        self.query_one(RunTitles).update(Titles(wish.sort, wish.order.descending, wish.reverse))
+        error: Panel[str] = self.query_one("#filter-refusal", Panel)
+        error.display = bool(self._filter_error)
+        error.update(self._filter_error)
+        options = self._options
+        self.query_one(RunTitles).update(
+            ColumnTitles(options.sort, options.order.descending, options.reverse)
+        )
         pane = self.query_one("#runs")
-        pane.border_title = shown(" · ".join(["runs", *([wish.title] if wish.title else [])]))
-        found = f"{number(len(self._shown.entries))} of {number(len(self._entries or ()))}"
-        filtered = f"filter: {plain(wish.filter)} · {found} · esc shows all"
-        pane.border_subtitle = shown(filtered.replace("[", "\\[")) if wish.filter else ""
+        pane.border_title = displayable(" · ".join(["runs", *([options.title] if options.title else [])]))
+        found = f"{format_number(len(self._listing.entries))} of {format_number(len(self._entries or ()))}"
+        filtered = f"filter: {plain_text(options.filter)} · {found} · esc all"
+        pane.border_subtitle = displayable(filtered.replace("[", "\\[")) if options.filter else ""
         self.show_keys()
 
 
 def now() -> float:
-    """Seconds since 1970; the one clock of this screen."""
+    """Return seconds since 1970; the only clock of this screen."""
     return time.time()
 
 
-def _count(entries: Sequence[Entry], marked: int) -> str:
+def _count(entries: Sequence[RunEntry], marked: int) -> str:
     if not entries:
         return ""
     running = sum(not entry.ended for entry in entries)
     disk = sum(entry.disk or 0 for entry in entries)
     parts = [
-        f"{number(marked)} marked" if marked else "",
+        f"{format_number(marked)} marked" if marked else "",
         plural(len(entries), "run"),
-        f"{number(running)} under way" if running else "",
-        size(disk) if disk else "",
+        f"{format_number(running)} active" if running else "",
+        format_size(disk) if disk else "",
     ]
     return " · ".join(part for part in parts if part)
 
@@ -389,8 +393,8 @@ def _draw_header(count: str, width: int, height: int) -> list[Row]:
     return [spread(left, row(dim(count)), width)]
 
 
-def _draw_refusal(refusal: str, width: int, height: int) -> list[Row]:
-    return [row(Span(line, "bad")) for line in wrap(plain(refusal), max(10, width))] if refusal else []
+def _draw_filter_error(error: str, width: int, height: int) -> list[Row]:
+    return [row(Span(line, "bad")) for line in wrap(plain_text(error), max(10, width))] if error else []
 
 
 def open_screen(_: RunsPlace) -> RunsScreen:

@@ -1,4 +1,4 @@
-"""The trash: what was deleted, to be restored or removed for good."""
+"""The trash: deleted runs, to restore or to remove permanently."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from textual.screen import ModalScreen
 from runner.errors import UserError
 from runner.history import trash
 from runner.history.disk_usage import disk_use
-from runner.history.run_list import size
+from runner.history.run_list import format_size
 from runner.util.formatting import plural
-from tui.framework.picker import Line, LinePicker
+from tui.framework.picker import LinePicker, PickerLine
 from tui.framework.rows import Panel, Row, Span, cut, dim, fitting, row
-from tui.relative_time import when
+from tui.relative_time import format_timestamp
 from tui.screens.dialogs.confirm import ConfirmScreen
-from tui.text import fit, plain
+from tui.text import fit, plain_text
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
@@ -28,20 +28,20 @@ MOST_LINES = 16
 
 
 class TrashScreen(ModalScreen[None]):
-    """Lists deleted runs, the last one first."""
+    """Lists deleted runs, newest first."""
 
     app: TrtbenchApp
     CSS_PATH = "trash.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "restore", "put the chosen run back", show=False),
-        Binding("e", "empty", "remove all of them for good", show=False),
+        Binding("enter", "restore", "restore the selected run", show=False),
+        Binding("e", "empty", "remove all permanently", show=False),
         Binding("escape,q,b", "close", "close", show=False),
     ]
 
     def __init__(self, now: float) -> None:
         super().__init__()
         self._now = now
-        self._deleted: Sequence[trash.Trashed] = ()
+        self._deleted: Sequence[trash.TrashedRun] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog", id="trash") as dialog:
@@ -54,22 +54,24 @@ class TrashScreen(ModalScreen[None]):
         self.query_one(LinePicker).focus()
 
     def _show(self) -> None:
-        self._deleted = trash.listed()
+        self._deleted = trash.list_trash()
         picker = self.query_one(LinePicker)
         picker.styles.height = max(1, min(MOST_LINES, len(self._deleted)))
         picker.show_lines(self._lines, picker.chosen)
-        room = sum(disk_use(trashed.path) for trashed in self._deleted)
+        size = sum(disk_use(trashed.path) for trashed in self._deleted)
         keys: Panel[str] = self.query_one("#trash-keys", Panel)
-        keys.update(f"{plural(len(self._deleted), 'run')}, {size(room)}" if self._deleted else "")
+        keys.update(f"{plural(len(self._deleted), 'run')}, {format_size(size)}" if self._deleted else "")
 
-    def _lines(self, width: int) -> list[Line]:
+    def _lines(self, width: int) -> list[PickerLine]:
         if not self._deleted:
-            return [Line(row(dim("nothing was deleted")))]
-        return [Line(self._draw(trashed, width), number) for number, trashed in enumerate(self._deleted)]
+            return [PickerLine(row(dim("the trash is empty")))]
+        return [
+            PickerLine(self._draw(trashed, width), number) for number, trashed in enumerate(self._deleted)
+        ]
 
-    def _draw(self, trashed: trash.Trashed, width: int) -> Row:
-        name = fit(plain(trashed.run), max(10, width - 22))
-        return cut(row(name, dim(f"  deleted {when(trashed.deleted, self._now)}")), width)
+    def _draw(self, trashed: trash.TrashedRun, width: int) -> Row:
+        name = fit(plain_text(trashed.run), max(10, width - 22))
+        return cut(row(name, dim(f"  deleted {format_timestamp(trashed.deleted, self._now)}")), width)
 
     def on_picker_activated(self) -> None:
         self.action_restore()
@@ -83,7 +85,7 @@ class TrashScreen(ModalScreen[None]):
         except UserError as error:
             self.app.notify_error(error)
         else:
-            self.app.notify(f"{trashed.run} is back", markup=False)
+            self.app.notify(f"restored {trashed.run}", markup=False)
         self._show()
 
     async def action_empty(self) -> None:
@@ -96,15 +98,15 @@ class TrashScreen(ModalScreen[None]):
             _, problems = trash.empty(self._deleted)
             if problems:
                 self.app.notify_error(
-                    UserError(f"{len(problems)} could not be removed: {'; '.join(problems[:3])}")
+                    UserError(f"cannot remove {plural(len(problems), 'run')}: {'; '.join(problems[:3])}")
                 )
             self._show()
 
         question = ConfirmScreen(
-            f"Remove {plural(len(self._deleted), 'run')} for good?",
-            "Their directories, logs and numbers are gone then, with their names, tags and notes.",
+            f"Remove {plural(len(self._deleted), 'run')} permanently?",
+            "This deletes their directories, logs and results, and their names, tags and notes.",
             yes="remove",
-            no="keep",
+            no="cancel",
         )
         await self.app.open_dialog(question, answered)
 
@@ -112,9 +114,9 @@ class TrashScreen(ModalScreen[None]):
         self.dismiss()
 
 
-def _draw_keys(holds: str, width: int, height: int) -> list[Row]:
+def _draw_keys(content: str, width: int, height: int) -> list[Row]:
     close = row(Span("esc", "key"), dim(" close"))
-    if not holds:
+    if not content:
         return [(), close]
     restore, empty = row(Span("enter", "key"), dim(" restore")), row(Span("e", "key"), dim(" empty"))
-    return [(), fitting([restore, empty, close, row(dim(holds))], width)]
+    return [(), fitting([restore, empty, close, row(dim(content))], width)]

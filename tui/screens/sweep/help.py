@@ -1,27 +1,33 @@
-"""What the help says about the board of a sweep: its name, what it is for, and its words."""
+"""Help page of the sweep screen."""
 
 from __future__ import annotations
 
 from tui.framework.screen_help import ScreenHelp
 
 HELP = ScreenHelp(
-    name="a sweep",
+    name="sweep",
     about=(
-        "Every combination of a sweep with its state and numbers. A process of its own starts the runs"
-        " one after the other; it goes on when you leave. Enter opens the run behind a cell."
+        "Every combination of a sweep with its state and numbers. A background process starts the runs"
+        " one after the other; it continues when you leave. Enter opens the run of a cell."
     ),
     terms=(
-        ("cell", "one combination of values; every repeat of it is a run"),
-        ("slice", "the axes that are neither down nor across, each held at one value"),
+        ("cell", "one combination of values; each of its repeats is a run"),
+        ("slice", "the axes that are neither rows nor columns, each fixed at one value"),
         (
             "±",
-            "standard deviation of the runs of a cell, not of the iterations within one; the number"
-            " before it is their geometric mean, the same that a comparison shows",
+            "standard deviation of the runs of a cell, not of the iterations within a run; the number"
+            " before it is the geometric mean of the runs, as in a comparison",
         ),
-        ("★ best trade", "no other point of the same lengths has less latency and as many tokens/s"),
-        ("▣ memory", "it ran out of memory; what is larger in all that costs memory is pruned"),
-        ("▢ pruned", "not tried, because something smaller ran out of memory; the line below says what"),
-        ("interleaved", "all cells once, then all again: a drift of the machine reaches each alike"),
-        ("impossible", "a profile may not have these values together; the line below says why"),
+        (
+            "★ best trade",
+            "no other point of the same lengths has lower latency and at least as many tokens/s",
+        ),
+        ("▣ memory", "out of memory; combinations that need more memory in every respect are pruned"),
+        ("▢ pruned", "not started, because a smaller combination ran out of memory; the line below names it"),
+        (
+            "interleaved",
+            "all cells once, then all again, so that a drift of the machine affects all cells alike",
+        ),
+        ("impossible", "a profile does not allow these values together; the line below gives the reason"),
     ),
 )

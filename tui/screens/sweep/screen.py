@@ -1,4 +1,4 @@
-"""A sweep: its cells in a matrix, the trade between throughput and latency, and the runs behind a cell."""
+"""The sweep screen: cells in a matrix, throughput over latency, and the runs of a cell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runner.errors import UserError
 from runner.sweep.board import Board, RunRef
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
-from tui.framework.keymap import Key, When, bindings
+from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel
 from tui.framework.run_header import short_id
 from tui.framework.screen import KeyedScreen, KeyFooter
@@ -25,19 +25,19 @@ from tui.plots.trade import TradeData, TradePoint, draw_trades
 from tui.screens.sweep.keys import KEYS
 from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
 from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, heading
-from tui.screens.sweep.view import BoardView, first
-from tui.text import plain, shown
+from tui.screens.sweep.view import BoardView, first_board_view
+from tui.text import displayable, plain_text
 
 if TYPE_CHECKING:
     from runner.sweep.sweep_feed import SweepFeed
 
-LOOK_EVERY_S = 0.5
-BESIDE = 120
-"""From this width on the matrix and the plot can stand beside each other."""
+POLL_S = 0.5
+SIDE_BY_SIDE = 120
+"""From this width on the matrix and the plot can be side by side."""
 
 
 class BoardScreen(KeyedScreen):
-    """Reads the sweep in a worker and draws what changed."""
+    """Reads the sweep in a worker and draws changes."""
 
     CSS_PATH = "screen.tcss"
     screen_name = "sweep"
@@ -48,14 +48,14 @@ class BoardScreen(KeyedScreen):
     ]
 
     @dataclass
-    class Looked(Message):
+    class Loaded(Message):
         """The sweep was read."""
 
         board: Board
 
     @dataclass
     class Failed(Message):
-        """The sweep cannot be read, stopped or resumed; `fatal`: there is nothing to show."""
+        """The sweep cannot be read, stopped or resumed; `fatal`: the screen has nothing to show."""
 
         error: UserError
         fatal: bool = False
@@ -83,15 +83,15 @@ class BoardScreen(KeyedScreen):
         self._panel("#header").update(())
         self._panel("#trades").update(TradeData(empty="reading the sweep ..."))
         self.show_keys()
-        self._look()
-        self.set_interval(LOOK_EVERY_S, self._look)
+        self._poll()
+        self.set_interval(POLL_S, self._poll)
 
     def _panel(self, name: str) -> Panel[Any]:
         return self.query_one(name, Panel)
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         if not self._busy and not self._broken and self.is_current:
             self._busy = True
             self.run_worker(self._read, thread=True, group="sweep")
@@ -103,19 +103,19 @@ class BoardScreen(KeyedScreen):
             if self._feed is None:
                 self._feed = SweepFeed(self.directory)
             self._feed.drain()
-            self.post_message(self.Looked(self._feed.board()))
+            self.post_message(self.Loaded(self._feed.board()))
         except UserError as error:
             self.post_message(self.Failed(error, fatal=True))
 
-    def on_board_screen_looked(self, message: Looked) -> None:
+    def on_board_screen_loaded(self, message: Loaded) -> None:
         self._busy = False
-        self._show(self.view.with_board(message.board) if self.view else first(message.board))
+        self._show(self.view.with_board(message.board) if self.view else first_board_view(message.board))
 
     def on_board_screen_failed(self, message: Failed) -> None:
         self._busy = False
         if message.fatal:
             self._broken = True
-            self._panel("#trades").update(TradeData(empty=plain(str(message.error).splitlines()[0])))
+            self._panel("#trades").update(TradeData(empty=plain_text(str(message.error).splitlines()[0])))
             self.show_keys()
         else:
             self.app.notify_error(message.error)
@@ -133,28 +133,28 @@ class BoardScreen(KeyedScreen):
         self._title("#matrix-frame", matrix_title(view))
         lengths = f", in/out {view.lengths}" if view.lengths else ""
         self._title("#trades", f"tokens/s over latency, ms{lengths}")
-        self._place()
+        self._update_layout()
         self.show_keys()
 
     def on_resize(self) -> None:
-        self._place()
+        self._update_layout()
 
-    def _place(self) -> None:
-        """A long matrix stands beside the plot where there is room, a short one above it."""
+    def _update_layout(self) -> None:
+        """Put a long matrix to the left of the plot if it fits, a short one above it."""
         if self.view is not None:
             rows = len(self.view.matrix.row_heads)
-            self.set_class(self.size.width >= BESIDE and rows * 3 > self.size.height, "-beside")
+            self.set_class(self.size.width >= SIDE_BY_SIDE and rows * 3 > self.size.height, "-beside")
 
     def _title(self, name: str, text: str) -> None:
-        self.query_one(name).border_title = escape(shown(plain(text)))
+        self.query_one(name).border_title = escape(displayable(plain_text(text)))
 
-    def states(self) -> tuple[When, ...]:
+    def key_states(self) -> tuple[KeyState, ...]:
         if self.view is None:
             return ("ended",)
         return ("ended",) if self.view.board.status in ENDED else ("running",)
 
-    def can(self, key: Key) -> bool:
-        if not super().can(key):
+    def is_key_enabled(self, key: Key) -> bool:
+        if not super().is_key_enabled(key):
             return False
         action = key.action.partition("(")[0]
         view = self.view
@@ -164,7 +164,7 @@ class BoardScreen(KeyedScreen):
             return self._resumable
         if action == "slice":
             return view.slice_number[1] > 1
-        if action == "turn":
+        if action == "switch_axes":
             return not view.of_metrics
         return action != "open" or bool(view.point and view.point.runs)
 
@@ -181,15 +181,15 @@ class BoardScreen(KeyedScreen):
 
     def action_move(self, rows: int, columns: int) -> None:
         if self.view is not None:
-            self._show(self.view.moved(rows, columns))
+            self._show(self.view.move(rows, columns))
 
     def action_slice(self, step: int) -> None:
         if self.view is not None:
-            self._show(self.view.other_slice(step))
+            self._show(self.view.next_slice(step))
 
-    def action_turn(self) -> None:
+    def action_switch_axes(self) -> None:
         if self.view is not None:
-            self._show(self.view.turned())
+            self._show(self.view.switch_axes())
 
     def action_metric(self) -> None:
         if self.view is not None:
@@ -197,17 +197,17 @@ class BoardScreen(KeyedScreen):
 
     def action_mark(self) -> None:
         if self.view is not None:
-            self._show(self.view.with_mark())
+            self._show(self.view.toggle_mark())
 
     def action_compare(self) -> None:
-        """All runs of each marked cell as a side of a comparison."""
+        """Compare the marked cells; all runs of a cell are one side."""
         view, feed = self.view, self._feed
         if view is None or feed is None:
             return
         sides = tuple(side for cell in view.to_compare if (side := feed.progress.measured_runs(cell)))
         if len(sides) < 2:
-            why = "mark two or more measured cells with space to compare them"
-            self.notify(why, timeout=4, markup=False)
+            text = "mark two or more measured cells with space to compare them"
+            self.notify(text, timeout=4, markup=False)
             return
         self.app.open_compare(sides)
 
@@ -215,12 +215,12 @@ class BoardScreen(KeyedScreen):
         self.toggle_class("-plot")
 
     def action_open(self, repeat: int = 0) -> None:
-        """The newest run of the chosen cell, or the one of this repeat (from 1)."""
+        """Open the newest run of the selected cell, or the run of this repeat (from 1)."""
         point = self.view.point if self.view else None
         runs = [ref for ref in point.runs if ref.repeat + 1 == repeat or not repeat] if point else []
         if not runs:
-            which = f"no run of repeat {repeat}" if repeat else "no run yet"
-            self.notify(f"there is {which} for this cell", timeout=3, markup=False)
+            text = f"no run of repeat {repeat}" if repeat else "no run yet"
+            self.notify(f"{text} for this cell", timeout=3, markup=False)
             return
         self._open(runs[-1])
 
@@ -238,13 +238,14 @@ class BoardScreen(KeyedScreen):
             self.app.notify_error(error)
 
     async def action_stop(self) -> None:
+        from runner.sweep.control import stop_sweep
         from tui.screens.dialogs.confirm import ask_to_stop
 
-        said = "The run under way is stopped. What was measured is kept, and the sweep can go on later."
-        await ask_to_stop(self.app, self.directory, "this sweep", said, name="the sweep")
+        consequence = "The current run is stopped. Its measurements are kept; the sweep can be resumed."
+        await ask_to_stop(self.app, stop_sweep, self.directory, "this sweep", consequence, name="the sweep")
 
     def action_resume(self) -> None:
-        """Go on where it was; of a sweep that has finished, with what failed."""
+        """Resume the sweep; a finished one repeats its failed runs."""
         if not self._resumable or self.view is None:
             return
         failed_too = self.view.board.status == "finished"
@@ -253,7 +254,7 @@ class BoardScreen(KeyedScreen):
             from runner.sweep import control
 
             try:
-                control.resume(self.directory, failed_too=failed_too)
+                control.resume_sweep(self.directory, failed_too=failed_too)
             except UserError as error:
                 self.post_message(self.Failed(error))
 
@@ -264,7 +265,9 @@ class BoardScreen(KeyedScreen):
             from runner.sweep.board_text import as_markdown
 
             self.app.copy_to_clipboard(as_markdown(self.view.board))
-            self.notify("the board went to your terminal's clipboard, as Markdown", timeout=3, markup=False)
+            self.notify(
+                "board copied to the clipboard of your terminal, as Markdown", timeout=3, markup=False
+            )
 
     def action_back(self) -> None:
         if self.has_class("-plot"):
@@ -278,44 +281,44 @@ class BoardScreen(KeyedScreen):
             return
         board = self.view.board
         if board.status in ENDED:
-            from runner.cli.sweep_narration import exit_code
+            from runner.cli.sweep_narration import sweep_exit_code
 
-            self.app.leave(exit_code(board))
+            self.app.leave(sweep_exit_code(board))
         else:
             name = short_id(self.directory.name)
-            self.app.leave(message=f"sweep {name} goes on: trtbench-tui attach {name}")
+            self.app.leave(message=f"sweep {name} continues: trtbench-tui attach {name}")
 
 
 def matrix_title(view: BoardView) -> str:
-    """What the numbers are, and what is the same for all of them."""
+    """Return what the numbers are, and the fixed values of the slice."""
     if view.of_metrics:
         return view.board.axes[view.view.rows].title
     across = view.board.axes[view.view.columns or 0].title
     at, of = view.slice_number
-    held = f" · slice {at}/{of}: {view.held}" if view.held else ""
-    return f"{heading(view.metric)} by {across}{held}"
+    fixed = f" · slice {at}/{of}: {view.fixed_values}" if view.fixed_values else ""
+    return f"{heading(view.metric)} by {across}{fixed}"
 
 
 def trade_data(view: BoardView) -> TradeData:
-    """The points of the plot: those of the lengths that the cursor is on."""
-    chosen = view.point.at if view.point else None
+    """Return the points of the plot: those with the lengths of the point under the cursor."""
+    selected = view.point.at if view.point else None
     points = tuple(
         TradePoint(
             trade.latency.mean,
             trade.throughput.mean,
             *plot_labels(view, trade.point.at),
             best=trade.best,
-            chosen=trade.point.at == chosen,
+            chosen=trade.point.at == selected,
         )
         for trade in view.trades
     )
     titles = [axis.title for axis in view.board.axes if axis.path != LENGTHS]
     named = "/".join(titles) if len(titles) > 1 else ""
-    return TradeData(points, empty="no point has a latency and a throughput yet", short=named)
+    return TradeData(points, empty="no point with latency and throughput yet", short=named)
 
 
 def plot_labels(view: BoardView, at: tuple[int, ...]) -> tuple[str, str]:
-    """A point on the plot as `tp 2 batch 8` and, shorter, as `2/8`; lengths are the same for all."""
+    """Label a point as `tp 2 batch 8` and as `2/8`; without the lengths, which are the same for all."""
     parts = [
         (axis.title, axis.values[value])
         for axis, value in zip(view.board.axes, at, strict=True)

@@ -1,4 +1,4 @@
-"""Starting a sweep of a profile: its axes, line by line, and what they amount to."""
+"""Dialog that starts a sweep of a profile: its axes, and the resulting number of runs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from runner.schema.axes import INSIDE, Order
 from runner.schema.base import Profile
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, dim, row
-from tui.text import plain, shown, wrap
+from tui.text import displayable, plain_text, wrap
 
 if TYPE_CHECKING:
-    from runner.sweep.spec import Axes, Sweep
+    from runner.sweep.spec import Axes, SweepSpec
 
 EXAMPLE = "parallel.tp=1,2,4   benchmark.batch_size=8..64*2   repeat=3   order=grouped"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is asked for so far."""
+class SweepRequest:
+    """The axes, repeats and order entered so far."""
 
     profile: Profile
-    typed: tuple[str, ...] = ()
-    """axes as on the command line; they join or replace those of the profile"""
+    axis_texts: tuple[str, ...] = ()
+    """axes as on the command line; added to those of the profile, or replacing them"""
     repeat: int = 1
     order: Order = "interleaved"
 
@@ -43,13 +43,13 @@ class Wish:
     def axes(self) -> Axes:
         from runner.sweep.spec import axes_of
 
-        return axes_of(self.profile, self.typed)
+        return axes_of(self.profile, self.axis_texts)
 
-    def with_line(self, text: str) -> Wish:
-        """What a typed line makes of it.
+    def with_line(self, text: str) -> SweepRequest:
+        """Return the request with an entered line applied.
 
         Raises:
-            UserError: the line is no axis, number of repeats or order.
+            UserError: the line is neither an axis nor a number of repeats or an order.
         """
         name, _, value = (part.strip() for part in text.partition("="))
         if name == "repeat":
@@ -60,69 +60,72 @@ class Wish:
             if value not in ("interleaved", "grouped"):
                 raise UserError(f"order={value}: allowed: interleaved, grouped")
             return replace(self, order=value)  # type: ignore[arg-type]
-        made = replace(self, typed=(*(one for one in self.typed if one.partition("=")[0] != name), text))
-        _ = made.axes
-        return made
+        request = replace(
+            self, axis_texts=(*(one for one in self.axis_texts if one.partition("=")[0] != name), text)
+        )
+        _ = request.axes  # raises if the line is invalid
+        return request
 
-    def without_last(self) -> Wish:
-        return replace(self, typed=self.typed[:-1])
+    def without_last(self) -> SweepRequest:
+        return replace(self, axis_texts=self.axis_texts[:-1])
 
 
-def wish_of(profile: Profile) -> Wish:
+def initial_request(profile: Profile) -> SweepRequest:
+    """Return the sweep section of a profile as a request."""
     section = profile.sweep
-    return Wish(profile, (), section.repeat, section.order) if section else Wish(profile)
+    return SweepRequest(profile, (), section.repeat, section.order) if section else SweepRequest(profile)
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What the dialog says."""
+class SweepPreview:
+    """Content of the dialog."""
 
     axes: tuple[tuple[str, str], ...] = ()
     """path and values, as text"""
     amount: str = ""
-    refused: str = ""
-    """why it cannot be started"""
-    impossible: tuple[str, ...] = ()
-    """combinations that will be passed over"""
+    error: str = ""
+    """why the sweep cannot be started"""
+    skipped: tuple[str, ...] = ()
+    """combinations that are skipped, with reasons"""
     failing: tuple[str, ...] = ()
-    """what preflight says would make runs of the profile as it is fail"""
-    typing: str = ""
-    """why what is typed is no axis"""
+    """preflight problems that would make runs of the unchanged profile fail"""
+    input_error: str = ""
+    """why the entered line is invalid"""
 
 
 class SweepStart(ModalScreen[Path | None]):
-    """The answer is the directory of a sweep that was started; or nothing."""
+    """Returns the directory of the started sweep, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "start nothing", show=False),
-        Binding("ctrl+z", "undo", "take the last axis back", show=False),
+        Binding("escape", "cancel", "cancel", show=False),
+        Binding("ctrl+z", "undo", "remove the last axis", show=False),
     ]
 
     @dataclass
-    class Made(Message):
-        """The cells of a wish were made, or cannot be."""
+    class Planned(Message):
+        """The cells of a request were planned, or the request is invalid."""
 
-        wish: Wish
-        made: Sweep | UserError
+        request: SweepRequest
+        result: SweepSpec | UserError
 
     @dataclass
     class Started(Message):
         result: Path | UserError
 
     def __init__(self, profile: Profile, failing: Sequence[str] = ()) -> None:
-        """A sweep of a profile; `failing`: what preflight says would make its runs fail."""
+        """Take a profile; `failing`: preflight problems that would make its runs fail."""
         super().__init__()
         self._failing = tuple(failing)
-        self._wish = wish_of(profile)
-        self._sweep: Sweep | None = None
-        self._outlook = Outlook()
+        self._request = initial_request(profile)
+        self._sweep: SweepSpec | None = None
+        self._preview = SweepPreview()
         self._starting = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = shown(f"sweep {plain(self._wish.profile.name)}")
-            yield Panel(draw_outlook, id="outlook")
-            paths = [f"{path}=" for path in field_paths(self._wish.profile.engine)]
+            dialog.border_title = displayable(f"sweep {plain_text(self._request.profile.name)}")
+            yield Panel(draw_preview, id="preview")
+            paths = [f"{path}=" for path in field_paths(self._request.profile.engine)]
             entry = Input(
                 placeholder="add an axis: PATH=VALUES", compact=True, suggester=SuggestFromList(paths)
             )
@@ -133,62 +136,66 @@ class SweepStart(ModalScreen[Path | None]):
     def on_mount(self) -> None:
         self._plan()
 
-    # --- what is wished ---------------------------------------------------------------------------------
+    # --- planning ---------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
-        """Make the cells outside the event loop: every one of them is planned."""
-        wish = self._wish
+        """Plan the cells in a worker; every cell gets a plan."""
+        request = self._request
         self._sweep = None
-        self._show(Outlook(axes=axes_text(wish), amount="counting the cells ..." if wish.axes else ""))
-        if not wish.axes:
+        self._show(
+            SweepPreview(axes=axes_text(request), amount="planning the cells ..." if request.axes else "")
+        )
+        if not request.axes:
             return
 
         def work() -> None:
             from runner.sweep import control
 
             try:
-                made = control.of_profile(wish.profile, wish.axes, repeat=wish.repeat, order=wish.order)
+                sweep = control.axis_sweep(
+                    request.profile, request.axes, repeat=request.repeat, order=request.order
+                )
             except UserError as error:
-                self.post_message(self.Made(wish, error))
+                self.post_message(self.Planned(request, error))
             else:
-                self.post_message(self.Made(wish, made))
+                self.post_message(self.Planned(request, sweep))
 
         self.run_worker(work, thread=True, group="plan")
 
-    def on_sweep_start_made(self, message: Made) -> None:
-        if message.wish != self._wish:
+    def on_sweep_start_planned(self, message: Planned) -> None:
+        if message.request != self._request:
             return
-        if isinstance(message.made, UserError):
-            self._show(Outlook(axes=axes_text(self._wish), refused=str(message.made)))
+        if isinstance(message.result, UserError):
+            self._show(SweepPreview(axes=axes_text(self._request), error=str(message.result)))
             return
-        self._sweep = message.made
-        self._show(outlook_of(self._wish, message.made))
+        self._sweep = message.result
+        self._show(make_preview(self._request, message.result))
 
-    def _show(self, outlook: Outlook) -> None:
-        self._outlook = outlook = replace(outlook, failing=self._failing)
-        panel: Panel[Outlook] = self.query_one("#outlook", Panel)
-        panel.update(outlook)
+    def _show(self, preview: SweepPreview) -> None:
+        self._preview = preview = replace(preview, failing=self._failing)
+        panel: Panel[SweepPreview] = self.query_one("#preview", Panel)
+        panel.update(preview)
         keys: Panel[tuple[bool, bool]] = self.query_one("#sweep-keys", Panel)
-        keys.update((self._sweep is not None, bool(self._wish.typed)))
+        keys.update((self._sweep is not None, bool(self._request.axis_texts)))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._show(replace(self._outlook, typing=""))
+        self._show(replace(self._preview, input_error=""))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """A line adds an axis; an empty one starts the sweep."""
+        """A line adds an axis; an empty line starts the sweep."""
         if not event.value.strip():
             self._start()
             return
         try:
-            self._wish = self._wish.with_line(event.value.strip())
+            self._request = self._request.with_line(event.value.strip())
         except UserError as error:
-            self._show(replace(self._outlook, typing=str(error).removeprefix("--axis ")))
+            self._show(replace(self._preview, input_error=str(error).removeprefix("--axis ")))
             return
         event.input.clear()
         self._plan()
 
     def action_undo(self) -> None:
-        self._wish = self._wish.without_last()
+        self._request = self._request.without_last()
         self._plan()
 
     # --- starting ---------------------------------------------------------------------------------------
@@ -203,7 +210,7 @@ class SweepStart(ModalScreen[Path | None]):
             from runner.sweep import control
 
             try:
-                self.post_message(self.Started(control.start(sweep)))
+                self.post_message(self.Started(control.start_sweep(sweep)))
             except UserError as error:
                 self.post_message(self.Started(error))
 
@@ -214,21 +221,25 @@ class SweepStart(ModalScreen[Path | None]):
             self.dismiss(message.result)
             return
         self._starting = False
-        self._show(replace(self._outlook, refused=str(message.result)))
+        self._show(replace(self._preview, error=str(message.result)))
 
     def action_cancel(self) -> None:
         if not self._starting:
             self.dismiss(None)
 
 
-def axes_text(wish: Wish) -> tuple[tuple[str, str], ...]:
-    from runner.sweep.spec import shown as as_text
+def axes_text(request: SweepRequest) -> tuple[tuple[str, str], ...]:
+    """Return path and values of each axis as text."""
+    from runner.sweep.spec import value_text as as_text
 
-    return tuple((path, ", ".join(as_text(value) for value in values)) for path, values in wish.axes.items())
+    return tuple(
+        (path, ", ".join(as_text(value) for value in values)) for path, values in request.axes.items()
+    )
 
 
-def outlook_of(wish: Wish, sweep: Sweep) -> Outlook:
-    from runner.sweep.spec import label
+def make_preview(request: SweepRequest, sweep: SweepSpec) -> SweepPreview:
+    """Return the number of cells, runs and measurements of a sweep, and its skipped combinations."""
+    from runner.sweep.spec import cell_label
 
     possible = [cell for cell in sweep.cells if not cell.refused]
     points = sum(len(cell.configurations) for cell in possible)
@@ -237,33 +248,33 @@ def outlook_of(wish: Wish, sweep: Sweep) -> Outlook:
         f"{plural(len(possible), 'cell')}{repeats} = {plural(len(sweep.slots()), 'run')}, one by one;"
         f" {plural(points * sweep.repeat, 'measurement')}"
     )
-    refused = tuple(
-        f"{label(cell.values)}: {cell.refused or cell.left_out}"
+    skipped = tuple(
+        f"{cell_label(cell.values)}: {cell.refused or cell.left_out}"
         for cell in sweep.cells
         if cell.refused or cell.left_out
     )
-    return Outlook(axes=axes_text(wish), amount=amount, impossible=refused)
+    return SweepPreview(axes=axes_text(request), amount=amount, skipped=skipped)
 
 
-def draw_outlook(outlook: Outlook, width: int, height: int) -> list[Row]:
+def draw_preview(preview: SweepPreview, width: int, height: int) -> list[Row]:
     rows: list[Row] = []
-    for path, values in outlook.axes:
+    for path, values in preview.axes:
         inside = "  (in one run)" if path in INSIDE else ""
-        rows += _wrapped(f"{plain(path)}: {plain(values)}{inside}", width, "strong")
-    if not outlook.axes:
-        rows += _wrapped("This profile has no axes yet. Name a field and its values, for example", width)
+        rows += _wrapped(f"{plain_text(path)}: {plain_text(values)}{inside}", width, "strong")
+    if not preview.axes:
+        rows += _wrapped("This profile has no axes. Enter a field and its values, for example", width)
         rows += _wrapped(EXAMPLE, width, "dim")
-    rows += [(), *_wrapped(outlook.amount, width)] if outlook.amount else []
-    if outlook.impossible:
-        rows += _wrapped(f"passed over, {plural(len(outlook.impossible), 'combination')}:", width, "warn")
-        for text in outlook.impossible[:3]:
-            rows += _wrapped(f"  {plain(text)}", width, "warn")
-    if outlook.failing:
-        rows += _wrapped("the profile as it stands would fail:", width, "bad")
-        for text in outlook.failing[:3]:
-            rows += _wrapped(f"  {plain(text)}", width, "bad")
-    rows += _wrapped(plain(outlook.refused), width, "bad") if outlook.refused else []
-    rows += _wrapped(plain(outlook.typing), width, "bad") if outlook.typing else []
+    rows += [(), *_wrapped(preview.amount, width)] if preview.amount else []
+    if preview.skipped:
+        rows += _wrapped(f"skipped: {plural(len(preview.skipped), 'combination')}:", width, "warn")
+        for text in preview.skipped[:3]:
+            rows += _wrapped(f"  {plain_text(text)}", width, "warn")
+    if preview.failing:
+        rows += _wrapped("the unchanged profile would fail:", width, "bad")
+        for text in preview.failing[:3]:
+            rows += _wrapped(f"  {plain_text(text)}", width, "bad")
+    rows += _wrapped(plain_text(preview.error), width, "bad") if preview.error else []
+    rows += _wrapped(plain_text(preview.input_error), width, "bad") if preview.input_error else []
     return [*rows, ()]
 
 
@@ -274,9 +285,9 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Row]:
 def _draw_keys(keys: tuple[bool, bool], width: int, height: int) -> list[Row]:
     ready, added = keys
     parts: Sequence[str | Span] = (
-        *((Span("enter", "key"), " (empty line) starts   ") if ready else ()),
-        *((Span("ctrl+z", "key"), dim(" undoes   ")) if added else ()),
+        *((Span("enter", "key"), " (empty line) start   ") if ready else ()),
+        *((Span("ctrl+z", "key"), dim(" undo   ")) if added else ()),
         Span("esc", "key"),
-        dim(" leaves"),
+        dim(" cancel"),
     )
     return [(), row(*parts)]

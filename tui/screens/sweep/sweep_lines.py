@@ -1,18 +1,18 @@
-"""Lines around the matrix of a sweep: how it stands, how far it is, and what the chosen cell says."""
+"""Lines around the matrix of a sweep: header, progress, and the selected cell."""
 
 from __future__ import annotations
 
-from runner.sweep.board import Board, Point
-from runner.sweep.progress import Status
-from runner.sweep.spec import Sweep
-from runner.util.formatting import duration, number, plural
+from runner.sweep.board import Board, BoardPoint
+from runner.sweep.progress import SweepStatus
+from runner.sweep.spec import SweepSpec
+from runner.util.formatting import duration, format_number, plural
 from tui.framework.rows import Row, Span, cut, dim, row, row_width, spread
 from tui.framework.run_header import short_id
-from tui.screens.sweep.sweep_matrix import GLYPHS, WORDS
+from tui.screens.sweep.sweep_matrix import GLYPHS, STATE_LABELS
 from tui.screens.sweep.view import BoardView
-from tui.text import bar, clock, plain, whole_parts, width_of, with_spread, wrap
+from tui.text import bar, clock, fit_parts, format_with_deviation, plain_text, width_of, wrap
 
-_STATES: dict[Status, Span] = {
+_STATES: dict[SweepStatus, Span] = {
     "starting": Span("◌ STARTING", "dim"),
     "running": Span("● RUNNING", "good"),
     "stopping": Span("■ STOPPING", "warn"),
@@ -28,67 +28,67 @@ def draw_sweep_header(board: Board | tuple[()], width: int, height: int) -> list
     if not isinstance(board, Board):
         return [row(Span("trtbench-tui", "title"), dim("  sweep"))]
     sweep = board.sweep
-    name = plain(sweep.name)
+    name = plain_text(sweep.name)
     state = row(dim(f"sweep {short_id(board.id)}   "), _STATES[board.status], f"  {clock(board.elapsed_s)}")
     room = width - row_width(state) - width_of(name) - 3
-    what = whole_parts(f"{_KINDS[sweep.kind]} · {sweep.engine} · {_shape(sweep)}", room)
+    what = fit_parts(f"{_KINDS[sweep.kind]} · {sweep.engine} · {_shape(sweep)}", room)
     return [spread(row(Span(name, "strong"), dim(f"  {what}") if what else ""), state, width)]
 
 
-def _shape(sweep: Sweep) -> str:
-    repeats = f", {number(sweep.repeat)} repeats {sweep.order}" if sweep.repeat > 1 else ""
+def _shape(sweep: SweepSpec) -> str:
+    repeats = f", {format_number(sweep.repeat)} repeats {sweep.order}" if sweep.repeat > 1 else ""
     return f"{plural(len(sweep.cells) * sweep.repeat, 'run')}{repeats}"
 
 
 def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> list[Row]:
-    """A bar over all measurements, what is left, and what the sweep waits for."""
+    """Draw a bar of all measurements, the remaining time, and what the sweep waits for."""
     if not isinstance(board, Board):
         return []
-    done = f" {number(board.settled)} of {number(board.total)} done"
+    done = f" {format_number(board.completed)} of {format_number(board.total)} done"
     left = f"   about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
     note = _note(board)
     tail = row(done, dim(left), *note)
     full, empty = bar(
-        board.settled / board.total if board.total else 1.0, max(8, min(40, width - row_width(tail) - 2))
+        board.completed / board.total if board.total else 1.0, max(8, min(40, width - row_width(tail) - 2))
     )
     return [row(Span(full, "accent"), dim(empty), *tail)]
 
 
 def _note(board: Board) -> tuple[Span, ...]:
     if board.status == "interrupted":
-        return (Span("   its conductor is gone; g goes on where it was", "warn"),)
+        return (Span("   the sweep runner died; g resumes the sweep", "warn"),)
     if board.status == "stopped":
-        return (Span(f"   stopped by {plain(board.why)}; g goes on", "warn"),)
+        return (Span(f"   stopped by {plain_text(board.why)}; g resumes", "warn"),)
     if board.status == "failed":
-        return (Span(f"   {plain(board.why)}", "bad"),)
+        return (Span(f"   {plain_text(board.why)}", "bad"),)
     if board.status == "running" and board.why:
-        return (Span(f"   {plain(board.why)}", "warn"),)
+        return (Span(f"   {plain_text(board.why)}", "warn"),)
     failed = sum(point.state == "failed" for point in board.points)
     return (Span(f"   {plural(failed, 'point')} failed", "bad"),) if failed else ()
 
 
 def draw_point(view: BoardView, width: int, height: int) -> list[Row]:
-    """The chosen point: what it is, its numbers with their spread, why one is missing, and its runs."""
+    """Draw the selected point: state, numbers with their spread, reasons for missing ones, and runs."""
     point = view.point
     if point is None:
-        return [row(dim("there is no such combination in this sweep"))]
+        return [row(dim("this sweep does not contain this combination"))]
     glyph, style = GLYPHS[point.state]
-    state = f"{WORDS[point.state]}{': ' + point.doing if point.doing else ''}"
-    head = row(Span(f"{glyph} {state}", style), "  ", Span(plain(point.label), "strong"))
+    state = f"{STATE_LABELS[point.state]}{': ' + point.activity if point.activity else ''}"
+    head = row(Span(f"{glyph} {state}", style), "  ", Span(plain_text(point.label), "strong"))
     runs = _runs(point)
-    beside = row_width(head) + row_width(runs) < width
-    rows = [spread(head, runs, width) if beside else cut(head, width)]
+    fits = row_width(head) + row_width(runs) < width
+    rows = [spread(head, runs, width) if fits else cut(head, width)]
     rows += _numbers(view, point, width) if point.numbers else []
-    if not beside:
+    if not fits:
         last = rows.pop() if len(rows) > 1 and row_width((*rows[-1], *runs)) < width else ()
         rows.append(spread(last, runs, width) if last else cut(runs, width))
     if point.why:
-        lines = [line for line in wrap(plain(point.why), max(20, width)) if line]
+        lines = [line for line in wrap(plain_text(point.why), max(20, width)) if line]
         rows += [row(Span(line, "warn")) for line in lines]
     return rows[:height] if height else rows
 
 
-def _runs(point: Point) -> Row:
+def _runs(point: BoardPoint) -> Row:
     if not point.runs:
         return ()
     named = [f"#{ref.repeat + 1} {short_id(ref.run_dir.name)}" for ref in point.runs[-3:]]
@@ -96,21 +96,21 @@ def _runs(point: Point) -> Row:
     return row(dim(f"{plural(len(point.runs), 'run')}: {more}{'  '.join(named)}"))
 
 
-def _numbers(view: BoardView, point: Point, width: int) -> list[Row]:
+def _numbers(view: BoardView, point: BoardPoint, width: int) -> list[Row]:
     spans: list[Span] = []
     rows: list[Row] = []
     for metric in view.metrics:
         value = point.numbers.get(metric.name)
         if value is None:
             continue
-        measured = with_spread(value.mean, value.deviation)
+        measured = format_with_deviation(value.mean, value.deviation)
         part = row(dim(f"{metric.title} "), measured, dim(f" {metric.unit}   "))
         if spans and row_width(tuple(spans)) + row_width(part) > width:
             rows.append(tuple(spans))
             spans = []
         spans += part
     n = max(value.n for value in point.numbers.values())
-    count = dim(f"n {number(n)}" + (" run: no spread" if n == 1 else " runs"))
+    count = dim(f"n {format_number(n)}" + (" run: no spread" if n == 1 else " runs"))
     if row_width((*spans, count)) > width:
         return [*rows, tuple(spans), (count,)]
     return [*rows, (*spans, count)]

@@ -1,37 +1,37 @@
-"""What the board shows: which part of a sweep, by which metric, and where the cursor is. Plain data."""
+"""State of the sweep screen as plain data: slice, metric, cursor and marks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from runner.metrics import Metric
-from runner.sweep.board import Board, Point
+from runner.sweep.board import Board, BoardPoint
 from runner.sweep.matrix import (
     Matrix,
+    MatrixView,
     Trade,
-    View,
     first_view,
-    held_words,
-    matrix,
+    held_text,
+    make_matrix,
+    next_view,
     shown_metrics,
     slices,
     trades,
-    turned,
 )
 
 
 @dataclass(frozen=True)
 class BoardView:
-    """A board as it is looked at. With one axis only, its metrics run across."""
+    """A sweep board with a cursor. With a single axis the metrics are the columns."""
 
     board: Board
-    view: View
+    view: MatrixView
     metric_name: str = ""
-    """what the matrix shows; empty, or gone: the first there is"""
+    """metric of the matrix; empty or not available: the first one"""
     row: int = 0
     column: int = 0
     marked: tuple[int, ...] = ()
-    """numbers of cells that are to be compared, in the order of marking"""
+    """numbers of the cells to compare, in the order of marking"""
 
     @property
     def metrics(self) -> list[Metric]:
@@ -45,39 +45,39 @@ class BoardView:
 
     @property
     def of_metrics(self) -> bool:
-        """Whether metrics run across."""
+        """Whether the columns are metrics."""
         return self.view.columns is None
 
     @property
     def matrix(self) -> Matrix:
-        return matrix(self.board, self.view)
+        return make_matrix(self.board, self.view)
 
     @property
     def width(self) -> int:
-        """How many columns there are."""
+        """Number of columns."""
         if self.view.columns is None:
             return len(self.metrics)
         return len(self.board.axes[self.view.columns].values)
 
     @property
-    def point(self) -> Point | None:
-        """What the cursor is on."""
+    def point(self) -> BoardPoint | None:
+        """The point under the cursor."""
         line = self.matrix.points[self.row]
         return line[0] if self.of_metrics else line[self.column]
 
     @property
-    def held(self) -> str:
-        return held_words(self.board, self.view)
+    def fixed_values(self) -> str:
+        return held_text(self.board, self.view)
 
     @property
     def slice_number(self) -> tuple[int, int]:
-        """Which slice this is, from 1, and of how many."""
+        """Number of this slice, from 1, and number of slices."""
         every = slices(self.board, self.view)
         return every.index(self.view) + 1, len(every)
 
     # --- moving -----------------------------------------------------------------------------------------
 
-    def moved(self, rows: int, columns: int) -> BoardView:
+    def move(self, rows: int, columns: int) -> BoardView:
         last = len(self.board.axes[self.view.rows].values) - 1
         return replace(
             self,
@@ -85,23 +85,23 @@ class BoardView:
             column=max(0, min(self.column + columns, self.width - 1)),
         )
 
-    def other_slice(self, step: int) -> BoardView:
+    def next_slice(self, step: int) -> BoardView:
         every = slices(self.board, self.view)
         return replace(self, view=every[(every.index(self.view) + step) % len(every)])
 
-    def turned(self) -> BoardView:
-        """Other axes down and across, and the cursor on the point it was on."""
+    def switch_axes(self) -> BoardView:
+        """Return the view with other axes as rows and columns; the cursor stays on its point."""
         at = self.point.at if self.point else None
-        view = turned(self.board, self.view)
+        view = next_view(self.board, self.view)
         if at is not None:
-            view = replace(view, held=self._held_around(view, at))
-        made = replace(self, view=view, row=0, column=0)
+            view = replace(view, held=self._fixed_at(view, at))
+        switched = replace(self, view=view, row=0, column=0)
         if at is None or view.columns is None:
-            return made
-        return replace(made, row=at[view.rows], column=at[view.columns])
+            return switched
+        return replace(switched, row=at[view.rows], column=at[view.columns])
 
-    def _held_around(self, view: View, at: tuple[int, ...]) -> tuple[int, ...]:
-        # Axes that run down or across are held at 0, so that equal slices are equal views.
+    def _fixed_at(self, view: MatrixView, at: tuple[int, ...]) -> tuple[int, ...]:
+        # The axes of rows and columns are fixed at 0, so that equal slices are equal views.
         return tuple(0 if number in (view.rows, view.columns) else value for number, value in enumerate(at))
 
     def next_metric(self) -> BoardView:
@@ -110,8 +110,8 @@ class BoardView:
             return replace(self, column=(self.column + 1) % len(names))
         return replace(self, metric_name=names[(names.index(self.metric.name) + 1) % len(names)])
 
-    def with_mark(self) -> BoardView:
-        """Mark the cell under the cursor, or take its mark off."""
+    def toggle_mark(self) -> BoardView:
+        """Mark or unmark the cell under the cursor."""
         cell = self.point.cell if self.point is not None else None
         if cell is None:
             return self
@@ -120,7 +120,10 @@ class BoardView:
 
     @property
     def to_compare(self) -> tuple[int, ...]:
-        """The marked cells; with one mark, that and the one under the cursor; without, profiles in turn."""
+        """Cells to compare: the marked ones; if only one is marked, also the cell under the cursor.
+
+        Without marks all cells of an A/B sweep.
+        """
         if not self.marked and self.board.sweep.kind == "ab":
             return tuple(cell.number for cell in self.board.sweep.cells)
         here = self.point.cell if self.point is not None else None
@@ -129,21 +132,22 @@ class BoardView:
         return self.marked
 
     def with_board(self, board: Board) -> BoardView:
-        """The same part of what the sweep has become."""
+        """Return the same view of a newer state of the sweep."""
         return replace(self, board=board)
 
     # --- the plot ---------------------------------------------------------------------------------------
 
     @property
     def lengths(self) -> str:
-        """The lengths that the cursor is on: the plot compares points of the same lengths."""
+        """Lengths of the point under the cursor; the plot compares points of the same lengths."""
         return self.point.lengths if self.point is not None else ""
 
     @property
     def trades(self) -> list[Trade]:
-        """What the plot shows."""
+        """The points of the plot."""
         return [trade for trade in trades(self.board) if trade.point.lengths == self.lengths]
 
 
-def first(board: Board) -> BoardView:
+def first_board_view(board: Board) -> BoardView:
+    """Return the initial view of a board."""
     return BoardView(board, first_view(board))

@@ -1,4 +1,4 @@
-"""What is read from a model's and an engine's config.json, and versions."""
+"""Reading config.json of models and engines, and parsing versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.tensorrt_llm.model_config import read_config
-from runner.engines.tensorrt_llm.versions import Version, example_folder, refusal
+from runner.engines.tensorrt_llm.versions import Version, example_folder, why_unsupported
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile.file import load_text
@@ -170,8 +170,8 @@ def test_versions(text: str, parsed: tuple[int, int]) -> None:
 
 
 def test_which_versions_can_be_driven() -> None:
-    assert [text for text in ("0.12.0", "0.16.0", "0.19.0") if refusal(Version.parse(text))] == []
-    assert refusal(Version.parse("0.11.0")) == (
+    assert [text for text in ("0.12.0", "0.16.0", "0.19.0") if why_unsupported(Version.parse(text))] == []
+    assert why_unsupported(Version.parse("0.11.0")) == (
         "TensorRT-LLM 0.11.0 has an older benchmark.py, which takes names of models;"
         " use TensorRT-LLM 0.12 to 0.19"
     )

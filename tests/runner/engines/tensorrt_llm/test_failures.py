@@ -1,4 +1,4 @@
-"""Known failures: what the programs print leads to the cause in our words, driven through the stand-ins."""
+"""Known failures: output of the stand-ins leads to the right cause and remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines.diagnosis import Diagnosis
-from runner.engines.tensorrt_llm.failures import KNOWN, hang_after
+from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
 from tests import standins
 from tests.runner.ranks import support
 
@@ -17,7 +17,7 @@ HANDLER = "TypeError: BaseException.with_traceback() takes exactly one argument 
 
 
 def diagnose(output: str, exit_code: int | None = 1) -> tuple[str, str]:
-    diagnosis = Diagnosis(known_failures=KNOWN)
+    diagnosis = Diagnosis(known_failures=KNOWN_FAILURES)
     for line in output.split("\n"):
         diagnosis.feed(line)
     return diagnosis.cause(exit_code)
@@ -27,8 +27,8 @@ def diagnose(output: str, exit_code: int | None = 1) -> tuple[str, str]:
     ("line", "cause"),
     [
         ("AssertionError: Engine dtype (float16) != Runtime dtype (bfloat16)", "another dtype"),
-        ("AssertionError: Engine world size (2) != Runtime world size (1)", "every rank believes that it is"),
-        ("Engine world size (2 * 1) != Runtime world size (1)", "every rank believes that it is alone"),
+        ("AssertionError: Engine world size (2) != Runtime world size (1)", "every rank sees only itself"),
+        ("Engine world size (2 * 1) != Runtime world size (1)", "every rank sees only itself"),
         ("AssertionError: Engine world size (1) != Runtime world size (2)", "another number of ranks"),
         (
             "[TensorRT-LLM][ERROR] Assertion failed: MPI size 1 != TP size 2 * PP size 1",
@@ -82,7 +82,7 @@ def test_of_chained_tracebacks_the_first_is_the_cause() -> None:
 
 def test_the_failing_handler_is_never_the_cause() -> None:
     output = f"Traceback (most recent call last):\n{HANDLER}\n"
-    assert "with_traceback" not in diagnose(output)[0].partition("last words")[0]
+    assert "with_traceback" not in diagnose(output)[0].partition("last line")[0]
 
 
 def test_a_skipped_configuration_is_not_the_cause() -> None:
@@ -93,17 +93,17 @@ def test_a_skipped_configuration_is_not_the_cause() -> None:
     assert diagnose(f"{skipped}\n{later}")[0].startswith("the engine failed while it generated")
 
 
-def test_the_engine_s_own_words_come_before_general_ones() -> None:
+def test_failures_of_the_engine_precede_general_ones() -> None:
     assert diagnose("RuntimeError: NCCL error: No space left on device")[0].startswith("NCCL failed")
 
 
 def test_hang() -> None:
-    assert "waits for ever" in str(hang_after(HANDLER))
-    assert hang_after("RuntimeError: Executing TRT engine failed step=0!") is None
+    assert "waits forever" in str(hang_reason(HANDLER))
+    assert hang_reason("RuntimeError: Executing TRT engine failed step=0!") is None
 
 
 def stage(name: str, tmp_path: Path, faults: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """One stage of the stand-ins with its usual words, as a single process."""
+    """Run one stage of the stand-ins with its usual arguments, as a single process."""
     model, checkpoint, engine = (tmp_path / part for part in ("model", "checkpoint", "engine"))
     if not engine.exists():
         standins.make_model(model)
@@ -181,9 +181,9 @@ def test_requests_that_do_not_fit(tmp_path: Path, words: tuple[str, ...], cause:
 
 @support.needs_mpi
 @pytest.mark.mpi
-def test_every_rank_thinks_it_is_alone(tmp_path: Path) -> None:
+def test_mpi4py_of_another_mpi_gives_worlds_of_one(tmp_path: Path) -> None:
     engine = standins.make_engine(tmp_path / "engine", ranks=2)
     words = [str(standins.BENCHMARK), "--engine_dir", str(engine)]
     done = support.mpirun(2, *words, **standins.environment(), TRTLLM_STANDIN_MPI="broken")
     assert done.returncode != 0
-    assert "every rank believes that it is alone" in diagnose(done.stdout + done.stderr)[0]
+    assert "every rank sees only itself" in diagnose(done.stdout + done.stderr)[0]

@@ -1,4 +1,4 @@
-"""What is found out about the place that stages run in."""
+"""Finding the installation that stages use: interpreter, programs and version."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from runner.engines.tensorrt_llm.installation import version_of_tree
-from runner.engines.trtllm.installation import Site, site_of
+from runner.engines.trtllm.installation import TrtllmInstallation, find_installation
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile.file import with_changes
 from runner.profile.store import find
 from tests import standins
 
 
-def site(*changes: str) -> Site:
+def site(*changes: str) -> TrtllmInstallation:
     profile = with_changes(find("qwen2.5-7b-fp16-tp1").load(), changes)
     assert isinstance(profile, TrtllmProfile)
-    return site_of(profile)
+    return find_installation(profile)
 
 
-def test_the_version_comes_from_metadata_of_the_measured_interpreter() -> None:
+def test_the_version_is_read_from_the_measured_interpreter() -> None:
     """The package itself prints a banner when it is imported; nothing of it is."""
     found = site(f"launch.env.PYTHONPATH={standins.ROOT}/site", f"launch.python={sys.executable}")
     assert str(found.version) == "0.16.0"
@@ -53,7 +53,7 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_where_nothing_is_installed_names_stand_for_programs() -> None:
+def test_without_installation_programs_are_names() -> None:
     found = site("launch.python=/nowhere/python3")
     assert (found.mpirun, found.trtllm_build, found.version) == ("mpirun", "trtllm-build", None)
 

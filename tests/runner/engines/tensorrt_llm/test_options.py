@@ -1,4 +1,4 @@
-"""The table of build options, the words made from it, and `--help` as the judge."""
+"""The table of build options, arguments made from it, and their check against `--help`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from runner.engines.tensorrt_llm.build_options import Build, Convert
 from runner.engines.tensorrt_llm.options import (
     BUILD,
     CONVERT,
-    as_words,
-    not_in_version,
+    find_missing_options,
     options_of,
     parse_help,
+    to_argv,
 )
 from runner.engines.tensorrt_llm.versions import Version
 
@@ -46,7 +46,7 @@ def test_an_option_of_the_table() -> None:
     assert option.help == "matrix products by cuBLAS, in this type (null: TensorRT-LLM's default, disable)"
 
 
-def test_every_option_says_what_it_is_and_what_holds_without_it() -> None:
+def test_every_option_has_help_and_default() -> None:
     for option in [*BUILD.values(), *CONVERT.values()]:
         assert option.help, option.name
         assert option.default or option.name == "smoothquant", option.name
@@ -56,7 +56,7 @@ def test_words_are_in_the_order_of_the_workflow() -> None:
     build = Build(
         max_input_len=1024, max_num_tokens=16384, max_batch_size=16, gemm_plugin="auto", fast_build=True
     )
-    assert as_words(options_of(build)) == [
+    assert to_argv(options_of(build)) == [
         *("--gemm_plugin", "auto"),
         *("--max_batch_size", "16"),
         *("--max_num_tokens", "16384"),
@@ -71,7 +71,7 @@ def test_nothing_given_no_words() -> None:
 
 
 def test_numbers_that_are_nothing_are_given() -> None:
-    assert as_words(options_of(Convert(embedding_sharding_dim=0))) == ["--embedding_sharding_dim", "0"]
+    assert to_argv(options_of(Convert(embedding_sharding_dim=0))) == ["--embedding_sharding_dim", "0"]
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_numbers_that_are_nothing_are_given() -> None:
     ],
 )
 def test_versions(build: Build, version: str, sentence: str) -> None:
-    assert not_in_version(build, Version.parse(version)) == [sentence]
-    assert not_in_version(build, Version.parse("0.15.0")) == []
+    assert find_missing_options(build, Version.parse(version)) == [sentence]
+    assert find_missing_options(build, Version.parse("0.15.0")) == []
 
 
 def test_help_lists_options_and_choices() -> None:
@@ -103,20 +103,20 @@ def test_help_lists_options_and_choices() -> None:
 
 def test_help_knows_good_words() -> None:
     words = "--checkpoint_dir /c --output_dir /e --gemm_plugin auto --max_batch_size 16 --fast_build"
-    assert parse_help(HELP).complaints(words.split()) == []
+    assert parse_help(HELP).problems(words.split()) == []
 
 
 def test_help_knows_abbreviations_as_argparse_does() -> None:
-    assert parse_help(HELP).complaints(["--max_batch", "4"]) == []
-    assert parse_help(HELP).complaints(["--max", "4"]) == ["--max is not an option of it"]
+    assert parse_help(HELP).problems(["--max_batch", "4"]) == []
+    assert parse_help(HELP).problems(["--max", "4"]) == ["--max is not one of its options"]
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("--max_batchsize 4", "--max_batchsize is not an option of it (did you mean --max_batch_size?)"),
-        ("--use_xqa enable", "--use_xqa is not an option of it"),
-        ("--tp 8", "--tp is not an option of it"),
+        ("--max_batchsize 4", "--max_batchsize is not one of its options (did you mean --max_batch_size?)"),
+        ("--use_xqa enable", "--use_xqa is not one of its options"),
+        ("--tp 8", "--tp is not one of its options"),
         (
             "--context_fmha on",
             "--context_fmha on is not allowed; allowed: enable, disable",
@@ -125,4 +125,4 @@ def test_help_knows_abbreviations_as_argparse_does() -> None:
     ],
 )
 def test_help_is_the_judge(words: str, sentence: str) -> None:
-    assert parse_help(HELP).complaints(words.split()) == [sentence]
+    assert parse_help(HELP).problems(words.split()) == [sentence]

@@ -1,4 +1,4 @@
-"""A built engine's config.json becomes a profile that measures it, or one sentence says why not."""
+"""Making a profile from the config.json of an existing engine, or rejecting it with the reason."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_benchmark_fits_the_engine(tmp_path: Path, limits: dict[str, Any]) -
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "no engine in here: config.json is missing"),
+        (None, "this folder has no engine: config.json is missing"),
         ("not json", "it has no build_config"),
         ('{"dtype": "float16", "mapping": {}}', "it has no build_config"),
     ],
@@ -88,11 +88,11 @@ def test_a_checkpoint_is_told_from_an_engine(tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no such folder"):
+    with pytest.raises(UserError, match="no such folder"):
         profile_of_engine(tmp_path / "nowhere")
 
 
-def test_an_engine_that_benchmark_py_measures_wrong_is_refused(tmp_path: Path) -> None:
+def test_an_engine_that_benchmark_py_measures_wrong_is_rejected(tmp_path: Path) -> None:
     folder = engine(tmp_path / "e", mapping={"tp_size": 4, "pp_size": 2})
     with pytest.raises(UserError, match="pp 2 is measured wrong"):
         profile_of_engine(folder)

@@ -1,4 +1,4 @@
-"""The commands of a plan, run as the shell script that a run leaves behind, against stand-ins."""
+"""The commands of a plan, run as the script repro.sh against stand-ins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines import build_cache
-from runner.engines.benchmark_line import result_of
+from runner.engines.benchmark_line import parse_result
 from runner.engines.registry import make_plan
 from runner.plan.plan import Plan, repro_script
 from runner.profile.file import load_text
@@ -53,7 +53,7 @@ def run(plan: Plan, folder: Path) -> str:
 
 
 def results_in(output: str) -> list[dict[str, str]]:
-    return [result for line in output.splitlines() if (result := result_of(line))]
+    return [result for line in output.splitlines() if (result := parse_result(line))]
 
 
 @pytest.mark.mpi

@@ -1,4 +1,4 @@
-"""Old results as runs: the table shows what was printed and what follows from it, and nothing else."""
+"""Importing results of benchmark.py: the table shows printed and derived values only."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_it_is_a_run_like_others() -> None:
     assert entry.started == pytest.approx(WORKFLOW.stat().st_mtime)
     assert layout.RUN_ID.match(run_dir.name)
     assert (run_dir / ORIGINALS / WORKFLOW.name).read_bytes() == WORKFLOW.read_bytes()
-    assert "0:00" not in listing.as_text([entry]), "nobody observed how long it took"
+    assert "0:00" not in listing.as_text([entry]), "the duration was not observed"
     assert render(load_report(run_dir)).splitlines()[1].endswith(" · finished")
     plan = layout.load_plan(run_dir)
     assert plan.stages == []
@@ -177,7 +177,7 @@ def test_the_same_content_twice_is_one_run(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "copied and touched").write_bytes(WORKFLOW.read_bytes())
     assert import_files([tmp_path / "copied and touched"]) == [(first, False)]
     assert main(["import", str(WORKFLOW)]) == 0
-    assert f"this is {first.name}, which is here already" in capsys.readouterr().err
+    assert f"{first.name} is already in the history" in capsys.readouterr().err
     assert main(["import", "--again", str(WORKFLOW)]) == 0
     assert len(read_entries()) == 2
 
@@ -200,10 +200,10 @@ def test_files_without_a_result(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         import_file(tmp_path)
     (tmp_path / "x").write_bytes(b"\xff\x00 nothing\n")
-    with pytest.raises(UserError, match=r"no result of benchmark\.py or trtllm-bench in it\n"):
+    with pytest.raises(UserError, match=r"it contains no result of benchmark\.py or trtllm-bench\n"):
         import_file(tmp_path / "x")
     (tmp_path / "x").write_text("AssertionError: Engine world size (2) != Runtime world size (8)\n")
-    with pytest.raises(UserError, match="it tells of a failure: the engine was built for another number"):
+    with pytest.raises(UserError, match="it reports a failure: the engine was built for another number"):
         import_file(tmp_path / "x")
     assert read_entries() == []
 

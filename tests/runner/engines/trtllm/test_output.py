@@ -1,4 +1,4 @@
-"""What benchmark.py and run.py print besides results."""
+"""Parsing output of benchmark.py and run.py other than results."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines.benchmark_line import result_of
-from runner.engines.benchmark_notices import Done, done_of, notice_of, skip_of
-from runner.engines.output import OutputReader
-from runner.engines.trtllm.output import Answer, Latencies, answers_in, latencies_of
+from runner.engines.benchmark_line import parse_result
+from runner.engines.benchmark_notices import LoopEnd, loop_end_of, parse_notice, skip_of
+from runner.engines.output import OutputNotice, OutputReader
+from runner.engines.trtllm.output import Latencies, SmokeAnswer, answers_in, latencies_of
 from runner.events import Notice
 from runner.events.journal import LineReader
 from runner.supervision.collector import Collector
@@ -38,7 +38,7 @@ def test_shapes_beyond_the_engine(line: str, says: str) -> None:
     assert skip is not None
     assert says in skip.why
     assert skip.configuration == ""
-    assert notice_of(line) == skip.text
+    assert parse_notice(line) == OutputNotice(skip.text, explains_missing_result=True)
 
 
 def test_no_memory_for_a_configuration() -> None:
@@ -57,18 +57,18 @@ def test_no_memory_for_a_configuration() -> None:
 
 def test_warnings_worth_showing() -> None:
     assert "another model of GPU" in str(
-        notice_of(
+        parse_notice(
             "[TensorRT-LLM][WARNING] Using an engine plan file across different models of devices is not"
             " recommended and is likely to affect performance or even cause errors."
         )
     )
-    assert "not measured" in str(notice_of(f"{LOG}peak_mem_queue was empty."))
-    assert notice_of(f"{LOG}Warm up done. Start benchmarking.") is None
+    assert "not measured" in str(parse_notice(f"{LOG}peak_mem_queue was empty."))
+    assert parse_notice(f"{LOG}Warm up done. Start benchmarking.") is None
 
 
 def test_the_end_of_the_loop() -> None:
-    assert done_of(f"{LOG}Benchmarking done. Iteration: 10, duration: 0.244 sec.") == Done(10, 0.244)
-    assert done_of(f"{LOG}Benchmarking done.") is None
+    assert loop_end_of(f"{LOG}Benchmarking done. Iteration: 10, duration: 0.244 sec.") == LoopEnd(10, 0.244)
+    assert loop_end_of(f"{LOG}Benchmarking done.") is None
 
 
 def test_all_latencies() -> None:
@@ -100,15 +100,15 @@ def test_answers_of_several_lines_and_prompts() -> None:
     )
     prompt = 'How do I count\nto "nine" in French?'
     assert answers_in(output) == [
-        Answer(prompt, 'Un, deux,\n\ntrois, "quatre".\n', 0),
-        Answer(prompt, "", 0, beam=1),
-        Answer("two", "deux", 1, sequence=2),
+        SmokeAnswer(prompt, 'Un, deux,\n\ntrois, "quatre".\n', 0),
+        SmokeAnswer(prompt, "", 0, beam=1),
+        SmokeAnswer("two", "deux", 1, sequence=2),
     ]
 
 
 def test_an_answer_that_was_cut_off() -> None:
     assert answers_in('[1,0]<stdout>: Output [Text 0 Beam 0]: "Un,\n[1,0]<stdout>: deux') == [
-        Answer("", "Un,\ndeux", 0)
+        SmokeAnswer("", "Un,\ndeux", 0)
     ]
     assert answers_in("nothing") == []
 
@@ -116,7 +116,7 @@ def test_an_answer_that_was_cut_off() -> None:
 def test_what_every_rank_says_becomes_one_notice(tmp_path: Path) -> None:
     log = tmp_path / "0-benchmark.log"
     log.write_text("[WARNING] check batch_size(16) <= max_batch_size(8) failed, skipping.\n" * 4)
-    collector = Collector(0, tmp_path / "none", LineReader(log), OutputReader(result_of, notice_of))
+    collector = Collector(0, tmp_path / "none", LineReader(log), OutputReader(parse_result, parse_notice))
     (notice,) = collector.finish(7)
     assert isinstance(notice, Notice)
     assert (notice.t, notice.level, notice.rank) == (7, "warning", None)

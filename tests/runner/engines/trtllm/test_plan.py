@@ -1,4 +1,4 @@
-"""The workflow that people follow by hand, command by command, and what comes out of a profile for it."""
+"""Plans of trtllm: the commands that users otherwise type by hand."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from runner.engines import build_cache
 from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
-from runner.engines.trtllm.installation import Site
-from runner.engines.trtllm.plan import OBSERVER, Planner
+from runner.engines.trtllm.installation import TrtllmInstallation
+from runner.engines.trtllm.plan import OBSERVER, TrtllmPlanner
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage, as_shell, repro_script
@@ -47,17 +47,17 @@ mpirun -n 8 python benchmark.py \
 --num_runs 10
 """
 
-# Names of outputs are ours: they say what made them, so that a changed profile makes a new one.
+# Names of outputs differ: they contain a hash of their inputs, so a changed profile makes a new one.
 CHECKPOINT = "CHECKPOINT"
 ENGINE = "ENGINE"
 
 
 def site(
     version: str | None = "0.16.0", *, python: str = "/usr/bin/python3", gpu: str = "NVIDIA H200, 9.0"
-) -> Site:
-    return Site(
+) -> TrtllmInstallation:
+    return TrtllmInstallation(
         container=None,
-        place=build_cache.HOST,
+        file_system=build_cache.HOST,
         python=python,
         mpirun="mpirun",
         trtllm_build="trtllm-build",
@@ -78,8 +78,8 @@ def changed(profile: TrtllmProfile, *assignments: str) -> TrtllmProfile:
     return result
 
 
-def plan(profile: TrtllmProfile, where: Site | None = None) -> Plan:
-    return Planner(profile, RUN_DIR, where or site()).plan()
+def plan(profile: TrtllmProfile, where: TrtllmInstallation | None = None) -> Plan:
+    return TrtllmPlanner(profile, RUN_DIR, where or site()).plan()
 
 
 def stage(made: Plan, name: str) -> Stage:
@@ -374,7 +374,7 @@ def test_starting_from_an_engine(tmp_path: Path) -> None:
     assert _value(stage(made, "benchmark").argv, "--dtype") == "bfloat16", "the engine's, not the profile's"
 
 
-def test_an_engine_that_would_be_skipped_in_silence_is_refused(tmp_path: Path) -> None:
+def test_an_engine_that_upstream_would_skip_is_rejected(tmp_path: Path) -> None:
     engine_in(tmp_path, max_batch_size=8)
     with pytest.raises(UserError) as error:
         plan(local(tmp_path, f"paths.engine_dir={tmp_path}"))
@@ -415,15 +415,15 @@ def test_shapes_beyond_the_models_length_are_refused(tmp_path: Path) -> None:
         plan(local(tmp_path, f"model.dir={tmp_path}", "parallel.tp=4"))
     assert str(error.value) == (
         "build.max_seq_len: is not given, so it is the model's 1500,"
-        " but benchmark asks for input 1024 + output 1024 = 2048"
+        " but benchmark needs input 1024 + output 1024 = 2048"
     )
 
 
-@pytest.mark.parametrize(("own", "told"), [("bfloat16", "bfloat16"), ("float32", "float16")])
-def test_dtype_auto_is_what_convert_makes_of_it(tmp_path: Path, own: str, told: str) -> None:
+@pytest.mark.parametrize(("own", "expected"), [("bfloat16", "bfloat16"), ("float32", "float16")])
+def test_dtype_auto_is_what_convert_makes_of_it(tmp_path: Path, own: str, expected: str) -> None:
     model_in(tmp_path, torch_dtype=own)
     profile = local(tmp_path, f"model.dir={tmp_path}", "model.dtype=auto", "parallel.tp=4")
-    assert _value(stage(plan(profile), "benchmark").argv, "--dtype") == told
+    assert _value(stage(plan(profile), "benchmark").argv, "--dtype") == expected
 
 
 def test_an_unknown_dtype_is_left_to_upstream_and_said() -> None:

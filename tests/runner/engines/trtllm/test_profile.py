@@ -1,4 +1,4 @@
-"""TensorRT-LLM profiles: reading, and what upstream would refuse late or skip in silence."""
+"""Rules of trtllm profiles: what upstream would reject late or skip silently."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.profile.fields import edited, fields
+from runner.profile.fields import edit_field, fields
 from runner.profile.file import ProfileError, json_schema, load_text, to_yaml, with_changes
 
 GOOD = """\
@@ -34,7 +34,7 @@ def good() -> TrtllmProfile:
 
 
 def complaint(*assignments: str) -> str:
-    """What is said about the good profile with these changes; without the names of the changes."""
+    """Return the errors of the good profile with these changes, without the names of the changes."""
     with pytest.raises(ProfileError) as raised:
         with_changes(good(), assignments)
     return "\n".join(f"{problem.path}: {problem.message}" for problem in raised.value.problems)
@@ -63,12 +63,12 @@ def test_the_form_shows_options_with_help_unit_and_choices() -> None:
 
 
 def test_the_form_changes_the_model_folder() -> None:
-    changed = edited(good(), "model.dir", "/models/other")
+    changed = edit_field(good(), "model.dir", "/models/other")
     assert isinstance(changed, TrtllmProfile)
     assert changed.model.dir == "/models/other"
 
 
-def test_a_wrong_key_and_value_are_told_with_their_line() -> None:
+def test_a_wrong_key_and_value_are_reported_with_their_line() -> None:
     with pytest.raises(ProfileError) as raised:
         load_text(GOOD.replace("gemm_plugin: auto", "gemm_plugin: on\n  max_batchsize: 4"), "p.yaml")
     first, second = str(raised.value).splitlines()
@@ -82,38 +82,40 @@ def test_a_wrong_key_and_value_are_told_with_their_line() -> None:
     [
         pytest.param(
             ["build.max_batch_size=8"],
-            "build.max_batch_size: is 8, but benchmark asks for batch size 16; raise it, or benchmark less",
+            "build.max_batch_size: is 8, but benchmark needs batch size 16;"
+            " raise it, or reduce the benchmark",
             id="batch",
         ),
         pytest.param(
             ["build.max_input_len=512"],
-            "build.max_input_len: is 512, but benchmark asks for input length 1024;"
-            " raise it, or benchmark less",
+            "build.max_input_len: is 512, but benchmark needs input length 1024;"
+            " raise it, or reduce the benchmark",
             id="input",
         ),
         pytest.param(
             ["build.max_seq_len=2000"],
-            "build.max_seq_len: is 2000, but benchmark asks for input 1024 + output 1024 = 2048;"
-            " raise it, or benchmark less",
+            "build.max_seq_len: is 2000, but benchmark needs input 1024 + output 1024 = 2048;"
+            " raise it, or reduce the benchmark",
             id="sequence",
         ),
         pytest.param(
             ["build.max_num_tokens=null"],
-            "build.max_num_tokens: is not given, so TensorRT-LLM takes 8192, but benchmark asks for"
-            " batch size 16 x input length 1024 = 16384 tokens in one step; raise it, or benchmark less",
+            "build.max_num_tokens: is not given, so TensorRT-LLM uses 8192, but benchmark needs"
+            " batch size 16 x input length 1024 = 16384 tokens in one step;"
+            " raise it, or reduce the benchmark",
             id="tokens, by upstream's default",
         ),
         pytest.param(
             ["benchmark.mode=enc", "benchmark.input_len=[2048]", "benchmark.batch_size=[1]",
              "stages=[convert, build, benchmark]"],
-            "build.max_input_len: is 1024, but benchmark asks for input length 2048;"
-            " raise it, or benchmark less",
+            "build.max_input_len: is 1024, but benchmark needs input length 2048;"
+            " raise it, or reduce the benchmark",
             id="encoder, which upstream skips without a word",
         ),
         pytest.param(
             ["benchmark.mode=enc-dec", "benchmark.input_output_len=[[1500, 100]]"],
-            "build.max_encoder_input_len: is not given, so TensorRT-LLM takes 1024, but benchmark asks for"
-            " input length 1500; raise it, or benchmark less",
+            "build.max_encoder_input_len: is not given, so TensorRT-LLM uses 1024, but benchmark needs"
+            " input length 1500; raise it, or reduce the benchmark",
             id="encoder-decoder",
         ),
     ],
@@ -127,7 +129,7 @@ def test_shapes_that_upstream_would_skip(assignments: list[str], sentence: str) 
     [
         pytest.param(
             ["parallel.pp=2"],
-            "parallel.pp: benchmark.py takes every rank for a tensor-parallel one, so pp 2 is measured"
+            "parallel.pp: benchmark.py treats every rank as tensor parallel, so pp 2 is measured"
             " wrong; allowed: 1, or leave benchmark out of stages",
             id="pipeline parallel",
         ),
@@ -160,7 +162,7 @@ def test_shapes_that_upstream_would_skip(assignments: list[str], sentence: str) 
         ),
         pytest.param(
             ["benchmark.mode=enc", "benchmark.dump_profile=true"],
-            "stages: smoke asks for text, which an encoder does not write; leave smoke out\n"
+            "stages: smoke asks for text, which an encoder does not generate; leave smoke out\n"
             "benchmark.dump_profile: times layers with mode dec only, not enc",
             id="encoder",
         ),
@@ -185,7 +187,7 @@ def test_what_benchmark_py_cannot_do(assignments: list[str], sentence: str) -> N
         ),
         pytest.param(
             ["convert.smoothquant=0.5", "convert.use_weight_only=true"],
-            "convert.smoothquant: and use_weight_only exclude each other; keep one of them",
+            "convert.smoothquant: cannot be combined with use_weight_only; keep one of them",
             id="two quantisations",
         ),
         pytest.param(
@@ -215,7 +217,7 @@ def test_what_convert_cannot_do(assignments: list[str], sentence: str) -> None:
         ),
         pytest.param(
             ["convert.extra_args=[--tp=8]"],
-            "convert.extra_args: --tp=8: the profile gives this option already; remove it",
+            "convert.extra_args: --tp=8: the profile already sets this option; remove it",
             id="an option from elsewhere",
         ),
         pytest.param(["stages=[build, build]"], "stages: names a stage twice; keep one of them", id="twice"),
@@ -231,7 +233,7 @@ def test_what_convert_cannot_do(assignments: list[str], sentence: str) -> None:
         ),
         pytest.param(
             ["launch.container.exec=box", "launch.container.volumes=['/a:/b']"],
-            "launch.container.volumes: box runs already, its folders cannot be changed;"
+            "launch.container.volumes: box already runs, so volumes cannot be added;"
             " remove the line, or use run",
             id="volumes of a running container",
         ),
@@ -266,6 +268,6 @@ def test_rules_hold_only_for_what_runs(assignments: list[str]) -> None:
 def test_why_a_stage_is_not_wanted(tmp_path: Path) -> None:
     changed = with_changes(good(), [f"paths.engine_dir={tmp_path}", "stages=[benchmark]"])
     assert isinstance(changed, TrtllmProfile)
-    assert changed.skipped("convert") == f"given: paths.engine_dir {tmp_path}"
-    assert changed.skipped("smoke") == "not asked for"
-    assert changed.wants("benchmark")
+    assert str(changed.skip_reason("convert")) == f"given: paths.engine_dir {tmp_path}"
+    assert str(changed.skip_reason("smoke")) == "not asked for"
+    assert changed.selects("benchmark")

@@ -1,4 +1,4 @@
-"""The requests of trtllm-bench: made the same everywhere, and those of a user checked line by line."""
+"""Requests of trtllm-bench: reproducible generated ones, and checks of a user's file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.engines.tensorrt_llm.versions import Version
-from runner.engines.trtllm_bench.dataset import form_of, of_file, of_settings
+from runner.engines.trtllm_bench.dataset import summarize_file, summarize_settings, token_key_of
 from runner.engines.trtllm_bench.plan import MAKER
 from runner.engines.trtllm_bench.profile import Dataset
 from runner.errors import UserError
@@ -51,7 +51,7 @@ def test_the_key_is_that_of_the_version(tmp_path: Path, form: str, keys: set[str
 
 @pytest.mark.parametrize(("version", "form"), [("0.14", "logits"), ("0.16", "both"), ("1.2", "input_ids")])
 def test_the_form_of_a_version(version: str, form: str) -> None:
-    assert form_of(Version.parse(version)) == form
+    assert token_key_of(Version.parse(version)) == form
 
 
 def test_lengths_are_distributed_as_asked() -> None:
@@ -66,7 +66,7 @@ def test_lengths_are_distributed_as_asked() -> None:
 
 def test_what_is_planned_is_what_is_made(tmp_path: Path) -> None:
     dataset = Dataset(lengths="uniform", input_len=30, input_spread=9, output_len=8, num_requests=50, seed=3)
-    planned = of_settings(dataset)
+    planned = summarize_settings(dataset)
     words = ["--lengths", "uniform", "--input_len", "30", "--input_spread", "9", "--output_len", "8"]
     requests = made(tmp_path, *words, "--num_requests", "50", "--seed", "3")
     assert planned.count == len(requests)
@@ -74,7 +74,7 @@ def test_what_is_planned_is_what_is_made(tmp_path: Path) -> None:
     assert planned.mean_input == pytest.approx(sum(len(r["input_ids"]) for r in requests) / 50)
 
 
-def test_tokens_are_of_the_model_and_none_of_them_is_special(tmp_path: Path) -> None:
+def test_tokens_are_in_the_vocabulary_and_not_special(tmp_path: Path) -> None:
     model = standins.make_model(tmp_path / "model")  # 1000 tokens
     (model / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"id": 500}, {"id": 999}]}))
     found = tokens(None, str(model))
@@ -90,7 +90,7 @@ GOOD = '{"task_id": 0, "input_ids": [1, 2, 3], "output_tokens": 4}'
 
 
 def of(*lines: str, form: str = "input_ids") -> Any:
-    return of_file("/data/mine.jsonl", ("\n".join(lines) + "\n").encode(), form)
+    return summarize_file("/data/mine.jsonl", ("\n".join(lines) + "\n").encode(), form)
 
 
 def test_a_file_says_how_long_its_requests_are() -> None:
@@ -113,7 +113,7 @@ def test_a_file_says_how_long_its_requests_are() -> None:
         ('{"task_id": 0, "input_ids": [], "output_tokens": 1}', "input_ids is not a list of tokens"),
         ('{"task_id": 0, "input_ids": [-1], "output_tokens": 1}', "input_ids is not a list of tokens"),
         ('{"task_id": 0, "prompt": 3, "output_tokens": 1}', "prompt is not text"),
-        ('{"metadata": {}, "samples": []}', "make it with --stdout"),
+        ('{"metadata": {}, "samples": []}', "create the file with --stdout"),
     ],
 )
 def test_a_wrong_line_is_told_with_its_number(line: str, said: str) -> None:
@@ -136,7 +136,7 @@ def test_a_version_that_calls_tokens_logits_says_so() -> None:
         of(GOOD, form="logits")
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), (b"", "holds no request")])
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), (b"", "has no request")])
 def test_a_file_without_requests(content: bytes | None, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        of_file("/data/mine.jsonl", content, "input_ids")
+        summarize_file("/data/mine.jsonl", content, "input_ids")

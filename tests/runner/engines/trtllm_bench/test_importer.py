@@ -1,4 +1,4 @@
-"""Results of trtllm-bench as runs: logs with tabs and spaces, JSON reports, and what belongs to them."""
+"""Importing results of trtllm-bench: logs, JSON reports, and files that belong to them."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_log_with_spaces(tmp_path: Path) -> None:
     assert table["total_tokens_per_sec"] == 192
     assert (table["ttft_ms"], table["ttft_p50_ms"]) == (20, 19)
     assert table["request_latency_p50_ms"] == 239
-    assert any("how many requests were in flight at most" in flag for flag in found.flags)
+    assert any("maximum number of requests in flight" in flag for flag in found.flags)
 
 
 @pytest.mark.parametrize(
@@ -281,25 +281,25 @@ def test_it_is_compared_with_a_run_of_the_same_load(
 # --- what cannot be taken -----------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {
-    "requests alone": ({"r_json": request_file()}, (), "no report of trtllm-bench is among them"),
+    "requests alone": ({"r_json": request_file()}, (), "there is no report of trtllm-bench among them"),
     "another benchmark's requests": (
-        {"a_json": json_report(), "r_json": request_file(900)}, (), "4 requests in 900.0 ms are of none",
+        {"a_json": json_report(), "r_json": request_file(900)}, (), "4 requests in 900.0 ms match none",
     ),
-    "torn JSON": ({"a_json": json_report()[:200]}, (), "is not whole JSON"),
+    "torn JSON": ({"a_json": json_report()[:200]}, (), "is not complete JSON"),
     "other JSON": ({"a_json": '{"a": 1}'}, (), "is JSON, but not what trtllm-bench writes"),
     "our own table": (
         {"a_json": '{"schema": 1, "run": "x", "configurations": []}'}, (), "is the table of a run of",
     ),
     "unfinished requests": (
         {"a_json": json_report(), "r_json": '[{"start_timestamp": 0, "end_timestamp": 0}]'}, (),
-        "holds no request that trtllm-bench has finished",
+        "has no finished request",
     ),
     "a report that was cut off": (
         {"a_log": old_report().partition("Total Latency")[0]}, (),
-        "is cut off or of nothing: no time for all requests",
+        "is incomplete or empty: no time for all requests",
     ),
     "a time that is no number": (
-        {"a_json": json_report(float("nan"))}, (), "is cut off or of nothing: .*no time for all requests",
+        {"a_json": json_report(float("nan"))}, (), "is incomplete or empty: .*no time for all requests",
     ),
     "a time below zero": ({"a_json": json_report(-500.0)}, (), "no time for all requests"),
     "lengths beyond reason": (
@@ -308,16 +308,16 @@ REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {
     "JSON that is too deep": (
         {"a_json": json_report()[:-1] + ', "x": ' + "[" * 5000 + "]" * 5000 + "}"}, (), "a.json",
     ),
-    "nothing": ({"a_log": "hello\n"}, (), "no result of benchmark.py or trtllm-bench in it"),
+    "nothing": ({"a_log": "hello\n"}, (), "it contains no result of benchmark.py or trtllm-bench"),
     "a failure": (
         {"a_log": "$ trtllm-bench throughput\nPRTE ERROR: Bad parameter\n"}, (),
-        "it tells of a failure: trtllm-bench could not spawn its ranks",
+        "it reports a failure: trtllm-bench could not spawn its ranks",
     ),
     "other models": (
         {"a_log": old_report(tp=1), "b_log": old_report(tp=2)}, (), "1 rank, .*b.log of .* 2 ranks",
     ),
-    "what nothing tells apart": (
-        {"a_json": json_report(500), "b_json": json_report(600)}, (), "which nothing tells apart",
+    "equal configurations": (
+        {"a_json": json_report(500), "b_json": json_report(600)}, (), "which cannot be told apart",
     ),
     "too few limits": (
         {"a_json": json_report(500), "b_json": json_report(600)}, (4,), "1 number for 2 benchmarks",
@@ -328,19 +328,19 @@ REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {
     ),
     "iterations of one of two": (
         {"a_json": json_report(500), "b_json": json_report(600), "i_log": "{'iterLatencyMS': 2.5}\n"}, (1, 2),
-        "nothing says to which of 2 benchmarks",
+        "it is not known to which of 2 benchmarks",
     ),
     "requests twice": (
         {"a_json": json_report(), "r_json": request_file(), "s_json": request_file()}, (),
-        "is what --request_json wrote already",
+        "is also what --request_json wrote",
     ),
     "a limit for nothing": (
         {"a_csv": "x\n[BENCHMARK] engine_dir e batch_size 1 input_length 2 latency(ms) 3\n"}, (4,),
-        "none of the files has one",
+        "needs results of trtllm-bench",
     ),
     "both tools in one file": (
         {"a_log": old_report() + "\n[BENCHMARK] engine_dir e batch_size 1 latency(ms) 3\n"}, (),
-        "which are runs of two engines",
+        "which are two engines",
     ),
 }  # fmt: skip
 
@@ -357,7 +357,7 @@ def test_what_is_refused_says_which_file_and_why(tmp_path: Path, case: str) -> N
 def test_numbers_after_concurrency(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["import", "x", "--concurrency", "4;16"])
-    assert "'4;16' is not whole numbers with commas between, like 4,16" in capsys.readouterr().err
+    assert "'4;16' is not a list of whole numbers like 4,16" in capsys.readouterr().err
 
 
 def test_a_file_is_taken_once(tmp_path: Path) -> None:

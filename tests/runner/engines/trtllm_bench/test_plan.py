@@ -1,4 +1,4 @@
-"""Plans of trtllm-bench: its words in every version, and what is refused before anything starts."""
+"""Plans of trtllm-bench: its options in every version, and what is rejected before the start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.options import Tool, parse_click_help
-from runner.engines.trtllm_bench.output import iteration_of, json_report, printed_report
+from runner.engines.trtllm_bench.output import json_report, parse_iteration, printed_report
 from runner.errors import UserError
 from runner.events import EngineIteration
 from runner.plan.plan import Plan, Stage
@@ -33,7 +33,7 @@ def engine(folder: Path, **limits: Any) -> str:
 # --- words ------------------------------------------------------------------------------------------------
 
 
-def test_before_model_path_the_folder_stands_for_the_name(tmp_path: Path) -> None:
+def test_before_model_path_the_folder_replaces_the_name(tmp_path: Path) -> None:
     build, benchmark = plan(tmp_path, "0.16.0").stages[1:]
     assert f"--model {MODEL} --workspace" in words(build)
     assert "--model_path" not in words(build)
@@ -103,7 +103,7 @@ def test_building(tmp_path: Path, version: str, build: dict[str, Any], expected:
     assert expected in words(plan(tmp_path, version, build=build).stages[1])
 
 
-def test_where_no_version_is_known_the_plan_says_what_it_assumes(tmp_path: Path) -> None:
+def test_a_plan_without_version_states_the_assumed_one(tmp_path: Path) -> None:
     found = plan(tmp_path, "nonsense")
     assert any("the commands are those of 0.16" in note for note in found.notes)
 
@@ -112,28 +112,28 @@ def test_where_no_version_is_known_the_plan_says_what_it_assumes(tmp_path: Path)
 
 QWEN = {"name": "Qwen/Qwen2.5-7B"}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("0.13.0", {}, "has no trtllm-bench with the commands of today"),
+    ("0.13.0", {}, "has no trtllm-bench with the current commands"),
     ("0.16.0", {"model": QWEN}, "does not know Qwen/Qwen2.5-7B"),
     ("0.14.0", {"benchmark": {"command": "latency"}}, "has no latency, it came with 0.15"),
     ("0.14.0", {"benchmark": {"streaming": True}}, "has no --streaming; it came with 0.15"),
     ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "runs engines only, --backend came with 0.18"),
     ("0.16.0", {"benchmark": {"concurrency": [2]}}, "has no --concurrency; it came with 0.17"),
     ("0.16.0", {"benchmark": {"max_num_tokens": 9}}, "has a defect"),
-    ("0.17.0", {"benchmark": {"iteration_log": True}}, "was there in 0.16 and came back with 0.19"),
+    ("0.17.0", {"benchmark": {"iteration_log": True}}, "existed in 0.16 and came back with 0.19"),
     ("0.18.1", {"benchmark": {"iteration_log": True}}, "has no --iteration_log"),
     ("0.18.1", {"benchmark": {"backend": "pytorch"}, "parallel": {"ep": 2}}, "has no --ep"),
     ("0.16.0", {"build": {"by": "lengths"}}, "has no --target_input_len; it came with 0.17"),
     ("0.16.0", {"build": {"by": "limits", "max_batch_size": 1, "max_num_tokens": 99}}, "for a batch of 1"),
     ("0.19.0", {"build": {"by": "limits", "max_batch_size": 8, "max_num_tokens": 99, "max_seq_len": 9}},
      "is 9, but a request has 24 tokens"),
-    ("1.3.0", {}, "has no engines any more; set backend: pytorch"),
+    ("1.3.0", {}, "no longer has engines; set backend: pytorch"),
     ("1.2.1", {"benchmark": {"command": "latency", "backend": "pytorch", "max_batch_size": 4}},
      "trtllm-bench latency of TensorRT-LLM 1.2.1 has no --max_batch_size"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("version", "changes", "said"), REFUSED)
-def test_what_a_version_cannot_do_is_refused_in_a_sentence(
+def test_an_unsupported_feature_of_a_version_is_rejected(
     tmp_path: Path, version: str, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UserError) as caught:
@@ -142,7 +142,7 @@ def test_what_a_version_cannot_do_is_refused_in_a_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_qwen_is_sent_to_the_other_engine_and_later_versions_build_it(tmp_path: Path) -> None:
+def test_qwen_is_rejected_until_a_version_builds_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="use engine: trtllm"):
         plan(tmp_path, "0.16.0", model=QWEN)
     assert plan(tmp_path, "0.17.0", model=QWEN).stages[1].name == "build"
@@ -153,7 +153,7 @@ def test_qwen_is_sent_to_the_other_engine_and_later_versions_build_it(tmp_path: 
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        ({"max_batch_size": 1}, "refuses an engine for a batch of 1"),
+        ({"max_batch_size": 1}, "rejects an engine for a batch of 1"),
         ({"max_seq_len": 20}, "a request has 24 tokens in and out, the engine takes 20"),
     ],
 )
@@ -195,10 +195,10 @@ def test_options_and_choices_of_a_help_page() -> None:
 def test_the_installed_tool_is_the_judge() -> None:
     version = Version.parse("1.2.0")
     assert Tool(version).has("throughput", "streaming")
-    told = Tool(version, {"throughput": parse_click_help(HELP)})
-    assert not told.has("throughput", "streaming")
-    assert told.why_not("throughput", "streaming").endswith("has no --streaming")
-    assert told.complaints("throughput", [("backend", "tensorrt")]) == [
+    tool = Tool(version, {"throughput": parse_click_help(HELP)})
+    assert not tool.has("throughput", "streaming")
+    assert tool.why_missing("throughput", "streaming").endswith("has no --streaming")
+    assert tool.problems("throughput", [("backend", "tensorrt")]) == [
         "--backend tensorrt is not allowed; allowed: pytorch, _autodeploy"
     ]
 
@@ -213,7 +213,7 @@ def test_a_line_of_the_iteration_log_is_a_python_dict() -> None:
         " 'inflightBatchingStats': {'numContextRequests': 1, 'numGenRequests': 8, 'numCtxTokens': 128,"
         " 'avgNumDecodedTokensPerIter': 1.5}}"
     )
-    assert iteration_of(line, 5, 2) == EngineIteration(
+    assert parse_iteration(line, 5, 2) == EngineIteration(
         t=5, stage=2, i=7, latency_ms=12.5, active=9, queued=3, context=1, generating=8, tokens=140,
         kv_used=50, kv_total=200,
     )  # fmt: skip
@@ -223,7 +223,7 @@ def test_a_line_of_the_iteration_log_is_a_python_dict() -> None:
     "line", ["", "{'iter': 1, 'iterLat", "[1]", "{'iter': 1}", "__import__('os')", "{" * 9999, "nan"]
 )
 def test_what_is_no_iteration_is_left_out(line: str) -> None:
-    assert iteration_of(line, 0, 0) is None
+    assert parse_iteration(line, 0, 0) is None
 
 
 def test_a_report_with_tabs_and_one_with_spaces() -> None:
@@ -248,8 +248,8 @@ def test_a_line_of_blanks_behind_a_heading_costs_no_time() -> None:
 
 
 @pytest.mark.parametrize("foreign", ["nan", "-inf", "NaN", "null", "true"])
-def test_an_iteration_may_hold_what_python_does_not_read_back(foreign: str) -> None:
-    found = iteration_of(f"{{'iterLatencyMS': 2.5, 'kvCacheStats': {{'cacheHitRate': {foreign}}}}}", 0, 0)
+def test_an_iteration_with_values_that_python_cannot_parse(foreign: str) -> None:
+    found = parse_iteration(f"{{'iterLatencyMS': 2.5, 'kvCacheStats': {{'cacheHitRate': {foreign}}}}}", 0, 0)
     assert isinstance(found, EngineIteration)
     assert found.latency_ms == 2.5
 

@@ -1,4 +1,4 @@
-"""Rules between the fields of a trtllm-bench profile: each broken one is told with what is allowed."""
+"""Rules between the fields of a trtllm-bench profile; each error states what is allowed."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ({"build": {"by": "limits", "max_batch_size": 4}}, "build.max_num_tokens", "missing"),
     ({"build": {"max_batch_size": 4}}, "build.max_batch_size", "has no effect with by: dataset"),
     ({"build": {"max_seq_len": 4}}, "build.max_seq_len", "comes from the dataset"),
-    ({"build": {"by": "lengths"}, "dataset": {"file": "/x"}}, "build.by", "take dataset or limits"),
+    ({"build": {"by": "lengths"}, "dataset": {"file": "/x"}}, "build.by", "use dataset or limits"),
     ({"parallel": {"tp": 8, "pp": 2}}, "parallel.tp", "allowed: up to 8 ranks"),
     ({"benchmark": {"concurrency": [1, 1]}}, "benchmark.concurrency", "names a value twice"),
     ({"benchmark": {"command": "latency", "streaming": True}}, "benchmark.streaming", "always streams"),
     ({"benchmark": {"max_seq_len": 9}}, "benchmark.max_seq_len", "an engine has it built in"),
     ({"benchmark": {"backend": "pytorch"}, "paths": {"engine_dir": "/e"}}, "paths.engine_dir", "no engine"),
     ({"benchmark": {"extra_args": ["--streaming"]}}, "benchmark.extra_args", "streaming instead"),
-    ({"benchmark": {"extra_args": ["--tp=2"]}}, "benchmark.extra_args", "gives this option already"),
+    ({"benchmark": {"extra_args": ["--tp=2"]}}, "benchmark.extra_args", "already sets this option"),
     ({"launch": {"env": {"TLLM_LOG_LEVEL": "ERROR"}}}, "launch.env.TLLM_LOG_LEVEL", "hides the report"),
     ({"launch": {"container": {"exec": "a", "run": "b"}}}, "launch.container", "exactly one of"),
     ({"paths": {"work": "work"}}, "paths.work", "is not absolute"),
@@ -73,6 +73,6 @@ def test_it_survives_being_written() -> None:
 
 
 def test_what_is_not_wanted_says_why() -> None:
-    assert made(benchmark={"backend": "pytorch"}).skipped("build").startswith("not needed")
-    assert made(paths={"engine_dir": "/e"}).skipped("build").startswith("given")
-    assert made(stages=["build"]).skipped("benchmark") == "not asked for"
+    assert str(made(benchmark={"backend": "pytorch"}).skip_reason("build")).startswith("not needed: ")
+    assert str(made(paths={"engine_dir": "/e"}).skip_reason("build")) == "given: paths.engine_dir /e"
+    assert str(made(stages=["build"]).skip_reason("benchmark")) == "not asked for"

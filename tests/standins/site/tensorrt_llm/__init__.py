@@ -1,4 +1,4 @@
-"""Stand-in for tensorrt_llm 0.16: what importing it does, as far as a benchmark notices."""
+"""Stand-in for tensorrt_llm 0.16: the effects of importing it that a benchmark notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine directory as trtllm-build writes it: loading it, and every check that can fail on the way."""
+"""Loading an engine directory of trtllm-build, with every check that can fail."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def stage() -> str:
 
 
 def strike(where: str) -> None:
-    """Let the fault happen that was asked for at this place of this stage, if any."""
+    """Trigger the fault that is requested for this place of this stage, if any."""
     _calls[where] = _calls.get(where, 0) + 1
     for wanted in os.environ.get(VARIABLE, "").split():
         name_of_stage, _, spec = wanted.partition("=")

@@ -1,4 +1,4 @@
-"""Who this rank is: asked of MPI only where a launcher started several ranks."""
+"""The rank of this process, from MPI only if a launcher started several ranks."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _ALGORITHMS = {
 
 
 def quant_mode(quantization: dict[str, Any]) -> QuantMode:
-    """The flags that an engine's `quantization` entry stands for."""
+    """The flags that an engine's `quantization` entry means."""
     mode = _ALGORITHMS.get(quantization.get("quant_algo") or "", QuantMode(0))
     cache = quantization.get("kv_cache_quant_algo")
     return mode | (QuantMode.FP8_KV_CACHE if cache == "FP8" else QuantMode(0))

@@ -1,4 +1,4 @@
-"""Runs compared on the screen: what comes first, every key, and what cannot be compared."""
+"""The comparison screen: order of its parts, keys, and runs that cannot be compared."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from runner.run import layout
 from tests.support import histories, world
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.histories import figure
-from tests.support.world import Cockpit, settled, text_of, told
+from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tui.app import TrtbenchApp
 from tui.framework.picker import LinePicker
-from tui.screens.compare.screen import CompareScreen, sides_of
+from tui.screens.compare.screen import CompareScreen, group_sides
 from tui.screens.dialogs.help import HelpScreen
 
 SIZE = (120, 40)
 
 
 def some_runs() -> None:
-    """A, the same again, one that is slower elsewhere, and one that was built otherwise and is faster."""
+    """Write a run, a repeat, a slower run on another machine, and a faster one with another dtype."""
     run({1: some(100), 16: some(300, seed=3)}, name="aaaa")
     run({1: some(100.05, seed=2), 16: some(300.1, seed=4)}, name="5a3e", second=1)
     run({1: some(130, seed=5), 16: some(390, seed=6)}, name="5105", second=2, host="bench02")
@@ -35,44 +35,46 @@ def some_runs() -> None:
 
 
 def lines(pilot: Pilot[int]) -> list[str]:
-    return [" ".join(line.split()) for line in text_of(pilot.app.screen, "#change-list").splitlines()]
+    return [" ".join(line.split()) for line in widget_text(pilot.app.screen, "#change-list").splitlines()]
 
 
 async def compared(pilot: Pilot[int]) -> None:
-    await settled(pilot)
+    await wait_until_idle(pilot)
     assert isinstance(pilot.app.screen, CompareScreen)
 
 
 async def test_a_fair_comparison() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        assert "✔ A → B: a fair comparison, as far as can be seen" in text_of(app.screen, "#fairness")
-        assert "model.dtype" in text_of(app.screen, "#differences")
+        assert "✔ A → B: a fair comparison, no unfair difference found" in widget_text(
+            app.screen, "#fairness"
+        )
+        assert "model.dtype" in widget_text(app.screen, "#differences")
         assert lines(pilot)[0] == "batch 1 64→16"
         first = lines(pilot)[1]
         assert first.startswith("latency, mean, ms 100.")
         assert first.endswith("% ▲ FASTER")
-        assert "FASTER" in text_of(app.screen, "#header")
-        assert "latency, mean, A → B: -30." in text_of(app.screen, "#chosen")
-        assert "variation from run to run" in text_of(app.screen, "#chosen")
+        assert "FASTER" in widget_text(app.screen, "#header")
+        assert "latency, mean, A → B: -30." in widget_text(app.screen, "#chosen")
+        assert "variation from run to run" in widget_text(app.screen, "#chosen")
         await pilot.press("end")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert "only B of A and B measured batch 32 64→16" in "\n".join(
             "".join(span.text for span in line.row) for line in app.screen.query_one(LinePicker)._lines
         )
 
 
-async def test_an_unfair_comparison_says_so_before_any_number() -> None:
+async def test_an_unfair_comparison_is_marked_before_the_numbers() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "5105")))
+    app = RecordingApp(ComparePlace(("aaaa", "5105")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        fairness = text_of(app.screen, "#fairness").splitlines()
+        fairness = widget_text(app.screen, "#fairness").splitlines()
         assert fairness[0].startswith("✖ NOT FAIR A → B")
         assert fairness[1] == "▸ not the same machine: machine"
-        assert text_of(app.screen, "#differences").splitlines()[0].split() == [
+        assert widget_text(app.screen, "#differences").splitlines()[0].split() == [
             "✖",
             "machine",
             "bench01",
@@ -83,7 +85,7 @@ async def test_an_unfair_comparison_says_so_before_any_number() -> None:
 
 async def test_more_than_two_sides_are_compared_with_the_first() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "5a3e", "5105", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "5a3e", "5105", "fa57")))
     async with app.run_test(size=(200, 50)) as pilot:
         await compared(pilot)
         assert lines(pilot)[1].split()[-1] == "FASTER"
@@ -91,76 +93,76 @@ async def test_more_than_two_sides_are_compared_with_the_first() -> None:
         for key, side in (("right", "C"), ("right", "D"), ("right", "D"), ("left", "C"), ("left", "B"),
                           ("left", "A"), ("left", "A")):  # fmt: skip
             await pilot.press(key)
-            await settled(pilot)
-            shown = [line for line in text_of(app.screen, "#sides").splitlines() if line.startswith("▸")]
+            await wait_until_idle(pilot)
+            shown = [line for line in widget_text(app.screen, "#sides").splitlines() if line.startswith("▸")]
             assert shown[0].split()[1] == side
         await pilot.click("#sides", offset=(4, 2))
-        await settled(pilot)
-        assert "A → C" in text_of(app.screen, "#chosen")
+        await wait_until_idle(pilot)
+        assert "A → C" in widget_text(app.screen, "#chosen")
 
 
-async def test_on_a_narrow_terminal_the_side_that_is_looked_at_is_in_view() -> None:
+async def test_the_selected_side_is_visible_on_a_narrow_terminal() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "5a3e", "5105", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "5a3e", "5105", "fa57")))
     async with app.run_test(size=(80, 24)) as pilot:
         await compared(pilot)
         await pilot.press("right", "right")
-        await settled(pilot)
-        assert text_of(app.screen, "#heading").split() == ["metric", "←", "A", "D", "change", "verdict"]
+        await wait_until_idle(pilot)
+        assert widget_text(app.screen, "#heading").split() == ["metric", "←", "A", "D", "change", "verdict"]
         assert lines(pilot)[1].endswith("▲ FASTER")
 
 
-async def test_moving_and_what_is_said_about_the_chosen_change() -> None:
+async def test_moving_updates_the_text_on_the_selected_change() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         for key, said in (("down", "p50,"), ("j", "p95,"), ("k", "p50,"), ("up", "latency, mean,"),
                           ("end", "time per output token,"), ("home", "latency, mean,")):  # fmt: skip
             await pilot.press(key)
             await pilot.pause()
-            assert text_of(app.screen, "#chosen").startswith(said), key
+            assert widget_text(app.screen, "#chosen").startswith(said), key
 
 
-async def test_explaining_a_number_and_its_verdict() -> None:
+async def test_question_mark_explains_the_number_and_its_verdict() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "5a3e")))
+    app = RecordingApp(ComparePlace(("aaaa", "5a3e")))
     async with app.run_test(size=(120, 60)) as pilot:
         await compared(pilot)
         await pilot.press("question_mark")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, HelpScreen)
-        shown = " ".join(text_of(app.screen, "#help").split())
+        shown = " ".join(widget_text(app.screen, "#help").split())
         for words in ("formula", "sum of latencies", "this change", "one run each", "? INCONCLUSIVE",
-                      "the whole 95 % interval lies within 1 %"):  # fmt: skip
+                      "the whole 95 % interval is within 1 %"):  # fmt: skip
             assert words in shown
         await pilot.press("escape", "d")
-        await settled(pilot)
-        assert "nothing that is known of them" in text_of(app.screen, "#help")
+        await wait_until_idle(pilot)
+        assert "no known difference" in widget_text(app.screen, "#help")
 
 
-async def test_all_differences_whole() -> None:
+async def test_d_shows_all_differences_in_full() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "5105", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "5105", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press("d")
-        await settled(pilot)
-        shown = " ".join(text_of(app.screen, "#help").split())
+        await wait_until_idle(pilot)
+        shown = " ".join(widget_text(app.screen, "#help").split())
         assert "machine (unfair) A bench01 B bench02 C bench01" in shown
         assert "model.dtype A float16 B float16 C bfloat16" in shown
 
 
-async def test_copying_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_y_copies_the_comparison_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "5105")))
+    app = RecordingApp(ComparePlace(("aaaa", "5105")))
     copied: list[str] = []
     monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press("y")
-        await settled(pilot)
-        assert told(pilot) == ["the comparison went to your terminal's clipboard, as Markdown"]
+        await wait_until_idle(pilot)
+        assert notifications(pilot) == ["comparison copied to the clipboard of your terminal, as Markdown"]
     assert copied[0].startswith("- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n")
     assert "**A → B**: **not a fair comparison**. One run each:" in copied[0]
     rows = [line for line in copied[0].splitlines() if line.startswith("| latency, mean, ms")]
@@ -169,60 +171,60 @@ async def test_copying_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("keys", "letters"), [((), "fa57"), (("left",), "aaaa")])
-async def test_opening_either_run(keys: tuple[str, ...], letters: str) -> None:
+async def test_enter_opens_the_run_of_the_selected_side(keys: tuple[str, ...], letters: str) -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press(*keys, "enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("result", find_run(letters))]
 
 
-async def test_a_double_click_opens() -> None:
+async def test_a_double_click_opens_the_run() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.click("#change-list", offset=(10, 1), times=2)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("result", find_run("fa57"))]
 
 
-async def test_swapping() -> None:
+async def test_s_makes_the_selected_side_the_first() -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "fa57", "5105")))
+    app = RecordingApp(ComparePlace(("aaaa", "fa57", "5105")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press("right", "s")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("compare", ("5105", "aaaa", "fa57"))]
 
 
 @pytest.mark.parametrize(("key", "place"), [("r", "runs"), ("h", "home"), ("q", "away")])
-async def test_leaving(key: str, place: str) -> None:
+async def test_keys_that_leave_the_screen(key: str, place: str) -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", "fa57")))
+    app = RecordingApp(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         await pilot.press(key)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [place]
 
 
-async def test_escape_goes_back_to_where_one_came_from() -> None:
+async def test_escape_returns_to_the_previous_screen() -> None:
     some_runs()
     app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("space", "space", "c")
         await compared(pilot)
         await pilot.press("escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.place == RunsPlace()
 
 
-# --- what cannot be compared --------------------------------------------------------------------------------
+# --- runs that cannot be compared ---------------------------------------------------------------------------
 
 
 def unmeasured() -> Path:
@@ -239,36 +241,36 @@ def unreadable() -> Path:
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (unmeasured, "has measured nothing that could be compared"),
+        (unmeasured, "has no measured configuration to compare"),
         (unreadable, "cannot be read as a plan"),
         (lambda: Path("gone"), "there is no run 'gone'"),
     ],
     ids=["unmeasured", "unreadable", "gone"],
 )
-async def test_what_cannot_be_compared_is_said_in_a_sentence(other: Callable[[], Path], said: str) -> None:
+async def test_the_reason_is_shown_if_runs_cannot_be_compared(other: Callable[[], Path], said: str) -> None:
     some_runs()
-    app = Cockpit(ComparePlace(("aaaa", other().name)))
+    app = RecordingApp(ComparePlace(("aaaa", other().name)))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        assert said in " ".join(text_of(app.screen, "#problem").split())
+        assert said in " ".join(widget_text(app.screen, "#problem").split())
         assert not app.screen.query_one("#changes").display
         await pilot.press("enter", "left", "right", "s", "d", "y", "question_mark")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape", "r")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == ["runs"]
 
 
 async def test_no_configuration_in_common() -> None:
     run({1: some()}, name="aaaa")
     run({4: some()}, name="bbbb", second=1)
-    app = Cockpit(ComparePlace(("aaaa", "bbbb")))
+    app = RecordingApp(ComparePlace(("aaaa", "bbbb")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        assert "there is nothing to compare" in lines(pilot)[0]
+        assert "no configuration in common" in lines(pilot)[0]
         await pilot.press("question_mark", "escape", "down", "enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("result", find_run("bbbb"))]
 
 
@@ -277,24 +279,24 @@ async def test_no_configuration_in_common() -> None:
 
 def test_repeats_of_a_sweep_are_one_side() -> None:
     chosen = (("a", None), ("b", ("s", 0)), ("c", ("s", 1)), ("d", ("s", 0)))
-    assert sides_of(chosen) == ("a", "b,d", "c")
+    assert group_sides(chosen) == ("a", "b,d", "c")
 
 
 async def test_marked_runs_are_compared_in_the_order_of_marking() -> None:
     histories.ended("aaaa", ago=100, figures=[figure()])
     histories.ended("bbbb", ago=200, figures=[figure()])
     by_letters = {entry.run[-4:]: entry.run for entry in read_entries()}
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("c")
-        await settled(pilot)
-        assert told(pilot) == ["mark two or more runs with space to compare them"]
+        await wait_until_idle(pilot)
+        assert notifications(pilot) == ["mark two or more runs with space to compare them"]
         await pilot.press("down", "space", "up", "c")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("compare", (by_letters["bbbb"], by_letters["aaaa"]))]
         await pilot.press("space", "c")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went[1] == app.went[0]
 
 
@@ -311,7 +313,7 @@ SIDES = {"fair": ("aaaa", "fa57"), "unfair": ("aaaa", "5105"), "four": ("aaaa", 
     ("sides", "size"),
     [
         *(("fair", size) for size in world.SIZES),
-        *((sides, size) for sides in ("unfair", "four", "chinese") for size in world.BOTH),
+        *((sides, size) for sides in ("unfair", "four", "chinese") for size in world.SMALL_SIZES),
     ],
     ids=lambda value: value if isinstance(value, str) else world.size_id(value),
 )
@@ -322,9 +324,9 @@ def test_picture(snap_compare: Snap, sides: str, size: tuple[int, int]) -> None:
         run({1: some(80)}, name="c1c1", second=4, profile=named, host="台式机")
 
     async def look(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("down", "down")
-        await settled(pilot)
+        await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(ComparePlace(SIDES[sides])), terminal_size=size, run_before=look)
 
@@ -334,13 +336,15 @@ def test_picture_of_help(snap_compare: Snap, keys: tuple[str, ...]) -> None:
     some_runs()
 
     async def look(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press(*keys)
-        await settled(pilot)
+        await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(ComparePlace(("aaaa", "5105"))), terminal_size=SIZE, run_before=look)
 
 
-@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+@pytest.mark.parametrize("size", world.SMALL_SIZES, ids=world.size_id)
 def test_picture_of_a_problem(snap_compare: Snap, size: tuple[int, int]) -> None:
-    assert snap_compare(TrtbenchApp(ComparePlace(("gone", "lost"))), terminal_size=size, run_before=settled)
+    assert snap_compare(
+        TrtbenchApp(ComparePlace(("gone", "lost"))), terminal_size=size, run_before=wait_until_idle
+    )

@@ -47,7 +47,7 @@ async def test_keys_answer(key: str, answers: list[bool]) -> None:
         assert app.answers == answers
 
 
-async def test_a_click_beside_the_help_closes_it_and_one_on_it_does_not() -> None:
+async def test_only_a_click_outside_closes_the_help() -> None:
     app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(120, 40)) as pilot:
         await app.push_screen(HelpScreen("home"))

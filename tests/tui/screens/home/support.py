@@ -12,8 +12,8 @@ from runner.engines.check import Check
 from runner.engines.torch import plan as torch
 from runner.plan.plan import Stage
 from tests.support import world
-from tests.support.keyboard import at_once
-from tests.support.world import settled
+from tests.support.keyboard import press_at_once
+from tests.support.world import wait_until_idle
 from tui.screens.home.form_rows import ProfileForm
 from tui.screens.home.screen import HomeScreen
 
@@ -39,7 +39,7 @@ async def go_to(pilot: Pilot[int], path: str) -> None:
     if not form_of(pilot).has_focus:
         await pilot.press("tab")
     fields = [row.field.path for row in form_of(pilot)._form_rows]
-    await at_once(pilot, "home", *["down"] * fields.index(path))
+    await press_at_once(pilot, "home", *["down"] * fields.index(path))
     current = form_of(pilot).current
     assert current is not None
     assert current.field.path == path
@@ -47,9 +47,9 @@ async def go_to(pilot: Pilot[int], path: str) -> None:
 
 async def type_into(pilot: Pilot[int], path: str, text: str) -> None:
     await go_to(pilot, path)
-    await at_once(pilot, "e", "ctrl+u")
-    await at_once(pilot, *text, "enter")
-    await settled(pilot)
+    await press_at_once(pilot, "e", "ctrl+u")
+    await press_at_once(pilot, *text, "enter")
+    await wait_until_idle(pilot)
 
 
 FAILS = Check("mpirun", "fail", "there is none on PATH", "apt-get install openmpi-bin")

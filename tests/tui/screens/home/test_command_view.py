@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.framework.rows import row_text
-from tui.screens.home.command_view import Command, Commands, Verdict, draw_commands, wrap_shell
+from tui.screens.home.command_view import (
+    PreflightFinding,
+    RunCommands,
+    ShellCommand,
+    draw_commands,
+    wrap_shell,
+)
 from tui.text import width_of
 
 LONG = (
@@ -49,19 +55,21 @@ def test_a_word_longer_than_the_pane_loses_nothing() -> None:
 
 
 def test_notes_come_first_and_an_error_comes_alone() -> None:
-    command = Command("benchmark: 2 ranks, in /run", "mpirun true")
-    drawn = [row_text(row) for row in draw_commands(Commands((command,), ("slow",)), 60, 9)]
+    command = ShellCommand("benchmark: 2 ranks, in /run", "mpirun true")
+    drawn = [row_text(row) for row in draw_commands(RunCommands((command,), ("slow",)), 60, 9)]
     assert drawn == ["note: slow", "# benchmark: 2 ranks, in /run", "mpirun true"]
-    drawn = [row_text(row) for row in draw_commands(Commands(error="no mpirun", hint="install one"), 60, 9)]
+    drawn = [
+        row_text(row) for row in draw_commands(RunCommands(error="no mpirun", hint="install one"), 60, 9)
+    ]
     assert drawn == ["no mpirun", "install one"]
-    assert [row_text(row) for row in draw_commands(Commands(waiting="making the plan"), 60, 9)] == [
+    assert [row_text(row) for row in draw_commands(RunCommands(waiting="making the plan"), 60, 9)] == [
         "making the plan"
     ]
 
 
 def test_verdicts_come_first_each_with_its_fix() -> None:
-    verdict = Verdict(True, "mpirun", "there is none on PATH", "apt-get install openmpi-bin")
-    commands = Commands((Command("benchmark", "true"),), notes=("slow",), verdicts=(verdict,))
+    verdict = PreflightFinding(True, "mpirun", "there is none on PATH", "apt-get install openmpi-bin")
+    commands = RunCommands((ShellCommand("benchmark", "true"),), notes=("slow",), findings=(verdict,))
     assert [row_text(row) for row in draw_commands(commands, 80, 10)] == [
         "✖ mpirun: there is none on PATH   fix: apt-get install openmpi-bin",
         "note: slow",
@@ -73,7 +81,9 @@ def test_verdicts_come_first_each_with_its_fix() -> None:
 
 
 def test_verdicts_stay_when_there_is_no_plan() -> None:
-    commands = Commands(error="no plan", hint="do this", verdicts=(Verdict(False, "shm", "small"),))
+    commands = RunCommands(
+        error="no plan", hint="do this", findings=(PreflightFinding(False, "shm", "small"),)
+    )
     assert [row_text(row) for row in draw_commands(commands, 40, 10)] == [
         "no plan",
         "do this",
@@ -82,8 +92,11 @@ def test_verdicts_stay_when_there_is_no_plan() -> None:
 
 
 def test_why_a_stage_is_not_run_or_run_again() -> None:
-    stages = (Command("convert: not run, cached: /x", ""), Command("build", "true", again="tp 1 -> 2"))
-    assert [row_text(row) for row in draw_commands(Commands(stages), 40, 10)] == [
+    stages = (
+        ShellCommand("convert: not run, cached: /x", ""),
+        ShellCommand("build", "true", again="tp 1 -> 2"),
+    )
+    assert [row_text(row) for row in draw_commands(RunCommands(stages), 40, 10)] == [
         "# convert: not run, cached: /x",
         "# build",
         "# made again: tp 1 -> 2",

@@ -13,7 +13,7 @@ from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.file import ProfileError
 from runner.schema.base import Profile
-from tui.screens.home.form import Drafts, Form, FormRow, open_form, refusal
+from tui.screens.home.form import Drafts, Form, FormRow, open_form, value_problem
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_undoing_is_the_way_back_step_by_step(form: Form) -> None:
     assert form.undone() is form
 
 
-def test_redoing_is_the_same_way_again_until_something_else_is_changed(form: Form) -> None:
+def test_redo_repeats_until_something_else_changes(form: Form) -> None:
     first = form.with_value("benchmark.num_runs", "7")
     second = first.with_value("benchmark.warm_up", "9")
     assert second.undone().undone().redone().redone() == second
@@ -99,9 +99,10 @@ def test_a_refusal_names_a_field_only_when_it_is_another_one(form: Form) -> None
     with pytest.raises(ProfileError) as raised:
         form.with_value("model.shape.num_key_value_heads", "3")
     assert (
-        refusal(raised.value, "model.shape.num_key_value_heads") == "3 does not divide num_attention_heads 8"
+        value_problem(raised.value, "model.shape.num_key_value_heads")
+        == "3 does not divide num_attention_heads 8"
     )
-    assert refusal(raised.value, "elsewhere").startswith("model.shape.num_key_value_heads: 3 does not")
+    assert value_problem(raised.value, "elsewhere").startswith("model.shape.num_key_value_heads: 3 does not")
 
 
 # --- drafts ---------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ def test_a_draft_outlives_a_change_of_the_file(form: Form) -> None:
 
 
 def test_without_changes_the_file_is_what_counts(form: Form) -> None:
-    assert form.saved_as(later(form.saved, "written anew")).profile.description == "written anew"
+    assert form.with_saved(later(form.saved, "written anew")).profile.description == "written anew"
 
 
 @pytest.mark.parametrize("engine", engine_names())

@@ -7,7 +7,7 @@ import pytest
 from runner.profile.fields import Field
 from tui.framework.rows import row_text, row_width
 from tui.screens.home.form import FormRow
-from tui.screens.home.form_rows import Help, draw_form, draw_help
+from tui.screens.home.form_rows import FieldHelp, draw_field_help, draw_form
 
 
 def found(
@@ -56,19 +56,19 @@ def test_sections_have_headings_that_cannot_be_chosen() -> None:
 
 
 def test_help_says_what_is_allowed_and_what_to_press() -> None:
-    shown = [row_text(row) for row in draw_help(Help(found("20")), 90, 2)]
+    shown = [row_text(row) for row in draw_field_help(FieldHelp(found("20")), 90, 2)]
     assert shown[0] == "at least this long"
     assert shown[1].startswith("allowed: a whole number, 0 or more · default: 60")
-    assert shown[1].endswith("e edits it")
-    editing = [row_text(row) for row in draw_help(Help(found("20"), editing=True), 90, 2)]
-    assert editing[1].endswith("enter takes it, esc leaves it as it was")
+    assert shown[1].endswith("e edit")
+    editing = [row_text(row) for row in draw_field_help(FieldHelp(found("20"), editing=True), 90, 2)]
+    assert editing[1].endswith("enter apply, esc cancel")
 
 
 def test_a_refusal_is_all_that_is_said() -> None:
-    shown = [row_text(row) for row in draw_help(Help(found("x"), refused="not " * 60), 40, 2)]
+    shown = [row_text(row) for row in draw_field_help(FieldHelp(found("x"), problem="not " * 60), 40, 2)]
     assert len(shown) == 2
     assert shown[1].endswith("…")
 
 
 def test_nothing_is_said_about_nothing() -> None:
-    assert draw_help(Help(None), 40, 2) == []
+    assert draw_field_help(FieldHelp(None), 40, 2) == []

@@ -9,192 +9,194 @@ import pytest
 from runner.cli.places import HomePlace
 from runner.schema.base import Profile
 from tests.support import world
-from tests.support.keyboard import at_once
+from tests.support.keyboard import press_at_once
 from tests.support.patience import PATIENCE_S
-from tests.support.world import Cockpit, settled, text_of, told
+from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tests.tui.screens.home.support import SIZE, chosen, form_of, go_to, value
 from tui.framework.filter_input import FilterInput
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.home.catalogue import Catalogue, Listing
+from tui.screens.home.catalogue import Catalogue, ProfileListing
 from tui.screens.home.profile_list import ProfileList
 from tui.screens.home.screen import HomeScreen
 
 
 async def test_a_first_start_welcomes_and_chooses_quickstart() -> None:
-    world.mine("a-first", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: a-first"))
-    app = Cockpit(HomePlace())
+    world.write_user_profile(
+        "a-first", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: a-first")
+    )
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert chosen(pilot) == "quickstart"
-        about = text_of(app.screen, "#about")
+        about = widget_text(app.screen, "#about")
         assert about.startswith("Welcome. A profile says what to measure")
         assert "Press Enter to run quickstart" in about
 
 
 async def test_groups_summaries_and_last_results() -> None:
-    world.ended("aaaa", "quickstart", "finished", ago=180)
-    world.ended("bbbb", "quickstart", "failed", ago=7200)
-    world.mine("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
-    app = Cockpit(HomePlace())
+    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    world.create_ended_run("bbbb", "quickstart", "failed", ago=7200)
+    world.write_user_profile("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        shown = text_of(app.screen, "#profile-list")
+        await wait_until_idle(pilot)
+        shown = widget_text(app.screen, "#profile-list")
         lines = [line.strip() for line in shown.splitlines()]
         assert lines[:4] == ["mine", "mine", "torch · 56 M · tp 2", ""]
         assert lines[4] == "recent"
         assert lines[5].split() == ["quickstart", "✔", "3", "min", "ago"]
         assert lines[8:10] == ["built in", "quickstart-long"]
-        assert "Welcome" not in text_of(app.screen, "#about")
+        assert "Welcome" not in widget_text(app.screen, "#about")
 
 
 async def test_moving_with_arrows_and_letters() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         first, second, third = "quickstart", "quickstart-long", "torch-1gpu"
         for key, expected in (("down", second), ("j", third), ("j", third), ("up", second), ("k", first),
                               ("end", third), ("home", first), ("pagedown", third),
                               ("pageup", first)):  # fmt: skip
             await pilot.press(key)
-            await settled(pilot)
+            await wait_until_idle(pilot)
             assert chosen(pilot) == expected, key
             options = app.screen.query_one("#options")
             assert str(options.border_title) == expected
 
 
 async def test_filtering_as_one_types() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("slash", "g", "p", "u")
-        await settled(pilot)
-        shown = text_of(app.screen, "#profile-list")
+        await wait_until_idle(pilot)
+        shown = widget_text(app.screen, "#profile-list")
         assert "torch-1gpu" in shown
         assert "quickstart" not in shown
         assert chosen(pilot) == "torch-1gpu"
         await pilot.press("x")
-        await settled(pilot)
-        assert "no profile contains “gpux”" in text_of(app.screen, "#profile-list")
+        await wait_until_idle(pilot)
+        assert "no profile contains “gpux”" in widget_text(app.screen, "#profile-list")
         await pilot.press("backspace", "enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.focused, ProfileList)
         assert "filter: gpu" in str(app.screen.query_one("#profiles").border_subtitle)
         await pilot.press("escape")
-        await settled(pilot)
-        assert "quickstart" in text_of(app.screen, "#profile-list")
+        await wait_until_idle(pilot)
+        assert "quickstart" in widget_text(app.screen, "#profile-list")
         assert chosen(pilot) == "torch-1gpu"
 
 
 async def test_a_fast_typist_types_into_the_filter() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        await at_once(pilot, "slash", *"i/wgpu")
+        await wait_until_idle(pilot)
+        await press_at_once(pilot, "slash", *"i/wgpu")
         assert isinstance(app.screen, HomeScreen), "no letter opened a dialog"
         assert app.screen.query_one(FilterInput).value == "i/wgpu"
-        await at_once(pilot, "escape")
-        await at_once(pilot, "slash", *"gpu", "enter")
-        await settled(pilot)
+        await press_at_once(pilot, "escape")
+        await press_at_once(pilot, "slash", *"gpu", "enter")
+        await wait_until_idle(pilot)
         assert chosen(pilot) == "torch-1gpu"
         assert isinstance(app.focused, ProfileList)
 
 
 async def test_a_slash_in_a_field_is_a_character() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await go_to(pilot, "description")
-        await at_once(pilot, "e", *"/s")
+        await press_at_once(pilot, "e", *"/s")
         assert form_of(pilot).editor_text.endswith("any machine/s")
         assert not app.screen.query(FilterInput)
 
 
 async def test_arrows_move_while_filtering_and_escape_shows_all() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("slash", "q", "down")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert chosen(pilot) == "quickstart-long"
         await pilot.press("escape")
-        await settled(pilot)
-        assert "torch-1gpu" in text_of(app.screen, "#profile-list")
+        await wait_until_idle(pilot)
+        assert "torch-1gpu" in widget_text(app.screen, "#profile-list")
         assert not app.screen.query("#filter")
 
 
 async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
-    path = world.mine("broken", world.BROKEN)
-    world.ended("aaaa", "quickstart", "finished", ago=180)
-    app = Cockpit(HomePlace())
+    path = world.write_user_profile("broken", world.BROKEN)
+    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert chosen(pilot) == "broken"
-        assert "✖ broken" in text_of(app.screen, "#profile-list")
-        about = " ".join(text_of(app.screen, "#about").split())
+        assert "✖ broken" in widget_text(app.screen, "#profile-list")
+        about = " ".join(widget_text(app.screen, "#about").split())
         assert "~/config/trtbench/profiles/broken.yaml:4: model.dtype:" in about
         assert "parallel.tp" in about
         assert "(did you mean num_runs?)" in about
         await pilot.press("enter", "e", "s", "u")
-        await settled(pilot)
-        assert told(pilot)[0] == "broken cannot be used; the reason is on the right"
+        await wait_until_idle(pilot)
+        assert notifications(pilot)[0] == "broken cannot be used; the reason is on the right"
         assert app.went == []
 
         path.write_text(world.BUILT_IN["quickstart"].replace("name: quickstart", "name: broken"))
-        app.screen._look()  # type: ignore[attr-defined]
-        await settled(pilot)
+        app.screen._read_in_background()  # type: ignore[attr-defined]
+        await wait_until_idle(pilot)
         assert value(pilot, "benchmark.num_runs") == "20"
 
 
 async def test_a_profile_of_mine_that_hides_a_built_in_one_says_so() -> None:
-    world.mine("quickstart", world.BUILT_IN["quickstart"])
-    app = Cockpit(HomePlace())
+    world.write_user_profile("quickstart", world.BUILT_IN["quickstart"])
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        assert "yours; it hides the built-in profile" in text_of(app.screen, "#about")
-        assert text_of(app.screen, "#profile-list").count("quickstart ") == 1
+        await wait_until_idle(pilot)
+        assert "yours; it hides the built-in profile" in widget_text(app.screen, "#about")
+        assert widget_text(app.screen, "#profile-list").count("quickstart ") == 1
 
 
 async def test_a_click_chooses_and_a_double_click_edits() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.click("#profile-list", offset=(4, 3))
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert chosen(pilot) == "quickstart-long"
         await pilot.click("#profile-form", offset=(4, 0))
-        await settled(pilot)
+        await wait_until_idle(pilot)
         current = form_of(pilot).current
         assert current is not None
         assert current.field.path == "description"
         assert form_of(pilot).editing is None
         await pilot.click("#profile-form", offset=(4, 0), times=2)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert form_of(pilot).editing is not None
         assert form_of(pilot).editor_text.startswith("many iterations")
 
 
 async def test_a_double_click_on_a_profile_goes_to_its_options() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.click("#profile-list", offset=(4, 3), times=2)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert form_of(pilot).has_focus
 
 
 async def test_a_click_beside_everything_changes_nothing() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.click("#profile-list", offset=(4, 20))
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert chosen(pilot) == "quickstart"
 
 
 async def test_tab_goes_around() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         went = []
         for key in ("tab", "tab", "tab", "shift+tab", "shift+tab"):
             await pilot.press(key)
@@ -205,20 +207,20 @@ async def test_tab_goes_around() -> None:
 
 @pytest.mark.parametrize(("key", "place"), [("r", "runs"), ("q", "away")])
 async def test_leaving(key: str, place: str) -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press(key)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [place]
 
 
 async def test_help() -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("question_mark")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, HelpScreen)
 
 
@@ -226,17 +228,17 @@ async def test_keys_before_anything_was_read_do_nothing(
     monkeypatch: pytest.MonkeyPatch, started: list[Profile]
 ) -> None:
     may_read = threading.Event()
-    names = Catalogue.names
+    read_names = Catalogue.read_names
 
-    def slow(self: Catalogue, key: str) -> Listing | None:
+    def slow(self: Catalogue, key: str) -> ProfileListing | None:
         may_read.wait(PATIENCE_S)
-        return names(self, key)
+        return read_names(self, key)
 
-    monkeypatch.setattr(Catalogue, "names", slow)
-    app = Cockpit(HomePlace())
+    monkeypatch.setattr(Catalogue, "read_names", slow)
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("enter", "e", "s", "u", "slash", "tab", "escape")
         may_read.set()
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert (app.went, started) == ([], [])
         assert isinstance(app.screen, HomeScreen)

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from runner.cli.places import HomePlace
 from tests.support import world
-from tests.support.world import settled
+from tests.support.world import wait_until_idle
 from tests.tui.screens.home.support import (
     FAILS,
     PASSES,
@@ -29,20 +29,20 @@ Snap = Callable[..., bool]
 
 def used() -> None:
     """Somebody has worked here before."""
-    world.ended("aaaa", "quickstart", "finished", ago=180)
-    world.ended("bbbb", "torch-1gpu", "failed", ago=7200, cause="rank 0 ran out of memory")
+    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    world.create_ended_run("bbbb", "torch-1gpu", "failed", ago=7200, cause="rank 0 ran out of memory")
 
 
 @SNAP_SIZES
 def test_picture_of_a_first_start(snap_compare: Snap, size: tuple[int, int]) -> None:
-    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=wait_until_idle)
 
 
 @SNAP_SIZES
 def test_picture_of_a_usual_start(snap_compare: Snap, size: tuple[int, int]) -> None:
     used()
-    world.mine("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
-    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
+    world.write_user_profile("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=wait_until_idle)
 
 
 @SNAP_SIZES
@@ -50,12 +50,12 @@ def test_picture_of_changes_and_a_refused_value(snap_compare: Snap, size: tuple[
     used()
 
     async def edit(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await type_into(pilot, "benchmark.num_runs", "50")
         await type_into(pilot, "benchmark.duration", "30")
         await go_to(pilot, "benchmark.warm_up")
         await pilot.press("x", "4", "2", "x", "enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=edit)
 
@@ -63,8 +63,8 @@ def test_picture_of_changes_and_a_refused_value(snap_compare: Snap, size: tuple[
 @SNAP_SIZES
 def test_picture_of_a_broken_profile(snap_compare: Snap, size: tuple[int, int]) -> None:
     used()
-    world.mine("broken", world.BROKEN)
-    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
+    world.write_user_profile("broken", world.BROKEN)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=wait_until_idle)
 
 
 @SNAP_SIZES
@@ -74,7 +74,7 @@ def test_picture_without_mpirun(
     used()
     no_mpirun(monkeypatch)
     finds(monkeypatch, FAILS, PASSES)
-    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=wait_until_idle)
 
 
 @SNAP_SIZES
@@ -84,10 +84,10 @@ def test_picture_of_verdicts_and_reuse(
     used()
     partly_cached(monkeypatch)
     finds(monkeypatch, FAILS, WARNS, PASSES)
-    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=wait_until_idle)
 
 
-@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+@pytest.mark.parametrize("size", world.SMALL_SIZES, ids=world.size_id)
 def test_picture_of_a_question_before_a_run(
     snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,28 +95,28 @@ def test_picture_of_a_question_before_a_run(
     finds(monkeypatch, FAILS, WARNS)
 
     async def enter(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("enter")
 
     assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=enter)
 
 
-@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+@pytest.mark.parametrize("size", world.SMALL_SIZES, ids=world.size_id)
 def test_picture_of_a_run_under_way(snap_compare: Snap, size: tuple[int, int]) -> None:
     used()
-    _, lock = world.under_way("7f3a", "quickstart", ago=100)
-    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=settled)
+    _, lock = world.create_active_run("7f3a", "quickstart", ago=100)
+    assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=wait_until_idle)
     os.close(lock)
 
 
-@pytest.mark.parametrize("size", world.BOTH, ids=world.size_id)
+@pytest.mark.parametrize("size", world.SMALL_SIZES, ids=world.size_id)
 @pytest.mark.parametrize("keys", ["s", "slash z z"])
 def test_picture_of_lines_to_type_into(snap_compare: Snap, size: tuple[int, int], keys: str) -> None:
     used()
 
     async def open_line(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press(*keys.split())
-        await settled(pilot)
+        await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=open_line)

@@ -17,7 +17,7 @@ from runner.schema.base import Profile
 from runner.supervision import launch
 from tests.support import world
 from tests.support.patience import PATIENCE_S
-from tests.support.world import Cockpit, settled, text_of, told
+from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tests.tui.screens.home.support import (
     FAILS,
     PASSES,
@@ -38,12 +38,12 @@ from tui.screens.home.form import drafts_of
 
 @pytest.mark.parametrize("key", ["enter", "f5"])
 async def test_enter_runs_what_the_form_says(key: str, started: list[Profile]) -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
         await pilot.press(key)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         [profile] = started
         assert isinstance(profile, TorchProfile)
         assert profile.benchmark.num_runs == 5
@@ -51,11 +51,11 @@ async def test_enter_runs_what_the_form_says(key: str, started: list[Profile]) -
 
 
 async def test_enter_twice_starts_one_run(started: list[Profile]) -> None:
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("enter", "enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert len(started) == 1
 
 
@@ -64,83 +64,83 @@ async def test_a_run_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch)
         raise UserError("the disk is full", hint="remove something")
 
     monkeypatch.setattr(launch, "start", start)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("enter")
-        await settled(pilot)
-        assert told(pilot) == ["the disk is full\nremove something"]
+        await wait_until_idle(pilot)
+        assert notifications(pilot) == ["the disk is full\nremove something"]
         assert app.went == []
 
 
-async def test_without_mpirun_the_reason_stands_there_and_enter_repeats_it(
+async def test_without_mpirun_the_reason_is_shown_and_repeated(
     monkeypatch: pytest.MonkeyPatch, started: list[Profile]
 ) -> None:
     no_mpirun(monkeypatch)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        shown = text_of(app.screen, "#commands")
-        assert "there is no mpirun: none on PATH and none beside the interpreter" in shown
+        await wait_until_idle(pilot)
+        shown = widget_text(app.screen, "#commands")
+        assert "there is no mpirun: none on PATH and none next to the interpreter" in shown
         assert "install one with: pip install" in shown
         await pilot.press("enter")
-        await settled(pilot)
-        assert told(pilot)[0].startswith("there is no mpirun: none on PATH")
+        await wait_until_idle(pilot)
+        assert notifications(pilot)[0].startswith("there is no mpirun: none on PATH")
         assert started == []
 
 
 async def test_preflight_that_finds_nothing_is_a_word_in_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     finds(monkeypatch, PASSES, PASSES)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         title = str(app.screen.query_one("#commands").border_title)
         assert title == "commands · preflight: all 2 checks passed"
-        assert text_of(app.screen, "#commands").startswith("# benchmark")
+        assert widget_text(app.screen, "#commands").startswith("# benchmark")
 
 
 async def test_preflight_says_what_is_wrong_worst_first_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     finds(monkeypatch, FAILS, WARNS, PASSES)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         title = str(app.screen.query_one("#commands").border_title)
         assert title == "commands · preflight: 1 check fails, 1 warning"
-        lines = text_of(app.screen, "#commands").splitlines()
+        lines = widget_text(app.screen, "#commands").splitlines()
         assert lines[0] == "✖ mpirun: there is none on PATH   fix: apt-get install openmpi-bin"
         assert lines[1].startswith("! cores: 2 ranks share 1 cores")
 
 
-async def test_enter_asks_before_it_runs_what_preflight_says_would_fail(
+async def test_enter_asks_first_when_preflight_fails(
     monkeypatch: pytest.MonkeyPatch, started: list[Profile]
 ) -> None:
     finds(monkeypatch, FAILS, FAILS, WARNS)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, ConfirmScreen)
-        assert "2 checks fail; run anyway?" in text_of(app.screen, "#question")
+        assert "2 checks fail; start the run?" in widget_text(app.screen, "#question")
         await pilot.press("n")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert started == []
         await pilot.press("enter", "y")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert len(started) == 1
 
 
 async def test_a_warning_does_not_ask(monkeypatch: pytest.MonkeyPatch, started: list[Profile]) -> None:
     finds(monkeypatch, WARNS)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert len(started) == 1
 
 
-async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_profile_it_looked_at(
+async def test_a_late_preflight_answers_for_its_own_profile(
     monkeypatch: pytest.MonkeyPatch, started: list[Profile]
 ) -> None:
     may_answer = threading.Event()
@@ -152,7 +152,7 @@ async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_prof
         return [PASSES]
 
     monkeypatch.setattr(preflight, "check", check)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         commands = app.screen.query
         while not commands("#commands") or "preflight ..." not in str(
@@ -164,20 +164,20 @@ async def test_preflight_under_way_holds_nobody_up_and_answers_only_for_the_prof
         await pilot.pause()
         assert value(pilot, "benchmark.num_runs") == "5"
         may_answer.set()
-        await settled(pilot)
-        await settled(pilot)
+        await wait_until_idle(pilot)
+        await wait_until_idle(pilot)
         assert str(commands("#commands").first().border_title) == "commands · preflight: all 1 check passed"
         await pilot.press("enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert len(started) == 1
 
 
 async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
     partly_cached(monkeypatch)
-    app = Cockpit(HomePlace())
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        shown = text_of(app.screen, "#commands").splitlines()
+        await wait_until_idle(pilot)
+        shown = widget_text(app.screen, "#commands").splitlines()
         assert shown[0] == "# convert: not run, cached: /data/small-checkpoint-1a2b3c4d"
         assert shown[1] == "# build: 1 rank, in /data"
         assert shown[2] == "# made again: max_batch_size 8 -> 16"
@@ -185,50 +185,51 @@ async def test_stages_that_are_not_run_or_run_again_say_why(monkeypatch: pytest.
 
 
 async def test_a_run_under_way_can_be_joined_but_not_changed() -> None:
-    run_dir, lock = world.under_way("7f3a", "quickstart", ago=100)
-    app = Cockpit(HomePlace())
+    run_dir, lock = world.create_active_run("7f3a", "quickstart", ago=100)
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        shown = text_of(app.screen, "#profile-list").splitlines()
+        await wait_until_idle(pilot)
+        shown = widget_text(app.screen, "#profile-list").splitlines()
         assert shown[0].strip() == "running now"
         assert shown[1].split() == ["●", "quickstart", "running"]
         assert chosen(pilot) == run_dir.name
-        assert "under way: Enter shows this run" in text_of(app.screen, "#about")
+        assert "running: Enter shows this run" in widget_text(app.screen, "#about")
         await go_to(pilot, "benchmark.num_runs")
         await pilot.press("e")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert form_of(pilot).editing is None
-        assert told(pilot) == ["this run is under way; choose its profile below to change options"]
+        message = "the options of a run are read-only; select its profile below to edit them"
+        assert notifications(pilot) == [message]
         await pilot.press("5")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert form_of(pilot).editing is None
         await pilot.press("enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("live", run_dir)]
     os.close(lock)
 
 
 async def test_runs_under_way_are_in_view_in_a_small_window() -> None:
-    _, lock = world.under_way("7f3a", "quickstart", ago=100)
-    app = Cockpit(HomePlace())
+    _, lock = world.create_active_run("7f3a", "quickstart", ago=100)
+    app = RecordingApp(HomePlace())
     drafts_of(app).chosen = "quickstart-long"
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert chosen(pilot) == "quickstart-long"
-        assert text_of(app.screen, "#profile-list").startswith("● quickstart")
+        assert widget_text(app.screen, "#profile-list").startswith("● quickstart")
     os.close(lock)
 
 
-async def test_commands_unfold_in_a_small_window_while_they_have_the_focus() -> None:
-    app = Cockpit(HomePlace())
+async def test_focused_commands_unfold_in_a_small_window() -> None:
+    app = RecordingApp(HomePlace())
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         commands = app.screen.query_one("#commands")
         assert str(commands.border_subtitle) == "3 more lines"
         await pilot.press("tab", "tab")
-        await settled(pilot)
-        assert "--warm_up 2" in text_of(app.screen, "#commands")
+        await wait_until_idle(pilot)
+        assert "--warm_up 2" in widget_text(app.screen, "#commands")
         assert str(commands.border_subtitle) == ""
         await pilot.press("tab")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert str(commands.border_subtitle) == "3 more lines"

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.history.run_entry import Entry
-from runner.state.run import Status
+from runner.history.run_entry import RunEntry
+from runner.state.run import LiveStatus
 from tui.framework.rows import row_text, row_width
-from tui.screens.home.catalogue import Group, Item, filtered
+from tui.screens.home.catalogue import ProfileGroup, ProfileItem, filter_items
 from tui.screens.home.profile_list import draw_profiles
 
 NOW = 1_767_276_000.0
 
 
-def entry(status: Status) -> Entry:
-    return Entry(
+def entry(status: LiveStatus) -> RunEntry:
+    return RunEntry(
         run_dir=Path("/run"), run="20260101T000000Z_a_0001", profile="a", engine="torch", status=status,
         started=NOW - 120, seconds=5,
     )  # fmt: skip
 
 
 def item(
-    name: str, group: Group = "built in", *, run: Entry | None = None, last: Entry | None = None
-) -> Item:
-    return Item(group=group, name=name, path=Path("/p"), error="broken", run=run, last=last)
+    name: str, group: ProfileGroup = "built in", *, run: RunEntry | None = None, last: RunEntry | None = None
+) -> ProfileItem:
+    return ProfileItem(group=group, name=name, path=Path("/p"), error="broken", run=run, last=last)
 
 
-def lines(items: list[Item], width: int, changed: set[str] | None = None) -> list[str]:
+def lines(items: list[ProfileItem], width: int, changed: set[str] | None = None) -> list[str]:
     drawn = draw_profiles(items, changed or set(), NOW, width, "nothing")
     assert all(row_width(line.row) <= width for line in drawn)
     return [row_text(line.row).rstrip() for line in drawn]
@@ -38,8 +38,8 @@ def test_nothing_to_show() -> None:
 
 def test_two_lines_in_a_narrow_pane_and_one_in_a_wide_one() -> None:
     last = item("a", last=entry("failed"))
-    assert lines([last], 30) == ["built in", "✖ a                ✖ 2 min ago", "  cannot be used"]
-    assert lines([last], 70)[1].split() == ["✖", "a", "cannot", "be", "used", "✖", "2", "min", "ago"]
+    assert lines([last], 30) == ["built in", "✖ a                ✖ 2 min ago", "  invalid"]
+    assert lines([last], 70)[1].split() == ["✖", "a", "invalid", "✖", "2", "min", "ago"]
 
 
 def test_groups_are_apart_and_lines_know_their_item() -> None:
@@ -56,5 +56,5 @@ def test_a_name_longer_than_the_pane_is_cut() -> None:
 
 def test_filtering_wants_every_word() -> None:
     items = [item("llama-8b"), item("llama-70b"), item("qwen")]
-    assert [found.name for found in filtered(items, "LLA 70")] == ["llama-70b"]
-    assert filtered(items, "") == items
+    assert [found.name for found in filter_items(items, "LLA 70")] == ["llama-70b"]
+    assert filter_items(items, "") == items

@@ -1,4 +1,4 @@
-"""One line a GPU: nothing unknown is drawn as zero or as healthy, at any width."""
+"""GPU lines at any width: unknown values are never drawn as zero or as healthy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.screens.live.gpu_panel import GpuLine, draw_gpus
 from tui.text import to_ascii, width_of
 
 GIB = 2**30
-WELL = GpuLine(
+HEALTHY = GpuLine(
     index=3,
     ranks="3",
     memory_used=71 * GIB,
@@ -38,10 +38,10 @@ def line_of(gpu: GpuLine, width: int = 160) -> str:
 @pytest.mark.parametrize(
     "gpu",
     [
-        WELL,
+        HEALTHY,
         GpuLine(0),
-        replace(WELL, trouble="GPU lost"),
-        replace(WELL, throttled_by=("power cap", "hw thermal", "power brake")),
+        replace(HEALTHY, trouble="GPU lost"),
+        replace(HEALTHY, throttled_by=("power cap", "hw thermal", "power brake")),
     ],
 )
 def test_a_row_fits_at_every_width(gpu: GpuLine, width: int) -> None:
@@ -50,20 +50,20 @@ def test_a_row_fits_at_every_width(gpu: GpuLine, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [78, 100, 120, 160, 200])
-def test_headings_stand_above_their_numbers(width: int) -> None:
-    heading, line = (row_text(row) for row in draw_gpus((WELL,), width, 10))
+def test_headings_are_aligned_with_their_numbers(width: int) -> None:
+    heading, line = (row_text(row) for row in draw_gpus((HEALTHY,), width, 10))
     for name, value in (("busy %", "97"), ("MHz", "1755"), ("°C", "61")):
         assert heading.index(name) + len(name) == line.index(value) + len(value)
 
 
-def test_the_numbers_are_there_with_their_limits() -> None:
-    line = line_of(WELL)
+def test_a_line_shows_numbers_with_their_limits() -> None:
+    line = line_of(HEALTHY)
     assert "71.0/140.0" in line
     assert "512/700" in line
     assert "none" in line
 
 
-def test_what_is_not_known_is_no_zero() -> None:
+def test_unknown_values_are_not_drawn_as_zero() -> None:
     line = line_of(GpuLine(0, memory_total=140 * GIB))
     assert "0" not in line.replace("140.0", "")[4:]
     assert "–" in line
@@ -71,34 +71,34 @@ def test_what_is_not_known_is_no_zero() -> None:
     assert "─" not in line
 
 
-def test_what_a_gpu_cannot_say_is_told_apart_from_what_was_not_read() -> None:
-    line = line_of(replace(WELL, busy=None, missing=frozenset({"busy"})))
+def test_an_unsupported_reading_is_shown_as_n_a() -> None:
+    line = line_of(replace(HEALTHY, busy=None, missing=frozenset({"busy"})))
     assert "n/a" in line
 
 
 @pytest.mark.parametrize("trouble", ["GPU lost", "stale"])
-def test_a_gpu_in_trouble_shows_no_number(trouble: str) -> None:
-    line = line_of(replace(WELL, trouble=trouble))
+def test_a_lost_or_stale_gpu_shows_no_number(trouble: str) -> None:
+    line = line_of(replace(HEALTHY, trouble=trouble))
     assert trouble in line
     assert "71.0" not in line
     assert "512" not in line
 
 
-def test_why_a_gpu_is_throttled_is_a_letter_and_a_word_where_there_is_room() -> None:
-    hot = replace(WELL, throttled_by=("power cap", "hw thermal"))
+def test_throttle_reasons_are_letters_and_names_on_wide_screens() -> None:
+    hot = replace(HEALTHY, throttled_by=("power cap", "hw thermal"))
     assert line_of(hot, 160).endswith("P power cap, H hw thermal")
     assert line_of(hot, 80).endswith("PH")
     styles = [span.style for span in draw_gpus((hot,), 80, 10)[1]]
     assert styles[-1] == "bad"
 
 
-def test_the_power_cap_alone_is_no_alarm() -> None:
-    capped = replace(WELL, throttled_by=("power cap",))
+def test_a_power_cap_alone_is_not_drawn_as_a_problem() -> None:
+    capped = replace(HEALTHY, throttled_by=("power cap",))
     assert draw_gpus((capped,), 80, 10)[1][-1].style == "dim"
 
 
 def test_a_gap_in_the_history_stays_a_gap() -> None:
-    with_gap = replace(WELL, busy_history=(50.0, 50.0, None, None, 50.0, 50.0), power_history=())
+    with_gap = replace(HEALTHY, busy_history=(50.0, 50.0, None, None, 50.0, 50.0), power_history=())
     line = line_of(with_gap, 118)
     cells = [char for char in line if "\u2800" <= char <= "\u28ff"]
     assert len(cells) == 2
@@ -106,18 +106,18 @@ def test_a_gap_in_the_history_stays_a_gap() -> None:
     assert last - first == 2
 
 
-def test_a_spike_in_the_history_is_seen() -> None:
-    flat = replace(WELL, busy_history=(10.0,) * 20)
-    spiked = replace(WELL, busy_history=(*(10.0,) * 10, 100.0, *(10.0,) * 9))
+def test_a_spike_in_the_history_is_visible() -> None:
+    flat = replace(HEALTHY, busy_history=(10.0,) * 20)
+    spiked = replace(HEALTHY, busy_history=(*(10.0,) * 10, 100.0, *(10.0,) * 9))
     assert line_of(flat) != line_of(spiked)
 
 
-def test_ascii_keeps_every_column() -> None:
-    for gpu in (WELL, GpuLine(0)):
+def test_ascii_keeps_the_columns() -> None:
+    for gpu in (HEALTHY, GpuLine(0)):
         text = line_of(gpu)
         assert to_ascii(text).isascii()
         assert len(to_ascii(text)) == width_of(text)
 
 
-def test_before_the_first_reading_it_says_so() -> None:
-    assert row_text(draw_gpus((), 80, 3)[0]) == "no GPU was read yet"
+def test_before_the_first_reading_the_panel_says_so() -> None:
+    assert row_text(draw_gpus((), 80, 3)[0]) == "no GPU reading yet"

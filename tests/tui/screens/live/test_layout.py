@@ -1,4 +1,4 @@
-"""Every size of a terminal: nothing overlaps, nothing sticks out, and what matters most is there."""
+"""Layout at all terminal sizes: no overlap, no overflow, the most important panels visible."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import itertools
 import pytest
 from textual.geometry import Region
 
-from tui.screens.live.layout import PANELS, Wants, arranged
+from tui.screens.live.layout import PANELS, LayoutRequest, arrange_panels
 
 WIDTHS = (20, 40, 60, 80, 99, 100, 120, 160, 200, 250)
 HEIGHTS = (*range(3, 50), 60, 70)
 CASES = [
-    Wants(),
-    Wants(ranks=2, gpus=1),
-    Wants(ranks=8, gpus=8, answers=True),
-    Wants(ranks=64, gpus=16, host=2, health=3),
-    Wants(ranks=8, gpus=8, hidden=frozenset({"plot"})),
-    Wants(ranks=8, gpus=8, hidden=frozenset({"plot", "log"})),
-    Wants(ranks=8, gpus=8, hidden=frozenset(PANELS)),
-    *(Wants(ranks=8, gpus=8, answers=True, maximised=panel) for panel in PANELS),
+    LayoutRequest(),
+    LayoutRequest(ranks=2, gpus=1),
+    LayoutRequest(ranks=8, gpus=8, answers=True),
+    LayoutRequest(ranks=64, gpus=16, host=2, health=3),
+    LayoutRequest(ranks=8, gpus=8, hidden=frozenset({"plot"})),
+    LayoutRequest(ranks=8, gpus=8, hidden=frozenset({"plot", "log"})),
+    LayoutRequest(ranks=8, gpus=8, hidden=frozenset(PANELS)),
+    *(LayoutRequest(ranks=8, gpus=8, answers=True, maximised=panel) for panel in PANELS),
 ]
 
 
-@pytest.mark.parametrize("wants", CASES, ids=range(len(CASES)))
-def test_nothing_overlaps_and_nothing_sticks_out(wants: Wants) -> None:
+@pytest.mark.parametrize("parts", CASES, ids=range(len(CASES)))
+def test_parts_do_not_overlap_or_overflow(parts: LayoutRequest) -> None:
     for width, height in itertools.product(WIDTHS, HEIGHTS):
-        places = arranged(width, height, wants)
+        places = arrange_panels(width, height, parts)
         screen = Region(0, 0, width, height)
         for (one, place), (other, second) in itertools.combinations(places.items(), 2):
             if height >= 4:
@@ -35,10 +35,12 @@ def test_nothing_overlaps_and_nothing_sticks_out(wants: Wants) -> None:
         assert {"header", "health", "footer"} <= places.keys()
 
 
-@pytest.mark.parametrize("wants", [case for case in CASES if not case.hidden], ids=str)
-def test_no_row_is_left_empty_but_for_air(wants: Wants) -> None:
+@pytest.mark.parametrize("parts", [case for case in CASES if not case.hidden], ids=str)
+def test_only_spacing_rows_are_empty(parts: LayoutRequest) -> None:
     for width, height in itertools.product(WIDTHS, HEIGHTS):
-        rows = {y for place in arranged(width, height, wants).values() for y in range(place.y, place.bottom)}
+        rows = {
+            y for place in arrange_panels(width, height, parts).values() for y in range(place.y, place.bottom)
+        }
         empty = height - len(rows)
         assert empty <= (2 if height >= 44 else 0), (width, height)
 
@@ -53,16 +55,16 @@ def test_no_row_is_left_empty_but_for_air(wants: Wants) -> None:
         ((40, 10), {"plot", "progress"}),
     ],
 )
-def test_what_matters_most_is_there(size: tuple[int, int], shown: set[str]) -> None:
-    assert shown <= arranged(*size, Wants(ranks=8, gpus=8, answers=True)).keys()
+def test_the_most_important_panels_are_visible(size: tuple[int, int], shown: set[str]) -> None:
+    assert shown <= arrange_panels(*size, LayoutRequest(ranks=8, gpus=8, answers=True)).keys()
 
 
-def test_eight_gpus_have_a_row_each_where_there_is_room() -> None:
+def test_eight_gpus_have_a_row_each_on_large_terminals() -> None:
     for width, height in ((120, 40), (160, 50), (200, 50), (250, 70)):
-        assert arranged(width, height, Wants(ranks=8, gpus=8))["gpus"].height == 11
+        assert arrange_panels(width, height, LayoutRequest(ranks=8, gpus=8))["gpus"].height == 11
 
 
-def test_a_panel_that_is_not_there_leaves_its_room_to_the_others() -> None:
-    with_log = arranged(120, 40, Wants(ranks=8, gpus=8))
-    without = arranged(120, 40, Wants(ranks=8, gpus=8, hidden=frozenset({"log"})))
+def test_a_hidden_panel_gives_its_rows_to_the_others() -> None:
+    with_log = arrange_panels(120, 40, LayoutRequest(ranks=8, gpus=8))
+    without = arrange_panels(120, 40, LayoutRequest(ranks=8, gpus=8, hidden=frozenset({"log"})))
     assert without["plot"].height == with_log["plot"].height + with_log["log"].height

@@ -1,4 +1,4 @@
-"""Every key of the live screen, and what it does by itself."""
+"""Keys of the live screen, and its reactions to events of the run."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from runner.cli.places import LivePlace
 from runner.errors import ExitCode
 from runner.run import layout
 from tests.support import recorded_runs
-from tests.support.keyboard import at_once
-from tests.support.recorded_runs import Recorder, StillFeed
+from tests.support.keyboard import press_at_once
+from tests.support.recorded_runs import RecordedFeed, Recorder
 from tui.app import TrtbenchApp
 from tui.framework.filter_input import FilterInput
 from tui.framework.keymap import valid_keys
 from tui.framework.rows import Rows, row_text
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.live.health_page import DoctorScreen
-from tui.screens.live.health_view import doctor_sections
+from tui.screens.live.health_page import HealthScreen
+from tui.screens.live.health_view import health_sections
 from tui.screens.live.keys import KEYS
 from tui.screens.live.log_view import LogView
 from tui.screens.live.screen import LiveScreen
-from tui.screens.live.view import live_view
+from tui.screens.live.view import make_live_view
 from tui.screens.result.screen import ResultScreen
 
 SIZE = (120, 40)
 
 
 class Cockpit(TrtbenchApp):
-    """The app, with the two screens that are not tested here replaced by a note of where one went."""
+    """The app; it records navigation instead of opening home, runs and the previous screen."""
 
-    def __init__(self, feed: StillFeed) -> None:
+    def __init__(self, feed: RecordedFeed) -> None:
         super().__init__(LivePlace(feed))
         self.went: list[str] = []
 
@@ -58,7 +58,7 @@ def text_of(screen: Screen[Any], name: str) -> str:
 
 
 async def settled(pilot: Pilot[int]) -> None:
-    """Until a frame of the live screen has passed."""
+    """Wait for one frame of the live screen."""
     screen = pilot.app.screen
     if isinstance(screen, LiveScreen):
         screen.tick()
@@ -66,22 +66,22 @@ async def settled(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
-async def test_q_leaves_it_running_and_says_how_to_come_back(tmp_path: Path) -> None:
+async def test_q_leaves_the_run_and_prints_the_attach_command(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         assert "leave it running" in text_of(app.screen, "#footer")
         await pilot.press("q")
     assert app.return_value == 0
-    assert "run 7f3a goes on: trtbench-tui attach 7f3a" in app.farewell
-    assert layout.stop_requested(tmp_path / "20260101T000000Z_p_7f3a") is None
+    assert "run 7f3a continues: trtbench-tui attach 7f3a" in app.exit_message
+    assert layout.read_stop_request(tmp_path / "20260101T000000Z_p_7f3a") is None
 
 
-async def test_ctrl_c_is_q(tmp_path: Path) -> None:
+async def test_ctrl_c_acts_like_q(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("ctrl+c")
     assert app.return_value == 0
-    assert "goes on" in app.farewell
+    assert "continues" in app.exit_message
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ async def test_ctrl_c_is_q(tmp_path: Path) -> None:
         (recorded_runs.lost, ExitCode.RUN_LOST),
     ],
 )
-async def test_q_after_the_end_gives_the_exit_code_of_the_run(
+async def test_q_after_the_end_returns_the_exit_code_of_the_run(
     make: object, code: ExitCode, tmp_path: Path
 ) -> None:
     assert callable(make)
@@ -101,10 +101,10 @@ async def test_q_after_the_end_gives_the_exit_code_of_the_run(
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("q")
     assert app.return_value == code
-    assert app.farewell == ""
+    assert app.exit_message == ""
 
 
-async def test_x_asks_and_then_stops(tmp_path: Path) -> None:
+async def test_x_asks_for_confirmation_and_stops(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     run_dir = tmp_path / "20260101T000000Z_p_7f3a"
     async with app.run_test(size=SIZE) as pilot:
@@ -115,12 +115,12 @@ async def test_x_asks_and_then_stops(tmp_path: Path) -> None:
             assert isinstance(app.screen, ConfirmScreen), "Enter is no answer"
             await pilot.press(answer)
             assert isinstance(app.screen, LiveScreen)
-            assert layout.stop_requested(run_dir) is None
+            assert layout.read_stop_request(run_dir) is None
         await pilot.press("x", "y")
-        assert layout.stop_requested(run_dir) == "the dashboard"
+        assert layout.read_stop_request(run_dir) == "the dashboard"
 
 
-async def test_x_means_nothing_when_the_run_has_ended(tmp_path: Path) -> None:
+async def test_x_is_disabled_after_the_end(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.failed(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         assert "stop" not in text_of(app.screen, "#footer")
@@ -128,7 +128,7 @@ async def test_x_means_nothing_when_the_run_has_ended(tmp_path: Path) -> None:
         assert isinstance(app.screen, LiveScreen)
 
 
-async def test_enter_shows_the_result_of_an_ended_run_only(tmp_path: Path) -> None:
+async def test_enter_opens_the_result_of_an_ended_run_only(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path / "a")
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("enter")
@@ -140,7 +140,7 @@ async def test_enter_shows_the_result_of_an_ended_run_only(tmp_path: Path) -> No
         assert isinstance(app.screen, ResultScreen)
 
 
-async def test_h_r_and_escape_go_where_they_say(tmp_path: Path) -> None:
+async def test_h_r_and_escape_open_home_runs_and_the_previous_screen(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("h", "r", "escape")
@@ -158,9 +158,7 @@ async def test_h_r_and_escape_go_where_they_say(tmp_path: Path) -> None:
         ("2", "#ranks", "#log"),
     ],
 )
-async def test_panels_have_the_whole_screen_and_give_it_back(
-    key: str, kept: str, hidden: str, tmp_path: Path
-) -> None:
+async def test_panel_keys_maximise_and_restore(key: str, kept: str, hidden: str, tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         before = app.screen.query_one(kept).size.height
@@ -176,7 +174,7 @@ async def test_panels_have_the_whole_screen_and_give_it_back(
 
 
 @pytest.mark.parametrize(("key", "panel"), [("!", "#plot"), ("@", "#ranks"), ("#", "#gpus"), ("$", "#log")])
-async def test_a_panel_is_hidden_and_comes_back(key: str, panel: str, tmp_path: Path) -> None:
+async def test_hide_keys_hide_and_show_a_panel(key: str, panel: str, tmp_path: Path) -> None:
     app = cockpit(recorded_runs.on_gpus(8, 2), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         before = {name: app.screen.query_one(name).region for name in ("#plot", "#ranks", "#gpus", "#log")}
@@ -189,7 +187,7 @@ async def test_a_panel_is_hidden_and_comes_back(key: str, panel: str, tmp_path: 
         assert {name: app.screen.query_one(name).region for name in before} == before
 
 
-async def test_a_double_click_is_the_key_of_its_panel(tmp_path: Path) -> None:
+async def test_a_double_click_maximises_and_restores_a_panel(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.on_gpus(8, 2), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         for panel in ("#plot", "#ranks", "#gpus", "#log"):
@@ -202,7 +200,7 @@ async def test_a_double_click_is_the_key_of_its_panel(tmp_path: Path) -> None:
             assert app.screen.query_one(panel).region == before
 
 
-async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
+async def test_g_maximises_the_gpus_only_if_the_run_has_some(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.on_gpus(16, 2), tmp_path / "a")
     async with app.run_test(size=SIZE) as pilot:
         gpus = app.screen.query_one("#gpus", Rows)
@@ -222,7 +220,7 @@ async def test_g_shows_all_gpus_where_there_are_some(tmp_path: Path) -> None:
         assert app.screen.query_one("#plot").region
 
 
-async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
+async def test_question_mark_lists_every_key(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("question_mark")
@@ -234,7 +232,7 @@ async def test_question_mark_explains_every_key(tmp_path: Path) -> None:
         assert isinstance(app.screen, LiveScreen)
 
 
-async def test_arrows_scroll_the_log_and_end_follows_it_again(tmp_path: Path) -> None:
+async def test_arrows_scroll_the_log_and_end_follows_it(tmp_path: Path) -> None:
     run = recorded_runs.under_way()
     run.log = "".join(f"line {n}\n" for n in range(100))
     app = cockpit(run, tmp_path)
@@ -247,12 +245,12 @@ async def test_arrows_scroll_the_log_and_end_follows_it_again(tmp_path: Path) ->
         with open(tmp_path / "20260101T000000Z_p_7f3a" / "0-benchmark.log", "a") as file:
             file.write("line 100\n")
         await settled(pilot)
-        assert log.render_line(log.size.height - 1).text.startswith("line 97"), "scrolled up, it stays"
+        assert log.render_line(log.size.height - 1).text.startswith("line 97"), "a scrolled log does not move"
         await pilot.press("end")
         assert log.render_line(log.size.height - 1).text.startswith("line 100")
 
 
-async def test_arrows_scroll_the_log_where_the_ranks_have_no_room(tmp_path: Path) -> None:
+async def test_arrows_scroll_the_log_if_the_ranks_do_not_fit(tmp_path: Path) -> None:
     run = recorded_runs.on_gpus(8, 8)
     run.log = "".join(f"line {n}\n" for n in range(100))
     app = cockpit(run, tmp_path)
@@ -263,7 +261,7 @@ async def test_arrows_scroll_the_log_where_the_ranks_have_no_room(tmp_path: Path
         assert log.render_line(log.size.height - 1).text.startswith("line 98")
 
 
-async def test_arrows_scroll_many_ranks(tmp_path: Path) -> None:
+async def test_arrows_scroll_the_ranks_if_there_are_many(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(64), tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         ranks = app.screen.query_one("#ranks", Rows)
@@ -271,7 +269,7 @@ async def test_arrows_scroll_many_ranks(tmp_path: Path) -> None:
         assert ranks.top == 1
 
 
-async def test_it_goes_to_the_result_by_itself_when_the_run_it_watched_finishes(tmp_path: Path) -> None:
+async def test_the_result_opens_when_a_watched_run_finishes(tmp_path: Path) -> None:
     run = recorded_runs.finished()
     feed = run.feed(tmp_path)
     rest, feed.pending = feed.pending[-3:], feed.pending[:-3]
@@ -284,7 +282,7 @@ async def test_it_goes_to_the_result_by_itself_when_the_run_it_watched_finishes(
         assert isinstance(app.screen, ResultScreen)
 
 
-async def test_it_stays_when_the_run_had_finished_before(tmp_path: Path) -> None:
+async def test_the_screen_stays_if_the_run_finished_before(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.finished(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -292,7 +290,7 @@ async def test_it_stays_when_the_run_had_finished_before(tmp_path: Path) -> None
         assert "Enter shows the result" in text_of(app.screen, "#health")
 
 
-async def test_it_stays_and_says_why_when_the_run_fails_under_it(tmp_path: Path) -> None:
+async def test_the_screen_stays_and_shows_why_a_watched_run_failed(tmp_path: Path) -> None:
     feed = recorded_runs.failed().feed(tmp_path)
     rest, feed.pending = feed.pending[-3:], feed.pending[:-3]
     app = Cockpit(feed)
@@ -305,7 +303,7 @@ async def test_it_stays_and_says_why_when_the_run_fails_under_it(tmp_path: Path)
         assert "enter result" in text_of(app.screen, "#footer")
 
 
-async def test_a_deleted_run_directory_is_said_and_the_drawing_kept(tmp_path: Path) -> None:
+async def test_a_deleted_run_directory_is_reported_and_the_view_kept(tmp_path: Path) -> None:
     feed = recorded_runs.under_way().feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
@@ -316,7 +314,7 @@ async def test_a_deleted_run_directory_is_said_and_the_drawing_kept(tmp_path: Pa
         assert {name: text_of(app.screen, name) for name in before} == before
 
 
-async def test_a_stop_that_cannot_be_asked_for_is_said(tmp_path: Path) -> None:
+async def test_a_failed_stop_request_is_reported(tmp_path: Path) -> None:
     feed = recorded_runs.under_way().feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
@@ -326,7 +324,7 @@ async def test_a_stop_that_cannot_be_asked_for_is_said(tmp_path: Path) -> None:
         assert [notice.severity for notice in app._notifications] == ["error"]
 
 
-async def test_nothing_is_refreshed_when_nothing_happens(tmp_path: Path) -> None:
+async def test_no_widget_is_refreshed_without_changes(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -338,7 +336,7 @@ async def test_nothing_is_refreshed_when_nothing_happens(tmp_path: Path) -> None
         assert refreshed == []
 
 
-async def test_a_second_that_passes_refreshes_single_rows(tmp_path: Path) -> None:
+async def test_a_passing_second_refreshes_single_rows(tmp_path: Path) -> None:
     feed = recorded_runs.under_way().feed(tmp_path, after_s=1)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:
@@ -371,13 +369,13 @@ def lines_of(app: Cockpit) -> list[str]:
     return [log.render_line(y).text.rstrip() for y in range(log.size.height)]
 
 
-async def test_slash_searches_the_log_and_n_steps_through_it(tmp_path: Path) -> None:
+async def test_slash_searches_the_log_and_n_steps_through_matches(tmp_path: Path) -> None:
     app = with_log(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("slash", *"line 7")
         await pilot.pause()
-        assert not app.screen.query_one("#footer").region, "the line to type into has its place"
+        assert not app.screen.query_one("#footer").region, "the search input replaces it"
         assert log_of(app).border_subtitle == "/line 7: 11 of 11 · at 85 %, end follows"
         await pilot.press("enter")
         await pilot.pause()
@@ -386,21 +384,21 @@ async def test_slash_searches_the_log_and_n_steps_through_it(tmp_path: Path) -> 
         await pilot.press("N", "N", "n")
         assert str(log_of(app).border_subtitle).startswith("/line 7: 10 of 11")
         await pilot.press("escape")
-        assert app.went == [], "it ended the search and nothing else"
+        assert app.went == [], "it only ended the search"
         assert "/" not in str(log_of(app).border_subtitle)
 
 
-async def test_a_fast_typist_types_into_the_search(tmp_path: Path) -> None:
+async def test_fast_input_goes_into_the_search(tmp_path: Path) -> None:
     app = with_log(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        await at_once(pilot, "l", "slash", *"/xqr 7")
+        await press_at_once(pilot, "l", "slash", *"/xqr 7")
         assert isinstance(app.screen, LiveScreen)
         assert app.went == []
         assert app.screen.query_one(FilterInput).value == "/xqr 7"
 
 
-async def test_escape_while_typing_ends_the_search(tmp_path: Path) -> None:
+async def test_escape_ends_the_search(tmp_path: Path) -> None:
     app = with_log(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -413,7 +411,7 @@ async def test_escape_while_typing_ends_the_search(tmp_path: Path) -> None:
         assert app.screen.query("#search")
 
 
-async def test_f_goes_through_the_levels(tmp_path: Path) -> None:
+async def test_f_cycles_through_the_levels(tmp_path: Path) -> None:
     app = with_log(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -426,7 +424,7 @@ async def test_f_goes_through_the_levels(tmp_path: Path) -> None:
         assert log_of(app).border_subtitle == ""
 
 
-async def test_home_and_end_of_the_log(tmp_path: Path) -> None:
+async def test_home_and_end_scroll_the_log(tmp_path: Path) -> None:
     app = with_log(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -438,10 +436,10 @@ async def test_home_and_end_of_the_log(tmp_path: Path) -> None:
         assert lines_of(app)[-1].endswith("line 99")
 
 
-# --- plots and the doctor ----------------------------------------------------------------------------------
+# --- plots and health --------------------------------------------------------------------------------------
 
 
-async def test_t_goes_through_the_plots_and_back(tmp_path: Path) -> None:
+async def test_t_cycles_through_the_plots(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         plot = app.screen.query_one("#plot")
@@ -454,19 +452,19 @@ async def test_t_goes_through_the_plots_and_back(tmp_path: Path) -> None:
         await pilot.press("t")
         assert "↑mean" in text_of(app.screen, "#plot")
         await settled(pilot)
-        assert "↑mean" in text_of(app.screen, "#plot"), "it stays so"
+        assert "↑mean" in text_of(app.screen, "#plot"), "the plot does not change back"
 
 
-async def test_d_tells_all_that_is_known_and_keeps_it_up_to_date(tmp_path: Path) -> None:
+async def test_d_opens_the_health_overlay_which_updates_itself(tmp_path: Path) -> None:
     feed = recorded_runs.under_way(8).feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("d")
-        assert isinstance(app.screen, DoctorScreen)
-        assert "it stands still" not in text_of(app.screen, "#help")
+        assert isinstance(app.screen, HealthScreen)
+        assert "stalled" not in text_of(app.screen, "#help")
         assert "rank 7" in text_of(app.screen, "#help")
         feed.at += 90 * recorded_runs.SECOND
-        app.screen.look()
+        app.screen.reload()
         said = text_of(app.screen, "#help")
         assert "no iteration for 90 s, median 6.3 s" in said
         assert "last one 1:30 ago" in said
@@ -476,7 +474,7 @@ async def test_d_tells_all_that_is_known_and_keeps_it_up_to_date(tmp_path: Path)
         assert isinstance(app.screen, LiveScreen)
 
 
-def test_what_the_screen_warns_of_stands_among_the_findings(tmp_path: Path) -> None:
+def test_the_health_overlay_contains_the_warning_of_the_screen(tmp_path: Path) -> None:
     run = Recorder()
     run.begin()
     run.begin_configuration()
@@ -484,12 +482,12 @@ def test_what_the_screen_warns_of_stands_among_the_findings(tmp_path: Path) -> N
         run.iterate(1, first=i, base_ms=6300.0 + 40 * i)
     feed = run.feed(tmp_path)
     feed.drain(1.0)
-    (warning, *_) = live_view(feed).health.lines
+    (warning, *_) = make_live_view(feed).health.lines
     assert "the latency drifts by" in warning
-    assert ("", warning) in dict(doctor_sections(feed))["findings"]
+    assert ("", warning) in dict(health_sections(feed))["findings"]
 
 
-async def test_a_stall_moves_nothing(tmp_path: Path) -> None:
+async def test_a_stall_does_not_move_the_panels(tmp_path: Path) -> None:
     feed = recorded_runs.under_way(8).feed(tmp_path)
     app = Cockpit(feed)
     async with app.run_test(size=SIZE) as pilot:

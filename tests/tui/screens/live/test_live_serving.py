@@ -1,4 +1,4 @@
-"""The live view of requests in flight, from the events of a recorded run."""
+"""The live view of an engine with in-flight batching, from the events of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.runs import record
 from tui.app import TrtbenchApp
 from tui.framework.rows import row_text
 from tui.plots.histogram import HistogramData
-from tui.plots.latency import PlotData
+from tui.plots.latency import LatencyPlotData
 from tui.plots.split import SplitData
-from tui.screens.live.flight_panel import draw_flight
-from tui.screens.live.health_view import doctor_sections
+from tui.screens.live.health_view import health_sections
+from tui.screens.live.in_flight_panel import draw_in_flight
 from tui.screens.live.latency_numbers import draw_numbers
 from tui.screens.live.progress_lines import draw_progress
-from tui.screens.live.serving import NO_LOG
-from tui.screens.live.view import LiveView, live_view
+from tui.screens.live.serving_view import NO_LOG
+from tui.screens.live.view import LiveView, make_live_view
 
 WANTED = Configuration(0, 128, 64, requests=100, concurrency=8)
 
@@ -59,7 +59,7 @@ def serving(run: Recorder, phase: ev.ServingPhase, text: str, after_s: float = 1
 
 
 def iterations(run: Recorder, count: int, prefill: int = 0) -> None:
-    """Steps of about 21 ms; every `prefill`-th takes in new requests as well."""
+    """Add steps of about 21 ms; every `prefill`-th also starts new requests."""
     for i in range(count):
         new = bool(prefill) and i % prefill == 0
         run.add(
@@ -79,26 +79,26 @@ def iterations(run: Recorder, count: int, prefill: int = 0) -> None:
         )
 
 
-def seen(run: Recorder, plan: Plan, root: Path, mode: str = "time") -> LiveView:
+def view_of(run: Recorder, plan: Plan, root: Path, mode: str = "time") -> LiveView:
     feed = run.feed(root)
     feed.plan = msgspec.structs.replace(plan)
     feed.drain(1.0)
-    return live_view(feed, mode=mode)  # type: ignore[arg-type]
+    return make_live_view(feed, mode=mode)  # type: ignore[arg-type]
 
 
-def words(view: LiveView) -> str:
+def text_of(view: LiveView) -> str:
     rows = draw_progress(view.progress, 100, 2) + draw_numbers(view.numbers, 100)
     assert view.flight is not None
-    return "\n".join(row_text(drawn) for drawn in rows + draw_flight(view.flight, 44, 9))
+    return "\n".join(row_text(drawn) for drawn in rows + draw_in_flight(view.flight, 44, 9))
 
 
-def test_while_it_loads_it_says_so(tmp_path: Path) -> None:
+def test_loading_is_shown_as_activity(tmp_path: Path) -> None:
     run, plan = recorded()
     serving(run, "loading", "loads the model")
-    said = words(seen(run, plan, tmp_path))
-    assert "config 1/1  concurrency 8  in 128  out 64" in said
-    assert "loads the model" in said
-    assert "have reported" not in said
+    text = text_of(view_of(run, plan, tmp_path))
+    assert "config 1/1  concurrency 8  in 128  out 64" in text
+    assert "loads the model" in text
+    assert "have reported" not in text
 
 
 def test_requests_and_iterations_are_counted(tmp_path: Path) -> None:
@@ -108,55 +108,55 @@ def test_requests_and_iterations_are_counted(tmp_path: Path) -> None:
     serving(run, "timed", "measures")
     iterations(run, 90)
     run.add(ev.RequestsDone(t=0, stage=0, done=25, total=100), 5)
-    view = seen(run, plan, tmp_path)
-    said = words(view)
-    assert "requests " in said
-    assert "25/100" in said
-    assert "about 0:15 left" in said
-    assert "25 of 100" in said
-    assert "queued" in said
-    assert "peak 19 %" in said
-    assert "tokens/iteration" in said
-    assert isinstance(view.plot, PlotData)
+    view = view_of(run, plan, tmp_path)
+    text = text_of(view)
+    assert "requests " in text
+    assert "25/100" in text
+    assert "about 0:15 left" in text
+    assert "25 of 100" in text
+    assert "queued" in text
+    assert "peak 19 %" in text
+    assert "tokens/iteration" in text
+    assert isinstance(view.plot, LatencyPlotData)
     assert view.plot.n == 90
-    # Placed by the engine's own time: 90 iterations of 21 ms on average.
+    # On the axis of engine time: 90 iterations of 21 ms on average.
     assert 1.8 <= view.plot.points[-1].t / recorded_runs.SECOND <= 1.9
-    assert isinstance(seen(run, plan, tmp_path / "b", "histogram").plot, HistogramData)
-    assert isinstance(seen(run, plan, tmp_path / "c", "split").plot, SplitData)
+    assert isinstance(view_of(run, plan, tmp_path / "b", "histogram").plot, HistogramData)
+    assert isinstance(view_of(run, plan, tmp_path / "c", "split").plot, SplitData)
 
 
-def test_a_version_without_iteration_log_says_why_there_is_no_curve(tmp_path: Path) -> None:
+def test_without_iteration_log_the_plot_gives_the_reason(tmp_path: Path) -> None:
     run, plan = recorded(logs=False)
     serving(run, "timed", "measures")
-    view = seen(run, plan, tmp_path)
-    assert isinstance(view.plot, PlotData)
+    view = view_of(run, plan, tmp_path)
+    assert isinstance(view.plot, LatencyPlotData)
     assert view.plot.empty == NO_LOG
-    assert "measures" in words(view)
+    assert "measures" in text_of(view)
 
 
-def test_the_doctor_speaks_of_the_engine_not_of_ranks_that_report_nothing(tmp_path: Path) -> None:
+def test_the_health_overlay_shows_the_engine_instead_of_ranks(tmp_path: Path) -> None:
     run, plan = measuring()
     feed = run.feed(tmp_path)
     feed.plan = plan
     feed.drain(1.0)
-    sections = dict(doctor_sections(feed))
+    sections = dict(health_sections(feed))
     assert "ranks" not in sections
-    said = dict(sections["the engine"])
-    assert said["now"] == "measures: 62/100 requests"
-    assert said["KV cache"] == "40 % in use, 40 % at most until now"
+    text = dict(sections["the engine"])
+    assert text["now"] == "measures: 62/100 requests"
+    assert text["KV cache"] == "40 % in use, at most 40 % so far"
 
 
-def test_idle_iterations_are_not_counted(tmp_path: Path) -> None:
+def test_idle_iterations_do_not_count(tmp_path: Path) -> None:
     run, plan = recorded()
     serving(run, "timed", "measures")
     run.add(ev.EngineIteration(t=0, stage=0, i=0, latency_ms=900.0, active=0, context=0, generating=0))
     iterations(run, 5)
-    view = seen(run, plan, tmp_path)
-    assert isinstance(view.plot, PlotData)
+    view = view_of(run, plan, tmp_path)
+    assert isinstance(view.plot, LatencyPlotData)
     assert view.plot.n == 5
 
 
-# --- as it looks ------------------------------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------------------------
 
 
 def measuring() -> tuple[Recorder, Plan]:
@@ -168,7 +168,7 @@ def measuring() -> tuple[Recorder, Plan]:
 
 
 def measured(root: Path) -> Path:
-    """A finished run of it; its directory."""
+    """Write a finished run and return its directory."""
     run, plan = measuring()
     serving(run, "reporting", "stops and reports", 30)
     latencies = [1300.0 + 7 * (i % 13) for i in range(100)]

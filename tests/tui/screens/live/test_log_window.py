@@ -1,4 +1,4 @@
-"""A log of any size on a screen: read in windows, followed, scrolled, filtered, searched."""
+"""A window into a log of any size: following, scrolling, filtering, searching."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from runner.util.log_file import LONGEST, WINDOW, LogFile, level_of, passes
 from tui.framework.rows import row_text
 from tui.screens.live.log_view import draw_line
-from tui.screens.live.log_window import KEPT, LogWindow
+from tui.screens.live.log_window import MAX_LINES, LogWindow
 
 HEIGHT = 10
 
@@ -39,15 +39,15 @@ def numbered(count: int) -> bytes:
     return b"".join(b"line %d\n" % n for n in range(count))
 
 
-# --- what a terminal would have shown ----------------------------------------------------------------------
+# --- lines -------------------------------------------------------------------------------------------------
 
 
-def test_lines_are_shown_as_a_terminal_would_have_left_them(tmp_path: Path) -> None:
+def test_lines_are_shown_as_a_terminal_would_show_them(tmp_path: Path) -> None:
     raw = b'one\r\nbar 10 %\rbar 99 %\n\x1b[31mred\x1b[0m\x07\n\x1e{"rank":0}\nlast\n'
     assert texts(window_on(raw, tmp_path / "log")) == ["one", "bar 99 %", "red·", "last"]
 
 
-def test_a_line_under_way_is_shown_and_replaced(tmp_path: Path) -> None:
+def test_an_unfinished_line_is_shown_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "log"
     window = window_on(b"one\nloading 10 %", path)
     assert texts(window) == ["one", "loading 10 %"]
@@ -60,7 +60,7 @@ def test_a_line_under_way_is_shown_and_replaced(tmp_path: Path) -> None:
     assert not window.poll(HEIGHT)
 
 
-def test_a_missing_file_is_no_output_yet_and_a_deleted_one_keeps_its_lines(tmp_path: Path) -> None:
+def test_a_deleted_log_keeps_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "log"
     window = LogWindow(path)
     window.poll(HEIGHT)
@@ -72,19 +72,19 @@ def test_a_missing_file_is_no_output_yet_and_a_deleted_one_keeps_its_lines(tmp_p
     assert texts(window) == ["one"]
 
 
-def test_a_line_of_a_megabyte_is_cut_with_a_mark(tmp_path: Path) -> None:
+def test_a_megabyte_line_is_cut_with_a_mark(tmp_path: Path) -> None:
     shown = texts(window_on(b"before\n" + b"x" * (20 * WINDOW) + b"\nafter\n", tmp_path / "log"))
     assert [len(line) for line in shown] == [6, LONGEST + 1, 5]
     assert shown[1].endswith("…")
 
 
-def test_a_progress_bar_of_a_megabyte_shows_where_it_is(tmp_path: Path) -> None:
+def test_a_megabyte_progress_bar_shows_its_last_state(tmp_path: Path) -> None:
     bar = b"\r".join(b"loading %6d of 60000" % n for n in range(60_000))
     shown = texts(window_on(b"before\n" + bar + b"\rloaded\nafter\n", tmp_path / "log"))
     assert shown == ["before", "loaded", "after"]
 
 
-def test_bytes_that_are_no_text_are_shown_somehow(tmp_path: Path) -> None:
+def test_invalid_utf8_is_shown(tmp_path: Path) -> None:
     assert texts(window_on(b"\xff\xfe caf\xc3\xa9 \xe9\x80\x9a\n", tmp_path / "log"))[0].endswith("café 通")
 
 
@@ -92,7 +92,7 @@ def test_bytes_that_are_no_text_are_shown_somehow(tmp_path: Path) -> None:
 @given(
     st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=60), st.integers(1, 9)
 )
-def test_every_line_is_there_once_whichever_way_it_is_read(lines: list[bytes], count: int) -> None:
+def test_reading_forwards_and_backwards_gives_the_same_lines(lines: list[bytes], count: int) -> None:
 
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(line + b"\n" for line in lines))
@@ -114,7 +114,7 @@ def test_every_line_is_there_once_whichever_way_it_is_read(lines: list[bytes], c
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two gigabytes, of which the file system stores only what lies at the ends."""
+    """A sparse log of two gigabytes with lines at both ends."""
     path = tmp_path_factory.mktemp("big") / "log"
     with open(path, "wb") as file:
         file.write(numbered(1000))
@@ -123,7 +123,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_two_gigabytes_open_at_once_at_their_end_and_at_their_beginning(big: Path) -> None:
+def test_two_gigabytes_open_at_once_at_both_ends(big: Path) -> None:
     began = time.thread_time()
     window = LogWindow(big)
     window.poll(HEIGHT)
@@ -137,7 +137,7 @@ def test_two_gigabytes_open_at_once_at_their_end_and_at_their_beginning(big: Pat
     assert time.thread_time() - began < 1.0
 
 
-def test_a_frame_takes_its_share_of_time_whatever_is_searched(big: Path) -> None:
+def test_a_search_stays_within_its_time_of_a_frame(big: Path) -> None:
     window = LogWindow(big)
     window.poll(HEIGHT)
     began = time.thread_time()
@@ -148,7 +148,7 @@ def test_a_frame_takes_its_share_of_time_whatever_is_searched(big: Path) -> None
     assert " in " in window.status
 
 
-def test_what_is_written_too_fast_to_be_read_is_skipped_when_it_is_followed(tmp_path: Path) -> None:
+def test_following_skips_output_that_is_too_far_ahead(tmp_path: Path) -> None:
     path = tmp_path / "log"
     window = window_on(b"first\n", path)
     write(path, numbered(2_000_000))
@@ -161,7 +161,7 @@ def test_what_is_written_too_fast_to_be_read_is_skipped_when_it_is_followed(tmp_
 # --- moving ------------------------------------------------------------------------------------------------
 
 
-def test_scrolled_up_it_stays_where_it_is_and_the_end_follows_again(tmp_path: Path) -> None:
+def test_a_scrolled_log_does_not_move_until_end_is_pressed(tmp_path: Path) -> None:
     path = tmp_path / "log"
     window = window_on(numbered(100), path)
     window.scroll(-3)
@@ -175,7 +175,7 @@ def test_scrolled_up_it_stays_where_it_is_and_the_end_follows_again(tmp_path: Pa
     assert window.status == ""
 
 
-def test_scrolling_down_to_the_end_follows_it(tmp_path: Path) -> None:
+def test_scrolling_to_the_end_follows_it(tmp_path: Path) -> None:
     path = tmp_path / "log"
     window = window_on(numbered(100), path)
     window.scroll(-20)
@@ -186,14 +186,14 @@ def test_scrolling_down_to_the_end_follows_it(tmp_path: Path) -> None:
     assert texts(window)[-1] == "more"
 
 
-def test_memory_is_bounded_wherever_one_scrolls(tmp_path: Path) -> None:
+def test_scrolling_keeps_memory_bounded(tmp_path: Path) -> None:
     window = window_on(numbered(50_000), tmp_path / "log")
     for by in (-20_000, -15_000, 9_000):
         while by:
             step = max(-900, min(900, by))
             window.scroll(step)
             by -= step
-        assert len(window._lines) <= KEPT
+        assert len(window._lines) <= MAX_LINES
     assert texts(window)[0] == "line 23990"
 
 
@@ -210,14 +210,14 @@ MIXED = [
 ]
 
 
-def test_lines_say_their_level_themselves() -> None:
+def test_the_level_of_a_line_is_recognised() -> None:
     assert [level_of(line) for line in MIXED] == [
         "all", "warnings", "warnings", "errors", "errors", "errors", "all",
     ]  # fmt: skip
-    assert not passes(b'\x1e{"error": 1}', "errors"), "a record of a rank is none of them"
+    assert not passes(b'\x1e{"error": 1}', "errors"), "a record of a rank is no error"
 
 
-def test_the_level_goes_round_and_what_was_seen_stays_near(tmp_path: Path) -> None:
+def test_next_level_cycles_through_the_filters(tmp_path: Path) -> None:
     window = window_on(b"".join(line + b"\n" for line in MIXED), tmp_path / "log")
     window.next_level()
     assert len(texts(window)) == 5
@@ -229,11 +229,11 @@ def test_the_level_goes_round_and_what_was_seen_stays_near(tmp_path: Path) -> No
     assert len(texts(window)) == 7
 
 
-def test_errors_far_up_are_found_frame_by_frame(tmp_path: Path) -> None:
+def test_errors_far_up_are_found_over_several_frames(tmp_path: Path) -> None:
     window = window_on(b"error: the only one\n" + numbered(400_000), tmp_path / "log")
     window.next_level()
     window.next_level()
-    while window.looking:
+    while window.is_scanning:
         window.poll(HEIGHT)
     assert texts(window) == ["error: the only one"]
 
@@ -241,36 +241,36 @@ def test_errors_far_up_are_found_frame_by_frame(tmp_path: Path) -> None:
 # --- searching ---------------------------------------------------------------------------------------------
 
 
-def chosen(window: LogWindow) -> str:
-    [line] = [line for line in window.visible() if line.start == window.chosen]
+def current(window: LogWindow) -> str:
+    [line] = [line for line in window.visible() if line.start == window.current_match]
     return line.text.decode()
 
 
-def test_a_search_finds_the_last_match_counts_all_and_steps_through_them(tmp_path: Path) -> None:
+def test_a_search_finds_the_last_match_and_steps_through_all(tmp_path: Path) -> None:
     window = window_on(numbered(1000), tmp_path / "log")
     window.find("LINE 99")
-    assert chosen(window) == "line 999"
+    assert current(window) == "line 999"
     assert window.status == "/LINE 99: 11 of 11 · at 100 %, end follows"
     window.step_match(-1)
-    assert chosen(window) == "line 998"
+    assert current(window) == "line 998"
     for _ in range(9):
         window.step_match(-1)
-    assert chosen(window) == "line 99"
+    assert current(window) == "line 99"
     assert window.status.startswith("/LINE 99: 1 of 11")
     window.step_match(-1)
-    assert chosen(window) == "line 999", "before the first comes the last"
+    assert current(window) == "line 999", "wraps around to the last"
     window.step_match(1)
-    assert chosen(window) == "line 99", "after the last comes the first"
+    assert current(window) == "line 99", "wraps around to the first"
 
 
-def test_a_search_that_finds_nothing_says_so(tmp_path: Path) -> None:
+def test_a_search_without_match_reports_it(tmp_path: Path) -> None:
     window = window_on(numbered(10), tmp_path / "log")
     window.find("absent")
     assert window.status == "/absent: not found"
     assert texts(window)[-1] == "line 9"
 
 
-def test_an_empty_search_is_none(tmp_path: Path) -> None:
+def test_an_empty_search_ends_the_search(tmp_path: Path) -> None:
     window = window_on(numbered(10), tmp_path / "log")
     window.find("line")
     window.find("")
@@ -278,13 +278,13 @@ def test_an_empty_search_is_none(tmp_path: Path) -> None:
     assert "/" not in window.status
 
 
-def test_chinese_is_found(tmp_path: Path) -> None:
+def test_a_search_finds_chinese(tmp_path: Path) -> None:
     window = window_on("一\n加载完成\n三\n".encode(), tmp_path / "log")
     window.find("完成")
-    assert chosen(window) == "加载完成"
+    assert current(window) == "加载完成"
 
 
-def test_what_is_written_later_is_found_too(tmp_path: Path) -> None:
+def test_a_search_finds_later_output(tmp_path: Path) -> None:
     path = tmp_path / "log"
     window = window_on(numbered(10), path)
     window.find("line")
@@ -294,7 +294,7 @@ def test_what_is_written_later_is_found_too(tmp_path: Path) -> None:
     assert window.search.count == 11
 
 
-def test_matches_are_counted_among_the_lines_that_are_shown(tmp_path: Path) -> None:
+def test_only_matches_of_the_filtered_lines_count(tmp_path: Path) -> None:
     window = window_on(b"".join(line + b"\n" for line in MIXED), tmp_path / "log")
     window.find("trt-llm")
     assert window.search is not None
@@ -303,7 +303,7 @@ def test_matches_are_counted_among_the_lines_that_are_shown(tmp_path: Path) -> N
     assert window.search.count == 2
 
 
-def test_matches_are_set_apart_in_the_line(tmp_path: Path) -> None:
+def test_matches_are_highlighted(tmp_path: Path) -> None:
     window = window_on(b"one two one\n", tmp_path / "log")
     row = draw_line(window.visible()[0], 40, re.compile("one"))
     assert [(span.text, span.style) for span in row] == [("one", "match"), (" two ", ""), ("one", "match")]

@@ -15,10 +15,10 @@ from tui.screens.result.metric_table import (
     WORST,
     draw_table,
     heading_rows,
+    layout_table,
     line_at,
+    make_table,
     row_index,
-    shape_of,
-    table_of,
 )
 from tui.text import width_of
 
@@ -31,69 +31,69 @@ def report_of(run: Recorder) -> Report:
     return build_report(run.plan(), state)
 
 
-def test_metrics_stand_in_groups_with_their_headings() -> None:
+def test_metrics_are_grouped_below_headings() -> None:
     drawn = [
-        row_text(row).strip() for row in draw_table(table_of(report_of(recorded_runs.finished())), 120, 40)
+        row_text(row).strip() for row in draw_table(make_table(report_of(recorded_runs.finished())), 120, 40)
     ]
     headings = [line for line in drawn if line in HEADINGS]
     assert headings == ["latency", "throughput", "generation", "memory", "run health"]
 
 
-def test_the_chosen_metric_is_found_among_headings() -> None:
-    table = table_of(report_of(recorded_runs.finished()))
+def test_row_index_counts_the_headings() -> None:
+    table = make_table(report_of(recorded_runs.finished()))
     drawn = draw_table(table, 120, 40)
     for index, line in enumerate(table.lines):
-        found = row_index(table.moved(index - table.chosen, 0))
+        found = row_index(table.move(index - table.selected, 0))
         assert found is not None
         assert row_text(drawn[found]).strip().startswith(line.metric.title)
 
 
-def test_decimal_points_stand_below_one_another() -> None:
-    table = table_of(report_of(recorded_runs.finished(1)))
+def test_decimal_points_are_aligned() -> None:
+    table = make_table(report_of(recorded_runs.finished(1)))
     drawn = [row_text(row)[:58] for row in draw_table(table, 100, 40)]
     points = {text.rindex(".") for text in drawn if "." in text}
     assert len(points) == 1
 
 
-def test_a_number_with_a_note_is_grey_and_one_without_is_not() -> None:
-    drawn = draw_table(table_of(report_of(recorded_runs.finished(1))), 120, 40)
+def test_only_a_number_with_a_note_is_grey() -> None:
+    drawn = draw_table(make_table(report_of(recorded_runs.finished(1))), 120, 40)
     by_title = {row[0].text.strip(): row for row in drawn if row}
     assert by_title["p95"][2].style == "dim"
     assert by_title["p50"][2].style == ""
     assert "20" in row_text(by_title["p95"])
 
 
-def test_one_configuration_has_intervals_and_the_engines_own_numbers_beside_it() -> None:
-    one, two = (table_of(report_of(recorded_runs.finished(count))) for count in (1, 2))
-    assert shape_of(one, 120).extras == ("margin", "printed")
-    assert shape_of(one, 76).extras == ("margin",)
-    assert shape_of(two, 100).extras == ()
-    assert shape_of(two, 120).extras == ("margin",)
-    assert shape_of(two.toggled("printed", 100), 100).extras == ("printed",)
+def test_extra_columns_are_shown_if_they_fit() -> None:
+    one, two = (make_table(report_of(recorded_runs.finished(count))) for count in (1, 2))
+    assert layout_table(one, 120).extras == ("margin", "printed")
+    assert layout_table(one, 76).extras == ("margin",)
+    assert layout_table(two, 100).extras == ()
+    assert layout_table(two, 120).extras == ("margin",)
+    assert layout_table(two.toggle("printed", 100), 100).extras == ("printed",)
     assert "3098.760" in row_text(draw_table(one, 120, 40)[1])
     assert "±" in row_text(draw_table(one, 120, 40)[1])
 
 
-def test_what_is_asked_for_takes_the_room_of_what_was_there() -> None:
-    table = table_of(report_of(recorded_runs.finished(1)))
-    assert shape_of(table.toggled("printed", 76), 76).extras == ("printed",)
-    assert shape_of(table.toggled("printed", 120), 120).extras == ("margin",)
-    assert shape_of(table.toggled("printed", 120).toggled("printed", 120), 120).extras == (
+def test_a_requested_column_replaces_a_default_one() -> None:
+    table = make_table(report_of(recorded_runs.finished(1)))
+    assert layout_table(table.toggle("printed", 76), 76).extras == ("printed",)
+    assert layout_table(table.toggle("printed", 120), 120).extras == ("margin",)
+    assert layout_table(table.toggle("printed", 120).toggle("printed", 120), 120).extras == (
         "margin",
         "printed",
     )
 
 
 def test_the_best_and_the_worst_configuration_are_marked() -> None:
-    table = table_of(report_of(recorded_runs.finished(4)))
+    table = make_table(report_of(recorded_runs.finished(4)))
     by_title = {row[0].text.strip(): row_text(row) for row in draw_table(table, 160, 40) if row}
     assert by_title["latency, mean"].index(BEST) < by_title["latency, mean"].index(WORST)
     assert by_title["tokens per second"].index(WORST) < by_title["tokens per second"].index(BEST)
-    assert BEST not in by_title["p99"], "p99 of ten iterations is not celebrated"
+    assert BEST not in by_title["p99"], "p99 of ten iterations is doubtful"
     assert BEST not in by_title["timed iterations"]
-    assert table.place == "best of 4 configurations"
-    assert table.moved(0, 3).place == "worst of 4 configurations"
-    assert table.moved(0, 1).place == ""
+    assert table.ranking == "best of 4 configurations"
+    assert table.move(0, 3).ranking == "worst of 4 configurations"
+    assert table.move(0, 1).ranking == ""
 
 
 @pytest.mark.parametrize(
@@ -105,18 +105,18 @@ def test_the_best_and_the_worst_configuration_are_marked() -> None:
         ({"batch_size": 0, "requests": 900, "concurrency": 1024}, "conc. 1024"),
     ],
 )
-def test_heads_say_all_in_the_width_of_a_number(changes: dict[str, float], head: str) -> None:
+def test_headings_are_abbreviated_to_the_width_of_a_number(changes: dict[str, float], head: str) -> None:
     found = report_of(recorded_runs.finished(1))
     changed = msgspec.structs.replace(found.configurations[0], **changes)
-    table = table_of(msgspec.structs.replace(found, configurations=[changed, changed]))
+    table = make_table(msgspec.structs.replace(found, configurations=[changed, changed]))
     upper = row_text(heading_rows(table, 100)[0])
     assert upper.rstrip().endswith(f" {head}")
     assert upper.count(head) == 2
 
 
-def test_a_cell_is_found_by_where_it_is_drawn() -> None:
-    table = table_of(report_of(recorded_runs.finished(4)))
-    shape = shape_of(table, 120)
+def test_a_drawn_position_maps_to_its_cell() -> None:
+    table = make_table(report_of(recorded_runs.finished(4)))
+    shape = layout_table(table, 120)
     drawn = draw_table(table, 120, 40)
     assert [line_at(table, y) for y in range(3)] == [None, 0, 1]
     assert line_at(table, len(drawn)) is None
@@ -126,23 +126,23 @@ def test_a_cell_is_found_by_where_it_is_drawn() -> None:
     assert shape.configuration_at(5) is None
 
 
-def test_the_chosen_configuration_is_always_in_view() -> None:
-    table = table_of(report_of(recorded_runs.finished(4)))
+def test_the_selected_configuration_is_always_visible() -> None:
+    table = make_table(report_of(recorded_runs.finished(4)))
     for column, (batch, before, after) in enumerate(
         [("batch 1", "", "→"), ("batch 4", "", "→"), ("batch 8", "←", "→"), ("batch 16", "←", "")]
     ):
-        upper, lower = (row_text(row) for row in heading_rows(table.moved(0, column), 76))
+        upper, lower = (row_text(row) for row in heading_rows(table.move(0, column), 76))
         assert batch in upper
         assert ("←" in lower, lower.endswith("→")) == (bool(before), bool(after))
 
 
 def test_no_row_is_wider_than_the_table() -> None:
-    table = table_of(report_of(recorded_runs.finished(4)))
+    table = make_table(report_of(recorded_runs.finished(4)))
     for width in (76, 100, 116, 196):
         for row in [*heading_rows(table, width), *draw_table(table, width, 40)]:
             assert width_of(row_text(row)) <= width
 
 
-def test_a_run_without_numbers_has_a_table_too() -> None:
-    assert draw_table(table_of(report_of(recorded_runs.queued())), 80, 24)
-    assert row_index(table_of(report_of(recorded_runs.queued()))) is None
+def test_a_run_without_numbers_has_a_table() -> None:
+    assert draw_table(make_table(report_of(recorded_runs.queued())), 80, 24)
+    assert row_index(make_table(report_of(recorded_runs.queued()))) is None

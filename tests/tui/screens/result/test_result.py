@@ -1,4 +1,4 @@
-"""Every key of the result screen, and every kind of run it can be opened on."""
+"""Keys of the result screen, and every kind of run that it can show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner import paths
 from runner.cli.places import ResultPlace
 from runner.history import baseline
 from tests.support import compared_runs, recorded_runs
-from tests.support.keyboard import at_once
+from tests.support.keyboard import press_at_once
 from tests.support.recorded_runs import Recorder
 from tests.support.runs import wait_for
 from tui.app import TrtbenchApp
@@ -22,7 +22,7 @@ from tui.framework.filter_input import FilterInput
 from tui.framework.rows import Rows, row_text
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.live.log_page import LogScreen
-from tui.screens.result.metric_table import line_at, shape_of
+from tui.screens.result.metric_table import layout_table, line_at
 from tui.screens.result.screen import ResultScreen
 
 SIZE = (120, 40)
@@ -61,13 +61,13 @@ def result(app: Cockpit) -> ResultScreen:
         (recorded_runs.lost, "LOST"),
         (recorded_runs.queued, "QUEUED"),
         (recorded_runs.warming_up, "RUNNING"),
-        (recorded_runs.nothing_yet, "STARTING"),
+        (recorded_runs.not_started, "STARTING"),
         (recorded_runs.long_names, "RUNNING"),
         (recorded_runs.chinese, "RUNNING"),
     ],
 )
-async def test_it_draws_every_run(make: Callable[[], Recorder], state: str, tmp_path: Path) -> None:
-    with recorded_runs.as_it_stands(make(), tmp_path) as run_dir:
+async def test_every_kind_of_run_is_drawn(make: Callable[[], Recorder], state: str, tmp_path: Path) -> None:
+    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
         app = Cockpit(run_dir)
         async with app.run_test(size=SIZE) as pilot:
             await pilot.pause()
@@ -76,7 +76,7 @@ async def test_it_draws_every_run(make: Callable[[], Recorder], state: str, tmp_
             assert isinstance(app.screen, ResultScreen)
 
 
-async def test_a_directory_that_is_no_run_is_said(tmp_path: Path) -> None:
+async def test_a_directory_without_a_run_is_reported(tmp_path: Path) -> None:
     app = Cockpit(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
@@ -88,18 +88,18 @@ async def test_a_directory_that_is_no_run_is_said(tmp_path: Path) -> None:
     assert app.return_value == 0
 
 
-async def test_arrows_choose_a_metric_and_a_configuration(tmp_path: Path) -> None:
+async def test_arrows_select_a_metric_and_a_configuration(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         screen = result(app)
         await pilot.press("down", "j", "right")
-        assert (screen.table.chosen, screen.table.column) == (2, 1)
+        assert (screen.table.selected, screen.table.column) == (2, 1)
         assert "needs 20" in text_of(screen, "#detail")
         await pilot.press("k", "up", "up", "left", "left")
-        assert (screen.table.chosen, screen.table.column) == (0, 0)
+        assert (screen.table.selected, screen.table.column) == (0, 0)
 
 
-async def test_the_chosen_metric_stays_in_view(tmp_path: Path) -> None:
+async def test_the_selected_metric_stays_visible(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = result(app)
@@ -108,10 +108,10 @@ async def test_the_chosen_metric_stays_in_view(tmp_path: Path) -> None:
             await pilot.press(key)
             assert table.cursor is not None
             assert table.top <= table.cursor < table.top + table.size.height
-        assert table.top == 0, "the first heading is in view again"
+        assert table.top == 0, "the first heading is visible again"
 
 
-async def test_u_and_i_show_what_the_engine_printed_and_how_well_numbers_are_known(tmp_path: Path) -> None:
+async def test_u_and_i_show_printed_values_and_intervals(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         assert "3098.760" not in text_of(app.screen, "#table")
@@ -124,18 +124,18 @@ async def test_u_and_i_show_what_the_engine_printed_and_how_well_numbers_are_kno
         assert "95 %" in text_of(app.screen, "#heading")
 
 
-async def test_a_column_without_room_is_said(tmp_path: Path) -> None:
+async def test_a_column_that_does_not_fit_is_reported(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished(1).write(tmp_path))
     async with app.run_test(size=(62, 24)) as pilot:
         await pilot.press("u")
         assert [notice.message for notice in app._notifications] == [
-            "there is no room for it; make the terminal wider"
+            "the terminal is too narrow for this column"
         ]
 
 
-async def test_v_hides_and_shows_the_change_against_the_baseline(tmp_path: Path) -> None:
+async def test_v_toggles_the_change_against_the_baseline(tmp_path: Path) -> None:
     before = recorded_runs.finished(2, iterations=30).write(paths.runs_dir(), "20260101T000000Z_p_0001")
-    baseline.set_to([before])
+    baseline.set_baseline([before])
     later = recorded_runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
     app = Cockpit(later)
     async with app.run_test(size=SIZE) as pilot:
@@ -145,37 +145,37 @@ async def test_v_hides_and_shows_the_change_against_the_baseline(tmp_path: Path)
         assert "baseline" in text_of(app.screen, "#heading")
         await pilot.press("v")
         assert "baseline" not in text_of(app.screen, "#heading")
-        assert "own" in text_of(app.screen, "#heading"), "what was asked for before stays"
+        assert "own" in text_of(app.screen, "#heading"), "the column that was requested before stays"
         await pilot.press("v")
         assert "baseline" in text_of(app.screen, "#heading")
 
 
-async def test_whole_pages_and_the_ends(tmp_path: Path) -> None:
+async def test_page_keys_home_and_end(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         screen = result(app)
-        seen = []
+        selected = []
         for key in ("pagedown", "pageup", "end", "home"):
             await pilot.press(key)
-            seen.append(screen.table.chosen)
-        assert seen == [10, 0, len(screen.table.lines) - 1, 0]
+            selected.append(screen.table.selected)
+        assert selected == [10, 0, len(screen.table.lines) - 1, 0]
 
 
-async def test_a_click_chooses_a_number(tmp_path: Path) -> None:
+async def test_a_click_selects_a_number(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         screen = result(app)
         table = screen.query_one("#table", Rows)
-        shape = shape_of(screen.table, table.size.width)
+        shape = layout_table(screen.table, table.size.width)
         await pilot.click("#table", offset=(shape.label + shape.cell + 4, 3))
-        assert (screen.table.lines[screen.table.chosen].metric.name, screen.table.column) == (
+        assert (screen.table.lines[screen.table.selected].metric.name, screen.table.column) == (
             "latency_p95_ms",
             1,
         )
         await pilot.press("end")
         below = line_at(screen.table, table.top + 2)
         await pilot.click("#table", offset=(3, 2))
-        assert screen.table.chosen == below
+        assert screen.table.selected == below
         assert screen.table.column == 1, "a click on a name keeps the configuration"
         await pilot.click("#flags")
         assert screen.table.column == 1
@@ -190,7 +190,7 @@ async def test_iterations_of_each_configuration_are_drawn(tmp_path: Path) -> Non
         assert lower.count("╎") == 2, "warm-up ends there"
 
 
-async def test_a_long_log_is_read_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_log_is_read_in_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.result.screen.READ_AT_ONCE", 0)
     app = Cockpit(recorded_runs.finished(2).write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
@@ -199,7 +199,7 @@ async def test_a_long_log_is_read_aside(tmp_path: Path, monkeypatch: pytest.Monk
         assert "iterations" in text_of(app.screen, "#heading")
 
 
-async def test_flags_without_room_are_counted(tmp_path: Path) -> None:
+async def test_warnings_that_do_not_fit_are_counted(tmp_path: Path) -> None:
     run = recorded_runs.finished()
     for number in range(12):
         run.events.insert(-1, ev.Notice(t=run.t, level="warning", text=f"reason {number}"))
@@ -208,11 +208,11 @@ async def test_flags_without_room_are_counted(tmp_path: Path) -> None:
         await pilot.pause()
         flags = text_of(app.screen, "#flags")
         shown = flags.count("reason ")
-        assert f"{13 - shown} more; the report (o) and a copy (y) have them all" in flags
+        assert f"{13 - shown} more; the report (o) and the copy (y) have all" in flags
         assert len(flags.splitlines()) <= app.screen.query_one("#flags", Rows).size.height
 
 
-async def test_question_mark_explains_the_chosen_number(tmp_path: Path) -> None:
+async def test_question_mark_explains_the_selected_number(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("question_mark")
@@ -277,7 +277,7 @@ async def test_o_writes_the_report_and_opens_it_on_a_desktop(
     assert sorted(run_dir.iterdir()) == before, "nothing changes in the directory of a run"
 
 
-async def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+async def test_a_failure_to_write_the_report_is_reported(tmp_path: Path) -> None:
     (paths.state_home()).mkdir(parents=True)
     (paths.state_home() / "reports").write_text("in the way")
     app = Cockpit(recorded_runs.finished().write(tmp_path))
@@ -285,10 +285,10 @@ async def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         await pilot.press("o")
         await app.workers.wait_for_complete()
         _, notice = app._notifications
-        assert "reports: cannot be made" in notice.message
+        assert "reports: cannot be created" in notice.message
 
 
-async def test_l_shows_the_log_with_the_cause(tmp_path: Path) -> None:
+async def test_l_opens_the_log_with_the_cause(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.failed().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         assert recorded_runs.CAUSE in text_of(app.screen, "#failure")
@@ -299,16 +299,16 @@ async def test_l_shows_the_log_with_the_cause(tmp_path: Path) -> None:
         assert isinstance(app.screen, ResultScreen)
 
 
-async def test_a_fast_typist_searches_the_log(tmp_path: Path) -> None:
+async def test_fast_input_goes_into_the_log_search(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.failed().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("l")
-        await at_once(pilot, "slash", *"/qlfn")
+        await press_at_once(pilot, "slash", *"/qlfn")
         assert isinstance(app.screen, LogScreen)
         assert app.screen.query_one(FilterInput).value == "/qlfn"
 
 
-async def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
+async def test_l_without_a_log_is_reported(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.queued().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("l")
@@ -316,7 +316,7 @@ async def test_a_run_without_a_log_says_so(tmp_path: Path) -> None:
         assert [notice.message for notice in app._notifications] == ["this run has no log"]
 
 
-async def test_flags_come_first_and_are_not_drawn_when_there_are_none(tmp_path: Path) -> None:
+async def test_warnings_come_first_and_are_hidden_if_there_are_none(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path / "a"))
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
@@ -336,13 +336,13 @@ async def test_r_h_escape_and_q(tmp_path: Path) -> None:
     assert app.return_value == 0
 
 
-async def test_numbers_stand_beside_those_of_the_baseline() -> None:
+async def test_numbers_are_compared_with_the_baseline() -> None:
     before = [
         compared_runs.run({1: compared_runs.some(100 + i / 10, seed=i)}, name=f"a00{i}", second=i)
         for i in range(5)
     ]
     after = compared_runs.run({1: compared_runs.some(105, seed=9)}, name="bbbb", second=9)
-    baseline.set_to(before)
+    baseline.set_baseline(before)
     app = Cockpit(after)
     async with app.run_test(size=SIZE) as pilot:
         await app.workers.wait_for_complete()
@@ -355,12 +355,12 @@ async def test_numbers_stand_beside_those_of_the_baseline() -> None:
         assert "vs baseline" in text_of(app.screen, "#help")
 
 
-async def test_a_run_becomes_the_baseline_by_a_key(tmp_path: Path) -> None:
+async def test_b_makes_the_run_the_baseline(tmp_path: Path) -> None:
     run_dir = compared_runs.run({1: compared_runs.some()}, name="aaaa")
     app = Cockpit(run_dir)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("b")
-        found = baseline.of("p")
+        found = baseline.find_baseline("p")
         assert found is not None
         assert found.runs == (run_dir.name,)
     failed = compared_runs.run({1: compared_runs.some()}, name="bbbb", status="failed", second=1)
@@ -368,5 +368,5 @@ async def test_a_run_becomes_the_baseline_by_a_key(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("b")
         await pilot.pause()
-        assert "only a run that finished can be a baseline" in str(list(app._notifications)[-1].message)
-        assert baseline.of("p") == found
+        assert "only a finished run can be a baseline" in str(list(app._notifications)[-1].message)
+        assert baseline.find_baseline("p") == found

@@ -15,7 +15,7 @@ from runner.history import labels, trash
 from runner.history.reader import read_entries
 from tests.support import histories, world
 from tests.support.histories import figure
-from tests.support.world import Cockpit, settled, text_of, told
+from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tui.app import TrtbenchApp
 from tui.screens.dialogs.ask import AskScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -34,13 +34,13 @@ def three() -> list[Path]:
 
 @pytest.fixture
 def running() -> Iterator[Path]:
-    run_dir, lock = world.under_way("7f3a", "quickstart", ago=10)
+    run_dir, lock = world.create_active_run("7f3a", "quickstart", ago=10)
     yield run_dir
     os.close(lock)
 
 
 def marks(pilot: Pilot[int]) -> list[str]:
-    lines = text_of(pilot.app.screen, "#run-list").splitlines()
+    lines = widget_text(pilot.app.screen, "#run-list").splitlines()
     return [line.split()[-1] for line in lines if line.startswith("◆")]
 
 
@@ -51,55 +51,55 @@ def labelled() -> dict[str, labels.Label]:
 
 
 async def answer(pilot: Pilot[int], text: str) -> None:
-    await settled(pilot)
+    await wait_until_idle(pilot)
     assert isinstance(pilot.app.screen, AskScreen)
     pilot.app.screen.query_one(Input).value = text
-    await settled(pilot)
+    await wait_until_idle(pilot)
     await pilot.press("enter")
-    await settled(pilot)
+    await wait_until_idle(pilot)
 
 
 async def test_marking_by_key_and_by_mouse() -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("space", "space")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert marks(pilot) == ["aaaa", "bbbb"]
-        assert text_of(app.screen, "#header").split("runs")[1].strip().startswith("2 marked")
+        assert widget_text(app.screen, "#header").split("runs")[1].strip().startswith("2 marked")
         await pilot.click("#run-list", offset=(0, 0))
         await pilot.click("#run-list", offset=(0, 2))
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert marks(pilot) == ["bbbb", "cccc"]
         assert app.went == []
         await pilot.press("escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert marks(pilot) == []
 
 
 async def test_escape_takes_the_filter_first_and_then_the_marks() -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("space", "slash", *"qwen", "enter", "escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert marks(pilot) == ["aaaa"]
         await pilot.press("escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert marks(pilot) == []
 
 
 async def test_tags_of_one_run_are_edited_as_a_whole(three: list[Path]) -> None:
     labels.tag(three[0].name, ["old", "kept"])
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("t")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.screen.query_one(Input).value == "kept old "
         await answer(pilot, "kept new, v1.2")
         assert labelled() == {"aaaa": labels.Label(tags=("kept", "new", "v1.2"))}
-        assert "kept new v1" in text_of(app.screen, "#run-list").splitlines()[0]
+        assert "kept new v1" in widget_text(app.screen, "#run-list").splitlines()[0]
         await pilot.press("t")
         await answer(pilot, "")
         assert labelled() == {}
@@ -107,9 +107,9 @@ async def test_tags_of_one_run_are_edited_as_a_whole(three: list[Path]) -> None:
 
 async def test_tags_of_marked_runs_are_added_and_taken_off(three: list[Path]) -> None:
     labels.tag(three[0].name, ["old"])
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("space", "space", "t")
         await answer(pilot, "+good -old")
         assert {run: label.tags for run, label in labelled().items()} == {
@@ -119,141 +119,141 @@ async def test_tags_of_marked_runs_are_added_and_taken_off(three: list[Path]) ->
 
 
 async def test_what_cannot_be_a_tag_is_told_and_not_taken() -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("t")
         await answer(pilot, "!!")
         assert isinstance(app.screen, AskScreen)
-        assert "'!!' cannot be a tag" in text_of(app.screen, "#verdict")
+        assert "'!!' cannot be a tag" in widget_text(app.screen, "#verdict")
         await pilot.press("escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert labelled() == {}
 
 
 async def test_a_note_and_a_name() -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("n")
         await answer(pilot, "after the driver update")
         await pilot.press("e")
         await answer(pilot, "the good one")
         assert labelled()["aaaa"] == labels.Label("the good one", (), "after the driver update")
-        assert "“the good one”" in text_of(app.screen, "#run-list").splitlines()[0]
-        assert "after the driver update" in text_of(app.screen, "#run-detail")
+        assert "“the good one”" in widget_text(app.screen, "#run-list").splitlines()[0]
+        assert "after the driver update" in widget_text(app.screen, "#run-detail")
         await pilot.press("f2")
         await answer(pilot, "x" * 81)
-        assert "at most 80 characters" in text_of(app.screen, "#verdict")
+        assert "at most 80 characters" in widget_text(app.screen, "#verdict")
 
 
 async def test_labels_that_cannot_be_written_are_told(home: Path) -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         (home / "state" / "labels.jsonl").mkdir()
         for key in ("t", "n", "e"):
             await pilot.press(key)
             await answer(pilot, "x")
-        assert len(told(pilot)) == 3
-        assert "cannot be written" in told(pilot)[0]
+        assert len(notifications(pilot)) == 3
+        assert "cannot write the labels" in notifications(pilot)[0]
 
 
 @pytest.mark.parametrize("key", ["d", "delete"])
 async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]) -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("u")
         for answer_key, left in (("n", 3), ("escape", 3), ("y", 2)):
             await pilot.press(key)
-            await settled(pilot)
+            await wait_until_idle(pilot)
             assert isinstance(app.screen, ConfirmScreen)
             await pilot.press(answer_key)
-            await settled(pilot)
+            await wait_until_idle(pilot)
             assert app.screen.query_one(RunList).items == left
-        assert told(pilot) == ["1 run in the trash; u takes it back"]
+        assert notifications(pilot) == ["1 run moved to the trash; u restores"]
         await pilot.press("u")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.screen.query_one(RunList).items == 3
         assert three[0].is_dir()
 
 
 async def test_all_marked_runs_are_deleted_together() -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("space", "down", "space", "d", "y")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert [entry.run[-4:] for entry in app.screen.query_one(RunList).entries] == ["bbbb"]
-        assert "marked" not in text_of(app.screen, "#header")
+        assert "marked" not in widget_text(app.screen, "#header")
 
 
 async def test_a_run_under_way_is_not_deleted(running: Path) -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("home", "d")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, RunsScreen)
-        assert told(pilot) == ["quickstart is under way and cannot be deleted; x stops it first"]
+        assert notifications(pilot) == ["quickstart is running and cannot be deleted; stop it first (x)"]
         assert running.is_dir()
 
 
 async def test_a_run_that_came_back_by_itself_is_not_restored_over_it(three: list[Path]) -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("d", "y")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         three[0].mkdir()
         await pilot.press("u")
-        await settled(pilot)
-        assert "is there already" in told(pilot)[-1]
+        await wait_until_idle(pilot)
+        assert "already exists" in notifications(pilot)[-1]
 
 
 async def test_the_trash_restores_and_empties(three: list[Path]) -> None:
     trash.delete(three[:2])
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("b")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, TrashScreen)
-        assert "2 runs" in text_of(app.screen, "#trash-keys")
+        assert "2 runs" in widget_text(app.screen, "#trash-keys")
         await pilot.press("enter")
-        await settled(pilot)
-        assert len(trash.listed()) == 1
+        await wait_until_idle(pilot)
+        assert len(trash.list_trash()) == 1
         await pilot.press("e", "n", "e", "y")
-        await settled(pilot)
-        assert trash.listed() == []
-        assert "nothing was deleted" in text_of(app.screen, "#deleted")
+        await wait_until_idle(pilot)
+        assert trash.list_trash() == []
+        assert "the trash is empty" in widget_text(app.screen, "#deleted")
         await pilot.press("enter", "e", "escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert len(read_entries()) == app.screen.query_one(RunList).items == 2
 
 
 async def test_a_double_click_restores() -> None:
     trash.delete([entry.run_dir for entry in read_entries()[:1]])
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("b")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.click("#deleted", offset=(5, 0), times=2)
-        await settled(pilot)
-        assert trash.listed() == []
+        await wait_until_idle(pilot)
+        assert trash.list_trash() == []
 
 
 async def test_keys_do_nothing_where_there_is_no_run(three: list[Path]) -> None:
     trash.delete(three)
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("space", "t", "n", "e", "d", "x", "enter", "s", "S", "g", "u")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, RunsScreen)
-        assert "no runs yet" in text_of(app.screen, "#run-list")
+        assert "no runs yet" in widget_text(app.screen, "#run-list")
 
 
 @pytest.mark.parametrize("keys", [("t",), ("b",)], ids=["tags", "trash"])
@@ -269,8 +269,8 @@ def test_picture_of_a_dialog(
     trash.delete(three[:1])
 
     async def look(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press(*keys)
-        await settled(pilot)
+        await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=look)

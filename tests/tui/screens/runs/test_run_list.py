@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from runner.history.run_entry import Entry
+from runner.history.run_entry import RunEntry
 from runner.history.trend import main_trend
 from tests.support.histories import NOW, entry, figure
 from tui.framework.rows import row_text, row_width
-from tui.relative_time import when
-from tui.screens.runs.run_columns import draw_run, draw_titles, latency_words, sort_at
+from tui.relative_time import format_timestamp
+from tui.screens.runs.run_columns import draw_run, draw_titles, format_latency, sort_at
 from tui.screens.runs.run_detail import draw_run_detail
-from tui.screens.runs.run_list import Group, draw_group
+from tui.screens.runs.run_list import RunGroup, draw_group
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_more_room_shows_more(width: int, there: str, missing: str) -> None:
     assert missing not in title
 
 
-def test_a_title_says_which_way_the_runs_are_sorted_and_a_click_finds_it() -> None:
+def test_titles_show_the_order_and_take_clicks() -> None:
     assert "when ▾" in row_text(draw_titles("when", False, True, 116))
     assert "when ▴" in row_text(draw_titles("when", True, True, 116))
     line = row_text(draw_titles("latency", False, False, 116))
@@ -83,7 +83,7 @@ def test_a_directory_that_is_no_run() -> None:
     assert drawn.endswith("plan.json: cannot be read")
 
 
-def test_a_name_stands_in_place_of_the_profile_and_a_mark_before_it() -> None:
+def test_a_name_replaces_the_profile_behind_its_mark() -> None:
     drawn = row_text(draw_run(entry(name="before the fix"), NOW, 116, marked=True))
     assert drawn.startswith("◆ ✔ FINISHED  “before the fix”")
 
@@ -92,12 +92,12 @@ def test_a_name_stands_in_place_of_the_profile_and_a_mark_before_it() -> None:
     ("ms", "words"), [(0.0421, "0.042 ms"), (1220.3, "1 220 ms"), (99_999, "99 999 ms"), (198_426, "198.4 s")]
 )
 def test_latencies_fit_their_column(ms: float, words: str) -> None:
-    assert latency_words(ms) == words
+    assert format_latency(ms) == words
 
 
-def group(*rates: float | None, shown: int = 3, profile: str = "qwen2.5-7b") -> Group:
+def group(*rates: float | None, shown: int = 3, profile: str = "qwen2.5-7b") -> RunGroup:
     runs = [entry(f"{i:04x}", ago=100.0 - i, figures=[figure(rate)]) for i, rate in enumerate(rates)]
-    return Group(profile, shown, 3, main_trend(runs))
+    return RunGroup(profile, shown, 3, main_trend(runs))
 
 
 def test_the_heading_of_a_group() -> None:
@@ -115,7 +115,7 @@ def test_no_heading_is_wider_than_the_list(width: int) -> None:
     assert row_width(draw_group(group(*[100.0] * 99, profile="x" * 64), width)) <= width
 
 
-def detail(chosen: Entry, width: int = 76, height: int = 4) -> list[str]:
+def detail(chosen: RunEntry, width: int = 76, height: int = 4) -> list[str]:
     return [row_text(line) for line in draw_run_detail(chosen, width, height)]
 
 
@@ -125,11 +125,11 @@ def test_what_is_said_about_the_chosen_run() -> None:
     )
     assert detail(shown, 140) == [
         f"“the good one” quickstart  {MEASURED.run}  torch · 8 × NVIDIA A10 · 20 KiB",
-        "batch 1 128→64: 1 678 tokens/s, 1 220 ms  the best of 2 configurations  2 flags",
+        "batch 1 128→64: 1 678 tokens/s, 1 220 ms  best of 2 configurations  2 flags",
         "good v1  clocks locked",
     ]
     assert detail(entry(status="failed", cause="why " * 50))[2:] == [*["why " * 18 + "why"] * 2]
-    assert detail(entry(status="running"))[1] == "under way; Enter shows it live"
+    assert detail(entry(status="running"))[1] == "running; Enter shows it live"
     assert len(detail(entry(cause="why " * 50, note="n " * 99, tags=("t",)), 40, 3)) == 3
     assert draw_run_detail((), 76, 4) == []
 
@@ -150,8 +150,8 @@ def test_what_is_said_about_the_chosen_run() -> None:
     ],
 )
 def test_points_in_time(ago: float, expected: str) -> None:
-    assert when(NOW - ago, NOW) == expected
+    assert format_timestamp(NOW - ago, NOW) == expected
 
 
 def test_a_time_that_nobody_knows() -> None:
-    assert when(0.0, NOW) == "unknown"
+    assert format_timestamp(0.0, NOW) == "unknown"

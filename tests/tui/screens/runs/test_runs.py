@@ -13,13 +13,13 @@ from textual.pilot import Pilot
 from runner import paths
 from runner.cli.places import RunsPlace
 from runner.history import labels
-from runner.history.reader import History
-from runner.history.run_entry import Entry
+from runner.history.reader import RunHistory
+from runner.history.run_entry import RunEntry
 from runner.run import layout
 from tests.support import histories, world
 from tests.support.histories import figure
-from tests.support.keyboard import at_once
-from tests.support.world import Cockpit, settled, text_of, told
+from tests.support.keyboard import press_at_once
+from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tui.app import TrtbenchApp
 from tui.framework.filter_input import FilterInput
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -33,7 +33,7 @@ SIZE = (120, 40)
 @pytest.fixture
 def running() -> Iterator[Path]:
     """A run under way."""
-    run_dir, lock = world.under_way("7f3a", "quickstart", ago=100)
+    run_dir, lock = world.create_active_run("7f3a", "quickstart", ago=100)
     yield run_dir
     os.close(lock)
 
@@ -50,31 +50,33 @@ def current(pilot: Pilot[int]) -> str:
 
 
 def some_runs() -> None:
-    world.ended("aaaa", "quickstart", "finished", ago=180)
-    world.ended("bbbb", "torch-1gpu", "failed", ago=7200, cause="rank 1 ran out of memory")
-    world.ended("cccc", "quickstart", "stopped", ago=86400)
-    world.ended(
+    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    world.create_ended_run("bbbb", "torch-1gpu", "failed", ago=7200, cause="rank 1 ran out of memory")
+    world.create_ended_run("cccc", "quickstart", "stopped", ago=86400)
+    world.create_ended_run(
         "dddd", "quickstart", "lost", ago=400 * 86400.0, cause="the run was lost: the machine restarted"
     )
 
 
 async def test_no_runs() -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        assert text_of(app.screen, "#run-list").startswith("no runs yet – Enter on a profile starts one")
+        await wait_until_idle(pilot)
+        assert widget_text(app.screen, "#run-list").startswith(
+            "no runs yet; start one on the home screen (h)"
+        )
         await pilot.press("enter", "x", "down")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == []
 
 
 async def test_what_a_line_says(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steady_disk(monkeypatch)
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        lines = text_of(app.screen, "#run-list").splitlines()
+        await wait_until_idle(pilot)
+        lines = widget_text(app.screen, "#run-list").splitlines()
         words = [" ".join(line.split()) for line in lines[:5]]
         assert words == [
             "● RUNNING quickstart 1 min ago 1:40 – – 0 28 KiB 7f3a",
@@ -83,14 +85,14 @@ async def test_what_a_line_says(running: Path, monkeypatch: pytest.MonkeyPatch) 
             "■ STOPPED quickstart 31 Dec 14:00 1:02 – – 1 28 KiB cccc",
             "? LOST quickstart 27 Nov 2024 1:02 – – 1 28 KiB dddd the run was…",
         ]
-        assert "5 runs · 1 under way" in text_of(app.screen, "#header")
+        assert "5 runs · 1 active" in widget_text(app.screen, "#header")
 
 
 async def test_moving(running: Path) -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         for key, expected in (("down", "aaaa"), ("j", "bbbb"), ("k", "aaaa"), ("up", "7f3a"), ("end", "dddd"),
                               ("home", "7f3a"), ("pagedown", "dddd"), ("pageup", "7f3a")):  # fmt: skip
             await pilot.press(key)
@@ -99,60 +101,60 @@ async def test_moving(running: Path) -> None:
 
 
 async def test_enter_attaches_to_a_run_under_way(running: Path) -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("live", running)]
 
 
 async def test_enter_opens_the_result_of_a_run_that_ended() -> None:
-    run_dir = world.ended("aaaa", "quickstart", "failed", ago=180)
-    app = Cockpit(RunsPlace())
+    run_dir = world.create_ended_run("aaaa", "quickstart", "failed", ago=180)
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [("result", run_dir)]
 
 
 async def test_a_double_click_opens_and_a_click_chooses() -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.click("#run-list", offset=(10, 1))
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert current(pilot) == "bbbb"
         assert app.went == []
         await pilot.click("#run-list", offset=(10, 1), times=2)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert len(app.went) == 1
 
 
 async def test_stopping_asks_first(running: Path) -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         for answer, stopped in (("n", None), ("escape", None), ("y", "the dashboard")):
             await pilot.press("x")
-            await settled(pilot)
+            await wait_until_idle(pilot)
             assert isinstance(app.screen, ConfirmScreen)
             await pilot.press(answer)
-            await settled(pilot)
-            assert layout.stop_requested(running) == stopped
-        assert told(pilot) == ["asked quickstart to stop"]
+            await wait_until_idle(pilot)
+            assert layout.read_stop_request(running) == stopped
+        assert notifications(pilot) == ["stop requested: quickstart"]
 
 
 async def test_there_is_nothing_to_stop_in_a_run_that_ended() -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("x")
-        await settled(pilot)
-        assert told(pilot) == ["this run has ended; there is nothing to stop"]
+        await wait_until_idle(pilot)
+        assert notifications(pilot) == ["this run has already ended"]
 
 
 def listed(pilot: Pilot[int]) -> list[str]:
@@ -171,22 +173,22 @@ async def typed(pilot: Pilot[int], text: str) -> None:
 
 async def test_a_fast_typist_types_into_the_filter(running: Path) -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        await at_once(pilot, "slash", *"/dqhtx")
+        await wait_until_idle(pilot)
+        await press_at_once(pilot, "slash", *"/dqhtx")
         assert app.went == []
         assert app.screen.query_one(FilterInput).value == "/dqhtx"
-        await at_once(pilot, "escape")
-        await at_once(pilot, "space", "slash", *"1gpu")
+        await press_at_once(pilot, "escape")
+        await press_at_once(pilot, "space", "slash", *"1gpu")
         assert listed(pilot) == ["bbbb"]
 
 
 async def test_filtering_by_words_and_terms(running: Path) -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         for text, expected in (("1gpu", ["bbbb"]), ("finished", ["aaaa"]), ("ccc", ["cccc"]),
                                ("quick lost", ["dddd"]), ("status:failed", ["bbbb"]),
                                ("since:1h", ["7f3a", "aaaa"]), ("-quick", ["bbbb"]),
@@ -194,31 +196,33 @@ async def test_filtering_by_words_and_terms(running: Path) -> None:
                                ("nothing", [])):  # fmt: skip
             await typed(pilot, text)
             assert listed(pilot) == expected, text
-        assert "no run fits “nothing” (esc shows all)" in text_of(app.screen, "#run-list")
+        assert "no run matches “nothing” (esc all)" in widget_text(app.screen, "#run-list")
         await pilot.press("escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert len(listed(pilot)) == 5
 
 
 async def test_a_mistake_in_a_filter_is_told_while_typing() -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await typed(pilot, "quick status:")
-        assert text_of(app.screen, "#filter-refusal").startswith("status: needs a value: running, finished")
+        assert widget_text(app.screen, "#filter-refusal").startswith(
+            "status: needs a value: running, finished"
+        )
         assert listed(pilot) == ["aaaa", "cccc", "dddd"], "the other terms count"
         await typed(pilot, "quick status:l")
         assert not app.screen.query_one("#filter-refusal").display
         assert listed(pilot) == ["dddd"]
         await typed(pilot, "colour:red status:l")
-        assert "no term is called colour:" in text_of(app.screen, "#filter-refusal")
+        assert "unknown key colour:" in widget_text(app.screen, "#filter-refusal")
         assert listed(pilot) == ["dddd"]
         await pilot.press("enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.screen.query("#filter"), "Enter does not leave a filter that says nothing"
         await pilot.press("escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert not app.screen.query("#filter")
         assert not app.screen.query_one("#filter-refusal").display
         assert len(listed(pilot)) == 4
@@ -233,9 +237,9 @@ def measured_runs() -> None:
 
 async def test_sorting_by_key() -> None:
     measured_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert listed(pilot) == ["aaaa", "bbbb", "cccc", "dddd"]
         for expected, title in (
             (["aaaa", "cccc", "bbbb", "dddd"], "runs · most tokens/s first"),
@@ -245,37 +249,37 @@ async def test_sorting_by_key() -> None:
             (["aaaa", "bbbb", "cccc", "dddd"], "runs · most flags first"),
         ):
             await pilot.press("s")
-            await settled(pilot)
+            await wait_until_idle(pilot)
             assert (listed(pilot), app.screen.query_one("#runs").border_title) == (expected, title)
         await pilot.press("S")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert listed(pilot) == ["bbbb", "cccc", "dddd", "aaaa"]
         await pilot.press("s", "s")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.screen.query_one("#runs").border_title == "runs"
 
 
 async def test_sorting_by_a_click_on_a_title() -> None:
     measured_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        where = text_of(app.screen, "#run-titles").index("latency")
+        await wait_until_idle(pilot)
+        where = widget_text(app.screen, "#run-titles").index("latency")
         for expected in (["bbbb", "cccc", "aaaa", "dddd"], ["aaaa", "cccc", "bbbb", "dddd"]):
             await pilot.click("#run-titles", offset=(where + 1, 0))
-            await settled(pilot)
+            await wait_until_idle(pilot)
             assert listed(pilot) == expected
 
 
 async def test_groups_with_their_trend() -> None:
     measured_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("down", "g")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert current(pilot) == "bbbb"
-        lines = text_of(app.screen, "#run-list").splitlines()
+        lines = widget_text(app.screen, "#run-list").splitlines()
         assert lines[0].split()[:4] == ["▾", "qwen", "2", "runs"]
         assert "▁█  300.0 tokens/s  +50.0 %  batch 1 128→64" in lines[0]
         assert [line.split()[2] for line in lines[1:3]] == ["qwen", "qwen"]
@@ -285,67 +289,67 @@ async def test_groups_with_their_trend() -> None:
         await pilot.click("#run-list", offset=(20, 3))
         assert current(pilot) == "aaaa", "a heading is nothing to choose"
         await pilot.press("g")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert listed(pilot) == ["aaaa", "bbbb", "cccc", "dddd"]
 
 
 async def test_the_room_on_the_disk_is_shown() -> None:
     measured_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        assert text_of(app.screen, "#header").strip().endswith("KiB")
-        assert "KiB" in text_of(app.screen, "#run-list").splitlines()[0]
+        await wait_until_idle(pilot)
+        assert widget_text(app.screen, "#header").strip().endswith("KiB")
+        assert "KiB" in widget_text(app.screen, "#run-list").splitlines()[0]
 
 
 async def test_a_filter_stays_after_enter_and_goes_with_escape() -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("slash", *"quick", "down", "enter")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert current(pilot) == "cccc"
         assert "filter: quick · 3 of 4" in str(app.screen.query_one("#runs").border_subtitle)
         assert app.went == []
         await pilot.press("escape")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.screen.query_one(RunList).items == 4
         assert current(pilot) == "cccc"
 
 
 @pytest.mark.parametrize(("key", "place"), [("h", "home"), ("q", "away")])
 async def test_leaving(key: str, place: str) -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press(key)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert app.went == [place]
 
 
 async def test_help() -> None:
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("question_mark")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert isinstance(app.screen, HelpScreen)
 
 
 async def test_a_new_run_appears_and_the_choice_stays() -> None:
     some_runs()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("down")
         assert current(pilot) == "bbbb"
-        world.ended("eeee", "quickstart", "finished", ago=10)
+        world.create_ended_run("eeee", "quickstart", "finished", ago=10)
         screen = app.screen
         assert isinstance(screen, RunsScreen)
-        screen._look()
-        await settled(pilot)
-        assert "eeee" in text_of(screen, "#run-list")
+        screen._read_in_background()
+        await wait_until_idle(pilot)
+        assert "eeee" in widget_text(screen, "#run-list")
         assert current(pilot) == "bbbb"
 
 
@@ -364,31 +368,31 @@ def foreign() -> None:
 async def test_what_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     steady_disk(monkeypatch)
     foreign()
-    app = Cockpit(RunsPlace())
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        lines = [" ".join(line.split()) for line in text_of(app.screen, "#run-list").splitlines()[:2]]
+        await wait_until_idle(pilot)
+        lines = [" ".join(line.split()) for line in widget_text(app.screen, "#run-list").splitlines()[:2]]
         assert lines[0].startswith("? NO RUN 20260101T1…nger_0001 unknown – – – – 28 KiB 0001 not a run")
-        assert "not a run directory" in text_of(app.screen, "#run-detail")
+        assert "not a run directory" in widget_text(app.screen, "#run-detail")
         await pilot.press("down")
-        assert "plan.json: cannot be read as" in text_of(app.screen, "#run-detail")
+        assert "plan.json: cannot be read as" in widget_text(app.screen, "#run-detail")
         await pilot.press("up")
         await pilot.press("enter")
-        await settled(pilot)
-        assert told(pilot)[0].startswith("20260101T120000Z_stranger_0001: not a run directory")
+        await wait_until_idle(pilot)
+        assert notifications(pilot)[0].startswith("20260101T120000Z_stranger_0001: not a run directory")
         assert app.went == []
 
 
 async def test_ten_thousand_runs_move_as_fast_as_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [
-        Entry(run_dir=Path(f"/runs/{index}"), run=f"20260101T000000Z_p{index}_{index:04x}",
+        RunEntry(run_dir=Path(f"/runs/{index}"), run=f"20260101T000000Z_p{index}_{index:04x}",
               profile=f"p{index}", engine="torch", status="finished", started=world.NOW - index, seconds=1.0)
         for index in range(10_000)
     ]  # fmt: skip
-    monkeypatch.setattr(History, "entries", lambda self, newest=None, disk=False: many[:newest])
-    app = Cockpit(RunsPlace())
+    monkeypatch.setattr(RunHistory, "entries", lambda self, newest=None, disk=False: many[:newest])
+    app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         runs = app.screen.query_one(RunList)
         began = time.thread_time()
         for _ in range(100):
@@ -398,12 +402,12 @@ async def test_ten_thousand_runs_move_as_fast_as_ten(monkeypatch: pytest.MonkeyP
         assert time.thread_time() - began < 2
         assert current(pilot) == "270f"
         await pilot.press("slash", *"p77")
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert runs.items == 111
         began = time.thread_time()
         for key in ("escape", "g", "s", "s", "S"):
             await pilot.press(key)
-        await settled(pilot)
+        await wait_until_idle(pilot)
         assert time.thread_time() - began < 4
 
 
@@ -415,7 +419,7 @@ Snap = Callable[..., bool]
 
 @SNAP_SIZES
 def test_picture_of_no_runs(snap_compare: Snap, size: tuple[int, int]) -> None:
-    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=settled)
+    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=wait_until_idle)
 
 
 @SNAP_SIZES
@@ -427,9 +431,9 @@ def test_picture_of_every_state(
     foreign()
 
     async def look(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         await pilot.press("down", "down")
-        await settled(pilot)
+        await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=look)
 
@@ -485,10 +489,10 @@ def test_picture_of_a_history(
     steady_disk(monkeypatch)
 
     async def before(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await wait_until_idle(pilot)
         pilot.app.screen.query_one(RunList).pick(7)
         await pilot.press(*LOOKS[look])
-        await settled(pilot)
+        await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=before)
 
@@ -500,6 +504,6 @@ def test_picture_of_long_names(
     steady_disk(monkeypatch)
     longest = "a-profile-with-a-name-as-long-as-a-name-of-a-profile-may-be-at-all"
     cause = "内存不足：第一个进程需要 14.2 GiB，但只有 9.8 GiB 可用。" * 3
-    world.ended("aaaa", longest, "failed", ago=61, seconds=360_000, cause=cause)
-    world.ended("bbbb", "模型-三十二亿", "finished", ago=7200)
-    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=settled)
+    world.create_ended_run("aaaa", longest, "failed", ago=61, seconds=360_000, cause=cause)
+    world.create_ended_run("bbbb", "模型-三十二亿", "finished", ago=7200)
+    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=wait_until_idle)

@@ -1,4 +1,4 @@
-"""The board of a sweep: every state it can show, every key, three sizes."""
+"""The sweep screen: all states at three sizes, and its keys."""
 
 from __future__ import annotations
 
@@ -17,16 +17,31 @@ from runner.history.lookup import find_run
 from runner.plan.plan import Configuration
 from runner.run import layout
 from runner.sweep import control
-from runner.sweep.directory import Begun, Ended, Measured, Settled, Started, Stopping
-from runner.sweep.spec import Axis, Cell, Slot, Sweep
+from runner.sweep.directory import (
+    MeasuredConfiguration,
+    SweepBegun,
+    SweepEnded,
+    SweepRunEnded,
+    SweepRunStarted,
+    SweepStopping,
+)
+from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec
 from tests.support.sweeps import TINY, recorded, written
-from tests.support.world import BOTH, SIZES, Cockpit, settled, size_id, text_of, told
+from tests.support.world import (
+    SIZES,
+    SMALL_SIZES,
+    RecordingApp,
+    notifications,
+    size_id,
+    wait_until_idle,
+    widget_text,
+)
 from tui.app import TrtbenchApp
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.sweep.screen import BoardScreen
 
 BATCHES, TPS, LENGTHS = (1, 8, 32, 64), ("1", "2", "4"), ((128, 128), (1024, 128))
-BEGUN = Begun(wall=1e9)
+BEGUN = SweepBegun(wall=1e9)
 Compare = Callable[..., bool]
 
 
@@ -41,9 +56,9 @@ def planned() -> list[Configuration]:
     return [Configuration(batch, *lengths) for lengths in LENGTHS for batch in BATCHES]
 
 
-def the_sweep(**changes: Any) -> Sweep:
+def the_sweep(**changes: Any) -> SweepSpec:
     cells = [
-        Cell(
+        SweepCell(
             number=number, values=(("parallel.tp", tp), ("model.dtype", dtype)), profile=TINY,
             configurations=planned(),
         )
@@ -52,14 +67,14 @@ def the_sweep(**changes: Any) -> Sweep:
     cells[-1] = msgspec.structs.replace(
         cells[-1], configurations=[], refused="build.quantization: fp8 does not work with tp 4 here"
     )
-    axes = [Axis("parallel.tp", list(TPS)), Axis("model.dtype", ["float16", "fp8"])]
+    axes = [SweepAxis("parallel.tp", list(TPS)), SweepAxis("model.dtype", ["float16", "fp8"])]
     return msgspec.structs.replace(
-        Sweep(name="llama-8b", engine="trtllm", created=1e9, axes=axes, cells=cells, repeat=2), **changes
+        SweepSpec(name="llama-8b", engine="trtllm", created=1e9, axes=axes, cells=cells, repeat=2), **changes
     )
 
 
-def latency(cell: Cell, one: Configuration, repeat: int) -> float:
-    """Plausible milliseconds: larger batches and lengths take longer, more ranks and fp8 less."""
+def latency(cell: SweepCell, one: Configuration, repeat: int) -> float:
+    """Return plausible milliseconds: larger batches and lengths take longer, more ranks and fp8 less."""
     tp, dtype = dict(cell.values)["parallel.tp"], dict(cell.values)["model.dtype"]
     base = 900 + one.input_len * 0.4 + one.batch_size * (14 if one.input_len < 1000 else 30)
     faster = {"1": 1.0, "2": 1.74, "4": 3.03}[tp] * (1.25 if dtype == "fp8" else 1.0)
@@ -70,36 +85,36 @@ def run_of(slot: Slot) -> str:
     return f"20260101T0000{slot.repeat}{slot.cell}Z_llama-8b_00{slot.repeat}{slot.cell}"
 
 
-def measured(sweep: Sweep, slot: Slot, *, short_of: int = 999) -> list[Started | Settled]:
-    """A run that measured what fits: configurations from this batch size on ran out of memory."""
+def measured(sweep: SweepSpec, slot: Slot, *, short_of: int = 999) -> list[SweepRunStarted | SweepRunEnded]:
+    """Record a run in which configurations from this batch size on ran out of memory."""
     cell = sweep.cells[slot.cell]
     done = [one for one in cell.configurations if one.batch_size < short_of]
     out = [one for one in cell.configurations if one.batch_size == short_of and one.input_len < 1000]
     recorded(run_of(slot), {one: [latency(cell, one, slot.repeat)] * 20 for one in done})
     why = "a GPU ran out of memory (torch.OutOfMemoryError: CUDA out of memory.)"
     return [
-        Started(
+        SweepRunStarted(
             wall=1e9 + 1, cell=slot.cell, repeat=slot.repeat, run=run_of(slot),
             configurations=cell.configurations,
         ),
-        Settled(
+        SweepRunEnded(
             wall=1e9 + 60, cell=slot.cell, repeat=slot.repeat, run=run_of(slot), seconds=60.0,
             measured=[
-                *(Measured(configuration=one, outcome="done") for one in done),
-                *(Measured(configuration=one, outcome="memory", why=why) for one in out),
+                *(MeasuredConfiguration(configuration=one, outcome="done") for one in done),
+                *(MeasuredConfiguration(configuration=one, outcome="memory", why=why) for one in out),
             ],
         ),
     ]  # fmt: skip
 
 
 def half_way() -> Path:
-    """Under way: some cells measured, one out of memory, one failed, one being measured, the rest queued."""
+    """A running sweep: cells measured, out of memory, failed, running and queued."""
     sweep = the_sweep()
     cell = sweep.cells[3]
-    failed = Settled(
+    failed = SweepRunEnded(
         wall=1e9 + 70, cell=2, repeat=0, run=run_of(Slot(2, 0)), seconds=10.0,
         measured=[
-            Measured(configuration=one, outcome="failed", why="NCCL failed between the GPUs")
+            MeasuredConfiguration(configuration=one, outcome="failed", why="NCCL failed between the GPUs")
             for one in cell.configurations
         ],
     )  # fmt: skip
@@ -108,9 +123,13 @@ def half_way() -> Path:
         BEGUN,
         *measured(sweep, Slot(0, 0), short_of=64),
         *measured(sweep, Slot(1, 0)),
-        Started(wall=1e9 + 65, cell=2, repeat=0, run=run_of(Slot(2, 0)), configurations=cell.configurations),
+        SweepRunStarted(
+            wall=1e9 + 65, cell=2, repeat=0, run=run_of(Slot(2, 0)), configurations=cell.configurations
+        ),
         failed,
-        Started(wall=1e9 + 75, cell=3, repeat=0, run=run_of(Slot(3, 0)), configurations=cell.configurations),
+        SweepRunStarted(
+            wall=1e9 + 75, cell=3, repeat=0, run=run_of(Slot(3, 0)), configurations=cell.configurations
+        ),
     )
     recorded(run_of(Slot(2, 0)), {}, status="failed")
     values = {one: [latency(cell, one, 0)] * 20 for one in planned()[:2]}
@@ -121,35 +140,35 @@ def half_way() -> Path:
 def complete() -> Path:
     sweep = the_sweep()
     entries = [entry for slot in sweep.slots() for entry in measured(sweep, slot)]
-    return written(sweep, BEGUN, *entries, Ended(wall=1e9 + 600, status="finished"))
+    return written(sweep, BEGUN, *entries, SweepEnded(wall=1e9 + 600, status="finished"))
 
 
 def one_axis() -> Path:
-    """Two profiles in turn."""
+    """An A/B sweep of two profiles."""
     configurations = [Configuration(8, 128, 128)]
     cells = [
-        Cell(number=n, values=(("profile", name),), profile=TINY, configurations=configurations)
+        SweepCell(number=n, values=(("profile", name),), profile=TINY, configurations=configurations)
         for n, name in enumerate(("llama-8b", "llama-8b-fp8"))
     ]
-    axes = [Axis("profile", ["llama-8b", "llama-8b-fp8"])]
-    sweep = Sweep(
+    axes = [SweepAxis("profile", ["llama-8b", "llama-8b-fp8"])]
+    sweep = SweepSpec(
         name="llama-8b-vs-llama-8b-fp8", kind="ab", engine="trtllm", created=1e9, axes=axes, cells=cells,
         repeat=3,
     )  # fmt: skip
-    entries: list[Started | Settled] = []
+    entries: list[SweepRunStarted | SweepRunEnded] = []
     for slot in sweep.slots():
         values = [1000.0 - 80 * slot.cell + 7 * slot.repeat] * 20
         recorded(run_of(slot), {configurations[0]: values})
         entries += [
-            Started(
+            SweepRunStarted(
                 wall=1e9, cell=slot.cell, repeat=slot.repeat, run=run_of(slot), configurations=configurations
             ),
-            Settled(
+            SweepRunEnded(
                 wall=1e9 + 60, cell=slot.cell, repeat=slot.repeat, run=run_of(slot), seconds=60.0,
-                measured=[Measured(configuration=configurations[0], outcome="done")],
+                measured=[MeasuredConfiguration(configuration=configurations[0], outcome="done")],
             ),
         ]  # fmt: skip
-    return written(sweep, BEGUN, *entries, Ended(wall=1e9 + 400, status="finished"))
+    return written(sweep, BEGUN, *entries, SweepEnded(wall=1e9 + 400, status="finished"))
 
 
 def nothing_yet() -> Path:
@@ -157,7 +176,7 @@ def nothing_yet() -> Path:
 
 
 def long_names() -> Path:
-    """As long as names and values may be."""
+    """A sweep with names and values of the maximum length."""
     return named("a-profile-with-a-very-long-name-that-nobody-would-type-twice-v2.5", "a-value-of-many-words")
 
 
@@ -166,7 +185,7 @@ def chinese() -> Path:
 
 
 def named(name: str, value: str) -> Path:
-    """A sweep with this name, and with these words as the values of an axis."""
+    """A sweep with this name, and this text in the values of an axis."""
     values = [f"{value}-{number}" for number in range(2)]
     sweep = the_sweep()
     cells = [
@@ -175,7 +194,7 @@ def named(name: str, value: str) -> Path:
         )
         for number, text in enumerate(values)
     ]
-    axes = [Axis("launch.env.MODE", values), Axis("parallel.tp", ["1"])]
+    axes = [SweepAxis("launch.env.MODE", values), SweepAxis("parallel.tp", ["1"])]
     return written(msgspec.structs.replace(sweep, name=name, cells=cells, axes=axes, repeat=1), BEGUN)
 
 
@@ -183,19 +202,19 @@ def stopped() -> Path:
     return written(
         the_sweep(),
         BEGUN,
-        Stopping(wall=1e9 + 5, by="the dashboard"),
-        Ended(wall=1e9 + 6, status="stopped", why="the dashboard"),
+        SweepStopping(wall=1e9 + 5, by="the dashboard"),
+        SweepEnded(wall=1e9 + 6, status="stopped", why="the dashboard"),
     )
 
 
 @pytest.fixture
-def conducted() -> Iterator[Callable[[Path], Path]]:
-    """Makes a sweep, and its last run if that is under way, look alive: this process holds their locks."""
+def with_locks() -> Iterator[Callable[[Path], Path]]:
+    """Hold the locks of a sweep and its current run, so that they count as alive."""
     locks: list[int | None] = []
 
     def hold(path: Path) -> Path:
         locks.append(layout.try_lock(path))
-        note = control.read(path).under_way
+        note = control.read_progress(path).current_run
         if note is not None:
             locks.append(layout.try_lock(find_run(note.run)))
         return path
@@ -207,14 +226,14 @@ def conducted() -> Iterator[Callable[[Path], Path]]:
 
 
 async def drawn(pilot: Pilot[Any]) -> None:
-    """Until the sweep was read, or cannot be, and what the board says of it is drawn."""
+    """Wait until the sweep was read, or reading failed, and the board is drawn."""
     screen = board(pilot.app)
     while screen.view is None and not screen._broken:
         await pilot.pause(0.005)
     await pilot.pause()
 
 
-# --- how it looks ------------------------------------------------------------------------------------------
+# --- pictures ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", SIZES, ids=size_id)
@@ -223,26 +242,26 @@ def test_board(
     make: Callable[[], Path],
     size: tuple[int, int],
     snap_compare: Compare,
-    conducted: Callable[[Path], Path],
+    with_locks: Callable[[Path], Path],
 ) -> None:
     path = make()
     if make is half_way:
-        conducted(path)
+        with_locks(path)
     assert snap_compare(TrtbenchApp(SweepPlace(path)), terminal_size=size, run_before=drawn)
 
 
-@pytest.mark.parametrize("size", BOTH, ids=size_id)
+@pytest.mark.parametrize("size", SMALL_SIZES, ids=size_id)
 @pytest.mark.parametrize(
     "make", [nothing_yet, stopped, half_way, long_names, chinese], ids=lambda make: make.__name__
 )
-def test_board_that_nobody_conducts(
+def test_board_without_sweep_runner(
     make: Callable[[], Path], size: tuple[int, int], snap_compare: Compare
 ) -> None:
     assert snap_compare(TrtbenchApp(SweepPlace(make())), terminal_size=size, run_before=drawn)
 
 
-@pytest.mark.parametrize("size", BOTH, ids=size_id)
-def test_board_of_a_sweep_that_cannot_be_read(
+@pytest.mark.parametrize("size", SMALL_SIZES, ids=size_id)
+def test_board_of_an_unreadable_sweep(
     size: tuple[int, int], snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -271,33 +290,33 @@ def board(app: App[Any]) -> BoardScreen:
     return app.screen
 
 
-async def test_arrows_choose_a_cell_and_enter_opens_its_run() -> None:
-    app = Cockpit(SweepPlace(complete()))
+async def test_arrows_select_a_cell_and_enter_opens_its_run() -> None:
+    app = RecordingApp(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("down", "right", "right")
         view = board(app).view
         assert view is not None
         assert (view.row, view.column) == (1, 2)
-        assert "tp 2 · dtype float16 · in/out 128/128 · batch 32" in text_of(app.screen, "#point")
+        assert "tp 2 · dtype float16 · in/out 128/128 · batch 32" in widget_text(app.screen, "#point")
         await pilot.press("enter", "1", "2", "3")
     second, first = run_of(Slot(2, 1)), run_of(Slot(2, 0))
     assert [place for place in app.went if place != "away"] == [
         ("result", find_run(run)) for run in (second, first, second)
     ]
-    assert told(pilot) == ["there is no run of repeat 3 for this cell"]
+    assert notifications(pilot) == ["no run of repeat 3 for this cell"]
 
 
-async def test_enter_on_a_cell_that_is_measured_now_goes_there(conducted: Callable[[Path], Path]) -> None:
-    app = Cockpit(SweepPlace(conducted(half_way())))
+async def test_enter_on_a_running_cell_opens_the_live_screen(with_locks: Callable[[Path], Path]) -> None:
+    app = RecordingApp(SweepPlace(with_locks(half_way())))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("tab", "tab", "down", "right", "enter")
     assert app.went == [("live", find_run(run_of(Slot(3, 0))))]
 
 
-async def test_m_shows_the_next_metric_and_t_other_axes_with_the_same_cell_chosen() -> None:
-    app = Cockpit(SweepPlace(complete()))
+async def test_m_switches_the_metric_and_t_keeps_the_selected_cell() -> None:
+    app = RecordingApp(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("m")
@@ -315,57 +334,57 @@ async def test_m_shows_the_next_metric_and_t_other_axes_with_the_same_cell_chose
         assert board(app).view != before
 
 
-async def test_x_asks_and_tells_the_conductor(conducted: Callable[[Path], Path]) -> None:
-    path = conducted(half_way())
-    app = Cockpit(SweepPlace(path))
+async def test_x_asks_for_confirmation_and_stops_the_sweep(with_locks: Callable[[Path], Path]) -> None:
+    path = with_locks(half_way())
+    app = RecordingApp(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("x", "n")
-        assert layout.stop_requested(path) is None
+        assert layout.read_stop_request(path) is None
         await pilot.press("x", "y")
-        assert layout.stop_requested(path) == "the dashboard"
+        assert layout.read_stop_request(path) == "the dashboard"
 
 
-async def test_g_goes_on_where_the_sweep_was(
+async def test_g_resumes_an_interrupted_sweep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[Path, bool]] = []
-    monkeypatch.setattr(control, "resume", lambda path, failed_too: asked.append((path, failed_too)))
+    monkeypatch.setattr(control, "resume_sweep", lambda path, failed_too: asked.append((path, failed_too)))
     path = half_way()
-    app = Cockpit(SweepPlace(path))
+    app = RecordingApp(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
-        assert "INTERRUPTED" in text_of(app.screen, "#header")
+        assert "INTERRUPTED" in widget_text(app.screen, "#header")
         await pilot.press("g")
-        await settled(pilot)
+        await wait_until_idle(pilot)
     assert asked == [(path, False)]
 
 
-async def test_nothing_goes_on_when_all_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_g_is_disabled_if_all_cells_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Path] = []
-    monkeypatch.setattr(control, "resume", lambda path, failed_too: asked.append(path))
-    over = Cockpit(SweepPlace(complete()))
+    monkeypatch.setattr(control, "resume_sweep", lambda path, failed_too: asked.append(path))
+    over = RecordingApp(SweepPlace(complete()))
     async with over.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
-        assert "go on" not in text_of(over.screen, "#footer")
+        assert "resume" not in widget_text(over.screen, "#footer")
         await pilot.press("g")
     assert asked == []
 
 
 async def test_marked_cells_are_compared_with_all_their_runs() -> None:
-    app = Cockpit(SweepPlace(complete()))
+    app = RecordingApp(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("c")
-        assert told(pilot) == ["mark two or more measured cells with space to compare them"]
+        assert notifications(pilot) == ["mark two or more measured cells with space to compare them"]
         await pilot.press("space", "down", "c")
         await pilot.press("space", "space", "c")
     sides = [tuple(",".join(run_of(Slot(cell, repeat)) for repeat in (0, 1)) for cell in (0, 2))] * 2
     assert app.went == [("compare", side) for side in sides]
 
 
-async def test_profiles_in_turn_are_compared_without_marks() -> None:
-    app = Cockpit(SweepPlace(one_axis()))
+async def test_an_ab_sweep_is_compared_without_marks() -> None:
+    app = RecordingApp(SweepPlace(one_axis()))
     async with app.run_test(size=SIZES[0]) as pilot:
         await drawn(pilot)
         await pilot.press("c")
@@ -374,7 +393,7 @@ async def test_profiles_in_turn_are_compared_without_marks() -> None:
 
 
 async def test_y_copies_the_board_as_markdown() -> None:
-    app = Cockpit(SweepPlace(complete()))
+    app = RecordingApp(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("y")
@@ -384,8 +403,8 @@ async def test_y_copies_the_board_as_markdown() -> None:
     assert len([line for line in lines if line.startswith("|")]) == 2 + 48
 
 
-async def test_the_other_keys() -> None:
-    app = Cockpit(SweepPlace(complete()))
+async def test_help_plot_and_keys_that_leave_the_screen() -> None:
+    app = RecordingApp(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         await pilot.press("question_mark")
@@ -398,28 +417,28 @@ async def test_the_other_keys() -> None:
     assert app.went == ["runs", "home", "away"]
 
 
-async def test_a_directory_that_is_no_sweep_is_said(tmp_path: Path) -> None:
-    app = Cockpit(SweepPlace(tmp_path))
+async def test_a_directory_without_a_sweep_is_reported(tmp_path: Path) -> None:
+    app = RecordingApp(SweepPlace(tmp_path))
     async with app.run_test(size=SIZES[0]) as pilot:
         await drawn(pilot)
-        assert "not a sweep" in " ".join(text_of(app.screen, "#trades").split())
+        assert "not a sweep" in " ".join(widget_text(app.screen, "#trades").split())
         await pilot.press("down", "right", "tab", "t", "m", "enter", "c", "g", "y", "q")
     assert app.went == ["away"]
 
 
-async def test_what_happens_while_one_looks_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_of_the_sweep_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from runner.sweep.directory import LogWriter
 
-    monkeypatch.setattr("tui.screens.sweep.screen.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("tui.screens.sweep.screen.POLL_S", 0.05)
     path = nothing_yet()
-    app = Cockpit(SweepPlace(path))
+    app = RecordingApp(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
-        assert "0 of 80 done" in text_of(app.screen, "#progress")
+        assert "0 of 80 done" in widget_text(app.screen, "#progress")
         log = LogWriter(path)
         for entry in measured(the_sweep(), Slot(0, 0)):
             log.write(entry)
-        while "8 of 80 done" not in text_of(app.screen, "#progress"):
+        while "8 of 80 done" not in widget_text(app.screen, "#progress"):
             await pilot.pause(0.01)
-        assert "✔" not in text_of(app.screen, "#matrix"), "one of two repeats is no complete cell"
-        assert "◐" in text_of(app.screen, "#matrix") or "★" in text_of(app.screen, "#matrix")
+        assert "✔" not in widget_text(app.screen, "#matrix"), "one of two repeats does not complete a cell"
+        assert "◐" in widget_text(app.screen, "#matrix") or "★" in widget_text(app.screen, "#matrix")

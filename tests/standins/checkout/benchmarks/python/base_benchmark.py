@@ -1,4 +1,4 @@
-"""What the three kinds of benchmark share: the sweep's checks, the report line and the CSV."""
+"""Code shared by the three kinds of benchmark: shape checks, the report line and the CSV."""
 
 from __future__ import annotations
 

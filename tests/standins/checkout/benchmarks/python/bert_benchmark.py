@@ -1,4 +1,4 @@
-"""Encoders: what does not fit is skipped without a word."""
+"""Encoders: shapes that do not fit are skipped silently."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The memory monitor: a child that is no daemon, so that Python waits for it at exit, and for ever if nobody
-tells it to stop."""
+"""The memory monitor: a non-daemon child process; Python waits for it at exit unless it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The little of torch that the stand-ins use, for machines without CUDA: host-timed events, no tensors."""
+"""The parts of torch that the stand-ins use, for machines without CUDA: host-timed events, no tensors."""
 
 from __future__ import annotations
 

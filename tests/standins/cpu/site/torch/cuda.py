@@ -1,4 +1,4 @@
-"""`torch.cuda` without CUDA: events take the host's clock, and waiting is over at once."""
+"""`torch.cuda` without CUDA: events use the host's clock, and synchronisation returns immediately."""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""The memory bandwidth that decoding must have used: bytes that a step has to read / time that it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runner.metrics.context import MetricContext
+from runner.metrics.latency import TIMED
+from runner.metrics.metric import Computed, Metric
+
+if TYPE_CHECKING:
+    from runner.plan.plan import DecodeReads
+    from runner.state.configuration import ConfigurationState
+    from runner.state.gpu import GpuState
+
+DATA_RATE = 2
+"""Transfers per clock: all memory of compute GPUs is DDR, and NVML states its clock this way."""
+
+
+def peak_bandwidth(gpu: GpuState) -> float | None:
+    """Return the peak memory bandwidth of a GPU, bytes/s: bus width x 2 x maximal clock; None: unknown."""
+    bits, mhz = gpu.identity.memory_bus_bits, gpu.identity.max_memory_clock
+    return None if bits is None or mhz is None else bits / 8 * DATA_RATE * mhz * 1e6
+
+
+def bandwidth(
+    reads: DecodeReads | str, configuration: ConfigurationState, gpus: Sequence[GpuState]
+) -> Computed:
+    """Return percent of peak bandwidth, mean of the GPUs, each with one rank.
+
+    Step s after the first token reads all weights of the rank and, of each sequence, the keys and values of
+    input length + s tokens: over S steps input length + (S + 1) / 2 on average.
+    """
+    start, steps, generation = configuration.start, configuration.steps, configuration.generation
+    peaks = [peak_bandwidth(gpu) for gpu in gpus]
+    why = _why_not(reads, configuration, gpus, peaks)
+    if why or isinstance(reads, str):
+        return Computed(None, 0, why)
+    step_s = generation.mean / steps.mean / 1000
+    cache = start.batch_size * (start.input_len + (steps.mean + 1) / 2) * reads.kv_bytes_per_token
+    rate = (reads.weight_bytes + cache) / step_s
+    used = [100 * rate / peak for peak in peaks if peak is not None]
+    identity = gpus[0].identity
+    note = (
+        f"modelled: ({reads.weight_bytes / 1e9:.3f} GB weights + {cache / 1e9:.3f} GB KV cache) in"
+        f" {step_s * 1000:.3f} ms, of {(peaks[0] or 0.0) / 1e12:.2f} TB/s ="
+        f" {identity.memory_bus_bits} bit x 2 x {identity.max_memory_clock} MHz"
+    )
+    return Computed(sum(used) / len(used), generation.n, note)
+
+
+def _why_not(
+    reads: DecodeReads | str,
+    configuration: ConfigurationState,
+    gpus: Sequence[GpuState],
+    peaks: Sequence[float | None],
+) -> str:
+    """Return why there is no model; empty: there is one."""
+    start, steps = configuration.start, configuration.steps
+    if isinstance(reads, str):
+        return reads
+    if not configuration.generation.n or not steps.n or not steps.mean:
+        return "the program reported no decode steps"
+    if configuration.generation.mean <= 0:
+        return "no time was measured"
+    if start.gpu_weights_percent < 1:
+        return "weights that are streamed from the host are not modelled"
+    if reads.window is not None and start.input_len + steps.mean > reads.window:
+        return f"sequences longer than the attention window of {reads.window} tokens are not modelled"
+    for gpu, peak in zip(gpus, peaks, strict=True):
+        if gpu.identity.mig:
+            return "the share of memory bandwidth that a MIG device has is not known"
+        if peak is None:
+            return f"GPU {gpu.identity.index}: memory bus width or clock is not known"
+    return ""
+
+
+def _modelled(context: MetricContext) -> Computed | None:
+    gpus, configuration = context.gpus, context.configuration
+    if gpus is None or gpus.window is None or configuration.serving is not None:
+        return None
+    return bandwidth(gpus.decode_reads, configuration, gpus.window.gpus)
+
+
+GPU_DRAM_MODELLED = Metric(
+    name="gpu_dram_modelled_percent",
+    title="memory bandwidth used, modelled",
+    unit="%",
+    group="gpu",
+    better="neither",
+    formula=(
+        "(weight bytes of a rank + batch size x mean tokens so far x KV cache bytes of a token) /"
+        " time per output"
+        " token / (memory bus width x 2 x maximal memory clock): decode steps alone, without"
+        " prefill; activations"
+        " and what is read twice are not in it; not shown where a step's reads do not follow from the model's"
+        " shape, as with a mixture of experts"
+    ),
+    source="the model's shape, timed iterations of rank 0, NVML",
+    digits=1,
+    count=TIMED,
+    conditions="A model, not a measurement: compare it with the measured one.",
+    needs_samples=False,
+    compute=_modelled,
+)
+BANDWIDTH_METRICS = (GPU_DRAM_MODELLED,)

@@ -1,0 +1,75 @@
+"""The data of one configuration that metrics are computed from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from runner.stats.intervals import MeanEstimate, inefficiency, mean_of
+from runner.stats.steady_state import Steadiness, assess_steadiness
+
+if TYPE_CHECKING:
+    from runner.plan.plan import DecodeReads
+    from runner.state.configuration import ConfigurationState
+    from runner.state.gpu_window import GpuWindow
+
+LOGGED_ITERATIONS = "iterations"
+"""Key of a printed result under which an import puts the number of timed iterations that the log states."""
+
+
+@dataclass(frozen=True)
+class GpuContext:
+    """The GPU readings of one configuration."""
+
+    window: GpuWindow | None
+    """readings of the measured phase; None: nothing was read in it"""
+    decode_reads: DecodeReads | str
+    """bytes that a decode step reads, from the plan; a string: why they are not known"""
+    unknown_gpu: str = ""
+    """which rank computes on a GPU that is not known, so that sums over GPUs are incomplete; empty: none"""
+    too_short: str = ""
+    """why there are too few samples; empty: there are enough"""
+
+
+@dataclass(frozen=True)
+class MetricContext:
+    """One configuration, and what several of its metrics share, computed once."""
+
+    configuration: ConfigurationState
+    ranks: int = 1
+    """how many processes measured together"""
+    gpus: GpuContext | None = None
+    """None: a run without GPU readings"""
+
+    @property
+    def logged_iterations(self) -> int:
+        """Number of iterations that the log of an imported result states; 0: not stated."""
+        return int((self.configuration.result or {}).get(LOGGED_ITERATIONS, "0"))
+
+    @cached_property
+    def steadiness(self) -> Steadiness:
+        """Warm-up and drift of the latencies."""
+        return assess_steadiness(self.configuration.batches)
+
+    @cached_property
+    def latency_estimate(self) -> MeanEstimate:
+        """The mean latency, milliseconds."""
+        configuration = self.configuration
+        return mean_of(configuration.batches.means, value=configuration.latency.mean)
+
+    @cached_property
+    def generation_estimate(self) -> MeanEstimate:
+        """The mean generation time, milliseconds."""
+        configuration = self.configuration
+        return mean_of(configuration.generation_batches.means, value=configuration.generation.mean)
+
+    @cached_property
+    def effective_iterations(self) -> float:
+        """How many independent iterations the correlated ones are worth."""
+        latency, batches = self.configuration.latency, self.configuration.batches
+        if math.isnan(latency.deviation):
+            return float(latency.n)
+        # The batches are means of `width` iterations.
+        return latency.n / inefficiency(batches.means, independent=latency.deviation**2 / batches.width)

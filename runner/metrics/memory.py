@@ -1,0 +1,89 @@
+"""Metrics of GPU memory: as the engine prints it, and as samples of the driver show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.metrics.context import MetricContext
+from runner.metrics.gpu import READINGS, SAMPLES_SOURCE, of_window
+from runner.metrics.metric import Computed, Metric, as_number
+
+if TYPE_CHECKING:
+    from runner.state.gpu import GpuState
+    from runner.state.gpu_window import GpuWindow
+
+GIB = 2**30
+
+
+def _printed_peak(context: MetricContext) -> Computed | None:
+    peak = (context.configuration.result or {}).get("gpu_peak_mem(gb)")
+    if not peak:
+        return None
+    return (
+        Computed(as_number(peak), 1) if as_number(peak) else Computed(None, 0, "not measured by the engine")
+    )
+
+
+def _sampled_peak(window: GpuWindow) -> Computed:
+    mig = {uuid: gpu for gpu in window.gpus if (uuid := window.state.telemetry.mig_device(gpu))}
+    if mig:
+        return _sampled_peak_of_mig(window, mig)
+    cells = window.cells("memory")
+    if isinstance(cells, str):
+        return Computed(None, 0, cells)
+    parts = [window.how]
+    for gpu, cell in zip(window.gpus, cells, strict=True):
+        before = "not read" if gpu.baseline is None else f"{gpu.baseline / GIB:.1f}"
+        reserved = "" if gpu.reserved is None else f", {gpu.reserved / GIB:.1f} reserved apart"
+        parts.append(f"GPU {gpu.identity.index}: {cell.high / GIB:.1f} (before the run {before}{reserved})")
+    source = next((text for gpu in window.gpus if (text := gpu.sources.get("memory"))), "")
+    parts += [source] if source else []
+    return Computed(max(cell.high for cell in cells) / GIB, min(cell.n for cell in cells), "; ".join(parts))
+
+
+def _sampled_peak_of_mig(window: GpuWindow, devices: dict[str, GpuState]) -> Computed:
+    """Return the peak of MIG devices: memory is the only reading that a MIG device has of its own."""
+    most = {uuid: window.phase.slices[uuid] for uuid in devices if uuid in window.phase.slices}
+    if len(most) < len(devices):
+        return Computed(None, 0, f"MIG device: {next(iter(devices.values())).why_not('slices')}")
+    parts = [
+        f"{uuid} of GPU {gpu.identity.index}: {most[uuid] / GIB:.1f}"
+        + (f" of {gpu.identity.slices[uuid] / GIB:.1f}" if uuid in gpu.identity.slices else "")
+        for uuid, gpu in devices.items()
+    ]
+    return Computed(max(most.values()) / GIB, window.phase.ticks, "; ".join([window.rate, *parts]))
+
+
+PEAK_MEMORY = Metric(
+    name="gpu_peak_mem_gb",
+    title="GPU memory, peak",
+    unit="GB",
+    group="memory",
+    better="lower",
+    formula="as the engine printed it; its 0.0 means that it was not measured",
+    source="the engine",
+    upstream_key="gpu_peak_mem(gb)",
+    count="one value",
+    conditions="The engine defines what it covers: compare it only between runs of one engine version.",
+    compute=_printed_peak,
+)
+GPU_MEMORY = Metric(
+    name="gpu_memory_sampled_gib",
+    title="GPU memory, sampled peak",
+    unit="GiB",
+    group="gpu",
+    better="lower",
+    formula=(
+        "most memory in use in any sample, of the GPU that used most; a peak between two samples is not seen;"
+        " memory that the driver reserves is not included; on a MIG device, the memory of that device"
+    ),
+    source=SAMPLES_SOURCE,
+    digits=1,
+    count=READINGS,
+    conditions=(
+        "Needs three readings. Engines reserve their cache ahead, so it says little about what was needed."
+    ),
+    compute=of_window(_sampled_peak),
+)
+ENGINE_MEMORY_METRICS = (PEAK_MEMORY,)
+GPU_MEMORY_METRICS = (GPU_MEMORY,)

@@ -1,0 +1,295 @@
+"""Metrics of the time of one request among many in flight: request latency, first token, inter-token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from runner.metrics.context import MetricContext
+from runner.metrics.metric import Computed, Metric
+from runner.metrics.request_log import FILED, MEASURED, REQUESTS_SOURCE, of_requests, request_log
+
+if TYPE_CHECKING:
+    from runner.state.serving import RequestLog
+    from runner.stats.samples import Sample
+
+_SENT = "sent is when it goes to the engine: waiting in the engine's queue counts, waiting for one of the"
+_SENT += " concurrent places does not"
+_PERCENTILE = f"{FILED} Requests that run together are not independent, so a percentile says less than its n."
+_STREAMED = f"Needs streaming, which latency always does. {FILED}"
+_INTERPOLATED = "linear interpolation of the sorted values; the printed value is sorted[int(n x p)]"
+_NOT_STREAMED = "tokens were not streamed"
+
+
+def _latency(log: RequestLog) -> Sample:
+    return log.latency
+
+
+def _ttft(log: RequestLog) -> Sample:
+    return log.ttft
+
+
+def _per_token(log: RequestLog) -> Sample:
+    return log.per_token
+
+
+def _streamed_mean(sample_of: Callable[[RequestLog], Sample]) -> Callable[[MetricContext], Computed | None]:
+    """Compute the mean of a time that exists only when tokens are streamed."""
+
+    def compute(context: MetricContext) -> Computed | None:
+        log = request_log(context)
+        if log is None:
+            return None
+        sample = sample_of(log)
+        return Computed(sample.mean, sample.n) if sample.n else Computed(None, 0, _NOT_STREAMED)
+
+    return compute
+
+
+def _percentile(
+    sample_of: Callable[[RequestLog], Sample], q: int, least: int = 1
+) -> Callable[[MetricContext], Computed | None]:
+    """Compute a percentile of the requests."""
+
+    def compute(context: MetricContext) -> Computed | None:
+        log = request_log(context)
+        if log is None:
+            return None
+        sample = sample_of(log)
+        if not sample.n:
+            return Computed(None, 0)
+        few = f"needs {least} requests to mean something" if sample.n < least else ""
+        approximate = "" if sample.exact else "from a histogram, within 0.05 %"
+        return Computed(sample.percentile(q), sample.n, few or approximate)
+
+    return compute
+
+
+REQUEST_LATENCY = Metric(
+    name="request_latency_ms",
+    title="request latency, mean",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=(
+        f"mean over requests of last token - sent; {_SENT}. Requests share the engine, so it is not"
+        " benchmark.py's latency of one whole batch"
+    ),
+    source=REQUESTS_SOURCE,
+    upstream_key="Average request latency (ms)",
+    other_keys=("performance.avg_request_latency_ms",),
+    count=MEASURED,
+    conditions=FILED,
+    comparison_place=13,
+    compute=of_requests(lambda log: log.latency.mean),
+)
+REQUEST_P50 = Metric(
+    name="request_latency_p50_ms",
+    title="request latency, p50",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"median request latency: {_INTERPOLATED}",
+    source=REQUESTS_SOURCE,
+    upstream_key="[Latency] P50",
+    other_keys=("performance.request_latency_percentiles_ms.p50",),
+    count=MEASURED,
+    conditions=_PERCENTILE,
+    compute=_percentile(_latency, 50),
+)
+REQUEST_P95 = Metric(
+    name="request_latency_p95_ms",
+    title="request latency, p95",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"{_INTERPOLATED}; needs n >= 20",
+    source=REQUESTS_SOURCE,
+    upstream_key="[Latency] P95",
+    other_keys=("performance.request_latency_percentiles_ms.p95",),
+    count=MEASURED,
+    conditions=_PERCENTILE,
+    comparison_place=14,
+    compute=_percentile(_latency, 95, least=20),
+)
+REQUEST_P99 = Metric(
+    name="request_latency_p99_ms",
+    title="request latency, p99",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"{_INTERPOLATED}; needs n >= 100",
+    source=REQUESTS_SOURCE,
+    upstream_key="[Latency] P99",
+    other_keys=("performance.request_latency_percentiles_ms.p99",),
+    count=MEASURED,
+    conditions=_PERCENTILE,
+    compute=_percentile(_latency, 99, least=100),
+)
+REQUEST_MIN = Metric(
+    name="request_latency_min_ms",
+    title="request latency, minimum",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula="smallest of all requests",
+    source=REQUESTS_SOURCE,
+    upstream_key="[Latency] MINIMUM",
+    other_keys=("performance.request_latency_percentiles_ms.minimum",),
+    count=MEASURED,
+    conditions=FILED,
+    compute=of_requests(lambda log: log.latency.minimum),
+)
+REQUEST_MAX = Metric(
+    name="request_latency_max_ms",
+    title="request latency, maximum",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula="largest of all requests",
+    source=REQUESTS_SOURCE,
+    upstream_key="[Latency] MAXIMUM",
+    other_keys=("performance.request_latency_percentiles_ms.maximum",),
+    count=MEASURED,
+    conditions=FILED,
+    compute=of_requests(lambda log: log.latency.maximum),
+)
+TTFT = Metric(
+    name="ttft_ms",
+    title="time to first token, mean",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=(
+        "mean over requests of first token - sent; only when tokens are streamed. Other requests run"
+        " meanwhile,"
+        " so it is not benchmark.py's prefill time of one batch"
+    ),
+    source=REQUESTS_SOURCE,
+    upstream_key="Average time-to-first-token [TTFT] (ms)",
+    other_keys=("Average time-to-first-token (ms)", "streaming_metrics.avg_ttft_ms"),
+    count=MEASURED,
+    conditions=_STREAMED,
+    comparison_place=15,
+    compute=_streamed_mean(_ttft),
+)
+TTFT_P50 = Metric(
+    name="ttft_p50_ms",
+    title="time to first token, p50",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"median: {_INTERPOLATED}",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TTFT] P50",
+    other_keys=("streaming_metrics.ttft_percentiles.p50",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_ttft, 50),
+)
+TTFT_P95 = Metric(
+    name="ttft_p95_ms",
+    title="time to first token, p95",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"{_INTERPOLATED}; needs n >= 20",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TTFT] P95",
+    other_keys=("streaming_metrics.ttft_percentiles.p95",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_ttft, 95, least=20),
+)
+TTFT_P99 = Metric(
+    name="ttft_p99_ms",
+    title="time to first token, p99",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"{_INTERPOLATED}; needs n >= 100",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TTFT] P99",
+    other_keys=("streaming_metrics.ttft_percentiles.p99",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_ttft, 99, least=100),
+)
+INTER_TOKEN = Metric(
+    name="inter_token_latency_ms",
+    title="inter-token latency, mean",
+    unit="ms",
+    group="generation",
+    better="lower",
+    formula=(
+        "mean over requests of (last token - first token) / (output tokens - 1), in flight with others:"
+        " benchmark.py's time per output token is of a batch of fixed size that is alone on the engine"
+    ),
+    source=REQUESTS_SOURCE,
+    upstream_key="Average time-per-output-token [TPOT] (ms)",
+    other_keys=("Average inter-token latency (ms)", "streaming_metrics.avg_tpot_ms"),
+    count=MEASURED,
+    conditions=_STREAMED,
+    comparison_place=16,
+    compute=_streamed_mean(_per_token),
+)
+INTER_TOKEN_P50 = Metric(
+    name="inter_token_latency_p50_ms",
+    title="inter-token latency, p50",
+    unit="ms",
+    group="generation",
+    better="lower",
+    formula=f"median of the requests' means: {_INTERPOLATED}",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TPOT] P50",
+    other_keys=("streaming_metrics.tpot_percentiles.p50",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_per_token, 50),
+)
+INTER_TOKEN_P95 = Metric(
+    name="inter_token_latency_p95_ms",
+    title="inter-token latency, p95",
+    unit="ms",
+    group="generation",
+    better="lower",
+    formula=f"of the requests' means: {_INTERPOLATED}; needs n >= 20",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TPOT] P95",
+    other_keys=("streaming_metrics.tpot_percentiles.p95",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_per_token, 95, least=20),
+)
+INTER_TOKEN_P99 = Metric(
+    name="inter_token_latency_p99_ms",
+    title="inter-token latency, p99",
+    unit="ms",
+    group="generation",
+    better="lower",
+    formula=f"of the requests' means: {_INTERPOLATED}; needs n >= 100",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TPOT] P99",
+    other_keys=("streaming_metrics.tpot_percentiles.p99",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_per_token, 99, least=100),
+)
+REQUEST_METRICS = (
+    REQUEST_LATENCY,
+    REQUEST_P50,
+    REQUEST_P95,
+    REQUEST_P99,
+    REQUEST_MIN,
+    REQUEST_MAX,
+    TTFT,
+    TTFT_P50,
+    TTFT_P95,
+    TTFT_P99,
+)
+INTER_TOKEN_METRICS = (
+    INTER_TOKEN,
+    INTER_TOKEN_P50,
+    INTER_TOKEN_P95,
+    INTER_TOKEN_P99,
+)

@@ -1,0 +1,119 @@
+"""Metrics of the sample: how many iterations there are, and whether they are steady."""
+
+from __future__ import annotations
+
+from runner.metrics.context import MetricContext
+from runner.metrics.latency import ITERATIONS_SOURCE, TIMED
+from runner.metrics.metric import Computed, Metric
+from runner.stats.intervals import Interval
+from runner.stats.steady_state import FEWEST
+
+_NOT_OBSERVED = Computed(None, 0, "not observed")
+
+
+def _iterations(context: MetricContext) -> Computed:
+    configuration = context.configuration
+    if configuration.latency.n or configuration.result is None:
+        return Computed(configuration.latency.n, configuration.latency.n)
+    logged = context.logged_iterations
+    return Computed(logged, logged, "as logged") if logged else _NOT_OBSERVED
+
+
+def _warm_up(context: MetricContext) -> Computed:
+    configuration = context.configuration
+    count = len(configuration.warmup)
+    if not count and not configuration.latency.n and configuration.result is not None:
+        return _NOT_OBSERVED
+    return Computed(count, count)
+
+
+def _too_few(context: MetricContext) -> Computed:
+    return Computed(None, context.configuration.latency.n, f"needs {FEWEST} iterations")
+
+
+def _warm_up_effect(context: MetricContext) -> Computed | None:
+    n = context.configuration.latency.n
+    if n < FEWEST:
+        return _too_few(context) if n else None
+    found = context.steadiness
+    return Computed(100 * found.effect, n, f"the first {found.first} differ" if found.first else "")
+
+
+def _drift(context: MetricContext) -> Computed | None:
+    n = context.configuration.latency.n
+    if n < FEWEST:
+        return _too_few(context) if n else None
+    drift = context.steadiness.drift
+    return Computed(None if drift is None else 100 * drift.change, n)
+
+
+def _drift_bounds(context: MetricContext) -> Interval | None:
+    drift = context.steadiness.drift
+    return None if drift is None else Interval(100 * drift.low, 100 * drift.high)
+
+
+ITERATIONS = Metric(
+    name="iterations",
+    title="timed iterations",
+    unit="",
+    group="sample",
+    better="neither",
+    formula="number of timed calls of the whole batch",
+    source=ITERATIONS_SOURCE,
+    digits=0,
+    count=TIMED,
+    conditions="As logged, where a result was imported without its iterations.",
+    compute=_iterations,
+)
+WARM_UP = Metric(
+    name="warm_up",
+    title="warm-up iterations",
+    unit="",
+    group="sample",
+    better="neither",
+    formula="calls before timing starts; in no other number of this table",
+    source="records of rank 0",
+    digits=0,
+    count="warm-up iterations",
+    conditions="The engine decides how many; see the warm-up effect for whether they were enough.",
+    compute=_warm_up,
+)
+WARM_UP_EFFECT = Metric(
+    name="warm_up_effect_percent",
+    title="warm-up effect on the mean",
+    unit="%",
+    group="sample",
+    better="neither",
+    formula=(
+        "(mean latency without the first k - mean latency) / mean latency; k is where the rest's"
+        " mean is known"
+        " best (MSER), and 0 unless their median is too far from the rest's to be chance (1 in 10,000)"
+    ),
+    source=ITERATIONS_SOURCE,
+    digits=2,
+    count=TIMED,
+    conditions="Needs 8 iterations. Nothing is left out of any number: this says what leaving out would do.",
+    compute=_warm_up_effect,
+)
+DRIFT = Metric(
+    name="latency_drift_percent",
+    title="drift while measured",
+    unit="%",
+    group="sample",
+    better="neither",
+    formula=(
+        "exp(slope of a least-squares line through the logarithms of the means of up to 20 equal"
+        " parts x length)"
+        " - 1: the last latency against the first, on that line"
+    ),
+    source=ITERATIONS_SOURCE,
+    digits=2,
+    count=TIMED,
+    conditions=(
+        "Needs 8 iterations. From 1 % on, when its interval excludes 0, the mean depends on how long"
+        " one measures, and that is flagged. Iterations of the warm-up effect are not part of it."
+    ),
+    compute=_drift,
+    bounds=_drift_bounds,
+)
+SAMPLE_METRICS = (ITERATIONS, WARM_UP, WARM_UP_EFFECT, DRIFT)

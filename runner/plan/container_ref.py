@@ -1,0 +1,34 @@
+"""A container that a stage runs in, as `Stage.container` in plan.json names it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class ContainerMode(str, Enum):
+    """How a stage gets its container."""
+
+    EXEC = "exec"
+    """the stage enters a running container, which has its own file system"""
+    RUN = "run"
+    """the stage starts the container; folders of outputs are mounted from this machine"""
+
+
+class ContainerRef(NamedTuple):
+    """Tool, mode and name of a container; its text form is `docker exec NAME`."""
+
+    tool: str
+    mode: ContainerMode
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> ContainerRef | None:
+        """Read the text form; return None for an empty text (no container)."""
+        if not text:
+            return None
+        tool, mode, name = text.split(" ", 2)
+        return cls(tool, ContainerMode(mode), name)
+
+    def __str__(self) -> str:
+        return f"{self.tool} {self.mode.value} {self.name}"

@@ -1,0 +1,51 @@
+"""The app's access to the terminal: what Textual draws, escape sequences, and NO_COLOR."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import RenderableType
+from textual.screen import Screen
+
+from tui.framework.cell_diff import TerminalBuffer
+from tui.framework.key_queue import KeyQueue
+
+
+@contextmanager
+def _without_no_color() -> Iterator[None]:
+    """Hide NO_COLOR from Textual.
+
+    Textual turns colours into greys for NO_COLOR and removes the variable from the environment of child
+    processes. The theme `monochrome` uses no colours, and the variable stays.
+    """
+    value = os.environ.pop("NO_COLOR", None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ["NO_COLOR"] = value
+
+
+class TerminalApp(KeyQueue):
+    """An app that writes only changed cells, and can send escape sequences to its terminal."""
+
+    def __init__(self) -> None:
+        with _without_no_color():
+            super().__init__()
+        self._terminal = TerminalBuffer()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, self._terminal.diff(renderable))
+
+    def action_repaint(self) -> None:
+        """Draw the whole screen again, over what another program has written to the terminal."""
+        self._terminal.invalidate()
+        self.refresh()
+
+    def send_to_terminal(self, sequence: str) -> None:
+        """Write an escape sequence to the terminal; do nothing in a browser or in a headless test."""
+        if self._driver is not None and not self.is_headless and not self.is_web:
+            self._driver.write(sequence)

@@ -1,0 +1,146 @@
+"""Problems of a run, the most serious first. Pure functions of the run's state."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from runner.events.missing_readings import LOST
+from runner.events.throttle_reasons import HARMLESS
+from runner.history.run_feed import Feed
+from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
+from runner.metrics.rank_gpus import used_gpus
+from runner.metrics.stall import PROCESS_STATES, Stall
+from runner.state.outliers import Cause
+from runner.state.run import RunState
+from runner.stats.steady_state import FEWEST, Steadiness
+from runner.util.formatting import plural
+from tui.screens.live.health_line import HealthLine, Severity, SteadyBadge
+from tui.screens.live.stage_strip import describe_exit
+from tui.text import plain_text
+
+MIN_SKEW = 0.02
+"""A rank is reported when its mean exceeds that of the fastest rank by this share."""
+_MARKS: dict[str, tuple[Severity, str]] = {
+    "WARMING": ("quiet", "WARMING"), "STEADY": ("good", "STEADY"), "DRIFTING": ("warn", "DRIFTING"),
+}  # fmt: skip
+
+_HALTED_STATES = "-Tt"
+"""process states that do not end without outside action"""
+_REPORTED_CAUSES: tuple[Cause, ...] = ("throttle", "process", "host")
+
+HealthFinding = tuple[Severity, str]
+
+
+def assess_health(
+    feed: Feed, stall: Stall | None, slow: tuple[Outlier, ...], steady: Steadiness | None
+) -> HealthLine:
+    """Return the most important message about a run; after its end, how it ended."""
+    end = _end_message(feed)
+    badge = _badge(steady)
+    if end is not None:
+        return HealthLine(*end, badge=badge)
+    problems = find_problems(feed.state, stall, slow, steady)
+    if not problems:
+        if feed.state.configuration is None or not feed.state.configuration.last_t:
+            return HealthLine("quiet", ("no problems so far",), badge, single_line=True)
+        return HealthLine("good", ("no problems",), badge, single_line=True)
+    more = f"   (and {len(problems) - 1} more: d)" if len(problems) > 1 else ""
+    kind, text = problems[0]
+    if stall is not None and text == stall.sentence:
+        more = f"   d: why?   ({stall.suggestion})"
+    return HealthLine(kind, (text + more,), badge, single_line=True)
+
+
+def find_problems(
+    state: RunState, stall: Stall | None, slow: tuple[Outlier, ...], steady: Steadiness | None
+) -> list[HealthFinding]:
+    """Return all problems of a running run, the most serious first."""
+    found: list[HealthFinding] = []
+    if stall is not None:
+        found.append(("bad", stall.sentence))
+    if stall is None and state.heartbeat is not None:
+        halted = [process for process in state.heartbeat.ranks if process.state in _HALTED_STATES]
+        found += [("bad", f"rank {process.rank} is {PROCESS_STATES[process.state]}") for process in halted]
+    lossy = [rank for rank in state.ranks.values() if rank.bye is not None and not rank.complete]
+    found += [("bad", f"records of rank {rank.rank} are missing") for rank in lossy]
+    for gpu in used_gpus(state):
+        number, telemetry = gpu.identity.index, state.telemetry
+        if gpu.reasons.get("all") == LOST:
+            found.append(("bad", f"GPU {number} is lost and needs a reset"))
+            continue
+        held = [reason for reason in telemetry.throttled_by(gpu) or () if reason not in HARMLESS]
+        if held:
+            heat = telemetry.latest(gpu, "temperature")
+            degrees = "" if isinstance(heat, str) else f", {heat:.0f} °C"
+            found.append(("warn", f"GPU {number} is throttled: {', '.join(held)}{degrees}"))
+    if state.telemetry.stale and state.telemetry.status is not None:
+        found.append(("warn", f"GPUs: {plain_text(state.telemetry.status.text)}"))
+    if state.lost_events:
+        found.append(("warn", f"{state.lost_events} events are missing: the disk was full"))
+    if state.skew is not None and state.skew[1] > MIN_SKEW:
+        rank, slower = state.skew
+        found.append(("warn", f"rank {rank} is {100 * slower:.1f} % slower than the fastest"))
+    warnings = [notice for notice in state.notices if notice.level == "warning"]
+    found += [("warn", plain_text(notice.text)) for notice in reversed(warnings)]
+    causes = Counter(outlier.cause for outlier in slow)
+    for cause in _REPORTED_CAUSES:
+        if causes[cause]:
+            found.append(("warn", f"{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}"))
+    if steady is not None and steady.verdict == "DRIFTING":
+        found.append(("warn", steady.sentence))
+    return found
+
+
+def _badge(steady: Steadiness | None) -> SteadyBadge | None:
+    if steady is None:
+        return None
+    kind, word = _MARKS[steady.verdict]
+    if steady.n < FEWEST:
+        return SteadyBadge(kind, word, f"{steady.n} of {FEWEST} iterations", f"{steady.n}/{FEWEST}")
+    if steady.verdict == "DRIFTING" and steady.drift is not None:
+        change = _percent(steady.drift.change)
+        return SteadyBadge(kind, word, f"by {change} over the measured phase", change)
+    if steady.first:
+        first, effect = f"first {steady.first}", _percent(steady.effect)
+        return SteadyBadge(
+            kind, word, f"without the {first} the mean would move by {effect}", f"{first}: {effect}"
+        )
+    return SteadyBadge(kind, word, "", "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
+# --- end of the run ----------------------------------------------------------------------------------------
+
+
+def _end_message(feed: Feed) -> tuple[Severity, tuple[str, ...]] | None:
+    if feed.gone:
+        return "bad", ("the run directory was deleted; the screen shows the last known state",)
+    state = feed.state
+    if state.status in ("failed", "lost"):
+        return "bad", _failure_lines(state)
+    if state.status == "finished":
+        return "good", ("finished: Enter shows the result",)
+    if state.status == "stopped":
+        return "warn", (_stopped_by(state), "Enter shows what was measured")
+    if state.status == "stopping":
+        return "warn", (_stopped_by(state) + ": waiting for its processes to end",)
+    return None
+
+
+def _stopped_by(state: RunState) -> str:
+    return f"stopped by {plain_text(state.stopping.by)}" if state.stopping else "stopped"
+
+
+def _failure_lines(state: RunState) -> tuple[str, ...]:
+    stage, failure = state.stage, state.failure
+    if failure is not None:
+        lines = [plain_text(failure.cause), plain_text(failure.remedy)]
+        lines.append(f"log: {plain_text(failure.log)}   l shows it" if failure.log else "")
+    else:
+        exit_text = describe_exit(stage.exit_code) if stage else ""
+        where = f"stage {stage.name} failed" if stage else "the run failed before its first stage"
+        lines = [f"{where}: {exit_text}" if exit_text else where, "l shows its log" if stage else ""]
+    return tuple(line for line in lines if line)

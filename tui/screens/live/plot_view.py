@@ -1,0 +1,248 @@
+"""Latency plots of the present configuration. Pure functions of the run's state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from runner import metrics
+from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
+from runner.metrics.rank_gpus import used_gpus
+from runner.state.configuration import ConfigurationState
+from runner.state.gpu import GpuState
+from runner.state.gpu_series import GROUP_S
+from runner.state.outliers import outlier_fence
+from runner.state.run import RunState
+from runner.util.formatting import plural
+from tui.plots.axes import round_seconds
+from tui.plots.histogram import HistogramData
+from tui.plots.latency import GpuLane, LatencyPlotData, OutlierMark
+from tui.plots.split import SplitData
+from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
+from tui.screens.live.latency_panel import LatencyPlot
+
+PlotMode = Literal["time", "histogram", "split"]
+PLOT_MODES: tuple[PlotMode, ...] = ("time", "histogram", "split")
+TITLES: dict[PlotMode, str] = {
+    "time": "latency over time, ms",
+    "histogram": "latency histogram, ms",
+    "split": "prefill and generation, ms",
+}
+NOT_RECORDED = "no iteration was recorded"
+SLOTS = 400
+"""time slots of a GPU lane: more than a terminal has columns"""
+
+
+def make_plot(
+    state: RunState, mode: PlotMode, outliers: tuple[Outlier, ...], lanes: GpuLaneCache
+) -> LatencyPlot:
+    """Return the plot of the present or last configuration."""
+    configuration = state.configuration
+    if configuration is None:
+        text = "waiting for the first iteration" if state.running else NOT_RECORDED
+        empty: dict[PlotMode, LatencyPlot] = {
+            "time": LatencyPlotData(text), "histogram": HistogramData(empty=text),
+            "split": SplitData(empty=text),
+        }  # fmt: skip
+        return empty[mode]
+    if mode == "histogram":
+        return _histogram(configuration)
+    if mode == "split":
+        return _split(configuration, running=state.running)
+    return _over_time(state, configuration, outliers, lanes)
+
+
+def make_title(mode: PlotMode, outliers: tuple[Outlier, ...]) -> str:
+    """Return the title of the plot, with the number of outliers of each cause."""
+    counts = Counter(outlier.cause for outlier in outliers)
+    named = ", ".join(
+        f"{letter} {word} {counts[cause]}" for cause, (letter, word) in CAUSE_LETTERS.items() if counts[cause]
+    )
+    return TITLES[mode] + (f" · {plural(len(outliers), 'outlier')}: {named}" if outliers else "")
+
+
+def _lines(configuration: ConfigurationState) -> tuple[tuple[str, float], ...]:
+    latency = configuration.latency
+    if latency.n < 2:
+        return ()
+    lines = [("p50", latency.percentile(50)), ("mean", latency.mean)]
+    return (*lines, *([("p95", latency.percentile(95))] if latency.n >= MIN_FOR_P95 else []))
+
+
+def _over_time(
+    state: RunState, configuration: ConfigurationState, outliers: tuple[Outlier, ...], lanes: GpuLaneCache
+) -> LatencyPlotData:
+    latency, start = configuration.latency, configuration.start
+    warmup = _warm_up_ends(configuration)
+    origin = configuration.timing_began
+    if origin is None:
+        mean = sum(configuration.warmup) / len(configuration.warmup) if warmup else 0.0
+        origin = max(configuration.last_t, start.t + round(start.warm_up * mean * 1e6))
+    seconds = start.duration
+    if latency.n:
+        elapsed = (configuration.last_t - origin) / 1e9
+        # Rounded, so that the axis does not move with every change of the mean.
+        seconds = max(seconds, elapsed, 0.001)
+        if not configuration.done:
+            seconds = max(seconds, start.num_runs * latency.mean / 1000)
+    begin = min(0.0, (min(start.t, warmup[0][0]) - origin) / 1e9) if warmup else 0.0
+    end = round_seconds(seconds) if seconds else -begin * 0.1 or 1.0
+    return LatencyPlotData(
+        "waiting for the first iteration" if state.running else NOT_RECORDED,
+        begin=begin,
+        end=end,
+        warmup=tuple(((t - origin) / 1e9, value) for t, value in warmup),
+        n=latency.n,
+        lines=_lines(configuration),
+        marks=tuple(
+            OutlierMark((outlier.slow.t - origin) / 1e9, outlier.slow.latency_ms, outlier.letter)
+            for outlier in outliers
+        ),
+        lanes=lanes.get(state, origin + round(begin * 1e9), origin + round(end * 1e9)),
+        origin=origin,
+        points=tuple(configuration.series.buckets),
+    )
+
+
+def _warm_up_ends(configuration: ConfigurationState) -> list[tuple[int, float]]:
+    """Return the end time and the latency of each warm-up iteration; they end where the timing starts."""
+    ends: list[tuple[int, float]] = []
+    t = configuration.timing_began or configuration.last_t
+    for latency in reversed(configuration.warmup):
+        ends.append((t, latency))
+        t -= round(latency * 1e6)
+    return ends[::-1]
+
+
+def _histogram(configuration: ConfigurationState) -> HistogramData:
+    latency = configuration.latency
+    limit = outlier_fence(latency)
+    high = latency.maximum if limit is None else min(latency.maximum, limit)
+    return HistogramData(
+        n=latency.n, low=latency.minimum, high=high, lines=_lines(configuration), latency=latency
+    )
+
+
+def _split(configuration: ConfigurationState, *, running: bool) -> SplitData:
+    whole, generation = configuration.batches, configuration.generation_batches
+    if configuration.latency.n and not generation.n:
+        return SplitData(empty="this engine does not report generation time")
+    if not generation.means:
+        waiting = "waiting for the first timed iteration"
+        return SplitData(empty=waiting if running else "no timed iteration was recorded")
+    if generation.n != whole.n:
+        return SplitData(empty="no split: some iterations have no generation time")
+    return SplitData(
+        n=whole.n,
+        per_point=whole.width,
+        prefill=configuration.latency.mean - configuration.generation.mean,
+        generation=configuration.generation.mean,
+        points=tuple(zip(whole.means, generation.means, strict=False)),
+    )
+
+
+def make_numbers(state: RunState) -> LatencyNumbers:
+    configuration = state.configuration
+    if configuration is None or not configuration.latency.n:
+        return LatencyNumbers() if state.running else LatencyNumbers(empty="no timed iteration was recorded")
+    ranks = state.stage.ranks if state.stage else 1
+    context = metrics.MetricContext(configuration, ranks)
+
+    def value_of(metric: metrics.Metric) -> float | None:
+        computed = metrics.compute_metric(metric, context)
+        return computed.value if computed is not None else None
+
+    return LatencyNumbers(
+        n=configuration.latency.n,
+        mean=value_of(metrics.LATENCY),
+        p50=value_of(metrics.P50),
+        p95=value_of(metrics.P95),
+        prefill=value_of(metrics.PREFILL_TIME),
+        generation=value_of(metrics.GENERATION_TIME),
+        per_token=value_of(metrics.TIME_PER_OUTPUT_TOKEN),
+        tokens_per_sec=value_of(metrics.TOKENS_PER_SEC),
+    )
+
+
+# --- the GPUs below the plot -------------------------------------------------------------------------------
+
+
+class GpuLaneCache:
+    """Caches GPU readings along a time axis; recomputes them when a reading falls into a new slot."""
+
+    def __init__(self) -> None:
+        self._key: tuple[int, ...] = ()
+        self._lanes: tuple[GpuLane, ...] = ()
+
+    def get(self, state: RunState, begin: int, end: int) -> tuple[GpuLane, ...]:
+        """Return lanes of all GPUs of the run together, then one for each; empty without readings."""
+        last = state.telemetry.last
+        if last is None:
+            return ()
+        key = (begin, end, (min(last.t, end) - begin) * SLOTS // max(1, end - begin))
+        if key != self._key:
+            self._key, self._lanes = key, _lanes(state, used_gpus(state), begin, end)
+        return self._lanes
+
+
+def _lanes(state: RunState, gpus: list[GpuState], begin: int, end: int) -> tuple[GpuLane, ...]:
+    if not gpus:
+        return ()
+    busy = [_slots(state, gpu, "busy", begin, end) for gpu in gpus]
+    clocks = [_slots(state, gpu, "sm_clock", begin, end) for gpu in gpus]
+    fastest: float = max((gpu.identity.max_sm_clock or 0 for gpu in gpus), default=0)
+    fastest = fastest or max((value for lane in clocks for value in lane if value is not None), default=0.0)
+    each = (
+        GpuLane(f"GPU {gpu.identity.index}", 100.0, tuple(slots))
+        for gpu, slots in zip(gpus, busy, strict=True)
+    )
+    return (
+        GpuLane("busy %", 100.0, tuple(_mean(values) for values in zip(*busy, strict=True))),
+        GpuLane("SM MHz", fastest, tuple(_minimum(values) for values in zip(*clocks, strict=True))),
+        *(each if len(gpus) > 1 else ()),
+    )
+
+
+def _slots(state: RunState, gpu: GpuState, reading: str, begin: int, end: int) -> list[float | None]:
+    """Return the mean of a reading in equal time slots; a short gap takes the value of its neighbour."""
+    sums: list[tuple[float, int]] = [(0.0, 0)] * SLOTS
+    recent = [tick for tick in state.telemetry.since(begin) if tick.t <= end]
+    readings = [(tick.t, _cell(getattr(tick, reading), gpu.column)) for tick in recent]
+    oldest = readings[0][0] if readings else end
+    step = state.telemetry.period_ms * 10**6
+    if oldest > begin + 10 * 10**9:  # raw samples are kept for a few minutes
+        stretches = state.telemetry.history(gpu, reading)
+        before = [(stretch.t, stretch.mean) for stretch in stretches if begin <= stretch.t < oldest]
+        readings = before + readings
+        step = GROUP_S * 10**9
+    near = max(2, 3 * step * SLOTS // (end - begin))
+    previous = -1
+    for t, value in readings:
+        slot = min((t - begin) * SLOTS // (end - begin), SLOTS - 1)
+        if value is None:
+            continue
+        # A reading covers the time since the previous one, unless that was long ago.
+        first = previous + 1 if 0 <= previous < slot and slot - previous <= near else slot
+        for covered in range(min(first, slot), slot + 1):
+            total, count = sums[covered]
+            sums[covered] = (total + value, count + 1)
+        previous = slot
+    return [total / count if count else None for total, count in sums]
+
+
+def _cell(column: list[int | float | None], number: int) -> float | None:
+    return column[number] if number < len(column) else None
+
+
+def _minimum(values: Iterable[float | None]) -> float | None:
+    return min(_without_gaps(values), default=None)
+
+
+def _without_gaps(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    numbers = _without_gaps(values)
+    return sum(numbers) / len(numbers) if numbers else None
