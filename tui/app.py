@@ -28,6 +28,7 @@ from runner.cli.places import (
 from runner.errors import UserError
 from runner.util.themes import THEME_NAMES
 from tui.framework import lifecycle
+from tui.framework.ascii_filter import AsciiFilter
 from tui.framework.keymap import GLOBAL_KEYS
 from tui.framework.terminal import TerminalApp
 from tui.screens.registry import create_screen
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 DialogResult = TypeVar("DialogResult")
 MAX_HISTORY = 16
 """How many places the way back remembers."""
+ASCII = AsciiFilter()
 TITLE_EVERY_S = 1.0
 STARTUP_S = 1.0
 """How long after its first frame a screen may still be loading."""
@@ -108,17 +110,19 @@ class TrtbenchApp(TerminalApp):
     # --- colours ----------------------------------------------------------------------------------------
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return the filters that every drawn line passes through.
+        """Return the filters that every drawn line passes through; the last writes ASCII where it is needed.
 
         In monochrome, a filter removes all colours, including those of Textual's widgets. In the other themes
         of the dashboard, its screens use no ANSI colours, so the filter that converts them is left out.
         """
+        characters = [ASCII] if ascii_only() else []
         if self.theme == MONOCHROME:
-            return [NoColor()]
+            return [NoColor(), *characters]
         filters = super().get_line_filters()
         if self.theme not in THEME_NAMES or isinstance(self.screen, SystemModalScreen):
-            return filters
-        return [line_filter for line_filter in filters if not isinstance(line_filter, ANSIToTruecolor)]
+            return [*filters, *characters]
+        colours = [line_filter for line_filter in filters if not isinstance(line_filter, ANSIToTruecolor)]
+        return [*colours, *characters]
 
     def watch_theme(self, name: str) -> None:
         self.no_color = name == MONOCHROME

@@ -13,7 +13,6 @@ from textual.screen import Screen
 from runner.util.themes import THEME_NAMES
 from tui.framework.keymap import Key
 from tui.framework.screen import KeyedScreen
-from tui.text import displayable
 
 if TYPE_CHECKING:
     from tui.app import TrtbenchApp
@@ -64,7 +63,7 @@ class PaletteProvider(Provider):
 
     async def discover(self) -> Hits:
         for command in self._commands:
-            yield DiscoveryHit(displayable(command.name), command.run, help=displayable(command.help))
+            yield DiscoveryHit(command.name, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -73,7 +72,7 @@ class PaletteProvider(Provider):
             if score > 0:
                 yield Hit(
                     score,
-                    matcher.highlight(displayable(command.name)),
+                    matcher.highlight(command.name),
                     command.run,
-                    help=displayable(command.help),
+                    help=command.help,
                 )

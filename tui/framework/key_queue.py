@@ -2,7 +2,7 @@
 
 Textual sends every key to the widget that has the focus when the key arrives, before the effect of earlier
 keys is known. When a user types faster than a busy dashboard answers, a dialog would open after its keys had
-gone to another widget.
+gone to another widget. For the same reason keys wait for a screen that is still opening.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from textual import events
 from textual.app import App
 from textual.message import Message
 
+from tui.framework.keymap import QUIT
+from tui.framework.screen import KeyedScreen
+
+INTERRUPT = "ctrl+c"
 KEY_TIMEOUT_S = 0.25
 """After this time a key counts as handled: its widget was removed with it."""
 
@@ -44,6 +48,8 @@ class KeyQueue(App[int]):
             await super().on_event(event)
             await self._finish_key(event)
         else:
+            if event.key == INTERRUPT:
+                self._queued.clear()  # it ends the dashboard, whatever the earlier keys wait for
             self._queued.append(event)
             if (current := self._current_key) is not None:
                 self.set_timer(KEY_TIMEOUT_S, lambda: self._finish_key(current))
@@ -52,15 +58,23 @@ class KeyQueue(App[int]):
     async def on_key_queue_key_passed(self, message: KeyPassed) -> None:
         await self._finish_key(message.key)
 
+    async def resume_keys(self) -> None:
+        """Handle the keys that waited for the screen to open."""
+        await self._handle_next_key()
+
     async def _finish_key(self, key: events.Key) -> None:
         if self._current_key is key:
             self._current_key = None
             await self._handle_next_key()
 
     async def _handle_next_key(self) -> None:
-        while self._queued and self._current_key is None:
+        while self._queued and self._current_key is None and self._accepts(self._queued[0]):
             key = self._current_key = self._queued.popleft()
             widget = self.focused or self.screen
             await super().on_event(key)
             if not key.is_forwarded or not widget.post_message(self.KeyPassed(key).set_sender(widget)):
                 self._current_key = None
+
+    def _accepts(self, key: events.Key) -> bool:
+        screen = self.screen
+        return not (isinstance(screen, KeyedScreen) and screen.opening) or key.key in (INTERRUPT, QUIT.keys)

@@ -19,7 +19,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text import displayable, shorten, width_of
+from tui.text import shorten, width_of
 from tui.theme import cursor_style, text_style
 
 
@@ -191,7 +191,7 @@ class Rows(Widget):
             self._base = self.rich_style
         base = cursor_style(self.app, self._base) if highlighted else self._base
         segments = [
-            Segment(displayable(span.text), text_style(self.app, span.style, base) if span.style else base)
+            Segment(span.text, text_style(self.app, span.style, base) if span.style else base)
             for span in spans
         ]
         return Strip(segments).adjust_cell_length(self.size.width, base)

@@ -48,6 +48,8 @@ class KeyedScreen(Screen[None]):
     """name of its folder in `tui.screens`"""
     own_keys: ClassVar[tuple[Key, ...]]
     """`KEYS` of its folder"""
+    opening = False
+    """whether the screen cannot handle its keys yet; those typed meanwhile wait, except to quit"""
     _opened_at: float | None = None
 
     def on_idle(self) -> None:

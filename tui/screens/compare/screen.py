@@ -37,7 +37,7 @@ from tui.screens.compare.compare_table import (
     verdict_reasons,
 )
 from tui.screens.compare.keys import KEYS
-from tui.text import displayable, plain_text, wrap
+from tui.text import plain_text, wrap
 
 if TYPE_CHECKING:
     from tui.screens.dialogs.help import HelpSection
@@ -129,8 +129,8 @@ class CompareScreen(KeyedScreen):
         unfair = sum(one.kind == "unfair" for one in differences)
         title = f"differences: {len(differences)}" if differences else "differences"
         title += (f", {unfair} of them unfair" if unfair < len(differences) else ", unfair") if unfair else ""
-        self.query_one("#differences").border_title = displayable(title)
-        self.query_one("#changes").border_title = displayable(_title(view))
+        self.query_one("#differences").border_title = title
+        self.query_one("#changes").border_title = _title(view)
         picker = self.query_one(LinePicker)
         picker.show_lines(lambda width: table_lines(view, width), picker.chosen)
         self._show_chosen()

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.framework.rows import Panel, Row, Span, dim, row
-from tui.text import displayable, wrap
+from tui.text import wrap
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class AskScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = displayable(self._question.title)
+            dialog.border_title = self._question.title
             entry = Input(self._question.answer, compact=True, select_on_focus=False, id="answer")
             entry.cursor_blink = False
             yield entry

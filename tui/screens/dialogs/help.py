@@ -11,7 +11,7 @@ from runner.metrics.explain import in_sentences
 from tui.framework.keymap import GLOBAL_KEYS
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.screens.registry import help_of, keys_of
-from tui.text import displayable, fit, width_of, wrap
+from tui.text import fit, width_of, wrap
 
 HelpSection = tuple[str, tuple[tuple[str, str], ...]]
 """a heading, and lines of a term with its meaning; a line without a term is plain text"""
@@ -102,8 +102,8 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         panel = self._panel
-        panel.border_title = displayable(self._title)
-        panel.border_subtitle = displayable("esc close   ↑ ↓ scroll")
+        panel.border_title = self._title
+        panel.border_subtitle = "esc close   ↑ ↓ scroll"
         panel.update(self._sections)
 
     @property

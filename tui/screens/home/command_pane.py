@@ -106,7 +106,7 @@ class CommandPane(CommandView):
 
         fails = plural(len(failing), "check fails", "checks fail")
         detail = "\n".join(f"{finding.name}: {finding.text}" for finding in failing)
-        question = ConfirmScreen(f"{fails}; start the run?", detail, yes="force", no="cancel")
+        question = ConfirmScreen(f"{fails}; start the run?", detail, yes="start", no="cancel")
         self.app.push_screen(question, answered)
 
     def _start(self, profile: Profile) -> None:

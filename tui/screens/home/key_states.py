@@ -23,8 +23,7 @@ class HomeKeys(FilteringScreen):
         """the selected item of the list"""
         self._listing: ProfileListing | None = None
         """all items; None: not read yet"""
-        self._ready = False
-        """the panes are mounted"""
+        self.opening = True  # until the panes are mounted
 
     @property
     def _pane(self) -> FormPane:
@@ -43,7 +42,7 @@ class HomeKeys(FilteringScreen):
         """Disable all actions but quit until the panes are mounted."""
         if action in ("filter", "edit") and self.typing:
             return False
-        return self._ready or action == "quit"
+        return not self.opening or action == "quit"
 
     def key_states(self) -> tuple[KeyState, ...]:
         if states := super().key_states():
@@ -52,11 +51,11 @@ class HomeKeys(FilteringScreen):
 
     @property
     def typing(self) -> Literal["", "editing", "filtering"]:
-        return "editing" if self._ready and self._pane.editing else super().typing
+        return "editing" if not self.opening and self._pane.editing else super().typing
 
     def is_key_enabled(self, key: Key) -> bool:
         """Hide keys that have nothing to act on."""
-        if not super().is_key_enabled(key) or not self._ready:
+        if not super().is_key_enabled(key) or self.opening:
             return key.action == "quit"
         form = self._form
         return {

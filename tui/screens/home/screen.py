@@ -113,17 +113,18 @@ class HomeScreen(HomeKeys):
         if self._listing is None:
             self._item = listing.item(drafts.chosen)
         self._listing = listing
-        if not self._ready:
+        if self.opening:
             from tui.screens.home.panes import create_panes
 
             # Mounting the panes earlier would draw them empty first.
             with self.app.batch_update():
                 await self.query_one("#home-body").mount(*create_panes())
-                self._ready = True
+                self.opening = False
                 self.query_one(ProfileList).focus()
                 self._show_list()
             self.show_keys()
             self.set_interval(LOOK_EVERY_S, self._read_in_background)
+            self.app.call_later(self.app.resume_keys)
         else:
             self._show_list()
         self._reading = False
@@ -349,7 +350,7 @@ class HomeScreen(HomeKeys):
 
     def _focus_moved(self) -> None:
         """Enlarge the commands over the form while they have the focus on a low terminal."""
-        if self._ready:
+        if not self.opening:
             self.show_keys()
             body = self.query_one("#home-body")
             body.set_class(self._commands.has_focus and self.size.height < LOW, "-unfolded")
@@ -361,7 +362,7 @@ class HomeScreen(HomeKeys):
     # --- the frame --------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        if self._ready:
+        if not self.opening:
             self._show_summary()
         elif not self._started_reading:
             # Reading starts after the first frame, which needs the first size.

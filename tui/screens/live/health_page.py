@@ -9,7 +9,6 @@ from runner.history.run_feed import Feed
 from tui.framework.rows import Panel
 from tui.screens.dialogs.help import HelpSection, draw_sections
 from tui.screens.live.health_view import health_sections
-from tui.text import displayable
 
 REFRESH_S = 1.0
 
@@ -35,7 +34,7 @@ class HealthScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self._panel.border_title = "health"
-        self._panel.border_subtitle = displayable("esc closes   ↑ ↓ scroll")
+        self._panel.border_subtitle = "esc closes   ↑ ↓ scroll"
         self.reload()
         self.set_interval(REFRESH_S, self.reload)
 

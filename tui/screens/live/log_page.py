@@ -10,7 +10,6 @@ from textual.screen import ModalScreen
 
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
-from tui.text import displayable
 
 POLL_S = 0.2
 
@@ -35,16 +34,16 @@ class LogScreen(LogKeys, ModalScreen[None]):
 
     def __init__(self, log: Path) -> None:
         super().__init__()
-        self._log = log
+        self._log_file = log
 
     def compose(self) -> ComposeResult:
         yield LogView(id="log", classes="framed")
 
     def on_mount(self) -> None:
-        name = escape(displayable(self._log.name))
-        keys = escape(displayable("esc closes  ↑ ↓ scroll  / search  n N next  f level"))
+        name = escape(self._log_file.name)
+        keys = escape("esc closes  ↑ ↓ scroll  / search  n N next  f level")
         self.log_view.border_title = f"log  {name}   {keys}"
-        self.log_view.open(self._log)
+        self.log_view.open(self._log_file)
         self.set_interval(POLL_S, self.log_view.poll)
 
     def action_scroll_rows(self, by: int) -> None:

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from runner.util.log_file import LONGEST, LogLine, level_of
 from tui.framework.rows import Row, Rows, Span, dim, row
 from tui.screens.live.log_window import LogWindow
-from tui.text import displayable, plain_text, shorten
+from tui.text import plain_text, shorten
 
 _STYLES = {"errors": "bad", "warnings": "warn", "all": ""}
 
@@ -48,7 +48,7 @@ class LogView(Rows):
             return
         rows, current = self._build_rows(self.window)
         self.show(rows, cursor=current, top=0)
-        status = escape(displayable(self.window.status))
+        status = escape(self.window.status)
         if self.border_subtitle != status:
             self.border_subtitle = status
 

@@ -34,7 +34,6 @@ from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
 from tui.screens.live.stage_strip import draw_stages
 from tui.screens.live.view import LiveView, LiveViewCache, make_live_view
 from tui.screens.result.answers import draw_answers
-from tui.text import displayable
 
 FRAME_S = 0.2
 SLOW_REDRAW_FRAMES, FAST_ITERATION_MS = 3, 300.0
@@ -139,19 +138,17 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._update_layout()
         self._update_plot_and_ranks(view)
         if before is None or before.plot_title != view.plot_title:
-            self.query_one("#plot").border_title = escape(displayable(view.plot_title))
+            self.query_one("#plot").border_title = escape(view.plot_title)
         if before is None or before.rank_title != view.rank_title:
-            self.query_one("#ranks").border_title = escape(displayable(view.rank_title))
+            self.query_one("#ranks").border_title = escape(view.rank_title)
         if before is None or before.gpu_title != view.gpu_title:
-            self.query_one("#gpus").border_title = escape(displayable(view.gpu_title))
+            self.query_one("#gpus").border_title = escape(view.gpu_title)
         if before is None or before.progress.what != view.progress.what:
             what = view.progress.what if view.progress.number else ""
-            self.query_one("#plot").border_subtitle = escape(displayable(what))
+            self.query_one("#plot").border_subtitle = escape(what)
         if before is None or before.log != view.log:
             self.log_view.open(view.log)
-            self.query_one("#log").border_title = escape(
-                displayable(f"log  {view.log.name}" if view.log else "log")
-            )
+            self.query_one("#log").border_title = escape(f"log  {view.log.name}" if view.log else "log")
 
     def _update_plot_and_ranks(self, view: LiveView) -> None:
         """Update the plot and the ranks, but not in every frame when iterations are too fast to follow."""

@@ -42,7 +42,7 @@ from tui.screens.result.metric_table import (
     make_table,
     row_index,
 )
-from tui.text import displayable, plain_text, wrap
+from tui.text import plain_text, wrap
 
 READ_AT_ONCE = 2 << 20
 """Logs up to this size, in bytes, are read before the first frame; it takes a few hundredths of a second."""
@@ -173,18 +173,14 @@ class ResultScreen(KeyedScreen):
         self._panel("#answers").update(Answers(pairs, answer_source(report.engine)))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
-        flags_panel.border_title = displayable(f"warnings: {len(flags)}")
+        flags_panel.border_title = f"warnings: {len(flags)}"
         flags_panel.display = bool(flags)
         flags_panel.update(flags)
         ranks = plural(report.ranks, "rank")
-        self.query_one("#table-frame").border_title = displayable(
-            f"result of {ranks} on {plain_text(report.host)}"
-        )
+        self.query_one("#table-frame").border_title = f"result of {ranks} on {plain_text(report.host)}"
         self.table = make_table(report)
         several = len(report.configurations) > 1
-        self.query_one("#table-frame").border_subtitle = (
-            displayable(f"{BEST} best   {WORST} worst") if several else ""
-        )
+        self.query_one("#table-frame").border_subtitle = f"{BEST} best   {WORST} worst" if several else ""
         self._show_table()
         self.show_keys()
         self._read_iterations()
@@ -214,8 +210,8 @@ class ResultScreen(KeyedScreen):
         if text := result_table.describe_baseline(report):
             frame = self.query_one("#table-frame")
             short = text if report.baseline and report.baseline.why_not else text.partition(":")[0]
-            frame.border_subtitle = displayable(
-                "   ".join(part for part in (str(frame.border_subtitle or ""), short) if part)
+            frame.border_subtitle = "   ".join(
+                part for part in (str(frame.border_subtitle or ""), short) if part
             )
         self._show_table()
 
@@ -343,7 +339,7 @@ class ResultScreen(KeyedScreen):
         )
 
     async def action_log(self) -> None:
-        log = self._log()
+        log = self._find_log()
         if log is None:
             self.notify("this run has no log", timeout=3, markup=False)
             return
@@ -351,7 +347,7 @@ class ResultScreen(KeyedScreen):
 
         await self.app.open_dialog(LogScreen(log))
 
-    def _log(self) -> Path | None:
+    def _find_log(self) -> Path | None:
         """Return the log with the cause of a failure, else the log of the last stage."""
         if self.report is None:
             return None

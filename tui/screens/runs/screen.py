@@ -30,7 +30,7 @@ from tui.screens.runs.arrangement import ListOptions, arrange_runs, next_sort, v
 from tui.screens.runs.keys import KEYS
 from tui.screens.runs.run_detail import draw_run_detail
 from tui.screens.runs.run_list import ColumnTitles, RunList, RunListing, RunTitles
-from tui.text import displayable, plain_text, wrap
+from tui.text import plain_text, wrap
 
 LOOK_EVERY_S = 2.0
 FIRST_LOOK = 200
@@ -362,10 +362,10 @@ class RunsScreen(FilteringScreen):
             ColumnTitles(options.sort, options.order.descending, options.reverse)
         )
         pane = self.query_one("#runs")
-        pane.border_title = displayable(" · ".join(["runs", *([options.title] if options.title else [])]))
+        pane.border_title = " · ".join(["runs", *([options.title] if options.title else [])])
         found = f"{format_number(len(self._listing.entries))} of {format_number(len(self._entries or ()))}"
         filtered = f"filter: {plain_text(options.filter)} · {found} · esc all"
-        pane.border_subtitle = displayable(filtered.replace("[", "\\[")) if options.filter else ""
+        pane.border_subtitle = filtered.replace("[", "\\[") if options.filter else ""
         self.show_keys()
 
 

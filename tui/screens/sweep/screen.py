@@ -26,7 +26,7 @@ from tui.screens.sweep.keys import KEYS
 from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
 from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, heading
 from tui.screens.sweep.view import BoardView, first_board_view
-from tui.text import displayable, plain_text
+from tui.text import plain_text
 
 if TYPE_CHECKING:
     from runner.sweep.sweep_feed import SweepFeed
@@ -146,7 +146,7 @@ class BoardScreen(KeyedScreen):
             self.set_class(self.size.width >= SIDE_BY_SIDE and rows * 3 > self.size.height, "-beside")
 
     def _title(self, name: str, text: str) -> None:
-        self.query_one(name).border_title = escape(displayable(plain_text(text)))
+        self.query_one(name).border_title = escape(plain_text(text))
 
     def key_states(self) -> tuple[KeyState, ...]:
         if self.view is None:

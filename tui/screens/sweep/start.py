@@ -21,7 +21,7 @@ from runner.schema.axes import INSIDE, Order
 from runner.schema.base import Profile
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, dim, row
-from tui.text import displayable, plain_text, wrap
+from tui.text import plain_text, wrap
 
 if TYPE_CHECKING:
     from runner.sweep.spec import Axes, SweepSpec
@@ -123,7 +123,7 @@ class SweepStart(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = displayable(f"sweep {plain_text(self._request.profile.name)}")
+            dialog.border_title = f"sweep {plain_text(self._request.profile.name)}"
             yield Panel(draw_preview, id="preview")
             paths = [f"{path}=" for path in field_paths(self._request.profile.engine)]
             entry = Input(

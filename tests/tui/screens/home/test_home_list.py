@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from runner.cli.places import HomePlace
-from runner.schema.base import Profile
 from tests.support import world
 from tests.support.keyboard import press_at_once
 from tests.support.patience import PATIENCE_S
@@ -138,7 +137,7 @@ async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
         assert "(did you mean num_runs?)" in about
         await pilot.press("enter", "e", "s", "u")
         await wait_until_idle(pilot)
-        assert notifications(pilot)[0] == "broken cannot be used; the reason is on the right"
+        assert notifications(pilot)[0] == "broken is invalid; the error is shown on the right"
         assert app.went == []
 
         path.write_text(world.BUILT_IN["quickstart"].replace("name: quickstart", "name: broken"))
@@ -152,7 +151,7 @@ async def test_a_profile_of_mine_that_hides_a_built_in_one_says_so() -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        assert "yours; it hides the built-in profile" in widget_text(app.screen, "#about")
+        assert "your profile; it hides the built-in one" in widget_text(app.screen, "#about")
         assert widget_text(app.screen, "#profile-list").count("quickstart ") == 1
 
 
@@ -224,9 +223,7 @@ async def test_help() -> None:
         assert isinstance(app.screen, HelpScreen)
 
 
-async def test_keys_before_anything_was_read_do_nothing(
-    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
-) -> None:
+async def test_keys_typed_before_the_profiles_are_read_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     may_read = threading.Event()
     read_names = Catalogue.read_names
 
@@ -237,8 +234,22 @@ async def test_keys_before_anything_was_read_do_nothing(
     monkeypatch.setattr(Catalogue, "read_names", slow)
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press("enter", "e", "s", "u", "slash", "tab", "escape")
+        await pilot.press("tab", "question_mark")
+        assert isinstance(app.screen, HomeScreen)
         may_read.set()
         await wait_until_idle(pilot)
-        assert (app.went, started) == ([], [])
-        assert isinstance(app.screen, HomeScreen)
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape")
+        assert form_of(pilot).has_focus
+
+
+@pytest.mark.parametrize("keys", [["q"], ["enter", "ctrl+c"]])
+async def test_q_and_ctrl_c_do_not_wait(keys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    may_read = threading.Event()
+    monkeypatch.setattr(Catalogue, "read_names", lambda self, key: may_read.wait(PATIENCE_S) and None)
+    app = RecordingApp(HomePlace())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert app.went == ["away"]
+        may_read.set()
