@@ -38,13 +38,14 @@ class Decoder:
         self.weights = weights
         self.collectives = collectives
         share = WeightShard(collectives.rank, collectives.world)
-        self._queries = _length(share.queries(shape))
-        self._keys = _length(share.keys(shape))
-        self._cos, self._sin = _rotary_tables(shape, positions, weights.embedding)
+        self.query_heads = _length(share.queries(shape))
+        self.key_heads = _length(share.keys(shape))
+        self.cos, self.sin = _rotary_tables(shape, positions, weights.embedding)
+        """[positions, width of a head] each"""
 
     def new_cache(self, batch: int, positions: int) -> Cache:
         """Return an empty cache for sequences of up to `positions` tokens; its memory is not cleared."""
-        size = (self.shape.num_hidden_layers, batch, self._keys, positions, self.shape.width_of_head)
+        size = (self.shape.num_hidden_layers, batch, self.key_heads, positions, self.shape.width_of_head)
         like = self.weights.embedding
         return Cache(like.new_empty(size), like.new_empty(size))
 
@@ -67,8 +68,8 @@ class Decoder:
 
     def _forward(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
         start, end = cache.filled, cache.filled + tokens.shape[1]
-        rotation = self._cos[start:end], self._sin[start:end]
-        hidden = self._embed(tokens)
+        rotation = self.cos[start:end], self.sin[start:end]
+        hidden = self.embed(tokens)
         for index, layer in enumerate(self.weights.layers):
             keys, values = cache.keys[index, :, :, :end], cache.values[index, :, :, :end]
             hidden += self._attention(layer, hidden, keys, values, rotation)
@@ -76,7 +77,8 @@ class Decoder:
         cache.filled = end
         return functional.linear(self._normalize(hidden[:, -1], self.weights.norm), self.weights.head)
 
-    def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings of [batch, tokens] int64, [batch, tokens, hidden], the same on every rank."""
         table = self.weights.embedding
         if self.collectives.world == 1:
             return functional.embedding(tokens, table)
@@ -100,11 +102,11 @@ class Decoder:
         width = self.shape.width_of_head
         qkv = functional.linear(self._normalize(hidden, layer.attention_norm), layer.qkv, layer.qkv_bias)
         heads = qkv.view(batch, length, -1, width).transpose(1, 2)
-        turned = self._queries + self._keys
+        turned = self.query_heads + self.key_heads
         rotated = _rotate(heads[:, :turned], *rotation)
-        keys[:, :, -length:] = rotated[:, self._queries :]
+        keys[:, :, -length:] = rotated[:, self.query_heads :]
         values[:, :, -length:] = heads[:, turned:]
-        queries = rotated[:, : self._queries]
+        queries = rotated[:, : self.query_heads]
         mixed = _attend_causally(queries, keys, values) if length > 1 else _attend(queries, keys, values)
         mixed = functional.linear(mixed.transpose(1, 2).reshape(batch, length, -1), layer.out)
         self.collectives.all_reduce_sum(mixed)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from runner.ranks.decoder import Decoder
+from runner.ranks.decoder import Cache, Decoder
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,50 @@ class Timing:
     """The times of an iteration on this rank."""
 
     latency_ms: float
-    """from before the cache is allocated until the last token is known"""
+    """from the start of the prefill until the last token is known"""
     generation_ms: float
     """from the first token to the last; 0.0 if they are the same"""
     steps: int
     """decode steps after the first token"""
+
+
+class Generation(Protocol):
+    """The generation of a configuration; its cache and buffers exist, and `prefill` starts an iteration."""
+
+    tokens: torch.Tensor
+    """the new tokens of the last iteration, [batch, output_len] int64"""
+
+    def prefill(self) -> None:
+        """Fill the cache from the prompt and choose the first token."""
+
+    def decode(self) -> None:
+        """Append the newest token to the cache and choose the next one."""
+
+
+class EagerGeneration:
+    """Calls the operations of the decoder one by one; works on every device."""
+
+    def __init__(self, decoder: Decoder, prompt: torch.Tensor, output_len: int) -> None:
+        """`prompt` is [batch, input_len] int64."""
+        batch, input_len = prompt.shape
+        self._decoder = decoder
+        self._prompt = prompt
+        # The last token is not fed back, so it needs no position.
+        self._cache: Cache = decoder.new_cache(batch, input_len + output_len - 1)
+        self.tokens = prompt.new_zeros((batch, output_len))
+        self._step = 0
+
+    def prefill(self) -> None:
+        self._cache.filled = self._step = 0
+        self._choose(self._decoder.prefill(self._prompt, self._cache))
+
+    def decode(self) -> None:
+        newest = self.tokens[:, self._step]
+        self._step += 1
+        self._choose(self._decoder.decode(newest, self._cache))
+
+    def _choose(self, logits: torch.Tensor) -> None:
+        self.tokens[:, self._step] = self._decoder.greedy(logits)
 
 
 class Marks(Protocol):
@@ -59,30 +98,27 @@ class CudaMarks:
         return [float(self._recorded[0].elapsed_time(event)) for event in self._recorded]
 
 
-def generate(decoder: Decoder, prompt: torch.Tensor, output_len: int, marks: Marks) -> torch.Tensor:
-    """Continue a prompt, [batch, tokens], greedily; mark start, first token and last token.
+def generate(generation: Generation, marks: Marks) -> torch.Tensor:
+    """Continue the prompt greedily; mark start, first token and last token.
 
     Returns:
         The new tokens, [batch, output_len] int64.
     """
-    batch, input_len = prompt.shape
     marks.mark()
-    # The last token is not fed back, so it needs no position.
-    cache = decoder.new_cache(batch, input_len + output_len - 1)
-    tokens = [decoder.greedy(decoder.prefill(prompt, cache))]
+    generation.prefill()
     marks.mark()
-    for _ in range(output_len - 1):
-        tokens.append(decoder.greedy(decoder.decode(tokens[-1], cache)))
+    for _ in range(generation.tokens.shape[1] - 1):
+        generation.decode()
     marks.mark()
-    return torch.stack(tokens, dim=1)
+    return generation.tokens
 
 
-def timed_generation(decoder: Decoder, prompt: torch.Tensor, output_len: int) -> Timing:
+def timed_generation(generation: Generation) -> Timing:
     """Run one iteration and return its times: on a GPU from CUDA events, on a CPU from the wall clock."""
-    marks = CudaMarks() if prompt.is_cuda else CpuMarks()
-    generate(decoder, prompt, output_len, marks)
+    marks = CudaMarks() if generation.tokens.is_cuda else CpuMarks()
+    tokens = generate(generation, marks)
     _, first, last = marks.times_ms()
-    steps = output_len - 1
+    steps = tokens.shape[1] - 1
     return Timing(latency_ms=last, generation_ms=last - first if steps else 0.0, steps=steps)
 
 

@@ -25,6 +25,7 @@ from runner.ranks.device import (
 )
 from runner.ranks.errors import StartError
 from runner.ranks.generation import Timing, random_prompt, timed_generation
+from runner.ranks.graphs import Preparation
 from runner.ranks.loop import timed_indices
 from runner.ranks.records import DIRECTORY_VARIABLE, Recorder, die_with_parent
 from runner.ranks.shape import read_shape
@@ -110,6 +111,8 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
         _print_line(
             link, f"Weights built. Parameters of rank 0: {millions:.1f} M, duration: {seconds:.3f} sec."
         )
+        preparation = Preparation(decoder)
+        _print_line(link, f"Iterations run as {preparation.description}.")
         setting = Setting(
             name=os.path.basename(os.path.abspath(options.engine_dir)),
             shape=shape,
@@ -124,7 +127,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
         ]
         for index, configuration in enumerate(configurations):
             try:
-                timings = measure(options, decoder, recorder, index, configuration)
+                timings = measure(options, decoder, preparation, recorder, index, configuration)
                 line = benchmark_line(setting, configuration, timings, peak_memory_gb(device))
             except torch.cuda.OutOfMemoryError as error:
                 if link.world > 1:
@@ -141,6 +144,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
 def measure(
     options: argparse.Namespace,
     decoder: Decoder,
+    preparation: Preparation,
     recorder: Recorder,
     index: int,
     configuration: BenchmarkConfiguration,
@@ -165,8 +169,12 @@ def measure(
         )
     reset_memory(device)
     prompt = random_prompt(decoder.shape.vocab_size, batch_size, input_len, options.seed).to(device)
+    began = time.monotonic()
+    generation = preparation.prepare(prompt, output_len)
+    if preparation.uses_graphs:
+        _print_line(collectives, f"Graphs captured in {time.monotonic() - began:.3f} sec.")
     for i in range(options.warm_up):
-        timing = timed_generation(decoder, prompt, output_len)
+        timing = timed_generation(generation)
         recorder.iteration(config=index, i=i, phase="warmup", **vars(timing))
     # Ranks start together, so the first timed iteration does not wait for another's last warm-up.
     collectives.barrier()
@@ -174,7 +182,7 @@ def measure(
     began = time.monotonic()
     timings = []
     for i in timed_indices(options.num_runs, options.duration, collectives.broadcast_flag):
-        timing = timed_generation(decoder, prompt, output_len)
+        timing = timed_generation(generation)
         recorder.iteration(config=index, i=i, phase="timed", **vars(timing))
         timings.append(timing)
     elapsed = time.monotonic() - began

@@ -11,6 +11,7 @@ from runner.ranks.collectives import Nccl, connect
 from runner.ranks.decoder import Decoder
 from runner.ranks.device import pick_device
 from runner.ranks.generation import CpuMarks, generate, random_prompt
+from runner.ranks.graphs import Preparation
 from runner.ranks.shape import read_shape
 from runner.ranks.weights import Source, WeightShard, build_weights
 
@@ -29,7 +30,7 @@ def main(engine_dir: Path, dtype: str, out: Path, kind: str) -> None:
         cache = decoder.new_cache(3, 16)
         prefill = decoder.prefill(prompt, cache)
         decode = decoder.decode(decoder.greedy(prefill), cache)
-        tokens = generate(decoder, prompt, 7, CpuMarks())
+        tokens = generate(Preparation(decoder).prepare(prompt, 7), CpuMarks())
     results = {"prefill": prefill.cpu(), "decode": decode.cpu(), "tokens": tokens.cpu()}
     torch.save(results, out / f"{ranks.rank}.pt")
     if isinstance(ranks, Nccl):

@@ -25,7 +25,8 @@ with torch_or_skip():
 
     from runner.ranks.collectives import Nccl, SingleRank
     from runner.ranks.decoder import Decoder
-    from runner.ranks.generation import CpuMarks, generate, random_prompt, timed_generation
+    from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
+    from runner.ranks.graphs import Preparation
     from runner.ranks.shape import DecoderShape
     from runner.ranks.weights import LayerWeights, Source, Weights, WeightShard, build_weights
     from tests.runner.ranks.split import outputs
@@ -46,6 +47,20 @@ def on_gpu(weights: Weights) -> Weights:
         embedding=weights.embedding.cuda(),
         head=weights.head.cuda(),
         norm=weights.norm.cuda(),
+        layers=layers,
+    )
+
+
+def in_float32(weights: Weights) -> Weights:
+    layers = [
+        LayerWeights(**{key: None if value is None else value.float() for key, value in vars(layer).items()})
+        for layer in weights.layers
+    ]
+    return replace(
+        weights,
+        embedding=weights.embedding.float(),
+        head=weights.head.float(),
+        norm=weights.norm.float(),
         layers=layers,
     )
 
@@ -82,10 +97,13 @@ def test_times_are_sane(name: str) -> None:
         decoder = gpu_decoder(getattr(torch, name))
         prompt = random_prompt(decoder.shape.vocab_size, 4, 128, seed=1).cuda()
         short, long = [], []
+        preparation = Preparation(decoder)
+        assert preparation.uses_graphs
+        few, many, one = (preparation.prepare(prompt, length) for length in (8, 64, 1))
         for _ in range(5):
-            short.append(timed_generation(decoder, prompt, 8))
-            long.append(timed_generation(decoder, prompt, 64))
-        alone = timed_generation(decoder, prompt, 1)
+            short.append(timed_generation(few))
+            long.append(timed_generation(many))
+        alone = timed_generation(one)
     for timing in short[2:] + long[2:]:
         assert 0 < timing.generation_ms < timing.latency_ms
     assert min(t.generation_ms for t in long) > 3 * min(t.generation_ms for t in short)
@@ -96,12 +114,62 @@ def test_decoding_does_not_wait_for_the_gpu() -> None:
     with torch.inference_mode():
         decoder = gpu_decoder(torch.bfloat16)
         prompt = random_prompt(decoder.shape.vocab_size, 2, 16, seed=1).cuda()
-        generate(decoder, prompt, 4, CpuMarks())
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            generate(decoder, prompt, 16, CpuMarks())
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+        for generation in (EagerGeneration(decoder, prompt, 16), Preparation(decoder).prepare(prompt, 16)):
+            generate(generation, CpuMarks())
+            torch.cuda.set_sync_debug_mode("error")
+            try:
+                generate(generation, CpuMarks())
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+
+
+SHAPES = {
+    "grouped heads": LARGER,
+    "bias, five heads a group": LARGER
+    | {"hidden_size": 640, "intermediate_size": 1920, "num_attention_heads": 10, "attention_bias": True},
+    "one head a group": LARGER | {"num_attention_heads": 8, "num_key_value_heads": 8},
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(("batch", "input_len"), [(1, 200), (3, 1), (16, 129), (70, 40)])
+def test_graphs_choose_the_tokens_of_single_operations(name: str, batch: int, input_len: int) -> None:
+    """In float32, where a choice never hangs on rounding."""
+    shape = DecoderShape(**SHAPES[name])
+    with torch.inference_mode():
+        weights = build_weights(shape, WeightShard(0, 1), Source(0, torch.float32, torch.device("cuda")))
+        decoder = Decoder(shape, weights, SingleRank(), input_len + 40)
+        prompt = random_prompt(shape.vocab_size, batch, input_len, seed=1).cuda()
+        expected = generate(EagerGeneration(decoder, prompt, 40), CpuMarks())
+        graphs = Preparation(decoder).prepare(prompt, 40)
+        assert torch.equal(generate(graphs, CpuMarks()), expected)
+        assert torch.equal(generate(graphs, CpuMarks()), expected), "an iteration leaves nothing behind"
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_graphs_are_as_exact_as_single_operations(name: str, batch: int) -> None:
+    """Their logits are no further from those in float32 than those of PyTorch's operations are."""
+    from runner.ranks.fused import FusedStep
+
+    dtype = getattr(torch, name)
+    with torch.inference_mode():
+        decoder = gpu_decoder(dtype)
+        exact = Decoder(decoder.shape, in_float32(decoder.weights), SingleRank(), 256)
+        prompt = random_prompt(decoder.shape.vocab_size, batch, 100, seed=1).cuda()
+        step = FusedStep(decoder, prompt, 2, pdl=False)
+        step.prefill()
+        first = step.tokens[:, 0].clone()
+        step.decode()
+        caches = decoder.new_cache(batch, 128), exact.new_cache(batch, 128)
+        decoder.prefill(prompt, caches[0])
+        exact.prefill(prompt, caches[1])
+        expected = exact.decode(first, caches[1])
+        errors = [
+            (found.float() - expected).norm() / expected.norm()
+            for found in (step.logits, decoder.decode(first, caches[0]))
+        ]
+    assert errors[0] < 1.2 * errors[1]
 
 
 def test_nccl_with_one_rank() -> None:
@@ -143,7 +211,7 @@ def test_program_on_one_gpu(tmp_path: Path) -> None:
     for config, values in enumerate(lines):
         latencies = [r["latency_ms"] for r in found if r.get("phase") == "timed" and r["config"] == config]
         assert float(values["latency(ms)"]) == round(sum(sorted(latencies)) / len(latencies), 3)
-        assert 950 < sum(latencies) < 3000
+        assert 500 < sum(latencies) < 3000, "a second, less what the host does between iterations"
         assert values["compute_cap"].startswith("sm")
         assert float(values["gpu_peak_mem(gb)"]) > 0
 

@@ -13,7 +13,7 @@ with torch_or_skip():
 
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
-    from runner.ranks.generation import CpuMarks, generate, random_prompt, timed_generation
+    from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
     from runner.ranks.shape import DecoderShape
     from runner.ranks.weights import Source, WeightShard, build_weights
     from tests.runner.ranks import reference
@@ -63,7 +63,7 @@ def test_generation_is_greedy() -> None:
     decoder, source = build()
     prompt = random_prompt(decoder.shape.vocab_size, 2, 4, seed=5)
     with torch.inference_mode():
-        generated = generate(decoder, prompt, 5, CpuMarks())
+        generated = generate(EagerGeneration(decoder, prompt, 5), CpuMarks())
         tokens = prompt
         for _ in range(5):
             following = reference.logits(decoder.shape, source, tokens)[:, -1].argmax(-1)
@@ -134,8 +134,8 @@ def test_timing_of_an_iteration() -> None:
     decoder, _ = build()
     prompt = random_prompt(decoder.shape.vocab_size, 2, 8, seed=5)
     with torch.inference_mode():
-        timing = timed_generation(decoder, prompt, 6)
-        only_prefill = timed_generation(decoder, prompt, 1)
+        timing = timed_generation(EagerGeneration(decoder, prompt, 6))
+        only_prefill = timed_generation(EagerGeneration(decoder, prompt, 1))
     assert timing.steps == 5
     assert 0 < timing.generation_ms < timing.latency_ms
     assert (only_prefill.steps, only_prefill.generation_ms) == (0, 0.0)

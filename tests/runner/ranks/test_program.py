@@ -30,7 +30,7 @@ with torch_or_skip():
     from runner.ranks import device, program
     from runner.ranks.collectives import SingleRank
     from runner.ranks.errors import StartError
-    from runner.ranks.generation import timed_generation
+    from runner.ranks.generation import Generation, Timing, timed_generation
     from runner.ranks.shape import DecoderShape, read_shape
 
 
@@ -106,9 +106,10 @@ def test_a_rank_that_fails_ends_all(tmp_path: Path) -> None:
     script.write_text(
         "import sys; from runner.ranks import program\n"
         "real = program.timed_generation\n"
-        "def failing(decoder, *rest):\n"
-        "    if decoder.collectives.rank == 1: raise RuntimeError('a lost device')\n"
-        "    return real(decoder, *rest)\n"
+        "def failing(generation):\n"
+        "    from mpi4py import MPI\n"
+        "    if MPI.COMM_WORLD.Get_rank() == 1: raise RuntimeError('a lost device')\n"
+        "    return real(generation)\n"
         "program.timed_generation = failing\n"
         "sys.exit(program.main())\n"
     )
@@ -142,10 +143,10 @@ def test_alone_without_mpi(tmp_path: Path) -> None:
 def test_configuration_that_does_not_fit_is_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def too_large(decoder: Any, prompt: torch.Tensor, output_len: int) -> Any:
-        if len(prompt) == 3:
+    def too_large(generation: Generation) -> Timing:
+        if len(generation.tokens) == 3:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-        return timed_generation(decoder, prompt, output_len)
+        return timed_generation(generation)
 
     monkeypatch.setattr(program, "timed_generation", too_large)
     monkeypatch.setattr(program, "die_with_parent", lambda: None)
