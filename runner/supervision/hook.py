@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.plan.plan import Hook, Plan
 from runner.report.files import read_summary
 from runner.run import layout
-from runner.util import daemon, processes
+from runner.util import daemon, processes, signals
 
 LOG = "on-end.log"
 """Output and exit code of the command; the only file that is written after the last event of a run."""
@@ -31,6 +31,7 @@ def start(run_dir: Path, plan: Plan) -> None:
 
 def main(run_dir: str) -> None:
     """Run the hook and wait for its end or its timeout."""
+    signals.deliver()
     path = Path(run_dir)
     hook = layout.load_plan(path).on_end
     assert hook is not None

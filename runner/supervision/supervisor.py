@@ -29,7 +29,7 @@ from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
 from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry.monitor import TelemetryMonitor
-from runner.util import login_session, processes
+from runner.util import login_session, processes, signals
 from runner.util.logs import set_up_process_log
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def main(run_dir: str, lock: int) -> None:
     path = Path(run_dir)
     supervision = Supervision(path, layout.load_plan(path))
     signal.signal(signal.SIGTERM, lambda *_: supervision.ask_to_stop(_sigterm_origin()))
+    signals.deliver()
     supervision.run()
 
 

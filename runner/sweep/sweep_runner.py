@@ -47,7 +47,7 @@ from runner.sweep.known_failures import failed_artifact_key, reject
 from runner.sweep.memory import outcomes_of
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, narrow_profile
-from runner.util import processes
+from runner.util import processes, signals
 from runner.util.disk import wait_reason
 from runner.util.logs import set_up_process_log
 
@@ -72,6 +72,7 @@ def main(sweep_dir: str, lock: int) -> None:
     path = Path(sweep_dir)
     runner = SweepRunner(path, load_sweep(path))
     signal.signal(signal.SIGTERM, lambda *_: runner.ask_to_stop("SIGTERM to the sweep runner"))
+    signals.deliver()
     runner.run()
     layout.remove_if_empty(path / RUNNER_LOG)
 

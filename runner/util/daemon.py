@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from runner.util import signals
+
 IMPORT_ROOT = Path(__file__).resolve().parents[2]
 """The folder that contains this package, for processes that are started without PYTHONPATH"""
 _BOOTSTRAP = """
@@ -15,7 +17,7 @@ root, *inherited = sys.argv[1].splitlines()
 sys.path.insert(0, root)
 sys.path += [path for path in inherited if path not in sys.path]
 from runner.util import signals
-signals.reset_inherited_signals()
+signals.keep_delayed()
 importlib.import_module(sys.argv[2]).main(sys.argv[3], *map(int, sys.argv[4:]))
 """
 
@@ -26,6 +28,9 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
     Without a lock, run `main(directory)`.
 
     The process has no terminal and inherits no open file except the lock; its output goes to the file `log`.
+    Signals that would end it are delayed until its `main` calls `signals.deliver`: until then it can neither
+    ignore nor handle them.
+
     It imports from where this process imports, so it finds the same plug-ins. The path is an argument, not
     PYTHONPATH, which measured processes would inherit.
 
@@ -33,7 +38,7 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
         OSError: the process cannot be started.
     """
     locks = () if lock is None else (lock,)
-    with open(directory / log, "ab") as output:
+    with open(directory / log, "ab") as output, signals.delayed():
         return subprocess.Popen(
             [sys.executable, "-c", _BOOTSTRAP, _import_path(), module, str(directory), *map(str, locks)],
             cwd=directory,

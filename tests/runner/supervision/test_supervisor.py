@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from runner.history.run_entry import read_entry
 from runner.report.build import build_report
 from runner.run import layout
 from runner.run.scratch import scratch_dir
-from runner.util import processes
+from runner.util import daemon, processes
 from tests.support.runs import (
     is_supervised,
     single,
@@ -147,6 +149,21 @@ def test_a_hang_up_does_not_touch_a_run() -> None:
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
     os.kill(state_of(run_dir).started.pid, signal.SIGHUP)  # type: ignore[union-attr]
     assert wait_until_ended(run_dir).status == "finished"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, "finished"), (signal.SIGTERM, "stopped")])
+def test_a_signal_in_its_first_moment_is_handled(
+    monkeypatch: pytest.MonkeyPatch, number: int, status: str
+) -> None:
+    spawn = daemon.spawn
+
+    def spawn_and_signal(*args: Any) -> subprocess.Popen[bytes]:
+        process = spawn(*args)
+        os.kill(process.pid, number)
+        return process
+
+    monkeypatch.setattr(daemon, "spawn", spawn_and_signal)
+    assert wait_until_ended(start(single("ok"))).status == status
 
 
 @pytest.fixture
