@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 from runner import events as ev
-from runner import paths
 from runner.engines import container
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
-from runner.plan.plan import Plan
 from runner.report.build import build_report
 from runner.report.files import read_state, read_summary, write_report
-from runner.run import layout
+from runner.run import layout, liveness
+from runner.run.liveness import Liveness
 from runner.run.scratch import scratch_dir
-from runner.state.run import ENDED_STATUSES, RunState
+from runner.state.run import ENDED_STATUSES
 from runner.util.files import read_file
-from runner.util.processes import RunProcesses, boot_id, kill_all
+from runner.util.processes import RunProcesses, kill_all
 
 
 def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
@@ -30,87 +28,124 @@ def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
 
     Kills its processes, marks it `lost`, writes its report and starts its hook.
 
-    Safe to call at any time from any reader: it does nothing while a process holds the lock of the run, on
-    another host, or when the run ended normally. If nothing can be written (full disk, directory of another
-    user) the run has ended for this reader all the same.
+    Safe to call at any time from any reader: it does nothing while the supervisor lives, or when the run
+    ended normally. It changes only directories of this user in the folder of runs, and kills processes only
+    for the directory that the supervisor started in, never for a copy. In any other case, and if nothing can
+    be written (full disk), the run has ended for this reader all the same.
 
     Returns:
         The events that were missing at the end of the log, even if they could not be written; None: the run
         has a supervisor, as far as this machine can tell.
     """
-    owner = layout.read_owner(run_dir)
-    if owner is not None and owner.host != layout.host_name():
+    owner = liveness.read_owner(run_dir)
+    found = liveness.check(run_dir)
+    if found in (Liveness.ALIVE, Liveness.ELSEWHERE):
         return None
+    lock = None
+    if liveness.may_change(run_dir):
+        try:
+            lock = layout.try_lock(run_dir)
+        except OSError:
+            pass  # a disk that is read-only
+        else:
+            if lock is None or liveness.read_owner(run_dir) != owner:
+                _unlock(lock)
+                return None  # another reader is at it, or the supervisor has just started
     try:
-        lock = layout.try_lock(run_dir)
-        if lock is None:
-            return None
-    except OSError:
-        if layout.is_locked(run_dir):
-            return None
-        lock = None
-    try:
-        return _end(run_dir, owner, held=lock is not None)
+        return _Recovery(run_dir, owner, found, can_write=lock is not None).run()
     except UserError:
         return None  # not a readable run; it is listed as such
     finally:
-        if lock is not None:
-            os.close(lock)
+        _unlock(lock)
 
 
-def _end(run_dir: Path, owner: layout.Owner | None, *, held: bool) -> list[ev.AnyEvent]:
-    plan = layout.load_plan(run_dir)
-    state = read_state(run_dir)
-    summary = read_summary(run_dir)
-    reported = (run_dir / layout.REPORT).exists()
-    closing: list[ev.AnyEvent] = []
-    if state.running and summary is not None and summary.status in ENDED_STATUSES:
-        # The supervisor writes the report before the last event: the report has what the log lacks.
-        if summary.cause and state.failure is None:
-            closing.append(ev.Failure(t=state.last_t, cause=summary.cause))
-        status = cast(ev.RunStatus, summary.status)
-        closing.append(ev.RunEnded(t=state.last_t, status=status, wall=time.time()))
-    elif state.running:
-        closing = _closing(run_dir, plan, state, owner, held=held)
-        reported = False
-    lost = bool(closing) and not reported
-    written = _write(run_dir, closing)
-    state.apply_all(closing)
-    if not reported:
-        with contextlib.suppress(OSError):
-            write_report(run_dir, build_report(plan, state, run_dir.name))
-            written = True
-    if lost and written and owner is not None:  # an imported run never had one
-        _start_hook(run_dir, plan)
-    return closing
+def _unlock(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
 
 
-def _closing(
-    run_dir: Path, plan: Plan, state: RunState, owner: layout.Owner | None, *, held: bool
-) -> list[ev.AnyEvent]:
-    """Kill the processes of a lost run if its lock is `held`; return the closing events."""
-    closing: list[ev.AnyEvent] = []
-    # After a reboot the recorded pids belong to other processes and none of the run is alive. Without an
-    # owner no supervisor began, and nothing was started.
-    same_boot = owner is not None and owner.boot_id == boot_id()
-    if same_boot and held:
-        container.kill_processes(plan, run_dir.name)
-        members = RunProcesses(run_dir.name, run_dir / layout.PROCESSES)
-        members.load()
-        killed, left = kill_all(members)
-        if killed or left:
-            closing.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
-    shutil.rmtree(scratch_dir(run_dir.name), ignore_errors=True)
-    # CLOCK_MONOTONIC restarts at boot; after a reboot the time of the last event is the latest valid one.
-    t = time.monotonic_ns() if same_boot else state.last_t
-    restarted = owner is not None and not same_boot
-    how = "the machine was restarted" if restarted else "its supervisor was killed"
-    why = _log_problem(run_dir / layout.EVENTS) or f"{how} while it ran"
-    return [
-        *closing,
-        ev.Failure(t=t, cause=f"the run was lost: {why}"),
-        ev.RunEnded(t=t, status="lost", wall=time.time()),
-    ]
+class _Recovery:
+    """The end of one run without supervisor."""
+
+    def __init__(
+        self, run_dir: Path, owner: liveness.Owner | None, found: Liveness, *, can_write: bool
+    ) -> None:
+        self.run_dir = run_dir
+        self.found = found
+        self.can_write = can_write
+        self.can_kill = can_write and owner is not None and liveness.may_signal(run_dir, owner)
+        self.is_original = owner is not None and liveness.is_original(run_dir, owner)
+        self.plan = layout.load_plan(run_dir)
+        self.state = read_state(run_dir)
+
+    def run(self) -> list[ev.AnyEvent]:
+        """Return the events that the log lacks, written if that is possible."""
+        summary = read_summary(self.run_dir)
+        reported = (self.run_dir / layout.REPORT).exists()
+        closing: list[ev.AnyEvent] = []
+        if self.state.running and summary is not None and summary.status in ENDED_STATUSES:
+            # The supervisor writes the report before the last event: the report has what the log lacks.
+            if summary.cause and self.state.failure is None:
+                closing.append(ev.Failure(t=self.state.last_t, cause=summary.cause))
+            status = cast(ev.RunStatus, summary.status)
+            closing.append(ev.RunEnded(t=self.state.last_t, status=status, wall=time.time()))
+            self.state.apply_all(closing)
+        elif self.state.running:
+            closing = self._close()
+            reported = False
+        if not self.can_write:
+            return closing
+        written = _write(self.run_dir, closing)
+        if not reported:
+            written |= self._write_report()
+        if closing and not reported and written and self.is_original:
+            self._start_hook()
+        return closing
+
+    def _close(self) -> list[ev.AnyEvent]:
+        """End the processes of the run and complete its state; return the events for that."""
+        swept = self._kill_processes()
+        last_t = self.state.last_t
+        verdict = self._verdict(last_t)
+        self.state.apply_all((*swept, *verdict))
+        return [*swept, *verdict]
+
+    def _kill_processes(self) -> list[ev.AnyEvent]:
+        swept: list[ev.AnyEvent] = []
+        if self.can_kill:
+            container.kill_processes(self.plan, self.run_dir.name)
+            members = RunProcesses(self.run_dir.name, self.run_dir / layout.PROCESSES)
+            members.load()
+            killed, left = kill_all(members)
+            if killed or left:
+                swept.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
+        if self.can_write and self.is_original:
+            shutil.rmtree(scratch_dir(self.run_dir.name), ignore_errors=True)
+        return swept
+
+    def _verdict(self, last_t: int) -> list[ev.AnyEvent]:
+        """Return the last events, judged by the log, whose last event was at `last_t`."""
+        # CLOCK_MONOTONIC restarts at boot; after a reboot the time of the last event is the latest valid one.
+        t = time.monotonic_ns() if self.can_kill else last_t
+        restarted = self.found is Liveness.RESTARTED
+        how = "the machine was restarted" if restarted else "its supervisor was killed"
+        why = _log_problem(self.run_dir / layout.EVENTS) or f"{how} while it ran"
+        return [
+            ev.Failure(t=t, cause=f"the run was lost: {why}"),
+            ev.RunEnded(t=t, status="lost", wall=time.time()),
+        ]
+
+    def _write_report(self) -> bool:
+        try:
+            write_report(self.run_dir, build_report(self.plan, self.state, self.run_dir.name))
+        except OSError:
+            return False
+        return True
+
+    def _start_hook(self) -> None:
+        from runner.supervision import hook  # rarely needed
+
+        hook.start(self.run_dir, self.plan)
 
 
 def _log_problem(log: Path) -> str:
@@ -124,8 +159,8 @@ def _log_problem(log: Path) -> str:
         return f"its log ({log.name}) cannot be read: {error.strerror}"
 
 
-def _write(run_dir: Path, closing: Iterable[ev.AnyEvent]) -> bool:
-    """Append events to the log; return whether all were written."""
+def _write(run_dir: Path, closing: Sequence[ev.AnyEvent]) -> bool:
+    """Append events to the log, return whether all are written."""
     if not closing:
         return False
     try:
@@ -138,16 +173,3 @@ def _write(run_dir: Path, closing: Iterable[ev.AnyEvent]) -> bool:
     except OSError:
         return False
     return complete
-
-
-def _start_hook(run_dir: Path, plan: Plan) -> None:
-    """Start the hook of a run, only for runs in the history that belong to the current user.
-
-    The command is in the plan, and a directory of another user may contain any plan.
-    """
-    with contextlib.suppress(OSError):
-        is_own = (run_dir / layout.PLAN).stat().st_uid == os.geteuid()
-        if is_own and run_dir.parent == paths.runs_dir():
-            from runner.supervision import hook  # rarely needed
-
-            hook.start(run_dir, plan)

@@ -1,4 +1,4 @@
-"""The directory of a run: create it, list runs, and check whether a run is alive."""
+"""The directory of a run: its files, its lock, and the list of all runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,6 @@ from runner.errors import UserError
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
 from runner.util.files import read_file, write_atomically
-from runner.util.processes import boot_id, start_time
 
 EVENTS = "events.jsonl"
 PLAN = "plan.json"
@@ -43,28 +41,30 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Errors of decoding JSON that is invalid or has other fields than expected."""
 
 
-class Owner(msgspec.Struct, frozen=True):
-    """The supervisor of a run; identifies the process even after pids were reused."""
-
-    pid: int
-    start_time: int
-    """clock ticks since boot, from /proc/PID/stat"""
-    boot_id: str
-    host: str
-
-
 def new_run_id(profile: str, wall: float | None = None) -> str:
     """Return `<UTC time>_<profile>_<4 hex>`; names sort by start (`wall`, else now)."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
     return f"{stamp}_{profile}_{secrets.token_hex(2)}"
 
 
+def _unclaimed(_: Path) -> None:
+    return None
+
+
 @contextlib.contextmanager
-def create_run_dir(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int]:
+def create_run_dir(
+    run_dir: Path, plan: Plan, profile_yaml: str, *, claim: Callable[[Path], None] = _unclaimed
+) -> Iterator[int]:
     """Make a run directory with its frozen inputs, complete before anything starts.
 
     Yields the lock of the run, which is held during the block. A directory counts as a run once it has a
     plan, which is written under the lock: readers never see a run without a holder, which counts as lost.
+
+    Args:
+        run_dir: the directory, which does not exist yet.
+        plan: what to run.
+        profile_yaml: the profile of the plan.
+        claim: records who starts the run, in the directory before it counts as a run.
 
     Raises:
         UserError: the directory cannot be made (no permission, disk full).
@@ -75,6 +75,7 @@ def create_run_dir(run_dir: Path, plan: Plan, profile_yaml: str) -> Iterator[int
             lock = try_lock(run_dir)
             assert lock is not None, "no other process knows the run yet"
             held.callback(os.close, lock)
+            claim(run_dir)
             _write_inputs(run_dir, plan, profile_yaml)
         except OSError as error:
             shutil.rmtree(run_dir, ignore_errors=True)
@@ -152,9 +153,6 @@ def list_sweeps() -> list[Path]:
     return [root / name for name in sorted(names, reverse=True)]
 
 
-# --- liveness ------------------------------------------------------------------------------------------
-
-
 def try_lock(run_dir: Path) -> int | None:
     """Take the lock of a run; None: its supervisor (or a reader that cleans up) holds it.
 
@@ -188,21 +186,6 @@ def is_locked(directory: Path) -> bool:
     return False
 
 
-def host_name() -> str:
-    return os.uname().nodename
-
-
-def read_owner(run_dir: Path) -> Owner | None:
-    try:
-        return msgspec.json.decode(read_file(run_dir / OWNER), type=Owner)
-    except (OSError, *UNREADABLE):
-        return None
-
-
-def write_owner(run_dir: Path, owner: Owner) -> None:
-    write_atomically(run_dir / OWNER, msgspec.json.encode(owner))
-
-
 def make_ballast(run_dir: Path, size: int) -> None:
     """Reserve bytes on the disk, so that the end of a run can be written even if the disk is full."""
     with contextlib.suppress(OSError), open(run_dir / BALLAST, "wb") as file:
@@ -218,32 +201,6 @@ def remove_if_empty(path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.stat().st_size == 0:
             path.unlink()
-
-
-def request_stop(run_dir: Path, by: str) -> None:
-    """Ask the supervisor of a run to stop it; it checks for this file many times a second.
-
-    Raises:
-        UserError: the directory is not writable and the supervisor belongs to another user.
-    """
-    try:
-        write_atomically(run_dir / STOP, by.encode())
-    except OSError as error:
-        # A full disk must not prevent a stop: a signal works too, but it does not name the sender.
-        if not signal_supervisor(run_dir, signal.SIGTERM):
-            raise UserError(f"{run_dir}: cannot ask the run to stop: {error.strerror}") from None
-
-
-def signal_supervisor(run_dir: Path, number: int) -> bool:
-    """Send a signal to the supervisor of a run; return False if it has ended or belongs to another user."""
-    owner = read_owner(run_dir)
-    if owner is None or owner.boot_id != boot_id() or start_time(owner.pid) != owner.start_time:
-        return False
-    try:
-        os.kill(owner.pid, number)
-    except OSError:
-        return False
-    return True
 
 
 def read_stop_request(run_dir: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from runner.errors import UserError
 from runner.plan.plan import Hook, Plan, SweepMembership
 from runner.profile import settings
 from runner.profile.file import to_yaml
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.schema.base import Profile
 from runner.util import daemon
 
@@ -59,10 +60,13 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
     Raises:
         UserError: the run directory cannot be created, or the supervisor cannot be started.
     """
-    with layout.create_run_dir(run_dir, plan, profile_yaml) as lock:
+    with layout.create_run_dir(run_dir, plan, profile_yaml, claim=liveness.claim) as lock:
         try:
             supervisor = daemon.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
         except OSError as error:
+            (run_dir / layout.OWNER).unlink(missing_ok=True)
             raise UserError(f"{run_dir}: cannot start the supervisor: {error.strerror}") from None
+        with contextlib.suppress(OSError):  # the supervisor also does this; it may be killed before that
+            liveness.write_owner(run_dir, liveness.owner_of(run_dir, supervisor.pid))
     # Reap the process if the starter lives longer than the run, so that no zombie remains.
     threading.Thread(target=supervisor.wait, daemon=True).start()

@@ -19,7 +19,7 @@ from runner import VERSION
 from runner import events as ev
 from runner.engines import container
 from runner.plan.plan import Plan, Stage
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.run.scratch import scratch_dir
 from runner.state import cuda_devices
 from runner.supervision import hook, host
@@ -102,13 +102,8 @@ class Supervision:
             self._end(status)
 
     def _begin(self) -> None:
-        owner = layout.Owner(
-            pid=os.getpid(),
-            start_time=processes.start_time(os.getpid()) or 0,
-            boot_id=processes.boot_id(),
-            host=layout.host_name(),
-        )
-        layout.write_owner(self.run_dir, owner)
+        owner = liveness.owner_of(self.run_dir, os.getpid())
+        liveness.write_owner(self.run_dir, owner)
         self._run_log.emit(
             ev.RunStarted(
                 t=time.monotonic_ns(),

@@ -17,7 +17,8 @@ from runner import paths
 from runner.errors import UserError
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
-from runner.run import layout
+from runner.run import layout, liveness
+from runner.run.liveness import Liveness
 from runner.schema.axes import Order
 from runner.schema.base import Profile
 from runner.sweep import directory as directories
@@ -229,17 +230,12 @@ def _lock(directory: Path) -> int:
 
 
 def is_running(directory: Path) -> bool:
-    """Check whether a sweep runner holds the sweep; this takes no lock that another process could miss."""
-    if _other_host(directory) is not None:
-        # For a process on another machine only its log can be checked.
-        return _read_log(directory).status not in ENDED
-    return layout.is_locked(directory)
-
-
-def _other_host(directory: Path) -> str | None:
-    """Return the other machine on which the sweep runs or ran last; None: this machine."""
-    owner = layout.read_owner(directory)
-    return owner.host if owner is not None and owner.host != layout.host_name() else None
+    """Check whether a sweep has a sweep runner; this takes no lock that another process could miss."""
+    if layout.is_locked(directory):
+        return True
+    # A sweep runner on another machine, or one whose lock file was removed: its log has whether it ended.
+    found = liveness.check(directory)
+    return found in (Liveness.ALIVE, Liveness.ELSEWHERE) and _read_log(directory).status not in ENDED
 
 
 def _read_log(directory: Path) -> SweepProgress:
@@ -276,19 +272,24 @@ def stop_sweep(
             returned as it is.
 
     Raises:
-        UserError: the stop request cannot be written, a sweep runner on another machine does not answer, or
+        UserError: the stop request cannot be written, the sweep runner neither answers nor can be killed, or
             the end cannot be written to the log.
     """
     deadline = time.monotonic() + STOP_S
+    killed = False
     if is_running(directory):
-        layout.request_stop(directory, by)
+        liveness.request_stop(directory, by)
     while is_running(directory):
         if is_cancelled():
             return read_progress(directory)
         if time.monotonic() > deadline:
-            if (host := _other_host(directory)) is not None:
-                raise UserError(f"{directory.name} runs on {host}, which does not answer; stop it there")
-            layout.signal_supervisor(directory, signal.SIGKILL)
+            reason = liveness.unreachable_reason(directory)
+            if reason or killed:
+                raise UserError(
+                    f"{directory.name} does not stop: {reason or 'its runner does not die from SIGKILL'}"
+                )
+            liveness.signal_supervisor(directory, signal.SIGKILL)
+            killed = True
             deadline += STOP_S
         time.sleep(0.1)
     progress = read_progress(directory)

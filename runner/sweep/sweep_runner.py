@@ -24,7 +24,7 @@ from runner.history.stop import stop_run
 from runner.plan.plan import Configuration, SweepMembership
 from runner.profile.file import load_text
 from runner.report.files import read_state
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.supervision import launch
 from runner.sweep.directory import (
     FAILED_TOO,
@@ -47,7 +47,7 @@ from runner.sweep.known_failures import failed_artifact_key, reject
 from runner.sweep.memory import outcomes_of
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, narrow_profile
-from runner.util import processes, signals
+from runner.util import signals
 from runner.util.disk import wait_reason
 from runner.util.logs import set_up_process_log
 
@@ -97,15 +97,7 @@ class SweepRunner:
 
     def run(self) -> None:
         """Measure everything that remains; an internal error ends the sweep as failed, with its cause."""
-        layout.write_owner(
-            self.directory,
-            layout.Owner(
-                pid=os.getpid(),
-                start_time=processes.start_time(os.getpid()) or 0,
-                boot_id=processes.boot_id(),
-                host=layout.host_name(),
-            ),
-        )
+        liveness.claim(self.directory)
         marker = self.directory / FAILED_TOO
         failed_too = marker.exists()
         with contextlib.suppress(OSError):
@@ -200,7 +192,7 @@ class SweepRunner:
             time.sleep(POLL_S)
         # The devices are free once the supervisor has exited; the next run then does not queue.
         deadline = time.monotonic() + AFTER_REPORT_S
-        while layout.signal_supervisor(run_dir, 0) and time.monotonic() < deadline:
+        while liveness.signal_supervisor(run_dir, 0) and time.monotonic() < deadline:
             time.sleep(POLL_S / 4)
 
     def _stop_wanted(self) -> bool:

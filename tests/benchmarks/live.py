@@ -20,7 +20,7 @@ from runner.engines.registry import make_plan
 from runner.events.journal import EventReader
 from runner.profile.file import with_changes
 from runner.profile.store import find
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.supervision import launch
 from tests.benchmarks.result import Claim, Measured
 from tests.support.runs import start, under_mpirun, wait_until_ended
@@ -60,7 +60,7 @@ def measure_delay(seconds: float = 20.0) -> Measured:
                 if found := _COUNT.search(glass.text):
                     drawn.setdefault(int(found[1]), t)
         finally:
-            layout.request_stop(run_dir, "the benchmark")
+            liveness.request_stop(run_dir, "the benchmark")
             terminal.close()
             wait_until_ended(run_dir)
         ended = {event.i + 1: event.t for event in _iterations(run_dir)}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import psutil
 
-from runner.run import layout
+from runner.run import liveness
 from tests.benchmarks.result import Claim, Measured
 from tests.standins import nvml
 from tests.support.runs import start, under_mpirun, wait_for, wait_until_ended
@@ -83,7 +83,7 @@ def _costs() -> Costs:
                 live = _cost([OURS, "attach", str(run_dir)])
                 nvitop = _nvitop(Path(folder) / "nvitop")
             finally:
-                layout.request_stop(run_dir, "the benchmark")
+                liveness.request_stop(run_dir, "the benchmark")
                 wait_until_ended(run_dir)
             return Costs(live, _cost([OURS, "attach", str(run_dir)]), nvitop)
 

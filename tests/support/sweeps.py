@@ -12,7 +12,7 @@ from runner.plan.plan import Configuration
 from runner.profile.file import load_text
 from runner.report.build import build_report
 from runner.report.files import read_state, write_report
-from runner.run import layout
+from runner.run import liveness
 from runner.schema.base import Profile
 from runner.sweep import directory
 from runner.sweep.directory import (
@@ -108,7 +108,7 @@ def recorded(
     plan = msgspec.structs.replace(single("ok"), profile="tiny", configurations=list(latencies))
     t = 1_000_000_000
     log: list[ev.Event] = [
-        ev.RunStarted(t=t, run=run, schema=1, wall=wall, host=layout.host_name(),
+        ev.RunStarted(t=t, run=run, schema=1, wall=wall, host=liveness.host_name(),
                       boot_id=processes.boot_id(), pid=1, cores=2, version="0"),
         ev.NoGpu(t=t, reason="a test"),
         ev.StageStarted(t=t, stage=0, name="benchmark", ranks=1, pid=1),

@@ -22,7 +22,7 @@ from runner import preflight
 from runner.engines import container
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.history.run_entry import read_entry
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.state.run import RunState
 from runner.util import processes
 from tests import standins
@@ -204,7 +204,7 @@ def test_stages_run_inside_and_records_come_by_stdout(box: str, tmp_path: Path) 
 def test_stopping_kills_what_runs_inside(box: str, tmp_path: Path) -> None:
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
-    layout.request_stop(run_dir, "the test")
+    liveness.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
     assert processes.find_tagged(run_dir.name) == []
 
@@ -212,7 +212,7 @@ def test_stopping_kills_what_runs_inside(box: str, tmp_path: Path) -> None:
 def test_recovery_kills_processes_in_a_running_container(box: str, tmp_path: Path) -> None:
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
-    assert layout.signal_supervisor(run_dir, signal.SIGKILL)
+    assert liveness.signal_supervisor(run_dir, signal.SIGKILL)
     wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert processes.find_tagged(run_dir.name), "killing the client leaves what runs inside"
 
@@ -268,7 +268,7 @@ def test_starting_from_an_engine_in_a_volume(tmp_path: Path) -> None:
 def test_stopping_removes_the_container(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)
-    layout.request_stop(run_dir, "the test")
+    liveness.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
     assert processes.find_tagged(run_dir.name) == []
     assert run_dir.name not in containers()
@@ -278,7 +278,7 @@ def test_stopping_removes_the_container(tmp_path: Path) -> None:
 def test_recovery_removes_the_container_of_a_lost_run(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)
-    assert layout.signal_supervisor(run_dir, signal.SIGKILL)
+    assert liveness.signal_supervisor(run_dir, signal.SIGKILL)
     wait_for(lambda: not is_supervised(run_dir), "the end of the supervisor")
     assert run_dir.name in containers(), "killing the client leaves the container"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner import events as ev
-from runner.run import layout
+from runner.run import liveness
 from runner.supervision import stage as stage_run
 from runner.util import processes
 from tests import standins
@@ -201,7 +201,7 @@ def test_what_hangs_silently_is_stopped_on_request(tmp_path: Path, fault: str) -
     )
     run_dir = support.start(wanted)
     support.wait_for_stage(run_dir, "benchmark")
-    layout.request_stop(run_dir, "the test")
+    liveness.request_stop(run_dir, "the test")
     state = wait_until_ended(run_dir)
     assert state.status == "stopped"
     assert processes.find_tagged(run_dir.name) == []

@@ -12,7 +12,7 @@ from runner.engines.build_cache import MARKER
 from runner.engines.registry import make_plan
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Stage
-from runner.run import layout
+from runner.run import liveness
 from tests import standins
 from tests.integration.trtllm import support
 from tests.integration.trtllm.support import profile, stages, succeed
@@ -98,7 +98,7 @@ def test_a_stopped_build_is_not_reused(tmp_path: Path) -> None:
     slow = {"launch": {"env": {"TRTLLM_STANDIN_BUILD_S": "60"}}}
     run_dir = support.start(making(tmp_path, **slow))
     wait_for(lambda: bool(outputs(tmp_path, "engine")), "the engine's directory")
-    layout.request_stop(run_dir, "the test")
+    liveness.request_stop(run_dir, "the test")
     assert wait_until_ended(run_dir).status == "stopped"
 
     (engine,) = outputs(tmp_path, "engine")

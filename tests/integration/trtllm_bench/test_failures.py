@@ -10,7 +10,7 @@ import pytest
 
 from runner.history.reports import load_report
 from runner.report.files import read_state
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.supervision.launch import start
 from runner.util import processes
 from tests.integration.trtllm.support import log_of, wait_for_stage
@@ -115,7 +115,7 @@ def test_stopping_leaves_nothing_of_the_ranks_it_spawned(tmp_path: Path, where: 
     wait_for_stage(run_dir, "benchmark")
     members = processes.RunProcesses(run_dir.name, run_dir / layout.PROCESSES)
     wait_for(lambda: len(members.alive()) >= 3, "the tool and two ranks")
-    layout.request_stop(run_dir, "a test")
+    liveness.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
     assert state.status == "stopped"
     assert not members.alive()
@@ -128,5 +128,5 @@ def test_a_hang_while_loading_is_not_a_hang_at_the_end(tmp_path: Path) -> None:
     began = time.monotonic()
     wait_for(lambda: time.monotonic() > began + 2, "longer than it may take to end")
     assert read_state(run_dir).running
-    layout.request_stop(run_dir, "a test")
+    liveness.request_stop(run_dir, "a test")
     assert wait_until_ended(run_dir).status == "stopped"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -17,13 +20,14 @@ from runner.history.reader import read_entries
 from runner.history.recovery import recover
 from runner.history.reports import load_report
 from runner.history.run_entry import read_entry
+from runner.history.stop import stop_run
 from runner.plan.plan import SweepMembership
 from runner.report.build import build_report
 from runner.report.files import write_report
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.util import processes
 from runner.util.files import write_atomically
-from tests.support.runs import record, single, start, state_of, wait_until_ended
+from tests.support.runs import record, single, start, state_of, wait_for, wait_until_ended
 
 BEGIN = ev.RunStarted(
     t=time.monotonic_ns(), run="r", schema=1, wall=1e9, host="h", boot_id="b", pid=1, cores=2, version="0"
@@ -36,8 +40,8 @@ def abandoned(name: str = "20260101T000000Z_program_0001") -> Path:
 
 
 def owned_by(run_dir: Path, **changes: str) -> None:
-    facts = {"boot_id": processes.boot_id(), "host": layout.host_name(), **changes}
-    layout.write_owner(run_dir, layout.Owner(pid=1, start_time=1, **facts))
+    owner = liveness.owner_of(run_dir, os.getpid())
+    liveness.write_owner(run_dir, msgspec.structs.replace(owner, start_time=1, **changes))
 
 
 def test_no_runs_is_an_empty_list() -> None:
@@ -62,11 +66,17 @@ def test_after_a_restart_of_the_machine_the_cause_is_the_restart() -> None:
     assert read_entry(run_dir).cause == "the run was lost: the machine was restarted while it ran"
 
 
-def test_a_run_of_another_host_is_left_alone() -> None:
+def test_a_run_of_another_machine_is_left_alone() -> None:
     run_dir = abandoned()
-    owned_by(run_dir, host="another host")
+    owned_by(run_dir, host="another host", boot_id="another boot")
     assert not recover(run_dir)
     assert read_entry(run_dir).status == "running"
+
+
+def test_a_killed_run_of_a_renamed_machine_is_lost() -> None:
+    run_dir = abandoned()
+    owned_by(run_dir, host="an earlier name")
+    assert read_entry(run_dir).status == "lost"
 
 
 def test_a_supervised_run_is_left_alone() -> None:
@@ -168,12 +178,73 @@ def test_a_run_knows_its_place_in_a_sweep() -> None:
     place = SweepMembership(sweep="20260101T000000Z_s_0001", cell=3, repeat=1, values=(("parallel.tp", "2"),))
     run_dir = start(msgspec.structs.replace(single("slow"), sweep=place))
     assert read_entry(run_dir).sweep == place
-    layout.request_stop(run_dir, "a test")
+    liveness.request_stop(run_dir, "a test")
     wait_until_ended(run_dir)
     (entry,) = read_entries()
     assert entry.ended
     assert entry.sweep == place
     assert len({entry, entry}) == 1, "rows are kept by what they say, so they can be hashed"
+
+
+class TestOtherDirectories:
+    """Whatever a directory says, only the processes of the run that started in it are touched."""
+
+    def sleeping(self, run_dir: Path) -> subprocess.Popen[bytes]:
+        """A process that a run whose supervisor is dead names, by its tag and in its list of processes."""
+        owner = liveness.owner_of(run_dir, os.getpid())
+        liveness.write_owner(run_dir, msgspec.structs.replace(owner, start_time=1))
+        sleeper = subprocess.Popen(["sleep", "600"], env={**os.environ, processes.TAG: run_dir.name})
+        started = processes.start_time(sleeper.pid)
+        (run_dir / layout.PROCESSES).write_text(f"{sleeper.pid} {started}\n")
+        return sleeper
+
+    def test_a_copy_kills_nothing_and_the_original_does(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_dir = abandoned()
+        with self.sleeping(run_dir) as sleeper:
+            copied_run = Path(shutil.copytree(run_dir, tmp_path / run_dir.name))
+            copied_home = Path(shutil.copytree(paths.state_home(), tmp_path / "copied"))
+            before = sorted(copied_run.iterdir())
+            assert read_entry(copied_run).status == "lost"
+            assert sorted(copied_run.iterdir()) == before, "it is not in the folder of runs"
+            with monkeypatch.context() as patch:
+                patch.setenv("TRTBENCH_HOME", str(copied_home))
+                assert [entry.status for entry in read_entries()] == ["lost"]
+                assert state_of(paths.runs_dir() / run_dir.name).status == "lost"
+            assert sleeper.poll() is None
+
+            assert read_entry(run_dir).status == "lost"
+            assert processes.start_time(sleeper.pid) is None
+
+    def test_a_directory_of_another_user_is_only_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        run_dir = abandoned()
+        with self.sleeping(run_dir) as sleeper:
+            before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
+            monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+            assert read_entry(run_dir).status == "lost"
+            assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")} == before
+            assert sleeper.poll() is None
+            sleeper.kill()
+
+    @pytest.mark.parametrize("what", ["a copy of the run", "a copy of the home", "a run without its lock"])
+    def test_a_live_run_is_not_lost(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+        run_dir = start(single("slow"))
+        wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+        alive = processes.find_tagged(run_dir.name)
+        with monkeypatch.context() as patch:
+            read = run_dir
+            if what == "a copy of the run":
+                read = Path(shutil.copytree(run_dir, tmp_path / run_dir.name))
+            elif what == "a copy of the home":
+                patch.setenv("TRTBENCH_HOME", str(shutil.copytree(paths.state_home(), tmp_path / "copied")))
+            else:
+                (run_dir / layout.LOCK).unlink()
+            assert [entry.status for entry in read_entries()] == ["running"]
+            assert main(["show", str(read)]) == 0
+            assert recover(read) is None
+        assert processes.find_tagged(run_dir.name) == alive
+        assert stop_run(run_dir, "a test").status == "stopped"
 
 
 class TestFindingARun:

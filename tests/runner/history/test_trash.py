@@ -13,7 +13,7 @@ from runner.errors import UserError
 from runner.history import labels, trash
 from runner.history.labels import Label
 from runner.history.reader import read_entries
-from runner.run import layout
+from runner.run import layout, liveness
 from tests.support.histories import ended, figure
 from tests.support.runs import single, start, wait_until_ended
 
@@ -47,7 +47,7 @@ def test_an_active_run_stops_the_deletion_of_all() -> None:
     with pytest.raises(UserError, match=r"is running \(\w+\) and cannot be deleted\n`trtbench-tui stop"):
         trash.delete([over, running])
     assert set(listed()) == {over.name, running.name}
-    layout.request_stop(running, "a test")
+    liveness.request_stop(running, "a test")
     wait_until_ended(running)
     assert len(trash.delete([over, running])) == 2
 

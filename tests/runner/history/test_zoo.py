@@ -13,7 +13,7 @@ from runner import paths
 from runner.cli.main import main
 from runner.history.lookup import find_run
 from runner.history.reader import RunHistory, read_entries
-from runner.run import layout
+from runner.run import layout, liveness
 from tests.support import recorded_runs
 from tests.support.histories import ended, figure
 from tests.support.runs import record, single
@@ -129,7 +129,7 @@ def test_a_broken_report_is_recomputed_and_left_in_place(content: bytes) -> None
 def test_a_spoilt_report_of_another_machine_is_no_run_under_way() -> None:
     run_dir = ended(profile="program", seconds=62.0)
     (run_dir / layout.REPORT).write_bytes(b"")
-    layout.write_owner(run_dir, layout.Owner(pid=1, start_time=1, boot_id="x", host="another machine"))
+    liveness.write_owner(run_dir, liveness.Owner(pid=1, start_time=1, boot_id="x", host="another machine"))
     (entry,) = read_entries()
     assert (entry.status, entry.seconds) == ("finished", 62.0)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.history.reports import load_report
-from runner.run import layout
+from runner.run import layout, liveness
 from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
 
 SIZE = 4 << 20
@@ -50,7 +50,7 @@ def test_a_full_disk_is_the_cause_and_the_log_is_complete(small_disk: Path) -> N
     filler = fill(small_disk)
     time.sleep(2.5)
     assert state_of(run_dir).running, "supervision goes on"
-    layout.request_stop(run_dir, "a test")
+    liveness.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
 
     assert state.status == "stopped"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,9 +16,8 @@ from runner.errors import UserError
 from runner.history.run_entry import read_entry
 from runner.plan.plan import Hook, Plan
 from runner.profile import store as profile_store
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.supervision import hook, launch
-from runner.util import processes
 from tests.support.runs import record, single, start, wait_for, wait_until_ended
 
 
@@ -89,8 +89,8 @@ def test_one_that_fails_changes_nothing_about_the_run() -> None:
 def lost(run_dir: Path, plan: Plan) -> Path:
     """A run whose supervisor vanished."""
     record(run_dir, plan, [])
-    owner = layout.Owner(pid=1, start_time=1, boot_id=processes.boot_id(), host=layout.host_name())
-    layout.write_owner(run_dir, owner)
+    owner = msgspec.structs.replace(liveness.owner_of(run_dir, os.getpid()), start_time=1)
+    liveness.write_owner(run_dir, owner)
     return run_dir
 
 

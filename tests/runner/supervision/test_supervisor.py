@@ -16,7 +16,7 @@ from runner.history.recovery import recover
 from runner.history.reports import load_report
 from runner.history.run_entry import read_entry
 from runner.report.build import build_report
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.run.scratch import scratch_dir
 from runner.util import daemon, processes
 from tests.support.runs import (
@@ -36,7 +36,7 @@ def no_process_left(home: Path) -> Iterator[None]:
     yield
     for run_dir in layout.list_runs():
         if not read_entry(run_dir).ended:
-            layout.request_stop(run_dir, "the end of a test")
+            liveness.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
         assert processes.find_tagged(run_dir.name) == []
         assert not scratch_dir(run_dir.name).exists()
@@ -128,7 +128,7 @@ def test_stop_ends_a_run_and_says_who_asked() -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
 
-    layout.request_stop(run_dir, "a test")
+    liveness.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
 
     assert state.status == "stopped"
@@ -186,12 +186,12 @@ class TestInheritedSignals:
     def test_a_program_can_be_asked_to_end(self) -> None:
         run_dir = start(single("slow"))
         wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
-        layout.request_stop(run_dir, "a test")
+        liveness.request_stop(run_dir, "a test")
         assert wait_until_ended(run_dir).stages[0].exit_code == -signal.SIGTERM
 
 
 def test_two_runs_on_one_device_wait_for_each_other() -> None:
-    first = start(single("short", devices=["cpu"]))
+    first = start(single("slow", devices=["cpu"]))
     wait_for(lambda: bool(state_of(first).stages), "the first run's stage")
     second = start(single("ok", devices=["cpu"]))
     wait_for(lambda: state_of(second).status == "queued", "the second run to queue")
@@ -199,7 +199,8 @@ def test_two_runs_on_one_device_wait_for_each_other() -> None:
     queued = state_of(second).queued
     assert queued is not None
     assert (queued.device, queued.holder) == ("cpu", first.name)
-    assert wait_until_ended(first).status == "finished"
+    liveness.request_stop(first, "a test")
+    assert wait_until_ended(first).status == "stopped"
     assert wait_until_ended(second).status == "finished"
 
 
@@ -209,7 +210,7 @@ def test_a_queued_run_can_be_stopped() -> None:
     second = start(single("ok", devices=["cpu"]))
     wait_for(lambda: state_of(second).status == "queued", "the second run to queue")
 
-    layout.request_stop(second, "a test")
+    liveness.request_stop(second, "a test")
 
     assert wait_until_ended(second).status == "stopped"
     assert state_of(first).running
@@ -264,7 +265,7 @@ class TestUnderMpirun:
     def test_stop_leaves_nothing_whatever_the_ranks_ignore_or_fork(self) -> None:
         run_dir = start(under_mpirun("stubborn"))
         wait_for(lambda: len(processes.find_tagged(run_dir.name)) >= 7, "mpirun, two ranks and four children")
-        layout.request_stop(run_dir, "a test")
+        liveness.request_stop(run_dir, "a test")
         assert wait_until_ended(run_dir).status == "stopped"
         assert processes.find_tagged(run_dir.name) == []
 

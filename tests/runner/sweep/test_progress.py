@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from runner.errors import UserError
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.sweep import control
 from runner.sweep.directory import (
     LOG,
@@ -123,7 +123,7 @@ def test_lost_cells_of_a_finished_sweep_can_be_measured(
 class TestOfAnotherMachine:
     def conducted_elsewhere(self, *entries: AnyLogEntry) -> Path:
         path = written(sweep_of(), *entries)
-        layout.write_owner(path, layout.Owner(pid=1, start_time=1, boot_id="b", host="another host"))
+        liveness.write_owner(path, liveness.Owner(pid=1, start_time=1, boot_id="b", host="another host"))
         return path
 
     def test_it_is_under_way_until_its_log_says_that_it_ended(self) -> None:

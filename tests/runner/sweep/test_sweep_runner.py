@@ -18,7 +18,7 @@ from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.run_entry import read_entry
 from runner.plan.plan import Plan, SweepMembership
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.run.layout import list_sweeps
 from runner.schema.base import Profile
 from runner.supervision import launch as launcher
@@ -174,7 +174,7 @@ def test_a_stop_in_the_last_cell_leaves_it_open(
     path = directory.create_sweep(sweep)
 
     def start_and_stop(profile: Profile, *, gpu_hz: float, sweep: SweepMembership) -> Path:
-        layout.request_stop(path, "a test")
+        liveness.request_stop(path, "a test")
         return fake.start(profile, gpu_hz=gpu_hz, sweep=sweep)
 
     with monkeypatch.context() as stopped:
@@ -324,7 +324,7 @@ class TestDetached:
     def test_kill_9_keeps_the_run_resume_continues_stop_ends_both(self) -> None:
         path = self.start("model.seed=1,2", "benchmark.num_runs=3,100000")
         wait_for(lambda: control.read_progress(path).current_run is not None, "the first run")
-        owner = layout.read_owner(path)
+        owner = liveness.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
         wait_for(lambda: not control.is_running(path), "the death of the sweep runner")
@@ -349,7 +349,7 @@ class TestDetached:
     def test_stop_ends_the_run_of_a_killed_sweep_runner(self) -> None:
         path = self.start("benchmark.num_runs=100000,200000")
         wait_for(lambda: control.read_progress(path).current_run is not None, "the first run")
-        owner = layout.read_owner(path)
+        owner = liveness.read_owner(path)
         assert owner is not None
         os.kill(owner.pid, signal.SIGKILL)
         wait_for(lambda: not control.is_running(path), "the death of the sweep runner")

@@ -16,7 +16,7 @@ from runner import events as ev
 from runner.events.journal import EventReader
 from runner.history.reports import load_report
 from runner.report.build import build_report
-from runner.run import layout
+from runner.run import layout, liveness
 from runner.state.run import RunState
 from runner.telemetry.monitor import MISSED_TICKS, SLACK_S
 from runner.util import processes
@@ -31,7 +31,7 @@ def nothing_left(home: Path) -> Iterator[None]:
     yield
     for run_dir in layout.list_runs():
         if is_supervised(run_dir):
-            layout.request_stop(run_dir, "the end of a test")
+            liveness.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
         assert telemetry_of(run_dir) == []
 
@@ -74,7 +74,7 @@ def max_gap(times: list[int]) -> int:
 
 
 def stop(run_dir: Path) -> RunState:
-    layout.request_stop(run_dir, "a test")
+    liveness.request_stop(run_dir, "a test")
     return wait_until_ended(run_dir)
 
 

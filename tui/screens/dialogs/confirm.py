@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from runner.errors import UserError
-from runner.run import layout
+from runner.run import liveness
 from tui.framework.rows import Panel, Row, Span, dim, row, row_width
 from tui.text import wrap
 
@@ -90,7 +90,7 @@ async def ask_to_stop(
             return
         try:
             # At once, so that the request is not lost when the dashboard is closed right after.
-            layout.request_stop(directory, STOPPED_BY)
+            liveness.request_stop(directory, STOPPED_BY)
         except UserError as error:
             app.notify_error(error)
         else:
