@@ -10,9 +10,11 @@ import errno
 import os
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from runner.events import AnyEvent, Event, Gap, decode_lines, encode
+from runner.util.files import open_nonblocking
 
 BACKLOG = 10_000
 """Events kept in memory while the disk is full; older ones are dropped and counted."""
@@ -40,6 +42,10 @@ class JournalWriter:
         while len(self._backlog) > BACKLOG:
             self._backlog.popleft()
             self._lost += 1
+
+    def append_all(self, events: Iterable[Event]) -> bool:
+        """Append events, all or none; return whether they are written."""
+        return self._append(b"".join(map(encode, events)))
 
     def flush(self) -> bool:
         """Write events that a full disk delayed; return whether all are written."""
@@ -152,7 +158,7 @@ class LineReader:
         if self.size <= self.offset:
             return b""
         try:
-            with open(self.path, "rb") as file:
+            with open(self.path, "rb", opener=open_nonblocking) as file:
                 file.seek(max(self.offset, self.size - PENDING))
                 return file.read(PENDING)
         except OSError:
@@ -161,7 +167,7 @@ class LineReader:
     def rest(self) -> bytes:
         """Return the text after the last complete line; for a file that is complete."""
         try:
-            with open(self.path, "rb") as file:
+            with open(self.path, "rb", opener=open_nonblocking) as file:
                 file.seek(self.offset)
                 rest = file.read(self.limit)
         except OSError:

@@ -13,20 +13,25 @@ from runner import events as ev
 from runner.engines import container
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
+from runner.plan.plan import Plan
 from runner.report.build import build_report
 from runner.report.files import read_state, read_summary, write_report
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
 from runner.run.scratch import scratch_dir
-from runner.state.run import ENDED_STATUSES
+from runner.state.run import ENDED_STATUSES, RunState
 from runner.util.files import read_file
 from runner.util.processes import RunProcesses, kill_all
+
+_FINISHED_WITHOUT = "the supervisor died after the last stage had ended"
+_STOPPED_WITHOUT = "the supervisor died while it stopped the run"
 
 
 def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
     """Finalise a run whose supervisor died.
 
-    Kills its processes, marks it `lost`, writes its report and starts its hook.
+    Kills its processes, logs what its ranks had written, judges how it ended, writes its report and starts
+    its hook. A run that had not ended is `lost`.
 
     Safe to call at any time from any reader: it does nothing while the supervisor lives, or when the run
     ended normally. It changes only directories of this user in the folder of runs, and kills processes only
@@ -104,11 +109,16 @@ class _Recovery:
 
     def _close(self) -> list[ev.AnyEvent]:
         """End the processes of the run and complete its state; return the events for that."""
+        from runner.history.unlogged import find_unlogged  # all engines, which most readers do not need
+
         swept = self._kill_processes()
-        last_t = self.state.last_t
+        unlogged = find_unlogged(self.run_dir, self.plan, self.state)
+        self.state.apply_all(unlogged)
+        last_t = self.state.last_t  # what was killed now does not make the run longer
+        self.state.apply_all(swept)
         verdict = self._verdict(last_t)
-        self.state.apply_all((*swept, *verdict))
-        return [*swept, *verdict]
+        self.state.apply_all(verdict)
+        return [*unlogged, *swept, *verdict]
 
     def _kill_processes(self) -> list[ev.AnyEvent]:
         swept: list[ev.AnyEvent] = []
@@ -125,6 +135,10 @@ class _Recovery:
 
     def _verdict(self, last_t: int) -> list[ev.AnyEvent]:
         """Return the last events, judged by the log, whose last event was at `last_t`."""
+        status, note = _logged_end(self.plan, self.state)
+        if status is not None:
+            notices = [ev.Notice(t=last_t, level="info", text=note)] if note else []
+            return [*notices, ev.RunEnded(t=last_t, status=status, wall=time.time())]
         # CLOCK_MONOTONIC restarts at boot; after a reboot the time of the last event is the latest valid one.
         t = time.monotonic_ns() if self.can_kill else last_t
         restarted = self.found is Liveness.RESTARTED
@@ -148,6 +162,19 @@ class _Recovery:
         hook.start(self.run_dir, self.plan)
 
 
+def _logged_end(plan: Plan, state: RunState) -> tuple[ev.RunStatus | None, str]:
+    """Return how a run ended according to its log, and a note on that; None: it had not ended."""
+    statuses = {stage.index: stage.status for stage in state.stages}
+    if state.failure is not None or "failed" in statuses.values():
+        return "failed", ""
+    if state.stopping is not None:
+        return "stopped", "" if "stopped" in statuses.values() else _STOPPED_WITHOUT
+    successful = [index for index, status in statuses.items() if status in ("ok", "skipped")]
+    if plan.stages and sorted(successful) == list(range(len(plan.stages))):
+        return "finished", _FINISHED_WITHOUT
+    return None, ""
+
+
 def _log_problem(log: Path) -> str:
     """Return why the log of a run cannot be read; empty: it can."""
     try:
@@ -160,14 +187,12 @@ def _log_problem(log: Path) -> str:
 
 
 def _write(run_dir: Path, closing: Sequence[ev.AnyEvent]) -> bool:
-    """Append events to the log, return whether all are written."""
+    """Append events to the log, all or none; return whether they are written."""
     if not closing:
         return False
     try:
         journal = JournalWriter(run_dir / layout.EVENTS)
-        for event in closing:
-            journal.write(event)
-        complete = journal.flush()
+        complete = journal.append_all(closing)
         journal.sync()
         journal.close()
     except OSError:

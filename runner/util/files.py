@@ -48,11 +48,12 @@ def read_file(path: Path | str, most: int = -1) -> bytes:
     Raises:
         OSError: it cannot be read.
     """
-    with open(path, "rb", opener=_open_nonblocking) as file:
+    with open(path, "rb", opener=open_nonblocking) as file:
         return file.read(most) or b""
 
 
-def _open_nonblocking(path: str, flags: int) -> int:
+def open_nonblocking(path: str, flags: int) -> int:
+    """Open a file for `open(..., opener=)` without waiting for the other end of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 

@@ -156,6 +156,32 @@ def test_a_log_without_its_end_keeps_the_report() -> None:
     assert (run_dir / layout.REPORT).read_bytes() == before
 
 
+def stage_ended(stage: int, status: ev.StageStatus) -> ev.Event:
+    return ev.StageEnded(t=BEGIN.t + 9, stage=stage, name="benchmark", status=status)
+
+
+@pytest.mark.parametrize(
+    ("log", "status"),
+    [
+        ([stage_ended(0, "ok"), stage_ended(1, "skipped")], "finished"),
+        ([stage_ended(0, "ok")], "lost"),
+        ([ev.Failure(t=BEGIN.t + 1, cause="why"), stage_ended(0, "failed")], "failed"),
+        ([ev.Failure(t=BEGIN.t + 1, cause="why")], "failed"),
+        ([ev.Stopping(t=BEGIN.t + 1, by="a test")], "stopped"),
+        ([], "lost"),
+    ],
+)
+def test_the_end_is_judged_by_what_was_logged(log: list[ev.Event], status: str) -> None:
+    plan = single("ok")
+    plan.stages.append(plan.stages[0])
+    run_dir = record(paths.runs_dir() / "20260101T000000Z_program_0001", plan, [BEGIN, *log])
+    owned_by(run_dir)
+    assert read_entry(run_dir).status == status
+    assert load_report(run_dir).status == status
+    if status != "lost":
+        assert load_report(run_dir).seconds < 1e-6, "the time until it was read does not count"
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"engine": 3}'])
 def test_a_foreign_directory_is_one_row_that_says_what_it_is(content: bytes | None) -> None:
     run_dir = paths.runs_dir() / "20260101T000000Z_foreign_0001"

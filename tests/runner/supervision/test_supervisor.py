@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -239,6 +240,28 @@ def test_a_killed_supervisor_ends_its_program() -> None:
     assert state.failure is not None
     assert state.failure.cause == "the run was lost: its supervisor was killed while it ran"
     assert processes.find_tagged(run_dir.name) == []
+
+
+def test_what_ranks_wrote_after_its_last_look_is_logged() -> None:
+    run_dir = start(single("slow"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    supervisor = state_of(run_dir).started.pid  # type: ignore[union-attr]
+    os.kill(supervisor, signal.SIGSTOP)
+    records = run_dir / layout.RANKS / "0" / "0.jsonl"
+    seen = records.stat().st_size
+    wait_for(lambda: records.stat().st_size > seen + 1000, "more records")
+    os.kill(supervisor, signal.SIGKILL)
+    wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
+
+    assert read_entry(run_dir).status == "lost"
+
+    written = [json.loads(line)["t"] for line in records.read_text().splitlines()]
+    logged = [
+        event["t"]
+        for line in (run_dir / layout.EVENTS).read_text().splitlines()
+        if (event := json.loads(line))["kind"] in ("hello", "configuration", "iteration")
+    ]
+    assert logged == written
 
 
 @pytest.mark.mpi
