@@ -211,7 +211,8 @@ def request_stop(directory: Path, by: str) -> None:
         UserError: the directory is not writable and the supervisor belongs to another user.
     """
     try:
-        write_atomically(directory / STOP, by.encode())
+        # The directory may belong to another user, who can make a link there to any file of this one.
+        write_atomically(directory / STOP, by.encode(), follow_link=False)
     except OSError as error:
         # A full disk must not prevent a stop: a signal works too, but it does not name the sender.
         if not signal_supervisor(directory, signal.SIGTERM):

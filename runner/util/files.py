@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path, *, mode: int = 0o666, follow_link: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces `path` at the end of the block, durable across a power cut.
 
     Readers see the old file or the complete new one; on any error, only the old file remains. If `path` is a
@@ -20,16 +20,16 @@ def atomic_writer(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     Args:
         path: the file.
         mode: permissions of a new file, before the umask.
+        follow_link: False replaces a symbolic link itself, for a directory in which others can make links.
 
     Raises:
         OSError: it cannot be written.
     """
-    path = _link_target(path)
-    temporary = temporary_path(path)
+    path = _link_target(path) if follow_link else path
+    temporary = _temporary_name(path)
     try:
-        with open(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), "wb"
-        ) as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        with open(os.open(temporary, flags, mode), "wb") as file:
             with contextlib.suppress(FileNotFoundError):
                 os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             yield file
@@ -59,8 +59,11 @@ def open_nonblocking(path: str, flags: int) -> int:
 
 def temporary_path(path: Path) -> Path:
     """Return the path of the temporary file of `atomic_writer`."""
-    target = _link_target(path)
-    return target.with_name(f".{target.name}.{os.getpid()}")
+    return _temporary_name(_link_target(path))
+
+
+def _temporary_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def _link_target(path: Path) -> Path:
@@ -68,7 +71,7 @@ def _link_target(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o666, follow_link: bool = True) -> None:
     """Write a file with `atomic_writer`."""
-    with atomic_writer(path, mode=mode) as file:
+    with atomic_writer(path, mode=mode, follow_link=follow_link) as file:
         file.write(content)

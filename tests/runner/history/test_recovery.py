@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -90,7 +91,7 @@ def test_a_run_being_created_is_not_lost(
 ) -> None:
     seen: list[bool] = []
 
-    def write_and_look(path: Path, content: bytes, **how: int) -> None:
+    def write_and_look(path: Path, content: bytes, **how: Any) -> None:
         write_atomically(path, content, **how)
         seen.append(read_entry(path.parent).ended)
 

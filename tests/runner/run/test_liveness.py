@@ -131,3 +131,12 @@ def test_a_link_to_a_record_elsewhere_is_not_acted_on(run_dir: Path, tmp_path: P
     moved = (run_dir / name).rename(tmp_path / name)
     (run_dir / name).symlink_to(moved)
     assert not liveness.may_change(run_dir)
+
+
+def test_a_stop_request_overwrites_no_file_behind_a_link(run_dir: Path, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("kept")
+    (run_dir / layout.STOP).symlink_to(target)
+    liveness.request_stop(run_dir, "a test")
+    assert target.read_text() == "kept"
+    assert layout.read_stop_request(run_dir) == "a test"
