@@ -26,6 +26,7 @@ from runner.cli.places import (
     SweepPlace,
 )
 from runner.errors import UserError
+from runner.util.console import control_terminal
 from runner.util.themes import THEME_NAMES
 from tui.framework import lifecycle
 from tui.framework.ascii_filter import AsciiFilter
@@ -304,7 +305,7 @@ def run_app(start: DashboardPlace) -> int:
     code = app.run()
     if title := app.title_restore_sequence():
         with suppress(OSError):
-            print(title, end="", file=sys.stderr, flush=True)
+            control_terminal(title, sys.stderr)
     if app.exit_message:
         print(app.exit_message, file=sys.stderr)
     return code if code is not None else app.return_code or 0

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
+from runner.util.foreign_text import plain_text as plain_text
 from runner.util.formatting import format_number
 
 # --- numbers and durations ---------------------------------------------------------------------------------
@@ -155,29 +156,6 @@ def wrap(text: str, width: int) -> list[str]:
             line = word
         lines.append(line)
     return lines
-
-
-# --- program output ----------------------------------------------------------------------------------------
-
-_ESCAPE = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS and their like, up to their end
-    r"|\x1b[ -/]*[0-~]?"
-)
-# Control characters, and invisible ones that reorder, join or hide others and so shift columns.
-_UNSAFE = (
-    *(code for code in (*range(32), *range(127, 160)) if code != ord("\t")),
-    *(0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF),
-)
-_CONTROL = dict.fromkeys(_UNSAFE, "·")
-
-
-def plain_text(text: str) -> str:
-    """Return program output without colours, cursor movement and control characters; tabs become spaces."""
-    if "\x1b" in text:
-        text = _ESCAPE.sub("", text)
-    text = text.translate(_CONTROL)
-    return text.expandtabs(8) if "\t" in text else text
 
 
 # --- ASCII -------------------------------------------------------------------------------------------------

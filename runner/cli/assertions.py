@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
 from runner.errors import ExitCode, UserError, run_exit_code
+from runner.util.console import print_json
 
 if TYPE_CHECKING:
     from runner.compare import Side
@@ -113,7 +114,7 @@ def check_assertions(assertions: Sequence[Assertion], run_dirs: Sequence[Path], 
         if as_json:
             for finding in findings:
                 line = {"kind": "assertion", **msgspec.to_builtins(finding)}
-                sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+                print_json([msgspec.json.encode(line)])
         else:
             sys.stdout.write(as_text(findings))
     return exit_code(findings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
 from runner.errors import ExitCode
+from runner.util.console import print_json
 
 if TYPE_CHECKING:
     from runner.compare import Comparison
@@ -103,7 +104,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     comparison = compare(found, metrics=metrics or None, threshold=arguments.threshold)
     with contextlib.suppress(BrokenPipeError):  # without a reader, the exit code still reports the result
         if arguments.json:
-            sys.stdout.buffer.write(msgspec.json.encode(comparison) + b"\n")
+            print_json([msgspec.json.encode(comparison)])
         else:
             sys.stdout.write(as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
     judged = metrics or (HEADLINE, SERVING_HEADLINE)

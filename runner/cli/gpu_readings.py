@@ -18,6 +18,7 @@ from runner.state.run import RunState
 from runner.supervision import host
 from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import processes
+from runner.util.console import control_terminal, print_json
 
 POLL_S = 0.02
 READINGS = (
@@ -70,8 +71,7 @@ def _states(hz: float, ticks: int | None) -> Iterator[RunState]:
 
 
 def _write_json(state: RunState, *, redraw: bool) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(as_object(state)) + b"\n")
-    sys.stdout.flush()
+    print_json([msgspec.json.encode(as_object(state))])
 
 
 def as_object(state: RunState) -> dict[str, Any]:
@@ -116,7 +116,9 @@ def _gpu_object(telemetry: TelemetryState, gpu: GpuState) -> dict[str, Any]:
 
 
 def _write_text(state: RunState, *, redraw: bool) -> None:
-    sys.stdout.write((_CLEAR if redraw else "") + "\n".join(as_text(state)) + "\n")
+    if redraw:
+        control_terminal(_CLEAR, sys.stdout)
+    sys.stdout.write("\n".join(as_text(state)) + "\n")
     sys.stdout.flush()
 
 

@@ -30,6 +30,7 @@ from runner.cli.dashboard import open_dashboard
 from runner.cli.options import SubCommands, add_theme_option
 from runner.errors import ExitCode, UserError
 from runner.util import signals
+from runner.util.console import clean_output
 
 COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
     "runs": ("run", "attach", "stop", "show", "replay"),
@@ -75,6 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     signals.reset_inherited_signals()
     _reopen_closed_streams()
     _set_output_errors()
+    with clean_output():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     options = metrics.expand_help_topic(list(sys.argv[1:] if argv is None else argv))
     arguments = build_parser().parse_args(options)
     code: int = ExitCode.OK
@@ -108,10 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_error(sentence: str) -> None:
-    """Print a sentence on stderr without control characters: names in it may contain anything."""
-    plain = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in sentence)
+    """Print a sentence on stderr."""
     with contextlib.suppress(OSError):  # without a reader, the exit code still reports the error
-        print(f"trtbench-tui: {plain}", file=sys.stderr, flush=True)
+        print(f"trtbench-tui: {sentence}", file=sys.stderr, flush=True)
 
 
 def _reopen_closed_streams() -> None:

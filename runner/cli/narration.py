@@ -24,6 +24,7 @@ from runner.report.model import Report
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, batching_label
 from runner.state.run import RunState
+from runner.util.console import print_json
 from runner.util.formatting import duration
 
 POLL_S = 0.1
@@ -105,7 +106,7 @@ def _compare_with_baseline(final: Report, run_dir: Path) -> Report:
 def print_report(final: Report, *, as_json: bool) -> None:
     """Print the final table on stdout, or the report as one JSON object on one line."""
     if as_json:
-        _write_json({"kind": "report", **msgspec.to_builtins(final)})
+        print_json([msgspec.json.encode({"kind": "report", **msgspec.to_builtins(final)})])
     else:
         sys.stdout.write(text_table.render(final, width=shutil.get_terminal_size((100, 24)).columns))
         sys.stdout.flush()
@@ -121,14 +122,7 @@ def _has_ended(feed: Feed) -> bool:
 
 
 def _print_events(_: RunState, events: Iterable[ev.AnyEvent]) -> None:
-    for event in events:
-        sys.stdout.buffer.write(ev.encode(event))
-    sys.stdout.flush()
-
-
-def _write_json(data: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
-    sys.stdout.flush()
+    print_json(map(msgspec.json.encode, events))
 
 
 class RunNarrator:

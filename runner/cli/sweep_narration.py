@@ -31,6 +31,7 @@ from runner.sweep.memory import describe
 from runner.sweep.progress import ENDED, SweepProgress
 from runner.sweep.spec import cell_label
 from runner.sweep.sweep_feed import SweepFeed, now
+from runner.util.console import print_json
 from runner.util.formatting import duration, format_number, plural
 
 POLL_S = 0.3
@@ -74,8 +75,7 @@ def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
 def print_board(board: Board, *, as_json: bool, wanted: Sequence[Metric] = ()) -> None:
     """Print the table on stdout, or the board as one JSON object on one line."""
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(board_text.as_json(board)) + b"\n")
-        sys.stdout.flush()
+        print_json([msgspec.json.encode(board_text.as_json(board))])
     else:
         sys.stdout.write(board_text.render(board, shutil.get_terminal_size((100, 24)).columns, wanted))
         sys.stdout.flush()
@@ -96,9 +96,7 @@ def sweep_exit_code(board: Board) -> ExitCode:
 
 
 def _print_entries(entries: Iterable[AnyLogEntry]) -> None:
-    for entry in entries:
-        sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
-    sys.stdout.flush()
+    print_json(map(msgspec.json.encode, entries))
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from runner.cli.dashboard import is_drawn, watch_sweep
 from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
 from runner.errors import ExitCode, UserError
+from runner.util.console import print_json
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile
@@ -182,7 +183,7 @@ def _compare(directory: Path, arguments: argparse.Namespace, ended: int) -> int:
     comparison = compare(load_sides(names))
     if arguments.json:
         plain = {"kind": "comparison", **msgspec.to_builtins(comparison)}
-        sys.stdout.buffer.write(msgspec.json.encode(plain) + b"\n")
+        print_json([msgspec.json.encode(plain)])
     else:
         sys.stdout.write("\n" + as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
     sys.stdout.flush()
@@ -292,7 +293,7 @@ def _ls(arguments: argparse.Namespace) -> int:
         else:
             plain = text.as_json(board)
             del plain["points"], plain["kind"]
-            sys.stdout.write(msgspec.json.encode(plain).decode() + "\n")
+            print_json([msgspec.json.encode(plain)])
     return ExitCode.OK
 
 

@@ -9,8 +9,9 @@ from runner.compare.comparison import Comparison, ConfigurationComparison, Metri
 from runner.compare.comparison_text import NOTHING
 from runner.metrics import BY_NAME
 from runner.report.result_table import configuration_name
+from runner.util.foreign_text import markdown_code, markdown_text
 from runner.util.formatting import format_number
-from runner.util.markdown import escaped, table
+from runner.util.markdown import table
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -20,8 +21,8 @@ def as_markdown(comparison: Comparison) -> str:
 
 def _lines(comparison: Comparison) -> Iterator[str]:
     for side in comparison.sides:
-        runs = ", ".join(f"`{run}`" for run in side.runs)
-        yield f"- **{side.label}** {escaped(side.profile)} ({escaped(side.summary)}): {runs}"
+        runs = ", ".join(map(markdown_code, side.runs))
+        yield f"- **{side.label}** {markdown_text(side.profile)} ({markdown_text(side.summary)}): {runs}"
     yield ""
     if comparison.differences:
         yield from _table(
@@ -53,16 +54,17 @@ def _across(comparison: Comparison, one: AcrossEngines) -> Iterator[str]:
 
 def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
     fair = "fair, as far as known" if pair.fair else "**not a fair comparison**"
-    yield f"**{pair.first} → {pair.second}**: {fair}.{f' {_sentence(pair.method)}' if pair.method else ''}"
+    method = f" {markdown_text(_sentence(pair.method))}" if pair.method else ""
+    yield f"**{pair.first} → {pair.second}**: {fair}.{method}"
     if pair.unfair_because:
         yield ""
-        yield from (f"- {escaped(reason)}" for reason in pair.unfair_because)
+        yield from (f"- {markdown_text(reason)}" for reason in pair.unfair_because)
     for configuration in pair.configurations:
         yield ""
         yield from _configuration(comparison, pair, configuration)
     for label, names in pair.unmatched():
         yield ""
-        yield f"Only {label} measured {names}."
+        yield f"Only {label} measured {markdown_text(names)}."
 
 
 def _configuration(
@@ -81,7 +83,7 @@ def _configuration(
             reasons.setdefault(change.why, []).append(BY_NAME[change.metric].title)
     if reasons:
         yield ""
-        yield from (f"- {'; '.join(titles)}: {why}" for why, titles in reasons.items())
+        yield from (f"- {'; '.join(titles)}: {markdown_text(why)}" for why, titles in reasons.items())
 
 
 def _change(change: MetricChange) -> list[str]:
@@ -102,5 +104,5 @@ def _sentence(text: str) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> Iterator[str]:
     """Yield a table: one text column, then `numbers` number columns, then text columns."""
-    cells = [[escaped(cell) for cell in row] for row in (head, *rows)]
+    cells = [[markdown_text(cell) for cell in row] for row in (head, *rows)]
     yield from table(cells[0], cells[1:], numbers=range(1, numbers + 1))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import UserError
+from runner.util.console import binary_output
 from runner.util.files import atomic_writer, temporary_path
 
 
@@ -20,8 +20,9 @@ def open_output(path: Path | None) -> Iterator[BinaryIO]:
         UserError: the file cannot be written, or its source cannot be read.
     """
     if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        out = binary_output()
+        yield out
+        out.flush()
         return
     # A pipe or a device is written directly; it must not be replaced by a file.
     special = path.exists() and not path.is_file()

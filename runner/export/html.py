@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from html import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +15,7 @@ from runner.report.model import MetricCell, Report
 from runner.report.result_table import ResultTable, TableRow
 from runner.report.text_table import duration_suffix
 from runner.state.configuration import answer_source
+from runner.util.foreign_text import html_text
 from runner.util.formatting import duration, format_number
 
 MAX_OUTLIERS = 40
@@ -36,7 +36,7 @@ def _page(data: RunData) -> Iterator[str]:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(report.profile)} · {escape(report.run)}</title>"
+        f"<title>{html_text(report.profile)} · {html_text(report.run)}</title>"
         f"<style>{style}{svg.STYLE}</style></head><body><main>\n"
     )
     yield from _head(report)
@@ -49,7 +49,7 @@ def _page(data: RunData) -> Iterator[str]:
     yield from _environment(data)
     yield from _commands(data)
     yield (
-        f"<footer>made by trtbench-tui {escape(data.environment.version)} from the log of the run"
+        f"<footer>made by trtbench-tui {html_text(data.environment.version)} from the log of the run"
         " · every number was measured in that run or computed from it with the formula next to"
         " it</footer></main></body></html>\n"
     )
@@ -60,22 +60,22 @@ def _head(report: Report) -> Iterator[str]:
     ranks = f"{report.ranks} rank{'s' if report.ranks != 1 else ''}"
     host = f" on {report.host}" if report.host else ""
     when = f" · started {started}" if started else ""
-    yield f"<h1>{escape(report.profile)}</h1><p>{escape(report.summary)}</p>"
+    yield f"<h1>{html_text(report.profile)}</h1><p>{html_text(report.summary)}</p>"
     yield (
-        f'<p><span class="state {escape(report.status)}">{escape(report.status.upper())}</span>'
-        f' <span class="dim">{duration_suffix(report).lstrip()} · engine {escape(report.engine)}'
-        f" · {ranks}{escape(host)}{when} · run {escape(report.run)}</span></p>\n"
+        f'<p><span class="state {html_text(report.status)}">{html_text(report.status.upper())}</span>'
+        f' <span class="dim">{duration_suffix(report).lstrip()} · engine {html_text(report.engine)}'
+        f" · {ranks}{html_text(host)}{when} · run {html_text(report.run)}</span></p>\n"
     )
 
 
 def _warnings(report: Report) -> Iterator[str]:
     if report.cause:
-        remedy = f"<p>To do: {escape(report.remedy)}</p>" if report.remedy else ""
-        log = f'<p class="dim">Log: {escape(report.log)}</p>' if report.log else ""
-        yield f'<div class="failure"><strong>{escape(report.cause)}</strong>{remedy}{log}</div>\n'
+        remedy = f"<p>To do: {html_text(report.remedy)}</p>" if report.remedy else ""
+        log = f'<p class="dim">Log: {html_text(report.log)}</p>' if report.log else ""
+        yield f'<div class="failure"><strong>{html_text(report.cause)}</strong>{remedy}{log}</div>\n'
     flags = result_table.list_flags(report)
     if flags:
-        items = "".join(f"<li>{escape(flag)}</li>" for flag in flags)
+        items = "".join(f"<li>{html_text(flag)}</li>" for flag in flags)
         yield f'<div class="warnings"><strong>warnings:</strong><ul>{items}</ul></div>\n'
 
 
@@ -87,24 +87,24 @@ def _table(table: ResultTable, report: Report) -> Iterator[str]:
     if not table.rows:
         yield "<p>No number was measured.</p>\n"
         return
-    heads = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    heads = "".join(f"<th>{html_text(name)}</th>" for name in table.columns)
     kind = ' class="many"' if len(table.columns) > 1 else ""
     yield f'<div class="wide"><table{kind}><thead><tr><th>metric</th><th>unit</th>'
     yield f"{heads}</tr></thead><tbody>\n"
     notes: dict[str, int] = {}
     for heading, rows in table.groups():
-        yield f'<tr><th colspan="{len(table.columns) + 2}">{escape(heading)}</th></tr>\n'
+        yield f'<tr><th colspan="{len(table.columns) + 2}">{html_text(heading)}</th></tr>\n'
         for row in rows:
             cells = "".join(_cell(row, index, cell, notes) for index, cell in enumerate(row.cells))
-            yield f"<tr><td>{_definition(row)}</td><td>{escape(row.metric.unit)}</td>{cells}</tr>\n"
+            yield f"<tr><td>{_definition(row)}</td><td>{html_text(row.metric.unit)}</td>{cells}</tr>\n"
     yield "</tbody></table></div>\n"
     if notes:
-        items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+        items = "".join(f"<li>{html_text(note)}</li>" for note in notes)
         yield f'<ol class="notes">{items}</ol>\n'
     if words := result_table.describe_baseline(report):
-        yield f"<p>{escape(words)}</p>\n"
+        yield f"<p>{html_text(words)}</p>\n"
     yield (
-        f'<p class="dim">{escape(result_table.MARGIN_LEGEND)}. Printed: what the engine itself'
+        f'<p class="dim">{html_text(result_table.MARGIN_LEGEND)}. Printed: what the engine itself'
         " printed for the same quantity. Click a metric for its definition.</p>\n"
     )
 
@@ -113,14 +113,14 @@ def _definition(row: TableRow) -> str:
     """Return the name of a metric, which opens to its definition."""
     metric = row.metric
     n = sorted({cell.n for cell in row.cells if cell is not None and cell.value is not None})
-    counted = f" {escape(metric.count)}" if metric.count else ""
+    counted = f" {html_text(metric.count)}" if metric.count else ""
     sample = f" n: {' to '.join(map(str, n if len(n) < 2 else (n[0], n[-1])))}{counted}." if n else ""
     better = f" Better: {metric.better}." if metric.better != "neither" else ""
-    key = f" Printed as <code>{escape(metric.upstream_key)}</code>." if metric.upstream_key else ""
+    key = f" Printed as <code>{html_text(metric.upstream_key)}</code>." if metric.upstream_key else ""
     return (
-        f"<details><summary>{escape(metric.title)}</summary><p>{escape(metric.formula)}.</p>"
-        f"<p>Source: {escape(metric.source)}.{better}{sample}{key}</p>"
-        f"<p>{escape(metric.conditions)}</p></details>"
+        f"<details><summary>{html_text(metric.title)}</summary><p>{html_text(metric.formula)}.</p>"
+        f"<p>Source: {html_text(metric.source)}.{better}{sample}{key}</p>"
+        f"<p>{html_text(metric.conditions)}</p></details>"
     )
 
 
@@ -134,10 +134,10 @@ def _cell(row: TableRow, index: int, cell: MetricCell | None, notes: dict[str, i
     below = " · ".join(
         filter(None, (result_table.format_margin(cell), versus, cell.printed and f"printed {cell.printed}"))
     )
-    printed = f'<span class="printed">{escape(below)}</span>' if below else ""
+    printed = f'<span class="printed">{html_text(below)}</span>' if below else ""
     kind = ' class="doubtful"' if cell.value is None else ""
     against = result_table.describe_change(cell.versus, row.metric.digits) if cell.versus else ""
-    title = escape("; ".join(filter(None, (f"n {cell.n}", cell.note, against))))
+    title = html_text("; ".join(filter(None, (f"n {cell.n}", cell.note, against))))
     return f'<td{kind} title="{title}">{result_table.format_cell(cell, row.metric)}{note}{mark}{printed}</td>'
 
 
@@ -164,7 +164,7 @@ def _charts(data: RunData) -> Iterator[str]:
     yield from (one.svg + "\n" for one in engines)
     if not gpus:
         why = data.environment.no_gpu or "none of a GPU of the ranks"
-        yield f'<p class="dim">No GPU readings: {escape(why)}.</p>\n'
+        yield f'<p class="dim">No GPU readings: {html_text(why)}.</p>\n'
     drawn = charts.histograms(data)
     if drawn:
         yield '<h2>Distribution of latencies</h2><div class="pair">\n'
@@ -198,7 +198,7 @@ def _ranks(data: RunData) -> Iterator[str]:
     if not measured:
         return
     devices = {rank.rank: f"{rank.device} {rank.label}".strip() for rank in data.environment.ranks}
-    heads = "".join(f"<th>{escape(names[one.start.index])}</th>" for one in measured)
+    heads = "".join(f"<th>{html_text(names[one.start.index])}</th>" for one in measured)
     yield "<h2>Ranks</h2>\n"
     yield '<div class="wide"><table><thead><tr><th>mean latency of a rank, ms</th>'
     yield f"{heads}</tr></thead><tbody>\n"
@@ -210,7 +210,7 @@ def _ranks(data: RunData) -> Iterator[str]:
             mark = '<span class="place">slowest</span>' if slowest else ""
             shown = format_number(mean.mean, 3) if mean else "–"
             cells.append(f'<td title="n {mean.n if mean else 0}">{shown}{mark}</td>')
-        device = f'<span class="dim">{escape(devices.get(rank, ""))}</span>'
+        device = f'<span class="dim">{html_text(devices.get(rank, ""))}</span>'
         yield f"<tr><td>{rank} {device}</td>{''.join(cells)}</tr>\n"
     yield "</tbody></table></div>\n"
 
@@ -262,12 +262,12 @@ def _environment(data: RunData) -> Iterator[str]:
 def _commands(data: RunData) -> Iterator[str]:
     yield (
         "<h2>Commands to repeat the run</h2>\n<details open><summary>repro.sh</summary>"
-        f"<pre>{escape(data.repro)}</pre></details>\n"
+        f"<pre>{html_text(data.repro)}</pre></details>\n"
     )
 
 
 def _text_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
+    head = "".join(f"<th>{html_text(name)}</th>" for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
     table = f'<table class="texts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="wide">{table}</div>\n'

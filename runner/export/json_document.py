@@ -19,6 +19,7 @@ from runner.export.run_data import RunData
 from runner.metrics import Metric
 from runner.report import environment, model, result_table
 from runner.report.model import Report
+from runner.util.foreign_text import ascii_json
 
 VERSION: Literal[1] = 1
 FORMAT: Literal["trtbench-tui run"] = "trtbench-tui run"
@@ -105,7 +106,7 @@ def _definition(metric: Metric) -> Definition:
 
 
 def write(data: RunData, out: BinaryIO) -> None:
-    out.write(msgspec.json.format(msgspec.json.encode(build_document(data))) + b"\n")
+    out.write(msgspec.json.format(ascii_json(msgspec.json.encode(build_document(data)))) + b"\n")
 
 
 # --- the schema --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from runner.export.run_data import RunData
 from runner.plan.plan import configuration_of
 from runner.report import result_table
 from runner.report.model import ConfigurationReport
+from runner.util.foreign_text import markdown_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -67,7 +68,7 @@ def _log(data: RunData, client: MlflowClient) -> str:
     begin, end = round(report.started * 1000), round((report.started + report.seconds) * 1000)
     tags = {TAG: report.run, "trtbench.engine": report.engine, "trtbench.host": report.host}
     tags["trtbench.flags"] = "; ".join(result_table.list_flags(report))[:4000]
-    tags["mlflow.note.content"] = report.summary
+    tags["mlflow.note.content"] = markdown_text(report.summary)  # MLflow renders it
     parent: str = client.create_run(folder, start_time=begin, tags={**tags, _NAME: report.run}).info.run_id
     for configuration in report.configurations:
         name = {_NAME: result_table.configuration_name(configuration), _PARENT: parent}

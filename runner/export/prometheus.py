@@ -19,6 +19,7 @@ from runner.report import result_table
 from runner.report.build import build_report
 from runner.report.model import Report
 from runner.state.run import LiveStatus, RunState
+from runner.util.foreign_text import prometheus_label
 
 UPDATE_S = 5.0
 """Time between updates of the metrics of a run under way."""
@@ -48,7 +49,8 @@ def as_text(found: Report) -> str:
 
 def gauges(found: Report) -> Iterator[Gauge]:
     """Yield the metrics of a report that have a number, in the order of its table."""
-    run = {"run": found.run, "profile": found.profile, "engine": found.engine}
+    about = {"run": found.run, "profile": found.profile, "engine": found.engine}
+    run = {label: prometheus_label(text) for label, text in about.items()}
     states = [({**run, "state": state}, float(state == found.status)) for state in _STATES]
     yield Gauge("trtbench_run_state", "1 for the current state of the run", states)
     seconds = "seconds since the run started, until it ended"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from runner.stats import SeriesBucket
+from runner.util.foreign_text import html_text
 
 STYLE = Path(__file__).with_name("chart.css").read_text(encoding="utf-8").strip()
 """Style for light and dark pages; no information is in the colour alone."""
@@ -122,17 +122,17 @@ def px(value: float) -> str:
 
 def text(x: float, y: float, content: str, *, anchor: str = "start", kind: str = "", title: str = "") -> str:
     named = f' class="{kind}"' if kind else ""
-    tip = f"<title>{escape(title)}</title>" if title else ""
-    return f'<text x="{px(x)}" y="{px(y)}" text-anchor="{anchor}"{named}>{tip}{escape(content)}</text>'
+    tip = f"<title>{html_text(title)}</title>" if title else ""
+    return f'<text x="{px(x)}" y="{px(y)}" text-anchor="{anchor}"{named}>{tip}{html_text(content)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str = "rule", title: str = "") -> str:
-    tip = f"<title>{escape(title)}</title>" if title else ""
+    tip = f"<title>{html_text(title)}</title>" if title else ""
     return f'<line x1="{px(x1)}" y1="{px(y1)}" x2="{px(x2)}" y2="{px(y2)}" class="{kind}">{tip}</line>'
 
 
 def rect(x: float, y: float, width: float, height: float, kind: str, title: str = "") -> str:
-    tip = f"<title>{escape(title)}</title>" if title else ""
+    tip = f"<title>{html_text(title)}</title>" if title else ""
     return (
         f'<rect x="{px(x)}" y="{px(y)}" width="{px(max(width, 0.5))}" height="{px(max(height, 0.5))}"'
         f' class="{kind}">{tip}</rect>'
@@ -148,7 +148,7 @@ def curve(points: Iterable[tuple[float, float, float]], colour: int, title: str 
             path.append(f"{px(x)},{px(high)}")
     dash = DASHES[colour // COLOURS % len(DASHES) if colour >= COLOURS else colour]
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    tip = f"<title>{escape(title)}</title>" if title else ""
+    tip = f"<title>{html_text(title)}</title>" if title else ""
     stroke = f'stroke="var(--c{colour % COLOURS})"{dashed}'
     return f'<polyline points="{" ".join(path)}" class="line" {stroke}>{tip}</polyline>'
 
@@ -157,7 +157,7 @@ def chart(width: float, height: float, label: str, parts: Iterable[str]) -> str:
     """Return a drawing; `label` describes it for screen readers."""
     body = "".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{escape(label)}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{html_text(label)}"'
         f' viewBox="0 0 {px(width)} {px(height)}" width="100%">{body}</svg>'
     )
 

@@ -18,6 +18,7 @@ from runner.export.run_data import RunData
 from runner.plan.plan import Configuration, configuration_of
 from runner.report import result_table
 from runner.report.model import MetricCell, Report
+from runner.util.foreign_text import spreadsheet_cell
 
 COLUMNS = (
     "run", "profile", "engine", "status", "started", "host", "ranks",
@@ -38,7 +39,11 @@ def write_several(runs: Iterable[RunData], out: BinaryIO) -> None:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
         for data in runs:
-            table.writerows(records(data.report))
+            table.writerows(map(_clean_row, records(data.report)))
+
+
+def _clean_row(row: Iterable[CsvValue]) -> list[CsvValue]:
+    return [spreadsheet_cell(value) if isinstance(value, str) else value for value in row]
 
 
 def records(report: Report) -> Iterator[tuple[CsvValue, ...]]:

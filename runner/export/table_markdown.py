@@ -8,7 +8,8 @@ from runner.report import result_table
 from runner.report.model import MetricCell, Report
 from runner.report.result_table import ResultTable, TableRow
 from runner.report.text_table import duration_suffix
-from runner.util.markdown import escaped, one_line, table
+from runner.util.foreign_text import markdown_code, markdown_text, spreadsheet_cell
+from runner.util.markdown import table
 
 if TYPE_CHECKING:  # the result screen copies Markdown and needs no other part of an export
     from runner.export.run_data import RunData
@@ -20,23 +21,23 @@ def write(data: RunData, out: BinaryIO) -> None:
 
 def as_markdown(report: Report) -> str:
     """Return the title, the warnings, one table with a row per heading, and its notes."""
-    lines = [f"**{escaped(report.profile)}** ({escaped(report.summary)})", ""]
-    where = f" on {escaped(report.host)}" if report.host else ""
-    lines.append(f"run `{one_line(report.run)}`{where}: {report.status}{duration_suffix(report)}")
+    lines = [f"**{markdown_text(report.profile)}** ({markdown_text(report.summary)})", ""]
+    where = f" on {markdown_text(report.host)}" if report.host else ""
+    lines.append(f"run {markdown_code(report.run)}{where}: {report.status}{duration_suffix(report)}")
     if report.cause:
-        lines += ["", f"cause: {escaped(report.cause)}"]
-    flags = [f"- {escaped(flag)}" for flag in result_table.list_flags(report)]
+        lines += ["", f"cause: {markdown_text(report.cause)}"]
+    flags = [f"- {markdown_text(flag)}" for flag in result_table.list_flags(report)]
     lines += ["", "warnings:", "", *flags] if flags else []
     found = result_table.build_table(report)
     if found.rows:
         notes: dict[str, int] = {}
-        head = ["metric", "unit", *map(escaped, found.columns)]
+        head = ["metric", "unit", *map(markdown_text, found.columns)]
         lines += ["", *table(head, _rows(found, notes), numbers=range(2, len(head))), ""]
         if sentence := result_table.describe_baseline(report):
-            lines += [f"(in brackets) {escaped(sentence)}  "]
+            lines += [f"(in brackets) {markdown_text(sentence)}  "]
         if any(result_table.format_margin(cell) for row in found.rows for cell in row.cells):
             lines += [f"{result_table.MARGIN_LEGEND}  "]
-        lines += [f"[{number}] {escaped(note)}  " for note, number in notes.items()]
+        lines += [f"[{number}] {markdown_text(note)}  " for note, number in notes.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -47,16 +48,16 @@ def as_tsv(report: Report) -> str:
     for row in found.rows:
         numbers = ["" if cell is None or cell.value is None else repr(cell.value) for cell in row.cells]
         rows.append([row.metric.title, row.metric.unit, *numbers])
-    return "".join("\t".join(map(one_line, texts)) + "\n" for texts in rows)
+    return "".join("\t".join(map(spreadsheet_cell, texts)) + "\n" for texts in rows)
 
 
 def _rows(found: ResultTable, notes: dict[str, int]) -> list[list[str]]:
     rows = []
     for heading, metric_rows in found.groups():
         rows.append([f"**{heading}**", "", *([""] * len(found.columns))])
-        rows += [
-            [escaped(row.metric.title), escaped(row.metric.unit), *_values(row, notes)] for row in metric_rows
-        ]
+        for row in metric_rows:
+            names = map(markdown_text, (row.metric.title, row.metric.unit))
+            rows.append([*names, *_values(row, notes)])
     return rows
 
 

@@ -11,6 +11,7 @@ from runner.engines import benchmark_line
 from runner.errors import UserError
 from runner.export.run_data import RunData
 from runner.report.result_table import configuration_name
+from runner.util.foreign_text import spreadsheet_cell
 
 
 def write(data: RunData, out: BinaryIO) -> list[str]:
@@ -28,10 +29,15 @@ def write(data: RunData, out: BinaryIO) -> list[str]:
         )
     columns = benchmark_line.csv_columns(rows)
     for line in (columns, *([row.get(key, "") for key in columns] for row in rows)):
-        out.write(",".join(line).encode() + b"\n")
+        out.write(",".join(map(_cell, line)).encode() + b"\n")
     shown = [
         configuration_name(found)
         for found, state in zip(data.report.configurations, data.state.configurations, strict=False)
         if state.result is None or not benchmark_line.is_result(state.result)
     ]
     return [f"{name} has no printed result and is left out" for name in shown]
+
+
+def _cell(text: str) -> str:
+    """Return a value without the separators of the format, which has no quotes."""
+    return spreadsheet_cell(text).replace(",", " ").replace('"', " ")

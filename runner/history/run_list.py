@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from runner.history.run_entry import Figure, RunEntry
 from runner.history.trash import TrashedRun
 from runner.history.trend import Trend, last_change, main_trend, sparkline
+from runner.util.foreign_text import ascii_json, plain_text
 from runner.util.formatting import duration, format_number, plural
 
 SPARK = 24
@@ -47,7 +48,7 @@ def as_groups(
         trend = main_trend(groups[profile])
         heading = f"{profile or 'not a run'} · {len(entries)} of {plural(len(groups[profile]), 'run')}"
         lines += [""] if lines else []
-        lines.append(printable(heading) + (f" · {_trend_text(trend)}" if trend else ""))
+        lines.append(plain_text(heading) + (f" · {_trend_text(trend)}" if trend else ""))
         lines += [f"  {line}" for line in _aligned(_rows(entries, disk))]
     return "".join(f"{_cut(line, width)}\n" for line in lines)
 
@@ -87,7 +88,7 @@ def cause_of(entry: RunEntry) -> str:
 
 def as_json(entries: Iterable[RunEntry]) -> str:
     """Return one JSON object a line."""
-    return "".join(f"{msgspec.json.encode(_plain(entry)).decode()}\n" for entry in entries)
+    return "".join(f"{ascii_json(msgspec.json.encode(_plain(entry))).decode()}\n" for entry in entries)
 
 
 def _plain(entry: RunEntry) -> dict[str, object]:
@@ -113,7 +114,7 @@ def _plain_figure(figure: Figure) -> dict[str, object]:
 def trend_text(trend: Trend) -> str:
     """Return the trend of a configuration: a sparkline, then one line a run, newest last."""
     rates, latencies = trend.tokens_per_sec, trend.latency_ms
-    lines = [printable(f"{trend.profile} · {trend.title} · {plural(len(trend.points), 'finished run')}")]
+    lines = [plain_text(f"{trend.profile} · {trend.title} · {plural(len(trend.points), 'finished run')}")]
     lines.append(f"  tokens/s  {sparkline(rates, SPARK)}")
     lines.append(f"  latency   {sparkline(latencies, SPARK)}")
     if len(trend.platforms) > 1:
@@ -121,7 +122,7 @@ def trend_text(trend: Trend) -> str:
             ", ".join(part for part in (engine, format_gpus(gpus)) if part)
             for engine, gpus in trend.platforms
         )
-        lines.append(printable(f"  these runs differ in engine or GPU, not in code alone: {names}"))
+        lines.append(plain_text(f"  these runs differ in engine or GPU, not in code alone: {names}"))
     rows = [["", "STARTED", "TOKENS/S", "CHANGE", "LATENCY", "CHANGE", "FLAGS", "GPU", "TAGS"]]
     for index, point in enumerate(trend.points):
         rows.append(
@@ -155,7 +156,8 @@ def trend_json(trend: Trend) -> str:
         for point in trend.points
     ]
     shape = asdict(trend.points[-1].figure.shape)
-    return msgspec.json.encode({"profile": as_utf8(trend.profile), **shape, "points": points}).decode() + "\n"
+    document = msgspec.json.encode({"profile": as_utf8(trend.profile), **shape, "points": points})
+    return ascii_json(document).decode() + "\n"
 
 
 def trash_text(trash: Sequence[TrashedRun]) -> str:
@@ -207,11 +209,6 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:+.1f} %"
 
 
-def printable(text: str) -> str:
-    """Return the text on one line, with a space for every character that is not printable."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-
-
 def as_utf8(text: str) -> str:
     """Return the text with `?` for what cannot be encoded (file names can contain any bytes)."""
     return text.encode("utf-8", "replace").decode()
@@ -236,7 +233,7 @@ def _cut(line: str, width: int | None) -> str:
 
 def _aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Yield aligned lines; empty columns are omitted, the last column is not padded."""
-    titles, *body = [[printable(cell) for cell in row] for row in rows]
+    titles, *body = [[plain_text(cell) for cell in row] for row in rows]
     filled = [column for column, title in enumerate(titles) if not title or any(row[column] for row in body)]
     widths = {column: max(_cells(row[column]) for row in (titles, *body)) for column in filled}
     for row in (titles, *body):

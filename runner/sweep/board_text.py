@@ -9,8 +9,9 @@ from typing import Any
 from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
 from runner.sweep.board import Board, BoardPoint, MetricSummary
 from runner.sweep.matrix import MatrixView, first_view, held_text, make_matrix, shown_metrics, slices, trades
+from runner.util.foreign_text import markdown_text
 from runner.util.formatting import duration, format_number
-from runner.util.markdown import escaped, table
+from runner.util.markdown import table
 
 SCHEMA = 1
 GAP = 2
@@ -173,10 +174,10 @@ def as_markdown(board: Board) -> str:
             for metric in wanted
         ]
         state = STATE_TEXT[point.state] or ("best trade" if id(point) in best else "measured")
-        rows.append([escaped(cell) for cell in (*values, state, *numbers)])
+        rows.append([markdown_text(cell) for cell in (*values, state, *numbers)])
     words = len(board.axes) + 1
-    lines = [f"**{escaped(board.sweep.name)}**, {escaped(_shape(board))}", ""]
-    lines += table(list(map(escaped, heads)), rows, numbers=range(words, len(heads)))
+    lines = [f"**{markdown_text(board.sweep.name)}**, {markdown_text(_shape(board))}", ""]
+    lines += table(list(map(markdown_text, heads)), rows, numbers=range(words, len(heads)))
     if _has_repeats(board):
         lines += ["", FOLDED]
     return "\n".join(lines) + "\n"

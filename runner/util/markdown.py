@@ -1,29 +1,9 @@
-"""Markdown to paste into an issue or a page: external text stays plain text, tables are aligned."""
+"""Tables of Markdown, aligned also for a reader of the source."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-
-_MARKUP = re.compile(
-    r"[\\`*|]"
-    r"|(?<![^\W_])_+|_+(?![^\W_])"  # underscores within a word, as in field names, need no escape
-    r"|(?<=\])\("  # a link
-    r"|~(?=~)"
-)
-_ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
-
-
-def one_line(text: str) -> str:
-    """Return the text on one line, without control characters: names and causes are external input."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
-def escaped(text: str) -> str:
-    """Return the text on one line with Markdown, HTML and table separators escaped."""
-    text = _ENTITY.sub("&amp;", one_line(text)).replace("<", "&lt;")
-    return _MARKUP.sub(lambda found: "".join(f"\\{char}" for char in found[0]), text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Collection[int]) -> Iterator[str]:
