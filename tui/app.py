@@ -30,6 +30,7 @@ from runner.util.console import control_terminal
 from runner.util.themes import THEME_NAMES
 from tui.framework import lifecycle
 from tui.framework.ascii_filter import AsciiFilter
+from tui.framework.clean_filter import CleanFilter
 from tui.framework.keymap import GLOBAL_KEYS
 from tui.framework.terminal import TerminalApp
 from tui.screens.registry import create_screen
@@ -49,6 +50,7 @@ DialogResult = TypeVar("DialogResult")
 MAX_HISTORY = 16
 """How many places the way back remembers."""
 ASCII = AsciiFilter()
+CLEAN = CleanFilter()
 TITLE_EVERY_S = 1.0
 STARTUP_S = 1.0
 """How long after its first frame a screen may still be loading."""
@@ -111,12 +113,12 @@ class TrtbenchApp(TerminalApp):
     # --- colours ----------------------------------------------------------------------------------------
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return the filters that every drawn line passes through; the last writes ASCII where it is needed.
+        """Return the filters that every drawn line passes through; the last ones clean it.
 
         In monochrome, a filter removes all colours, including those of Textual's widgets. In the other themes
         of the dashboard, its screens use no ANSI colours, so the filter that converts them is left out.
         """
-        characters = [ASCII] if ascii_only() else []
+        characters = [CLEAN, ASCII] if ascii_only() else [CLEAN]
         if self.theme == MONOCHROME:
             return [NoColor(), *characters]
         filters = super().get_line_filters()
@@ -141,7 +143,7 @@ class TrtbenchApp(TerminalApp):
     def action_next_theme(self) -> None:
         here = THEME_NAMES.index(self.theme) if self.theme in THEME_NAMES else -1
         self.choose_theme(THEME_NAMES[(here + 1) % len(THEME_NAMES)])
-        self.notify(f"theme: {self.theme}", timeout=2, markup=False)
+        self.notify(f"theme: {self.theme}", timeout=2)
 
     # --- the command palette ----------------------------------------------------------------------------
 
@@ -251,7 +253,7 @@ class TrtbenchApp(TerminalApp):
             self._show(place)
 
     def notify_error(self, error: UserError) -> None:
-        self.notify(str(error), severity="error", timeout=10, markup=False)
+        self.notify(str(error), severity="error", timeout=10)
 
     def action_help_quit(self) -> None:
         """Handle Ctrl+C like `q` on the current screen."""

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import RenderableType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from runner.util.foreign_text import terminal_lines
 from tui.framework.cell_diff import TerminalBuffer
 from tui.framework.key_queue import KeyQueue
 
@@ -39,6 +41,18 @@ class TerminalApp(KeyQueue):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, self._terminal.diff(renderable))
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a notification; it is never markup, because it may name something that others chose."""
+        super().notify(terminal_lines(message), title=title, severity=severity, timeout=timeout, markup=False)
 
     def action_repaint(self) -> None:
         """Draw the whole screen again, over what another program has written to the terminal."""

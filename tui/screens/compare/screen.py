@@ -21,6 +21,7 @@ from tui.framework.keymap import Key, bindings
 from tui.framework.picker import LinePicker, Picker
 from tui.framework.rows import Panel, Row, Span, dim, row, spread
 from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.framework.titles import set_title
 from tui.screens.compare.compare_table import (
     VERDICTS,
     ChosenChange,
@@ -129,8 +130,8 @@ class CompareScreen(KeyedScreen):
         unfair = sum(one.kind == "unfair" for one in differences)
         title = f"differences: {len(differences)}" if differences else "differences"
         title += (f", {unfair} of them unfair" if unfair < len(differences) else ", unfair") if unfair else ""
-        self.query_one("#differences").border_title = title
-        self.query_one("#changes").border_title = _title(view)
+        set_title(self.query_one("#differences"), title)
+        set_title(self.query_one("#changes"), _title(view))
         picker = self.query_one(LinePicker)
         picker.show_lines(lambda width: table_lines(view, width), picker.chosen)
         self._show_chosen()
@@ -220,9 +221,7 @@ class CompareScreen(KeyedScreen):
         from runner.compare.comparison_markdown import as_markdown
 
         self.app.copy_to_clipboard(as_markdown(self._view.comparison))
-        self.notify(
-            "comparison copied to the clipboard of your terminal, as Markdown", timeout=3, markup=False
-        )
+        self.notify("comparison copied to the clipboard of your terminal, as Markdown", timeout=3)
 
 
 def group_sides(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:

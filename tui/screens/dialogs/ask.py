@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.framework.rows import Panel, Row, Span, dim, row
+from tui.framework.titles import set_title
 from tui.text import wrap
 
 
@@ -40,7 +41,7 @@ class AskScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = self._question.title
+            set_title(dialog, self._question.title)
             entry = Input(self._question.answer, compact=True, select_on_focus=False, id="answer")
             entry.cursor_blink = False
             yield entry

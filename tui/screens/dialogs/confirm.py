@@ -96,7 +96,7 @@ async def ask_to_stop(
         else:
             _stop_in_thread(app, stop, directory)
             if name:
-                app.notify(f"stop requested: {name}", timeout=3, markup=False)
+                app.notify(f"stop requested: {name}", timeout=3)
 
     question = ConfirmScreen(f"Stop {what}?", detail, yes="stop", no="cancel")
     await app.open_dialog(question, answered)

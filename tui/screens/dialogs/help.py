@@ -10,6 +10,7 @@ from runner.metrics import BY_NAME
 from runner.metrics.explain import in_sentences
 from tui.framework.keymap import GLOBAL_KEYS
 from tui.framework.rows import Panel, Row, Span, dim, row
+from tui.framework.titles import set_subtitle, set_title
 from tui.screens.registry import help_of, keys_of
 from tui.text import fit, width_of, wrap
 
@@ -102,8 +103,8 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         panel = self._panel
-        panel.border_title = self._title
-        panel.border_subtitle = "esc close   ↑ ↓ scroll"
+        set_title(panel, self._title)
+        set_subtitle(panel, "esc close   ↑ ↓ scroll")
         panel.update(self._sections)
 
     @property

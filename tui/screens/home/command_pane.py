@@ -12,6 +12,7 @@ from textual.message import Message
 
 from runner.errors import UserError
 from runner.util.formatting import plural
+from tui.framework.titles import set_title
 from tui.screens.home.command_view import CommandView, PreflightFinding, RunCommands, ShellCommand
 from tui.text import plain_text
 
@@ -58,7 +59,7 @@ class CommandPane(CommandView):
 
     def __init__(self) -> None:
         super().__init__(id="commands", classes="framed")
-        self.border_title = "commands"
+        set_title(self, "commands")
         self._profile: Profile | None = None
         """the profile to check; None: an active run needs no preflight"""
         self._number = 0
@@ -94,7 +95,7 @@ class CommandPane(CommandView):
             self._start(profile)
 
     def _show_error(self, error: UserError) -> None:
-        self.notify(str(error), severity="error", timeout=10, markup=False)
+        self.notify(str(error), severity="error", timeout=10)
 
     def _ask_to_force(self, failing: Sequence[PreflightFinding], profile: Profile) -> None:
         """Let the user override failing checks: preflight may be wrong."""
@@ -138,7 +139,7 @@ class CommandPane(CommandView):
         self._number += 1
         self._profile = profile if run_dir is None else None
         self._failing = ()
-        self.border_title = "commands"
+        set_title(self, "commands")
         number = self._number
 
         def work() -> None:
@@ -155,7 +156,7 @@ class CommandPane(CommandView):
         """Start preflight, one at a time: it takes seconds. Results for an earlier profile are dropped."""
         if self._profile is None:
             return
-        self.border_title = "commands · preflight ..."
+        set_title(self, "commands · preflight ...")
         if self._checking:
             return
         self._checking = True
@@ -176,7 +177,7 @@ class CommandPane(CommandView):
             self._check()
             return
         self._failing = tuple(finding for finding in message.findings if finding.fails)
-        self.border_title = f"commands · preflight: {summarise_checks(message.findings, message.passed)}"
+        set_title(self, f"commands · preflight: {summarise_checks(message.findings, message.passed)}")
         if self.data is not None:
             # The pane shows already why there is no plan.
             findings = tuple(f for f in message.findings if not (self.data.error and f.name == "plan"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, dim, row
+from tui.framework.titles import set_subtitle
 from tui.text import width_of, wrap
 
 INDENT = "    "
@@ -75,7 +76,7 @@ class CommandView(Panel[RunCommands], can_focus=True):
 
     def _update_subtitle(self) -> None:
         below = self.last_top - self.top
-        self.border_subtitle = plural(below, "more line") if below > 0 else ""
+        set_subtitle(self, plural(below, "more line") if below > 0 else "")
 
 
 def draw_commands(commands: RunCommands, width: int, height: int) -> list[Row]:

@@ -10,6 +10,7 @@ from textual.message import Message
 
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel
+from tui.framework.titles import set_subtitle, set_title
 from tui.screens.home.form import Form, drafts_of, value_problem
 from tui.screens.home.form_rows import FieldHelp, ProfileForm, draw_field_help
 
@@ -30,7 +31,7 @@ class FormPane(Vertical):
         self._fields = ProfileForm(id="profile-form")
         self._help = Panel(draw_field_help, id="field-help")
         super().__init__(self._fields, self._help, id="options", classes="framed")
-        self.border_title = "options"
+        set_title(self, "options")
         self.form: Form | None = None
         """None: the selected profile is invalid"""
         self._problem = ""
@@ -59,9 +60,9 @@ class FormPane(Vertical):
         rows = form.rows()
         self._fields.show_form(rows, cursor)
         changes = sum(found.changed for found in rows)
-        self.border_title = f"{form.saved.name}{' · changed' if form.changed else ''}"
+        set_title(self, f"{form.saved.name}{' · changed' if form.changed else ''}")
         summary = f"{changes} changed · u undo" if form.past else f"{changes} changed"
-        self.border_subtitle = summary if form.past or changes else ""
+        set_subtitle(self, summary if form.past or changes else "")
         self._show_help()
 
     def _show_help(self) -> None:
@@ -151,7 +152,7 @@ class FormPane(Vertical):
         self.post_message(self.Editing())
 
     def on_profile_form_read_only_edit(self) -> None:
-        self.notify("the options of a run are read-only; select its profile below to edit them", markup=False)
+        self.notify("the options of a run are read-only; select its profile below to edit them")
 
     def on_profile_form_typing(self) -> None:
         """Show while the user types whether the value is allowed."""

@@ -18,6 +18,7 @@ from runner.errors import UserError
 from runner.profile.built_engine import profile_of_engine
 from runner.schema.base import Profile
 from tui.framework.rows import Panel, Row, Span, dim, row
+from tui.framework.titles import set_title
 from tui.text import wrap
 
 PROMPT = "directory with the config.json and rank0.engine of an engine; → completes the path"
@@ -52,7 +53,7 @@ class ImportEngineScreen(ModalScreen[Profile | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = "import a built engine"
+            set_title(dialog, "import a built engine")
             entry = Input(placeholder="/path/to/engine", compact=True, suggester=FolderSuggester())
             entry.cursor_blink = False
             yield entry

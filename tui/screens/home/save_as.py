@@ -17,6 +17,7 @@ from runner.errors import UserError
 from runner.profile import store as profile_store
 from runner.schema.base import NAME_PATTERN, Profile
 from tui.framework.rows import Panel, Row, Span, dim, row
+from tui.framework.titles import set_title
 from tui.text import wrap
 
 
@@ -34,7 +35,7 @@ class SaveAsScreen(ModalScreen[Profile | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog", id="save-as") as dialog:
-            dialog.border_title = "save as"
+            set_title(dialog, "save as")
             name = suggest_name(self._profile.name, self._mine, self._built_in)
             entry = Input(name, compact=True, id="save-name")
             entry.cursor_blink = False

@@ -24,6 +24,7 @@ from tui.framework.keymap import bindings
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter
+from tui.framework.titles import set_subtitle
 from tui.screens.home.header import draw_home_header
 from tui.screens.home.key_states import HomeKeys
 from tui.screens.home.keys import KEYS
@@ -149,7 +150,7 @@ class HomeScreen(HomeKeys):
             empty=f"no profile contains “{self.filter}”" if self.filter else "no profiles",
         )
         pane = self.query_one("#profiles")
-        pane.border_subtitle = f"filter: {self.filter} · esc all" if self.filter else ""
+        set_subtitle(pane, f"filter: {self.filter} · esc all" if self.filter else "")
         self._take(self._items[chosen] if self._items else None)
 
     def _take(self, item: ProfileItem | None) -> None:
@@ -200,11 +201,11 @@ class HomeScreen(HomeKeys):
 
     def action_undo(self) -> None:
         if self._form is not None and not self._pane.undo():
-            self.notify("nothing to undo", markup=False)
+            self.notify("nothing to undo")
 
     def action_redo(self) -> None:
         if self._form is not None and not self._pane.redo():
-            self.notify("nothing to redo", markup=False)
+            self.notify("nothing to redo")
 
     def action_reset(self) -> None:
         self._pane.reset()
@@ -252,7 +253,6 @@ class HomeScreen(HomeKeys):
             self.notify(
                 f"{self._item.name} is invalid; the error is shown on the right",
                 severity="error",
-                markup=False,
             )
             return
         self._commands.run(self._form.profile)
@@ -308,7 +308,7 @@ class HomeScreen(HomeKeys):
         drafts.unsaved.pop(self._form.saved.name, None)
         drafts.chosen = profile.name
         self._listing = None  # selects the saved profile when read again
-        self.notify(f"saved as {profile.name}", markup=False)
+        self.notify(f"saved as {profile.name}")
         self._read_in_background()
 
     async def action_import_engine(self) -> None:

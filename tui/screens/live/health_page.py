@@ -7,6 +7,7 @@ from textual.screen import ModalScreen
 
 from runner.history.run_feed import Feed
 from tui.framework.rows import Panel
+from tui.framework.titles import set_subtitle, set_title
 from tui.screens.dialogs.help import HelpSection, draw_sections
 from tui.screens.live.health_view import health_sections
 
@@ -33,8 +34,8 @@ class HealthScreen(ModalScreen[None]):
         yield Panel(draw_sections, id="help", classes="dialog framed")
 
     def on_mount(self) -> None:
-        self._panel.border_title = "health"
-        self._panel.border_subtitle = "esc closes   ↑ ↓ scroll"
+        set_title(self._panel, "health")
+        set_subtitle(self._panel, "esc closes   ↑ ↓ scroll")
         self.reload()
         self.set_interval(REFRESH_S, self.reload)
 

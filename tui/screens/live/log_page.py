@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.markup import escape
 from textual.screen import ModalScreen
 
+from tui.framework.titles import set_title
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
 
@@ -40,9 +40,8 @@ class LogScreen(LogKeys, ModalScreen[None]):
         yield LogView(id="log", classes="framed")
 
     def on_mount(self) -> None:
-        name = escape(self._log_file.name)
-        keys = escape("esc closes  ↑ ↓ scroll  / search  n N next  f level")
-        self.log_view.border_title = f"log  {name}   {keys}"
+        keys = "esc closes  ↑ ↓ scroll  / search  n N next  f level"
+        set_title(self.log_view, f"log  {self._log_file.name}   {keys}")
         self.log_view.open(self._log_file)
         self.set_interval(POLL_S, self.log_view.poll)
 

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from textual.geometry import Size
-from textual.markup import escape
 from textual.strip import Strip
 
 from runner.util.log_file import LONGEST, LogLine, level_of
 from tui.framework.rows import Row, Rows, Span, dim, row
+from tui.framework.titles import set_subtitle
 from tui.screens.live.log_window import LogWindow
 from tui.text import plain_text, shorten
 
@@ -32,7 +32,7 @@ class LogView(Rows):
         if self.window is not None:
             self.window.file.close()
         self.window = LogWindow(path) if path is not None else None
-        self.border_subtitle = ""
+        set_subtitle(self, "")
         self.poll()
 
     def poll(self) -> None:
@@ -48,9 +48,7 @@ class LogView(Rows):
             return
         rows, current = self._build_rows(self.window)
         self.show(rows, cursor=current, top=0)
-        status = escape(self.window.status)
-        if self.border_subtitle != status:
-            self.border_subtitle = status
+        set_subtitle(self, self.window.status)
 
     def render_line(self, y: int) -> Strip:
         if self._drawn_at != self.size and self.window is not None:

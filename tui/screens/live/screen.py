@@ -8,7 +8,6 @@ from typing import cast
 from textual import events
 from textual.app import ComposeResult
 from textual.layout import Layout
-from textual.markup import escape
 
 from runner.cli.places import LivePlace
 from runner.errors import ExitCode, run_exit_code
@@ -19,6 +18,7 @@ from tui.framework.rows import Panel, Row
 from tui.framework.run_header import draw_run_header
 from tui.framework.screen import KeyedScreen, KeyFooter
 from tui.framework.terminal_notify import window_title
+from tui.framework.titles import set_subtitle, set_title
 from tui.screens.live.gpu_fold import draw_folded_gpus
 from tui.screens.live.health_line import draw_health, health_rows
 from tui.screens.live.host_line import draw_host
@@ -94,7 +94,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#log").border_title = "log"
+        set_title(self.query_one("#log"), "log")
         self.tick()
         self.set_interval(FRAME_S, self.tick)
         if self.feed.live and self.feed.state.running:
@@ -138,17 +138,17 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._update_layout()
         self._update_plot_and_ranks(view)
         if before is None or before.plot_title != view.plot_title:
-            self.query_one("#plot").border_title = escape(view.plot_title)
+            set_title(self.query_one("#plot"), view.plot_title)
         if before is None or before.rank_title != view.rank_title:
-            self.query_one("#ranks").border_title = escape(view.rank_title)
+            set_title(self.query_one("#ranks"), view.rank_title)
         if before is None or before.gpu_title != view.gpu_title:
-            self.query_one("#gpus").border_title = escape(view.gpu_title)
+            set_title(self.query_one("#gpus"), view.gpu_title)
         if before is None or before.progress.what != view.progress.what:
             what = view.progress.what if view.progress.number else ""
-            self.query_one("#plot").border_subtitle = escape(what)
+            set_subtitle(self.query_one("#plot"), what)
         if before is None or before.log != view.log:
             self.log_view.open(view.log)
-            self.query_one("#log").border_title = escape(f"log  {view.log.name}" if view.log else "log")
+            set_title(self.query_one("#log"), f"log  {view.log.name}" if view.log else "log")
 
     def _update_plot_and_ranks(self, view: LiveView) -> None:
         """Update the plot and the ranks, but not in every frame when iterations are too fast to follow."""

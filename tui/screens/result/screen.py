@@ -25,6 +25,7 @@ from tui.framework.keymap import bindings
 from tui.framework.rows import Panel, Row, Span, dim, fitting, row
 from tui.framework.run_header import RunHeader, draw_run_header, short_id
 from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.framework.titles import set_subtitle, set_title
 from tui.plots.spark import SparkData, spark_data
 from tui.screens.live.stage_strip import StageItem, StageMark, describe_exit, draw_stages
 from tui.screens.result.answers import Answers, draw_answers, one_line
@@ -173,14 +174,13 @@ class ResultScreen(KeyedScreen):
         self._panel("#answers").update(Answers(pairs, answer_source(report.engine)))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
-        flags_panel.border_title = f"warnings: {len(flags)}"
+        set_title(flags_panel, f"warnings: {len(flags)}")
         flags_panel.display = bool(flags)
         flags_panel.update(flags)
         ranks = plural(report.ranks, "rank")
-        self.query_one("#table-frame").border_title = f"result of {ranks} on {plain_text(report.host)}"
+        set_title(self.query_one("#table-frame"), f"result of {ranks} on {plain_text(report.host)}")
         self.table = make_table(report)
-        several = len(report.configurations) > 1
-        self.query_one("#table-frame").border_subtitle = f"{BEST} best   {WORST} worst" if several else ""
+        set_subtitle(self.query_one("#table-frame"), _legend(report))
         self._show_table()
         self.show_keys()
         self._read_iterations()
@@ -208,11 +208,9 @@ class ResultScreen(KeyedScreen):
             read=self.table.read,
         )
         if text := result_table.describe_baseline(report):
-            frame = self.query_one("#table-frame")
             short = text if report.baseline and report.baseline.why_not else text.partition(":")[0]
-            frame.border_subtitle = "   ".join(
-                part for part in (str(frame.border_subtitle or ""), short) if part
-            )
+            parts = (_legend(report), short)
+            set_subtitle(self.query_one("#table-frame"), "   ".join(part for part in parts if part))
         self._show_table()
 
     def _read_iterations(self) -> None:
@@ -278,7 +276,7 @@ class ResultScreen(KeyedScreen):
         self.table = self.table.toggle(name, width)
         self._show_table()
         if name in self.table.required and name not in layout_table(self.table, width).extras:
-            self.notify("the terminal is too narrow for this column", timeout=3, markup=False)
+            self.notify("the terminal is too narrow for this column", timeout=3)
 
     def on_click(self, event: events.Click) -> None:
         """A click on a number selects it."""
@@ -310,7 +308,7 @@ class ResultScreen(KeyedScreen):
 
     def _copy(self, text: str, format_text: str) -> None:
         self.app.copy_to_clipboard(text)
-        self.notify(f"table copied to the clipboard of your terminal, {format_text}", timeout=3, markup=False)
+        self.notify(f"table copied to the clipboard of your terminal, {format_text}", timeout=3)
 
     def action_baseline(self) -> None:
         try:
@@ -318,11 +316,11 @@ class ResultScreen(KeyedScreen):
             text = f"this run is now the baseline of {found.profile}"
         except UserError as error:
             text = str(error.args[0])
-        self.notify(plain_text(text), timeout=4, markup=False)
+        self.notify(plain_text(text), timeout=4)
 
     def action_report(self) -> None:
         """Write the HTML report in a worker; a long log takes seconds."""
-        self.notify("writing the HTML report", timeout=2, markup=False)
+        self.notify("writing the HTML report", timeout=2)
         self.run_worker(self._write_report, thread=True, exclusive=True, group="report", exit_on_error=False)
 
     def _write_report(self) -> None:
@@ -334,14 +332,12 @@ class ResultScreen(KeyedScreen):
             self.app.call_from_thread(self.app.notify_error, error)
             return
         where = "opened" if report_file.show(path) else "no desktop here; copy the file to one, or open"
-        self.app.call_from_thread(
-            self.notify, f"{where} {path}", title="HTML report", timeout=15, markup=False
-        )
+        self.app.call_from_thread(self.notify, f"{where} {path}", title="HTML report", timeout=15)
 
     async def action_log(self) -> None:
         log = self._find_log()
         if log is None:
-            self.notify("this run has no log", timeout=3, markup=False)
+            self.notify("this run has no log", timeout=3)
             return
         from tui.screens.live.log_page import LogScreen
 
@@ -360,6 +356,11 @@ class ResultScreen(KeyedScreen):
 
     def action_again(self) -> None:
         self.app.open_home_with(self.run_dir)
+
+
+def _legend(report: Report) -> str:
+    """Return the meaning of the marks in the table; empty with one configuration."""
+    return f"{BEST} best   {WORST} worst" if len(report.configurations) > 1 else ""
 
 
 def open_screen(place: ResultPlace) -> ResultScreen:

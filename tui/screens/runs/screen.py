@@ -26,6 +26,7 @@ from tui.framework.keymap import Key, bindings
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel, Row, Span, dim, row, spread
 from tui.framework.screen import KeyFooter
+from tui.framework.titles import set_subtitle, set_title
 from tui.screens.runs.arrangement import ListOptions, arrange_runs, next_sort, valid_terms
 from tui.screens.runs.keys import KEYS
 from tui.screens.runs.run_detail import draw_run_detail
@@ -238,7 +239,7 @@ class RunsScreen(FilteringScreen):
         sides = group_sides(chosen)
         if len(sides) < 2:
             why = "these runs are repeats of one configuration; " if len(chosen) > 1 else ""
-            self.notify(f"{why}mark two or more runs with space to compare them", markup=False)
+            self.notify(f"{why}mark two or more runs with space to compare them")
             return
         self.app.open_compare(sides)
 
@@ -247,7 +248,7 @@ class RunsScreen(FilteringScreen):
         current = self._current
         directory = paths.sweeps_dir() / current.sweep.sweep if current and current.sweep else None
         if directory is None:
-            self.notify("this run is not part of a sweep", timeout=3, markup=False)
+            self.notify("this run is not part of a sweep", timeout=3)
         elif not directory.is_dir():
             self.app.notify_error(UserError(f"{directory}: the sweep of this run was deleted"))
         else:
@@ -258,7 +259,7 @@ class RunsScreen(FilteringScreen):
         if current is None:
             return
         if current.ended:
-            self.notify("this run has already ended", markup=False)
+            self.notify("this run has already ended")
             return
         from runner.history.stop import stop_run
         from tui.screens.dialogs.confirm import ask_to_stop
@@ -290,7 +291,7 @@ class RunsScreen(FilteringScreen):
         def deleted(moved: list[trash.TrashedRun]) -> None:
             self._deleted = moved
             self._read_in_background()
-            self.notify(f"{plural(len(moved), 'run')} moved to the trash; u restores", markup=False)
+            self.notify(f"{plural(len(moved), 'run')} moved to the trash; u restores")
 
         if chosen := self._chosen():
             await ask_to_delete(self.app, chosen, deleted)
@@ -362,10 +363,9 @@ class RunsScreen(FilteringScreen):
             ColumnTitles(options.sort, options.order.descending, options.reverse)
         )
         pane = self.query_one("#runs")
-        pane.border_title = " · ".join(["runs", *([options.title] if options.title else [])])
+        set_title(pane, " · ".join(["runs", *([options.title] if options.title else [])]))
         found = f"{format_number(len(self._listing.entries))} of {format_number(len(self._entries or ()))}"
-        filtered = f"filter: {plain_text(options.filter)} · {found} · esc all"
-        pane.border_subtitle = filtered.replace("[", "\\[") if options.filter else ""
+        set_subtitle(pane, f"filter: {options.filter} · {found} · esc all" if options.filter else "")
         self.show_keys()
 
 

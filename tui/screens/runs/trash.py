@@ -17,6 +17,7 @@ from runner.history.run_list import format_size
 from runner.util.formatting import plural
 from tui.framework.picker import LinePicker, PickerLine
 from tui.framework.rows import Panel, Row, Span, cut, dim, fitting, row
+from tui.framework.titles import set_title
 from tui.relative_time import format_timestamp
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.text import fit, plain_text
@@ -45,7 +46,7 @@ class TrashScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog", id="trash") as dialog:
-            dialog.border_title = "trash"
+            set_title(dialog, "trash")
             yield LinePicker(id="deleted")
             yield Panel(_draw_keys, id="trash-keys")
 
@@ -85,7 +86,7 @@ class TrashScreen(ModalScreen[None]):
         except UserError as error:
             self.app.notify_error(error)
         else:
-            self.app.notify(f"restored {trashed.run}", markup=False)
+            self.app.notify(f"restored {trashed.run}")
         self._show()
 
     async def action_empty(self) -> None:

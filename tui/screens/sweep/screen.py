@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.markup import escape
 from textual.message import Message
 
 from runner.cli.places import SweepPlace
@@ -21,6 +20,7 @@ from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel
 from tui.framework.run_header import short_id
 from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.framework.titles import set_title
 from tui.plots.trade import TradeData, TradePoint, draw_trades
 from tui.screens.sweep.keys import KEYS
 from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
@@ -146,7 +146,7 @@ class BoardScreen(KeyedScreen):
             self.set_class(self.size.width >= SIDE_BY_SIDE and rows * 3 > self.size.height, "-beside")
 
     def _title(self, name: str, text: str) -> None:
-        self.query_one(name).border_title = escape(plain_text(text))
+        set_title(self.query_one(name), plain_text(text))
 
     def key_states(self) -> tuple[KeyState, ...]:
         if self.view is None:
@@ -207,7 +207,7 @@ class BoardScreen(KeyedScreen):
         sides = tuple(side for cell in view.to_compare if (side := feed.progress.measured_runs(cell)))
         if len(sides) < 2:
             text = "mark two or more measured cells with space to compare them"
-            self.notify(text, timeout=4, markup=False)
+            self.notify(text, timeout=4)
             return
         self.app.open_compare(sides)
 
@@ -220,7 +220,7 @@ class BoardScreen(KeyedScreen):
         runs = [ref for ref in point.runs if ref.repeat + 1 == repeat or not repeat] if point else []
         if not runs:
             text = f"no run of repeat {repeat}" if repeat else "no run yet"
-            self.notify(f"{text} for this cell", timeout=3, markup=False)
+            self.notify(f"{text} for this cell", timeout=3)
             return
         self._open(runs[-1])
 
@@ -265,9 +265,7 @@ class BoardScreen(KeyedScreen):
             from runner.sweep.board_text import as_markdown
 
             self.app.copy_to_clipboard(as_markdown(self.view.board))
-            self.notify(
-                "board copied to the clipboard of your terminal, as Markdown", timeout=3, markup=False
-            )
+            self.notify("board copied to the clipboard of your terminal, as Markdown", timeout=3)
 
     def action_back(self) -> None:
         if self.has_class("-plot"):

@@ -21,6 +21,7 @@ from runner.schema.axes import INSIDE, Order
 from runner.schema.base import Profile
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, dim, row
+from tui.framework.titles import set_title
 from tui.text import plain_text, wrap
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class SweepStart(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
-            dialog.border_title = f"sweep {plain_text(self._request.profile.name)}"
+            set_title(dialog, f"sweep {plain_text(self._request.profile.name)}")
             yield Panel(draw_preview, id="preview")
             paths = [f"{path}=" for path in field_paths(self._request.profile.engine)]
             entry = Input(
