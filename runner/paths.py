@@ -104,6 +104,11 @@ def device_locks_dir() -> Path:
     return Path(tempfile.gettempdir()) / "trtbench-locks"
 
 
+def crashes_dir() -> Path:
+    """Return the directory with the tracebacks of unexpected errors."""
+    return state_home() / "crashes"
+
+
 def labels_file() -> Path:
     """Return the file of names, tags and notes of runs; the directory of a run that ended never changes."""
     return state_home() / "labels.jsonl"

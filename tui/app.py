@@ -301,13 +301,19 @@ def run_app(start: DashboardPlace) -> int:
 
     Returns:
         The exit code of the command.
+
+    Raises:
+        Exception: an unexpected error ended the dashboard; the terminal is restored.
     """
     app = TrtbenchApp(start)
     lifecycle.exit_on_signals(app.leave)
-    code = app.run()
+    with lifecycle.restored_terminal():
+        code = app.run()
     if title := app.title_restore_sequence():
         with suppress(OSError):
             control_terminal(title, sys.stderr)
+    if app.crash is not None:
+        raise app.crash
     if app.exit_message:
         print(app.exit_message, file=sys.stderr)
     return code if code is not None else app.return_code or 0

@@ -67,6 +67,7 @@ exit codes:
   4    the run was lost
   5    slower, or an assertion failed (only if asked for)
   6    undecided (only if asked for)
+  70   an internal error of trtbench-tui
   130  interrupted with Ctrl-C; the run itself continues
 """
 
@@ -77,7 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     _reopen_closed_streams()
     _set_output_errors()
     with clean_output():
-        return _run(argv)
+        try:
+            return _run(argv)
+        except Exception as error:
+            from runner.cli.crash import report_crash
+
+            return report_crash(error)
 
 
 def _run(argv: Sequence[str] | None) -> int:

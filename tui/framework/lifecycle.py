@@ -7,10 +7,17 @@ import os
 import select
 import signal
 import sys
+import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
+RESET_SEQUENCE = (
+    "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"  # no reports of the mouse
+    "\x1b[?1004l\x1b[?2004l\x1b[<u"  # nor of the focus, of pasted text and of keys with modifiers
+    "\x1b[?1049l\x1b[?25h\x1b[0m"  # the former screen, a visible cursor, no colours
+)
 GRACE_S = 2
 """A dashboard whose terminal accepts no output ends after this time."""
 
@@ -36,6 +43,28 @@ def exit_on_signals(leave: Callable[[int], None]) -> None:
     signal.signal(signal.SIGHUP, handle)
     signal.signal(signal.SIGTERM, handle)
     threading.Thread(target=_watch_terminal, name="terminal", daemon=True).start()
+
+
+@contextmanager
+def restored_terminal() -> Iterator[None]:
+    """Restore the modes of the terminal, also after an error that Textual did not handle."""
+    stdin, stderr = sys.__stdin__, sys.__stderr__
+    try:
+        assert stdin is not None
+        modes = termios.tcgetattr(stdin)
+    except (AssertionError, OSError, ValueError, termios.error):
+        modes = None
+    try:
+        yield
+    except BaseException:
+        if modes is not None and stdin is not None:
+            with suppress(OSError, termios.error):
+                termios.tcsetattr(stdin, termios.TCSANOW, modes)
+        if stderr is not None and stderr.isatty():
+            with suppress(OSError):
+                stderr.write(RESET_SEQUENCE)
+                stderr.flush()
+        raise
 
 
 def _watch_terminal() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import RenderableType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from runner.util.foreign_text import terminal_lines
 from tui.framework.cell_diff import TerminalBuffer
@@ -53,6 +54,23 @@ class TerminalApp(KeyQueue):
     ) -> None:
         """Show a notification; it is never markup, because it may name something that others chose."""
         super().notify(terminal_lines(message), title=title, severity=severity, timeout=timeout, markup=False)
+
+    @property
+    def crash(self) -> BaseException | None:
+        """The unexpected error that ended the app."""
+        error = self._exception
+        return error.error if isinstance(error, WorkerFailed) else error
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the app; the caller of `run` reports the error.
+
+        Textual would draw a traceback with the values of all variables.
+        """
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
 
     def action_repaint(self) -> None:
         """Draw the whole screen again, over what another program has written to the terminal."""

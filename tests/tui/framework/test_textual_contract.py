@@ -205,6 +205,17 @@ def test_message_pumps_pass_a_key_up_once() -> None:
     assert parameters_of(MessagePump.post_message) == ["self", "message"]
 
 
+def test_unexpected_errors_end_the_app_through_one_method() -> None:
+    """Textual 8.2.8, `App._handle_exception(error)`: gets every error, and keeps the first as `_exception`.
+
+    Overridden by `tui.framework.terminal.TerminalApp`, with the same effects except for the traceback.
+    """
+    assert parameters_of(App._handle_exception) == ["self", "error"]
+    used = App._handle_exception.__code__.co_names + App._fatal_error.__code__.co_names
+    for name in ("_return_code", "_exception", "_exception_event", "_close_messages_no_wait"):
+        assert name in used
+
+
 def test_the_pin_is_exact() -> None:
     """Snapshots and the private names depend on one release of Textual."""
     assert '"textual==8.2.8"' in Path(ROOT / "pyproject.toml").read_text(encoding="utf-8")
