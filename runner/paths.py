@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from runner.errors import UserError
@@ -99,9 +98,9 @@ def settings_file() -> Path:
     return _config_home() / "settings.yaml"
 
 
-def device_locks_dir() -> Path:
-    """Return the directory of one lock file per device; machine-wide, because users share GPUs."""
-    return Path(tempfile.gettempdir()) / "trtbench-locks"
+def device_locks_override() -> str | None:
+    """Return `$TRTBENCH_LOCKS`, the directory of the device locks; None: one that all users share."""
+    return os.environ.get("TRTBENCH_LOCKS") or None
 
 
 def crashes_dir() -> Path:

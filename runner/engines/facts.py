@@ -81,6 +81,8 @@ class MachineFacts:
     """variables of the profile for the measured processes"""
     no_home: str = ""
     """why runs cannot be stored; empty: they can"""
+    no_locks: str = ""
+    """why runs cannot lock devices; empty: they can"""
     ends_at_logout: bool = False
     """whether logging out ends processes started here, detached or not"""
     plugin_errors: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
     device: str
     """the device that is in use"""
     holder: str
-    """id of the run that holds it"""
+    """id of the run that holds it, else what is known of the process: `process 12 of user 1000`"""
 
 
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):

@@ -18,7 +18,7 @@ from runner.engines.registry import find_engine, make_plan, plugin_errors
 from runner.errors import UserError
 from runner.plan.plan import Plan
 from runner.schema.base import Container, Profile
-from runner.util import login_session
+from runner.util import login_session, machine_lock
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "pandas"]
@@ -56,9 +56,17 @@ def gather_facts(profile: Profile | None) -> MachineFacts:
         helps=helps,
         environment=dict(profile.launch.env) if profile else {},
         no_home=paths.home_problem(),
+        no_locks=_locks_problem(),
         plugin_errors=plugin_errors(),
         ends_at_logout=login_session.kills_processes_at_logout(),
     )
+
+
+def _locks_problem() -> str:
+    override = paths.device_locks_override()
+    if override is not None and os.path.isabs(override) and not os.path.lexists(override):
+        return ""  # a run creates it
+    return machine_lock.directory_problem(override)
 
 
 def _runs(inside: Container) -> bool:

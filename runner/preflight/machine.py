@@ -26,6 +26,9 @@ def machine_checks(
     if facts.no_home:
         text = f"runs cannot be stored: {facts.no_home}"
         yield Check("runs", "fail", text, "export TRTBENCH_HOME=DIR, a directory that you may write to")
+    if facts.no_locks:
+        text = f"several runs may use a device at once, because no locks are possible: {facts.no_locks}"
+        yield Check("locks", "warn", text, "export TRTBENCH_LOCKS=DIR, a directory that all users share")
     for error in facts.plugin_errors:
         yield Check("plug-ins", "warn", error, "repair or uninstall the package of the plug-in")
     if facts.ends_at_logout:

@@ -166,15 +166,25 @@ class Supervision:
     def _take_devices(self) -> bool:
         """Wait until no other run uses the devices of this run; return False if stopped while waiting."""
         reported: tuple[str, str] | None = None
-        while (busy := self._devices.take(self.plan.devices)) is not None:
+        unlocked: set[str] = set()
+        while True:
+            busy = self._devices.take(self.plan.devices)
+            for device in sorted(self._devices.problems.keys() - unlocked):
+                unlocked.add(device)
+                why = self._devices.problems[device]
+                self._run_log.warn(f"{device} is not locked, so other runs may use it at once: {why}")
+            if busy is None:
+                return True
             if busy != reported:
-                self._run_log.emit(ev.Queued(t=time.monotonic_ns(), device=busy[0], holder=busy[1]))
-                logger.info("waiting for device %s, which run %s holds", *busy)
+                device, holder = busy
+                self._run_log.emit(
+                    ev.Queued(t=time.monotonic_ns(), device=device, holder=holder or "another run")
+                )
+                logger.info("waiting for device %s, which %s holds", device, holder or "another run")
                 reported = busy
             if self._stop_wanted():
                 return False
             time.sleep(QUEUE_S)
-        return True
 
     def _stop_wanted(self) -> bool:
         if self._stop is None:

@@ -312,6 +312,16 @@ def test_a_machine_where_everything_is_right() -> None:
             ),
             id="no podman",
         ),
+        pytest.param(
+            "locks", replace(FACTS, no_locks="none of /tmp is a directory of root with mode 1777"),
+            Check(
+                "locks", "warn",
+                "several runs may use a device at once, because no locks are possible:"
+                " none of /tmp is a directory of root with mode 1777",
+                "export TRTBENCH_LOCKS=DIR, a directory that all users share",
+            ),
+            id="no locks",
+        ),
         (
             "logout",
             replace(FACTS, ends_at_logout=True),

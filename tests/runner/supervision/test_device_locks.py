@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from runner import paths
+import os
+from pathlib import Path
+
+import pytest
+
 from runner.supervision.device_locks import DeviceLocks
+
+
+@pytest.fixture
+def place() -> Path:
+    return Path(os.environ["TRTBENCH_LOCKS"])
 
 
 def test_a_device_serves_one_run_at_a_time() -> None:
@@ -21,8 +30,15 @@ def test_taking_again_what_is_held_is_nothing_new() -> None:
     assert locks.take(["cpu"]) is None
 
 
-def test_every_user_of_the_machine_can_take_part() -> None:
+def test_names_of_devices_become_names_of_files(place: Path) -> None:
     DeviceLocks("run").take(["MIG-1/2"])
-    lock = paths.device_locks_dir() / "MIG-1_2.lock"
-    assert lock.stat().st_mode & 0o777 == 0o666
-    assert lock.parent.stat().st_mode & 0o1777 == 0o1777
+    assert [path.name for path in place.iterdir()] == ["trtbench-MIG-1_2.lock"]
+
+
+def test_a_device_that_cannot_be_locked_has_a_reason(place: Path) -> None:
+    locks = DeviceLocks("run")
+    place.mkdir(mode=0o700)
+    os.mkfifo(place / "trtbench-gpu-0.lock")
+    assert locks.take(["gpu-0", "gpu-1"]) is None
+    assert list(locks.held) == ["gpu-1"]
+    assert locks.problems == {"gpu-0": f"{place}/trtbench-gpu-0.lock: it is not a regular file; remove it"}

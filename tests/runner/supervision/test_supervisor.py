@@ -217,6 +217,17 @@ def test_a_queued_run_can_be_stopped() -> None:
     assert state_of(first).running
 
 
+def test_a_device_that_cannot_be_locked_is_told() -> None:
+    place = Path(os.environ["TRTBENCH_LOCKS"])
+    place.mkdir()
+    os.mkfifo(place / "trtbench-cpu.lock")
+    state = wait_until_ended(start(single("ok", devices=["cpu"])))
+    assert state.status == "finished"
+    (notice,) = state.notices
+    assert notice.level == "warning"
+    assert notice.text.startswith("cpu is not locked, so other runs may use it at once: ")
+
+
 def test_a_deleted_run_directory_ends_the_run() -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")

@@ -245,7 +245,7 @@ def test_a_rank_that_lost_records_is_broken(tmp_path: Path) -> None:
 def test_a_queued_run_names_the_device_and_its_holder(tmp_path: Path) -> None:
     view = view_of(recorded_runs.queued(), tmp_path)
     assert view.header.status == "queued"
-    assert view.progress.what == "waiting for cpu, in use by run 20251231T235900Z_other_12ab"
+    assert view.progress.what == "waiting for cpu, in use by 20251231T235900Z_other_12ab"
     assert view.log is None
 
 
