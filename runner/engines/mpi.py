@@ -11,9 +11,17 @@ from functools import lru_cache
 from pathlib import Path
 
 from runner.errors import UserError
+from runner.util import processes
 
 ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 """Open MPI starts ranks as root only if both are exactly 1; other users do not need them."""
+
+
+LAUNCHERS = (
+    *("mpirun", "mpiexec", "prterun", "prted", "orterun", "orted"),
+    *("mpiexec.hydra", "hydra_bstrap_pr", "hydra_pmi_proxy", "pmi_proxy"),
+)
+"""Programs that start ranks and wait for them, as the kernel names them: at most 15 characters"""
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,16 @@ def scratch_env(directory: str) -> dict[str, str]:
         "OMPI_MCA_orte_tmpdir_base",
     )
     return dict.fromkeys(names, directory)
+
+
+def has_ranks(launcher: int) -> bool:
+    """Check whether a launcher has a live rank: a descendant that is not itself part of the launcher.
+
+    The proxies of MPICH stand between the launcher and its ranks.
+    """
+    return any(
+        processes.name(pid) not in LAUNCHERS or has_ranks(pid) for pid, _ in processes.children(launcher)
+    )
 
 
 def default_python() -> str:

@@ -353,7 +353,7 @@ class Orphans:
 
     def are_blocking(self, now: float) -> bool:
         """Check whether the launcher has had no rank for so long that only orphans can block it."""
-        if processes.children(self.launcher):
+        if mpi.has_ranks(self.launcher):
             self._alone_since = None
             return False
         self._alone_since = self._alone_since or now
@@ -361,7 +361,7 @@ class Orphans:
 
 
 def _is_mpirun(stage: Stage) -> bool:
-    return Path(stage.argv[0]).name in ("mpirun", "mpiexec", "prterun", "orterun")
+    return Path(stage.argv[0]).name in mpi.LAUNCHERS
 
 
 def _missing_records(state: RunState) -> str:

@@ -80,7 +80,7 @@ class Supervision:
     def __post_init__(self) -> None:
         run = self.run_dir.name
         self._run_log = RunLog(self.run_dir, self.plan)
-        self._members = processes.RunProcesses(run, self.run_dir / layout.PROCESSES)
+        self._members = processes.RunProcesses(run, self.run_dir / layout.PROCESSES, spared=set())
         self._devices = DeviceLocks(run)
         self._scratch = scratch_dir(run)
 
@@ -151,7 +151,7 @@ class Supervision:
             stop_wanted=self._stop_wanted,
             idle=self._idle,
             every_second=self._every_second,
-            clear_leftovers=self._clear_leftovers,
+            clear_leftovers=lambda: self._end_processes(is_last=index == len(self.plan.stages) - 1),
             clear_orphans=self._clear_orphans,
         )
 
@@ -210,9 +210,7 @@ class Supervision:
         return ended
 
     def _every_second(self, collector: Collector, heartbeat: HeartbeatMonitor) -> None:
-        # The telemetry process is not part of what is measured.
-        own = self._watch.pids if self._watch is not None else set()
-        members = [process for process in processes.descendants(os.getpid()) if process[0] not in own]
+        members = processes.descendants(os.getpid(), self._telemetry_pids())
         self._members.note(members)
         self._run_log.emit(self._host.sample())
         hellos = [rank.hello for rank in self._run_log.state.ranks.values() if rank.hello is not None]
@@ -224,13 +222,25 @@ class Supervision:
         if not self.run_dir.is_dir():
             self.ask_to_stop("the run directory was deleted")
 
+    def _end_processes(self, *, is_last: bool) -> None:
+        """End the processes of a stage; the next run may use the devices as soon as no other stage will."""
+        self._clear_leftovers()
+        if is_last or self._stop_wanted():
+            self._devices.release()
+
     def _clear_leftovers(self) -> None:
         """Wait a moment for remaining processes of a stage, then kill them."""
+        self._members.spared = self._telemetry_pids()
         deadline = time.monotonic() + (0 if self._stop_wanted() else LEFTOVER_S)
         while self._members.alive() and time.monotonic() < deadline:
             self._idle()
             time.sleep(POLL_S)
         container.kill_processes(self.plan, self.run_dir.name)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Kill every process of the run."""
+        self._members.spared = self._telemetry_pids()
         killed, left = processes.kill_all(self._members)
         if killed or left:
             self._run_log.emit(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
@@ -238,11 +248,13 @@ class Supervision:
 
     def _clear_orphans(self, launcher: int) -> None:
         """Kill adopted processes of the stage, so that the launcher ends and returns its exit code."""
-        own = {launcher} | (self._watch.pids if self._watch is not None else set())
-        for pid, _ in processes.children(os.getpid()):
-            if pid not in own:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for pid, _ in processes.descendants(os.getpid(), self._telemetry_pids() | {launcher}):
+            with contextlib.suppress(OSError):  # it has ended, or belongs to another user
+                os.kill(pid, signal.SIGKILL)
+
+    def _telemetry_pids(self) -> set[int]:
+        """Return the processes that read the GPUs; they are not part of what is measured."""
+        return self._watch.pids if self._watch is not None else set()
 
     # --- the GPUs ----------------------------------------------------------------------------------------
 
@@ -293,10 +305,12 @@ class Supervision:
 
     def _end(self, status: ev.RunStatus) -> None:
         self._clear_leftovers()
+        self._devices.release()
         self._end_telemetry()
+        # Without the telemetry process, this one knows for sure whether it has descendants.
+        self._sweep()
         shutil.rmtree(self._scratch, ignore_errors=True)
         logger.info("run %s ended: %s", self.run_dir.name, status)
         layout.remove_if_empty(self.run_dir / "supervisor.log")
         self._run_log.close(status)
-        self._devices.release()
         hook.start(self.run_dir, self.plan)

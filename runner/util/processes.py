@@ -1,8 +1,8 @@
 """Find all processes of a run and leave none behind. Linux only, through /proc.
 
 A rank has its own process group and may fork, detach and ignore signals. A process belongs to a run if its
-environment has the tag of the run, if it was ever seen as a descendant of the supervisor, or if it descends
-from such a process.
+environment has the tag of the run, if it is or ever was seen as a descendant of the supervisor, or if it
+descends from such a process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +74,8 @@ def start_time(pid: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
+    name: str
+    """the kernel's name of the program, at most 15 characters"""
     state: str
     parent: int
     start: int
@@ -88,16 +90,25 @@ def _stat(pid: int) -> Stat | None:
     except OSError:
         return None
     # The command name may contain spaces and brackets; the fields start after the last bracket.
-    fields = text[text.rfind(b")") + 2 :].split()
-    return Stat(fields[0].decode(), int(fields[1]), int(fields[19]), int(fields[11]) + int(fields[12]))
+    name, fields = text[text.find(b"(") + 1 : text.rfind(b")")], text[text.rfind(b")") + 2 :].split()
+    return Stat(
+        name=name.decode(errors="replace"),
+        state=fields[0].decode(),
+        parent=int(fields[1]),
+        start=int(fields[19]),
+        cpu_ticks=int(fields[11]) + int(fields[12]),
+    )
 
 
-def descendants(root: int) -> list[ProcessIdentity]:
-    """Return all live descendants of a process; cost depends on its own tree only, not on the machine."""
+def descendants(root: int, spared: Collection[int] = ()) -> list[ProcessIdentity]:
+    """Return all live descendants of a process, but neither those `spared` nor what descends from them.
+
+    The cost depends on its own tree only, not on the machine.
+    """
     found: list[ProcessIdentity] = []
     waiting = [root]
     while waiting:
-        below = children(waiting.pop())
+        below = [process for process in children(waiting.pop()) if process[0] not in spared]
         found += below
         waiting += [pid for pid, _ in below]
     return found
@@ -121,6 +132,12 @@ def cpu_ticks(members: Iterable[ProcessIdentity]) -> dict[ProcessIdentity, int]:
         if stat is not None and stat.start == start:
             ticks[(pid, start)] = stat.cpu_ticks
     return ticks
+
+
+def name(pid: int) -> str:
+    """Return the kernel's name of the program of a process, at most 15 characters; empty: no process."""
+    stat = _stat(pid)
+    return stat.name if stat is not None else ""
 
 
 def states(pids: Iterable[int]) -> dict[int, str]:
@@ -178,6 +195,8 @@ class RunProcesses:
     run: str
     record: Path
     seen: set[ProcessIdentity] = field(default_factory=set)
+    spared: set[int] | None = None
+    """children of this process that are no members; None: this process does not adopt those of the run"""
 
     def load(self) -> None:
         """Load the record of an earlier supervisor."""
@@ -203,12 +222,27 @@ class RunProcesses:
             return  # a full disk must not end the supervision; they are still in memory
 
     def alive(self) -> set[ProcessIdentity]:
-        """Return live members: tagged, recorded, and all their descendants; never this process."""
+        """Return live members: own, tagged and recorded ones and their descendants; never this process."""
         roots = {process for process in self.seen if start_time(process[0]) == process[1]}
         roots.update(find_tagged(self.run))
         for pid, _ in list(roots):
             roots.update(descendants(pid))
+        if self.spared is not None:
+            roots.update(descendants(os.getpid(), self.spared))
         return {process for process in roots if process[0] != os.getpid()}
+
+    def has_children(self) -> bool:
+        """Check whether this process adopts members and has one, even one that no scan has found.
+
+        The kernel may leave processes out of a list of children while others of the list end.
+        """
+        if self.spared is None or self.spared:
+            return False  # spared ones are children, too
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        return True
 
 
 def kill_all(members: RunProcesses, timeout: float = 10.0) -> tuple[int, int]:
@@ -222,7 +256,7 @@ def kill_all(members: RunProcesses, timeout: float = 10.0) -> tuple[int, int]:
     empty_scans = 0
     while True:
         alive = members.alive()
-        empty_scans = 0 if alive else empty_scans + 1
+        empty_scans = 0 if alive or members.has_children() else empty_scans + 1
         if empty_scans == 2 or time.monotonic() > deadline:
             return len(killed - alive), len(alive)
         for process in alive:

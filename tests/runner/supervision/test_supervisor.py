@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,44 @@ def test_stop_ends_a_run_and_says_who_asked() -> None:
     assert state.stopping is not None
     assert state.stopping.by == "a test"
     assert load_report(run_dir).status == "stopped"
+
+
+def helper_of(run_dir: Path) -> int:
+    """The process that rank 0 has left."""
+    return int((run_dir / layout.RANKS / "0" / "helper.0").read_text())
+
+
+def test_a_helper_started_during_a_stop_is_ended() -> None:
+    run_dir = start(single("late-helper"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    layout.request_stop(run_dir, "a test")
+    assert wait_until_ended(run_dir).status == "stopped"
+    assert processes.start_time(helper_of(run_dir)) is None
+
+
+HYDRA = """#!{python}
+import subprocess, sys
+if sys.argv[0].endswith("mpirun"):
+    sys.exit(subprocess.call([{proxy!r}, *sys.argv[1:]]))
+rank = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
+while line := rank.stdout.readline():
+    sys.stdout.buffer.write(line)
+    sys.stdout.flush()
+sys.exit(rank.wait())
+"""
+"""A launcher that starts its rank through a proxy and waits until its output is closed, as MPICH does."""
+
+
+def test_a_helper_of_a_rank_does_not_keep_a_proxy_waiting(tmp_path: Path) -> None:
+    launcher, proxy = tmp_path / "mpirun", tmp_path / "hydra_pmi_proxy"
+    for script in (launcher, proxy):
+        script.write_text(HYDRA.format(python=sys.executable, proxy=str(proxy)))
+        script.chmod(0o755)
+    plan = single("helper")
+    plan.stages[0].argv.insert(0, str(launcher))
+    run_dir = start(plan)
+    assert wait_until_ended(run_dir).status == "finished"
+    assert processes.start_time(helper_of(run_dir)) is None
 
 
 def test_sigterm_to_the_supervisor_is_a_stop() -> None:

@@ -73,13 +73,29 @@ def refuse_to_die() -> None:
         time.sleep(1)
 
 
+def leave_helper(*_: object) -> None:
+    """Start a process that only its parent knows (own session, no environment, output kept open), and end."""
+    helper = subprocess.Popen(["sleep", "602"], start_new_session=True, env={})
+    Path(os.environ["TRTBENCH_RECORDS"], f"helper.{RANK}").write_text(str(helper.pid))
+    sys.exit()
+
+
+def leave_helper_when_stopped() -> None:
+    signal.signal(signal.SIGTERM, leave_helper)
+
+
 BEFORE = {
     "raise": raise_chained,
     "segfault": lambda: ctypes.string_at(0),
     "junk": print_junk,
     "long-lines": print_long_lines,
     "stubborn": refuse_to_die,
+    "late-helper": leave_helper_when_stopped,
 }
+
+
+LOOPS = dict.fromkeys(("slow", "noisy", "late-helper"), (2000, 0.05)) | {"short": (5, 0.3)}
+"""Iterations and the pause before each, s."""
 
 
 def main(mode: str) -> None:
@@ -90,10 +106,12 @@ def main(mode: str) -> None:
     device = os.environ.get("RANK_DEVICE", "cpu").replace("%", str(RANK))
     recorder.hello(world=WORLD, device=device, label="a test")
     BEFORE.get(mode, lambda: None)()
-    iterations, pause = {"slow": (2000, 0.05), "noisy": (2000, 0.05), "short": (5, 0.3)}.get(mode, (30, 0.0))
+    iterations, pause = LOOPS.get(mode, (30, 0.0))
     measure(recorder, iterations, pause, noise=0.5 if mode == "noisy" else 0.0)
     if mode != "no-bye":
         recorder.bye()
+    if mode == "helper":
+        leave_helper()
 
 
 if __name__ == "__main__":
