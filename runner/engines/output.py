@@ -82,5 +82,7 @@ class OutputReader:
     """what the program must still do within `Stage.shutdown_s` after this line; empty: it is done"""
     collect_results: Callable[[FinishedStage], Iterator[ev.AnyEvent | OutputNotice]] = _no_results
     """results in the output and files of a stage that has ended"""
+    marks: tuple[bytes, ...] = ()
+    """texts in lines that a run cannot do without; others are skipped when there are too many to parse"""
     known_failures: tuple[KnownFailure, ...] = ()
     """causes of failures that the programs of the engine print; the first match wins"""

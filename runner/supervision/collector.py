@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +16,36 @@ from runner.engines.diagnosis import Diagnosis
 from runner.engines.output import LineParser, OutputNotice, OutputReader
 from runner.events.journal import LineReader
 from runner.run.layout import UNREADABLE
+from runner.supervision import raw_output
 
 RECORD_MARK = b"\x1e"
 """Starts a record that a rank printed because it could not write its file."""
 
 MAX_LINE_BYTES = 1 << 14
 """Bytes of a line that are parsed; the end of a long progress bar has its current state."""
+
+PIECE = 1 << 12
+"""Bytes of output that are parsed between two looks at the clock."""
+SHARE = 0.2
+"""Maximum share of time spent on parsing output, so that a program that prints a lot is not slowed down."""
+BUDGET_S = 0.005
+"""How long output is parsed before other work is due."""
+MAX_LAG = 16 << 20
+"""Unread bytes of output beyond which most are skipped; a program can print faster than lines are parsed."""
+RECENT = 1 << 18
+"""Bytes at the end of skipped output that are parsed all the same."""
+CATCH_UP_S = 3.0
+"""How long output is parsed after its stage has ended; the rest is skipped."""
+MARKED_LINES = 100
+"""Maximum number of marked lines that are parsed in a megabyte of skipped output."""
+_SKIPPED = OutputNotice(
+    "the program prints faster than its output can be read: parts of it were not searched for progress or"
+    " errors"
+)
+_DROPPED = OutputNotice(
+    f"the program printed more than {raw_output.LIMIT >> 20} MiB: its log keeps the first"
+    f" {raw_output.HEAD >> 20} MiB and the end"
+)
 
 # Events that a rank may send; anything else is ignored, because junk on stdout must not end a run.
 Record = ev.Hello | ev.Bye | ev.ConfigurationStarted | ev.Iteration | ev.Notice
@@ -46,6 +72,8 @@ class Collector:
     """why the program measured nothing although it succeeded; empty while it gave no reason"""
     bad_records: int = 0
     _files: dict[str, LineReader] = field(default_factory=dict)
+    _resume_at: float = 0.0
+    """when output may be parsed again (monotonic, s)"""
     _notices: set[str] = field(default_factory=set)
     _progress: LineParser | None = field(init=False)
 
@@ -59,15 +87,26 @@ class Collector:
 
     def finish(self, now: int) -> list[ev.AnyEvent]:
         """Return the remaining events after the stage ended, including an incomplete last line."""
-        events: list[ev.AnyEvent] = []
+        events = list(self._catch_up(now))
         before = -1
         while (position := self.position()) != before:
             before = position
-            events += self.collect(now)
+            events += [*self._from_files(), *self._from_iterations(now)]
         events += self._lines(self.log.rest(), now)
         if self.iterations is not None:
             events += self._iterations(self.iterations.rest(), now)
         return events
+
+    def limit_output(self, now: int) -> list[ev.AnyEvent]:
+        """Limit the size of the log on disk; return the events in what is dropped from it."""
+        if raw_output.size(self.log.path) <= raw_output.LIMIT:
+            return []
+        events = list(self._skip(now))
+        try:
+            self.log.offset = raw_output.drop_middle(self.log.path, self.log.offset)
+        except OSError:
+            return events  # the next call tries again
+        return [*events, *self.notify(_DROPPED, now)]
 
     def position(self) -> int:
         """Return the number of bytes read so far; constant while the stage is silent."""
@@ -87,12 +126,58 @@ class Collector:
                 yield from self._record(line)
 
     def _from_log(self, now: int) -> Iterator[ev.AnyEvent]:
-        yield from self._lines(self.log.read(), now)
+        began = time.monotonic()
+        if began < self._resume_at:
+            return
+        yield from self._parse(now, deadline=began + BUDGET_S)
+        if self.log.size - self.log.offset > MAX_LAG:
+            yield from self._skip(now)
+        ended = time.monotonic()
+        if ended - began > BUDGET_S:
+            self._resume_at = ended + (ended - began) * (1 / SHARE - 1)
         if self._progress is not None:
             # A progress bar is one line that is rewritten repeatedly.
             yield from _optional(
                 self._progress(self.log.pending().decode("utf-8", "replace"), now, self.stage)
             )
+
+    def _catch_up(self, now: int) -> Iterator[ev.AnyEvent]:
+        """Parse the rest of the output, for a limited time."""
+        yield from self._parse(now, deadline=time.monotonic() + CATCH_UP_S)
+        yield from self._skip(now)
+        yield from self._parse(now, deadline=math.inf)
+
+    def _parse(self, now: int, *, deadline: float) -> Iterator[ev.AnyEvent]:
+        """Parse unread output, at least a piece of it, until a time (monotonic, s)."""
+        while chunk := self.log.read():
+            start = 0
+            while start < len(chunk):
+                end = chunk.find(b"\n", start + PIECE) + 1 or len(chunk)
+                yield from self._lines(chunk[start:end], now)
+                start = end
+                if time.monotonic() > deadline:
+                    self.log.offset -= len(chunk) - start
+                    return
+
+    def _skip(self, now: int) -> Iterator[ev.AnyEvent]:
+        """Skip unread output except its end; parse only the lines in it that a run cannot do without."""
+        end = raw_output.size(self.log.path) - RECENT
+        while self.log.offset < end and (chunk := self.log.read()):
+            yield from self._lines(self._marked(chunk), now)
+            yield from self.notify(_SKIPPED, now)
+
+    def _marked(self, chunk: bytes) -> bytes:
+        """Return the lines with records of ranks, and the first of those with marks of the engine."""
+        lines: list[tuple[int, int]] = []
+        for mark in (RECORD_MARK, *self.output.marks):
+            most = len(lines) + (len(chunk) if mark == RECORD_MARK else MARKED_LINES)
+            at = chunk.find(mark)
+            while at >= 0 and len(lines) < most:
+                end = chunk.find(b"\n", at)
+                end = len(chunk) if end < 0 else end
+                lines.append((chunk.rfind(b"\n", 0, at) + 1, end))
+                at = chunk.find(mark, end)
+        return b"\n".join(chunk[start:end] for start, end in sorted(set(lines)))
 
     def _from_iterations(self, now: int) -> Iterator[ev.AnyEvent]:
         if self.iterations is not None:

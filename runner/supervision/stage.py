@@ -182,6 +182,8 @@ class StageRun:
         while True:
             for event in self._collector.collect(time.monotonic_ns()):
                 self.run_log.emit(event)
+            for event in self._collector.limit_output(time.monotonic_ns()):
+                self.run_log.emit(event)
             ended = self.idle()
             if pid in ended:
                 return ended[pid]

@@ -15,7 +15,7 @@ ENGINE = Engine(
     profile=TorchProfile,
     rules=rules,
     plan=plan,
-    output=OutputReader(benchmark_line.parse, parse_notice),
+    output=OutputReader(benchmark_line.parse, parse_notice, marks=(benchmark_line.MARK.encode(),)),
     model_label=model_label,
     parallel_label=lambda profile: f"tp {profile.parallel.tp}",
     preflight=Preflight(

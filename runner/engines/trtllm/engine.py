@@ -27,6 +27,7 @@ ENGINE = Engine(
         parse_notice,
         hang_reason,
         parse_answers=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
+        marks=(benchmark_line.MARK.encode(),),
         known_failures=KNOWN_FAILURES,
     ),
     model_label=lambda profile: Path(profile.model.dir or "").name or "/",

@@ -9,7 +9,13 @@ from runner.engines.output import OutputReader
 from runner.engines.trtllm_bench.checks import cache_helps, cached_helps, checks, questions
 from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.engines.trtllm_bench.importer import IMPORTER
-from runner.engines.trtllm_bench.output import ProgressParser, collect_results, parse_iteration, shutdown_step
+from runner.engines.trtllm_bench.output import (
+    SHUTDOWN_MARKS,
+    ProgressParser,
+    collect_results,
+    parse_iteration,
+    shutdown_step,
+)
 from runner.engines.trtllm_bench.plan import plan
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.engines.trtllm_bench.rules import rules
@@ -24,6 +30,7 @@ ENGINE = Engine(
         parse_iteration=parse_iteration,
         shutdown_step=shutdown_step,
         collect_results=collect_results,
+        marks=SHUTDOWN_MARKS,
         known_failures=KNOWN_FAILURES,
     ),
     model_label=lambda profile: profile.model.name.rpartition("/")[2],

@@ -82,6 +82,15 @@ class ProgressParser:
         return ev.RequestsDone(t=t, stage=stage, done=done, total=total)
 
 
+SHUTDOWN_MARKS = (
+    b"Stopping LLM backend",
+    b"Benchmark Shutdown called",
+    b"Benchmark done. Reporting results",
+    b"LLM Backend stopped",
+)
+"""Texts in the lines that `shutdown_step` knows."""
+
+
 def shutdown_step(line: str) -> str | None:
     """Return what the tool must still do after a line; empty: nothing; None for any other line."""
     if "Stopping LLM backend" in line:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from runner import events as ev
 from runner.engines import benchmark_line
 from runner.engines.output import OutputReader
 from runner.events.journal import LineReader
+from runner.supervision import collector as collecting
+from runner.supervision import raw_output
 from runner.supervision.collector import MAX_LINE_BYTES, Collector
 
 HELLO = {"kind": "hello", "t": 1, "rank": 0, "world": 1, "pid": 7, "host": "h", "device": "cpu", "label": "x"}
@@ -50,6 +54,59 @@ def test_marked_records_are_found_behind_any_prefix(collector: Collector, prefix
     assert isinstance(event, ev.Hello)
 
 
+CHATTER = b"step 12 has finished\n" * 100_000
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "MAX_LAG", 1 << 20)
+    monkeypatch.setattr(collecting, "CATCH_UP_S", 0.0)
+
+
+@pytest.mark.usefixtures("no_patience")
+class TestMuchOutput:
+    def test_only_marked_lines_and_the_end_are_parsed(self, collector: Collector) -> None:
+        result = b"[BENCHMARK] latency(ms) 1.5\n"
+        output = CHATTER + b"\x1e" + line(HELLO) + result + CHATTER + b"ValueError is the last line\n"
+        collector.log.path.write_bytes(output)
+        collector.output = replace(collector.output, marks=(b"[BENCHMARK]",))
+        by_type = {type(event): event for event in collector.finish(now=9)}
+        assert by_type.keys() == {ev.Hello, ev.Result, ev.Notice}
+        notice = by_type[ev.Notice]
+        assert isinstance(notice, ev.Notice)
+        assert "prints faster than its output can be read" in notice.text
+        assert collector.diagnosis.tail[-1] == "ValueError is the last line"
+
+    def test_a_long_line_without_an_end_is_not_skipped(self, collector: Collector) -> None:
+        collector.log.path.write_bytes(b"x" * 2 * collecting.RECENT)
+        assert collector.finish(now=9) == []
+
+    def test_a_reader_that_lags_behind_skips(self, collector: Collector) -> None:
+        collector.log.path.write_bytes(CHATTER)
+        (notice,) = collector.collect(now=9)
+        assert isinstance(notice, ev.Notice)
+        assert len(CHATTER) - collector.log.offset <= collecting.RECENT
+
+    def test_its_log_keeps_beginning_and_end(
+        self, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in {"LIMIT": 1 << 20, "HEAD": 100, "TAIL": 1000}.items():
+            monkeypatch.setattr(raw_output, name, value)
+        path = collector.log.path
+        path.write_bytes(b"the beginning\n" + CHATTER)
+        with open(path, "ab") as program:
+            assert collector.limit_output(now=9) != []
+            assert path.stat().st_size < 1200
+            assert collector.limit_output(now=9) == []
+            program.write(b"\x1e" + line(HELLO))
+        (hello,) = collector.finish(now=9)
+        assert isinstance(hello, ev.Hello)
+        content = path.read_bytes()
+        assert content.startswith(b"the beginning\nstep 12 has finished\n")
+        assert content.count(raw_output.MARK + b"step 12 has finished\n") == 1
+        assert content.endswith(b"step 12 has finished\n\x1e" + line(HELLO))
+
+
 def test_of_a_very_long_line_beginning_and_end_are_looked_at(tmp_path: Path) -> None:
     """A program may print megabytes without ending a line; patterns would take minutes to search them."""
     (tmp_path / "log").write_bytes(b"begins " + b"[WARNING] check " * 60_000 + b" ends\n")
@@ -84,8 +141,11 @@ def test_a_printed_result_becomes_an_event(collector: Collector) -> None:
     )
 
 
-def test_finish_takes_the_unfinished_last_line_too(collector: Collector) -> None:
-    noise = b"noise\n" * 400_000  # more than one read takes
+def test_finish_takes_the_unfinished_last_line_too(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "CATCH_UP_S", math.inf)
+    noise = b"noise\n" * 200_000  # more than one read takes
     collector.log.path.write_bytes(noise + b"[BENCHMARK] engine_dir e batch_size 1 latency(ms) 5.0")
     events = collector.finish(now=9)
     assert [type(event) for event in events] == [ev.Result]

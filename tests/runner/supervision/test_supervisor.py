@@ -17,6 +17,7 @@ from runner.history.reader import read_entries
 from runner.history.recovery import recover
 from runner.history.reports import load_report
 from runner.history.run_entry import read_entry
+from runner.history.stop import stop_run
 from runner.report.build import build_report
 from runner.run import layout, liveness
 from runner.run.scratch import scratch_dir
@@ -91,6 +92,15 @@ def test_lines_of_a_megabyte_do_no_harm() -> None:
     run_dir = start(single("long-lines"))
     assert wait_until_ended(run_dir).status == "finished"
     assert layout.stage_log(run_dir, 0, "benchmark").read_bytes().count(b"x") >= 3_000_000
+
+
+def test_a_run_that_prints_a_lot_can_be_stopped() -> None:
+    run_dir = start(single("chatty"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    assert stop_run(run_dir, "a test").status == "stopped"
+    state = wait_until_ended(run_dir)
+    (notice,) = state.notices
+    assert notice.text.startswith("the program prints faster than its output can be read")
 
 
 def test_records_on_stdout_serve_as_well_as_records_in_files() -> None:

@@ -64,6 +64,12 @@ def print_long_lines() -> None:
         os.write(1, b"x" * 1_000_000 + b"\n")
 
 
+def chatter() -> None:
+    """Print tens of megabytes as fast as possible."""
+    for _ in range(600):
+        os.write(1, b"a step has finished, and this line says nothing else\n" * 1200)
+
+
 def refuse_to_die() -> None:
     """Ignore every polite signal, leave a child, and one more in a session of its own."""
     ignore_everything()
@@ -90,11 +96,12 @@ BEFORE = {
     "junk": print_junk,
     "long-lines": print_long_lines,
     "stubborn": refuse_to_die,
+    "chatty": chatter,
     "late-helper": leave_helper_when_stopped,
 }
 
 
-LOOPS = dict.fromkeys(("slow", "noisy", "late-helper"), (2000, 0.05)) | {"short": (5, 0.3)}
+LOOPS = dict.fromkeys(("slow", "noisy", "late-helper", "chatty"), (2000, 0.05)) | {"short": (5, 0.3)}
 """Iterations and the pause before each, s."""
 
 
