@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from runner.engines.interface import Engine
 from runner.engines.torch.engine import ENGINE as TORCH
 from runner.engines.trtllm.engine import ENGINE as TRTLLM
@@ -82,7 +84,7 @@ def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
         UserError: the profile refers to something that is missing on this machine.
     """
     plan: Plan = find_engine(profile.engine).plan(profile, run_dir)
-    return plan
+    return msgspec.structs.replace(plan, time_limit=profile.launch.time_limit)
 
 
 @cache

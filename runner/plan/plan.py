@@ -145,6 +145,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
     """a string: why they are not known"""
     on_end: Hook | None = None
+    time_limit: int = 0
+    """most seconds that all stages may take together; 0: no limit"""
     gpu_hz: float = 2.0
     """GPU readings per second; 0: none"""
     sweep: SweepMembership | None = None

@@ -49,6 +49,20 @@ class AnyLaunch(Protocol):
     @property
     def env(self) -> dict[str, str]: ...
 
+    @property
+    def time_limit(self) -> int: ...
+
+
+TimeLimit = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=10**8,
+        description="most seconds for all stages together, after the wait for a device; 0: no limit",
+        extra={"unit": "s"},
+    ),
+]
+
 
 class Launch(Section, frozen=True):
     """The environment of the measured processes."""
@@ -61,6 +75,7 @@ class Launch(Section, frozen=True):
     env: Annotated[dict[str, str], Meta(description="environment variables of the measured processes")] = (
         msgspec.field(default_factory=dict)
     )
+    time_limit: TimeLimit = 0
 
 
 DOCKER_OPTIONS = ("--ipc=host", "--ulimit", "memlock=-1", "--ulimit", "stack=67108864", "--gpus=all")

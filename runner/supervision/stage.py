@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -62,10 +63,14 @@ class StageRun:
     """kill every remaining process of the stage"""
     clear_orphans: Callable[[int], None]
     """kill orphans of the ranks of a launcher (given by its pid)"""
+    deadline: float = math.inf
+    """when the time limit of the run ends (monotonic, s)"""
     _collector: Collector = field(init=False)
     _place: build_cache.FileSystem = field(init=False)
     _results: int = field(init=False)
     """number of results of earlier stages"""
+    _timed_out: bool = False
+    """the time limit of the run ended it"""
     _never_ended: str = ""
     """what the program did not finish after its measurement; empty: it ended by itself, or was stopped"""
 
@@ -199,7 +204,8 @@ class StageRun:
             if self.stage.shutdown_s and ending_at is not None and now > ending_at + self.stage.shutdown_s:
                 self._never_ended = self._collector.ending
             hung = bool(self._never_ended) or (hung_at is not None and now > hung_at + HANG_S)
-            if self.stop_wanted() or hung:
+            self._timed_out = self._timed_out or now > self.deadline
+            if self.stop_wanted() or hung or self._timed_out:
                 if kill_at is None:
                     kill_at = now + GRACE_S
                     logger.info("stage %d %s: SIGTERM to process %d", self.index, self.stage.name, pid)
@@ -320,6 +326,9 @@ class StageRun:
         """
         diagnosis = self._collector.diagnosis
         measured = self.run_log.state.results > self._results
+        if self._timed_out:
+            limit = self.run_log.plan.time_limit
+            return f"the run reached its time limit of {limit} s (launch.time_limit)", "raise the limit"
         if self._never_ended:
             late = f"did not {self._never_ended} within {self.stage.shutdown_s} s after it had measured"
             if measured:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import shutil
 import signal
@@ -74,6 +75,8 @@ class Supervision:
     _scratch: Path = field(init=False)
     _host: host.HostSampler = field(default_factory=host.HostSampler)
     _stop: str | None = None
+    _deadline: float = math.inf
+    """when the time limit of the run ends (monotonic, s)"""
     _watch: TelemetryMonitor | None = None
     """reads the GPUs; None: they are not read"""
 
@@ -134,6 +137,8 @@ class Supervision:
     def _stages(self) -> ev.RunStatus:
         if not self._take_devices():
             return "stopped"
+        if self.plan.time_limit:
+            self._deadline = time.monotonic() + self.plan.time_limit
         self._start_telemetry()
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         for index, stage in enumerate(self.plan.stages):
@@ -153,6 +158,7 @@ class Supervision:
             every_second=self._every_second,
             clear_leftovers=lambda: self._end_processes(is_last=index == len(self.plan.stages) - 1),
             clear_orphans=self._clear_orphans,
+            deadline=self._deadline,
         )
 
     def _skip(self, index: int, stage: Stage) -> ev.StageStatus:

@@ -10,7 +10,7 @@ from msgspec import Meta
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
 from runner.plan.skip import SkipKind, SkipReason
 from runner.schema.axes import SweepSection
-from runner.schema.base import NAME_PATTERN, Container, PositiveInt, Profile, Section
+from runner.schema.base import NAME_PATTERN, Container, PositiveInt, Profile, Section, TimeLimit
 
 BenchStage = Literal["build", "benchmark"]
 BenchCommand = Literal["throughput", "latency"]
@@ -198,6 +198,7 @@ class BenchLaunch(Section, frozen=True):
     env: Annotated[dict[str, str], Meta(description="environment variables of the measured processes")] = (
         msgspec.field(default_factory=dict)
     )
+    time_limit: TimeLimit = 0
     container: Annotated[
         Container | None, Meta(description="run the stages in a container; null: on this machine")
     ] = None

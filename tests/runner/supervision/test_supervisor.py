@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runner.history.reader import read_entries
 from runner.history.recovery import recover
@@ -286,6 +287,11 @@ def test_a_deleted_run_directory_ends_the_run() -> None:
 
     wait_for(lambda: processes.start_time(supervisor) is None, "the supervisor to end")
     assert processes.find_tagged(run_dir.name) == []
+
+
+def test_a_time_limit_ends_a_run_and_is_its_cause() -> None:
+    plan = replace(single("slow"), time_limit=2)
+    assert cause_of(start(plan)) == "the run reached its time limit of 2 s (launch.time_limit)"
 
 
 def test_a_killed_supervisor_ends_its_program() -> None:
