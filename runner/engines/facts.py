@@ -81,6 +81,8 @@ class MachineFacts:
     """variables of the profile for the measured processes"""
     no_home: str = ""
     """why runs cannot be stored; empty: they can"""
+    own_cgroup: bool = False
+    """whether the processes of a run get a control group of their own"""
     no_locks: str = ""
     """why runs cannot lock devices; empty: they can"""
     ends_at_logout: bool = False

@@ -115,7 +115,7 @@ def scratch_env(directory: str) -> dict[str, str]:
 def has_ranks(launcher: int) -> bool:
     """Check whether a launcher has a live rank: a descendant that is not itself part of the launcher.
 
-    The proxies of MPICH stand between the launcher and its ranks.
+    MPICH starts ranks through proxies, which are children of the launcher.
     """
     return any(
         processes.name(pid) not in LAUNCHERS or has_ranks(pid) for pid, _ in processes.children(launcher)

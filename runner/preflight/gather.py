@@ -18,7 +18,7 @@ from runner.engines.registry import find_engine, make_plan, plugin_errors
 from runner.errors import UserError
 from runner.plan.plan import Plan
 from runner.schema.base import Container, Profile
-from runner.util import login_session, machine_lock
+from runner.util import cgroup, login_session, machine_lock
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "pandas"]
@@ -56,6 +56,7 @@ def gather_facts(profile: Profile | None) -> MachineFacts:
         helps=helps,
         environment=dict(profile.launch.env) if profile else {},
         no_home=paths.home_problem(),
+        own_cgroup=cgroup.is_possible(),
         no_locks=_locks_problem(),
         plugin_errors=plugin_errors(),
         ends_at_logout=login_session.kills_processes_at_logout(),

@@ -50,6 +50,18 @@ def machine_checks(
         if facts.probe is not None and (ranks > 1 or not needed):
             yield _shm(facts, facts.probe)
             yield _memlock(facts, facts.probe)
+    yield _leftovers(facts)
+
+
+def _leftovers(facts: MachineFacts) -> Check:
+    """Say what ends the processes of a run; both ways are complete while the supervisor lives."""
+    if facts.own_cgroup:
+        return Check("clean-up", "pass", "a control group ends every process of a run, whatever happens")
+    text = (
+        "every process of a run ends with it; without a control group (needs root or a delegated one),"
+        " one that hides can survive if the supervisor is killed"
+    )
+    return Check("clean-up", "pass", text)
 
 
 def _container(facts: MachineFacts) -> Iterator[Check]:

@@ -32,7 +32,7 @@ def drop_middle(path: Path, offset: int) -> int:
         offset: how far a reader has read the file; it has read all that is dropped.
 
     Returns:
-        The offset where the reader goes on.
+        The offset where the reader continues.
 
     Raises:
         OSError: the file cannot be written.

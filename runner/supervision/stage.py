@@ -26,6 +26,7 @@ from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
 from runner.util import processes
+from runner.util.cgroup import Cgroup
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ class StageRun:
     """kill every remaining process of the stage"""
     clear_orphans: Callable[[int], None]
     """kill orphans of the ranks of a launcher (given by its pid)"""
+    cgroup: Cgroup | None = None
+    """the control group of the stage; None: it has none"""
     deadline: float = math.inf
     """when the time limit of the run ends (monotonic, s)"""
     _collector: Collector = field(init=False)
@@ -148,6 +151,13 @@ class StageRun:
     def _start(self) -> subprocess.Popen[bytes] | None:
         """Start the process of the stage: own session, no terminal, output to its raw log."""
         parent = os.getpid()
+
+        def prepare() -> None:
+            """Run in the child between fork and exec."""
+            if self.cgroup is not None:
+                self.cgroup.join()
+            processes.die_with_parent(parent)
+
         env = {
             **os.environ,
             **mpi.scratch_env(str(self.scratch)),
@@ -168,7 +178,7 @@ class StageRun:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
-                    preexec_fn=lambda: processes.die_with_parent(parent),
+                    preexec_fn=prepare,
                 )
         except OSError as error:
             where = error.filename or self.stage.argv[0]

@@ -148,6 +148,7 @@ class Supervision:
         return "finished"
 
     def _stage(self, index: int, stage: Stage) -> StageRun:
+        self._members.create_cgroup()
         return StageRun(
             index,
             stage,
@@ -158,6 +159,7 @@ class Supervision:
             every_second=self._every_second,
             clear_leftovers=lambda: self._end_processes(is_last=index == len(self.plan.stages) - 1),
             clear_orphans=self._clear_orphans,
+            cgroup=self._members.cgroup,
             deadline=self._deadline,
         )
 

@@ -7,6 +7,7 @@ descends from such a process.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -15,6 +16,9 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from runner.util import cgroup
+from runner.util.cgroup import Cgroup
 
 TAG = "TRTBENCH_RUN"
 _PR_SET_PDEATHSIG = 1
@@ -197,6 +201,20 @@ class RunProcesses:
     seen: set[ProcessIdentity] = field(default_factory=set)
     spared: set[int] | None = None
     """children of this process that are no members; None: this process does not adopt those of the run"""
+    cgroup: Cgroup | None = None
+    """the control group of the stage that runs; None: it has none"""
+
+    def create_cgroup(self) -> None:
+        """Create a control group for the next stage, if possible, and record it."""
+        self.cgroup = cgroup.create(self.run)
+        if self.cgroup is not None:
+            self._record(f"cgroup {self.cgroup.path}\n")
+
+    def remove_cgroup(self) -> None:
+        """Remove the control group; one that still has a process stays, and is reported as such elsewhere."""
+        if self.cgroup is not None:
+            self.cgroup.remove()
+            self.cgroup = None
 
     def load(self) -> None:
         """Load the record of an earlier supervisor."""
@@ -205,7 +223,9 @@ class RunProcesses:
         except OSError:
             return
         for line in lines:
-            words = line.split()
+            words = line.split(maxsplit=1)
+            if len(words) == 2 and words[0] == "cgroup":
+                self.cgroup = cgroup.find(words[1], self.run)
             if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
                 self.seen.add((int(words[0]), int(words[1])))
 
@@ -215,11 +235,12 @@ class RunProcesses:
         if not new:
             return
         self.seen.update(new)
-        try:
-            with open(self.record, "a", encoding="ascii") as file:
-                file.write("".join(f"{pid} {start}\n" for pid, start in new))
-        except OSError:
-            return  # a full disk must not end the supervision; they are still in memory
+        self._record("".join(f"{pid} {start}\n" for pid, start in new))
+
+    def _record(self, lines: str) -> None:
+        # A full disk must not end the supervision; what is recorded is still in memory.
+        with contextlib.suppress(OSError), open(self.record, "a", encoding="utf-8") as file:
+            file.write(lines)
 
     def alive(self) -> set[ProcessIdentity]:
         """Return live members: own, tagged and recorded ones and their descendants; never this process."""
@@ -229,6 +250,9 @@ class RunProcesses:
             roots.update(descendants(pid))
         if self.spared is not None:
             roots.update(descendants(os.getpid(), self.spared))
+        if self.cgroup is not None:
+            starts = {pid: start_time(pid) for pid in self.cgroup.pids()}
+            roots.update((pid, start) for pid, start in starts.items() if start is not None)
         return {process for process in roots if process[0] != os.getpid()}
 
     def has_children(self) -> bool:
@@ -258,13 +282,14 @@ def kill_all(members: RunProcesses, timeout: float = 10.0) -> tuple[int, int]:
         alive = members.alive()
         empty_scans = 0 if alive or members.has_children() else empty_scans + 1
         if empty_scans == 2 or time.monotonic() > deadline:
+            members.remove_cgroup()
             return len(killed - alive), len(alive)
-        for process in alive:
-            try:
-                os.kill(process[0], signal.SIGKILL)
-                killed.add(process)
-            except OSError:
-                continue
+        if alive and members.cgroup is not None:
+            members.cgroup.kill()
+        killed |= alive
+        for pid, _ in alive:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         reap_children()
         time.sleep(0.02)
 

@@ -96,7 +96,7 @@ def test_a_machine_where_everything_is_right() -> None:
     checks = evaluate(flagship("benchmark.duration=0"), FACTS)
     assert [check for check in checks if check.verdict != "pass"] == []
     assert [check.name for check in checks] == [
-        *("python", "mpirun", "root", "GPUs", "GPU use", "/dev/shm", "memlock"),
+        *("python", "mpirun", "root", "GPUs", "GPU use", "/dev/shm", "memlock", "clean-up"),
         *("TensorRT-LLM", "scripts", "model", "heads", "build options", "GPU memory", "timed loop", "disk"),
     ]
 
@@ -457,9 +457,14 @@ def test_torch_needs_its_packages() -> None:
     assert "GPUs" not in [check.name for check in evaluate(profile, FACTS)], "it runs on the CPU"
 
 
+@pytest.mark.parametrize(("possible", "begin"), [(True, "a control group ends"), (False, "every process")])
+def test_what_ends_the_processes_of_a_run(possible: bool, begin: str) -> None:
+    assert one("clean-up", replace(FACTS, own_cgroup=possible)).text.startswith(begin)
+
+
 def test_the_machine_alone() -> None:
     names = [check.name for check in evaluate(None, FACTS)]
-    assert names == ["python", "mpirun", "root", "GPUs", "GPU use", "/dev/shm", "memlock"]
+    assert names == ["python", "mpirun", "root", "GPUs", "GPU use", "/dev/shm", "memlock", "clean-up"]
 
 
 def test_as_text_worst_first() -> None:

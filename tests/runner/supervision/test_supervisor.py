@@ -22,7 +22,7 @@ from runner.history.stop import stop_run
 from runner.report.build import build_report
 from runner.run import layout, liveness
 from runner.run.scratch import scratch_dir
-from runner.util import daemon, processes
+from runner.util import cgroup, daemon, processes
 from tests.support.runs import (
     is_supervised,
     single,
@@ -328,6 +328,18 @@ def test_what_ranks_wrote_after_its_last_look_is_logged() -> None:
         if (event := json.loads(line))["kind"] in ("hello", "configuration", "iteration")
     ]
     assert logged == written
+
+
+@pytest.mark.skipif(not cgroup.is_possible(), reason="this user may not create control groups")
+def test_a_helper_that_outlives_the_supervisor_is_ended() -> None:
+    run_dir = start(single("late-helper"))
+    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
+    os.kill(state_of(run_dir).started.pid, signal.SIGKILL)  # type: ignore[union-attr]
+    wait_for(lambda: not is_supervised(run_dir), "the lock to be free")
+    wait_for((run_dir / layout.RANKS / "0" / "helper.0").exists, "the helper")
+
+    assert read_entry(run_dir).status == "lost"
+    assert processes.start_time(helper_of(run_dir)) is None
 
 
 @pytest.mark.mpi
