@@ -158,7 +158,7 @@ def helper_of(run_dir: Path) -> int:
 def test_a_helper_started_during_a_stop_is_ended() -> None:
     run_dir = start(single("late-helper"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
-    layout.request_stop(run_dir, "a test")
+    liveness.request_stop(run_dir, "a test")
     assert wait_until_ended(run_dir).status == "stopped"
     assert processes.start_time(helper_of(run_dir)) is None
 
