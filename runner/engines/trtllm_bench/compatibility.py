@@ -14,6 +14,8 @@ from runner.engines.trtllm_bench.options import (
     FIXED_TOKENS,
     Tool,
     can_build,
+    exists_at_hugging_face,
+    usual_name,
 )
 from runner.engines.trtllm_bench.profile import BenchProfile
 
@@ -45,7 +47,7 @@ def find_incompatibilities(
         ]
     if profile.needs_engine and version >= FIRST_WITHOUT_ENGINES:
         return [f"benchmark.backend: TensorRT-LLM {version} no longer has engines; set backend: pytorch"]
-    found = list(_parallel(profile, tool))
+    found = [*_model(profile, tool), *_parallel(profile, tool)]
     if profile.selects("build"):
         found += _build(profile, tool, requests)
     if profile.selects("benchmark"):
@@ -54,6 +56,23 @@ def find_incompatibilities(
         if profile.paths.engine_dir and engine is not None:
             found += _engine(profile, tool, requests, engine)
     return found
+
+
+def _model(profile: BenchProfile, tool: Tool) -> Iterator[str]:
+    """Yield why a name cannot be built or downloaded, with the right name where one is known."""
+    name, right = profile.model.name, usual_name(profile.model.name)
+    if profile.selects("build") and not can_build(name, tool.version):
+        build = f"model.name: trtllm-bench build of TensorRT-LLM {tool.version}"
+        if right:
+            yield f"{build} knows {name} as {right}; set that"
+        else:
+            yield (
+                f"{build} does not know {name} (its list has Llama 2, 3 and 3.1, Mistral, Mixtral,"
+                " Falcon-180B and GPT-J); use engine: trtllm, or build with trtllm-build and give"
+                " paths.engine_dir"
+            )
+    elif profile.model.dir is None and not exists_at_hugging_face(name):
+        yield f"model.name: Hugging Face has no {name}, only {right}; set that, or give model.dir"
 
 
 def _parallel(profile: BenchProfile, tool: Tool) -> Iterator[str]:
@@ -66,13 +85,7 @@ def _parallel(profile: BenchProfile, tool: Tool) -> Iterator[str]:
 
 
 def _build(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> Iterator[str]:
-    build, name = profile.build, profile.model.name
-    if not can_build(name, tool.version):
-        yield (
-            f"model.name: trtllm-bench build of TensorRT-LLM {tool.version} does not know {name} (its list"
-            " has Llama 2, 3 and 3.1, Mistral, Mixtral, Falcon-180B and GPT-J); use engine: trtllm, or build"
-            " with trtllm-build and give paths.engine_dir"
-        )
+    build = profile.build
     if build.by == "lengths" and (why := tool.why_missing("build", "target_input_len")):
         yield f"build.by: {why}; set by: dataset or limits"
     if build.by == "limits":

@@ -77,19 +77,36 @@ MODELS_OF_BUILD = (
     "meta-llama/Meta-Llama-3-8B", "meta-llama/Llama-3.1-8B", "meta-llama/Meta-Llama-3-70B",
     "meta-llama/Llama-3.1-70B", "meta-llama/Llama-3.1-405B", "mistralai/Mixtral-8x7B-v0.1",
     "mistralai/Mistral-7B-v0.1", "meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-70B-Instruct",
-    "meta-llama/Llama-3.1-405B-Instruct", "mistralai/Mixtral-8x7B-v0.1-Instruct",
+    "meta-llama/Llama-3.1-405B-Instruct", "mistralai/Mixtral-8x7B-Instruct-v0.1",
+    "mistralai/Mixtral-8x22B-v0.1", "mistralai/Mixtral-8x22B-Instruct-v0.1",
 )  # fmt: skip
-"""Models that `trtllm-bench build` of 0.16 has tuned limits for; it rejects every other model."""
-_OTHER_NAMES = {
-    "meta-llama/Meta-Llama-3.1-8B",
-    "meta-llama/Meta-Llama-3.1-70B",
-    "meta-llama/Meta-Llama-3.1-405B",
+"""Models that `trtllm-bench build` of 0.16 has tuned limits for; it rejects every other name."""
+_MISSPELT = {
+    f"mistralai/Mixtral-8x{size}-v0.1-Instruct": f"mistralai/Mixtral-8x{size}-Instruct-v0.1"
+    for size in ("7B", "22B")
 }
+"""Names that NVIDIA's documentation gives but Hugging Face does not have -> the name at Hugging Face."""
+_RENAMED = {
+    f"meta-llama/Meta-Llama-3.1-{size}{kind}": f"meta-llama/Llama-3.1-{size}{kind}"
+    for size in ("8B", "70B", "405B")
+    for kind in ("", "-Instruct")
+}
+"""Earlier names, which Hugging Face still knows, but `build` does not."""
 
 
 def can_build(model: str, version: Version) -> bool:
     """Check whether `trtllm-bench build` of this version accepts the model."""
-    return version >= ANY_MODEL or model in MODELS_OF_BUILD or model in _OTHER_NAMES
+    return version >= ANY_MODEL or model in MODELS_OF_BUILD
+
+
+def usual_name(model: str) -> str:
+    """Return the name that a model is known by; empty when it has no other than the given one."""
+    return _MISSPELT.get(model) or _RENAMED.get(model, "")
+
+
+def exists_at_hugging_face(model: str) -> bool:
+    """Check that a name is not one of those that only appear in documentation."""
+    return model not in _MISSPELT
 
 
 @dataclass(frozen=True)

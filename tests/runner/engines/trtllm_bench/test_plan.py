@@ -114,6 +114,11 @@ QWEN = {"name": "Qwen/Qwen2.5-7B"}
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("0.13.0", {}, "has no trtllm-bench with the current commands"),
     ("0.16.0", {"model": QWEN}, "does not know Qwen/Qwen2.5-7B"),
+    ("0.16.0", {"model": {"name": "mistralai/Mixtral-8x7B-v0.1-Instruct"}},
+     "as mistralai/Mixtral-8x7B-Instruct-v0.1; set that"),
+    ("0.14.0", {"model": {"name": "meta-llama/Meta-Llama-3.1-70B"}}, "as meta-llama/Llama-3.1-70B; set that"),
+    ("1.2.1", {"model": {"name": "mistralai/Mixtral-8x7B-v0.1-Instruct", "dir": None},
+               "benchmark": {"backend": "pytorch"}}, "only mistralai/Mixtral-8x7B-Instruct-v0.1"),
     ("0.14.0", {"benchmark": {"command": "latency"}}, "has no latency, it came with 0.15"),
     ("0.14.0", {"benchmark": {"streaming": True}}, "has no --streaming; it came with 0.15"),
     ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "runs engines only, --backend came with 0.18"),
@@ -148,6 +153,12 @@ def test_qwen_is_rejected_until_a_version_builds_it(tmp_path: Path) -> None:
     assert plan(tmp_path, "0.17.0", model=QWEN).stages[1].name == "build"
     given = {"engine_dir": engine(tmp_path)}
     assert plan(tmp_path, "0.16.0", model=QWEN, paths=given).stages[1].skip.startswith("given")
+
+
+def test_every_name_in_the_list_of_0_16_is_built(tmp_path: Path) -> None:
+    for name in ("mistralai/Mixtral-8x7B-Instruct-v0.1", "mistralai/Mixtral-8x22B-Instruct-v0.1"):
+        build = plan(tmp_path, "0.16.0", model={"name": name}).stages[1]
+        assert f"--model {name} " in words(build)
 
 
 @pytest.mark.parametrize(
