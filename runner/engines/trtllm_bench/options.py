@@ -23,7 +23,7 @@ Part = Literal["group", "build", "throughput", "latency"]
 
 FIRST = Version.parse("0.14")
 FIRST_LATENCY = Version.parse("0.15")
-FIRST_BACKEND = Version.parse("0.18")
+FIRST_BACKEND = Version.parse("0.17")
 FIRST_CONCURRENCY = Version.parse("0.17")
 """Before, `throughput` sends all requests at once."""
 NAMED_TENSORRT = Version.parse("1.0")
@@ -45,10 +45,10 @@ def _since(version: str, until: str = "") -> tuple[Range, ...]:
 
 
 _LIMITS = {"max_batch_size": _ALL, "max_num_tokens": _ALL}
-_WORLD = {"tp": _since("0.18"), "pp": _since("0.18"), "ep": _since("0.19")}
+_WORLD = {"tp": _since("0.17"), "pp": _since("0.17"), "ep": _since("0.19")}
 _RUN = {
     "engine_dir": _ENGINES, "dataset": _ALL, "num_requests": _ALL, "kv_cache_free_gpu_mem_fraction": _ALL,
-    "backend": _since("0.18"), "max_seq_len": _since("0.18"), "extra_llm_api_options": _since("0.18"),
+    "backend": _since("0.17"), "max_seq_len": _since("0.18"), "extra_llm_api_options": _since("0.18"),
     "report_json": _since("0.18"), **_WORLD,
 }  # fmt: skip
 TABLE: dict[Part, dict[str, tuple[Range, ...]]] = {

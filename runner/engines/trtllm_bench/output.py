@@ -180,13 +180,16 @@ def collect_results(finished: FinishedStage) -> Iterator[ev.AnyEvent | OutputNot
 
 
 _COUNTS = ("Number of requests", "request_info.num_requests")
-_SECTION = re.compile(r"^= ([A-Z][A-Z +()/a-z]*?)\s*$")
+_SECTION = re.compile(r"^= _?([A-Z][A-Z +()/a-z]*?)\s*$")
 _PLAIN_SECTIONS = (
-    "ENGINE DETAILS", "PYTORCH BACKEND", "MACHINE DETAILS", "WORLD + RUNTIME INFORMATION", "REQUEST DETAILS",
-    "PERFORMANCE OVERVIEW", "STREAMING STATISTICS", "GENERAL OVERVIEW", "LATENCY OVERVIEW",
+    "ENGINE DETAILS", "PYTORCH BACKEND", "AUTODEPLOY BACKEND", "MACHINE DETAILS",
+    "WORLD + RUNTIME INFORMATION", "REQUEST DETAILS", "PERFORMANCE OVERVIEW",
+    "STREAMING STATISTICS", "GENERAL OVERVIEW", "LATENCY OVERVIEW",
 )  # fmt: skip
 """Sections whose names are unambiguous; in other sections, the name of the section is the prefix."""
-_FIRST = ("ENGINE DETAILS", "PYTORCH BACKEND")
+_FIRST = ("ENGINE DETAILS", "PYTORCH BACKEND", "AUTODEPLOY BACKEND")
+"""Headings of the first section, which names the backend: `PyTorch backend` in 0.17 and 0.18,
+`PYTORCH BACKEND` later, `_AUTODEPLOY BACKEND` without engine."""
 _END = ("DATASET DETAILS",)
 """Sections after the result."""
 
@@ -221,7 +224,9 @@ def printed_reports(log: str) -> list[PrintedReport]:
 
 def _section_of(line: str) -> str:
     head = _SECTION.match(line.strip())
-    return head[1] if head is not None else ""
+    if head is None:
+        return ""
+    return head[1].upper() if head[1].upper() in _FIRST else head[1]
 
 
 def _values(lines: list[str]) -> dict[str, str]:

@@ -123,7 +123,7 @@ class BenchBenchmark(Section, frozen=True):
     backend: Annotated[
         Backend | None,
         Meta(
-            description="what runs the model (0.18 and later); null: an engine, which the stage build makes"
+            description="what runs the model (0.17 and later); null: an engine, which the stage build makes"
         ),
     ] = None
     concurrency: Annotated[

@@ -144,6 +144,13 @@ def test_a_log_with_tabs(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("heading", ["= PyTorch backend", "= _AUTODEPLOY BACKEND"])
+def test_a_log_with_another_backend_heading(tmp_path: Path, heading: str) -> None:
+    found = imported(tmp_path, bench_log=new_report().replace("= PYTORCH BACKEND", heading))
+    assert found.profile == "Llama-3.1-8B"
+    assert values(found.configurations[0])["output_tokens_per_sec"] == 64
+
+
 def test_a_log_with_spaces(tmp_path: Path) -> None:
     found = imported(tmp_path, bench_log=new_report())
     (configuration,) = found.configurations

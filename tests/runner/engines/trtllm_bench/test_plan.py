@@ -121,7 +121,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
                "benchmark": {"backend": "pytorch"}}, "only mistralai/Mixtral-8x7B-Instruct-v0.1"),
     ("0.14.0", {"benchmark": {"command": "latency"}}, "has no latency, it came with 0.15"),
     ("0.14.0", {"benchmark": {"streaming": True}}, "has no --streaming; it came with 0.15"),
-    ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "runs engines only, --backend came with 0.18"),
+    ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "runs engines only, --backend came with 0.17"),
     ("0.16.0", {"benchmark": {"concurrency": [2]}}, "has no --concurrency; it came with 0.17"),
     ("0.16.0", {"benchmark": {"max_num_tokens": 9}}, "has a defect"),
     ("0.17.0", {"benchmark": {"iteration_log": True}}, "existed in 0.16 and came back with 0.19"),
@@ -249,6 +249,20 @@ def test_a_report_with_tabs_and_one_with_spaces() -> None:
     found = printed_report(new)
     assert found["[Latency] P50"] == "3.5000"
     assert not {"later", "Number of Sequences"} & set(found)
+
+
+@pytest.mark.parametrize("backend", ["PyTorch backend", "PYTORCH BACKEND", "_AUTODEPLOY BACKEND"])
+def test_the_first_heading_names_the_backend(backend: str) -> None:
+    report = (
+        f"= {backend}\nModel:\t\t\tx\nModel Path:\t\tNone\nDtype:\t\t\tbfloat16\n"
+        "= PERFORMANCE OVERVIEW \nToken Throughput (tokens/sec):\t12.5000\n"
+    )
+    assert printed_report(report) == {
+        "Model": "x",
+        "Model Path": "None",
+        "Dtype": "bfloat16",
+        "Token Throughput (tokens/sec)": "12.5000",
+    }
 
 
 def test_a_line_of_blanks_behind_a_heading_costs_no_time() -> None:
