@@ -104,7 +104,10 @@ def shutdown_step(line: str) -> str | None:
 
 
 def parse_iteration(line: str, t: int, stage: int) -> ParsedEvent:
-    """Parse a line of the iteration log, a printed Python dict; None for other or incomplete lines."""
+    """Parse a line of the iteration log; None for other or incomplete lines.
+
+    A line is JSON in 0.15 and 0.16, and a printed Python dict from 0.19 on.
+    """
     found = _dict_in(line)
     if not isinstance(found, dict) or not isinstance(found.get("iterLatencyMS"), int | float):
         return None
@@ -127,7 +130,10 @@ def parse_iteration(line: str, t: int, stage: int) -> ParsedEvent:
 
 
 def _dict_in(line: str) -> object:
-    """Return the Python literal in a line; None for any other text."""
+    """Return the JSON value or the Python literal in a line; None for any other text."""
+    decoded = as_json(line)
+    if decoded is not None:
+        return decoded
     for read in (str.strip, _without_foreign):
         try:
             return ast.literal_eval(read(line))
@@ -137,7 +143,7 @@ def _dict_in(line: str) -> object:
 
 
 _FOREIGN = re.compile(r"(?<=: )-?\b(?:nan|inf|NaN|Infinity|null|true|false)\b")
-"""Values that Python does not parse: of a division by zero, and of JSON."""
+"""Values that Python does not parse: of a division by zero, and those that JSON has."""
 
 
 def _without_foreign(line: str) -> str:
@@ -261,7 +267,7 @@ def json_report(content: bytes | None) -> dict[str, str]:
     return flat
 
 
-def as_json(content: bytes | None) -> Any:
+def as_json(content: bytes | str | None) -> Any:
     """Decode JSON as Python writes it, with NaN and Infinity; None for invalid JSON."""
     try:
         return json.loads(content or b"")

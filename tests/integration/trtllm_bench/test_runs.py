@@ -35,6 +35,7 @@ def test_throughput_of_an_engine_that_is_built_for_the_requests(tmp_path: Path, 
     assert_agrees(configuration)
     assert row(configuration, "requests").value == 40
     assert row(configuration, "mean_output_tokens").value == 8
+    assert bool(row(configuration, "engine_iteration_ms").value) == (version != "0.18.1")
     assert not {"latency_ms", "tokens_per_sec", "iterations"} & {row.metric for row in configuration.rows}
     # As its own commands: nothing between the supervisor and the tool, which spawns its ranks itself.
     assert "mpirun" not in (run_dir / "repro.sh").read_text()

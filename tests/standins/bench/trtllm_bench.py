@@ -281,7 +281,8 @@ def _serve(
         info("Stopping LLM backend.")
         if FAULT == "hang-at-stop" and log is not None:
             _hang()
-        writer.close()
+    writer.close()
+    if new:
         info("LLM Backend stopped.")
     return records
 
@@ -306,21 +307,27 @@ def _iteration(number: int, latency_ns: int, joined: int, active: int, queued: i
 
 
 class _Writer:
-    """The iteration log: written in blocks, and an endless hang if its folder is missing."""
+    """The iteration log: written in blocks, and an endless hang if its folder is missing.
+
+    Up to 0.16 it is compact JSON, written at the end.
+    """
 
     def __init__(self, path: str | None) -> None:
         self._file = None
         self._broken = False
         if path is not None:
             try:
-                self._file = open(path, "w", buffering=4096)  # noqa: SIM115
+                at_the_end = 1 << 24 if NUMBER < (0, 17) else 4096
+                self._file = open(path, "w", buffering=at_the_end)  # noqa: SIM115
             except FileNotFoundError as error:
                 print(f"Process IterationWriter: {error}", flush=True)
                 self._broken = True
 
     def write(self, iteration: dict[str, Any]) -> None:
         if self._file is not None:
-            self._file.write(f"{iteration}\n")
+            as_json = NUMBER < (0, 17)
+            text = json.dumps(iteration, separators=(",", ":")) if as_json else str(iteration)
+            self._file.write(f"{text}\n")
 
     def close(self) -> None:
         if self._broken:

@@ -230,8 +230,31 @@ def test_a_line_of_the_iteration_log_is_a_python_dict() -> None:
     )  # fmt: skip
 
 
+def test_a_line_of_the_iteration_log_of_0_16_is_json() -> None:
+    line = (
+        '{"gpuMemUsage":1024,"inflightBatchingStats":{"avgNumDecodedTokensPerIter":0.0,"numContextRequests":2,'
+        '"numCtxTokens":256,"numGenRequests":0},"iter":0,"iterLatencyMS":8.25,"kvCacheStats":{"maxNumBlocks":200,'
+        '"usedNumBlocks":4},"numActiveRequests":2,"numQueuedRequests":0,"staticBatchingStats":null}'
+    )
+    assert parse_iteration(line, 5, 2) == EngineIteration(
+        t=5, stage=2, i=0, latency_ms=8.25, active=2, queued=0, context=2, generating=0, tokens=256,
+        kv_used=4, kv_total=200, gpu_memory=1024,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "line", ["", "{'iter': 1, 'iterLat", "[1]", "{'iter': 1}", "__import__('os')", "{" * 9999, "nan"]
+    "line",
+    [
+        "",
+        "{'iter': 1, 'iterLat",
+        "[1]",
+        "{'iter': 1}",
+        "__import__('os')",
+        "{" * 9999,
+        "[" * 9999,
+        "nan",
+        "null",
+    ],
 )
 def test_what_is_no_iteration_is_left_out(line: str) -> None:
     assert parse_iteration(line, 0, 0) is None
