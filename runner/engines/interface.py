@@ -98,8 +98,6 @@ class Preflight(Generic[P]):
     """Return the container that the stages run in; None: this machine."""
     questions: Callable[[P], ProbeQuestions] = _no_questions
     """Return what the checks need to know of files where the stages run."""
-    prepare_plan: Callable[[P], None] = _do_nothing
-    """Collect and store what `Engine.plan` needs and what takes long to find out."""
     program_helps: Callable[[P, Plan | None], Mapping[str, str]] = _no_help
     """Return the `--help` texts of the programs in the plan, by a name that the engine chooses."""
 
@@ -135,7 +133,8 @@ class Engine(Generic[P]):
     rules: Callable[[P], list[Problem]]
     """Return the broken rules between fields of a profile; msgspec has checked each field by itself."""
     plan: Callable[[P, Path], Plan]
-    """Return the plan of a run in a run directory; pure: it starts and changes nothing.
+    """Return the plan of a run in a run directory; it starts and changes nothing of the run. It may ask
+    installed programs for their version and options, and keep the answers.
 
     Raises:
         UserError: something that the profile names is missing or does not fit."""

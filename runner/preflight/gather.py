@@ -38,7 +38,6 @@ def gather_facts(profile: Profile | None) -> MachineFacts:
     probe = _probe(profile, engine, python, inside) if reachable else None
     plan, refused, helps = None, "", {}
     if profile is not None and engine is not None and reachable:
-        engine.prepare_plan(profile)
         plan, refused = _plan(profile)
         helps = dict(engine.program_helps(profile, plan))
     return MachineFacts(

@@ -17,17 +17,21 @@ LAST = "0.19"
 AFTER = "0.20"
 """The first release without it; the examples moved in this release, too."""
 
-_NUMBERS = re.compile(r"\s*(\d+)\.(\d+)")
+_NUMBERS = re.compile(r"\s*(\d+)\.(\d+)(?:\.(\d+))?(?:\.?(dev|a|b|rc|post)(\d+))?")
+_STAGES = {"dev": -4, "a": -3, "b": -2, "rc": -1, None: 0, "post": 1}
+"""Order of the releases of one number."""
 
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """Major and minor number; patch and pre-release numbers do not matter here."""
+    """Major and minor number, which are compared; `exact` also has patch and pre-release numbers."""
 
     major: int
     minor: int
     text: str = field(default="", compare=False)
     """as the package states it"""
+    exact: tuple[int, ...] = field(default=(), compare=False)
+    """order of all releases: 0.17.0.dev2024121700 < 0.17.0 < 0.17.0.post1"""
 
     @classmethod
     def parse(cls, text: str) -> Version:
@@ -39,7 +43,9 @@ class Version:
         match = _NUMBERS.match(text)
         if match is None:
             raise ValueError(f"{text!r} is not a version")
-        return cls(int(match[1]), int(match[2]), text.strip())
+        major, minor, patch, stage, number = match.groups()
+        exact = (int(major), int(minor), int(patch or 0), _STAGES[stage], int(number or 0))
+        return cls(int(major), int(minor), text.strip(), exact)
 
     def __str__(self) -> str:
         return self.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.options import Options
 from runner.engines.trtllm_bench import dataset as bench_dataset
 from runner.engines.trtllm_bench.dataset import RequestSummary
@@ -56,7 +57,8 @@ def build_options(profile: BenchProfile, tool: Tool, dataset: str, requests: Req
         entry, output = requests.shape
         options += [("target_input_len", str(entry)), ("target_output_len", str(output))]
     longest = build.max_seq_len or requests.longest
-    name = "max_seq_len" if tool.has("build", "max_seq_len") else "max_seq_length"
+    missing = tool.presence("build", "max_seq_len") is Presence.NO
+    name = "max_seq_length" if missing else "max_seq_len"
     return [*options, *([(name, str(longest))] if longest is not None else [])]
 
 
@@ -94,7 +96,7 @@ def run_options(
         options.append(("extra_llm_api_options", benchmark.options_file))
     if benchmark.chunked_context:
         options.append(("enable_chunked_context", None))
-    elif benchmark.chunked_context is False and tool.has("throughput", "disable_chunked_context"):
+    elif benchmark.chunked_context is False and tool.has(benchmark.command, "disable_chunked_context"):
         options.append(("disable_chunked_context", None))
     return [*options, *([("streaming", None)] if benchmark.streaming else [])]
 

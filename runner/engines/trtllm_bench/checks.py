@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.engines import container
-from runner.engines.build_cache import HOST
 from runner.engines.check import Check, gib
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.tensorrt_llm.engine_config import read_engine
-from runner.engines.tensorrt_llm.installation import HELP_TIMEOUT_S
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
 from runner.engines.trtllm_bench.arguments import options_by_part
-from runner.engines.trtllm_bench.installation import find_installation
-from runner.engines.trtllm_bench.options import (
-    FIRST,
-    Part,
-    Tool,
-    help_argv,
-    help_file,
-    help_texts,
-    parse_click_help,
-    parse_helps,
-)
+from runner.engines.trtllm_bench.installation import find_installation, read_helps
+from runner.engines.trtllm_bench.options import FIRST, Part, Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import Plan
 
@@ -60,32 +48,9 @@ def questions(profile: BenchProfile) -> ProbeQuestions:
     )
 
 
-def cache_helps(profile: BenchProfile) -> None:
-    """Cache the `--help` of the parts of trtllm-bench that a profile uses; the plan depends on them."""
-    installation = find_installation(profile)
-    if installation.version is None:
-        return
-    needed: list[Part] = ["group", profile.benchmark.command]
-    needed += ["build"] if profile.selects("build") else []
-    for part in needed:
-        kept = help_file(installation.program, installation.where, installation.version, part)
-        if kept.exists():
-            continue
-        words = container.argv_inside(
-            installation.container, help_argv(installation.program, part), profile.launch.env
-        )
-        answer = container.output_of(words, timeout=HELP_TIMEOUT_S)
-        if answer and parse_click_help(answer.decode(errors="replace")).options:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            HOST.write(str(kept), answer)
-
-
-def cached_helps(profile: BenchProfile, _: Plan | None) -> dict[str, str]:
-    """Return the cached `--help` texts."""
-    installation = find_installation(profile)
-    if installation.version is None:
-        return {}
-    return help_texts(installation.program, installation.where, installation.version)
+def program_helps(profile: BenchProfile, _: Plan | None) -> dict[str, str]:
+    """Return the `--help` texts, which the plan has read already."""
+    return read_helps(profile, find_installation(profile))
 
 
 def _version(facts: MachineFacts, version: Version | None) -> Check:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.engines.tensorrt_llm import option_facts
 from runner.engines.tensorrt_llm.engine_config import EngineConfig
+from runner.engines.tensorrt_llm.option_facts import Presence
+from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.dataset import RequestSummary
 from runner.engines.trtllm_bench.options import (
     FIRST,
-    FIRST_BACKEND,
-    FIRST_LATENCY,
-    FIRST_WITHOUT_ENGINES,
     FIXED_TOKENS,
     Tool,
     can_build,
@@ -28,7 +28,7 @@ OPTION_OF = {
     "chunked_context": "enable_chunked_context", "answers": "output_json", "iteration_log": "iteration_log",
 }  # fmt: skip
 """Field of the section benchmark -> option of the tool that it needs."""
-BATCH_OF_ONE = FIRST_BACKEND
+BATCH_OF_ONE = Version.parse("0.17")
 """Before, `throughput` rejects an engine for a batch of 1."""
 
 
@@ -45,7 +45,14 @@ def find_incompatibilities(
             f"TensorRT-LLM {version} has no trtllm-bench with the current commands; use {FIRST} or later,"
             " or engine: trtllm"
         ]
-    if profile.needs_engine and version >= FIRST_WITHOUT_ENGINES:
+    command = profile.benchmark.command
+    if profile.selects("benchmark") and not tool.has_command(command):
+        when = option_facts.since(f"bench {command}", "dataset", version)
+        return [
+            f"benchmark.command: trtllm-bench of TensorRT-LLM {version} has no {command}"
+            f"{f' ({when})' if when else ''}; set command: throughput"
+        ]
+    if profile.needs_engine and tool.presence(command, "engine_dir") is Presence.NO:
         return [f"benchmark.backend: TensorRT-LLM {version} no longer has engines; set backend: pytorch"]
     found = [*_model(profile, tool), *_parallel(profile, tool)]
     if profile.selects("build"):
@@ -101,17 +108,10 @@ def _build(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> Itera
 
 def _benchmark(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> Iterator[str]:
     benchmark, version = profile.benchmark, tool.version
-    if benchmark.command == "latency" and version < FIRST_LATENCY:
-        yield (
-            f"benchmark.command: trtllm-bench of TensorRT-LLM {version} has no latency, it came with"
-            f" {FIRST_LATENCY}; set command: throughput"
-        )
-    if benchmark.backend is not None and version < FIRST_BACKEND:
-        yield (
-            f"benchmark.backend: trtllm-bench of TensorRT-LLM {version} runs engines only, --backend came"
-            f" with {FIRST_BACKEND}; remove the line"
-        )
-    if benchmark.max_num_tokens is not None and version < FIXED_TOKENS and benchmark.command == "throughput":
+    if benchmark.backend is not None and (why := tool.why_missing(benchmark.command, "backend")):
+        yield f"benchmark.backend: {why}, it runs engines only; remove the line"
+    defect = version.exact < FIXED_TOKENS.exact and benchmark.command == "throughput"
+    if benchmark.max_num_tokens is not None and defect:
         yield (
             f"benchmark.max_num_tokens: trtllm-bench of TensorRT-LLM {version} has a defect: given this"
             " option it limits the tokens of a step to the batch size; remove the line and build for it"
@@ -122,7 +122,7 @@ def _benchmark(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> I
             f" {profile.dataset.file}"
         )
     one = profile.selects("build") and profile.build.max_batch_size == 1
-    if one and benchmark.command == "throughput" and version < BATCH_OF_ONE:
+    if one and benchmark.command == "throughput" and version.exact < BATCH_OF_ONE.exact:
         yield f"build.max_batch_size: {_one_at_a_time(tool)}; raise it, or set benchmark.command: latency"
 
 
@@ -133,13 +133,24 @@ def _one_at_a_time(tool: Tool) -> str:
 def _options(profile: BenchProfile, tool: Tool) -> Iterator[str]:
     benchmark = profile.benchmark
     command = benchmark.command
-    if command == "latency" and tool.version < FIRST_LATENCY:
-        return
     for field, option in OPTION_OF.items():
         if not getattr(benchmark, field):
             continue
         if why := tool.why_missing(command, option):
             yield f"benchmark.{field}: {why}; remove the line"
+
+
+def unverified_options(profile: BenchProfile, tool: Tool) -> list[str]:
+    """Return the options of the benchmark of which it is not known whether this version has them."""
+    benchmark = profile.benchmark
+    if not profile.selects("benchmark"):
+        return []
+    asked = [option for field, option in OPTION_OF.items() if getattr(benchmark, field)]
+    if benchmark.backend is not None:
+        asked.append("backend")
+    if profile.parallel.ep is not None:
+        asked.append("ep")
+    return [f"--{option}" for option in asked if tool.presence(benchmark.command, option) is Presence.UNKNOWN]
 
 
 def _engine(
@@ -153,7 +164,7 @@ def _engine(
             " set parallel.tp and parallel.pp to that"
         )
     one = limits.max_batch_size == 1
-    if one and profile.benchmark.command == "throughput" and tool.version < BATCH_OF_ONE:
+    if one and profile.benchmark.command == "throughput" and tool.version.exact < BATCH_OF_ONE.exact:
         yield f"paths.engine_dir: {_one_at_a_time(tool)}; build a larger one, or measure latency"
     if limits.max_seq_len and requests.longest is not None and requests.longest > limits.max_seq_len:
         yield (

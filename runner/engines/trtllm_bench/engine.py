@@ -6,7 +6,7 @@ concurrency. Requests are batched in flight.
 
 from runner.engines.interface import Engine, Preflight
 from runner.engines.output import OutputReader
-from runner.engines.trtllm_bench.checks import cache_helps, cached_helps, checks, questions
+from runner.engines.trtllm_bench.checks import checks, program_helps, questions
 from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.engines.trtllm_bench.importer import IMPORTER
 from runner.engines.trtllm_bench.output import (
@@ -40,8 +40,7 @@ ENGINE = Engine(
         ranks=lambda profile: profile.parallel.ranks,
         container=lambda profile: profile.launch.container,  # no mpirun: the tool spawns its ranks
         questions=questions,
-        prepare_plan=cache_helps,
-        program_helps=cached_helps,
+        program_helps=program_helps,
     ),
     importer=IMPORTER,
 )

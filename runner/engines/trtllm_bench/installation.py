@@ -12,7 +12,9 @@ from runner.engines.tensorrt_llm.installation import (
     program_of,
     python_of,
 )
+from runner.engines.tensorrt_llm.program_help import HelpPage, read_help
 from runner.engines.tensorrt_llm.versions import Version, version_of
+from runner.engines.trtllm_bench.options import Part, help_argv, parse_click_help
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.schema.base import Container
 
@@ -31,11 +33,21 @@ class BenchInstallation:
     gpu: str
     """name and compute capability; empty when not known"""
 
-    @property
-    def where(self) -> str:
-        """Name of the container; empty: this machine."""
-        inside = self.container
-        return f"{inside.tool} {inside.exec or inside.run}" if inside else ""
+
+def read_helps(profile: BenchProfile, installation: BenchInstallation) -> dict[str, str]:
+    """Return the `--help` of each part of trtllm-bench that a profile uses, as far as it answers."""
+    version = installation.version
+    if version is None:
+        return {}
+    needed: list[Part] = ["group", profile.benchmark.command]
+    needed += ["build"] if profile.selects("build") else []
+    found: dict[str, str] = {}
+    for part in needed:
+        argv = help_argv(installation.program, part)
+        page = HelpPage(f"trtllm-bench-{part}", argv, version, installation.container, profile.launch.env)
+        if text := read_help(page, parse_click_help):
+            found[part] = text
+    return found
 
 
 def find_installation(profile: BenchProfile) -> BenchInstallation:

@@ -1,76 +1,35 @@
 """The options that each version of trtllm-bench has.
 
-The `--help` of the installed version takes precedence once it was read. Until then the tables here apply,
-which are made from release notes and documentation.
+The `--help` of the installed version decides where it can be read; elsewhere the table of
+`runner.engines.tensorrt_llm.option_facts` does.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
-from runner import paths
+from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.options import Options, ToolHelp, to_argv
 from runner.engines.tensorrt_llm.versions import Version
 
 Part = Literal["group", "build", "throughput", "latency"]
 """A part of the command line: the group's options precede the command, the others follow it."""
 
+PARTS: tuple[Part, ...] = ("group", "build", "throughput", "latency")
+
 FIRST = Version.parse("0.14")
-FIRST_LATENCY = Version.parse("0.15")
-FIRST_BACKEND = Version.parse("0.17")
 FIRST_CONCURRENCY = Version.parse("0.17")
 """Before, `throughput` sends all requests at once."""
 NAMED_TENSORRT = Version.parse("1.0")
 """Since then `--backend tensorrt` selects an engine; before, no backend does."""
-FIRST_WITHOUT_ENGINES = Version.parse("1.3")
 ANY_MODEL = Version.parse("0.17")
 """Since then `build` supports every architecture; before, a list of models."""
 FIXED_TOKENS = Version.parse("0.17")
 """Before, `--max_num_tokens` sets the limit of tokens to the batch size."""
-
-Range = tuple[str, str]
-"""First and last version that has an option; empty: the first, the newest."""
-_ALL: tuple[Range, ...] = (("", ""),)
-_ENGINES: tuple[Range, ...] = (("", "1.2"),)
-
-
-def _since(version: str, until: str = "") -> tuple[Range, ...]:
-    return ((version, until),)
-
-
-_LIMITS = {"max_batch_size": _ALL, "max_num_tokens": _ALL}
-_WORLD = {"tp": _since("0.17"), "pp": _since("0.17"), "ep": _since("0.19")}
-_RUN = {
-    "engine_dir": _ENGINES, "dataset": _ALL, "num_requests": _ALL, "kv_cache_free_gpu_mem_fraction": _ALL,
-    "backend": _since("0.17"), "max_seq_len": _since("0.18"), "extra_llm_api_options": _since("0.18"),
-    "report_json": _since("0.18"), **_WORLD,
-}  # fmt: skip
-TABLE: dict[Part, dict[str, tuple[Range, ...]]] = {
-    "group": {"model": _ALL, "workspace": _ALL, "model_path": _since("0.17"), "log_level": _since("0.17")},
-    "build": {
-        "tp_size": _ENGINES, "pp_size": _ENGINES, "quantization": _ENGINES, "dataset": _ENGINES,
-        "max_batch_size": _ENGINES, "max_num_tokens": _ENGINES,
-        "max_seq_length": _since("", "0.16"), "max_seq_len": _since("0.17", "1.2"),
-        "target_input_len": _since("0.17", "1.2"), "target_output_len": _since("0.17", "1.2"),
-    },
-    "throughput": _RUN | _LIMITS | {
-        "streaming": _since("0.15"), "beam_width": _since("0.15"), "concurrency": _since("0.17"),
-        "warmup": _since("0.18"), "eos_id": _since("0.18"), "scheduler_policy": _since("0.20"),
-        "enable_chunked_context": _since("0.18"), "disable_chunked_context": _since("1.1"),
-        "output_json": _since("0.20"), "request_json": _since("1.0"),
-        "iteration_log": (("0.16", "0.16"), ("0.19", "")),
-    },
-    "latency": _RUN | {
-        "warmup": _since("0.15"), "concurrency": _since("0.18"), "beam_width": _since("0.20"),
-        "iteration_log": _since("0.19"),
-    },
-}  # fmt: skip
 
 MODELS_OF_BUILD = (
     "meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-70b-hf", "tiiuae/falcon-180B", "EleutherAI/gpt-j-6b",
@@ -117,40 +76,34 @@ class Tool:
     helps: Mapping[Part, ToolHelp] = field(default_factory=dict)
     """the options in the `--help` of each part that was read"""
 
-    def has(self, part: Part, option: str) -> bool:
-        """Check whether a part has an option."""
+    def presence(self, part: Part, option: str) -> Presence:
+        """Return whether a part has an option."""
         known = self.helps.get(part)
         if known is not None:
-            return f"--{option}" in known.options
-        return any(_within(self.version, versions) for versions in TABLE[part].get(option, ()))
+            return Presence.YES if f"--{option}" in known.options else Presence.NO
+        return option_facts.presence(f"bench {part}", option, self.version)
+
+    def has(self, part: Part, option: str) -> bool:
+        """Check that a part is known to have an option."""
+        return self.presence(part, option) is Presence.YES
+
+    def has_command(self, command: Part) -> bool:
+        """Check that a command is not known to be missing."""
+        return self.presence(command, "dataset") is not Presence.NO
 
     def why_missing(self, part: Part, option: str) -> str:
-        """Return why a part does not have an option; empty when it has it."""
-        if self.has(part, option):
+        """Return why a part does not have an option; empty when it has it, or when that is not known."""
+        if self.presence(part, option) is not Presence.NO:
             return ""
         what = f"trtllm-bench {part}" if part != "group" else "trtllm-bench"
-        ranges = TABLE[part].get(option, ())
         # The --help may differ from the table; then the table cannot explain why.
-        when = "" if part in self.helps or not ranges else f"; it {_when(self.version, ranges)}"
-        return f"{what} of TensorRT-LLM {self.version} has no --{option}{when}"
+        when = "" if part in self.helps else option_facts.since(f"bench {part}", option, self.version)
+        return f"{what} of TensorRT-LLM {self.version} has no --{option}" + (f"; {when}" if when else "")
 
     def problems(self, part: Part, options: Options) -> list[str]:
         """Return a sentence for each option that the installed tool would reject, by its `--help`."""
         known = self.helps.get(part)
         return known.problems(to_argv(options)) if known is not None else []
-
-
-def _within(version: Version, versions: Range) -> bool:
-    first, last = versions
-    return (not first or version >= Version.parse(first)) and (not last or version <= Version.parse(last))
-
-
-def _when(version: Version, ranges: tuple[Range, ...]) -> str:
-    later = [first for first, _ in ranges if first and version < Version.parse(first)]
-    earlier = [last for _, last in ranges if last and version > Version.parse(last)]
-    if later and earlier:
-        return f"existed in {earlier[-1]} and came back with {later[0]}"
-    return f"came with {later[0]}" if later else f"was removed after {earlier[-1]}"
 
 
 # --- what --help says -------------------------------------------------------------------------------------
@@ -181,28 +134,6 @@ def help_argv(program: str, part: Part) -> list[str]:
     return [program, "--help"] if part == "group" else [program, "--model", "any", part, "--help"]
 
 
-def help_file(program: str, where: str, version: Version, part: Part) -> Path:
-    """Return the cache file for the `--help` of a part; printing it takes ten seconds or more.
-
-    Args:
-        program: path or name of the tool.
-        where: container that it runs in; empty: this machine.
-        version: of the installed package.
-        part: which part.
-    """
-    key = hashlib.blake2s(f"{program}\0{where}\0{version.text}".encode(), digest_size=6).hexdigest()
-    return paths.state_home() / "help" / f"trtllm-bench-{version.text}-{part}-{key}.txt"
-
-
-def help_texts(program: str, where: str, version: Version) -> dict[str, str]:
-    """Return the cached `--help` of each part."""
-    found: dict[str, str] = {}
-    for part in TABLE:
-        with contextlib.suppress(OSError):
-            found[part] = help_file(program, where, version, part).read_text(encoding="utf-8")
-    return found
-
-
 def parse_helps(texts: Mapping[str, str]) -> dict[Part, ToolHelp]:
     """Parse the `--help` of each part."""
-    return {part: parse_click_help(texts[part]) for part in TABLE if part in texts}
+    return {part: parse_click_help(texts[part]) for part in PARTS if part in texts}

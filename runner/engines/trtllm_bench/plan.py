@@ -26,10 +26,10 @@ from runner.engines.trtllm_bench.arguments import (
     run_options,
     tokenizer,
 )
-from runner.engines.trtllm_bench.compatibility import find_incompatibilities
+from runner.engines.trtllm_bench.compatibility import find_incompatibilities, unverified_options
 from runner.engines.trtllm_bench.dataset import RequestSummary
-from runner.engines.trtllm_bench.installation import BenchInstallation, find_installation
-from runner.engines.trtllm_bench.options import Tool, help_texts, parse_helps
+from runner.engines.trtllm_bench.installation import BenchInstallation, find_installation, read_helps
+from runner.engines.trtllm_bench.options import Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage, StageName
@@ -47,8 +47,8 @@ def plan(profile: BenchProfile, run_dir: Path) -> Plan:
     """Return the stages dataset and build, and a benchmark for every concurrency."""
     installation = find_installation(profile)
     version = installation.version or fallback_version(profile)
-    texts = help_texts(installation.program, installation.where, version) if installation.version else {}
-    return BenchPlanner(profile, run_dir, installation, Tool(version, parse_helps(texts))).plan()
+    helps = parse_helps(read_helps(profile, installation))
+    return BenchPlanner(profile, run_dir, installation, Tool(version, helps)).plan()
 
 
 def fallback_version(profile: BenchProfile) -> Version:
@@ -140,6 +140,12 @@ class BenchPlanner:
             notes.append(
                 f"trtllm-bench build of {version} knows no --model_path: it takes {profile.model.name} from"
                 " the Hugging Face cache (HF_HOME) or downloads it"
+            )
+        unknown = unverified_options(profile, self.tool)
+        if unknown:
+            notes.append(
+                f"whether trtllm-bench of TensorRT-LLM {version} has {', '.join(unknown)} is not known,"
+                " because its --help could not be read"
             )
         return notes
 

@@ -90,7 +90,7 @@ class BenchBuild(Section, frozen=True):
         Literal["dataset", "limits", "lengths"],
         Meta(
             description="what the engine is built for: the dataset, the limits below, or"
-            " the mean lengths of the dataset (0.17 and later)"
+            " the mean lengths of the dataset (0.15 and later)"
         ),
     ] = "dataset"
     quantization: Annotated[
@@ -176,7 +176,7 @@ class BenchBenchmark(Section, frozen=True):
     iteration_log: Annotated[
         bool | None,
         Meta(
-            description="the engine logs every iteration; null: where this version can (0.16, from 0.19 on)"
+            description="the engine logs every iteration; null: where the version can (0.15, 0.16, from 0.19)"
         ),
     ] = None
     shutdown_timeout: Annotated[

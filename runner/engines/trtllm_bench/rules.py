@@ -107,6 +107,10 @@ def _benchmark(profile: BenchProfile) -> Iterator[Problem]:
     benchmark = profile.benchmark
     if len(set(benchmark.concurrency)) < len(benchmark.concurrency):
         yield Problem("benchmark.concurrency", "names a value twice; keep one of them")
+    if benchmark.beam_width is not None and benchmark.concurrency:
+        yield Problem(
+            "benchmark.beam_width", "trtllm-bench takes it or concurrency, not both; remove one of them"
+        )
     if benchmark.command == "latency" and benchmark.streaming:
         yield Problem("benchmark.streaming", "latency always streams; remove the line")
     if profile.needs_engine and benchmark.max_seq_len is not None:

@@ -63,6 +63,28 @@ def test_help_is_cached_by_version_and_checks_options(tmp_path: Path) -> None:
         make_plan(profile(tmp_path, "1.2.1", benchmark={"backend": "pytorch", "streaming": True}))
 
 
+def test_a_plan_alone_asks_the_installed_tool(tmp_path: Path) -> None:
+    # The table does not say whether 0.18.1 has the option; the tool does.
+    with_tokenizer(tmp_path)
+    wanted = profile(tmp_path, "0.18.1", benchmark={"backend": "pytorch", "eos_id": -1})
+    found = make_plan(wanted)
+    assert "--eos_id -1" in " ".join(found.stages[-1].argv)
+    assert found.notes == []
+    kept = tmp_path / "home" / "state" / "help"
+    assert sorted(path.name.rsplit("-", 1)[0] for path in kept.iterdir()) == [
+        "trtllm-bench-group-0.18.1", "trtllm-bench-throughput-0.18.1",
+    ]  # fmt: skip
+
+
+def test_what_the_table_refuses_the_installed_tool_allows(tmp_path: Path) -> None:
+    with_tokenizer(tmp_path)
+    make_plan(profile(tmp_path, "0.16.0"))
+    for path in (tmp_path / "home" / "state" / "help").iterdir():
+        path.write_text(path.read_text().replace("--request_rate TEXT", "--concurrency TEXT "))
+    found = make_plan(profile(tmp_path, "0.16.0", benchmark={"concurrency": [4]}))
+    assert "--concurrency 4" in " ".join(found.stages[-1].argv)
+
+
 def test_words_of_the_user_are_checked_by_the_help(tmp_path: Path) -> None:
     with_tokenizer(tmp_path)
     benchmark = {"backend": "pytorch", "extra_args": ["--strange", "1"]}

@@ -1,60 +1,59 @@
-"""The options of trtllm-bench, version by version, parsed and explained as click does."""
+"""The options of trtllm-bench, version by version, parsed and explained as click does.
+
+They are those of the table of options. Versions that the table does not have are its last version before
+them, and what was added since.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
+from typing import Any
 
 Number = tuple[int, ...]
-Options = dict[str, tuple[str, ...] | None]
+Options = dict[str, "tuple[str, ...] | None"]
 """Name -> choices, empty: any value; None: a flag"""
 
-_RUN: Options = {
-    "engine_dir": (), "kv_cache_free_gpu_mem_fraction": (), "dataset": (), "num_requests": (),
-}  # fmt: skip
-_BUILD: Options = {
-    "tp_size": (), "pp_size": (), "quantization": (), "dataset": (), "max_batch_size": (),
-    "max_num_tokens": (),
-}  # fmt: skip
-_WORLD: Options = {"tp": (), "pp": (), "report_json": (), "max_seq_len": (), "extra_llm_api_options": ()}
+ROOT = Path(__file__).resolve().parents[3]
+TABLE: dict[str, Any] = json.loads(
+    (ROOT / "runner" / "engines" / "tensorrt_llm" / "option_table.json").read_text()
+)
+BACKENDS = ("pytorch", "_autodeploy")
+_ADDED: list[tuple[str, Number, Number, Options]] = [
+    ("throughput", (0, 17), (1, 0), {
+        "backend": BACKENDS, "tp": (), "pp": (), "warmup": (), "max_seq_len": (), "concurrency": (),
+        "extra_llm_api_options": (),
+    }),
+    ("throughput", (0, 18), (1, 0), {"eos_id": (), "enable_chunked_context": None}),
+    ("throughput", (0, 19), (1, 0), {"ep": (), "iteration_log": (), "report_json": ()}),
+    ("throughput", (1, 1), (1, 3), {"disable_chunked_context": None}),
+    ("latency", (0, 19), (1, 0), {"concurrency": (), "iteration_log": (), "report_json": ()}),
+]  # fmt: skip
+"""Part, first version, first version that the table has, options."""
+_REMOVED = {("throughput", (0, 17)): "iteration_log", ("throughput", (0, 18)): "iteration_log"}
 
 
 def options_of(part: str, version: Number) -> Options:
     """Options of a part of the tool."""
-    if part == "group":
-        path: Options = {"model_path": (), "log_level": ()} if version >= (0, 17) else {}
-        return {"model": (), "workspace": ()} | path
-    if part == "build":
-        longest = "max_seq_len" if version >= (0, 17) else "max_seq_length"
-        target: Options = {"target_input_len": (), "target_output_len": ()} if version >= (0, 17) else {}
-        return _BUILD | {longest: ()} | target
-    found = dict(_RUN)
-    if version >= (0, 18):
-        backends = ("pytorch", "_autodeploy", *(("tensorrt",) if version >= (1, 0) else ()))
-        found |= _WORLD | {"backend": backends, "warmup": (), "concurrency": ()}
-    if version >= (0, 19):
-        found |= {"ep": (), "iteration_log": ()}
-    if part == "latency":
-        return found | {"warmup": (), "medusa_choices": ()}
-    found |= {
-        "streaming": None,
-        "beam_width": (),
-        "max_batch_size": (),
-        "max_num_tokens": (),
-        "request_rate": (),
-    }
-    if (0, 16) <= version < (0, 17):
-        found["iteration_log"] = ()
-    if version >= (0, 18):
-        found |= {"eos_id": (), "enable_chunked_context": None}
-    if version >= (1, 0):
-        found |= {
-            "scheduler_policy": ("guaranteed_no_evict", "max_utilization"),
-            "output_json": (),
-            "request_json": (),
-        }
-    if version >= (1, 1):
-        found["disable_chunked_context"] = None
+    versions = [known for known in TABLE["versions"] if "dev" not in known]
+    known = [found for found in versions if _numbers(found) <= version][-1]
+    order = TABLE["versions"].index
+    found: Options = {}
+    for names, periods in TABLE["programs"][f"bench {part}"].items():
+        for first, last, stated in periods:
+            if order(first) <= order(known) <= order(last):
+                choices = None if stated.get("flag") else tuple(stated.get("choices", ()))
+                found |= {name.lstrip("-"): choices for name in names.split("/") if name.startswith("--")}
+    for where, begin, end, options in _ADDED:
+        if where == part and begin <= version < end:
+            found |= options
+    found.pop(_REMOVED.get((part, version), ""), None)
     return found
+
+
+def _numbers(version: str) -> Number:
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def parse(words: list[str], version: Number) -> tuple[dict[str, str], str, dict[str, str]]:
@@ -66,8 +65,7 @@ def parse(words: list[str], version: Number) -> tuple[dict[str, str], str, dict[
     command = rest.pop(0)
     if "model" not in group:
         fail("Missing option '--model' / '-m'.")
-    known = ["throughput", "build"] + (["latency"] if version >= (0, 15) else [])
-    if command not in known:
+    if command not in ("build", "throughput", "latency") or not options_of(command, version):
         fail(f"No such command '{command}'.")
     options = _take(rest, command, version)
     if rest:

@@ -15,11 +15,14 @@ from runner.errors import UserError
 from runner.events import EngineIteration
 from runner.plan.plan import Plan, Stage
 from tests import standins
+from tests.integration.trtllm.support import merged
 from tests.integration.trtllm_bench.support import MODEL, profile
 
 
 def plan(folder: Path, version: str, **changes: Any) -> Plan:
-    return make_plan(profile(folder, version, **changes), Path("/runs/one"))
+    """The plan where trtllm-bench cannot be asked, so that the table of options decides."""
+    alone = merged({"launch": {"env": {"PATH": "/nowhere"}}}, changes)
+    return make_plan(profile(folder, version, **alone), Path("/runs/one"))
 
 
 def words(stage: Stage) -> str:
@@ -34,7 +37,7 @@ def engine(folder: Path, **limits: Any) -> str:
 
 
 def test_before_model_path_the_folder_replaces_the_name(tmp_path: Path) -> None:
-    build, benchmark = plan(tmp_path, "0.16.0").stages[1:]
+    build, benchmark = plan(tmp_path, "0.15.0").stages[1:]
     assert f"--model {MODEL} --workspace" in words(build)
     assert "--model_path" not in words(build)
     assert f"--model {tmp_path}/model throughput --engine_dir" in words(benchmark)
@@ -44,6 +47,9 @@ def test_before_model_path_the_folder_replaces_the_name(tmp_path: Path) -> None:
 
 
 def test_options_of_the_group_stand_before_the_command(tmp_path: Path) -> None:
+    for version in ("0.16.0", "1.0.0"):
+        build = plan(tmp_path, version).stages[1]
+        assert f"--model {MODEL} --model_path {tmp_path}/model --workspace" in words(build)
     (_, benchmark) = plan(tmp_path, "1.2.1", benchmark={"backend": "pytorch"}).stages
     before, _, behind = words(benchmark).partition(" throughput ")
     assert before.endswith(f"--model {MODEL} --model_path {tmp_path}/model")
@@ -93,8 +99,10 @@ def test_options_of_the_profile_become_words(tmp_path: Path) -> None:
     ("version", "build", "expected"),
     [
         ("0.16.0", {}, "--tp_size 1 --pp_size 1 --dataset "),
-        ("0.16.0", {"by": "limits", "max_batch_size": 8, "max_num_tokens": 512}, "--max_seq_length 24"),
+        ("0.16.0", {"by": "limits", "max_batch_size": 8, "max_num_tokens": 512}, "--max_seq_len 24"),
+        ("0.14.0", {"by": "limits", "max_batch_size": 8, "max_num_tokens": 512}, "--max_seq_length 24"),
         ("0.19.0", {"by": "limits", "max_batch_size": 8, "max_num_tokens": 512}, "--max_seq_len 24"),
+        ("0.15.0", {"by": "lengths"}, "--target_input_len 16 --target_output_len 8 --max_seq_len 24"),
         ("0.19.0", {"by": "lengths"}, "--target_input_len 16 --target_output_len 8 --max_seq_len 24"),
         ("0.19.0", {"quantization": "FP8"}, "--quantization FP8"),
     ],
@@ -119,19 +127,19 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("0.14.0", {"model": {"name": "meta-llama/Meta-Llama-3.1-70B"}}, "as meta-llama/Llama-3.1-70B; set that"),
     ("1.2.1", {"model": {"name": "mistralai/Mixtral-8x7B-v0.1-Instruct", "dir": None},
                "benchmark": {"backend": "pytorch"}}, "only mistralai/Mixtral-8x7B-Instruct-v0.1"),
-    ("0.14.0", {"benchmark": {"command": "latency"}}, "has no latency, it came with 0.15"),
-    ("0.14.0", {"benchmark": {"streaming": True}}, "has no --streaming; it came with 0.15"),
-    ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "runs engines only, --backend came with 0.17"),
-    ("0.16.0", {"benchmark": {"concurrency": [2]}}, "has no --concurrency; it came with 0.17"),
+    ("0.14.0", {"benchmark": {"iteration_log": True}}, "no --iteration_log; 0.15.0 is the first version"),
+    ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "0.17.0 is the first version known to have it"),
+    ("0.17.0.dev2024121700", {"benchmark": {"concurrency": [2]}}, "no --concurrency; 0.17.0 is the first"),
+    ("0.16.0", {"benchmark": {"eos_id": -1}}, "has no --eos_id; 1.0.0 is the first"),
     ("0.16.0", {"benchmark": {"max_num_tokens": 9}}, "has a defect"),
-    ("0.17.0", {"benchmark": {"iteration_log": True}}, "existed in 0.16 and came back with 0.19"),
+    ("0.17.0", {"benchmark": {"iteration_log": True}}, "has no --iteration_log; 0.19.0 is the first"),
     ("0.18.1", {"benchmark": {"iteration_log": True}}, "has no --iteration_log"),
     ("0.18.1", {"benchmark": {"backend": "pytorch"}, "parallel": {"ep": 2}}, "has no --ep"),
-    ("0.16.0", {"build": {"by": "lengths"}}, "has no --target_input_len; it came with 0.17"),
+    ("0.14.0", {"build": {"by": "lengths"}}, "has no --target_input_len; 0.15.0 is the first"),
     ("0.16.0", {"build": {"by": "limits", "max_batch_size": 1, "max_num_tokens": 99}}, "for a batch of 1"),
     ("0.19.0", {"build": {"by": "limits", "max_batch_size": 8, "max_num_tokens": 99, "max_seq_len": 9}},
      "is 9, but a request has 24 tokens"),
-    ("1.3.0", {}, "no longer has engines; set backend: pytorch"),
+    ("1.3.0rc26", {}, "no longer has engines; set backend: pytorch"),
     ("1.2.1", {"benchmark": {"command": "latency", "backend": "pytorch", "max_batch_size": 4}},
      "trtllm-bench latency of TensorRT-LLM 1.2.1 has no --max_batch_size"),
 ]  # fmt: skip
@@ -145,6 +153,44 @@ def test_an_unsupported_feature_of_a_version_is_rejected(
         plan(tmp_path, version, **changes)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_0_14_has_latency_streaming_and_beams(tmp_path: Path) -> None:
+    latency = plan(tmp_path, "0.14.0", benchmark={"command": "latency"}).stages[-1]
+    assert " latency --engine_dir " in words(latency)
+    benchmark = {"streaming": True, "beam_width": 2}
+    assert "--beam_width 2 --streaming" in words(plan(tmp_path, "0.14.0", benchmark=benchmark).stages[-1])
+
+
+def test_1_3_0rc3_still_builds_engines(tmp_path: Path) -> None:
+    assert plan(tmp_path, "1.3.0rc3").stages[1].name == "build"
+
+
+def test_an_option_of_unknown_presence_is_given_and_noted(tmp_path: Path) -> None:
+    found = plan(tmp_path, "0.18.1", benchmark={"eos_id": -1, "chunked_context": True})
+    assert "--eos_id -1 --enable_chunked_context" in words(found.stages[-1])
+    assert "0.18.1 has --eos_id, --enable_chunked_context is not known" in found.notes[0]
+
+
+def test_files_are_asked_for_only_where_the_option_is_known(tmp_path: Path) -> None:
+    for version in ("0.17.0.post1", "0.18.1"):
+        said = words(plan(tmp_path, version).stages[-1])
+        assert "--report_json" not in said
+        assert "--iteration_log" not in said
+    assert "--iteration_log" in words(plan(tmp_path, "0.15.0").stages[-1])
+    assert "--report_json" in words(plan(tmp_path, "1.0.0").stages[-1])
+
+
+def test_latency_has_no_switch_against_chunked_context(tmp_path: Path) -> None:
+    benchmark = {"backend": "pytorch", "chunked_context": False}
+    for command, expected in (("throughput", True), ("latency", False)):
+        said = words(plan(tmp_path, "1.2.1", benchmark=benchmark | {"command": command}).stages[-1])
+        assert ("--disable_chunked_context" in said) == expected
+
+
+def test_beam_width_excludes_concurrency(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="takes it or concurrency, not both"):
+        plan(tmp_path, "1.2.1", benchmark={"beam_width": 2, "concurrency": [4]})
 
 
 def test_qwen_is_rejected_until_a_version_builds_it(tmp_path: Path) -> None:

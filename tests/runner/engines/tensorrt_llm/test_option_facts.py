@@ -1,0 +1,81 @@
+"""The table of upstream's options: releases, versions between them, and what each program has."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm.option_facts import Presence
+from runner.engines.tensorrt_llm.versions import Version
+
+RELEASES = ["0.12.0", "0.13.0", "0.14.0", "0.15.0", "0.16.0", "0.17.0.dev2024121700", "1.0.0", "1.3.0rc3"]
+
+
+@pytest.mark.parametrize(
+    ("program", "option", "version", "expected"),
+    [
+        ("build", "monitor_memory", "0.14.0", Presence.NO),
+        ("build", "monitor_memory", "0.15.0", Presence.YES),
+        ("build", "kv_cache_type", "0.12.0", Presence.NO),
+        ("build", "qserve_gemm_plugin", "1.0.0", Presence.NO),
+        ("build", "max_decoder_seq_len", "0.16.0", Presence.YES),
+        ("convert qwen", "use_fp8", "0.16.0", Presence.NO),
+        ("convert mamba", "use_fp8", "0.16.0", Presence.UNKNOWN),
+        ("bench latency", "warmup", "0.14.0", Presence.NO),
+        ("bench throughput", "backend", "0.17.0.dev2024121700", Presence.NO),
+        ("bench throughput", "backend", "0.17.0.post1", Presence.YES),
+        ("bench throughput", "eos_id", "0.20.0", Presence.UNKNOWN),
+        ("bench throughput", "scheduler_policy", "1.2.1", Presence.YES),
+        ("bench throughput", "iteration_log", "0.16.0", Presence.YES),
+        ("bench throughput", "iteration_log", "0.18.0", Presence.NO),
+        ("bench throughput", "iteration_log", "0.19.0", Presence.YES),
+        ("bench throughput", "extra_llm_api_options", "1.3.0rc3", Presence.YES),
+    ],
+)
+def test_presence(program: str, option: str, version: str, expected: Presence) -> None:
+    assert option_facts.presence(program, option, Version.parse(version)) is expected
+
+
+@pytest.mark.parametrize("program", option_facts.programs())
+def test_a_version_between_agreeing_releases_is_like_them(program: str) -> None:
+    for before, after in pairwise(RELEASES[:5]):
+        between = Version.parse(f"{before}.post1")
+        for option in option_facts.option_names(program):
+            around = {option_facts.presence(program, option, Version.parse(v)) for v in (before, after)}
+            found = option_facts.presence(program, option, between)
+            assert found is (around.pop() if len(around) == 1 else Presence.UNKNOWN), (option, before)
+
+
+@pytest.mark.parametrize("program", option_facts.programs())
+def test_an_option_has_choices_where_it_exists(program: str) -> None:
+    for option in option_facts.option_names(program):
+        for text in RELEASES:
+            version = Version.parse(text)
+            exists = option_facts.presence(program, option, version) is Presence.YES
+            assert (option_facts.properties_of(program, option, version) is not None) == exists
+
+
+def test_defaults_and_choices_differ_between_versions() -> None:
+    old, new = Version.parse("0.13.0"), Version.parse("0.14.0")
+    found = [option_facts.properties_of("build", "max_batch_size", version) for version in (old, new)]
+    assert [properties.default for properties in found if properties] == ["256", "2048"]
+    plugin = option_facts.properties_of("build", "gemm_plugin", Version.parse("1.0.0"))
+    assert plugin is not None
+    assert "nvfp4" in plugin.choices
+
+
+def test_when_a_missing_option_exists() -> None:
+    said = option_facts.since("bench throughput", "backend", Version.parse("0.16.0"))
+    assert said == "0.17.0 is the first version known to have it"
+    said = option_facts.since("build", "enable_xqa", Version.parse("0.16.0"))
+    assert said == "0.15.0 is the last version known to have it"
+    assert option_facts.since("build", "qserve_gemm_plugin", Version.parse("0.16.0")) == ""
+
+
+def test_releases_are_ordered_as_packages_are() -> None:
+    texts = ["0.17.0.dev2024121700", "0.17.0rc1", "0.17.0", "0.17.0.post1", "0.17.1", "0.18", "1.0.0rc3"]
+    order = [Version.parse(text).exact for text in texts]
+    assert order == sorted(order)
+    assert Version.parse("0.17.0.post1") == Version.parse("0.17")
