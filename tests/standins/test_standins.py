@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from runner.engines.benchmark_line import results_in
+from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm.options import parse_help
+from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.output import answers_in
 from tests import standins
 from tests.runner.ranks import support
@@ -20,6 +23,18 @@ from tests.runner.ranks import support
 ENV = standins.environment()
 BUILD = str(standins.ROOT / "bin" / "trtllm-build")
 EXAMPLES = standins.CHECKOUT / "examples"
+
+
+def test_trtllm_build_has_the_options_of_upstream() -> None:
+    done = subprocess.run([BUILD, "--help"], env=os.environ | ENV, capture_output=True, text=True, check=True)
+    found = {name.removeprefix("--") for name in parse_help(done.stdout).options}
+    version = Version.parse("0.16.0")
+    expected = {
+        name
+        for name in option_facts.option_names("build")
+        if option_facts.presence("build", name, version) is option_facts.Presence.YES
+    }
+    assert found == expected | {"help"}
 
 
 @support.needs_mpi

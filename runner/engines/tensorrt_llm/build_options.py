@@ -1,8 +1,8 @@
 """The options of `trtllm-build` and `convert_checkpoint.py`, as sections of a profile.
 
 The order of the fields is the order of the options on the command line. null (for a flag: false) leaves an
-option out, so TensorRT-LLM's own default applies. The metadata of a field have this default (`default`) and
-the first and last version with the option (`since`, `until`).
+option out, so TensorRT-LLM's own default applies, which the metadata of a field have (`default`). Which
+version has which option is in `runner.engines.tensorrt_llm.option_facts`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.schema.base import PositiveInt, Section
 
 Switch = Literal["enable", "disable"]
 PluginType = Literal["auto", "float16", "float32", "bfloat16", "int32", "disable"]
-GemmType = Literal["auto", "float16", "float32", "bfloat16", "int32", "fp8", "disable"]
+GemmType = Literal["auto", "float16", "float32", "bfloat16", "int32", "fp8", "nvfp4", "disable"]
 Fp8 = Literal["fp8", "disable"]
 
 
@@ -38,7 +38,9 @@ class Build(Section, frozen=True):
     gemm_plugin: Annotated[GemmType | None, _option("matrix products by cuBLAS, in this type", "disable")] = (
         None
     )
-    max_batch_size: Annotated[PositiveInt | None, _option("largest batch", "2048", unit="sequences")] = None
+    max_batch_size: Annotated[
+        PositiveInt | None, _option("largest batch", "2048; 256 before 0.14", unit="sequences")
+    ] = None
     max_num_tokens: Annotated[
         PositiveInt | None,
         _option(
@@ -113,10 +115,7 @@ class Build(Section, frozen=True):
     mamba_conv1d_plugin: Annotated[PluginType | None, _option("convolution of Mamba models", "auto")] = None
     nccl_plugin: Annotated[PluginType | None, _option("communication between GPUs", "auto")] = None
     lora_plugin: Annotated[PluginType | None, _option("LoRA adapters", "disable")] = None
-    lookup_plugin: Annotated[PluginType | None, _option("embedding look-ups", "disable", until="0.14")] = None
-    qserve_gemm_plugin: Annotated[
-        PluginType | None, _option("QServe's 4 bit matrix products", "disable", since="0.15")
-    ] = None
+    lookup_plugin: Annotated[PluginType | None, _option("embedding look-ups", "disable")] = None
     context_fmha: Annotated[Switch | None, _option("fused attention over the input", "enable")] = None
     bert_context_fmha_fp32_acc: Annotated[
         Switch | None, _option("add up in float32 in fused attention of encoders", "disable")
@@ -128,17 +127,15 @@ class Build(Section, frozen=True):
         Switch | None, _option("KV cache in pages; kv_cache_type says the same", "enable")
     ] = None
     tokens_per_block: Annotated[
-        PositiveInt | None, _option("tokens in one page of the KV cache", "64; 32 from 0.18", unit="tokens")
+        PositiveInt | None, _option("tokens in one page of the KV cache", "64; 32 from 1.0", unit="tokens")
     ] = None
     use_paged_context_fmha: Annotated[
-        Switch | None, _option("reuse and chunk the KV cache of inputs", "disable; enable from 0.18")
+        Switch | None, _option("reuse and chunk the KV cache of inputs", "disable; enable from 1.0")
     ] = None
     use_fp8_context_fmha: Annotated[
-        Switch | None, _option("fused attention in fp8", "disable; enable from 0.18")
+        Switch | None, _option("fused attention in fp8", "disable; enable from 1.0")
     ] = None
-    enable_xqa: Annotated[
-        Switch | None, _option("attention kernels for grouped queries", "enable", until="0.15")
-    ] = None
+    enable_xqa: Annotated[Switch | None, _option("attention kernels for grouped queries", "enable")] = None
     multiple_profiles: Annotated[
         Switch | None, _option("several optimisation profiles; benchmark.py cannot run them", "disable")
     ] = None
@@ -148,7 +145,7 @@ class Build(Section, frozen=True):
         None
     )
     pp_reduce_scatter: Annotated[
-        Switch | None, _option("reduce-scatter between pipeline stages", "disable", since="0.15")
+        Switch | None, _option("reduce-scatter between pipeline stages", "disable")
     ] = None
     use_fused_mlp: Annotated[Switch | None, _option("one matrix product for gate and up", "enable")] = None
     extra_args: Annotated[
@@ -174,13 +171,9 @@ class Convert(Section, frozen=True):
     per_channel: Annotated[bool, _flag("SmoothQuant: a scale for every channel of the weights")] = False
     per_token: Annotated[bool, _flag("SmoothQuant: a scale for every token of the activations")] = False
     int8_kv_cache: Annotated[bool, _flag("KV cache in int8")] = False
-    fp8_kv_cache: Annotated[bool, _flag("KV cache in fp8 (llama's script only)", family="llama")] = False
-    use_fp8: Annotated[
-        bool, _flag("weights and activations in fp8 (llama's script only)", family="llama")
-    ] = False
-    use_fp8_rowwise: Annotated[
-        bool, _flag("fp8 with a scale a row (llama's script only)", family="llama")
-    ] = False
+    fp8_kv_cache: Annotated[bool, _flag("KV cache in fp8 (llama's script only)")] = False
+    use_fp8: Annotated[bool, _flag("weights and activations in fp8 (llama's script only)")] = False
+    use_fp8_rowwise: Annotated[bool, _flag("fp8 with a scale a row (llama's script only)")] = False
     per_group: Annotated[bool, _flag("group-wise scales, for int4_gptq and int4_awq")] = False
     group_size: Annotated[PositiveInt | None, _option("channels in one group", "128", unit="channels")] = None
     calib_dataset: Annotated[
@@ -194,9 +187,9 @@ class Convert(Section, frozen=True):
             extra={"default": "0"},
         ),
     ] = None
-    load_by_shard: Annotated[
-        bool, _flag("read one shard of the model at a time (llama's script only)", family="llama")
-    ] = False
+    load_by_shard: Annotated[bool, _flag("read one shard of the model at a time (llama's script only)")] = (
+        False
+    )
     load_model_on_cpu: Annotated[bool, _flag("read the model into host memory only")] = False
     moe_tp_size: Annotated[PositiveInt | None, _option("tensor-parallel size of the experts", "tp")] = None
     moe_ep_size: Annotated[PositiveInt | None, _option("ranks that the experts are spread over", "1")] = None

@@ -19,8 +19,6 @@ from runner.schema.base import AnyLaunch, Container
 _METADATA = "import importlib.metadata; print(importlib.metadata.version('tensorrt_llm'))"
 FAILURE_S = 10.0
 """How long a failed command is remembered; the user may repair the installation."""
-HELP_TIMEOUT_S = 120.0
-"""`--help` of TensorRT-LLM's programs imports all of TensorRT-LLM."""
 _answers: dict[tuple[str, ...], tuple[float, str]] = {}
 """Command -> when it ran, and its output, which does not change while this program runs"""
 

@@ -1,8 +1,4 @@
-"""Options of `trtllm-build` and `convert_checkpoint.py`, and checking them against the installed tool.
-
-The sections of the profile are the table of options: name, type, help and versions. What a version really
-supports is in its `--help`, which takes precedence where the tool is installed.
-"""
+"""Options as arguments of a command line, and their check against the `--help` of the installed program."""
 
 from __future__ import annotations
 
@@ -11,68 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from msgspec import inspect
-
 from runner.engines.tensorrt_llm.build_options import Build, Convert
-from runner.engines.tensorrt_llm.versions import Version
-from runner.schema.base import Section
-from runner.schema.validation import union_members as types_of
 
 Options = list[tuple[str, str | None]]
 """Options in order: name without dashes, value (None: a flag)."""
-
-
-@dataclass(frozen=True, slots=True)
-class OptionInfo:
-    """One option of a tool of TensorRT-LLM."""
-
-    name: str
-    help: str
-    default: str
-    choices: tuple[str, ...]
-    since: str
-    """first version that has it; empty: every supported version"""
-    until: str
-    """last version that has it; empty: the newest"""
-
-    def exists_in(self, version: Version) -> bool:
-        """Check whether a version has the option."""
-        return (not self.since or version >= Version.parse(self.since)) and (
-            not self.until or version <= Version.parse(self.until)
-        )
-
-
-def _table(section: type[Section]) -> dict[str, OptionInfo]:
-    info = inspect.type_info(section)
-    assert isinstance(info, inspect.StructType)
-    return {field.name: _option(field) for field in info.fields if field.name != "extra_args"}
-
-
-def _option(field: inspect.Field) -> OptionInfo:
-    metadata: dict[str, str] = {}
-    kind = field.type
-    while isinstance(kind, inspect.Metadata):
-        metadata |= {key: str(value) for key, value in (kind.extra_json_schema or {}).items()}
-        metadata |= kind.extra or {}
-        kind = kind.type
-    choices = [
-        str(value)
-        for kind in types_of(kind)
-        if isinstance(kind, inspect.LiteralType)
-        for value in kind.values
-    ]
-    return OptionInfo(
-        name=field.name,
-        help=metadata.get("description", ""),
-        default=metadata.get("default", ""),
-        choices=tuple(choices),
-        since=metadata.get("since", ""),
-        until=metadata.get("until", ""),
-    )
-
-
-BUILD = _table(Build)
-CONVERT = _table(Convert)
 
 
 def options_of(section: Build | Convert) -> Options:
@@ -93,21 +31,6 @@ def to_argv(options: Options) -> list[str]:
         for name, value in options
         for word in ((f"--{name}",) if value is None else (f"--{name}", value))
     ]
-
-
-def find_missing_options(section: Build, version: Version) -> list[str]:
-    """Return a sentence for each option that this version of trtllm-build does not have."""
-    sentences = []
-    for name, _ in options_of(section):
-        option = BUILD[name]
-        if not option.exists_in(version):
-            when = (
-                f"came with {option.since}"
-                if option.since and version < Version.parse(option.since)
-                else (f"was removed after {option.until}")
-            )
-            sentences.append(f"build.{name}: TensorRT-LLM {version} does not have it; it {when}")
-    return sentences
 
 
 @dataclass(frozen=True, slots=True)

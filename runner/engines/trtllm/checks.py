@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.engines import container
 from runner.engines.check import Check, gib
 from runner.engines.decode_bytes import DTYPE_BYTES
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
-from runner.engines.tensorrt_llm.installation import HELP_TIMEOUT_S, version_of_tree
+from runner.engines.tensorrt_llm.installation import version_of_tree
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import parse_help
 from runner.engines.tensorrt_llm.versions import (
@@ -21,11 +20,16 @@ from runner.engines.tensorrt_llm.versions import (
     version_of,
     why_unsupported,
 )
+from runner.engines.trtllm.arguments import Program
 from runner.engines.trtllm.compatibility import mismatches
-from runner.engines.trtllm.installation import find_installation
+from runner.engines.trtllm.installation import help_texts
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Plan
 
+PROGRAMS: dict[Program, str] = {"convert": "convert_checkpoint.py", "build": "trtllm-build"}
+"""Stage -> the name of its program in `MachineFacts.helps`."""
+OWN_ARGUMENTS: dict[Program, str] = {"convert": "--model_dir", "build": "--checkpoint_dir"}
+"""Stage -> the first option of its program on the command line."""
 CLONE = "git clone --depth 1 --branch v0.16.0 https://github.com/NVIDIA/TensorRT-LLM"
 
 
@@ -39,7 +43,7 @@ def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> I
     yield from _programs(profile, facts, probe)
     yield from _model(profile, probe, model)
     yield from _engine(profile, probe, engine, version)
-    yield from _build_options(facts)
+    yield from _options(facts)
     if profile.selects("benchmark"):
         yield _memory(profile, facts, probe, model)
         yield _loop(profile)
@@ -59,15 +63,11 @@ def questions(profile: TrtllmProfile) -> ProbeQuestions:
 
 
 def program_helps(profile: TrtllmProfile, plan: Plan | None) -> dict[str, str]:
-    """Return the `--help` of the installed trtllm-build if the plan starts it."""
-    if plan is None or not any(stage.name == "build" and not stage.skip for stage in plan.stages):
+    """Return the `--help` of the programs that the plan starts; the plan has read them already."""
+    if plan is None:
         return {}
-    installation = find_installation(profile)
-    words = container.argv_inside(
-        installation.container, [installation.trtllm_build, "--help"], profile.launch.env
-    )
-    answer = container.output_of(words, timeout=HELP_TIMEOUT_S) or b""
-    return {"trtllm-build": answer.decode(errors="replace")}
+    started = {stage.name for stage in plan.stages if not stage.skip}
+    return {PROGRAMS[name]: text for name, text in help_texts(profile).items() if name in started}
 
 
 def convert_scripts(profile: TrtllmProfile) -> list[str]:
@@ -197,22 +197,27 @@ def _engine(
     yield Check("engine", "pass", f"{folder}: {shape}, max_seq_len {limits.max_seq_len}")
 
 
-def _build_options(facts: MachineFacts) -> Iterator[Check]:
-    """Check the options against the --help of the installed trtllm-build."""
-    if not facts.helps.get("trtllm-build") or facts.plan is None:
+def _options(facts: MachineFacts) -> Iterator[Check]:
+    """Check the arguments against the --help of the installed programs."""
+    if facts.plan is None:
         return
-    argv = next(stage.argv for stage in facts.plan.stages if stage.name == "build")
-    options = argv.index("--checkpoint_dir")
-    known = parse_help(facts.helps["trtllm-build"])
-    if argv[options] not in known.options:
-        text = "trtllm-build --help does not list its options, so they are not checked"
-        yield Check("build options", "warn", text, "trtllm-build --help")
-        return
-    problems = known.problems(argv[options:])
-    if problems:
-        yield Check("build options", "fail", "trtllm-build: " + "\n".join(problems), "trtllm-build --help")
-    else:
-        yield Check("build options", "pass", "trtllm-build has all of them")
+    for stage in facts.plan.stages:
+        program: Program | None = "convert" if stage.name == "convert" else None
+        program = "build" if stage.name == "build" else program
+        if program is None or not facts.helps.get(PROGRAMS[program]):
+            continue
+        name, tool = f"{program} options", PROGRAMS[program]
+        options = stage.argv.index(OWN_ARGUMENTS[program])
+        known = parse_help(facts.helps[tool])
+        if stage.argv[options] not in known.options:
+            text = f"{tool} --help does not list its options, so they are not checked"
+            yield Check(name, "warn", text, f"{tool} --help")
+            continue
+        problems = known.problems(stage.argv[options:])
+        if problems:
+            yield Check(name, "fail", f"{tool}: " + "\n".join(problems), f"{tool} --help")
+        else:
+            yield Check(name, "pass", f"{tool} has all of them")
 
 
 # --- memory and disk ---------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from runner.engines import container
 from runner.engines.build_cache import FileSystem
@@ -14,7 +15,10 @@ from runner.engines.tensorrt_llm.installation import (
     python_of,
     version_of_tree,
 )
-from runner.engines.tensorrt_llm.versions import Version, version_of
+from runner.engines.tensorrt_llm.options import ToolHelp, parse_help
+from runner.engines.tensorrt_llm.program_help import HelpPage, read_help
+from runner.engines.tensorrt_llm.versions import Version, example_folder, version_of
+from runner.engines.trtllm.arguments import Program
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
 from runner.schema.base import Container
@@ -33,6 +37,8 @@ class TrtllmInstallation:
     """version of the installed package, else of the source tree; None when neither can be read"""
     gpu: str
     """name and compute capability; empty when not known"""
+    helps: Mapping[Program, ToolHelp] = field(default_factory=dict)
+    """the options in the `--help` of the programs that the profile needs, as far as they answer"""
 
 
 def find_installation(profile: TrtllmProfile) -> TrtllmInstallation:
@@ -40,15 +46,54 @@ def find_installation(profile: TrtllmProfile) -> TrtllmInstallation:
     inside = profile.launch.container
     file_system = container.file_system_for(inside, profile.paths.work)
     python = python_of(profile.launch)
+    trtllm_build = program_of("trtllm-build", profile.launch, python, file_system)
+    installed = version_of(installed_version(profile.launch, python))
+    version = installed or _version_of_tree(profile, file_system)
+    helps = _helps(profile, python, trtllm_build, file_system, installed)
     return TrtllmInstallation(
         container=inside,
         file_system=file_system,
         python=python,
         mpirun=_mpirun(profile, python),
-        trtllm_build=program_of("trtllm-build", profile.launch, python, file_system),
-        version=_version(profile, python, file_system),
+        trtllm_build=trtllm_build,
+        version=version,
         gpu=gpu_model(),
+        helps={program: parse_help(text) for program, text in helps.items()},
     )
+
+
+def help_texts(profile: TrtllmProfile) -> dict[Program, str]:
+    """Return the `--help` of the programs that a profile needs, as far as they answer."""
+    python = python_of(profile.launch)
+    file_system = container.file_system_for(profile.launch.container, profile.paths.work)
+    trtllm_build = program_of("trtllm-build", profile.launch, python, file_system)
+    installed = version_of(installed_version(profile.launch, python))
+    return _helps(profile, python, trtllm_build, file_system, installed)
+
+
+def convert_script(profile: TrtllmProfile, version: Version | None) -> str:
+    """Return the path of the convert_checkpoint.py of a profile."""
+    model = profile.model
+    folder = f"{profile.paths.tensorrt_llm}/{example_folder(model.family, version)}"
+    return model.script or f"{folder}/convert_checkpoint.py"
+
+
+def _helps(
+    profile: TrtllmProfile, python: str, trtllm_build: str, file_system: FileSystem, version: Version | None
+) -> dict[Program, str]:
+    if version is None:
+        return {}
+    inside, env = profile.launch.container, profile.launch.env
+    pages: dict[Program, HelpPage] = {}
+    if profile.selects("convert"):
+        script = convert_script(profile, version)
+        source = file_system.read(script) or b""
+        argv = [python, script, "--help"]
+        pages["convert"] = HelpPage("convert-checkpoint", argv, version, inside, env, source)
+    if profile.selects("build"):
+        pages["build"] = HelpPage("trtllm-build", [trtllm_build, "--help"], version, inside, env)
+    found = {program: read_help(page, parse_help) for program, page in pages.items()}
+    return {program: text for program, text in found.items() if text}
 
 
 def _mpirun(profile: TrtllmProfile, python: str) -> str:
@@ -62,10 +107,6 @@ def _mpirun(profile: TrtllmProfile, python: str) -> str:
         return wanted or "mpirun"
 
 
-def _version(profile: TrtllmProfile, python: str, file_system: FileSystem) -> Version | None:
-    text = installed_version(profile.launch, python)
-    if not text:
-        text = version_of_tree(
-            file_system.read(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py") or b""
-        )
-    return version_of(text)
+def _version_of_tree(profile: TrtllmProfile, file_system: FileSystem) -> Version | None:
+    source = file_system.read(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py") or b""
+    return version_of(version_of_tree(source))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -19,11 +20,18 @@ from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.mpi import ROOT_ENV
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
-from runner.engines.tensorrt_llm.options import Options, find_missing_options, options_of, to_argv
-from runner.engines.tensorrt_llm.versions import FIRST, LAST, example_folder, why_unsupported
+from runner.engines.tensorrt_llm.options import Options, to_argv
+from runner.engines.tensorrt_llm.versions import FIRST, LAST, why_unsupported
+from runner.engines.trtllm.arguments import (
+    Programs,
+    build_options,
+    convert_options,
+    converted_dtype,
+    option_problems,
+)
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
-from runner.engines.trtllm.installation import TrtllmInstallation, find_installation
+from runner.engines.trtllm.installation import TrtllmInstallation, convert_script, find_installation
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
@@ -50,9 +58,8 @@ class TrtllmPlanner:
     installation: TrtllmInstallation
 
     def plan(self) -> Plan:
-        profile = self.profile
-        given = self._given()
-        model, engine = read_config(given.model), read_engine(given.engine)
+        profile, given = self.profile, self.given
+        model, engine = self.model, read_engine(given.engine)
         self._check_compatibility(model, engine)
         checkpoint, made_engine = self._checkpoint(), self._engine()
         notes = self._notes()
@@ -84,8 +91,7 @@ class TrtllmPlanner:
         if version is not None:
             if profile.selects("benchmark") and (reason := why_unsupported(version)):
                 raise UserError(reason)
-            if profile.selects("build"):
-                problems += find_missing_options(profile.build, version)
+            problems += option_problems(profile, self.programs, model)
         if engine is not None and profile.selects("benchmark"):
             problems += [f"paths.engine_dir: {sentence}" for sentence in mismatches(engine, profile)]
         if (
@@ -112,7 +118,18 @@ class TrtllmPlanner:
             f" input {entry} + output {output} = {entry + output}"
         ]
 
-    def _given(self) -> GivenConfigs:
+    @cached_property
+    def programs(self) -> Programs:
+        """What is known of the programs that convert and build."""
+        family = "" if self.profile.model.script else self.profile.model.family
+        return Programs(self.installation.version, family, self.installation.helps)
+
+    @cached_property
+    def model(self) -> ModelConfig | None:
+        return read_config(self.given.model)
+
+    @cached_property
+    def given(self) -> GivenConfigs:
         paths = self.profile.paths
         folders = (self.profile.model.dir, paths.engine_dir, paths.checkpoint_dir)
         return GivenConfigs(
@@ -144,8 +161,8 @@ class TrtllmPlanner:
             )
         identity = {
             "model": build_cache.model_identity(profile.model.dir or "", self.installation.file_system),
-            "script": self._convert_script(),
-            **_identity(self._convert_options(), profile.convert.extra_args),
+            "script": convert_script(profile, self.installation.version),
+            **_identity(convert_options(profile, self.programs, self.model), profile.convert.extra_args),
             "TensorRT-LLM": str(self.installation.version or "unknown"),
         }
         return self._output("checkpoint", identity)
@@ -156,7 +173,7 @@ class TrtllmPlanner:
             return CachedOutput(profile.paths.engine_dir, {}, CacheLookup("reuse"))
         identity = {
             **{f"checkpoint {name}": value for name, value in self._checkpoint().identity.items()},
-            **_identity(options_of(profile.build), profile.build.extra_args),
+            **_identity(build_options(profile, self.programs), profile.build.extra_args),
             "TensorRT-LLM": str(self.installation.version or "unknown"),
             "GPU": self.installation.gpu or "unknown",
         }
@@ -179,10 +196,10 @@ class TrtllmPlanner:
             skip = SkipReason(SkipKind.NOT_NEEDED, f"the engine is cached: {engine.folder}")
         argv = [
             self.installation.python,
-            self._convert_script(),
+            convert_script(profile, self.installation.version),
             *("--model_dir", profile.model.dir),
             *("--output_dir", checkpoint.folder),
-            *to_argv(self._convert_options()),
+            *to_argv(convert_options(profile, self.programs, self.model)),
             *profile.convert.extra_args,
         ]
         return self._cached_stage("convert", argv, checkpoint, skip)
@@ -200,7 +217,7 @@ class TrtllmPlanner:
             self.installation.trtllm_build,
             *("--checkpoint_dir", checkpoint.folder),
             *("--output_dir", engine.folder),
-            *to_argv(options_of(profile.build)),
+            *to_argv(build_options(profile, self.programs)),
             *profile.build.extra_args,
         ]
         return self._cached_stage("build", argv, engine, skip)
@@ -274,31 +291,12 @@ class TrtllmPlanner:
             return checkpoint.dtype
         if self.profile.model.dtype != "auto":
             return self.profile.model.dtype
-        # convert_checkpoint.py --dtype auto keeps a model's type, except that float32 becomes float16.
-        return {"float32": "float16"}.get(model.dtype, model.dtype) if model and model.dtype else None
+        return converted_dtype(model)
 
     def _ranks(self) -> list[str]:
         """Return mpirun as a user calls it: binding and mapping of ranks change what is measured."""
         parallel, launch = self.profile.parallel, self.profile.launch
         return [self.installation.mpirun, "-n", str(parallel.ranks), *launch.mpirun.args]
-
-    def _convert_script(self) -> str:
-        model = self.profile.model
-        folder = (
-            f"{self.profile.paths.tensorrt_llm}/{example_folder(model.family, self.installation.version)}"
-        )
-        return model.script or f"{folder}/convert_checkpoint.py"
-
-    def _convert_options(self) -> Options:
-        """Return the options; size and dtype are explicit, as their defaults differ between versions."""
-        profile = self.profile
-        pp = [("pp_size", str(profile.parallel.pp))] if profile.parallel.pp > 1 else []
-        return [
-            ("tp_size", str(profile.parallel.tp)),
-            *pp,
-            ("dtype", profile.model.dtype),
-            *options_of(profile.convert),
-        ]
 
     def _observer(self) -> str:
         inside = self.installation.container

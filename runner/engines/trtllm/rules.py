@@ -27,6 +27,8 @@ def rules(profile: TrtllmProfile) -> list[Problem]:
     problems += container_problems(profile.launch.container)
     if profile.selects("convert"):
         problems += _convert(profile)
+    if profile.selects("build"):
+        problems += _build(profile)
     if profile.selects("benchmark"):
         problems += _benchmark(profile)
         if not profile.paths.engine_dir:
@@ -83,6 +85,15 @@ def _convert(profile: TrtllmProfile) -> Iterator[Problem]:
         yield Problem(
             "convert.moe_tp_size",
             f"moe_tp_size {moe_tp or 1} x moe_ep_size {moe_ep or 1} must be parallel.tp {tp}",
+        )
+
+
+def _build(profile: TrtllmProfile) -> Iterator[Problem]:
+    """Yield a contradiction that trtllm-build notices only after it has loaded the checkpoint."""
+    build = profile.build
+    if build.kv_cache_type == "continuous" and build.paged_kv_cache == "enable":
+        yield Problem(
+            "build.kv_cache_type", "continuous contradicts paged_kv_cache: enable; remove one of the lines"
         )
 
 

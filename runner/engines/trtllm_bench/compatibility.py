@@ -93,6 +93,8 @@ def _parallel(profile: BenchProfile, tool: Tool) -> Iterator[str]:
 
 def _build(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> Iterator[str]:
     build = profile.build
+    if build.quantization and (why := tool.why_not_allowed("build", "quantization", build.quantization)):
+        yield f"build.quantization: {why}"
     if build.by == "lengths" and (why := tool.why_missing("build", "target_input_len")):
         yield f"build.by: {why}; set by: dataset or limits"
     if build.by == "limits":
@@ -110,6 +112,10 @@ def _benchmark(profile: BenchProfile, tool: Tool, requests: RequestSummary) -> I
     benchmark, version = profile.benchmark, tool.version
     if benchmark.backend is not None and (why := tool.why_missing(benchmark.command, "backend")):
         yield f"benchmark.backend: {why}, it runs engines only; remove the line"
+    elif benchmark.backend is not None and (
+        why := tool.why_not_allowed(benchmark.command, "backend", benchmark.backend)
+    ):
+        yield f"benchmark.backend: {why}"
     defect = version.exact < FIXED_TOKENS.exact and benchmark.command == "throughput"
     if benchmark.max_num_tokens is not None and defect:
         yield (

@@ -100,6 +100,21 @@ class Tool:
         when = "" if part in self.helps else option_facts.since(f"bench {part}", option, self.version)
         return f"{what} of TensorRT-LLM {self.version} has no --{option}" + (f"; {when}" if when else "")
 
+    def why_not_allowed(self, part: Part, option: str, value: str) -> str:
+        """Return why an option does not take a value; empty when it does, or when that is not known."""
+        known = self.helps.get(part)
+        if known is not None:
+            choices = known.options.get(f"--{option}", ())
+        else:
+            found = option_facts.properties_of(f"bench {part}", option, self.version)
+            choices = found.choices if found is not None else ()
+        if not choices or value in choices:
+            return ""
+        return (
+            f"{value} is not allowed by trtllm-bench {part} of TensorRT-LLM {self.version};"
+            f" allowed: {', '.join(choices)}"
+        )
+
     def problems(self, part: Part, options: Options) -> list[str]:
         """Return a sentence for each option that the installed tool would reject, by its `--help`."""
         known = self.helps.get(part)

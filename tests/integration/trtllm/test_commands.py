@@ -121,6 +121,9 @@ def test_doctor_finds_everything_in_place(tmp_path: Path) -> None:
         pytest.param(
             {"build": {"extra_args": ["--tp_size", "8"]}}, "build options", "--tp_size", id="unknown option"
         ),
+        pytest.param(
+            {"convert": {"extra_args": ["--no_such"]}}, "convert options", "--no_such", id="of convert"
+        ),
     ],
 )
 def test_doctor_finds_what_would_fail(tmp_path: Path, changes: Any, check: str, said: str) -> None:
@@ -128,6 +131,15 @@ def test_doctor_finds_what_would_fail(tmp_path: Path, changes: Any, check: str, 
     assert done.returncode == 1
     assert findings(done)[check] == "FAIL", done.stdout
     assert said in done.stdout
+
+
+def test_the_installed_script_decides_what_converting_takes(tmp_path: Path) -> None:
+    done = command("profiles", "show", profile_file(tmp_path, convert={"use_fp8": True}))
+    assert done.returncode == 2
+    said = "convert.use_fp8: qwen convert_checkpoint.py of TensorRT-LLM 0.16.0 does not have it"
+    assert said in done.stderr
+    kept = [path.name for path in (tmp_path / "home" / "state" / "help").iterdir()]
+    assert sorted(name.rsplit("-", 2)[0] for name in kept) == ["convert-checkpoint", "trtllm-build"]
 
 
 @needs_mpi

@@ -1,19 +1,15 @@
-"""The table of build options, arguments made from it, and their check against `--help`."""
+"""The fields of build and convert, arguments made from them, and their check against `--help`."""
 
 from __future__ import annotations
 
 import pytest
+from msgspec import inspect
 
+from runner.engines.tensorrt_llm import option_facts
 from runner.engines.tensorrt_llm.build_options import Build, Convert
-from runner.engines.tensorrt_llm.options import (
-    BUILD,
-    CONVERT,
-    find_missing_options,
-    options_of,
-    parse_help,
-    to_argv,
-)
+from runner.engines.tensorrt_llm.options import options_of, parse_help, to_argv
 from runner.engines.tensorrt_llm.versions import Version
+from runner.schema.validation import union_members
 
 HELP = """\
 usage: trtllm-build [-h] [--checkpoint_dir CHECKPOINT_DIR]
@@ -39,17 +35,41 @@ options:
 """
 
 
-def test_an_option_of_the_table() -> None:
-    option = BUILD["gemm_plugin"]
-    assert set(option.choices) == {"auto", "float16", "float32", "bfloat16", "int32", "fp8", "disable"}
-    assert option.default == "disable"
-    assert option.help == "matrix products by cuBLAS, in this type (null: TensorRT-LLM's default, disable)"
+FAMILIES = ("qwen", "llama", "falcon", "gptj")
+PROGRAMS: dict[type[Build] | type[Convert], list[str]] = {
+    Build: ["build"],
+    Convert: [f"convert {family}" for family in FAMILIES],
+}
+NEWEST = ("0.12.0", "0.13.0", "0.14.0", "0.15.0", "0.16.0", "1.0.0", "1.3.0rc3")
+FIELDS = [
+    (section, name) for section in PROGRAMS for name in section.__struct_fields__ if name != "extra_args"
+]
 
 
-def test_every_option_has_help_and_default() -> None:
-    for option in [*BUILD.values(), *CONVERT.values()]:
-        assert option.help, option.name
-        assert option.default or option.name == "smoothquant", option.name
+@pytest.mark.parametrize(("section", "name"), FIELDS)
+def test_a_field_is_an_option_with_the_choices_of_some_version(
+    section: type[Build] | type[Convert], name: str
+) -> None:
+    stated = [
+        found
+        for program in PROGRAMS[section]
+        for version in NEWEST
+        if (found := option_facts.properties_of(program, name, Version.parse(version)))
+    ]
+    assert stated, "no version has it"
+    info = inspect.type_info(section)
+    assert isinstance(info, inspect.StructType)
+    (field,) = [one for one in info.fields if one.name == name]
+    kind = field.type
+    while isinstance(kind, inspect.Metadata):
+        assert "description" in (kind.extra_json_schema or {})
+        kind = kind.type
+    offered = {
+        value for one in union_members(kind) if isinstance(one, inspect.LiteralType) for value in one.values
+    }
+    allowed = {choice for found in stated for choice in found.choices}
+    # Of kv_cache_type the parsers state a function, not its values.
+    assert not allowed or offered <= allowed
 
 
 def test_words_are_in_the_order_of_the_workflow() -> None:
@@ -72,26 +92,6 @@ def test_nothing_given_no_words() -> None:
 
 def test_numbers_that_are_nothing_are_given() -> None:
     assert to_argv(options_of(Convert(embedding_sharding_dim=0))) == ["--embedding_sharding_dim", "0"]
-
-
-@pytest.mark.parametrize(
-    ("build", "version", "sentence"),
-    [
-        (
-            Build(enable_xqa="enable"),
-            "0.16.0",
-            "build.enable_xqa: TensorRT-LLM 0.16.0 does not have it; it was removed after 0.15",
-        ),
-        (
-            Build(pp_reduce_scatter="enable"),
-            "0.14.0",
-            "build.pp_reduce_scatter: TensorRT-LLM 0.14.0 does not have it; it came with 0.15",
-        ),
-    ],
-)
-def test_versions(build: Build, version: str, sentence: str) -> None:
-    assert find_missing_options(build, Version.parse(version)) == [sentence]
-    assert find_missing_options(build, Version.parse("0.15.0")) == []
 
 
 def test_help_lists_options_and_choices() -> None:

@@ -257,7 +257,8 @@ def test_020_still_builds_from_where_the_scripts_moved_to() -> None:
 
 
 def test_an_option_that_the_version_lacks_is_refused() -> None:
-    with pytest.raises(UserError, match=r"build\.enable_xqa: TensorRT-LLM 0\.16\.0 does not have it"):
+    said = r"build\.enable_xqa: trtllm-build of TensorRT-LLM 0\.16\.0 does not have it"
+    with pytest.raises(UserError, match=said):
         plan(changed(flagship(), "build.enable_xqa=enable"))
 
 

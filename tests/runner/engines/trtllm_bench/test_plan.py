@@ -136,6 +136,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("0.18.1", {"benchmark": {"iteration_log": True}}, "has no --iteration_log"),
     ("0.18.1", {"benchmark": {"backend": "pytorch"}, "parallel": {"ep": 2}}, "has no --ep"),
     ("0.14.0", {"build": {"by": "lengths"}}, "has no --target_input_len; 0.15.0 is the first"),
+    ("0.16.0", {"build": {"quantization": "NVFP4"}}, "build.quantization: NVFP4 is not allowed"),
+    ("1.2.1", {"build": {"quantization": "nvfp4"}}, "allowed: W8A16, W4A16, W4A16_AWQ"),
     ("0.16.0", {"build": {"by": "limits", "max_batch_size": 1, "max_num_tokens": 99}}, "for a batch of 1"),
     ("0.19.0", {"build": {"by": "limits", "max_batch_size": 8, "max_num_tokens": 99, "max_seq_len": 9}},
      "is 9, but a request has 24 tokens"),

@@ -33,13 +33,12 @@ _SWITCHES = (
 _DTYPE_PLUGINS = {
     "bert_attention_plugin": "auto", "gpt_attention_plugin": "auto", "gemm_plugin": "disable",
     "lora_plugin": "disable", "moe_plugin": "auto", "mamba_conv1d_plugin": "auto", "nccl_plugin": "auto",
-    "qserve_gemm_plugin": "disable",
 }  # fmt: skip
 _FEATURES = {
     "context_fmha": "enable", "bert_context_fmha_fp32_acc": "disable", "remove_input_padding": "enable",
     "use_paged_context_fmha": "disable", "use_fp8_context_fmha": "disable", "multiple_profiles": "disable",
     "paged_state": "enable", "streamingllm": "disable", "reduce_fusion": "disable", "use_fused_mlp": "enable",
-    "pp_reduce_scatter": "disable",
+    "pp_reduce_scatter": "disable", "user_buffer": "disable",
 }  # fmt: skip
 _CHOICES = {
     "kv_cache_type": (None, ["continuous", "paged", "disabled"]),
@@ -50,6 +49,7 @@ _CHOICES = {
     "gemm_swiglu_plugin": ("disable", ["fp8", "disable"]),
     "fp8_rowwise_gemm_plugin": ("disable", _DTYPES),
     "low_latency_gemm_plugin": ("disable", ["fp8", "disable"]),
+    "low_latency_gemm_swiglu_plugin": ("disable", ["fp8", "disable"]),
     "speculative_decoding_mode": (
         None,
         ["draft_tokens_external", "lookahead_decoding", "medusa", "explicit_draft_tokens", "eagle"],

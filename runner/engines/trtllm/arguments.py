@@ -1,0 +1,152 @@
+"""The options of `trtllm-build` and `convert_checkpoint.py` for a profile, in the installed version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm.model_config import ModelConfig
+from runner.engines.tensorrt_llm.option_facts import Presence
+from runner.engines.tensorrt_llm.options import Options, ToolHelp, options_of
+from runner.engines.tensorrt_llm.versions import Version
+from runner.engines.trtllm.profile import TrtllmProfile
+
+Program = Literal["convert", "build"]
+FIRST_AUTO_DTYPE = Version.parse("0.15")
+"""Before, no script takes `--dtype auto`."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What is known of the programs that convert and build."""
+
+    version: Version | None
+    family: str = ""
+    """whose convert_checkpoint.py is used; empty: a script of the user's"""
+    helps: Mapping[Program, ToolHelp] = field(default_factory=dict)
+    """the `--help` of each program that was read"""
+
+    def presence(self, program: Program, option: str) -> Presence:
+        """Return whether a program has an option."""
+        known = self.helps.get(program)
+        if known is not None:
+            return Presence.YES if f"--{option}" in known.options else Presence.NO
+        if self.version is None:
+            return Presence.UNKNOWN
+        return option_facts.presence(self._in_table(program), option, self.version)
+
+    def choices(self, program: Program, option: str) -> tuple[str, ...]:
+        """Return the values that an option takes; empty: any, or not known."""
+        known = self.helps.get(program)
+        if known is not None:
+            return known.options.get(f"--{option}", ())
+        found = self._properties(program, option)
+        return found.choices if found is not None else ()
+
+    def is_flag(self, program: Program, option: str) -> bool:
+        """Check that an option is known to take no value."""
+        found = self._properties(program, option)
+        return found is not None and found.flag
+
+    def why_missing(self, program: Program, option: str) -> str:
+        """Return why a program does not have an option; empty when it has it, or when that is not known."""
+        if self.presence(program, option) is not Presence.NO:
+            return ""
+        name = "trtllm-build" if program == "build" else f"{self.family} convert_checkpoint.py".lstrip()
+        sentence = f"{name} of TensorRT-LLM {self.version} does not have it"
+        if program in self.helps or self.version is None:
+            return sentence
+        when = option_facts.since(self._in_table(program), option, self.version)
+        others = self._families_with(option) if program == "convert" and not when else []
+        if others:
+            return f"{sentence}, {' and '.join(others)} {'has' if len(others) == 1 else 'have'} it"
+        return f"{sentence}; {when}" if when else sentence
+
+    def _families_with(self, option: str) -> list[str]:
+        assert self.version is not None
+        having = [
+            program
+            for program in option_facts.programs()
+            if program.startswith("convert ")
+            and option_facts.presence(program, option, self.version) is Presence.YES
+        ]
+        return [program.removeprefix("convert ") for program in having]
+
+    def _properties(self, program: Program, option: str) -> option_facts.Properties | None:
+        if self.version is None:
+            return None
+        return option_facts.properties_of(self._in_table(program), option, self.version)
+
+    def _in_table(self, program: Program) -> str:
+        return program if program == "build" else f"convert {self.family}"
+
+
+def build_options(profile: TrtllmProfile, programs: Programs) -> Options:
+    """Return the options of trtllm-build; a switch without value in this version is given or left out."""
+    options: Options = []
+    for name, value in options_of(profile.build):
+        if value in ("enable", "disable") and programs.is_flag("build", name):
+            options += [(name, None)] if value == "enable" else []
+        else:
+            options.append((name, value))
+    return options
+
+
+def convert_options(profile: TrtllmProfile, programs: Programs, model: ModelConfig | None) -> Options:
+    """Return the options of convert_checkpoint.py.
+
+    Size and dtype are explicit, as their defaults differ between versions. For a script that does not take
+    `auto`, the dtype is the model's own.
+    """
+    pp = [("pp_size", str(profile.parallel.pp))] if profile.parallel.pp > 1 else []
+    dtype: str = profile.model.dtype
+    if dtype == "auto" and not _takes_auto(programs):
+        dtype = converted_dtype(model) or dtype
+    return [
+        ("tp_size", str(profile.parallel.tp)),
+        *pp,
+        ("dtype", dtype),
+        *options_of(profile.convert),
+    ]
+
+
+def converted_dtype(model: ModelConfig | None) -> str | None:
+    """Return the dtype that `auto` means: the model's own, except that float32 becomes float16."""
+    if model is None or not model.dtype:
+        return None
+    return {"float32": "float16"}.get(model.dtype, model.dtype)
+
+
+def _takes_auto(programs: Programs) -> bool:
+    choices = programs.choices("convert", "dtype")
+    if choices:
+        return "auto" in choices
+    return programs.version is None or programs.version >= FIRST_AUTO_DTYPE
+
+
+def option_problems(profile: TrtllmProfile, programs: Programs, model: ModelConfig | None) -> Iterator[str]:
+    """Yield a sentence for each field whose option or value the installed program would reject."""
+    if profile.selects("convert"):
+        if profile.model.dtype == "auto" and not _takes_auto(programs) and converted_dtype(model) is None:
+            yield (
+                f"model.dtype: convert_checkpoint.py of TensorRT-LLM {programs.version} does not take auto,"
+                " and the model's config.json states no dtype; set it"
+            )
+        yield from _problems("convert", options_of(profile.convert), programs)
+    if profile.selects("build"):
+        yield from _problems("build", options_of(profile.build), programs)
+
+
+def _problems(program: Program, options: Options, programs: Programs) -> Iterator[str]:
+    for name, value in options:
+        if why := programs.why_missing(program, name):
+            yield f"{program}.{name}: {why}"
+            continue
+        allowed = programs.choices(program, name)
+        if value is not None and allowed and value not in allowed and not programs.is_flag(program, name):
+            yield (
+                f"{program}.{name}: {value} is not allowed in TensorRT-LLM {programs.version};"
+                f" allowed: {', '.join(allowed)}"
+            )
