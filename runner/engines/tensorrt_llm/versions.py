@@ -75,7 +75,16 @@ def why_unsupported(version: Version) -> str:
     return ""
 
 
+_CONTRIB = {
+    "baichuan", "bloom", "cogvlm", "dbrx", "deepseek_v1", "deepseek_v2", "dit", "falcon", "gptj", "gptneox",
+    "grok", "mpt", "opt",
+}  # fmt: skip
+"""Families that moved to `models/contrib` instead of `models/core`."""
+_NOT_MOVED = {"eagle", "medusa", "redrafter"}
+
+
 def example_folder(family: str, version: Version | None) -> str:
-    """Return the folder of the scripts of a model family in the source tree; it moved in 0.20."""
-    moved = version is not None and version >= Version.parse(AFTER)
-    return f"examples/models/core/{family}" if moved else f"examples/{family}"
+    """Return the folder of the scripts of a model family in the source tree; most moved in 0.20."""
+    moved = version is not None and version >= Version.parse(AFTER) and family not in _NOT_MOVED
+    group = "contrib" if family in _CONTRIB else "core"
+    return f"examples/models/{group}/{family}" if moved else f"examples/{family}"

@@ -137,6 +137,21 @@ def option_problems(profile: TrtllmProfile, programs: Programs, model: ModelConf
         yield from _problems("convert", options_of(profile.convert), programs)
     if profile.selects("build"):
         yield from _problems("build", options_of(profile.build), programs)
+        if profile.selects("benchmark"):
+            yield from _small_default(profile, programs.version)
+
+
+def _small_default(profile: TrtllmProfile, version: Version | None) -> Iterator[str]:
+    """Yield a batch size that benchmark.py would skip, as the version's own limit is small."""
+    if version is None or profile.build.max_batch_size is not None:
+        return
+    found = option_facts.properties_of("build", "max_batch_size", version)
+    batch = max(profile.benchmark.batch_size)
+    if found is not None and found.default.isdigit() and batch > int(found.default):
+        yield (
+            f"build.max_batch_size: is not given, so TensorRT-LLM {version} uses {found.default}, but"
+            f" benchmark needs batch size {batch}; raise it, or reduce the benchmark"
+        )
 
 
 def _problems(program: Program, options: Options, programs: Programs) -> Iterator[str]:

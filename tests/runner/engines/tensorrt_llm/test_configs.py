@@ -181,3 +181,6 @@ def test_the_examples_moved() -> None:
     assert example_folder("llama", None) == "examples/llama"
     assert example_folder("llama", Version.parse("0.19.0")) == "examples/llama"
     assert example_folder("llama", Version.parse("0.20.0")) == "examples/models/core/llama"
+    assert example_folder("gptj", Version.parse("0.20.0")) == "examples/models/contrib/gptj"
+    assert example_folder("medusa", Version.parse("1.0.0")) == "examples/medusa"
+    assert example_folder("falcon", Version.parse("0.19.0")) == "examples/falcon"

@@ -115,6 +115,14 @@ def test_a_refusal_says_who_has_the_option(
     assert said in problem
 
 
+def test_the_default_batch_size_of_old_versions_is_small() -> None:
+    sections = {"stages": ["convert", "build", "benchmark"]}
+    wanted = profile(**sections, benchmark={"batch_size": [512], "input_output_len": [[8, 8]]})
+    (problem,) = problems(wanted, "0.13.0")
+    assert "TensorRT-LLM 0.13.0 uses 256, but benchmark needs batch size 512" in problem
+    assert problems(wanted, "0.14.0") == []
+
+
 def test_a_switch_without_value_is_given_or_left_out() -> None:
     for value, expected in (("enable", ["--use_fused_mlp"]), ("disable", [])):
         wanted = profile(build={"use_fused_mlp": value})
