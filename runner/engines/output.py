@@ -50,6 +50,10 @@ def _ignore_line(_: str) -> None:
     return None
 
 
+def _no_hang(_: str, __: int) -> None:
+    return None
+
+
 def _no_answers(_: str) -> list[tuple[str, str]]:
     return []
 
@@ -70,8 +74,8 @@ class OutputReader:
     """keys and values of a line that states a result, as printed"""
     parse_notice: Callable[[str], OutputNotice | None] = _ignore_line
     """a warning that the user should see"""
-    hang_reason: Callable[[str], str | None] = _ignore_line
-    """why a program that printed this line never ends by itself; the supervisor then ends it"""
+    hang_reason: Callable[[str, int], str | None] = _no_hang
+    """why a program that printed this line on so many ranks never ends by itself; the supervisor ends it"""
     parse_answers: Callable[[str], list[tuple[str, str]]] = _no_answers
     """prompts and answers in the whole output of a stage named `smoke`"""
     progress_parser: Callable[[], LineParser] | None = None

@@ -62,6 +62,8 @@ class Collector:
     log: LineReader
     output: OutputReader
     diagnosis: Diagnosis = field(init=False)
+    ranks: int = 1
+    """of the stage"""
     iterations: LineReader | None = None
     """the iteration log of the stage's program; None: it has none, or none on this machine"""
     hanging: str = ""
@@ -199,7 +201,7 @@ class Collector:
                 continue
             text = _shortened(line).decode("utf-8", "replace")
             self.diagnosis.feed(text)
-            self.hanging = self.hanging or self.output.hang_reason(text) or ""
+            self.hanging = self.hanging or self.output.hang_reason(text, self.ranks) or ""
             ending = self.output.shutdown_step(text)
             self.ending = self.ending if ending is None else ending
             if self._progress is not None:

@@ -81,7 +81,7 @@ class StageRun:
         records = self.run_log.run_dir / layout.RANKS / str(self.index)
         records.mkdir(parents=True, exist_ok=True)
         output = find_engine(self.run_log.plan.engine).output
-        self._collector = Collector(self.index, records, LineReader(self.log), output)
+        self._collector = Collector(self.index, records, LineReader(self.log), output, ranks=self.stage.ranks)
         self._place = container.file_system_of(self.stage.container_ref)
         self._results = self.run_log.state.results
         if "iterations" in self.stage.files and self._place is build_cache.HOST:

@@ -9,13 +9,13 @@ from runner.engines.diagnosis import OUT_OF_GPU_MEMORY, OUT_OF_MEMORY, KnownFail
 _HANG = re.compile(r"with_traceback\(\) takes exactly one argument")
 
 
-def hang_reason(line: str) -> str | None:
-    """Return why a single-GPU benchmark.py that printed this line never ends; None for any other line.
+def hang_reason(line: str, ranks: int) -> str | None:
+    """Return why a benchmark.py with one rank that printed this line never ends; None for any other line.
 
     Upstream's exception handler itself fails with this TypeError, so it does not stop its memory monitor, a
     child process that Python waits for at exit. Ranks under mpirun have no monitor and end normally.
     """
-    if _HANG.search(line) is None:
+    if ranks > 1 or _HANG.search(line) is None:
         return None
     return "benchmark.py has failed and waits forever for its memory monitor to end"
 

@@ -80,7 +80,7 @@ def test_a_single_rank_hangs_after_an_exception(tmp_path: Path) -> None:
         wait_for(lambda: log.read_text().count("version: 0.16.0") == 2, "the banner of the memory monitor")
         gate.touch()
         wait_for(
-            lambda: any(hang_reason(line) for line in log.read_text().splitlines()), "the failed handler"
+            lambda: any(hang_reason(line, 1) for line in log.read_text().splitlines()), "the failed handler"
         )
         time.sleep(1)
         assert process.poll() is None, log.read_text()

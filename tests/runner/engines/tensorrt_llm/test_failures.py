@@ -98,8 +98,9 @@ def test_failures_of_the_engine_precede_general_ones() -> None:
 
 
 def test_hang() -> None:
-    assert "waits forever" in str(hang_reason(HANDLER))
-    assert hang_reason("RuntimeError: Executing TRT engine failed step=0!") is None
+    assert "waits forever" in str(hang_reason(HANDLER, 1))
+    assert hang_reason(HANDLER, 2) is None, "ranks under mpirun have no memory monitor"
+    assert hang_reason("RuntimeError: Executing TRT engine failed step=0!", 1) is None
 
 
 def stage(name: str, tmp_path: Path, faults: str, *words: str) -> subprocess.CompletedProcess[str]:
