@@ -30,7 +30,9 @@ PROGRAMS: dict[Program, str] = {"convert": "convert_checkpoint.py", "build": "tr
 """Stage -> the name of its program in `MachineFacts.helps`."""
 OWN_ARGUMENTS: dict[Program, str] = {"convert": "--model_dir", "build": "--checkpoint_dir"}
 """Stage -> the first option of its program on the command line."""
-CLONE = "git clone --depth 1 --branch v0.16.0 https://github.com/NVIDIA/TensorRT-LLM"
+REPOSITORY = "https://github.com/NVIDIA/TensorRT-LLM"
+USUAL_VERSION = "0.16.0"
+"""The version that is advised where none is installed."""
 
 
 def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
@@ -39,7 +41,7 @@ def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> I
     engine = read_engine(_config(probe, profile.paths.engine_dir))
     version = _installed(probe)
     yield _version(profile, facts, probe, version)
-    yield _scripts(profile, probe)
+    yield _scripts(profile, probe, version)
     yield from _programs(profile, facts, probe)
     yield from _model(profile, probe, model)
     yield from _engine(profile, probe, engine, version)
@@ -116,17 +118,18 @@ def _version(
     return Check("TensorRT-LLM", "pass", f"{version} in {facts.python}")
 
 
-def _scripts(profile: TrtllmProfile, probe: ProbeAnswer) -> Check:
-    tree = profile.paths.tensorrt_llm
+def _scripts(profile: TrtllmProfile, probe: ProbeAnswer, version: Version | None) -> Check:
+    tree, tag = profile.paths.tensorrt_llm, f"v{version or USUAL_VERSION}"
     if not probe.exists.get(tree, False):
-        return Check("scripts", "fail", f"paths.tensorrt_llm: {tree} does not exist", f"{CLONE} {tree}")
+        clone = f"git clone --depth 1 --branch {tag} {REPOSITORY} {tree}"
+        return Check("scripts", "fail", f"paths.tensorrt_llm: {tree} does not exist", clone)
     missing = [path for path in scripts(profile) if not probe.exists.get(path, False)]
     candidates = convert_scripts(profile) if profile.selects("convert") else []
     if candidates and not any(probe.exists.get(path, False) for path in candidates):
         missing.insert(0, candidates[0])
     if missing:
         text = f"missing: {', '.join(missing)}; required: the source tree of {FIRST} to {LAST}"
-        return Check("scripts", "fail", text, f"git -C {tree} checkout v0.16.0")
+        return Check("scripts", "fail", text, f"git -C {tree} checkout {tag}")
     return Check("scripts", "pass", f"complete in {tree}")
 
 

@@ -142,6 +142,15 @@ def test_a_machine_where_everything_is_right() -> None:
             id="no source tree",
         ),
         pytest.param(
+            "scripts", facts(exists={}, packages={"tensorrt_llm": "0.19.0"}),
+            Check(
+                "scripts", "fail", "paths.tensorrt_llm: /code/tensorrt_llm does not exist",
+                "git clone --depth 1 --branch v0.19.0 https://github.com/NVIDIA/TensorRT-LLM"
+                " /code/tensorrt_llm",
+            ),
+            id="no source tree of another version",
+        ),
+        pytest.param(
             "scripts", facts(exists=PROBE_ANSWER.exists | {f"{TREE}/{SCRIPTS[2]}": False}),
             Check(
                 "scripts", "fail",
