@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from runner.engines.decode_bytes import DTYPE_BYTES
 
 MAX_TP_SHOWN = 64
+SCALED_ROPES = ("linear", "yarn", "dynamic")
+"""Kinds of rope_scaling whose factor is not in max_position_embeddings; that of llama3 and longrope is."""
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +22,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     layers: int
     head_dim: int
     max_position: int | None = None
+    """longest sequence of an engine that is built without max_seq_len"""
     dtype: str | None = None
 
     def allowed_tp(self) -> list[int]:
@@ -64,9 +68,22 @@ def read_config(content: bytes | None) -> ModelConfig | None:
         kv_heads=_kv_heads(config, heads),
         layers=layers,
         head_dim=_first(config, "head_dim") or hidden // heads,
-        max_position=_first(config, "max_position_embeddings", "n_positions", "seq_length"),
+        max_position=_max_position(config),
         dtype=dtype if dtype in DTYPE_BYTES else None,
     )
+
+
+def _max_position(config: dict[str, Any]) -> int | None:
+    """Return the length that trtllm-build deduces: positions x factor of a scaled rotary embedding."""
+    positions = _first(config, "max_position_embeddings", "n_positions", "seq_length")
+    scaling = config.get("rope_scaling")
+    if positions is None or not isinstance(scaling, dict):
+        return positions
+    factor = scaling.get("factor")
+    kind = scaling.get("type", scaling.get("rope_type"))
+    if kind not in SCALED_ROPES or not isinstance(factor, int | float) or factor <= 1:
+        return positions
+    return math.ceil(positions * factor)
 
 
 def _kv_heads(config: dict[str, Any], heads: int) -> int:

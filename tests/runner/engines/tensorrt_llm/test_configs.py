@@ -51,6 +51,23 @@ def test_models_of_many_families(
     assert (model.heads, model.kv_heads, model.layers, model.head_dim) == (heads, kv_heads, layers, head_dim)
 
 
+@pytest.mark.parametrize(
+    ("scaling", "longest"),
+    [
+        ({"type": "linear", "factor": 4.0}, 131072),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131072),
+        ({"type": "linear", "factor": 1.5}, 49152),
+        ({"rope_type": "llama3", "factor": 8.0}, 32768),
+        ({"type": "su", "long_factor": [1.0]}, 32768),
+        (None, 32768),
+    ],
+)
+def test_a_scaled_rotary_embedding_makes_longer_sequences(scaling: Any, longest: int) -> None:
+    model = read_config(json.dumps(QWEN_32B | {"rope_scaling": scaling}).encode())
+    assert model is not None
+    assert model.max_position == longest
+
+
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{", b'{"num_attention_heads": true}'])
 def test_what_is_no_config(content: bytes | None) -> None:
     assert read_config(content) is None
