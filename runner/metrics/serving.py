@@ -69,7 +69,10 @@ OUTPUT_TOKENS_PER_SEC_GPU = Metric(
     formula="output tokens per second / number of ranks",
     source=REQUESTS_SOURCE,
     upstream_key="Per GPU Output Throughput (tps/gpu)",
-    other_keys=("performance.output_throughput_per_gpu_tok_s",),
+    other_keys=(
+        "Per GPU Output Throughput (tokens/sec/gpu)",
+        "performance.output_throughput_per_gpu_tok_s",
+    ),
     digits=2,
     count=MEASURED,
     conditions=_WHOLE,
@@ -117,7 +120,10 @@ PER_USER = Metric(
     formula="mean over requests of output tokens / request latency: what one user sees, first token included",
     source=REQUESTS_SOURCE,
     upstream_key="Per User Output Throughput [w/ ctx] (tps/user)",
-    other_keys=("performance.output_throughput_per_user_tok_s",),
+    other_keys=(
+        "Per User Output Throughput (tokens/sec/user)",
+        "performance.output_throughput_per_user_tok_s",
+    ),
     digits=2,
     count=MEASURED,
     conditions=_WHOLE,

@@ -151,6 +151,14 @@ def test_a_log_with_another_backend_heading(tmp_path: Path, heading: str) -> Non
     assert values(found.configurations[0])["output_tokens_per_sec"] == 64
 
 
+def test_the_names_of_0_19_are_metrics(tmp_path: Path) -> None:
+    older = new_report().replace("(tps/gpu):  ", "(tokens/sec/gpu):  ")
+    older += "\nPer User Output Throughput (tokens/sec/user):     38.1959\n"
+    table = values(imported(tmp_path, bench_log=older).configurations[0])
+    assert table["output_tokens_per_sec_per_gpu"] == 16
+    assert table["output_tokens_per_sec_per_user"] == 38.1959
+
+
 def test_a_log_with_spaces(tmp_path: Path) -> None:
     found = imported(tmp_path, bench_log=new_report())
     (configuration,) = found.configurations
