@@ -29,7 +29,18 @@ def group_options(profile: BenchProfile, tool: Tool, model: str) -> Options:
     options: Options = [("model", model)]
     if profile.model.dir is not None and tool.has("group", "model_path"):
         options.append(("model_path", profile.model.dir))
+    for name, value in group_fields(profile).values():
+        options.append((name, value))
     return options
+
+
+def group_fields(profile: BenchProfile) -> dict[str, tuple[str, str]]:
+    """Return the fields that set options of the group: field -> option and value."""
+    given = {
+        "launch.log_level": ("log_level", profile.launch.log_level),
+        "model.revision": ("revision", profile.model.revision),
+    }
+    return {field: (option, value) for field, (option, value) in given.items() if value is not None}
 
 
 def tokenizer(profile: BenchProfile, tool: Tool) -> str:

@@ -8,6 +8,7 @@ from runner.engines.tensorrt_llm import option_facts
 from runner.engines.tensorrt_llm.engine_config import EngineConfig
 from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.versions import Version
+from runner.engines.trtllm_bench.arguments import group_fields
 from runner.engines.trtllm_bench.dataset import RequestSummary
 from runner.engines.trtllm_bench.options import (
     FIRST,
@@ -54,7 +55,7 @@ def find_incompatibilities(
         ]
     if profile.needs_engine and tool.presence(command, "engine_dir") is Presence.NO:
         return [f"benchmark.backend: TensorRT-LLM {version} no longer has engines; set backend: pytorch"]
-    found = [*_model(profile, tool), *_parallel(profile, tool)]
+    found = [*_model(profile, tool), *_group(profile, tool), *_parallel(profile, tool)]
     if profile.selects("build"):
         found += _build(profile, tool, requests)
     if profile.selects("benchmark"):
@@ -80,6 +81,12 @@ def _model(profile: BenchProfile, tool: Tool) -> Iterator[str]:
             )
     elif profile.model.dir is None and not exists_at_hugging_face(name):
         yield f"model.name: Hugging Face has no {name}, only {right}; set that, or give model.dir"
+
+
+def _group(profile: BenchProfile, tool: Tool) -> Iterator[str]:
+    for field, (option, value) in group_fields(profile).items():
+        if why := tool.why_missing("group", option) or tool.why_not_allowed("group", option, value):
+            yield f"{field}: {why}"
 
 
 def _parallel(profile: BenchProfile, tool: Tool) -> Iterator[str]:
@@ -149,14 +156,20 @@ def _options(profile: BenchProfile, tool: Tool) -> Iterator[str]:
 def unverified_options(profile: BenchProfile, tool: Tool) -> list[str]:
     """Return the options of the benchmark of which it is not known whether this version has them."""
     benchmark = profile.benchmark
+    group = [
+        f"--{option}"
+        for option, _ in group_fields(profile).values()
+        if tool.presence("group", option) is Presence.UNKNOWN
+    ]
     if not profile.selects("benchmark"):
-        return []
+        return group
     asked = [option for field, option in OPTION_OF.items() if getattr(benchmark, field)]
     if benchmark.backend is not None:
         asked.append("backend")
     if profile.parallel.ep is not None:
         asked.append("ep")
-    return [f"--{option}" for option in asked if tool.presence(benchmark.command, option) is Presence.UNKNOWN]
+    unknown = [o for o in asked if tool.presence(benchmark.command, o) is Presence.UNKNOWN]
+    return [*group, *(f"--{option}" for option in unknown)]
 
 
 def _engine(

@@ -20,6 +20,7 @@ from runner.engines.trtllm_bench.output import (
     json_report,
     parse_iteration,
     printed_reports,
+    report_notices,
     requests_in,
 )
 from runner.engines.trtllm_bench.result_files import (
@@ -323,6 +324,8 @@ def _notices(files: Sequence[BenchFile], benchmarks: Sequence[ImportedBenchmark]
         how = "no request was observed, every number is as trtllm-bench reported it, or derived from that"
     names = ", ".join(dict.fromkeys(file.source.path.name for file in files))
     yield _warning(f"imported from {names}: {how}; the time of the run is the files'")
+    for one in benchmarks:
+        yield from map(_warning, report_notices(one.values))
     if any(one.concurrency == UNKNOWN_CONCURRENCY for one in benchmarks):
         yield _warning(
             "the imported files do not state the maximum number of requests in flight, so the run is compared"

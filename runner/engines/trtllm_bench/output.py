@@ -182,7 +182,21 @@ def collect_results(finished: FinishedStage) -> Iterator[ev.AnyEvent | OutputNot
     if any(values.get(name) == "0" for name in _COUNTS):
         yield OutputNotice("trtllm-bench reports that it measured no request", explains_missing_result=True)
     elif values:
+        yield from (OutputNotice(text) for text in report_notices(values))
         yield ev.Result(t=finished.t, stage=finished.index, values=values)
+
+
+_P90_IS_MEDIAN = "GENERATION LATENCY BREAKDOWN: P90 (ms)"
+
+
+def report_notices(values: dict[str, str]) -> list[str]:
+    """Return what a reader of a report must know: latency of 0.14 to 0.18 prints the median as P90."""
+    if _P90_IS_MEDIAN not in values:
+        return []
+    return [
+        f"trtllm-bench latency of this version prints the median as P90: {values[_P90_IS_MEDIAN]} ms of its"
+        " generation latency breakdown is the 50th percentile"
+    ]
 
 
 _COUNTS = ("Number of requests", "request_info.num_requests")
@@ -264,7 +278,20 @@ def json_report(content: bytes | None) -> dict[str, str]:
         _flatten(as_json(content), "", flat)
     except RecursionError:
         return {}
-    return flat
+    share = as_share(flat.get(_KV_PERCENTAGE, ""))
+    return flat | ({_KV_PERCENTAGE: share} if share else {})
+
+
+_KV_PERCENTAGE = "world_info.kv_cache_percentage"
+
+
+def as_share(text: str) -> str:
+    """Return the share of memory for the KV cache, which some versions report as 0.9 and others as 90.0."""
+    try:
+        value = float(text)
+    except ValueError:
+        return ""
+    return str(value / 100) if value > 1 else text
 
 
 def as_json(content: bytes | str | None) -> Any:

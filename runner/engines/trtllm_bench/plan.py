@@ -173,6 +173,8 @@ class BenchPlanner:
             return CachedOutput(profile.paths.engine_dir, {}, CacheLookup("reuse"))
         folder = profile.model.dir
         identity = {"model": profile.model.name}
+        if profile.model.revision is not None:
+            identity["revision"] = profile.model.revision
         if folder is not None:
             identity["files"] = build_cache.model_identity(folder, self.installation.file_system)
         words = [

@@ -32,6 +32,9 @@ class BenchModel(Section, frozen=True):
         str | None,
         Meta(description="folder of the model on disk; null: trtllm-bench downloads what it needs by name"),
     ] = None
+    revision: Annotated[
+        str | None, Meta(description="revision of the model at Hugging Face; null: the newest")
+    ] = None
 
 
 class BenchParallel(TrtllmParallel, frozen=True):
@@ -201,6 +204,10 @@ class BenchLaunch(Section, frozen=True):
     time_limit: TimeLimit = 0
     container: Annotated[
         Container | None, Meta(description="run the stages in a container; null: on this machine")
+    ] = None
+    log_level: Annotated[
+        Literal["info", "verbose", "debug", "trace"] | None,
+        Meta(description="how much trtllm-bench logs, at least its report; null: info"),
     ] = None
 
 

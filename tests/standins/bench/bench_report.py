@@ -119,7 +119,7 @@ def _old_latency(found: dict[str, Any], facts: dict[str, Any]) -> str:
         f"Average time-to-first-token (ms): {found['ttft']['average']:.4f}\n"
         f"Average inter-token latency (ms): {found['tpot']['average']:.4f}\n"
         f"Acceptance Rate (Speculative):\t  1.00\n\n{_head('GENERATION LATENCY BREAKDOWN ')}"
-        f"MIN (ms): 1.0000\nMAX (ms): 2.0000\nAVG (ms): 1.5000\n\n{RULE}\n"
+        f"MIN (ms): 1.0000\nMAX (ms): 2.0000\nAVG (ms): 1.5000\nP90 (ms): 1.4000\n\n{RULE}\n"
     )
 
 

@@ -10,7 +10,12 @@ import pytest
 from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.options import Tool, parse_click_help
-from runner.engines.trtllm_bench.output import json_report, parse_iteration, printed_report
+from runner.engines.trtllm_bench.output import (
+    json_report,
+    parse_iteration,
+    printed_report,
+    report_notices,
+)
 from runner.errors import UserError
 from runner.events import EngineIteration
 from runner.plan.plan import Plan, Stage
@@ -127,6 +132,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("0.14.0", {"model": {"name": "meta-llama/Meta-Llama-3.1-70B"}}, "as meta-llama/Llama-3.1-70B; set that"),
     ("1.2.1", {"model": {"name": "mistralai/Mixtral-8x7B-v0.1-Instruct", "dir": None},
                "benchmark": {"backend": "pytorch"}}, "only mistralai/Mixtral-8x7B-Instruct-v0.1"),
+    ("0.16.0", {"launch": {"log_level": "verbose"}}, "launch.log_level: trtllm-bench of"),
+    ("1.0.0", {"model": {"revision": "main"}}, "model.revision: trtllm-bench of TensorRT-LLM 1.0.0 has no"),
     ("0.14.0", {"benchmark": {"iteration_log": True}}, "no --iteration_log; 0.15.0 is the first version"),
     ("0.16.0", {"benchmark": {"backend": "pytorch"}}, "0.17.0 is the first version known to have it"),
     ("0.17.0.dev2024121700", {"benchmark": {"concurrency": [2]}}, "no --concurrency; 0.17.0 is the first"),
@@ -162,6 +169,16 @@ def test_0_14_has_latency_streaming_and_beams(tmp_path: Path) -> None:
     assert " latency --engine_dir " in words(latency)
     benchmark = {"streaming": True, "beam_width": 2}
     assert "--beam_width 2 --streaming" in words(plan(tmp_path, "0.14.0", benchmark=benchmark).stages[-1])
+
+
+def test_options_of_the_group_come_from_fields(tmp_path: Path) -> None:
+    changes = {"launch": {"log_level": "verbose"}, "model": {"revision": "v1"}}
+    build, benchmark = plan(tmp_path, "1.3.0rc3", **changes).stages[1:]
+    for stage in (build, benchmark):
+        before = words(stage).partition(" build " if stage is build else " throughput ")[0]
+        assert "--log_level verbose --revision v1" in before
+    (note,) = plan(tmp_path, "0.19.0", launch={"log_level": "debug"}).notes
+    assert "has --log_level is not known" in note
 
 
 def test_1_3_0rc3_still_builds_engines(tmp_path: Path) -> None:
@@ -348,6 +365,20 @@ def test_an_iteration_with_values_that_python_cannot_parse(foreign: str) -> None
     found = parse_iteration(f"{{'iterLatencyMS': 2.5, 'kvCacheStats': {{'cacheHitRate': {foreign}}}}}", 0, 0)
     assert isinstance(found, EngineIteration)
     assert found.latency_ms == 2.5
+
+
+@pytest.mark.parametrize(("reported", "share"), [(90.0, "0.9"), (0.9, "0.9"), (1.0, "1.0")])
+def test_the_memory_of_the_kv_cache_is_a_share(reported: float, share: str) -> None:
+    found = json_report(b'{"world_info": {"kv_cache_percentage": %r}}' % reported)
+    assert found == {"world_info.kv_cache_percentage": share}
+
+
+def test_latency_of_0_16_prints_the_median_as_p90() -> None:
+    report = "= ENGINE DETAILS\nModel:\tx\n= THROUGHPUT OVERVIEW\nRequest Throughput (req/sec):\t5.0\n"
+    assert report_notices(printed_report(report)) == []
+    report += "= GENERATION LATENCY BREAKDOWN\nAVG (ms): 5.0000\nP90 (ms): 4.5000\nP95 (ms): 6.0000\n"
+    (notice,) = report_notices(printed_report(report))
+    assert "prints the median as P90: 4.5000 ms" in notice
 
 
 def test_a_json_report_may_hold_infinity() -> None:
