@@ -17,6 +17,8 @@ class PretrainedConfig(msgspec.Struct, frozen=True):
     """The model that an engine was built from."""
 
     architecture: str = ""
+    model_type: str = ""
+    """kind of an encoder-decoder: t5, bart ..."""
     dtype: str = ""
     mapping: EngineMapping = msgspec.field(default_factory=EngineMapping)
 

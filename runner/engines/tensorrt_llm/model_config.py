@@ -24,6 +24,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_position: int | None = None
     """longest sequence of an engine that is built without max_seq_len"""
     dtype: str | None = None
+    architecture: str = ""
+    """class of the model; empty: not stated"""
 
     def allowed_tp(self) -> list[int]:
         """Return the tensor-parallel sizes that fit."""
@@ -57,9 +59,9 @@ def read_config(content: bytes | None) -> ModelConfig | None:
         return None
     if not isinstance(config, dict):
         return None
-    heads = _first(config, "num_attention_heads", "n_head")
-    layers = _first(config, "num_hidden_layers", "n_layer")
-    hidden = _first(config, "hidden_size", "n_embd")
+    heads = _first(config, "num_attention_heads", "n_head", "num_heads", "encoder_attention_heads")
+    layers = _first(config, "num_hidden_layers", "n_layer", "num_layers", "encoder_layers")
+    hidden = _first(config, "hidden_size", "n_embd", "d_model")
     if heads is None or layers is None or hidden is None:
         return None
     dtype = config.get("torch_dtype", config.get("dtype"))
@@ -70,7 +72,13 @@ def read_config(content: bytes | None) -> ModelConfig | None:
         head_dim=_first(config, "head_dim") or hidden // heads,
         max_position=_max_position(config),
         dtype=dtype if dtype in DTYPE_BYTES else None,
+        architecture=_architecture(config),
     )
+
+
+def _architecture(config: dict[str, Any]) -> str:
+    stated = config.get("architectures")
+    return str(stated[0]) if isinstance(stated, list) and stated else ""
 
 
 def _max_position(config: dict[str, Any]) -> int | None:

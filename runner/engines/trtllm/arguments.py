@@ -11,6 +11,7 @@ from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.options import Options, ToolHelp, options_of
 from runner.engines.tensorrt_llm.versions import Version
+from runner.engines.trtllm.families import class_options, script_of
 from runner.engines.trtllm.profile import TrtllmProfile
 
 Program = Literal["convert", "build"]
@@ -100,16 +101,78 @@ def convert_options(profile: TrtllmProfile, programs: Programs, model: ModelConf
     Size and dtype are explicit, as their defaults differ between versions. For a script that does not take
     `auto`, the dtype is the model's own.
     """
-    pp = [("pp_size", str(profile.parallel.pp))] if profile.parallel.pp > 1 else []
+    family, parallel = profile.model.family, profile.parallel
+    script = script_of(family)
+    tp = [(script.tp_size, str(parallel.tp))] if script.tp_size else []
+    pp = [(script.pp_size, str(parallel.pp))] if parallel.pp > 1 and script.pp_size else []
     dtype: str = profile.model.dtype
     if dtype == "auto" and not _takes_auto(programs):
         dtype = converted_dtype(model) or dtype
     return [
-        ("tp_size", str(profile.parallel.tp)),
+        *script.always,
+        *class_options(family, model.architecture if model else ""),
+        *tp,
         *pp,
         ("dtype", dtype),
         *options_of(profile.convert),
     ]
+
+
+def part_options(profile: TrtllmProfile, programs: Programs, part: str) -> Options:
+    """Return the options of trtllm-build for the encoder or the decoder of a model that has both.
+
+    The encoder has no KV cache and generates nothing; the decoder begins with one token.
+    """
+    build = profile.build
+    if part == "encoder":
+        changes: dict[str, str | None] = {
+            "max_input_len": _text(build.max_encoder_input_len or build.max_input_len),
+            "max_encoder_input_len": None,
+            "max_seq_len": None,
+        }
+        no_cache = {"kv_cache_type": "disabled", "paged_kv_cache": None}
+        if programs.presence("build", "kv_cache_type") is Presence.NO:
+            no_cache = {"paged_kv_cache": "disable"}
+        changes |= no_cache
+    else:
+        longest = _text(build.max_encoder_input_len or build.max_input_len)
+        changes = {"max_input_len": "1", "max_encoder_input_len": longest}
+    given = {"moe_plugin": "disable", **dict(build_options(profile, programs))}
+    kept = [(name, value) for name, value in given.items() if name not in changes]
+    return [*kept, *((name, value) for name, value in changes.items() if value is not None)]
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def benchmark_options(profile: TrtllmProfile, engine_dir: str, dtype: str | None) -> Options:
+    """Return the options of benchmark.py, which joins lists by semicolons."""
+    benchmark = profile.benchmark
+    options: Options = [
+        ("model", benchmark.mode),
+        ("engine_dir", engine_dir),
+        ("batch_size", ";".join(map(str, benchmark.batch_size))),
+    ]
+    if benchmark.mode == "enc":
+        options.append(("input_len", ";".join(map(str, benchmark.input_len))))
+    else:
+        pairs = ";".join(f"{entry},{output}" for entry, output in benchmark.input_output_len)
+        options.append(("input_output_len", pairs))
+    options += [
+        ("num_runs", str(benchmark.num_runs)),
+        ("duration", str(benchmark.duration)),
+        ("warm_up", str(benchmark.warm_up)),
+    ]
+    if dtype is not None:
+        options.append(("dtype", dtype))
+    if benchmark.num_beams > 1:
+        options.append(("num_beams", str(benchmark.num_beams)))
+    if benchmark.gpu_weights_percent != [1.0]:
+        options.append(("gpu_weights_percent", ";".join(map(str, benchmark.gpu_weights_percent))))
+    flags = ("enable_cuda_graph", "csv", "dump_profile")
+    options += [(flag, None) for flag in flags if getattr(benchmark, flag)]
+    return [*options, ("log_level", benchmark.log_level)]
 
 
 def converted_dtype(model: ModelConfig | None) -> str | None:
@@ -123,12 +186,15 @@ def _takes_auto(programs: Programs) -> bool:
     choices = programs.choices("convert", "dtype")
     if choices:
         return "auto" in choices
+    if not script_of(programs.family).dtype_auto:
+        return False
     return programs.version is None or programs.version >= FIRST_AUTO_DTYPE
 
 
 def option_problems(profile: TrtllmProfile, programs: Programs, model: ModelConfig | None) -> Iterator[str]:
     """Yield a sentence for each field whose option or value the installed program would reject."""
     if profile.selects("convert"):
+        yield from _parallel_problems(profile)
         if profile.model.dtype == "auto" and not _takes_auto(programs) and converted_dtype(model) is None:
             yield (
                 f"model.dtype: convert_checkpoint.py of TensorRT-LLM {programs.version} does not take auto,"
@@ -152,6 +218,15 @@ def _small_default(profile: TrtllmProfile, version: Version | None) -> Iterator[
             f"build.max_batch_size: is not given, so TensorRT-LLM {version} uses {found.default}, but"
             f" benchmark needs batch size {batch}; raise it, or reduce the benchmark"
         )
+
+
+def _parallel_problems(profile: TrtllmProfile) -> Iterator[str]:
+    """Yield ways of spreading a model that the script of its family does not know."""
+    family, parallel, script = profile.model.family, profile.parallel, script_of(profile.model.family)
+    if parallel.tp > 1 and not script.tp_size:
+        yield f"parallel.tp: convert_checkpoint.py of {family} makes checkpoints for one GPU; set 1"
+    if parallel.pp > 1 and not script.pp_size:
+        yield f"parallel.pp: convert_checkpoint.py of {family} does not split a model into stages; set 1"
 
 
 def _problems(program: Program, options: Options, programs: Programs) -> Iterator[str]:

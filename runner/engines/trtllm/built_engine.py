@@ -13,6 +13,10 @@ from runner.errors import UserError
 FAMILIES = {"QWen": "qwen", "GPTJ": "gptj", "GPTNeoX": "gptneox", "Llama": "llama"}
 """architecture without `ForCausalLM` -> folder of its family in examples/"""
 ENCODERS = ("Bert", "Roberta")
+LIMITS = (
+    "max_batch_size", "max_input_len", "max_encoder_input_len", "max_seq_len", "max_num_tokens",
+    "max_beam_width",
+)  # fmt: skip
 BATCH_SIZE, INPUT_LEN, OUTPUT_LEN = 8, 128, 20
 """The shape that is measured, unless the engine is built for less."""
 
@@ -27,16 +31,15 @@ def profile_data(path: Path) -> dict[str, Any]:
     build, mapping = config.build_config, config.pretrained_config.mapping
     architecture = config.pretrained_config.architecture
     whole = build.max_seq_len
-    input_len = _at_most(INPUT_LEN, build.max_input_len, whole and whole - 1)
-    output_len = _at_most(OUTPUT_LEN, whole and whole - input_len)
+    if _config_of(path).parent == path:
+        input_len = _at_most(INPUT_LEN, build.max_input_len, whole and whole - 1)
+        output_len = _at_most(OUTPUT_LEN, whole and whole - input_len)
+    else:
+        input_len, output_len = _at_most(INPUT_LEN, build.max_encoder_input_len), _at_most(OUTPUT_LEN, whole)
     batch_size = _at_most(
         BATCH_SIZE, build.max_batch_size, build.max_num_tokens and build.max_num_tokens // input_len
     )
-    limits = {
-        name: getattr(build, name)
-        for name in ("max_batch_size", "max_input_len", "max_seq_len", "max_num_tokens", "max_beam_width")
-        if getattr(build, name)
-    }
+    limits = {name: getattr(build, name) for name in LIMITS if getattr(build, name)}
     data: dict[str, Any] = {
         "name": _name(path),
         "description": f"the engine in {path}"
@@ -49,6 +52,9 @@ def profile_data(path: Path) -> dict[str, Any]:
         "stages": ["benchmark"],
         "paths": {"engine_dir": str(path)},
     }
+    if _config_of(path).parent != path:
+        data["benchmark"]["mode"] = "enc-dec"
+        data["model"]["family"] = config.pretrained_config.model_type or "enc_dec"
     if architecture.startswith(ENCODERS):
         data["benchmark"] |= {"mode": "enc", "input_len": [input_len]}
     return data
@@ -62,7 +68,7 @@ def _read(path: Path) -> EngineConfig:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder")
     try:
-        content = (path / "config.json").read_bytes()
+        content = _config_of(path).read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: this folder has no engine: config.json is missing") from None
     except OSError as error:
@@ -73,6 +79,12 @@ def _read(path: Path) -> EngineConfig:
     if config is None:
         raise UserError(f"{path / 'config.json'}: not the config of an engine: it has no build_config")
     return config
+
+
+def _config_of(path: Path) -> Path:
+    """Return the config of an engine; of an encoder and a decoder the latter has the limits of both."""
+    own, decoder = path / "config.json", path / "decoder" / "config.json"
+    return decoder if decoder.exists() and not own.exists() else own
 
 
 def _family(architecture: str) -> str:

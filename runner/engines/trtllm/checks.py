@@ -22,14 +22,13 @@ from runner.engines.tensorrt_llm.versions import (
 )
 from runner.engines.trtllm.arguments import Program
 from runner.engines.trtllm.compatibility import mismatches
+from runner.engines.trtllm.families import PARTS, script_of
 from runner.engines.trtllm.installation import help_texts
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import Plan
 
 PROGRAMS: dict[Program, str] = {"convert": "convert_checkpoint.py", "build": "trtllm-build"}
 """Stage -> the name of its program in `MachineFacts.helps`."""
-OWN_ARGUMENTS: dict[Program, str] = {"convert": "--model_dir", "build": "--checkpoint_dir"}
-"""Stage -> the first option of its program on the command line."""
 REPOSITORY = "https://github.com/NVIDIA/TensorRT-LLM"
 USUAL_VERSION = "0.16.0"
 """The version that is advised where none is installed."""
@@ -45,7 +44,7 @@ def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> I
     yield from _programs(profile, facts, probe)
     yield from _model(profile, probe, model)
     yield from _engine(profile, probe, engine, version)
-    yield from _options(facts)
+    yield from _options(profile, facts)
     if profile.selects("benchmark"):
         yield _memory(profile, facts, probe, model)
         yield _loop(profile)
@@ -58,8 +57,8 @@ def questions(profile: TrtllmProfile) -> ProbeQuestions:
     folders = [path for path in (profile.model.dir, profile.paths.checkpoint_dir, engine) if path]
     return ProbeQuestions(
         paths=[tree, *convert_scripts(profile), *scripts(profile), *folders],
-        texts=[*(f"{path}/config.json" for path in folders), f"{tree}/tensorrt_llm/version.py"],
-        weights=folders,
+        texts=[*_configs(folders), f"{tree}/tensorrt_llm/version.py"],
+        weights=[path for folder in folders for path in (folder, *(f"{folder}/{part}" for part in PARTS))],
         disks=[profile.paths.work],
     )
 
@@ -77,6 +76,7 @@ def convert_scripts(profile: TrtllmProfile) -> list[str]:
     if profile.model.script:
         return [profile.model.script]
     tree, family = profile.paths.tensorrt_llm, profile.model.family
+    family = script_of(family).folder or family
     folders = {example_folder(family, None), example_folder(family, Version.parse(AFTER))}
     return [f"{tree}/{folder}/convert_checkpoint.py" for folder in sorted(folders)]
 
@@ -93,8 +93,19 @@ def scripts(profile: TrtllmProfile) -> list[str]:
     return found
 
 
+def _configs(folders: list[str]) -> list[str]:
+    """Return where the config of an engine, a checkpoint or a model is; of two parts the decoder decides."""
+    return [path for folder in folders for path in (f"{folder}/config.json", f"{folder}/decoder/config.json")]
+
+
 def _config(probe: ProbeAnswer, folder: str | None) -> bytes:
-    return probe.texts.get(f"{folder}/config.json", "").encode()
+    texts = (probe.texts.get(path, "") for path in _configs([str(folder)]))
+    return next((text.encode() for text in texts if text), b"")
+
+
+def _size(probe: ProbeAnswer, folder: str | None) -> int:
+    """Return the bytes of the weights in a folder and in those of its parts."""
+    return sum(probe.weights.get(f"{folder}{part}", 0) for part in ("", *(f"/{part}" for part in PARTS)))
 
 
 def _installed(probe: ProbeAnswer) -> Version | None:
@@ -200,7 +211,7 @@ def _engine(
     yield Check("engine", "pass", f"{folder}: {shape}, max_seq_len {limits.max_seq_len}")
 
 
-def _options(facts: MachineFacts) -> Iterator[Check]:
+def _options(profile: TrtllmProfile, facts: MachineFacts) -> Iterator[Check]:
     """Check the arguments against the --help of the installed programs."""
     if facts.plan is None:
         return
@@ -210,7 +221,9 @@ def _options(facts: MachineFacts) -> Iterator[Check]:
         if program is None or not facts.helps.get(PROGRAMS[program]):
             continue
         name, tool = f"{program} options", PROGRAMS[program]
-        options = stage.argv.index(OWN_ARGUMENTS[program])
+        script = script_of(profile.model.family)
+        first = f"--{script.model_dir}" if program == "convert" else "--checkpoint_dir"
+        options = stage.argv.index(first)
         known = parse_help(facts.helps[tool])
         if stage.argv[options] not in known.options:
             text = f"{tool} --help does not list its options, so they are not checked"
@@ -229,7 +242,7 @@ def _options(facts: MachineFacts) -> Iterator[Check]:
 def _weights(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None) -> tuple[int, str] | None:
     """Return the bytes of the model as the engine stores it, and the derivation; None when not known."""
     if profile.paths.engine_dir:
-        size = probe.weights.get(profile.paths.engine_dir, 0)
+        size = _size(probe, profile.paths.engine_dir)
         return (size, f"engine files {gib(size)}") if size else None
     size = probe.weights.get(profile.model.dir or "", 0)
     if not size:

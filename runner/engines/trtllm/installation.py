@@ -19,6 +19,7 @@ from runner.engines.tensorrt_llm.options import ToolHelp, parse_help
 from runner.engines.tensorrt_llm.program_help import HelpPage, read_help
 from runner.engines.tensorrt_llm.versions import Version, example_folder, version_of
 from runner.engines.trtllm.arguments import Program
+from runner.engines.trtllm.families import script_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
 from runner.schema.base import Container
@@ -74,8 +75,8 @@ def help_texts(profile: TrtllmProfile) -> dict[Program, str]:
 def convert_script(profile: TrtllmProfile, version: Version | None) -> str:
     """Return the path of the convert_checkpoint.py of a profile."""
     model = profile.model
-    folder = f"{profile.paths.tensorrt_llm}/{example_folder(model.family, version)}"
-    return model.script or f"{folder}/convert_checkpoint.py"
+    folder = example_folder(script_of(model.family).folder or model.family, version)
+    return model.script or f"{profile.paths.tensorrt_llm}/{folder}/convert_checkpoint.py"
 
 
 def _helps(

@@ -24,13 +24,16 @@ from runner.engines.tensorrt_llm.options import Options, to_argv
 from runner.engines.tensorrt_llm.versions import FIRST, LAST, why_unsupported
 from runner.engines.trtllm.arguments import (
     Programs,
+    benchmark_options,
     build_options,
     convert_options,
     converted_dtype,
     option_problems,
+    part_options,
 )
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
+from runner.engines.trtllm.families import PARTS, script_of
 from runner.engines.trtllm.installation import TrtllmInstallation, convert_script, find_installation
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.errors import UserError
@@ -65,7 +68,7 @@ class TrtllmPlanner:
         notes = self._notes()
         stages = [
             self._convert(checkpoint, made_engine),
-            self._build(checkpoint, made_engine),
+            *self._builds(checkpoint, made_engine),
             self._smoke(made_engine),
             self._benchmark(made_engine, self._dtype(model, engine, given.checkpoint), notes),
         ]
@@ -132,12 +135,13 @@ class TrtllmPlanner:
     def given(self) -> GivenConfigs:
         paths = self.profile.paths
         folders = (self.profile.model.dir, paths.engine_dir, paths.checkpoint_dir)
-        return GivenConfigs(
-            *(
-                self.installation.file_system.read(f"{folder}/config.json") if folder else None
-                for folder in folders
-            )
-        )
+        return GivenConfigs(*(self._config(folder) if folder else None for folder in folders))
+
+    def _config(self, folder: str) -> bytes | None:
+        """Return the config in a folder; of an encoder and a decoder the latter has the limits of both."""
+        read = self.installation.file_system.read
+        config = read(f"{folder}/config.json")
+        return read(f"{folder}/decoder/config.json") if config is None else config
 
     def _notes(self) -> list[str]:
         version, notes = self.installation.version, []
@@ -154,11 +158,9 @@ class TrtllmPlanner:
         profile = self.profile
         if profile.paths.checkpoint_dir:
             folder = profile.paths.checkpoint_dir
-            return CachedOutput(
-                folder,
-                {"checkpoint": build_cache.model_identity(folder, self.installation.file_system)},
-                CacheLookup("reuse"),
-            )
+            parts = [f"{folder}/{part}" for part in PARTS] if profile.has_two_parts else [folder]
+            identities = [build_cache.model_identity(p, self.installation.file_system) for p in parts]
+            return CachedOutput(folder, {"checkpoint": "; ".join(identities)}, CacheLookup("reuse"))
         identity = {
             "model": build_cache.model_identity(profile.model.dir or "", self.installation.file_system),
             "script": convert_script(profile, self.installation.version),
@@ -177,7 +179,19 @@ class TrtllmPlanner:
             "TensorRT-LLM": str(self.installation.version or "unknown"),
             "GPU": self.installation.gpu or "unknown",
         }
-        return self._output("engine", identity)
+        if not profile.has_two_parts:
+            return self._output("engine", identity)
+        whole = build_cache.output_dir(profile.paths.work, profile.name, "engine", identity)
+        parts = [self._part(CachedOutput(whole, identity, CacheLookup("reuse")), part) for part in PARTS]
+        missing = next((part.found for part in parts if part.found.state != "reuse"), CacheLookup("reuse"))
+        return CachedOutput(whole, dict(identity), missing)
+
+    def _part(self, engine: CachedOutput, part: str) -> CachedOutput:
+        """Return the engine of the encoder or the decoder."""
+        folder, identity = f"{engine.folder}/{part}", engine.identity | {"part": part}
+        return CachedOutput(
+            folder, identity, build_cache.lookup(folder, identity, self.installation.file_system)
+        )
 
     def _output(self, what: str, identity: Identity) -> CachedOutput:
         folder = build_cache.output_dir(self.profile.paths.work, self.profile.name, what, identity)
@@ -191,20 +205,21 @@ class TrtllmPlanner:
         profile = self.profile
         if not profile.model.dir:
             return None
+        script = script_of(profile.model.family)
         skip = profile.skip_reason("convert")
         if skip is None and profile.selects("build") and engine.found.state == "reuse":
             skip = SkipReason(SkipKind.NOT_NEEDED, f"the engine is cached: {engine.folder}")
         argv = [
             self.installation.python,
             convert_script(profile, self.installation.version),
-            *("--model_dir", profile.model.dir),
-            *("--output_dir", checkpoint.folder),
+            *(f"--{script.model_dir}", profile.model.dir),
+            *(f"--{script.output_dir}", checkpoint.folder),
             *to_argv(convert_options(profile, self.programs, self.model)),
             *profile.convert.extra_args,
         ]
         return self._cached_stage("convert", argv, checkpoint, skip)
 
-    def _build(self, checkpoint: CachedOutput, engine: CachedOutput) -> Stage:
+    def _builds(self, checkpoint: CachedOutput, engine: CachedOutput) -> list[Stage]:
         profile = self.profile
         skip = profile.skip_reason("build")
         made = "reuse" in (checkpoint.found.state, engine.found.state)
@@ -213,12 +228,28 @@ class TrtllmPlanner:
                 "stages: build needs a checkpoint, and no earlier run of this profile made one",
                 hint="add convert to stages, or give paths.checkpoint_dir",
             )
+        if not profile.has_two_parts:
+            options = build_options(profile, self.programs)
+            return [self._build(checkpoint.folder, engine, options, skip)]
+        return [
+            self._build(
+                f"{checkpoint.folder}/{part}",
+                engine if profile.paths.engine_dir else self._part(engine, part),
+                part_options(profile, self.programs, part),
+                skip,
+            )
+            for part in PARTS
+        ]
+
+    def _build(
+        self, checkpoint: str, engine: CachedOutput, options: Options, skip: SkipReason | None
+    ) -> Stage:
         argv = [
             self.installation.trtllm_build,
-            *("--checkpoint_dir", checkpoint.folder),
+            *("--checkpoint_dir", checkpoint),
             *("--output_dir", engine.folder),
-            *to_argv(build_options(profile, self.programs)),
-            *profile.build.extra_args,
+            *to_argv(options),
+            *self.profile.build.extra_args,
         ]
         return self._cached_stage("build", argv, engine, skip)
 
@@ -263,7 +294,7 @@ class TrtllmPlanner:
             self.installation.python,
             self._observer(),
             f"{profile.paths.tensorrt_llm}/benchmarks/python/benchmark.py",
-            *to_argv(_benchmark_options(profile, engine.folder, dtype)),
+            *to_argv(benchmark_options(profile, engine.folder, dtype)),
             *profile.benchmark.extra_args,
         ]
         stage = self._stage("benchmark", argv, ROOT_ENV, self._needs_engine("benchmark", engine))
@@ -338,35 +369,6 @@ class TrtllmPlanner:
 def _identity(options: Options, extra: list[str]) -> dict[str, str]:
     identity = {name: value or "on" for name, value in options if name not in NOT_IN_OUTPUT}
     return identity | ({"extra_args": shlex.join(extra)} if extra else {})
-
-
-def _benchmark_options(profile: TrtllmProfile, engine_dir: str, dtype: str | None) -> Options:
-    """Return the options of benchmark.py, which joins lists by semicolons."""
-    benchmark = profile.benchmark
-    options: Options = [
-        ("model", benchmark.mode),
-        ("engine_dir", engine_dir),
-        ("batch_size", ";".join(map(str, benchmark.batch_size))),
-    ]
-    if benchmark.mode == "enc":
-        options.append(("input_len", ";".join(map(str, benchmark.input_len))))
-    else:
-        pairs = ";".join(f"{entry},{output}" for entry, output in benchmark.input_output_len)
-        options.append(("input_output_len", pairs))
-    options += [
-        ("num_runs", str(benchmark.num_runs)),
-        ("duration", str(benchmark.duration)),
-        ("warm_up", str(benchmark.warm_up)),
-    ]
-    if dtype is not None:
-        options.append(("dtype", dtype))
-    if benchmark.num_beams > 1:
-        options.append(("num_beams", str(benchmark.num_beams)))
-    if benchmark.gpu_weights_percent != [1.0]:
-        options.append(("gpu_weights_percent", ";".join(map(str, benchmark.gpu_weights_percent))))
-    flags = ("enable_cuda_graph", "csv", "dump_profile")
-    options += [(flag, None) for flag in flags if getattr(benchmark, flag)]
-    return [*options, ("log_level", benchmark.log_level)]
 
 
 def configurations(profile: TrtllmProfile) -> list[Configuration]:

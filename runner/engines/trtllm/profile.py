@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from runner.engines.tensorrt_llm.build_options import Build, Convert
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
+from runner.engines.trtllm.families import script_of
 from runner.plan.skip import SkipKind, SkipReason
 from runner.schema.axes import SweepSection
 from runner.schema.base import NAME_PATTERN, Benchmark, Container, Launch, PositiveInt, Profile, Section
@@ -25,7 +26,7 @@ class TrtllmModel(Section, frozen=True):
         str,
         Meta(
             pattern=NAME_PATTERN,
-            description="folder of its convert_checkpoint.py below examples/: qwen, llama, falcon, gptj ...",
+            description="folder of its convert_checkpoint.py below examples/: qwen, llama ..., or t5, bart",
         ),
     ]
     dir: Annotated[
@@ -136,6 +137,11 @@ class TrtllmProfile(Profile, frozen=True, kw_only=True, tag="trtllm"):
     launch: TrtllmLaunch = msgspec.field(default_factory=TrtllmLaunch)
     paths: Paths = msgspec.field(default_factory=Paths)
     sweep: SweepSection | None = None
+
+    @property
+    def has_two_parts(self) -> bool:
+        """Check whether the model consists of an encoder and a decoder, each with an engine."""
+        return self.benchmark.mode == "enc-dec" or script_of(self.model.family).two_parts
 
     def skip_reason(self, stage: StageName) -> SkipReason | None:
         """Return why the profile leaves a stage out; None when it asks for it."""

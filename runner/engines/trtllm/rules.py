@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
+from runner.engines.trtllm.families import script_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.schema.base import Problem, Section, loop_problems
 
@@ -98,7 +99,11 @@ def _build(profile: TrtllmProfile) -> Iterator[Problem]:
 
 
 def _benchmark(profile: TrtllmProfile) -> Iterator[Problem]:
-    benchmark, pp = profile.benchmark, profile.parallel.pp
+    benchmark, pp, family = profile.benchmark, profile.parallel.pp, profile.model.family
+    script = script_of(family)
+    kind = "enc-dec" if script.two_parts else "enc" if script.by_architecture else None
+    if kind is not None and benchmark.mode != kind:
+        yield Problem("benchmark.mode", f"{benchmark.mode} does not fit the family {family}; set {kind}")
     if pp > 1:
         yield Problem(
             "parallel.pp",

@@ -10,7 +10,9 @@ import pytest
 
 from runner import events as ev
 from runner.engines.benchmark_line import results_in
+from runner.engines.registry import make_plan
 from runner.engines.trtllm.output import answers_in
+from runner.run import layout
 from tests import standins
 from tests.integration.trtllm import support
 from tests.integration.trtllm.support import only_benchmark, profile, stages, succeed
@@ -81,15 +83,35 @@ def test_an_encoder_has_latency_and_no_tokens(tmp_path: Path) -> None:
 
 
 def test_an_encoder_decoder_is_measured_without_a_profiler(tmp_path: Path) -> None:
-    folder = tmp_path / "engine"
-    for part in (folder, folder / "encoder", folder / "decoder"):
+    folder = tmp_path / "both"
+    for part in (folder / "encoder", folder / "decoder"):
         standins.make_engine(part)
-    wanted = only_benchmark(tmp_path, benchmark={"mode": "enc-dec"})
+    given = {"engine_dir": str(folder)}
+    wanted = only_benchmark(tmp_path, benchmark={"mode": "enc-dec"}, paths=given)
     run_dir, _ = succeed(wanted)
     (configuration,) = support.final(run_dir).configurations
     support.assert_table_is_what_was_printed(configuration)
     assert support.row(configuration, "tokens_per_sec").value
     assert support.row(configuration, "generation_time_ms").value is None
+
+
+def test_an_encoder_decoder_from_its_model_to_its_table(tmp_path: Path) -> None:
+    wanted = support.profile(
+        tmp_path,
+        model={"family": "t5", "dtype": "auto"},
+        build={"max_encoder_input_len": 64},
+        benchmark={"mode": "enc-dec"},
+    )
+    run_dir, state = succeed(wanted)
+    assert [stage.name for stage in state.stages] == ["convert", "build", "build", "smoke", "benchmark"]
+    builds = [stage.argv for stage in layout.load_plan(run_dir).stages if stage.name == "build"]
+    outputs = [argv[argv.index("--output_dir") + 1] for argv in builds]
+    assert [Path(output).name for output in outputs] == ["encoder", "decoder"]
+    (configuration,) = support.final(run_dir).configurations
+    support.assert_table_is_what_was_printed(configuration)
+    # Both parts are in the cache.
+    again = make_plan(wanted)
+    assert [bool(stage.skip) for stage in again.stages] == [True, True, True, False, False]
 
 
 def test_the_profiling_loop_enters_no_number(tmp_path: Path) -> None:

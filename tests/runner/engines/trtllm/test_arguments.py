@@ -11,7 +11,13 @@ from runner.engines.tensorrt_llm import option_facts
 from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.tensorrt_llm.options import parse_help, to_argv
 from runner.engines.tensorrt_llm.versions import Version
-from runner.engines.trtllm.arguments import Programs, build_options, convert_options, option_problems
+from runner.engines.trtllm.arguments import (
+    Programs,
+    build_options,
+    convert_options,
+    option_problems,
+    part_options,
+)
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile import file as profile_file
 
@@ -116,7 +122,7 @@ def test_a_refusal_says_who_has_the_option(
 
 
 def test_the_default_batch_size_of_old_versions_is_small() -> None:
-    sections = {"stages": ["convert", "build", "benchmark"]}
+    sections: dict[str, Any] = {"stages": ["convert", "build", "benchmark"]}
     wanted = profile(**sections, benchmark={"batch_size": [512], "input_output_len": [[8, 8]]})
     (problem,) = problems(wanted, "0.13.0")
     assert "TensorRT-LLM 0.13.0 uses 256, but benchmark needs batch size 512" in problem
@@ -140,6 +146,53 @@ def test_dtype_auto_becomes_the_dtype_of_the_model(family: str) -> None:
     assert problems(wanted, "0.14.0") == []
     (problem,) = problems(wanted, "0.14.0", None)
     assert "does not take auto" in problem
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture", "expected"),
+    [
+        ("t5", "", "--model_type t5 --tp_size 1 --dtype float16"),
+        ("bart", "", "--model_type bart --tp_size 1 --dtype float16"),
+        ("gemma", "", "--ckpt-type hf --world-size 1 --dtype float16"),
+        ("recurrentgemma", "", "--ckpt_type hf --world_size 1 --dtype float16"),
+        ("whisper", "", "--dtype float16"),
+        ("bert", "BertForQuestionAnswering", "--model BertForQuestionAnswering --tp_size 1 --dtype float16"),
+        ("bert", "RobertaForMaskedLM", "--model RobertaModel --tp_size 1 --dtype float16"),
+        ("llama", "LlamaForCausalLM", "--tp_size 1 --dtype float16"),
+    ],
+)
+def test_scripts_that_are_called_in_another_way(family: str, architecture: str, expected: str) -> None:
+    model = ModelConfig(heads=8, kv_heads=8, layers=2, head_dim=64, architecture=architecture)
+    options = convert_options(profile(family), Programs(Version.parse("0.16.0"), family), model)
+    assert " ".join(to_argv(options)) == expected
+
+
+@pytest.mark.parametrize(
+    ("family", "parallel", "said"),
+    [
+        ("whisper", {"tp": 2}, "parallel.tp: convert_checkpoint.py of whisper makes checkpoints for one GPU"),
+        ("gemma", {"pp": 2}, "parallel.pp: convert_checkpoint.py of gemma does not split"),
+    ],
+)
+def test_scripts_that_know_one_way_of_spreading(family: str, parallel: dict[str, int], said: str) -> None:
+    (problem,) = problems(profile(family, parallel=parallel), "0.16.0")
+    assert said in problem
+
+
+def test_encoder_and_decoder_are_built_with_their_own_limits() -> None:
+    build = {"max_batch_size": 8, "max_encoder_input_len": 512, "max_seq_len": 200, "max_beam_width": 2}
+    programs = Programs(Version.parse("0.16.0"), "t5")
+    encoder, decoder = (
+        " ".join(to_argv(part_options(profile("t5", build=build), programs, part)))
+        for part in ("encoder", "decoder")
+    )
+    shared = "--moe_plugin disable --max_batch_size 8"
+    assert encoder == f"{shared} --max_beam_width 2 --max_input_len 512 --kv_cache_type disabled"
+    assert decoder == (
+        f"{shared} --max_seq_len 200 --max_beam_width 2 --max_input_len 1 --max_encoder_input_len 512"
+    )
+    old = part_options(profile("t5", build=build), Programs(Version.parse("0.12.0"), "t5"), "encoder")
+    assert old[-1] == ("paged_kv_cache", "disable")
 
 
 def test_the_installed_program_decides() -> None:

@@ -48,6 +48,16 @@ def test_what_the_config_says_fills_the_profile(tmp_path: Path) -> None:
     assert load_text(to_yaml(profile), "again") == profile
 
 
+def test_a_folder_with_encoder_and_decoder_is_an_engine(tmp_path: Path) -> None:
+    both = tmp_path / "t5"
+    engine(both / "encoder", max_input_len=512)
+    engine(both / "decoder", max_encoder_input_len=64, max_input_len=1, max_seq_len=16)
+    profile = imported(both)
+    assert (profile.benchmark.mode, profile.model.family) == ("enc-dec", "enc_dec")
+    assert profile.benchmark.input_output_len == [(64, 16)]
+    assert profile.paths.engine_dir == str(both)
+
+
 @pytest.mark.parametrize(
     "limits",
     [

@@ -271,3 +271,9 @@ def test_why_a_stage_is_not_wanted(tmp_path: Path) -> None:
     assert str(changed.skip_reason("convert")) == f"given: paths.engine_dir {tmp_path}"
     assert str(changed.skip_reason("smoke")) == "not asked for"
     assert changed.selects("benchmark")
+
+
+@pytest.mark.parametrize(("family", "mode"), [("t5", "enc-dec"), ("bert", "enc")])
+def test_the_family_decides_about_the_mode(family: str, mode: str) -> None:
+    said = complaint(f"model.family={family}", "stages=[convert, build, benchmark]")
+    assert said == f"benchmark.mode: dec does not fit the family {family}; set {mode}"

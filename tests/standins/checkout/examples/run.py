@@ -38,7 +38,8 @@ def parse_arguments():
 def main(args):
     logger.set_level(args.log_level)
     rank = tensorrt_llm.mpi_rank()
-    Engine(args.engine_dir, rank, tensorrt_llm.mpi_world_size(), None)
+    decoder = os.path.join(args.engine_dir, "decoder")
+    Engine(decoder if os.path.isdir(decoder) else args.engine_dir, rank, tensorrt_llm.mpi_world_size(), None)
     logger.info("Using Python session" if args.use_py_session else "Using C++ session")
     faults.strike("work")
     if rank != 0:

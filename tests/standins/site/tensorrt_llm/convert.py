@@ -12,12 +12,13 @@ import tensorrt_llm
 from tensorrt_llm import faults
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(*, dtype_auto: bool = True) -> argparse.ArgumentParser:
     """Options of examples/qwen/convert_checkpoint.py; llama has more."""
+    dtypes = [*(["auto"] if dtype_auto else []), "float16", "bfloat16", "float32"]
     options = argparse.ArgumentParser()
     options.add_argument("--model_dir", default=None)
     options.add_argument("--output_dir", default="tllm_checkpoint")
-    options.add_argument("--dtype", default="auto", choices=["auto", "float16", "bfloat16", "float32"])
+    options.add_argument("--dtype", default=dtypes[0], choices=dtypes)
     options.add_argument("--weight_only_precision", default="int8", choices=["int8", "int4", "int4_gptq"])
     options.add_argument("--calib_dataset", default="ccdv/cnn_dailymail")
     options.add_argument("--smoothquant", "-sq", type=float, default=None)
