@@ -23,17 +23,29 @@ def t_tail(t: float, df: float) -> float:
 
 @lru_cache(maxsize=4096)
 def t_quantile(p: float, df: float) -> float:
-    """Return the t with P(T <= t) = p, for 0.5 <= p < 1; found by bisection to 1e-10 of itself."""
-    low, high = 0.0, 1.0
-    while t_tail(high, df) > 1 - p:
-        low, high = high, high * 2
-    while high - low > 1e-10 * high:
-        middle = (low + high) / 2
-        if t_tail(middle, df) > 1 - p:
-            low = middle
-        else:
-            high = middle
-    return high
+    """Return the t with P(T <= t) = p, for 0.5 <= p < 1, to about 1e-12 of itself.
+
+    Newton's method for the logarithm of the tail as a function of the logarithm of t. That function is
+    concave, so that every step after the first approaches the root from above.
+    """
+    if p <= 0.5:
+        return 0.0
+    # The first step goes too far; tails of many degrees of freedom would be 0 there.
+    wanted, t, longest = math.log(1 - p), 1.0, 1.0 if df > 3 else 20.0
+    for _ in range(100):
+        tail = t_tail(t, df)
+        step = (math.log(tail) - wanted) * tail / (t * _density(t, df))
+        t *= math.exp(max(-50.0, min(step, longest)))
+        if abs(step) < 1e-13:
+            break
+    return t
+
+
+def _density(t: float, df: float) -> float:
+    if math.isinf(df):
+        return math.exp(-t * t / 2) / math.sqrt(2 * math.pi)
+    front = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    return front * math.exp(-(df + 1) / 2 * math.log1p(t * t / df))
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
