@@ -56,9 +56,9 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
 
     ab = commands.add_parser(
         "ab",
-        help="measure two or more profiles in turn: A B A B",
-        description="Measure two or more profiles in turn (A B A B) and compare them. Slow changes of the"
-        " machine then affect all profiles.",
+        help="measure two or more profiles in turn: A B B A",
+        description="Measure two or more profiles in turn (A B B A) and compare them. Every second pass is"
+        " reversed, and the comparison removes a straight line over time: slow drift of the machine cancels.",
     )
     ab.add_argument("profiles", nargs="+", metavar="PROFILE", help="two or more profiles")
     ab.add_argument(

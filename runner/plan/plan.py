@@ -95,7 +95,7 @@ class SweepMembership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     have measured only some of its configurations), so their numbers are samples of the same quantity.
     Runs of one sweep with different cells differ only in `values`. `repeat` numbers the
     repeats of a cell; runs with equal `repeat` were measured in the same pass over the cells, so when two
-    profiles alternate (A B A B) they make a pair.
+    profiles alternate (A B B A) they make a pair.
     """
 
     sweep: str

@@ -40,7 +40,7 @@ class SweepSection(Section, frozen=True):
     ] = msgspec.field(default_factory=dict)
     repeat: Annotated[PositiveInt, Meta(description="how often every cell is measured")] = 1
     order: Annotated[
-        Order, Meta(description="repeats: interleaved (all cells, then all again) or grouped by cell")
+        Order, Meta(description="repeats: interleaved (all cells, then all in reverse) or grouped by cell")
     ] = "interleaved"
 
 

@@ -106,7 +106,7 @@ def repeat_sweep(profile: Profile, repeat: int, *, gpu_hz: float = 2.0) -> Sweep
 def ab_sweep(
     profiles: Sequence[Profile], repeat: int, *, stop_on_failure: bool = False, gpu_hz: float = 2.0
 ) -> SweepSpec:
-    """Return a sweep that measures profiles alternately: A B A B.
+    """Return a sweep that measures profiles alternately: A B B A.
 
     Raises:
         UserError: one of them cannot be planned.

@@ -82,13 +82,18 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
     def slots(self) -> list[Slot]:
         """Return every repeat of every cell that can be measured, in the order of measuring.
 
-        Interleaved: all cells once, then all cells again (A B A B), so that drift of the machine affects all
-        cells equally. Grouped: every repeat of a cell before the next cell (A A B B).
+        Interleaved: all cells once, then all cells in reverse (A B B A), so that each pair of passes measures
+        all cells at the same time on average, and a linear drift of the machine cancels. Grouped: every
+        repeat of a cell before the next cell (A A B B).
         """
         cells = [cell.number for cell in self.cells if not cell.refused]
         if self.order == "grouped":
             return [Slot(cell, repeat) for cell in cells for repeat in range(self.repeat)]
-        return [Slot(cell, repeat) for repeat in range(self.repeat) for cell in cells]
+        return [
+            Slot(cell, repeat)
+            for repeat in range(self.repeat)
+            for cell in (reversed(cells) if repeat % 2 else cells)
+        ]
 
 
 # --- axes --------------------------------------------------------------------------------------------------

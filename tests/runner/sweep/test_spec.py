@@ -202,15 +202,20 @@ class TestOrder:
         slots = sweep_of(count, repeat=repeat, order=order).slots()
         assert Counter(slots) == Counter(Slot(c, r) for c in range(count) for r in range(repeat))
 
-    def test_interleaved_is_a_b_a_b_and_grouped_a_a_b_b(self) -> None:
-        assert [slot.cell for slot in sweep_of(2, repeat=2).slots()] == [0, 1, 0, 1]
+    def test_interleaved_is_a_b_b_a_and_grouped_a_a_b_b(self) -> None:
+        assert [slot.cell for slot in sweep_of(2, repeat=2).slots()] == [0, 1, 1, 0]
         assert [slot.cell for slot in sweep_of(2, repeat=2, order="grouped").slots()] == [0, 0, 1, 1]
 
     def test_profiles_alternate(self) -> None:
         other = load_text(TINY.replace("name: tiny", "name: other"), "other")
         sweep = control.ab_sweep([tiny(), other], 2)
         assert sweep.name == "tiny-vs-other"
-        assert [sweep.cells[slot.cell].values[0][1] for slot in sweep.slots()] == ["tiny", "other"] * 2
+        assert [sweep.cells[slot.cell].values[0][1] for slot in sweep.slots()] == [
+            "tiny",
+            "other",
+            "other",
+            "tiny",
+        ]
 
     def test_a_profile_does_not_alternate_with_itself(self) -> None:
         with pytest.raises(UserError, match="two profiles have the same name: tiny"):

@@ -95,7 +95,7 @@ def test_runs_come_one_after_the_other_and_know_their_place(programs: Callable[.
     fake = programs()
     progress = conducted(of_programs(2, repeat=2))
     assert progress.status == "finished"
-    assert fake.places == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    assert fake.places == [(0, 0), (1, 0), (1, 1), (0, 1)]
     assert outcomes(progress) == [(cell, repeat, "done") for cell, repeat in fake.places]
     entries = list(reversed(read_entries()))
     assert {(entry.sweep.cell, entry.sweep.repeat) for entry in entries if entry.sweep} == set(fake.places)
