@@ -115,6 +115,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """names of the GPUs of the ranks, in the order of the ranks"""
     sweep: SweepMembership | None = None
     """the sweep that the run belongs to; None: none"""
+    boot_id: str = ""
+    """the boot of the machine during which it ran; empty: written by an earlier version"""
     baseline: VersusRuns | None = None
     """the baseline behind the `versus` of cells; None: there is none, or no comparison was requested"""
 
