@@ -33,6 +33,7 @@ def metric_facts(metric: Metric) -> tuple[tuple[str, str], ...]:
         ("name", metric.name),
         ("unit", metric.unit),
         ("better", "" if metric.better == "neither" else metric.better),
+        ("verdict", "" if metric.judged else "none: comparisons show its change only"),
         ("formula", metric.formula),
         ("source", metric.source),
         ("n counts", metric.count),

@@ -157,6 +157,7 @@ DEVIATION = Metric(
     source=ITERATIONS_SOURCE,
     count=TIMED,
     conditions="Needs two iterations. Correlated iterations are less independent than it suggests.",
+    judged=False,
     compute=_deviation,
 )
 VARIATION = Metric(
@@ -170,6 +171,7 @@ VARIATION = Metric(
     digits=2,
     count=TIMED,
     conditions="Needs two iterations. How far single iterations scatter, not how well the mean is known.",
+    judged=False,
     compute=_variation,
 )
 MINIMUM = Metric(
@@ -182,6 +184,7 @@ MINIMUM = Metric(
     source=ITERATIONS_SOURCE,
     count=TIMED,
     conditions="One value; grows more extreme with more iterations.",
+    judged=False,
     compute=_of_sample(lambda latency: latency.minimum),
 )
 MAXIMUM = Metric(
@@ -194,6 +197,7 @@ MAXIMUM = Metric(
     source=ITERATIONS_SOURCE,
     count=TIMED,
     conditions="One value; grows more extreme with more iterations.",
+    judged=False,
     compute=_of_sample(lambda latency: latency.maximum),
 )
 UPSTREAM_P95 = Metric(
@@ -207,6 +211,7 @@ UPSTREAM_P95 = Metric(
     upstream_key="percentile95(ms)",
     count=TIMED,
     conditions="Kept to compare with what benchmark.py prints; it has no interval.",
+    judged=False,
     compute=_upstream_percentile(95, maximum_up_to=20),
 )
 UPSTREAM_P99 = Metric(
@@ -220,6 +225,7 @@ UPSTREAM_P99 = Metric(
     upstream_key="percentile99(ms)",
     count=TIMED,
     conditions="Kept to compare with what benchmark.py prints; it has no interval.",
+    judged=False,
     compute=_upstream_percentile(99, maximum_up_to=100),
 )
 LATENCY_METRICS = (LATENCY, P50, P95, P99, DEVIATION, VARIATION, MINIMUM, MAXIMUM, UPSTREAM_P95, UPSTREAM_P99)

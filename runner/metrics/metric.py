@@ -57,6 +57,9 @@ class Metric:
     """interval for the table alone, where there is no `estimate`"""
     needs_samples: bool = True
     """for metrics of `gpu`: computed from samples of the measured phase, so a short phase gives no number"""
+    judged: bool = True
+    """whether a comparison gives a verdict; False: a change of it is shown only, because it depends on the
+    number of iterations or describes scatter, not speed"""
     comparison_place: int | None = None
     """place among the metrics that every comparison shows; None: compared only when a user names it"""
 
