@@ -17,6 +17,8 @@ class ExitCode(IntEnum):
     """a comparison found a slowdown, or an assertion failed"""
     UNDECIDED = 6
     """these runs are not enough to decide a comparison or an assertion"""
+    UNFAIR = 7
+    """runs that cannot be compared fairly, so there is no verdict"""
     INTERNAL_ERROR = 70
     """an error of the program itself; its traceback is in a file"""
     INTERRUPTED = 130

@@ -24,16 +24,21 @@ _EPILOG = """\
 A SIDE is a run, repeats separated by commas, or a filter of `ls --filter`
 (tag:before, sweep:ID), which means all finished runs that match it.
 
-Repeats decide: a single run does not show how much a number varies from run to
-run. For a single run, the intervals use the variation of earlier repeats of the
-same profile; without repeats they assume a variation as large as that of the
-iterations, and at least 2 %.
+Runs that were measured together (one boot, no break of more than 30 minutes, or
+one sweep) are one session. Sides of different sessions are compared with the
+variation from session to session, from earlier runs of the same profile; until
+four earlier sessions are known it is assumed to be 2 %. More runs of the same
+session do not help: `ab` measures both sides alternately in one session.
+
+FASTER and SLOWER hold for all changes that are shown together: with 95 %
+probability none of them is chance. docs/statistics.md explains this.
 
 exit codes:
   0  compared
   2  bad input
   5  SLOWER or WORSE, with --fail-on slower
   6  INCONCLUSIVE or NOT JUDGED, with --fail-on inconclusive
+  7  not a fair comparison, with --fail-on
 """
 
 
@@ -122,9 +127,13 @@ def _opens_dashboard(arguments: argparse.Namespace) -> bool:
 def _exit_code(comparison: Comparison, names: list[str], fail_on: list[str]) -> ExitCode:
     from runner.compare import undecided_changes, worse_changes
 
+    if fail_on and (unfair := [pair for pair in comparison.pairs if not pair.fair]):
+        reasons = "; ".join(dict.fromkeys(reason for pair in unfair for reason in pair.unfair_because))
+        print(f"trtbench-tui: not a fair comparison, so there is no verdict: {reasons}", file=sys.stderr)
+        return ExitCode.UNFAIR
     if "slower" in fail_on and worse_changes(comparison, names):
         print(
-            "trtbench-tui: slower; the confidence level holds for all configurations together",
+            "trtbench-tui: slower; this holds for all shown changes together",
             file=sys.stderr,
         )
         return ExitCode.NOT_MET

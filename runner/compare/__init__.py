@@ -1,8 +1,10 @@
 """Comparing runs: what differs, whether the comparison is fair, how much each number changed, the verdict.
 
 - Input: `sides` names and reads the runs, `conditions` lists what their numbers depend on, `differences`
-  finds what differs and what makes a comparison unfair, `run_variation` estimates run-to-run variation.
-- Result: `comparison` builds a `Comparison` (also the JSON of the command), `verdict` has the statistics,
+  finds what differs and what makes a comparison unfair, `measuring_sessions` finds the runs of one session,
+  `run_variation` estimates how much runs and sessions vary.
+- Result: `comparison` builds a `Comparison` (also the JSON of the command), `run_difference` has the
+  statistics, `verdict` the conclusion, `method` a sentence about both,
   `across_engines` compares unlike engines, `against_baseline` compares a report with its baseline.
 - Output: `comparison_text` and `comparison_markdown`; `assertion_grammar` and `assertions` are `check`.
 """

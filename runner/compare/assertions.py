@@ -26,13 +26,13 @@ from msgspec.structs import replace
 from runner.compare.assertion_grammar import Assertion, Quantity, Term, evaluate
 from runner.compare.run_variation import Repeats
 from runner.compare.sides import Side
-from runner.compare.verdict import Spread
 from runner.errors import ExitCode
 from runner.plan.plan import Configuration
 from runner.report.result_table import configuration_name
 from runner.stats.intervals import LEVEL, Interval
 from runner.stats.repeats import deviation, middle
 from runner.stats.student import t_quantile
+from runner.stats.variation import Spread
 from runner.util.formatting import format_number
 
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -116,7 +116,7 @@ def _check_shape(
 
 def _variation(repeats: Repeats, sides: Sequence[Side], shape: Configuration, metric: str) -> Spread:
     """Return run-to-run variation: pooled over repeats of both sides and earlier ones, else assumed."""
-    earlier = repeats.spread(shape, metric)
+    earlier = repeats.variation(shape, metric).session
     squares, df, runs = 0.0, 0.0, earlier.runs
     if earlier.runs:
         squares, df = earlier.df * earlier.deviation**2, earlier.df

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -14,17 +15,19 @@ from msgspec.structs import asdict, astuple
 
 from runner.compare.across_engines import AcrossEngines, compare_across_engines
 from runner.compare.differences import Difference, differences, unfairness_reasons
+from runner.compare.method import describe_method
+from runner.compare.run_difference import RunDifference, RunValue
 from runner.compare.run_variation import EarlierRuns, Repeats
 from runner.compare.sides import ComparedRun, Side
 from runner.compare.verdict import (
-    ASSUMED_SPREAD,
     DECISION,
-    FEWEST_PAIRS,
+    FAMILY,
     THRESHOLD,
-    RunValue,
-    Spread,
+    Judgement,
     Verdict,
-    judge,
+    allowed_chances,
+    conclude,
+    find_difference,
 )
 from runner.metrics import LATENCY, OUTPUT_TOKENS_PER_SEC, Metric, compared_metrics
 from runner.plan.plan import Configuration, ConfigurationValues, configuration_of
@@ -77,15 +80,16 @@ class MetricChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     verdict: Verdict | None = None
     """None: neither direction is better"""
     why: str = ""
-    """why it is INCONCLUSIVE or NOT JUDGED"""
+    """why it is INCONCLUSIVE or NOT JUDGED; empty if the pair is not fair"""
     repeats: int | None = None
-    """estimated number of further repeats of each side for a verdict"""
-    holds_together: bool = True
-    """whether the verdict also holds with Bonferroni correction for the number of configurations"""
+    """number of further repeats of each side, measured alternately, for a verdict in 80 of 100 cases"""
     spread: float = 0.0
-    """standard deviation from run to run that was used, as a share"""
+    """standard deviation that was used, as a share: from session to session if the sides were measured in
+    different ones, else from run to run"""
     spread_runs: int = 0
-    """number of earlier runs that it is from; 0: from the compared repeats, else assumed"""
+    """number of earlier runs that it is from; 0: from the compared runs, or assumed"""
+    assumed: bool = False
+    """whether `spread` is assumed"""
 
 
 class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +144,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     level: float = LEVEL
     """confidence level of each interval"""
     decision: float = DECISION
-    """confidence level that FASTER and SLOWER, BETTER and WORSE need"""
+    """confidence level that FASTER and SLOWER, BETTER and WORSE need, each of them"""
+    family: float = FAMILY
+    """probability of any wrong one of them in this comparison, at most (Holm)"""
     threshold: float = THRESHOLD
     """changes below this share do not matter"""
     sides: tuple[SideSummary, ...]
@@ -157,7 +163,10 @@ def compare(
     metrics: Sequence[Metric] | None = None,
     threshold: float = THRESHOLD,
 ) -> Comparison:
-    """Compare the first side with each of the others; the result of a pair depends only on these two.
+    """Compare the first side with each of the others.
+
+    The numbers of a pair depend only on its two sides. Whether a change is called depends on how many changes
+    the comparison shows (`runner.compare.verdict.allowed_chances`).
 
     Args:
         sides: two or more, of `runner.compare.sides.load_sides`.
@@ -165,15 +174,17 @@ def compare(
             `comparison_place`.
         threshold: the share below which a change does not matter.
     """
-    found = tuple(differences(sides))
     first, *others = sides
     earlier = EarlierRuns()
     chosen = compared_metrics() if metrics is None else metrics
+    drafts = [_draft_pair(first, other, chosen, earlier) for other in others]
+    judged = [change for draft in drafts if not draft.against for change in draft.changes() if change.judged]
+    allowed = dict(zip(map(id, judged), allowed_chances([one.chance for one in judged]), strict=True))
     return Comparison(
         threshold=threshold,
         sides=tuple(_summary(side) for side in sides),
-        differences=found,
-        pairs=tuple(_pair(first, other, chosen, threshold, earlier) for other in others),
+        differences=tuple(differences(sides)),
+        pairs=tuple(_finish_pair(draft, threshold, allowed) for draft in drafts),
         across=compare_across_engines(sides),
     )
 
@@ -189,97 +200,134 @@ def _summary(side: Side) -> SideSummary:
     )
 
 
-def _pair(
-    first: Side, second: Side, metrics: Sequence[Metric], threshold: float, earlier: EarlierRuns
-) -> Pair:
+@dataclass(frozen=True)
+class _DraftChange:
+    """A change before all changes of the comparison are known."""
+
+    metric: Metric
+    values: tuple[float, float]
+    counts: tuple[int, int]
+    found: RunDifference | Judgement
+
+    @property
+    def judged(self) -> bool:
+        return isinstance(self.found, RunDifference) and self.metric.better != "neither"
+
+    @property
+    def chance(self) -> float:
+        return self.found.chance if isinstance(self.found, RunDifference) else 1.0
+
+
+@dataclass(frozen=True)
+class _DraftPair:
+    first: Side
+    second: Side
+    against: tuple[str, ...]
+    shapes: dict[Configuration, list[_DraftChange]]
+
+    def changes(self) -> Iterator[_DraftChange]:
+        for changes in self.shapes.values():
+            yield from changes
+
+
+def _draft_pair(first: Side, second: Side, metrics: Sequence[Metric], earlier: EarlierRuns) -> _DraftPair:
     repeats = Repeats((*first.runs, *second.runs), earlier)
     shapes = [shape for shape in first.shapes if shape in second.shapes]
     against = unfairness_reasons(first, second, differences((first, second)), shapes)
-    matched = _find_pairs(first, second)
-    together = 1 - (1 - DECISION) / max(1, len(shapes))
-    configurations = []
-    for shape in shapes:
-        changes = [
+    drafts = {
+        shape: [
             change
             for metric in metrics
-            if (change := _change(first, second, shape, metric, threshold, repeats, matched, together))
+            if (change := _draft_change(first, second, shape, metric, repeats)) is not None
         ]
-        configurations.append(ConfigurationComparison(**asdict(shape), changes=tuple(changes)))
-    spreads = [repeats.spread(shape, _headline(shape).name) for shape in shapes]
+        for shape in shapes
+    }
+    return _DraftPair(first, second, tuple(against), drafts)
+
+
+def _draft_change(
+    first: Side, second: Side, shape: Configuration, metric: Metric, repeats: Repeats
+) -> _DraftChange | None:
+    sides = []
+    for side in (first, second):
+        values = [_measured(run, shape, metric, repeats, len(side.runs) == 1) for run in side.runs]
+        known = [value for value in values if value is not None]
+        if not known or len(known) < len(values):
+            return None
+        sides.append(known)
+    a, b = sides
+    return _DraftChange(
+        metric,
+        (middle([one.value for one in a]), middle([one.value for one in b])),
+        (_count(first.runs, shape, metric), _count(second.runs, shape, metric)),
+        find_difference(metric, a, b, variation=repeats.variation(shape, metric.name)),
+    )
+
+
+def _measured(
+    run: ComparedRun, shape: Configuration, metric: Metric, repeats: Repeats, alone: bool
+) -> RunValue | None:
+    value = run.value(shape, metric.name)
+    if value is None:
+        return None
+    # The precision of one run only matters if no repeats show its variation; reading it takes the whole log.
+    estimate = run.estimates.get(shape, {}).get(metric) if alone and metric.judged else None
+    return RunValue(value, estimate, repeats.session(run), repeats.order(run), repeats.has_history(run))
+
+
+def _finish_pair(draft: _DraftPair, threshold: float, allowed: dict[int, float]) -> Pair:
+    first, second = draft.first, draft.second
+    configurations = tuple(
+        ConfigurationComparison(
+            **asdict(shape),
+            changes=tuple(
+                _finish_change(change, not draft.against, threshold, allowed.get(id(change), 0.0))
+                for change in changes
+            ),
+        )
+        for shape, changes in draft.shapes.items()
+    )
+    main = [
+        change.found
+        for shape, changes in draft.shapes.items()
+        for change in changes
+        if change.metric is _headline(shape) and isinstance(change.found, RunDifference)
+    ]
     return Pair(
         first=first.label,
         second=second.label,
-        fair=not against,
-        unfair_because=tuple(against),
-        method=_method(first, second, matched is not None, spreads) if shapes else "",
-        configurations=tuple(configurations),
-        only_first=tuple(astuple(shape) for shape in first.shapes if shape not in shapes),
-        only_second=tuple(astuple(shape) for shape in second.shapes if shape not in shapes),
+        fair=not draft.against,
+        unfair_because=draft.against,
+        method=describe_method((len(first.runs), len(second.runs)), main) if main else "",
+        configurations=configurations,
+        only_first=tuple(astuple(shape) for shape in first.shapes if shape not in draft.shapes),
+        only_second=tuple(astuple(shape) for shape in second.shapes if shape not in draft.shapes),
     )
 
 
-def _find_pairs(first: Side, second: Side) -> list[tuple[ComparedRun, ComparedRun]] | None:
-    """Return pairs of runs from the same pass of one sweep (A B A B); None if there are none."""
-    by_pass = [
-        {(run.report.sweep.sweep, run.report.sweep.repeat): run for run in side.runs if run.report.sweep}
-        for side in (first, second)
-    ]
-    a, b = by_pass
-    if len(a) != len(first.runs) or set(a) != set(b) or len(b) != len(second.runs) or len(a) < FEWEST_PAIRS:
-        return None
-    return [(a[key], b[key]) for key in sorted(a)]
-
-
-def _change(
-    first: Side,
-    second: Side,
-    shape: Configuration,
-    metric: Metric,
-    threshold: float,
-    repeats: Repeats,
-    matched: list[tuple[ComparedRun, ComparedRun]] | None,
-    together: float,
-) -> MetricChange | None:
-    if matched is not None:
-        runs = [[pair[0] for pair in matched], [pair[1] for pair in matched]]
-    else:
-        runs = [list(first.runs), list(second.runs)]
-    alone = all(len(side) == 1 for side in runs)
-    a, b = ([_measured(run, shape, metric, alone) for run in side] for side in runs)
-    known_a, known_b = ([one for one in side if one is not None] for side in (a, b))
-    if not known_a or not known_b or len(known_a) < len(a) or len(known_b) < len(b):
-        return None
-    spread = repeats.spread(shape, metric.name)
-    paired = matched is not None
-    judgement = judge(metric, known_a, known_b, spread=spread, paired=paired, threshold=threshold)
-    strict = judge(
-        metric, known_a, known_b, spread=spread, paired=paired, threshold=threshold, decision=together
-    )
+def _finish_change(draft: _DraftChange, fair: bool, threshold: float, allowed: float) -> MetricChange:
+    found, metric = draft.found, draft.metric
+    judgement = found if isinstance(found, Judgement) else conclude(metric, found, threshold, allowed)
+    if not fair and judgement.verdict is not None:
+        judgement = replace(judgement, verdict="NOT JUDGED", why="", repeats=None)
+    used = found.used if isinstance(found, RunDifference) else None
     return MetricChange(
         metric=metric.name,
         unit=metric.unit,
-        first=middle([one.value for one in known_a]),
-        second=middle([one.value for one in known_b]),
-        first_n=_count(runs[0], shape, metric),
-        second_n=_count(runs[1], shape, metric),
+        first=draft.values[0],
+        second=draft.values[1],
+        first_n=draft.counts[0],
+        second_n=draft.counts[1],
         change=judgement.change,
         low=judgement.low,
         high=judgement.high,
         verdict=judgement.verdict,
         why=judgement.why,
         repeats=judgement.repeats,
-        holds_together=judgement.verdict == strict.verdict,
-        spread=spread.deviation if alone or spread.runs else 0.0,
-        spread_runs=spread.runs,
+        spread=used.deviation if used is not None else 0.0,
+        spread_runs=used.runs if used is not None else 0,
+        assumed=isinstance(found, RunDifference) and found.assumed,
     )
-
-
-def _measured(run: ComparedRun, shape: Configuration, metric: Metric, alone: bool) -> RunValue | None:
-    value = run.value(shape, metric.name)
-    if value is None:
-        return None
-    # The precision of one run only matters if nothing else shows its variation.
-    return RunValue(value, run.estimates.get(shape, {}).get(metric) if alone else None)
 
 
 def _count(runs: Sequence[ComparedRun], shape: Configuration, metric: Metric) -> int:
@@ -287,34 +335,9 @@ def _count(runs: Sequence[ComparedRun], shape: Configuration, metric: Metric) ->
     return sum(row.n for row in rows)
 
 
-def _method(first: Side, second: Side, paired: bool, spreads: Sequence[Spread]) -> str:
-    a, b = len(first.runs), len(second.runs)
-    if paired:
-        return (
-            f"{a} pairs of runs that alternated: Student's t of the differences within the pairs, so that"
-            " slow drift of the machine cancels; means are geometric"
-        )
-    earlier = max((spread.runs for spread in spreads), default=0)
-    if a + b > 2:
-        more = f", its variance pooled with {earlier} earlier runs of the same" if earlier else ""
-        return f"{a} and {b} runs, each counted once: Student's t of their geometric means{more}"
-    within = "one run each: block bootstrap of its iterations, together with run-to-run variation, "
-    largest = max((spread.deviation for spread in spreads if spread.runs or not earlier), default=0.0)
-    if earlier:
-        return f"{within}{100 * largest:.2f} % of the mean latency in {earlier} earlier runs of the same"
-    return (
-        f"{within}which is unknown and assumed to be as large as that of iterations, at least"
-        f" {100 * ASSUMED_SPREAD:g} % (here {100 * largest:.1f} %); `run --repeat 5` of both measures it"
-    )
-
-
 def worse_changes(comparison: Comparison, names: Sequence[str]) -> list[MetricChange]:
-    """Return the changes of these metrics that are SLOWER or WORSE, also with Bonferroni correction."""
-    return [
-        change
-        for change in _changes(comparison, names)
-        if change.verdict in ("SLOWER", "WORSE") and change.holds_together
-    ]
+    """Return the changes of these metrics that are SLOWER or WORSE."""
+    return [change for change in _changes(comparison, names) if change.verdict in ("SLOWER", "WORSE")]
 
 
 def undecided_changes(comparison: Comparison, names: Sequence[str]) -> list[str]:

@@ -105,7 +105,7 @@ def _pair(comparison: Comparison, pair: Pair, layout: _Layout) -> Iterator[str]:
         yield from layout.wrapped(f"only {label} measured {names}", "")
     if len(pair.configurations) > 1:
         yield ""
-        yield from layout.wrapped(_multiple_comparisons(comparison, pair), "")
+        yield from layout.wrapped(_multiple_comparisons(comparison), "")
 
 
 def _configuration(
@@ -147,17 +147,8 @@ def _share(share: float | None) -> str:
     return f"{percent:+.0f} %" if abs(percent) >= 99.995 else f"{percent:+.2f} %"
 
 
-def _multiple_comparisons(comparison: Comparison, pair: Pair) -> str:
-    """Return a note on multiple comparisons: how many changes can be chance."""
-    count = len(pair.configurations)
-    decided = [
-        change
-        for configuration in pair.configurations
-        if (change := configuration.headline) and change.verdict not in (None, "INCONCLUSIVE", "NOT JUDGED")
-    ]
-    holding = sum(change.holds_together for change in decided)
+def _multiple_comparisons(comparison: Comparison) -> str:
     return (
-        f"{count} configurations, each judged on its own: about 1 change in"
-        f" {round(1 / (1 - comparison.decision))} can be chance. Of {len(decided)} verdicts on latency,"
-        f" {holding} also hold for all configurations together."
+        f"The verdicts hold together: with a probability of {100 * (1 - comparison.family):g} % none of all"
+        " FASTER and SLOWER of this comparison is chance (Holm)."
     )

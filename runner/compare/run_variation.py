@@ -1,4 +1,4 @@
-"""Run-to-run variation of a number, estimated from earlier repeats on the same machine."""
+"""Variation of a number between runs and sessions, estimated from earlier runs on the same machine."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from runner.compare.measuring_sessions import find_sessions
 from runner.compare.sides import ComparedRun
-from runner.compare.verdict import ASSUMED_SPREAD, Spread
 from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.run_entry import RunEntry
-from runner.metrics import VARIATION
 from runner.plan.plan import Configuration
+from runner.stats.variation import Variation, estimate_variation
 
 MOST_RUNS = 40
 """Maximum number of earlier runs of a profile that are read, newest first."""
-LEAST_DF = 3
-"""With fewer degrees of freedom a cautious assumption is better than an estimate."""
 
 
 class EarlierRuns:
@@ -53,50 +51,58 @@ class EarlierRuns:
 
 
 class Repeats:
-    """Finished runs of the same profile on the same machine, other than the compared ones.
+    """Finished runs of the same profile on the same machine, other than the compared ones, by session.
 
-    The text of the profile and the host must be equal. Other changes in between (driver, version) increase
-    the variation, which makes INCONCLUSIVE more likely.
+    The text of the profile and the host must be equal. Other changes in between (driver, version) are steps
+    of the level, which hardly add to the variation.
     """
 
     def __init__(self, compared: Iterable[ComparedRun], earlier: EarlierRuns | None = None) -> None:
         """Use the runs of the two judged sides; other sides of the comparison must have no effect."""
-        compared = self._compared = list(compared)
+        compared = list(compared)
         groups: dict[tuple[str, str], list[ComparedRun]] = {
-            (run.profile_text, run.report.host): [] for run in compared if run.profile_text
+            _group(run): [] for run in compared if run.profile_text
         }
         known = {run.run_dir.resolve() for run in compared}
         for run in (earlier or EarlierRuns()).runs({run.report.profile for run in compared}, known):
-            group = groups.get((run.profile_text, run.report.host))
-            if group is not None:
-                group.append(run)
-        self._groups = list(groups.values())
-        self._known: dict[tuple[Configuration, str], Spread] = {}
+            if _group(run) in groups:
+                groups[_group(run)].append(run)
+        self._groups = groups
+        self._sessions = find_sessions([*compared, *(run for group in groups.values() for run in group)])
+        by_time = sorted(compared, key=lambda run: (run.report.started, run.name))
+        self._order = {run.run_dir: index for index, run in enumerate(by_time)}
+        self._known: dict[tuple[Configuration, str], Variation] = {}
 
-    def spread(self, shape: Configuration, metric: str) -> Spread:
-        """Return the variation of one number; an assumed one if there are too few repeats.
+    def session(self, run: ComparedRun) -> int:
+        """Return the number of the session of a run; runs with an equal number were measured together."""
+        return self._sessions[run.run_dir]
 
-        The assumed variation is that of single iterations in the compared runs, and at least 2 %: if
-        iterations vary by a third, runs do not repeat within 2 %.
-        """
+    def order(self, run: ComparedRun) -> int:
+        """Return the place of a compared run in the order of measuring."""
+        return self._order[run.run_dir]
+
+    def has_history(self, run: ComparedRun) -> bool:
+        """Whether earlier runs have the profile and the machine of a run."""
+        return len(self._groups.get(_group(run), ())) > 1
+
+    def variation(self, shape: Configuration, metric: str) -> Variation:
+        """Return the variation of one number, as far as earlier runs show it."""
         found = self._known.get((shape, metric))
         if found is None:
-            found = self._known[shape, metric] = self._estimate(shape, metric)
+            found = self._known[shape, metric] = estimate_variation(
+                self._by_session(group, shape, metric) for group in self._groups.values()
+            )
         return found
 
-    def _estimate(self, shape: Configuration, metric: str) -> Spread:
-        squares, df, runs = 0.0, 0, 0
-        for group in self._groups:
-            values = [value for run in group if (value := run.value(shape, metric)) is not None and value > 0]
-            if len(values) < 2:
-                continue
-            logarithms = [math.log(value) for value in values]
-            mean = sum(logarithms) / len(logarithms)
-            squares += sum((one - mean) ** 2 for one in logarithms)
-            df += len(values) - 1
-            runs += len(values)
-        return Spread(math.sqrt(squares / df), df, runs) if df >= LEAST_DF else self._assumed(shape)
+    def _by_session(self, group: list[ComparedRun], shape: Configuration, metric: str) -> list[list[float]]:
+        """Return logarithms of the numbers of runs, grouped by session, oldest first."""
+        sessions: dict[int, list[float]] = {}
+        for run in sorted(group, key=lambda run: self._sessions[run.run_dir]):
+            value = run.value(shape, metric)
+            if value is not None and value > 0:
+                sessions.setdefault(self._sessions[run.run_dir], []).append(math.log(value))
+        return list(sessions.values())
 
-    def _assumed(self, shape: Configuration) -> Spread:
-        scatter = [run.value(shape, VARIATION.name) or 0.0 for run in self._compared]
-        return Spread(max(ASSUMED_SPREAD, max(scatter, default=0.0) / 100), math.inf, 0)
+
+def _group(run: ComparedRun) -> tuple[str, str]:
+    return run.profile_text, run.report.host

@@ -1,22 +1,12 @@
 """The verdict on one number of two sides: its change, the interval of the change, and the conclusion.
 
-Changes are ratios, so all computations use logarithms. A change is compared with the run-to-run variation of
-the number, which the iterations of a single run do not show (each run has its own clocks, memory layout and
-neighbours):
-
-- **repeats** (three or more runs together): each run counts once, with its own number. Student's t of the
-  difference of the means of the logarithms, variance pooled over both sides. A hierarchical bootstrap is too
-  narrow for so few runs (with three runs a side it covers the truth in 7 to 8 of 10 cases); t is exact.
-- **pairs** (three or more, measured alternately A B A B): the same on the differences within the pairs, so
-  that slow drift (heat, neighbours) cancels.
-- **one run each**: the run-to-run variation of earlier repeats of the same profile on the same machine, else
-  an assumed one (as large as that of single iterations, at least `ASSUMED_SPREAD`), combined with the
-  interval from the iterations of each run (block bootstrap of means, order statistics of percentiles;
-  combined by the square-and-add rule MOVER).
+Changes are ratios, so all computations use logarithms. `run_difference` estimates the change and its error
+from runs, sessions and earlier sessions; docs/statistics.md describes the model and what it costs.
 
 The verdict: SAME if the whole 95 % interval is within the threshold. FASTER or SLOWER if the change reaches
-the threshold and even the 99 % interval excludes no change (with 95 %, five of a hundred comparisons of equal
-things would be wrong). Else INCONCLUSIVE, with an estimate of what would decide it.
+the threshold and its p-value is small enough: below 1 % alone (with 5 %, five of a hundred comparisons of
+equal things would be wrong), and corrected by Holm's method if one answer shows many changes, so that at most
+5 of 100 answers contain a wrong one. Else INCONCLUSIVE, with what would decide it.
 """
 
 from __future__ import annotations
@@ -26,10 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from runner.compare.run_difference import RunDifference, RunValue, run_difference
 from runner.metrics import Metric
-from runner.stats.intervals import LEVEL, Estimate
+from runner.stats.intervals import LEVEL
 from runner.stats.repeats import middle
 from runner.stats.student import t_quantile
+from runner.stats.variation import ASSUMED, LEAST_DF, Variation
 
 Verdict = Literal["FASTER", "SLOWER", "BETTER", "WORSE", "SAME", "INCONCLUSIVE", "NOT JUDGED"]
 """FASTER, SLOWER: times and rates; BETTER, WORSE: memory and energy; NOT JUDGED: see `why`."""
@@ -38,43 +30,16 @@ THRESHOLD = 0.01
 """Changes below this share do not matter: from 1 / 1.01 to 1.01 of the first side."""
 DECISION = 0.99
 """Confidence level that FASTER and SLOWER need."""
-ASSUMED_SPREAD = 0.02
-"""Minimum standard deviation from run to run, as a share, that is assumed if it is unknown.
-
-It is cautious: equal runs that vary by 2 % then get a wrong verdict in 1 to 2 of 100 cases; with an
-assumption of 1 %, in 20 (`tests/runner/compare/test_truth.py`). One run each then decides from a change of
-about 7 %.
-"""
-FEWEST_PAIRS = 3
+CHANCE = 0.01
+"""The same as a p-value."""
+FAMILY = 0.05
+"""Probability that an answer without any true change contains a FASTER or SLOWER, at most."""
+POWER = 0.8
+"""Probability of a verdict after the stated number of further repeats."""
 _ROUNDING = 1e-12
 """Rounding tolerance of logarithms: 100 to 101 ms equals 10 to 9.90 tokens per second."""
 _MOST_REPEATS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class RunValue:
-    """A number of one run; `estimate` is None if the run has no interval for it."""
-
-    value: float
-    estimate: Estimate | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Run-to-run variation of a number: standard deviation of its logarithm, about the relative one.
-
-    Attributes:
-        deviation: of the logarithm; 0.01 is 1 %.
-        df: degrees of freedom of the estimate; infinite for an assumption.
-        runs: number of earlier runs that it is from; 0: it is assumed.
-    """
-
-    deviation: float
-    df: float
-    runs: int
-
-
-ASSUMED = Spread(ASSUMED_SPREAD, math.inf, 0)
+INTERLEAVE = "measured in different sessions: interleave them with `ab`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +52,8 @@ class Judgement:
         high: its upper end.
         verdict: None if neither direction is better.
         why: why it is INCONCLUSIVE or NOT JUDGED; else empty.
-        repeats: estimated number of further repeats of each side that would decide an INCONCLUSIVE one; None:
-            unknown, or more than 200.
+        repeats: number of further repeats of each side, measured alternately, that would decide an
+            INCONCLUSIVE one with a probability of 80 %; None: not known, or more than 200.
     """
 
     change: float
@@ -99,139 +64,108 @@ class Judgement:
     repeats: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    """Difference of logarithms with its bounds, and what is needed to estimate them for more runs."""
-
-    value: float
-    low: float
-    high: float
-    deviation: float
-    """of one run, logarithm"""
-    runs: int
-    """on the smaller side"""
-    df_of: Literal["pairs", "sides"]
-    within: float = 0.0
-    """part of the half width that is due to the iterations of single runs, if it is the larger part"""
-
-
 def judge(
     metric: Metric,
     first: Sequence[RunValue],
     second: Sequence[RunValue],
     *,
-    spread: Spread = ASSUMED,
-    paired: bool = False,
+    variation: Variation = ASSUMED,
     threshold: float = THRESHOLD,
-    decision: float = DECISION,
 ) -> Judgement:
-    """Judge one metric of two sides, each of one or more runs.
+    """Judge one metric of two sides, each of one or more runs, as the only change of an answer.
 
     Args:
         metric: defines which direction is better.
         first: the reference side; not empty.
         second: the other side; not empty.
-        spread: run-to-run variation from earlier runs.
-        paired: the i-th runs of both sides were measured one after the other.
+        variation: from earlier runs.
         threshold: the share below which a change does not matter.
-        decision: confidence level that FASTER and SLOWER need.
     """
+    difference = find_difference(metric, first, second, variation=variation)
+    return difference if isinstance(difference, Judgement) else conclude(metric, difference, threshold)
+
+
+def find_difference(
+    metric: Metric, first: Sequence[RunValue], second: Sequence[RunValue], *, variation: Variation = ASSUMED
+) -> RunDifference | Judgement:
+    """Return the difference of a metric that can be judged, else the judgement without a verdict."""
     values = [one.value for one in (*first, *second)]
+    before, after = (middle([one.value for one in side]) for side in (first, second))
+    if not metric.judged:
+        change = after / before - 1 if before > 0 else math.nan
+        return Judgement(change, None, None, None)
     if min(values) <= 0:
-        before, after = (middle([one.value for one in side]) for side in (first, second))
         if before == after:
             return Judgement(0.0, 0.0, 0.0, None if metric.better == "neither" else "SAME")
         change = after / before - 1 if before > 0 else math.nan
         return Judgement(change, None, None, "NOT JUDGED", "a ratio needs numbers above 0")
-    if len(values) == 2 and (first[0].estimate is None or second[0].estimate is None):
+    together = first[0].session == second[0].session and variation.run is not None
+    no_interval = first[0].estimate is None or second[0].estimate is None
+    if len(values) == 2 and no_interval and not (variation.known or together):
         change = second[0].value / first[0].value - 1
         why = "one run each, and its iterations give no interval for this number; repeat both"
         return Judgement(change, None, None, "NOT JUDGED", why)
-
-    def difference(level: float) -> _Difference:
-        if len(values) == 2:
-            return _of_single_runs(first[0], second[0], spread, level)
-        return _of_repeats(first, second, spread, paired, level)
-
-    return _judged(metric, difference(LEVEL), difference(decision), threshold, decision)
+    return run_difference(first, second, variation)
 
 
-def _of_repeats(
-    first: Sequence[RunValue], second: Sequence[RunValue], spread: Spread, paired: bool, level: float
-) -> _Difference:
-    a, b = [math.log(one.value) for one in first], [math.log(one.value) for one in second]
-    if paired and len(a) == len(b) >= FEWEST_PAIRS:
-        steps = [y - x for x, y in zip(a, b, strict=True)]
-        mean = sum(steps) / len(steps)
-        df: float = len(steps) - 1
-        deviation = math.sqrt(_squares(steps) / df)
-        half = t_quantile((1 + level) / 2, df) * deviation / math.sqrt(len(steps))
-        return _Difference(mean, mean - half, mean + half, deviation, len(steps), "pairs")
-    mean = sum(b) / len(b) - sum(a) / len(a)
-    df = len(a) + len(b) - 2
-    squares = _squares(a) + _squares(b)
-    if spread.runs:
-        # Earlier repeats count as further repeats; with two runs a side they decide.
-        df, squares = df + spread.df, squares + spread.df * spread.deviation**2
-    deviation = math.sqrt(squares / df)
-    half = t_quantile((1 + level) / 2, df) * deviation * math.sqrt(1 / len(a) + 1 / len(b))
-    return _Difference(mean, mean - half, mean + half, deviation, min(len(a), len(b)), "sides")
+def allowed_chances(chances: Sequence[float]) -> list[float]:
+    """Return the largest p-value with which each change of one answer is a FASTER or SLOWER.
+
+    Holm's method: the smallest of m p-values is held against 5 % / m, the next against 5 % / (m - 1), and so
+    on until one is too large; none may exceed 1 %, which a single change needs. Equal p-values are the same
+    statement in two units (a time and its rate) and count once.
+
+    Args:
+        chances: p-values.
+    """
+    distinct = sorted({_rounded(chance) for chance in chances})
+    allowed: dict[float, float] = {}
+    for index, chance in enumerate(distinct):
+        limit = min(CHANCE, FAMILY / (len(distinct) - index))
+        allowed[chance] = limit
+        if chance > limit:
+            allowed.update(dict.fromkeys(distinct[index:], limit))
+            break
+    return [allowed[_rounded(chance)] for chance in chances]
 
 
-def _squares(values: Sequence[float]) -> float:
-    mean = sum(values) / len(values)
-    return sum((value - mean) ** 2 for value in values)
+def _rounded(chance: float) -> float:
+    return float(f"{chance:.6e}")
 
 
-def _of_single_runs(first: RunValue, second: RunValue, spread: Spread, level: float) -> _Difference:
-    assert first.estimate is not None
-    assert second.estimate is not None
-    a, b = first.estimate.interval(level), second.estimate.interval(level)
-    value = math.log(second.value / first.value)
-    between = t_quantile((1 + level) / 2, spread.df) * spread.deviation * math.sqrt(2)
-    low = -math.hypot(_above(first.value, a.high), _above(b.low, second.value), between)
-    high = math.hypot(_above(a.low, first.value), _above(second.value, b.high), between)
-    half = (high - low) / 2
-    deviation = half / t_quantile((1 + level) / 2, math.inf) / math.sqrt(2)
-    within = math.sqrt(max(0.0, half**2 - between**2))
-    return _Difference(
-        value, value + low, value + high, deviation, 1, "sides", within if within > between else 0.0
-    )
-
-
-def _above(low: float, high: float) -> float:
-    """Return the difference of the logarithms; infinite if `low` is not positive or a bound is open."""
-    return math.log(high / low) if low > 0 and math.isfinite(high) else math.inf
-
-
-def _judged(
-    metric: Metric, known: _Difference, firm: _Difference, threshold: float, decision: float
+def conclude(
+    metric: Metric, found: RunDifference, threshold: float = THRESHOLD, allowed: float = CHANCE
 ) -> Judgement:
-    change, low, high = (math.expm1(value) for value in (known.value, known.low, known.high))
-    bounds = (low if low > -1 else None, high if math.isfinite(high) else None)
+    """Return the verdict on a difference.
+
+    Args:
+        metric: defines which direction is better.
+        found: the difference.
+        threshold: the share below which a change does not matter.
+        allowed: largest p-value of a FASTER or SLOWER, from `allowed_chances`.
+    """
+    under, over = found.bounds()
+    change, low, high = (math.expm1(min(value, 700.0)) for value in (found.value, under, over))
+    bounds = (low if low > -1 else None, high if math.isfinite(over) else None)
     if metric.better == "neither":
         return Judgement(change, *bounds, None)
     # On the logarithm, so that a time and its rate, and A-B and B-A, get the same verdict.
     limit = math.log1p(threshold) - _ROUNDING
-    if known.low > -limit and known.high < limit:
+    if under > -limit and over < limit:
         return Judgement(change, *bounds, "SAME")
-    matters = abs(known.value) >= limit
+    matters = abs(found.value) >= limit
     direction = direction_verdict(metric, more=change > 0)
-    if matters and (firm.low > 0 or firm.high < 0):
+    if matters and found.chance <= allowed:
         return Judgement(change, *bounds, direction)
     if None in bounds:
         why = "too few iterations to bound it; measure more"
         return Judgement(change, *bounds, "INCONCLUSIVE", why)
-    repeats = _repeats_to_decide(known, threshold, decision)
-    if repeats is None:
-        why = f"more than {_MOST_REPEATS} repeats of each are needed"
-    else:
-        why = f"needs about {repeats} more repeat{'' if repeats == 1 else 's'} of each"
-    width = _deciding_width(known, threshold)
-    if known.within > width > 0:
-        why += f", or first about {math.ceil((known.within / width) ** 2)} times as many iterations"
-    if matters and (low > 0 or high < 0):
-        why = f"probably {direction}, but not with {100 * decision:g} % confidence; {why}"
+    repeats = _repeats_to_decide(found, threshold, allowed)
+    why = _what_decides(found, repeats)
+    if matters and found.chance <= CHANCE:
+        why = f"{direction} if it were the only change; not among all changes of this answer; {why}"
+    elif matters and (under > 0 or over < 0):
+        why = f"probably {direction}, but not with {100 * DECISION:g} % confidence; {why}"
     return Judgement(change, *bounds, "INCONCLUSIVE", why, repeats)
 
 
@@ -243,19 +177,35 @@ def direction_verdict(metric: Metric, *, more: bool) -> Verdict:
     return "FASTER" if improved else "SLOWER"
 
 
-def _deciding_width(known: _Difference, threshold: float) -> float:
-    """Return the half width that would decide: the change itself, or its distance to the threshold."""
-    size, limit = abs(known.value), math.log1p(threshold)
-    return size if size >= limit else limit - size
+def _what_decides(found: RunDifference, repeats: int | None) -> str:
+    how = INTERLEAVE if found.design == "sessions" else "measure more repeats of each"
+    if found.assumed:
+        if found.within > 1.5 * math.sqrt(found.below.error**2 / 2):
+            return f"{how}; more iterations also help"
+        return f"{how}; how much runs vary is not known"
+    if found.run is None or found.run.df < LEAST_DF:
+        return how
+    if repeats is None:
+        return f"more than {_MOST_REPEATS} repeats of each are needed"
+    more = f"about {repeats} more repeat{'' if repeats == 1 else 's'} of each"
+    return f"{how}, {more}" if found.design == "sessions" else f"needs {more}"
 
 
-def _repeats_to_decide(known: _Difference, threshold: float, decision: float) -> int | None:
-    """Estimate how many more runs on each side lead to a verdict if the change stays the same."""
-    wanted = _deciding_width(known, threshold)
-    level = decision if abs(known.value) >= math.log1p(threshold) else LEVEL
-    for count in range(max(2, known.runs + 1), _MOST_REPEATS):
-        df = count - 1 if known.df_of == "pairs" else 2 * (count - 1)
-        error = known.deviation * math.sqrt((1 if known.df_of == "pairs" else 2) / count)
-        if t_quantile((1 + level) / 2, df) * error < wanted:
-            return count - known.runs
+def _repeats_to_decide(found: RunDifference, threshold: float, allowed: float) -> int | None:
+    """Return how many more runs on each side, measured alternately, decide with a probability of 80 %.
+
+    The plan is for a change of the same size with the variation of runs that was found. None if that is not
+    estimated, or if more than `_MOST_REPEATS` are needed.
+    """
+    run = found.run
+    if run is None or run.df < LEAST_DF or found.assumed:
+        return None
+    size, limit = abs(found.value), math.log1p(threshold)
+    wanted, chance = (size, allowed) if size >= limit else (limit - size, 1 - LEVEL)
+    start = 0 if found.design == "sessions" else found.runs
+    for count in range(max(3, start + 1), _MOST_REPEATS):
+        df = max(1.0, 2 * count - 3)
+        error = run.deviation * math.sqrt(2 / count)
+        if (t_quantile(1 - chance / 2, df) + t_quantile(POWER, df)) * error < wanted:
+            return count - start
     return None

@@ -5,6 +5,7 @@
 - `steady_state`: warm-up, drift and the verdict WARMING / STEADY / DRIFTING; cheap enough for every frame.
 - `intervals`: 95 % intervals of means (block bootstrap) and percentiles (order statistics).
 - `repeats`: one number from several runs, geometric mean and spread.
+- `variation`: how much a number varies from run to run and from session to session.
 - `student`: quantiles of Student's t and of the binomial distribution.
 
 Only `samples` and `series` are imported with the state of a run; the others are imported where they are used.

@@ -60,6 +60,11 @@ class Estimate(Protocol):
     @property
     def value(self) -> float: ...
 
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of its error; infinite if the interval does not use Student's t."""
+        ...
+
     def interval(self, level: float = LEVEL) -> Interval:
         """Return the interval without run-to-run variation; `UNKNOWN` if there is no information."""
         ...
@@ -101,6 +106,10 @@ class PercentileEstimate:
     effective: float
     at: Callable[[float], float]
 
+    @property
+    def df(self) -> float:
+        return math.inf
+
     def interval(self, level: float = LEVEL) -> Interval:
         lower, upper = order_ranks(int(self.effective), self.q / 100, level)
         # Of two values, even the larger is a lower bound of their p99, which interpolation puts below it.
@@ -124,6 +133,10 @@ class Mapped:
     @property
     def value(self) -> float:
         return self.function(self.of.value)
+
+    @property
+    def df(self) -> float:
+        return self.of.df
 
     def interval(self, level: float = LEVEL) -> Interval:
         bounds = self.of.interval(level)

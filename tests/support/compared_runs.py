@@ -41,9 +41,11 @@ def run(
     status: ev.RunStatus = "finished",
     sweep: SweepMembership | None = None,
     second: int = 0,
+    day: int = 1,
+    boot: str = "b",
 ) -> Path:
     """A run of `profile` with one configuration for each batch size; `name` is the end of its id."""
-    run_dir = paths.runs_dir() / f"20260101T0000{second:02}Z_p_{name}"
+    run_dir = paths.runs_dir() / f"202601{day:02}T0000{second:02}Z_p_{name}"
     stage = Stage(name="benchmark", argv=["true"], cwd="/", reports=True)
     plan = Plan(
         engine="torch",
@@ -55,19 +57,25 @@ def run(
     )
     with layout.create_run_dir(run_dir, plan, profile):
         pass
-    log = list(_events(run_dir.name, measured, host, gpu, status, second))
+    log = list(_events(run_dir.name, measured, host, gpu, status, second + 86400 * (day - 1), boot))
     (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
     write_report(run_dir, build_report(plan, read_state(run_dir)))
     return run_dir
 
 
 def _events(
-    name: str, measured: Measured, host: str, gpu: str | None, status: ev.RunStatus, second: int
+    name: str,
+    measured: Measured,
+    host: str,
+    gpu: str | None,
+    status: ev.RunStatus,
+    second: int,
+    boot: str,
 ) -> list[ev.Event]:
     t = 0
     log: list[ev.Event] = [
         ev.RunStarted(
-            t=t, run=name, schema=1, wall=1_767_225_600.0 + second, host=host, boot_id="b", pid=1, cores=8,
+            t=t, run=name, schema=1, wall=1_767_225_600.0 + second, host=host, boot_id=boot, pid=1, cores=8,
             version="0.1.0",
         )
     ]  # fmt: skip

@@ -17,13 +17,14 @@ from runner import paths
 from runner.cli.main import main
 from runner.compare import Comparison, as_text, compare, load_sides
 from runner.compare.comparison_markdown import as_markdown
+from runner.compare.measuring_sessions import find_sessions
 from runner.compare.run_variation import Repeats
-from runner.compare.sides import side_label
-from runner.compare.verdict import ASSUMED
+from runner.compare.sides import ComparedRun, side_label
 from runner.errors import UserError
 from runner.history import labels
 from runner.history.lookup import find_run
 from runner.plan.plan import Configuration, SweepMembership
+from runner.stats.variation import ASSUMED
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.paths import DATA
 from tests.support.simulated import latencies
@@ -155,9 +156,9 @@ class TestNumbers:
         assert latency.high is not None
         assert latency.low < 0.02 < latency.high
         assert 1 + rate.change == pytest.approx(1 / (1 + latency.change))
-        assert latency.second / latency.first - 1 == pytest.approx(latency.change)
+        assert latency.second / latency.first - 1 == pytest.approx(latency.change, abs=0.002)
         assert (latency.first_n, latency.second_n) == (200, 200)
-        assert "5 and 5 runs, each counted once" in pair.method
+        assert "5 and 5 runs of the same sessions, each counted once" in pair.method
 
     def test_three_sides_are_each_held_against_the_first(self) -> None:
         for index, name in enumerate(("aaaa", "bbbb", "cccc")):
@@ -204,12 +205,13 @@ class TestNumbers:
         for index in range(4):
             for cell, (letter, level) in enumerate((("a", 100.0), ("b", 102.0))):
                 place = SweepMembership(sweep=SWEEP, cell=cell, repeat=index)
-                # The machine loses 2 % from pass to pass.
-                values = some(level * 1.02**index, seed=10 * cell + index)
-                run({1: values}, name=f"{letter}00{index}", sweep=place, second=2 * index + cell)
+                # The machine loses 1 % from run to run.
+                at = 2 * index + (1 - cell if index % 2 else cell)
+                values = some(level * 1.01**at, seed=10 * cell + index)
+                run({1: values}, name=f"{letter}00{index}", sweep=place, second=at)
         assert compared("a000,a001,a002,a003", "b000,b001,b002,b003") == compared(SWEEP)
         (pair,) = compared(SWEEP).pairs
-        assert pair.method.startswith("4 pairs of runs that alternated")
+        assert pair.method.startswith("4 and 4 runs of the same sessions")
         headline = pair.configurations[0].headline
         assert headline is not None
         assert headline.verdict == "SLOWER"
@@ -218,17 +220,46 @@ class TestNumbers:
         run({1: some(100)}, name="aaaa", second=40)
         run({1: some(102, seed=9)}, name="bbbb", second=41)
         method = compared("aaaa", "bbbb").pairs[0].method
-        assert "as large as that of iterations, at least 2 % (here 2.0 %)" in method
+        assert "whose variation is not known and assumed to be 2 %" in method
         repeats(100, "c")
         run({1: some(200)}, name="d000", host="elsewhere", second=50)
         run({1: some(300)}, name="d001", profile=PROFILE + "description: x\n", second=51)
         known = Repeats([one for side in load_sides(["aaaa", "bbbb"]) for one in side.runs])
-        spread = known.spread(Configuration(1, 64, 16), "latency_ms")
-        assert (spread.runs, spread.df) == (5, 4)
-        assert spread.deviation == pytest.approx(0.0024, abs=0.0015)
-        assert known.spread(Configuration(7, 64, 16), "latency_ms") == ASSUMED
+        variation = known.variation(Configuration(1, 64, 16), "latency_ms")
+        assert variation.run is not None
+        assert (variation.run.runs, variation.run.df) == (5, 4)
+        assert variation.run.deviation == pytest.approx(0.0024, abs=0.0015)
+        assert not variation.known, "one session says nothing about others"
+        assert known.variation(Configuration(7, 64, 16), "latency_ms") == ASSUMED
         (pair,) = compared("aaaa", "bbbb").pairs
-        assert "in 5 earlier runs of the same" in pair.method
+        assert "in 5 earlier runs" in pair.method
+
+    def test_runs_of_different_sessions_are_assumed_to_differ(self) -> None:
+        first = repeats(100, "a")
+        for index in range(5):
+            run({1: some(104, seed=70 + index)}, name=f"b0{index}0", second=index, day=2)
+        change = compared(first, ",".join(f"b0{index}0" for index in range(5))).pairs[0]
+        assert "of different sessions, which are assumed to vary by 2 %" in change.method
+        headline = change.configurations[0].headline
+        assert headline is not None
+        assert (headline.verdict, headline.assumed) == ("INCONCLUSIVE", True)
+        assert "measured in different sessions: interleave them with `ab`" in headline.why
+
+    def test_sessions_end_with_a_break_a_boot_or_a_sweep(self) -> None:
+        (paths.sweeps_dir() / SWEEP).mkdir(parents=True)
+        of_sweep = [SweepMembership(sweep=SWEEP, cell=0, repeat=index) for index in range(2)]
+        found = [
+            ComparedRun(one)
+            for one in (
+                run({1: some(n=4)}, name="a000"),
+                run({1: some(n=4)}, name="a001", second=50),
+                run({1: some(n=4)}, name="a002", second=55, boot="another"),
+                run({1: some(n=4)}, name="a003", day=2, boot="another", sweep=of_sweep[0]),
+                run({1: some(n=4)}, name="a004", day=3, boot="another", sweep=of_sweep[1]),
+            )
+        ]
+        sessions = find_sessions(found)
+        assert [sessions[one.run_dir] for one in found] == [0, 0, 1, 2, 2]
 
     def test_a_configuration_without_a_number_on_both_sides_says_so(self) -> None:
         run({1: []}, name="aaaa")
@@ -292,6 +323,9 @@ class TestCommand:
         assert main(["compare", "a000", "cccc", "--fail-on", "inconclusive"]) == 6
         said = capsys.readouterr()
         assert "A and B have no configuration in common" in said.err
+        run({1: some()}, name="dddd", second=31, host="bench02")
+        assert main(["compare", "a000", "dddd", "--fail-on", "slower"]) == 7
+        assert "not the same machine: machine" in capsys.readouterr().err
         assert "assumed" not in said.out  # how numbers were judged is said where there are some
         assert main(["compare", "a000", "cccc", "--metric", "latncy_ms"]) == 2
         assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err
@@ -315,7 +349,7 @@ def test_as_markdown() -> None:
     assert "- **B** p (a decoder): `20260101T000001Z_p_bbbb`" in text
     assert "| machine      | bench01 | a\\|b &lt;c> |" in text
     assert "**A → B**: **not a fair comparison**." in text
-    assert "| SLOWER       |" in text
+    assert "| NOT JUDGED" in text
     assert "Only B measured batch 4 64→16." in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count(" | ") for line in tables} == {2, 5}

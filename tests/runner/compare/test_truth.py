@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import statistics
 from collections import Counter
 
 import pytest
@@ -16,9 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.compare import compare, load_sides
-from runner.compare.verdict import ASSUMED, Judgement, RunValue, Spread, judge
+from runner.compare.run_difference import RunValue
+from runner.compare.verdict import Judgement, judge
 from runner.metrics import LATENCY, TOKENS_PER_SEC
 from runner.stats.intervals import Mapped, MeanEstimate, mean_of
+from runner.stats.variation import ASSUMED, Spread, Variation, estimate_variation
 from tests.support.compared_runs import run
 from tests.support.simulated import latencies
 
@@ -40,12 +41,12 @@ def trial(
     *,
     shift: float,
     spread: float,
-    known: Spread = ASSUMED,
+    known: Variation = ASSUMED,
     n: int = ITERATIONS,
 ) -> Judgement:
     first = [run_of(rng, level=1.0, spread=spread, n=n) for _ in range(repeats)]
     second = [run_of(rng, level=1.0 + shift, spread=spread, n=n) for _ in range(repeats)]
-    return judge(LATENCY, first, second, spread=known)
+    return judge(LATENCY, first, second, variation=known)
 
 
 def verdicts(trials: int, repeats: int, *, seed: int = 1, **truth: object) -> Counter[str | None]:
@@ -68,7 +69,7 @@ def test_repeats_see_how_much_runs_vary_however_much_that_is(repeats: int) -> No
 
 
 @pytest.mark.parametrize("repeats", [1, 2, 3, 5])
-def test_a_run_in_ten_that_something_slowed_down_fools_nobody(repeats: int) -> None:
+def test_a_slow_run_in_ten_makes_no_false_call(repeats: int) -> None:
     """A = A where every tenth run as a whole is 4 % slower: a neighbour, a hot GPU."""
     rng = random.Random(21)
 
@@ -89,8 +90,8 @@ def test_single_runs_beside_earlier_ones_are_as_careful(earlier: int, spread: fl
     rng = random.Random(23)
     found: Counter[str | None] = Counter()
     for _ in range(200):
-        logarithms = [math.log(run_of(rng, level=1, spread=spread).value) for _ in range(earlier)]
-        known = Spread(statistics.stdev(logarithms), earlier - 1, earlier)
+        sessions = [[math.log(run_of(rng, level=1, spread=spread).value)] for _ in range(earlier)]
+        known = estimate_variation([sessions])
         found[trial(rng, 1, shift=0.0, spread=spread, known=known).verdict] += 1
     assert found["FASTER"] + found["SLOWER"] <= 10, found
 
@@ -127,7 +128,7 @@ def test_two_percent_are_found_when_there_are_enough_runs(repeats: int, spread: 
 
 
 def test_history_of_repeats_helps_single_runs() -> None:
-    known = Spread(0.003, 9, 10)
+    known = Variation(Spread(0.003, 9, 10), None, 1.0)
     found = verdicts(100, 1, shift=0.02, spread=0.003, known=known, n=200)
     assert found["SLOWER"] >= 85
     assert found["FASTER"] == 0
@@ -140,7 +141,7 @@ def test_single_runs_alone_say_what_it_would_take() -> None:
     undecided = [one for one in found if one.verdict == "INCONCLUSIVE"]
     assert len(undecided) >= 40
     assert all("repeat" in one.why for one in undecided)
-    assert sum(one.repeats is not None and one.repeats <= 30 for one in undecided) >= 25
+    assert all(one.repeats is None for one in undecided), "how much runs vary is only assumed"
 
 
 @pytest.mark.parametrize("repeats", [1, 2, 3, 5])
@@ -173,26 +174,28 @@ def test_a_time_and_its_rate_get_the_same_verdict(
         estimates = (Mapped(MeanEstimate(value, value * error, 9), lambda ms: 1000 / ms) for value in values)
         return [RunValue(one.value, one) for one in estimates]
 
-    known = Spread(0.001, 9, 10)
-    forth = judge(LATENCY, times(first), times(second), spread=known)
-    assert judge(TOKENS_PER_SEC, rates(first), rates(second), spread=known).verdict == forth.verdict
-    back = judge(LATENCY, times(second), times(first), spread=known)
+    known = Variation(Spread(0.001, 9, 10), None, 1.0)
+    forth = judge(LATENCY, times(first), times(second), variation=known)
+    assert judge(TOKENS_PER_SEC, rates(first), rates(second), variation=known).verdict == forth.verdict
+    back = judge(LATENCY, times(second), times(first), variation=known)
     assert forth.verdict is not None
     assert back.verdict == MIRRORED.get(forth.verdict, forth.verdict)
 
 
-def test_pairs_see_through_a_machine_that_slows_down() -> None:
-    """A B A B on a machine that loses 1 % a run: that cancels within pairs, not between sides."""
+@pytest.mark.parametrize("order", ["ABABABABAB", "ABBAABBAAB"])
+def test_a_machine_that_slows_down_makes_no_false_call(order: str) -> None:
+    """A machine that loses 1.2 % a run: the line over the order of measuring takes the drift out."""
     rng = random.Random(8)
-    found: Counter[tuple[str | None, bool]] = Counter()
-    for _ in range(60):
-        slowing = [1.01**i for i in range(10)]
-        first = [run_of(rng, level=slowing[2 * i], spread=0.002) for i in range(5)]
-        second = [run_of(rng, level=1.02 * slowing[2 * i + 1], spread=0.002) for i in range(5)]
-        for paired in (True, False):
-            found[judge(LATENCY, first, second, paired=paired).verdict, paired] += 1
-    assert found["SLOWER", True] >= 57
-    assert found["SLOWER", False] <= 30
+    found: Counter[tuple[str | None, float]] = Counter()
+    for shift in (1.0, 1.02):
+        for _ in range(100):
+            sides: dict[str, list[RunValue]] = {"A": [], "B": []}
+            for at, side in enumerate(order):
+                level = (shift if side == "B" else 1.0) * 1.012**at
+                sides[side].append(RunValue(run_of(rng, level=level, spread=0.002).value, order=at))
+            found[judge(LATENCY, sides["A"], sides["B"]).verdict, shift] += 1
+    assert found["SLOWER", 1.0] + found["FASTER", 1.0] <= 2
+    assert found["SLOWER", 1.02] >= 95
 
 
 def test_how_many_repeats_it_says_are_needed_is_about_right() -> None:

@@ -114,7 +114,7 @@ def draw_fairness(view: CompareView, width: int, height: int) -> list[Row]:
         verdict = row(Span("✔ ", "good"), f"{names}: a fair comparison, no unfair difference found")
         drawn.append(cut(verdict, width))
     else:
-        verdict = row(Span("✖ NOT FAIR ", "bad"), f"{names}: interpret the numbers with care")
+        verdict = row(Span("✖ NOT FAIR ", "bad"), f"{names}: no verdict")
         drawn.append(cut(verdict, width))
         for reason in pair.unfair_because:
             for number, line in enumerate(wrap(plain_text(reason), max(10, width - 2))):
@@ -234,10 +234,9 @@ def _notes(view: CompareView) -> Iterator[str]:
         for label, names in pair.unmatched():
             yield f"only {label} of {pair.first} and {pair.second} measured {names}"
     if len({line.shape for line in view.lines}) > 1:
-        chance = round(1 / (1 - view.comparison.decision))
         yield (
-            f"Each change is judged separately: about 1 in {chance} can be chance. The line below the table"
-            " shows which verdicts also hold for all configurations together."
+            f"The verdicts hold together: with a probability of {100 * (1 - view.comparison.family):g} %"
+            " none of all FASTER and SLOWER of this comparison is chance."
         )
 
 
@@ -338,13 +337,10 @@ def draw_chosen(chosen: ChosenChange | tuple[()], width: int, height: int) -> li
 def verdict_reasons(chosen: ChosenChange, change: MetricChange) -> list[str]:
     """Return the reasons for the verdict of a change, as sentences."""
     reasons = [change.why] if change.why else []
-    several = len({line.shape for line in chosen.view.lines}) > 1
-    if several and change.verdict not in (None, "INCONCLUSIVE", "NOT JUDGED"):
-        holds = "also holds" if change.holds_together else "may be chance: it does not hold"
-        reasons.append(f"the verdict {holds} for all configurations together")
     if change.spread:
-        source = f"in {change.spread_runs} earlier runs" if change.spread_runs else "assumed"
-        reasons.append(f"variation from run to run: {100 * change.spread:.2f} % {source}")
+        earlier = f"in {change.spread_runs} earlier runs" if change.spread_runs else "in the compared runs"
+        source = "assumed" if change.assumed else earlier
+        reasons.append(f"variation: {100 * change.spread:.2f} % {source}")
     return reasons
 
 
@@ -359,6 +355,6 @@ def verdict_meanings(comparison: Comparison) -> Sequence[tuple[str, str]]:
         ("▼ SLOWER", f"the same the other way; ▼ WORSE of memory and energy; {sure}"),
         ("= SAME", f"the whole {level} interval is within {threshold}: no change that matters"),
         ("? INCONCLUSIVE", "not decidable; the line below the table says what would decide it"),
-        ("– NOT JUDGED", "the uncertainty of a number is unknown, or it has no ratio"),
+        ("– NOT JUDGED", "not a fair comparison, or the uncertainty of a number is unknown"),
         ("interval", f"range of the true change with {level} confidence, including run-to-run variation"),
     )
