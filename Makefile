@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all lint fix docs bench clean
+.PHONY: run test test-all lint fix docs bench simulate clean
 
 # The first look: a small decoder under mpirun, live on the dashboard (or as a table without a terminal).
 run: .venv/run
@@ -31,6 +31,10 @@ fix: .venv/test
 docs: .venv/run
 	$(BIN)/python -m runner.events.reference > docs/event-log.md
 	$(BIN)/python -m runner.metrics.explain > runner/metrics/METRICS.md
+
+# False calls, power and coverage of the statistics, by simulation, with their targets; about ten minutes.
+simulate: .venv/test
+	$(BIN)/python -m tests.simulations
 
 # Performance claims, as ratios against a baseline measured in the same minute.
 bench: .venv/test
