@@ -32,7 +32,7 @@ docs: .venv/run
 	$(BIN)/python -m runner.events.reference > docs/event-log.md
 	$(BIN)/python -m runner.metrics.explain > runner/metrics/METRICS.md
 
-# False calls, power and coverage of the statistics, by simulation, with their targets; about ten minutes.
+# False calls, power and coverage of the statistics, by simulation, with their targets.
 simulate: .venv/test
 	$(BIN)/python -m tests.simulations
 

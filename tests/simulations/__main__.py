@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulations.table import Cell, as_markdown
 from tests.simulations.verdicts import SIMULATIONS
 
-TRIALS = 2000
+TRIALS = 1000
 SEED = 20260101
 
 
