@@ -20,6 +20,7 @@ from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
+from runner.util.bounds import LAST_WALL
 
 ORIGINALS = "imported"
 """Subdirectory of the run directory with copies of the imported files."""
@@ -104,7 +105,7 @@ def _failure_note(source: SourceFile, importers: dict[str, Importer]) -> str:
 
 def _write(imported: ImportedRun) -> Path:
     """Create the run directory, as if the run had ended on this machine."""
-    wall = max(source.wall for source in imported.sources)
+    wall = min(max(0.0, *(source.wall for source in imported.sources)), LAST_WALL)
     run = layout.new_run_id(imported.name, wall)
     started = ev.RunStarted(
         t=0, run=run, schema=ev.SCHEMA, wall=wall,

@@ -14,7 +14,9 @@ _SKIPPED = re.compile(r"\[WARNING\] check (?P<why>.+) failed, skipping\.")
 _NO_MEMORY = re.compile(
     r"Exception (?P<why>.*?) ?caught while allocating memory; skipping \((?P<config>[^()]*)\)"
 )
-_LOOP_END = re.compile(r"Benchmarking done\. Iteration: (?P<n>\d+), duration: (?P<s>[\d.]+) sec")
+_LOOP_END = re.compile(
+    r"Benchmarking done\. Iteration: (?P<n>\d{1,15}), duration: (?P<s>\d{1,15}(?:\.\d+)?) sec"
+)
 
 _WARNINGS = (
     (

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from runner.events.base import Event
+from runner.util.bounds import Count, Reading, Whole
 
 TelemetryStatus = Literal["sampling", "slowed", "stale", "ended", "given up"]
 
@@ -21,29 +22,29 @@ class GpuIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """One GPU of the machine, as the driver names it, and in which way it can be read."""
 
     uuid: str
-    index: int
+    index: Whole
     """NVML's index, which is not CUDA's"""
     name: str = ""
     pci: str = ""
     """`domain:bus:device.function`; CUDA counts in this order under CUDA_DEVICE_ORDER=PCI_BUS_ID"""
     vbios: str = ""
     """version of the video BIOS"""
-    memory_total: int = 0
+    memory_total: Whole = 0
     """bytes"""
-    power_limit_w: float | None = None
+    power_limit_w: Reading | None = None
     """watts"""
-    max_sm_clock: int | None = None
+    max_sm_clock: Whole | None = None
     """MHz"""
-    max_memory_clock: int | None = None
+    max_memory_clock: Whole | None = None
     """MHz"""
-    memory_bus_bits: int | None = None
-    max_pcie_generation: int | None = None
-    max_pcie_width: int | None = None
+    memory_bus_bits: Count | None = None
+    max_pcie_generation: Count | None = None
+    max_pcie_width: Count | None = None
     persistence: bool | None = None
     """whether persistence mode is on"""
     mig: list[str] | None = None
     """UUIDs of its MIG devices; None: MIG is off"""
-    slices: dict[str, int] = msgspec.field(default_factory=dict)
+    slices: dict[str, Whole] = msgspec.field(default_factory=dict)
     """bytes of memory of each MIG device that can be read, by UUID"""
 
 
@@ -59,14 +60,14 @@ class GpuInventory(Event, frozen=True, kw_only=True, tag="gpu_inventory", gc=Fal
     gpus: list[GpuIdentity] = msgspec.field(default_factory=list)
 
 
-GpuColumn = list[int | float | None]
+GpuColumn = list[Whole | Reading | None]
 """One number a GPU; None: none this time, and `gpu_reason` says why when there is more to it"""
 
 
 class GpuSamples(Event, frozen=True, kw_only=True, tag="gpu", gc=False):
     """One reading of all GPUs; a column that no GPU has is left out."""
 
-    period_ms: int
+    period_ms: Count
     """time to the next one, milliseconds"""
     busy: GpuColumn = msgspec.field(default_factory=list)
     """percent of the driver's last period in which a kernel ran, however small"""
@@ -92,9 +93,9 @@ class GpuSamples(Event, frozen=True, kw_only=True, tag="gpu", gc=False):
     """percent of time and multiprocessors in which tensor cores worked (GPM)"""
     dram_active: GpuColumn = msgspec.field(default_factory=list)
     """percent of peak memory bandwidth in use (GPM)"""
-    slices: dict[str, int] = msgspec.field(default_factory=dict)
+    slices: dict[str, Whole] = msgspec.field(default_factory=dict)
     """bytes in use of MIG devices, by UUID"""
-    throttled_us: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    throttled_us: dict[str, list[Whole]] = msgspec.field(default_factory=dict)
     """microseconds since the sample before in which clocks were held down, by reason"""
 
 
@@ -102,7 +103,7 @@ class GpuEnergy(Event, frozen=True, kw_only=True, tag="gpu_energy", gc=False):
     """The energy counter of one GPU: millijoules since its driver was loaded; it moves every 100 ms."""
 
     gpu: str
-    mj: int
+    mj: Whole
     """millijoules"""
 
 
@@ -110,15 +111,15 @@ class GpuHealth(Event, frozen=True, kw_only=True, tag="gpu_health", gc=False):
     """What changes slowly; None: not readable there."""
 
     gpu: str
-    reserved: int | None = None
+    reserved: Whole | None = None
     """bytes that the driver keeps for itself"""
-    pcie_generation: int | None = None
-    pcie_width: int | None = None
-    ecc_corrected: int | None = None
+    pcie_generation: Whole | None = None
+    pcie_width: Whole | None = None
+    ecc_corrected: Whole | None = None
     """since the driver was loaded"""
-    ecc_uncorrected: int | None = None
+    ecc_uncorrected: Whole | None = None
     """since the driver was loaded"""
-    remapped_rows: int | None = None
+    remapped_rows: Whole | None = None
     remap_pending: bool | None = None
     remap_failed: bool | None = None
 
@@ -146,7 +147,7 @@ class GpuProblem(Event, frozen=True, kw_only=True, tag="gpu_problem", gc=False):
     gpu: str
     what: Literal["xid", "lost"]
     text: str
-    code: int = 0
+    code: Whole = 0
 
 
 class GpuProcesses(Event, frozen=True, kw_only=True, tag="gpu_processes", gc=False):
@@ -154,7 +155,7 @@ class GpuProcesses(Event, frozen=True, kw_only=True, tag="gpu_processes", gc=Fal
 
     gpu: str
     when: Literal["before", "after"]
-    pids: list[int]
+    pids: list[Whole]
     """as the driver counts them, which a container may not know"""
 
 
@@ -173,19 +174,19 @@ class Telemetry(Event, frozen=True, kw_only=True, tag="telemetry", gc=False):
 
     state: TelemetryStatus
     text: str
-    hz: float = 0.0
+    hz: Reading = 0.0
     """readings per second"""
 
 
 class TelemetryCost(Event, frozen=True, kw_only=True, tag="telemetry_cost", gc=False):
     """What reading cost since the last such event: call -> number, median and maximum in microseconds."""
 
-    seconds: float
+    seconds: Reading
     """length of the period that this event covers"""
-    ticks: int
+    ticks: Count
     """readings in that period"""
-    missed: int
+    missed: Count
     """readings that were due but skipped because one before took too long"""
-    cpu_percent: float
+    cpu_percent: Reading
     """processor time of the telemetry process; 100 is one core"""
-    calls: dict[str, tuple[int, float, float]]
+    calls: dict[str, tuple[Count, Reading, Reading]]

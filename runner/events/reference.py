@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+BOUNDS = FOLDER.parent / "util" / "bounds.py"
 MODULES = {"run": "Run, stages and ranks", "serving": "Requests in flight", "gpu": "GPUs and telemetry"}
 """The modules that define events, in the order of the page, each with its heading."""
 
@@ -44,6 +45,7 @@ Rules for readers:
   the machine of the run. An iteration carries the reading of its own rank. `run_started` relates `t` to the
   wall clock.
 - Skip a line whose `kind` you do not know, and a field that you do not know.
+- Skip a line with a number out of the [bounds](#bounds-of-numbers) of its type.
 - A field with a default may be missing in logs of earlier versions.
 - The last line may be incomplete while the run writes, or after a crash. Ignore it; the next writer repairs
   it.
@@ -91,14 +93,17 @@ def read_module(name: str) -> tuple[list[EventStruct], list[Alias]]:
     """Return the structs and named types of one module of `runner/events`, in the order of the source."""
     body = ast.parse((FOLDER / f"{name}.py").read_text("utf-8")).body
     structs = [_struct(node) for node in body if isinstance(node, ast.ClassDef)]
-    aliases = [
+    return structs, list(_aliases(body))
+
+
+def _aliases(body: list[ast.stmt]) -> Iterator[Alias]:
+    return (
         Alias(node.targets[0].id, ast.unparse(node.value), _text_below(body, index))
         for index, node in enumerate(body)
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
         and isinstance(node.value, ast.Subscript)
-    ]
-    return structs, aliases
+    )
 
 
 def as_markdown() -> str:
@@ -113,10 +118,17 @@ def as_markdown() -> str:
         for struct in structs:
             lines += _section(struct)
         if aliases:
-            lines += ["### Types", "", "| type | values | meaning |", "|---|---|---|"]
-            lines += [f"| `{a.name}` | `{_code(a.value)}` | {_cell(a.text)} |" for a in aliases]
-            lines.append("")
+            lines += ["### Types", "", *_type_table(aliases), ""]
+    bounds = _aliases(ast.parse(BOUNDS.read_text("utf-8")).body)
+    lines += ["## Bounds of numbers", "", "Source: `runner/util/bounds.py`.", "", *_type_table(bounds)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _type_table(aliases: Iterable[Alias]) -> Iterator[str]:
+    yield "| type | values | meaning |"
+    yield "|---|---|---|"
+    for alias in aliases:
+        yield f"| `{alias.name}` | `{_code(alias.value)}` | {_cell(alias.text)} |"
 
 
 def _section(struct: EventStruct) -> Iterator[str]:

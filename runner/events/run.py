@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from runner.events.base import Event
+from runner.util.bounds import Count, Duration, Latency, Pid, Ranks, Reading, Share, Wall, Whole
 
 SCHEMA = 1
 """Version of the log; raised when a reader of an older version would misread a line."""
@@ -22,17 +23,17 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started", gc=False):
 
     run: str
     """id of the run, the name of its directory"""
-    schema: int
+    schema: Count
     """version of the log"""
-    wall: float
+    wall: Wall
     """seconds since 1970 at `t`"""
     host: str
     """name of the machine"""
     boot_id: str
     """the kernel's id of the boot; `t` means nothing after another boot"""
-    pid: int
+    pid: Pid
     """process id of the supervisor"""
-    cores: int
+    cores: Count
     """logical processors of the machine"""
     version: str
     """version of trtbench-tui"""
@@ -50,19 +51,19 @@ class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):
     """A stage has started; `pid` is the process id of its launcher."""
 
-    stage: int
+    stage: Count
     name: str
-    pid: int
-    ranks: int
+    pid: Pid
+    ranks: Ranks
 
 
 class StageEnded(Event, frozen=True, kw_only=True, tag="stage_ended", gc=False):
     """A stage has ended, or was skipped."""
 
-    stage: int
+    stage: Count
     name: str
     status: StageStatus
-    exit_code: int | None = None
+    exit_code: Whole | None = None
     """exit code of the launcher; negative: the signal that ended it"""
     note: str = ""
     """why it was skipped"""
@@ -71,11 +72,11 @@ class StageEnded(Event, frozen=True, kw_only=True, tag="stage_ended", gc=False):
 class Hello(Event, frozen=True, kw_only=True, tag="hello", gc=False):
     """First record of a rank."""
 
-    stage: int
-    rank: int
-    world: int
+    stage: Count
+    rank: Ranks
+    world: Ranks
     """number of ranks"""
-    pid: int
+    pid: Pid
     host: str
     device: str
     """`cpu` or `cuda:N`, as the rank names it"""
@@ -86,68 +87,68 @@ class Hello(Event, frozen=True, kw_only=True, tag="hello", gc=False):
 class Bye(Event, frozen=True, kw_only=True, tag="bye", gc=False):
     """Last record of a rank; `count` is how many records it sent before this one."""
 
-    stage: int
-    rank: int
-    count: int
+    stage: Count
+    rank: Ranks
+    count: Count
 
 
 class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration", gc=False):
     """Warm-up of one configuration begins (sent by rank 0)."""
 
-    stage: int
-    index: int
+    stage: Count
+    index: Count
     """number of the configuration in the stage, from 0"""
-    batch_size: int
+    batch_size: Count
     """sequences per call"""
-    input_len: int
+    input_len: Count
     """tokens of each prompt"""
-    output_len: int
+    output_len: Count
     """0 for an encoder, which generates nothing"""
-    num_runs: int
+    num_runs: Count
     """timed iterations, at least"""
-    duration: float
+    duration: Duration
     """seconds"""
-    warm_up: int
+    warm_up: Count
     """iterations that are not measured"""
-    gpu_weights_percent: float = 1.0
+    gpu_weights_percent: Share = 1.0
     """share of the weights that stays on the GPU, 0 to 1"""
-    num_beams: int = 1
+    num_beams: Count = 1
     """beam width"""
-    requests: int = 0
+    requests: Count = 0
     """how many requests are batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
-    concurrency: int = 0
+    concurrency: Whole = 0
     """how many of them are in flight at most; 0: no limit; -1: not known"""
 
 
 class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):
     """One call of the whole batch on one rank; `t` is when it ended there."""
 
-    stage: int
-    rank: int
-    config: int
+    stage: Count
+    rank: Ranks
+    config: Count
     """index of the configuration"""
-    i: int
+    i: Count
     """number of the iteration within its phase"""
     phase: IterationPhase
-    latency_ms: float
+    latency_ms: Latency
     """duration of the whole call, milliseconds"""
-    generation_ms: float | None = None
+    generation_ms: Duration | None = None
     """first token to last token, milliseconds"""
-    steps: int | None = None
+    steps: Count | None = None
     """decode steps after the first token"""
 
 
 class Result(Event, frozen=True, kw_only=True, tag="result", gc=False):
     """What the engine itself printed for one configuration: upstream's keys and values, as printed."""
 
-    stage: int
+    stage: Count
     values: dict[str, str]
 
 
 class Answer(Event, frozen=True, kw_only=True, tag="answer", gc=False):
     """What the model answered to a prompt in a smoke run; a person reads whether it makes sense."""
 
-    stage: int
+    stage: Count
     prompt: str
     answer: str
 
@@ -155,38 +156,38 @@ class Answer(Event, frozen=True, kw_only=True, tag="answer", gc=False):
 class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
     """Load of the machine: percent of all cores, bytes of memory."""
 
-    cpu_percent: float
-    memory_used: int
-    memory_total: int
-    load: float
+    cpu_percent: Reading
+    memory_used: Count
+    memory_total: Count
+    load: Reading
     """load average of the last minute"""
-    steal_percent: float = 0.0
+    steal_percent: Reading = 0.0
     """of all cores: what the hypervisor gave to others"""
-    waiting_percent: float | None = None
+    waiting_percent: Reading | None = None
     """of the time: a process that could run waited for a processor (pressure stall information)"""
 
 
 class RankProcess(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the process of one rank does."""
 
-    rank: int
+    rank: Ranks
     state: str
     """the kernel's letter: R running, S sleeping, D waiting for a disk or driver, T stopped; `-`: gone"""
-    cpu_percent: float
+    cpu_percent: Reading
     """100 is one core"""
 
 
 class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat", gc=False):
     """A stage that prints and reports nothing still lives."""
 
-    stage: int
-    silent_s: float
+    stage: Count
+    silent_s: Reading
     """seconds since its last output or record"""
-    cpu_percent: float
+    cpu_percent: Reading
     """processor time of all its processes; 100 is one core"""
-    processes: int
+    processes: Count
     """number of processes of the stage"""
-    output_bytes: int | None = None
+    output_bytes: Count | None = None
     """size of the directory that it fills"""
     ranks: tuple[RankProcess, ...] = ()
     """of the ranks whose processes are known"""
@@ -197,7 +198,7 @@ class Notice(Event, frozen=True, kw_only=True, tag="notice", gc=False):
 
     level: Literal["info", "warning"]
     text: str
-    rank: int | None = None
+    rank: Ranks | None = None
     """the rank that says so in a record of its own"""
     out_of_memory: str = ""
     """the configuration that the benchmark skipped because GPU memory ran out, as it prints it: `64, 8, 8`"""
@@ -222,16 +223,16 @@ class Stopping(Event, frozen=True, kw_only=True, tag="stopping", gc=False):
 class Swept(Event, frozen=True, kw_only=True, tag="swept", gc=False):
     """Processes of the run that had to be killed after a stage or the run ended."""
 
-    killed: int
+    killed: Count
     """number of processes that were killed"""
-    left: int
+    left: Count
     """number of processes that remain"""
 
 
 class Gap(Event, frozen=True, kw_only=True, tag="gap", gc=False):
     """Events that could not be written (a full disk); `lost` of them are missing here."""
 
-    lost: int
+    lost: Count
     reason: str
 
 
@@ -239,5 +240,5 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended", gc=False):
     """Last line of every log."""
 
     status: RunStatus
-    wall: float
+    wall: Wall
     """seconds since 1970 at `t`"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from runner.events.base import Event
+from runner.util.bounds import Count, Duration, Latency
 
 ServingPhase = Literal["loading", "warmup", "timed", "reporting"]
 
@@ -12,7 +13,7 @@ ServingPhase = Literal["loading", "warmup", "timed", "reporting"]
 class Serving(Event, frozen=True, kw_only=True, tag="serving", gc=False):
     """The benchmark has come to another phase, as its output tells."""
 
-    stage: int
+    stage: Count
     phase: ServingPhase
     text: str
     """what it does, in our words"""
@@ -21,9 +22,9 @@ class Serving(Event, frozen=True, kw_only=True, tag="serving", gc=False):
 class RequestsDone(Event, frozen=True, kw_only=True, tag="requests_done", gc=False):
     """How many requests are done, as the benchmark prints it."""
 
-    stage: int
-    done: int
-    total: int
+    stage: Count
+    done: Count
+    total: Count
 
 
 class EngineIteration(Event, frozen=True, kw_only=True, tag="engine_iteration", gc=False):
@@ -32,40 +33,46 @@ class EngineIteration(Event, frozen=True, kw_only=True, tag="engine_iteration", 
     The engine writes its log in blocks, so `t` is when the line was read, not when the step was made.
     """
 
-    stage: int
-    i: int
+    stage: Count
+    i: Count
     """number of the step in the engine's log"""
-    latency_ms: float
+    latency_ms: Duration
     """duration of the step, milliseconds"""
-    active: int | None = None
+    active: Count | None = None
     """requests in flight"""
-    queued: int | None = None
+    queued: Count | None = None
     """requests that wait to be admitted"""
-    context: int | None = None
+    context: Count | None = None
     """requests whose input was processed in it"""
-    generating: int | None = None
+    generating: Count | None = None
     """requests that got a token in it"""
-    tokens: int | None = None
+    tokens: Count | None = None
     """input tokens that were processed, and one or more for each generating request"""
-    kv_used: int | None = None
+    kv_used: Count | None = None
     """blocks of the KV cache"""
-    kv_total: int | None = None
+    kv_total: Count | None = None
     """blocks of the KV cache"""
-    gpu_memory: int | None = None
+    gpu_memory: Count | None = None
     """bytes in use, by the engine's count"""
 
 
 class Requests(Event, frozen=True, kw_only=True, tag="requests", gc=False):
     """Some finished requests, each at the same place of every list, from the benchmark's own file."""
 
-    stage: int
-    start_ms: list[float]
+    stage: Count
+    start_ms: list[Duration]
     """when each was sent, after the first one of all"""
-    latency_ms: list[float]
+    latency_ms: list[Latency]
     """from being sent to the last token"""
-    ttft_ms: list[float | None]
+    ttft_ms: list[Duration | None]
     """to the first token; None: tokens did not come one by one"""
-    per_token_ms: list[float | None]
+    per_token_ms: list[Duration | None]
     """mean time from token to token after the first; None: not streamed, or no second token"""
-    input_tokens: list[int]
-    output_tokens: list[int]
+    input_tokens: list[Count]
+    output_tokens: list[Count]
+
+    def __post_init__(self) -> None:
+        # Readers walk through the lists together; msgspec refuses the event when this raises.
+        lists = [name for name in self.__struct_fields__ if name not in ("t", "stage")]
+        if len({len(getattr(self, name)) for name in lists}) > 1:
+            raise ValueError("the lists of requests differ in length")

@@ -18,7 +18,7 @@ from runner.history.run_entry import RunFacts
 from runner.run.layout import UNREADABLE
 from runner.util.files import read_file, write_atomically
 
-VERSION = 5
+VERSION = 6
 Stamp = tuple[int, int, int]
 """identity of a report: inode, size in bytes, modification time in ns"""
 

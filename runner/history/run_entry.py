@@ -19,10 +19,7 @@ from runner.report.model import Summary, SummaryConfiguration
 from runner.report.result_table import configuration_name
 from runner.run import layout
 from runner.state.run import ENDED_STATUSES, LiveStatus
-
-LAST_MOMENT = 253_402_300_799.0
-"""the end of the year 9999, seconds since 1970"""
-
+from runner.util.bounds import LAST_WALL
 
 _LATENCY = (metrics.LATENCY.name, metrics.REQUEST_LATENCY.name)
 _TOKENS_PER_SEC = (metrics.TOKENS_PER_SEC.name, metrics.OUTPUT_TOKENS_PER_SEC.name)
@@ -164,8 +161,8 @@ def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> RunFacts:
         profile=summary.profile,
         engine=summary.engine,
         status=summary.status,
-        started=_within(summary.started, LAST_MOMENT),
-        seconds=_within(summary.seconds, LAST_MOMENT),
+        started=summary.started,
+        seconds=_within(summary.seconds, LAST_WALL),
         cause=summary.cause or remark,
         host=summary.host,
         gpus=tuple(summary.gpus),

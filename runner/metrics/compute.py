@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from runner.metrics import registry
 from runner.metrics.context import GpuContext, MetricContext
 from runner.metrics.metric import Computed, Metric, MetricValue, as_number, printed_value
 from runner.metrics.serving import reported_value
+from runner.util.bounds import is_reading
 
 if TYPE_CHECKING:
     from runner.state.configuration import ConfigurationState
     from runner.stats.intervals import Estimate
 
 Estimates = dict[Metric, "Estimate"]
+OUT_OF_RANGE = "out of range: what it is computed from is too large or too small"
 
 
 def values(
@@ -54,6 +55,13 @@ def compute_all(metrics: Iterable[Metric], context: MetricContext) -> dict[Metri
 
 def compute_metric(metric: Metric, context: MetricContext) -> Computed | None:
     """Compute one metric; None: it was not observed."""
+    found = _computed(metric, context)
+    if found is None or found.value is None or is_reading(found.value):
+        return found
+    return Computed(None, found.n, OUT_OF_RANGE)
+
+
+def _computed(metric: Metric, context: MetricContext) -> Computed | None:
     if metric.group == "gpu":
         return _of_gpus(metric, context)
     found = metric.compute(context)
@@ -110,4 +118,4 @@ def _bounds(metric: Metric, context: MetricContext) -> tuple[float | None, float
     if interval is None:
         return None, None
     low, high = interval.low, interval.high
-    return low if isfinite(low) else None, high if isfinite(high) else None
+    return low if is_reading(low) else None, high if is_reading(high) else None

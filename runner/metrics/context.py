@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.stats.intervals import MeanEstimate, inefficiency, mean_of
 from runner.stats.steady_state import Steadiness, assess_steadiness
+from runner.util.bounds import parse_count
 
 if TYPE_CHECKING:
     from runner.plan.plan import DecodeReads
@@ -46,7 +47,7 @@ class MetricContext:
     @property
     def logged_iterations(self) -> int:
         """Number of iterations that the log of an imported result states; 0: not stated."""
-        return int((self.configuration.result or {}).get(LOGGED_ITERATIONS, "0"))
+        return parse_count((self.configuration.result or {}).get(LOGGED_ITERATIONS, "")) or 0
 
     @cached_property
     def steadiness(self) -> Steadiness:

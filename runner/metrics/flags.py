@@ -12,6 +12,7 @@ from runner.metrics.throughput import GENERATED_TOKENS, GENERATION_TOKENS_PER_SE
 from runner.state.configuration import ConfigurationState
 from runner.state.outliers import STOLEN, WAITING
 from runner.stats.steady_state import FEWEST, assess_steadiness
+from runner.util.bounds import parse_count
 
 WARM_UP_THAT_MATTERS = 0.002
 """Share by which the first iterations must change the mean to be flagged."""
@@ -73,7 +74,7 @@ def _unsteady(configuration: ConfigurationState) -> list[str]:
 
 def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) -> list[str]:
     found = []
-    n = int(result.get(LOGGED_ITERATIONS, "0"))
+    n = parse_count(result.get(LOGGED_ITERATIONS, "")) or 0
     if n:
         found += _small_sample(n)
     elif (p95 := result.get(UPSTREAM_P95.upstream_key)) and p95 == result.get(UPSTREAM_P99.upstream_key):

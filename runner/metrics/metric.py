@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from runner.util.bounds import parse_number
+
 if TYPE_CHECKING:
     from runner.metrics.context import MetricContext
     from runner.stats.intervals import Estimate, Interval
@@ -100,11 +102,8 @@ class MetricValue:
 
 
 def as_number(text: str) -> float:
-    """Return a printed number; 0.0 for a text that is not a number."""
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    """Return a printed number; 0.0 for a text that is not a number, or one without a meaning."""
+    return parse_number(text) or 0.0
 
 
 def printed_value(metric: Metric, result: dict[str, str]) -> str:

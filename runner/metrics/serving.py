@@ -28,7 +28,7 @@ def reported_value(context: MetricContext, metric: Metric) -> Computed | None:
     """
     result = context.configuration.result or {}
     value = as_number(printed_value(metric, result))
-    if not value or value != value:
+    if not value:
         return None
     requests = as_number(printed_value(REQUESTS, result))
     return Computed(value, round(requests), "as trtllm-bench reports it: there is no request file")

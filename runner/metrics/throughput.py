@@ -82,7 +82,7 @@ def _time_per_output_token(context: MetricContext) -> Computed | None:
     if not configuration.latency.n:
         start = configuration.start
         generation, tokens = _printed(context, GENERATION_TIME), _printed(context, GENERATED_TOKENS)
-        if not generation or not tokens:
+        if not generation or not tokens or not start.batch_size or not start.num_beams:
             return None
         steps = tokens / (start.batch_size * start.num_beams)
         return Computed(generation / steps, context.logged_iterations, _FROM_PRINTED)

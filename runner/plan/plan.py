@@ -11,6 +11,7 @@ import msgspec
 from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.redaction import WITHHELD
 from runner.plan.skip import SkipReason
+from runner.util.bounds import Count, Ranks, Reading, Share, Whole
 
 RUN_DIR = Path("$RUN")
 """Placeholder for the run directory in a plan that is only shown."""
@@ -23,14 +24,14 @@ UNKNOWN_CONCURRENCY = -1
 class Configuration(msgspec.Struct, frozen=True):
     """One configuration to measure: lengths, and batch size or requests in flight."""
 
-    batch_size: int
+    batch_size: Count
     """0: requests are batched in flight; `requests` is set instead"""
-    input_len: int
-    output_len: int
-    gpu_weights_percent: float = 1.0
-    requests: int = 0
+    input_len: Count
+    output_len: Count
+    gpu_weights_percent: Share = 1.0
+    requests: Count = 0
     """number of requests in flight to measure; 0: batches of fixed size"""
-    concurrency: int = 0
+    concurrency: Whole = 0
     """most of them in flight; 0: no limit, `UNKNOWN_CONCURRENCY` for an imported run that does not tell"""
 
 
@@ -55,7 +56,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str
     env: dict[str, str] = {}
     """variables that this stage adds to the environment"""
-    ranks: int = 1
+    ranks: Ranks = 1
     reports: bool = False
     """the ranks send records from `hello` to `bye`, which decide about success"""
     skip: str = ""
@@ -72,9 +73,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """folders that must exist before it starts, as paths where the stage runs"""
     files: dict[str, str] = {}
     """files that its program writes and that are read afterwards: kind -> path where the stage runs"""
-    measures: int | None = None
+    measures: Count | None = None
     """index of the one configuration that it measures; None: its program reports what it measures"""
-    shutdown_s: int = 0
+    shutdown_s: Count = 0
     """seconds that it may take to end after its measurement; 0: no limit"""
 
     @property
@@ -100,9 +101,9 @@ class SweepMembership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     sweep: str
     """id of the sweep, the name of its directory"""
-    cell: int
+    cell: Count
     """number of the cell in the sweep, from 0"""
-    repeat: int = 0
+    repeat: Count = 0
     """number of the repeat of the cell, from 0"""
     values: tuple[tuple[str, str], ...] = ()
     """what defines the cell: path in the profile and value; `profile` and its name if profiles alternate"""
@@ -111,11 +112,11 @@ class SweepMembership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
     """The bytes that one rank reads from GPU memory in one decode step, computed from the model's shape."""
 
-    weight_bytes: int
+    weight_bytes: Count
     """all weights, except an embedding that is not also the output head: a step reads a few rows of it"""
-    kv_bytes_per_token: int
+    kv_bytes_per_token: Count
     """keys and values of one token of one sequence, in all layers"""
-    window: int | None = None
+    window: Count | None = None
     """most tokens of a sequence that attention reads; None: all"""
 
 
@@ -123,7 +124,7 @@ class Hook(msgspec.Struct, frozen=True):
     """A command to start after the run has ended."""
 
     argv: list[str]
-    timeout: int = 300
+    timeout: Count = 300
     """seconds after which it is terminated"""
 
 
@@ -145,9 +146,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
     """a string: why they are not known"""
     on_end: Hook | None = None
-    time_limit: int = 0
+    time_limit: Count = 0
     """most seconds that all stages may take together; 0: no limit"""
-    gpu_hz: float = 2.0
+    gpu_hz: Reading = 2.0
     """GPU readings per second; 0: none"""
     sweep: SweepMembership | None = None
     """the sweep that the run belongs to; None: a run of its own"""

@@ -6,6 +6,7 @@ import msgspec
 
 from runner.plan.plan import SweepMembership
 from runner.state.run import LiveStatus
+from runner.util.bounds import Count, Ranks, Reading, Share, Wall, Whole
 
 SCHEMA = 1
 """Version of `report.json`; increased when a reader of an older version would misread the file. A new field
@@ -15,12 +16,12 @@ does not increase it: new fields are optional, readers ignore unknown fields, mi
 class Versus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A number compared with the baseline; in reports on screen, never in `report.json`."""
 
-    value: float
+    value: Reading
     """the number of the baseline"""
-    change: float
+    change: Reading
     """relative change: 0.02 is 2 % more than the baseline"""
-    low: float | None = None
-    high: float | None = None
+    low: Reading | None = None
+    high: Reading | None = None
     """95 % interval of the change; None: unknown"""
     verdict: str = ""
     """FASTER, SLOWER, BETTER, WORSE, SAME, INCONCLUSIVE or NOT JUDGED"""
@@ -44,13 +45,13 @@ class MetricCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     metric: str
     unit: str
-    n: int
-    value: float | None = None
+    n: Count
+    value: Reading | None = None
     printed: str = ""
     """the engine's own number, as printed"""
     note: str = ""
-    low: float | None = None
-    high: float | None = None
+    low: Reading | None = None
+    high: Reading | None = None
     """95 % interval from the iterations of this run, in `unit`; it does not include the variation from run to
     run. None: no bound on that side"""
     versus: Versus | None = None
@@ -59,16 +60,16 @@ class MetricCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration: its shape, its metrics and its warnings."""
 
-    batch_size: int
-    input_len: int
-    output_len: int
+    batch_size: Count
+    input_len: Count
+    output_len: Count
     rows: list[MetricCell]
     flags: list[str]
-    gpu_weights_percent: float = 1.0
+    gpu_weights_percent: Share = 1.0
     """share of the weights on the GPU, 0 to 1"""
-    requests: int = 0
+    requests: Count = 0
     """number of requests batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
-    concurrency: int = 0
+    concurrency: Whole = 0
     """maximum number of requests in flight; 0: no limit; -1: unknown"""
 
 
@@ -77,8 +78,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     status: str
-    seconds: float
-    exit_code: int | None = None
+    seconds: Reading
+    exit_code: Whole | None = None
 
 
 class SmokeAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,17 +92,17 @@ class SmokeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Contents of `report.json`."""
 
-    schema: int
+    schema: Count
     run: str
     profile: str
     engine: str
     summary: str
     status: LiveStatus
-    started: float
+    started: Wall
     """seconds since 1970"""
-    seconds: float
+    seconds: Reading
     host: str
-    ranks: int
+    ranks: Ranks
     stages: list[StageReport]
     configurations: list[ConfigurationReport]
     flags: list[str]
@@ -125,20 +126,20 @@ class SummaryRow(msgspec.Struct, frozen=True):
     """The fields of a `MetricCell` that the list of runs needs."""
 
     metric: str
-    value: float | None = None
+    value: Reading | None = None
 
 
 class SummaryConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of a `ConfigurationReport` that the list of runs needs."""
 
-    batch_size: int
-    input_len: int
-    output_len: int
+    batch_size: Count
+    input_len: Count
+    output_len: Count
     rows: list[SummaryRow]
     flags: list[str]
-    gpu_weights_percent: float = 1.0
-    requests: int = 0
-    concurrency: int = 0
+    gpu_weights_percent: Share = 1.0
+    requests: Count = 0
+    concurrency: Whole = 0
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,8 +150,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     summary: str
     status: LiveStatus
-    started: float
-    seconds: float
+    started: Wall
+    seconds: Reading
     configurations: list[SummaryConfiguration]
     flags: list[str]
     host: str = ""

@@ -21,6 +21,7 @@ import msgspec
 from runner import paths
 from runner.errors import UserError
 from runner.run.layout import LOCK, OWNER, PLAN, PROCESSES, STOP, UNREADABLE, is_locked
+from runner.util.bounds import Count, Pid, Whole
 from runner.util.files import read_file, write_atomically
 from runner.util.processes import boot_id, machine_id, pid_namespace, start_time
 
@@ -28,18 +29,18 @@ from runner.util.processes import boot_id, machine_id, pid_namespace, start_time
 class Owner(msgspec.Struct, frozen=True):
     """The supervisor of a run or sweep; identifies the process even after pids were reused."""
 
-    pid: int
-    start_time: int
+    pid: Pid
+    start_time: Count
     """clock ticks since boot, from /proc/PID/stat"""
     boot_id: str
     host: str
     machine: str = ""
     """`machine_id()`, which stays when the machine is renamed; empty: not known"""
-    pid_namespace: int = 0
+    pid_namespace: Count = 0
     """`pid_namespace()`, in which `pid` is valid; 0: not known"""
     path: str = ""
     """the directory, without symbolic links; empty: not known"""
-    inode: int = 0
+    inode: Whole = 0
     """of the directory; a copy has another path or another inode"""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from runner import events as ev
+from runner.util.bounds import MOST_RANKS, MOST_SHARE, parse_count, parse_number
 
 
 def result_matches(values: dict[str, str], start: ev.ConfigurationStarted) -> bool:
@@ -14,28 +15,27 @@ def result_matches(values: dict[str, str], start: ev.ConfigurationStarted) -> bo
 
 
 def result_shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
-    """Return batch size, lengths and weights percent of a printed result; None: it has none.
+    """Return batch size, lengths and weights percent of a printed result; None: it has none, or an odd one.
 
     The output length of an encoder is `n/a`.
     """
     output = values.get("output_length", "n/a")
-    try:
-        return (
-            int(values["batch_size"]),
-            int(values["input_length"]),
-            0 if output == "n/a" else int(output),
-            float(values.get("gpu_weights_percent", "1.0")),
-        )
-    except (KeyError, ValueError):
+    batch_size, input_len = (parse_count(values.get(name, "")) for name in ("batch_size", "input_length"))
+    output_len = 0 if output == "n/a" else parse_count(output)
+    percent = parse_number(values.get("gpu_weights_percent", "1.0"))
+    if not batch_size or input_len is None or output_len is None:
         return None
+    if percent is None or not 0 <= percent <= MOST_SHARE:
+        return None
+    return batch_size, input_len, output_len, percent
 
 
 def result_ranks(values: dict[str, str]) -> int:
     """Return how many ranks measured a printed result; 1 if it does not state it."""
     for names in _WORLD:
-        sizes = [values[name] for name in names if values.get(name, "").isdecimal()]
+        sizes = [size for name in names if (size := parse_count(values.get(name, ""))) is not None]
         if len(sizes) == len(names):
-            return math.prod(map(int, sizes))
+            return min(math.prod(sizes), MOST_RANKS)
     return 1
 
 

@@ -17,7 +17,7 @@ LAST = "0.19"
 AFTER = "0.20"
 """The first release without it; the examples moved in this release, too."""
 
-_NUMBERS = re.compile(r"\s*(\d+)\.(\d+)(?:\.(\d+))?(?:\.?(dev|a|b|rc|post)(\d+))?")
+_NUMBERS = re.compile(r"\s*(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?(?:\.?(dev|a|b|rc|post)(\d{1,9}))?")
 _STAGES = {"dev": -4, "a": -3, "b": -2, "rc": -1, None: 0, "post": 1}
 """Order of the releases of one number."""
 

@@ -9,7 +9,9 @@ from runner.engines.benchmark_line import without_prefix
 
 _LATENCIES = re.compile(r"Latencies: \[(?P<values>[^\]]*)\]")
 _TEXT = re.compile(
-    r'^(?P<kind>Input|Output) \[Text (?P<text>\d+)(?: Seq (?P<seq>\d+))?(?: Beam (?P<beam>\d+))?\]: "', re.M
+    r"^(?P<kind>Input|Output) \[Text (?P<text>\d{1,9})"
+    r'(?: Seq (?P<seq>\d{1,9}))?(?: Beam (?P<beam>\d{1,9}))?\]: "',
+    re.M,
 )
 _LOG_LINE = re.compile(r"^\[[^\]\n]*\](?: ?\[[^\]\n]*\])+ .*\n?", re.M)
 """`[12/24/2024-10:11:12] [TRT-LLM] [I] ...` and `[TensorRT-LLM][INFO] ...`."""

@@ -36,6 +36,7 @@ from runner.metrics.serving import DURATION, MEAN_INPUT, MEAN_OUTPUT, OUTPUT_TOK
 from runner.plan.plan import UNKNOWN_CONCURRENCY, Configuration
 from runner.state import result_matching
 from runner.state.serving import RequestLog
+from runner.util.bounds import parse_count
 from runner.util.formatting import plural
 
 MOST = 2.0**53
@@ -138,7 +139,7 @@ def _command_of(log: str) -> tuple[str, int]:
     if calls:
         command, asked = calls[-1]["command"], _CONCURRENCY.search(calls[-1]["words"])
         if asked is not None:
-            return command, max(0, int(asked["n"]))
+            return command, parse_count(asked["n"]) or 0
         return command, 1 if command == "latency" else 0
     if any(text in log for text in _LATENCY):
         return "latency", 1

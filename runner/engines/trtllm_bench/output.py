@@ -21,6 +21,7 @@ from runner import events as ev
 from runner.engines.benchmark_line import without_prefix
 from runner.engines.output import FinishedStage, OutputNotice, ParsedEvent
 from runner.run.layout import UNREADABLE
+from runner.util.bounds import MOST_LATENCY, Count, Whole, as_count
 
 MANY = 500
 """Maximum number of requests in one event."""
@@ -52,7 +53,7 @@ _PHASES: tuple[tuple[str, ev.ServingPhase, str], ...] = (
 )
 _IN_WARMUP_TOO = ("Starting benchmark...", "Benchmark complete.", "Request serving started")
 """Warm-up runs the same code, so during warm-up these lines do not change the phase."""
-_BAR = re.compile(r"Benchmarking:\s+\d+%\|[^|]*\|\s*(?P<done>\d+)/(?P<total>\d+)\b")
+_BAR = re.compile(r"Benchmarking:\s+\d+%\|[^|]*\|\s*(?P<done>\d{1,15})/(?P<total>\d{1,15})\b")
 
 
 @dataclass(slots=True)
@@ -109,7 +110,10 @@ def parse_iteration(line: str, t: int, stage: int) -> ParsedEvent:
     A line is JSON in 0.15 and 0.16, and a printed Python dict from 0.19 on.
     """
     found = _dict_in(line)
-    if not isinstance(found, dict) or not isinstance(found.get("iterLatencyMS"), int | float):
+    if not isinstance(found, dict):
+        return None
+    latency_ms = found.get("iterLatencyMS")
+    if not isinstance(latency_ms, int | float) or not 0 <= latency_ms <= MOST_LATENCY:
         return None
     batching, cache = _section(found, "inflightBatchingStats"), _section(found, "kvCacheStats")
     context, generating = _count(batching, "numContextRequests"), _count(batching, "numGenRequests")
@@ -117,7 +121,7 @@ def parse_iteration(line: str, t: int, stage: int) -> ParsedEvent:
         t=t,
         stage=stage,
         i=_count(found, "iter") or 0,
-        latency_ms=float(found["iterLatencyMS"]),
+        latency_ms=float(latency_ms),
         active=_count(found, "numActiveRequests"),
         queued=_count(found, "numQueuedRequests"),
         context=context,
@@ -156,8 +160,7 @@ def _section(found: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _count(section: dict[str, Any], name: str) -> int | None:
-    value = section.get(name)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return as_count(section.get(name))
 
 
 def _tokens(batching: dict[str, Any], generating: int | None) -> int | None:
@@ -166,7 +169,7 @@ def _tokens(batching: dict[str, Any], generating: int | None) -> int | None:
     if entry is None or generating is None:
         return None
     each = batching.get("avgNumDecodedTokensPerIter")
-    return entry + round(generating * (each if isinstance(each, int | float) and each > 1 else 1))
+    return as_count(entry + generating * (each if isinstance(each, int | float) and each > 1 else 1))
 
 
 # --- results when it has ended ----------------------------------------------------------------------------
@@ -313,11 +316,11 @@ def _flatten(value: Any, name: str, flat: dict[str, str]) -> None:
 class _Request(msgspec.Struct):
     """The fields of interest of an entry of the request file; times in nanoseconds of one clock."""
 
-    start_timestamp: int
-    end_timestamp: int
-    num_input_tokens: int = 0
-    output_tokens: int = 0
-    first_token_timestamp: int | None = None
+    start_timestamp: Whole
+    end_timestamp: Whole
+    num_input_tokens: Count = 0
+    output_tokens: Count = 0
+    first_token_timestamp: Whole | None = None
 
 
 _requests = msgspec.json.Decoder(list[_Request])
@@ -347,12 +350,14 @@ def requests_in(content: bytes | None, t: int, stage: int) -> Iterator[ev.Reques
 
 def _ttft(request: _Request) -> float | None:
     first = request.first_token_timestamp
-    return _ms(first - request.start_timestamp) if first is not None and first > 0 else None
+    if first is None or first <= 0:
+        return None
+    return _ms(first - request.start_timestamp) if first >= request.start_timestamp else None
 
 
 def _per_token(request: _Request) -> float | None:
     first = request.first_token_timestamp
-    if first is None or first <= 0 or request.output_tokens < 2:
+    if first is None or not 0 < first <= request.end_timestamp or request.output_tokens < 2:
         return None
     return _ms(request.end_timestamp - first) / (request.output_tokens - 1)
 
