@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.engines.registry import make_plan
 from runner.errors import ExitCode, UserError
-from runner.plan.plan import as_shell
+from runner.plan.plan import as_comment, as_shell
 from runner.profile import file, store
 
 
@@ -32,17 +32,18 @@ def list_all(_: argparse.Namespace) -> int:
 def show(arguments: argparse.Namespace) -> int:
     """Print the file of a profile and the commands of its run."""
     stored = store.find(arguments.profile)
-    print(f"# {stored.path}\n{file.read_text(stored.path).rstrip()}\n")
+    print(f"{as_comment(str(stored.path))}\n{file.read_text(stored.path).rstrip()}\n")
     plan = make_plan(stored.load())
-    print(f"# {plan.summary}; the commands of a run ($RUN is its directory):")
+    print(as_comment(f"{plan.summary}; the commands of a run ($RUN is its directory):"))
     for stage in plan.stages:
         if stage.skip:
-            print(f"# {stage.name}: not run, {stage.skip}")
+            print(as_comment(f"{stage.name}: not run, {stage.skip}"))
         elif stage.again:
-            print(f"# {stage.name}: made again, {stage.again}")
-        print(f"# {as_shell(stage)}" if stage.skip else as_shell(stage))
+            print(as_comment(f"{stage.name}: made again, {stage.again}"))
+        command = as_shell(stage, for_display=True)
+        print(as_comment(command) if stage.skip else command)
     for note in plan.notes:
-        print(f"# note: {note}")
+        print(as_comment(f"note: {note}"))
     return ExitCode.OK
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -154,25 +156,47 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """the sweep that the run belongs to; None: a run of its own"""
 
 
-def as_shell(stage: Stage) -> str:
-    """Return the stage as a shell command to paste: folders that it needs, environment, then arguments."""
-    assignments = [f"{name}={_value(name, value)}" for name, value in stage.env.items()]
-    made = (
-        [*_inside(stage.container_ref), "mkdir", "-p", *map(_quoted, stage.folders), "&&"]
-        if stage.folders
-        else []
-    )
-    return " ".join([*made, *assignments, *(_quoted(word) for word in stage.argv)])
+def as_shell(stage: Stage, *, for_display: bool = False) -> str:
+    """Return the stage as a shell command to paste: folders that it needs, environment, then arguments.
+
+    Args:
+        stage: the stage; its words may come from an archive of another user.
+        for_display: the plan has no run directory yet, so `RUN_DIR` remains a variable of the shell.
+    """
+    quoted = _with_variable if for_display else shlex.quote
+    words = [_assignment(name, value, quoted) for name, value in stage.env.items()]
+    if not all(map(_VARIABLE.fullmatch, stage.env)):
+        words = ["env", *words]  # a shell takes other names for commands
+    if stage.folders:
+        made = map(quoted, [*_inside(stage.container_ref), "mkdir", "-p", *stage.folders])
+        words = [*made, "&&", *words]
+    return " ".join([*words, *map(quoted, stage.argv)])
 
 
-def _value(name: str, value: str) -> str:
-    return f'"${{{name}?set it, its value is withheld here}}"' if value == WITHHELD else _quoted(value)
+def as_comment(text: str) -> str:
+    """Return a text as a comment of a shell script; every line of it becomes one."""
+    return "\n".join(f"# {line}".rstrip() for line in text.splitlines() or [""])
 
 
-def _quoted(word: str) -> str:
-    # A plan for display contains "$RUN" as run directory, which must remain a shell variable.
-    named = word == str(RUN_DIR) or word.startswith(f"{RUN_DIR}/")
-    return word if named and shlex.quote(word[1:]) == word[1:] else shlex.quote(word)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _assignment(name: str, value: str, quoted: Callable[[str], str]) -> str:
+    if not _VARIABLE.fullmatch(name):
+        return quoted(f"{name}={value}")
+    if value == WITHHELD:
+        return f'{name}="${{{name}?set it, its value is withheld here}}"'
+    return f"{name}={quoted(value)}"
+
+
+def _with_variable(word: str) -> str:
+    """Quote a word of a plan for display, except for the placeholder of the run directory."""
+    variable = str(RUN_DIR)
+    if word != variable and not word.startswith(f"{variable}/"):
+        return shlex.quote(word)
+    rest = word.removeprefix(variable)
+    is_plain = not rest or shlex.quote(rest) == rest
+    return word if is_plain else f'"{variable}"{shlex.quote(rest)}'
 
 
 def _inside(container: ContainerRef | None) -> list[str]:
@@ -186,16 +210,16 @@ def repro_script(plan: Plan) -> str:
     """Return `repro.sh`: the stages as plain shell commands that do not need this program."""
     lines = [
         "#!/bin/sh",
-        f"# {plan.profile} ({plan.engine}): the commands of this run, to repeat it by hand.",
+        as_comment(f"{plan.profile} ({plan.engine}): the commands of this run, to repeat it by hand."),
         "# Run it from anywhere; it stops at the first command that fails.",
         "set -eu",
         "# GPUs are numbered as they sit in the machine, as they were in the run.",
         "export CUDA_DEVICE_ORDER=PCI_BUS_ID",
     ]
     for number, stage in enumerate(plan.stages):
-        title = f"# {number}: {stage.name}"
+        title = f"{number}: {stage.name}"
         if stage.skip:
-            lines += ["", f"{title}, not run: {stage.skip}", f"# {as_shell(stage)}"]
+            lines += ["", as_comment(f"{title}, not run: {stage.skip}"), as_comment(as_shell(stage))]
         else:
-            lines += ["", title, f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
+            lines += ["", as_comment(title), f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
     return "\n".join(lines) + "\n"

@@ -200,7 +200,8 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
         title = f"{stage.name}: {plural(stage.ranks, 'rank')}, in {where}"
         if stage.skip:
             title = f"{stage.name}: not run, {stage.skip}"
-        commands.append(ShellCommand(title, "" if stage.skip else as_shell(stage), again=stage.again))
+        command = "" if stage.skip else as_shell(stage, for_display=run_dir is None)
+        commands.append(ShellCommand(title, command, again=stage.again))
     return RunCommands(tuple(commands), tuple(plan.notes))
 
 
