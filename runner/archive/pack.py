@@ -33,6 +33,7 @@ from runner.profile.file import ProfileError, dump, parse_yaml, read_text
 from runner.report.files import read_summary
 from runner.run import layout
 from runner.supervision import hook
+from runner.util.formatting import command
 
 _NOT_PACKED = LOCAL_FILES | LOGGED_FOLDERS | {hook.LOG}
 """Files that are not packed; the output of the on-end command may be private."""
@@ -65,7 +66,7 @@ def pack_run(run_dir: Path, target: Path | None = None) -> PackedRun:
     if not read_entry(run_dir).ended:
         raise UserError(
             f"{run_dir.name} has not ended; only a run that has ended can be packed",
-            hint=f"`trtbench-tui stop {run_dir.name}` ends it",
+            hint=f"`{command('stop', run_dir.name)}` ends it",
         )
     run = _id_of(run_dir)
     target = target or Path()
@@ -81,7 +82,7 @@ def _id_of(run_dir: Path) -> str:
     """Return the id of a run, even if its directory was renamed."""
     summary = read_summary(run_dir)
     for name in (run_dir.name, summary.run if summary else ""):
-        if layout.RUN_ID.fullmatch(name) and is_portable(name) and "/" not in name:
+        if layout.RUN_ID.fullmatch(name):
             return name
     raise UserError(f"{run_dir}: neither its name nor its report contains the id of a run")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,8 +14,7 @@ SCRIPTS = {
     "bash": """\
 # trtbench-tui: source this, e.g. from ~/.bashrc:  eval "$(trtbench-tui completion bash)"
 _trtbench_tui() {
-    local IFS=$'\\n'
-    COMPREPLY=( $(trtbench-tui completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) )
+    mapfile -t COMPREPLY < <(trtbench-tui completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
     [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
 }
 complete -o default -F _trtbench_tui trtbench-tui
@@ -46,6 +46,10 @@ complete -c trtbench-tui -f -k -a '(__trtbench_tui)'
 }
 
 
+_PLAIN = re.compile(r"[\w.:/=@%+,|-]+")
+"""Words that no shell expands, splits or executes: names of runs can come from an archive of another user."""
+
+
 @dataclass
 class _Position:
     """A position in a command line: the parser of the next word, and what that word may be."""
@@ -74,7 +78,8 @@ def complete_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> lis
         _advance(position, word)
     # In a list separated by commas, the last element is completed.
     head, comma, rest = last.rpartition(",") if _takes_list(position) else ("", "", last)
-    return [head + comma + word for word in _candidates(position, rest) if word.startswith(rest)]
+    found = [word for word in _candidates(position, rest) if word.startswith(rest)]
+    return [head + comma + word for word in found if _PLAIN.fullmatch(word)]
 
 
 def _advance(position: _Position, word: str) -> None:
@@ -133,7 +138,7 @@ def _profiles() -> Iterator[str]:
 
 
 def _runs() -> Iterator[str]:
-    """Yield `last`, the ids, their last four letters, and names without spaces."""
+    """Yield `last`, the ids, their last four letters, and names."""
     from runner.history.labels import Labels
     from runner.run import layout
 
@@ -144,8 +149,7 @@ def _runs() -> Iterator[str]:
     yield from (run.rpartition("_")[2] for run in runs)
     labels = Labels()
     labels.read()
-    names = (labels.of(run).name for run in runs)
-    yield from (name for name in names if name and not any(char.isspace() for char in name))
+    yield from filter(None, (labels.of(run).name for run in runs))
 
 
 def _deleted() -> Iterator[str]:

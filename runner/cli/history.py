@@ -214,12 +214,13 @@ def _rename(arguments: argparse.Namespace) -> int:
 def _rm(arguments: argparse.Namespace) -> int:
     from runner.history import trash
     from runner.history.lookup import find_run
+    from runner.util.formatting import command
 
     run_dirs = list(dict.fromkeys(find_run(name) for name in arguments.runs))
     names = ", ".join(run_dir.name for run_dir in run_dirs)
     _ask(f"move {names} to the trash?", arguments.yes)
     trash.delete(run_dirs)
-    print(f"in the trash: {names}; `trtbench-tui trash restore {run_dirs[0].name}` restores it")
+    print(f"in the trash: {names}; `{command('trash', 'restore', run_dirs[0].name)}` restores it")
     return ExitCode.OK
 
 

@@ -25,7 +25,7 @@ from runner.run import layout
 from runner.state.configuration import ConfigurationState, batching_label
 from runner.state.run import RunState
 from runner.util.console import print_json
-from runner.util.formatting import duration
+from runner.util.formatting import command, duration
 
 POLL_S = 0.1
 QUIET_S = 10.0
@@ -69,7 +69,7 @@ def _follow(feed: Feed, as_json: bool, publish: _Publish) -> ExitCode:
     except KeyboardInterrupt:
         name = short_name(feed.run_dir)
         if feed.live:
-            attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui stop {name}"
+            attach, stop = command("attach", name), command("stop", name)
             print(f"\nthe run continues; `{attach}` shows it, `{stop}` stops it", file=sys.stderr)
         return ExitCode.INTERRUPTED
     final = build_report(feed.plan, feed.state, feed.run_dir.name)
@@ -114,7 +114,7 @@ def print_report(final: Report, *, as_json: bool) -> None:
 
 def short_name(run_dir: Path) -> str:
     """Return the last four letters of a run's id, which name it on the command line."""
-    return run_dir.name.rpartition("_")[2] if layout.RUN_ID.match(run_dir.name) else str(run_dir)
+    return run_dir.name.rpartition("_")[2] if layout.RUN_ID.fullmatch(run_dir.name) else str(run_dir)
 
 
 def _has_ended(feed: Feed) -> bool:

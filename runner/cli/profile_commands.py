@@ -12,6 +12,7 @@ from runner.engines.registry import make_plan
 from runner.errors import ExitCode, UserError
 from runner.plan.plan import as_comment, as_shell
 from runner.profile import file, store
+from runner.util.formatting import command
 
 
 def list_all(_: argparse.Namespace) -> int:
@@ -22,7 +23,7 @@ def list_all(_: argparse.Namespace) -> int:
         try:
             description = stored.load().description
         except UserError:
-            description = f"not valid: see trtbench-tui profiles validate {stored.name}"
+            description = f"not valid: see {command('profiles', 'validate', stored.name)}"
         if stored.hidden_by:
             description += f" (hidden by {stored.hidden_by})"
         print(f"{stored.name:<{width}}  {stored.origin:<8}  {description}".rstrip())
@@ -40,8 +41,8 @@ def show(arguments: argparse.Namespace) -> int:
             print(as_comment(f"{stage.name}: not run, {stage.skip}"))
         elif stage.again:
             print(as_comment(f"{stage.name}: made again, {stage.again}"))
-        command = as_shell(stage, for_display=True)
-        print(as_comment(command) if stage.skip else command)
+        line = as_shell(stage, for_display=True)
+        print(as_comment(line) if stage.skip else line)
     for note in plan.notes:
         print(as_comment(f"note: {note}"))
     return ExitCode.OK

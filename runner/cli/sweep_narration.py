@@ -32,7 +32,7 @@ from runner.sweep.progress import ENDED, SweepProgress
 from runner.sweep.spec import cell_label
 from runner.sweep.sweep_feed import SweepFeed, now
 from runner.util.console import print_json
-from runner.util.formatting import duration, format_number, plural
+from runner.util.formatting import command, duration, format_number, plural
 
 POLL_S = 0.3
 QUIET_S = 10.0
@@ -59,12 +59,12 @@ def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
         report_entries(feed.drain())
     except KeyboardInterrupt:
         name = short_name(feed.directory)
-        attach, stop = f"trtbench-tui attach {name}", f"trtbench-tui sweeps stop {name}"
+        attach, stop = command("attach", name), command("sweeps", "stop", name)
         print(f"\nthe sweep continues; `{attach}` shows it, `{stop}` stops it", file=sys.stderr)
         return ExitCode.INTERRUPTED
     board = feed.board()
     print_board(board, as_json=as_json)
-    resume = f"trtbench-tui sweeps resume {short_name(feed.directory)}"
+    resume = command("sweeps", "resume", short_name(feed.directory))
     if board.status == "interrupted":
         print(f"the process that runs the sweep is gone; `{resume}` continues the sweep", file=sys.stderr)
     elif any(point.state == "lost" for point in board.points):

@@ -19,6 +19,7 @@ from runner.errors import UserError
 from runner.history.reports import load_report
 from runner.run import layout
 from runner.util.files import read_file, write_atomically
+from runner.util.formatting import command
 
 SCHEMA = 1
 
@@ -79,7 +80,7 @@ def set_baseline(run_dirs: Sequence[Path]) -> Baseline:
         if run_dir.parent.resolve() != paths.runs_dir().resolve():
             raise UserError(
                 f"{run_dir} is outside of the history",
-                hint=f"`trtbench-tui archive {run_dir}` and `import` add it",
+                hint=f"`{command('archive', str(run_dir))}` and `import` add it",
             )
         profiles.add(found.profile)
     if len(profiles) != 1:

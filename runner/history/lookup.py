@@ -10,7 +10,8 @@ from runner import paths
 from runner.errors import UserError
 from runner.history import trash
 from runner.history.labels import Labels
-from runner.run.layout import PLAN, list_names, list_runs, list_sweeps
+from runner.run.layout import PLAN, SAFE_NAME, list_names, list_runs, list_sweeps
+from runner.util.formatting import command
 
 
 def find_run(name: str) -> Path:
@@ -27,7 +28,7 @@ def find_run(name: str) -> Path:
     if name == "last" and runs:
         return runs[0]
     exact = [run for run in runs if _has_id(run, name)]
-    if not exact and name in list_names():
+    if not exact and SAFE_NAME.fullmatch(name) and name in list_names():
         exact = [paths.runs_dir() / name]
     found = exact or _find_by_label(name, runs) or [run for run in runs if name in run.name]
     if not found:
@@ -38,14 +39,14 @@ def find_run(name: str) -> Path:
 def _reject_other_kinds(name: str) -> None:
     for deleted in trash.list_trash():
         if _has_id(deleted.path, name):
-            restore = f"`trtbench-tui trash restore {name}` restores it"
+            restore = f"`{command('trash', 'restore', name)}` restores it"
             raise UserError(f"the run {deleted.run} is in the trash", hint=restore)
     for sweep in list_sweeps():
         if _has_id(sweep, name):
+            runs = command("ls", "--filter", f"sweep:{name}")
             raise UserError(
                 f"{sweep.name} is a sweep, but a run is needed",
-                hint=f"`trtbench-tui ls --filter sweep:{name}` lists its runs; `trtbench-tui sweeps show`,"
-                " `stop` and `resume` take a sweep",
+                hint=f"`{runs}` lists its runs; `trtbench-tui sweeps show`, `stop` and `resume` take a sweep",
             )
 
 

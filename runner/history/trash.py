@@ -20,6 +20,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.history import labels
 from runner.run import layout
+from runner.util.formatting import command
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -83,7 +84,7 @@ def _reject_running(run_dir: Path) -> None:
     if not found.ended:
         raise UserError(
             f"{run_dir.name} is running ({found.status}) and cannot be deleted",
-            hint=f"`trtbench-tui stop {run_dir.name.rpartition('_')[2]}` stops it",
+            hint=f"`{command('stop', run_dir.name.rpartition('_')[2])}` stops it",
         )
 
 
@@ -110,7 +111,8 @@ def find_trashed(name: str) -> TrashedRun:
     Raises:
         UserError: none or several match.
     """
-    trash = list_trash() if name else []  # an empty name is part of every id
+    # An empty name is part of every id; the name of a directory that cannot be an id is not looked up.
+    trash = [one for one in list_trash() if layout.SAFE_NAME.fullmatch(one.run)] if name else []
     if name == "last" and trash:
         return trash[0]
     exact = [trashed for trashed in trash if trashed.run == name or trashed.run.endswith(f"_{name}")]

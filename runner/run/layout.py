@@ -34,8 +34,10 @@ RANKS = "ranks"
 TELEMETRY = "telemetry.jsonl"
 TELEMETRY_LOG = "telemetry.log"
 
-RUN_ID = re.compile(r"^\d{8}T\d{6}Z_.+_[0-9a-f]{4}$")
-
+SAFE_NAME = re.compile(r"[A-Za-z0-9._-]+")
+"""Names that mean nothing to a shell or a terminal; other directories are listed, but never found by name."""
+RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z_[A-Za-z0-9._-]+_[0-9a-f]{4}")
+"""Ids of runs and sweeps; only `fullmatch` checks one, as `$` would let a newline pass."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Errors of decoding JSON that is invalid or has other fields than expected."""
@@ -123,7 +125,7 @@ def stage_log(run_dir: Path, index: int, name: str) -> Path:
 def list_runs() -> list[Path]:
     """Return all run directories, newest first."""
     root = paths.runs_dir()
-    return [root / name for name in list_names() if RUN_ID.match(name)]
+    return [root / name for name in list_names() if RUN_ID.fullmatch(name)]
 
 
 def list_names() -> list[str]:
@@ -136,18 +138,18 @@ def list_names() -> list[str]:
             names = [
                 entry.name
                 for entry in entries
-                if RUN_ID.match(entry.name) or (entry.is_dir() and not entry.name.startswith("."))
+                if RUN_ID.fullmatch(entry.name) or (entry.is_dir() and not entry.name.startswith("."))
             ]
     except OSError:
         return []
-    return sorted(names, key=lambda name: (RUN_ID.match(name) is not None, name), reverse=True)
+    return sorted(names, key=lambda name: (RUN_ID.fullmatch(name) is not None, name), reverse=True)
 
 
 def list_sweeps() -> list[Path]:
     """Return all sweep directories, newest first."""
     root = paths.sweeps_dir()
     try:
-        names = [name for name in os.listdir(root) if RUN_ID.match(name)]
+        names = [name for name in os.listdir(root) if RUN_ID.fullmatch(name)]
     except OSError:
         return []
     return [root / name for name in sorted(names, reverse=True)]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # Annotated types; the annotations appear in the form and in the JSON Schema.
 PositiveInt = Annotated[int, Meta(ge=1)]
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
+"""The last part refuses a final newline, which `$` alone lets pass in Python."""
 VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 
 

@@ -44,6 +44,7 @@ from runner.sweep.spec import (
     expand_axes,
 )
 from runner.util import daemon
+from runner.util.formatting import command
 
 SWEEP_RUNNER = "runner.sweep.sweep_runner"
 """module that the detached process runs"""
@@ -171,7 +172,7 @@ def resume_sweep(directory: Path, *, failed_too: bool = False) -> None:
     progress = read_progress(directory)
     if is_running(directory):
         raise UserError(
-            f"{directory.name} is already running", hint=f"`trtbench-tui attach {directory.name}` shows it"
+            f"{directory.name} is already running", hint=f"`{command('attach', directory.name)}` shows it"
         )
     if progress.spec not in ("", fingerprint(directory)):
         raise UserError(

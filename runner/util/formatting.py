@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+
 
 def format_number(value: float, digits: int = 0) -> str:
     """Return `63 543` or `0.042`: a space separates thousands; nan and infinity are a dash."""
     if value != value or value in (float("inf"), float("-inf")):
         return "–"
     return f"{value:,.{digits}f}".replace(",", " ")
+
+
+def command(*words: str) -> str:
+    """Return a command of this program to paste into a shell: `trtbench-tui stop 7f3a`."""
+    return shlex.join(("trtbench-tui", *words))
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -354,9 +354,10 @@ def test_paths_outside_of_the_run_are_refused(name: str, tmp_path: Path) -> None
     refused(forged(tmp_path / "x.zip", {name: b"x"}), "nothing was unpacked")
 
 
-@pytest.mark.parametrize(
-    "run", ["../../20260101T000000Z_p_7f3a", "20260101T000000Z_/../x_7f3a", "x", "20260101T000000Z_p_7f3a\n"]
-)
+@pytest.mark.parametrize("run", [
+    "../../20260101T000000Z_p_7f3a", "20260101T000000Z_/../x_7f3a", "x", "20260101T000000Z_p_7f3a\n",
+    "20260101T000000Z_$(id)_7f3a", "20260101T000000Z_\x1b[31m_7f3a", "٢0260101T000000Z_p_7f3a",
+])  # fmt: skip
 def test_invalid_id_is_refused(run: str, tmp_path: Path) -> None:
     refused(forged(tmp_path / "x.zip", {"plan.json": b"{}"}, run=run), "not the id of a run")
 

@@ -67,6 +67,22 @@ def test_lists_of_runs_names_and_sweeps() -> None:
     assert after("trash restore ") == ["last", first.name]
 
 
+HOSTILE = ("$(touch BAD)", "`touch BAD`", "a;touch BAD", "x y", "*", "~root", "a\\b", "q'")
+
+
+def test_words_that_a_shell_would_execute_are_not_offered(home: Path) -> None:
+    run_dir = ended("aaaa")
+    for name in HOSTILE:
+        labels.rename(run_dir.name, name)
+        assert after("show ") == ["last", run_dir.name, "aaaa"]
+        (run_dir.parent / f"20260101T000000Z_{name.replace('/', '')}_0001").mkdir()
+    (run_dir.parent / "20260101T000000Z_a\x1b]0;t\x07_0001").mkdir()
+    (run_dir.parent / "20260101T000000Z_p_0001\n").mkdir()
+    assert after("show ") == ["last", run_dir.name, "aaaa"]
+    labels.rename(run_dir.name, "vorher-α")
+    assert after("show v") == ["vorher-α"], "letters of any language are plain words"
+
+
 def test_sort_keys_metrics_axes_and_help() -> None:
     assert after("ls --sort tok") == ["tokens"]
     assert after("metrics tokens_per_sec_per_r") == ["tokens_per_sec_per_rank"]

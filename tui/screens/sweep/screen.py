@@ -16,6 +16,7 @@ from runner.errors import UserError
 from runner.sweep.board import Board, RunRef
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
+from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel
 from tui.framework.run_header import short_id
@@ -284,7 +285,7 @@ class BoardScreen(KeyedScreen):
             self.app.leave(sweep_exit_code(board))
         else:
             name = short_id(self.directory.name)
-            self.app.leave(message=f"sweep {name} continues: trtbench-tui attach {name}")
+            self.app.leave(message=f"sweep {name} continues: {command('attach', name)}")
 
 
 def matrix_title(view: BoardView) -> str:
