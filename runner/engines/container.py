@@ -8,6 +8,7 @@ removed.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from runner.engines.build_cache import HOST, FileSystem, HostFileSystem
 from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.plan import Plan
+from runner.plan.redaction import is_secret
 from runner.schema.base import Container
 from runner.state import cuda_devices
 from runner.util import processes
@@ -25,6 +27,12 @@ from runner.util import processes
 PASSED_VARIABLES = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", cuda_devices.ORDER)
 """Variables that the supervisor sets for each stage; `-e NAME` without a value passes the value on."""
 TIMEOUT_S = 10.0
+_OF_THE_TOOL = re.compile(
+    r"PATH|HOME|USER|SHELL|TMPDIR|(?:LD|DOCKER|CONTAINERS?|PODMAN|BUILDKIT|XDG|SSL)_\w+|\w+_PROXY"
+    rf"|{cuda_devices.VISIBLE}",
+    re.IGNORECASE,
+)
+"""Variables that docker, podman and the supervisor read themselves."""
 
 _KILL = """\
 killed=0; empty=0
@@ -50,6 +58,27 @@ class WrappedCommand:
 
     argv: list[str]
     container: ContainerRef
+    env: dict[str, str]
+    """variables that the command passes on by name, so that their values are not in the list of processes"""
+
+
+def _is_passed_by_name(name: str, value: str) -> bool:
+    """Check whether a variable can be set for the container tool, which then passes it on."""
+    return is_secret(name, value) or not (name in PASSED_VARIABLES or _OF_THE_TOOL.fullmatch(name))
+
+
+def _variable_options(env: Mapping[str, str]) -> list[str]:
+    words: list[str] = []
+    for name, value in env.items():
+        words += ["-e", name if _is_passed_by_name(name, value) else f"{name}={value}"]
+    return words
+
+
+def env_outside(container: Container | None, env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables to set for the command of `argv_inside`."""
+    if container is None:
+        return dict(env)
+    return {name: value for name, value in env.items() if _is_passed_by_name(name, value)}
 
 
 def wrap_command(
@@ -74,20 +103,22 @@ def wrap_command(
         copy_in: a file of this machine that is copied into a running container first, and its path inside.
     """
     variables = [word for variable in PASSED_VARIABLES for word in ("-e", variable)]
-    variables += [word for variable, value in env.items() for word in ("-e", f"{variable}={value}")]
+    variables += _variable_options(env)
     where = ["--workdir", container.workdir or workdir]
     if container.exec is not None:
         command = [container.tool, "exec", *variables, *where, container.exec, *argv]
         if copy_in is not None:
             script = _copy_script(container.tool, container.exec, *copy_in)
             command = ["sh", "-c", script, "sh", *command]
-        return WrappedCommand(command, ContainerRef(container.tool, ContainerMode.EXEC, container.exec))
+        ref = ContainerRef(container.tool, ContainerMode.EXEC, container.exec)
+        return WrappedCommand(command, ref, env_outside(container, env))
     volumes = [word for volume in container.volumes for word in ("--volume", volume)]
     volumes += [word for mount in mounts for word in ("--volume", f"{mount}:{mount}")]
     image = container.run or ""
     command = [container.tool, "run", "--rm", "--name", name, *container.options, *volumes, *variables]
     command += [*where, image, *argv]
-    return WrappedCommand(command, ContainerRef(container.tool, ContainerMode.RUN, name))
+    ref = ContainerRef(container.tool, ContainerMode.RUN, name)
+    return WrappedCommand(command, ref, env_outside(container, env))
 
 
 def _copy_script(tool: str, name: str, outside: str, inside: str) -> str:
@@ -144,11 +175,13 @@ def file_system_for(container: Container | None, work: str) -> FileSystem:
 
 
 def argv_inside(container: Container | None, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """Return the command that runs a short command where the stages run, with their environment."""
-    assignments = [f"{name}={value}" for name, value in env.items()]
+    """Return the command that runs a short command where the stages run.
+
+    It needs the variables of `env_outside`.
+    """
     if container is None:
-        return ["env", *assignments, *argv] if env else list(argv)
-    variables = [word for assignment in assignments for word in ("-e", assignment)]
+        return list(argv)
+    variables = _variable_options(env)
     if container.exec is not None:
         return [container.tool, "exec", *variables, container.exec, *argv]
     volumes = [word for volume in container.volumes for word in ("--volume", volume)]
@@ -164,10 +197,30 @@ def argv_inside(container: Container | None, argv: Sequence[str], env: Mapping[s
     ]
 
 
-def output_of(argv: Sequence[str], *, content: bytes = b"", timeout: float = TIMEOUT_S) -> bytes | None:
-    """Return the output of a short command; None when it does not exist, fails, or exceeds the timeout."""
+def output_of(
+    argv: Sequence[str],
+    *,
+    content: bytes = b"",
+    timeout: float = TIMEOUT_S,
+    env: Mapping[str, str] | None = None,
+) -> bytes | None:
+    """Return the output of a short command; None when it does not exist, fails, or exceeds the timeout.
+
+    Args:
+        argv: the command.
+        content: its standard input.
+        timeout: seconds.
+        env: variables that are added to its environment.
+    """
     try:
-        answer = subprocess.run(argv, input=content, capture_output=True, timeout=timeout, check=False)
+        answer = subprocess.run(
+            argv,
+            input=content,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env={**os.environ, **env} if env else None,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout if answer.returncode == 0 else None

@@ -80,8 +80,9 @@ def _probe(
     asked = engine.questions(profile) if engine is not None else ProbeQuestions()
     questions = msgspec.json.encode({"packages": PACKAGES, "programs": PROGRAMS, **asdict(asked)}).decode()
     argv = [python, "-c", PROBE.read_text(encoding="utf-8"), questions]
-    argv = container.argv_inside(inside, argv, profile.launch.env if profile else {})
-    answer = container.output_of(argv, timeout=PROBE_TIMEOUT_S)
+    env = profile.launch.env if profile else {}
+    argv = container.argv_inside(inside, argv, env)
+    answer = container.output_of(argv, timeout=PROBE_TIMEOUT_S, env=container.env_outside(inside, env))
     try:
         return msgspec.json.decode(answer or b"", type=ProbeAnswer)
     except msgspec.DecodeError:

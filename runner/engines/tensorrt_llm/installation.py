@@ -49,7 +49,8 @@ def program_of(name: str, launch: ContainerLaunch, python: str, file_system: Fil
 def installed_version(launch: ContainerLaunch, python: str) -> str:
     """Return the version of the installed package tensorrt_llm; empty when it is not installed."""
     inside = launch.container
-    return _ask(container.argv_inside(inside, [python, "-c", _METADATA], launch.env))
+    argv = container.argv_inside(inside, [python, "-c", _METADATA], launch.env)
+    return _ask(argv, container.env_outside(inside, launch.env))
 
 
 def version_of_tree(source: bytes) -> str:
@@ -69,11 +70,11 @@ def gpu_model() -> str:
     return lines[0].strip() if lines else ""
 
 
-def _ask(argv: list[str]) -> str:
+def _ask(argv: list[str], env: dict[str, str] | None = None) -> str:
     """Return the output of a short command; empty when it fails. A failure is soon tried again."""
-    key = tuple(argv)
+    key = (*argv, *(f"{name}={value}" for name, value in (env or {}).items()))
     asked, answer = _answers.get(key, (-FAILURE_S, ""))
     if not answer and time.monotonic() - asked >= FAILURE_S:
-        answer = (container.output_of(argv) or b"").decode(errors="replace").strip()
+        answer = (container.output_of(argv, env=env) or b"").decode(errors="replace").strip()
         _answers[key] = (time.monotonic(), answer)
     return answer

@@ -56,8 +56,10 @@ def read_help(page: HelpPage, parse: Callable[[str], ToolHelp]) -> str:
     began = time.monotonic()
     if _failed.get(file, 0.0) > began:
         return ""
-    words = container.argv_inside(page.container, page.argv, dict(page.env or {}))
-    answer = container.output_of(words, timeout=TIMEOUT_S) or b""
+    variables = dict(page.env or {})
+    words = container.argv_inside(page.container, page.argv, variables)
+    env = container.env_outside(page.container, variables)
+    answer = container.output_of(words, timeout=TIMEOUT_S, env=env) or b""
     text = answer.decode(errors="replace")
     if not parse(text).options:
         now = time.monotonic()

@@ -353,7 +353,7 @@ class TrtllmPlanner:
                 mounts=[str(self.run_dir), *self._work(), str(OBSERVER.parent)],
                 copy_in=(str(OBSERVER), self._observer()) if name == "benchmark" else None,
             )
-            argv, env, container_ref = command.argv, {}, str(command.container)
+            argv, env, container_ref = command.argv, command.env, str(command.container)
         return Stage(
             name=name,
             argv=argv,

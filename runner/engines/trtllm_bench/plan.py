@@ -320,7 +320,7 @@ class BenchPlanner:
                 mounts=[str(self.run_dir), profile.paths.work, str(MAKER.parent)],
                 copy_in=copy_in,
             )
-            argv, env, container_ref = command.argv, {}, str(command.container)
+            argv, env, container_ref = command.argv, command.env, str(command.container)
         return Stage(
             name=name,
             argv=argv,

@@ -88,7 +88,7 @@ def test_words_of_a_started_container() -> None:
         *("podman", "run", "--rm", "--name", "n", "--ipc=host"),
         *("--volume", "/data:/test_data", "--volume", "/runs/r:/runs/r"),
         *("-e", "TRTBENCH_RUN", "-e", "TRTBENCH_RECORDS", "-e", "SPT_NOENV", "-e", "CUDA_DEVICE_ORDER"),
-        *("-e", "A=b c"),
+        *("-e", "A"),
         *("--workdir", "/runs/r", "image", "python3", "x.py"),
     ]
 
@@ -110,9 +110,21 @@ def test_words_of_a_running_container() -> None:
             "-e",
             "CUDA_DEVICE_ORDER",
         ),
-        *("-e", "A=1", "--workdir", "/code", "box", "trtllm-build", "--help"),
+        *("-e", "A", "--workdir", "/code", "box", "trtllm-build", "--help"),
     ]
     assert str(wrapped.container) == "docker exec box"
+
+
+def test_values_of_variables_are_not_in_the_process_list() -> None:
+    env = {"HF_TOKEN": "hf_secret", "A": "1", "PATH": "/opt/bin", "https_proxy": "http://me:word@proxy"}
+    for inside in (Container(exec="box"), Container(run="image")):
+        wrapped = container.wrap_command(inside, ["x"], env=env, workdir="/", name="n")
+        short = container.argv_inside(inside, ["x"], env)
+        assert "hf_secret" not in " ".join([*wrapped.argv, *short])
+        assert "word" not in " ".join([*wrapped.argv, *short]).replace("--workdir", "")
+        assert "PATH=/opt/bin" in wrapped.argv, "docker itself is found with the PATH of this machine"
+        outside = {"HF_TOKEN": "hf_secret", "A": "1", "https_proxy": "http://me:word@proxy"}
+        assert wrapped.env == container.env_outside(inside, env) == outside
 
 
 def test_names_that_docker_takes() -> None:
@@ -134,7 +146,9 @@ def test_a_file_is_brought_into_a_running_container(tmp_path: Path) -> None:
         name="n",
         copy_in=(str(program), inside),
     )
-    answer = subprocess.run(wrapped.argv, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        wrapped.argv, capture_output=True, text=True, check=True, env=os.environ | wrapped.env
+    )
     assert answer.stdout == "['two words'] b /\n"
 
 
@@ -231,10 +245,10 @@ def test_paths_of_a_container_before_its_start(tmp_path: Path) -> None:
 def test_short_commands() -> None:
     argv, env = ["python3", "-V"], {"A": "1"}
     assert container.argv_inside(None, argv, {}) == argv
-    assert container.argv_inside(None, argv, env) == ["env", "A=1", "python3", "-V"]
+    assert container.argv_inside(None, argv, env) == argv
     running = Container(exec="box")
     assert container.argv_inside(running, argv, env) == [
-        *("docker", "exec", "-e", "A=1", "box", "python3", "-V"),
+        *("docker", "exec", "-e", "A", "box", "python3", "-V"),
     ]
     started = Container(run="image", options=["--ipc=host"], volumes=["/a:/b"])
     assert container.argv_inside(started, argv, {}) == [
