@@ -21,6 +21,7 @@ from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util.bounds import LAST_WALL
+from runner.util.files import make_folders, write_new
 
 ORIGINALS = "imported"
 """Subdirectory of the run directory with copies of the imported files."""
@@ -127,7 +128,7 @@ def _write(imported: ImportedRun) -> Path:
             staged = folder / run
             with layout.create_run_dir(staged, plan, f"# Imported from {names}: there is no profile.\n"):
                 _copy_originals(imported.sources, staged / ORIGINALS)
-                (staged / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+                write_new(staged / layout.EVENTS, b"".join(map(ev.encode, events)))
                 write_report(staged, build_report(plan, state))
             return publish.publish_run(staged, run)
     except OSError as error:
@@ -136,9 +137,9 @@ def _write(imported: ImportedRun) -> Path:
 
 def _copy_originals(sources: Sequence[SourceFile], folder: Path) -> None:
     """Copy the files; later ones with the same name get a number."""
-    folder.mkdir()
+    make_folders(folder)
     for number, source in enumerate(sources):
         copy = folder / safe_name(source.path.name)
         if copy.exists():
             copy = folder / f"{number}-{copy.name}"
-        copy.write_bytes(source.content)
+        write_new(copy, source.content)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from runner import paths
 from runner.errors import UserError
 from runner.run import layout
+from runner.util.files import FOLDER_MODE, make_folders
 
 _PREFIX = ".incoming-"
 """Start of the name of a staging directory."""
@@ -36,7 +37,7 @@ def staging_dir() -> Iterator[Path]:
         OSError: the directory cannot be created.
     """
     root = paths.runs_dir()
-    root.mkdir(parents=True, exist_ok=True)
+    make_folders(root)
     for abandoned in root.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             free = layout.try_lock(abandoned)
@@ -55,7 +56,7 @@ def _new_folder(root: Path) -> tuple[Path, int]:
     """Create a directory and lock it; retry if another import deletes it before it is locked."""
     while True:
         folder = root / f"{_PREFIX}{secrets.token_hex(4)}"
-        folder.mkdir()
+        folder.mkdir(mode=FOLDER_MODE)
         with contextlib.suppress(FileNotFoundError):
             lock = layout.try_lock(folder)
             if lock is not None:

@@ -28,6 +28,7 @@ from runner.report.files import read_summary
 from runner.run import layout
 from runner.state.run import ENDED_STATUSES
 from runner.util.disk import free_bytes
+from runner.util.files import make_folders, open_new
 
 MAX_FILES = 10_000
 MAX_MANIFEST = 200 * MAX_FILES
@@ -161,12 +162,12 @@ def _check_space(path: Path, manifest: Manifest, root: Path) -> None:
 def _extract(
     path: Path, archive: zipfile.ZipFile, manifest: Manifest, entries: dict[str, zipfile.ZipInfo], into: Path
 ) -> None:
-    into.mkdir()
+    make_folders(into)
     for name, file in manifest.files.items():
         target = into / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         digest, remaining = hashlib.sha256(), file.size
-        with archive.open(entries[name]) as source, open(target, "xb") as out:
+        with archive.open(entries[name]) as source, open_new(target) as out:
             while piece := source.read(CHUNK_BYTES):
                 remaining -= len(piece)
                 if remaining < 0:
@@ -176,7 +177,8 @@ def _extract(
         if remaining or digest.hexdigest() != file.sha256:
             raise UserError(f"{path}: the content of {name} does not match {MANIFEST}", hint=_COPY_AGAIN)
         if entries[name].external_attr >> 16 & stat.S_IXUSR:
-            target.chmod(0o755)
+            mode = target.stat().st_mode
+            target.chmod(mode | (mode & 0o444) >> 2)
 
 
 def _check_ended(path: Path, staged: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from runner.util.files import write_atomically
+from runner.util.files import make_folders, write_atomically
 
 MARKER = ".trtbench.json"
 KEY_LENGTH = 8
@@ -67,7 +67,7 @@ class HostFileSystem:
         write_atomically(Path(path), content)
 
     def make(self, directory: str) -> None:
-        os.makedirs(directory, exist_ok=True)
+        make_folders(Path(directory))
 
     def remove(self, directory: str) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -28,7 +28,7 @@ def open_output(path: Path | None) -> Iterator[BinaryIO]:
     special = path.exists() and not path.is_file()
     written = path if special else temporary_path(path)
     try:
-        with open(path, "wb") if special else atomic_writer(path) as file:
+        with open(path, "wb") if special else atomic_writer(path, mode=0o666) as file:
             yield file
     except OSError as error:
         # The error may come from a file that is being read; its name tells.

@@ -18,7 +18,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.history.reports import load_report
 from runner.run import layout
-from runner.util.files import read_file, write_atomically
+from runner.util.files import make_folders, read_file, write_atomically
 from runner.util.formatting import command
 
 SCHEMA = 1
@@ -92,7 +92,7 @@ def set_baseline(run_dirs: Sequence[Path]) -> Baseline:
     )
     file = _file(baseline.profile)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(file.parent)
         write_atomically(file, msgspec.json.format(msgspec.json.encode(baseline)))
     except OSError as error:
         raise UserError(f"{file}: cannot write the baseline: {error.strerror}") from None

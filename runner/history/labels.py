@@ -20,6 +20,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.events.journal import LineReader, append_line
 from runner.run import layout
+from runner.util.files import make_folders
 
 TAG = re.compile(r"[^\W_][\w.:/=@%-]{0,39}")
 TAG_RULE = "a tag starts with a letter or digit, contains only these and . _ : / = @ % -, and has at most 40"
@@ -207,7 +208,7 @@ def _append(change: LabelChange) -> None:
     except UnicodeEncodeError:
         raise UserError(f"{change.run!r}: a run whose name is not valid text cannot have labels") from None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             # Appending is atomic on a local disk; the lock also covers network disks and the incomplete line.

@@ -20,6 +20,7 @@ from runner import paths
 from runner.errors import UserError
 from runner.history import labels
 from runner.run import layout
+from runner.util.files import make_folders
 from runner.util.formatting import command
 
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -51,7 +52,7 @@ def delete(run_dirs: Sequence[Path]) -> list[TrashedRun]:
     moved: list[TrashedRun] = []
     for run_dir in run_dirs:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folders(folder)
             if (folder / run_dir.name).exists():
                 raise FileExistsError(
                     errno.EEXIST, "a run with this id was deleted in the same second; try again"

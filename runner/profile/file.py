@@ -19,7 +19,7 @@ from runner.profile.structs import check_data, kind_at
 from runner.profile.sweep import sweep_problems
 from runner.schema.base import Problem, Profile, env_problems
 from runner.schema.validation import is_optional, is_text
-from runner.util.files import write_atomically
+from runner.util.files import make_folders, write_atomically
 
 Data = dict[str, Any]
 Lines = dict[str, int]
@@ -275,7 +275,7 @@ def save(profile: Profile, path: Path) -> None:
     text = to_yaml(profile)
     load_text(text, str(path))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         # Readable for its owner only: `launch.env` may have a token.
         write_atomically(path, text.encode(), mode=0o600)
     except OSError as error:

@@ -13,7 +13,7 @@ from runner.errors import UserError
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
 from runner.schema.base import PositiveInt, Section
 from runner.schema.validation import check_section
-from runner.util.files import write_atomically
+from runner.util.files import make_folders, write_atomically
 from runner.util.themes import ThemeName
 
 NotifyBy = Literal["off", "bell", "osc9", "both"]
@@ -82,7 +82,7 @@ def update(**changes: Any) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         write_atomically(path, text.encode())
     except OSError as error:
         raise UserError(f"{path}: cannot save the settings: {error.strerror}") from None

@@ -18,7 +18,14 @@ from runner import paths
 from runner.errors import UserError
 from runner.plan import redaction
 from runner.plan.plan import Plan, repro_script
-from runner.util.files import read_file, write_atomically
+from runner.util.files import (
+    FOLDER_MODE,
+    make_folders,
+    open_append,
+    read_file,
+    write_atomically,
+    write_new,
+)
 
 EVENTS = "events.jsonl"
 PLAN = "plan.json"
@@ -73,7 +80,8 @@ def create_run_dir(
     """
     with contextlib.ExitStack() as held:
         try:
-            run_dir.mkdir(parents=True, mode=0o755)
+            make_folders(run_dir.parent)
+            run_dir.mkdir(mode=FOLDER_MODE)
             lock = try_lock(run_dir)
             assert lock is not None, "no other process knows the run yet"
             held.callback(os.close, lock)
@@ -90,16 +98,14 @@ def create_run_dir(
 
 
 def _write_inputs(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
-    (run_dir / RANKS).mkdir()
+    make_folders(run_dir / RANKS)
     for name, content in plan.files.items():
-        path = run_dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        make_folders((run_dir / name).parent)
+        write_new(run_dir / name, content.encode())
     # Files with a secret are readable by their owner only, from the start.
     mode = 0o700 if redaction.withheld_names(plan) else 0o755
     for name, content in ((PROFILE, profile_yaml), (REPRO, repro_script(plan))):
-        (run_dir / name).touch(mode & 0o666 if name == PROFILE else mode)
-        (run_dir / name).write_text(content, encoding="utf-8")
+        write_new(run_dir / name, content.encode(), mode & 0o666 if name == PROFILE else mode)
     write_atomically(run_dir / PLAN, msgspec.json.format(msgspec.json.encode(plan)), mode=mode & 0o666)
 
 
@@ -115,6 +121,14 @@ def load_plan(run_dir: Path) -> Plan:
         raise UserError(f"{run_dir}: not a run directory: {PLAN}: {error.strerror}") from None
     except UNREADABLE as error:
         raise UserError(f"{run_dir / PLAN}: cannot be read as a plan: {error}") from None
+
+
+def log_mode(run_dir: Path) -> int:
+    """Return the permissions of the raw logs of a run: those of its plan, as a program may print a secret."""
+    try:
+        return (run_dir / PLAN).stat().st_mode & 0o644
+    except OSError:
+        return 0o600
 
 
 def stage_log(run_dir: Path, index: int, name: str) -> Path:
@@ -190,7 +204,7 @@ def is_locked(directory: Path) -> bool:
 
 def make_ballast(run_dir: Path, size: int) -> None:
     """Reserve bytes on the disk, so that the end of a run can be written even if the disk is full."""
-    with contextlib.suppress(OSError), open(run_dir / BALLAST, "wb") as file:
+    with contextlib.suppress(OSError), open_append(run_dir / BALLAST) as file:
         os.posix_fallocate(file.fileno(), 0, size)
 
 

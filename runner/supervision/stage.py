@@ -27,6 +27,7 @@ from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
 from runner.util import processes
 from runner.util.cgroup import Cgroup
+from runner.util.files import make_folders, open_append
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class StageRun:
 
     def __post_init__(self) -> None:
         records = self.run_log.run_dir / layout.RANKS / str(self.index)
-        records.mkdir(parents=True, exist_ok=True)
+        make_folders(records)
         output = find_engine(self.run_log.plan.engine).output
         self._collector = Collector(self.index, records, LineReader(self.log), output, ranks=self.stage.ranks)
         self._place = container.file_system_of(self.stage.container_ref)
@@ -169,7 +170,7 @@ class StageRun:
             "SPT_NOENV": "1",
         }
         try:
-            with open(self.log, "ab") as output:
+            with open_append(self.log, layout.log_mode(self.run_log.run_dir)) as output:
                 return subprocess.Popen(
                     self.stage.argv,
                     cwd=self.stage.cwd,
@@ -302,7 +303,7 @@ class StageRun:
     def _fetch(self) -> None:
         """Copy the files of the container into the run directory, and log the iterations."""
         folder = self.run_log.run_dir / "results" / str(self.stage.measures)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         for path in self.stage.files.values():
             content = self._place.read(path)
             if content is not None:

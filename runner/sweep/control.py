@@ -44,6 +44,7 @@ from runner.sweep.spec import (
     expand_axes,
 )
 from runner.util import daemon
+from runner.util.files import FILE_MODE
 from runner.util.formatting import command
 
 SWEEP_RUNNER = "runner.sweep.sweep_runner"
@@ -189,7 +190,7 @@ def resume_sweep(directory: Path, *, failed_too: bool = False) -> None:
         raise UserError(f"{directory.name} has finished; there is nothing left to measure", hint=hint)
     try:
         if failed_too:
-            (directory / FAILED_TOO).touch()
+            (directory / FAILED_TOO).touch(FILE_MODE)
         with contextlib.suppress(FileNotFoundError):
             (directory / layout.STOP).unlink()
     except OSError as error:

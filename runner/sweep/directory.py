@@ -23,7 +23,7 @@ from runner.profile.file import parse_yaml
 from runner.run import layout
 from runner.run.layout import list_sweeps
 from runner.sweep.spec import SCHEMA, SweepSpec
-from runner.util.files import read_file, write_atomically
+from runner.util.files import FOLDER_MODE, make_folders, read_file, write_atomically
 
 if TYPE_CHECKING:
     from runner.history.run_entry import RunEntry
@@ -121,7 +121,8 @@ def create_sweep(sweep: SweepSpec) -> Path:
     """
     directory = paths.sweeps_dir() / layout.new_run_id(sweep.name, sweep.created)
     try:
-        directory.mkdir(parents=True, mode=0o755)
+        make_folders(directory.parent)
+        directory.mkdir(mode=FOLDER_MODE)
         # As for a run: only the owner may read a file that contains a secret.
         profiles = (parse_yaml(cell.profile, SPEC)[0] for cell in sweep.cells if cell.profile)
         mode = 0o600 if any(map(redaction.has_secrets, profiles)) else 0o644

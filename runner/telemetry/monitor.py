@@ -25,6 +25,7 @@ from runner.events.journal import LineReader
 from runner.telemetry.gpu_registry import COLUMNS, GpuRegistry
 from runner.util import disk, processes
 from runner.util.daemon import IMPORT_ROOT
+from runner.util.files import open_append
 
 logger = logging.getLogger(__name__)
 logger.addHandler(logging.NullHandler())  # without it, warnings of a process that does not log go to stderr
@@ -120,7 +121,7 @@ class TelemetryMonitor:
         self._starts += 1
         arguments = [str(IMPORT_ROOT), str(self.file), str(self._period), lists]
         self._child = None
-        with contextlib.suppress(OSError), open(self.log or os.devnull, "ab") as log:
+        with contextlib.suppress(OSError), open_append(self.log or Path(os.devnull)) as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-c", _BOOTSTRAP, *arguments],
                 cwd="/",

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from runner.util import signals
+from runner.util.files import open_append
 
 IMPORT_ROOT = Path(__file__).resolve().parents[2]
 """The folder that contains this package, for processes that are started without PYTHONPATH"""
@@ -38,7 +39,7 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
         OSError: the process cannot be started.
     """
     locks = () if lock is None else (lock,)
-    with open(directory / log, "ab") as output, signals.delayed():
+    with open_append(directory / log) as output, signals.delayed():
         return subprocess.Popen(
             [sys.executable, "-c", _BOOTSTRAP, _import_path(), module, str(directory), *map(str, locks)],
             cwd=directory,

@@ -9,9 +9,51 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
+"""Permissions of what is trusted later: no umask lets others write it; a stricter umask still applies."""
+
+
+def make_folders(path: Path) -> None:
+    """Create a directory and its parents that do not exist yet.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    if not path.is_dir():
+        make_folders(path.parent)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def open_append(path: Path, mode: int = FILE_MODE) -> BinaryIO:
+    """Open a file for appending, with these permissions if it is new.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, mode))
+
+
+def open_new(path: Path, mode: int = FILE_MODE) -> BinaryIO:
+    """Create a file for writing, with these permissions from the start.
+
+    Raises:
+        OSError: it exists or cannot be created.
+    """
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, mode))
+
+
+def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Create a file with a content.
+
+    Raises:
+        OSError: it exists or cannot be written.
+    """
+    with open_new(path, mode) as file:
+        file.write(content)
+
 
 @contextlib.contextmanager
-def atomic_writer(path: Path, *, mode: int = 0o666, follow_link: bool = True) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path, *, mode: int = FILE_MODE, follow_link: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces `path` at the end of the block, durable across a power cut.
 
     Readers see the old file or the complete new one; on any error, only the old file remains. If `path` is a
@@ -71,7 +113,7 @@ def _link_target(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = 0o666, follow_link: bool = True) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = FILE_MODE, follow_link: bool = True) -> None:
     """Write a file with `atomic_writer`."""
     with atomic_writer(path, mode=mode, follow_link=follow_link) as file:
         file.write(content)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from runner.util import cgroup
 from runner.util.cgroup import Cgroup
+from runner.util.files import open_append
 
 TAG = "TRTBENCH_RUN"
 _PR_SET_PDEATHSIG = 1
@@ -239,8 +240,8 @@ class RunProcesses:
 
     def _record(self, lines: str) -> None:
         # A full disk must not end the supervision; what is recorded is still in memory.
-        with contextlib.suppress(OSError), open(self.record, "a", encoding="utf-8") as file:
-            file.write(lines)
+        with contextlib.suppress(OSError), open_append(self.record) as file:
+            file.write(lines.encode())
 
     def alive(self) -> set[ProcessIdentity]:
         """Return live members: own, tagged and recorded ones and their descendants; never this process."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.export.destination import open_output
-from runner.util.files import atomic_writer, write_atomically
+from runner.util.files import atomic_writer, make_folders, open_append, write_atomically, write_new
 
 
 def test_full_disk_leaves_only_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +74,17 @@ def test_an_export_into_a_pipe_is_written_to_it(tmp_path: Path) -> None:
     reader.join(10)
     assert read == [b"table"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_permissions_do_not_depend_on_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        make_folders(tmp_path / "a" / "b")
+        write_atomically(tmp_path / "a" / "x", b"")
+        write_new(tmp_path / "a" / "y", b"", 0o600)
+        open_append(tmp_path / "a" / "z").close()
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a").rglob("*")}
+    assert modes == {"b": 0o755, "x": 0o644, "y": 0o600, "z": 0o644}
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o755
