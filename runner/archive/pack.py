@@ -28,6 +28,7 @@ from runner.export.destination import open_output
 from runner.history import labels
 from runner.history.run_entry import read_entry
 from runner.plan import redaction
+from runner.plan.masking import Mask, mask_of
 from runner.plan.plan import Plan, repro_script
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
 from runner.report.files import read_summary
@@ -52,8 +53,8 @@ class PackedRun(NamedTuple):
 def pack_run(run_dir: Path, target: Path | None = None) -> PackedRun:
     """Write the archive of a run that has ended.
 
-    The plan, the profile and `repro.sh` are packed without values that look like secrets; the output of
-    programs is packed as it is.
+    The plan, the profile and `repro.sh` are packed without values that look like secrets, and everything else
+    without these values and those of secret variables of this process.
 
     Args:
         run_dir: the run.
@@ -74,7 +75,7 @@ def pack_run(run_dir: Path, target: Path | None = None) -> PackedRun:
         target = target / f"{run}{SUFFIX}"
     changed = _without_secrets(run_dir, plan)
     with open_output(None if target == STDOUT else target) as file:
-        _write(run_dir, run, changed, file)
+        _write(run_dir, run, changed, mask_of(plan), file)
     return PackedRun(target, redaction.withheld_names(plan))
 
 
@@ -112,9 +113,9 @@ def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
     return changed
 
 
-def _write(run_dir: Path, run: str, changed: dict[str, bytes], file: IO[bytes]) -> None:
+def _write(run_dir: Path, run: str, changed: dict[str, bytes], mask: Mask, file: IO[bytes]) -> None:
     def source(name: str) -> IO[bytes]:
-        return io.BytesIO(changed[name]) if name in changed else open(run_dir / name, "rb")
+        return mask.opened(io.BytesIO(changed[name]) if name in changed else open(run_dir / name, "rb"))
 
     files = {}
     for name in sorted(_names(run_dir)):
@@ -125,7 +126,7 @@ def _write(run_dir: Path, run: str, changed: dict[str, bytes], file: IO[bytes]) 
         version=1,
         run=run,
         files=files,
-        label=labels.label_of(run_dir.name),
+        label=mask.masked(labels.label_of(run_dir.name)),
     )
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_entry(MANIFEST, 0o644), msgspec.json.format(msgspec.json.encode(manifest)))

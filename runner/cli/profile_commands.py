@@ -10,6 +10,8 @@ from pathlib import Path
 
 from runner.engines.registry import make_plan
 from runner.errors import ExitCode, UserError
+from runner.plan import redaction
+from runner.plan.masking import Mask
 from runner.plan.plan import as_comment, as_shell
 from runner.profile import file, store
 from runner.util.formatting import command
@@ -33,8 +35,8 @@ def list_all(_: argparse.Namespace) -> int:
 def show(arguments: argparse.Namespace) -> int:
     """Print the file of a profile and the commands of its run."""
     stored = store.find(arguments.profile)
-    print(f"{as_comment(str(stored.path))}\n{file.read_text(stored.path).rstrip()}\n")
-    plan = make_plan(stored.load())
+    print(f"{as_comment(str(stored.path))}\n{_public_text(stored.path).rstrip()}\n")
+    plan = redaction.redact_plan(make_plan(stored.load()))
     print(as_comment(f"{plan.summary}; the commands of a run ($RUN is its directory):"))
     for stage in plan.stages:
         if stage.skip:
@@ -46,6 +48,16 @@ def show(arguments: argparse.Namespace) -> int:
     for note in plan.notes:
         print(as_comment(f"note: {note}"))
     return ExitCode.OK
+
+
+def _public_text(path: Path) -> str:
+    """Return the text of a profile without the values of secrets, also of a profile that is not valid."""
+    text = file.read_text(path)
+    try:
+        data = file.parse_yaml(text, path.name)[0]
+    except file.ProfileError:
+        return text
+    return Mask.of(redaction.values_in_profile(data)).apply_text(text)
 
 
 def validate(arguments: argparse.Namespace) -> int:

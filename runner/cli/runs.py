@@ -198,7 +198,9 @@ def _show(arguments: argparse.Namespace) -> int:
     from runner.compare.against_baseline import with_baseline
     from runner.history.lookup import find_run
     from runner.history.reports import load_report
+    from runner.run import layout
 
     run_dir = find_run(arguments.run)
-    print_report(with_baseline(load_report(run_dir), run_dir), as_json=arguments.json)
+    found = layout.mask_of_run(run_dir).masked(with_baseline(load_report(run_dir), run_dir))
+    print_report(found, as_json=arguments.json)
     return ExitCode.OK

@@ -10,6 +10,7 @@ from runner.events.journal import EventReader
 from runner.export.timeline import Timeline
 from runner.history.reports import load_report
 from runner.plan import redaction
+from runner.plan.masking import Mask, mask_of
 from runner.plan.plan import Plan, repro_script
 from runner.report.environment import Environment, read_environment
 from runner.report.model import Report
@@ -35,23 +36,27 @@ class RunData:
 
     run_dir: Path
     plan: Plan = field(init=False)
+    mask: Mask = field(init=False)
+    """the secrets that no export contains"""
 
     def __post_init__(self) -> None:
-        self.plan = redaction.redact_plan(layout.load_plan(self.run_dir))
+        plan = layout.load_plan(self.run_dir)
+        self.mask = mask_of(plan)
+        self.plan = self.mask.masked(redaction.redact_plan(plan))
 
     @cached_property
     def report(self) -> Report:
         """The report, compared with the baseline of the profile if there is one."""
         from runner.compare.against_baseline import with_baseline
 
-        return with_baseline(load_report(self.run_dir), self.run_dir)
+        return self.mask.masked(with_baseline(load_report(self.run_dir), self.run_dir))
 
     @cached_property
     def log(self) -> LogData:
         """State and timeline of the run."""
         log = LogData()
         reader = EventReader(self.run_dir / layout.EVENTS)
-        while events := reader.read():
+        while events := [self.mask.masked(event) for event in reader.read()]:
             log.state.apply_all(events)
             log.timeline.apply_all(events)
         return log

@@ -170,7 +170,9 @@ def as_shell(stage: Stage, *, for_display: bool = False) -> str:
     if stage.folders:
         made = map(quoted, [*_inside(stage.container_ref), "mkdir", "-p", *stage.folders])
         words = [*made, "&&", *words]
-    return " ".join([*words, *map(quoted, stage.argv)])
+    for before, word in zip(["", *stage.argv], stage.argv, strict=False):
+        words.append(_argument(before, word, quoted))
+    return " ".join(words)
 
 
 def as_comment(text: str) -> str:
@@ -184,9 +186,21 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def _assignment(name: str, value: str, quoted: Callable[[str], str]) -> str:
     if not _VARIABLE.fullmatch(name):
         return quoted(f"{name}={value}")
-    if value == WITHHELD:
-        return f'{name}="${{{name}?set it, its value is withheld here}}"'
-    return f"{name}={quoted(value)}"
+    return f"{name}={_required(name) if value == WITHHELD else quoted(value)}"
+
+
+def _required(name: str) -> str:
+    """Return a word that ends the shell with a message unless the variable is set."""
+    return f'"${{{name}?set it, its value is withheld here}}"'
+
+
+def _argument(before: str, word: str, quoted: Callable[[str], str]) -> str:
+    """Quote a word of a command; the withheld value of an option `--api-key` is the variable API_KEY."""
+    option, equals, value = word.rpartition("=") if word.endswith(f"={WITHHELD}") else (before, "", word)
+    name = option.lstrip("-").replace("-", "_").upper()
+    if value == WITHHELD and option.startswith("-") and _VARIABLE.fullmatch(name):
+        return f"{quoted(option)}={_required(name)}" if equals else _required(name)
+    return quoted(word)
 
 
 def _with_variable(word: str) -> str:

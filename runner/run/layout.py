@@ -17,6 +17,7 @@ import msgspec
 from runner import paths
 from runner.errors import UserError
 from runner.plan import redaction
+from runner.plan.masking import Mask, mask_of
 from runner.plan.plan import Plan, repro_script
 from runner.util.files import (
     FOLDER_MODE,
@@ -121,6 +122,14 @@ def load_plan(run_dir: Path) -> Plan:
         raise UserError(f"{run_dir}: not a run directory: {PLAN}: {error.strerror}") from None
     except UNREADABLE as error:
         raise UserError(f"{run_dir / PLAN}: cannot be read as a plan: {error}") from None
+
+
+def mask_of_run(run_dir: Path) -> Mask:
+    """Return the mask of a run; without a readable plan, of the secrets of this process."""
+    try:
+        return mask_of(load_plan(run_dir))
+    except UserError:
+        return Mask.of(redaction.values_in_environment(os.environ))
 
 
 def log_mode(run_dir: Path) -> int:

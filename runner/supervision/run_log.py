@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner.events.journal import JournalWriter
+from runner.plan.masking import Mask, mask_of
 from runner.plan.plan import Plan
 from runner.report.build import build_report
 from runner.report.files import write_report
@@ -33,13 +34,16 @@ class RunLog:
     """called with every event, for components that act at phases of the run"""
     found_disk_full: bool = False
     _journal: JournalWriter = field(init=False)
+    _mask: Mask = field(init=False)
 
     def __post_init__(self) -> None:
+        self._mask = mask_of(self.plan)
         self._journal = JournalWriter(self.run_dir / layout.EVENTS)
         layout.make_ballast(self.run_dir, BALLAST)
 
     def emit(self, event: ev.AnyEvent) -> None:
-        """Write an event and apply it."""
+        """Write an event, without the values of secrets that programs printed, and apply it."""
+        event = self._mask.masked(event)
         self._journal.write(event)
         self.state.apply(event)
         if self.on_event is not None:

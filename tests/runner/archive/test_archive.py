@@ -18,6 +18,7 @@ import msgspec
 import pytest
 
 from runner import archive, paths
+from runner import events as ev
 from runner.archive import publish, unpack
 from runner.cli.main import main
 from runner.errors import UserError
@@ -27,7 +28,7 @@ from runner.history.reports import load_report
 from runner.plan.plan import Hook, repro_script
 from runner.profile.file import dump
 from runner.report.build import build_report
-from runner.report.files import read_state
+from runner.report.files import read_state, write_report
 from runner.run import layout
 from tests.support import recorded_runs
 from tests.support.paths import DATA
@@ -183,6 +184,11 @@ def with_secrets(run_dir: Path) -> None:
     (run_dir / layout.PLAN).write_bytes(msgspec.json.encode(plan))
     (run_dir / layout.PROFILE).write_text(profile)
     (run_dir / layout.REPRO).write_text(repro_script(plan))
+    with open(run_dir / "0-benchmark.log", "a") as log:
+        log.write(f"HF_TOKEN={SECRET}\n")
+    printed = ev.encode(ev.Notice(t=1, level="warning", text=f"{SECRET} was refused"))
+    (run_dir / layout.EVENTS).write_bytes(printed + (run_dir / layout.EVENTS).read_bytes())
+    write_report(run_dir, build_report(plan, read_state(run_dir)))
 
 
 def test_secrets_are_not_packed(
@@ -202,6 +208,17 @@ def test_secrets_are_not_packed(
     assert layout.load_plan(taken).on_end is None
     assert "env:\n    OMP_NUM_THREADS: '4'\n" in (taken / layout.PROFILE).read_text()
     assert archive.pack_run(taken, tmp_path / "again.zip").path.exists()
+
+
+@pytest.mark.parametrize("words", [["show"], ["show", "--json"], ["export"], ["export", "--format", "html"]])
+def test_secrets_are_not_shown(
+    words: list[str], run_dir: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with_secrets(run_dir)
+    assert main([words[0], run_dir.name, *words[1:]]) == 0
+    out = capsysbinary.readouterr().out
+    assert b"was refused" in out
+    assert b"quoted" not in out
 
 
 def test_packed_script_requires_withheld_variables(run_dir: Path, tmp_path: Path) -> None:

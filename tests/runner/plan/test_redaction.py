@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from runner.plan import redaction
+from runner.plan.plan import as_shell
 from runner.run import layout
 from runner.sweep import control, directory
 from tests.support.runs import plan_of, record
@@ -39,6 +41,34 @@ def test_the_user_in_a_web_address() -> None:
     assert not redaction.is_secret("http_proxy", "http://proxy:80/a@b")
 
 
+@pytest.mark.parametrize(("words", "public", "values"), [
+    (["--api-key=s3cret", "x"], ["--api-key=(withheld)", "x"], ["s3cret"]),
+    (["--hf_token", "s3cret", "x"], ["--hf_token", "(withheld)", "x"], ["s3cret"]),
+    (["https://h/m?v=1&token=s3cret#a"], ["https://h/m?v=1&token=(withheld)#a"], ["s3cret"]),
+    (["--url=http://h?X-Amz-Signature=s3cret"], ["--url=http://h?X-Amz-Signature=(withheld)"], ["s3cret"]),
+    (["http://me:s3cret@h/"], ["http://(withheld)@h/"], ["s3cret"]),
+    (["-e", "HF_TOKEN", "box"], ["-e", "HF_TOKEN", "box"], []),
+    (["-eTOKEN", "box"], ["-eTOKEN", "box"], []),
+    (["--token", "--verbose"], ["--token", "--verbose"], []),
+    (["--pad_token_id", "0", "--eos-token-id=151643"], ["--pad_token_id", "0", "--eos-token-id=151643"], []),
+    (["--max_num_tokens", "16384"], ["--max_num_tokens", "16384"], []),
+    (["--tokenizer", "/m"], ["--tokenizer", "/m"], []),
+])  # fmt: skip
+def test_words_of_a_command(words: list[str], public: list[str], values: list[str]) -> None:
+    plan = plan_of(words)
+    assert redaction.redact_plan(plan).stages[0].argv == public
+    assert redaction.secret_values(plan) == values
+    assert redaction.redact_profile({"args": words})["args"] == public
+    assert redaction.values_in_profile({"args": words}) == values
+    assert bool(redaction.withheld_names(plan)) is bool(values)
+
+
+def test_withheld_option_is_a_variable_of_the_script() -> None:
+    plan = redaction.redact_plan(plan_of(["x", "--api-key=s3cret", "--hf_token", "s3cret"]))
+    why = "?set it, its value is withheld here}"
+    assert as_shell(plan.stages[0]) == f'x --api-key="${{API_KEY{why}" --hf_token "${{HF_TOKEN{why}"'
+
+
 @pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
 def test_a_run_with_a_secret_is_for_its_owner_alone(name: str, mode: int, tmp_path: Path) -> None:
     run_dir = record(tmp_path / "run", plan_of(["true"], env={name: "4"}), [])
@@ -46,6 +76,18 @@ def test_a_run_with_a_secret_is_for_its_owner_alone(name: str, mode: int, tmp_pa
     paths = (run_dir / layout.PLAN, run_dir / layout.PROFILE, script)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in paths]
     assert modes == [mode, mode, mode | 0o100 | mode >> 2 & 0o011]
+
+
+@pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
+def test_raw_logs_have_the_permissions_of_the_plan(name: str, mode: int, tmp_path: Path) -> None:
+    run_dir = tmp_path / "runs" / "run"
+    before = os.umask(0)
+    try:
+        with layout.create_run_dir(run_dir, plan_of(["true"], env={name: "4"}), "name: p\n"):
+            assert layout.log_mode(run_dir) == mode
+    finally:
+        os.umask(before)
+    assert [path for path in (tmp_path / "runs").rglob("*") if path.stat().st_mode & 0o022] == []
 
 
 @pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])

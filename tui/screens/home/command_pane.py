@@ -188,10 +188,11 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
     """Return the commands of a new run of a profile, or of an existing run."""
     from runner.engines.registry import make_plan
     from runner.plan.plan import RUN_DIR, as_shell
+    from runner.plan.redaction import redact_plan
     from runner.run import layout
 
     try:
-        plan = layout.load_plan(run_dir) if run_dir is not None else make_plan(profile)
+        plan = redact_plan(layout.load_plan(run_dir) if run_dir is not None else make_plan(profile))
     except UserError as error:
         return RunCommands(error=str(error.args[0]), hint=error.hint)
     commands = []

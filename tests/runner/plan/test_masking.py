@@ -1,0 +1,60 @@
+"""Values of known secrets in what programs print."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner import events as ev
+from runner.plan.masking import Mask, mask_of
+from tests.support.runs import plan_of
+
+SECRET = 'hf_"quoted" \\ é'
+
+
+def test_value_is_replaced_in_text_json_and_addresses() -> None:
+    mask = Mask.of([SECRET])
+    address = "?token=hf_%22quoted%22%20%5C%20%C3%A9"
+    for text in (SECRET, json.dumps([SECRET]), json.dumps([SECRET], ensure_ascii=False), address):
+        assert "quoted" not in mask.apply_text(f"before {text} after")
+    assert mask.apply_text("nothing of it") == "nothing of it"
+
+
+def test_short_values_and_common_words_stay() -> None:
+    assert Mask.of(["abc", "12345678901", "1234.5678", "finished", "benchmark"]).values == ()
+
+
+def test_secrets_of_plan_and_environment_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "from-the-shell")
+    plan = plan_of(["x", "--api-key=from-an-option"], env={"HF_TOKEN": "from-a-profile"})
+    assert {"from-the-shell", "from-an-option", "from-a-profile"} <= set(mask_of(plan).values)
+
+
+def test_event_is_masked_in_its_texts_only() -> None:
+    mask = Mask.of([SECRET])
+    notice = ev.Notice(t=1, level="warning", text=f"token {SECRET} is wrong")
+    assert mask.masked(notice) == ev.Notice(t=1, level="warning", text="token (withheld) is wrong")
+    result = ev.Result(t=1, stage=0, values={"key": SECRET})
+    assert mask.masked(result).values == {"key": "(withheld)"}
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.binary(max_size=40) | st.just(b"s3cret-value") | st.just(b"s3cret-value-longer"), max_size=30
+    ),
+    st.integers(1, 64),
+)
+def test_a_file_read_in_pieces_is_masked_as_a_whole(parts: list[bytes], size: int) -> None:
+    content = b"".join(parts)
+    mask = Mask.of(["s3cret-value", "s3cret-value-longer"])
+
+    class Slow(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            return super().read(size)
+
+    assert mask.opened(Slow(content)).read() == mask.apply(content)
