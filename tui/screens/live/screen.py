@@ -67,6 +67,8 @@ class LiveScreen(LogKeys, KeyedScreen):
         super().__init__()
         self.feed = feed
         self.view: LiveView | None = None
+        self._drawn: LiveView | None = None
+        """the last view that all panels show; a log that is still being read updates the header only"""
         self._layout = LiveLayout(lambda: self._layout_request)
         self._layout_request = LayoutRequest()
         self._hidden: frozenset[str] = frozenset()
@@ -107,24 +109,26 @@ class LiveScreen(LogKeys, KeyedScreen):
         """Read new events and show them; draw nothing if nothing changed."""
         started = time.monotonic()
         has_events = self.feed.drain(BUDGET_S)
-        reading = bool(has_events) and time.monotonic() - started > BUDGET_S and self.feed.loaded < 0.99
+        unfinished = bool(has_events) and time.monotonic() - started > BUDGET_S
+        reading = unfinished and self.feed.loaded < 0.99
         drawn_state = (self.feed.now() // 10**9, self.feed.gone)
-        if has_events or drawn_state != self._drawn_state:
+        if has_events or drawn_state != self._drawn_state or self._drawn is not self.view:
             self._drawn_state = drawn_state
             self._show_view(make_live_view(self.feed, reading=reading, mode=self._mode, cache=self._cache))
         self.log_view.poll()
-        if not reading:
+        if not unfinished:  # a run whose end was not read yet is not one that was watched while it ended
             self._handle_run_end()
 
     def _load_stage_times(self) -> None:
         self._cache.stage_times = stage_times(self.feed.run_dir, self.feed.plan)
 
     def _show_view(self, view: LiveView) -> None:
-        before, self.view = self.view, view
+        self.view = view
         self._panel("#header").update(view.header)
         self.show_keys(view.note)
         if view.header.reading is not None:
             return
+        before, self._drawn = self._drawn, view
         if before is not None:  # the first frame does not wait for the settings, which enable the title
             self.app.show_title(window_title(view))
         for name, data in (

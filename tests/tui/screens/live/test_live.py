@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from runner.cli.places import LivePlace
 from runner.errors import ExitCode
+from runner.history.run_feed import open_feed
 from runner.run import layout
 from tests.support import recorded_runs
 from tests.support.keyboard import press_at_once
@@ -360,11 +361,11 @@ def with_log(root: Path, lines: int = 100) -> Cockpit:
     return cockpit(run, root)
 
 
-def log_of(app: Cockpit) -> LogView:
+def log_of(app: TrtbenchApp) -> LogView:
     return app.screen.query_one(LogView)
 
 
-def lines_of(app: Cockpit) -> list[str]:
+def lines_of(app: TrtbenchApp) -> list[str]:
     log = log_of(app)
     return [log.render_line(y).text.rstrip() for y in range(log.size.height)]
 
@@ -497,3 +498,40 @@ async def test_a_stall_does_not_move_the_panels(tmp_path: Path) -> None:
         await settled(pilot)
         assert "no iteration for 90 s" in text_of(app.screen, "#health")
         assert {widget.id: widget.region for widget in app.screen.query(Rows)} == before
+
+
+# --- a log that takes more than one frame to read -----------------------------------------------------------
+
+
+def long_log(root: Path, *, ended: bool) -> Path:
+    """Write a run of 8 ranks x 10 000 iterations."""
+    run = recorded_runs.under_way(8, iterations=10_000)
+    if ended:
+        run.result(1)
+        run.bye()
+        run.end_stage(status="failed", code=1)
+        run.end("failed")
+    return run.write(root)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_titles_and_log_of_a_long_run_are_shown(
+    ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = long_log(tmp_path, ended=ended)
+    monkeypatch.setattr("runner.history.recovery.recover", lambda _: None)  # this test is the supervisor
+    feed = open_feed(run_dir)
+    app = TrtbenchApp(LivePlace(feed))
+    async with app.run_test(size=SIZE) as pilot:
+        screen = app.screen
+        assert isinstance(screen, LiveScreen)
+        assert screen.view is not None
+        assert screen.view.header.reading is not None, "the first frame cannot read it all"
+        while screen.view.header.reading is not None or feed.loaded < 1:
+            await settled(pilot)
+        await settled(pilot)
+        assert str(screen.query_one("#plot").border_title).startswith("latency over time, ms")
+        assert str(screen.query_one("#ranks").border_title).startswith("ranks")
+        assert str(screen.query_one("#log").border_title) == "log  0-benchmark.log"
+        assert lines_of(app)[2].endswith("Start benchmarking.")
+        assert isinstance(app.screen, LiveScreen)
