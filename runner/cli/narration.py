@@ -17,6 +17,7 @@ from runner import events as ev
 from runner import metrics
 from runner.errors import ExitCode, run_exit_code
 from runner.history.run_feed import Feed, ReplayFeed
+from runner.metrics.machine_problems import MachineProblemKind, find_machine_problems
 from runner.metrics.stall import find_stall
 from runner.report import text_table
 from runner.report.build import build_report
@@ -131,6 +132,8 @@ class RunNarrator:
     def __init__(self) -> None:
         self._last_line = time.monotonic()
         self._stalled = False
+        self._reported: set[MachineProblemKind] = set()
+        """problems of the machine that were printed; each is printed once"""
         self._pending: ev.ConfigurationStarted | None = None
         """a configuration whose start is not printed yet"""
 
@@ -148,7 +151,7 @@ class RunNarrator:
                 self._print(state, event.t, sentence)
 
     def on_tick(self, state: RunState, now: int) -> None:
-        """Print the progress after a quiet time, and once when the run stalls and when it continues."""
+        """Print the progress after a quiet time, and once each problem, a stall and its end."""
         if self._pending is not None and now - self._pending.t > RESULT_LATE_NS:
             self._print_pending(state)
         configuration = state.configuration
@@ -158,6 +161,10 @@ class RunNarrator:
             and time.monotonic() - self._last_line > QUIET_S
         ):
             self._print(state, state.last_t, f"  {_progress(configuration)}")
+        for problem in find_machine_problems(state) if state.running else ():
+            if problem.kind not in self._reported:
+                self._reported.add(problem.kind)
+                self._print(state, state.last_t, f"warning: {problem.text}")
         stall = find_stall(state, now)
         if stall is not None and not self._stalled:
             self._print(state, now, f"warning: {stall.sentence}: {stall.suggestion}")

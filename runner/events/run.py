@@ -165,6 +165,8 @@ class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
     """of all cores: what the hypervisor gave to others"""
     waiting_percent: Reading | None = None
     """of the time: a process that could run waited for a processor (pressure stall information)"""
+    memory_waiting_percent: Reading | None = None
+    """of the time: a process waited for memory (pressure stall information)"""
 
 
 class RankProcess(msgspec.Struct, frozen=True, kw_only=True, gc=False):

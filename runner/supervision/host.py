@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -16,18 +17,20 @@ class HostSampler:
 
     def __init__(self) -> None:
         self._t = time.monotonic_ns()
-        self._waited = _waited_us()
+        self._waited = _waited_us("cpu")
+        self._waited_for_memory = _waited_us("memory")
         psutil.cpu_percent()
         psutil.cpu_times_percent()
 
     def sample(self) -> Host:
         """Return CPU load since the last call, and memory."""
         memory = psutil.virtual_memory()
-        t, waited = time.monotonic_ns(), _waited_us()
-        waiting = None
-        if waited is not None and self._waited is not None and t > self._t:
-            waiting = round(min(100.0, (waited - self._waited) * 1e5 / (t - self._t)), 1)
-        self._t, self._waited = t, waited
+        t = time.monotonic_ns()
+        waited, for_memory = _waited_us("cpu"), _waited_us("memory")
+        elapsed = t - self._t
+        waiting = _share(self._waited, waited, elapsed)
+        memory_waiting = _share(self._waited_for_memory, for_memory, elapsed)
+        self._t, self._waited, self._waited_for_memory = t, waited, for_memory
         return Host(
             t=t,
             cpu_percent=psutil.cpu_percent(),
@@ -36,13 +39,21 @@ class HostSampler:
             load=os.getloadavg()[0],
             steal_percent=getattr(psutil.cpu_times_percent(), "steal", 0.0),
             waiting_percent=waiting,
+            memory_waiting_percent=memory_waiting,
         )
 
 
-def _waited_us() -> int | None:
-    """Return the microseconds since boot in which a runnable process waited for a CPU; None: unknown."""
+def _share(before: int | None, now: int | None, elapsed_ns: int) -> float | None:
+    """Return the percent of a time in which a process waited, from two counts of microseconds."""
+    if before is None or now is None or elapsed_ns <= 0:
+        return None
+    return round(min(100.0, (now - before) * 1e5 / elapsed_ns), 1)
+
+
+def _waited_us(resource: Literal["cpu", "memory"]) -> int | None:
+    """Return the microseconds since boot in which a process waited for a resource; None: unknown."""
     try:
-        line = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+        line = Path("/proc/pressure", resource).read_text().splitlines()[0]
         return int(line.rpartition("total=")[2])
     except (OSError, ValueError, IndexError):
         return None  # an old kernel, or one without pressure stall information

@@ -152,6 +152,13 @@ class Recorder:
     def load(self, percent: float = 93.0) -> None:
         self.add(ev.Host(t=0, cpu_percent=percent, memory_used=13 << 30, memory_total=31 << 30, load=8.25))
 
+    def starve(self, seconds: int = 10, waiting: float = 63.0) -> None:
+        """Readings of a host on which processes wait for a CPU."""
+        for _ in range(seconds):
+            reading = ev.Host(t=0, cpu_percent=99, memory_used=13 << 30, memory_total=31 << 30, load=97.0,
+                              waiting_percent=waiting)  # fmt: skip
+            self.add(reading, 1)
+
     def begin_configuration(self, index: int = 0) -> None:
         asked = self.configurations[index]
         self.add(ev.ConfigurationStarted(t=0, stage=self.stage, index=index, batch_size=asked.batch_size,
@@ -323,6 +330,20 @@ def with_outliers() -> Recorder:
         run.iterate(1, base_ms=6800 if slow else 6300, first=i)
         run.read_gpus(1, hot=1 if i == 20 else -1)
         run.load(80 if i == 35 else 12)
+    return run
+
+
+def starved() -> Recorder:
+    """Nine iterations that vary widely on a machine with too few free processors."""
+    run = Recorder(ranks=2, duration=30.0, log=LOG)
+    run.begin()
+    run.begin_stage()
+    run.hello()
+    run.begin_configuration()
+    run.iterate(2, "warmup", base_ms=1900)
+    for i in range(9):
+        run.iterate(1, first=i, base_ms=(1900, 2400, 3800, 2100, 1950, 3300, 2000, 2900, 1900)[i])
+        run.starve(3)
     return run
 
 

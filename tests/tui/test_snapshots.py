@@ -33,6 +33,7 @@ def live(run: Recorder, root: Path, after_s: float = 1.0) -> TrtbenchApp:
         recorded_runs.not_started,
         recorded_runs.converting,
         recorded_runs.stalled,
+        recorded_runs.starved,
         recorded_runs.stopped,
         recorded_runs.stale,
         recorded_runs.with_outliers,

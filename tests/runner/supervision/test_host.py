@@ -22,13 +22,14 @@ def test_a_reading_of_this_machine() -> None:
 def test_waiting_is_a_share_of_the_time_since_the_reading_before(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waited = [10**9], [5_000_000]
     monkeypatch.setattr("time.monotonic_ns", lambda: now[0])
-    monkeypatch.setattr(host, "_waited_us", lambda: waited[0])
+    monkeypatch.setattr(host, "_waited_us", lambda resource: waited[0] if resource == "cpu" else None)
     sampler = host.HostSampler()
     now[0] += 2 * 10**9
     waited[0] += 500_000
-    assert sampler.sample().waiting_percent == 25.0
+    read = sampler.sample()
+    assert (read.waiting_percent, read.memory_waiting_percent) == (25.0, None)
 
 
 def test_a_kernel_that_does_not_count_has_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda self: "")
-    assert host._waited_us() is None
+    assert host._waited_us("cpu") is None

@@ -7,23 +7,21 @@ from collections import Counter
 from runner.events.missing_readings import LOST
 from runner.events.throttle_reasons import HARMLESS
 from runner.history.run_feed import Feed
+from runner.metrics.machine_problems import find_machine_problems
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
 from runner.metrics.rank_gpus import used_gpus
 from runner.metrics.stall import PROCESS_STATES, Stall
 from runner.state.outliers import Cause
 from runner.state.run import RunState
-from runner.stats.steady_state import FEWEST, Steadiness
+from runner.stats.steady_state import Steadiness
 from runner.util.formatting import plural
 from tui.screens.live.health_line import HealthLine, Severity, SteadyBadge
 from tui.screens.live.stage_strip import describe_exit
+from tui.screens.live.steady_badge import FEWEST_FOR_STEADY, make_badge
 from tui.text import plain_text
 
 MIN_SKEW = 0.02
 """A rank is reported when its mean exceeds that of the fastest rank by this share."""
-_MARKS: dict[str, tuple[Severity, str]] = {
-    "WARMING": ("quiet", "WARMING"), "STEADY": ("good", "STEADY"), "DRIFTING": ("warn", "DRIFTING"),
-}  # fmt: skip
-
 _HALTED_STATES = "-Tt"
 """process states that do not end without outside action"""
 _REPORTED_CAUSES: tuple[Cause, ...] = ("throttle", "process", "host")
@@ -35,20 +33,28 @@ def assess_health(
     feed: Feed, stall: Stall | None, slow: tuple[Outlier, ...], steady: Steadiness | None
 ) -> HealthLine:
     """Return the most important message about a run; after its end, how it ended."""
+    problems = find_problems(feed.state, stall, slow, steady)
+    badge = find_badge(feed, stall, steady, problems)
     end = _end_message(feed)
-    badge = _badge(steady)
     if end is not None:
         return HealthLine(*end, badge=badge)
-    problems = find_problems(feed.state, stall, slow, steady)
     if not problems:
-        if feed.state.configuration is None or not feed.state.configuration.last_t:
-            return HealthLine("quiet", ("no problems so far",), badge, single_line=True)
-        return HealthLine("good", ("no problems",), badge, single_line=True)
+        if _measured(feed.state) < FEWEST_FOR_STEADY:
+            return HealthLine("quiet", ("no problems detected so far",), badge, single_line=True)
+        return HealthLine("good", ("no problems detected",), badge, single_line=True)
     more = f"   (and {len(problems) - 1} more: d)" if len(problems) > 1 else ""
     kind, text = problems[0]
     if stall is not None and text == stall.sentence:
         more = f"   d: why?   ({stall.suggestion})"
     return HealthLine(kind, (text + more,), badge, single_line=True)
+
+
+def _measured(state: RunState) -> int:
+    """Return how many iterations or requests of the present configuration were measured."""
+    configuration = state.configuration
+    if configuration is None:
+        return 0
+    return configuration.latency.n if configuration.serving is None else configuration.serving.done
 
 
 def find_problems(
@@ -63,6 +69,7 @@ def find_problems(
         found += [("bad", f"rank {process.rank} is {PROCESS_STATES[process.state]}") for process in halted]
     lossy = [rank for rank in state.ranks.values() if rank.bye is not None and not rank.complete]
     found += [("bad", f"records of rank {rank.rank} are missing") for rank in lossy]
+    found += [("warn", problem.text) for problem in find_machine_problems(state)]
     for gpu in used_gpus(state):
         number, telemetry = gpu.identity.index, state.telemetry
         if gpu.reasons.get("all") == LOST:
@@ -91,25 +98,16 @@ def find_problems(
     return found
 
 
-def _badge(steady: Steadiness | None) -> SteadyBadge | None:
-    if steady is None:
+def find_badge(
+    feed: Feed, stall: Stall | None, steady: Steadiness | None, problems: list[HealthFinding]
+) -> SteadyBadge | None:
+    """Return the badge; a run that is stalled, failed or stopped has no verdict about its latencies."""
+    configuration = feed.state.configuration
+    if steady is None or configuration is None or stall is not None or feed.gone:
         return None
-    kind, word = _MARKS[steady.verdict]
-    if steady.n < FEWEST:
-        return SteadyBadge(kind, word, f"{steady.n} of {FEWEST} iterations", f"{steady.n}/{FEWEST}")
-    if steady.verdict == "DRIFTING" and steady.drift is not None:
-        change = _percent(steady.drift.change)
-        return SteadyBadge(kind, word, f"by {change} over the measured phase", change)
-    if steady.first:
-        first, effect = f"first {steady.first}", _percent(steady.effect)
-        return SteadyBadge(
-            kind, word, f"without the {first} the mean would move by {effect}", f"{first}: {effect}"
-        )
-    return SteadyBadge(kind, word, "", "")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:+.1f} %".replace("-", "−")
+    if feed.state.status not in ("running", "finished"):
+        return None
+    return make_badge(configuration, steady, disturbed=bool(problems))
 
 
 # --- end of the run ----------------------------------------------------------------------------------------

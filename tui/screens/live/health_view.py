@@ -10,7 +10,7 @@ from runner.state.serving import ServingState
 from runner.stats.steady_state import assess_steadiness
 from runner.util.formatting import duration, plural
 from tui.screens.dialogs.help import HelpSection
-from tui.screens.live.health_findings import find_problems
+from tui.screens.live.health_findings import find_badge, find_problems
 from tui.text import format_measurement, plain_text
 
 MAX_OUTLIERS = 40
@@ -28,10 +28,12 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     sections: list[HelpSection] = []
     if stall is not None:
         sections.append(("stalled", tuple(("", line) for line in _stall_lines(stall))))
-    problems = [text for _, text in find_problems(state, stall, slow, steady)]
+    found = find_problems(state, stall, slow, steady)
+    badge = find_badge(feed, stall, steady, found)
+    problems = [text for _, text in found]
     if stall is not None:
         problems.remove(stall.sentence)
-    none = "no problems found" if stall is None else "no other problems found"
+    none = "no problems detected" if stall is None else "no other problems detected"
     sections.append(("findings", tuple(("", text) for text in problems) or (("", none),)))
     serving = state.configurations[number].serving if number >= 0 else None
     if serving is not None:
@@ -39,7 +41,9 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     elif state.ranks:
         sections.append(("ranks", tuple(_rank_line(rank) for rank in rank_activity(state, now))))
     if steady is not None:
-        sections.append(("steadiness", ((steady.verdict, steady.sentence),)))
+        if badge is not None:
+            detail = badge.detail if steady.verdict == "STEADY" and badge.detail else steady.sentence
+            sections.append(("steadiness", ((badge.word, detail),)))
         sections.append(_outlier_section(state, slow))
     return tuple(sections)
 

@@ -1,0 +1,108 @@
+"""What the machine does to the numbers while they are measured: processors, memory, and GPUs that are shared.
+
+Problems of GPUs that the driver reports (throttling, lost GPUs) are not here; see `metrics.gpu_flags`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from runner.events import Host
+from runner.metrics.rank_gpus import used_gpus
+from runner.state.outliers import STOLEN, WAITING
+from runner.state.run import RunState
+
+RECENT_S = 10
+"""Readings of this many seconds decide: a single one is noise."""
+FEWEST_READINGS = 5
+OVERLOAD = 1.5
+"""Runnable processes per core that count as overload, where the kernel does not report waiting."""
+FULL = 0.95
+"""Share of the memory in use from which the kernel takes pages away from programs."""
+MEMORY_WAITING = 5.0
+"""Percent of the time in which a process waited for memory."""
+
+MachineProblemKind = Literal["cpu", "steal", "memory", "shared gpu"]
+
+
+class MachineProblem(msgspec.Struct, frozen=True):
+    """A condition of the machine that makes the numbers of the run worse or less certain."""
+
+    kind: MachineProblemKind
+    text: str
+
+
+def find_machine_problems(state: RunState) -> list[MachineProblem]:
+    """Return what spoils the numbers now, the worst first; empty before there are enough readings."""
+    recent = _recent(state)
+    found = []
+    if len(recent) >= FEWEST_READINGS:
+        found += [*_processors(state, recent), *_memory(recent)]
+    return [*found, *_shared_gpus(state)]
+
+
+def _recent(state: RunState) -> list[Host]:
+    if state.host is None:
+        return []
+    since = state.host.t - RECENT_S * 10**9
+    recent = []
+    for host in reversed(state.hosts):
+        if host.t <= since:
+            break
+        recent.append(host)
+    return recent
+
+
+def _processors(state: RunState, recent: list[Host]) -> Iterator[MachineProblem]:
+    """Compare the last seconds, and the whole configuration: a burst that has passed is still in its mean."""
+    configuration = state.configuration
+    steal = sum(host.steal_percent for host in recent) / len(recent)
+    if steal >= STOLEN:
+        text = f"the hypervisor gives {steal:.0f} % of the CPU to other machines: latencies include that wait"
+        yield MachineProblem("steal", text)
+    waits = [host.waiting_percent for host in recent if host.waiting_percent is not None]
+    cores = state.started.cores if state.started else 0
+    load = recent[0].load
+    on_cores = f", load {load:.1f} on {cores} cores" if cores else ""
+    overloaded = "CPU overloaded: latencies include scheduling delay"
+    if not waits:
+        if cores and load >= OVERLOAD * cores:
+            yield MachineProblem("cpu", f"{overloaded} (load {load:.1f} on {cores} cores)")
+        return
+    now = sum(waits) / len(waits)
+    whole = configuration.slowest.waiting if configuration is not None and not configuration.done else None
+    if now >= WAITING:
+        yield MachineProblem(
+            "cpu", f"{overloaded} (processes waited for a CPU {now:.0f} % of the last {RECENT_S} s{on_cores})"
+        )
+    elif whole is not None and whole.n >= FEWEST_READINGS and whole.mean >= WAITING:
+        yield MachineProblem(
+            "cpu",
+            f"{overloaded} (processes waited for a CPU {whole.mean:.0f} % of the time of this configuration)",
+        )
+
+
+def _memory(recent: list[Host]) -> Iterator[MachineProblem]:
+    waits = [host.memory_waiting_percent for host in recent if host.memory_waiting_percent is not None]
+    waiting = sum(waits) / len(waits) if waits else 0.0
+    newest = recent[0]
+    used = f"{newest.memory_used / 2**30:.1f} of {newest.memory_total / 2**30:.1f} GiB are in use"
+    if waiting >= MEMORY_WAITING:
+        text = f"processes waited for memory {waiting:.0f} % of the last {RECENT_S} s; {used}"
+        yield MachineProblem("memory", f"host memory is short: {text}")
+    elif newest.memory_total and newest.memory_used >= FULL * newest.memory_total:
+        yield MachineProblem("memory", f"host memory is almost full: {used}")
+
+
+def _shared_gpus(state: RunState) -> Iterator[MachineProblem]:
+    shared = [gpu for gpu in used_gpus(state) if gpu.before]
+    if not shared:
+        return
+    pids = sorted({pid for gpu in shared for pid in gpu.before or ()})
+    names = ", ".join(str(gpu.identity.index) for gpu in shared)
+    listed = ", ".join(map(str, pids[:4])) + (", ..." if len(pids) > 4 else "")
+    gpus = f"GPU {names} is" if len(shared) == 1 else f"GPUs {names} are"
+    yield MachineProblem("shared gpu", f"{gpus} shared: other processes compute there (pid {listed})")
