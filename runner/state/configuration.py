@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,19 +72,43 @@ class ConfigurationState:
     def done(self) -> bool:
         return self.result is not None
 
-    def remaining_s(self, now: int) -> float | None:
-        """Return seconds until both minima are met: iterations left x mean latency, or duration left.
+    @property
+    def pace_ms(self) -> float | None:
+        """Mean latency of the timed iterations, before the first one of the warm-up; None: none has ended."""
+        if self.latency.n:
+            return self.latency.mean
+        return sum(self.warmup) / len(self.warmup) if self.warmup else None
 
-        For requests in flight: remaining requests at the pace until now. None before the first timed one.
+    def iteration_s(self, now: int) -> float:
+        """Return seconds since the current iteration started: since the last one ended."""
+        return max(0, now - (self.last_t or self.start.t)) / 1e9
+
+    def remaining_s(self, now: int) -> float | None:
+        """Return seconds until both minima are met: whole iterations at the mean pace, less the current one.
+
+        For requests in flight: remaining requests at the pace until now. None before an iteration ends.
         """
         if self.done:
             return 0.0
         if self.serving is not None:
             return self.serving.remaining_s(self.elapsed_s(now))
-        if self.latency.n == 0:
+        if self.pace_ms is None:
             return None
-        iterations = max(0, self.start.num_runs - self.latency.n) * self.latency.mean / 1000
-        return max(iterations, self.start.duration - self.elapsed_s(now), 0.0)
+        pace = self.pace_ms / 1000
+        return max(0.0, self._iterations_left(pace) * pace - min(self.iteration_s(now), pace))
+
+    def _iterations_left(self, pace: float) -> int:
+        """Return how many iterations are missing if each takes `pace` seconds, warm-up included."""
+        warm_up = 0 if self.latency.n else max(0, self.start.warm_up - len(self.warmup))
+        return warm_up + iterations_needed(
+            self.start.num_runs - self.latency.n, self.start.duration - self.elapsed_s(self.last_t), pace
+        )
+
+
+def iterations_needed(num_runs: int, duration: float, pace: float) -> int:
+    """Return how many whole iterations of `pace` seconds reach both a number and a duration in seconds."""
+    for_duration = math.ceil(duration / pace - 1e-9) if pace > 0 else 0
+    return max(0, num_runs, for_duration)
 
 
 def answer_source(engine: str) -> str:

@@ -67,11 +67,14 @@ def test_what_remains_is_the_later_of_both_minima() -> None:
     state.apply(iteration(0, t=6 * S, latency=1000.0))
     # 9 more iterations of 1 s against 4 s of the duration
     assert configuration.remaining_s(6 * S) == pytest.approx(9.0)
-    # 1 more iteration of 100 ms against 4.9 s of the duration
+    assert configuration.remaining_s(6 * S + S // 4) == pytest.approx(8.75), (
+        "less the time in the current one"
+    )
+    # 1 more iteration of 100 ms against 4.1 s of the duration
     fast = started()
     for i in range(9):
         fast.apply(iteration(i, t=5 * S + i * S // 10))
-    assert fast.configurations[0].remaining_s(5 * S) == pytest.approx(4.9)
+    assert fast.configurations[0].remaining_s(5 * S + 8 * S // 10) == pytest.approx(4.1)
 
 
 def test_numbers_are_of_rank_0_and_each_rank_has_a_row() -> None:

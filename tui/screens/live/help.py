@@ -39,7 +39,8 @@ HELP = ScreenHelp(
         ("stall", "no iteration for ten times the median latency, and for at least ten seconds"),
         (
             "ETA",
-            "time until the run is done; ≥: a lower bound, later configurations take at least their duration",
+            "time until the run is done, at the pace until now; ~: later configurations and stages are"
+            " guessed from earlier runs, or from batch size x length",
         ),
         ("tokens/s", "batch size x output length / mean latency, prefill included"),
         ("rank", "one process of the model; the others wait for the slowest"),

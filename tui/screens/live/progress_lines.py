@@ -8,10 +8,23 @@ import msgspec
 
 from runner.util.formatting import duration
 from tui.framework.rows import Row, Span, cut, dim, fitting, row, row_width, spread
-from tui.text import bar, wrap
+from tui.text import bar, width_of, wrap
 
 WIDE = 100
 ProgressPhase = Literal["waiting", "warm-up", "timed", "done"]
+
+
+class CurrentIteration(msgspec.Struct, frozen=True):
+    """An iteration that is running."""
+
+    name: str
+    """`iteration` or `warm-up`"""
+    number: int
+    """counted from 1"""
+    seconds: int
+    """since it started"""
+    usual_s: int | None
+    """mean of the iterations before; None: it is the first one"""
 
 
 class ProgressView(msgspec.Struct, frozen=True):
@@ -35,6 +48,9 @@ class ProgressView(msgspec.Struct, frozen=True):
     """present activity, if there is nothing to count; empty: bars show the progress"""
     left_s: int | None = None
     """seconds until this configuration is done; None: unknown"""
+    stalled: bool = False
+    iteration: CurrentIteration | None = None
+    """None: iterations are too short to watch one"""
 
 
 def draw_progress(progress: ProgressView, width: int, height: int) -> list[Row]:
@@ -47,6 +63,11 @@ def draw_progress(progress: ProgressView, width: int, height: int) -> list[Row]:
 def _position(progress: ProgressView, width: int) -> Row:
     remaining_count = 0 if progress.ended else progress.total - progress.number
     remaining = row(*_remaining(progress, width))
+    if progress.iteration is not None:
+        with_iteration = row(*_iteration(progress.iteration), dim("   ") if remaining else "", *remaining)
+        position = f"config {progress.number}/{progress.total}  {progress.what} "
+        if width_of(position) + row_width(with_iteration) <= width:
+            remaining = with_iteration
     number = Span(f"{progress.number}/{progress.total}", "strong")
     parts = [row(dim("config "), number), row(progress.what)]
     parts += [row(dim(f"{remaining_count} to come"))] if remaining_count else []
@@ -56,10 +77,19 @@ def _position(progress: ProgressView, width: int) -> Row:
 def _remaining(progress: ProgressView, width: int) -> list[str | Span]:
     if progress.phase == "done":
         return [Span("measured", "good")]
-    if progress.phase == "timed" and progress.left_s is not None:
-        about = "about " if width < WIDE else "this configuration: about "
+    if progress.stalled:
+        return [dim("time left "), Span("unknown: stalled", "warn")]
+    if progress.phase in ("timed", "warm-up") and progress.left_s is not None:
+        narrow = "~" if progress.iteration is not None else "about "
+        about = narrow if width < WIDE else "this configuration: about "
         return [dim(about), duration(progress.left_s), dim(" left")]
     return []
+
+
+def _iteration(iteration: CurrentIteration) -> list[str | Span]:
+    """Draw `iteration 3: 0:23 of ~0:38`."""
+    usual = "" if iteration.usual_s is None else f" of ~{duration(iteration.usual_s)}"
+    return [dim(f"{iteration.name} {iteration.number}: "), duration(iteration.seconds), dim(usual)]
 
 
 def _bars(progress: ProgressView, width: int) -> Row:

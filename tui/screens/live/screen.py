@@ -12,7 +12,7 @@ from textual.layout import Layout
 from runner.cli.places import LivePlace
 from runner.errors import ExitCode, run_exit_code
 from runner.history.run_feed import Feed
-from runner.report.eta import stage_times
+from runner.report.eta import earlier_times
 from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel, Row
@@ -39,8 +39,8 @@ from tui.screens.result.answers import draw_answers
 FRAME_S = 0.2
 SLOW_REDRAW_FRAMES, FAST_ITERATION_MS = 3, 300.0
 """Plot and ranks are drawn in every third frame when the median iteration is shorter than 300 ms."""
-STAGE_TIMES_DELAY_S = 1.0
-"""delay before the stage times of earlier runs are read, so that the first frame does not wait for them"""
+EARLIER_TIMES_DELAY_S = 1.0
+"""delay before the times of earlier runs are read, so that the first frame does not wait for them"""
 BUDGET_S = 0.04
 """time of a frame for reading events; the rest is for drawing and input"""
 _KEYS_WHEN_MAXIMISED = ("back", "follow", "switch_plot", "health", "help")
@@ -101,7 +101,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self.tick()
         self.set_interval(FRAME_S, self.tick)
         if self.feed.live and self.feed.state.running:
-            self.set_timer(STAGE_TIMES_DELAY_S, self._load_stage_times)
+            self.set_timer(EARLIER_TIMES_DELAY_S, self._load_earlier_times)
 
     # --- one frame --------------------------------------------------------------------------------------
 
@@ -119,8 +119,8 @@ class LiveScreen(LogKeys, KeyedScreen):
         if not unfinished:  # a run whose end was not read yet is not one that was watched while it ended
             self._handle_run_end()
 
-    def _load_stage_times(self) -> None:
-        self._cache.stage_times = stage_times(self.feed.run_dir, self.feed.plan)
+    def _load_earlier_times(self) -> None:
+        self._cache.earlier = earlier_times(self.feed.run_dir, self.feed.plan)
 
     def _show_view(self, view: LiveView) -> None:
         self.view = view

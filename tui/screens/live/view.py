@@ -10,8 +10,8 @@ import msgspec
 from runner import events as ev
 from runner.history.run_feed import Feed
 from runner.metrics.outlier_causes import find_outliers
-from runner.metrics.stall import find_stall
-from runner.report.eta import estimate_time_left
+from runner.metrics.stall import Stall, find_stall
+from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
 from runner.state.run import RankState, RunState, StageState
@@ -28,7 +28,7 @@ from tui.screens.live.in_flight_panel import InFlightView
 from tui.screens.live.latency_numbers import LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
 from tui.screens.live.plot_view import GpuLaneCache, PlotMode
-from tui.screens.live.progress_lines import ProgressPhase, ProgressView
+from tui.screens.live.progress_lines import CurrentIteration, ProgressPhase, ProgressView
 from tui.screens.live.rank_panel import RankLine
 from tui.screens.live.stage_strip import StageItem
 from tui.screens.result.answers import Answers, one_line
@@ -36,6 +36,8 @@ from tui.text import gibibytes, plain_text
 
 MIN_SKEW_SHOWN = 0.0005
 """Ranks whose means differ by less than this share count as equal."""
+LONG_ITERATION_S = 5
+"""From this length on the time in the current iteration is shown."""
 SILENT_S = 2
 """After this time without an event the footer shows how long the run has been silent."""
 
@@ -45,8 +47,7 @@ class LiveViewCache:
 
     def __init__(self) -> None:
         self.lanes = GpuLaneCache()
-        self.stage_times: dict[str, float] = {}
-        """seconds that each stage took in earlier runs"""
+        self.earlier = EarlierTimes()
         self._steadiness: tuple[ConfigurationState, int, Steadiness] | None = None
 
     def steadiness(self, configuration: ConfigurationState | None) -> Steadiness | None:
@@ -113,12 +114,12 @@ def make_live_view(
             run=short_id(feed.run_dir.name),
             status=state.status,
             elapsed_s=int(state.elapsed_s(now)),
-            left=_left(feed, now, cache.stage_times),
+            left=_left(feed, now, stall, cache.earlier),
             replay=not feed.live,
             reading=int(feed.loaded * 100) if reading else None,
         ),
         stages=_stages(feed, now),
-        progress=_progress(feed, now),
+        progress=_progress(feed, now, stall),
         plot=serving_view.make_plot(serving, mode, empty)
         if serving
         else plot_view.make_plot(state, mode, slow, cache.lanes),
@@ -142,12 +143,14 @@ def make_live_view(
     )
 
 
-def _left(feed: Feed, now: int, stage_times: dict[str, float]) -> str:
-    """Format the remaining time of the whole run; empty if unknown."""
-    estimate = estimate_time_left(feed.state, feed.plan, now, stage_times)
+def _left(feed: Feed, now: int, stall: Stall | None, earlier: EarlierTimes) -> str:
+    """Format the remaining time of the whole run, `~` before a guess; empty if unknown."""
+    if stall is not None:
+        return "unknown: stalled"
+    estimate = estimate_time_left(feed.state, feed.plan, now, earlier)
     if estimate is None:
         return ""
-    return f"{'≥ ' if estimate.at_least else ''}{duration(math.ceil(estimate.seconds))}"
+    return f"{'~' if estimate.guessed else ''}{duration(math.ceil(estimate.seconds))}"
 
 
 def _stages(feed: Feed, now: int) -> tuple[StageItem, ...]:
@@ -167,7 +170,7 @@ def _end_or_now(state: RunState, now: int) -> int:
 # --- the present configuration -----------------------------------------------------------------------------
 
 
-def _progress(feed: Feed, now: int) -> ProgressView:
+def _progress(feed: Feed, now: int, stall: Stall | None) -> ProgressView:
     state = feed.state
     configuration = state.configuration
     if configuration is None:
@@ -182,7 +185,7 @@ def _progress(feed: Feed, now: int) -> ProgressView:
             what=f"{batching_label(start)}  in {start.input_len}  out {start.output_len}",
             ended=not state.running,
         )
-    left = configuration.remaining_s(now) if state.running else None
+    left = configuration.remaining_s(now) if state.running and stall is None else None
     percent = start.gpu_weights_percent
     return ProgressView(
         phase=_phase(configuration),
@@ -198,6 +201,27 @@ def _progress(feed: Feed, now: int) -> ProgressView:
         duration=int(start.duration),
         ended=not state.running,
         left_s=None if left is None else math.ceil(left),
+        stalled=stall is not None,
+        iteration=_current_iteration(configuration, now) if state.running else None,
+    )
+
+
+def _current_iteration(configuration: ConfigurationState, now: int) -> CurrentIteration | None:
+    """Return the iteration that is running, if iterations are long enough to watch."""
+    pace, seconds = configuration.pace_ms, configuration.iteration_s(now)
+    longest = seconds if pace is None else pace / 1000
+    if (
+        configuration.done
+        or longest < LONG_ITERATION_S
+        or configuration.remaining_s(configuration.last_t) == 0
+    ):
+        return None
+    warming = not configuration.latency.n and len(configuration.warmup) < configuration.start.warm_up
+    return CurrentIteration(
+        name="warm-up" if warming else "iteration",
+        number=len(configuration.warmup) + 1 if warming else configuration.latency.n + 1,
+        seconds=int(seconds),
+        usual_s=None if pace is None else round(pace / 1000),
     )
 
 

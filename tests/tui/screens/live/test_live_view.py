@@ -8,10 +8,12 @@ import pytest
 from runner import events as ev
 from tests.support import recorded_runs
 from tests.support.recorded_runs import RecordedFeed, Recorder
+from tui.framework.rows import row_text
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import LatencyPlotData
 from tui.plots.split import SplitData
 from tui.screens.live.plot_view import PlotMode
+from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.view import LiveView, make_live_view
 
 
@@ -82,7 +84,7 @@ def test_progress_counts_iterations_and_duration(tmp_path: Path) -> None:
     assert progress.what == "batch 4  in 64  out 24"
     assert (progress.measured, progress.num_runs) == (7, 10)
     assert (progress.seconds, progress.duration) == (46, 60)
-    assert progress.left_s == 20
+    assert progress.left_s == 18
 
 
 def over_time(view: LiveView) -> LatencyPlotData:
@@ -161,9 +163,33 @@ def test_gpu_lanes_share_the_axis_of_the_latencies(tmp_path: Path) -> None:
 
 
 def test_header_shows_the_remaining_time(tmp_path: Path) -> None:
-    assert view_of(recorded_runs.under_way(), tmp_path / "a", after_s=2).header.left == "≥ 2:20"
+    left = view_of(recorded_runs.under_way(), tmp_path / "a", after_s=2).header.left
+    assert left.startswith("~4:")
     assert view_of(recorded_runs.on_gpus(1, 1), tmp_path / "b").header.left == "0:20"
     assert view_of(recorded_runs.finished(), tmp_path / "c").header.left == ""
+    stalled = view_of(recorded_runs.stalled(), tmp_path / "d")
+    assert stalled.header.left == "unknown: stalled"
+    assert stalled.progress.stalled
+    assert stalled.progress.left_s is None
+
+
+def test_a_long_iteration_shows_its_own_progress(tmp_path: Path) -> None:
+    run = recorded_runs.under_way(2, iterations=0)
+    run.iterate(2, "timed", 1, base_ms=38_000)
+    view = view_of(run, tmp_path / "a", after_s=23)
+    shown = row_text(draw_progress(view.progress, 120, 2)[0])
+    assert "iteration 3: 0:23 of ~0:38   this configuration: about 4:" in shown
+    narrow = row_text(draw_progress(view.progress, 80, 2)[0])
+    assert narrow.startswith("config 2/4  batch 4  in 64  out 24  ")
+    assert "iteration 3: 0:23 of ~0:38   ~4:" in narrow
+    run = Recorder()
+    run.begin()
+    run.begin_configuration()
+    first = view_of(run, tmp_path / "b", after_s=23).progress
+    assert "warm-up 1: 0:23" in row_text(draw_progress(first, 80, 2)[0])
+    fast = recorded_runs.under_way(2, iterations=0)
+    fast.iterate(6, "timed", 1, base_ms=900)
+    assert view_of(fast, tmp_path / "c", after_s=1).progress.iteration is None
 
 
 def badge_of(run: Recorder, root: Path, after_s: float = 0.0) -> tuple[str, str] | None:
