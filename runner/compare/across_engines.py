@@ -25,8 +25,8 @@ _LINES: tuple[tuple[str, str, str], ...] = (
     ("latency, p95, ms", "latency_p95_ms", "request_latency_p95_ms"),
     ("to the first token, ms", "prefill_time_ms", "ttft_ms"),
     ("token to token, ms", "time_per_output_token_ms", "inter_token_latency_ms"),
-    ("GPU power, mean, W", "gpu_power_mean_w", "gpu_power_mean_w"),
-    ("energy a token, J", "joules_per_token", "joules_per_token"),
+    ("power of all GPUs, mean, W", "gpu_power_mean_w", "gpu_power_mean_w"),
+    ("energy per output token, J", "joules_per_token", "joules_per_token"),
 )
 
 

@@ -14,6 +14,7 @@ from runner.events.journal import EventReader
 from runner.plan.plan import Plan
 from runner.run import layout
 from runner.state.run import RunState
+from runner.util.processes import boot_id
 
 LIVENESS_S = 1.0
 """How often the supervisor of a silent run is checked."""
@@ -69,6 +70,7 @@ class RunFeed:
     live: bool = True
     _reader: EventReader = field(init=False)
     _checked: float = 0.0
+    _boot_id: str = field(default_factory=boot_id)
 
     def __post_init__(self) -> None:
         self._reader = EventReader(self.run_dir / layout.EVENTS)
@@ -105,6 +107,10 @@ class RunFeed:
         return taken
 
     def now(self) -> int:
+        """Return the time on the clock of the log: one of an earlier boot ended with its last event."""
+        state = self.state
+        if state.ended is not None or (state.started is not None and state.started.boot_id != self._boot_id):
+            return state.last_t
         return time.monotonic_ns()
 
     @property

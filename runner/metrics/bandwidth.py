@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.metrics.context import MetricContext
 from runner.metrics.latency import TIMED
+from runner.metrics.memory import GIB
 from runner.metrics.metric import Computed, Metric
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def bandwidth(
     used = [100 * rate / peak for peak in peaks if peak is not None]
     identity = gpus[0].identity
     note = (
-        f"modelled: ({reads.weight_bytes / 1e9:.3f} GB weights + {cache / 1e9:.3f} GB KV cache) in"
+        f"modelled: ({reads.weight_bytes / GIB:.3f} GiB weights + {cache / GIB:.3f} GiB KV cache) in"
         f" {step_s * 1000:.3f} ms, of {(peaks[0] or 0.0) / 1e12:.2f} TB/s ="
         f" {identity.memory_bus_bits} bit x 2 x {identity.max_memory_clock} MHz"
     )

@@ -175,7 +175,7 @@ def disagreement(window: GpuWindow) -> Iterator[str]:
 
 GPU_POWER = Metric(
     name="gpu_power_mean_w",
-    title="GPU power, mean",
+    title="power of all GPUs, mean",
     unit="W",
     group="gpu",
     better="lower",
@@ -221,7 +221,7 @@ GPU_ENERGY = Metric(
 )
 JOULES_PER_TOKEN = Metric(
     name="joules_per_token",
-    title="energy per generated token",
+    title="energy per output token",
     unit="J",
     group="gpu",
     better="lower",

@@ -57,10 +57,13 @@ def _sampled_peak_of_mig(window: GpuWindow, devices: dict[str, GpuState]) -> Com
 PEAK_MEMORY = Metric(
     name="gpu_peak_mem_gb",
     title="GPU memory, peak",
-    unit="GB",
+    unit="GiB",
     group="memory",
     better="lower",
-    formula="as the engine printed it; its 0.0 means that it was not measured",
+    formula=(
+        "as the engine printed it; its 0.0 means that it was not measured. benchmark.py calls the column gb and"
+        " counts in GiB"
+    ),
     source="the engine",
     upstream_key="gpu_peak_mem(gb)",
     count="one value",

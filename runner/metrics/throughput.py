@@ -188,7 +188,7 @@ GENERATION_TOKENS_PER_SEC = Metric(
     unit="tokens/s",
     group="throughput",
     better="higher",
-    formula="generated tokens per iteration / mean generation time: prefill excluded, all ranks together",
+    formula="tokens after the first, per iteration / mean generation time: prefill excluded, all ranks together",
     source=ITERATIONS_SOURCE,
     upstream_key="generation_tokens_per_second",
     count=TIMED,
@@ -244,7 +244,7 @@ TIME_PER_OUTPUT_TOKEN = Metric(
 )
 GENERATED_TOKENS = Metric(
     name="total_generated_tokens",
-    title="generated tokens per iteration",
+    title="tokens after the first",
     unit="tokens",
     group="generation",
     better="neither",

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import ast
 import math
+from pathlib import Path
 
 import pytest
 
 from runner.util.formatting import duration, format_number, plural
+from tests.support.paths import ROOT
 from tui.text import (
     BrailleCanvas,
     align_right,
@@ -106,6 +109,17 @@ def test_ascii_keeps_the_columns() -> None:
         assert to_ascii(text).isascii()
         assert width_of(to_ascii(text)) == width_of(text)
     assert to_ascii("⠁⡀⡇") == "'.:"
+
+
+def test_every_sign_of_the_screens_has_an_ascii_form() -> None:
+    def strings(path: Path) -> str:
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        return "".join(
+            node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+
+    shown = {char for path in (ROOT / "tui" / "screens").rglob("*.py") for char in strings(path)}
+    assert {char for char in shown | {"−", "±"} if to_ascii(char) == "?" and char != "?"} == set()
 
 
 def test_a_deviation_ends_where_its_mean_does() -> None:

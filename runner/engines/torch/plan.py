@@ -14,6 +14,7 @@ from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_a
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
+from runner.util.formatting import format_number
 
 PROGRAM = Path(__file__).resolve().parents[2] / "ranks" / "torch_benchmark.py"
 
@@ -83,7 +84,7 @@ def _shape(profile: TorchProfile) -> TransformerShape:
 def _millions(parameters: int) -> str:
     """Format parameters in millions: `40`; below ten with two digits, so that few are not shown as 0."""
     millions = parameters / 1e6
-    return f"{millions:,.0f}" if millions >= 10 else f"{millions:.2g}"
+    return format_number(millions) if millions >= 10 else f"{millions:.2g}"
 
 
 def _devices(profile: TorchProfile) -> list[str]:

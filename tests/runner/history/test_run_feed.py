@@ -10,6 +10,7 @@ from runner.events.journal import PIECE
 from runner.history.run_feed import ReplayFeed, RunFeed
 from runner.plan.plan import Plan
 from runner.run import layout
+from tests.support import recorded_runs
 
 PLAN = Plan(engine="torch", profile="p", summary="", stages=[])
 
@@ -27,6 +28,17 @@ def test_a_feed_says_how_much_arrived(tmp_path: Path) -> None:
     assert feed.drain(1.0) == 11
     assert feed.drain(1.0) == 0
     assert feed.state.status == "finished"
+
+
+def test_the_clock_of_an_earlier_boot_ends_with_its_log(tmp_path: Path) -> None:
+    run = recorded_runs.under_way()  # of a boot with another id
+    feed = RunFeed(run.write(tmp_path / "runs"), run.plan())
+    feed.drain(1.0)
+    assert feed.now() == run.t
+    log_of(tmp_path, notices=3)
+    ended = RunFeed(tmp_path, PLAN)
+    ended.drain(1.0)
+    assert ended.now() == 3
 
 
 def test_events_are_told_in_order_when_the_state_has_them(tmp_path: Path) -> None:

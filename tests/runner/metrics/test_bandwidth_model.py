@@ -57,7 +57,7 @@ def test_weights_and_cache_of_a_step_over_its_time() -> None:
     read = READS.weight_bytes + 4 * READS.kv_bytes_per_token * sum(tokens) / len(tokens)
     assert value == pytest.approx(100 * read / 0.010 / PEAK)
     assert note == (
-        "modelled: (15.000 GB weights + 0.079 GB KV cache) in 10.000 ms,"
+        "modelled: (13.970 GiB weights + 0.073 GiB KV cache) in 10.000 ms,"
         " of 4.81 TB/s = 6016 bit x 2 x 3201 MHz"
     )
 

@@ -91,7 +91,7 @@ def test_counter_reset_gives_no_energy() -> None:
     state = run_of(extra=[ev.GpuEnergy(t=10 * SECOND, gpu="GPU-0", mj=10)])
     value, note = value_of(state, metrics.GPU_ENERGY)
     assert value is None
-    assert "started anew" in note
+    assert "was reset" in note
 
 
 def test_counter_reset_at_the_end_gives_no_energy() -> None:
@@ -100,7 +100,7 @@ def test_counter_reset_at_the_end_gives_no_energy() -> None:
     state = run_of(energy_at=(0.0, 5.05, 14.9), extra=restarted)
     value, note = value_of(state, metrics.GPU_ENERGY)
     assert value is None
-    assert "started anew" in note
+    assert "was reset" in note
 
 
 def test_a_rank_on_a_gpu_that_is_not_known_leaves_no_sum() -> None:

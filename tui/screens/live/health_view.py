@@ -19,7 +19,8 @@ MAX_OUTLIERS = 40
 
 def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     """Return stall, findings, engine or ranks, steadiness and slow iterations of a run."""
-    state, now = feed.state, feed.now()
+    state = feed.state
+    now = state.ended.t if state.ended is not None else feed.now()
     number = len(state.configurations) - 1
     slow = find_outliers(state, number) if number >= 0 else ()
     timed = number >= 0 and state.configurations[number].latency.n > 0
@@ -39,7 +40,7 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))
     elif state.ranks:
-        sections.append(("ranks", tuple(_rank_line(rank) for rank in rank_activity(state, now))))
+        sections.append(("ranks", tuple(_rank_line(rank, running=state.running) for rank in rank_activity(state, now))))
     if steady is not None:
         if badge is not None:
             detail = badge.detail if steady.verdict == "STEADY" and badge.detail else steady.sentence
@@ -74,11 +75,13 @@ def _busy(found: float | str) -> str:
     return f"{found:.0f} % busy" if not isinstance(found, str) else found
 
 
-def _rank_line(rank: RankActivity) -> tuple[str, str]:
+def _rank_line(rank: RankActivity, *, running: bool) -> tuple[str, str]:
     parts = [plural(rank.done, "iteration")]
     if rank.behind:
         parts.append(f"{rank.behind} behind the leading rank")
-    parts.append(f"last one {duration(rank.silent_s)} ago" if rank.silent_s is not None else "none sent yet")
+    when = "ago" if running else "before the end"
+    none = "none sent yet" if running else "none sent"
+    parts.append(f"last one {duration(rank.silent_s)} {when}" if rank.silent_s is not None else none)
     if rank.process is not None:
         state = PROCESS_STATES.get(rank.process.state, rank.process.state)
         parts.append(f"process {state}, {rank.process.cpu_percent:.0f} % CPU")

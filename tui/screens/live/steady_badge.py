@@ -86,4 +86,4 @@ def _expected_iterations(configuration: ConfigurationState) -> int:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:+.1f} %".replace("-", "−")
+    return f"{100 * share:+.1f} %"

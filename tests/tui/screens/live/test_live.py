@@ -488,6 +488,13 @@ def test_the_health_overlay_contains_the_warning_of_the_screen(tmp_path: Path) -
     assert ("", warning) in dict(health_sections(feed))["findings"]
 
 
+def test_health_of_an_ended_run_counts_to_its_end(tmp_path: Path) -> None:
+    feed = recorded_runs.stopped().feed(tmp_path, after_s=48 * 60)
+    feed.drain(1.0)
+    lines = dict(dict(health_sections(feed))["ranks"])
+    assert lines["rank 0"].startswith("7 iterations, last one 0:03 before the end")
+
+
 async def test_a_stall_does_not_move_the_panels(tmp_path: Path) -> None:
     feed = recorded_runs.under_way(8).feed(tmp_path)
     app = Cockpit(feed)

@@ -264,8 +264,8 @@ def test_badge_reports_the_effect_of_differing_first_iterations(tmp_path: Path) 
     badge = view_of(run, tmp_path).health.badge
     assert badge is not None
     assert badge.word == "STEADY"
-    assert badge.detail.startswith("without the first 3 the mean would move by −")
-    assert badge.short.startswith("first 3: −")
+    assert badge.detail.startswith("without the first 3 the mean would move by -")
+    assert badge.short.startswith("first 3: -")
 
 
 def test_health_shows_the_worst_problem_and_counts_the_others(tmp_path: Path) -> None:
