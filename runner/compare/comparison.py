@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import asdict, astuple
 
 from runner.compare.across_engines import AcrossEngines, compare_across_engines
-from runner.compare.differences import Difference, differences, unfairness_reasons
+from runner.compare.differences import Difference, differences, notes, unfairness_reasons
 from runner.compare.method import describe_method
 from runner.compare.run_difference import RunDifference, RunValue
 from runner.compare.run_variation import EarlierRuns, Repeats
@@ -122,6 +122,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     fair: bool
     unfair_because: tuple[str, ...]
     """reasons; empty if it is fair"""
+    notes: tuple[str, ...] = ()
+    """what differs by design, and what is not known: neither is a reason against it"""
     method: str
     """how the intervals were computed"""
     configurations: tuple[ConfigurationComparison, ...]
@@ -223,6 +225,7 @@ class _DraftPair:
     first: Side
     second: Side
     against: tuple[str, ...]
+    notes: tuple[str, ...]
     shapes: dict[Configuration, list[_DraftChange]]
 
     def changes(self) -> Iterator[_DraftChange]:
@@ -233,7 +236,8 @@ class _DraftPair:
 def _draft_pair(first: Side, second: Side, metrics: Sequence[Metric], earlier: EarlierRuns) -> _DraftPair:
     repeats = Repeats((*first.runs, *second.runs), earlier)
     shapes = [shape for shape in first.shapes if shape in second.shapes]
-    against = unfairness_reasons(first, second, differences((first, second)), shapes)
+    apart = differences((first, second))
+    against = unfairness_reasons(first, second, apart, shapes)
     drafts = {
         shape: [
             change
@@ -242,7 +246,7 @@ def _draft_pair(first: Side, second: Side, metrics: Sequence[Metric], earlier: E
         ]
         for shape in shapes
     }
-    return _DraftPair(first, second, tuple(against), drafts)
+    return _DraftPair(first, second, tuple(against), tuple(notes(first, second, apart)), drafts)
 
 
 def _draft_change(
@@ -298,6 +302,7 @@ def _finish_pair(draft: _DraftPair, threshold: float, allowed: dict[int, float])
         second=second.label,
         fair=not draft.against,
         unfair_because=draft.against,
+        notes=draft.notes,
         method=describe_method((len(first.runs), len(second.runs)), main) if main else "",
         configurations=configurations,
         only_first=tuple(astuple(shape) for shape in first.shapes if shape not in draft.shapes),

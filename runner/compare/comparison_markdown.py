@@ -59,6 +59,9 @@ def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
     if pair.unfair_because:
         yield ""
         yield from (f"- {markdown_text(reason)}" for reason in pair.unfair_because)
+    if pair.notes:
+        yield ""
+        yield from (f"- {markdown_text(note)}" for note in pair.notes)
     for configuration in pair.configurations:
         yield ""
         yield from _configuration(comparison, pair, configuration)

@@ -93,6 +93,8 @@ def _pair(comparison: Comparison, pair: Pair, layout: _Layout) -> Iterator[str]:
     )
     for reason in pair.unfair_because:
         yield from layout.wrapped(reason, "  ! ")
+    for note in pair.notes:
+        yield from layout.wrapped(note, "  · ")
     if pair.method:
         yield from layout.wrapped(pair.method)
     if not pair.configurations:

@@ -10,6 +10,8 @@ from runner.report.model import Report
 
 _NOT_COMPARED = ("name", "description", "engine", "sweep")
 """Fields of a profile that do not affect the work of the run, or that the report already has."""
+GPU_COUNT = "GPUs"
+"""The condition that counts the GPUs: a run on more of them may be what is compared."""
 _WHOLE = ("model.shape",)
 """Fields that are compared as a whole."""
 
@@ -22,8 +24,10 @@ def conditions_of(where: Environment, report: Report, profile: Data) -> dict[str
     found: dict[str, str] = {}
     found["machine"] = where.host
     models = [gpu.name for gpu in where.gpus] or sorted({rank.label for rank in where.ranks if rank.label})
-    found["device"] = _counted(models) or _each(rank.device for rank in where.ranks)
-    if not models:
+    found["device"] = _each(models) or _each(rank.device.partition(":")[0] for rank in where.ranks)
+    if models:
+        found[GPU_COUNT] = str(max(len(models), len(where.ranks)))
+    else:
         found["processor cores"] = str(where.cores or "")
     found["GPU driver"], found["CUDA of the driver"] = where.driver, where.cuda
     found["power limit"] = _each(f"{gpu.power_limit_w:g} W" for gpu in where.gpus if gpu.power_limit_w)
@@ -45,10 +49,6 @@ def _fields(data: Data, path: str) -> Iterator[tuple[str, str]]:
             yield from _fields(value, f"{name}.")
         else:
             yield name, to_flow(value)
-
-
-def _counted(names: list[str]) -> str:
-    return ", ".join(f"{names.count(name)} × {name}" for name in dict.fromkeys(names))
 
 
 def _each(values: Iterable[str]) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
+from runner.compare.conditions import GPU_COUNT
 from runner.compare.sides import Side
 from runner.metrics import caveats
 from runner.plan.plan import Configuration
 from runner.report.result_table import configuration_name
 from runner.stats.repeats import middle
 
-DifferenceKind = Literal["unfair", "subject"]
+DifferenceKind = Literal["unfair", "unknown", "design", "subject"]
 
 CLOCKS_APART = 0.02
 """Relative difference of mean SM clocks from which a comparison is unfair."""
@@ -21,7 +22,10 @@ THROTTLED_APART = 5.0
 """Difference of throttled time from which a comparison is unfair, percentage points."""
 _MACHINE = ("machine", "device", "processor cores", "power limit", "highest SM clock", "MIG")
 _WORK = ("model.dir", "model.family", "model.name", "model.shape", "model.hf_config")
-_UNKNOWN = "–"
+_SOFTWARE = ("GPU driver", "CUDA of the driver", "TensorRT-LLM", "trtbench-tui")
+_KINDS: tuple[DifferenceKind, ...] = get_args(DifferenceKind)
+UNKNOWN = "–"
+NOT_KNOWN = "not known"
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,22 +35,76 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """`GPU driver`, or the path of a field of the profile: `build.gemm_plugin`"""
     values: tuple[str, ...]
     kind: DifferenceKind
-    """`unfair`: it changes numbers and is not what is compared; `subject`: it may be what is compared"""
+    """`unfair`: it changes numbers and is not what is compared; `unknown`: some sides have no value, the others
+    agree; `design`: what a sweep varies, or the number of GPUs; `subject`: it may be what is compared"""
 
 
 def differences(sides: Iterable[Side]) -> list[Difference]:
-    """Return the conditions that differ between sides; those that make a comparison unfair come first.
+    """Return the conditions that differ between sides, in the order of `DifferenceKind`.
 
     A field that one profile sets and another leaves at its default only differs if the values differ.
     """
     sides = list(sides)
+    swept = _swept(sides)
+    one_engine = len({run.report.engine for side in sides for run in side.runs}) == 1
     found = []
     for name in _names(sides):
         each = [_values(side, name) for side in sides]
         if any(one.keys() != each[0].keys() for one in each):
-            kind: DifferenceKind = "unfair" if name in (*_MACHINE, *_WORK) else "subject"
-            found.append(Difference(name=name, values=tuple(map(_values_text, each)), kind=kind))
-    return sorted(found, key=lambda one: one.kind != "unfair")
+            kind = _kind(name, each, swept, one_engine=one_engine)
+            texts = [NOT_KNOWN if kind == "unknown" and UNKNOWN in one else _values_text(one) for one in each]
+            found.append(Difference(name=name, values=tuple(texts), kind=kind))
+    return sorted(found, key=lambda one: _KINDS.index(one.kind))
+
+
+def _kind(
+    name: str, each: Sequence[dict[str, bool]], swept: Sequence[str], *, one_engine: bool
+) -> DifferenceKind:
+    """Classify a difference.
+
+    Args:
+        name: the condition.
+        each: its values on each side.
+        swept: the fields that a common sweep of all sides varies.
+        one_engine: all sides ran the same engine, so that they have the same conditions.
+    """
+    known = [values.keys() for values in each if values.keys() != {UNKNOWN}]
+    checked = name in (*_MACHINE, *_WORK, *_SOFTWARE)
+    if checked and one_engine and len(known) < len(each) and all(one == known[0] for one in known):
+        return "unknown"
+    varied = any(f"{name}.".startswith(f"{path}.") or path.startswith(f"{name}.") for path in swept)
+    if name == GPU_COUNT or varied:
+        return "design"
+    return "unfair" if name in (*_MACHINE, *_WORK) else "subject"
+
+
+def _swept(sides: Sequence[Side]) -> list[str]:
+    """Return the fields that vary between the cells of the one sweep that all runs belong to."""
+    members = [run.report.sweep for side in sides for run in side.runs]
+    cells = [member for member in members if member is not None]
+    if len(cells) < len(members) or len({cell.sweep for cell in cells}) > 1:
+        return []
+    return list(dict.fromkeys(path for cell in cells for path, _ in cell.values))
+
+
+def notes(first: Side, second: Side, found: Iterable[Difference]) -> list[str]:
+    """Return what differs by design and what is not known; neither makes a comparison of two sides unfair."""
+    found = list(found)
+    said = []
+    for one in found:
+        if one.kind == "design" and (one.name == GPU_COUNT or one.name in _WORK):
+            before, after = one.values
+            what = (
+                f"{after} {'GPU' if after == '1' else 'GPUs'}"
+                if one.name == GPU_COUNT
+                else f"{one.name} {after}"
+            )
+            said.append(f"by design: {what} instead of {before}")
+    for number, side in enumerate((first, second)):
+        names = [one.name for one in found if one.kind == "unknown" and one.values[number] == NOT_KNOWN]
+        if names:
+            said.append(f"not known for {side.label}: {', '.join(names)}")
+    return said
 
 
 def _names(sides: Iterable[Side]) -> list[str]:
@@ -60,7 +118,7 @@ def _values(side: Side, name: str) -> dict[str, bool]:
     for run in side.runs:
         stated = run.conditions.get(name)
         default = run.default(name) if stated is None else None
-        value = stated or default or _UNKNOWN
+        value = stated or default or UNKNOWN
         values[value] = values.get(value, True) and default is not None
     return values
 
@@ -74,9 +132,9 @@ def unfairness_reasons(
     first: Side, second: Side, found: Iterable[Difference], shapes: Sequence[Configuration]
 ) -> list[str]:
     """Return the reasons why a comparison of two sides is not fair; empty: it is fair."""
-    reasons = []
+    reasons, found = [], list(found)
     for what, names in (("machine", _MACHINE), ("work", _WORK)):
-        apart = [one.name for one in found if one.name in names]
+        apart = [one.name for one in found if one.name in names and one.kind == "unfair"]
         if apart:
             reasons.append(f"not the same {what}: {', '.join(apart)}")
     reasons += caveats({run.report.engine for side in (first, second) for run in side.runs})

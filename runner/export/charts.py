@@ -263,7 +263,11 @@ def _gpu_chart(
     for colour, (index, buckets) in enumerate(found):
         points = [(x.at(window.seconds(one.t)), y.at(one.low), y.at(one.high)) for one in buckets]
         lowest, highest = min(one.low for one in buckets), max(one.high for one in buckets)
-        parts.append(svg.curve(points, colour, f"GPU {index}: {format_number(lowest, 1)} to {format_number(highest, 1)}"))
+        parts.append(
+            svg.curve(
+                points, colour, f"GPU {index}: {format_number(lowest, 1)} to {format_number(highest, 1)}"
+            )
+        )
     return Drawing(WIDTH, height, svg.chart(WIDTH, height, f"{name} of {len(found)} GPUs over time", parts))
 
 

@@ -85,8 +85,8 @@ def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) 
     tokens, expected = as_number(result.get(GENERATED_TOKENS.upstream_key, "")), (output_len - 1) * batch_size
     if 0 < tokens < expected:
         found.append(
-            f"stopped early: {tokens:g} tokens after the first instead of {expected}, so tokens per second, which"
-            " count the requested tokens, are overstated"
+            f"stopped early: {tokens:g} tokens after the first instead of {expected}, so tokens per second,"
+            " which count the requested tokens, are overstated"
         )
     return found
 

@@ -61,8 +61,8 @@ PEAK_MEMORY = Metric(
     group="memory",
     better="lower",
     formula=(
-        "as the engine printed it; its 0.0 means that it was not measured. benchmark.py calls the column gb and"
-        " counts in GiB"
+        "as the engine printed it; its 0.0 means that it was not measured. benchmark.py calls the column gb,"
+        " and counts in GiB"
     ),
     source="the engine",
     upstream_key="gpu_peak_mem(gb)",

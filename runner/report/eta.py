@@ -128,7 +128,8 @@ def _growth(known: Sequence[tuple[int, float]]) -> float:
     spread = sum((x - middle) ** 2 for x, _ in points)
     if spread < 1e-9:
         return 1.0
-    return min(1.5, max(0.0, sum((x - middle) * (y - level) for x, y in points) / spread))
+    slope = sum((x - middle) * (y - level) for x, y in points) / spread
+    return float(min(1.5, max(0.0, slope)))
 
 
 class _Stage(msgspec.Struct):

@@ -38,6 +38,7 @@ def run(
     profile: str = PROFILE,
     host: str = "bench01",
     gpu: str | None = "NVIDIA H200",
+    ranks: int = 1,
     status: ev.RunStatus = "finished",
     sweep: SweepMembership | None = None,
     second: int = 0,
@@ -57,7 +58,7 @@ def run(
     )
     with layout.create_run_dir(run_dir, plan, profile):
         pass
-    log = list(_events(run_dir.name, measured, host, gpu, status, second + 86400 * (day - 1), boot))
+    log = list(_events(run_dir.name, measured, host, gpu, ranks, status, second + 86400 * (day - 1), boot))
     (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
     write_report(run_dir, build_report(plan, read_state(run_dir)))
     return run_dir
@@ -68,6 +69,7 @@ def _events(
     measured: Measured,
     host: str,
     gpu: str | None,
+    ranks: int,
     status: ev.RunStatus,
     second: int,
     boot: str,
@@ -80,12 +82,20 @@ def _events(
         )
     ]  # fmt: skip
     if gpu is not None:
-        identity = GpuIdentity(uuid="GPU-1", index=0, name=gpu, power_limit_w=700.0)
-        log.append(ev.GpuInventory(t=t, driver="580.1", gpus=[identity]))
-        log.append(ev.GpuMapping(t=t, order="PCI_BUS_ID", visible=None, gpus=["GPU-1"]))
-    log.append(ev.StageStarted(t=t, stage=0, name="benchmark", pid=2, ranks=1))
-    device = "cpu" if gpu is None else "cuda:0"
-    log.append(ev.Hello(t=t, stage=0, rank=0, world=1, pid=2, host=host, device=device, label=gpu or ""))
+        names = [f"GPU-{number + 1}" for number in range(ranks)]
+        identities = [
+            GpuIdentity(uuid=uuid, index=index, name=gpu, power_limit_w=700.0)
+            for index, uuid in enumerate(names)
+        ]
+        log.append(ev.GpuInventory(t=t, driver="580.1", gpus=identities))
+        log.append(ev.GpuMapping(t=t, order="PCI_BUS_ID", visible=None, gpus=names))
+    log.append(ev.StageStarted(t=t, stage=0, name="benchmark", pid=2, ranks=ranks))
+    for rank in range(ranks):
+        device = "cpu" if gpu is None else f"cuda:{rank}"
+        hello = ev.Hello(
+            t=t, stage=0, rank=rank, world=ranks, pid=2, host=host, device=device, label=gpu or ""
+        )
+        log.append(hello)
     for index, (batch, values) in enumerate(measured.items()):
         log.append(
             ev.ConfigurationStarted(

@@ -132,6 +132,35 @@ class TestFairness:
             "not the same work: model.shape",
         )
 
+    def test_more_gpus_are_by_design(self) -> None:
+        run({1: some()}, name="aaaa", profile=PROFILE + "parallel: {tp: 4}\n", ranks=4)
+        run({1: some()}, name="bbbb", profile=PROFILE + "parallel: {tp: 1}\n", second=1)
+        (pair,) = compared("aaaa", "bbbb").pairs
+        assert pair.fair
+        assert pair.notes == ("by design: 1 GPU instead of 4",)
+        assert "A → B: fair, as far as known\n  · by design: 1 GPU instead of 4" in as_text(
+            compared("aaaa", "bbbb")
+        )
+
+    def test_what_a_sweep_varies_is_by_design(self) -> None:
+        for cell, name in enumerate(("aaaa", "bbbb")):
+            size = str(64 * (cell + 1))
+            member = SweepMembership(sweep="s", cell=cell, values=(("model.shape.hidden_size", size),))
+            profile = PROFILE.replace("hidden_size: 64", f"hidden_size: {size}")
+            run({1: some()}, name=name, profile=profile, sweep=member, second=cell)
+        (pair,) = compared("aaaa", "bbbb").pairs
+        assert pair.fair
+
+    def test_what_is_not_known_is_not_different(self) -> None:
+        run({1: some()}, name="aaaa", host="")
+        run({1: some()}, name="bbbb", second=1)
+        found = compared("aaaa", "bbbb")
+        assert [(one.name, one.values, one.kind) for one in found.differences] == [
+            ("machine", ("not known", "bench01"), "unknown")
+        ]
+        assert found.pairs[0].fair
+        assert found.pairs[0].notes == ("not known for A: machine",)
+
     def test_a_run_that_did_not_end_and_repeats_that_are_none(self) -> None:
         run({1: some()}, name="aaaa")
         run({1: some()}, name="bbbb", profile=PROFILE.replace("float16", "bfloat16"), second=1)

@@ -119,6 +119,8 @@ def draw_fairness(view: CompareView, width: int, height: int) -> list[Row]:
         for reason in pair.unfair_because:
             for number, line in enumerate(wrap(plain_text(reason), max(10, width - 2))):
                 drawn.append(row(Span("  " if number else "▸ ", "warn"), line))
+    for note in pair.notes:
+        drawn += [row(dim(f"  {line}")) for line in wrap(plain_text(note), max(10, width - 2))]
     if width >= WIDE:  # on narrow terminals `?` shows it
         drawn += [row(dim(line)) for line in wrap(pair.method, width) if line]
     return drawn

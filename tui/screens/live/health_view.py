@@ -40,7 +40,9 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))
     elif state.ranks:
-        sections.append(("ranks", tuple(_rank_line(rank, running=state.running) for rank in rank_activity(state, now))))
+        sections.append(
+            ("ranks", tuple(_rank_line(rank, running=state.running) for rank in rank_activity(state, now)))
+        )
     if steady is not None:
         if badge is not None:
             detail = badge.detail if steady.verdict == "STEADY" and badge.detail else steady.sentence
