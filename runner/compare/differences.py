@@ -35,8 +35,9 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """`GPU driver`, or the path of a field of the profile: `build.gemm_plugin`"""
     values: tuple[str, ...]
     kind: DifferenceKind
-    """`unfair`: it changes numbers and is not what is compared; `unknown`: some sides have no value, the others
-    agree; `design`: what a sweep varies, or the number of GPUs; `subject`: it may be what is compared"""
+    """`unfair`: it changes numbers and is not what is compared; `unknown`: some sides have no value, and
+    the others agree; `design`: what a sweep varies, or the number of GPUs; `subject`: it may be what is
+    compared"""
 
 
 def differences(sides: Iterable[Side]) -> list[Difference]:

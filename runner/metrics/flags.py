@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.metrics.compute import values
 from runner.metrics.context import LOGGED_ITERATIONS
+from runner.metrics.flag import Effect, Flag, by_effect
 from runner.metrics.latency import UPSTREAM_P95, UPSTREAM_P99
 from runner.metrics.memory import PEAK_MEMORY
 from runner.metrics.metric import MetricValue, as_number
@@ -19,7 +20,11 @@ WARM_UP_THAT_MATTERS = 0.002
 
 
 def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
-    """Return reasons to doubt the numbers of one configuration, as sentences."""
+    """Return reasons to doubt the numbers of one configuration, those with the largest effect first."""
+    return by_effect(_flags(configuration, ranks))
+
+
+def _flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     short = _short_of_processors(configuration)
     if configuration.serving is not None:
         return serving_flags(configuration, ranks) + short
@@ -30,7 +35,8 @@ def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     if n == 0 and configuration.result is not None:
         return found + _flags_of_printed(configuration.result, start.output_len, start.batch_size)
     if n and n < start.num_runs:
-        found.append(f"only {n} of {start.num_runs} iterations were measured")
+        text = f"only {n} of {start.num_runs} iterations were measured"
+        found.append(Flag(text, Effect.UNCERTAIN, 1 - n / start.num_runs))
     found += _unsteady(configuration)
     for value in values(configuration, ranks):
         of = configuration.generation if value.metric is GENERATION_TOKENS_PER_SEC else configuration.latency
@@ -38,10 +44,11 @@ def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     expected = start.output_len - 1
     steps = configuration.steps
     if steps.n and round(steps.mean, 6) < expected:
-        found.append(
+        text = (
             f"stopped early: {steps.mean:g} decode steps instead of {expected}, so tokens per second,"
             " which count the requested tokens, are overstated"
         )
+        found.append(Flag(text, Effect.WRONG, 1 - steps.mean / expected))
     return found
 
 
@@ -49,27 +56,32 @@ def _short_of_processors(configuration: ConfigurationState) -> list[str]:
     """Flag processor shortage, from other programs or from more ranks than cores."""
     steal, waiting = configuration.slowest.steal, configuration.slowest.waiting
     if steal.n and steal.mean >= STOLEN:
-        return [f"latencies hold a wait: the hypervisor gave {steal.mean:.0f} % of the processors to others"]
+        text = f"latencies hold a wait: the hypervisor gave {steal.mean:.0f} % of the processors to others"
+        return [Flag(text, Effect.DISTORTED, steal.mean / 100)]
     if waiting.n and waiting.mean >= WAITING:
-        return [
-            "latencies may hold a wait: processors were short, some process of this machine waited for one"
+        text = (
+            "CPU overloaded: latencies include scheduling delay; a process of this machine waited for a CPU"
             f" {waiting.mean:.0f} % of the time"
-        ]
+        )
+        return [Flag(text, Effect.DISTORTED, waiting.mean / 100)]
     return []
 
 
 def _small_sample(n: int) -> list[str]:
     if 0 < n < 20:
         count = "1 iteration" if n == 1 else f"{n} iterations"
-        return [f"p95 and p99 say little: {count}; upstream's percentile95 and 99 are the maximum"]
-    return [f"p99 says little: {n} iterations"] if 0 < n < 100 else []
+        text = f"p95 and p99 say little: {count}; upstream's percentile95 and 99 are the maximum"
+        return [Flag(text, Effect.UNCERTAIN)]
+    return [Flag(f"p99 says little: {n} iterations", Effect.UNCERTAIN)] if 0 < n < 100 else []
 
 
 def _unsteady(configuration: ConfigurationState) -> list[str]:
     seen = assess_steadiness(configuration.batches)
     if seen.n < FEWEST or (seen.verdict == "STEADY" and abs(seen.effect) < WARM_UP_THAT_MATTERS):
         return []
-    return [seen.sentence]
+    if seen.verdict == "DRIFTING" and seen.drift is not None:
+        return [Flag(seen.sentence, Effect.DISTORTED, seen.drift.change)]
+    return [Flag(seen.sentence, Effect.UNCERTAIN, seen.effect)]
 
 
 def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) -> list[str]:
@@ -78,16 +90,18 @@ def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) 
     if n:
         found += _small_sample(n)
     elif (p95 := result.get(UPSTREAM_P95.upstream_key)) and p95 == result.get(UPSTREAM_P99.upstream_key):
-        found.append(
+        text = (
             f"percentile95 = percentile99 = {p95}: upstream prints the maximum for both up to 20 iterations;"
             " how many there were is not known here"
         )
+        found.append(Flag(text, Effect.UNCERTAIN))
     tokens, expected = as_number(result.get(GENERATED_TOKENS.upstream_key, "")), (output_len - 1) * batch_size
     if 0 < tokens < expected:
-        found.append(
+        text = (
             f"stopped early: {tokens:g} tokens after the first instead of {expected}, so tokens per second,"
             " which count the requested tokens, are overstated"
         )
+        found.append(Flag(text, Effect.WRONG, 1 - tokens / expected))
     return found
 
 
@@ -102,11 +116,13 @@ def _disagreement(value: MetricValue, time_ms: float) -> list[str]:
     try:
         printed = float(value.printed)
     except ValueError:
-        return [f"{value.metric.title}: the engine printed {value.printed!r}, which is not a number"]
+        text = f"{value.metric.title}: the engine printed {value.printed!r}, which is not a number"
+        return [Flag(text, Effect.WRONG)]
     decimals = len(value.printed.partition(".")[2])
     # Upstream derives rates from times that it already rounded to 0.001 ms, so rates can be off by that.
     of_time = abs(value.value) * 0.001 / time_ms if time_ms > 0 else 0.0
     tolerance = 0.51 * 10**-decimals + of_time
     if abs(printed - value.value) <= tolerance:
         return []
-    return [f"{value.metric.title}: the engine printed {value.printed}, the iterations say {value.value:.3f}"]
+    text = f"{value.metric.title}: the engine printed {value.printed}, the iterations say {value.value:.3f}"
+    return [Flag(text, Effect.WRONG, printed / value.value - 1 if value.value else 0.99)]

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from runner.events.throttle_reasons import HARMLESS
 from runner.metrics.energy import disagreement
+from runner.metrics.flag import Effect, Flag, GpuFinding, by_effect, group_gpus
 from runner.metrics.gpu import throttled_shares
 from runner.metrics.memory import GIB
 from runner.metrics.rank_gpus import LEAST_SAMPLES, gpu_window, used_gpus
 from runner.state.gpu import GpuState
 from runner.state.gpu_window import GpuWindow
 from runner.state.run import RunState
+from runner.util.formatting import plural
 
 SMALL_BASELINE = 256 << 20
 """Bytes in use before a run, up to which only drivers and monitors hold memory."""
@@ -21,19 +23,21 @@ LEAST_READ = 0.8
 
 
 def gpu_flags(state: RunState, number: int) -> list[str]:
-    """Return reasons to doubt the numbers of one configuration, from its GPU readings."""
+    """Return reasons to doubt the numbers of one configuration, from its GPU readings; one for equal GPUs."""
     window = gpu_window(state, number)
     if window is None or window.phase.ticks < LEAST_SAMPLES:
         return []
     phase = window.phase
-    found = [*_slowed(window), *disagreement(window), *_gaps(window)]
+    found: list[str] = [*group_gpus([*_slowed(window), *_gaps(window)])]
+    found += [Flag(text, Effect.UNCERTAIN) for text in disagreement(window)]
     expected = phase.seconds * 1000 / max(1, state.telemetry.period_ms)
     if phase.ticks < LEAST_READ * expected - 2:
-        found.append(f"GPUs were read only {phase.ticks} of about {expected:.0f} times while it was measured")
-    return found
+        text = f"GPUs were read only {phase.ticks} of about {expected:.0f} times while it was measured"
+        found.append(Flag(text, Effect.UNREAD))
+    return by_effect(found)
 
 
-def _gaps(window: GpuWindow) -> Iterator[str]:
+def _gaps(window: GpuWindow) -> Iterator[GpuFinding]:
     """Flag GPUs with a reading that is missing in many samples: the mean is that of the remaining samples."""
     table, ticks = window.phase.table, window.phase.ticks
     for gpu in window.gpus:
@@ -41,70 +45,86 @@ def _gaps(window: GpuWindow) -> Iterator[str]:
         name = min(cells, key=lambda name: cells[name].n, default="")
         if name and cells[name].n < LEAST_READ * ticks - 2:
             why = gpu.why_not(name, "")
-            yield (
-                f"GPU {gpu.identity.index}: its {name.replace('_', ' ')} was read only {cells[name].n} of"
-                f" {ticks} times while it was measured{': ' if why else ''}{why}"
+            text = (
+                f"{name.replace('_', ' ')} was read only {cells[name].n} of {ticks} times while it was"
+                f" measured{': ' if why else ''}{why}"
             )
+            missing = 1 - cells[name].n / ticks
+            yield GpuFinding(gpu.identity.index, f"gaps {name}", text, Effect.UNREAD, missing)
 
 
 _STEADY = ("memory", "busy", "power", "sm_clock")
 """Readings that every sample has, from a GPU that supports them."""
 
 
-def _slowed(window: GpuWindow) -> Iterator[str]:
+def _slowed(window: GpuWindow) -> Iterator[GpuFinding]:
     for gpu in window.gpus:
         for name, share in (throttled_shares(window.phase, gpu) or {}).items():
             if name not in HARMLESS and share > 0:
-                yield f"GPU {gpu.identity.index} was slowed down {100 * share:.1f} % of the time: {name}"
+                text = f"slowed down {100 * share:.1f} % of the time: {name}"
+                yield GpuFinding(gpu.identity.index, f"slowed {name}", text, Effect.DISTORTED, share)
     clocks = window.cells("sm_clock")
     for gpu, clock in zip(window.gpus, clocks if not isinstance(clocks, str) else [], strict=False):
         if clock.low < CLOCK_DROP * clock.mean:
-            yield (
-                f"the SM clock of GPU {gpu.identity.index} dropped to {clock.low:.0f} MHz,"
-                f" {clock.mean:.0f} MHz is its mean"
-            )
+            text = f"the SM clock dropped to {clock.low:.0f} MHz, {clock.mean:.0f} MHz is its mean"
+            drop = 1 - clock.low / clock.mean
+            yield GpuFinding(gpu.identity.index, "clock", text, Effect.DISTORTED, drop)
 
 
 def run_gpu_flags(state: RunState) -> list[str]:
-    """Return what happened to the GPUs of a run, and which other processes used them."""
-    found: list[str] = []
+    """Return what happened to the GPUs of a run, and which other processes used them; one for equal GPUs."""
+    findings: list[GpuFinding] = []
     for gpu in used_gpus(state):
-        found += _foreign_use(gpu)
-        found += _health(gpu)
-    found += [_named(state, problem.gpu, problem.text) for problem in state.telemetry.problems]
+        findings += [*_foreign_use(gpu), *_health(gpu)]
+    found: list[str] = list(group_gpus([*findings, *_problems(state)]))
+    nameless = [problem for problem in state.telemetry.problems if problem.gpu not in state.gpus]
+    found += dict.fromkeys(
+        Flag(problem.text if problem.text.startswith("GPU ") else f"{problem.gpu or 'a GPU'}: {problem.text}",
+             Effect.DISTORTED)
+        for problem in nameless
+    )  # fmt: skip
     states = ("stale", "ended", "given up")
     stale = [event.text for event in state.telemetry.status_events if event.state in states]
-    found += dict.fromkeys(stale)
-    return found
+    found += [Flag(text, Effect.UNREAD) for text in dict.fromkeys(stale)]
+    return by_effect(found)
 
 
-def _named(state: RunState, uuid: str, text: str) -> str:
-    gpu = state.gpus.get(uuid)
-    name = f"GPU {gpu.identity.index}" if gpu else uuid or "a GPU"
-    return text if text.startswith("GPU ") else f"{name}: {text}"
+def _problems(state: RunState) -> Iterator[GpuFinding]:
+    for problem in state.telemetry.problems:
+        gpu = state.gpus.get(problem.gpu)
+        if gpu is not None:
+            index = gpu.identity.index
+            text = problem.text.removeprefix(f"GPU {index}: ").removeprefix(f"GPU {index} ")
+            yield GpuFinding(index, text, text, Effect.DISTORTED)
 
 
-def _foreign_use(gpu: GpuState) -> Iterator[str]:
+def _foreign_use(gpu: GpuState) -> Iterator[GpuFinding]:
     index = gpu.identity.index
     for pids, when in ((gpu.before, "before"), (gpu.after, "after")):
         if pids:
             listed = ", ".join(map(str, pids[:4])) + (", ..." if len(pids) > 4 else "")
-            plural = "es" if len(pids) > 1 else ""
-            yield f"GPU {index}: {len(pids)} foreign process{plural} computed on it {when} the run: {listed}"
+            count = plural(len(pids), "foreign process", "foreign processes")
+            text = f"{count} computed on it {when} the run: {listed}"
+            yield GpuFinding(index, f"foreign {when}", text, Effect.DISTORTED, len(pids) / 100)
     reserved = 0 if not gpu.sources.get("memory") else 1 << 30  # such a driver counts it as used
     if gpu.baseline is not None and gpu.baseline > SMALL_BASELINE + reserved:
-        yield f"GPU {index}: {gpu.baseline / GIB:.1f} GiB were in use before the run"
+        text = f"{gpu.baseline / GIB:.1f} GiB were in use before the run"
+        share = gpu.baseline / gpu.identity.memory_total if gpu.identity.memory_total else 0.0
+        yield GpuFinding(index, "memory before", text, Effect.UNCERTAIN, share)
 
 
-def _health(gpu: GpuState) -> Iterator[str]:
+def _health(gpu: GpuState) -> Iterator[GpuFinding]:
     index, first, last = gpu.identity.index, gpu.first_health, gpu.health
     if first is None or last is None:
         return
     before, now = first.ecc_uncorrected, last.ecc_uncorrected
     if before is not None and now is not None and now > before:
-        yield f"GPU {index}: {now - before} uncorrectable memory errors during the run"
+        text = f"{now - before} uncorrectable memory errors during the run"
+        yield GpuFinding(index, "ecc", text, Effect.WRONG)
     if last.remap_pending or last.remap_failed:
-        yield f"GPU {index}: rows of its memory wait to be remapped; reset it before you trust it"
+        text = "rows of its memory wait to be remapped; reset it before you trust it"
+        yield GpuFinding(index, "remap", text, Effect.UNCERTAIN)
     width, most = last.pcie_width, gpu.identity.max_pcie_width
     if width is not None and most is not None and width < most:
-        yield f"GPU {index}: its PCIe link has {width} of {most} lanes"
+        text = f"its PCIe link has {width} of {most} lanes"
+        yield GpuFinding(index, "pcie", text, Effect.DISTORTED, 1 - width / most)

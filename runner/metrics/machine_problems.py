@@ -33,6 +33,8 @@ class MachineProblem(msgspec.Struct, frozen=True):
 
     kind: MachineProblemKind
     text: str
+    share: float
+    """of the time or of the machine, 0 to 1: orders problems"""
 
 
 def find_machine_problems(state: RunState) -> list[MachineProblem]:
@@ -62,7 +64,7 @@ def _processors(state: RunState, recent: list[Host]) -> Iterator[MachineProblem]
     steal = sum(host.steal_percent for host in recent) / len(recent)
     if steal >= STOLEN:
         text = f"the hypervisor gives {steal:.0f} % of the CPU to other machines: latencies include that wait"
-        yield MachineProblem("steal", text)
+        yield MachineProblem("steal", text, steal / 100)
     waits = [host.waiting_percent for host in recent if host.waiting_percent is not None]
     cores = state.started.cores if state.started else 0
     load = recent[0].load
@@ -70,19 +72,16 @@ def _processors(state: RunState, recent: list[Host]) -> Iterator[MachineProblem]
     overloaded = "CPU overloaded: latencies include scheduling delay"
     if not waits:
         if cores and load >= OVERLOAD * cores:
-            yield MachineProblem("cpu", f"{overloaded} (load {load:.1f} on {cores} cores)")
+            yield MachineProblem("cpu", f"{overloaded} (load {load:.1f} on {cores} cores)", 1 - cores / load)
         return
     now = sum(waits) / len(waits)
     whole = configuration.slowest.waiting if configuration is not None and not configuration.done else None
     if now >= WAITING:
-        yield MachineProblem(
-            "cpu", f"{overloaded} (processes waited for a CPU {now:.0f} % of the last {RECENT_S} s{on_cores})"
-        )
+        text = f"{overloaded} (processes waited for a CPU {now:.0f} % of the last {RECENT_S} s{on_cores})"
+        yield MachineProblem("cpu", text, now / 100)
     elif whole is not None and whole.n >= FEWEST_READINGS and whole.mean >= WAITING:
-        yield MachineProblem(
-            "cpu",
-            f"{overloaded} (processes waited for a CPU {whole.mean:.0f} % of the time of this configuration)",
-        )
+        waited = f"processes waited for a CPU {whole.mean:.0f} % of the time of this configuration"
+        yield MachineProblem("cpu", f"{overloaded} ({waited})", whole.mean / 100)
 
 
 def _memory(recent: list[Host]) -> Iterator[MachineProblem]:
@@ -92,9 +91,9 @@ def _memory(recent: list[Host]) -> Iterator[MachineProblem]:
     used = f"{newest.memory_used / 2**30:.1f} of {newest.memory_total / 2**30:.1f} GiB are in use"
     if waiting >= MEMORY_WAITING:
         text = f"processes waited for memory {waiting:.0f} % of the last {RECENT_S} s; {used}"
-        yield MachineProblem("memory", f"host memory is short: {text}")
+        yield MachineProblem("memory", f"host memory is short: {text}", waiting / 100)
     elif newest.memory_total and newest.memory_used >= FULL * newest.memory_total:
-        yield MachineProblem("memory", f"host memory is almost full: {used}")
+        yield MachineProblem("memory", f"host memory is almost full: {used}", 0.0)
 
 
 def _shared_gpus(state: RunState) -> Iterator[MachineProblem]:
@@ -105,4 +104,5 @@ def _shared_gpus(state: RunState) -> Iterator[MachineProblem]:
     names = ", ".join(str(gpu.identity.index) for gpu in shared)
     listed = ", ".join(map(str, pids[:4])) + (", ..." if len(pids) > 4 else "")
     gpus = f"GPU {names} is" if len(shared) == 1 else f"GPUs {names} are"
-    yield MachineProblem("shared gpu", f"{gpus} shared: other processes compute there (pid {listed})")
+    text = f"{gpus} shared: other processes compute there (pid {listed})"
+    yield MachineProblem("shared gpu", text, 0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.metrics.compute import values
+from runner.metrics.flag import Effect, Flag
 from runner.metrics.metric import as_number
 from runner.metrics.request_latency import REQUEST_LATENCY
 from runner.metrics.serving import DURATION, MEAN_CONCURRENCY, MEAN_OUTPUT, OUTPUT_TOKENS_PER_SEC, REQUESTS
@@ -20,35 +21,39 @@ def serving_flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     start, serving = configuration.start, configuration.serving
     assert serving is not None
     rows = {value.metric: value for value in values(configuration, ranks)}
-    found = list(_few(serving, rows[REQUESTS].value, start.requests))
+    found: list[str] = list(_few(serving, rows[REQUESTS].value, start.requests))
     if start.concurrency > 0 and (reached := rows[MEAN_CONCURRENCY].value):
         if reached > 1.02 * start.concurrency:
-            found.append(f"{reached:.1f} requests ran at a time, though concurrency was {start.concurrency}")
+            text = f"{reached:.1f} requests ran at a time, though concurrency was {start.concurrency}"
+            found.append(Flag(text, Effect.WRONG, reached / start.concurrency - 1))
         elif reached < 0.8 * start.concurrency:
-            found.append(
+            text = (
                 f"only {reached:.1f} requests ran at a time on average, concurrency {start.concurrency} was"
                 " asked for: more requests fill it better"
             )
+            found.append(Flag(text, Effect.DISTORTED, 1 - reached / start.concurrency))
     output = rows[MEAN_OUTPUT].value
     if output is not None and start.output_len and output < 0.99 * start.output_len:
-        found.append(
+        text = (
             f"requests ended early: {output:.1f} output tokens on average instead of {start.output_len}, as"
             " the model emitted its end token; compare only with runs that do the same"
         )
+        found.append(Flag(text, Effect.WRONG, 1 - output / start.output_len))
     for metric in (OUTPUT_TOKENS_PER_SEC, REQUEST_LATENCY, DURATION):
         value = rows[metric]
         printed = as_number(value.printed)
         if value.value and printed and abs(printed / value.value - 1) > TOLERANCE:
-            found.append(
-                f"{metric.title}: trtllm-bench reports {value.printed}, its requests say {value.value:.3f}"
-            )
+            text = f"{metric.title}: trtllm-bench reports {value.printed}, its requests say {value.value:.3f}"
+            found.append(Flag(text, Effect.WRONG, printed / value.value - 1))
     return found
 
 
-def _few(serving: ServingState, measured: float | None, asked: int) -> Iterator[str]:
+def _few(serving: ServingState, measured: float | None, asked: int) -> Iterator[Flag]:
     if measured is None:
         return
     if measured < asked:
-        yield f"only {measured:.0f} of {asked} requests were measured"
+        text = f"only {measured:.0f} of {asked} requests were measured"
+        yield Flag(text, Effect.UNCERTAIN, 1 - measured / asked)
     if serving.requests.latency.n and measured < 100:
-        yield f"p99{' and p95 say' if measured < 20 else ' says'} little: {measured:.0f} requests"
+        text = f"p99{' and p95 say' if measured < 20 else ' says'} little: {measured:.0f} requests"
+        yield Flag(text, Effect.UNCERTAIN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner import metrics
 from runner.events.missing_readings import without_host_load
+from runner.metrics.flag import Effect, Flag, by_effect, effect_of
 from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
 from runner.metrics.rank_gpus import gpu_context, used_gpus
 from runner.plan.plan import Plan
@@ -21,6 +22,7 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
     """
     ranks = state.world
     started = state.started
+    flags = _run_flags(plan, state)
     return Report(
         schema=SCHEMA,
         run=started.run if started else run,
@@ -64,11 +66,14 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
                         configuration, ranks, gpu_context(state, number, plan.decode_reads)
                     )
                 ],
-                flags=metrics.flags(configuration, ranks) + gpu_flags(state, number),
+                flags=list(map(str, doubts)),
+                flag_effects=list(map(effect_of, doubts)),
             )
             for number, configuration in enumerate(state.configurations)
+            for doubts in [by_effect(metrics.flags(configuration, ranks) + gpu_flags(state, number))]
         ],
-        flags=_run_flags(plan, state),
+        flags=list(map(str, flags)),
+        flag_effects=list(map(effect_of, flags)),
         answers=[SmokeAnswer(prompt=one.prompt, answer=one.answer) for one in state.answers],
         cause=state.failure.cause if state.failure else "",
         remedy=state.failure.remedy if state.failure else "",
@@ -80,14 +85,19 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
 
 
 def _run_flags(plan: Plan, state: RunState) -> list[str]:
-    flags = [notice.text for notice in state.notices if notice.level == "warning"]
+    """Return what happened to the whole run, with the largest effect first."""
+    flags: list[str] = [
+        Flag(notice.text, Effect.UNCERTAIN) for notice in state.notices if notice.level == "warning"
+    ]
     flags += run_gpu_flags(state)
     on_gpus = bool(plan.devices) and "cpu" not in plan.devices
     if state.no_gpu is not None and plan.gpu_hz > 0 and on_gpus:
-        flags.append(f"GPUs were not read: {without_host_load(state.no_gpu)}")
+        flags.append(Flag(f"GPUs were not read: {without_host_load(state.no_gpu)}", Effect.UNREAD))
     done = sum(1 for configuration in state.configurations if configuration.done)
     if not state.running and done < len(plan.configurations):
-        flags.append(f"only {done} of {len(plan.configurations)} configurations were measured to the end")
+        text = f"only {done} of {len(plan.configurations)} configurations were measured to the end"
+        flags.append(Flag(text, Effect.WRONG))
     if state.lost_events:
-        flags.append(f"{state.lost_events} events of the log could not be written")
-    return flags
+        text = f"{state.lost_events} events of the log could not be written"
+        flags.append(Flag(text, Effect.WRONG))
+    return by_effect(flags)

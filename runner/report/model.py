@@ -65,6 +65,9 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     output_len: Count
     rows: list[MetricCell]
     flags: list[str]
+    """warnings, those with the largest effect on the numbers first"""
+    flag_effects: list[Reading] = []
+    """effect of each flag on the numbers (`runner.metrics.flag`), for sorting; empty: unknown"""
     gpu_weights_percent: Share = 1.0
     """share of the weights on the GPU, 0 to 1"""
     requests: Count = 0
@@ -106,6 +109,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stages: list[StageReport]
     configurations: list[ConfigurationReport]
     flags: list[str]
+    """warnings about the whole run, those with the largest effect on the numbers first"""
+    flag_effects: list[float] = []
+    """effect of each flag on the numbers, for sorting; empty: unknown"""
     answers: list[SmokeAnswer] = []
     """answers of the model in the smoke run, or to the first requests that trtllm-bench measured"""
     cause: str = ""

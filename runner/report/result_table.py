@@ -193,16 +193,23 @@ def configuration_labels(configuration: Configuration) -> dict[str, str]:
 
 
 def list_flags(report: Report) -> list[str]:
-    """Return the warnings of a report, each once with its configurations."""
+    """Return the warnings of a report, each once with its configurations, the largest effect first."""
     names_by_flag: dict[str, list[str]] = {}
+    effects: dict[str, float] = {}
     for configuration in report.configurations:
-        for flag in configuration.flags:
+        for flag, effect in _with_effects(configuration.flags, configuration.flag_effects):
             names_by_flag.setdefault(flag, []).append(configuration_name(configuration))
+            effects[flag] = max(effect, effects.get(flag, effect))
     total = len(report.configurations)
-    found = list(report.flags)
+    found = [(effect, flag) for flag, effect in _with_effects(report.flags, report.flag_effects)]
     for flag, names in names_by_flag.items():
         if len(names) < total:
-            found.append(f"{', '.join(names)}: {flag}")
+            found.append((effects[flag], f"{', '.join(names)}: {flag}"))
         else:
-            found.append(f"all {total} configurations: {flag}" if total > 1 else flag)
-    return found
+            found.append((effects[flag], f"all {total} configurations: {flag}" if total > 1 else flag))
+    return [flag for _, flag in sorted(found, key=lambda one: -one[0])]
+
+
+def _with_effects(flags: Sequence[str], effects: Sequence[float]) -> Iterator[tuple[str, float]]:
+    """Pair flags with their effects; those of an older report have none and keep their order."""
+    yield from zip(flags, effects if len(effects) == len(flags) else [0.0] * len(flags), strict=True)

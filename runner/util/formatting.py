@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from itertools import groupby
 
 
 def format_number(value: float, digits: int = 0) -> str:
@@ -20,6 +22,15 @@ def command(*words: str) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Return `1 run` or `3 runs`; `many` is for nouns with an irregular plural."""
     return f"{format_number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return sorted numbers as `0-3` or `0,4`."""
+    parts = []
+    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        found = [number for _, number in run]
+        parts.append(str(found[0]) if len(found) == 1 else f"{found[0]}-{found[-1]}")
+    return ",".join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -130,7 +130,7 @@ def test_drift_and_warm_up_are_rows_and_flags() -> None:
     [
         (0.0, 19.0, ""),
         (0.0, None, ""),
-        (0.0, 45.0, "some process of this machine waited for one 45 % of the time"),
+        (0.0, 45.0, "a process of this machine waited for a CPU 45 % of the time"),
         (6.0, 45.0, "the hypervisor gave 6 % of the processors to others"),
     ],
 )

@@ -127,7 +127,7 @@ def test_a_reading_that_was_missing_for_long_is_a_flag() -> None:
         power: ev.GpuColumn = [500.0] if t % 4 == 0 else []
         state.apply(ev.GpuSamples(t=t * SECOND // 2, period_ms=500, busy=[90], power=power))
     (flag,) = [flag for flag in gpu_flags(state, 0) if "read only" in flag]
-    assert flag == "GPU 0: its power was read only 10 of 41 times while it was measured"
+    assert flag == "GPU 0: power was read only 10 of 41 times while it was measured"
 
 
 def test_a_missing_reading_has_its_reason() -> None:
@@ -145,7 +145,7 @@ def test_throttling_counts_time_and_names_the_reason() -> None:
     # Where the driver does not count a reason, the share of samples with its bit stands in.
     assert note == "GPU 0: power cap 100.0 %, GPU 0: hw thermal 5.0 %"
     assert value == 100.0
-    assert "GPU 0 was slowed down 5.0 % of the time: hw thermal" in gpu_flags(state, 0)
+    assert "GPU 0: slowed down 5.0 % of the time: hw thermal" in gpu_flags(state, 0)
 
 
 def test_a_drop_of_the_clock_is_a_flag() -> None:
@@ -163,11 +163,11 @@ def test_who_was_on_the_gpus_before_and_after_is_a_flag() -> None:
         ]
     )
     assert run_gpu_flags(state) == [
+        "GPU 0: 2 uncorrectable memory errors during the run",
+        "GPU 0: its PCIe link has 8 of 16 lanes",
         "GPU 0: 2 foreign processes computed on it before the run: 7, 8",
         "GPU 0: 1 foreign process computed on it after the run: 7",
         "GPU 0: 20.0 GiB were in use before the run",
-        "GPU 0: 2 uncorrectable memory errors during the run",
-        "GPU 0: its PCIe link has 8 of 16 lanes",
     ]
 
 

@@ -69,3 +69,19 @@ def test_configuration_labels_keep_every_digit() -> None:
         "1048576",
         "64",
     ]
+
+
+def test_warnings_are_ordered_by_their_effect_on_the_numbers() -> None:
+    found = report_of(recorded_runs.finished(2))
+    configurations = [
+        msgspec.structs.replace(found.configurations[0], flags=["few", "drift"], flag_effects=[2.0, 3.57]),
+        msgspec.structs.replace(found.configurations[1], flags=["few"], flag_effects=[2.0]),
+    ]
+    whole = msgspec.structs.replace(
+        found, flags=["notice", "wrong"], flag_effects=[0.0, 4.0], configurations=configurations
+    )
+    assert result_table.list_flags(whole) == [
+        "wrong", "batch 1 64→24: drift", "all 2 configurations: few", "notice"
+    ]  # fmt: skip
+    older = msgspec.structs.replace(whole, flag_effects=[], configurations=[])
+    assert result_table.list_flags(older) == ["notice", "wrong"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from runner.events import GpuSamples
 from runner.events.missing_readings import LOST, STALE, UNSUPPORTED
 from runner.metrics.rank_gpus import gpu_of_rank
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.run import RunState
+from runner.util.formatting import ranges
 from tui.screens.live.gpu_panel import HISTORY, GpuLine
 from tui.text import plain_text
 
@@ -51,7 +50,7 @@ def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: lis
     throttled = telemetry.throttled_by(gpu)
     return GpuLine(
         index=gpu.identity.index,
-        ranks=_ranges(ranks),
+        ranks=ranges(ranks),
         memory_used=None if memory is None else int(memory),
         memory_total=total,
         baseline=None if baseline is None else int(baseline),
@@ -72,12 +71,3 @@ def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: lis
 
 def _cell(column: list[int | float | None], number: int) -> float | None:
     return column[number] if number < len(column) else None
-
-
-def _ranges(ranks: list[int]) -> str:
-    """Format ranks as `0-3` or `0,4`."""
-    parts = []
-    for _, run in groupby(enumerate(ranks), key=lambda pair: pair[1] - pair[0]):
-        numbers = [rank for _, rank in run]
-        parts.append(str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}")
-    return ",".join(parts)

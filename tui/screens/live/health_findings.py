@@ -7,6 +7,7 @@ from collections import Counter
 from runner.events.missing_readings import LOST
 from runner.events.throttle_reasons import HARMLESS
 from runner.history.run_feed import Feed
+from runner.metrics.flag import Effect, Flag, GpuFinding, effect_of, group_gpus
 from runner.metrics.machine_problems import find_machine_problems
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
 from runner.metrics.rank_gpus import used_gpus
@@ -27,6 +28,7 @@ _HALTED_STATES = "-Tt"
 _REPORTED_CAUSES: tuple[Cause, ...] = ("throttle", "process", "host")
 
 HealthFinding = tuple[Severity, str]
+"""severity and text; the text may be a `Flag`, whose effect orders it among those of its severity"""
 
 
 def assess_health(
@@ -60,7 +62,7 @@ def _measured(state: RunState) -> int:
 def find_problems(
     state: RunState, stall: Stall | None, slow: tuple[Outlier, ...], steady: Steadiness | None
 ) -> list[HealthFinding]:
-    """Return all problems of a running run, the most serious first."""
+    """Return all problems of a running run, the most serious first, then by their effect on the numbers."""
     found: list[HealthFinding] = []
     if stall is not None:
         found.append(("bad", stall.sentence))
@@ -69,7 +71,11 @@ def find_problems(
         found += [("bad", f"rank {process.rank} is {PROCESS_STATES[process.state]}") for process in halted]
     lossy = [rank for rank in state.ranks.values() if rank.bye is not None and not rank.complete]
     found += [("bad", f"records of rank {rank.rank} are missing") for rank in lossy]
-    found += [("warn", problem.text) for problem in find_machine_problems(state)]
+    found += [
+        ("warn", Flag(problem.text, Effect.DISTORTED, problem.share))
+        for problem in find_machine_problems(state)
+    ]
+    slowed: list[GpuFinding] = []
     for gpu in used_gpus(state):
         number, telemetry = gpu.identity.index, state.telemetry
         if gpu.reasons.get("all") == LOST:
@@ -79,23 +85,33 @@ def find_problems(
         if held:
             heat = telemetry.latest(gpu, "temperature")
             degrees = "" if isinstance(heat, str) else f", {heat:.0f} °C"
-            found.append(("warn", f"GPU {number} is throttled: {', '.join(held)}{degrees}"))
+            text = f"throttled by {', '.join(held)}{degrees}"
+            slowed.append(GpuFinding(number, ", ".join(held), text, Effect.DISTORTED, _share_of(heat)))
+    found += [("warn", flag) for flag in group_gpus(slowed)]
     if state.telemetry.stale and state.telemetry.status is not None:
-        found.append(("warn", f"GPUs: {plain_text(state.telemetry.status.text)}"))
+        found.append(("warn", Flag(f"GPUs: {plain_text(state.telemetry.status.text)}", Effect.UNREAD)))
     if state.lost_events:
         found.append(("warn", f"{state.lost_events} events are missing: the disk was full"))
     if state.skew is not None and state.skew[1] > MIN_SKEW:
         rank, slower = state.skew
-        found.append(("warn", f"rank {rank} is {100 * slower:.1f} % slower than the fastest"))
+        text = f"rank {rank} is {100 * slower:.1f} % slower than the fastest"
+        found.append(("warn", Flag(text, Effect.DISTORTED, slower)))
     warnings = [notice for notice in state.notices if notice.level == "warning"]
-    found += [("warn", plain_text(notice.text)) for notice in reversed(warnings)]
+    found += [("warn", Flag(plain_text(notice.text), Effect.UNCERTAIN)) for notice in reversed(warnings)]
     causes = Counter(outlier.cause for outlier in slow)
     for cause in _REPORTED_CAUSES:
         if causes[cause]:
-            found.append(("warn", f"{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}"))
+            text = f"{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}"
+            found.append(("warn", Flag(text, Effect.DISTORTED)))
     if steady is not None and steady.verdict == "DRIFTING":
-        found.append(("warn", steady.sentence))
-    return found
+        change = steady.drift.change if steady.drift is not None else 0.0
+        found.append(("warn", Flag(steady.sentence, Effect.DISTORTED, change)))
+    return sorted(found, key=lambda one: (one[0] != "bad", -effect_of(one[1])))
+
+
+def _share_of(temperature: float | str) -> float:
+    """Order throttled GPUs by their temperature in degrees."""
+    return 0.0 if isinstance(temperature, str) else temperature / 1000
 
 
 def find_badge(

@@ -30,6 +30,13 @@ KEYS = (
         "show or hide the change against the baseline of the profile",
         command="view: vs baseline",
     ),
+    Key(
+        "w",
+        "warnings",
+        "",
+        "all warnings in full, those with the largest effect first",
+        command="view: warnings",
+    ),
     Key("l", "log", "log", "the log of the stage that failed, or ran last"),
     AGAIN,
     Key(

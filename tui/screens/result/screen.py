@@ -43,7 +43,7 @@ from tui.screens.result.metric_table import (
     make_table,
     row_index,
 )
-from tui.text import plain_text, wrap
+from tui.text import plain_text, shorten, wrap
 
 READ_AT_ONCE = 2 << 20
 """Logs up to this size, in bytes, are read before the first frame; it takes a few hundredths of a second."""
@@ -60,17 +60,16 @@ def draw_failure(lines: tuple[str, ...], width: int, height: int) -> list[Row]:
 
 
 def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
-    """Draw each warning with a mark; the last row counts those that do not fit, and says where they are."""
+    """Draw each warning with a mark; without room for all text, one line each, so that the first are visible.
+
+    The panel scrolls with the wheel, and the key `w` shows all warnings in full.
+    """
+    room = max(10, width - 2)
     drawn: list[Row] = []
-    ends: list[int] = []
     for flag in flags:
-        lines = wrap(flag, max(10, width - 2))
-        drawn += [row(Span("▸ " if not y else "  ", "warn"), line) for y, line in enumerate(lines)]
-        ends.append(len(drawn))
+        drawn += [row(Span("  " if y else "▸ ", "warn"), line) for y, line in enumerate(wrap(flag, room))]
     if 0 < height < len(drawn):
-        whole = [end for end in ends if end < height]
-        hidden = f"{len(flags) - len(whole)} more; the report (o) and the copy (y) have all"
-        drawn = [*drawn[: whole[-1] if whole else height - 1], row(Span("▸ ", "warn"), dim(hidden))]
+        return [row(Span("▸ ", "warn"), shorten(flag, room)) for flag in flags]
     return drawn
 
 
@@ -174,7 +173,7 @@ class ResultScreen(KeyedScreen):
         self._panel("#answers").update(Answers(pairs, answer_source(report.engine)))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
-        set_title(flags_panel, f"warnings: {len(flags)}")
+        set_title(flags_panel, f"warnings: {len(flags)}   w shows all")
         flags_panel.display = bool(flags)
         flags_panel.update(flags)
         ranks = plural(report.ranks, "rank")
@@ -297,6 +296,17 @@ class ResultScreen(KeyedScreen):
         else:
             title, about = explain_value(self.table)
             await self.app.open_dialog(HelpScreen("result", title=title, about=about))
+
+    async def action_warnings(self) -> None:
+        """Show all warnings in full, those with the largest effect first."""
+        if self.report is None:
+            return
+        from tui.screens.dialogs.help import HelpScreen
+
+        flags = [plain_text(flag) for flag in result_table.list_flags(self.report)]
+        lines = tuple((f"{number}.", flag) for number, flag in enumerate(flags, 1)) or (("", "no warnings"),)
+        title = "the largest effect on the numbers first"
+        await self.app.open_dialog(HelpScreen("result", title="warnings", about=((title, lines),)))
 
     def action_copy(self) -> None:
         if self.report is not None:

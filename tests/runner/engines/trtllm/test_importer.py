@@ -155,7 +155,7 @@ def test_csv_of_several_runs(tmp_path: Path) -> None:
 
 def test_a_model_that_stopped_early(tmp_path: Path) -> None:
     found = imported(tmp_path / "x", LINE.replace("16368.0", "8000.0"))
-    assert found.configurations[0].flags[1] == (
+    assert found.configurations[0].flags[0] == (
         "stopped early: 8000 tokens after the first instead of 16368, so tokens per second, which count the"
         " requested tokens, are overstated"
     )

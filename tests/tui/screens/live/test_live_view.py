@@ -12,6 +12,7 @@ from tui.framework.rows import row_text
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import LatencyPlotData
 from tui.plots.split import SplitData
+from tui.screens.live.health_findings import find_problems
 from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.view import LiveView, make_live_view
@@ -271,12 +272,27 @@ def test_badge_reports_the_effect_of_differing_first_iterations(tmp_path: Path) 
 def test_health_shows_the_worst_problem_and_counts_the_others(tmp_path: Path) -> None:
     run = recorded_runs.on_gpus(8, 8, hot=6)
     view = view_of(run, tmp_path / "a")
-    assert view.health.lines == ("GPU 6 is throttled: hw thermal, 89 °C",)
+    assert view.health.lines == ("GPU 6: throttled by hw thermal, 89 °C",)
     run.add(ev.Notice(t=0, level="warning", text="something else"))
     assert view_of(run, tmp_path / "b").health.lines[0].endswith("(and 1 more: d)")
     stall = view_of(run, tmp_path / "c", after_s=120).health
     assert stall.kind == "bad"
     assert stall.lines[0].startswith("no iteration for 120 s, median 6.3 s   d: why?")
+
+
+def test_live_problems_are_grouped_and_ordered_by_their_effect(tmp_path: Path) -> None:
+    run = recorded_runs.on_gpus(8, 8)
+    run.add(ev.Notice(t=0, level="warning", text="a notice"))
+    for hot in range(8):
+        run.read_gpus(1, hot=hot)
+    sample = run.events[-1]
+    assert isinstance(sample, ev.GpuSamples)
+    every = {"hw thermal": [500_000] * 8}
+    run.events[-1] = msgspec.structs.replace(sample, throttled_us=every)
+    run.starve()
+    feed = drained(run, tmp_path)
+    texts = [text for _, text in find_problems(feed.state, None, (), None)]
+    assert [text.partition(":")[0] for text in texts] == ["CPU overloaded", "GPUs 0-7", "a notice"]
 
 
 def test_a_stopped_rank_process_is_reported_before_a_stall(tmp_path: Path) -> None:

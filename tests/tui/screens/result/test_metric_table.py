@@ -67,7 +67,7 @@ def test_extra_columns_are_shown_if_they_fit() -> None:
     one, two = (make_table(report_of(recorded_runs.finished(count))) for count in (1, 2))
     assert layout_table(one, 120).extras == ("margin", "printed")
     assert layout_table(one, 76).extras == ("margin",)
-    assert layout_table(two, 100).extras == ()
+    assert layout_table(two, 96).extras == ()
     assert layout_table(two, 120).extras == ("margin",)
     assert layout_table(two.toggle("printed", 100), 100).extras == ("printed",)
     assert "3098.760" in row_text(draw_table(one, 120, 40)[1])

@@ -199,17 +199,22 @@ async def test_a_long_log_is_read_in_a_worker(tmp_path: Path, monkeypatch: pytes
         assert "iterations" in text_of(app.screen, "#heading")
 
 
-async def test_warnings_that_do_not_fit_are_counted(tmp_path: Path) -> None:
+async def test_many_warnings_scroll_and_the_first_are_visible(tmp_path: Path) -> None:
     run = recorded_runs.finished()
     for number in range(12):
-        run.events.insert(-1, ev.Notice(t=run.t, level="warning", text=f"reason {number}"))
+        text = f"reason {number} " + "that is long " * 10
+        run.events.insert(-1, ev.Notice(t=run.t, level="warning", text=text))
     app = Cockpit(run.write(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        flags = text_of(app.screen, "#flags")
-        shown = flags.count("reason ")
-        assert f"{13 - shown} more; the report (o) and the copy (y) have all" in flags
-        assert len(flags.splitlines()) <= app.screen.query_one("#flags", Rows).size.height
+        flags = app.screen.query_one("#flags", Rows)
+        visible = [flags.render_line(y).text for y in range(flags.size.height)]
+        assert [line[2:10] for line in visible[:3]] == ["reason 0", "reason 1", "reason 2"]
+        assert flags.last_top > 0, "the others can be scrolled to"
+        await pilot.press("w")
+        assert isinstance(app.screen, HelpScreen)
+        shown = text_of(app.screen, "#help")
+        assert all(f"reason {number} " in shown for number in range(12))
 
 
 async def test_question_mark_explains_the_selected_number(tmp_path: Path) -> None:
