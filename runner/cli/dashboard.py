@@ -7,9 +7,17 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.places import ComparePlace, DashboardPlace, HomePlace, LivePlace, SweepPlace
+from runner.cli.places import (
+    ComparePlace,
+    DashboardPlace,
+    HomePlace,
+    LivePlace,
+    ResultPlace,
+    SweepPlace,
+)
 from runner.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +51,18 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
         return follow(feed, as_json=arguments.json, prometheus=prometheus)
     prepare_drawing(arguments)
     return draw(LivePlace(feed))
+
+
+def watch_run(run_dir: Path, arguments: argparse.Namespace) -> int:
+    """Follow a run; of one that has ended the dashboard shows the result."""
+    from runner.history.run_entry import read_entry
+    from runner.history.run_feed import open_feed
+
+    feed = open_feed(run_dir)
+    if getattr(arguments, "prometheus", None) is None and is_drawn(arguments) and read_entry(run_dir).ended:
+        prepare_drawing(arguments)
+        return draw(ResultPlace(run_dir))
+    return watch(feed, arguments)
 
 
 def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:

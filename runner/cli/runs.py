@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli import assertions as gate
 from runner.cli import sweeps
-from runner.cli.dashboard import watch, watch_sweep
+from runner.cli.dashboard import watch, watch_run, watch_sweep
 from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options, output_file
 from runner.errors import ExitCode, UserError
 
@@ -161,7 +161,6 @@ def _check_preflight(profile: Profile) -> None:
 
 def _attach(arguments: argparse.Namespace) -> int:
     from runner.history.lookup import find_run
-    from runner.history.run_feed import open_feed
 
     try:
         run_dir = find_run(arguments.run)
@@ -170,7 +169,7 @@ def _attach(arguments: argparse.Namespace) -> int:
         if sweep is None:
             raise
         return watch_sweep(sweep, arguments)
-    return watch(open_feed(run_dir), arguments)
+    return watch_run(run_dir, arguments)
 
 
 def _replay(arguments: argparse.Namespace) -> int:

@@ -167,6 +167,8 @@ class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
     """of the time: a process that could run waited for a processor (pressure stall information)"""
     memory_waiting_percent: Reading | None = None
     """of the time: a process waited for memory (pressure stall information)"""
+    log_bytes: int | None = None
+    """size of the raw log of the stage, so that a replay shows as much of it"""
 
 
 class RankProcess(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -22,8 +22,8 @@ class HostSampler:
         psutil.cpu_percent()
         psutil.cpu_times_percent()
 
-    def sample(self) -> Host:
-        """Return CPU load since the last call, and memory."""
+    def sample(self, log: Path | None = None) -> Host:
+        """Return CPU load since the last call, memory, and the size of the log of the stage."""
         memory = psutil.virtual_memory()
         t = time.monotonic_ns()
         waited, for_memory = _waited_us("cpu"), _waited_us("memory")
@@ -40,7 +40,15 @@ class HostSampler:
             steal_percent=getattr(psutil.cpu_times_percent(), "steal", 0.0),
             waiting_percent=waiting,
             memory_waiting_percent=memory_waiting,
+            log_bytes=_size(log) if log is not None else None,
         )
+
+
+def _size(log: Path) -> int | None:
+    try:
+        return log.stat().st_size
+    except OSError:
+        return None
 
 
 def _share(before: int | None, now: int | None, elapsed_ns: int) -> float | None:

@@ -220,7 +220,9 @@ class Supervision:
     def _every_second(self, collector: Collector, heartbeat: HeartbeatMonitor) -> None:
         members = processes.descendants(os.getpid(), self._telemetry_pids())
         self._members.note(members)
-        self._run_log.emit(self._host.sample())
+        stage = self._run_log.state.stage
+        log = layout.stage_log(self._run_log.run_dir, stage.index, stage.name) if stage is not None else None
+        self._run_log.emit(self._host.sample(log))
         hellos = [rank.hello for rank in self._run_log.state.ranks.values() if rank.hello is not None]
         ranks = {hello.rank: hello.pid for hello in hellos}
         beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members, ranks)

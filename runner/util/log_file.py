@@ -61,6 +61,8 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.limit: int | None = None
+        """bytes from the beginning that are shown; None: the whole file"""
         self.size = 0
         self._file: int | None = None
 
@@ -72,6 +74,7 @@ class LogFile:
             size = os.fstat(self._file).st_size
         except OSError:
             return False
+        size = size if self.limit is None else min(size, self.limit)
         grown = size != self.size
         self.size = size
         return grown
@@ -82,6 +85,7 @@ class LogFile:
             self._file = None
 
     def read(self, start: int, stop: int) -> bytes:
+        stop = stop if self.limit is None else min(stop, self.limit)
         if self._file is None or stop <= start:
             return b""
         try:

@@ -16,6 +16,7 @@ from runner import preflight
 from runner.cli import profile_commands
 from runner.cli.main import main
 from runner.cli.narration import RunNarrator
+from runner.cli.places import ResultPlace
 from runner.engines.check import Check
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
@@ -68,6 +69,22 @@ def test_show_as_json_prints_one_object_on_one_line(capsys: pytest.CaptureFixtur
     (line,) = capsys.readouterr().out.splitlines()
     report = json.loads(line)
     assert (report["kind"], report["status"]) == ("report", "finished")
+
+
+def test_attach_to_an_ended_run_opens_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_dir = start(single("ok"))
+    wait_until_ended(run_dir)
+    opened: list[object] = []
+
+    def open_app(place: object) -> int:
+        opened.append(place)
+        return 0
+
+    monkeypatch.setattr("runner.cli.dashboard.has_terminal", lambda: True)
+    monkeypatch.setattr("runner.cli.dashboard.open_app", open_app)
+    monkeypatch.setattr("gc.disable", lambda: None)
+    assert main(["attach", "last"]) == 0
+    assert opened == [ResultPlace(run_dir)]
 
 
 def test_attach_without_terminal_prints_progress_and_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,7 +41,7 @@ def a_run(*, latencies: list[float], hosts: dict[int, ev.Host] | None = None,
 
 def calm(second: int, **changes: float) -> ev.Host:
     values = {"cpu_percent": 10.0, "steal_percent": 0.0, "waiting_percent": 1.0, **changes}
-    return ev.Host(t=second * S, memory_used=1, memory_total=2, load=1.0, **values)
+    return ev.Host(t=second * S, memory_used=1, memory_total=2, load=1.0, **values)  # type: ignore[arg-type]
 
 
 def gpus(second: int, *, reasons: tuple[int, ...] = (0, 0), **throttled: list[int]) -> ev.GpuSamples:

@@ -35,6 +35,11 @@ class LogView(Rows):
         set_subtitle(self, "")
         self.poll()
 
+    def limit(self, size: int | None) -> None:
+        """Show only the first `size` bytes, as a replay does; None: the whole log."""
+        if self.window is not None:
+            self.window.file.limit = size
+
     def poll(self) -> None:
         """Read new output and continue the search."""
         if self.window is None:

@@ -154,6 +154,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         if before is None or before.log != view.log:
             self.log_view.open(view.log)
             set_title(self.query_one("#log"), f"log  {view.log.name}" if view.log else "log")
+        self.log_view.limit(view.log_bytes)
 
     def _update_plot_and_ranks(self, view: LiveView) -> None:
         """Update the plot and the ranks, but not in every frame when iterations are too fast to follow."""

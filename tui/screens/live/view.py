@@ -86,6 +86,8 @@ class LiveView(msgspec.Struct, frozen=True):
     """text for the footer: how long the run has been silent"""
     log: Path | None
     """log of the present stage"""
+    log_bytes: int | None
+    """how much of it was written at this time of a replay; None: all of it"""
     running: bool
     can_stop: bool
 
@@ -133,14 +135,23 @@ def make_live_view(
             answer_source(feed.plan.engine),
         ),
         gpus=gpu_lines(state),
-        gpu_title=gpu_title(state.telemetry),
+        gpu_title=gpu_title(state),
         host=_host(state),
         health=assess_health(feed, stall, slow, cache.steadiness(configuration)),
         note=_note(feed, now),
         log=layout.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
+        log_bytes=None if feed.live else _log_bytes(state),
         running=state.running,
         can_stop=feed.live and state.running and state.stopping is None and not feed.gone,
     )
+
+
+def _log_bytes(state: RunState) -> int | None:
+    """Return the size of the log of the present stage at the last reading; None: it has ended, or unknown."""
+    stage, host = state.stage, state.host
+    if stage is None or stage.ended is not None or not any(one.log_bytes is not None for one in state.hosts):
+        return None
+    return host.log_bytes or 0 if host is not None and host.t >= stage.started else 0
 
 
 def _left(feed: Feed, now: int, stall: Stall | None, earlier: EarlierTimes) -> str:

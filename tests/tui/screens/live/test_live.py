@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from runner import events as ev
 from runner.cli.places import LivePlace
 from runner.errors import ExitCode
 from runner.history.run_feed import open_feed
@@ -397,6 +398,25 @@ async def test_fast_input_goes_into_the_search(tmp_path: Path) -> None:
         assert isinstance(app.screen, LiveScreen)
         assert app.went == []
         assert app.screen.query_one(FilterInput).value == "/xqr 7"
+
+
+async def test_a_replay_shows_the_log_written_until_then(tmp_path: Path) -> None:
+    run = recorded_runs.under_way()
+    run.log = "".join(f"line {n}\n" for n in range(100))
+    for lines in (3, 5):
+        written = len("line 0\n") * lines
+        reading = ev.Host(t=0, cpu_percent=1, memory_used=1, memory_total=9, load=1, log_bytes=written)
+        run.add(reading, 1)
+    feed = run.feed(tmp_path)
+    feed.live = False
+    later, feed.pending = feed.pending[-1:], feed.pending[:-1]
+    app = Cockpit(feed)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert [line for line in lines_of(app) if line] == ["line 0", "line 1", "line 2"]
+        feed.pending = later
+        await settled(pilot)
+        assert [line for line in lines_of(app) if line][-1] == "line 4"
 
 
 async def test_escape_ends_the_search(tmp_path: Path) -> None:

@@ -327,6 +327,44 @@ def test_stage_marks_of_planned_running_and_failed_stages(tmp_path: Path) -> Non
     assert stages[1].exit_code == -9
 
 
+def test_an_ended_run_shows_the_gpus_of_its_measured_phase(tmp_path: Path) -> None:
+    run = recorded_runs.on_gpus(8, 2)
+    run.begin_configuration()
+    for i in range(10):
+        run.iterate(1, first=i)
+        run.read_gpus(1, busy=97)
+    run.end_stage()
+    for _ in range(20):
+        run.read_gpus(1, memory_gib=0.1, busy=0)
+    run.t += recorded_runs.SECOND
+    assert view_of(run, tmp_path / "a").gpus[0].busy == 0
+    run.end("finished")
+    view = view_of(run, tmp_path / "b")
+    assert [gpu.index for gpu in view.gpus] == [0, 1], "those of the ranks"
+    busy = view.gpus[0].busy
+    assert busy is not None
+    assert busy > 80
+    assert (view.gpus[0].memory_used or 0) > 70 << 30
+    assert view.gpu_title == "GPUs while measured: mean, peak of memory and temperature"
+
+
+def test_the_log_of_a_replay_follows_its_clock(tmp_path: Path) -> None:
+    run = recorded_runs.under_way()
+    reading = ev.Host(t=0, cpu_percent=1, memory_used=1, memory_total=9, load=1, log_bytes=47)
+    run.add(reading, 1)
+    feed = drained(run, tmp_path / "a")
+    assert make_live_view(feed).log_bytes is None, "a live run shows all"
+    feed.live = False
+    assert make_live_view(feed).log_bytes == 47
+    run.end_stage()
+    feed = drained(run, tmp_path / "b")
+    feed.live = False
+    assert make_live_view(feed).log_bytes is None
+    older = drained(recorded_runs.under_way(), tmp_path / "c")
+    older.live = False
+    assert make_live_view(older).log_bytes is None, "its log does not tell"
+
+
 def test_the_slowest_rank_is_marked(tmp_path: Path) -> None:
     ranks = view_of(recorded_runs.under_way(8), tmp_path).ranks
     assert [rank.rank for rank in ranks if rank.slower is not None] == [7]
