@@ -183,12 +183,14 @@ def _stop(arguments: argparse.Namespace) -> int:
     from runner.history.lookup import find_run
     from runner.history.run_entry import read_entry
     from runner.history.stop import stop_run
+    from runner.util.processes import user_name
 
     run_dir = find_run(arguments.run)
     if read_entry(run_dir).ended:
         print(f"{run_dir.name} has already ended", file=sys.stderr)
         return ExitCode.OK
-    print(f"{run_dir.name} {stop_run(run_dir, 'trtbench-tui stop').status}", file=sys.stderr)
+    by = f"{user_name()}, with trtbench-tui stop"
+    print(f"{run_dir.name} {stop_run(run_dir, by).status}", file=sys.stderr)
     return ExitCode.OK
 
 

@@ -313,13 +313,15 @@ def _show(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> int:
     from runner.sweep import control, directory
     from runner.sweep.progress import ENDED
+    from runner.util.processes import user_name
 
     path = directory.find_sweep(arguments.sweep)
     before = control.read_progress(path).status
     if before in ENDED and before != "interrupted":
         print(f"{path.name} has already ended: {before}", file=sys.stderr)
         return ExitCode.OK
-    print(f"{path.name} {control.stop_sweep(path, 'trtbench-tui sweeps stop').status}", file=sys.stderr)
+    by = f"{user_name()}, with trtbench-tui sweeps stop"
+    print(f"{path.name} {control.stop_sweep(path, by).status}", file=sys.stderr)
     return ExitCode.OK
 
 

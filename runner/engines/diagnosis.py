@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import signal
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,6 +24,10 @@ _EXCEPTION = re.compile(
 )
 # Open MPI 4 and 5 each have two wordings, and may break the line before "signal".
 _SIGNAL = re.compile(r"\bSignal: (?P<a>[A-Z][\w ]+) \(\d+\)|\bsignal \d+ \((?P<b>[A-Z][\w ]+)\)")
+# mpirun's own message; Open MPI prints 0 for a pid that it does not know.
+_RANK = re.compile(r"process rank (?P<rank>\d+) with PID (?P<pid>\d+)")
+_SENDER = re.compile(r"^\[[\w.-]+:(?P<pid>\d+)\].*(?:received signal|Signal: )")
+"""What Open MPI prints in a process that gets a signal: `[host:4302] Signal: Segmentation fault (11)`."""
 _ERROR = re.compile(
     r"\[(?:E|F|ERROR|FATAL|CRITICAL)\]:?\s*(?P<log>\S.*)"
     r"|^\s*what\(\):\s+(?:\[[^\]]*\]\s*)*(?P<what>\S.*)"
@@ -104,6 +109,9 @@ class Diagnosis:
     """cause and remedy of the known failure; None: none was found"""
     exception: str = ""
     signal: str = ""
+    crashed_rank: int | None = None
+    crashed_pid: int | None = None
+    """of the first process that a signal ended, as far as the launcher names it"""
     error: str = ""
     """the first line that a logger marks as an error"""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=5))
@@ -123,6 +131,7 @@ class Diagnosis:
         self._look_up(line)
         if not self.signal and (found := _SIGNAL.search(line)):
             self.signal = found["a"] or found["b"]
+        self._look_for_process(line)
         if not self.error and (match := _ERROR.search(line)):
             self.error = match["log"] or match["what"]
         if self.exception:
@@ -132,6 +141,27 @@ class Diagnosis:
         elif self._in_traceback and _EXCEPTION.match(line):
             # Of chained tracebacks the first is the cause; the later ones occurred while handling it.
             self.exception = line
+
+    def _look_for_process(self, line: str) -> None:
+        """Keep rank and pid of the first process that a signal ended."""
+        if self.crashed_pid is None and (sender := _SENDER.search(line)):
+            self.crashed_pid = int(sender["pid"])
+        if self.crashed_rank is None and (found := _RANK.search(line)):
+            self.crashed_rank = int(found["rank"])
+            self.crashed_pid = self.crashed_pid or int(found["pid"]) or None
+
+    def name_crashed_rank(self, ranks: Mapping[int, int]) -> None:
+        """Find the rank of a crashed process, or its pid, from the pids of the ranks."""
+        if self.crashed_rank is None and self.crashed_pid is not None:
+            self.crashed_rank = next((rank for rank, pid in ranks.items() if pid == self.crashed_pid), None)
+        if self.crashed_rank is not None and self.crashed_pid is None:
+            self.crashed_pid = ranks.get(self.crashed_rank)
+
+    @property
+    def crashed(self) -> str:
+        """`rank 1 (pid 4302)`, as far as it is known."""
+        who = "a rank" if self.crashed_rank is None else f"rank {self.crashed_rank}"
+        return who if self.crashed_pid is None else f"{who} (pid {self.crashed_pid})"
 
     def _look_up(self, line: str) -> None:
         """Keep the first known failure, or a narrower one (earlier in its table) shortly after it.
@@ -155,7 +185,7 @@ class Diagnosis:
         if self.exception:
             return f"a rank raised {self.exception}", ""
         if self.signal:
-            return f"a rank crashed: {self.signal}{self.first_error}", _REMEDIES.get(self.signal, "")
+            return f"{self.crashed} crashed: {self.signal}{self.first_error}", _REMEDIES.get(self.signal, "")
         if crash := _crash(exit_code):
             return f"the program crashed: {crash}{self.first_error}", _REMEDIES.get(crash, "")
         if exit_code is not None and exit_code in _KILLED:

@@ -216,6 +216,8 @@ class Failure(Event, frozen=True, kw_only=True, tag="failure", gc=False):
     """what to do; empty: not known"""
     log: str = ""
     """name of the raw log that holds the cause"""
+    rank: int | None = None
+    """the rank that crashed; None: none did, or unknown"""
 
 
 class Stopping(Event, frozen=True, kw_only=True, tag="stopping", gc=False):

@@ -9,10 +9,13 @@ import msgspec
 from runner.events import RankProcess
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.configuration import ConfigurationState
+from runner.state.gpu import GpuState
 from runner.state.run import RankState, RunState
 
 TIMES, LEAST_S = 10, 10
 """A stall is a silence longer than TIMES medians of the latency and longer than LEAST_S seconds."""
+RECENT_S = 10
+"""GPU readings of this many seconds decide; the load of processes is the mean of five."""
 IDLE_PERCENT = 5.0
 BUSY_PERCENT = 50.0
 PROCESS_STATES = {
@@ -71,7 +74,7 @@ def find_stall(state: RunState, now: int) -> Stall | None:
         return None
     beat = state.heartbeat
     ranks = rank_activity(state, now)
-    gpus = tuple((gpu.identity.index, state.telemetry.latest(gpu, "busy")) for gpu in used_gpus(state))
+    gpus = tuple((gpu.identity.index, _busy(state, gpu, now)) for gpu in used_gpus(state))
     return Stall(
         silent_s=int(silent),
         median_ms=usual,
@@ -80,6 +83,17 @@ def find_stall(state: RunState, now: int) -> Stall | None:
         output_silent_s=int(beat.silent_s + (now - beat.t) / 1e9) if beat is not None else None,
         suggestion=_suggestion(ranks, gpus),
     )
+
+
+def _busy(state: RunState, gpu: GpuState, now: int) -> float | str:
+    """Return percent busy over the last seconds, as the load of the processes is; or why it is unknown."""
+    latest = state.telemetry.latest(gpu, "busy")
+    if isinstance(latest, str):
+        return latest
+    columns = [tick.busy for tick in state.telemetry.since(now - RECENT_S * 10**9)]
+    values = [column[gpu.column] for column in columns if gpu.column < len(column)]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else latest
 
 
 def rank_activity(state: RunState, now: int) -> tuple[RankActivity, ...]:
@@ -137,24 +151,37 @@ def _suggestion(ranks: tuple[RankActivity, ...], gpus: tuple[tuple[int, float | 
         found = [rank for rank in ranks if rank.process is not None and rank.process.state == letter]
         if found:
             return text.format(who=_are(found), pids=" ".join(str(rank.pid) for rank in found))
+    busy = [busy for _, busy in gpus if not isinstance(busy, str)]
+    loads = [rank.process.cpu_percent for rank in ranks if rank.process is not None]
+    evidence = _evidence(loads, busy)
     behind = [rank for rank in ranks if rank.behind > 0]
     if behind:
-        return f"{_are(behind)} behind and the others wait: look there first"
-    busy = [busy for _, busy in gpus if not isinstance(busy, str)]
+        return f"{_are(behind)} behind and the others wait: look there first{evidence}"
     if busy and min(busy) >= BUSY_PERCENT:
         return (
             "the GPUs are busy: one long iteration, or ranks that wait for each other inside NCCL;"
-            " stop the run if this continues"
+            f" stop the run if this continues{evidence}"
         )
-    loads = [rank.process.cpu_percent for rank in ranks if rank.process is not None]
-    if loads and max(loads) < IDLE_PERCENT:
+    if loads and max(loads) < IDLE_PERCENT and max(busy, default=0.0) < IDLE_PERCENT:
         return (
             "every rank sleeps and nothing computes: they wait for each other or for something outside;"
-            " it will not end by itself, so stop the run: what was measured is kept"
+            f" it will not end by itself, so stop the run: what was measured is kept{evidence}"
         )
     if loads and min(loads) >= BUSY_PERCENT:
-        return "the ranks use their processors: they compute, or poll for each other; see who is behind"
-    return "see the end of the log, and the machine's dmesg"
+        return f"the ranks use their processors: they compute, or poll for each other{evidence}"
+    return f"see the end of the log, and the machine's dmesg{evidence}"
+
+
+def _evidence(loads: list[float], busy: list[float]) -> str:
+    """Return the figures that decided, ` (ranks use 0 to 3 % CPU, GPUs are 0 % busy)`."""
+    parts = [f"ranks use {_span(loads)} CPU"] if loads else []
+    parts += [f"GPUs are {_span(busy)} busy"] if busy else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _span(values: list[float]) -> str:
+    low, high = f"{min(values):.0f}", f"{max(values):.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _are(ranks: list[RankActivity]) -> str:

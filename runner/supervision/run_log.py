@@ -53,8 +53,8 @@ class RunLog:
         """Write a warning."""
         self.emit(ev.Notice(t=time.monotonic_ns(), level="warning", text=text))
 
-    def fail(self, cause: str, *, remedy: str = "", log: str = "") -> None:
-        self.emit(ev.Failure(t=time.monotonic_ns(), cause=cause, remedy=remedy, log=log))
+    def fail(self, cause: str, *, remedy: str = "", log: str = "", rank: int | None = None) -> None:
+        self.emit(ev.Failure(t=time.monotonic_ns(), cause=cause, remedy=remedy, log=log, rank=rank))
 
     def sync(self) -> None:
         """Flush the log to disk, so that it survives a power failure; called at changes of state."""

@@ -122,7 +122,8 @@ class StageRun:
             return self._end("stopped", exit_code)
         cause, remedy = self._cause(exit_code)
         if cause:
-            self.run_log.fail(cause, remedy=remedy, log=self.log.name)
+            rank = self._collector.diagnosis.crashed_rank
+            self.run_log.fail(cause, remedy=remedy, log=self.log.name, rank=rank)
             return self._end("failed", exit_code)
         self._log_answers()
         self._keep_output()
@@ -336,6 +337,13 @@ class StageRun:
         Success: exit code 0, every rank ended with a matching record count, and a result was read.
         """
         diagnosis = self._collector.diagnosis
+        diagnosis.name_crashed_rank(
+            {
+                rank.rank: rank.hello.pid
+                for rank in self.run_log.state.ranks.values()
+                if rank.hello is not None
+            }
+        )
         measured = self.run_log.state.results > self._results
         if self._timed_out:
             limit = self.run_log.plan.time_limit

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import pwd
 import signal
 import time
 from collections.abc import Collection, Iterable
@@ -41,6 +42,14 @@ def die_with_parent(parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def user_name() -> str:
+    """Return the name of the user of this process; without an entry for it, `user 1000`."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"user {os.geteuid()}"
 
 
 def boot_id() -> str:

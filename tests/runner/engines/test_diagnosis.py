@@ -33,15 +33,35 @@ def test_the_first_of_chained_exceptions_is_the_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    "output",
+    ("output", "who"),
     [
-        "prterun noticed that process rank 0 with PID 1 on node n exited on\nsignal 11 (Segmentation fault).",
-        "mpirun noticed that process rank 1 with PID 0 on node n exited on signal 11 (Segmentation fault).",
-        "[host:00001] *** Process received signal ***\n[host:00001] Signal: Segmentation fault (11)",
+        (
+            "prterun noticed that process rank 0 with PID 9 on node n exited on\n"
+            "signal 11 (Segmentation fault).",
+            "rank 0 (pid 9)",
+        ),
+        (
+            "mpirun noticed that process rank 1 with PID 0 on node n exited on"
+            " signal 11 (Segmentation fault).",
+            "rank 1",
+        ),
+        (
+            "[host:00009] *** Process received signal ***\n[host:00009] Signal: Segmentation fault (11)",
+            "a rank (pid 9)",
+        ),
     ],
 )
-def test_a_crash_is_named_as_each_open_mpi_words_it(output: str) -> None:
-    assert cause_of(output, 139) == "a rank crashed: Segmentation fault"
+def test_a_crash_names_rank_pid_and_signal(output: str, who: str) -> None:
+    assert cause_of(output, 139) == f"{who} crashed: Segmentation fault"
+
+
+def test_rank_and_pid_of_a_crash_complete_each_other() -> None:
+    ranks = {0: 8, 1: 9}
+    by_pid = Diagnosis(crashed_pid=9)
+    by_pid.name_crashed_rank(ranks)
+    by_rank = Diagnosis(crashed_rank=1)
+    by_rank.name_crashed_rank(ranks)
+    assert by_pid.crashed == by_rank.crashed == "rank 1 (pid 9)"
 
 
 @pytest.mark.parametrize(("exit_code", "crash"), [(-11, "Segmentation fault"), (134, "Aborted")])

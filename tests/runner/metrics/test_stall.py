@@ -127,6 +127,24 @@ def test_busy_and_idle_gpus_are_distinguished() -> None:
     assert [index for index, _ in stall.gpus] == [0, 1]
 
 
+def test_the_figures_that_decided_are_printed_and_agree() -> None:
+    run = recorded_runs.on_gpus(2, 2)
+    beat(run, ("S", 0.1), ("S", 2.0))
+    run.read_gpus(1, busy=97)
+    for _ in range(20):
+        run.t += SECOND // 2
+        run.read_gpus(1, busy=0)
+    run.t += 30 * SECOND
+    found = suggestion(run)
+    assert "every rank sleeps" in found
+    assert found.endswith("(ranks use 0 to 2 % CPU, GPUs are 0 % busy)")
+    busy = recorded_runs.on_gpus(2, 2)
+    beat(busy, ("S", 0.1), ("S", 2.0))
+    busy.read_gpus(1, busy=30)
+    busy.t += 30 * SECOND
+    assert "every rank sleeps" not in suggestion(busy), "a GPU computes"
+
+
 def test_output_silence_counts_from_the_last_heartbeat() -> None:
     run = short()
     beat(run, ("S", 0.0), ("S", 0.0))

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 
 from runner.errors import UserError
 from runner.run import liveness
+from runner.util.processes import user_name
 from tui.framework.rows import Panel, Row, Span, dim, row, row_width
 from tui.text import wrap
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tui.app import TrtbenchApp
 
 GAP = "     "
-STOPPED_BY = "the dashboard"
+STOPPED_BY = f"{user_name()}, in the dashboard"
 
 
 def draw_question(question: tuple[str, str, str, str], width: int, height: int) -> list[Row]:

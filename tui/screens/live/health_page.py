@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from runner.history.run_feed import Feed
+from runner.util.stacks import read_stacks, stack_reader
 from tui.framework.rows import Panel
 from tui.framework.titles import set_subtitle, set_title
 from tui.screens.dialogs.help import HelpSection, draw_sections
-from tui.screens.live.health_view import health_sections
+from tui.screens.live.health_view import Stacks, health_sections, stack_sections, stalled_ranks
 
 REFRESH_S = 1.0
 
@@ -29,6 +32,9 @@ class HealthScreen(ModalScreen[None]):
     def __init__(self, feed: Feed) -> None:
         super().__init__()
         self._feed = feed
+        self._stacks: Stacks = ()
+        """Python stacks of the ranks, read once for a stall"""
+        self._reading = False
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_sections, id="help", classes="dialog framed")
@@ -41,7 +47,20 @@ class HealthScreen(ModalScreen[None]):
 
     def reload(self) -> None:
         """Update the sections from the present state of the run."""
-        self._panel.update(health_sections(self._feed))
+        sections = health_sections(self._feed)
+        self._panel.update((*sections, *stack_sections(self._stacks)))
+        if not self._reading and (ranks := stalled_ranks(self._feed)) and stack_reader() is not None:
+            self._reading = True
+            self.run_worker(lambda: self._read_stacks(ranks), thread=True, exit_on_error=False)
+
+    def _read_stacks(self, ranks: Mapping[int, int]) -> None:
+        reader = stack_reader()
+        if reader is None:
+            return
+        found = read_stacks(ranks.values(), reader)
+        self._stacks = tuple((rank, tuple(found[pid])) for rank, pid in ranks.items())
+        if self.is_attached:
+            self.app.call_from_thread(self.reload)
 
     @property
     def _panel(self) -> Panel[tuple[HelpSection, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from runner.history.run_feed import Feed
 from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
@@ -15,6 +17,33 @@ from tui.text import format_measurement, plain_text
 
 MAX_OUTLIERS = 40
 """how many outliers are listed, the latest first"""
+
+
+Stacks = tuple[tuple[int, tuple[str, ...]], ...]
+"""rank, and the lines of its Python stacks"""
+
+
+def stalled_ranks(feed: Feed) -> dict[int, int]:
+    """Return rank -> pid of the live ranks of a stalled run on this machine; empty: it is not stalled."""
+    state = feed.state
+    stall = find_stall(state, feed.now()) if feed.live else None
+    if stall is None or state.started is None or state.started.host != socket.gethostname():
+        return {}
+    return {
+        rank.rank: rank.pid
+        for rank in stall.ranks
+        if rank.pid is not None and rank.process is not None and rank.process.state != "-"
+    }
+
+
+def stack_sections(stacks: Stacks) -> tuple[HelpSection, ...]:
+    """Return the Python stacks of the ranks as a section; empty without stacks."""
+    lines = [
+        (f"rank {rank}" if not number else "", plain_text(line))
+        for rank, frames in stacks
+        for number, line in enumerate(frames)
+    ]
+    return (("stacks (py-spy)", tuple(lines)),) if lines else ()
 
 
 def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
@@ -85,8 +114,10 @@ def _rank_line(rank: RankActivity, *, running: bool) -> tuple[str, str]:
     none = "none sent yet" if running else "none sent"
     parts.append(f"last one {duration(rank.silent_s)} {when}" if rank.silent_s is not None else none)
     if rank.process is not None:
-        state = PROCESS_STATES.get(rank.process.state, rank.process.state)
-        parts.append(f"process {state}, {rank.process.cpu_percent:.0f} % CPU")
+        # Running and sleeping are states of one moment, which the load of five seconds can contradict.
+        state = "" if rank.process.state in "RSI" else PROCESS_STATES.get(rank.process.state, "")
+        load = f"{rank.process.cpu_percent:.0f} % CPU"
+        parts.append(f"process {state}, {load}" if state else load)
     if rank.pid is not None:
         parts.append(f"pid {rank.pid}")
     return f"rank {rank.rank}", ", ".join(parts)

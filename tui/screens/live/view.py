@@ -278,15 +278,19 @@ def _ranks(state: RunState) -> tuple[RankLine, ...]:
         lines.append(
             RankLine(
                 rank=rank.rank,
-                state=_rank_state(rank, state.stage),
+                state="crashed" if _has_crashed(state, rank) else _rank_state(rank, state.stage),
                 last_ms=timed.last if timed.n else None,
                 mean_ms=timed.mean if timed.n else None,
                 i=rank.i + 1 if rank.i >= 0 else None,
                 slower=slower,
-                broken=rank.bye is not None and not rank.complete,
+                broken=_has_crashed(state, rank) or (rank.bye is not None and not rank.complete),
             )
         )
     return tuple(lines)
+
+
+def _has_crashed(state: RunState, rank: RankState) -> bool:
+    return state.failure is not None and state.failure.rank == rank.rank
 
 
 def _rank_title(state: RunState) -> str:

@@ -21,7 +21,7 @@ from tui.app import TrtbenchApp
 from tui.framework.filter_input import FilterInput
 from tui.framework.keymap import valid_keys
 from tui.framework.rows import Rows, row_text
-from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.confirm import STOPPED_BY, ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.live.health_page import HealthScreen
 from tui.screens.live.health_view import health_sections
@@ -119,7 +119,7 @@ async def test_x_asks_for_confirmation_and_stops(tmp_path: Path) -> None:
             assert isinstance(app.screen, LiveScreen)
             assert layout.read_stop_request(run_dir) is None
         await pilot.press("x", "y")
-        assert layout.read_stop_request(run_dir) == "the dashboard"
+        assert layout.read_stop_request(run_dir) == STOPPED_BY
 
 
 async def test_x_is_disabled_after_the_end(tmp_path: Path) -> None:
@@ -506,6 +506,23 @@ def test_the_health_overlay_contains_the_warning_of_the_screen(tmp_path: Path) -
     (warning, *_) = make_live_view(feed).health.lines
     assert "the latency drifts by" in warning
     assert ("", warning) in dict(health_sections(feed))["findings"]
+
+
+async def test_health_of_a_stall_has_the_stacks_of_the_ranks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "bench01")
+    monkeypatch.setattr("tui.screens.live.health_page.stack_reader", lambda: "py-spy")
+    monkeypatch.setattr(
+        "tui.screens.live.health_page.read_stacks",
+        lambda pids, reader: {pid: ["Thread 1", f"all_reduce of {pid}"] for pid in pids},
+    )
+    app = Cockpit(recorded_runs.stalled().feed(tmp_path, after_s=1))
+    async with app.run_test(size=(120, 100)) as pilot:
+        await pilot.press("d")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "all_reduce of 4304" in text_of(app.screen, "#help")
 
 
 def test_health_of_an_ended_run_counts_to_its_end(tmp_path: Path) -> None:

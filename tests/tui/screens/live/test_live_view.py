@@ -378,6 +378,15 @@ def test_a_rank_that_lost_records_is_broken(tmp_path: Path) -> None:
     assert [(rank.state, rank.broken) for rank in ranks] == [("timing", False), ("gaps", True)]
 
 
+def test_a_crashed_rank_is_highlighted(tmp_path: Path) -> None:
+    run = recorded_runs.under_way(4)
+    run.end_stage(status="failed", code=139)
+    run.add(ev.Failure(t=0, cause="rank 2 (pid 4303) crashed: Segmentation fault", rank=2))
+    run.end("failed")
+    ranks = view_of(run, tmp_path).ranks
+    assert [(rank.rank, rank.state) for rank in ranks if rank.broken] == [(2, "crashed")]
+
+
 def test_a_queued_run_names_the_device_and_its_holder(tmp_path: Path) -> None:
     view = view_of(recorded_runs.queued(), tmp_path)
     assert view.header.status == "queued"

@@ -22,7 +22,7 @@ from tests.support.keyboard import press_at_once
 from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tui.app import TrtbenchApp
 from tui.framework.filter_input import FilterInput
-from tui.screens.dialogs.confirm import ConfirmScreen
+from tui.screens.dialogs.confirm import STOPPED_BY, ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.runs.run_list import RunList
 from tui.screens.runs.screen import RunsScreen
@@ -137,7 +137,7 @@ async def test_stopping_asks_first(running: Path) -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        for answer, stopped in (("n", None), ("escape", None), ("y", "the dashboard")):
+        for answer, stopped in (("n", None), ("escape", None), ("y", STOPPED_BY)):
             await pilot.press("x")
             await wait_until_idle(pilot)
             assert isinstance(app.screen, ConfirmScreen)

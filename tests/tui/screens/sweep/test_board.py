@@ -37,6 +37,7 @@ from tests.support.world import (
     widget_text,
 )
 from tui.app import TrtbenchApp
+from tui.screens.dialogs.confirm import STOPPED_BY
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.sweep.screen import BoardScreen
 
@@ -342,7 +343,7 @@ async def test_x_asks_for_confirmation_and_stops_the_sweep(with_locks: Callable[
         await pilot.press("x", "n")
         assert layout.read_stop_request(path) is None
         await pilot.press("x", "y")
-        assert layout.read_stop_request(path) == "the dashboard"
+        assert layout.read_stop_request(path) == STOPPED_BY
 
 
 async def test_g_resumes_an_interrupted_sweep(
