@@ -5,6 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 
 
+def install_extra(name: str) -> str:
+    """Return the command that installs an extra, as the README has it: this package is not on an index."""
+    return f"pip install '.[{name}]' in the source folder of trtbench-tui"
+
+
 class ExitCode(IntEnum):
     """Exit codes of every `trtbench-tui` command (documented in the README)."""
 

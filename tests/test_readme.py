@@ -11,6 +11,7 @@ import yaml
 
 from runner import paths
 from runner.cli import main
+from runner.errors import install_extra
 from runner.profile import settings
 from runner.profile.file import load_text
 from tests.support.paths import ROOT
@@ -58,6 +59,24 @@ def unknown_words(line: str) -> list[str]:
             continue
         unknown += [word for word in words if word[:1] == "-" and word not in parser._option_string_actions]
     return unknown
+
+
+def test_the_translation_has_the_same_commands_and_names() -> None:
+    def names(readme: str) -> list[str]:
+        text = BLOCK.sub("", (ROOT / readme).read_text("utf-8"))
+        return sorted(name for name in re.findall(r"`([^`\n]+)`", text) if "<UTC" not in name)
+
+    english, chinese = READMES
+    assert commands(chinese) == commands(english)
+    assert names(chinese) == names(english)
+
+
+def test_messages_install_extras_as_the_readme_does() -> None:
+    command, _, where = install_extra("serve").partition(" in ")
+    assert all(f"`{command}`" in (ROOT / readme).read_text("utf-8") for readme in READMES)
+    assert where == "the source folder of trtbench-tui"
+    texts = [path.read_text("utf-8") for path in (ROOT / "runner").rglob("*.py")]
+    assert not [text for text in texts if "install 'trtbench-tui[" in text]
 
 
 @pytest.mark.parametrize("readme", READMES)

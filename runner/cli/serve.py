@@ -9,7 +9,7 @@ import secrets
 import sys
 
 from runner.cli.options import SubCommands, add_theme_option
-from runner.errors import ExitCode, UserError
+from runner.errors import ExitCode, UserError, install_extra
 
 LOCAL = "127.0.0.1"
 LOOPBACK = (LOCAL, "localhost", "::1")
@@ -46,7 +46,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise UserError(
             f"the web view needs packages that are not installed ({error.name})",
-            hint="pip install 'trtbench-tui[serve]'",
+            hint=install_extra("serve"),
         ) from None
     if theme := getattr(arguments, "theme", ""):
         os.environ["TRTBENCH_THEME"] = theme

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runner.errors import install_extra
+
 MAX_LINE = 2000
 """Characters of a line that are searched; programs print lines of a megabyte."""
 
@@ -94,7 +96,7 @@ _KNOWN: tuple[KnownFailure, ...] = (
     KnownFailure(
         re.compile(r"No module named '(?:torch|mpi4py)"),
         "the interpreter of the ranks has no torch or no mpi4py",
-        "install them there (pip install 'trtbench-tui[torch]'), or set launch.python to one that has them",
+        f"install them there ({install_extra('torch')}), or set launch.python to one that has them",
     ),
 )
 

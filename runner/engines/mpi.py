@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from runner.errors import UserError
+from runner.errors import UserError, install_extra
 from runner.util import processes
 
 ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
@@ -54,7 +54,7 @@ def find_mpirun(wanted: str | None, python: str) -> MpirunProgram:
             absent = "" if shutil.which(python) else ", which does not exist either"
             raise UserError(
                 f"there is no mpirun: none on PATH and none next to the interpreter{absent}",
-                hint="install one with: pip install 'trtbench-tui[torch]'   (or your system's Open MPI)",
+                hint=f"install one with {install_extra('torch')}, or your system's Open MPI",
             )
     return _identify(path)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from runner.errors import UserError
+from runner.errors import UserError, install_extra
 from runner.export import html, json_document
 from runner.export.run_data import RunData
 from runner.plan.plan import configuration_of
@@ -40,7 +40,7 @@ def log(run_dir: Path, uri: str | None) -> str:
     except ImportError as error:
         raise UserError(
             f"logging to MLflow needs the package mlflow, which cannot be imported: {error}",
-            hint="pip install 'trtbench-tui[mlflow]'",
+            hint=install_extra("mlflow"),
         ) from None
     if uri is not None and urlsplit(uri).scheme in ("", "file"):
         # MLflow requires this variable before it writes to a directory; the user named the directory.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from runner.errors import UserError
+from runner.errors import UserError, install_extra
 from runner.export import iterations_csv, table_csv
 from runner.export.run_data import RunData
 from runner.plan.plan import Configuration
@@ -66,7 +66,7 @@ def _write(out: BinaryIO, columns: tuple[str, ...], groups: Iterable[list[Any]])
     except ImportError as error:
         raise UserError(
             f"Parquet needs pyarrow, which cannot be imported: {error}",
-            hint="pip install 'trtbench-tui[parquet]'; CSV needs nothing",
+            hint=f"{install_extra('parquet')}; CSV needs nothing",
         ) from None
     schema = pa.schema([(name, _type(pa, name)) for name in columns])
     with pq.ParquetWriter(out, schema) as writer:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.errors import UserError
+from runner.errors import UserError, install_extra
 from runner.export.prometheus import Gauge, gauges
 from runner.report.model import Report
 
@@ -46,7 +46,7 @@ def serve_metrics(port: int) -> Iterator[Callable[[Report], None]]:
     except ImportError as error:
         raise UserError(
             f"serving metrics needs the package prometheus_client, which cannot be imported: {error}",
-            hint="pip install 'trtbench-tui[prometheus]'; --prometheus FILE.prom needs nothing",
+            hint=f"{install_extra('prometheus')}; --prometheus FILE.prom needs nothing",
         ) from None
     collector, registry = _Collector(), CollectorRegistry()
     registry.register(collector)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runner.engines.check import Check
 from runner.engines.facts import MachineFacts, ProbeAnswer
 from runner.engines.torch.profile import TorchProfile
+from runner.errors import install_extra
 
 
 def checks(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
@@ -16,7 +17,7 @@ def checks(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> It
         if version:
             yield Check(package, "pass", f"{version} in {facts.python}")
         else:
-            fix = f"{facts.python} -m pip install 'trtbench-tui[torch]'"
+            fix = f"{facts.python} -m {install_extra('torch')}"
             yield Check(package, "fail", f"not installed in {facts.python}", fix)
     tp, cores = profile.parallel.tp, probe.cores
     if profile.model.device == "cpu" and tp > cores:

@@ -118,7 +118,7 @@ def test_missing_extra_names_the_package_to_install(
     monkeypatch.delitem(sys.modules, "runner.cli.web_server", raising=False)
     monkeypatch.delattr(runner.cli, "web_server", raising=False)
     assert main(["serve"]) == 2
-    assert "pip install 'trtbench-tui[serve]'" in capsys.readouterr().err
+    assert "pip install '.[serve]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -72,4 +72,4 @@ def test_missing_mlflow_names_the_package_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)
     assert main(["export", str(RECORDED), "--mlflow"]) == 2
-    assert "pip install 'trtbench-tui[mlflow]'" in capsys.readouterr().err
+    assert "pip install '.[mlflow]'" in capsys.readouterr().err

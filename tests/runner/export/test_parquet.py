@@ -39,7 +39,7 @@ def test_missing_pyarrow_names_the_package_to_install(
     assert main(["export", str(RECORDED), "-o", str(tmp_path / "run.parquet")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("trtbench-tui: Parquet needs pyarrow")
-    assert "pip install 'trtbench-tui[parquet]'" in error
+    assert "pip install '.[parquet]'" in error
     assert not list(tmp_path.glob("*parquet*"))
 
 

@@ -130,7 +130,7 @@ def test_missing_package_names_the_package_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     assert main(["attach", str(RECORDED), "--prometheus", ":0"]) == 2
-    assert "pip install 'trtbench-tui[prometheus]'" in capsys.readouterr().err
+    assert "pip install '.[prometheus]'" in capsys.readouterr().err
 
 
 def test_missing_directory_is_reported_before_a_start(capsys: pytest.CaptureFixture[str]) -> None:

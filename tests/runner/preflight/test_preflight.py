@@ -455,7 +455,7 @@ def test_torch_needs_its_packages() -> None:
         "mpi4py",
         "fail",
         "not installed in /usr/bin/python3",
-        "/usr/bin/python3 -m pip install 'trtbench-tui[torch]'",
+        "/usr/bin/python3 -m pip install '.[torch]' in the source folder of trtbench-tui",
     )
     assert one("cores", facts(cores=2), profile) == Check(
         "cores",
