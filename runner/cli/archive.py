@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.options import SubCommands, output_file
+from runner.cli.options import SubCommands, add_run, output_file
 from runner.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         " plan, the profile and repro.sh are packed without the values of variables named like a token, a"
         " password or a key, and without the on-end command. The output of programs is packed as it is.",
     )
-    archive.add_argument("run", metavar="RUN")
+    add_run(archive)
     archive.add_argument(
         "-o",
         "--output",

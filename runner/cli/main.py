@@ -22,6 +22,7 @@ from runner.cli import (
     machine,
     metrics,
     profiles,
+    run_logs,
     runs,
     serve,
     sweeps,
@@ -32,8 +33,10 @@ from runner.errors import ExitCode, UserError
 from runner.util import signals
 from runner.util.console import clean_output
 
+NEAREST = 3
+"""commands that an unknown one is answered with"""
 COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
-    "runs": ("run", "attach", "stop", "show", "replay"),
+    "runs": ("run", "attach", "logs", "wait", "stop", "show", "replay"),
     "history": ("ls", "trend", "tag", "note", "rename", "rm", "trash"),
     "sweeps and comparison": ("sweep", "ab", "sweeps", "compare", "baseline", "check"),
     "results": ("export", "archive", "import", "metrics"),
@@ -88,9 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     options = metrics.expand_help_topic(list(sys.argv[1:] if argv is None else argv))
-    arguments = build_parser().parse_args(options)
+    parser = build_parser()
     code: int = ExitCode.OK
     try:
+        _check_command(parser, options)
+        arguments = parser.parse_args(options)
         if os.environ.get("TRTBENCH_LOG"):  # `logging` takes time to import
             from runner.util.logs import set_up_logging
 
@@ -117,6 +122,31 @@ def _run(argv: Sequence[str] | None) -> int:
         return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _check_command(parser: argparse.ArgumentParser, options: Sequence[str]) -> None:
+    """Refuse an unknown command and name the nearest ones; argparse would list all of them.
+
+    Raises:
+        UserError: there is no such command.
+    """
+    words = iter(options)
+    for word in words:
+        if word == "--theme":
+            next(words, None)
+        elif not word.startswith("-"):
+            break
+    else:
+        return
+    known = next(action.choices for action in parser._actions if isinstance(action, SubCommands))
+    if word not in known:
+        from difflib import get_close_matches
+
+        nearest = ", ".join(get_close_matches(word, list(known), n=NEAREST, cutoff=0.0))
+        raise UserError(
+            f"there is no command {word!r}; the nearest are {nearest}",
+            hint="`trtbench-tui --help` lists all commands",
+        )
 
 
 def _print_error(sentence: str) -> None:
@@ -164,6 +194,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", prog=parser.prog, help=argparse.SUPPRESS)
     for family in (
         runs,
+        run_logs,
         sweeps,
         compare,
         baseline,

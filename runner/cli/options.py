@@ -19,6 +19,11 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_run(parser: argparse.ArgumentParser, metavar: str = "RUN") -> None:
+    """Add the run that a command is about; without one, the last run."""
+    parser.add_argument("run", metavar=metavar, nargs="?", default="last")
+
+
 def add_theme_option(parser: argparse.ArgumentParser) -> None:
     """Add `--theme`, which may come before or after the command and holds for this start only."""
     parser.add_argument(

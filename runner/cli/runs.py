@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from runner.cli import assertions as gate
 from runner.cli import sweeps
 from runner.cli.dashboard import watch, watch_run, watch_sweep
-from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options, output_file
+from runner.cli.options import (
+    SubCommands,
+    add_force_option,
+    add_gpu_rate,
+    add_output_options,
+    add_run,
+    output_file,
+)
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -38,6 +45,12 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="do N runs, one after the other (default 1)",
     )
+    run.add_argument(
+        "-d",
+        "--detach",
+        action="store_true",
+        help="do not follow it: print the id of the run, or of the sweep of --repeat, and return",
+    )
     add_force_option(run)
     run.add_argument(
         "--on-end",
@@ -58,7 +71,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="watch a run or a sweep",
         description="Watch a run or a sweep, as often and from as many terminals as you like.",
     )
-    attach.add_argument("run", metavar="RUN|SWEEP")
+    add_run(attach, "RUN|SWEEP")
     add_output_options(attach)
     attach.add_argument(
         "--prometheus",
@@ -70,16 +83,16 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     attach.set_defaults(command=_attach)
 
     stop = commands.add_parser("stop", help="stop a run and all its processes")
-    stop.add_argument("run", metavar="RUN")
+    add_run(stop)
     stop.set_defaults(command=_stop)
 
     show = commands.add_parser("show", help="print the final table of a run")
-    show.add_argument("run", metavar="RUN")
+    add_run(show)
     show.add_argument("--json", action="store_true", help="print the report as one JSON object")
     show.set_defaults(command=_show)
 
     replay = commands.add_parser("replay", help="play back a run as it happened")
-    replay.add_argument("run", metavar="RUN")
+    add_run(replay)
     replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast (default 1)")
     add_output_options(replay)
     replay.set_defaults(command=_replay)
@@ -123,6 +136,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.changes:
         profile = profile_file.with_changes(profile, arguments.changes)
     assertions = gate.parse_assertions(arguments.assertions, profile.name)
+    if arguments.detach and assertions:
+        raise UserError(
+            "--assert needs the end of the run", hint="`trtbench-tui check RUN --assert ...` later"
+        )
     if arguments.repeat > 1:
         from runner.sweep.control import repeat_sweep
         from runner.sweep.directory import runs_of_sweep
@@ -131,12 +148,18 @@ def _run(arguments: argparse.Namespace) -> int:
             raise UserError("--on-end does not work with --repeat; set hooks.on_end in the settings")
         sweep = repeat_sweep(profile, arguments.repeat, gpu_hz=arguments.gpu_hz)
         directory = sweeps.begin(sweep, arguments)
+        if arguments.detach:
+            print(directory.name)
+            return ExitCode.OK
         ended = sweeps.follow(directory, arguments)
         measured = [one.run_dir for one in runs_of_sweep(directory.name)]
         return gate.check_ended_runs(assertions, measured, ended, as_json=arguments.json)
     if not arguments.force:
         _check_preflight(profile)
     run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
+    if arguments.detach:
+        print(run_dir.name)
+        return ExitCode.OK
     ended = watch(open_feed(run_dir), arguments)
     return gate.check_ended_runs(assertions, [run_dir], ended, as_json=arguments.json)
 
