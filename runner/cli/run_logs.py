@@ -32,14 +32,15 @@ def _logs(arguments: argparse.Namespace) -> int:
     run_dir = find_run(arguments.run)
     printed: dict[Path, int] = {}
     feed = open_feed(run_dir)
+    keeps_bytes = sys.stdout.errors == "surrogateescape"
     while True:
         running = arguments.follow and not feed.gone
         if running:
             while feed.drain(0.5):
                 pass
             running = feed.state.running
-        for lines in _new_output(run_dir, printed, complete=not running):
-            sys.stdout.buffer.write(lines)
+        for line in _new_output(run_dir, printed, complete=not running):
+            sys.stdout.write(line.decode("utf-8", "surrogateescape" if keeps_bytes else "replace"))
         sys.stdout.flush()
         if not running:
             return ExitCode.OK
