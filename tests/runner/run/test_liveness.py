@@ -75,6 +75,7 @@ def test_another_boot_of_the_same_host_is_a_restart(run_dir: Path) -> None:
         ("that", LONG_AGO, Liveness.ELSEWHERE),
         ("", LONG_AGO, Liveness.ELSEWHERE),
     ],
+    ids=["restarted", "clone or shared disk", "another machine", "unknown machine"],
 )
 def test_a_new_name_after_a_restart_needs_an_old_log(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch, machine: str, written: float, found: Liveness

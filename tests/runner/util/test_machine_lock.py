@@ -77,7 +77,9 @@ def test_the_file_of_a_killed_holder_is_replaced(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["x" * 100_000, "a\x1b]52;c;aGk=\x07 1 1\n", f"name {os.getpid()} 1\n", ""]
+    "content",
+    ["x" * 100_000, "a\x1b]52;c;aGk=\x07 1 1\n", f"name {os.getpid()} 1\n", ""],
+    ids=["long", "escape sequence", "another start time", "empty"],
 )
 def test_a_holder_without_a_valid_name_is_a_process(place: Path, content: str) -> None:
     path = place / NAME
