@@ -94,7 +94,7 @@ def _problems(state: RunState) -> Iterator[GpuFinding]:
         gpu = state.gpus.get(problem.gpu)
         if gpu is not None:
             index = gpu.identity.index
-            text = problem.text.removeprefix(f"GPU {index}: ").removeprefix(f"GPU {index} ")
+            text = problem.text.removeprefix(f"GPU {index}: ").removeprefix(f"GPU {index} is ")
             yield GpuFinding(index, text, text, Effect.DISTORTED)
 
 

@@ -89,7 +89,8 @@ class Collector:
 
     def finish(self, now: int) -> list[ev.AnyEvent]:
         """Return the remaining events after the stage ended, including an incomplete last line."""
-        events = list(self._catch_up(now))
+        # A result belongs to a configuration that the records of the ranks announce, so these come first.
+        events = [*self._from_files(), *self._catch_up(now)]
         before = -1
         while (position := self.position()) != before:
             before = position

@@ -49,7 +49,7 @@ SEVERAL_RANKS = {
     "benchmark=shm@3": ("NCCL got no shared memory: /dev/shm is too small or full", "--ipc=host"),
     "benchmark=killed@3": ("the kernel killed a process", "host memory"),
     "benchmark=bus-error@3": ("a rank crashed on shared memory", "--ipc=host"),
-    "benchmark=segfault@3": ("a rank crashed: Segmentation fault", "native library"),
+    "benchmark=segfault@3": ("crashed: Segmentation fault", "native library"),
 }
 
 
@@ -65,7 +65,7 @@ def failure_of(folder: Path, faults: str, **changes: Any) -> tuple[Path, ev.Fail
 def test_converting_and_building(tmp_path: Path, fault: str) -> None:
     begin, remedy = BUILDING[fault]
     _, failure = failure_of(tmp_path, fault, stages=["convert", "build"])
-    assert failure.cause.startswith(begin)
+    assert begin in failure.cause
     assert remedy in failure.remedy
     assert failure.log == {"convert": "0-convert.log", "build": "1-build.log"}[fault.partition("=")[0]]
 
@@ -76,7 +76,7 @@ def test_loading(tmp_path: Path, fault: str) -> None:
     stage = fault.partition("=")[0]
     given = {"engine_dir": support.engine(tmp_path)}
     _, failure = failure_of(tmp_path, fault, stages=[stage], paths=given)
-    assert failure.cause.startswith(begin)
+    assert begin in failure.cause
     assert remedy in failure.remedy
     assert failure.log.endswith(f"-{stage}.log")
 
@@ -111,7 +111,7 @@ def test_an_engine_that_changed_after_the_plan(tmp_path: Path, changes: Any, beg
     (tmp_path / "go").touch()
     state = wait_until_ended(run_dir)
     assert state.failure is not None
-    assert state.failure.cause.startswith(begin)
+    assert begin in state.failure.cause
     assert state.failure.remedy
 
 
@@ -178,7 +178,7 @@ def test_several_ranks_end_by_themselves(tmp_path: Path, fault: str) -> None:
         paths={"engine_dir": str(standins.make_engine(tmp_path / "engine", ranks=2))},
         launch={"mpirun": {"args": ["--oversubscribe"]}},
     )
-    assert failure.cause.startswith(begin)
+    assert begin in failure.cause
     assert remedy in failure.remedy
 
 
@@ -189,7 +189,7 @@ def test_helpers_of_a_killed_rank_do_not_delay_the_end(tmp_path: Path, fault: st
     run_dir, failure = failure_of(
         tmp_path, fault, stages=["benchmark"], paths={"engine_dir": support.engine(tmp_path)}
     )
-    assert failure.cause.startswith(begin)
+    assert begin in failure.cause
     assert remedy in failure.remedy
     assert processes.find_tagged(run_dir.name) == []
 

@@ -95,7 +95,7 @@ def test_ab_alternates_and_json_prints_every_entry(
     names = [in_flight(tmp_path, name) for name in ("tiny", "other")]
     assert main(["ab", *names, "--repeat", "2", "--no-gpu", "--force", "--json"]) == 0
     lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
-    assert [line["cell"] for line in lines if line["kind"] == "started"] == [0, 1, 0, 1]
+    assert [line["cell"] for line in lines if line["kind"] == "started"] == [0, 1, 1, 0]
     assert lines[-2]["kind"] == "sweep"
     assert {point["metrics"]["output_tokens_per_sec"]["n"] for point in lines[-2]["points"]} == {2}
     assert (lines[-1]["kind"], len(lines[-1]["sides"])) == ("comparison", 2)

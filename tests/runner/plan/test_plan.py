@@ -129,7 +129,7 @@ def test_no_mpirun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert raised.value.args[0] == (
         "there is no mpirun: none on PATH and none next to the interpreter, which does not exist either"
     )
-    assert raised.value.hint.startswith("install one with: pip install")
+    assert raised.value.hint.startswith("install one with pip install")
 
 
 def test_an_mpirun_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

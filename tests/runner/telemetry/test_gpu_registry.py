@@ -114,7 +114,7 @@ def test_ranks_stay_on_their_gpus_and_no_sum_is_of_some_only() -> None:
     assert table[metrics.GPU_ENERGY] == (None, 0, "energy counter of GPU 1: GPU lost")
     assert table[metrics.GPU_POWER_PEAK][0] == 500.0
     flags = gpu_flags(state, 0)
-    assert "GPU 1: its power was read only 9 of 20 times while it was measured: GPU lost" in flags
-    assert "GPU 1 is not listed by the driver any more: restart the machine or reset the GPU" in (
+    assert "GPU 1: power was read only 9 of 20 times while it was measured: GPU lost" in flags
+    assert "GPU 1: not listed by the driver any more: restart the machine or reset the GPU" in (
         run_gpu_flags(state)
     )

@@ -82,7 +82,7 @@ async def test_without_mpirun_the_reason_is_shown_and_repeated(
         await wait_until_idle(pilot)
         shown = widget_text(app.screen, "#commands")
         assert "there is no mpirun: none on PATH and none next to the interpreter" in shown
-        assert "install one with: pip install" in shown
+        assert "install one with pip install" in shown
         await pilot.press("enter")
         await wait_until_idle(pilot)
         assert notifications(pilot)[0].startswith("there is no mpirun: none on PATH")
