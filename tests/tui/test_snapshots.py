@@ -13,7 +13,7 @@ from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
 from tui.app import TrtbenchApp
 
-SIZES = [(80, 24), (120, 40), (160, 50), (200, 50)]
+SIZES = [(80, 24), (120, 40), (200, 50)]
 Compare = Callable[..., bool]
 
 
