@@ -25,6 +25,8 @@ from runner.util.bounds import Count, Pid, Whole
 from runner.util.files import read_file, write_atomically
 from runner.util.processes import boot_id, machine_id, pid_namespace, start_time
 
+POLL_S = 0.1
+
 
 class Owner(msgspec.Struct, frozen=True):
     """The supervisor of a run or sweep; identifies the process even after pids were reused."""
@@ -203,6 +205,29 @@ def unreachable_reason(directory: Path) -> str:
     if owner.path and not is_original(directory, owner):
         return f"this is a copy of {owner.path}; stop it there"
     return f"its supervisor, process {owner.pid}, does not answer and is not ours to kill"
+
+
+def kill_after(
+    directory: Path, patience: float, is_over: Callable[[], bool], *, who: str = "its supervisor"
+) -> None:
+    """Wait until a stop that was requested is over; after `patience` seconds, kill the supervisor.
+
+    Raises:
+        UserError: it neither answers nor can be killed; the message calls it `who`.
+    """
+    deadline = time.monotonic() + patience
+    killed = False
+    while not is_over():
+        if time.monotonic() > deadline:
+            reason = unreachable_reason(directory)
+            if reason or killed:
+                raise UserError(
+                    f"{directory.name} does not stop: {reason or f'{who} does not die from SIGKILL'}"
+                )
+            signal_supervisor(directory, signal.SIGKILL)
+            killed = True
+            deadline += patience
+        time.sleep(POLL_S)
 
 
 def request_stop(directory: Path, by: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -277,23 +276,13 @@ def stop_sweep(
         UserError: the stop request cannot be written, the sweep runner neither answers nor can be killed, or
             the end cannot be written to the log.
     """
-    deadline = time.monotonic() + STOP_S
-    killed = False
     if is_running(directory):
         liveness.request_stop(directory, by)
-    while is_running(directory):
-        if is_cancelled():
-            return read_progress(directory)
-        if time.monotonic() > deadline:
-            reason = liveness.unreachable_reason(directory)
-            if reason or killed:
-                raise UserError(
-                    f"{directory.name} does not stop: {reason or 'its runner does not die from SIGKILL'}"
-                )
-            liveness.signal_supervisor(directory, signal.SIGKILL)
-            killed = True
-            deadline += STOP_S
-        time.sleep(0.1)
+    liveness.kill_after(
+        directory, STOP_S, lambda: not is_running(directory) or is_cancelled(), who="its runner"
+    )
+    if is_running(directory):
+        return read_progress(directory)
     progress = read_progress(directory)
     _stop_remaining_runs(directory, progress, by, is_cancelled)
     if progress.status == "interrupted":
