@@ -15,7 +15,7 @@ from torch.nn import functional
 from runner.ranks import kernels
 from runner.ranks.decoder import Decoder
 from runner.ranks.shape import DecoderShape
-from runner.ranks.tiles import SPLITS, Tile, batch_tiles, fastest, vector_tiles
+from runner.ranks.tiles import SPLITS, Tile, batch_tiles, fastest, next_power_of_2, vector_tiles
 from runner.ranks.weights import LayerWeights
 
 KERNELS = ("qkv", "out", "gate_up", "down", "head", "attend")
@@ -64,7 +64,7 @@ class FusedStep:
         cache = (shape.num_hidden_layers, batch, self._keys, self._positions, width)
         self._key_cache, self._value_cache = like.new_zeros(cache), like.new_zeros(cache)
         self._splits = _cdiv(self._positions, SMALLEST_SPLIT)
-        self._heads = _next_power_of_2(self._queries // self._keys)
+        self._heads = next_power_of_2(self._queries // self._keys)
         parts = (batch, self._keys, self._splits, self._heads)
         self._partial = like.new_empty((*parts, width), dtype=torch.float32)
         self._part_weights = like.new_empty((*parts, 2), dtype=torch.float32)
@@ -118,12 +118,16 @@ class FusedStep:
         self._choose(0)
 
     def _norm_rows(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        out = torch.empty_like(hidden)
-        size = hidden.shape[-1]
-        block = _next_power_of_2(size)
-        kernels.normalize[(hidden.numel() // size,)](
-            hidden, weight, out, size, self._decoder.shape.rms_norm_eps, BLOCK=block, PDL=False,
-            num_warps=min(16, max(4, block // 512)),
+        return self._normalize(hidden, weight, torch.empty_like(hidden), {"PDL": False})
+
+    def _normalize(
+        self, rows: torch.Tensor, weight: torch.Tensor, out: torch.Tensor, pdl: dict[str, bool]
+    ) -> torch.Tensor:
+        size = rows.shape[-1]
+        block = next_power_of_2(size)
+        kernels.normalize[(rows.numel() // size,)](
+            rows, weight, out, size, self._decoder.shape.rms_norm_eps, BLOCK=block,
+            num_warps=min(16, max(4, block // 512)), **pdl,
         )  # fmt: skip
         return out
 
@@ -176,7 +180,7 @@ class FusedStep:
             kernels.advance[(batch,)](
                 self._tops, self._places, self._decoder.weights.embedding, self._position, self.tokens,
                 self._hidden, self.tokens.shape[1], self._input_len, size,
-                BLOCKS=self._blocks, PADDED=_next_power_of_2(self._blocks), BLOCK=_next_power_of_2(size),
+                BLOCKS=self._blocks, PADDED=next_power_of_2(self._blocks), BLOCK=next_power_of_2(size),
                 STEP=step, num_warps=8, **pdl,
             )  # fmt: skip
             return
@@ -222,7 +226,7 @@ class FusedStep:
         if self._batch == 1:
             return vector_tiles(inputs)
         return batch_tiles(
-            max(DOT_ROWS, _next_power_of_2(self._batch)),
+            max(DOT_ROWS, next_power_of_2(self._batch)),
             inputs,
             halves=2 if name == "gate_up" else 1,
             element_size=self._like.element_size(),
@@ -272,12 +276,7 @@ class FusedStep:
             )  # fmt: skip
             return
         if norm is not None:
-            block = _next_power_of_2(inputs)
-            kernels.normalize[(self._batch,)](
-                x, norm, self._normalized, inputs, eps, BLOCK=block, num_warps=min(16, max(4, block // 512)),
-                **self._pdl,
-            )  # fmt: skip
-            x = self._normalized
+            x = self._normalize(x, norm, self._normalized, self._pdl)
         if self._batch > MAX_FUSED_BATCH:
             result = functional.linear(x, weight, bias)
             if gated:
@@ -286,7 +285,7 @@ class FusedStep:
             return
         kernels.matmul[(_cdiv(outputs, tile.rows),)](
             x, weight, bias, self._hidden, out, self._batch, outputs, INPUTS=inputs,
-            BATCH=max(DOT_ROWS, _next_power_of_2(self._batch)), ROWS=tile.rows,
+            BATCH=max(DOT_ROWS, next_power_of_2(self._batch)), ROWS=tile.rows,
             TILE=tile.columns, EVEN=inputs % tile.columns == 0, GATED=gated, BIAS=bias is not None,
             RESIDUAL=residual, PRECISION=self._precision, num_warps=tile.warps, num_stages=tile.stages,
             **self._pdl,
@@ -316,7 +315,3 @@ def _shared_bytes(device: torch.device) -> int:
 
 def _cdiv(size: int, block: int) -> int:
     return -(-size // block)
-
-
-def _next_power_of_2(size: int) -> int:
-    return 1 << max(0, size - 1).bit_length()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -41,9 +42,14 @@ TIE = 1.003
 REPEATS = 7
 
 
+def next_power_of_2(size: int) -> int:
+    """Return the smallest power of 2 that is not below `size`: the lengths that Triton has."""
+    return 1 << max(0, size - 1).bit_length()
+
+
 def vector_tiles(inputs: int) -> list[Tile]:
     """Return the tiles to try for `kernels.matvec` and a matrix with `inputs` columns."""
-    widest = 1 << max(0, inputs - 1).bit_length()
+    widest = next_power_of_2(inputs)
     return [tile for tile in VECTOR_TILES if tile.columns <= widest] or [Tile(8, 64, 4)]
 
 
@@ -57,7 +63,7 @@ def batch_tiles(batch: int, inputs: int, *, halves: int, element_size: int, shar
         element_size: bytes of a value.
         shared: bytes of shared memory that a program may use.
     """
-    widest = 1 << max(0, inputs - 1).bit_length()
+    widest = next_power_of_2(inputs)
 
     def fits(tile: Tile) -> bool:
         needed = (tile.rows * halves + batch) * tile.columns * element_size * tile.stages
@@ -76,22 +82,27 @@ def fastest(run: Callable[[Tile], None], tiles: list[Tile]) -> Tile:
             run(tile)
         except OutOfResources:
             continue
-        if (ms := _milliseconds(lambda tile=tile: run(tile))) * TIE < best_ms:  # type: ignore[misc]
+        if (ms := _graph_milliseconds(partial(run, tile))) * TIE < best_ms:
             best, best_ms = tile, ms
     return best
 
 
-def _milliseconds(run: Callable[[], None]) -> float:
+def _graph_milliseconds(run: Callable[[], None]) -> float:
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         run()
     graph.replay()
+    return milliseconds(graph.replay, REPEATS)
+
+
+def milliseconds(run: Callable[[], object], repeats: int) -> float:
+    """Return the median time of a call on the GPU."""
     times = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record()
-        graph.replay()
+        run()
         end.record()
         torch.cuda.synchronize()
         times.append(float(begin.elapsed_time(end)))

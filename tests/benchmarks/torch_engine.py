@@ -23,6 +23,7 @@ from runner.ranks.decoder import Decoder
 from runner.ranks.generation import EagerGeneration, Generation, random_prompt, timed_generation
 from runner.ranks.graphs import GraphGeneration
 from runner.ranks.shape import DecoderShape
+from runner.ranks.tiles import milliseconds
 from runner.ranks.weights import Source, WeightShard, build_weights
 
 
@@ -65,19 +66,6 @@ MODELS = {
 }
 INPUT_LEN, OUTPUT_LEN = 1024, 128
 PREFILL_TARGET = 0.78
-
-
-def milliseconds(run: Callable[[], object], repeats: int) -> float:
-    """Return the median time of a call on the GPU."""
-    times = []
-    for _ in range(repeats):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        run()
-        end.record()
-        torch.cuda.synchronize()
-        times.append(float(begin.elapsed_time(end)))
-    return statistics.median(times)
 
 
 def copy_rate() -> float:
