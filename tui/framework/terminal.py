@@ -15,6 +15,7 @@ from textual.worker import WorkerFailed
 from runner.util.foreign_text import terminal_lines
 from tui.framework.cell_diff import TerminalBuffer
 from tui.framework.key_queue import KeyQueue
+from tui.framework.stylesheet import SharedStylesheet
 
 
 @contextmanager
@@ -38,6 +39,7 @@ class TerminalApp(KeyQueue):
     def __init__(self) -> None:
         with _without_no_color():
             super().__init__()
+        self.stylesheet = SharedStylesheet(variables=self.stylesheet._variables)
         self._terminal = TerminalBuffer()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:

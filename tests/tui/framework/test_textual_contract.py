@@ -19,6 +19,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
+from textual.css.stylesheet import Stylesheet
 from textual.driver import Driver
 from textual.geometry import Region
 from textual.message_pump import MessagePump
@@ -27,6 +28,7 @@ from textual.strip import SGR_STYLES, Strip
 from textual.widgets import Static
 
 from tests.support.paths import ROOT
+from tui.framework.stylesheet import SharedStylesheet
 
 CONSOLE = Console(force_terminal=True, color_system="truecolor", width=20)
 
@@ -128,6 +130,24 @@ async def test_timer_update_draws_a_dirty_widget_at_once() -> None:
         app.screen._dirty_widgets.add(app.query_one("#text"))
         app.screen._on_timer_update()
         assert app.updates
+
+
+async def test_a_source_is_parsed_once_for_the_same_colours() -> None:
+    """Textual 8.2.8, `Stylesheet._parse_rules` gets all that a rule set depends on but the variables.
+
+    Used by `tui.framework.stylesheet.SharedStylesheet`.
+    """
+    parameters = ["self", "css", "read_from", "is_default_rules", "tie_breaker", "scope"]
+    assert parameters_of(Stylesheet._parse_rules) == parameters
+    source = "Label { color: $colour; }"
+    red, again, blue = (SharedStylesheet(variables={"colour": name}) for name in ("red", "red", "blue"))
+    for sheet in (red, again, blue):
+        sheet.add_source(source, read_from=("here", ""))
+    assert red.rules[0] is again.rules[0]
+    assert red.rules[0].styles.color != blue.rules[0].styles.color
+    again.set_variables({"colour": "blue"})
+    again.reparse()
+    assert again.rules[0] is blue.rules[0]
 
 
 def test_chops_update_holds_strips_by_column() -> None:
