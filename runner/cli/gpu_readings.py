@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +17,7 @@ from runner.supervision import host
 from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import processes
 from runner.util.console import control_terminal, print_json
+from runner.util.memory_file import memory_file
 
 POLL_S = 0.02
 READINGS = (
@@ -45,8 +44,8 @@ def _states(hz: float, ticks: int | None) -> Iterator[RunState]:
         state.apply(ev.NoGpu(t=time.monotonic_ns(), reason=why))
         yield state
         return
-    with tempfile.TemporaryDirectory(prefix="trtbench-gpus-") as folder:
-        watch = TelemetryMonitor(Path(folder) / "telemetry.jsonl", hz, lists=False)
+    with memory_file("telemetry.jsonl") as records:
+        watch = TelemetryMonitor(records.path, hz, lists=False)
         watch.start()
         seen = 0
         try:
@@ -57,6 +56,7 @@ def _states(hz: float, ticks: int | None) -> Iterator[RunState]:
                     state.apply(event)
                     seen += isinstance(event, ev.GpuSamples)
                     changed = changed or isinstance(event, ev.GpuSamples | ev.Telemetry | ev.NoGpu)
+                records.forget(watch.bytes_read)
                 failed = state.no_gpu is not None or state.telemetry.stale
                 if changed and (ticks is None or seen >= ticks or failed):
                     yield state

@@ -182,6 +182,11 @@ class TelemetryMonitor:
         self._signal(signal.SIGKILL)
         self.over = True
 
+    @property
+    def bytes_read(self) -> int:
+        """The size of the beginning of `file` that is no longer needed."""
+        return self._reader.offset
+
     # --- the state of the process ------------------------------------------------------------------------
 
     @property

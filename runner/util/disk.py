@@ -12,11 +12,13 @@ ROOM = 8 << 20
 
 
 def free_bytes(folder: Path) -> int | None:
-    """Return the bytes that a user may still write on the disk of a folder; None: unknown."""
+    """Return the bytes that a user may still write on the disk of a folder; None: unknown, or no disk."""
     try:
         disk = os.statvfs(folder)
     except OSError:
         return None
+    if not disk.f_blocks:
+        return None  # such as /proc
     return disk.f_bavail * disk.f_frsize
 
 

@@ -10,6 +10,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -356,7 +357,10 @@ def test_gpus_without_a_driver_is_a_sentence_and_no_error(machine: pytest.Monkey
     assert done.stderr == ""
 
 
-def test_gpus_runs_until_ctrl_c_and_leaves_nothing(machine: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_gpus_runs_until_a_signal_and_leaves_nothing(
+    machine: pytest.MonkeyPatch, number: int, code: int
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", CLI, "gpus", "--json", "--gpu-hz", "5"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -365,11 +369,12 @@ def test_gpus_runs_until_ctrl_c_and_leaves_nothing(machine: pytest.MonkeyPatch) 
     for _ in range(3):
         assert len(json.loads(process.stdout.readline())["gpus"]) == 2
     children = processes.descendants(process.pid)
-    process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
+    process.send_signal(number)
+    assert process.wait() == code
     wait_for(
         lambda: all(processes.start_time(pid) != start for pid, start in children), "its children to end"
     )
+    assert os.listdir(tempfile.gettempdir()) == []
 
 
 @pytest.mark.parametrize("hz", ["0.1", "11", "fast"])
