@@ -204,7 +204,7 @@ def _sentence(event: ev.AnyEvent) -> str:
         case ev.RunStarted():
             return f"run {event.run} on {event.host}"
         case ev.Queued():
-            return f"waiting for {event.device}: {event.holder} uses it"
+            return f"waiting for {event.device}: {event.holder} {'came first' if event.waits else 'uses it'}"
         case ev.StageStarted():
             ranks = f", {event.ranks} ranks" if event.ranks > 1 else ""
             return f"stage {event.name}{ranks}"

@@ -40,12 +40,14 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started", gc=False):
 
 
 class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
-    """The run waits for a device that another run holds."""
+    """The run waits for a device that another run holds, or has waited for longer."""
 
     device: str
     """the device that is in use"""
     holder: str
     """id of the run that holds it, else what is known of the process: `process 12 of user 1000`"""
+    waits: bool = False
+    """the holder does not hold the device yet: it waits, too, and came earlier"""
 
 
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):

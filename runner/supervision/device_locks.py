@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from runner import paths
-from runner.util import machine_lock
+from runner.util import machine_lock, machine_queue
 from runner.util.machine_lock import Busy, Lock, LockError
+from runner.util.machine_queue import Ticket
+
+
+class Occupied(NamedTuple):
+    """A device that a run cannot have yet."""
+
+    device: str
+    holder: str
+    """a run, or as `machine_lock.Busy` names the process; empty: unknown"""
+    waits: bool = False
+    """the holder waits for the device as well, and came earlier"""
 
 
 @dataclass(slots=True)
@@ -17,33 +30,58 @@ class DeviceLocks:
     held: dict[str, Lock] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     """device -> why it has no lock; it can then be used by several runs at once"""
+    _ticket: Ticket | None = None
+    """the place in the queue while the run waits"""
 
-    def take(self, devices: list[str]) -> tuple[str, str] | None:
+    def take(self, devices: list[str]) -> Occupied | None:
         """Lock all devices or none. A device that cannot be locked is left out and added to `problems`.
 
+        Whoever called this first is served first, also before a run that needs fewer of the same devices.
+
         Returns:
-            None if all are locked now, else the first busy device and who holds it: a run, or as
-            `machine_lock.Busy` names the process; empty: unknown.
+            None if all are locked now, else the first device that is busy or for which another run waits.
         """
         # All runs use the same order, so that two runs cannot wait for each other.
-        for device in sorted(set(devices)):
-            if device in self.held:
-                continue
+        wanted = {_file_name(device): device for device in sorted(set(devices)) if device not in self.held}
+        if not wanted:
+            return None
+        self._ticket = self._ticket or self._join(wanted)
+        ahead = self._ticket.ahead() if self._ticket is not None else None
+        if ahead is not None:
+            return Occupied(wanted[ahead.resource], ahead.holder, waits=True)
+        for name, device in wanted.items():
             try:
                 directory = machine_lock.find_directory(paths.device_locks_override())
-                lock = machine_lock.take(directory, f"trtbench-{_file_name(device)}.lock", self.run)
+                lock = machine_lock.take(directory, f"trtbench-{name}.lock", self.run)
             except LockError as problem:
                 self.problems[device] = str(problem)
                 continue
             self.problems.pop(device, None)
             if isinstance(lock, Busy):
-                self.release()
-                return device, lock.holder
+                self._release_locks()
+                return Occupied(device, lock.holder)
             self.held[device] = lock
+        self._leave()
         return None
 
     def release(self) -> None:
-        """Release all locks."""
+        """Release all locks, and the place in the queue."""
+        self._release_locks()
+        self._leave()
+
+    def _join(self, wanted: dict[str, str]) -> Ticket | None:
+        """Take a place in the queue; None: there can be no queue here, only locks."""
+        with contextlib.suppress(LockError, OSError):
+            directory = machine_lock.find_directory(paths.device_locks_override())
+            return machine_queue.join(directory, self.run, wanted)
+        return None
+
+    def _leave(self) -> None:
+        if self._ticket is not None:
+            self._ticket.leave()
+            self._ticket = None
+
+    def _release_locks(self) -> None:
         for lock in self.held.values():
             lock.release()
         self.held.clear()

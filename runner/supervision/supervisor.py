@@ -25,7 +25,7 @@ from runner.run.scratch import scratch_dir
 from runner.state import cuda_devices
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
-from runner.supervision.device_locks import DeviceLocks
+from runner.supervision.device_locks import DeviceLocks, Occupied
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
 from runner.supervision.stage import POLL_S, StageRun
@@ -173,7 +173,7 @@ class Supervision:
 
     def _take_devices(self) -> bool:
         """Wait until no other run uses the devices of this run; return False if stopped while waiting."""
-        reported: tuple[str, str] | None = None
+        reported: Occupied | None = None
         unlocked: set[str] = set()
         while True:
             busy = self._devices.take(self.plan.devices)
@@ -184,11 +184,11 @@ class Supervision:
             if busy is None:
                 return True
             if busy != reported:
-                device, holder = busy
+                holder = busy.holder or "another run"
                 self._run_log.emit(
-                    ev.Queued(t=time.monotonic_ns(), device=device, holder=holder or "another run")
+                    ev.Queued(t=time.monotonic_ns(), device=busy.device, holder=holder, waits=busy.waits)
                 )
-                logger.info("waiting for device %s, which %s holds", device, holder or "another run")
+                logger.info("waiting for device %s, after %s", busy.device, holder)
                 reported = busy
             if self._stop_wanted():
                 return False

@@ -247,7 +247,8 @@ def _waiting_text(feed: Feed) -> str:
     if not state.running:
         return "no configuration was measured"
     if state.status == "queued" and state.queued is not None:
-        return f"waiting for {plain_text(state.queued.device)}, in use by {plain_text(state.queued.holder)}"
+        why = "after" if state.queued.waits else "in use by"
+        return f"waiting for {plain_text(state.queued.device)}, {why} {plain_text(state.queued.holder)}"
     if state.stage is None:
         return "waiting for the first stage to start"
     present = sum(1 for rank in state.ranks.values() if rank.hello is not None)
