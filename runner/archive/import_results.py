@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runner import VERSION, paths
 from runner import events as ev
 from runner.archive import publish
 from runner.archive.publish import PublishedRun
+from runner.engines import benchmark_line
 from runner.engines.imported import ImportedRun, safe_name
 from runner.engines.interface import Importer
 from runner.engines.registry import engines
@@ -19,8 +20,9 @@ from runner.plan.plan import Plan
 from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout
+from runner.state.result_matching import result_shape
 from runner.state.run import RunState
-from runner.util.bounds import LAST_WALL
+from runner.util.bounds import LAST_WALL, is_odd_number
 from runner.util.files import make_folders, write_new
 
 ORIGINALS = "imported"
@@ -76,12 +78,37 @@ def import_files(
         if results
         for run in importers[name].make_runs(results, concurrency)
     ]
+    for run in runs:
+        _reject_odd_numbers(run)
     return [_import(run, again) for run in runs]
 
 
+def _reject_odd_numbers(run: ImportedRun) -> None:
+    """Reject results that could only be stored in part.
+
+    Raises:
+        UserError: a number is infinite, or so large or small that it means nothing.
+    """
+    for values in (event.values for event in run.events if isinstance(event, ev.Result)):
+        odd = next((f"{name} {text}" for name, text in values.items() if is_odd_number(text)), "")
+        if benchmark_line.is_result(values) and result_shape(values) is None:
+            odd = odd or "batch size, lengths or gpu_weights_percent"
+        if odd:
+            names = ", ".join(str(source.path) for source in run.sources)
+            raise UserError(
+                f"{names}: a result has a number that no measurement gives: {odd[:100]}",
+                hint="remove that result from the file; nothing was imported",
+            )
+
+
 def _import(imported: ImportedRun, again: bool) -> PublishedRun:
-    existing = None if again else publish.find_existing(lambda run_dir: _is_import_of(run_dir, imported))
-    return PublishedRun(existing or _write(imported), new=existing is None)
+    def is_same(run_dir: Path) -> bool:
+        return _is_import_of(run_dir, imported)
+
+    existing = None if again else publish.find_existing(is_same)
+    if existing is not None:
+        return PublishedRun(existing, new=False)
+    return _write(imported, None if again else is_same)
 
 
 def _is_import_of(run_dir: Path, imported: ImportedRun) -> bool:
@@ -104,8 +131,8 @@ def _failure_note(source: SourceFile, importers: dict[str, Importer]) -> str:
     return f"; it reports a failure: {cause}" if cause else ""
 
 
-def _write(imported: ImportedRun) -> Path:
-    """Create the run directory, as if the run had ended on this machine."""
+def _write(imported: ImportedRun, is_same: Callable[[Path], bool] | None) -> PublishedRun:
+    """Create the run directory, as if the run had ended on this machine, unless it exists by then."""
     wall = min(max(0.0, *(source.wall for source in imported.sources)), LAST_WALL)
     run = layout.new_run_id(imported.name, wall)
     started = ev.RunStarted(
@@ -130,7 +157,7 @@ def _write(imported: ImportedRun) -> Path:
                 _copy_originals(imported.sources, staged / ORIGINALS)
                 write_new(staged / layout.EVENTS, b"".join(map(ev.encode, events)))
                 write_report(staged, build_report(plan, state))
-            return publish.publish_run(staged, run)
+            return publish.publish_once(staged, run, is_same)
     except OSError as error:
         raise UserError(f"{paths.runs_dir()}: cannot be written: {error.strerror}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from runner import paths
 from runner.errors import UserError
+from runner.history import labels
 from runner.run import layout
 from runner.util.files import FOLDER_MODE, make_folders
 
@@ -63,23 +65,56 @@ def _new_folder(root: Path) -> tuple[Path, int]:
                 return folder, lock
 
 
-def publish_run(staged: Path, run: str) -> Path:
-    """Move a complete run into the history and return its directory; a new id is chosen if `run` is taken.
+def publish_once(
+    staged: Path,
+    run: str,
+    is_same: Callable[[Path], bool] | None,
+    label: labels.Label = labels.UNLABELLED,
+) -> PublishedRun:
+    """Move a complete run into the history, unless it is there already; of several imports at once, one does.
+
+    Args:
+        staged: the directory of the complete run.
+        run: the wanted id; a new one is chosen if it is taken.
+        is_same: recognises the run in the history, as for `find_existing`; None: add it in any case.
+        label: name, tags and note of the run.
 
     Raises:
         OSError: the directory cannot be moved.
+        UserError: the label is invalid or cannot be written; then the run is not added.
     """
+    with _exclusive(paths.runs_dir()):
+        existing = find_existing(is_same, run) if is_same is not None else None
+        return PublishedRun(existing or _publish(staged, run, label), new=existing is None)
+
+
+@contextlib.contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Lock a directory; where directories cannot be locked (some network file systems), do nothing."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _publish(staged: Path, run: str, label: labels.Label) -> Path:
     root, stem = paths.runs_dir(), run.rpartition("_")[0]
     while True:
-        # rename() does not replace a directory that contains files; an empty one is not a run.
-        try:
-            os.rename(staged, root / run)
-        except OSError:
-            if not os.path.lexists(root / run):
-                raise
-            run = f"{stem}_{secrets.token_hex(2)}"
-        else:
-            return root / run
+        if not os.path.lexists(root / run):
+            labels.put(run, label)  # first, so that no reader sees the run without it
+            # rename() does not replace a directory that contains files.
+            try:
+                os.rename(staged, root / run)
+            except OSError:
+                labels.forget([run])
+                if not os.path.lexists(root / run):
+                    raise
+            else:
+                return root / run
+        run = f"{stem}_{secrets.token_hex(2)}"
 
 
 def find_existing(is_same: Callable[[Path], bool], likely: str = "") -> Path | None:

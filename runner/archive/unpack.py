@@ -6,6 +6,7 @@ import hashlib
 import stat
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,16 +74,17 @@ def unpack_archive(path: Path, *, again: bool = False) -> UnpackedRun:
     try:
         with zipfile.ZipFile(path) as archive, publish.staging_dir() as folder:
             manifest, entries = _read_manifest(path, archive)
-            existing = None if again else _find_same(manifest)
+            is_same = None if again else _same_log(manifest)
+            existing = publish.find_existing(is_same, manifest.run) if is_same is not None else None
             if existing is not None:
                 return UnpackedRun(existing, manifest.run, new=False)
             _check_space(path, manifest, paths.runs_dir())
             staged = folder / "run"
             _extract(path, archive, manifest, entries, staged)
             _check_ended(path, staged)
-            run_dir = publish.publish_run(staged, manifest.run)
-        _copy_label(run_dir.name, manifest.label)
-        return UnpackedRun(run_dir, manifest.run, new=True)
+            # Another process may have added the same run since.
+            run_dir, new = publish.publish_once(staged, manifest.run, is_same, manifest.label)
+            return UnpackedRun(run_dir, manifest.run, new)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{path}: the archive is damaged or not a zip file: {error}", hint=_COPY_AGAIN
@@ -113,12 +115,8 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict
         raise UserError(f"{path}: this version cannot read {MANIFEST}: {error}", hint=_HOW_TO_MAKE) from None
     if not layout.RUN_ID.fullmatch(manifest.run):
         raise UserError(f"{path}: {manifest.run!r} is not the id of a run")
-    label = manifest.label
-    unfit = labels.name_problem(label.name) or labels.note_problem(label.note)
-    if unfit or not all(map(labels.TAG.fullmatch, label.tags)):
-        raise UserError(
-            f"{path}: the name, tags or note in {MANIFEST} are not valid: {unfit or labels.TAG_RULE}"
-        )
+    if unfit := labels.label_problem(manifest.label):
+        raise UserError(f"{path}: the name, tags or note in {MANIFEST} are not valid: {unfit}")
     for name in manifest.files:
         _refuse_unsafe(path, name)
     extra = entries.keys() - manifest.files.keys() - {MANIFEST}
@@ -194,16 +192,8 @@ def _check_ended(path: Path, staged: Path) -> None:
         raise UserError(f"{path}: its run has no log ({layout.EVENTS})")
 
 
-def _copy_label(run: str, label: labels.Label) -> None:
-    if label.name:
-        labels.rename(run, label.name)
-    if label.note:
-        labels.annotate(run, label.note)
-    labels.tag(run, label.tags)
-
-
-def _find_same(manifest: Manifest) -> Path | None:
-    """Return the run of the history that has the same log as the archive, under any id."""
+def _same_log(manifest: Manifest) -> Callable[[Path], bool]:
+    """Return a function that checks whether a run has the same log as the archive, under any id."""
     log = manifest.files.get(layout.EVENTS)
 
     def is_same(run_dir: Path) -> bool:
@@ -213,4 +203,4 @@ def _find_same(manifest: Manifest) -> Path | None:
         with open(path, "rb") as file:
             return describe_file(file) == log
 
-    return publish.find_existing(is_same, manifest.run)
+    return is_same

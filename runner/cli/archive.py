@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands, add_run, output_file
 from runner.errors import ExitCode
+from runner.util.bounds import parse_count
 
 if TYPE_CHECKING:
     from runner.archive.publish import PublishedRun
@@ -62,10 +63,11 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
 
 
 def _limits(text: str) -> tuple[int, ...]:
-    numbers = text.split(",")
-    if not all(number.isdecimal() for number in numbers):
+    numbers = [parse_count(number) if number.isdecimal() else None for number in text.split(",")]
+    limits = tuple(number for number in numbers if number is not None)
+    if len(limits) < len(numbers):
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers like 4,16")
-    return tuple(map(int, numbers))
+    return limits
 
 
 def _archive(arguments: argparse.Namespace) -> int:

@@ -132,8 +132,6 @@ def rename(run: str, name: str) -> None:
     """
     if problem := name_problem(name):
         raise UserError(problem)
-    if name.strip() == "last":
-        raise UserError("'last' cannot be the name of a run: it always means the newest run")
     _append(LabelChange(run=run, wall=time.time(), name=name.strip()))
 
 
@@ -165,6 +163,18 @@ def tag(run: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         _append(LabelChange(run=run, wall=time.time(), add=added, remove=removed))
 
 
+def put(run: str, label: Label) -> None:
+    """Give a run without labels a whole label, completely or not at all.
+
+    Raises:
+        UserError: a part of it is invalid, or the log cannot be written.
+    """
+    if problem := label_problem(label):
+        raise UserError(problem)
+    if label != UNLABELLED:
+        _append(LabelChange(run=run, wall=time.time(), name=label.name, note=label.note, add=label.tags))
+
+
 def forget(runs: Iterable[str]) -> None:
     """Remove the labels of permanently deleted runs."""
     labels = Labels()
@@ -189,6 +199,8 @@ def name_problem(name: str) -> str:
     """Return why a name is invalid; empty: it is valid."""
     if len(name.strip()) > MAX_NAME:
         return f"a run name has at most {MAX_NAME} characters, this one has {len(name.strip())}"
+    if name.strip() == "last":
+        return "'last' cannot be the name of a run: it always means the newest run"
     return "" if name.isprintable() else "a run name has only printable characters, on one line"
 
 
@@ -199,6 +211,12 @@ def note_problem(note: str) -> str:
     if not all(char.isprintable() or char in "\n\t" for char in note):
         return "a note has only printable characters, tabs and newlines"
     return ""
+
+
+def label_problem(label: Label) -> str:
+    """Return why a label is invalid; empty: it is valid."""
+    problem = name_problem(label.name) or note_problem(label.note)
+    return problem or ("" if all(map(TAG.fullmatch, label.tags)) else TAG_RULE)
 
 
 def _append(change: LabelChange) -> None:

@@ -7,6 +7,7 @@ types; msgspec refuses other numbers. Parsers of text use the functions.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -60,6 +61,15 @@ def parse_number(text: str) -> float | None:
     except ValueError:
         return None
     return value if value == 0 or LEAST_READING <= abs(value) <= MOST_READING else None
+
+
+def is_odd_number(text: str) -> bool:
+    """Check whether a text is a number that no measurement gives; nan only says that there is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return False
+    return not math.isnan(value) and parse_number(text) is None
 
 
 def parse_count(text: str) -> int | None:

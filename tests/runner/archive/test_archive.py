@@ -13,6 +13,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -85,8 +86,22 @@ def test_name_tags_and_note_are_packed(run_dir: Path, elsewhere: Callable[[], No
 def test_invalid_label_is_refused(tmp_path: Path) -> None:
     path = forged(tmp_path / "x.zip", {"log": b"x"}, label={"name": "a\x1b[2Jb"})
     refused(path, "the name, tags or note in archive.json are not valid")
+    path = forged(tmp_path / "l.zip", {"log": b"x"}, label={"name": "last"})
+    refused(path, "'last' cannot be the name of a run")
     path = forged(tmp_path / "y.zip", {"log": b"x"}, label={"tags": ["two words"]})
     refused(path, "the name, tags or note in archive.json are not valid: a tag starts")
+
+
+def test_without_its_label_a_run_is_not_imported(
+    run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path
+) -> None:
+    labels.tag(run_dir.name, ["h200"])
+    packed = archive.pack_run(run_dir, tmp_path).path
+    elsewhere()
+    paths.labels_file().mkdir(parents=True)
+    with pytest.raises(UserError, match="cannot write the labels"):
+        archive.unpack_archive(packed)
+    assert layout.list_names() == []
 
 
 def test_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: Path) -> None:
@@ -154,6 +169,25 @@ def test_run_imported_under_a_new_id_is_recognised(
     first, second = archive.unpack_archive(packed), archive.unpack_archive(packed)
     assert first.run_dir == second.run_dir
     assert (first.new, second.new) == (True, False)
+
+
+def test_of_two_imports_at_once_one_adds_the_run(
+    run_dir: Path, elsewhere: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = archive.pack_run(run_dir, tmp_path).path
+    elsewhere()
+    extract = unpack._extract
+    others: list[archive.UnpackedRun] = []
+
+    def extract_after_another(*arguments: Any) -> None:
+        monkeypatch.setattr(unpack, "_extract", extract)
+        extract(*arguments)
+        others.append(archive.unpack_archive(packed))
+
+    monkeypatch.setattr(unpack, "_extract", extract_after_another)
+    late, (first,) = archive.unpack_archive(packed), others
+    assert (first.new, late.new, late.run_dir) == (True, False, first.run_dir)
+    assert layout.list_names() == [run_dir.name]
 
 
 def test_next_import_deletes_leftovers_of_a_killed_one(run_dir: Path, tmp_path: Path) -> None:

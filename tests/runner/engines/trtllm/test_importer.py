@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -210,3 +211,15 @@ def test_files_without_a_result(tmp_path: Path) -> None:
 
 def test_every_printed_metric_is_known() -> None:
     assert metrics.LOGGED_ITERATIONS not in {metric.upstream_key for metric in metrics.ALL}
+
+
+@pytest.mark.parametrize(
+    "odd", ["batch_size 99999999999999999999", "latency(ms) 1e308", "tokens_per_sec inf", "batch_size -1"]
+)
+def test_nothing_is_imported_with_an_odd_number(odd: str, tmp_path: Path) -> None:
+    sound, damaged = tmp_path / "a.log", tmp_path / "b.log"
+    sound.write_text(LINE)
+    damaged.write_text(re.sub(rf"{re.escape(odd.split()[0])} \S+", odd, LINE))
+    with pytest.raises(UserError, match=r"b\.log: a result has a number that no measurement gives"):
+        import_files([sound, damaged])
+    assert layout.list_names() == []
