@@ -25,6 +25,8 @@ from runner.state.run import RunState
 from runner.util.bounds import LAST_WALL, is_odd_number
 from runner.util.files import make_folders, write_new
 
+FAILURE_CHARS = 1 << 20
+"""Characters at the end of a file without a result that are searched for a failure: a second at most."""
 ORIGINALS = "imported"
 """Subdirectory of the run directory with copies of the imported files."""
 
@@ -126,7 +128,8 @@ def _is_import_of(run_dir: Path, imported: ImportedRun) -> bool:
 
 def _failure_note(source: SourceFile, importers: dict[str, Importer]) -> str:
     # The last first: a log of trtllm-bench can also contain lines of the programs that both engines use.
-    causes = (importer.explain_failure(source.text) for importer in reversed(importers.values()))
+    text = source.text[-FAILURE_CHARS:]
+    causes = (importer.explain_failure(text) for importer in reversed(importers.values()))
     cause = next(filter(None, causes), "")
     return f"; it reports a failure: {cause}" if cause else ""
 

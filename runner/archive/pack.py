@@ -30,7 +30,7 @@ from runner.history.run_entry import read_entry
 from runner.plan import redaction
 from runner.plan.masking import Mask, mask_of
 from runner.plan.plan import Plan, repro_script
-from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+from runner.profile.file import dump, parse_yaml, read_text
 from runner.report.files import read_summary
 from runner.run import layout
 from runner.supervision import hook
@@ -104,7 +104,7 @@ def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
         if (run_dir / layout.PROFILE).exists():
             try:
                 profile = parse_yaml(read_text(run_dir / layout.PROFILE), layout.PROFILE)[0]
-            except ProfileError as error:
+            except UserError as error:
                 raise UserError(
                     f"{run_dir}: the plan contains a secret ({', '.join(redaction.withheld_names(plan))}),"
                     f" and the profile cannot be checked for it: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from runner.util.bounds import parse_count
 
 if TYPE_CHECKING:
     from runner.archive.publish import PublishedRun
+
+LARGE = 8 << 20
+"""Size of a file whose import takes so long that it is announced."""
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
@@ -105,9 +109,14 @@ def _import_all(arguments: argparse.Namespace) -> Iterator[PublishedRun]:
     from runner import archive
     from runner.archive.import_results import import_files
     from runner.archive.publish import PublishedRun
+    from runner.engines.source import MAX_BYTES
 
     archives = [file for file in arguments.files if archive.is_archive(file)]
     others = [file for file in arguments.files if file not in archives]
+    for file in others:
+        with suppress(OSError):  # the import says why it cannot be read
+            if LARGE <= (size := file.stat().st_size) <= MAX_BYTES:
+                print(f"reading {file} ({size >> 20} MiB)", file=sys.stderr, flush=True)
     # Results first: if one of them is not valid, none is imported.
     yield from import_files(others, arguments.concurrency, again=arguments.again)
     for file in archives:

@@ -16,7 +16,7 @@ from runner.metrics.compute import Estimates, estimates
 from runner.plan import redaction
 from runner.plan.plan import Configuration, Plan, configuration_of
 from runner.profile.fields import default_at
-from runner.profile.file import Data, ProfileError, parse_yaml
+from runner.profile.file import MOST_BYTES, Data, ProfileError, parse_yaml
 from runner.report.environment import Environment, read_environment
 from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, Report
@@ -59,7 +59,7 @@ class ComparedRun:
     def profile_text(self) -> str:
         """The profile of the run as YAML; empty if there is none, for example for an imported result."""
         try:
-            return read_file(self.run_dir / layout.PROFILE).decode()
+            return read_file(self.run_dir / layout.PROFILE, MOST_BYTES + 1).decode()
         except (OSError, UnicodeDecodeError):
             return ""
 

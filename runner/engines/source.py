@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from runner.errors import UserError
 
-MAX_BYTES = 512 << 20
+MAX_BYTES = 128 << 20
+"""Size of the largest file that is read; it takes about ten seconds."""
 _JSON = re.compile(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\]])")
 
 
@@ -42,13 +44,13 @@ def read_source(path: Path) -> SourceFile:
     """
     try:
         with open(path, "rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        wall = path.stat().st_mtime
+            status = os.fstat(file.fileno())
+            content = file.read(MAX_BYTES + 1) if status.st_size <= MAX_BYTES else b""
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(content) > MAX_BYTES:
+    if max(status.st_size, len(content)) > MAX_BYTES:
         raise UserError(
             f"{path}: is larger than {MAX_BYTES >> 20} MiB",
             hint="results are a few lines: import a file with only the part that has them",
         )
-    return SourceFile(path, content, wall)
+    return SourceFile(path, content, status.st_mtime)

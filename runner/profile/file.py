@@ -5,6 +5,8 @@ All errors in a file are reported together, as `file:line: path: what is wrong; 
 
 from __future__ import annotations
 
+import io
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,11 +20,20 @@ from runner.errors import UserError
 from runner.profile.structs import check_data, kind_at
 from runner.profile.sweep import sweep_problems
 from runner.schema.base import Problem, Profile, env_problems
-from runner.schema.validation import is_optional, is_text
-from runner.util.files import make_folders, write_atomically
+from runner.schema.validation import format_value, is_optional, is_text
+from runner.util.files import make_folders, read_file, write_atomically
 
 Data = dict[str, Any]
 Lines = dict[str, int]
+
+MOST_BYTES = 1 << 18
+"""Size of the largest file that is parsed, in about two seconds; profiles have a few kilobytes."""
+MOST_EXPANDED = 2 * MOST_BYTES
+"""Values and characters of a file with its aliases expanded; without aliases, no file has so many."""
+LONGEST_NUMBER = 100
+"""Characters of a number; Python takes quadratic time to convert long ones."""
+MOST_PROBLEMS = 20
+"""Problems of a file that are reported."""
 
 
 class ProfileError(UserError):
@@ -31,7 +42,7 @@ class ProfileError(UserError):
     def __init__(self, source: str, problems: list[Problem], lines: Lines) -> None:
         self.problems = problems
         rows = []
-        for problem in problems:
+        for problem in problems[:MOST_PROBLEMS]:
             line = _line_of(problem.path, lines)
             where = f"{source}:{line}" if line else source
             rows.append(
@@ -39,11 +50,34 @@ class ProfileError(UserError):
                 if problem.path
                 else f"{where}: {problem.message}"
             )
+        if len(problems) > MOST_PROBLEMS:
+            rows.append(f"{source}: more problems follow; correct these first")
         super().__init__("\n".join(rows))
+
+
+class _TooLargeError(ValueError):
+    """A text that takes too long to parse, or to use."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML in which `1e-5` is a number (YAML 1.1, and so PyYAML, reads it as text)."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Convert a node; PyYAML raises errors of any kind for `!!bool x`, `!!int ""` or the date 2026-13-45.
+
+        Raises:
+            yaml.YAMLError: the value does not have the type of its tag.
+        """
+        if not isinstance(node, yaml.ScalarNode):
+            return super().construct_object(node, deep)
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        try:
+            if kind not in ("int", "float") or len(node.value) <= LONGEST_NUMBER:
+                return super().construct_object(node, deep)
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
+            pass
+        cause = f"{format_value(node.value)} is not a value of the type {kind}"
+        raise yaml.constructor.ConstructorError(None, None, cause, node.start_mark)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -79,17 +113,14 @@ def parse_yaml(text: str, source: str, expected: str = _EXPECTED) -> tuple[Data,
     `expected` describes the mapping in error messages.
 
     Raises:
-        ProfileError: invalid YAML, a key given twice, or not a mapping.
+        ProfileError: invalid YAML, a key given twice, too large, or not a mapping.
     """
+    lines: Lines = {}
     try:
-        loader = _Loader(text)
-        try:
-            node = loader.get_single_node()
-            lines: Lines = {} if node is None else {"": node.start_mark.line + 1}
-            problems = list(_walk_node(node, "", lines, set()))
-            data = loader.construct_document(node) if node is not None else None
-        finally:
-            loader.dispose()
+        node, data = _load(text)
+        problems = list(_walk_node(node, "", lines, set()))
+    except _TooLargeError as error:
+        raise ProfileError(source, [Problem("", str(error))], {"": 1}) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProfileError(
             source, [Problem("", f"not valid YAML: {_yaml_message(error)}")], {"": _yaml_line(error)}
@@ -101,11 +132,56 @@ def parse_yaml(text: str, source: str, expected: str = _EXPECTED) -> tuple[Data,
     return data, lines
 
 
+def _load(text: str) -> tuple[yaml.Node | None, Any]:
+    """Return the node and the data of a YAML document; None without any.
+
+    Raises:
+        yaml.YAMLError, ValueError, RecursionError: it is not valid, or too large.
+    """
+    if len(text) > MOST_BYTES:
+        raise _TooLargeError(_too_large("it"))
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None, None
+        if _expanded(node, {}) > MOST_EXPANDED:
+            raise _TooLargeError(
+                f"its aliases (`*name`) repeat more than {MOST_EXPANDED} values and characters, or a value in"
+                " itself; write the values out"
+            )
+        return node, loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Return the number of values and characters of a node with its aliases expanded."""
+    known = sizes.get(id(node))
+    if known is not None:
+        return known
+    sizes[id(node)] = MOST_EXPANDED + 1  # a node that contains itself has no end
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        size += sum(_expanded(key, sizes) + _expanded(value, sizes) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_expanded(item, sizes) for item in node.value)
+    else:
+        size += len(node.value)
+    sizes[id(node)] = size
+    return size
+
+
+def _too_large(name: str) -> str:
+    return f"{name} is larger than {MOST_BYTES >> 10} KiB; profiles and settings have a few kilobytes"
+
+
 def _walk_node(node: Any, path: str, lines: Lines, walked: set[int]) -> Iterator[Problem]:
-    """Record the lines of all nodes below a node; visit a node with aliases, even to itself, once."""
-    if id(node) in walked:
+    """Record the lines of a node and of all nodes below it; visit a node with aliases once."""
+    if node is None or id(node) in walked:
         return
     walked.add(id(node))
+    lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key_node, value_node in node.value:
@@ -151,7 +227,7 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
         ProfileError: wrong keys, types or values, or broken rules; all of them.
     """
     lines = lines or {}
-    problems = list(check_data(data))
+    problems = list(itertools.islice(check_data(data), MOST_PROBLEMS + 1))
     if problems:
         raise ProfileError(source, problems, lines)
     engine = find_engine(data["engine"])
@@ -169,9 +245,12 @@ def load_text(text: str, source: str) -> Profile:
 
 
 def read_text(path: Path) -> str:
-    """Read the text of a profile file; raises UserError when it cannot be read."""
+    """Read the text of a profile file; raises UserError when it cannot be read or is too large."""
     try:
-        return path.read_text(encoding="utf-8")
+        content = read_file(path, MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise UserError(_too_large(f"{path}:"))
+        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file in UTF-8, so not a profile") from None
     except OSError as error:
@@ -217,8 +296,8 @@ def _value_of(engine: str, path: str, text: str) -> Any:
 def parse_value(text: str) -> Any:
     """Parse a YAML value; return text that is not valid YAML unchanged."""
     try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
+        return _load(text)[1]
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
 
 

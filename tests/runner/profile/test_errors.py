@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import UserError
-from runner.profile.file import ProfileError, load_text, read_text
+from runner.profile.file import MOST_BYTES, ProfileError, load_text, read_text
 
 GOOD = """\
 name: tiny
@@ -203,6 +203,11 @@ def test_the_good_profile_is_good() -> None:
             id="two documents",
         ),
         pytest.param(
+            "tp: 2", "tp: !!bool x",
+            'p.yaml:12: not valid YAML: the text "x" is not a value of the type bool (column 16)',
+            id="a tag that does not fit",
+        ),
+        pytest.param(
             "name: tiny", "name: \a",
             "p.yaml:1: not valid YAML: unacceptable character #x0007: control characters are not allowed",
             id="a control character",
@@ -220,14 +225,42 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert [line.split(": ")[1] for line in errors] == ["parallel.tp", "benchmark.num_run"]
 
 
-@pytest.mark.parametrize("text", ["", "- a\n", "hello", "3", "&a [*a]"])
+@pytest.mark.parametrize("text", ["", "- a\n", "hello", "3"])
 def test_something_else_than_a_mapping(text: str) -> None:
     assert complaint(text) == "p.yaml:1: expected a profile: keys and values such as `name: my-profile`"
 
 
-def test_a_value_that_contains_itself() -> None:
-    errors = complaint(GOOD + "launch: &a {env: *a}\n")
-    assert errors.startswith("p.yaml:15: launch.env.env:")
+def _alias_bomb(depth: int) -> str:
+    lines = [f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9)}]" for i in range(1, depth)]
+    return "\n".join([GOOD + "k0: &k0 [x]", *lines])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(GOOD + "launch: &a {env: *a}\n", id="a value in itself"),
+        pytest.param("&a [*a]", id="a list in itself"),
+        pytest.param(_alias_bomb(12), id="an alias bomb"),
+        pytest.param(f"a: &a {'x' * 60_000}\nb: [{', '.join(['*a'] * 9)}]\n", id="a long text"),
+        pytest.param(_alias_bomb(12).replace("[", "{<<: [").replace("]", "]}"), id="merged keys"),
+    ],
+)
+def test_aliases_that_expand_without_bound(text: str) -> None:
+    assert complaint(text).startswith("p.yaml:1: its aliases (`*name`) repeat more than 524288 values")
+
+
+def test_a_file_too_large_is_refused_by_size(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(GOOD + "#" * MOST_BYTES)
+    with pytest.raises(UserError, match=r"p\.yaml: is larger than 256 KiB; profiles and settings have"):
+        read_text(path)
+    assert complaint(path.read_text()).startswith("p.yaml:1: it is larger than 256 KiB")
+
+
+def test_many_problems_are_cut() -> None:
+    rows = complaint(GOOD + "".join(f"x{i}: 1\n" for i in range(5000))).splitlines()
+    assert len(rows) == 21
+    assert rows[-1] == "p.yaml: more problems follow; correct these first"
 
 
 def test_nesting_without_end() -> None:
