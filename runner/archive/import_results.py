@@ -16,7 +16,7 @@ from runner.engines.interface import Importer
 from runner.engines.registry import engines
 from runner.engines.source import SourceFile, read_source
 from runner.errors import UserError
-from runner.plan.plan import Plan
+from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout
@@ -80,8 +80,13 @@ def import_files(
         if results
         for run in importers[name].make_runs(results, concurrency)
     ]
-    for run in runs:
-        _reject_odd_numbers(run)
+    for imported in runs:
+        if (number := len(imported.configurations)) > MOST_CONFIGURATIONS:
+            raise UserError(
+                f"{imported.name}: {number} results in one run; allowed: at most {MOST_CONFIGURATIONS}",
+                hint="split the file",
+            )
+        _reject_odd_numbers(imported)
     return [_import(run, again) for run in runs]
 
 

@@ -19,7 +19,7 @@ from runner.engines.torch.engine import ENGINE as TORCH
 from runner.engines.trtllm.engine import ENGINE as TRTLLM
 from runner.engines.trtllm_bench.engine import ENGINE as TRTLLM_BENCH
 from runner.errors import UserError
-from runner.plan.plan import RUN_DIR, Plan
+from runner.plan.plan import MOST_CONFIGURATIONS, RUN_DIR, Plan
 from runner.schema.base import Profile
 
 GROUP = "trtbench.engines"
@@ -81,9 +81,16 @@ def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
     """Return the plan of a profile for a run directory; start and change nothing.
 
     Raises:
-        UserError: the profile refers to something that is missing on this machine.
+        UserError: the profile refers to something that is missing on this machine, or has too many
+            configurations.
     """
     plan: Plan = find_engine(profile.engine).plan(profile, run_dir)
+    if len(plan.configurations) > MOST_CONFIGURATIONS:
+        raise UserError(
+            f"{profile.name}: {len(plan.configurations)} configurations in one run; allowed: at most"
+            f" {MOST_CONFIGURATIONS}",
+            hint="use fewer batch sizes or lengths, or several profiles",
+        )
     return msgspec.structs.replace(plan, time_limit=profile.launch.time_limit)
 
 

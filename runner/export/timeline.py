@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.events.throttle_reasons import throttle_names
+from runner.plan.plan import MOST_CONFIGURATIONS
 from runner.stats import Mean, Series
 
 POINTS = 512
@@ -84,7 +85,8 @@ class Timeline:
             elif isinstance(event, ev.GpuSamples):
                 self._samples(event)
             elif isinstance(event, ev.ConfigurationStarted):
-                self.configurations.append(ConfigurationTimeline(event))
+                if len(self.configurations) < MOST_CONFIGURATIONS:
+                    self.configurations.append(ConfigurationTimeline(event))
             elif isinstance(event, ev.GpuInventory):
                 self._columns = [gpu.uuid for gpu in event.gpus]
                 for uuid in self._columns:

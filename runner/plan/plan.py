@@ -19,6 +19,8 @@ RUN_DIR = Path("$RUN")
 """Placeholder for the run directory in a plan that is only shown."""
 
 
+MOST_CONFIGURATIONS = 1000
+"""Configurations of a run that are planned and kept: readers use a few kilobytes of memory for each."""
 UNKNOWN_CONCURRENCY = -1
 """The concurrency of an imported benchmark that does not state it."""
 

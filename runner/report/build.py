@@ -7,7 +7,7 @@ from runner.events.missing_readings import without_host_load
 from runner.metrics.flag import Effect, Flag, by_effect, effect_of
 from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
 from runner.metrics.rank_gpus import gpu_context, used_gpus
-from runner.plan.plan import Plan
+from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report, SmokeAnswer, StageReport
 from runner.state.run import RunState
 
@@ -99,5 +99,11 @@ def _run_flags(plan: Plan, state: RunState) -> list[str]:
         flags.append(Flag(text, Effect.WRONG))
     if state.lost_events:
         text = f"{state.lost_events} events of the log could not be written"
+        flags.append(Flag(text, Effect.WRONG))
+    if state.left_out:
+        text = (
+            f"the program reported more than {MOST_CONFIGURATIONS} results:"
+            f" {state.left_out} further ones are not shown"
+        )
         flags.append(Flag(text, Effect.WRONG))
     return by_effect(flags)

@@ -116,8 +116,11 @@ def answer_source(engine: str) -> str:
     return "measured" if engine == "trtllm-bench" else "smoke run"
 
 
-def matches_result(configuration: ConfigurationState, event: ev.Result) -> bool:
+def matches_result(
+    configuration: ConfigurationState, stage: int, shape: result_matching.ResultShape | None
+) -> bool:
     """Check whether a result belongs to a configuration: by its shape, or as the only one of its stage."""
+    start = configuration.start
     if configuration.serving is not None:
-        return configuration.start.stage == event.stage
-    return result_matching.result_matches(event.values, configuration.start)
+        return start.stage == stage
+    return shape == (start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)

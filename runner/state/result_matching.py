@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 
-from runner import events as ev
 from runner.util.bounds import MOST_RANKS, MOST_SHARE, parse_count, parse_number
 
-
-def result_matches(values: dict[str, str], start: ev.ConfigurationStarted) -> bool:
-    """Check whether a printed result has the shape of a configuration."""
-    requested = (start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)
-    return result_shape(values) == requested
+ResultShape = tuple[int, int, int, float]
+"""Batch size, input length, output length and weights percent."""
 
 
-def result_shape(values: dict[str, str]) -> tuple[int, int, int, float] | None:
+def result_shape(values: dict[str, str]) -> ResultShape | None:
     """Return batch size, lengths and weights percent of a printed result; None: it has none, or an odd one.
 
     The output length of an encoder is `n/a`.

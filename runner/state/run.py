@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from runner import events as ev
 from runner.events import gc_paused
+from runner.plan.plan import MOST_CONFIGURATIONS
 from runner.state import result_matching
 from runner.state.configuration import ConfigurationState, matches_result
 from runner.state.gpu import GpuState, TelemetryState
@@ -72,6 +73,11 @@ class RunState:
     stages: list[StageState] = field(default_factory=list)
     ranks: dict[int, RankState] = field(default_factory=dict)
     configurations: list[ConfigurationState] = field(default_factory=list)
+    """the first `MOST_CONFIGURATIONS`"""
+    left_out: int = 0
+    """further configurations, and results without one; their measurements are in no configuration"""
+    awaiting: list[ConfigurationState] = field(default_factory=list)
+    """the configurations without a result"""
     results: int = 0
     """number of results that the engine printed"""
     hosts: deque[ev.Host] = field(default_factory=lambda: deque(maxlen=HOSTS_KEPT))
@@ -205,11 +211,17 @@ def _bye(state: RunState, event: ev.Bye) -> None:
 
 
 def _configuration_started(state: RunState, event: ev.ConfigurationStarted) -> None:
-    if event.requests:
-        state.configurations.append(ConfigurationState(event, serving=ServingState()))
-        return
-    _rank(state, 0).records += 1
-    state.configurations.append(ConfigurationState(event))
+    if not event.requests:
+        _rank(state, 0).records += 1
+    _add(state, ConfigurationState(event, serving=ServingState() if event.requests else None))
+
+
+def _add(state: RunState, configuration: ConfigurationState) -> None:
+    if len(state.configurations) == MOST_CONFIGURATIONS:
+        state.left_out += 1
+    else:
+        state.configurations.append(configuration)
+        state.awaiting += [] if configuration.done else [configuration]
 
 
 def _iteration(state: RunState, event: ev.Iteration) -> None:
@@ -227,7 +239,7 @@ def _iteration(state: RunState, event: ev.Iteration) -> None:
     timed = event.phase == "timed"
     if timed:
         rank.timed.add(event.latency_ms)
-    if event.rank == 0 and event.phase != "profile" and state.configurations:
+    if event.rank == 0 and event.phase != "profile" and state.configurations and not state.left_out:
         _measured(state.configurations[-1], event, timed)
 
 
@@ -252,7 +264,7 @@ def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: boo
 
 def _serving(state: RunState, event: ev.Serving | ev.RequestsDone | ev.EngineIteration | ev.Requests) -> None:
     configuration = state.configuration
-    if configuration is None or configuration.serving is None:
+    if configuration is None or configuration.serving is None or state.left_out:
         return
     state.heartbeat = None
     configuration.serving.take(event)
@@ -264,11 +276,12 @@ def _serving(state: RunState, event: ev.Serving | ev.RequestsDone | ev.EngineIte
 
 def _result(state: RunState, event: ev.Result) -> None:
     state.results += 1
-    for configuration in state.configurations:
-        if configuration.result is None and matches_result(configuration, event):
-            configuration.result = event.values
-            return
     shape = result_matching.result_shape(event.values)
+    for index, configuration in enumerate(state.awaiting):
+        if matches_result(configuration, event.stage, shape):
+            configuration.result = event.values
+            del state.awaiting[index]
+            return
     if shape is not None:
         # It was not announced: an imported result, or a benchmark whose iterations could not be observed.
         batch_size, input_len, output_len, percent = shape
@@ -284,7 +297,7 @@ def _result(state: RunState, event: ev.Result) -> None:
             warm_up=0,
             gpu_weights_percent=percent,
         )
-        state.configurations.append(ConfigurationState(start, last_t=event.t, result=event.values))
+        _add(state, ConfigurationState(start, last_t=event.t, result=event.values))
 
 
 def _answer(state: RunState, event: ev.Answer) -> None:

@@ -15,6 +15,7 @@ from runner import events as ev
 from runner.engines.diagnosis import Diagnosis
 from runner.engines.output import LineParser, OutputNotice, OutputReader
 from runner.events.journal import LineReader
+from runner.plan.plan import MOST_CONFIGURATIONS
 from runner.run.layout import UNREADABLE
 from runner.supervision import raw_output
 
@@ -41,6 +42,9 @@ MARKED_LINES = 100
 _SKIPPED = OutputNotice(
     "the program prints faster than its output can be read: parts of it were not searched for progress or"
     " errors"
+)
+_TOO_MANY = OutputNotice(
+    f"the program printed more than {MOST_CONFIGURATIONS} results: the further ones are only in its log"
 )
 _DROPPED = OutputNotice(
     f"the program printed more than {raw_output.LIMIT >> 20} MiB: its log keeps the first"
@@ -73,6 +77,7 @@ class Collector:
     no_result_reason: str = ""
     """why the program measured nothing although it succeeded; empty while it gave no reason"""
     bad_records: int = 0
+    _results: int = 0
     _files: dict[str, LineReader] = field(default_factory=dict)
     _resume_at: float = 0.0
     """when output may be parsed again (monotonic, s)"""
@@ -212,7 +217,11 @@ class Collector:
                 yield from self.notify(notice, now)
             result = self.output.parse_result(text)
             if result is not None:
-                yield ev.Result(t=now, stage=self.stage, values=result)
+                self._results += 1
+                if self._results <= MOST_CONFIGURATIONS:
+                    yield ev.Result(t=now, stage=self.stage, values=result)
+                else:
+                    yield from self.notify(_TOO_MANY, now)
 
     def notify(self, notice: OutputNotice, now: int) -> Iterator[ev.Notice]:
         """Turn a notice of the engine into an event, once a stage."""

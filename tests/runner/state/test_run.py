@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from runner import events as ev
+from runner.plan.plan import MOST_CONFIGURATIONS
 from runner.state.run import RunState
 
 S = 1_000_000_000
@@ -104,6 +107,23 @@ def test_a_result_finds_its_configuration_by_shape() -> None:
     state.apply(ev.Result(t=8 * S, stage=0, values=values))
     assert state.configurations[0].result == values
     assert state.results == 1
+
+
+def test_a_flood_of_results_takes_bounded_memory() -> None:
+    shape = {"input_length": "8", "output_length": "8", "latency(ms)": "100.0", "engine_dir": "x" * 1000}
+    state = started()
+    tracemalloc.start()
+    try:
+        for size in range(3, 3 * MOST_CONFIGURATIONS):
+            values = {**shape, "batch_size": str(size), "engine_dir": str(size) * 200}
+            state.apply(ev.Result(t=8 * S, stage=0, values=values))
+        assert tracemalloc.get_traced_memory()[0] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(state.configurations) == MOST_CONFIGURATIONS
+    assert state.left_out == 3 * MOST_CONFIGURATIONS - 3 - (MOST_CONFIGURATIONS - 1)
+    state.apply(ev.Result(t=9 * S, stage=0, values={**shape, "batch_size": "2"}))
+    assert state.configurations[0].done, "the announced configuration still gets its result"
 
 
 def test_the_first_failure_is_the_cause() -> None:

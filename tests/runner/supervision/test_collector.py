@@ -141,6 +141,15 @@ def test_a_printed_result_becomes_an_event(collector: Collector) -> None:
     )
 
 
+def test_results_beyond_the_limit_are_a_warning(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "MOST_CONFIGURATIONS", 2)
+    collector.log.path.write_bytes(b"[BENCHMARK] engine_dir e batch_size 1 latency(ms) 5.0\n" * 4)
+    events = collector.finish(now=9)
+    assert [type(event) for event in events] == [ev.Result, ev.Result, ev.Notice]
+
+
 def test_finish_takes_the_unfinished_last_line_too(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
