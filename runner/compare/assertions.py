@@ -3,11 +3,12 @@
 Each quantity of an assertion has a value and an interval of 95 %. Left minus right is computed with the
 values, and again with each quantity at either end of its interval while the others keep their values; the
 deviations are combined by the root of the sum of squares (MOVER), as if the quantities of a run were
-independent. The outcome is PASS or FAIL when the whole interval of the difference is on one side. A number
-without an interval (energy, a maximum) is used as measured.
+independent. The outcome is PASS or FAIL when the whole interval of the difference is on one side.
 
-With a baseline, run-to-run variation is included as in a comparison. A bound that is a plain number is a
-statement about this run, and only its iterations count. Of repeats each run counts once.
+An assertion is about what the profile does on this machine, not about one run of it. So the intervals include
+the variation from run to run and from session to session, as in a comparison (`runner.compare.run_level`):
+from the runs themselves, from earlier runs of the profile, else assumed. What describes one run (a count, an
+extreme, scatter: `Metric.as_measured`) is taken as measured, and must hold in every run.
 
 Only finished runs decide. A run that is running, stopped, failed or lost did not complete the measurement:
 its numbers are shown, and the outcome is always INCONCLUSIVE.
@@ -16,7 +17,7 @@ its numbers are shown, and the outcome is always INCONCLUSIVE.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,15 +25,17 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.compare.assertion_grammar import Assertion, Quantity, Term, evaluate
+from runner.compare.run_difference import RunValue
+from runner.compare.run_level import run_level
 from runner.compare.run_variation import Repeats
-from runner.compare.sides import Side
+from runner.compare.sides import ComparedRun, Side
 from runner.errors import ExitCode
 from runner.plan.plan import Configuration
 from runner.report.result_table import configuration_name
 from runner.stats.intervals import LEVEL, Interval
 from runner.stats.repeats import deviation, middle
 from runner.stats.student import t_quantile
-from runner.stats.variation import Spread
+from runner.stats.variation import Variation
 from runner.util.formatting import format_number
 
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -52,12 +55,25 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """95 % interval of left - right; None: no bound"""
     why: str = ""
     """why it is INCONCLUSIVE"""
+    assumed: bool = False
+    """whether the interval rests on an assumed variation from run to run"""
 
 
 @dataclass(frozen=True, slots=True)
-class _KnownValue:
+class KnownValue:
+    """A quantity of the checked runs or their baseline.
+
+    Attributes:
+        value: of several runs their (geometric) mean.
+        between: its interval.
+        assumed: the variation from run to run that is assumed, as a share; 0: it is known, or does not count.
+        noisy: whether the iterations leave more open than the runs.
+    """
+
     value: float
     between: Interval
+    assumed: float = 0.0
+    noisy: bool = False
 
 
 def check(assertions: Sequence[Assertion], side: Side, baseline: Side | None) -> list[Finding]:
@@ -68,8 +84,7 @@ def check(assertions: Sequence[Assertion], side: Side, baseline: Side | None) ->
         side: the run, or repeats that count together.
         baseline: the runs of the baseline; not None if an assertion needs it.
     """
-    compared = [*side.runs, *(baseline.runs if baseline else ())]
-    repeats = Repeats(compared) if any(one.needs_baseline for one in assertions) else None
+    repeats = Repeats([*side.runs, *(baseline.runs if baseline else ())])
     found = []
     for assertion in assertions:
         if not side.shapes:
@@ -84,16 +99,14 @@ def check(assertions: Sequence[Assertion], side: Side, baseline: Side | None) ->
 
 
 def _check_shape(
-    assertion: Assertion, shape: Configuration, side: Side, baseline: Side | None, repeats: Repeats | None
+    assertion: Assertion, shape: Configuration, side: Side, baseline: Side | None, repeats: Repeats
 ) -> Finding:
-    known: dict[Quantity, _KnownValue] = {}
+    known: dict[Quantity, KnownValue] = {}
     for quantity in assertion.quantities:
-        source = baseline if quantity.baseline else side
-        assert source is not None
-        vary = None
-        if repeats and baseline and assertion.needs_baseline:
-            vary = _variation(repeats, (side, baseline), shape, quantity.metric.name)
-        one = _known_value(source, shape, quantity, vary)
+        here, other = (baseline, side) if quantity.baseline else (side, baseline)
+        assert here is not None
+        together = is_relative(assertion) and other is not None and _share_sessions(here, other, repeats)
+        one = _known_value(here, shape, quantity, repeats, other if together else None)
         if isinstance(one, str):
             return Finding(
                 assertion=assertion.text,
@@ -103,7 +116,7 @@ def _check_shape(
             )
         known[quantity] = one
     try:
-        found = _judge(assertion, shape, known, len(side.runs) > 1)
+        found = decide(assertion, configuration_name(shape), known)
         if math.isfinite(found.left or 0.0) and math.isfinite(found.right or 0.0):
             return found
         why = "its value is not finite"
@@ -114,77 +127,107 @@ def _check_shape(
     )
 
 
-def _variation(repeats: Repeats, sides: Sequence[Side], shape: Configuration, metric: str) -> Spread:
-    """Return run-to-run variation: pooled over repeats of both sides and earlier ones, else assumed."""
-    earlier = repeats.variation(shape, metric).session
-    squares, df, runs = 0.0, 0.0, earlier.runs
-    if earlier.runs:
-        squares, df = earlier.df * earlier.deviation**2, earlier.df
-    for side in sides:
-        values = [run.value(shape, metric) for run in side.runs]
-        logarithms = [math.log(value) for value in values if value is not None and value > 0]
-        if len(logarithms) == len(values) > 1:
-            mean = sum(logarithms) / len(logarithms)
-            squares += sum((one - mean) ** 2 for one in logarithms)
-            df, runs = df + len(values) - 1, runs + len(values)
-    return Spread(math.sqrt(squares / df), df, runs) if df else earlier
+def is_relative(assertion: Assertion) -> bool:
+    """Whether it only relates a metric to the same metric of the baseline.
+
+    A common factor on both, such as what a session adds, then changes nothing.
+    """
+    if {one.baseline for one in assertion.quantities} != {True, False}:
+        return False
+    if len({one.metric for one in assertion.quantities}) > 1:
+        return False
+    try:
+        one, two = (_difference_at(assertion, scale) for scale in (1.0, 2.0))
+    except ZeroDivisionError:
+        return False
+    return math.isclose(two, 2 * one, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def _difference_at(assertion: Assertion, scale: float) -> float:
+    def value(quantity: Quantity) -> float:
+        return scale * (3.0 if quantity.baseline else 7.0)
+
+    return evaluate(assertion.left, value) - evaluate(assertion.right, value)
+
+
+def _share_sessions(one: Side, other: Side, repeats: Repeats) -> bool:
+    first, second = ({repeats.session(run) for run in side.runs} for side in (one, other))
+    return first == second and len(first) == 1
 
 
 def _known_value(
-    side: Side, shape: Configuration, quantity: Quantity, spread: Spread | None
-) -> _KnownValue | str:
+    side: Side, shape: Configuration, quantity: Quantity, repeats: Repeats, together: Side | None
+) -> KnownValue | str:
     """Return the value of a quantity with its interval, or why there is none."""
-    metric, name = quantity.metric, str(quantity)
+    metric = quantity.metric
     values = [run.value(shape, metric.name) for run in side.runs]
     numbers = [value for value in values if value is not None]
     if not numbers or len(numbers) < len(values):
         where = "the baseline" if quantity.baseline else "this run"
         return f"{where} has no {metric.name} of {configuration_name(shape)}"
-    if len(numbers) > 1:
-        return _of_repeats(numbers, spread)
-    (run,), value = side.runs, numbers[0]
-    estimate = run.estimates.get(shape, {}).get(metric)
-    between = estimate.interval(LEVEL) if estimate else Interval(value, value)
+    if metric.as_measured:
+        return _as_measured([run.interval(shape, metric.name) for run in side.runs], numbers)
+    if min(numbers) <= 0:
+        return _of_shares(numbers)
+    runs = _run_values(side.runs, shape, quantity, repeats)
+    shared = _run_values(together.runs, shape, quantity, repeats) if together is not None else []
+    known = known_level(runs, repeats.variation(shape, metric.name), shared)
+    between = known.between
     if math.isinf(between.low) and math.isinf(between.high):
-        return f"{name}: too few iterations for an interval"
-    if spread is None or value <= 0:
-        return _KnownValue(value, between)
-    varies = t_quantile((1 + LEVEL) / 2, spread.df) * spread.deviation
-    low = _widened(value, between.low, varies) if between.low > 0 else -math.inf
-    high = 1 / _widened(1 / value, 1 / between.high, varies) if math.isfinite(between.high) else math.inf
-    return _KnownValue(value, Interval(low, high))
+        return f"{quantity}: too few iterations for an interval"
+    return known
 
 
-def _widened(value: float, low: float, varies: float) -> float:
-    """Return a lower bound widened by run-to-run variation of the logarithm (root of the sum of squares)."""
-    return value * math.exp(-math.hypot(math.log(value / low), varies))
+def _run_values(
+    runs: Sequence[ComparedRun], shape: Configuration, quantity: Quantity, repeats: Repeats
+) -> list[RunValue]:
+    """Return the numbers of runs that all have one; of several the iterations are not read."""
+    metric, found = quantity.metric, []
+    for run in runs:
+        value = run.value(shape, metric.name)
+        if value is None or value <= 0:
+            return []
+        estimate = run.estimates.get(shape, {}).get(metric) if len(runs) == 1 else None
+        found.append(
+            RunValue(value, estimate, repeats.session(run), repeats.order(run), repeats.has_history(run))
+        )
+    return found
 
 
-def _of_repeats(values: Sequence[float], spread: Spread | None) -> _KnownValue:
-    """Return the geometric mean with its Student's t interval; `spread` None: use that of the values."""
-    if min(values) <= 0:
-        return _of_shares(values)
-    mean = middle(values)
-    own = math.fsum(math.log(value / mean) ** 2 for value in values) / (len(values) - 1)
-    varies, df = (math.sqrt(own), len(values) - 1) if spread is None else (spread.deviation, spread.df)
-    half = t_quantile((1 + LEVEL) / 2, df) * varies / math.sqrt(len(values))
-    return _KnownValue(mean, Interval(mean * math.exp(-half), mean * math.exp(half)))
+def known_level(
+    runs: Sequence[RunValue], variation: Variation, shared: Sequence[RunValue] = ()
+) -> KnownValue:
+    """Return the level of a number that varies from run to run; the arguments are those of `run_level`."""
+    level = run_level(runs, variation, shared)
+    assumed = math.expm1(level.spread) if level.assumed else 0.0
+    return KnownValue(middle([run.value for run in runs]), level.interval(), assumed, level.noisy)
 
 
-def _of_shares(values: Sequence[float]) -> _KnownValue:
+def _as_measured(ranges: Sequence[Interval], numbers: Sequence[float]) -> KnownValue:
+    """Return a number that describes single runs: from the lowest to the highest of them."""
+    between = Interval(min(one.low for one in ranges), max(one.high for one in ranges))
+    return KnownValue(middle(numbers), between)
+
+
+def _of_shares(values: Sequence[float]) -> KnownValue:
     """Return the mean of values that may be 0 (a share of time) or negative (a drift), without logarithms.
 
-    If no value is negative and the lower bound is, the interval is open below.
+    If no value is negative and the lower bound is, the interval is open below. One run is taken as measured.
     """
+    if len(values) == 1:
+        return KnownValue(values[0], Interval(values[0], values[0]))
     mean, error = middle(values), (deviation(values) or 0.0) / math.sqrt(len(values))
     half = t_quantile((1 + LEVEL) / 2, len(values) - 1) * error
     low = -math.inf if min(values) >= 0 > mean - half else mean - half
-    return _KnownValue(mean, Interval(low, mean + half))
+    return KnownValue(mean, Interval(low, mean + half))
 
 
-def _judge(
-    assertion: Assertion, shape: Configuration, known: dict[Quantity, _KnownValue], several: bool
-) -> Finding:
+def decide(assertion: Assertion, configuration: str, known: Mapping[Quantity, KnownValue]) -> Finding:
+    """Return the outcome of an assertion whose quantities are known.
+
+    Raises:
+        ZeroDivisionError: it divides by zero.
+    """
     values = {quantity: one.value for quantity, one in known.items()}
 
     def difference(changed: dict[Quantity, float]) -> float:
@@ -205,13 +248,14 @@ def _judge(
     outcome = _outcome(assertion, middle - down, middle + up)
     return Finding(
         assertion=assertion.text,
-        configuration=configuration_name(shape),
+        configuration=configuration,
         outcome=outcome,
         left=_at(assertion.left, values),
         right=_at(assertion.right, values),
         low=middle - down if math.isfinite(down) else None,
         high=middle + up if math.isfinite(up) else None,
-        why=_why(assertion, known, down, up, several) if outcome == "INCONCLUSIVE" else "",
+        why=_why(known, down, up) if outcome == "INCONCLUSIVE" else "",
+        assumed=any(one.assumed > 0 for one in known.values()),
     )
 
 
@@ -230,9 +274,7 @@ def _outcome(assertion: Assertion, low: float, high: float) -> Outcome:
     return "FAIL" if low > 0 else "INCONCLUSIVE"
 
 
-def _why(
-    assertion: Assertion, known: dict[Quantity, _KnownValue], down: float, up: float, several: bool
-) -> str:
+def _why(known: Mapping[Quantity, KnownValue], down: float, up: float) -> str:
     open_ends = [
         f"too few iterations to bound {quantity}{' from above' if math.isinf(one.between.high) else ''}"
         for quantity, one in known.items()
@@ -240,8 +282,23 @@ def _why(
     ]
     if open_ends and (math.isinf(down) or math.isinf(up)):
         return "; ".join(open_ends)
-    more = "more runs" if assertion.needs_baseline or several else "more iterations"
-    return f"the 95 % interval contains both outcomes; {more} would narrow it"
+    mixed = [
+        str(one)
+        for one in known
+        if one.metric.as_measured and known[one].between.low < known[one].between.high
+    ]
+    if mixed:
+        return f"it does not hold in every run: {', '.join(mixed)} describes single runs"
+    undecided = "the 95 % interval contains both outcomes"
+    assumed = max((one.assumed for one in known.values()), default=0.0)
+    if any(one.noisy for one in known.values()):
+        return f"{undecided}; more iterations would narrow it"
+    if assumed:
+        return (
+            f"{undecided}; runs are assumed to vary by {100 * assumed:.2g} %, until four sessions"
+            " (days, boots) of this profile show how much"
+        )
+    return f"{undecided}; more runs of other sessions (days, boots) would narrow it"
 
 
 # --- output -------------------------------------------------------------------------------------------------

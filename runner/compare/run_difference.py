@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -148,11 +148,15 @@ class _Sides:
 
     def own_spread(self) -> Spread | None:
         """Return the variation of runs of one side within one session; None: each session has one."""
-        groups = [group for sessions in self.by_session for group in sessions.values()]
-        df = sum(len(group) - 1 for group in groups)
-        if not df:
-            return None
-        return Spread(math.sqrt(sum(map(squared_deviations, groups)) / df), df, 0)
+        return spread_within([group for sessions in self.by_session for group in sessions.values()])
+
+
+def spread_within(groups: Sequence[Sequence[float]]) -> Spread | None:
+    """Return the variation of runs around the means of their sessions; None: each session has one run."""
+    df = sum(len(group) - 1 for group in groups)
+    if not df:
+        return None
+    return Spread(math.sqrt(sum(map(squared_deviations, groups)) / df), df, 0)
 
 
 def pooled(*spreads: Spread | None) -> Spread | None:
@@ -167,7 +171,7 @@ def pooled(*spreads: Spread | None) -> Spread | None:
     return Spread(math.sqrt(squares / df), df, sum(spread.runs for spread in known))
 
 
-def _bound(components: Iterable[Component]) -> ErrorBound:
+def error_of(components: Iterable[Component]) -> ErrorBound:
     """Return the root of the sum of variances with Welch and Satterthwaite's degrees of freedom."""
     components = [one for one in components if one[0] > 0]
     variance = sum(one for one, _ in components)
@@ -201,13 +205,13 @@ def _within_sessions(sides: _Sides, variation: Variation) -> RunDifference:
     spread = pooled(own, known)
     if spread is None or (known is None and spread.df < LEAST_DF):
         deviation = max(variation.session.deviation, spread.deviation if spread else 0.0)
-        bound = _bound([(deviation**2 * _dot(weights, weights), math.inf)])
+        bound = error_of([(deviation**2 * _dot(weights, weights), math.inf)])
         used = Spread(deviation, math.inf, 0)
         return RunDifference(value, bound, bound, design, own, used, assumed=True)
     if known is None and firsts * 2 != len(runs) and min(map(len, sides.logs)) > 1:
-        bound = _bound(_unequal(left, weights, firsts, df))
+        bound = error_of(_unequal(left, weights, firsts, df))
     else:
-        bound = _bound([(spread.deviation**2 * _dot(weights, weights), spread.df)])
+        bound = error_of([(spread.deviation**2 * _dot(weights, weights), spread.df)])
     return RunDifference(value, bound, bound, design, spread, spread, assumed=False)
 
 
@@ -253,18 +257,18 @@ def _between_sessions(sides: _Sides, variation: Variation) -> RunDifference:
     if sides.share_sessions and variation.run is not None and variation.run.df >= LEAST_DF:
         return _from_variation(sides, Variation(variation.run, None, 1.0), None, "within")
     run = pooled(sides.own_spread(), variation.run)
-    own = [_session_spread(sessions) for sessions in sides.by_session]
+    own = [session_spread(sessions) for sessions in sides.by_session]
     if variation.known:
         session = pooled(variation.session, *own)
         assert session is not None
         variation = Variation(session, variation.run, variation.runs_per_session)
     elif all(one is not None for one in own):
         components = [
-            (one.deviation**2 * _weight(sessions), one.df)
+            (one.deviation**2 * session_weight(sessions), one.df)
             for one, sessions in zip(own, sides.by_session, strict=True)
             if one is not None
         ]
-        bound = _bound(components)
+        bound = error_of(components)
         return RunDifference(sides.value, bound, bound, "sessions", run, pooled(*own), assumed=False)
     elif (one := pooled(*own)) is not None and one.df >= LEAST_DF:
         several = sides.by_session[0 if own[0] is not None else 1]
@@ -275,7 +279,7 @@ def _between_sessions(sides: _Sides, variation: Variation) -> RunDifference:
     return _from_variation(sides, variation, run, "within" if sides.share_sessions else "sessions")
 
 
-def _session_spread(sessions: dict[int, list[float]]) -> Spread | None:
+def session_spread(sessions: Mapping[int, Sequence[float]]) -> Spread | None:
     """Return the variation of the session means of one side; None: it has one session."""
     if len(sessions) < 2:
         return None
@@ -284,46 +288,63 @@ def _session_spread(sessions: dict[int, list[float]]) -> Spread | None:
     return Spread(math.sqrt(squared_deviations(means) / df), df, 0)
 
 
-def _weight(sessions: dict[int, list[float]]) -> float:
+def session_weight(sessions: Mapping[int, Sequence[float]]) -> float:
     """Return by how much the variance of a session mean counts in that of the mean over runs."""
     total = sum(map(len, sessions.values()))
     return sum((len(group) / total) ** 2 for group in sessions.values())
+
+
+def runs_weight(sessions: Mapping[int, Sequence[float]], variation: Variation) -> float:
+    """Return by how much the variance of single runs counts beyond what the known session means include."""
+    total = sum(map(len, sessions.values()))
+    return sum(
+        (len(group) / total) ** 2 * max(0.0, 1 / len(group) - 1 / variation.runs_per_session)
+        for group in sessions.values()
+    )
+
+
+def further_noise(
+    runs: Sequence[RunValue], variation: Variation, run: Spread | None
+) -> tuple[list[Component], list[Component]]:
+    """Return what the iterations of a single run add below and above it; nothing for several runs.
+
+    The variation from run to run is assumed, or known from other profiles: it may be less than what the
+    iterations of this run alone leave open.
+    """
+    if len(runs) > 1 or (runs[0].has_history and variation.known):
+        return [], []
+    known = run.deviation**2 if run is not None else 0.0
+    below, above = ([(max(0.0, variance - known), df)] for variance, df in iteration_noise(runs[0]))
+    return below, above
 
 
 def _from_variation(sides: _Sides, variation: Variation, run: Spread | None, design: Design) -> RunDifference:
     session = runs_part = 0.0
     noise: tuple[list[Component], list[Component]] = ([], [])
     for index, (runs, sessions) in enumerate(zip(sides.runs, sides.by_session, strict=True)):
-        for group in sessions.values():
-            weight = (len(group) / len(runs)) ** 2
-            session += weight
-            runs_part += weight * max(0.0, 1 / len(group) - 1 / variation.runs_per_session)
-        if len(runs) > 1 or (runs[0].has_history and variation.known):
-            continue
-        # The variation from run to run is assumed, or known from other profiles: it may be less than what
-        # the iterations of this run alone leave open.
-        for end, (variance, df) in enumerate(_iteration_noise(runs[0])):
-            further = max(0.0, variance - run.deviation**2) if run is not None else variance
-            # The lower bound of the difference: the first side could be more, the second less.
-            noise[end if index else 1 - end].append((further, df))
+        session += session_weight(sessions)
+        runs_part += runs_weight(sessions, variation)
+        # The lower bound of the difference: the first side could be more, the second less.
+        for end, part in enumerate(further_noise(runs, variation, run)):
+            noise[end if index else 1 - end].extend(part)
     base: list[Component] = [(session * variation.session.deviation**2, variation.session.df)]
     if run is not None:
         base.append((runs_part * run.deviation**2, run.df))
-    below, above = (_bound(_with_noise(base, parts, variation.known)) for parts in noise)
+    below, above = (error_of(with_noise(base, parts, variation.known)) for parts in noise)
     within = math.sqrt(max(sum(one for one, _ in parts) for parts in noise))
     known_run = variation.session if design == "within" and variation.known else run
     assumed = math.isinf(variation.session.df)
     return RunDifference(sides.value, below, above, design, known_run, variation.session, assumed, within)
 
 
-def _with_noise(base: list[Component], noise: list[Component], known: bool) -> list[Component]:
+def with_noise(base: list[Component], noise: list[Component], known: bool) -> list[Component]:
     """Return the sum for an assumption; for a known variation, which includes noise, the larger of both."""
     if not known:
         return base + noise
     return max(base, noise, key=lambda components: sum(one for one, _ in components))
 
 
-def _iteration_noise(run: RunValue) -> tuple[Component, Component]:
+def iteration_noise(run: RunValue) -> tuple[Component, Component]:
     """Return the variance of the logarithm of a run's number below and above it, from its iterations."""
     if run.estimate is None:
         return (0.0, math.inf), (0.0, math.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, Report
 from runner.run import layout
 from runner.state.run import RunState
+from runner.stats.intervals import Interval
 from runner.util.files import read_file
 
 
@@ -98,6 +100,19 @@ class ComparedRun:
         configuration = self.configurations.get(shape)
         rows = configuration.rows if configuration else []
         return next((row.value for row in rows if row.metric == metric), None)
+
+    def interval(self, shape: Configuration, metric: str) -> Interval:
+        """The interval of a number in the final table; without one the number itself.
+
+        Raises:
+            StopIteration: this run has no such number.
+        """
+        rows = self.configurations[shape].rows
+        row = next(row for row in rows if row.metric == metric and row.value is not None)
+        assert row.value is not None
+        if row.low is None and row.high is None:
+            return Interval(row.value, row.value)
+        return Interval(-math.inf if row.low is None else row.low, math.inf if row.high is None else row.high)
 
 
 @dataclass(frozen=True)

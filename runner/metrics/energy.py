@@ -200,6 +200,7 @@ GPU_POWER_PEAK = Metric(
     digits=1,
     count=READINGS,
     conditions="Needs three readings; peaks between two readings are not seen.",
+    as_measured=True,
     compute=of_window(_peak_power),
 )
 GPU_ENERGY = Metric(

@@ -98,6 +98,7 @@ KV_CACHE = Metric(
     digits=1,
     count=_ITERATIONS,
     conditions=_LOGGED,
+    as_measured=True,
     compute=_of_engine(lambda log: log.kv_share, lambda share: 100 * share.maximum),
 )
 ACTIVE_REQUESTS = Metric(
@@ -111,6 +112,7 @@ ACTIVE_REQUESTS = Metric(
     digits=1,
     count=_ITERATIONS,
     conditions=_LOGGED,
+    as_measured=True,
     compute=_of_engine(lambda log: log.active, lambda active: active.mean),
 )
 QUEUED_REQUESTS = Metric(
@@ -124,6 +126,7 @@ QUEUED_REQUESTS = Metric(
     digits=0,
     count=_ITERATIONS,
     conditions=_LOGGED,
+    as_measured=True,
     compute=_of_engine(lambda log: log.queued, lambda queued: queued.maximum),
 )
 ENGINE_METRICS = (

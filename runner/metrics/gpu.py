@@ -95,6 +95,7 @@ GPU_THROTTLED = Metric(
     digits=1,
     count=READINGS,
     conditions="Compare runs only where it is about the same; the heat of an earlier run shows here.",
+    as_measured=True,
     compute=of_window(_throttled),
 )
 GPU_CLOCK = Metric(

@@ -61,6 +61,15 @@ def _upstream_percentile(q: int, maximum_up_to: int) -> Callable[[MetricContext]
     return compute
 
 
+def _upstream_percentile_estimate(q: int) -> Callable[[MetricContext], PercentileEstimate]:
+    def estimate(context: MetricContext) -> PercentileEstimate:
+        latency = context.configuration.latency
+        value = latency.upstream_percentile(q)
+        return PercentileEstimate(value, q, context.effective_iterations, latency.percentile)
+
+    return estimate
+
+
 def _latency_estimate(context: MetricContext) -> MeanEstimate:
     return context.latency_estimate
 
@@ -158,6 +167,7 @@ DEVIATION = Metric(
     count=TIMED,
     conditions="Needs two iterations. Correlated iterations are less independent than it suggests.",
     judged=False,
+    as_measured=True,
     compute=_deviation,
 )
 VARIATION = Metric(
@@ -172,6 +182,7 @@ VARIATION = Metric(
     count=TIMED,
     conditions="Needs two iterations. How far single iterations scatter, not how well the mean is known.",
     judged=False,
+    as_measured=True,
     compute=_variation,
 )
 MINIMUM = Metric(
@@ -185,6 +196,7 @@ MINIMUM = Metric(
     count=TIMED,
     conditions="One value; grows more extreme with more iterations.",
     judged=False,
+    as_measured=True,
     compute=_of_sample(lambda latency: latency.minimum),
 )
 MAXIMUM = Metric(
@@ -198,6 +210,7 @@ MAXIMUM = Metric(
     count=TIMED,
     conditions="One value; grows more extreme with more iterations.",
     judged=False,
+    as_measured=True,
     compute=_of_sample(lambda latency: latency.maximum),
 )
 UPSTREAM_P95 = Metric(
@@ -210,8 +223,12 @@ UPSTREAM_P95 = Metric(
     source=ITERATIONS_SOURCE,
     upstream_key="percentile95(ms)",
     count=TIMED,
-    conditions="Kept to compare with what benchmark.py prints; it has no interval.",
+    conditions=(
+        "Kept to compare with what benchmark.py prints. Its interval is that of the percentile, extended to"
+        " this value."
+    ),
     judged=False,
+    estimate=_upstream_percentile_estimate(95),
     compute=_upstream_percentile(95, maximum_up_to=20),
 )
 UPSTREAM_P99 = Metric(
@@ -224,8 +241,12 @@ UPSTREAM_P99 = Metric(
     source=ITERATIONS_SOURCE,
     upstream_key="percentile99(ms)",
     count=TIMED,
-    conditions="Kept to compare with what benchmark.py prints; it has no interval.",
+    conditions=(
+        "Kept to compare with what benchmark.py prints. Its interval is that of the percentile, extended to"
+        " this value."
+    ),
     judged=False,
+    estimate=_upstream_percentile_estimate(99),
     compute=_upstream_percentile(99, maximum_up_to=100),
 )
 LATENCY_METRICS = (LATENCY, P50, P95, P99, DEVIATION, VARIATION, MINIMUM, MAXIMUM, UPSTREAM_P95, UPSTREAM_P99)

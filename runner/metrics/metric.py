@@ -62,6 +62,9 @@ class Metric:
     judged: bool = True
     """whether a comparison gives a verdict; False: a change of it is shown only, because it depends on the
     number of iterations or describes scatter, not speed"""
+    as_measured: bool = False
+    """whether it describes one run alone (a count, an extreme, scatter): an assertion takes it without any
+    variation from run to run, and must hold in every run"""
     comparison_place: int | None = None
     """place among the metrics that every comparison shows; None: compared only when a user names it"""
 

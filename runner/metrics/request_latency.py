@@ -138,6 +138,8 @@ REQUEST_MIN = Metric(
     other_keys=("performance.request_latency_percentiles_ms.minimum",),
     count=MEASURED,
     conditions=FILED,
+    judged=False,
+    as_measured=True,
     compute=of_requests(lambda log: log.latency.minimum),
 )
 REQUEST_MAX = Metric(
@@ -152,6 +154,8 @@ REQUEST_MAX = Metric(
     other_keys=("performance.request_latency_percentiles_ms.maximum",),
     count=MEASURED,
     conditions=FILED,
+    judged=False,
+    as_measured=True,
     compute=of_requests(lambda log: log.latency.maximum),
 )
 TTFT = Metric(

@@ -63,6 +63,7 @@ ITERATIONS = Metric(
     digits=0,
     count=TIMED,
     conditions="As logged, where a result was imported without its iterations.",
+    as_measured=True,
     compute=_iterations,
 )
 WARM_UP = Metric(
@@ -76,6 +77,7 @@ WARM_UP = Metric(
     digits=0,
     count="warm-up iterations",
     conditions="The engine decides how many; see the warm-up effect for whether they were enough.",
+    as_measured=True,
     compute=_warm_up,
 )
 WARM_UP_EFFECT = Metric(
@@ -93,6 +95,7 @@ WARM_UP_EFFECT = Metric(
     digits=2,
     count=TIMED,
     conditions="Needs 8 iterations. Nothing is left out of any number: this says what leaving out would do.",
+    as_measured=True,
     compute=_warm_up_effect,
 )
 DRIFT = Metric(
@@ -113,6 +116,7 @@ DRIFT = Metric(
         "Needs 8 iterations. From 1 % on, when its interval excludes 0, the mean depends on how long"
         " one measures, and that is flagged. Iterations of the warm-up effect are not part of it."
     ),
+    as_measured=True,
     compute=_drift,
     bounds=_drift_bounds,
 )

@@ -142,6 +142,7 @@ REQUESTS = Metric(
     digits=0,
     count=MEASURED,
     conditions=FILED,
+    as_measured=True,
     compute=of_requests(lambda log: log.latency.n),
 )
 DURATION = Metric(
@@ -156,6 +157,7 @@ DURATION = Metric(
     other_keys=("performance.total_latency_ms",),
     count=MEASURED,
     conditions=_WHOLE,
+    as_measured=True,
     compute=of_requests(lambda log: log.seconds * 1000),
 )
 MEAN_INPUT = Metric(
@@ -171,6 +173,7 @@ MEAN_INPUT = Metric(
     digits=1,
     count=MEASURED,
     conditions=FILED,
+    as_measured=True,
     compute=of_requests(lambda log: log.input_tokens / log.latency.n),
 )
 MEAN_OUTPUT = Metric(
@@ -186,6 +189,7 @@ MEAN_OUTPUT = Metric(
     digits=1,
     count=MEASURED,
     conditions=FILED,
+    as_measured=True,
     compute=of_requests(lambda log: log.output_tokens / log.latency.n),
 )
 MEAN_CONCURRENCY = Metric(
@@ -201,6 +205,7 @@ MEAN_CONCURRENCY = Metric(
     digits=1,
     count=MEASURED,
     conditions=FILED,
+    as_measured=True,
     compute=of_requests(lambda log: log.latency.total / 1000 / log.seconds),
 )
 SERVING_THROUGHPUT_METRICS = (

@@ -257,6 +257,7 @@ GENERATED_TOKENS = Metric(
     digits=1,
     count=TIMED,
     conditions="Only where the program counts its decode steps.",
+    as_measured=True,
     compute=_generated_tokens,
 )
 THROUGHPUT_METRICS = (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.simulations import gates, verdicts
 from tests.simulations.table import Cell, as_markdown
-from tests.simulations.verdicts import SIMULATIONS
 
 TRIALS = 1000
+SIMULATIONS = (*verdicts.SIMULATIONS, *gates.SIMULATIONS)
 SEED = 20260101
 
 

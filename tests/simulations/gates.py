@@ -1,0 +1,97 @@
+"""False PASS and FAIL of assertions at the very bound, and how often they decide away from it.
+
+The truth of each case is exactly the bound, so that every PASS and every FAIL is a wrong one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from runner.compare.assertion_grammar import Assertion, parse_assertion
+from runner.compare.assertions import KnownValue, Outcome, decide, known_level
+from runner.stats.variation import ASSUMED
+from tests.simulations.table import Cell
+from tests.simulations.verdicts import DAYS, Truth, earlier, session
+
+RUNS = (1, 3, 5)
+HISTORIES = {"no history": (0, 0), "4 earlier days": (4, 1), "20 earlier days": (20, 1), "5 x 5": (5, 5)}
+WRONG = 0.05
+"""Most false PASS, and most false FAIL; with a known variation the interval of 95 % gives half of that."""
+
+
+def plain_bounds(trials: int, seed: int) -> Iterator[Cell]:
+    """`latency_ms < 100` where the level over days is exactly 100."""
+    assertion = parse_assertion("latency_ms < 100")
+    for name, (days, runs_a_day) in HISTORIES.items():
+        for day in DAYS:
+            for runs in RUNS:
+                rng, truth = random.Random(seed), Truth(day)
+                found: dict[str, int] = dict.fromkeys(("PASS", "FAIL", "one run"), 0)
+                for _ in range(trials):
+                    known = earlier(rng, truth, days, runs_a_day) if days else ASSUMED
+                    side = session(rng, truth, runs, 0, history=days > 0)
+                    outcome = _decide(assertion, known_level(side, known))
+                    if outcome != "INCONCLUSIVE":
+                        found[outcome] += 1
+                    if runs == 1 and side[0].estimate is not None:
+                        alone = side[0].estimate.interval()
+                        found["one run"] += not alone.low <= 100 <= alone.high
+                where = f"days {day:.1%}, {runs} runs of one day, {name}"
+                yield Cell("false PASS at a plain bound", where, found["PASS"] / trials, most=WRONG)
+                yield Cell("false FAIL at a plain bound", where, found["FAIL"] / trials, most=WRONG)
+                if runs == 1 and not days:
+                    title = "false PASS or FAIL: the interval of one run's iterations"
+                    yield Cell(title, where, found["one run"] / trials)
+
+
+def baseline_bounds(trials: int, seed: int) -> Iterator[Cell]:
+    """`latency_ms < 1.02 * baseline` where the runs are exactly 2 % slower, measured on another day."""
+    assertion = parse_assertion("latency_ms < 1.02 * baseline")
+    for name, (days, runs_a_day) in HISTORIES.items():
+        for day in DAYS:
+            for runs in RUNS:
+                rng, truth = random.Random(seed), Truth(day)
+                found: dict[str, int] = dict.fromkeys(("PASS", "FAIL", "INCONCLUSIVE"), 0)
+                for _ in range(trials):
+                    known = earlier(rng, truth, days, runs_a_day) if days else ASSUMED
+                    before = session(rng, truth, runs, 0, history=days > 0)
+                    after = session(rng, truth, runs, 1, shift=0.0198026, history=days > 0)
+                    levels = (known_level(after, known), known_level(before, known))
+                    found[_decide(assertion, *levels)] += 1
+                where = f"days {day:.1%}, {runs} and {runs} runs, {name}"
+                yield Cell("false PASS against a baseline", where, found["PASS"] / trials, most=WRONG)
+                yield Cell("false FAIL against a baseline", where, found["FAIL"] / trials, most=WRONG)
+
+
+def deciding_bounds(trials: int, seed: int) -> Iterator[Cell]:
+    """How often a gate decides: unchanged runs held against a bound that is some percent away."""
+    for day, days, text, title in (
+        (0.003, 4, "latency_ms < 1.03 * baseline", "4 earlier days"),
+        (0.003, 8, "latency_ms < 1.03 * baseline", "8 earlier days"),
+        (0.005, 20, "latency_ms < 1.03 * baseline", "20 earlier days"),
+        (0.01, 20, "latency_ms < 1.05 * baseline", "20 earlier days"),
+        (0.01, 0, "latency_ms < 1.1 * baseline", "no history"),
+        (0.005, 20, "latency_ms < 102", "20 earlier days"),
+        (0.01, 20, "latency_ms < 104", "20 earlier days"),
+        (0.01, 0, "latency_ms < 108", "no history"),
+    ):
+        rng, truth, assertion, passed = random.Random(seed), Truth(day), parse_assertion(text), 0
+        for _ in range(trials):
+            known = earlier(rng, truth, days) if days else ASSUMED
+            sides = [session(rng, truth, 1, number, history=days > 0) for number in (0, 1)]
+            levels = [known_level(side, known) for side in sides]
+            passed += _decide(assertion, *levels[: len(assertion.quantities)]) == "PASS"
+        where = f"{text}, one run, days {day:.1%}, {title}"
+        yield Cell("an unchanged run passes", where, passed / trials, least=0.8 if days != 4 else None)
+
+
+def _decide(assertion: Assertion, checked: KnownValue, before: KnownValue | None = None) -> Outcome:
+    known = {
+        quantity: before if quantity.baseline and before is not None else checked
+        for quantity in assertion.quantities
+    }
+    return decide(assertion, "", known).outcome
+
+
+SIMULATIONS = (plain_bounds, baseline_bounds, deciding_bounds)
