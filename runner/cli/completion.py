@@ -1,134 +1,98 @@
-"""Completions of a command line for a shell, derived from the parser of the commands."""
+"""Completion at Tab with argcomplete: the values that each kind of argument may have."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
+from typing import TextIO
 
+import argcomplete
+from argcomplete.completers import FilesCompleter
+
+from runner.cli.options import SubCommands
 from runner.errors import UserError
 
-SCRIPTS = {
-    "bash": """\
-# trtbench-tui: source this, e.g. from ~/.bashrc:  eval "$(trtbench-tui completion bash)"
-_trtbench_tui() {
-    mapfile -t COMPREPLY < <(trtbench-tui completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
-}
-complete -o default -F _trtbench_tui trtbench-tui
-""",
-    "zsh": """\
-#compdef trtbench-tui
-# trtbench-tui: source this, e.g. from ~/.zshrc after compinit:  eval "$(trtbench-tui completion zsh)"
-_trtbench_tui() {
-    local -a found
-    found=("${(@f)$(trtbench-tui completion words -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-    found=(${found:#})
-    if (( $#found )); then compadd -a found; else _files; fi
-}
-compdef _trtbench_tui trtbench-tui
-""",
-    "fish": """\
-# trtbench-tui: source this, e.g. from config.fish:  trtbench-tui completion fish | source
-function __trtbench_tui
-    set -l words (commandline -opc)[2..] (commandline -ct)
-    set -l found (trtbench-tui completion words -- $words 2>/dev/null)
-    if test (count $found) -gt 0
-        printf '%s\\n' $found
-    else
-        __fish_complete_path (commandline -ct)
-    end
-end
-complete -c trtbench-tui -f -k -a '(__trtbench_tui)'
-""",
-}
+_PLAIN = re.compile(r"[\w.:/@][\w.:/=@%+, -]*")
+"""Words in which argcomplete quotes all that a shell expands, splits or executes: the space.
+
+Names of runs can come from an archive of another user. argcomplete does not quote `~` and `#`, among others.
+"""
+_HELP = re.compile(r"(\s*\S+\s+)help\s+")
+LISTS = ("RUN", "SIDE")
+"""metavars of arguments that may be lists separated by commas"""
+
+Values = Callable[[argparse.Namespace], Iterable[str]]
+"""From the arguments that are parsed so far to all values of an argument."""
 
 
-_PLAIN = re.compile(r"[\w.:/=@%+,|-]+")
-"""Words that no shell expands, splits or executes: names of runs can come from an archive of another user."""
-
-
-@dataclass
-class _Position:
-    """A position in a command line: the parser of the next word, and what that word may be."""
-
-    parser: argparse.ArgumentParser
-    value_of: argparse.Action | None = None
-    """the option whose value comes next"""
-    arguments: int = 0
-    """number of positional arguments before it"""
-    profile: str = ""
-    """the profile named earlier in the line"""
-
-
-def complete_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
-    """Return the completions of the last word, in the order of the help; none where a file is expected.
+def complete(
+    parser: argparse.ArgumentParser,
+    output: TextIO | None = None,
+    exit_process: Callable[[int], object] = os._exit,
+) -> None:
+    """Write the completions of `COMP_LINE` for the shell that started this process at Tab, and exit.
 
     Args:
         parser: the parser of the whole command line.
-        words: the words of the command line without `trtbench-tui`; the last one is unfinished.
+        output: where to write; None: the file descriptor that argcomplete's script opens.
+        exit_process: ends the process.
     """
-    *before, last = words or [""]
-    if before[:1] == ["help"]:
-        before = before[1:]
-    position = _Position(parser)
-    for word in before:
-        _advance(position, word)
-    # In a list separated by commas, the last element is completed.
-    head, comma, rest = last.rpartition(",") if _takes_list(position) else ("", "", last)
-    found = [word for word in _candidates(position, rest) if word.startswith(rest)]
-    return [head + comma + word for word in found if _PLAIN.fullmatch(word)]
+    _skip_help()
+    _set_completers(parser)
+    argcomplete.autocomplete(
+        parser,
+        always_complete_options=False,
+        output_stream=output,
+        exit_method=exit_process,
+        validator=lambda word, start: word.startswith(start) and word.isprintable(),
+        default_completer=_Files(),
+    )
 
 
-def _advance(position: _Position, word: str) -> None:
-    """Move past a finished word."""
-    if position.value_of is not None:
-        position.value_of = None
-    elif word.startswith("-"):
-        option = position.parser._option_string_actions.get(word)
-        if option is not None and option.nargs is None:
-            position.value_of = option
-    else:
-        action = _positional(position)
-        if isinstance(action, argparse._SubParsersAction) and word in action.choices:
-            position.parser, position.arguments = action.choices[word], 0
-            return
-        if action is not None and action.metavar == "PROFILE":
-            position.profile = position.profile or word
-        position.arguments += 1
+def _skip_help() -> None:
+    """Remove the `help` of `help COMMAND` from the line, because the parser has no such command."""
+    line = os.environ["COMP_LINE"]
+    match = _HELP.match(line)
+    if match is not None:
+        os.environ["COMP_LINE"] = match[1] + line[match.end() :]
+        os.environ["COMP_POINT"] = str(int(os.environ["COMP_POINT"]) - (match.end() - match.end(1)))
 
 
-def _positional(position: _Position) -> argparse.Action | None:
-    """Return the positional argument that comes next; the last one may take several words."""
-    found = [action for action in position.parser._actions if not action.option_strings]
-    if position.arguments < len(found):
-        return found[position.arguments]
-    return found[-1] if found and found[-1].nargs in ("*", "+") else None
+def _set_completers(parser: argparse.ArgumentParser) -> None:
+    for action in parser._actions:
+        if isinstance(action, SubCommands):
+            for below in action.choices.values():
+                _set_completers(below)
+        elif action.metavar in COMPLETERS:
+            completer = _Completer(COMPLETERS[str(action.metavar)], takes_list=action.metavar in LISTS)
+            action.completer = completer  # type: ignore[attr-defined]  # the attribute is argcomplete's
 
 
-def _candidates(position: _Position, last: str) -> Iterator[str]:
-    action = position.value_of
-    if action is None and last.startswith("-"):
-        for option in position.parser._actions:
-            if option.help != argparse.SUPPRESS:
-                yield from option.option_strings
-        return
-    action = action or _positional(position)
-    if action is None:
-        return
-    if isinstance(action, argparse._SubParsersAction):
-        yield from (choice.dest for choice in action._choices_actions)
-    elif action.choices is not None:
-        yield from map(str, action.choices)
-    elif action.metavar in COMPLETERS:
-        yield from COMPLETERS[str(action.metavar)](position)
+class _Files(FilesCompleter):
+    """File names, for shells that do not complete them by themselves where nothing else is found."""
+
+    def __call__(self, prefix: str, **context: object) -> list[str]:
+        return [] if os.environ.get("_ARGCOMPLETE_SHELL") == "bash" else super().__call__(prefix, **context)
 
 
-def _takes_list(position: _Position) -> bool:
-    action = position.value_of or _positional(position)
-    return action is not None and action.metavar in ("RUN", "SIDE")
+class _Completer:
+    """The values of an argument, or files where no value begins with the word under the cursor."""
+
+    def __init__(self, values: Values, *, takes_list: bool) -> None:
+        self._values = values
+        self._takes_list = takes_list
+
+    def __call__(self, *, prefix: str, parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:
+        # In a list separated by commas, the last element is completed.
+        head, comma, start = prefix.rpartition(",") if self._takes_list else ("", "", prefix)
+        found = [
+            word for word in self._values(parsed_args) if word.startswith(start) and _PLAIN.fullmatch(word)
+        ]
+        return [head + comma + word for word in found] or _Files()(prefix)
 
 
 def _profiles() -> Iterator[str]:
@@ -180,19 +144,18 @@ def _sorts() -> Iterator[str]:
     yield from BY_NAME
 
 
-def _paths(profile: str) -> Iterator[str]:
-    """Yield the fields of a profile in the form of `--set`."""
+def _fields(parsed: argparse.Namespace) -> Iterator[str]:
+    """Yield the fields of the first profile in the line, in the form of `--set`."""
     from runner.profile import store
     from runner.profile.fields import fields
 
-    try:
-        found = fields(store.find(profile).load())
-    except UserError:
-        return
-    yield from (f"{field.path}=" for field in found)
+    profile: str | None = parsed.profile if "profile" in parsed else next(iter(parsed.profiles or []), None)
+    if profile is not None:
+        with suppress(UserError):
+            yield from (f"{field.path}=" for field in fields(store.find(profile).load()))
 
 
-COMPLETERS: dict[str, Callable[[_Position], Iterator[str]]] = {
+COMPLETERS: dict[str, Values] = {
     "PROFILE": lambda _: _profiles(),
     "RUN": lambda _: _runs(),
     "SIDE": lambda _: _runs(),
@@ -201,7 +164,7 @@ COMPLETERS: dict[str, Callable[[_Position], Iterator[str]]] = {
     "DELETED": lambda _: _deleted(),
     "METRIC": lambda _: _metrics(),
     "KEY": lambda _: _sorts(),
-    "PATH=VALUE": lambda position: _paths(position.profile),
-    "PATH=VALUES": lambda position: _paths(position.profile),
+    "PATH=VALUE": _fields,
+    "PATH=VALUES": _fields,
 }
 """Completions of an argument, by its metavar in the help."""

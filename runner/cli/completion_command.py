@@ -1,36 +1,34 @@
-"""The command `completion`: print the script for a shell, which calls `completion words` at every Tab."""
+"""The command `completion`: print the script with which a shell asks this program at every Tab."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from runner.cli.completion import SCRIPTS, complete_words
 from runner.cli.options import SubCommands
 from runner.errors import ExitCode
 
+SHELLS = {
+    "bash": 'eval "$(trtbench-tui completion bash)"  # e.g. in ~/.bashrc',
+    "zsh": 'eval "$(trtbench-tui completion zsh)"  # e.g. in ~/.zshrc after compinit',
+    "fish": "trtbench-tui completion fish | source  # e.g. in config.fish",
+}
+"""How to use the script in each shell."""
 
-def add(commands: SubCommands[argparse.ArgumentParser], parser: argparse.ArgumentParser) -> None:
-    """Add the command; completions are derived from `parser`, the parser of the whole command line."""
+
+def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
     command = commands.add_parser("completion", help="print the completion script for bash, zsh or fish")
     shells = command.add_subparsers(title="shells", metavar="SHELL", required=True)
-    for shell, script in SCRIPTS.items():
-        source = script.partition(":  ")[2].splitlines()[0]
+    for shell, use in SHELLS.items():
         chosen = shells.add_parser(
-            shell, help=source, description=f"Print the completion script for {shell}. To use it: {source}"
+            shell, help=use, description=f"Print the completion script for {shell}. To use it: {use}"
         )
-        chosen.set_defaults(command=_print, script=script, without_runs=True)
-    words = shells.add_parser("words", help="list completions of the last word; for the scripts")
-    words.add_argument("words", nargs="*", metavar="WORD")
-    words.set_defaults(command=lambda arguments: _words(parser, arguments), without_runs=True)
+        chosen.set_defaults(command=_print, shell=shell, without_runs=True)
 
 
 def _print(arguments: argparse.Namespace) -> int:
-    sys.stdout.write(arguments.script)
-    return ExitCode.OK
+    from argcomplete.shell_integration import shellcode
 
-
-def _words(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
-    for word in complete_words(parser, arguments.words):
-        print(word)
+    sys.stdout.write(shellcode(["trtbench-tui"], shell=arguments.shell))
     return ExitCode.OK

@@ -94,6 +94,10 @@ def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     code: int = ExitCode.OK
     try:
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks at Tab; other commands do not import argcomplete
+            from runner.cli.completion import complete
+
+            complete(parser)
         _check_command(parser, options)
         arguments = parser.parse_args(options)
         if os.environ.get("TRTBENCH_LOG"):  # `logging` takes time to import
@@ -206,9 +210,9 @@ def build_parser() -> argparse.ArgumentParser:
         metrics,
         machine,
         serve,
+        completion_command,
     ):
         family.add(commands)
-    completion_command.add(commands, parser)
     parser.description = f"The terminal cockpit for TensorRT-LLM benchmarks.\n\n{_command_list(commands)}"
     _describe_commands(commands)
     return parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-FORBIDDEN = {"torch", "scipy", "numpy", "mpi4py", "pynvml", "psutil", "multiprocessing"}
+FORBIDDEN = {"torch", "scipy", "numpy", "mpi4py", "pynvml", "argcomplete", "multiprocessing"}
 SCRIPT = """
 import sys
 from textual.app import App

@@ -13,7 +13,7 @@ from tests import standins
 from tests.integration.trtllm import support
 from tests.runner.ranks.support import needs_mpi
 
-OURS = ("runner", "tui", "profiles", "msgspec", "yaml", "textual", "rich", "psutil", "pynvml")
+OURS = ("runner", "tui", "profiles", "msgspec", "yaml", "textual", "rich", "argcomplete", "pynvml")
 
 # Every Python of the environment leaves the names of its modules when it ends.
 LEAVE_MODULES = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import subprocess
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argcomplete.finders import CompletionFinder
 
-from runner.cli.completion import COMPLETERS, complete_words
+from runner.cli.completion import COMPLETERS, complete
 from runner.cli.main import build_parser, main
 from runner.history import labels, trash
 from runner.sweep import directory
@@ -21,10 +23,33 @@ from tests.support.paths import ROOT
 from tests.support.runs import record, single
 from tests.support.sweeps import sweep_of
 
+WORD_BREAKS = " \t\n\"'><=;|&(:"
+"""COMP_WORDBREAKS of bash"""
+
+
+@pytest.fixture(autouse=True)
+def tab_in_bash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that argcomplete's script sets in bash."""
+    for name, value in {
+        "": "1",
+        "_SHELL": "bash",
+        "_SUPPRESS_SPACE": "1",
+        "_COMP_WORDBREAKS": WORD_BREAKS,
+    }.items():
+        monkeypatch.setenv(f"_ARGCOMPLETE{name}", value)
+    for name in ("COMP_LINE", "COMP_POINT"):
+        monkeypatch.setenv(name, "")
+    # argcomplete would take file descriptor 9, which is pytest's.
+    monkeypatch.setattr(CompletionFinder, "_init_debug_stream", lambda _: None)
+
 
 def after(line: str) -> list[str]:
-    """Completions of the last word; a space at the end starts a new word."""
-    return complete_words(build_parser(), line.split(" "))
+    """Completions at the end of a line; a space at the end starts a new word."""
+    os.environ["COMP_LINE"] = f"trtbench-tui {line}"
+    os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
+    output = io.StringIO()
+    complete(build_parser(), output, exit_process=lambda _: None)
+    return output.getvalue().split("\v") if output.getvalue() else []
 
 
 def test_commands_and_options() -> None:
@@ -60,14 +85,15 @@ def test_lists_of_runs_names_and_sweeps() -> None:
     labels.rename(second.name, "two words")
     assert after("compare aaaa bbbb,be") == ["bbbb,before"]
     assert after("export aaaa,b") == ["aaaa,bbbb", "aaaa,before"]
-    assert after("show two") == [], "a shell would split it into two words"
+    assert after("show two") == [r"two\ words"]
+    assert after('show "two') == ["two words"], "bash adds the quotation mark"
     sweep = directory.create_sweep(sweep_of()).name
     assert after(f"attach {sweep[:9]}") == after(f"sweeps stop {sweep[:9]}") == [sweep]
     trash.delete([first])
     assert after("trash restore ") == ["last", first.name]
 
 
-HOSTILE = ("$(touch BAD)", "`touch BAD`", "a;touch BAD", "x y", "*", "~root", "a\\b", "q'")
+HOSTILE = ("$(touch BAD)", "`touch BAD`", "a;touch BAD", "a|touch", "*", "~root", "a\\b", "q'", "=ls", "#x")
 
 
 def test_words_that_a_shell_would_execute_are_not_offered(home: Path) -> None:
@@ -75,10 +101,11 @@ def test_words_that_a_shell_would_execute_are_not_offered(home: Path) -> None:
     for name in HOSTILE:
         labels.rename(run_dir.name, name)
         assert after("show ") == ["last", run_dir.name, "aaaa"]
-        (run_dir.parent / f"20260101T000000Z_{name.replace('/', '')}_0001").mkdir()
+        (run_dir.parent / f"20260101T000000Z_{name}_0001").mkdir()
     (run_dir.parent / "20260101T000000Z_a\x1b]0;t\x07_0001").mkdir()
     (run_dir.parent / "20260101T000000Z_p_0001\n").mkdir()
-    assert after("show ") == ["last", run_dir.name, "aaaa"]
+    labels.rename(run_dir.name, "-x")
+    assert after("show ") == ["last", run_dir.name, "aaaa"], "it would be an option"
     labels.rename(run_dir.name, "vorher-α")
     assert after("show v") == ["vorher-α"], "letters of any language are plain words"
 
@@ -94,7 +121,7 @@ def test_sort_keys_metrics_axes_and_help() -> None:
 def test_every_completable_metavar_has_a_completer() -> None:
     """Every metavar that is not free text can be completed, also in new commands."""
     free = {"N", "HZ", "EXPR", "COMMAND", "FILE", "FILE.prom", "FILE.prom|:PORT", "TERMS", "PERCENT", "TEXT",
-            "URI", "NAME", "NEW_NAME", "+TAG|-TAG", "N[,N...]", "WORD"}  # fmt: skip
+            "URI", "NAME", "NEW_NAME", "+TAG|-TAG", "N[,N...]"}  # fmt: skip
 
     def metavars(parser: argparse.ArgumentParser) -> Iterator[str]:
         for action in parser._actions:
@@ -107,30 +134,43 @@ def test_every_completable_metavar_has_a_completer() -> None:
     assert set(metavars(build_parser())) - free == set(COMPLETERS)
 
 
-def test_fields_for_set() -> None:
+def test_fields_of_the_first_profile_for_set() -> None:
     assert after("run quickstart --set benchmark.num") == ["benchmark.num_runs="]
+    assert after("run quickstart --set=benchmark.num") == ["benchmark.num_runs="], "bash splits at ="
+    assert after("ab quickstart quickstart-long --set benchmark.num") == ["benchmark.num_runs="]
     assert after("run no-such-profile --set b") == []
+    assert after("run --set b") == []
 
 
-@pytest.mark.parametrize("line", ["import x", "run quickstart --speed ", "nonsense and more"])
+@pytest.mark.parametrize("line", ["import x", "run ./x", "run quickstart --speed ", "nonsense and more"])
 def test_no_completions_where_the_shell_completes_files(line: str) -> None:
     assert after(line) == []
 
 
+def test_files_for_shells_that_leave_them_to_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_ARGCOMPLETE_SHELL", "zsh")
+    monkeypatch.chdir(tmp_path)
+    for name in ("x $(id).yaml", "x\x1b[31m"):
+        Path(name).touch()
+    assert after("import x") == after("run x") == [r"x\ \$\(id\).yaml:"], "quoted, without control characters"
+
+
 SHELLS = {
-    # The effect of Tab without a terminal: set the words, then call the function.
+    # The effect of Tab without a terminal: set the line, then call the function.
     "bash": """
 eval "$(trtbench-tui completion bash)"
-COMP_WORDS=(trtbench-tui run quickstart-l) COMP_CWORD=2
-_trtbench_tui
+COMP_LINE='trtbench-tui run quickstart-l' COMP_POINT=29
+_python_argcomplete trtbench-tui
 printf '%s\\n' "${COMPREPLY[@]}"
 """,
     "zsh": """
 compdef() { :; }
-compadd() { print -l -- "${(@P)2}"; }
+_describe() { print -l -- "${(@P)2}"; }
 eval "$(trtbench-tui completion zsh)"
-words=(trtbench-tui run quickstart-l) CURRENT=3
-_trtbench_tui
+words=(trtbench-tui run quickstart-l) BUFFER='trtbench-tui run quickstart-l' CURSOR=29
+_python_argcomplete
 """,
     "fish": """
 trtbench-tui completion fish | source
@@ -140,10 +180,11 @@ complete -C 'trtbench-tui run quickstart-l'
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_in_a_real_shell(shell: str, tmp_path: Path) -> None:
+def test_in_a_real_shell(shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = shutil.which(shell)
     if program is None:
         pytest.skip(f"{shell} is not installed")
+    monkeypatch.delenv("_ARGCOMPLETE")
     command = tmp_path / "trtbench-tui"
     command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m tui.main "$@"\n')
     command.chmod(0o755)
@@ -154,9 +195,10 @@ def test_in_a_real_shell(shell: str, tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["quickstart-long"], done.stderr
+    assert done.stdout.split() == ["quickstart-long:" if shell == "zsh" else "quickstart-long"], done.stderr
 
 
-def test_script_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion", "bash"]) == 0
-    assert "complete -o default -F _trtbench_tui trtbench-tui" in capsys.readouterr().out
+def test_script_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("_ARGCOMPLETE")
+    assert main(["completion", "zsh"]) == 0
+    assert capsys.readouterr().out.startswith("#compdef trtbench-tui\n"), "so it can also be a file in fpath"

@@ -77,7 +77,7 @@ COMMANDS = [
     ["gpus", "--once"],
     ["gpus", "--once", "--json"],
     ["serve", "--token", NAME],
-    ["completion", "words", "show", ""],
+    ["completion", "bash"],
     ["completion", NAME],
     [NAME],
 ]
