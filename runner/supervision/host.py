@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
 from runner.events import Host
+
+
+@dataclass(frozen=True)
+class _CpuTicks:
+    """Clock ticks of all cores since boot."""
+
+    total: int
+    idle: int
+    stolen: int
+    """what the hypervisor gave to others"""
 
 
 class HostSampler:
@@ -19,25 +28,26 @@ class HostSampler:
         self._t = time.monotonic_ns()
         self._waited = _waited_us("cpu")
         self._waited_for_memory = _waited_us("memory")
-        psutil.cpu_percent()
-        psutil.cpu_times_percent()
+        self._ticks = _cpu_ticks()
 
     def sample(self, log: Path | None = None) -> Host:
         """Return CPU load since the last call, memory, and the size of the log of the stage."""
-        memory = psutil.virtual_memory()
+        total, available = _memory_bytes()
         t = time.monotonic_ns()
         waited, for_memory = _waited_us("cpu"), _waited_us("memory")
         elapsed = t - self._t
         waiting = _share(self._waited, waited, elapsed)
         memory_waiting = _share(self._waited_for_memory, for_memory, elapsed)
+        before, self._ticks = self._ticks, _cpu_ticks()
+        ticks = self._ticks.total - before.total
         self._t, self._waited, self._waited_for_memory = t, waited, for_memory
         return Host(
             t=t,
-            cpu_percent=psutil.cpu_percent(),
-            memory_used=memory.total - memory.available,
-            memory_total=memory.total,
+            cpu_percent=_percent(ticks - (self._ticks.idle - before.idle), ticks),
+            memory_used=total - available,
+            memory_total=total,
             load=os.getloadavg()[0],
-            steal_percent=getattr(psutil.cpu_times_percent(), "steal", 0.0),
+            steal_percent=_percent(self._ticks.stolen - before.stolen, ticks),
             waiting_percent=waiting,
             memory_waiting_percent=memory_waiting,
             log_bytes=_size(log) if log is not None else None,
@@ -49,6 +59,25 @@ def _size(log: Path) -> int | None:
         return log.stat().st_size
     except OSError:
         return None
+
+
+def _cpu_ticks() -> _CpuTicks:
+    """Read the line `cpu` of /proc/stat of proc_stat(5); user and nice include the time of guests."""
+    with open("/proc/stat", "rb") as file:
+        user, nice, system, idle, iowait, irq, softirq, steal, *_ = map(int, file.readline().split()[1:])
+    return _CpuTicks(user + nice + system + idle + iowait + irq + softirq + steal, idle + iowait, steal)
+
+
+def _memory_bytes() -> tuple[int, int]:
+    """Read the total memory and what is available to new programs, from /proc/meminfo (proc_meminfo(5))."""
+    with open("/proc/meminfo", "rb") as file:
+        kib = {line[0]: int(line[1]) for line in map(bytes.split, file)}
+    return kib[b"MemTotal:"] * 1024, kib[b"MemAvailable:"] * 1024
+
+
+def _percent(part: int, whole: int) -> float:
+    """Return a share of clock ticks; the kernel may correct idle time downwards by a tick."""
+    return round(100 * min(max(part / whole, 0.0), 1.0), 1) if whole > 0 else 0.0
 
 
 def _share(before: int | None, now: int | None, elapsed_ns: int) -> float | None:

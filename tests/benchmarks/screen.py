@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from runner.run import liveness
+from runner.util import processes
 from tests.benchmarks.result import Claim, Measured
 from tests.standins import nvml
 from tests.support.runs import start, under_mpirun, wait_for, wait_until_ended
@@ -106,15 +105,22 @@ def _cost(program: list[str]) -> Cost:
         wait_for(lambda: bool(terminal.read(0.1)), "the first frame")
         for _ in terminal.chunks(SETTLE_S):
             pass
-        process = psutil.Process(terminal.process.pid)
-        sent, cpu, began = terminal.bytes, sum(process.cpu_times()[:2]), time.monotonic()
+        pid = terminal.process.pid
+        sent, cpu, began = terminal.bytes, _cpu_seconds(pid), time.monotonic()
         for _ in terminal.chunks(SECONDS):
             pass
         seconds = time.monotonic() - began
-        used = sum(process.cpu_times()[:2]) - cpu
+        used = _cpu_seconds(pid) - cpu
         return Cost((terminal.bytes - sent) / 1000 / seconds, 100 * used / seconds)
     finally:
         terminal.close()
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time that a live process has used."""
+    start = processes.start_time(pid)
+    assert start is not None
+    return sum(processes.cpu_ticks([(pid, start)]).values()) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

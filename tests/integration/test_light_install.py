@@ -40,8 +40,8 @@ PINNED = {
     "pandas": ("<3", "2.2.3"),  # [R] leaves it open; numpy < 2 does not
     "pulp": ("<3", "2.9.0"),  # [R] leaves it open
     "sentencepiece": (">=0.1.99", "0.2.0"),  # [R]
-    # Named by 0.16 without a version, and by us: ours has to accept what is there.
     "psutil": ("==6.0.0", "6.0.0"),  # [R]
+    # Named by 0.16 without a version, and by us: ours has to accept what is there.
     "pynvml": (">=11.5.0", "12.0.0"),  # [R]
     "nvidia_ml_py": (">=12.0.0,<13.0.0a0", "12.560.30"),  # what pynvml 12.0.0 itself demands
     "PyYAML": ("==6.0.2", "6.0.2"),  # by transformers
@@ -132,7 +132,7 @@ def test_a_pin_that_would_be_broken_is_noticed(container: Path, tmp_path: Path) 
     """The check itself works: with a pin that our own requirements break, pip refuses."""
     needs_index(container)
     constraints = tmp_path / "constraints.txt"
-    constraints.write_text("psutil<5\n")
+    constraints.write_text("PyYAML<6\n")
     refused = pip(container, "install", "--dry-run", "--quiet", "--constraint", str(constraints), str(ROOT))
     assert refused.returncode != 0
     assert "conflicting dependencies" in refused.stderr

@@ -19,6 +19,21 @@ def test_a_reading_of_this_machine() -> None:
     assert 0 < read.memory_used < read.memory_total
 
 
+def test_cpu_and_steal_are_shares_of_the_ticks_since_the_last_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # total, idle, stolen; the second reading has corrected idle time
+    ticks = [(1000, 800, 0), (1200, 850, 10), (1300, 849, 10), (1300, 849, 10)]
+    monkeypatch.setattr(host, "_cpu_ticks", lambda: host._CpuTicks(*ticks.pop(0)))
+    sampler = host.HostSampler()
+    read = [sampler.sample() for _ in range(3)]
+    assert [(each.cpu_percent, each.steal_percent) for each in read] == [
+        (75.0, 5.0),
+        (100.0, 0.0),
+        (0.0, 0.0),
+    ]
+
+
 def test_waiting_is_a_share_of_the_time_since_the_reading_before(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waited = [10**9], [5_000_000]
     monkeypatch.setattr("time.monotonic_ns", lambda: now[0])
