@@ -35,7 +35,7 @@ COLUMNS, LINES = 120, 40
 _COUNT = re.compile(r"(\d+)/2000")
 
 
-def _attach(run_dir: Path) -> Terminal:
+def attach(run_dir: Path) -> Terminal:
     program = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
     return Terminal([sys.executable, "-c", program, "attach", str(run_dir)], columns=COLUMNS, rows=LINES)
 
@@ -51,7 +51,7 @@ def measure_delay(seconds: float = 20.0) -> Measured:
     """Eight real ranks, 15 iterations a second each; the count on the screen against the rank's clock."""
     with _own_home():
         run_dir = start(under_mpirun("slow", RANKS))
-        terminal, glass = _attach(run_dir), ScreenText(COLUMNS, LINES)
+        terminal, glass = attach(run_dir), ScreenText(COLUMNS, LINES)
         drawn: dict[int, int] = {}
         try:
             terminal.wait_for(_counts(glass))
@@ -110,25 +110,25 @@ def measure_effect() -> Measured:
             bare_dir = Path(os.environ["TRTBENCH_HOME"]) / "bare"
             with layout.create_run_dir(bare_dir, make_plan(profile, bare_dir), ""):
                 pass
-            bare = _printed_latency(
+            bare = printed_latency(
                 subprocess.run(
                     [str(bare_dir / layout.REPRO)], capture_output=True, text=True, check=True
                 ).stdout
             )
             run_dir = launch.start(profile)
-            terminal = _attach(run_dir)
+            terminal = attach(run_dir)
             for _ in terminal.chunks(120):
                 if (run_dir / layout.REPORT).exists():
                     break
             terminal.close()
             wait_until_ended(run_dir)
-            watched = _printed_latency(layout.stage_log(run_dir, 0, "benchmark").read_text())
+            watched = printed_latency(layout.stage_log(run_dir, 0, "benchmark").read_text())
         ratios.append(watched / bare)
     shown = msgspec.json.encode([round(ratio, 4) for ratio in ratios]).decode()
     return Measured(EFFECT, statistics.median(ratios), f"median of {PAIRS} pairs {shown}")
 
 
-def _printed_latency(output: str) -> float:
+def printed_latency(output: str) -> float:
     found = re.search(r" latency\(ms\) ([\d.]+)", output)
     assert found is not None, output
     return float(found[1])
