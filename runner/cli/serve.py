@@ -6,7 +6,9 @@ import argparse
 import os
 import re
 import secrets
+import stat
 import sys
+from pathlib import Path
 
 from runner.cli.options import SubCommands, add_theme_option
 from runner.errors import ExitCode, UserError, install_extra
@@ -14,6 +16,7 @@ from runner.errors import ExitCode, UserError, install_extra
 LOCAL = "127.0.0.1"
 LOOPBACK = (LOCAL, "localhost", "::1")
 PORT = 8822
+VARIABLE = "TRTBENCH_SERVE_TOKEN"
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,}")
 
 
@@ -34,8 +37,13 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         "--host", default=LOCAL, help=f"address to listen on (default {LOCAL}, only this machine)"
     )
     serve.add_argument(
-        "--token", type=_token, help="token that the URL must contain (default: a new random token)"
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"file with the token that the URL must contain (default: ${VARIABLE}, else a new random token)",
     )
+    # Without it, argparse would take it as an abbreviation.
+    serve.add_argument("--token", type=_refuse, help=argparse.SUPPRESS)
     add_theme_option(serve)
     serve.set_defaults(command=_serve)
 
@@ -50,8 +58,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         ) from None
     if theme := getattr(arguments, "theme", ""):
         os.environ["TRTBENCH_THEME"] = theme
+    token = _given_token(arguments.token_file) or secrets.token_urlsafe(24)
     sock = web_server.open_socket(arguments.host, arguments.port)
-    token = arguments.token or secrets.token_urlsafe(24)
     where = web_server.url_of(sock, arguments.host)
 
     def ready() -> None:
@@ -64,7 +72,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             " runs as you, and nothing is encrypted; `ssh -L` to the default host is safer",
             file=sys.stderr,
         )
-    web_server.serve(sock, token, ready=ready)
+    web_server.serve(sock, arguments.host, token, ready=ready)
     return ExitCode.OK
 
 
@@ -74,9 +82,30 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _token(text: str) -> str:
-    if not TOKEN.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            "not a token; allowed: at least 8 letters, digits, dots, dashes, underscores and tildes"
+def _refuse(_: str) -> str:
+    raise argparse.ArgumentTypeError(
+        f"every user could read it in the list of processes; allowed: --token-file FILE, or ${VARIABLE}"
+    )
+
+
+def _given_token(path: Path | None) -> str:
+    """Return the token of a file or of the environment, from which it is removed; empty: none is given.
+
+    Raises:
+        UserError: it is not a token, or the file cannot be read or can be read by other users.
+    """
+    token = os.environ.pop(VARIABLE, "")
+    where = f"${VARIABLE}"
+    if path is not None:
+        where = f"--token-file {path}"
+        try:
+            if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                raise UserError(f"{where}: other users can read it", hint=f"chmod 600 {path}")
+            token = path.read_text(encoding="ascii", errors="replace").strip()
+        except OSError as error:
+            raise UserError(f"{where}: cannot be read: {error.strerror}") from None
+    if (token or path is not None) and not TOKEN.fullmatch(token):
+        raise UserError(
+            f"{where}: not a token; allowed: at least 8 letters, digits, dots, dashes, underscores and tildes"
         )
-    return text
+    return token

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import socketserver
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from runner.errors import UserError, install_extra
 from runner.export.prometheus import Gauge, gauges
 from runner.report.model import Report
+from runner.util import http_host
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from prometheus_client.core import GaugeMetricFamily
 
 HOST = "127.0.0.1"
@@ -34,6 +39,29 @@ class _Collector:
             yield family
 
 
+class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
+    """A client that sends nothing must not keep others waiting."""
+
+    daemon_threads = True
+
+
+class _SilentHandler(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Print nothing: stderr shows the progress of the run."""
+
+
+def _checked(application: WSGIApplication) -> WSGIApplication:
+    """Return an application that refuses requests under the name of another site."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if http_host.is_own_host(environ.get("HTTP_HOST", ""), HOST):
+            return application(environ, start_response)
+        start_response("421 Misdirected Request", [("Content-Type", "text/plain")])
+        return [http_host.REFUSED.encode()]
+
+    return answer
+
+
 @contextlib.contextmanager
 def serve_metrics(port: int) -> Iterator[Callable[[Report], None]]:
     """Serve the last published report; port 0 takes a free port. The URL is printed on stderr.
@@ -42,7 +70,7 @@ def serve_metrics(port: int) -> Iterator[Callable[[Report], None]]:
         UserError: prometheus_client is not installed, or the port cannot be opened.
     """
     try:
-        from prometheus_client import CollectorRegistry, start_http_server
+        from prometheus_client import CollectorRegistry, make_wsgi_app
     except ImportError as error:
         raise UserError(
             f"serving metrics needs the package prometheus_client, which cannot be imported: {error}",
@@ -51,9 +79,12 @@ def serve_metrics(port: int) -> Iterator[Callable[[Report], None]]:
     collector, registry = _Collector(), CollectorRegistry()
     registry.register(collector)
     try:
-        server, _ = start_http_server(port, addr=HOST, registry=registry)
+        server = make_server(
+            HOST, port, _checked(make_wsgi_app(registry)), _ThreadingServer, handler_class=_SilentHandler
+        )
     except OSError as error:
         raise UserError(f"cannot listen on {HOST}:{port}: {error.strerror}") from None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"metrics are at http://{HOST}:{server.server_port}/metrics", file=sys.stderr, flush=True)
 
     def publish(found: Report) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,10 @@ PROGRAM = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
 
 aiohttp = pytest.importorskip("aiohttp", reason="needs the extra `serve`")
 pytest.importorskip("textual_serve", reason="needs the extra `serve`")
+
+from aiohttp import test_utils  # noqa: E402
+
+from runner.cli import web_server  # noqa: E402
 
 
 def started(*words: str) -> subprocess.Popen[str]:
@@ -51,32 +57,86 @@ def parts(address: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-async def test_request_without_token_is_refused(address: str) -> None:
-    where, _ = parts(address)
-    async with aiohttp.ClientSession() as session:
-        for path in ("/", "/static/js/textual.js", "/download/x", "/nowhere", "/?token=", "/?token=wrong"):
-            async with session.get(where + path) as answer:
-                assert answer.status == 401, path
-                assert "with its token" in await answer.text()
-        with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
-            await session.ws_connect(f"{where}/ws?width=80&height=24")
+TOKEN = "the-token-of-a-test"
 
 
-async def test_token_becomes_a_same_site_cookie(address: str) -> None:
-    where, token = parts(address)
+@pytest.fixture
+async def client() -> AsyncIterator[Any]:
+    """A client of a server in this process, without a session."""
+    application = web_server.DashboardServer(TOKEN, "127.0.0.1", 8822).application()
     jar = aiohttp.CookieJar(unsafe=True)  # also store cookies of an IP address
-    async with aiohttp.ClientSession(cookie_jar=jar) as session:
-        async with session.get(address, allow_redirects=False) as answer:
-            assert (answer.status, answer.headers["Location"]) == (303, "/")
-            assert "HttpOnly" in answer.headers["Set-Cookie"]
-            assert "SameSite=Strict" in answer.headers["Set-Cookie"]
-        async with session.get(where) as answer:
-            page = await answer.text()
-            assert answer.status == 200
-            assert token not in page
-            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
-        async with session.get(where, headers={"Origin": "http://elsewhere"}) as answer:
-            assert answer.status == 403
+    async with test_utils.TestClient(test_utils.TestServer(application), cookie_jar=jar) as client:
+        yield client
+
+
+@pytest.fixture
+async def user(client: Any) -> Any:
+    """A client that has opened the printed URL."""
+    assert (await client.get("/", params={"token": TOKEN})).status == 200
+    return client
+
+
+@pytest.mark.parametrize("cookie", ["", TOKEN])
+async def test_request_without_session_is_refused(client: Any, cookie: str) -> None:
+    for path in ("/", "/static/js/textual.js", "/download/x", "/nowhere", "/?token=", "/?token=%C3%A9"):
+        answer = await client.get(path, headers={"Cookie": f"trtbench-8822={cookie}"})
+        assert answer.status == 401, path
+        assert "with its token" in await answer.text()
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+        await client.ws_connect("/ws?width=80&height=24")
+
+
+async def test_cookie_of_any_bytes_is_refused(client: Any) -> None:
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: trtbench-8822=\xe9\r\n\r\n")
+    assert b" 401 " in await reader.readline()
+    writer.close()
+
+
+async def test_token_opens_a_session_in_a_same_site_cookie(client: Any) -> None:
+    answer = await client.get("/", params={"token": TOKEN}, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert TOKEN not in cookie
+    answer = await client.get("/")
+    page = await answer.text()
+    assert answer.status == 200
+    assert TOKEN not in page
+    assert re.findall(r"https?://", page) == [], "the page names no other host"
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self';" in policy
+    assert f"connect-src 'self' ws://{client.host}:{client.port};" in policy
+    assert (await client.get("/", headers={"Origin": "http://elsewhere"})).status == 403
+
+
+async def test_files_of_the_page_are_served_and_not_listed(user: Any) -> None:
+    assert (await user.get("/static/js/textual.js")).status == 200
+    assert (await user.get("/static/")).status == 403
+
+
+@pytest.mark.parametrize("path", ["/", f"/?token={TOKEN}", "/ws"])
+async def test_names_of_other_sites_are_refused(user: Any, path: str) -> None:
+    for host in ("rebound.example:8822", "127.0.0.1.example", "[::1]; script-src *"):
+        assert (await user.get(path, headers={"Host": host}, allow_redirects=False)).status == 421
+
+
+async def test_wrong_tokens_cost_time_and_sessions_do_not(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_server.time, "monotonic", lambda: 1e9)
+    statuses = [(await user.get("/", params={"token": "wrong-one"})).status for _ in range(8)]
+    assert statuses == [401] * web_server.FREE_GUESSES + [429] * 3
+    assert (await user.get("/", params={"token": TOKEN})).status == 429
+    assert (await user.get("/")).status == 200
+    monkeypatch.setattr(web_server.time, "monotonic", lambda: 1e9 + 1)
+    assert (await user.get("/", params={"token": TOKEN})).status == 200
+
+
+async def test_number_of_pages_is_limited(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_server, "MAX_PAGES", 0)
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+        await user.ws_connect("/ws")
 
 
 async def test_browser_shows_the_dashboard_and_accepts_keys(address: str) -> None:
@@ -121,19 +181,31 @@ def test_missing_extra_names_the_package_to_install(
     assert "pip install '.[serve]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "words", [["--port", "99999"], ["--port", "http"], ["--token", "a b"], ["--token", "x"]]
-)
+@pytest.mark.parametrize("words", [["--port", "99999"], ["--port", "http"], ["--token", "abcdefgh"]])
 def test_invalid_options_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", *words])
     assert "allowed: " in capsys.readouterr().err
 
 
-def test_other_host_prints_a_warning(home: Path) -> None:
-    server = started("--host", "0.0.0.0", "--token", "abcdefgh")
+@pytest.mark.parametrize(
+    ("content", "mode", "error"), [("x y", 0o600, "not a token"), (TOKEN, 0o644, "other users can read it")]
+)
+def test_unfit_token_file_is_refused(
+    content: str, mode: int, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(content)
+    file.chmod(mode)
+    assert main(["serve", "--token-file", str(file)]) == 2
+    assert error in capsys.readouterr().err
+
+
+def test_other_host_prints_a_warning(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRTBENCH_SERVE_TOKEN", TOKEN)
+    server = started("--host", "0.0.0.0")
     assert server.stdout is not None
-    assert server.stdout.readline().startswith("http://0.0.0.0:")
+    assert re.fullmatch(rf"http://0.0.0.0:\d+/\?token={TOKEN}\n", server.stdout.readline())
     server.send_signal(signal.SIGTERM)
     _, output = server.communicate(timeout=PATIENCE_S)
     assert "can start and stop runs as you, and nothing is encrypted" in output

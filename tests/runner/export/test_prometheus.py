@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -93,6 +94,8 @@ def test_server_and_file_have_the_same_metrics(capsys: pytest.CaptureFixture[str
     with serve_metrics(0) as publish:
         publish(found)
         address, text = scraped(capsys)
+        with pytest.raises(HTTPError, match="421"):  # what a page of another site would send
+            urlopen(Request(address, headers={"Host": "rebound.example"}), timeout=10)
     assert address.startswith("http://127.0.0.1:")
     assert samples(text) == samples(as_text(found))
     with pytest.raises(OSError, match="refused"):
