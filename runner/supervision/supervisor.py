@@ -1,7 +1,8 @@
 """The supervisor: the process that runs a plan, writes its log, and outlives every terminal.
 
 It has no terminal, ignores SIGHUP, holds the lock of the run, gives its children /dev/null and files, and
-leaves no process behind. It is single-threaded on purpose: parent-death signals belong to the forking thread.
+leaves no process behind. One thread does everything on purpose, because parent-death signals belong to the
+forking thread; another only waits for the disk (`disk_sync`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from runner.state import cuda_devices
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
 from runner.supervision.device_locks import DeviceLocks, Occupied
+from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
 from runner.supervision.stage import POLL_S, StageRun
@@ -72,6 +74,7 @@ class Supervision:
     _run_log: RunLog = field(init=False)
     _members: processes.RunProcesses = field(init=False)
     _devices: DeviceLocks = field(init=False)
+    _disk: DiskSync = field(init=False)
     _scratch: Path = field(init=False)
     _host: host.HostSampler = field(default_factory=host.HostSampler)
     _stop: str | None = None
@@ -85,6 +88,7 @@ class Supervision:
         self._run_log = RunLog(self.run_dir, self.plan)
         self._members = processes.RunProcesses(run, self.run_dir / layout.PROCESSES, spared=set())
         self._devices = DeviceLocks(run)
+        self._disk = DiskSync(self.run_dir)
         self._scratch = scratch_dir(run)
 
     def ask_to_stop(self, by: str) -> None:
@@ -229,6 +233,7 @@ class Supervision:
         if beat is not None:
             self._run_log.emit(beat)
         self._run_log.retry()
+        self._disk.start_if_due(time.monotonic())
         if not self.run_dir.is_dir():
             self.ask_to_stop("the run directory was deleted")
 
@@ -322,5 +327,6 @@ class Supervision:
         shutil.rmtree(self._scratch, ignore_errors=True)
         logger.info("run %s ended: %s", self.run_dir.name, status)
         layout.remove_if_empty(self.run_dir / "supervisor.log")
+        self._disk.finish()  # before the log says how the run ended
         self._run_log.close(status)
         hook.start(self.run_dir, self.plan)

@@ -82,10 +82,21 @@ def atomic_writer(path: Path, *, mode: int = FILE_MODE, follow_link: bool = True
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _sync_folder(path: Path) -> None:
+    """Bring the names in a directory to the disk; some file systems cannot, and some users may not read it."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def read_file(path: Path | str, most: int = -1) -> bytes:
