@@ -94,6 +94,17 @@ class Bye(Event, frozen=True, kw_only=True, tag="bye", gc=False):
     count: Count
 
 
+class Slo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The bounds that a request must meet to count as good; None: no bound."""
+
+    ttft_ms: Latency | None = None
+    """time to first token, milliseconds"""
+    tpot_ms: Latency | None = None
+    """mean time per output token after the first, milliseconds"""
+    e2e_ms: Latency | None = None
+    """whole request, milliseconds"""
+
+
 class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration", gc=False):
     """Warm-up of one configuration begins (sent by rank 0)."""
 
@@ -120,6 +131,8 @@ class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration"
     """how many requests are batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
     concurrency: Whole = 0
     """how many of them are in flight at most; 0: no limit; -1: not known"""
+    slo: Slo | None = None
+    """bounds of a good request; None: none are stated"""
 
 
 class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):

@@ -100,12 +100,14 @@ def estimates(configuration: ConfigurationState, ranks: int) -> Estimates:
     What is read once (memory, energy) or is an extreme has no entry: one run says nothing about its spread.
     """
     context = MetricContext(configuration, ranks)
-    found = {metric: _estimate(metric, context) for metric in registry.ALL}
+    family = registry.ALL if configuration.serving is None else registry.SERVING
+    found = {metric: _estimate(metric, context) for metric in family}
     return {metric: estimate for metric, estimate in found.items() if estimate is not None}
 
 
 def _estimate(metric: Metric, context: MetricContext) -> Estimate | None:
-    if metric.estimate is None or not context.configuration.latency.n:
+    configuration = context.configuration
+    if metric.estimate is None or not (configuration.latency.n or configuration.serving):
         return None
     return metric.estimate(context)
 

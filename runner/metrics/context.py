@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from runner.plan.plan import DecodeReads
     from runner.state.configuration import ConfigurationState
     from runner.state.gpu_window import GpuWindow
+    from runner.stats import Batches, Sample
 
 LOGGED_ITERATIONS = "iterations"
 """Key of a printed result under which an import puts the number of timed iterations that the log states."""
+
+
+def effective_number(sample: Sample, batches: Batches) -> float:
+    """Return how many independent values the correlated ones of a sample are worth."""
+    if math.isnan(sample.deviation):
+        return float(sample.n)
+    # The batches are means of `width` values.
+    return sample.n / inefficiency(batches.means, independent=sample.deviation**2 / batches.width)
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,4 @@ class MetricContext:
     @cached_property
     def effective_iterations(self) -> float:
         """How many independent iterations the correlated ones are worth."""
-        latency, batches = self.configuration.latency, self.configuration.batches
-        if math.isnan(latency.deviation):
-            return float(latency.n)
-        # The batches are means of `width` iterations.
-        return latency.n / inefficiency(batches.means, independent=latency.deviation**2 / batches.width)
+        return effective_number(self.configuration.latency, self.configuration.batches)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from runner.metrics.gpu import READINGS, SAMPLES_SOURCE, of_window
@@ -53,47 +53,52 @@ def _energy(window: GpuWindow) -> Computed:
     return Computed(energy, 1, f"± {error:.0f} J: the counter moves every 0.1 s")
 
 
-def _per_token(window: GpuWindow) -> Computed:
-    joules = _joules(window)
-    if isinstance(joules, str):
-        return Computed(None, 0, joules)
-    tokens = _tokens(window)
-    if isinstance(tokens, str):
-        return Computed(None, 0, tokens)
-    energy, error = joules
-    return Computed(energy / tokens, 1, _share(energy, error))
+def _per(count_of: Callable[[GpuWindow], float | str]) -> Callable[[GpuWindow], Computed]:
+    """Divide the energy of the measured phase by a count."""
+
+    def number(window: GpuWindow) -> Computed:
+        joules = _joules(window)
+        if isinstance(joules, str):
+            return Computed(None, 0, joules)
+        count = count_of(window)
+        if isinstance(count, str):
+            return Computed(None, 0, count)
+        energy, error = joules
+        return Computed(energy / count, 1, _share(energy, error))
+
+    return number
 
 
 def _per_watt(window: GpuWindow) -> Computed:
-    joules = _joules(window)
-    if isinstance(joules, str):
-        return Computed(None, 0, joules)
-    tokens, configuration = _tokens(window), window.configuration
-    if isinstance(tokens, str):
-        return Computed(None, 0, tokens)
-    start, latency = configuration.start, configuration.latency
-    if configuration.serving is not None:
-        rate = tokens / configuration.serving.requests.seconds
-    elif latency.mean <= 0:
-        return Computed(None, 0, "no time was measured")
-    else:
-        rate = start.batch_size * start.output_len / (latency.mean / 1000)
-    energy, error = joules
-    return Computed(rate / (energy / window.phase.seconds), 1, _share(energy, error))
+    found = _per(_tokens)(window)
+    return found if found.value is None else found._replace(value=1 / found.value)
 
 
 def _share(energy: float, error: float) -> str:
     return f"± {100 * error / energy:.1f} %, as the energy"
 
 
-def _tokens(window: GpuWindow) -> int | str:
-    """Return the output tokens of the measured phase, or why there are none."""
+def _tokens(window: GpuWindow) -> float | str:
+    """Return the output tokens that were generated in the measured phase, or why there are none.
+
+    Decode steps are counted after the first token of each sequence, which comes from prefill.
+    """
     configuration = window.configuration
-    start, serving = configuration.start, configuration.serving
+    start, serving, latency = configuration.start, configuration.serving, configuration.latency
     if serving is not None:
         return serving.requests.output_tokens or "there is no request file"
-    tokens = configuration.latency.n * start.batch_size * start.output_len
-    return tokens or "an encoder generates no tokens"
+    if not start.output_len:
+        return "an encoder generates no tokens"
+    steps = configuration.steps
+    length = steps.mean + 1 if steps.n == latency.n else start.output_len
+    return latency.n * start.batch_size * length or "no iteration was observed"
+
+
+def _requests(window: GpuWindow) -> float | str:
+    configuration = window.configuration
+    if configuration.serving is not None:
+        return configuration.serving.requests.latency.n or "there is no request file"
+    return configuration.latency.n * configuration.start.batch_size or "no iteration was observed"
 
 
 def _sampled_power(window: GpuWindow) -> tuple[float, int, bool] | str:
@@ -227,15 +232,30 @@ JOULES_PER_TOKEN = Metric(
     group="gpu",
     better="lower",
     formula=(
-        "total energy / (timed iterations x batch size x requested output length); of trtllm-bench:"
-        " / all output"
-        " tokens of the measured requests"
+        "total energy / output tokens that were generated: timed iterations x batch size x (mean decode"
+        " steps + 1), with the requested output length where the program does not count its steps; of"
+        " trtllm-bench all output tokens of the measured requests"
     ),
     source=_COUNTER,
     count=_DIFFERENCE,
-    conditions="As total energy. Idle power is in it: it depends on how full the GPU was.",
+    conditions=(
+        "As total energy. Idle power is in it: it depends on how full the GPU was. A sequence that ends"
+        " before the longest of its batch counts with the steps of the batch."
+    ),
     comparison_place=10,
-    compute=of_window(_per_token),
+    compute=of_window(_per(_tokens)),
+)
+JOULES_PER_REQUEST = Metric(
+    name="joules_per_request",
+    title="energy per request",
+    unit="J",
+    group="gpu",
+    better="lower",
+    formula="total energy / (timed iterations x batch size); of trtllm-bench / number of measured requests",
+    source=_COUNTER,
+    count=_DIFFERENCE,
+    conditions="As total energy. It grows with the lengths, so compare equal ones.",
+    compute=of_window(_per(_requests)),
 )
 TOKENS_PER_SEC_PER_W = Metric(
     name="tokens_per_sec_per_w",
@@ -244,13 +264,13 @@ TOKENS_PER_SEC_PER_W = Metric(
     group="gpu",
     better="higher",
     formula=(
-        "tokens per second (of trtllm-bench output tokens per second) / (total energy / duration of"
-        " the measured"
-        " phase); tps/W in TensorRT-LLM's report"
+        "output tokens that were generated / total energy: the reciprocal of energy per output token. tps/W"
+        " in TensorRT-LLM's report is throughput / mean power, and differs if power was read over another"
+        " time"
     ),
     source=_COUNTER,
     count=_DIFFERENCE,
-    conditions="As total energy.",
+    conditions="As energy per output token.",
     compute=of_window(_per_watt),
 )
 ENERGY_METRICS = (
@@ -258,5 +278,6 @@ ENERGY_METRICS = (
     GPU_POWER_PEAK,
     GPU_ENERGY,
     JOULES_PER_TOKEN,
+    JOULES_PER_REQUEST,
     TOKENS_PER_SEC_PER_W,
 )

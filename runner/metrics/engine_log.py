@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.metrics.context import MetricContext
 from runner.metrics.metric import Computed, Metric
+from runner.metrics.request_log import sample_mean, sample_percentile
 
 if TYPE_CHECKING:
-    from runner.state.serving import EngineLog
+    from runner.state.serving import EngineLog, OrderedSample
+    from runner.stats.intervals import Estimate
     from runner.stats.samples import Mean, Moments, Sample
 
 _SOURCE = "the engine's iteration log"
@@ -37,13 +39,43 @@ def _of_engine(
     return compute
 
 
-def _engine_iteration_p95(context: MetricContext) -> Computed | None:
-    serving = context.configuration.serving
-    latency = serving.engine.latency if serving is not None else None
-    if latency is None or not latency.n:
-        return None
-    few = "needs 20 iterations to mean something" if latency.n < 20 else ""
-    return Computed(latency.percentile(95), latency.n, few)
+def _estimate_of(
+    log_of: Callable[[EngineLog], OrderedSample],
+    estimate: Callable[[OrderedSample], Estimate | None],
+) -> Callable[[MetricContext], Estimate | None]:
+    """Estimate a number of one column of the engine's iteration log."""
+
+    def compute(context: MetricContext) -> Estimate | None:
+        serving = context.configuration.serving
+        return estimate(log_of(serving.engine)) if serving is not None else None
+
+    return compute
+
+
+def _latency(log: EngineLog) -> OrderedSample:
+    return log.latency
+
+
+def _tokens(log: EngineLog) -> OrderedSample:
+    return log.tokens
+
+
+def _percentile(q: int, least: int = 0) -> Callable[[MetricContext], Computed | None]:
+    """Compute a percentile of the iterations' times."""
+
+    def compute(context: MetricContext) -> Computed | None:
+        serving = context.configuration.serving
+        latency = serving.engine.latency if serving is not None else None
+        if latency is None or not latency.n:
+            return None
+        few = f"needs {least} iterations to mean something" if latency.n < least else ""
+        return Computed(latency.percentile(q), latency.n, few)
+
+    return compute
+
+
+def _percentile_of(q: float) -> Callable[[OrderedSample], Estimate | None]:
+    return lambda sample: sample_percentile(sample, q)
 
 
 ENGINE_ITERATION = Metric(
@@ -60,7 +92,21 @@ ENGINE_ITERATION = Metric(
     source=_SOURCE,
     count=_ITERATIONS,
     conditions=_LOGGED,
-    compute=_of_engine(lambda log: log.latency, lambda latency: latency.mean),
+    compute=_of_engine(_latency, lambda latency: latency.mean),
+    estimate=_estimate_of(_latency, sample_mean),
+)
+ENGINE_ITERATION_P50 = Metric(
+    name="engine_iteration_p50_ms",
+    title="engine iteration, p50",
+    unit="ms",
+    group="generation",
+    better="lower",
+    formula="linear interpolation at position (n - 1) x 0.50",
+    source=_SOURCE,
+    count=_ITERATIONS,
+    conditions=_LOGGED,
+    compute=_percentile(50),
+    estimate=_estimate_of(_latency, _percentile_of(50)),
 )
 ENGINE_ITERATION_P95 = Metric(
     name="engine_iteration_p95_ms",
@@ -72,7 +118,21 @@ ENGINE_ITERATION_P95 = Metric(
     source=_SOURCE,
     count=_ITERATIONS,
     conditions=_LOGGED,
-    compute=_engine_iteration_p95,
+    compute=_percentile(95, least=20),
+    estimate=_estimate_of(_latency, _percentile_of(95)),
+)
+ENGINE_ITERATION_P99 = Metric(
+    name="engine_iteration_p99_ms",
+    title="engine iteration, p99",
+    unit="ms",
+    group="generation",
+    better="lower",
+    formula="linear interpolation at position (n - 1) x 0.99; needs n >= 100",
+    source=_SOURCE,
+    count=_ITERATIONS,
+    conditions=_LOGGED,
+    compute=_percentile(99, least=100),
+    estimate=_estimate_of(_latency, _percentile_of(99)),
 )
 TOKENS_PER_ITERATION = Metric(
     name="tokens_per_iteration",
@@ -85,7 +145,8 @@ TOKENS_PER_ITERATION = Metric(
     digits=1,
     count=_ITERATIONS,
     conditions=_LOGGED,
-    compute=_of_engine(lambda log: log.tokens, lambda tokens: tokens.mean),
+    compute=_of_engine(_tokens, lambda tokens: tokens.mean),
+    estimate=_estimate_of(_tokens, sample_mean),
 )
 KV_CACHE = Metric(
     name="kv_cache_peak_percent",
@@ -131,7 +192,9 @@ QUEUED_REQUESTS = Metric(
 )
 ENGINE_METRICS = (
     ENGINE_ITERATION,
+    ENGINE_ITERATION_P50,
     ENGINE_ITERATION_P95,
+    ENGINE_ITERATION_P99,
     TOKENS_PER_ITERATION,
     KV_CACHE,
 )

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 from runner.metrics.context import MetricContext
 from runner.metrics.metric import Computed, Metric
-from runner.metrics.request_log import FILED, MEASURED, REQUESTS_SOURCE, of_requests, request_log
+from runner.metrics.request_log import (
+    FILED,
+    MEASURED,
+    REQUESTS_SOURCE,
+    mean_estimate,
+    of_requests,
+    percentile_estimate,
+    request_log,
+)
 
 if TYPE_CHECKING:
-    from runner.state.serving import RequestLog
-    from runner.stats.samples import Sample
+    from runner.state.serving import OrderedSample, RequestLog
 
 _SENT = "sent is when it goes to the engine: waiting in the engine's queue counts, waiting for one of the"
 _SENT += " concurrent places does not"
@@ -21,19 +28,21 @@ _INTERPOLATED = "linear interpolation of the sorted values; the printed value is
 _NOT_STREAMED = "tokens were not streamed"
 
 
-def _latency(log: RequestLog) -> Sample:
+def _latency(log: RequestLog) -> OrderedSample:
     return log.latency
 
 
-def _ttft(log: RequestLog) -> Sample:
+def _ttft(log: RequestLog) -> OrderedSample:
     return log.ttft
 
 
-def _per_token(log: RequestLog) -> Sample:
+def _per_token(log: RequestLog) -> OrderedSample:
     return log.per_token
 
 
-def _streamed_mean(sample_of: Callable[[RequestLog], Sample]) -> Callable[[MetricContext], Computed | None]:
+def _streamed_mean(
+    sample_of: Callable[[RequestLog], OrderedSample],
+) -> Callable[[MetricContext], Computed | None]:
     """Compute the mean of a time that exists only when tokens are streamed."""
 
     def compute(context: MetricContext) -> Computed | None:
@@ -47,7 +56,7 @@ def _streamed_mean(sample_of: Callable[[RequestLog], Sample]) -> Callable[[Metri
 
 
 def _percentile(
-    sample_of: Callable[[RequestLog], Sample], q: int, least: int = 1
+    sample_of: Callable[[RequestLog], OrderedSample], q: int, least: int = 1
 ) -> Callable[[MetricContext], Computed | None]:
     """Compute a percentile of the requests."""
 
@@ -82,6 +91,7 @@ REQUEST_LATENCY = Metric(
     conditions=FILED,
     comparison_place=13,
     compute=of_requests(lambda log: log.latency.mean),
+    estimate=mean_estimate(_latency),
 )
 REQUEST_P50 = Metric(
     name="request_latency_p50_ms",
@@ -96,6 +106,7 @@ REQUEST_P50 = Metric(
     count=MEASURED,
     conditions=_PERCENTILE,
     compute=_percentile(_latency, 50),
+    estimate=percentile_estimate(_latency, 50),
 )
 REQUEST_P95 = Metric(
     name="request_latency_p95_ms",
@@ -111,6 +122,7 @@ REQUEST_P95 = Metric(
     conditions=_PERCENTILE,
     comparison_place=14,
     compute=_percentile(_latency, 95, least=20),
+    estimate=percentile_estimate(_latency, 95),
 )
 REQUEST_P99 = Metric(
     name="request_latency_p99_ms",
@@ -125,6 +137,7 @@ REQUEST_P99 = Metric(
     count=MEASURED,
     conditions=_PERCENTILE,
     compute=_percentile(_latency, 99, least=100),
+    estimate=percentile_estimate(_latency, 99),
 )
 REQUEST_MIN = Metric(
     name="request_latency_min_ms",
@@ -176,6 +189,7 @@ TTFT = Metric(
     conditions=_STREAMED,
     comparison_place=15,
     compute=_streamed_mean(_ttft),
+    estimate=mean_estimate(_ttft),
 )
 TTFT_P50 = Metric(
     name="ttft_p50_ms",
@@ -190,6 +204,7 @@ TTFT_P50 = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     compute=_percentile(_ttft, 50),
+    estimate=percentile_estimate(_ttft, 50),
 )
 TTFT_P95 = Metric(
     name="ttft_p95_ms",
@@ -204,6 +219,7 @@ TTFT_P95 = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     compute=_percentile(_ttft, 95, least=20),
+    estimate=percentile_estimate(_ttft, 95),
 )
 TTFT_P99 = Metric(
     name="ttft_p99_ms",
@@ -218,6 +234,7 @@ TTFT_P99 = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     compute=_percentile(_ttft, 99, least=100),
+    estimate=percentile_estimate(_ttft, 99),
 )
 INTER_TOKEN = Metric(
     name="inter_token_latency_ms",
@@ -236,6 +253,7 @@ INTER_TOKEN = Metric(
     conditions=_STREAMED,
     comparison_place=16,
     compute=_streamed_mean(_per_token),
+    estimate=mean_estimate(_per_token),
 )
 INTER_TOKEN_P50 = Metric(
     name="inter_token_latency_p50_ms",
@@ -250,6 +268,7 @@ INTER_TOKEN_P50 = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     compute=_percentile(_per_token, 50),
+    estimate=percentile_estimate(_per_token, 50),
 )
 INTER_TOKEN_P95 = Metric(
     name="inter_token_latency_p95_ms",
@@ -264,6 +283,7 @@ INTER_TOKEN_P95 = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     compute=_percentile(_per_token, 95, least=20),
+    estimate=percentile_estimate(_per_token, 95),
 )
 INTER_TOKEN_P99 = Metric(
     name="inter_token_latency_p99_ms",
@@ -278,6 +298,7 @@ INTER_TOKEN_P99 = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     compute=_percentile(_per_token, 99, least=100),
+    estimate=percentile_estimate(_per_token, 99),
 )
 REQUEST_METRICS = (
     REQUEST_LATENCY,

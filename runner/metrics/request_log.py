@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runner.metrics.context import MetricContext
+from runner.metrics.context import MetricContext, effective_number
 from runner.metrics.metric import Computed
+from runner.stats.intervals import Estimate, PercentileEstimate, mean_of
 
 if TYPE_CHECKING:
-    from runner.state.serving import RequestLog
+    from runner.state.serving import OrderedSample, RequestLog
 
 REQUESTS_SOURCE = "every request of trtllm-bench's request file, else its report"
 MEASURED = "requests that were measured"
@@ -31,3 +32,40 @@ def of_requests(number: Callable[[RequestLog], float]) -> Callable[[MetricContex
         return None if log is None else Computed(number(log), log.latency.n)
 
     return compute
+
+
+def mean_estimate(
+    sample_of: Callable[[RequestLog], OrderedSample],
+) -> Callable[[MetricContext], Estimate | None]:
+    """Estimate the mean of a time over requests; neighbours in the request file are correlated."""
+
+    def estimate(context: MetricContext) -> Estimate | None:
+        log = request_log(context)
+        return None if log is None else sample_mean(sample_of(log))
+
+    return estimate
+
+
+def percentile_estimate(
+    sample_of: Callable[[RequestLog], OrderedSample], q: float
+) -> Callable[[MetricContext], Estimate | None]:
+    """Estimate a percentile of a time over requests."""
+
+    def estimate(context: MetricContext) -> Estimate | None:
+        log = request_log(context)
+        return None if log is None else sample_percentile(sample_of(log), q)
+
+    return estimate
+
+
+def sample_mean(sample: OrderedSample) -> Estimate | None:
+    """Return the mean of correlated values with its error; None: there is no value."""
+    return mean_of(sample.batches.means, value=sample.mean) if sample.n else None
+
+
+def sample_percentile(sample: OrderedSample, q: float) -> Estimate | None:
+    """Return a percentile of correlated values with its bounds; None: there is no value."""
+    if not sample.n:
+        return None
+    effective = effective_number(sample, sample.batches)
+    return PercentileEstimate(sample.percentile(q), q, effective, sample.percentile)

@@ -2,11 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from runner.metrics.context import MetricContext
 from runner.metrics.metric import Computed, Metric, as_number, printed_value
-from runner.metrics.request_log import FILED, MEASURED, REQUESTS_SOURCE, of_requests, request_log
+from runner.metrics.request_log import (
+    FILED,
+    MEASURED,
+    REQUESTS_SOURCE,
+    mean_estimate,
+    of_requests,
+    percentile_estimate,
+    request_log,
+)
 
-_WHOLE = f"{FILED} Grows with the number of requests, as filling and draining the engine weigh less."
+if TYPE_CHECKING:
+    from runner import events as ev
+    from runner.state.serving import OrderedSample, RequestLog
+
+_WHOLE = (
+    f"{FILED} Filling and draining the engine are in it and weigh less the more requests there are, so"
+    " compare equal numbers of requests."
+)
+_NO_SLO = "no SLO is stated: benchmark.slo of the profile has its bounds"
+
+
+def _per_user(log: RequestLog) -> OrderedSample:
+    return log.per_user
+
+
+def _slowest_users(context: MetricContext) -> Computed | None:
+    log = request_log(context)
+    if log is None:
+        return None
+    few = "needs 20 requests to mean something" if log.per_user.n < 20 else ""
+    return Computed(log.per_user.percentile(5), log.per_user.n, few)
+
+
+def _goodput(number: Callable[[RequestLog], float]) -> Callable[[MetricContext], Computed | None]:
+    """Compute a number of the requests that meet the SLO."""
+
+    def compute(context: MetricContext) -> Computed | None:
+        slo, log = context.configuration.start.slo, request_log(context)
+        if slo is None:
+            return Computed(None, 0, _NO_SLO)
+        if log is None:
+            return Computed(None, 0, "there is no request file")
+        if (slo.ttft_ms is not None and not log.ttft.n) or (slo.tpot_ms is not None and not log.per_token.n):
+            return Computed(None, 0, "tokens were not streamed, so ttft and tpot are not known")
+        return Computed(number(log), log.latency.n, slo_text(slo))
+
+    return compute
+
+
+def slo_text(slo: ev.Slo) -> str:
+    """Return the bounds: `ttft <= 200 ms, e2e <= 5000 ms`."""
+    bounds = {"ttft": slo.ttft_ms, "tpot": slo.tpot_ms, "e2e": slo.e2e_ms}
+    return ", ".join(f"{name} <= {bound:g} ms" for name, bound in bounds.items() if bound is not None)
 
 
 def _output_per_gpu(context: MetricContext) -> Computed | None:
@@ -126,8 +179,59 @@ PER_USER = Metric(
     ),
     digits=2,
     count=MEASURED,
-    conditions=_WHOLE,
+    conditions=(
+        f"{FILED} If more requests are sent than the engine takes at once, their waiting is in it: it falls"
+        " as their number grows."
+    ),
     compute=of_requests(lambda log: log.per_user.mean),
+    estimate=mean_estimate(_per_user),
+)
+SLOW_USERS = Metric(
+    name="output_tokens_per_sec_per_user_p5",
+    title="output per user, slowest 5 %",
+    unit="tokens/s",
+    group="throughput",
+    better="higher",
+    formula="5th percentile over requests of output tokens / request latency, by linear interpolation",
+    source=REQUESTS_SOURCE,
+    digits=2,
+    count=MEASURED,
+    conditions=(
+        "As output per user; needs the request file (1.0 and later). Means something from 20 requests on."
+    ),
+    compute=_slowest_users,
+    estimate=percentile_estimate(_per_user, 5),
+)
+GOODPUT = Metric(
+    name="goodput_requests_per_sec",
+    title="goodput",
+    unit="1/s",
+    group="throughput",
+    better="higher",
+    formula=(
+        "number of requests that meet every bound of the SLO / (last request's end - first one's start); a"
+        " request of one token has no time per output token, and meets a bound of it"
+    ),
+    source="every request of trtllm-bench's request file",
+    count=MEASURED,
+    conditions=(
+        "Needs an SLO in the profile (benchmark.slo: ttft_ms, tpot_ms, e2e_ms) and the request file (1.0 and"
+        " later); ttft and tpot need streaming. Compare it only between equal bounds."
+    ),
+    compute=_goodput(lambda log: log.good / log.seconds),
+)
+SLO_SHARE = Metric(
+    name="slo_attainment_percent",
+    title="requests within the SLO",
+    unit="%",
+    group="throughput",
+    better="higher",
+    formula="number of requests that meet every bound of the SLO / number of requests",
+    source="every request of trtllm-bench's request file",
+    digits=1,
+    count=MEASURED,
+    conditions="As goodput.",
+    compute=_goodput(lambda log: 100 * log.good / log.latency.n),
 )
 REQUESTS = Metric(
     name="requests",
@@ -156,7 +260,7 @@ DURATION = Metric(
     upstream_key="Total Latency (ms)",
     other_keys=("performance.total_latency_ms",),
     count=MEASURED,
-    conditions=_WHOLE,
+    conditions=FILED,
     as_measured=True,
     compute=of_requests(lambda log: log.seconds * 1000),
 )
@@ -214,6 +318,9 @@ SERVING_THROUGHPUT_METRICS = (
     TOTAL_TOKENS_PER_SEC,
     REQUESTS_PER_SEC,
     PER_USER,
+    SLOW_USERS,
+    GOODPUT,
+    SLO_SHARE,
 )
 SERVING_SAMPLE_METRICS = (
     REQUESTS,

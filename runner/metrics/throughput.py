@@ -50,6 +50,24 @@ def _rate_estimate(context: MetricContext) -> Estimate | None:
     return Mapped(context.latency_estimate, lambda ms: tokens / ms) if tokens else None
 
 
+def _tokens_per_sec_of_user(context: MetricContext) -> Computed | None:
+    """Of a configuration without observed iterations from the printed rate."""
+    configuration = context.configuration
+    batch = configuration.start.batch_size
+    whole = _tokens_per_sec(context)
+    if whole is None and not configuration.latency.n and batch:
+        printed = _printed(context, TOKENS_PER_SEC)
+        return Computed(printed / batch, context.logged_iterations, _FROM_PRINTED) if printed else None
+    if whole is None or whole.value is None or not batch:
+        return whole
+    return Computed(whole.value / batch, whole.n)
+
+
+def _user_rate_estimate(context: MetricContext) -> Estimate | None:
+    tokens = 1000 * context.configuration.start.output_len
+    return Mapped(context.latency_estimate, lambda ms: tokens / ms) if tokens else None
+
+
 def _rank_rate_estimate(context: MetricContext) -> Estimate | None:
     start, ranks = context.configuration.start, context.ranks
     tokens = 1000 * start.batch_size * start.output_len
@@ -170,17 +188,31 @@ TOKENS_PER_SEC = Metric(
 )
 TOKENS_PER_SEC_RANK = Metric(
     name="tokens_per_sec_per_rank",
-    title="tokens per second and rank",
+    title="tokens per second per GPU",
     unit="tokens/s",
     group="throughput",
     better="higher",
-    formula="tokens per second / number of ranks",
+    formula="tokens per second / number of ranks: each rank has a GPU of its own; on a CPU it is per rank",
     source="requested lengths and latency",
     digits=2,
     count=TIMED,
     conditions="As tokens per second.",
     compute=_tokens_per_sec_of_rank,
     estimate=_rank_rate_estimate,
+)
+TOKENS_PER_SEC_USER = Metric(
+    name="tokens_per_sec_per_user",
+    title="tokens per second per user",
+    unit="tokens/s",
+    group="throughput",
+    better="higher",
+    formula="requested output length / mean latency: what each sequence of the batch gets, prefill included",
+    source="requested lengths and latency",
+    digits=2,
+    count=TIMED,
+    conditions="As tokens per second.",
+    compute=_tokens_per_sec_of_user,
+    estimate=_user_rate_estimate,
 )
 GENERATION_TOKENS_PER_SEC = Metric(
     name="generation_tokens_per_second",
@@ -263,6 +295,7 @@ GENERATED_TOKENS = Metric(
 THROUGHPUT_METRICS = (
     TOKENS_PER_SEC,
     TOKENS_PER_SEC_RANK,
+    TOKENS_PER_SEC_USER,
     GENERATION_TOKENS_PER_SEC,
     GENERATION_TIME,
     PREFILL_TIME,

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from runner.events import Slo
 from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.redaction import WITHHELD
 from runner.plan.skip import SkipReason
@@ -150,6 +151,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
     """a string: why they are not known"""
     on_end: Hook | None = None
+    slo: Slo | None = None
+    """bounds of a good request; None: none are stated"""
     time_limit: Count = 0
     """most seconds that all stages may take together; 0: no limit"""
     gpu_hz: Reading = 2.0

@@ -17,7 +17,7 @@ from runner.plan.plan import MOST_CONFIGURATIONS
 from runner.state import result_matching
 from runner.state.configuration import ConfigurationState, matches_result
 from runner.state.gpu import GpuState, TelemetryState
-from runner.state.serving import ServingState
+from runner.state.serving import RequestLog, ServingState
 from runner.stats import Mean
 
 LiveStatus = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
@@ -213,7 +213,8 @@ def _bye(state: RunState, event: ev.Bye) -> None:
 def _configuration_started(state: RunState, event: ev.ConfigurationStarted) -> None:
     if not event.requests:
         _rank(state, 0).records += 1
-    _add(state, ConfigurationState(event, serving=ServingState() if event.requests else None))
+    serving = ServingState(requests=RequestLog(slo=event.slo)) if event.requests else None
+    _add(state, ConfigurationState(event, serving=serving))
 
 
 def _add(state: RunState, configuration: ConfigurationState) -> None:

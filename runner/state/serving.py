@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runner import events as ev
-from runner.stats import Mean, Moments, Sample, Series
+from runner.stats import Batches, Mean, Moments, Sample, Series
+
+
+@dataclass(slots=True)
+class OrderedSample(Sample):
+    """A sample that also keeps the order of its values, for intervals."""
+
+    batches: Batches = field(default_factory=Batches)
+
+    def add(self, value: float) -> None:
+        Sample.add(self, value)
+        self.batches.add(value)
 
 
 @dataclass(slots=True)
 class EngineLog:
     """The engine's iterations; those without a request in flight are not counted."""
 
-    latency: Sample = field(default_factory=Sample)
+    latency: OrderedSample = field(default_factory=OrderedSample)
     """milliseconds"""
     series: Series = field(default_factory=Series)
     """one point per iteration, milliseconds; placed at the sum of all earlier latencies, because the log is
     read in blocks and iterations follow one another"""
-    tokens: Mean = field(default_factory=Mean)
+    tokens: OrderedSample = field(default_factory=OrderedSample)
     active: Mean = field(default_factory=Mean)
     queued: Moments = field(default_factory=Moments)
     kv_share: Moments = field(default_factory=Moments)
@@ -45,11 +56,14 @@ class EngineLog:
 class RequestLog:
     """The finished requests, with the times of the request file; milliseconds."""
 
-    latency: Sample = field(default_factory=Sample)
-    ttft: Sample = field(default_factory=Sample)
-    per_token: Sample = field(default_factory=Sample)
-    per_user: Mean = field(default_factory=Mean)
+    latency: OrderedSample = field(default_factory=OrderedSample)
+    ttft: OrderedSample = field(default_factory=OrderedSample)
+    per_token: OrderedSample = field(default_factory=OrderedSample)
+    per_user: OrderedSample = field(default_factory=OrderedSample)
     """output tokens of a request / its latency, tokens/s"""
+    slo: ev.Slo | None = None
+    good: int = 0
+    """how many requests meet every bound of `slo`"""
     input_tokens: int = 0
     output_tokens: int = 0
     begin: float = 0.0
@@ -63,12 +77,25 @@ class RequestLog:
             self.latency.add(latency)
             self.begin, self.end = min(self.begin, start), max(self.end, start + latency)
             self.per_user.add(output * 1000 / latency)
+        self._count_good(event)
         for sample, values in ((self.ttft, event.ttft_ms), (self.per_token, event.per_token_ms)):
             for value in values:
                 if value is not None:
                     sample.add(value)
         self.input_tokens += sum(event.input_tokens)
         self.output_tokens += sum(event.output_tokens)
+
+    def _count_good(self, event: ev.Requests) -> None:
+        if self.slo is None:
+            return
+        times = zip(event.ttft_ms, event.per_token_ms, event.latency_ms, strict=True)
+        bounds = (self.slo.ttft_ms, self.slo.tpot_ms, self.slo.e2e_ms)
+        for found in times:
+            self.good += all(
+                # A request of one token has no time per output token, which bounds nothing then.
+                bound is None or value is None or value <= bound
+                for value, bound in zip(found, bounds, strict=True)
+            )
 
     @property
     def seconds(self) -> float:

@@ -147,6 +147,7 @@ class StageRun:
                 warm_up=0,
                 requests=wanted.requests,
                 concurrency=wanted.concurrency,
+                slo=self.run_log.plan.slo,
             )
         )
 

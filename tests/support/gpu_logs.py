@@ -30,7 +30,9 @@ def sample(t: int, count: int = 1, **columns: float | None) -> ev.GpuSamples:
     return ev.GpuSamples(t=t, period_ms=500, **values)  # type: ignore[arg-type]
 
 
-def configuration_events(start: int, begin: int, end: int, iterations: int = 4) -> list[ev.AnyEvent]:
+def configuration_events(
+    start: int, begin: int, end: int, iterations: int = 4, steps: int | None = None
+) -> list[ev.AnyEvent]:
     """One rank on `cuda:0` that measures from `begin` to `end`: batch 2, 8 tokens in, 16 out."""
     each = (end - begin) // iterations
     events: list[ev.AnyEvent] = [
@@ -43,7 +45,14 @@ def configuration_events(start: int, begin: int, end: int, iterations: int = 4) 
     ]  # fmt: skip
     events += [
         ev.Iteration(
-            t=begin + each * (i + 1), stage=0, rank=0, config=0, i=i, phase="timed", latency_ms=each / 1e6
+            t=begin + each * (i + 1),
+            stage=0,
+            rank=0,
+            config=0,
+            i=i,
+            phase="timed",
+            latency_ms=each / 1e6,
+            steps=steps,
         )
         for i in range(iterations)
     ]

@@ -32,6 +32,7 @@ from runner.engines.trtllm_bench.installation import BenchInstallation, find_ins
 from runner.engines.trtllm_bench.options import Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
+from runner.events import Slo
 from runner.plan.plan import Configuration, Plan, Stage, StageName
 from runner.plan.skip import SkipKind, SkipReason
 from runner.ranks.dataset import FILE
@@ -93,7 +94,13 @@ class BenchPlanner:
             configurations=configurations if profile.selects("benchmark") else [],
             devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
             notes=self._notes(),
+            slo=self._slo(),
         )
+
+    def _slo(self) -> Slo | None:
+        stated = self.profile.benchmark.slo
+        found = Slo(ttft_ms=stated.ttft_ms, tpot_ms=stated.tpot_ms, e2e_ms=stated.e2e_ms)
+        return None if found == Slo() else found
 
     def _summary(self) -> str:
         profile = self.profile

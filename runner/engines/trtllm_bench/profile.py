@@ -117,6 +117,27 @@ class BenchBuild(Section, frozen=True):
     ] = msgspec.field(default_factory=list)
 
 
+Bound = Annotated[float, Meta(gt=0, le=1e9)]
+
+
+class SloSection(Section, frozen=True):
+    """The bounds that a request must meet to count as good; without any there is no goodput."""
+
+    ttft_ms: Annotated[
+        Bound | None, Meta(description="longest time to first token (with streaming)", extra={"unit": "ms"})
+    ] = None
+    tpot_ms: Annotated[
+        Bound | None,
+        Meta(
+            description="longest mean time per output token after the first (with streaming)",
+            extra={"unit": "ms"},
+        ),
+    ] = None
+    e2e_ms: Annotated[
+        Bound | None, Meta(description="longest time of a whole request", extra={"unit": "ms"})
+    ] = None
+
+
 class BenchBenchmark(Section, frozen=True):
     """Options of `trtllm-bench throughput` and `latency`; null: the tool's own default."""
 
@@ -173,6 +194,7 @@ class BenchBenchmark(Section, frozen=True):
     options_file: Annotated[
         str | None, Meta(description="YAML file with further options of the LLM API (extra_llm_api_options)")
     ] = None
+    slo: SloSection = msgspec.field(default_factory=SloSection)
     answers: Annotated[
         bool, Meta(description="keep what the model answered (output_json) and show the first answers")
     ] = False

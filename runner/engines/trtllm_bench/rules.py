@@ -25,6 +25,7 @@ OWN_OPTIONS = {
 def rules(profile: BenchProfile) -> list[Problem]:
     """Return every broken rule, with the conflicting values and what is allowed."""
     problems = [*_model(profile), *_dataset(profile), *_extra_args(profile), *_environment(profile)]
+    problems += _slo(profile)
     problems += [*path_problems(profile.paths), *container_problems(profile.launch.container)]
     if len(set(profile.stages)) < len(profile.stages):
         problems.append(Problem("stages", "names a stage twice; keep one of them"))
@@ -55,6 +56,18 @@ def _model(profile: BenchProfile) -> Iterator[Problem]:
         )
     if folder is not None and not folder.startswith("/"):
         yield Problem("model.dir", f"{folder} is not absolute; stages run in another folder")
+
+
+def _slo(profile: BenchProfile) -> Iterator[Problem]:
+    benchmark = profile.benchmark
+    if benchmark.streaming or benchmark.command == "latency":
+        return
+    for name in ("ttft_ms", "tpot_ms"):
+        if getattr(benchmark.slo, name) is not None:
+            yield Problem(
+                f"benchmark.slo.{name}",
+                "is known only when tokens are streamed; set benchmark.streaming: true, or bound e2e_ms",
+            )
 
 
 def _dataset(profile: BenchProfile) -> Iterator[Problem]:

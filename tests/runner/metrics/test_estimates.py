@@ -47,7 +47,9 @@ def test_every_interval_holds_its_value() -> None:
     with_interval = [value for value in found.values() if value.low is not None or value.high is not None]
     assert {value.metric.name for value in with_interval} == {
         "latency_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms",
-        "tokens_per_sec", "tokens_per_sec_per_rank", "generation_tokens_per_second",
+        "percentile95_ms", "percentile99_ms",
+        "tokens_per_sec", "tokens_per_sec_per_rank", "tokens_per_sec_per_user",
+        "generation_tokens_per_second",
         "generation_time_ms", "prefill_time_ms", "time_per_output_token_ms", "latency_drift_percent",
     }  # fmt: skip
     for value in with_interval:

@@ -9,6 +9,7 @@ import pytest
 from runner import events as ev
 from runner import metrics
 from runner.metrics import Metric
+from runner.metrics.energy import JOULES_PER_REQUEST
 from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
 from runner.metrics.rank_gpus import gpu_of_rank
 from runner.state.gpu_series import FINE_BUCKETS, GROUP_S, MERGED, PER_MINUTE, RECENT_TICKS
@@ -24,6 +25,7 @@ def run_of(
     extra: list[ev.AnyEvent] | None = None,
     energy_at: tuple[float, ...] = (0.0, 5.05, 15.05, 20.0),
     silent: tuple[float, float] = (0.0, 0.0),
+    steps: int | None = None,
 ) -> RunState:
     """A run of 500 W and 20 GiB, 60 GiB while measured."""
     events: list[ev.AnyEvent] = [inventory(), mapping(["GPU-0"]), sample(1)]
@@ -34,7 +36,7 @@ def run_of(
         inside = begin <= t / SECOND <= end
         events.append(sample(t, memory=float((60 if inside else 20) << 30), sm_clock=1700.0, reasons=4.0))
     events += [ev.GpuEnergy(t=round(s * SECOND), gpu="GPU-0", mj=round(s * 500_000)) for s in energy_at]
-    events += configuration_events(2 * SECOND, round(begin * SECOND), round(end * SECOND))
+    events += configuration_events(2 * SECOND, round(begin * SECOND), round(end * SECOND), steps=steps)
     events += extra or []
     state = RunState()
     state.apply_all(sorted(events, key=lambda event: event.t))
@@ -59,9 +61,18 @@ def test_energy_comes_from_the_counter_with_its_error() -> None:
     value, note = value_of(state, metrics.GPU_ENERGY)
     assert value == pytest.approx(5000, rel=0.01)
     assert note == "± 150 J: the counter moves every 0.1 s"
-    assert value_of(state, metrics.JOULES_PER_TOKEN)[0] == pytest.approx(5000 / (4 * 2 * 16), rel=0.01)
-    rate = 2 * 16 / 2.5
-    assert value_of(state, metrics.TOKENS_PER_SEC_PER_W)[0] == pytest.approx(rate / 500, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("steps", "length"), [(None, 16), (15, 16), (9, 10)], ids=["not counted", "full", "stopped early"]
+)
+def test_energy_is_divided_by_the_tokens_that_were_generated(steps: int | None, length: int) -> None:
+    state = run_of(steps=steps)
+    per_token = value_of(state, metrics.JOULES_PER_TOKEN)[0]
+    assert per_token == pytest.approx(5000 / (4 * 2 * length), rel=0.01)
+    assert per_token is not None
+    assert value_of(state, metrics.TOKENS_PER_SEC_PER_W)[0] == pytest.approx(1 / per_token, rel=1e-12)
+    assert value_of(state, JOULES_PER_REQUEST)[0] == pytest.approx(5000 / (4 * 2), rel=0.01)
 
 
 def test_energy_without_boundary_readings_has_larger_error() -> None:
