@@ -52,6 +52,8 @@ class KnownFailure(NamedTuple):
     """one clause without a full stop"""
     remedy: str
     """what the user can do"""
+    of_disk: bool = False
+    """a full disk causes it"""
 
 
 OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
@@ -77,9 +79,10 @@ _KNOWN: tuple[KnownFailure, ...] = (
         "lower parallel.tp, or add --oversubscribe to launch.mpirun.args",
     ),
     KnownFailure(
-        re.compile(r"No space left on device", re.I),
+        re.compile(r"No space left on device|Disk quota exceeded", re.I),
         "a disk is full",
         "free space on the disk of the run directory and of /dev/shm",
+        of_disk=True,
     ),
     KnownFailure(
         re.compile(r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError", re.I),
@@ -174,9 +177,9 @@ class Diagnosis:
         if self._lines_since_known > SAME_MOMENT:
             return
         tables = (*self.known_failures, *_KNOWN)[: self._known_at]
-        for at, (pattern, cause, remedy) in enumerate(tables):
-            if pattern.search(line):
-                self.known, self._known_at = (cause, remedy), at
+        for at, failure in enumerate(tables):
+            if failure.pattern.search(line):
+                self.known, self._known_at = (failure.cause, failure.remedy), at
                 return
 
     def cause(self, exit_code: int | None) -> tuple[str, str]:
@@ -199,6 +202,16 @@ class Diagnosis:
         return f"the program ended with {describe_exit(exit_code)}{self.first_error or last}", ""
 
     @property
+    def may_be_of_disk(self) -> bool:
+        """Whether a disk that was full explains the failure: nothing else is known to be the cause."""
+        tables = (*self.known_failures, *_KNOWN)
+        return self._known_at is None or tables[self._known_at].of_disk
+
+    def is_bus_error(self, exit_code: int) -> bool:
+        """Check whether a program died of a bus error: its mapped file or shared memory had no room."""
+        return _BUS_ERROR in (self.signal, _crash(exit_code))
+
+    @property
     def first_error(self) -> str:
         """The end of a sentence about a failure: `; its first error: ...`; empty when none was logged."""
         return f"; its first error: {_in_short(self.error)}" if self.error else ""
@@ -213,9 +226,10 @@ def _in_short(exception: str) -> str:
     return f"GPU {found['gpu']}: tried to allocate {found['tried']}, {free} of {capacity} were free"
 
 
+_BUS_ERROR = "Bus error"
 _CRASHES = {
     signal.SIGSEGV: "Segmentation fault",
-    signal.SIGBUS: "Bus error",
+    signal.SIGBUS: _BUS_ERROR,
     signal.SIGABRT: "Aborted",
     signal.SIGFPE: "Floating point exception",
     signal.SIGILL: "Illegal instruction",
@@ -233,7 +247,7 @@ _REMEDIES = {
     "Segmentation fault": "a native library crashed; the raw log has its stack",
     "Aborted": "a native library aborted; the raw log has its last messages",
     "Killed": "if no user did, the machine ran out of memory: see the kernel log (dmesg)",
-    "Bus error": "often a full /dev/shm: start the container with --ipc=host or a larger --shm-size",
+    _BUS_ERROR: "often a full disk or /dev/shm: in a container give --ipc=host or a larger --shm-size",
 }
 
 

@@ -40,6 +40,10 @@ class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, int] = {}
     free: dict[str, int] = {}
     shm: int = 0
+    """bytes of /dev/shm"""
+    shm_free: int | None = None
+    """bytes; None: not known"""
+    shm_writable: bool = True
     memlock: int = -1
     """bytes; -1: unlimited"""
     root: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from runner.report.build import build_report
 from runner.report.files import read_state, read_summary, write_report
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
-from runner.run.scratch import scratch_dir
+from runner.run.scratch import remove_scratch
 from runner.state.run import ENDED_STATUSES, RunState
 from runner.util.files import read_file
 from runner.util.processes import RunProcesses, kill_all
@@ -130,7 +129,7 @@ class _Recovery:
             if killed or left:
                 swept.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
         if self.can_write and self.is_original:
-            shutil.rmtree(scratch_dir(self.run_dir.name), ignore_errors=True)
+            remove_scratch(self.run_dir)
         return swept
 
     def _verdict(self, last_t: int) -> list[ev.AnyEvent]:

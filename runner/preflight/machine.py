@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from runner.engines.check import Check, gib
 from runner.engines.facts import MachineFacts, ProbeAnswer
+from runner.run.scratch import RANK_BYTES
 
 ROOT_VARIABLES = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 ENOUGH_SHM = 1 << 30
+_IPC = "docker run --ipc=host (or --shm-size=1g)"
 
 
 def machine_checks(
@@ -44,10 +46,11 @@ def machine_checks(
         yield _mpirun(facts, needed)
     if facts.probe is not None:
         yield from _root(facts, facts.probe)
+        yield from _shared_memory(facts, facts.probe, ranks)
     if on_gpu:
         yield _gpus(facts, ranks, needed)
         yield from _busy(facts)
-        if facts.probe is not None and (ranks > 1 or not needed):
+        if facts.probe is not None and facts.probe.shm_writable and (ranks > 1 or not needed):
             yield _shm(facts, facts.probe)
             yield _memlock(facts, facts.probe)
     yield _leftovers(facts)
@@ -138,12 +141,26 @@ def _busy(facts: MachineFacts) -> Iterator[Check]:
         yield Check("GPU use", "pass", "no other program uses the GPUs")
 
 
+def _shared_memory(facts: MachineFacts, probe: ProbeAnswer, ranks: int) -> Iterator[Check]:
+    """Say where ranks share memory if /dev/shm has no room for it; in a container, only /dev/shm is used."""
+    needed, container = ranks * RANK_BYTES, facts.container is not None
+    if not probe.shm_writable:
+        text, fix = "cannot be written", "mount -o remount,rw /dev/shm"
+    elif probe.shm_free is not None and probe.shm_free < needed:
+        text = f"{probe.shm_free >> 20} MiB are free, and the ranks need {needed >> 20} MiB"
+        fix = "mount -o remount,size=8g /dev/shm"
+    else:
+        return
+    then = "ranks die of a bus error" if container else "ranks share memory on a disk, which may be slower"
+    yield Check("shared memory", "warn", f"/dev/shm: {text}; {then}", _IPC if container else fix)
+
+
 def _shm(facts: MachineFacts, probe: ProbeAnswer) -> Check:
     if probe.shm >= ENOUGH_SHM:
         return Check("/dev/shm", "pass", gib(probe.shm))
     text = f"{gib(probe.shm)}; NCCL between GPUs fails with less than about 1 GiB"
     if facts.container is not None:
-        return Check("/dev/shm", "warn", text, "docker run --ipc=host (or --shm-size=1g)")
+        return Check("/dev/shm", "warn", text, _IPC)
     return Check("/dev/shm", "warn", text, "mount -o remount,size=8g /dev/shm")
 
 

@@ -73,6 +73,8 @@ def answers(questions: dict[str, Any]) -> dict[str, Any]:
         "weights": {path: weights_in(path) for path in questions["weights"]},
         "free": {path: free_at(path) for path in questions["disks"]},
         "shm": shutil.disk_usage(shm).total if os.path.isdir(shm) else 0,
+        "shm_free": shutil.disk_usage(shm).free if os.path.isdir(shm) else 0,
+        "shm_writable": os.access(shm, os.W_OK),
         "memlock": resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
         "root": os.geteuid() == 0,
         "cores": os.cpu_count() or 1,

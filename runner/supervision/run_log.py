@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,8 @@ class RunLog:
     state: RunState = field(default_factory=RunState)
     on_event: Callable[[ev.AnyEvent], None] | None = None
     """called with every event, for components that act at phases of the run"""
-    found_disk_full: bool = False
+    full_disks: dict[int, Path] = field(default_factory=dict)
+    """A folder on each disk that was full at any time, by device."""
     _journal: JournalWriter = field(init=False)
     _mask: Mask = field(init=False)
 
@@ -60,11 +61,21 @@ class RunLog:
         """Flush the log to disk, so that it survives a power failure; called at changes of state."""
         self._journal.sync()
 
+    def note_full_disks(self, folders: Iterable[Path]) -> None:
+        """Warn once about each full disk among those of the run directory and other folders."""
+        for folder in (self.run_dir, *folders):
+            device = disk.device_of(folder)
+            if device is None or device in self.full_disks or not disk.is_full(folder):
+                continue
+            self.full_disks[device] = folder
+            if folder == self.run_dir:
+                text = "the disk of the run directory is full: records and output are lost until it has room"
+            else:
+                text = f"the disk of {folder} is full: what programs write there is lost until it has room"
+            self.warn(text)
+
     def retry(self) -> None:
-        """Write what a full disk delayed; if the disk is still full, free the ballast and warn once."""
-        if not self.found_disk_full and disk.is_full(self.run_dir):
-            self.found_disk_full = True
-            self.warn("the disk of the run directory is full: records and output are lost until it has room")
+        """Write what a full disk delayed; if the disk is still full, free the ballast."""
         if not self._journal.flush():
             layout.remove_ballast(self.run_dir)
 

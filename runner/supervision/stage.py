@@ -14,14 +14,14 @@ from pathlib import Path
 
 from runner import events as ev
 from runner.engines import build_cache, container, mpi
-from runner.engines.diagnosis import describe_exit
 from runner.engines.output import FinishedStage, OutputNotice
 from runner.engines.registry import find_engine
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
 from runner.run import layout
+from runner.run.scratch import SHARED_MEMORY
 from runner.state import cuda_devices
-from runner.state.run import RunState
+from runner.supervision.cause import EndedProgram, find_cause
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
@@ -43,10 +43,6 @@ ANSWER_BYTES = 1 << 20
 """Size of the output of a smoke run that is searched for answers."""
 REPORT_BYTES = 1 << 18
 """Size of the end of an output that is searched for a report."""
-_NEVER_ENDED = (
-    "a known bug makes it hang if it cannot write its iteration log: set benchmark.iteration_log: false,"
-    " or raise benchmark.shutdown_timeout if ending takes long"
-)
 
 
 @dataclass
@@ -120,7 +116,7 @@ class StageRun:
         self._read_files()
         if self.stop_wanted():
             return self._end("stopped", exit_code)
-        cause, remedy = self._cause(exit_code)
+        cause, remedy = find_cause(self._observed(exit_code), self.run_log)
         if cause:
             rank = self._collector.diagnosis.crashed_rank
             self.run_log.fail(cause, remedy=remedy, log=self.log.name, rank=rank)
@@ -204,10 +200,12 @@ class StageRun:
                 self.run_log.emit(event)
             ended = self.idle()
             if pid in ended:
+                self.run_log.note_full_disks(self._disks())
                 return ended[pid]
             now = time.monotonic()
             if now >= next_second:
                 next_second = now + 1.0
+                self.run_log.note_full_disks(self._disks())
                 self.every_second(self._collector, heartbeat)
                 if orphans is not None and orphans.are_blocking(now):
                     self.clear_orphans(pid)
@@ -235,6 +233,24 @@ class StageRun:
                         )
                     _signal(pid, signal.SIGKILL)
             time.sleep(POLL_S)
+
+    def _observed(self, exit_code: int) -> EndedProgram:
+        return EndedProgram(
+            stage=self.stage,
+            exit_code=exit_code,
+            diagnosis=self._collector.diagnosis,
+            no_result_reason=self._collector.no_result_reason,
+            measured=self.run_log.state.results > self._results,
+            timed_out=self._timed_out,
+            never_ended=self._never_ended,
+        )
+
+    def _disks(self) -> list[Path]:
+        """Return folders that the program writes to, on this machine."""
+        if self._place is not build_cache.HOST:
+            return []
+        outputs = [self.stage.output, *self.stage.folders]
+        return [self.scratch, SHARED_MEMORY, *(Path(path).parent for path in outputs if path)]
 
     def _end(self, status: ev.StageStatus, exit_code: int | None) -> ev.StageStatus:
         self.run_log.emit(
@@ -330,50 +346,6 @@ class StageRun:
                 ev.Answer(t=time.monotonic_ns(), stage=self.index, prompt=prompt, answer=answer)
             )
 
-    # --- success or failure ------------------------------------------------------------------------------
-
-    def _cause(self, exit_code: int) -> tuple[str, str]:
-        """Return why the stage failed, and a remedy; empty: it did not fail.
-
-        Success: exit code 0, every rank ended with a matching record count, and a result was read.
-        """
-        diagnosis = self._collector.diagnosis
-        diagnosis.name_crashed_rank(
-            {
-                rank.rank: rank.hello.pid
-                for rank in self.run_log.state.ranks.values()
-                if rank.hello is not None
-            }
-        )
-        measured = self.run_log.state.results > self._results
-        if self._timed_out:
-            limit = self.run_log.plan.time_limit
-            return f"the run reached its time limit of {limit} s (launch.time_limit)", "raise the limit"
-        if self._never_ended:
-            late = f"did not {self._never_ended} within {self.stage.shutdown_s} s after it had measured"
-            if measured:
-                self.run_log.warn(f"the benchmark {late}; it was terminated, its report was complete")
-                return "", ""
-            known = diagnosis.known or (
-                f"the benchmark {late} and was terminated; it had reported nothing",
-                "",
-            )
-            return known[0], known[1] or _NEVER_ENDED
-        if exit_code != 0:
-            return diagnosis.cause(exit_code)
-        if self.stage.reports and (missing := _missing_records(self.run_log.state)):
-            # A full disk or a lost connection is the cause of missing records.
-            if diagnosis.known is not None:
-                return diagnosis.known[0], missing
-            if self.run_log.found_disk_full:
-                return "the disk of the run directory was full", f"make room and run it again: {missing}"
-            return missing, ""
-        if self.stage.name == "benchmark" and not measured:
-            reason = self._collector.no_result_reason
-            why = f": {reason}" if reason else diagnosis.first_error
-            return f"the benchmark ended with {describe_exit(exit_code)} but printed no result{why}", ""
-        return "", ""
-
 
 @dataclass(slots=True)
 class Orphans:
@@ -393,20 +365,6 @@ class Orphans:
 
 def _is_mpirun(stage: Stage) -> bool:
     return Path(stage.argv[0]).name in mpi.LAUNCHERS
-
-
-def _missing_records(state: RunState) -> str:
-    """Return what is wrong with the records of the ranks; empty: they are complete."""
-    for rank in state.ranks.values():
-        if rank.hello is None:
-            return f"rank {rank.rank} never reported: it did not start, or its records were lost"
-        if rank.hello.world != len(state.ranks):
-            return f"rank {rank.rank} saw {rank.hello.world} ranks instead of {len(state.ranks)}"
-        if rank.bye is None:
-            return f"rank {rank.rank} ended after {rank.records} records without finishing"
-        if not rank.complete:
-            return f"rank {rank.rank} sent {rank.bye.count} records, {rank.records} arrived"
-    return ""
 
 
 def _signal(pid: int, number: int) -> None:

@@ -8,10 +8,10 @@ forking thread; another only waits for the disk (`disk_sync`).
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import math
 import os
-import shutil
 import signal
 import time
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from runner import events as ev
 from runner.engines import container
 from runner.plan.plan import Plan, Stage
 from runner.run import layout, liveness
-from runner.run.scratch import scratch_dir
+from runner.run.scratch import make_scratch, remove_scratch
 from runner.state import cuda_devices
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
@@ -65,6 +65,16 @@ def _sigterm_origin() -> str:
     return "SIGTERM to the supervisor"
 
 
+def _cause(error: Exception) -> tuple[str, str]:
+    """Return why the supervisor failed, and a remedy; only errors of the system are not its own."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return f"the supervisor failed: {type(error).__name__}: {error}", ""
+    where = f"{error.filename}: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {where}", "make room there and run it again"
+    return f"the run cannot use {where}", "make it writable, with room, and run it again"
+
+
 @dataclass
 class Supervision:
     """One run from its first event to its last."""
@@ -75,7 +85,6 @@ class Supervision:
     _members: processes.RunProcesses = field(init=False)
     _devices: DeviceLocks = field(init=False)
     _disk: DiskSync = field(init=False)
-    _scratch: Path = field(init=False)
     _host: host.HostSampler = field(default_factory=host.HostSampler)
     _stop: str | None = None
     _deadline: float = math.inf
@@ -89,7 +98,6 @@ class Supervision:
         self._members = processes.RunProcesses(run, self.run_dir / layout.PROCESSES, spared=set())
         self._devices = DeviceLocks(run)
         self._disk = DiskSync(self.run_dir)
-        self._scratch = scratch_dir(run)
 
     def ask_to_stop(self, by: str) -> None:
         self._stop = self._stop or by
@@ -101,9 +109,9 @@ class Supervision:
         try:
             status = self._stages()
         except Exception as error:
-            self._run_log.fail(
-                f"the supervisor failed: {type(error).__name__}: {error}", log="supervisor.log"
-            )
+            self._run_log.note_full_disks(())
+            cause, remedy = _cause(error)
+            self._run_log.fail(cause, remedy=remedy, log="supervisor.log")
             raise
         finally:
             self._end(status)
@@ -144,20 +152,24 @@ class Supervision:
         if self.plan.time_limit:
             self._deadline = time.monotonic() + self.plan.time_limit
         self._start_telemetry()
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Ranks in a container share its memory, not this machine's.
+        ranks = (stage.ranks for stage in self.plan.stages if stage.container_ref is None)
+        scratch, problem = make_scratch(self.run_dir, max(ranks, default=0))
+        if problem:
+            self._run_log.warn(problem)
         for index, stage in enumerate(self.plan.stages):
-            status = self._skip(index, stage) if stage.skip else self._stage(index, stage).run()
+            status = self._skip(index, stage) if stage.skip else self._stage(index, stage, scratch).run()
             if status not in ("ok", "skipped"):
                 return "stopped" if status == "stopped" else "failed"
         return "finished"
 
-    def _stage(self, index: int, stage: Stage) -> StageRun:
+    def _stage(self, index: int, stage: Stage, scratch: Path) -> StageRun:
         self._members.create_cgroup()
         return StageRun(
             index,
             stage,
             self._run_log,
-            self._scratch,
+            scratch,
             stop_wanted=self._stop_wanted,
             idle=self._idle,
             every_second=self._every_second,
@@ -324,7 +336,7 @@ class Supervision:
         self._end_telemetry()
         # Without the telemetry process, this one knows for sure whether it has descendants.
         self._sweep()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_scratch(self.run_dir)
         logger.info("run %s ended: %s", self.run_dir.name, status)
         layout.remove_if_empty(self.run_dir / "supervisor.log")
         self._disk.finish()  # before the log says how the run ended

@@ -23,9 +23,22 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def is_full(folder: Path) -> bool:
-    """Check whether the disk of a folder is full."""
-    free = free_bytes(folder)
-    return free is not None and free < FULL_BYTES
+    """Check whether a disk that can be written has no room for bytes or for another file."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    if disk.f_flag & os.ST_RDONLY:
+        return False
+    return disk.f_bavail * disk.f_frsize < FULL_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
+
+
+def device_of(folder: Path) -> int | None:
+    """Return the number of the disk that holds a folder; None: there is no such folder."""
+    try:
+        return os.stat(folder).st_dev
+    except OSError:
+        return None
 
 
 def wait_reason(folder: Path) -> str:

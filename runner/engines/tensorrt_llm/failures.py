@@ -141,7 +141,6 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         "NCCL got no shared memory: /dev/shm is too small or full",
         _SHM,
     ),
-    known_failure(r"Bus error", "a rank crashed on shared memory: /dev/shm is too small or full", _SHM),
     known_failure(
         r"\bNCCL (?:error|WARN .*(?:error|fail))|\bnccl(?:UnhandledCuda|System|Internal|Remote)Error\b",
         "NCCL failed between the GPUs",

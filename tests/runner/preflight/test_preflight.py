@@ -224,6 +224,24 @@ def test_a_machine_where_everything_is_right() -> None:
             id="small shared memory of a container",
         ),
         pytest.param(
+            "shared memory", facts(shm_writable=False),
+            Check(
+                "shared memory", "warn",
+                "/dev/shm: cannot be written; ranks share memory on a disk, which may be slower",
+                "mount -o remount,rw /dev/shm",
+            ),
+            id="shared memory that is read-only",
+        ),
+        pytest.param(
+            "shared memory", facts(shm_free=5 << 20, container=Container(exec="box")),
+            Check(
+                "shared memory", "warn",
+                "/dev/shm: 5 MiB are free, and the ranks need 160 MiB; ranks die of a bus error",
+                "docker run --ipc=host (or --shm-size=1g)",
+            ),
+            id="shared memory of a container without room",
+        ),
+        pytest.param(
             "memlock", facts(memlock=65536),
             Check(
                 "memlock", "warn", "at most 64 KiB can be locked; NCCL may fail to register memory",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from runner.history.reports import load_report
 from runner.run import layout, liveness
-from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
+from tests.support.runs import plan_of, single, start, state_of, wait_for, wait_until_ended
 
 SIZE = 4 << 20
 
@@ -60,6 +61,15 @@ def test_a_full_disk_is_the_cause_and_the_log_is_complete(small_disk: Path) -> N
         assert line.startswith(b'{"kind":')
         assert line.endswith(b"}")
     filler.unlink()
+
+
+def test_a_program_that_dies_of_a_full_disk_names_it(small_disk: Path) -> None:
+    maps = "import mmap, sys; f = open(sys.argv[1], 'wb+'); f.truncate(8 << 20); m = mmap.mmap(f.fileno(), 0)"
+    program = f"{maps}; [m.__setitem__(at, 1) for at in range(0, 8 << 20, 4096)]"
+    run_dir = start(plan_of([sys.executable, "-c", program, str(small_disk / "output")]))
+    failure = wait_until_ended(run_dir).failure
+    assert failure is not None
+    assert failure.cause == "the disk of the run directory was full: the program crashed: Bus error"
 
 
 def test_room_that_comes_back_loses_nothing(small_disk: Path) -> None:

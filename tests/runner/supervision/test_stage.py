@@ -1,4 +1,4 @@
-"""Judging a stage, and what it has left in a running container: that is brought out of it, or stays there."""
+"""What a stage has left in a running container: that is brought out of it, or stays there."""
 
 from __future__ import annotations
 
@@ -89,31 +89,3 @@ def test_a_container_that_keeps_them_does_not_end_the_run(
     iteration, warning = told
     assert isinstance(iteration, ev.EngineIteration)
     assert "cannot be changed in the container box" in warning
-
-
-@pytest.mark.parametrize(
-    ("full", "cause", "remedy"),
-    [
-        (False, "rank 0 sent 9 records, 1 arrived", ""),
-        (
-            True,
-            "the disk of the run directory was full",
-            "make room and run it again: rank 0 sent 9 records, 1 arrived",
-        ),
-    ],
-)
-def test_missing_records_are_explained_by_a_disk_that_was_full(
-    full: bool, cause: str, remedy: str, tmp_path: Path
-) -> None:
-    plan, state = single("ok"), RunState()
-    state.apply_all(
-        [
-            ev.StageStarted(t=1, stage=0, name="benchmark", pid=1, ranks=1),
-            ev.Hello(t=2, stage=0, rank=0, world=1, pid=2, host="", device="cpu"),
-            ev.Bye(t=3, stage=0, rank=0, count=9),
-        ]
-    )
-    run_log: Any = SimpleNamespace(run_dir=tmp_path, plan=plan, state=state, found_disk_full=full)
-    nothing: Any = None
-    run = StageRun(0, plan.stages[0], run_log, tmp_path, nothing, nothing, nothing, nothing, nothing)
-    assert run._cause(0) == (cause, remedy)

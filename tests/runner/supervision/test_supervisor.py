@@ -21,7 +21,7 @@ from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.report.build import build_report
 from runner.run import layout, liveness
-from runner.run.scratch import scratch_dir
+from runner.run.scratch import scratch_dirs
 from runner.util import cgroup, daemon, processes
 from tests.support.runs import (
     is_supervised,
@@ -43,7 +43,7 @@ def no_process_left(home: Path) -> Iterator[None]:
             liveness.request_stop(run_dir, "the end of a test")
             wait_until_ended(run_dir)
         assert processes.find_tagged(run_dir.name) == []
-        assert not scratch_dir(run_dir.name).exists()
+        assert not any(folder.exists() for folder in scratch_dirs(run_dir))
 
 
 def cause_of(run_dir: Path) -> str:
@@ -384,4 +384,4 @@ class TestUnderMpirun:
 
         assert read_entry(run_dir).status == "lost"
         assert processes.find_tagged(run_dir.name) == []
-        assert not scratch_dir(run_dir.name).exists()
+        assert not any(folder.exists() for folder in scratch_dirs(run_dir))

@@ -58,7 +58,7 @@ def diagnose(output: str, exit_code: int | None = 1) -> tuple[str, str]:
         ("mpirun has detected an attempt to run as root.", "as root"),
         ("AttributeError: 'NoneType' object has no attribute 'lower'", "neither a checkpoint nor a model"),
         ("ModuleNotFoundError: No module named 'tensorrt_llm'", "no tensorrt_llm"),
-        ("*** Process received signal ***\nSignal: Bus error (7)", "/dev/shm is too small"),
+        ("*** Process received signal ***\nSignal: Bus error (7)", "a rank crashed: Bus error"),
     ],
 )
 def test_texts(line: str, cause: str) -> None:
