@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.metrics.rank_gpus import used_gpus
-from runner.state.outliers import Cause, SlowIteration, find_cause, outlier_fence, usual_throttling
+from runner.state.gpu_phase import GpuPhase
+from runner.state.outliers import Cause, SlowIteration, Usual, find_cause, outlier_fence, usual_throttling
 from runner.state.run import RunState
 
 CAUSE_LETTERS: dict[Cause, tuple[str, str]] = {
@@ -40,10 +42,22 @@ def find_outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
         return ()
     on = used_gpus(state)
     phases = state.telemetry.phases
-    usual = usual_throttling(phases[number] if number < len(phases) else None)
     columns, shared = [gpu.column for gpu in on], any(gpu.before or gpu.after for gpu in on)
-    slowest = configuration.slowest
+    phase, slowest = phases[number] if number < len(phases) else None, configuration.slowest
+    usual = Usual(
+        throttled=usual_throttling(phase),
+        sm_clock=_means(phase, "sm_clock", columns),
+        busy=_means(phase, "busy", columns),
+        latency_ms=configuration.latency.percentile(50),
+    )
     return tuple(
         Outlier(slow, *find_cause(slow, slowest, columns=columns, usual=usual, shared=shared))
         for slow in found
     )
+
+
+def _means(phase: GpuPhase | None, reading: str, columns: Sequence[int]) -> dict[int, float]:
+    """Return the mean of a reading over a configuration, by column; GPUs without it are left out."""
+    column = phase.table.get(reading) if phase is not None else None
+    cells = {number: column.cell(number) for number in columns} if column is not None else {}
+    return {number: cell.mean for number, cell in cells.items() if cell is not None}

@@ -5,10 +5,12 @@ interquartile ranges, and at least 1 % above the median; fewer than 8 iterations
 the first of these that holds:
 
 - throttle: the clocks of a GPU of the run were held down (temperature, power, brake) for a larger share of
-  its time than of the configuration's, by 20 percentage points;
-- host: in its time the machine was busier than on average while the configuration was measured: 20 points
-  more processor load, 5 more stolen by the hypervisor, or 20 more of the time with a process waiting for a
-  processor;
+  its time than of the configuration's, by 20 percentage points, and its SM clock, where it was read, was so
+  much lower that this explains at least half of the excess: time grows at most as the clock falls;
+- host: in its time the GPUs of the run were busy for at least 10 points less than on average while the
+  configuration was measured, and the time in which they waited explains at least half of the excess; or the
+  machine was busier than on average: 20 points more processor load, 5 more stolen by the hypervisor, or 20
+  more of the time with a process waiting for a processor;
 - process: another process computes on a GPU of the run. It was seen before the first stage or after the last
   one; process lists are not read while a benchmark is measured;
 - unknown: none of these was seen.
@@ -19,12 +21,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from runner.events import GpuSamples, Host
+from runner.events import GpuColumn, GpuSamples, Host
 from runner.events.throttle_reasons import BITS
 from runner.stats import Mean, Sample
 
@@ -40,6 +42,10 @@ LEAST_EXCESS = 1.01
 THROTTLED = 0.2
 BUSIER, STOLEN, WAITING = 20.0, 5.0, 20.0
 """percentage points above the configuration's mean; a mean of STOLEN or WAITING is itself a flag"""
+EXPLAINED = 0.5
+"""share of the excess that a lower clock, or the time in which GPUs waited, has to explain"""
+LESS_BUSY = 10.0
+"""percentage points that GPUs are less busy than on average: more than readings scatter"""
 SLOWED_BY = {bit: name for bit, name in BITS.items() if name != "sync boost"}
 """NVML's clocks event reasons that hold down the clocks of one GPU, independently of other GPUs"""
 
@@ -58,6 +64,23 @@ class Surroundings(msgspec.Struct, frozen=True):
     throttled: dict[str, tuple[float, ...]]
     """reason -> share of the time, one per GPU in the order of the columns of samples"""
     load: HostLoad | None
+    sm_clock: tuple[float | None, ...] = ()
+    """mean MHz of each GPU; None: not read"""
+    busy: tuple[float | None, ...] = ()
+    """mean percentage of the time in which each GPU was busy; None: not read"""
+
+
+class Usual(msgspec.Struct, frozen=True):
+    """The mean of a whole configuration, to compare its outliers with; by column of samples."""
+
+    throttled: Mapping[str, Sequence[float]] = {}
+    """reason -> share of the time in which it held clocks down"""
+    sm_clock: Mapping[int, float] = {}
+    """MHz"""
+    busy: Mapping[int, float] = {}
+    """percentage of the time"""
+    latency_ms: float = 0.0
+    """median; 0: not known"""
 
 
 class SlowIteration(msgspec.Struct):
@@ -116,9 +139,12 @@ class SlowestIterations(msgspec.Struct):
             return
         while self.pending and self.pending[0].t <= min(ends):
             slow = self.pending.popleft()
+            near = [tick for tick in ticks if _overlaps(tick.t, tick.period_ms, slow)]
             slow.around = Surroundings(
-                _throttled([tick for tick in ticks if _overlaps(tick.t, tick.period_ms, slow)]),
+                _throttled(near),
                 _load([host for host in hosts if _overlaps(host.t, 1000, slow)]),
+                _means([tick.sm_clock for tick in near]),
+                _means([tick.busy for tick in near]),
             )
 
     def above(self, fence: float | None) -> list[SlowIteration]:
@@ -142,36 +168,72 @@ def find_cause(
     slow: SlowIteration,
     slowest: SlowestIterations,
     *,
-    columns: Iterable[int],
-    usual: Mapping[str, Sequence[float]],
+    columns: Sequence[int],
+    usual: Usual,
     shared: bool,
 ) -> tuple[Cause, str]:
     """Return why an iteration was slow, and the evidence as text.
 
     Args:
         columns: the GPUs of the run, as columns of samples.
-        usual: reason -> share of the configuration's time in which it held clocks down, by column.
+        usual: the means of the configuration.
         shared: whether other processes were seen on these GPUs.
     """
-    around = slow.around
+    around, too_little = slow.around, ""
     if around is None and not shared:
         return "unknown", "neither the GPUs nor the host were read around it"
     if around is not None:
-        for reason, shares in around.throttled.items():
-            often = usual.get(reason, ())
-            for column in columns:
-                share = shares[column] if column < len(shares) else 0.0
-                before = often[column] if column < len(often) else 0.0
-                if share - before >= THROTTLED:
-                    return (
-                        "throttle",
-                        f"{reason} for {100 * share:.0f} % of its time, {100 * before:.0f} % on the whole",
-                    )
+        for column in columns:
+            held = _held_down(around, usual, column)
+            short = _unexplained(slow, around, usual, column) if held else ""
+            if held and not short:
+                return "throttle", held
+            too_little = too_little or (f"{held}, but {short}" if held else "")
+        if words := _waited(slow, around, usual, columns):
+            return "host", words
         if around.load is not None and (words := _busier(around.load, slowest)):
             return "host", words
     if shared:
         return "process", "another process computes on a GPU of the run"
-    return "unknown", "no throttling, host load or other process was seen around it"
+    return "unknown", too_little or "no throttling, host load or other process was seen around it"
+
+
+def _held_down(around: Surroundings, usual: Usual, column: int) -> str:
+    """Return which reason held the clocks of a GPU down more than usual; empty: none did."""
+    for reason, shares in around.throttled.items():
+        often = usual.throttled.get(reason, ())
+        share = shares[column] if column < len(shares) else 0.0
+        before = often[column] if column < len(often) else 0.0
+        if share - before >= THROTTLED:
+            return f"{reason} for {100 * share:.0f} % of its time, {100 * before:.0f} % on the whole"
+    return ""
+
+
+def _unexplained(slow: SlowIteration, around: Surroundings, usual: Usual, column: int) -> str:
+    """Return why the clock of a GPU does not explain how slow it was; empty: it does, or is not known."""
+    clock = around.sm_clock[column] if column < len(around.sm_clock) else None
+    mean = usual.sm_clock.get(column)
+    if not clock or not mean or not usual.latency_ms:
+        return ""
+    excess, explained = slow.latency_ms / usual.latency_ms - 1, mean / clock - 1
+    if explained >= EXPLAINED * excess:
+        return ""
+    lower = 100 * max(0.0, 1 - clock / mean)
+    return f"a clock {lower:.0f} % lower does not explain +{100 * excess:.0f} %"
+
+
+def _waited(slow: SlowIteration, around: Surroundings, usual: Usual, columns: Sequence[int]) -> str:
+    """Return that the GPUs of the run waited longer than usual; empty: not long enough, or not read."""
+    now = [around.busy[column] for column in columns if column < len(around.busy)]
+    before = [usual.busy[column] for column in columns if column in usual.busy]
+    known = [busy for busy in now if busy is not None]
+    if not known or not before or not usual.latency_ms:
+        return ""
+    busy, mean = sum(known) / len(known), sum(before) / len(before)
+    waited = slow.latency_ms * (1 - busy / 100) - usual.latency_ms * (1 - mean / 100)
+    if mean - busy < LESS_BUSY or waited < EXPLAINED * (slow.latency_ms - usual.latency_ms):
+        return ""
+    return f"GPU busy fell to {busy:.0f} %, {mean:.0f} % on average, so it waited"
 
 
 def usual_throttling(phase: GpuPhase | None) -> dict[str, list[float]]:
@@ -229,6 +291,15 @@ def _throttled(ticks: Sequence[GpuSamples]) -> dict[str, tuple[float, ...]]:
         if name not in shares and any(map(any, seen)):
             shares[name] = tuple(sum(column) / len(column) for column in seen)
     return shares
+
+
+def _means(columns: Sequence[GpuColumn]) -> tuple[float | None, ...]:
+    """Return the mean of a reading for each GPU; None: it was not read."""
+    found: list[float | None] = []
+    for values in zip(*filter(None, columns), strict=False):
+        known = [value for value in values if value is not None]
+        found.append(sum(known) / len(known) if known else None)
+    return tuple(found)
 
 
 def _load(hosts: Sequence[Host]) -> HostLoad | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from runner import events as ev
-from runner.state.outliers import KEPT, SlowestIterations, SlowIteration, find_cause, outlier_fence
+from runner.metrics.outlier_causes import find_outliers
+from runner.state.outliers import KEPT, SlowestIterations, SlowIteration, Usual, find_cause, outlier_fence
 from runner.state.run import RunState
 from runner.stats import Sample
 from tests.support.paths import DATA
@@ -56,7 +58,7 @@ def slow_ones(state: RunState) -> list[SlowIteration]:
 
 def blamed(state: RunState, *, columns: tuple[int, ...] = (0, 1), shared: bool = False) -> tuple[str, str]:
     [slow] = slow_ones(state)
-    return find_cause(slow, state.configurations[0].slowest, columns=columns, usual={}, shared=shared)
+    return find_cause(slow, state.configurations[0].slowest, columns=columns, usual=Usual(), shared=shared)
 
 
 STEADY = [1000.0, 1002, 998, 1001, 999, 1000, 1003, 997, 1001, 999]
@@ -106,6 +108,34 @@ def test_clocks_held_down_are_blamed_by_the_drivers_counters() -> None:
     assert (cause, why) == ("throttle", "hw thermal for 70 % of its time, 0 % on the whole")
 
 
+@pytest.mark.parametrize(
+    ("clock", "busy", "cause", "why"),
+    [
+        (1000.0, 99.0, "throttle", "hw thermal for 70 % of its time, 0 % on the whole"),
+        (
+            1380.0,
+            99.0,
+            "unknown",
+            "hw thermal for 70 % of its time, 0 % on the whole, but a clock 8 % lower does not explain +50 %",
+        ),
+        (1380.0, 60.0, "host", "GPU busy fell to 60 %, 95 % on average, so it waited"),
+        (1380.0, 90.0, "unknown", "hw thermal for 70 %"),
+    ],
+)
+def test_cause_explains_the_size_of_the_excess(clock: float, busy: float, cause: str, why: str) -> None:
+    near = {"sm_clock": [clock], "busy": [busy]}
+    ticks = {
+        second: msgspec.structs.replace(gpus(second, reasons=(0,), hw_thermal=[700_000]), **near)
+        for second in (11, 12)
+    }
+    state = a_run(latencies=ONE_SLOW, ticks=ticks)
+    [slow] = slow_ones(state)
+    usual = Usual(sm_clock={0: 1500.0}, busy={0: 95.0}, latency_ms=1000.0)
+    found = find_cause(slow, state.configurations[0].slowest, columns=[0], usual=usual, shared=False)
+    assert found[0] == cause
+    assert found[1].startswith(why)
+
+
 def test_throttling_without_counters_is_found_in_samples() -> None:
     ticks = {second: gpus(second, reasons=(0, 0x4)) for second in (11, 12)}
     assert blamed(a_run(latencies=ONE_SLOW, ticks=ticks))[0] == "throttle"
@@ -116,7 +146,7 @@ def test_clocks_that_are_always_held_down_explain_nothing() -> None:
     state = a_run(latencies=ONE_SLOW, ticks=ticks)
     [slow] = slow_ones(state)
     slowest = state.configurations[0].slowest
-    usual = {"power cap": (0.0, 1.0)}
+    usual = Usual(throttled={"power cap": (0.0, 1.0)})
     assert find_cause(slow, slowest, columns=(0, 1), usual=usual, shared=False)[0] == "unknown"
 
 
@@ -164,5 +194,8 @@ def test_an_outlier_of_a_real_run_on_an_h200() -> None:
     assert slow.around is not None
     assert slow.around.load is not None
     assert slow.around.throttled == {}
-    assert find_cause(slow, first.slowest, columns=[0], usual={}, shared=False)[0] == "unknown"
+    assert find_cause(slow, first.slowest, columns=[0], usual=Usual(), shared=False)[0] == "unknown"
+    [outlier] = find_outliers(state, 0)
+    words = "GPU busy fell to 50 %, 65 % on average, so it waited"
+    assert (outlier.cause, outlier.evidence) == ("host", words)
     assert second.slowest.above(outlier_fence(second.latency)) == []
