@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.distributed
 
-from runner.ranks.errors import StartError
+from runner.ranks.errors import MemoryLackError, StartError
 
+T = TypeVar("T")
 _LOW_PRECISION = (torch.float16, torch.bfloat16)
 
 
@@ -37,8 +38,29 @@ class Collectives(Protocol):
     def broadcast_flag(self, flag: bool) -> bool:
         """Return the flag of rank 0 on every rank."""
 
+    def all_agree(self, flag: bool) -> bool:
+        """Return whether the flag of every rank is true, the same on every rank."""
+
     def barrier(self) -> None:
         """Wait until every rank has called it."""
+
+
+def allocate_together(collectives: Collectives, allocate: Callable[[], T]) -> T:
+    """Call `allocate` on every rank; if memory runs out on one of them, no rank continues.
+
+    `allocate` calls no collective: a rank without memory would not take part, and the others would wait.
+
+    Raises:
+        MemoryLackError: on every rank, if memory ran out on one.
+    """
+    made, why = None, "memory ran out on another rank"
+    try:
+        made = allocate()
+    except torch.cuda.OutOfMemoryError as error:
+        why = str(error)
+    if not collectives.all_agree(made is not None) or made is None:
+        raise MemoryLackError(why)
+    return made
 
 
 class SingleRank:
@@ -56,6 +78,9 @@ class SingleRank:
         return indices
 
     def broadcast_flag(self, flag: bool) -> bool:
+        return flag
+
+    def all_agree(self, flag: bool) -> bool:
         return flag
 
     def broadcast_address(self, address: tuple[str, int] | None) -> tuple[str, int] | None:
@@ -97,6 +122,9 @@ class Mpi:
 
     def broadcast_flag(self, flag: bool) -> bool:
         return bool(self._comm.bcast(flag, root=0))
+
+    def all_agree(self, flag: bool) -> bool:
+        return bool(self._comm.allreduce(flag, op=self._mpi.LAND))
 
     def broadcast_address(self, address: tuple[str, int] | None) -> tuple[str, int] | None:
         """Return host and port of rank 0 on every rank."""
@@ -146,6 +174,9 @@ class Nccl:
 
     def broadcast_flag(self, flag: bool) -> bool:
         return self._host.broadcast_flag(flag)
+
+    def all_agree(self, flag: bool) -> bool:
+        return self._host.all_agree(flag)
 
     def barrier(self) -> None:
         self._host.barrier()

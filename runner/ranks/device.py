@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 from pathlib import Path
@@ -65,6 +66,14 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
+def free_memory(device: torch.device) -> tuple[int, int] | None:
+    """Return free and total bytes of a GPU, with what this process already holds as used; None on a CPU."""
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    return int(free), int(total)
+
+
 def peak_memory_gb(device: torch.device) -> float:
     """Return the peak of GPU memory of this process since the last reset, 10^9 bytes; 0.0 on a CPU."""
     return torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0
@@ -73,5 +82,6 @@ def peak_memory_gb(device: torch.device) -> float:
 def reset_memory(device: torch.device) -> None:
     """Release unused GPU memory and reset the peak."""
     if device.type == "cuda":
+        gc.collect()  # after an error its frames may hold tensors
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class StartError(Exception):
     """A rank cannot start; the message is one sentence for the user."""
+
+
+class MemoryLackError(Exception):
+    """A configuration does not fit into the memory of a GPU; every rank raises it at the same place."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import torch
 
+from runner.ranks.collectives import allocate_together
 from runner.ranks.decoder import Cache, Decoder
 
 
@@ -40,12 +41,18 @@ class EagerGeneration:
     """Calls the operations of the decoder one by one; works on every device."""
 
     def __init__(self, decoder: Decoder, prompt: torch.Tensor, output_len: int) -> None:
-        """`prompt` is [batch, input_len] int64."""
+        """`prompt` is [batch, input_len] int64.
+
+        Raises:
+            MemoryLackError: the cache does not fit on one of the ranks.
+        """
         batch, input_len = prompt.shape
         self._decoder = decoder
         self._prompt = prompt
         # The last token is not fed back, so it needs no position.
-        self._cache: Cache = decoder.new_cache(batch, input_len + output_len - 1)
+        self._cache: Cache = allocate_together(
+            decoder.collectives, lambda: decoder.new_cache(batch, input_len + output_len - 1)
+        )
         self.tokens = prompt.new_zeros((batch, output_len))
         self._step = 0
 

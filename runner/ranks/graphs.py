@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from runner.ranks.collectives import allocate_together
 from runner.ranks.decoder import Decoder
 from runner.ranks.generation import EagerGeneration, Generation
 from runner.ranks.tiles import Tile
@@ -27,12 +28,18 @@ class GraphGeneration:
             prompt: [batch, input_len] int64 on the GPU.
             output_len: number of tokens to generate.
             tiles: the best tiles by batch and matrix, which this completes.
+
+        Raises:
+            MemoryLackError: the cache and the buffers do not fit on one of the ranks.
         """
         from runner.ranks.fused import FusedStep  # imports Triton
 
         pdl = torch.cuda.get_device_capability(prompt.device) >= FIRST_WITH_PDL
         batch = prompt.shape[0]
-        step = FusedStep(decoder, prompt, output_len, pdl=pdl, tiles=tiles.get(batch))
+        step = allocate_together(
+            decoder.collectives,
+            lambda: FusedStep(decoder, prompt, output_len, pdl=pdl, tiles=tiles.get(batch)),
+        )
         self.tokens = step.tokens
         self._step = step
         if batch not in tiles:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from runner.ranks.admission import Admission
 from runner.ranks.collectives import Collectives, Mpi, Nccl, SingleRank, connect
 from runner.ranks.decoder import Decoder
 from runner.ranks.device import (
@@ -19,11 +20,10 @@ from runner.ranks.device import (
     label_of,
     peak_memory_gb,
     pick_device,
-    reset_memory,
     use_own_cores,
     wait_for,
 )
-from runner.ranks.errors import StartError
+from runner.ranks.errors import MemoryLackError, StartError
 from runner.ranks.generation import Timing, random_prompt, timed_generation
 from runner.ranks.graphs import Preparation
 from runner.ranks.loop import timed_indices
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
     """Measure every configuration on this rank.
 
     Raises:
-        StartError: no shape, or no GPU for this rank.
+        StartError: no shape, no GPU for this rank, or a model that does not fit on it.
     """
     shape = read_shape(options.engine_dir / "config.json")
     device = pick_device(options.device, link)
@@ -99,6 +99,8 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
 
     on_gpus = device.type == "cuda" and link.world > 1
     collectives: Collectives = Nccl(link, device) if on_gpus else link
+    admission = Admission(shape, options.dtype, device, collectives)
+    admission.admit_weights()
     with torch.inference_mode():
         began = time.monotonic()
         source = Source(options.seed, getattr(torch, options.dtype), device)
@@ -127,12 +129,16 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
         ]
         for index, configuration in enumerate(configurations):
             try:
-                timings = measure(options, decoder, preparation, recorder, index, configuration)
+                timings = measure(options, decoder, preparation, recorder, admission, index, configuration)
                 line = benchmark_line(setting, configuration, timings, peak_memory_gb(device))
+            except MemoryLackError as error:
+                admission.reject(configuration)
+                line = f"{_SKIPPED.format(error)} {configuration}"
             except torch.cuda.OutOfMemoryError as error:
                 if link.world > 1:
                     # The other ranks may have had enough memory and wait for this one: the run cannot go on.
                     raise
+                admission.reject(configuration)
                 line = f"{_SKIPPED.format(error)} {configuration}"
             _print_line(link, line)
     collectives.barrier()
@@ -146,13 +152,15 @@ def measure(
     decoder: Decoder,
     preparation: Preparation,
     recorder: Recorder,
+    admission: Admission,
     index: int,
     configuration: BenchmarkConfiguration,
 ) -> list[Timing]:
     """Run warm-up and timed loop of one configuration; return the timed iterations of this rank.
 
     Raises:
-        torch.cuda.OutOfMemoryError: it does not fit.
+        MemoryLackError: it does not fit; on every rank.
+        torch.cuda.OutOfMemoryError: memory ran out later, perhaps on this rank alone.
     """
     collectives, device = decoder.collectives, decoder.weights.embedding.device
     batch_size, input_len = configuration.batch_size, configuration.input_len
@@ -167,7 +175,7 @@ def measure(
             duration=options.duration,
             warm_up=options.warm_up,
         )
-    reset_memory(device)
+    admission.admit(configuration)
     prompt = random_prompt(decoder.shape.vocab_size, batch_size, input_len, options.seed).to(device)
     began = time.monotonic()
     generation = preparation.prepare(prompt, output_len)

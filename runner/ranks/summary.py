@@ -16,6 +16,11 @@ class BenchmarkConfiguration:
     input_len: int
     output_len: int
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Batch size, input length and output length."""
+        return self.batch_size, self.input_len, self.output_len
+
     def __str__(self) -> str:
         """Return the name that upstream uses; the last number is the GPU share of the weights, always 1."""
         return f"({self.batch_size}, {self.input_len}, {self.output_len}, 1.0)"

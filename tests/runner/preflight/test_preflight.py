@@ -484,6 +484,25 @@ def test_torch_needs_its_packages() -> None:
     assert "GPUs" not in [check.name for check in evaluate(profile, FACTS)], "it runs on the CPU"
 
 
+@pytest.mark.parametrize(
+    ("changes", "free", "verdict", "start"),
+    [
+        ("", 100, "pass", "weights 15.0 + KV cache 2.2 + workspace"),
+        ("", 18, "warn", "batch 16 1024→128 will be skipped: it needs weights 15.0 + KV cache 2.2"),
+        ("", 15, "fail", "the model does not fit on a GPU: it needs weights 15.0 + workspace 1.0 + CUDA con"),
+        ("benchmark.batch_size=[64]", 18, "fail", "no configuration fits: it needs weights 15.0"),
+        ("parallel.tp=2", 15, "pass", "weights 7.5 + KV cache 1.1 + workspace"),
+    ],
+)
+def test_memory_of_the_torch_engine_is_counted(changes: str, free: int, verdict: str, start: str) -> None:
+    given = ["benchmark.batch_size=[1,16]", "benchmark.input_output_len=[[1024,128]]", *changes.split()]
+    profile = with_changes(find("torch-1gpu").load(), given)
+    gpus = tuple(Gpu(name="NVIDIA H200", total=140 << 30, used=(140 - free) << 30) for _ in range(2))
+    found = one("GPU memory", facts(gpu_count=2, gpus=gpus), profile)
+    assert found.verdict == verdict
+    assert found.text.startswith(start)
+
+
 @pytest.mark.parametrize(("possible", "begin"), [(True, "a control group ends"), (False, "every process")])
 def test_what_ends_the_processes_of_a_run(possible: bool, begin: str) -> None:
     assert one("clean-up", replace(FACTS, own_cgroup=possible)).text.startswith(begin)

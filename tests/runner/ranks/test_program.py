@@ -151,13 +151,37 @@ def test_configuration_that_does_not_fit_is_skipped(
     monkeypatch.setattr(program, "timed_generation", too_large)
     monkeypatch.setattr(program, "die_with_parent", lambda: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert program.main(flags(write_shape(tmp_path), batch_size="3;1", input_output_len="8,4")) == 0
+    assert program.main(flags(write_shape(tmp_path), batch_size="3;4;1", input_output_len="8,4")) == 0
     out = capsys.readouterr().out
     sentence = (
         "[TRT-LLM] [E] Exception CUDA out of memory. caught while allocating memory; skipping (3, 8, 4, 1.0)"
     )
     assert sentence in out.splitlines()
+    assert "Exception not tried: (3, 8, 4, 1.0) needs no more and did not fit caught" in out
     assert [values["batch_size"] for values in printed(out)] == ["1"]
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_ranks_skip_together_what_one_lacks_memory_for(tmp_path: Path) -> None:
+    script = tmp_path / "short_of_memory.py"
+    script.write_text(
+        "import sys; from runner.ranks import admission, program\n"
+        "def free(device):\n"
+        "    from mpi4py import MPI\n"
+        "    return (1 << 40 if MPI.COMM_WORLD.Get_rank() else 150 << 20), 1 << 40\n"
+        "admission.free_memory = free\n"
+        "sys.exit(program.main())\n"
+    )
+    arguments = flags(write_shape(tmp_path / "model"), batch_size="2000;1", input_output_len="8,4")
+    done = mpirun(2, str(script), *arguments, TRTBENCH_RECORDS=str(tmp_path), PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    assert [values["batch_size"] for values in printed(done.stdout)] == ["1"]
+    (line,) = [line for line in done.stdout.splitlines() if "skipping" in line]
+    assert "Exception it needs weights 0.0 + KV cache 0.0 + workspace" in line
+    assert "0.1 of 1024.0 GiB are available caught while allocating memory" in line
+    for rank in range(2):
+        assert [r["config"] for r in read_records(tmp_path, rank) if r["kind"] == "iteration"] == [1] * 4
 
 
 def test_unusable_shape_is_one_sentence(tmp_path: Path) -> None:
