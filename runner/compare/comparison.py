@@ -29,7 +29,14 @@ from runner.compare.verdict import (
     conclude,
     find_difference,
 )
-from runner.metrics import LATENCY, OUTPUT_TOKENS_PER_SEC, Metric, compared_metrics
+from runner.metrics import (
+    DECODE_CEILING,
+    LATENCY,
+    OUTPUT_TOKENS_PER_SEC,
+    REQUESTS_CEILING,
+    Metric,
+    compared_metrics,
+)
 from runner.plan.plan import Configuration, ConfigurationValues, configuration_of
 from runner.report.result_table import configuration_name
 from runner.stats.intervals import LEVEL
@@ -91,6 +98,12 @@ class MetricChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     assumed: bool = False
     """whether `spread` is assumed"""
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether an interval was asked for; a metric without a verdict has none."""
+        known = self.low is not None or self.high is not None
+        return known or self.verdict not in (None, "NOT JUDGED")
+
 
 class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
     """The changes of one configuration that both sides measured."""
@@ -112,6 +125,14 @@ class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):
         """The change of the main metric; None if it was not compared."""
         wanted = _headline(self.shape).name
         return next((change for change in self.changes if change.metric == wanted), None)
+
+    def ceiling_sentence(self, first: str, second: str) -> str:
+        """Return `A reaches 62 % of its ceiling, B 81 %`; empty if it is not known for both sides."""
+        names = {DECODE_CEILING.name, REQUESTS_CEILING.name}
+        for change in self.changes:
+            if change.metric in names:
+                return f"{first} reaches {change.first:.0f} % of its ceiling, {second} {change.second:.0f} %"
+        return ""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):

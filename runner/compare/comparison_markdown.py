@@ -80,6 +80,9 @@ def _configuration(
     yield ""
     head = ["metric", pair.first, pair.second, "change", f"{100 * comparison.level:g} % interval", "verdict"]
     yield from _table(head, [_change(change) for change in configuration.changes], numbers=4)
+    if sentence := configuration.ceiling_sentence(pair.first, pair.second):
+        yield ""
+        yield f"{markdown_text(sentence)}."
     reasons: dict[str, list[str]] = {}
     for change in configuration.changes:
         if change.why:
@@ -93,7 +96,7 @@ def _change(change: MetricChange) -> list[str]:
     metric = BY_NAME[change.metric]
     values = [format_number(value, metric.digits) for value in (change.first, change.second)]
     bounds = [_percent(change.low), _percent(change.high)]
-    interval = f"{bounds[0]} to {bounds[1]}" if change.verdict != "NOT JUDGED" else ""
+    interval = f"{bounds[0]} to {bounds[1]}" if change.has_interval else ""
     return [metric.with_unit, *values, _percent(change.change), interval, change.verdict or ""]
 
 

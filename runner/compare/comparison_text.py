@@ -124,6 +124,9 @@ def _configuration(
     about: dict[str, list[str]] = {}
     for change in configuration.changes:
         yield _change(change, layout)
+    if sentence := configuration.ceiling_sentence(pair.first, pair.second):
+        yield from layout.wrapped(sentence)
+    for change in configuration.changes:
         if change.why:
             about.setdefault(change.why, []).append(BY_NAME[change.metric].title)
     for why, titles in about.items():
@@ -135,7 +138,7 @@ def _change(change: MetricChange, layout: _Layout) -> str:
     label = metric.with_unit if layout.units else metric.title
     sides = (change.first, change.second) if layout.values else ()
     values = "".join(f" {format_number(value, metric.digits):>{VALUE - 1}}" for value in sides)
-    interval = f"{_share(change.low)} to {_share(change.high)}" if change.verdict != "NOT JUDGED" else ""
+    interval = f"{_share(change.low)} to {_share(change.high)}" if change.has_interval else ""
     share, verdict = _share(change.change), change.verdict or ""
     return f"{label:<{layout.name}}{values}{share:>{CHANGE}}  {interval:<{INTERVAL}}{verdict}".rstrip()
 

@@ -77,6 +77,9 @@ def _warnings(report: Report) -> Iterator[str]:
     if flags:
         items = "".join(f"<li>{html_text(flag)}</li>" for flag in flags)
         yield f'<div class="warnings"><strong>warnings:</strong><ul>{items}</ul></div>\n'
+    if ceilings := result_table.list_ceilings(report):
+        items = "".join(f"<li>{html_text(sentence)}</li>" for sentence in ceilings)
+        yield f"<div><strong>ceiling of the GPU:</strong><ul>{items}</ul></div>\n"
 
 
 # --- the table ---------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ name that they treat specially.
 
 from runner.metrics.bandwidth import GPU_DRAM_MODELLED
 from runner.metrics.caveats import caveats
+from runner.metrics.ceiling import Bound, Ceiling, ceiling_flags, find_ceiling
+from runner.metrics.ceiling_metrics import DECODE_CEILING, PREFILL_UTILISATION, REQUESTS_CEILING
 from runner.metrics.compute import compute_all, compute_metric, values
-from runner.metrics.context import LOGGED_ITERATIONS, GpuContext, MetricContext
+from runner.metrics.context import LOGGED_ITERATIONS, CeilingInputs, GpuContext, MetricContext
 from runner.metrics.energy import (
     GPU_ENERGY,
     GPU_POWER,
@@ -36,6 +38,7 @@ from runner.metrics.throughput import (
 __all__ = [
     "ALL",
     "BY_NAME",
+    "DECODE_CEILING",
     "GENERATION_TIME",
     "GENERATION_TOKENS_PER_SEC",
     "GPU",
@@ -54,12 +57,17 @@ __all__ = [
     "P95",
     "P99",
     "PREFILL_TIME",
+    "PREFILL_UTILISATION",
+    "REQUESTS_CEILING",
     "REQUEST_LATENCY",
     "SERVING",
     "TIME_PER_OUTPUT_TOKEN",
     "TOKENS_PER_SEC",
     "TOKENS_PER_SEC_PER_W",
     "VARIATION",
+    "Bound",
+    "Ceiling",
+    "CeilingInputs",
     "Computed",
     "GpuContext",
     "Metric",
@@ -67,9 +75,11 @@ __all__ = [
     "MetricGroup",
     "MetricValue",
     "caveats",
+    "ceiling_flags",
     "compared_metrics",
     "compute_all",
     "compute_metric",
+    "find_ceiling",
     "flags",
     "printed_value",
     "values",

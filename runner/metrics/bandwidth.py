@@ -9,6 +9,8 @@ from runner.metrics.context import MetricContext
 from runner.metrics.latency import TIMED
 from runner.metrics.memory import GIB
 from runner.metrics.metric import Computed, Metric
+from runner.metrics.rank_gpus import MIG_SHARE
+from runner.metrics.roofline import decode_need, mean_tokens
 
 if TYPE_CHECKING:
     from runner.plan.plan import DecodeReads
@@ -30,8 +32,7 @@ def bandwidth(
 ) -> Computed:
     """Return percent of peak bandwidth, mean of the GPUs, each with one rank.
 
-    Step s after the first token reads all weights of the rank and, of each sequence, the keys and values of
-    input length + s tokens: over S steps input length + (S + 1) / 2 on average.
+    `roofline.decode_need` has the bytes of a step.
     """
     start, steps, generation = configuration.start, configuration.steps, configuration.generation
     peaks = [peak_bandwidth(gpu) for gpu in gpus]
@@ -39,8 +40,9 @@ def bandwidth(
     if why or isinstance(reads, str):
         return Computed(None, 0, why)
     step_s = generation.mean / steps.mean / 1000
-    cache = start.batch_size * (start.input_len + (steps.mean + 1) / 2) * reads.kv_bytes_per_token
-    rate = (reads.weight_bytes + cache) / step_s
+    need = decode_need(reads, start.batch_size, mean_tokens(start.input_len, steps.mean))
+    cache = need.bytes - reads.weight_bytes
+    rate = need.bytes / step_s
     used = [100 * rate / peak for peak in peaks if peak is not None]
     identity = gpus[0].identity
     note = (
@@ -51,6 +53,18 @@ def bandwidth(
     return Computed(sum(used) / len(used), generation.n, note)
 
 
+def why_not_modelled(reads: DecodeReads, configuration: ConfigurationState, steps: float) -> str:
+    """Return why the reads of a decode step do not follow from the model; empty: they do."""
+    start = configuration.start
+    if start.gpu_weights_percent < 1:
+        return "weights that are streamed from the host are not modelled"
+    if start.num_beams > 1:
+        return "beam search is not modelled"
+    if reads.window is not None and start.input_len + steps > reads.window:
+        return f"sequences longer than the attention window of {reads.window} tokens are not modelled"
+    return ""
+
+
 def _why_not(
     reads: DecodeReads | str,
     configuration: ConfigurationState,
@@ -58,20 +72,20 @@ def _why_not(
     peaks: Sequence[float | None],
 ) -> str:
     """Return why there is no model; empty: there is one."""
-    start, steps = configuration.start, configuration.steps
+    steps = configuration.steps
     if isinstance(reads, str):
         return reads
+    if reads.experts is not None:
+        return "not modelled for a mixture of experts: the tokens decide which of them a step reads"
     if not configuration.generation.n or not steps.n or not steps.mean:
         return "the program reported no decode steps"
     if configuration.generation.mean <= 0:
         return "no time was measured"
-    if start.gpu_weights_percent < 1:
-        return "weights that are streamed from the host are not modelled"
-    if reads.window is not None and start.input_len + steps.mean > reads.window:
-        return f"sequences longer than the attention window of {reads.window} tokens are not modelled"
+    if why := why_not_modelled(reads, configuration, steps.mean):
+        return why
     for gpu, peak in zip(gpus, peaks, strict=True):
         if gpu.identity.mig:
-            return "the share of memory bandwidth that a MIG device has is not known"
+            return MIG_SHARE
         if peak is None:
             return f"GPU {gpu.identity.index}: memory bus width or clock is not known"
     return ""

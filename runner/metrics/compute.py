@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from runner.metrics import registry
-from runner.metrics.context import GpuContext, MetricContext
+from runner.metrics.context import CeilingInputs, GpuContext, MetricContext
 from runner.metrics.metric import Computed, Metric, MetricValue, as_number, printed_value
 from runner.metrics.serving import reported_value
 from runner.util.bounds import is_reading
@@ -20,7 +20,10 @@ OUT_OF_RANGE = "out of range: what it is computed from is too large or too small
 
 
 def values(
-    configuration: ConfigurationState, ranks: int, gpus: GpuContext | None = None
+    configuration: ConfigurationState,
+    ranks: int,
+    gpus: GpuContext | None = None,
+    ceiling: CeilingInputs | None = None,
 ) -> list[MetricValue]:
     """Return the table of one configuration, in the order of `registry.ALL` or `registry.SERVING`.
 
@@ -28,8 +31,9 @@ def values(
         configuration: what was measured.
         ranks: how many processes measured together.
         gpus: readings of the GPUs, from `runner.metrics.rank_gpus`; None: a run without GPU readings.
+        ceiling: what the ceiling is computed from; None: a run that is not known to compute on GPUs.
     """
-    context = MetricContext(configuration, ranks, gpus)
+    context = MetricContext(configuration, ranks, gpus, ceiling)
     serving = configuration.serving is not None
     rows = []
     for metric in (*registry.SERVING, *registry.GPU) if serving else registry.ALL:

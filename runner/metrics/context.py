@@ -12,6 +12,7 @@ from runner.stats.steady_state import Steadiness, assess_steadiness
 from runner.util.bounds import parse_count
 
 if TYPE_CHECKING:
+    from runner.metrics.gpu_peaks import GpuPeak
     from runner.plan.plan import DecodeReads
     from runner.state.configuration import ConfigurationState
     from runner.state.gpu_window import GpuWindow
@@ -44,6 +45,16 @@ class GpuContext:
 
 
 @dataclass(frozen=True)
+class CeilingInputs:
+    """What the ceiling of a run is computed from; a string: why it is not known."""
+
+    reads: DecodeReads | str
+    """what a decode step reads and computes, from the plan"""
+    peak: GpuPeak | str
+    """what the GPUs can do at most"""
+
+
+@dataclass(frozen=True)
 class MetricContext:
     """One configuration, and what several of its metrics share, computed once."""
 
@@ -52,6 +63,8 @@ class MetricContext:
     """how many processes measured together"""
     gpus: GpuContext | None = None
     """None: a run without GPU readings"""
+    ceiling: CeilingInputs | None = None
+    """None: a run that is not known to compute on GPUs"""
 
     @property
     def logged_iterations(self) -> int:

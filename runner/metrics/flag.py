@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.util.formatting import ranges
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Effect(IntEnum):
@@ -29,7 +32,7 @@ class Flag(str):
 
     effect: float
 
-    def __new__(cls, text: str, effect: Effect = Effect.NOTE, share: float = 0.0) -> Flag:
+    def __new__(cls, text: str, effect: Effect = Effect.NOTE, share: float = 0.0) -> Self:
         """Return a flag; `share` (0.57 is 57 %) orders the flags of equal effect."""
         flag = super().__new__(cls, text)
         flag.effect = effect + min(abs(share), 0.99)

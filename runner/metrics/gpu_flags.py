@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.events.throttle_reasons import HARMLESS
+from runner.metrics.ceiling import waits_for_host
 from runner.metrics.energy import disagreement
 from runner.metrics.flag import Effect, Flag, GpuFinding, by_effect, group_gpus
 from runner.metrics.gpu import throttled_shares
@@ -28,7 +29,9 @@ def gpu_flags(state: RunState, number: int) -> list[str]:
     if window is None or window.phase.ticks < LEAST_SAMPLES:
         return []
     phase = window.phase
-    found: list[str] = [*group_gpus([*_slowed(window), *_gaps(window)])]
+    waiting = waits_for_host(window)
+    found: list[str] = [waiting] if waiting is not None else []
+    found += [*group_gpus([*_slowed(window), *_gaps(window)])]
     found += [Flag(text, Effect.UNCERTAIN) for text in disagreement(window)]
     expected = phase.seconds * 1000 / max(1, state.telemetry.period_ms)
     if phase.ticks < LEAST_READ * expected - 2:

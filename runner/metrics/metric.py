@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from runner.metrics.context import MetricContext
     from runner.stats.intervals import Estimate, Interval
 
-MetricGroup = Literal["latency", "throughput", "generation", "memory", "gpu", "sample"]
+MetricGroup = Literal["latency", "throughput", "generation", "ceiling", "memory", "gpu", "sample"]
 
 
 class Computed(NamedTuple):

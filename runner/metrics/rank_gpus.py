@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runner.metrics.context import GpuContext
+from runner.metrics.context import CeilingInputs, GpuContext
+from runner.metrics.gpu_peaks import peak_of
 from runner.plan.plan import DecodeReads
 from runner.state import cuda_devices
 from runner.state.gpu import GpuState
@@ -10,6 +11,7 @@ from runner.state.gpu_window import GpuWindow
 from runner.state.run import RunState
 
 LEAST_SAMPLES = 3
+MIG_SHARE = "the share of memory bandwidth that a MIG device has is not known"
 
 
 def used_gpus(state: RunState) -> list[GpuState]:
@@ -92,3 +94,25 @@ def gpu_context(state: RunState, number: int, decode_reads: DecodeReads | str) -
         seconds = max(0.0, (configuration.last_t - (configuration.timing_began or 0)) / 1e9)
         too_short = f"too short: {window.phase.ticks} readings in {seconds:.1f} s"
     return GpuContext(window, decode_reads, _unknown_gpu(state), too_short)
+
+
+def ceiling_inputs(
+    state: RunState, decode_reads: DecodeReads | str, devices: list[str]
+) -> CeilingInputs | None:
+    """Return what the ceiling is computed from; None: a run that is not known to compute on GPUs.
+
+    Args:
+        state: the run.
+        decode_reads: what a decode step reads and computes, from the plan of the run.
+        devices: the devices that the plan locks.
+    """
+    gpus = used_gpus(state)
+    hellos = [rank.hello for rank in state.ranks.values() if rank.hello is not None]
+    on_cuda = [hello for hello in hellos if hello.device.startswith("cuda")]
+    planned = not hellos and any(device != "cpu" for device in devices)
+    if not gpus and not on_cuda and not planned:
+        return None
+    if any(gpu.identity.mig for gpu in gpus):
+        return CeilingInputs(decode_reads, MIG_SHARE)
+    names = [gpu.identity.name for gpu in gpus] or [hello.label for hello in on_cuda]
+    return CeilingInputs(decode_reads, peak_of([name for name in names if name]))

@@ -7,6 +7,7 @@ comparisons; nothing else has to be edited.
 from __future__ import annotations
 
 from runner.metrics.bandwidth import BANDWIDTH_METRICS
+from runner.metrics.ceiling_metrics import CEILING_METRICS, SERVING_CEILING_METRICS
 from runner.metrics.energy import ENERGY_METRICS
 from runner.metrics.engine_log import ENGINE_LOAD_METRICS, ENGINE_METRICS
 from runner.metrics.gpu import ACTIVITY_METRICS
@@ -21,12 +22,14 @@ from runner.metrics.throughput import THROUGHPUT_METRICS
 GPU = (*GPU_MEMORY_METRICS, *ENERGY_METRICS, *ACTIVITY_METRICS, *BANDWIDTH_METRICS)
 """Metrics of the GPUs that the ranks computed on."""
 
-ALL = (*LATENCY_METRICS, *THROUGHPUT_METRICS, *ENGINE_MEMORY_METRICS, *GPU, *SAMPLE_METRICS)
+ALL = (
+    *LATENCY_METRICS, *THROUGHPUT_METRICS, *CEILING_METRICS, *ENGINE_MEMORY_METRICS, *GPU, *SAMPLE_METRICS,
+)  # fmt: skip
 """Metrics of batches of fixed size, those of the GPUs among them."""
 
 SERVING = (
     *REQUEST_METRICS, *SERVING_THROUGHPUT_METRICS, *INTER_TOKEN_METRICS, *ENGINE_METRICS,
-    *SERVING_SAMPLE_METRICS, *ENGINE_LOAD_METRICS,
+    *SERVING_CEILING_METRICS, *SERVING_SAMPLE_METRICS, *ENGINE_LOAD_METRICS,
 )  # fmt: skip
 """Metrics of many requests in flight (trtllm-bench); none of them has the meaning of one in `ALL`."""
 

@@ -114,15 +114,49 @@ class SweepMembership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """what defines the cell: path in the profile and value; `profile` and its name if profiles alternate"""
 
 
+class Experts(msgspec.Struct, frozen=True, kw_only=True):
+    """The experts of a mixture, as one rank has them."""
+
+    total: Count
+    """experts of a layer"""
+    active: Count
+    """experts that a token uses in each layer"""
+    bytes: Count
+    """weights of one expert in all layers, the share of one rank"""
+
+
+class TokenWork(msgspec.Struct, frozen=True, kw_only=True):
+    """The multiplications of one rank for one token, computed from the model's shape."""
+
+    layer_weights: Count
+    """weights of the layers that a token is multiplied with, active experts only; each costs 2 FLOPs"""
+    head_weights: Count
+    """the same for the output head, which only tokens that are sampled need"""
+    attention_width: Count
+    """layers x query heads x width of a head; a pair of query and key costs 4 FLOPs for each"""
+    dtype: str
+    """type of the factors: `float16`, `bfloat16`, `float32`, `fp8` or `int8`"""
+
+
 class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
-    """The bytes that one rank reads from GPU memory in one decode step, computed from the model's shape."""
+    """What one rank reads from GPU memory and computes in one decode step, from the model's shape.
+
+    With pipeline parallelism the ranks of all stages together: a step passes through them one by one.
+    """
 
     weight_bytes: Count
-    """all weights, except an embedding that is not also the output head: a step reads a few rows of it"""
+    """all weights, except an embedding that is not also the output head (a step reads a few rows of it), and
+    except `experts`"""
     kv_bytes_per_token: Count
     """keys and values of one token of one sequence, in all layers"""
     window: Count | None = None
     """most tokens of a sequence that attention reads; None: all"""
+    experts: Experts | None = None
+    """None: every token uses all weights"""
+    work: TokenWork | None = None
+    """None: the plan was made by a version that did not state it"""
+    stages: Count = 1
+    """pipeline stages, which work at the same time on different requests"""
 
 
 class Hook(msgspec.Struct, frozen=True):

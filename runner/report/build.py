@@ -6,7 +6,7 @@ from runner import metrics
 from runner.events.missing_readings import without_host_load
 from runner.metrics.flag import Effect, Flag, by_effect, effect_of
 from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
-from runner.metrics.rank_gpus import gpu_context, used_gpus
+from runner.metrics.rank_gpus import ceiling_inputs, gpu_context, used_gpus
 from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report, SmokeAnswer, StageReport
 from runner.state.run import RunState
@@ -44,33 +44,7 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
             for stage in state.stages
         ],
         configurations=[
-            ConfigurationReport(
-                batch_size=configuration.start.batch_size,
-                input_len=configuration.start.input_len,
-                output_len=configuration.start.output_len,
-                gpu_weights_percent=configuration.start.gpu_weights_percent,
-                requests=configuration.start.requests,
-                concurrency=configuration.start.concurrency,
-                rows=[
-                    MetricCell(
-                        metric=value.metric.name,
-                        unit=value.metric.unit,
-                        value=value.value,
-                        n=value.n,
-                        printed=value.printed,
-                        note=value.note,
-                        low=value.low,
-                        high=value.high,
-                    )
-                    for value in metrics.values(
-                        configuration, ranks, gpu_context(state, number, plan.decode_reads)
-                    )
-                ],
-                flags=list(map(str, doubts)),
-                flag_effects=list(map(effect_of, doubts)),
-            )
-            for number, configuration in enumerate(state.configurations)
-            for doubts in [by_effect(metrics.flags(configuration, ranks) + gpu_flags(state, number))]
+            _of_configuration(plan, state, number) for number in range(len(state.configurations))
         ],
         flags=list(map(str, flags)),
         flag_effects=list(map(effect_of, flags)),
@@ -81,6 +55,43 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
         gpus=[gpu.identity.name for gpu in used_gpus(state)],
         sweep=plan.sweep,
         boot_id=started.boot_id if started else "",
+    )
+
+
+def _of_configuration(plan: Plan, state: RunState, number: int) -> ConfigurationReport:
+    configuration, ranks = state.configurations[number], state.world
+    gpus = gpu_context(state, number, plan.decode_reads)
+    ceiling = ceiling_inputs(state, plan.decode_reads, plan.devices)
+    context = metrics.MetricContext(configuration, ranks, gpus, ceiling)
+    doubts = [
+        *metrics.flags(configuration, ranks),
+        *gpu_flags(state, number),
+        *metrics.ceiling_flags(context),
+    ]
+    doubts = by_effect(doubts)
+    return ConfigurationReport(
+        batch_size=configuration.start.batch_size,
+        input_len=configuration.start.input_len,
+        output_len=configuration.start.output_len,
+        gpu_weights_percent=configuration.start.gpu_weights_percent,
+        requests=configuration.start.requests,
+        concurrency=configuration.start.concurrency,
+        rows=[
+            MetricCell(
+                metric=value.metric.name,
+                unit=value.metric.unit,
+                value=value.value,
+                n=value.n,
+                printed=value.printed,
+                note=value.note,
+                low=value.low,
+                high=value.high,
+            )
+            for value in metrics.values(configuration, ranks, gpus, ceiling)
+        ],
+        flags=list(map(str, doubts)),
+        flag_effects=list(map(effect_of, doubts)),
+        ceiling=metrics.find_ceiling(context),
     )
 
 

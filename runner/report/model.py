@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.metrics.ceiling import Ceiling
 from runner.plan.plan import SweepMembership
 from runner.state.run import LiveStatus
 from runner.util.bounds import Count, Ranks, Reading, Share, Wall, Whole
@@ -74,6 +75,8 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     """number of requests batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
     concurrency: Whole = 0
     """maximum number of requests in flight; 0: no limit; -1: unknown"""
+    ceiling: Ceiling | None = None
+    """next to what the GPUs allow; None: not on GPUs, or written by an earlier version"""
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):

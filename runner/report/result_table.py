@@ -20,7 +20,7 @@ from runner.state.configuration import ConfigurationShape, batching_label
 from runner.util.formatting import format_number
 
 GROUPS: tuple[MetricGroup, ...] = get_args(MetricGroup)
-HEADINGS: dict[str, str] = {"gpu": "energy and GPU", "sample": "run health"}
+HEADINGS: dict[str, str] = {"ceiling": "ceiling of the GPU", "gpu": "energy and GPU", "sample": "run health"}
 """Headings of groups, where they differ from the name."""
 
 
@@ -109,8 +109,8 @@ def has_content(cell: MetricCell) -> bool:
 
 
 def is_doubtful(cell: MetricCell) -> bool:
-    """Check whether a number is missing or its note puts it in doubt; notes of GPU readings do not."""
-    return cell.value is None or (bool(cell.note) and metric_of(cell).group != "gpu")
+    """Check whether a number is missing or its note puts it in doubt; a note of a GPU metric does not."""
+    return cell.value is None or (bool(cell.note) and metric_of(cell).group not in ("gpu", "ceiling"))
 
 
 def format_cell(cell: MetricCell | None, metric: Metric) -> str:
@@ -208,6 +208,13 @@ def list_flags(report: Report) -> list[str]:
         else:
             found.append((effects[flag], f"all {total} configurations: {flag}" if total > 1 else flag))
     return [flag for _, flag in sorted(found, key=lambda one: -one[0])]
+
+
+def list_ceilings(report: Report) -> list[str]:
+    """Return a sentence for each configuration on how near it comes to the ceiling of its GPUs."""
+    found = [(one, one.ceiling.sentence) for one in report.configurations if one.ceiling is not None]
+    several = len(report.configurations) > 1
+    return [f"{configuration_name(one)}: {text}" if several else text for one, text in found if text]
 
 
 def _with_effects(flags: Sequence[str], effects: Sequence[float]) -> Iterator[tuple[str, float]]:

@@ -53,6 +53,11 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield "warnings:"
         for flag in flags:
             yield from _wrapped("  ! ", flag, width)
+    if ceilings := result_table.list_ceilings(report):
+        yield ""
+        yield "ceiling of the GPU:"
+        for sentence in ceilings:
+            yield from _wrapped("  ", sentence, width)
     if sentence := result_table.describe_baseline(report):
         yield ""
         yield from textwrap.wrap(sentence, max(MIN_WIDTH, width), subsequent_indent="  ")

@@ -57,7 +57,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
         configurations=_configurations(profile),
         devices=_devices(profile),
-        decode_reads=decode_reads(shape, tp, ByteWidths(*[DTYPE_BYTES[model.dtype]] * 3)),
+        decode_reads=decode_reads(shape, tp, ByteWidths(*[DTYPE_BYTES[model.dtype]] * 3), dtype=model.dtype),
         notes=_notes(profile),
     )
 

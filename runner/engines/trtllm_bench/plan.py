@@ -29,6 +29,7 @@ from runner.engines.trtllm_bench.arguments import (
 from runner.engines.trtllm_bench.compatibility import find_incompatibilities, unverified_options
 from runner.engines.trtllm_bench.dataset import RequestSummary
 from runner.engines.trtllm_bench.installation import BenchInstallation, find_installation, read_helps
+from runner.engines.trtllm_bench.model_work import decode_reads_of
 from runner.engines.trtllm_bench.options import Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
@@ -95,6 +96,7 @@ class BenchPlanner:
             devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
             notes=self._notes(),
             slo=self._slo(),
+            decode_reads=decode_reads_of(profile, self.installation.file_system),
         )
 
     def _slo(self) -> Slo | None:

@@ -18,7 +18,7 @@ from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
 from runner.engines.trtllm.installation import TrtllmInstallation
 from runner.engines.trtllm.plan import TrtllmPlanner
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.plan.plan import DecodeReads, Plan
+from runner.plan.plan import DecodeReads, Experts, Plan, TokenWork
 from runner.profile.file import load_text
 
 QWEN: dict[str, Any] = {
@@ -100,9 +100,36 @@ def test_the_plan_of_the_embedded_engine_says_it() -> None:
     assert reads.kv_bytes_per_token == 2 * 32 * 8 * 128 * 2
 
 
+WORK = TokenWork(layer_weights=LAYERS, head_weights=152064 * 3584, attention_width=28 * 3584, dtype="float16")
+
+
 def test_a_model_as_it_will_be_converted() -> None:
-    expected = DecodeReads(weight_bytes=2 * (LAYERS + OTHERS), kv_bytes_per_token=2 * 28 * 4 * 128 * 2)
+    expected = DecodeReads(
+        weight_bytes=2 * (LAYERS + OTHERS), kv_bytes_per_token=2 * 28 * 4 * 128 * 2, work=WORK
+    )
     assert of_model(profile()) == expected
+
+
+def test_a_mixture_states_its_experts() -> None:
+    """Mixtral 8x7B: 46.7 G parameters, of which a token uses 12.9 G."""
+    sizes = {
+        "model_type": "mixtral", "num_local_experts": 8, "num_experts_per_tok": 2, "hidden_size": 4096,
+        "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "vocab_size": 32000, "sliding_window": None,
+    }  # fmt: skip
+    reads = of_model(profile(), **sizes)
+    assert isinstance(reads, DecodeReads)
+    assert reads.experts == Experts(total=8, active=2, bytes=2 * 32 * 3 * 4096 * 14336)
+    assert reads.work is not None
+    embedding = 32000 * 4096
+    assert reads.weight_bytes + 8 * reads.experts.bytes == 2 * (46_702_792_704 - embedding)
+    used = reads.work.layer_weights + reads.work.head_weights + embedding
+    assert used == pytest.approx(12.88e9, rel=1e-3)
+    engine = of_engine(
+        architecture="MixtralForCausalLM", qwen_type="", moe={"num_experts": 8, "top_k": 2}, dtype="float16",
+        head_size=128, **{key: value for key, value in sizes.items() if key in ENGINE},
+    )  # fmt: skip
+    assert engine == reads
 
 
 def test_decode_reads_of_engine_and_model_are_equal() -> None:
@@ -134,8 +161,11 @@ def test_quantised_weights_and_cache(
     convert: dict[str, Any], quantization: dict[str, Any], weight: float, cache: int
 ) -> None:
     reads = of_model(profile(convert=convert))
+    factors = "int8" if "smoothquant" in convert else "float16"
     assert reads == DecodeReads(
-        weight_bytes=round(LAYERS * weight) + 2 * OTHERS, kv_bytes_per_token=2 * 28 * 4 * 128 * cache
+        weight_bytes=round(LAYERS * weight) + 2 * OTHERS,
+        kv_bytes_per_token=2 * 28 * 4 * 128 * cache,
+        work=msgspec.structs.replace(WORK, dtype=factors),
     )
     assert of_engine(quantization=quantization) == reads
 
@@ -143,7 +173,7 @@ def test_quantised_weights_and_cache(
 @pytest.mark.parametrize(
     ("why", "sections", "model"),
     [
-        ("not modelled for a mixture of experts", {}, {"num_experts": 60, "model_type": "qwen2_moe"}),
+        ("not modelled for this mixture of experts", {}, {"num_experts": 60, "model_type": "qwen2_moe"}),
         ("not modelled for this kind of model (gptj)", {}, {"model_type": "gptj"}),
         ("the model is quantised", {}, {"quantization_config": {"quant_method": "gptq"}}),
         (

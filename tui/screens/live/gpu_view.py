@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.events import GpuSamples
 from runner.events.missing_readings import LOST, STALE, UNSUPPORTED
+from runner.metrics.ceiling import Ceiling
 from runner.metrics.gpu import throttled_shares
 from runner.metrics.rank_gpus import gpu_of_rank, gpu_window
 from runner.state.gpu import GpuState, TelemetryState
@@ -78,16 +79,17 @@ def _last_window(state: RunState) -> GpuWindow | None:
     return None
 
 
-def gpu_title(state: RunState) -> str:
-    """Return `GPUs, 2 Hz`, with the status of the telemetry if it has a problem."""
+def gpu_title(state: RunState, ceiling: Ceiling | None = None) -> str:
+    """Return `GPUs, 2 Hz`, with the ceiling, and the status of the telemetry if it has a problem."""
     telemetry = state.telemetry
+    near = f" · {ceiling.short}" if ceiling is not None and ceiling.short else ""
     if not state.running and _last_window(state) is not None:
-        return "GPUs while measured: mean, peak of memory and temperature"
+        return f"GPUs while measured: mean, peak of memory and temperature{near}"
     rate = f", {1000 / telemetry.period_ms:.2g} Hz" if telemetry.period_ms else ""
     status = telemetry.status
     mig = next((uuid for gpu in telemetry.gpus.values() if (uuid := telemetry.mig_device(gpu))), "")
     return (
-        f"GPUs{rate}"
+        f"GPUs{rate}{near}"
         + (f" · on {mig[:12]}: its own memory, other values of the whole GPU" if mig else "")
         + (f" · {status.state}: {plain_text(status.text)}" if status else "")
     )

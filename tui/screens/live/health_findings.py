@@ -7,6 +7,7 @@ from collections import Counter
 from runner.events.missing_readings import LOST
 from runner.events.throttle_reasons import HARMLESS
 from runner.history.run_feed import Feed
+from runner.metrics.ceiling import HostWait
 from runner.metrics.flag import Effect, Flag, GpuFinding, effect_of, group_gpus
 from runner.metrics.machine_problems import find_machine_problems
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
@@ -32,10 +33,17 @@ HealthFinding = tuple[Severity, str]
 
 
 def assess_health(
-    feed: Feed, stall: Stall | None, slow: tuple[Outlier, ...], steady: Steadiness | None
+    feed: Feed,
+    stall: Stall | None,
+    slow: tuple[Outlier, ...],
+    steady: Steadiness | None,
+    waits: HostWait | None = None,
 ) -> HealthLine:
-    """Return the most important message about a run; after its end, how it ended."""
-    problems = find_problems(feed.state, stall, slow, steady)
+    """Return the most important message about a run; after its end, how it ended.
+
+    `waits` is the finding that the GPUs wait for the host.
+    """
+    problems = find_problems(feed.state, stall, slow, steady, waits)
     badge = find_badge(feed, stall, steady, problems)
     end = _end_message(feed)
     if end is not None:
@@ -60,7 +68,11 @@ def _measured(state: RunState) -> int:
 
 
 def find_problems(
-    state: RunState, stall: Stall | None, slow: tuple[Outlier, ...], steady: Steadiness | None
+    state: RunState,
+    stall: Stall | None,
+    slow: tuple[Outlier, ...],
+    steady: Steadiness | None,
+    waits: HostWait | None = None,
 ) -> list[HealthFinding]:
     """Return all problems of a running run, the most serious first, then by their effect on the numbers."""
     found: list[HealthFinding] = []
@@ -88,6 +100,8 @@ def find_problems(
             text = f"throttled by {', '.join(held)}{degrees}"
             slowed.append(GpuFinding(number, ", ".join(held), text, Effect.DISTORTED, _share_of(heat)))
     found += [("warn", flag) for flag in group_gpus(slowed)]
+    if waits is not None:
+        found.append(("warn", waits))
     if state.telemetry.stale and state.telemetry.status is not None:
         found.append(("warn", Flag(f"GPUs: {plain_text(state.telemetry.status.text)}", Effect.UNREAD)))
     if state.lost_events:
@@ -123,7 +137,9 @@ def find_badge(
         return None
     if feed.state.status not in ("running", "finished"):
         return None
-    return make_badge(configuration, steady, disturbed=bool(problems))
+    # A wait for the host that lasts slows all iterations alike: it does not make them unsteady.
+    disturbed = any(not isinstance(text, HostWait) for _, text in problems)
+    return make_badge(configuration, steady, disturbed=disturbed)
 
 
 # --- end of the run ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from runner.history.run_feed import Feed
+from runner.metrics.current_ceiling import find_current_ceiling
 from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
 from runner.state.run import RunState
@@ -58,13 +59,16 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     sections: list[HelpSection] = []
     if stall is not None:
         sections.append(("stalled", tuple(("", line) for line in _stall_lines(stall))))
-    found = find_problems(state, stall, slow, steady)
+    current = find_current_ceiling(state, feed.plan)
+    found = find_problems(state, stall, slow, steady, current.waits)
     badge = find_badge(feed, stall, steady, found)
     problems = [text for _, text in found]
     if stall is not None:
         problems.remove(stall.sentence)
     none = "no problems detected" if stall is None else "no other problems detected"
     sections.append(("findings", tuple(("", text) for text in problems) or (("", none),)))
+    if current.ceiling is not None and (text := current.ceiling.sentence or current.ceiling.why_not):
+        sections.append(("ceiling of the GPU", (("", text),)))
     serving = state.configurations[number].serving if number >= 0 else None
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))

@@ -24,6 +24,8 @@ class LatencyNumbers(msgspec.Struct, frozen=True):
     generation: float | None = None
     per_token: float | None = None
     tokens_per_sec: float | None = None
+    ceiling: str = ""
+    """how near the decode steps come to what the GPU allows; empty: not known, or shown elsewhere"""
     instead: tuple[tuple[str, float | None, str], ...] = ()
     """name, value and unit of the second line, for engines with in-flight batching"""
     empty: str = "no timed iteration yet"
@@ -44,6 +46,7 @@ def draw_numbers(numbers: LatencyNumbers, width: int) -> list[Row]:
         _value("generation", numbers.generation, " ms"),
         _value("", numbers.per_token, " ms/token"),
         _value("", numbers.tokens_per_sec, " tokens/s", "strong"),
+        *([row(numbers.ceiling)] if numbers.ceiling else []),
     ]
     if numbers.instead:
         generation = [_value(name, value, unit) for name, value, unit in numbers.instead]

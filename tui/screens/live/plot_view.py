@@ -142,7 +142,7 @@ def _split(configuration: ConfigurationState, *, running: bool) -> SplitData:
     )
 
 
-def make_numbers(state: RunState) -> LatencyNumbers:
+def make_numbers(state: RunState, ceiling: metrics.Ceiling | None = None) -> LatencyNumbers:
     configuration = state.configuration
     if configuration is None or not configuration.latency.n:
         return LatencyNumbers() if state.running else LatencyNumbers(empty="no timed iteration was recorded")
@@ -162,6 +162,8 @@ def make_numbers(state: RunState) -> LatencyNumbers:
         generation=value_of(metrics.GENERATION_TIME),
         per_token=value_of(metrics.TIME_PER_OUTPUT_TOKEN),
         tokens_per_sec=value_of(metrics.TOKENS_PER_SEC),
+        # With GPU readings the title of their panel says it.
+        ceiling=ceiling.short if ceiling is not None and not state.gpus else "",
     )
 
 

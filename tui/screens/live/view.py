@@ -9,6 +9,7 @@ import msgspec
 
 from runner import events as ev
 from runner.history.run_feed import Feed
+from runner.metrics.current_ceiling import CurrentCeiling, find_current_ceiling
 from runner.metrics.outlier_causes import find_outliers
 from runner.metrics.stall import Stall, find_stall
 from runner.report.eta import EarlierTimes, estimate_time_left
@@ -49,6 +50,15 @@ class LiveViewCache:
         self.lanes = GpuLaneCache()
         self.earlier = EarlierTimes()
         self._steadiness: tuple[ConfigurationState, int, Steadiness] | None = None
+        self._ceiling: tuple[tuple[int, int], CurrentCeiling] | None = None
+
+    def ceiling(self, feed: Feed) -> CurrentCeiling:
+        """Return the ceiling of the current configuration; computed again with each reading of the GPUs."""
+        state, last = feed.state, feed.state.telemetry.last
+        key = len(state.configurations), last.t if last is not None else state.events
+        if self._ceiling is None or self._ceiling[0] != key:
+            self._ceiling = key, find_current_ceiling(state, feed.plan)
+        return self._ceiling[1]
 
     def steadiness(self, configuration: ConfigurationState | None) -> Steadiness | None:
         """Assess the steadiness of the latencies; with many iterations only after every 3 % more."""
@@ -108,6 +118,7 @@ def make_live_view(
     slow = find_outliers(state, len(state.configurations) - 1) if configuration else ()
     stall = find_stall(state, now) if not feed.gone else None
     serving = configuration if configuration is not None and configuration.serving is not None else None
+    current = cache.ceiling(feed)
     empty = serving_view.empty_reason(feed, serving) if serving else ""
     return LiveView(
         header=RunHeader(
@@ -126,7 +137,9 @@ def make_live_view(
         if serving
         else plot_view.make_plot(state, mode, slow, cache.lanes),
         plot_title=serving_view.TITLES[mode] if serving else plot_view.make_title(mode, slow),
-        numbers=serving_view.make_numbers(serving, empty) if serving else plot_view.make_numbers(state),
+        numbers=serving_view.make_numbers(serving, empty)
+        if serving
+        else plot_view.make_numbers(state, current.ceiling),
         ranks=_ranks(state),
         rank_title="requests in flight" if serving else _rank_title(state),
         flight=serving_view.make_in_flight(serving, empty) if serving else None,
@@ -135,9 +148,9 @@ def make_live_view(
             answer_source(feed.plan.engine),
         ),
         gpus=gpu_lines(state),
-        gpu_title=gpu_title(state),
+        gpu_title=gpu_title(state, current.ceiling),
         host=_host(state),
-        health=assess_health(feed, stall, slow, cache.steadiness(configuration)),
+        health=assess_health(feed, stall, slow, cache.steadiness(configuration), current.waits),
         note=_note(feed, now),
         log=layout.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
         log_bytes=None if feed.live else _log_bytes(state),
