@@ -1,4 +1,4 @@
-"""`python -m tests.pictures`: the README's picture and tour, drawn from a recorded real run."""
+"""`python -m tests.pictures`: draw the tour of the README from a recorded real run."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from runner.events.journal import EventReader
 from runner.history.reports import load_report
 from runner.report.files import write_report
 from runner.run import layout
-from tests.pictures.svg import Frame, animation, picture, read_frame
+from tests.pictures.svg import Frame, animation, read_frame
+from tests.support.paths import DATA, ROOT
 from tests.support.recorded_runs import RecordedFeed
 from tui.app import TrtbenchApp
 
-HERE = Path(__file__).parent
-RECORDING = HERE.parent / "data" / "h200-torch-2gpu"
+RECORDING = DATA / "h200-torch-2gpu"
+TOUR = ROOT / "docs" / "pictures" / "tour.svg"
 SIZE = (120, 40)
 TITLE = "trtbench-tui"
 SECONDS = 3.0
 """how long the tour shows a screen"""
-PICTURE_SHARE = 0.93
-"""how far into the run the picture is taken"""
+LAST_SHARE = 0.93
+"""how far into the run its last screen is drawn"""
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,15 @@ def main() -> None:
         os.environ["TRTBENCH_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
         root = Path(folder)
         frames = [asyncio.run(draw(scene)) for scene in scenes(root)]
-        taken = asyncio.run(draw(Scene(LivePlace(feed_at(PICTURE_SHARE, root / "picture")))))
-    (HERE / "tour.svg").write_text(animation(frames, TITLE, SECONDS), encoding="utf-8")
-    (HERE / "live.svg").write_text(picture(taken, TITLE), encoding="utf-8")
+    TOUR.write_text(animation(frames, TITLE, SECONDS), encoding="utf-8")
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """A run from its first iterations to what its numbers mean."""
-    for share in (0.3, 0.5, 0.75, PICTURE_SHARE):
+    for share in (0.3, 0.5, 0.75, LAST_SHARE):
         yield Scene(LivePlace(feed_at(share, root / f"{share}")))
     for key in ("t", "d"):
-        yield Scene(LivePlace(feed_at(PICTURE_SHARE, root / key)), (key,))
+        yield Scene(LivePlace(feed_at(LAST_SHARE, root / key)), (key,))
     ended = ended_run()
     yield Scene(ResultPlace(ended))
     yield Scene(ResultPlace(ended), ("question_mark",))

@@ -57,11 +57,6 @@ def read_frame(exported: str) -> Frame:
     return Frame(columns, rows, background, styles, tuple(elements))
 
 
-def picture(frame: Frame, title: str) -> str:
-    """One screen in a window."""
-    return _document([frame], title, "")
-
-
 def animation(frames: list[Frame], title: str, seconds: float) -> str:
     """Screens that follow each other for ever, each for `seconds`; all of the same size.
 
@@ -91,8 +86,7 @@ def _document(frames: list[Frame], title: str, css: str) -> str:
             else element.replace("%s", f'class="s{styles.index(frame.styles[style])}"', 1)
             for style, element in frame.elements
         )
-        marks = f' id="f{index}" class="f"' if css else ""
-        groups.append(f"<g{marks}>\n{body}\n</g>")
+        groups.append(f'<g id="f{index}" class="f">\n{body}\n</g>')
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}">',
