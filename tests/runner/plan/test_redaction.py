@@ -6,14 +6,15 @@ import os
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runner.plan import redaction
 from runner.plan.plan import as_shell
 from runner.run import layout
-from runner.sweep import control, directory
+from runner.sweep import directory
 from tests.support.runs import plan_of, record
-from tests.support.sweeps import tiny
+from tests.support.sweeps import TINY, sweep_of
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,9 @@ def test_raw_logs_have_the_permissions_of_the_plan(name: str, mode: int, tmp_pat
 
 @pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])
 def test_so_is_a_sweep(name: str, mode: int) -> None:
-    profile = tiny(f"launch: {{env: {{{name}: '4'}}}}\n")
-    sweep = directory.create_sweep(control.repeat_sweep(profile, 2))
+    spec = sweep_of(1)
+    cell = msgspec.structs.replace(spec.cells[0], profile=f"{TINY}launch: {{env: {{{name}: '4'}}}}\n")
+    sweep = directory.create_sweep(msgspec.structs.replace(spec, cells=[cell]))
     assert stat.S_IMODE((sweep / directory.SPEC).stat().st_mode) == mode
 
 
