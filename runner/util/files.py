@@ -90,7 +90,7 @@ def atomic_writer(path: Path, *, mode: int = FILE_MODE, follow_link: bool = True
 
 
 def _sync_folder(path: Path) -> None:
-    """Bring the names in a directory to the disk; some file systems cannot, and some users may not read it."""
+    """Bring the names in a directory to the disk, where the file system and the permissions allow it."""
     with contextlib.suppress(OSError):
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
