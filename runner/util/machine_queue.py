@@ -42,7 +42,7 @@ class Ticket:
     wanted: frozenset[str]
 
     def ahead(self) -> Ahead | None:
-        """Return who is to be served before this ticket; None: nobody."""
+        """Return who is to be served before this ticket; None: no process."""
         try:
             names = sorted(os.listdir(self.path.parent))
         except OSError:

@@ -71,5 +71,7 @@ def test_numbers_of_requests_have_intervals() -> None:
         row, estimate = rows[name], known[BY_NAME[name]]
         assert row.low is not None, name
         assert row.high is not None, name
-        assert row.low < estimate.value == row.value < row.high
+        assert row.value is not None, name
+        assert row.value == estimate.value
+        assert row.low < row.value < row.high
     assert rows["request_latency_p99_ms"].high is None, "100 correlated requests do not bound it"

@@ -19,7 +19,7 @@ def test_a_reading_of_this_machine() -> None:
     assert 0 < read.memory_used < read.memory_total
 
 
-def test_cpu_and_steal_are_shares_of_the_ticks_since_the_last_reading(
+def test_cpu_and_steal_are_shares_of_the_ticks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # total, idle, stolen; the second reading has corrected idle time

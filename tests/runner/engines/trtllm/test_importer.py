@@ -223,6 +223,8 @@ def test_nothing_is_imported_with_an_odd_number(odd: str, tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"b\.log: a result has a number that no measurement gives"):
         import_files([sound, damaged])
     assert layout.list_names() == []
+
+
 def test_a_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:
     huge = tmp_path / "huge.log"
     with open(huge, "wb") as file:
