@@ -1,23 +1,23 @@
 """The engines by name: the built-in ones, and those that installed packages add.
 
-A built-in engine is a folder of this package and an entry of `_BUILT_IN`. Another package adds an engine with
-an entry point of the group `trtbench.engines` (see `runner.engines.interface`). Entry points are loaded once,
-when an engine is asked for that is not built in, or when all engines are listed. An entry point that cannot
-be loaded is reported by `plugin_errors` and does not affect other engines.
+A built-in engine is a folder of this package and an entry of `_BUILT_IN`. It is imported when it is asked
+for: the supervisor of a run needs one of them, and importing all would take most of its start. Another
+package adds an engine with an entry point of the group `trtbench.engines` (see `runner.engines.interface`).
+Entry points are loaded once, when an engine is asked for that is not built in, or when all engines are
+listed. An entry point that cannot be loaded is reported by `plugin_errors` and does not affect other
+engines.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from runner.engines.interface import Engine
-from runner.engines.torch.engine import ENGINE as TORCH
-from runner.engines.trtllm.engine import ENGINE as TRTLLM
-from runner.engines.trtllm_bench.engine import ENGINE as TRTLLM_BENCH
 from runner.errors import UserError
 from runner.plan.plan import MOST_CONFIGURATIONS, RUN_DIR, Plan
 from runner.schema.base import Profile
@@ -25,7 +25,12 @@ from runner.schema.base import Profile
 GROUP = "trtbench.engines"
 """The group of entry points that add engines."""
 
-_BUILT_IN: dict[str, Engine[Any]] = {engine.name: engine for engine in (TORCH, TRTLLM, TRTLLM_BENCH)}
+_BUILT_IN = {
+    "torch": "runner.engines.torch.engine",
+    "trtllm": "runner.engines.trtllm.engine",
+    "trtllm-bench": "runner.engines.trtllm_bench.engine",
+}
+"""module by name of the engine; the module has the engine as `ENGINE`"""
 
 
 class _Plugins(NamedTuple):
@@ -35,17 +40,17 @@ class _Plugins(NamedTuple):
 
 def engines() -> dict[str, Engine[Any]]:
     """Return all engines by name, built-in ones first."""
-    return _BUILT_IN | _load_plugins().engines
+    return {name: _built_in(name) for name in _BUILT_IN} | _load_plugins().engines
 
 
 def engine_names() -> list[str]:
     """Return the values that `engine:` in a profile may have."""
-    return list(engines())
+    return [*_BUILT_IN, *_load_plugins().engines]
 
 
 def is_engine(name: object) -> bool:
     """Check whether an engine has this name; loads plug-ins only if no built-in engine has it."""
-    return isinstance(name, str) and (name in _BUILT_IN or name in engines())
+    return isinstance(name, str) and (name in _BUILT_IN or name in _load_plugins().engines)
 
 
 def plugin_errors() -> tuple[str, ...]:
@@ -59,7 +64,7 @@ def find_engine(name: str) -> Engine[Any]:
     Raises:
         UserError: there is no such engine.
     """
-    found = _BUILT_IN.get(name) or engines().get(name)
+    found = _built_in(name) if name in _BUILT_IN else _load_plugins().engines.get(name)
     if found is None:
         allowed = ", ".join(engine_names())
         raise UserError(f"{name!r} is not an engine; allowed: {allowed}", hint=plugin_hint())
@@ -92,6 +97,12 @@ def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
             hint="use fewer batch sizes or lengths, or several profiles",
         )
     return msgspec.structs.replace(plan, time_limit=profile.launch.time_limit)
+
+
+@cache
+def _built_in(name: str) -> Engine[Any]:
+    engine: Engine[Any] = import_module(_BUILT_IN[name]).ENGINE
+    return engine
 
 
 @cache
