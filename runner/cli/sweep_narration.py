@@ -26,11 +26,11 @@ from runner.sweep.directory import (
     SweepRunStarted,
     SweepStopping,
 )
-from runner.sweep.matrix import TRADED
 from runner.sweep.memory import describe
 from runner.sweep.progress import ENDED, SweepProgress
 from runner.sweep.spec import cell_label
 from runner.sweep.sweep_feed import SweepFeed, now
+from runner.sweep.trades import TRADED, Per
 from runner.util.console import print_json
 from runner.util.formatting import command, duration, format_number, plural
 
@@ -72,12 +72,13 @@ def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
     return sweep_exit_code(board)
 
 
-def print_board(board: Board, *, as_json: bool, wanted: Sequence[Metric] = ()) -> None:
+def print_board(board: Board, *, as_json: bool, wanted: Sequence[Metric] = (), per: Per = "gpu") -> None:
     """Print the table on stdout, or the board as one JSON object on one line."""
     if as_json:
-        print_json([msgspec.json.encode(board_text.as_json(board))])
+        print_json([msgspec.json.encode(board_text.as_json(board, per))])
     else:
-        sys.stdout.write(board_text.render(board, shutil.get_terminal_size((100, 24)).columns, wanted))
+        width = shutil.get_terminal_size((100, 24)).columns
+        sys.stdout.write(board_text.render(board, width, wanted, per))
         sys.stdout.flush()
 
 
@@ -191,8 +192,8 @@ def _numbers(feed: SweepFeed, entry: SweepRunEnded, one: MeasuredConfiguration) 
     what = describe(feed.sweep.cells[entry.cell], one.configuration)
     values = (feed.values_of(entry.run) or {}).get(one.configuration, {})
     numbers = [
-        f"{format_number(values[metric.name][0], metric.digits)} {metric.unit}"
-        for metrics in zip(*TRADED, strict=True)
+        f"{format_number(values[metric.name].value, metric.digits)} {metric.unit}"
+        for metrics in zip(*TRADED["system"], strict=True)
         for metric in metrics
         if metric.name in values
     ]

@@ -81,6 +81,12 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         metavar="METRIC",
         help="show this metric, e.g. latency_ms (repeatable)",
     )
+    show.add_argument(
+        "--per",
+        choices=("gpu", "system"),
+        default="gpu",
+        help="best trades by throughput per GPU (default), or of all GPUs together",
+    )
     show.add_argument("--json", action="store_true", help="print the matrix as one JSON object")
     show.set_defaults(command=_show)
     stop = actions.add_parser("stop", help="stop a sweep, its run and all their processes")
@@ -306,7 +312,7 @@ def _show(arguments: argparse.Namespace) -> int:
     wanted = [find_metric(name) for name in arguments.metric]
     feed = SweepFeed(directory.find_sweep(arguments.sweep))
     feed.drain()
-    sweep_narration.print_board(feed.board(), as_json=arguments.json, wanted=wanted)
+    sweep_narration.print_board(feed.board(), as_json=arguments.json, wanted=wanted, per=arguments.per)
     return ExitCode.OK
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runner.plan.plan import Configuration
 from runner.stats.repeats import deviation, middle
@@ -46,6 +46,9 @@ class MetricSummary:
     n: int
     """runs with a value"""
     note: str = ""
+    low: float | None = None
+    high: float | None = None
+    """95 % interval from the iterations of a single run; None: several runs, or no bound is known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +159,18 @@ def point_label(axes: tuple[BoardAxis, ...], cell: SweepCell, one: Configuration
 
 # --- numbers -----------------------------------------------------------------------------------------------
 
-Values = dict[str, tuple[float, str]]
-"""numbers of one run: metric -> value and note"""
+
+class RunNumber(NamedTuple):
+    """A number of one run, with the interval of its iterations."""
+
+    value: float
+    note: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+Values = dict[str, RunNumber]
+"""numbers of one run by the name of the metric"""
 
 
 def fold_repeats(runs: list[Values]) -> dict[str, MetricSummary]:
@@ -165,23 +178,8 @@ def fold_repeats(runs: list[Values]) -> dict[str, MetricSummary]:
     found = {}
     for name in dict.fromkeys(name for run in runs for name in run):
         measured = [run[name] for run in runs if name in run]
-        values = [value for value, _ in measured]
-        note = next((note for _, note in measured if note), "")
-        found[name] = MetricSummary(middle(values), deviation(values), len(values), note)
-    return found
-
-
-# --- the best points ---------------------------------------------------------------------------------------
-
-
-def frontier(points: list[tuple[float, float]]) -> list[int]:
-    """Return the indices of the points on the Pareto frontier (least `x`, most `y`), in the order of x.
-
-    `x` is a latency, `y` a throughput. Of equal points the first is returned.
-    """
-    best, found = float("-inf"), []
-    for number in sorted(range(len(points)), key=lambda n: (points[n][0], -points[n][1])):
-        if points[number][1] > best:
-            best = points[number][1]
-            found.append(number)
+        values = [one.value for one in measured]
+        note = next((one.note for one in measured if one.note), "")
+        low, high = (measured[0].low, measured[0].high) if len(measured) == 1 else (None, None)
+        found[name] = MetricSummary(middle(values), deviation(values), len(values), note, low, high)
     return found

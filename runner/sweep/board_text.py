@@ -8,7 +8,8 @@ from typing import Any
 
 from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
 from runner.sweep.board import Board, BoardPoint, MetricSummary
-from runner.sweep.matrix import MatrixView, first_view, held_text, make_matrix, shown_metrics, slices, trades
+from runner.sweep.matrix import MatrixView, first_view, held_text, make_matrix, shown_metrics, slices
+from runner.sweep.trades import PER_TEXT, Per, Trade, noise_text, trades
 from runner.util.foreign_text import markdown_text
 from runner.util.formatting import duration, format_number
 from runner.util.markdown import table
@@ -22,40 +23,50 @@ STATE_TEXT = {
 }  # fmt: skip
 """The text that replaces a missing number."""
 FOLDED = "of (n) runs: geometric mean, as in a comparison, ± standard deviation from run to run"
-BEST = " *"
+BEST, TIE = " *", " ~"
+"""Marks of a best trade, and of one that equals another one within noise."""
+BEATEN = "no other point of the same lengths beats them beyond noise"
+TIED = "a tie: equal to the named best trades within noise (95 % ranges overlap in both numbers)"
 FIRST = 3
 """Number of metrics that are printed by default."""
 
 
-def render(board: Board, width: int, wanted: Sequence[Metric] = ()) -> str:
+def render(board: Board, width: int, wanted: Sequence[Metric] = (), per: Per = "gpu") -> str:
     """Return the sweep as text: a matrix for each metric, why numbers are missing, and the best points.
 
     Args:
         board: the sweep.
         width: columns of the terminal.
         wanted: metrics to show; empty: the first of those that have numbers.
+        per: what the best trades count throughput for.
     """
-    return "\n".join(_lines(board, width, list(wanted) or shown_metrics(board)[:FIRST])) + "\n"
+    return "\n".join(_lines(board, width, list(wanted) or shown_metrics(board)[:FIRST], per)) + "\n"
 
 
-def _lines(board: Board, width: int, wanted: list[Metric]) -> Iterator[str]:
+def _lines(board: Board, width: int, wanted: list[Metric], per: Per) -> Iterator[str]:
     sweep = board.sweep
     yield f"{sweep.name} · {sweep.engine} · {_shape(board)}"
     why = f": {board.why}" if board.why else ""
     yield f"sweep {board.id} · {board.status}{why} after {duration(board.elapsed_s)}"
     yield f"{board.completed} of {board.total} measurements done" + _left(board)
-    best = {id(trade.point) for trade in trades(board) if trade.best}
+    found = trades(board, per)
+    marks = _marks(found)
     for view in slices(board, first_view(board)):
         for metric in wanted:
             yield ""
             held = held_text(board, view)
             yield f"{metric.with_unit}{', ' + held if held else ''}"
-            yield from _table(board, view, metric, best, width)
+            yield from _table(board, view, metric, marks, width)
     if _has_repeats(board):
         yield ""
         yield FOLDED
     yield from _footnotes(board)
-    yield from _best(board)
+    yield from _best(board, found, per)
+
+
+def _marks(found: Iterable[Trade]) -> dict[int, str]:
+    """Return the mark of each best trade, by the id of its point."""
+    return {id(trade.point): TIE if trade.ties else BEST for trade in found if trade.best}
 
 
 def _has_repeats(board: Board) -> bool:
@@ -78,17 +89,19 @@ def _left(board: Board) -> str:
     return f", about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
 
 
-def _table(board: Board, view: MatrixView, metric: Metric, best: set[int], width: int) -> Iterator[str]:
+def _table(
+    board: Board, view: MatrixView, metric: Metric, marks: dict[int, str], width: int
+) -> Iterator[str]:
     shown = make_matrix(board, view)
     down = board.axes[view.rows].title
     across = board.axes[view.columns].title if view.columns is not None else ""
-    rows = [[cell_text(point, metric, best) for point in line] for line in shown.points]
+    rows = [[cell_text(point, metric, marks) for point in line] for line in shown.points]
     heads = [f"{across} {head}".strip() for head in shown.column_heads]
     for column in range(len(heads)):
         # The mark follows its number; padding keeps the numbers of the column aligned.
-        if any(line[column].endswith(BEST) for line in rows):
+        if any(line[column].endswith((BEST, TIE)) for line in rows):
             for line in rows:
-                line[column] += "" if line[column].endswith(BEST) else " " * len(BEST)
+                line[column] += "" if line[column].endswith((BEST, TIE)) else " " * len(BEST)
     sizes = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     label = max(len(f"{down} {head}") for head in shown.row_heads)
     start = 0
@@ -108,14 +121,14 @@ def _row(head: str, width: int, cells: Sequence[str]) -> str:
     return (head.ljust(width) + "".join(" " * GAP + cell for cell in cells)).rstrip()
 
 
-def cell_text(point: BoardPoint | None, metric: Metric, best: set[int]) -> str:
-    """Return a number with its spread, or the state of a point without one; `*` marks the best points."""
+def cell_text(point: BoardPoint | None, metric: Metric, marks: dict[int, str]) -> str:
+    """Return a number with its spread and the mark of its point, or the state of a point without one."""
     if point is None:
         return "–"
     value = point.numbers.get(metric.name)
     if value is None:
         return STATE_TEXT[point.state] or "no number"
-    mark = BEST if id(point) in best else ""
+    mark = marks.get(id(point), "")
     return f"{with_spread(value, metric)}{'' if point.state == 'done' else ' …'}{mark}"
 
 
@@ -142,29 +155,33 @@ def _footnotes(board: Board) -> Iterator[str]:
         yield f"    {'; '.join(labels)}"
 
 
-def _best(board: Board) -> Iterator[str]:
-    found = sorted((trade for trade in trades(board) if trade.best), key=lambda trade: trade.latency.mean)
+def _best(board: Board, every: Iterable[Trade], per: Per) -> Iterator[str]:
+    found = sorted((trade for trade in every if trade.best), key=lambda trade: trade.latency.mean)
     if not found:
         return
     rows = [
         (
             format_number(trade.latency.mean, LATENCY.digits),
             format_number(trade.throughput.mean, TOKENS_PER_SEC.digits),
-            trade.point.label,
+            trade.point.label + "".join(f" ~ {point.label}" for point in trade.ties),
         )
         for trade in found
     ]
     sizes = [max(len(row[column]) for row in rows) for column in range(2)]
     yield ""
-    yield "* best trades: no other point of the same lengths has less latency and as many tokens/s"
+    yield f"* best trades of latency and {PER_TEXT[per]}: {BEATEN}"
+    if any(trade.ties for trade in found):
+        yield f"~ {TIED}"
+    yield f"  {noise_text(board, per)}"
     for row in rows:
         yield f"  {row[0]:>{sizes[0]}} ms  {row[1]:>{sizes[1]}} tokens/s  {row[2]}"
 
 
-def as_markdown(board: Board) -> str:
+def as_markdown(board: Board, per: Per = "gpu") -> str:
     """Return the board as a Markdown table: one row a point, one column a metric that has numbers."""
     wanted = shown_metrics(board)
-    best = {id(trade.point) for trade in trades(board) if trade.best}
+    marks = _marks(trades(board, per))
+    named = {BEST: "best trade", TIE: "best trade (tie)", "": "measured"}
     heads = [*(axis.title for axis in board.axes), "state", *(metric.with_unit for metric in wanted)]
     rows = []
     for point in board.points:
@@ -173,11 +190,13 @@ def as_markdown(board: Board) -> str:
             with_spread(point.numbers[metric.name], metric) if metric.name in point.numbers else ""
             for metric in wanted
         ]
-        state = STATE_TEXT[point.state] or ("best trade" if id(point) in best else "measured")
+        state = STATE_TEXT[point.state] or named[marks.get(id(point), "")]
         rows.append([markdown_text(cell) for cell in (*values, state, *numbers)])
     words = len(board.axes) + 1
     lines = [f"**{markdown_text(board.sweep.name)}**, {markdown_text(_shape(board))}", ""]
     lines += table(list(map(markdown_text, heads)), rows, numbers=range(words, len(heads)))
+    if marks:
+        lines += ["", f"Best trades of latency and {PER_TEXT[per]}: {BEATEN}; {noise_text(board, per)}."]
     if _has_repeats(board):
         lines += ["", FOLDED]
     return "\n".join(lines) + "\n"
@@ -186,9 +205,13 @@ def as_markdown(board: Board) -> str:
 # --- JSON and lists ----------------------------------------------------------------------------------------
 
 
-def as_json(board: Board) -> dict[str, Any]:
-    """Return the board as plain data; each number is geometric mean, deviation and n of the runs."""
-    best = {id(trade.point) for trade in trades(board) if trade.best}
+def as_json(board: Board, per: Per = "gpu") -> dict[str, Any]:
+    """Return the board as plain data; each number is geometric mean, deviation and n of the runs.
+
+    `ties` of a best point are the places of the points in `points` that equal it within noise.
+    """
+    best = {id(trade.point): trade for trade in trades(board, per) if trade.best}
+    place = {id(point): index for index, point in enumerate(board.points)}
     return {
         "kind": "sweep",
         "schema": SCHEMA,
@@ -202,6 +225,7 @@ def as_json(board: Board) -> dict[str, Any]:
         "settled": board.completed,
         "total": board.total,
         "seconds": board.elapsed_s,
+        "best_per": per,
         "axes": [{"path": axis.path, "values": list(axis.values)} for axis in board.axes],
         "points": [
             {
@@ -209,6 +233,7 @@ def as_json(board: Board) -> dict[str, Any]:
                 "state": point.state,
                 "why": point.why,
                 "best": id(point) in best,
+                "ties": [place[id(one)] for one in best[id(point)].ties] if id(point) in best else [],
                 "runs": [ref.run_dir.name for ref in point.runs],
                 "metrics": {
                     name: {"mean": value.mean, "deviation": value.deviation, "n": value.n}

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from runner import metrics
 from runner.metrics import Metric
 from runner.metrics.request_latency import REQUEST_LATENCY, TTFT
-from runner.metrics.serving import OUTPUT_TOKENS_PER_SEC
-from runner.sweep.board import Board, BoardPoint, MetricSummary, frontier
+from runner.metrics.serving import OUTPUT_TOKENS_PER_SEC, OUTPUT_TOKENS_PER_SEC_GPU
+from runner.metrics.throughput import TOKENS_PER_SEC_RANK
+from runner.sweep.board import Board, BoardPoint
 
 MAIN = (
     metrics.TOKENS_PER_SEC.name, metrics.LATENCY.name,
     OUTPUT_TOKENS_PER_SEC.name, REQUEST_LATENCY.name, TTFT.name, metrics.JOULES_PER_TOKEN.name,
+    TOKENS_PER_SEC_RANK.name, OUTPUT_TOKENS_PER_SEC_GPU.name,
     metrics.TIME_PER_OUTPUT_TOKEN.name, metrics.GENERATION_TOKENS_PER_SEC.name, metrics.P95.name,
     metrics.GPU_MEMORY.name,
 )  # fmt: skip
 """The metrics to choose from on a board, in this order; metrics without any number are left out."""
-
-
-TRADED = (
-    (metrics.LATENCY, metrics.TOKENS_PER_SEC),
-    (REQUEST_LATENCY, OUTPUT_TOKENS_PER_SEC),
-)
-"""Latency and throughput of static batches, and of requests in flight; the two kinds are not compared."""
 
 
 @dataclass(frozen=True)
@@ -118,44 +112,3 @@ def shown_metrics(board: Board) -> list[Metric]:
     known = board.metrics()
     found = [metrics.BY_NAME[name] for name in MAIN if name in known]
     return found or [metrics.TOKENS_PER_SEC, metrics.LATENCY]
-
-
-@dataclass(frozen=True)
-class Trade:
-    """Latency and throughput of a point."""
-
-    point: BoardPoint
-    latency: MetricSummary
-    throughput: MetricSummary
-    best: bool
-    """no other point with these lengths has less latency and at least the same throughput"""
-
-
-def trades(board: Board) -> list[Trade]:
-    """Return every point that has a latency and a throughput, marked if it is on the frontier."""
-    groups: dict[tuple[str, bool], list[tuple[BoardPoint, MetricSummary, MetricSummary]]] = {}
-    for found in _with_both(board):
-        in_flight = REQUEST_LATENCY.name in found[0].numbers
-        groups.setdefault((found[0].lengths, in_flight), []).append(found)
-    trades = []
-    for alike in groups.values():
-        best = set(frontier([(latency.mean, throughput.mean) for _, latency, throughput in alike]))
-        trades += [
-            Trade(point, latency, throughput, number in best)
-            for number, (point, latency, throughput) in enumerate(alike)
-        ]
-    return trades
-
-
-def _with_both(board: Board) -> Iterator[tuple[BoardPoint, MetricSummary, MetricSummary]]:
-    """Yield the points that have a latency and a throughput.
-
-    With requests in flight, the latency is that of one request, the throughput that of all requests.
-    """
-    for point in board.points:
-        for latency_metric, throughput_metric in TRADED:
-            latency = point.numbers.get(latency_metric.name)
-            throughput = point.numbers.get(throughput_metric.name)
-            if latency is not None and throughput is not None:
-                yield point, latency, throughput
-                break

@@ -19,6 +19,7 @@ from runner.sweep.board import (
     Board,
     BoardPoint,
     PointState,
+    RunNumber,
     RunRef,
     Values,
     all_configurations,
@@ -218,7 +219,9 @@ class SweepFeed:
             else:
                 self._values[run] = {
                     configuration_of(c): {
-                        row.metric: (row.value, row.note) for row in c.rows if row.value is not None
+                        row.metric: RunNumber(row.value, row.note, row.low, row.high)
+                        for row in c.rows
+                        if row.value is not None
                     }
                     for c in final.configurations
                 }
@@ -235,7 +238,11 @@ class SweepFeed:
         if state is None or self._live is None or not (state.latency.n or state.serving):
             return {}
         found = metrics.values(state, self._live.state.world)
-        return {value.metric.name: (value.value, value.note) for value in found if value.value is not None}
+        return {
+            one.metric.name: RunNumber(one.value, one.note, one.low, one.high)
+            for one in found
+            if one.value is not None
+        }
 
     def _activity_of(self, one: Configuration) -> str:
         """Return what the current run does with a configuration."""

@@ -11,7 +11,7 @@ from tui.framework.rows import Row, Span, cut, dim, row
 from tui.plots.axes import scale_for
 from tui.text import BrailleCanvas, align_right, format_measurement, plain_text, width_of, wrap
 
-BEST, OTHER, CHOSEN = "●", "○", "◆"
+BEST, TIED, OTHER, CHOSEN = "●", "◐", "○", "◆"
 WIDE_RANGE = 20.0
 """From this ratio of largest to smallest value on, an axis is logarithmic."""
 LONG_LABEL_WIDTH = 116
@@ -32,6 +32,8 @@ class TradePoint:
     short: str
     """`2/8`"""
     best: bool = False
+    tied: bool = False
+    """equal to another best one within noise"""
     chosen: bool = False
 
 
@@ -121,7 +123,9 @@ def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
         rows.append(row(dim(axis), *grid.spans(y)))
     rows.append(row(dim(" " * (gutter + 2) + _below(across, plot))))
     scale = " (logarithmic)" if across.logarithmic or up.logarithmic else ""
-    key = [Span(BEST, "good"), dim(" best trade  "), Span(OTHER), dim(" other  "), Span(CHOSEN, "accent")]
+    tie = [Span(TIED, "good"), dim(" tie  ")] if any(point.tied for point in data.points) else []
+    best = [Span(BEST, "good"), dim(" best trade  ")]
+    key = [*best, *tie, Span(OTHER), dim(" other  "), Span(CHOSEN, "accent")]
     made_of = dim(f"{data.short}   " if brief else "")
     rows.append(cut(row(made_of, *key, dim(f" chosen{scale}")), width))
     return rows
@@ -130,6 +134,12 @@ def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
 def _draw_order(point: TradePoint) -> tuple[bool, bool]:
     """Return the drawing order: the selected point over the best over the others."""
     return (point.chosen, point.best)
+
+
+def _glyph(point: TradePoint) -> str:
+    if point.chosen:
+        return CHOSEN
+    return OTHER if not point.best else TIED if point.tied else BEST
 
 
 class _Grid:
@@ -162,7 +172,7 @@ class _Grid:
     def put(self, across: float, up: float, point: TradePoint) -> None:
         at = (self._column_of(across), self.row_of(up))
         style = "accent" if point.chosen else "good" if point.best else ""
-        self._marks[at] = Span(CHOSEN if point.chosen else BEST if point.best else OTHER, style)
+        self._marks[at] = Span(_glyph(point), style)
         self._taken.add(at)
         self._at[point] = at
 

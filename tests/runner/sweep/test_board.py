@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from runner.compare import compare, load_sides
 from runner.history.lookup import find_run
 from runner.plan.plan import Configuration
 from runner.run import layout
+from runner.stats.intervals import Interval
 from runner.sweep import board_text
-from runner.sweep.board import Board, BoardPoint, frontier
+from runner.sweep.board import Board, BoardPoint, MetricSummary
 from runner.sweep.directory import LogWriter, SweepBegun, SweepEnded, SweepRunRefused
-from runner.sweep.matrix import first_view, held_text, make_matrix, next_view, slices, trades
+from runner.sweep.matrix import first_view, held_text, make_matrix, next_view, slices
 from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec, expand_axes
 from runner.sweep.sweep_feed import SweepFeed
+from runner.sweep.trades import Ranges, equal, trades, unbeaten
 from tests.support.sweeps import LARGE, SMALL, recorded, settled, started, sweep_of, tiny, written
 
 BEGUN = SweepBegun(wall=1e9)
+RANK = "tokens_per_sec_per_rank"
 RUNS = [f"20260101T00000{n}Z_tiny_000{n}" for n in range(9)]
 
 
@@ -219,18 +223,65 @@ class TestMatrix:
         assert sorted(shown) == sorted(point.at for point in board.points)
 
 
+def _half(value: MetricSummary) -> MetricSummary:
+    return dataclasses.replace(value, mean=value.mean / 2, low=None, high=None)
+
+
 class TestBest:
-    pairs = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=30)
+    ends = st.tuples(st.integers(1, 30), st.integers(0, 6))
+    pairs = st.lists(st.tuples(ends, ends), max_size=30)
 
     @settings(max_examples=100, deadline=None)
     @given(pairs)
-    def test_the_frontier_has_all_unbeaten_points_only(self, points: list[tuple[int, int]]) -> None:
-        def beats(a: tuple[int, int], b: tuple[int, int]) -> bool:
-            return a[0] <= b[0] and a[1] >= b[1] and a != b
+    def test_best_are_all_points_that_none_beats_beyond_noise(
+        self, points: list[tuple[tuple[int, int], tuple[int, int]]]
+    ) -> None:
+        ranges = [Ranges(*(Interval(low, low + width) for low, width in point)) for point in points]
 
-        best = {points[number] for number in frontier([(float(x), float(y)) for x, y in points])}
-        for one in points:
-            assert (one in best) is not any(beats(other, one) for other in points)
+        def beats(a: Ranges, b: Ranges) -> bool:
+            faster, slower = a.latency.high < b.latency.low, a.latency.low > b.latency.high
+            more, less = a.throughput.low > b.throughput.high, a.throughput.high < b.throughput.low
+            return (faster and not less) or (more and not slower)
+
+        best = unbeaten(ranges)
+        assert best == [n for n, one in enumerate(ranges) if not any(beats(other, one) for other in ranges)]
+        assert bool(best) == bool(points)
+
+    def test_equal_within_noise_is_overlap_in_both_numbers(self) -> None:
+        one = Ranges(Interval(10, 12), Interval(5, 6))
+        assert equal(one, Ranges(Interval(12, 14), Interval(6, 7)))
+        assert not equal(one, Ranges(Interval(12, 14), Interval(6.1, 7)))
+
+    @pytest.mark.parametrize(("latency", "tied"), [(10.2, True), (13.0, False)], ids=["noise", "clear"])
+    def test_throughput_counts_per_gpu_and_noise_makes_ties(self, latency: float, tied: bool) -> None:
+        """The second point is slightly or clearly faster, and needs two GPUs for it."""
+        path = written(
+            sweep_of(2),
+            BEGUN,
+            started(Slot(0, 0), RUNS[0], SMALL),
+            settled(Slot(0, 0), RUNS[0], small="done"),
+            started(Slot(1, 0), RUNS[1], SMALL),
+            settled(Slot(1, 0), RUNS[1], small="done"),
+            SweepEnded(wall=1e9, status="finished"),
+        )
+        recorded(RUNS[0], {SMALL: [latency] * 4})
+        recorded(RUNS[1], {SMALL: [10.0] * 4})
+        board = board_of(path)
+        system = {trade.point.cell: trade for trade in trades(board, "system")}
+        assert system[1].best
+        assert (system[0].best, bool(system[1].ties)) == (tied, tied)
+        assert ("~" in board_text.render(board, 100, per="system")) is tied
+        plain = board_text.as_json(board, "system")
+        assert [one["ties"] for one in plain["points"]] == ([[2], [], [0], []] if tied else [[]] * 4)
+        assert plain["best_per"] == "system"
+        slower = [
+            dataclasses.replace(point, numbers={**point.numbers, RANK: _half(point.numbers[RANK])})
+            if point.cell == 1 and RANK in point.numbers
+            else point
+            for point in board.points
+        ]
+        of_two_gpus = dataclasses.replace(board, points=tuple(slower))
+        assert [trade.best for trade in trades(of_two_gpus)] == [True, not tied]
 
     def test_points_of_other_lengths_are_no_competition(self) -> None:
         long = Configuration(1, 16, 16)
@@ -255,9 +306,9 @@ def test_the_table_says_everything() -> None:
     assert lines[2] == "7 of 8 measurements done"
     at = lines.index("tokens per second, tokens/s")
     assert " ".join(lines[at + 1].split()) == "batch 1 batch 2"
-    assert " ".join(lines[at + 2].split()) == "max_batch_size 1 730.30 ±94.15 (2) 1 000.00 ±0.00 (2)"
-    assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 … * out of memory"
-    assert lines[at + 3].index(" *") == lines[at + 2].index("(2)") + 3, "the mark stands behind its column"
+    assert " ".join(lines[at + 2].split()) == "max_batch_size 1 730.30 ±94.15 (2) ~ 1 000.00 ±0.00 (2)"
+    assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 … ~ out of memory"
+    assert lines[at + 3].index(" ~") == lines[at + 2].index("(2)") + 3, "the mark stands behind its column"
     assert "  out of memory: why memory" in lines
     assert board_text.FOLDED in lines
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui.framework.rows import row_text, row_width
-from tui.plots.trade import BEST, CHOSEN, OTHER, TradeData, TradePoint, axis_for, draw_trades
+from tui.plots.trade import BEST, CHOSEN, OTHER, TIED, TradeData, TradePoint, axis_for, draw_trades
 
 POINTS = (
     TradePoint(10.0, 100.0, "one", "s", best=True),
@@ -42,6 +42,12 @@ def test_the_frontier_joins_the_best_points() -> None:
     text = "".join(drawn(*POINTS)[:-2])
     assert any(0x2800 < ord(char) < 0x2900 for char in text)
     assert not any(0x2800 < ord(char) < 0x2900 for char in "".join(drawn(POINTS[3])[:-2]))
+
+
+def test_a_tie_has_a_mark_of_its_own() -> None:
+    lines = drawn(*POINTS, TradePoint(11.0, 90.0, "tied", "t", best=True, tied=True))
+    assert TIED in "".join(lines[:-2])
+    assert "tie" in lines[-1]
 
 
 def test_a_wide_range_is_logarithmic_and_says_so() -> None:

@@ -20,7 +20,13 @@ HELP = ScreenHelp(
         ),
         (
             "★ best trade",
-            "no other point of the same lengths has lower latency and at least as many tokens/s",
+            "no other point of the same lengths beats it beyond noise in latency or tokens/s; v switches"
+            " between tokens/s per GPU and of all GPUs together",
+        ),
+        (
+            "☆ tie",
+            "a best trade that equals another one in both numbers: their ranges of 95 % overlap. The noise"
+            " comes from the repeats; without any, runs are assumed to vary by 2 %",
         ),
         ("▣ memory", "out of memory; combinations that need more memory in every respect are pruned"),
         ("▢ pruned", "not started, because a smaller combination ran out of memory; the line below names it"),

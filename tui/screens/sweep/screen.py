@@ -16,6 +16,7 @@ from runner.errors import UserError
 from runner.sweep.board import Board, RunRef
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
+from runner.sweep.trades import PER_TEXT
 from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel
@@ -133,7 +134,7 @@ class BoardScreen(KeyedScreen):
         self._panel("#trades").update(trade_data(view))
         self._title("#matrix-frame", matrix_title(view))
         lengths = f", in/out {view.lengths}" if view.lengths else ""
-        self._title("#trades", f"tokens/s over latency, ms{lengths}")
+        self._title("#trades", f"{PER_TEXT[view.per]} over latency, ms{lengths}")
         self._update_layout()
         self.show_keys()
 
@@ -195,6 +196,10 @@ class BoardScreen(KeyedScreen):
     def action_metric(self) -> None:
         if self.view is not None:
             self._show(self.view.next_metric())
+
+    def action_per(self) -> None:
+        if self.view is not None:
+            self._show(self.view.next_per())
 
     def action_mark(self) -> None:
         if self.view is not None:
@@ -265,7 +270,7 @@ class BoardScreen(KeyedScreen):
         if self.view is not None:
             from runner.sweep.board_text import as_markdown
 
-            self.app.copy_to_clipboard(as_markdown(self.view.board))
+            self.app.copy_to_clipboard(as_markdown(self.view.board, self.view.per))
             self.notify("board copied to the clipboard of your terminal, as Markdown", timeout=3)
 
     def action_back(self) -> None:
@@ -307,6 +312,7 @@ def trade_data(view: BoardView) -> TradeData:
             trade.throughput.mean,
             *plot_labels(view, trade.point.at),
             best=trade.best,
+            tied=bool(trade.ties),
             chosen=trade.point.at == selected,
         )
         for trade in view.trades

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runner.metrics import JOULES_PER_TOKEN, LATENCY, TOKENS_PER_SEC, Metric
+from runner.metrics.serving import OUTPUT_TOKENS_PER_SEC_GPU
+from runner.metrics.throughput import TOKENS_PER_SEC_RANK
 from runner.sweep.board import BoardPoint, PointState
 from tui.framework.rows import Row, Span, cut, dim, row, row_width
 from tui.screens.sweep.view import BoardView
@@ -37,7 +41,7 @@ GAP = 1
 def draw_matrix(view: BoardView, width: int, height: int) -> list[Row]:
     """Draw headings, then a line for each row value; scrolls so that the cursor is visible."""
     shown = view.matrix
-    best = {trade.point.at for trade in view.trades if trade.best}
+    best = {trade.point.at: "☆" if trade.ties else "★" for trade in view.trades if trade.best}
     down = view.board.axes[view.view.rows]
     label = min(max(width_of(text) for text in (down.title, *shown.row_heads)), max(8, width // 3))
     heads = _column_heads(view)
@@ -69,7 +73,10 @@ def _column_heads(view: BoardView) -> list[str]:
 
 def heading(metric: Metric) -> str:
     """Return a metric with its unit in a short form: `latency, ms`."""
-    named = {TOKENS_PER_SEC.name: "tokens/s", LATENCY.name: "latency, ms", JOULES_PER_TOKEN.name: "J/token"}
+    named = {
+        TOKENS_PER_SEC.name: "tokens/s", LATENCY.name: "latency, ms", JOULES_PER_TOKEN.name: "J/token",
+        TOKENS_PER_SEC_RANK.name: "tokens/s/GPU", OUTPUT_TOKENS_PER_SEC_GPU.name: "tokens/s/GPU",
+    }  # fmt: skip
     unit = f", {metric.unit}" if metric.unit else ""
     return named.get(metric.name, f"{metric.title}{unit}")
 
@@ -97,7 +104,7 @@ DrawnCell = tuple[str, str, str, str]
 """glyph, its style, the text, and the style of the text"""
 
 
-def _cell(point: BoardPoint | None, metric: Metric, best: set[tuple[int, ...]]) -> DrawnCell:
+def _cell(point: BoardPoint | None, metric: Metric, best: Mapping[tuple[int, ...], str]) -> DrawnCell:
     if point is None:
         return (" ", "dim", "·", "dim")
     glyph, style = GLYPHS[point.state]
@@ -112,7 +119,7 @@ def _cell(point: BoardPoint | None, metric: Metric, best: set[tuple[int, ...]]) 
             label = "no number"
         return (glyph, style, label or STATE_LABELS[point.state], style if style != "good" else "dim")
     if point.at in best:
-        glyph, style = "★", "good" if point.state == "done" else style
+        glyph, style = best[point.at], "good" if point.state == "done" else style
     text = format_with_deviation(value.mean, value.deviation)
     return (glyph, style, text, "" if point.state in ("done", "part") else "dim")
 
@@ -140,7 +147,9 @@ def draw_legend(view: BoardView, width: int, height: int) -> list[Row]:
 
 def _legend_row(view: BoardView, states: list[PointState]) -> Row:
     parts = [(*GLYPHS[state], STATE_LABELS[state]) for state in states]
-    if any(trade.best for trade in view.trades):
+    if any(trade.ties for trade in view.trades):
+        parts.insert(0, ("☆", "good", "tie"))
+    if any(trade.best and not trade.ties for trade in view.trades):
         parts.insert(0, ("★", "good", "best trade"))
     spans: list[Span] = []
     for glyph, style, word in parts:

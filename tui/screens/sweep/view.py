@@ -9,15 +9,14 @@ from runner.sweep.board import Board, BoardPoint
 from runner.sweep.matrix import (
     Matrix,
     MatrixView,
-    Trade,
     first_view,
     held_text,
     make_matrix,
     next_view,
     shown_metrics,
     slices,
-    trades,
 )
+from runner.sweep.trades import EVERY_PER, Per, Trade, trades
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class BoardView:
     column: int = 0
     marked: tuple[int, ...] = ()
     """numbers of the cells to compare, in the order of marking"""
+    per: Per = "gpu"
+    """what the throughput of the trades is counted for"""
 
     @property
     def metrics(self) -> list[Metric]:
@@ -110,6 +111,10 @@ class BoardView:
             return replace(self, column=(self.column + 1) % len(names))
         return replace(self, metric_name=names[(names.index(self.metric.name) + 1) % len(names)])
 
+    def next_per(self) -> BoardView:
+        """Return the view with throughput per GPU in place of that of all GPUs, or the reverse."""
+        return replace(self, per=EVERY_PER[(EVERY_PER.index(self.per) + 1) % len(EVERY_PER)])
+
     def toggle_mark(self) -> BoardView:
         """Mark or unmark the cell under the cursor."""
         cell = self.point.cell if self.point is not None else None
@@ -145,7 +150,7 @@ class BoardView:
     @property
     def trades(self) -> list[Trade]:
         """The points of the plot."""
-        return [trade for trade in trades(self.board) if trade.point.lengths == self.lengths]
+        return [trade for trade in trades(self.board, self.per) if trade.point.lengths == self.lengths]
 
 
 def first_board_view(board: Board) -> BoardView:
