@@ -21,12 +21,15 @@ from runner.util.formatting import format_number
 _LINES: tuple[tuple[str, str, str], ...] = (
     # question, metric of fixed batches, metric of requests in flight
     ("output, tokens/s", "tokens_per_sec", "output_tokens_per_sec"),
+    ("output per GPU, tokens/s", "tokens_per_sec_per_rank", "output_tokens_per_sec_per_gpu"),
+    ("output per user, tokens/s", "tokens_per_sec_per_user", "output_tokens_per_sec_per_user"),
     ("latency, mean, ms", "latency_ms", "request_latency_ms"),
     ("latency, p95, ms", "latency_p95_ms", "request_latency_p95_ms"),
     ("to the first token, ms", "prefill_time_ms", "ttft_ms"),
     ("token to token, ms", "time_per_output_token_ms", "inter_token_latency_ms"),
     ("power of all GPUs, mean, W", "gpu_power_mean_w", "gpu_power_mean_w"),
     ("energy per output token, J", "joules_per_token", "joules_per_token"),
+    ("energy per request, J", "joules_per_request", "joules_per_request"),
 )
 
 

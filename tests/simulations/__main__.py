@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulations import gates, verdicts
+from tests.simulations import coverage, gates, verdicts
 from tests.simulations.table import Cell, as_markdown
 
-TRIALS = 1000
-SIMULATIONS = (*verdicts.SIMULATIONS, *gates.SIMULATIONS)
+TRIALS = 500
+SIMULATIONS = (*verdicts.SIMULATIONS, *gates.SIMULATIONS, *coverage.SIMULATIONS)
 SEED = 20260101
 
 
