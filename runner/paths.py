@@ -33,15 +33,27 @@ def state_home() -> Path:
     """Return `$TRTBENCH_HOME`, else `$XDG_STATE_HOME/trtbench`: the directory of everything that is kept.
 
     Raises:
-        UserError: the home directory is unknown, or the path cannot be resolved.
+        UserError: the home directory is unknown, or the path cannot be resolved or is not UTF-8.
     """
     override = os.environ.get("TRTBENCH_HOME")
-    if not override:
-        return _xdg("XDG_STATE_HOME", ".local/state") / "trtbench"
     try:
-        return _of_user(override).resolve()
+        if not override:
+            return _as_text(_xdg("XDG_STATE_HOME", ".local/state") / "trtbench")
+        return _as_text(_of_user(override).resolve())
     except (OSError, RuntimeError) as error:  # a link to itself, a deleted working directory
         raise UserError(f"$TRTBENCH_HOME, {override!r}, is not a directory: {error}") from None
+
+
+def _as_text(path: Path) -> Path:
+    """Return a path that logs and plans can contain, which are UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{str(path)!r}: the path is not UTF-8, and runs cannot be stored there",
+            hint="set $TRTBENCH_HOME to a directory with a name in UTF-8",
+        ) from None
+    return path
 
 
 def check_home() -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from runner.schema.base import Profile
 
 MAX_PORT = 65535
+SLOWEST, FASTEST = 0.01, 10_000.0
+"""Speeds of a replay, times as fast as the run."""
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
@@ -121,8 +123,10 @@ def _speed(text: str) -> float:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0 < speed <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; allowed: a number above 0, at most 10000")
+    if not SLOWEST <= speed <= FASTEST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a speed; allowed: a number from {SLOWEST} to {FASTEST:.0f}"
+        )
     return speed
 
 

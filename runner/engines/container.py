@@ -27,6 +27,9 @@ from runner.util import processes
 PASSED_VARIABLES = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", cuda_devices.ORDER)
 """Variables that the supervisor sets for each stage; `-e NAME` without a value passes the value on."""
 TIMEOUT_S = 10.0
+_MARK = "trtbench-answer-follows"
+"""Printed before the output of a short command, as entrypoints of images and wrappers print banners."""
+_ANSWER = f'printf "\\n%s\\n" {_MARK}; exec "$@"'
 _OF_THE_TOOL = re.compile(
     r"PATH|HOME|USER|SHELL|TMPDIR|(?:LD|DOCKER|CONTAINERS?|PODMAN|BUILDKIT|XDG|SSL)_\w+|\w+_PROXY"
     rf"|{cuda_devices.VISIBLE}",
@@ -175,26 +178,18 @@ def file_system_for(container: Container | None, work: str) -> FileSystem:
 
 
 def argv_inside(container: Container | None, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """Return the command that runs a short command where the stages run.
+    """Return the command that runs a short command where the stages run, for `output_of`.
 
     It needs the variables of `env_outside`.
     """
     if container is None:
         return list(argv)
-    variables = _variable_options(env)
+    variables, marked = _variable_options(env), ["sh", "-c", _ANSWER, "sh", *argv]
     if container.exec is not None:
-        return [container.tool, "exec", *variables, container.exec, *argv]
+        return [container.tool, "exec", *variables, container.exec, *marked]
     volumes = [word for volume in container.volumes for word in ("--volume", volume)]
-    return [
-        container.tool,
-        "run",
-        "--rm",
-        *container.options,
-        *volumes,
-        *variables,
-        container.run or "",
-        *argv,
-    ]
+    options = [*container.options, *volumes, *variables]
+    return [container.tool, "run", "--rm", *options, container.run or "", *marked]
 
 
 def output_of(
@@ -205,6 +200,8 @@ def output_of(
     env: Mapping[str, str] | None = None,
 ) -> bytes | None:
     """Return the output of a short command; None when it does not exist, fails, or exceeds the timeout.
+
+    In a container, the output begins after the mark of `argv_inside`.
 
     Args:
         argv: the command.
@@ -223,7 +220,8 @@ def output_of(
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout if answer.returncode == 0 else None
+    _, marked, rest = answer.stdout.partition(f"\n{_MARK}\n".encode())
+    return (rest if marked else answer.stdout) if answer.returncode == 0 else None
 
 
 @dataclass(frozen=True)
@@ -280,7 +278,8 @@ class ContainerFileSystem:
         self._shell_or_raise('rm -rf "$1"', directory)
 
     def _shell(self, script: str, path: str, content: bytes = b"") -> bytes | None:
-        argv = [self.tool, "exec", "-i", self.name, "sh", "-c", script, "sh", path]
+        marked = ["sh", "-c", _ANSWER, "sh"]
+        argv = [self.tool, "exec", "-i", self.name, *marked, "sh", "-c", script, "sh", path]
         return output_of(argv, content=content)
 
     def _shell_or_raise(self, script: str, path: str, content: bytes = b"") -> None:

@@ -114,8 +114,8 @@ PENDING = 1 << 10
 class LineReader:
     """Follows a growing file from an offset and returns complete lines.
 
-    The file may not exist yet, may be deleted, and may be replaced by a shorter one; each case gives no new
-    lines, and `gone` distinguishes a deleted file from one that does not grow.
+    The file may not exist yet, may be deleted, and may become shorter; each case gives no new lines, and
+    `gone` and `shrunk` distinguish it from a file that does not grow.
     """
 
     def __init__(self, path: Path, *, limit: int = 1 << 20) -> None:
@@ -124,6 +124,7 @@ class LineReader:
         self.offset = 0
         self.size = 0
         self.gone = False
+        self.shrunk = False
 
     def read(self) -> bytes:
         """Return complete lines since the last call, at most about `limit` bytes.
@@ -138,6 +139,7 @@ class LineReader:
         try:
             self.gone = False
             self.size = os.fstat(file).st_size
+            self.shrunk = self.size < self.offset
             if self.size <= self.offset:
                 return b""
             chunk = os.pread(file, self.limit, self.offset)
@@ -185,6 +187,8 @@ class EventReader:
 
     def __init__(self, path: Path, *, limit: int = 1 << 18) -> None:
         self.lines = LineReader(path, limit=limit)
+        self.truncated = False
+        """the log became shorter at some time; reading continued at its new end"""
         self._chunk = b""
         self._taken = 0
 
@@ -205,6 +209,8 @@ class EventReader:
         """Return the next few complete lines."""
         if self._taken == len(self._chunk):
             self._chunk, self._taken = self.lines.read(), 0
+            if self.lines.shrunk:
+                self.truncated, self.lines.offset = True, self.lines.size
         start = self._taken
         self._taken = self._chunk.find(b"\n", start + PIECE) + 1 or len(self._chunk)
         return self._chunk[start : self._taken]

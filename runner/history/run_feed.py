@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from runner import events as ev
 from runner.events import AnyEvent
 from runner.events.journal import EventReader
 from runner.plan.plan import Plan
+from runner.report.files import read_state
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util.processes import boot_id
@@ -19,6 +21,10 @@ from runner.util.processes import boot_id
 LIVENESS_S = 1.0
 """How often the supervisor of a silent run is checked."""
 
+
+LONGEST_PAUSE_NS = 3600 * 10**9
+"""A replay skips longer pauses, among them those before events that are dated far in the future."""
+_TRUNCATED = "the log became shorter while it was followed: events are lost, and numbers may be wrong"
 
 EventCallback = Callable[[list[AnyEvent]], None]
 
@@ -70,6 +76,8 @@ class RunFeed:
     live: bool = True
     _reader: EventReader = field(init=False)
     _checked: float = 0.0
+    _truncated: bool = False
+    """the reader of this feed was told that the log became shorter"""
     _boot_id: str = field(default_factory=boot_id)
 
     def __post_init__(self) -> None:
@@ -82,6 +90,10 @@ class RunFeed:
             taken += self._apply(events, on_events)
             if time.monotonic() - start > budget_s:
                 break
+        if self._reader.truncated and not self._truncated:
+            self._truncated = True
+            notice = ev.Notice(t=self.state.last_t, level="warning", text=_TRUNCATED)
+            taken += self._apply([notice], on_events)
         if not taken and self.state.running and start - self._checked > LIVENESS_S:
             self._checked = start
             from runner.history.recovery import recover  # not before it is needed: it is a tenth of the start
@@ -102,6 +114,10 @@ class RunFeed:
         taken = 0
         while events := self._reader.read():
             taken += self._apply(events, on_events)
+        if self.state.running and not closing:
+            # The log was truncated, and its end was written before the new length was seen.
+            ended = read_state(self.run_dir).ended
+            closing = [ended] if ended is not None else []
         if self.state.running:
             taken += self._apply(closing, on_events)
         return taken
@@ -146,6 +162,9 @@ class ReplayFeed:
             self._began = start
             self._first = self._pending[0].t if self._pending else 0
         now = self.now()
+        if self._pending and self._pending[0].t - now > LONGEST_PAUSE_NS:
+            self._first += self._pending[0].t - now
+            now = self._pending[0].t
         taken = 0
         while self._pending and self._pending[0].t <= now and time.monotonic() - start <= budget_s:
             event = self._pending.popleft()

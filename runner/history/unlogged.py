@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +82,8 @@ class _LoggedStage:
 
     last_t: dict[int, int] = field(default_factory=dict)
     """rank -> time of its last record; a rank writes its records in the order of time"""
+    records: dict[int, int] = field(default_factory=dict)
+    """rank -> number of its records"""
     results: list[dict[str, str]] = field(default_factory=list)
     notices: set[str] = field(default_factory=set)
     engine_iterations: int = 0
@@ -89,7 +92,8 @@ class _LoggedStage:
     def add(self, event: ev.AnyEvent) -> None:
         """Add an event of the log."""
         if isinstance(event, ev.StageStarted):
-            self.last_t, self.results, self.notices, self.engine_iterations = {}, [], set(), 0
+            self.last_t, self.records, self.results = {}, {}, []
+            self.notices, self.engine_iterations = set(), 0
         elif isinstance(event, ev.EngineIteration):
             self.engine_iterations += 1
         elif isinstance(event, ev.Result):
@@ -98,6 +102,7 @@ class _LoggedStage:
             self.notices.add(event.text)
         elif (rank := _rank_of(event)) is not None:
             self.last_t[rank] = event.t
+            self.records[rank] = self.records.get(rank, 0) + 1
 
     def sort_new(
         self, events: list[ev.AnyEvent], records: list[ev.AnyEvent], printed: list[ev.AnyEvent]
@@ -106,7 +111,10 @@ class _LoggedStage:
         for event in events:
             rank = _rank_of(event)
             if rank is not None:
-                if event.t > self.last_t.get(rank, -1):
+                self.records[rank] = self.records.get(rank, 0) - 1
+                # The log has another time for records that are dated in the future.
+                is_logged = event.t > time.monotonic_ns() and self.records[rank] >= 0
+                if event.t > self.last_t.get(rank, -1) and not is_logged:
                     records.append(event)
             elif isinstance(event, ev.EngineIteration):
                 self.engine_iterations -= 1

@@ -71,7 +71,7 @@ def _locks_problem() -> str:
 
 def _runs(inside: Container) -> bool:
     argv = [inside.tool, "inspect", "--format", "{{.State.Running}}", inside.exec or ""]
-    return (container.output_of(argv) or b"").strip() == b"true"
+    return (container.output_of(argv) or b"").split()[-1:] == [b"true"]
 
 
 def _probe(

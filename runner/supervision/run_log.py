@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from runner import events as ev
 from runner.events.journal import JournalWriter
 from runner.plan.masking import Mask, mask_of
@@ -45,6 +47,8 @@ class RunLog:
     def emit(self, event: ev.AnyEvent) -> None:
         """Write an event, without the values of secrets that programs printed, and apply it."""
         event = self._mask.masked(event)
+        if event.t > (now := time.monotonic_ns()):  # the clock of another machine, or a broken program
+            event = msgspec.structs.replace(event, t=now)
         self._journal.write(event)
         self.state.apply(event)
         if self.on_event is not None:

@@ -66,6 +66,13 @@ def test_home_of_an_unknown_user_is_refused(
     assert error_of(capsys, "ls").startswith("~no-such-user/x: the home directory of this user is unknown")
 
 
+def test_home_that_is_not_utf_8_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRTBENCH_HOME", f"{tmp_path}/caf\udce9")
+    assert error_of(capsys, "ls").startswith(f"'{tmp_path}/caf\\udce9': the path is not UTF-8")
+
+
 @pytest.mark.parametrize("make", [a_file, runs_are_a_file, a_link_to_itself])
 def test_doctor_fails_if_runs_cannot_be_stored(
     make: Callable[[Path], None],

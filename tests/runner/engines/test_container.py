@@ -39,6 +39,7 @@ while :; do
 done
 [ "$1" = box ] || exit 1
 shift
+echo "== a banner, as wrappers and entrypoints print it =="
 exec "$@"
 """
 
@@ -149,7 +150,7 @@ def test_a_file_is_brought_into_a_running_container(tmp_path: Path) -> None:
     answer = subprocess.run(
         wrapped.argv, capture_output=True, text=True, check=True, env=os.environ | wrapped.env
     )
-    assert answer.stdout == "['two words'] b /\n"
+    assert answer.stdout.splitlines()[-1] == "['two words'] b /"
 
 
 @pytest.mark.usefixtures("docker")
@@ -189,7 +190,7 @@ def test_sweeping_kills_what_carries_the_tag_inside(tmp_path: Path) -> None:
             timeout=60,
             check=True,
         )
-        assert int(answer.stdout) >= 2, "the shell and its child"
+        assert int(answer.stdout.split()[-1]) >= 2, "the shell and its child"
         assert mine.wait(PATIENCE_S) == -9
         assert other.poll() is None
     finally:
@@ -248,9 +249,10 @@ def test_short_commands() -> None:
     assert container.argv_inside(None, argv, env) == argv
     running = Container(exec="box")
     assert container.argv_inside(running, argv, env) == [
-        *("docker", "exec", "-e", "A", "box", "python3", "-V"),
+        *("docker", "exec", "-e", "A", "box", "sh", "-c", container._ANSWER, "sh", "python3", "-V"),
     ]
     started = Container(run="image", options=["--ipc=host"], volumes=["/a:/b"])
     assert container.argv_inside(started, argv, {}) == [
-        *("docker", "run", "--rm", "--ipc=host", "--volume", "/a:/b", "image", "python3", "-V"),
+        *("docker", "run", "--rm", "--ipc=host", "--volume", "/a:/b", "image"),
+        *("sh", "-c", container._ANSWER, "sh", "python3", "-V"),
     ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from runner import events as ev
 from runner.events import AnyEvent
 from runner.events.journal import PIECE
+from runner.history import recovery
 from runner.history.run_feed import ReplayFeed, RunFeed
 from runner.plan.plan import Plan
 from runner.run import layout
@@ -65,6 +68,38 @@ def test_a_replay_tells_what_is_due(tmp_path: Path) -> None:
     while not feed.over:
         feed.drain(1.0, told.extend)
     assert [event.t for event in told] == [0, 1, 2, 3]
+
+
+def test_a_replay_skips_to_events_far_in_the_future(tmp_path: Path) -> None:
+    events = [ev.Notice(t=1, level="info", text="x"), ev.RunEnded(t=2**61, status="finished", wall=0.0)]
+    (tmp_path / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+    feed = ReplayFeed(tmp_path, PLAN)
+    while not feed.over:
+        feed.drain(1.0)
+    assert feed.state.status == "finished"
+
+
+def test_a_log_that_becomes_shorter_is_followed_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / layout.EVENTS
+    notice = ev.encode(ev.Notice(t=1, level="info", text="x"))
+    end = ev.encode(ev.RunEnded(t=2, status="finished", wall=0.0))
+    for cut, later in ((b"", notice), (end, b"")):  # the end comes after the new length is seen, or before
+        log.write_bytes(notice * 100)
+        feed = RunFeed(tmp_path, PLAN)
+        feed.drain(1.0)
+        monkeypatch.setattr(recovery, "recover", lambda _: None)
+        log.write_bytes(cut)
+        feed.drain(1.0)
+        (warning,) = [notice for notice in feed.state.notices if notice.level == "warning"]
+        assert warning.text.startswith("the log became shorter while it was followed")
+        with log.open("ab") as file:
+            file.write(later + end if later else b"")
+        monkeypatch.setattr(recovery, "recover", lambda _: [])
+        feed._checked = 0.0
+        feed.drain(1.0)
+        assert feed.state.status == "finished"
 
 
 def test_how_much_was_read_counts_what_became_events(tmp_path: Path) -> None:

@@ -114,3 +114,10 @@ def test_a_missing_engine_hides_no_record() -> None:
     run_dir = killed([])
     plan = msgspec.structs.replace(layout.load_plan(run_dir), engine="not installed")
     assert len(find_unlogged(run_dir, plan, state_of(run_dir))) == len(RANK_0) + len(RANK_1)
+
+
+def test_records_dated_in_the_future_are_logged_once() -> None:
+    ahead = [msgspec.structs.replace(event, t=event.t + 2**61) for event in RANK_0]
+    run_dir = killed([msgspec.structs.replace(event, t=5) for event in RANK_0[:3]])
+    (run_dir / layout.RANKS / "0" / "0.jsonl").write_bytes(b"".join(map(as_record, ahead)))
+    assert [event for event in unlogged(run_dir) if event.t > 2**61] == ahead[3:]
