@@ -7,6 +7,6 @@ all.
 """
 
 from runner.archive.pack import STDOUT, PackedRun, pack_run
-from runner.archive.unpack import UnpackedRun, is_archive, unpack_archive
+from runner.archive.unpack import UnpackedRun, is_archive, unpack_archive, verify_archive
 
-__all__ = ["STDOUT", "PackedRun", "UnpackedRun", "is_archive", "pack_run", "unpack_archive"]
+__all__ = ["STDOUT", "PackedRun", "UnpackedRun", "is_archive", "pack_run", "unpack_archive", "verify_archive"]

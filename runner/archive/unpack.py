@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,8 +24,9 @@ from runner.archive.manifest import (
     describe_file,
     is_portable,
 )
+from runner.engines.check import Check
 from runner.errors import UserError
-from runner.history import labels
+from runner.history import labels, verification
 from runner.report.files import read_summary
 from runner.run import layout
 from runner.state.run import ENDED_STATUSES
@@ -71,20 +73,42 @@ def unpack_archive(path: Path, *, again: bool = False) -> UnpackedRun:
     Raises:
         UserError: the file is not an archive of a run, is damaged or malicious, or does not fit on the disk.
     """
+    with _opened(path) as (archive, folder):
+        manifest, entries = _read_manifest(path, archive)
+        is_same = None if again else _same_log(manifest)
+        existing = publish.find_existing(is_same, manifest.run) if is_same is not None else None
+        if existing is not None:
+            return UnpackedRun(existing, manifest.run, new=False)
+        staged = folder / "run"
+        _stage(path, archive, manifest, entries, staged)
+        # Another process may have added the same run since.
+        run_dir, new = publish.publish_once(staged, manifest.run, is_same, manifest.label)
+        return UnpackedRun(run_dir, manifest.run, new)
+
+
+def verify_archive(path: Path) -> list[Check]:
+    """Check an archive and the run in it; it is unpacked, and removed again."""
+    try:
+        with _opened(path) as (archive, folder):
+            manifest, entries = _read_manifest(path, archive)
+            staged = folder / manifest.run
+            _stage(path, archive, manifest, entries, staged)
+            text = f"{len(manifest.files)} files, each with its checksum"
+            return [Check("archive", "pass", text), *verification.checks(staged)]
+    except UserError as error:
+        return [Check("archive", "fail", str(error.args[0]), error.hint)]
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, Path]]:
+    """Open an archive, with a directory to unpack it into.
+
+    Raises:
+        UserError: it is damaged, or something in the block cannot be written.
+    """
     try:
         with zipfile.ZipFile(path) as archive, publish.staging_dir() as folder:
-            manifest, entries = _read_manifest(path, archive)
-            is_same = None if again else _same_log(manifest)
-            existing = publish.find_existing(is_same, manifest.run) if is_same is not None else None
-            if existing is not None:
-                return UnpackedRun(existing, manifest.run, new=False)
-            _check_space(path, manifest, paths.runs_dir())
-            staged = folder / "run"
-            _extract(path, archive, manifest, entries, staged)
-            _check_ended(path, staged)
-            # Another process may have added the same run since.
-            run_dir, new = publish.publish_once(staged, manifest.run, is_same, manifest.label)
-            return UnpackedRun(run_dir, manifest.run, new)
+            yield archive, folder
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{path}: the archive is damaged or not a zip file: {error}", hint=_COPY_AGAIN
@@ -93,6 +117,15 @@ def unpack_archive(path: Path, *, again: bool = False) -> UnpackedRun:
         raise UserError(
             f"{path}: cannot be unpacked into {paths.runs_dir()}: {error.strerror or error}"
         ) from None
+
+
+def _stage(
+    path: Path, archive: zipfile.ZipFile, manifest: Manifest, entries: dict[str, zipfile.ZipInfo], into: Path
+) -> None:
+    """Unpack a run and check that it has ended."""
+    _check_space(path, manifest, paths.runs_dir())
+    _extract(path, archive, manifest, entries, into)
+    _check_ended(path, into)
 
 
 _COPY_AGAIN = "copy it again from the machine that made it, and compare the sizes"

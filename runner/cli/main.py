@@ -26,6 +26,7 @@ from runner.cli import (
     runs,
     serve,
     sweeps,
+    verify,
 )
 from runner.cli.dashboard import open_dashboard
 from runner.cli.options import SubCommands, add_theme_option
@@ -39,7 +40,7 @@ COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
     "runs": ("run", "attach", "logs", "wait", "stop", "show", "replay"),
     "history": ("ls", "trend", "tag", "note", "rename", "rm", "trash"),
     "sweeps and comparison": ("sweep", "ab", "sweeps", "compare", "baseline", "check"),
-    "results": ("export", "archive", "import", "metrics"),
+    "results": ("export", "archive", "import", "verify", "metrics"),
     "profiles, machine and setup": ("profiles", "doctor", "gpus", "serve", "completion"),
 }
 """Headings of `--help` and the commands below each, in the order in which they are printed."""
@@ -206,6 +207,7 @@ def build_parser() -> argparse.ArgumentParser:
         history,
         export,
         archive,
+        verify,
         profiles,
         metrics,
         machine,
