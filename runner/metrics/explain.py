@@ -18,7 +18,11 @@ value is left out. n is the number of values behind a number.
 The 95 % interval shows how well the iterations of this one run determine a number. Means: circular
 block bootstrap, because neighbouring iterations are correlated, with Student's t on a logarithmic
 scale, so that no bound of a time or a rate is below zero; if the iterations do not determine a mean
-within a factor of ten, there is no interval. Percentiles: order statistics, for as many independent
+within a factor of ten, there is no interval. A few iterations do not show a strong correlation in
+blocks, so a second interval, Student's t for as many independent values as an autoregression of order
+one is worth, counts if it is wider. Ten iterations: the interval contains the true mean in 97 of 100
+cases without correlation, in 87 with a correlation of neighbours of 0.7, and in 80 with 0.9; a strong
+correlation is flagged. Percentiles: order statistics, for as many independent
 values as the correlated ones are worth; if these are too few, a bound is missing. The interval does
 not include the variation between runs: `trtbench-tui compare` measures it with repeats.
 

@@ -12,11 +12,15 @@ from runner.metrics.serving_flags import serving_flags
 from runner.metrics.throughput import GENERATED_TOKENS, GENERATION_TOKENS_PER_SEC
 from runner.state.configuration import ConfigurationState
 from runner.state.outliers import STOLEN, WAITING
+from runner.stats.autocorrelation import correlation_of
 from runner.stats.steady_state import FEWEST, assess_steadiness
 from runner.util.bounds import parse_count
 
 WARM_UP_THAT_MATTERS = 0.002
 """Share by which the first iterations must change the mean to be flagged."""
+
+STRONG_CORRELATION, FEW_INDEPENDENT = 0.6, 20
+"""Correlation of neighbours that is flagged if the iterations are worth at most so many independent ones."""
 
 
 def flags(configuration: ConfigurationState, ranks: int) -> list[str]:
@@ -77,11 +81,26 @@ def _small_sample(n: int) -> list[str]:
 
 def _unsteady(configuration: ConfigurationState) -> list[str]:
     seen = assess_steadiness(configuration.batches)
-    if seen.n < FEWEST or (seen.verdict == "STEADY" and abs(seen.effect) < WARM_UP_THAT_MATTERS):
+    if seen.n < FEWEST:
         return []
-    if seen.verdict == "DRIFTING" and seen.drift is not None:
-        return [Flag(seen.sentence, Effect.DISTORTED, seen.drift.change)]
+    if seen.verdict == "STEADY" and abs(seen.effect) < WARM_UP_THAT_MATTERS:
+        return _correlated(configuration)
+    if seen.change:
+        return [Flag(seen.sentence, Effect.DISTORTED, seen.change)]
     return [Flag(seen.sentence, Effect.UNCERTAIN, seen.effect)]
+
+
+def _correlated(configuration: ConfigurationState) -> list[str]:
+    """Flag strong correlation: few iterations then say much less about the mean than they seem to."""
+    means = configuration.batches.means
+    found = correlation_of(means)
+    if not found.certain or found.lag_one < STRONG_CORRELATION or found.worth > FEW_INDEPENDENT:
+        return []
+    text = (
+        f"neighbouring iterations are correlated by {found.lag_one:.2f}: {configuration.latency.n} iterations"
+        f" say as much about the mean as {found.worth:.1f} independent ones"
+    )
+    return [Flag(text, Effect.UNCERTAIN, 1 - found.worth / len(means))]
 
 
 def _flags_of_printed(result: dict[str, str], output_len: int, batch_size: int) -> list[str]:

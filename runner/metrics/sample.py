@@ -44,7 +44,9 @@ def _drift(context: MetricContext) -> Computed | None:
     if n < FEWEST:
         return _too_few(context) if n else None
     drift = context.steadiness.drift
-    return Computed(None if drift is None else 100 * drift.change, n)
+    step = context.steadiness.step
+    note = "" if step is None else f"a step of {step.change:+.1%} after iteration {step.after}, not a drift"
+    return Computed(None if drift is None else 100 * drift.change, n, note)
 
 
 def _drift_bounds(context: MetricContext) -> Interval | None:
@@ -87,9 +89,9 @@ WARM_UP_EFFECT = Metric(
     group="sample",
     better="neither",
     formula=(
-        "(mean latency without the first k - mean latency) / mean latency; k is where the rest's"
-        " mean is known"
-        " best (MSER), and 0 unless their median is too far from the rest's to be chance (1 in 10,000)"
+        "(mean latency without the first k - mean latency) / mean latency; k is how many of the first"
+        " iterations differ: by a step within the first tenth, or until an exponential approach is within"
+        " 0.5 % of its level; 0 if p is above 1 % by Student's t with correlation-corrected noise"
     ),
     source=ITERATIONS_SOURCE,
     digits=2,
@@ -105,16 +107,18 @@ DRIFT = Metric(
     group="sample",
     better="neither",
     formula=(
-        "exp(slope of a least-squares line through the logarithms of the means of up to 20 equal"
-        " parts x length)"
-        " - 1: the last latency against the first, on that line"
+        "exp(slope of a least-squares line through the logarithms of the latencies x length) - 1: the last"
+        " latency against the first, on that line; single spikes are moved to within 6 standard deviations"
+        " of their neighbours"
     ),
     source=ITERATIONS_SOURCE,
     digits=2,
     count=TIMED,
     conditions=(
-        "Needs 8 iterations. From 1 % on, when its interval excludes 0, the mean depends on how long"
-        " one measures, and that is flagged. Iterations of the warm-up effect are not part of it."
+        "Needs 8 iterations. Iterations of the warm-up effect are not part of it. Its interval widens with"
+        " the correlation of neighbours. A drift from 1 % on is flagged if its p-value is below 1 %; a"
+        " lasting step to another level is flagged as a step, with its iteration and size. About 1 of 100"
+        " steady runs is flagged, up to 3 if it has 20 iterations or fewer with a correlation of 0.9."
     ),
     as_measured=True,
     compute=_drift,

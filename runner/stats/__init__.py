@@ -2,8 +2,10 @@
 
 - `samples`: moments and percentiles of values that arrive one by one, including upstream's percentile.
 - `series`: the values over time in bounded memory.
-- `steady_state`: warm-up, drift and the verdict WARMING / STEADY / DRIFTING; cheap enough for every frame.
-- `intervals`: 95 % intervals of means (block bootstrap) and percentiles (order statistics).
+- `changes`: whether a series changes along a line, by a step, or towards a level.
+- `autocorrelation`: how much correlation of neighbours widens an error.
+- `steady_state`: the verdict WARMING / STEADY / DRIFTING / STEP, of a report and of a screen that looks often.
+- `intervals`: 95 % intervals of means (block bootstrap, AR(1)) and percentiles (order statistics).
 - `repeats`: one number from several runs, geometric mean and spread.
 - `variation`: how much a number varies from run to run and from session to session.
 - `student`: quantiles of Student's t and of the binomial distribution.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulations import coverage, gates, verdicts
+from tests.simulations.registry import SIMULATIONS
 from tests.simulations.table import Cell, as_markdown
 
 TRIALS = 500
-SIMULATIONS = (*verdicts.SIMULATIONS, *gates.SIMULATIONS, *coverage.SIMULATIONS)
 SEED = 20260101
 
 

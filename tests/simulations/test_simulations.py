@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.simulations.__main__ import SIMULATIONS
+from tests.simulations.registry import SIMULATIONS
 from tests.simulations.table import Cell
 
 TRIALS = 12

@@ -74,6 +74,4 @@ def test_numbers_of_requests_have_intervals() -> None:
         assert row.value is not None, name
         assert row.value == estimate.value
         assert row.low < row.value < row.high
-        assert row.value == estimate.value
-        assert row.low < estimate.value < row.high
     assert rows["request_latency_p99_ms"].high is None, "100 correlated requests do not bound it"

@@ -117,9 +117,8 @@ def find_problems(
         if causes[cause]:
             text = f"{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}"
             found.append(("warn", Flag(text, Effect.DISTORTED)))
-    if steady is not None and steady.verdict == "DRIFTING":
-        change = steady.drift.change if steady.drift is not None else 0.0
-        found.append(("warn", Flag(steady.sentence, Effect.DISTORTED, change)))
+    if steady is not None and steady.change:
+        found.append(("warn", Flag(steady.sentence, Effect.DISTORTED, steady.change)))
     return sorted(found, key=lambda one: (one[0] != "bad", -effect_of(one[1])))
 
 

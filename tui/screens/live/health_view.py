@@ -10,10 +10,10 @@ from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
 from runner.state.run import RunState
 from runner.state.serving import ServingState
-from runner.stats.steady_state import assess_steadiness
 from runner.util.formatting import duration, plural
 from tui.screens.dialogs.help import HelpSection
 from tui.screens.live.health_findings import find_badge, find_problems
+from tui.screens.live.steady_badge import find_steadiness
 from tui.text import format_measurement, plain_text
 
 MAX_OUTLIERS = 40
@@ -53,8 +53,7 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     now = state.ended.t if state.ended is not None else feed.now()
     number = len(state.configurations) - 1
     slow = find_outliers(state, number) if number >= 0 else ()
-    timed = number >= 0 and state.configurations[number].latency.n > 0
-    steady = assess_steadiness(state.configurations[number].batches) if timed else None
+    steady = find_steadiness(state.configurations[number]) if number >= 0 else None
     stall = find_stall(state, now)
     sections: list[HelpSection] = []
     if stall is not None:

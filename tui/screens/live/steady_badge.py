@@ -10,7 +10,7 @@ import math
 
 from runner.state.configuration import ConfigurationState
 from runner.stats.samples import Moments
-from runner.stats.steady_state import FEWEST, Steadiness
+from runner.stats.steady_state import FEWEST, Steadiness, assess_steadiness, watch_steadiness
 from tui.screens.live.health_line import Severity, SteadyBadge
 
 FEWEST_FOR_STEADY = 30
@@ -19,7 +19,20 @@ LARGEST_CV = 0.1
 """Coefficient of variation (standard deviation / mean) above which nothing is called steady."""
 _MARKS: dict[str, tuple[Severity, str]] = {
     "WARMING": ("quiet", "WARMING"), "STEADY": ("good", "STEADY"), "DRIFTING": ("warn", "DRIFTING"),
+    "STEP": ("warn", "STEP"),
 }  # fmt: skip
+
+
+def find_steadiness(configuration: ConfigurationState) -> Steadiness | None:
+    """Return the verdict on the latencies of a configuration; None: there are none.
+
+    A configuration that is done has the verdict of its report. A growing one is watched: looking after every
+    iteration with the test of the report would raise false alarms in most steady runs.
+    """
+    if not configuration.latency.n:
+        return None
+    look = assess_steadiness if configuration.done else watch_steadiness
+    return look(configuration.batches)
 
 
 def make_badge(
@@ -32,17 +45,22 @@ def make_badge(
         steady: the verdict about its latencies.
         disturbed: a problem of the machine or the run affects the latencies.
     """
-    if steady.n < FEWEST:
-        return _too_few(configuration, steady)
+    if configuration.latency.n < FEWEST:
+        return _too_few(configuration)
     kind, word = _MARKS[steady.verdict]
     if steady.verdict == "STEADY" and not _is_clear(configuration, steady, disturbed=disturbed):
         variation = _variation(configuration, steady.first)
-        facts = f"n {steady.n}" + ("" if variation is None else f", CV {100 * variation:.2g} %")
+        facts = f"n {configuration.latency.n}" + (
+            "" if variation is None else f", CV {100 * variation:.2g} %"
+        )
         word = "no trend seen" if configuration.done else "no trend seen yet"
         return SteadyBadge("quiet", word, facts, facts)
     if steady.verdict == "DRIFTING" and steady.drift is not None:
         change = _percent(steady.drift.change)
-        return SteadyBadge(kind, word, f"by {change} over the measured phase", change)
+        return SteadyBadge(kind, word, f"by {change} over {steady.n} iterations", change)
+    if steady.step is not None:
+        change = _percent(steady.step.change)
+        return SteadyBadge(kind, word, f"by {change} after iteration {steady.step.after}", change)
     if steady.first:
         first, effect = f"first {steady.first}", _percent(steady.effect)
         return SteadyBadge(
@@ -67,14 +85,12 @@ def _variation(configuration: ConfigurationState, first: int) -> float | None:
     return sample.deviation / sample.mean if sample.n >= 2 and sample.mean > 0 else None
 
 
-def _too_few(configuration: ConfigurationState, steady: Steadiness) -> SteadyBadge:
+def _too_few(configuration: ConfigurationState) -> SteadyBadge:
     """Say how many are missing, or that there will never be enough."""
-    expected = _expected_iterations(configuration)
+    n, expected = configuration.latency.n, _expected_iterations(configuration)
     if expected >= FEWEST:
-        return SteadyBadge("quiet", "WARMING", f"{steady.n} of {FEWEST} iterations", f"{steady.n}/{FEWEST}")
-    return SteadyBadge(
-        "quiet", "too few iterations", f"{steady.n} of {expected}", f"{steady.n} of {expected}"
-    )
+        return SteadyBadge("quiet", "WARMING", f"{n} of {FEWEST} iterations", f"{n}/{FEWEST}")
+    return SteadyBadge("quiet", "too few iterations", f"{n} of {expected}", f"{n} of {expected}")
 
 
 def _expected_iterations(configuration: ConfigurationState) -> int:

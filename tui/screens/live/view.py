@@ -16,7 +16,7 @@ from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
 from runner.state.run import RankState, RunState, StageState
-from runner.stats.steady_state import Steadiness, assess_steadiness
+from runner.stats.steady_state import Steadiness, last_look
 from runner.util.formatting import duration, plural
 from tui.framework.run_header import RunHeader, short_id
 from tui.screens.live import plot_view, serving_view
@@ -32,6 +32,7 @@ from tui.screens.live.plot_view import GpuLaneCache, PlotMode
 from tui.screens.live.progress_lines import CurrentIteration, ProgressPhase, ProgressView
 from tui.screens.live.rank_panel import RankLine
 from tui.screens.live.stage_strip import StageItem
+from tui.screens.live.steady_badge import find_steadiness
 from tui.screens.result.answers import Answers, one_line
 from tui.text import gibibytes, plain_text
 
@@ -49,7 +50,7 @@ class LiveViewCache:
     def __init__(self) -> None:
         self.lanes = GpuLaneCache()
         self.earlier = EarlierTimes()
-        self._steadiness: tuple[ConfigurationState, int, Steadiness] | None = None
+        self._steadiness: tuple[ConfigurationState, tuple[int, bool], Steadiness | None] | None = None
         self._ceiling: tuple[tuple[int, int], CurrentCeiling] | None = None
 
     def ceiling(self, feed: Feed) -> CurrentCeiling:
@@ -61,16 +62,16 @@ class LiveViewCache:
         return self._ceiling[1]
 
     def steadiness(self, configuration: ConfigurationState | None) -> Steadiness | None:
-        """Assess the steadiness of the latencies; with many iterations only after every 3 % more."""
-        if configuration is None or not configuration.latency.n:
+        """Assess the steadiness of the latencies, again after its next look and at the end."""
+        if configuration is None:
             return None
-        n = configuration.latency.n
+        look = last_look(configuration.latency.n), configuration.done
         if self._steadiness is not None:
-            assessed, count, found = self._steadiness
-            if assessed is configuration and count <= n <= count * 1.03:
+            assessed, looked, found = self._steadiness
+            if assessed is configuration and looked == look:
                 return found
-        found = assess_steadiness(configuration.batches)
-        self._steadiness = (configuration, n, found)
+        found = find_steadiness(configuration)
+        self._steadiness = (configuration, look, found)
         return found
 
 
