@@ -28,6 +28,7 @@ from runner.cli.places import (
 from runner.errors import UserError
 from runner.util.console import control_terminal
 from runner.util.themes import THEME_NAMES
+from runner.util.threads import on_thread_error
 from tui.framework import lifecycle
 from tui.framework.ascii_filter import AsciiFilter
 from tui.framework.clean_filter import CleanFilter
@@ -307,7 +308,7 @@ def run_app(start: DashboardPlace) -> int:
     """
     app = TrtbenchApp(start)
     lifecycle.exit_on_signals(app.leave)
-    with lifecycle.restored_terminal():
+    with lifecycle.restored_terminal(), on_thread_error(app.end_with_error):
         code = app.run()
     if title := app.title_restore_sequence():
         with suppress(OSError):

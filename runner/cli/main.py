@@ -33,6 +33,7 @@ from runner.cli.options import SubCommands, add_theme_option
 from runner.errors import ExitCode, UserError
 from runner.util import signals
 from runner.util.console import clean_output
+from runner.util.threads import on_thread_error
 
 NEAREST = 3
 """commands that an unknown one is answered with"""
@@ -81,13 +82,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     signals.reset_inherited_signals()
     _reopen_closed_streams()
     _set_output_errors()
-    with clean_output():
+    failed: list[ExitCode] = []
+    with clean_output(), on_thread_error(lambda error: failed.append(_report_crash(error))):
         try:
-            return _run(argv)
+            code = _run(argv)
         except Exception as error:
-            from runner.cli.crash import report_crash
+            return _report_crash(error)
+        return failed[0] if failed else code
 
-            return report_crash(error)
+
+def _report_crash(error: BaseException) -> ExitCode:
+    from runner.cli.crash import report_crash
+
+    return report_crash(error)
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -10,7 +10,7 @@ from runner.events.journal import EventReader
 from runner.export.timeline import Timeline
 from runner.history.reports import load_report
 from runner.plan import redaction
-from runner.plan.masking import Mask, mask_of
+from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan, repro_script
 from runner.report.environment import Environment, read_environment
 from runner.report.model import Report
@@ -41,7 +41,7 @@ class RunData:
 
     def __post_init__(self) -> None:
         plan = layout.load_plan(self.run_dir)
-        self.mask = mask_of(plan)
+        self.mask = reader_mask(plan)
         self.plan = self.mask.masked(redaction.redact_plan(plan))
 
     @cached_property
@@ -56,7 +56,7 @@ class RunData:
         """State and timeline of the run."""
         log = LogData()
         reader = EventReader(self.run_dir / layout.EVENTS)
-        while events := [self.mask.masked(event) for event in reader.read()]:
+        while events := self.mask.masked_all(reader.read()):
             log.state.apply_all(events)
             log.timeline.apply_all(events)
         return log

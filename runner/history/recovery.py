@@ -12,6 +12,7 @@ from runner import events as ev
 from runner.engines import container
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
+from runner.plan.masking import reader_mask
 from runner.plan.plan import Plan
 from runner.report.build import build_report
 from runner.report.files import read_state, read_summary, write_report
@@ -90,7 +91,8 @@ class _Recovery:
         if self.state.running and summary is not None and summary.status in ENDED_STATUSES:
             # The supervisor writes the report before the last event: the report has what the log lacks.
             if summary.cause and self.state.failure is None:
-                closing.append(ev.Failure(t=self.state.last_t, cause=summary.cause))
+                failure = ev.Failure(t=self.state.last_t, cause=summary.cause)
+                closing.append(reader_mask(self.plan).masked(failure))
             status = cast(ev.RunStatus, summary.status)
             closing.append(ev.RunEnded(t=self.state.last_t, status=status, wall=time.time()))
             self.state.apply_all(closing)
@@ -111,7 +113,8 @@ class _Recovery:
         from runner.history.unlogged import find_unlogged  # all engines, which most readers do not need
 
         swept = self._kill_processes()
-        unlogged = find_unlogged(self.run_dir, self.plan, self.state)
+        mask = reader_mask(self.plan)  # the supervisor, with the secrets of another shell, masked the rest
+        unlogged = [mask.masked(event) for event in find_unlogged(self.run_dir, self.plan, self.state)]
         self.state.apply_all(unlogged)
         last_t = self.state.last_t  # what was killed now does not make the run longer
         self.state.apply_all(swept)

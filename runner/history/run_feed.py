@@ -12,6 +12,7 @@ from typing import Protocol
 from runner import events as ev
 from runner.events import AnyEvent
 from runner.events.journal import EventReader
+from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan
 from runner.report.files import read_state
 from runner.run import layout
@@ -79,8 +80,10 @@ class RunFeed:
     _truncated: bool = False
     """the reader of this feed was told that the log became shorter"""
     _boot_id: str = field(default_factory=boot_id)
+    _mask: Mask = field(init=False)
 
     def __post_init__(self) -> None:
+        self._mask = reader_mask(self.plan)
         self._reader = EventReader(self.run_dir / layout.EVENTS)
 
     def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
@@ -104,6 +107,7 @@ class RunFeed:
         return taken
 
     def _apply(self, events: list[AnyEvent], on_events: EventCallback | None) -> int:
+        events = self._mask.masked_all(events)
         self.state.apply_all(events)
         if on_events is not None:
             on_events(events)
@@ -151,8 +155,10 @@ class ReplayFeed:
     _reader: EventReader = field(init=False)
     _began: float | None = None
     _first: int = 0
+    _mask: Mask = field(init=False)
 
     def __post_init__(self) -> None:
+        self._mask = reader_mask(self.plan)
         self._reader = EventReader(self.run_dir / layout.EVENTS)
         self._refill()
 
@@ -194,7 +200,7 @@ class ReplayFeed:
         return not self.run_dir.is_dir()
 
     def _refill(self) -> None:
-        self._pending.extend(self._reader.read())
+        self._pending.extend(self._mask.masked_all(self._reader.read()))
 
 
 def open_feed(run_dir: Path) -> RunFeed:

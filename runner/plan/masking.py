@@ -18,20 +18,31 @@ from runner import events as ev
 from runner.plan.plan import Plan
 from runner.plan.redaction import WITHHELD, secret_values, values_in_environment
 
+FORMS = re.compile(
+    rb"(?P<kept>\b[A-Z][A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY)=|[?&](?:\w*token|\w*key|password"
+    rb"|sig|signature)=)[^\s\"'\\,;&#]{8,}"
+    rb"|(?<=://)[^/\s@\"\\]+(?=@)"
+    rb"|\b(?:hf_[A-Za-z0-9]{20,}|sk-[\w-]{20,}|nvapi-[\w-]{20,}|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,}"
+    rb"|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+)"
+)
+"""What looks like a secret whose value is not known: `NAME_TOKEN=value`, the user in a web address and its
+parameters, and the tokens of Hugging Face, NVIDIA, OpenAI, GitHub, GitLab, Slack, Amazon, Google, and JWT"""
 SHORTEST = 8
 """Shorter values are too likely to be a part of other text."""
 _COMMON = re.compile(r"[-+.\d]*|[a-z_]{,11}")
 """Numbers and short words, which also occur in the files of a run without being secret."""
-_NUMBERS = (ev.Iteration, ev.GpuSamples, ev.Host, ev.EngineIteration, ev.Requests)
+_NUMBERS: frozenset[type] = frozenset((ev.Iteration, ev.GpuSamples, ev.Host, ev.EngineIteration, ev.Requests))
 """Frequent events without text of programs."""
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
 class Mask:
-    """The values to replace; without any, text stays as it is."""
+    """The values to replace; without any, and without `forms`, text stays as it is."""
 
     values: tuple[str, ...] = ()
+    forms: bool = False
+    """also replace what looks like a secret: for logs of other shells, whose values are not known"""
 
     @classmethod
     def of(cls, values: Iterable[str]) -> Mask:
@@ -61,7 +72,8 @@ class Mask:
 
     def apply(self, content: bytes) -> bytes:
         """Return the content without the values."""
-        return self._pattern.sub(WITHHELD.encode(), content) if self.values else content
+        content = self._pattern.sub(WITHHELD.encode(), content) if self.values else content
+        return FORMS.sub(_withheld, content) if self.forms else content
 
     def apply_text(self, text: str) -> str:
         """Return the text without the values."""
@@ -69,7 +81,7 @@ class Mask:
 
     def masked(self, value: _Struct) -> _Struct:
         """Return a struct without the values in its texts."""
-        if not self.values or isinstance(value, _NUMBERS):
+        if not (self.values or self.forms) or type(value) in _NUMBERS:
             return value
         plain = msgspec.json.encode(value)
         public = self.apply(plain)
@@ -80,9 +92,19 @@ class Mask:
         except msgspec.DecodeError:  # a value is a word of the format itself
             return value
 
+    def masked_all(self, events: list[ev.AnyEvent]) -> list[ev.AnyEvent]:
+        """Return events without the values in their texts; most have none, and a log has millions."""
+        if _NUMBERS.issuperset(map(type, events)):
+            return events
+        return [event if type(event) in _NUMBERS else self.masked(event) for event in events]
+
     def opened(self, file: IO[bytes]) -> IO[bytes]:
         """Return a file to read once, without the values."""
         return io.BufferedReader(_MaskedFile(file, self)) if self.values else file
+
+
+def _withheld(found: re.Match[bytes]) -> bytes:
+    return (found["kept"] or b"") + WITHHELD.encode()
 
 
 class _MaskedFile(io.RawIOBase):
@@ -120,6 +142,14 @@ class _MaskedFile(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def reader_mask(plan: Plan) -> Mask:
+    """Return the mask of a log for its readers: `mask_of` the run, and what looks like a secret.
+
+    Another shell, with other secrets, may have started the run, and older versions logged them.
+    """
+    return Mask(mask_of(plan).values, forms=True)
 
 
 def mask_of(plan: Plan) -> Mask:

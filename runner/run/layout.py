@@ -17,7 +17,7 @@ import msgspec
 from runner import paths
 from runner.errors import UserError
 from runner.plan import redaction
-from runner.plan.masking import Mask, mask_of
+from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan, repro_script
 from runner.util.files import (
     FOLDER_MODE,
@@ -125,11 +125,11 @@ def load_plan(run_dir: Path) -> Plan:
 
 
 def mask_of_run(run_dir: Path) -> Mask:
-    """Return the mask of a run; without a readable plan, of the secrets of this process."""
+    """Return the mask of a run for readers; without a plan, with the secrets of this process only."""
     try:
-        return mask_of(load_plan(run_dir))
+        return reader_mask(load_plan(run_dir))
     except UserError:
-        return Mask.of(redaction.values_in_environment(os.environ))
+        return Mask(Mask.of(redaction.values_in_environment(os.environ)).values, forms=True)
 
 
 def log_mode(run_dir: Path) -> int:

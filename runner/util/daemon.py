@@ -39,7 +39,8 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
         OSError: the process cannot be started.
     """
     locks = () if lock is None else (lock,)
-    with open_append(directory / log) as output, signals.delayed():
+    # Readable for its owner only: hooks and errors may print secrets.
+    with open_append(directory / log, 0o600) as output, signals.delayed():
         return subprocess.Popen(
             [sys.executable, "-c", _BOOTSTRAP, _import_path(), module, str(directory), *map(str, locks)],
             cwd=directory,

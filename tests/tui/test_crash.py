@@ -15,6 +15,7 @@ from tests.support.terminal import Terminal
 
 IN_A_KEY = "KeyedScreen.action_help = fail"
 IN_A_WORKER = "KeyedScreen.action_help = lambda self: self.run_worker(fail, thread=True) and None"
+IN_A_THREAD = "import threading; KeyedScreen.action_help = lambda self: threading.Thread(target=fail).start()"
 AT_THE_START = "TrtbenchApp.__init__ = fail"
 IN_THE_DRIVER = "TrtbenchApp.run = start_and_fail"
 PROGRAM = """\
@@ -35,7 +36,7 @@ sys.exit(main([]))
 """
 
 
-@pytest.mark.parametrize("where", [IN_A_KEY, IN_A_WORKER, AT_THE_START, IN_THE_DRIVER])
+@pytest.mark.parametrize("where", [IN_A_KEY, IN_A_WORKER, IN_A_THREAD, AT_THE_START, IN_THE_DRIVER])
 def test_error_restores_the_terminal_and_names_a_file(where: str, tmp_path: Path) -> None:
     terminal = Terminal(
         [sys.executable, "-c", PROGRAM.format(where=where)],

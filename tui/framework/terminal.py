@@ -74,6 +74,11 @@ class TerminalApp(KeyQueue):
             self._exception_event.set()
         self._close_messages_no_wait()
 
+    def end_with_error(self, error: BaseException) -> None:
+        """End the app because of an error in a thread; called in that thread."""
+        if self._loop is not None and isinstance(error, Exception):
+            self._loop.call_soon_threadsafe(self._handle_exception, error)
+
     def action_repaint(self) -> None:
         """Draw the whole screen again, over what another program has written to the terminal."""
         self._terminal.invalidate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,26 @@ def test_unexpected_error_is_one_sentence_and_a_file(capsys: pytest.CaptureFixtu
     assert 'raise ValueError("odd' in text
     assert "\x1b" not in text
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
+
+
+def test_error_in_a_thread_is_reported_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ValueError("in a thread")
+
+    def start_and_list(*_: object) -> list[object]:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        return []
+
+    monkeypatch.setattr("runner.history.trash.list_trash", start_and_list)
+    hook = threading.excepthook
+    assert main(["trash", "ls"]) == ExitCode.INTERNAL_ERROR
+    assert "internal error: ValueError: in a thread; the details are in " in capsys.readouterr().err
+    assert 'raise ValueError("in a thread")' in reports()[0].read_text()
+    assert threading.excepthook is hook
 
 
 @pytest.mark.usefixtures("broken")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner import events as ev
 from runner.events import AnyEvent
 from runner.events.journal import PIECE
 from runner.history import recovery
 from runner.history.run_feed import ReplayFeed, RunFeed
-from runner.plan.plan import Plan
+from runner.plan.plan import Plan, Stage
 from runner.run import layout
 from tests.support import recorded_runs
 
@@ -100,6 +101,21 @@ def test_a_log_that_becomes_shorter_is_followed_to_its_end(
         feed._checked = 0.0
         feed.drain(1.0)
         assert feed.state.status == "finished"
+
+
+@pytest.mark.parametrize("make", [RunFeed, ReplayFeed])
+def test_secrets_in_an_old_log_are_masked(
+    make: type[RunFeed | ReplayFeed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "from-this-shell")
+    texts = ["from-this-shell", "of-the-plan-1", "hf_" + "x1" * 17]
+    stage = Stage(name="benchmark", argv=["x", "--api-key=of-the-plan-1"], cwd="/")
+    events = [ev.Failure(t=1, cause=f"bad {' '.join(texts)}"), ev.RunEnded(t=1, status="failed", wall=0.0)]
+    (tmp_path / layout.EVENTS).write_bytes(b"".join(map(ev.encode, events)))
+    feed = make(tmp_path, replace(PLAN, stages=[stage]))
+    while not feed.state.failure:
+        feed.drain(1.0)
+    assert feed.state.failure.cause == "bad (withheld) (withheld) (withheld)"
 
 
 def test_how_much_was_read_counts_what_became_events(tmp_path: Path) -> None:

@@ -116,6 +116,20 @@ def test_a_missing_engine_hides_no_record() -> None:
     assert len(find_unlogged(run_dir, plan, state_of(run_dir))) == len(RANK_0) + len(RANK_1)
 
 
+def test_recovery_writes_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "from-this-shell")
+    run_dir = killed(RANK_0[:2])
+    said = [ev.Notice(t=30, level="warning", text=f"from-this-shell {'hf_' + 'x1' * 17}", rank=0)]
+    (run_dir / layout.RANKS / "0" / "0.jsonl").write_bytes(
+        b"".join(map(as_record, RANK_0)) + msgspec.json.encode(said[0]) + b"\n"
+    )
+    recover(run_dir)
+    log = (run_dir / layout.EVENTS).read_bytes() + (run_dir / layout.REPORT).read_bytes()
+    assert b"(withheld) (withheld)" in log
+    assert b"from-this-shell" not in log
+    assert b"hf_" not in log
+
+
 def test_records_dated_in_the_future_are_logged_once() -> None:
     ahead = [msgspec.structs.replace(event, t=event.t + 2**61) for event in RANK_0]
     run_dir = killed([msgspec.structs.replace(event, t=5) for event in RANK_0[:3]])

@@ -42,6 +42,20 @@ def test_event_is_masked_in_its_texts_only() -> None:
     assert mask.masked(result).values == {"key": "(withheld)"}
 
 
+def test_readers_mask_what_looks_like_a_secret() -> None:
+    mask = Mask(forms=True)
+    token = "hf_" + "a1B2" * 8
+    texts = {
+        f"token {token} is wrong": "token (withheld) is wrong",
+        "WANDB_API_KEY=0123456789ab is set": "WANDB_API_KEY=(withheld) is set",
+        "https://me:pass@host/x?token=abcdefgh1&n=2": "https://(withheld)@host/x?token=(withheld)&n=2",
+        "max_num_tokens=16384 hf_transfer task-queue-of-twenty-five-words": None,
+    }
+    for text, public in texts.items():
+        notice = ev.Notice(t=1, level="warning", text=text)
+        assert mask.masked_all([notice])[0] == ev.Notice(t=1, level="warning", text=public or text)
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.lists(

@@ -137,7 +137,7 @@ class ResultScreen(KeyedScreen):
 
     def on_mount(self) -> None:
         try:
-            self.report = load_report(self.run_dir)
+            self.report = layout.mask_of_run(self.run_dir).masked(load_report(self.run_dir))
         except UserError as error:
             self._show_unreadable(error)
         else:
