@@ -208,12 +208,15 @@ class TrtbenchApp(TerminalApp):
     def open_home_with(self, run_dir: Path) -> None:
         """Show the profiles, with the profile of a run to change and run again."""
         from runner.profile.file import load_text, read_text
-        from runner.run import layout
+        from runner.run import layout, liveness
         from tui.screens.home.form import add_variant, drafts_of
 
         path = run_dir / layout.PROFILE
         try:
-            add_variant(drafts_of(self), load_text(read_text(path), str(path)))
+            profile = load_text(read_text(path), str(path))
+            add_variant(drafts_of(self), profile)
+            if not liveness.was_started_here(run_dir):
+                drafts_of(self).foreign.add(profile.name)
         except UserError as error:
             self.notify_error(error)
         else:

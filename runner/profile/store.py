@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -27,6 +28,11 @@ class StoredProfile:
     hidden_by: Path | None = None
     """a user's profile of the same name, which has precedence"""
 
+    @property
+    def trusted(self) -> bool:
+        """Whether programs that the profile names may be started to look at it: see `is_trusted`."""
+        return self.origin == "built in" or is_trusted(self.path)
+
     def load(self) -> Profile:
         """Load the profile.
 
@@ -48,6 +54,17 @@ def load_file(path: Path) -> Profile:
             f"{path}: name: the profile is named {profile.name!r}, its file {path.stem!r}; rename one of them"
         )
     return profile
+
+
+def is_trusted(path: Path) -> bool:
+    """Check that only this user, or root, can have written a file: it and its folders belong to them."""
+    try:
+        file = path.resolve(strict=True)
+        folders = {path.parent.stat(), file.parent.stat()}
+        found = [file.stat(), *(one for one in folders if not one.st_mode & stat.S_ISVTX)]
+    except (OSError, RuntimeError):
+        return False
+    return all(one.st_uid in (0, os.geteuid()) and not one.st_mode & stat.S_IWOTH for one in found)
 
 
 def list_profiles() -> list[StoredProfile]:

@@ -162,6 +162,12 @@ def is_original(directory: Path, owner: Owner) -> bool:
         return False
 
 
+def was_started_here(run_dir: Path) -> bool:
+    """Check that this user started a run in its directory: it was neither copied nor imported."""
+    owner = read_owner(run_dir)
+    return owner is not None and is_original(run_dir, owner) and may_change(run_dir)
+
+
 def may_signal(directory: Path, owner: Owner) -> bool:
     """Check that processes that a directory names, or that carry its name, may get signals because of it."""
     return (

@@ -43,6 +43,8 @@ class ProfileItem:
     """None if the file is invalid (see `error`) or not read yet (no `error`)"""
     error: str = ""
     remark: str = ""
+    trusted: bool = True
+    """programs that it names may be started without asking"""
     run: RunEntry | None = None
     """the active run of this item; None: a profile"""
     last: RunEntry | None = None
@@ -219,6 +221,7 @@ def _stored_items() -> list[ProfileItem]:
             group=found.origin,
             name=found.name,
             path=found.path,
+            trusted=found.trusted,
             remark="your profile; it hides the built-in one of the same name" if found.path in hidden else "",
         )
         for found in stored

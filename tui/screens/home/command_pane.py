@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from runner.engines.check import Check
     from runner.schema.base import Profile
 
+_CONSENT = (
+    "another user may have written this profile: press p to make its plan and to check it, which starts"
+    " programs that it names"
+)
+
 
 class CommandPane(CommandView):
     """Shows the plan of a profile and the findings of preflight; results of earlier profiles are dropped."""
@@ -133,6 +138,14 @@ class CommandPane(CommandView):
         self._show_error(message.error)
 
     # --- plan and preflight -----------------------------------------------------------------------------
+
+    def ask_for_consent(self) -> None:
+        """Show how to see the plan of a profile that another user may have written."""
+        self._number += 1
+        self._profile = None
+        self._failing = ()
+        set_title(self, "commands")
+        self.update(RunCommands(waiting=_CONSENT))
 
     def show_plan(self, profile: Profile, run_dir: Path | None) -> None:
         """Show the plan of a profile, or of an existing run; making one calls `mpirun --version`."""

@@ -82,7 +82,7 @@ class CommandView(Panel[RunCommands], can_focus=True):
 def draw_commands(commands: RunCommands, width: int, height: int) -> list[Row]:
     """Draw errors, findings and notes first: the user should see them before Enter."""
     if commands.waiting:
-        return [row(dim(commands.waiting))]
+        return [row(dim(line)) for line in wrap(commands.waiting, width)]
     rows: list[Row] = [row(Span(line, "bad")) for line in wrap(commands.error, width) if commands.error]
     rows += [row(line) for line in wrap(commands.hint, width) if commands.hint]
     for finding in commands.findings:

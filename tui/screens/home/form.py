@@ -135,8 +135,17 @@ class Drafts:
     """changed profiles by name"""
     unsaved: dict[str, Profile] = field(default_factory=dict)
     """never saved profiles by name: of an engine, or of a run whose profile was deleted"""
+    foreign: set[str] = field(default_factory=set)
+    """names of profiles with values of a run that was not started here"""
+    allowed: dict[str, Profile] = field(default_factory=dict)
+    """saved profiles, by name, whose programs the user allowed to start"""
     chosen: str = ""
     """name of the profile under the cursor"""
+
+    def allow(self, profile: Profile) -> None:
+        """Let programs start that a saved profile and its draft name."""
+        self.allowed[profile.name] = profile
+        self.foreign.discard(profile.name)
 
     def keep(self, form: Form) -> None:
         """Keep the form if it has changes or an undo history; drop it otherwise."""

@@ -38,6 +38,25 @@ class HomeKeys(FilteringScreen):
         """The form of the selected profile; None if that is invalid or not read yet."""
         return self._pane.form
 
+    @property
+    def needs_consent(self) -> bool:
+        """Whether looking at the selected profile would start programs that somebody else may have named."""
+        from tui.screens.home.form import drafts_of
+
+        item, form = self._item, None if self.opening else self._form
+        if item is None or form is None or item.run is not None:
+            return False
+        drafts = drafts_of(self.app)
+        is_foreign = item.name in drafts.foreign
+        return is_foreign or not (item.trusted or drafts.allowed.get(item.name) == form.saved)
+
+    def allow_programs(self) -> None:
+        """Let programs start that the selected profile names."""
+        from tui.screens.home.form import drafts_of
+
+        if self._form is not None:
+            drafts_of(self.app).allow(self._form.saved)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable all actions but quit until the panes are mounted."""
         if action in ("filter", "edit") and self.typing:
@@ -65,6 +84,7 @@ class HomeKeys(FilteringScreen):
             "undo": form is not None and bool(form.past),
             "redo": form is not None and bool(form.future),
             "reset": self._pane.can_reset,
+            "check_profile": self.needs_consent,
             "run": key.when == "filtering" or (self._item is not None and not self._item.error),
         }.get(key.action, True)
 

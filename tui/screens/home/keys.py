@@ -31,6 +31,14 @@ KEYS = (
     Key("u", "undo", "undo", "undo the last change", command="edit: undo"),
     Key("ctrl+r", "redo", "redo", "redo the undone change", command="edit: redo", minor=True),
     Key("d", "reset", "reset", "reset the field to its saved value", command="edit: reset field", minor=True),
+    Key(
+        "p",
+        "check_profile",
+        "check",
+        "make the plan of a profile that another user may have written, and check it; this starts programs"
+        " that it names",
+        command="run: check profile",
+    ),
     Key("w", "sweep", "sweep", "run it with every combination of chosen values", command="run: sweep"),
     Key("s", "save_as", "save", "save the profile under a name", command="edit: save as"),
     Key(

@@ -235,9 +235,17 @@ class HomeScreen(HomeKeys):
         """Make the plan after the form is drawn, which has priority at the start."""
         if self._form is not None:
             run = self._item.run if self._item else None
+            if self.needs_consent:
+                self._commands.ask_for_consent()
+                return
             self.call_after_refresh(
                 self._commands.show_plan, self._form.profile, run.run_dir if run else None
             )
+
+    def action_check_profile(self) -> None:
+        self.allow_programs()
+        self.show_keys()
+        self._plan()
 
     def action_run(self) -> None:
         """Start the selected profile with the values of the form, or open the selected run."""

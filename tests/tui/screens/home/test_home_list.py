@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
+from runner import preflight
 from runner.cli.places import HomePlace
+from runner.engines import registry
 from tests.support import world
 from tests.support.keyboard import press_at_once
 from tests.support.patience import PATIENCE_S
@@ -144,6 +146,34 @@ async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
         app.screen._read_in_background()  # type: ignore[attr-defined]
         await wait_until_idle(pilot)
         assert value(pilot, "benchmark.num_runs") == "20"
+
+
+async def test_a_profile_that_others_can_write_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    make_plan = registry.make_plan
+    monkeypatch.setattr(
+        registry, "make_plan", lambda profile: looked_at.append(profile.name) or make_plan(profile)
+    )
+    monkeypatch.setattr(preflight, "check", lambda profile: looked_at.append(profile.name) or [])
+    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    for name in ("theirs", "trusted"):
+        path = world.write_user_profile(name, world.BUILT_IN["quickstart"].replace("quickstart", name))
+        path.chmod(0o666 if name == "theirs" else 0o600)
+    app = RecordingApp(HomePlace())
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until_idle(pilot)
+        await pilot.press("down")
+        await wait_until_idle(pilot)
+        await pilot.press("up")
+        await wait_until_idle(pilot)
+        assert chosen(pilot) == "theirs"
+        assert set(looked_at) == {"trusted"}
+        assert "press p to make its plan" in " ".join(widget_text(app.screen, "#commands").split())
+        assert "p check" in widget_text(app.screen, "#footer")
+        await pilot.press("p")
+        await wait_until_idle(pilot)
+        assert looked_at.count("theirs") == 2
+        assert "p check" not in widget_text(app.screen, "#footer")
 
 
 async def test_a_profile_of_mine_that_hides_a_built_in_one_says_so() -> None:
