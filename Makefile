@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all lint fix docs bench simulate clean
+.PHONY: run test test-all lint fix docs bench simulate torture clean
 
 # The first look: a small decoder under mpirun, live on the dashboard (or as a table without a terminal).
 run: .venv/run
@@ -35,6 +35,11 @@ docs: .venv/run
 # False calls, power and coverage of the statistics, by simulation, with their targets.
 simulate: .venv/test
 	$(BIN)/python -m tests.simulations
+
+# An attack of an hour: `make torture MINUTES=5 SEED=1 MPIRUN=/opt/mpich/bin/mpirun` is shorter, repeated, and with one more MPI.
+MINUTES ?= 60
+torture: .venv/test
+	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(addprefix --seed ,$(SEED)) $(addprefix --mpirun ,$(MPIRUN))
 
 # Performance claims, as ratios against a baseline measured in the same minute.
 bench: .venv/test

@@ -142,7 +142,8 @@ class _Log:
         if self.unreadable:
             which = f"cannot be decoded: line {_named(self.unreadable)} of {layout.EVENTS}"
             return Check("log", "fail", which, _COPY_AGAIN)
-        if self.state.started is None:
+        # A supervisor that was killed in its first moment has not written its start.
+        if self.state.started is None and (self.state.stages or not self.state.ended):
             return Check("log", "fail", f"{layout.EVENTS} has no start of a run", _COPY_AGAIN)
         if self.is_running:
             return Check("log", "pass", f"{plural(self.lines, 'event')} so far; the run has not ended")

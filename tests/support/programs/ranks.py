@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from runner.ranks.records import Recorder
 
-RANK = int(os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
-WORLD = int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))
+RANK = int(os.environ.get("OMPI_COMM_WORLD_RANK", os.environ.get("PMI_RANK", "0")))
+WORLD = int(os.environ.get("OMPI_COMM_WORLD_SIZE", os.environ.get("PMI_SIZE", "1")))
 RESULT = (
     "[BENCHMARK] engine_dir program world_size {world} batch_size 1 gpu_weights_percent 1.0 input_length 8"
     " output_length 4 tokens_per_sec {rate} percentile95(ms) 12.0 percentile99(ms) 12.0 latency(ms) 11.0"
@@ -90,6 +90,19 @@ def leave_helper_when_stopped() -> None:
     signal.signal(signal.SIGTERM, leave_helper)
 
 
+def keep_helper(*, session: bool, environment: dict[str, str] | None) -> None:
+    """Start a process that sleeps until it is ended, and write down its id."""
+    helper = subprocess.Popen(["sleep", "603"], start_new_session=session, env=environment)
+    Path(os.environ["TRTBENCH_RECORDS"], f"helper.{RANK}").write_text(str(helper.pid))
+
+
+def change_title() -> None:
+    """Overwrite the arguments and the environment in memory, as programs do that change their title."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    first, _, _, last = map(int, fields[45:49])  # arg_start, arg_end, env_start, env_end: man 5 proc
+    ctypes.memset(first, 0, last - first)
+
+
 BEFORE = {
     "raise": raise_chained,
     "segfault": lambda: ctypes.string_at(0),
@@ -98,10 +111,22 @@ BEFORE = {
     "stubborn": refuse_to_die,
     "chatty": chatter,
     "late-helper": leave_helper_when_stopped,
+    "ignores-term": ignore_everything,
+    "fork": lambda: keep_helper(session=False, environment=None),
+    "setsid": lambda: keep_helper(session=True, environment=None),
+    "no-environment": lambda: keep_helper(session=True, environment={}),
+    "title": change_title,
 }
+STORM = ("plain", "ignores-term", "fork", "setsid", "no-environment", "title")
+"""Modes of ranks that are killed at any moment: see `tests/torture`."""
 
 
-LOOPS = dict.fromkeys(("slow", "noisy", "late-helper", "chatty"), (2000, 0.05)) | {"short": (5, 0.3)}
+LOOPS = {
+    **dict.fromkeys(("slow", "noisy", "late-helper", "chatty"), (2000, 0.05)),
+    **dict.fromkeys(STORM, (40, 0.02)),
+    "short": (5, 0.3),
+    "soak": (10**9, 0.005),
+}
 """Iterations and the pause before each, s."""
 
 

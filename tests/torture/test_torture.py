@@ -1,0 +1,22 @@
+"""The torture in short: every part for a moment, with a new seed each time, which is printed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.torture import __main__ as torture
+
+SECONDS = {"damage": 1.5, "fuzz": 1.0, "crowd": 0.0, "web": 0.5, "flood": 1.5, "storm": 6.0}
+"""How long each part lasts at least."""
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("part", SECONDS)
+def test_nothing_is_found(part: str, home: Path) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"python -m tests.torture --only {part} --seed {seed}")
+    outcome = torture.parts([])[part](seed, SECONDS[part])
+    assert outcome.problems == []
