@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,32 +11,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import events as ev
-from runner.engines import build_cache, container, mpi
+from runner.engines import build_cache, container
 from runner.engines.output import FinishedStage, OutputNotice
 from runner.engines.registry import find_engine
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
 from runner.run import layout
 from runner.run.scratch import SHARED_MEMORY
-from runner.state import cuda_devices
 from runner.supervision.cause import EndedProgram, find_cause
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
-from runner.util import processes
+from runner.supervision.stage_process import Orphans, Termination, is_mpirun, start_process
 from runner.util.cgroup import Cgroup
-from runner.util.files import make_folders, open_append
+from runner.util.files import make_folders
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.025
 """How often the files of ranks are read; with the frame time of the dashboard it limits the delay."""
-GRACE_S = 5.0
-"""Time between SIGTERM and SIGKILL of the launcher; Open MPI gives its ranks 250 ms of it."""
 HANG_S = 10.0
 """How long a program may still end after output that means it never will."""
-ORPHANS_S = 5.0
-"""How long a launcher without ranks may wait for orphans of its ranks before they are killed."""
 ANSWER_BYTES = 1 << 20
 """Size of the output of a smoke run that is searched for answers."""
 REPORT_BYTES = 1 << 18
@@ -148,37 +141,10 @@ class StageRun:
         )
 
     def _start(self) -> subprocess.Popen[bytes] | None:
-        """Start the process of the stage: own session, no terminal, output to its raw log."""
-        parent = os.getpid()
-
-        def prepare() -> None:
-            """Run in the child between fork and exec."""
-            if self.cgroup is not None:
-                self.cgroup.join()
-            processes.die_with_parent(parent)
-
-        env = {
-            **os.environ,
-            **mpi.scratch_env(str(self.scratch)),
-            **self.stage.env,
-            cuda_devices.ORDER: cuda_devices.PCI_ORDER,
-            processes.TAG: self.run_log.run_dir.name,
-            "TRTBENCH_RECORDS": str(self._collector.records),
-            # Python programs that set their title would overwrite their environment, including the tag.
-            "SPT_NOENV": "1",
-        }
+        """Start the process of the stage; None: it cannot be started, which is the failure of the run."""
+        run_dir, records = self.run_log.run_dir, self._collector.records
         try:
-            with open_append(self.log, layout.log_mode(self.run_log.run_dir)) as output:
-                return subprocess.Popen(
-                    self.stage.argv,
-                    cwd=self.stage.cwd,
-                    env=env,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                    preexec_fn=prepare,
-                )
+            return start_process(self.stage, run_dir, self.log, records, self.scratch, self.cgroup)
         except OSError as error:
             where = error.filename or self.stage.argv[0]
             self.run_log.fail(f"stage {self.stage.name} cannot start: {where}: {error.strerror}")
@@ -188,11 +154,10 @@ class StageRun:
         """Log the events of the stage until it ends; terminate it on a stop request or a hang."""
         heartbeat = HeartbeatMonitor(self.index, self.stage.output)
         next_second = 0.0
-        kill_at: float | None = None
-        killed = False
+        termination = Termination(pid, self.stage.name)
         hung_at: float | None = None
         ending_at: float | None = None
-        orphans = Orphans(pid) if _is_mpirun(self.stage) else None
+        orphans = Orphans(pid) if is_mpirun(self.stage) else None
         while True:
             for event in self._collector.collect(time.monotonic_ns()):
                 self.run_log.emit(event)
@@ -217,21 +182,7 @@ class StageRun:
             hung = bool(self._never_ended) or (hung_at is not None and now > hung_at + HANG_S)
             self._timed_out = self._timed_out or now > self.deadline
             if self.stop_wanted() or hung or self._timed_out:
-                if kill_at is None:
-                    kill_at = now + GRACE_S
-                    logger.info("stage %d %s: SIGTERM to process %d", self.index, self.stage.name, pid)
-                    _signal(pid, signal.SIGTERM)
-                elif now > kill_at:
-                    if not killed:
-                        killed = True
-                        logger.warning(
-                            "stage %d %s did not end within %.0f s after SIGTERM: SIGKILL to process %d",
-                            self.index,
-                            self.stage.name,
-                            GRACE_S,
-                            pid,
-                        )
-                    _signal(pid, signal.SIGKILL)
+                termination.advance(now)
             time.sleep(POLL_S)
 
     def _observed(self, exit_code: int) -> EndedProgram:
@@ -345,30 +296,3 @@ class StageRun:
             self.run_log.emit(
                 ev.Answer(t=time.monotonic_ns(), stage=self.index, prompt=prompt, answer=answer)
             )
-
-
-@dataclass(slots=True)
-class Orphans:
-    """Detect a launcher that waits for orphans: helper processes of a killed rank keep its pipes open."""
-
-    launcher: int
-    _alone_since: float | None = None
-
-    def are_blocking(self, now: float) -> bool:
-        """Check whether the launcher has had no rank for so long that only orphans can block it."""
-        if mpi.has_ranks(self.launcher):
-            self._alone_since = None
-            return False
-        self._alone_since = self._alone_since or now
-        return now > self._alone_since + ORPHANS_S
-
-
-def _is_mpirun(stage: Stage) -> bool:
-    return Path(stage.argv[0]).name in mpi.LAUNCHERS
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

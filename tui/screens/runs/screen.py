@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,20 +17,20 @@ from runner.errors import UserError
 from runner.history import query, run_feed, trash
 from runner.history.reader import RunHistory
 from runner.history.run_entry import RunEntry
-from runner.history.run_list import cause_of, format_size
+from runner.history.run_list import cause_of
 from runner.history.trend import Trend
 from runner.util.formatting import format_number, plural
 from tui.framework.filtering import FilteringScreen
 from tui.framework.keymap import Key, bindings
 from tui.framework.picker import Picker
-from tui.framework.rows import Panel, Row, Span, dim, row, spread
+from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter
 from tui.framework.titles import set_subtitle, set_title
 from tui.screens.runs.arrangement import ListOptions, arrange_runs, next_sort, valid_terms
+from tui.screens.runs.header import count_runs, draw_filter_error, draw_header
 from tui.screens.runs.keys import KEYS
 from tui.screens.runs.run_detail import draw_run_detail
 from tui.screens.runs.run_list import ColumnTitles, RunList, RunListing, RunTitles
-from tui.text import plain_text, wrap
 
 LOOK_EVERY_S = 2.0
 FIRST_LOOK = 200
@@ -79,9 +78,9 @@ class RunsScreen(FilteringScreen):
         self._reading = False
 
     def compose(self) -> ComposeResult:
-        yield Panel(_draw_header, id="header")
+        yield Panel(draw_header, id="header")
         with Vertical(id="runs", classes="framed"):
-            yield Panel(_draw_filter_error, id="filter-refusal")
+            yield Panel(draw_filter_error, id="filter-refusal")
             yield RunTitles()
             yield RunList(id="run-list")
         yield Panel(draw_run_detail, id="run-detail")
@@ -354,7 +353,7 @@ class RunsScreen(FilteringScreen):
 
     def _show_frame(self) -> None:
         header: Panel[str] = self.query_one("#header", Panel)
-        header.update(_count(self._entries or (), len(self._marked)))
+        header.update(count_runs(self._entries or (), len(self._marked)))
         error: Panel[str] = self.query_one("#filter-refusal", Panel)
         error.display = bool(self._filter_error)
         error.update(self._filter_error)
@@ -372,29 +371,6 @@ class RunsScreen(FilteringScreen):
 def now() -> float:
     """Return seconds since 1970; the only clock of this screen."""
     return time.time()
-
-
-def _count(entries: Sequence[RunEntry], marked: int) -> str:
-    if not entries:
-        return ""
-    running = sum(not entry.ended for entry in entries)
-    disk = sum(entry.disk or 0 for entry in entries)
-    parts = [
-        f"{format_number(marked)} marked" if marked else "",
-        plural(len(entries), "run"),
-        f"{format_number(running)} active" if running else "",
-        format_size(disk) if disk else "",
-    ]
-    return " · ".join(part for part in parts if part)
-
-
-def _draw_header(count: str, width: int, height: int) -> list[Row]:
-    left = row(Span("trtbench-tui", "title"), dim("  runs"))
-    return [spread(left, row(dim(count)), width)]
-
-
-def _draw_filter_error(error: str, width: int, height: int) -> list[Row]:
-    return [row(Span(line, "bad")) for line in wrap(plain_text(error), max(10, width))] if error else []
 
 
 def open_screen(_: RunsPlace) -> RunsScreen:
