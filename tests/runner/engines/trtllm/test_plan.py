@@ -8,16 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines import build_cache
 from runner.engines.registry import make_plan
-from runner.engines.tensorrt_llm.versions import Version
-from runner.engines.trtllm.installation import TrtllmInstallation
-from runner.engines.trtllm.plan import OBSERVER, TrtllmPlanner
-from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm.plan import OBSERVER
 from runner.errors import UserError
-from runner.plan.plan import RUN_DIR, Plan, Stage, as_shell, repro_script
+from runner.plan.plan import RUN_DIR, as_shell
 from runner.profile.file import load_text, with_changes
-from runner.profile.store import find
+from tests.runner.engines.trtllm.support import (
+    CHECKPOINT,
+    ENGINE,
+    changed,
+    flagship,
+    local,
+    plan,
+    site,
+    stage,
+    value_of,
+    words,
+)
 
 # Each command as it is typed by hand, below the folder it is typed in.
 CONVERT = """
@@ -46,56 +53,6 @@ mpirun -n 8 python benchmark.py \
 --input_output_len "1024,1024" \
 --num_runs 10
 """
-
-# Names of outputs differ: they contain a hash of their inputs, so a changed profile makes a new one.
-CHECKPOINT = "CHECKPOINT"
-ENGINE = "ENGINE"
-
-
-def site(
-    version: str | None = "0.16.0", *, python: str = "/usr/bin/python3", gpu: str = "NVIDIA H200, 9.0"
-) -> TrtllmInstallation:
-    return TrtllmInstallation(
-        container=None,
-        file_system=build_cache.HOST,
-        python=python,
-        mpirun="mpirun",
-        trtllm_build="trtllm-build",
-        version=Version.parse(version) if version else None,
-        gpu=gpu,
-    )
-
-
-def flagship() -> TrtllmProfile:
-    profile = find("qwen2.5-32b-fp16-tp8").load()
-    assert isinstance(profile, TrtllmProfile)
-    return profile
-
-
-def changed(profile: TrtllmProfile, *assignments: str) -> TrtllmProfile:
-    result = with_changes(profile, assignments)
-    assert isinstance(result, TrtllmProfile)
-    return result
-
-
-def plan(profile: TrtllmProfile, where: TrtllmInstallation | None = None) -> Plan:
-    return TrtllmPlanner(profile, RUN_DIR, where or site()).plan()
-
-
-def stage(made: Plan, name: str) -> Stage:
-    return next(stage for stage in made.stages if stage.name == name)
-
-
-def words(made: Plan, name: str) -> list[str]:
-    """The words of a stage, with the names of outputs replaced."""
-    checkpoint = _value(stage(made, "convert").argv, "--output_dir")
-    engine = _value(stage(made, "build").argv, "--output_dir")
-    names = {checkpoint: CHECKPOINT, engine: ENGINE}
-    return [names.get(word, word) for word in stage(made, name).argv]
-
-
-def _value(argv: list[str], option: str) -> str:
-    return argv[argv.index(option) + 1]
 
 
 def by_hand(command: str, *differences: tuple[str, str]) -> list[str]:
@@ -169,7 +126,7 @@ def test_outputs_are_named_by_profile_and_contents() -> None:
     made = plan(flagship())
     assert stage(made, "convert").output.startswith("/tmp/trtbench/qwen2.5-32b-fp16-tp8-checkpoint-")
     assert stage(made, "build").output.startswith("/tmp/trtbench/qwen2.5-32b-fp16-tp8-engine-")
-    assert _value(stage(made, "build").argv, "--checkpoint_dir") == stage(made, "convert").output
+    assert value_of(stage(made, "build").argv, "--checkpoint_dir") == stage(made, "convert").output
     assert stage(made, "build").identity["max_batch_size"] == "16"
     assert stage(made, "build").identity["GPU"] == "NVIDIA H200, 9.0"
     assert stage(made, "build").identity["checkpoint tp_size"] == "8"
@@ -218,8 +175,8 @@ def test_encoders_have_input_lengths_only() -> None:
         "stages=[convert, build, benchmark]",
     )
     argv = words(plan(profile), "benchmark")
-    assert _value(argv, "--model") == "enc"
-    assert _value(argv, "--input_len") == "128;512"
+    assert value_of(argv, "--model") == "enc"
+    assert value_of(argv, "--input_len") == "128;512"
     assert "--input_output_len" not in argv
     assert [(c.input_len, c.output_len) for c in plan(profile).configurations] == [(128, 0), (512, 0)]
 
@@ -233,10 +190,7 @@ def test_configurations_are_in_upstreams_order() -> None:
     )
     found = [(c.batch_size, c.gpu_weights_percent) for c in plan(profile).configurations]
     assert found == [(1, 0.5), (1, 1.0), (2, 0.5), (2, 1.0)]
-    assert _value(words(plan(profile), "benchmark"), "--gpu_weights_percent") == "0.5;1.0"
-
-
-# --- versions ------------------------------------------------------------------------------------------
+    assert value_of(words(plan(profile), "benchmark"), "--gpu_weights_percent") == "0.5;1.0"
 
 
 def test_020_has_no_benchmark() -> None:
@@ -276,121 +230,6 @@ def test_the_source_tree_states_a_version(tmp_path: Path) -> None:
         make_plan(changed(flagship(), f"paths.tensorrt_llm={tmp_path}"))
 
 
-# --- skipping, starting in the middle, reusing ---------------------------------------------------------
-
-
-def skips(made: Plan) -> dict[str, str]:
-    return {stage.name: stage.skip.split(":")[0] for stage in made.stages}
-
-
-def local(tmp_path: Path, *assignments: str) -> TrtllmProfile:
-    """The flagship with its work folder in a place of this test."""
-    return changed(flagship(), f"paths.work={tmp_path}/work", *assignments)
-
-
-def finish(made: Plan, name: str) -> None:
-    done = stage(made, name)
-    Path(done.output).mkdir(parents=True)
-    build_cache.commit(done.output, done.identity)
-
-
-def test_nothing_there_everything_runs(tmp_path: Path) -> None:
-    assert skips(plan(local(tmp_path))) == {"convert": "", "build": "", "smoke": "", "benchmark": ""}
-
-
-def test_finished_outputs_are_reused(tmp_path: Path) -> None:
-    profile = local(tmp_path)
-    first = plan(profile)
-    finish(first, "convert")
-    assert skips(plan(profile)) == {"convert": "cached", "build": "", "smoke": "", "benchmark": ""}
-    finish(first, "build")
-    made = plan(profile)
-    assert skips(made) == {"convert": "not needed", "build": "cached", "smoke": "", "benchmark": ""}
-    assert stage(made, "build").skip == f"cached: {stage(first, 'build').output}"
-    assert stage(made, "build").output == "", "nothing is made"
-
-
-def test_a_changed_option_is_named(tmp_path: Path) -> None:
-    finish(plan(local(tmp_path, "build.max_batch_size=32")), "build")
-    made = plan(local(tmp_path))
-    assert stage(made, "build").skip == ""
-    assert stage(made, "build").again == "max_batch_size 32 -> 16"
-
-
-def test_a_half_written_engine_is_not_an_engine(tmp_path: Path) -> None:
-    profile = local(tmp_path)
-    Path(stage(plan(profile), "build").output).mkdir(parents=True)
-    made = plan(profile)
-    assert stage(made, "build").skip == ""
-    assert stage(made, "build").again == "an earlier run did not finish it"
-
-
-def test_one_stage_alone(tmp_path: Path) -> None:
-    made = plan(local(tmp_path, "stages=[convert]"))
-    assert skips(made) == {
-        "convert": "",
-        "build": "not asked for",
-        "smoke": "not asked for",
-        "benchmark": "not asked for",
-    }
-    assert made.configurations == []
-
-
-def test_benchmark_alone_needs_an_engine(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as error:
-        plan(local(tmp_path, "stages=[benchmark]"))
-    assert str(error.value) == (
-        "stages: benchmark needs an engine, and no earlier run of this profile made one\n"
-        "add build to stages, or give paths.engine_dir"
-    )
-
-
-def test_build_alone_needs_a_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="build needs a checkpoint, and no earlier run"):
-        plan(local(tmp_path, "stages=[build]"))
-
-
-def test_starting_from_a_checkpoint(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"dtype": "bfloat16", "mapping": {"tp_size": 8}}))
-    made = plan(local(tmp_path, f"paths.checkpoint_dir={tmp_path}"))
-    assert stage(made, "convert").skip == f"given: paths.checkpoint_dir {tmp_path}"
-    assert _value(stage(made, "build").argv, "--checkpoint_dir") == str(tmp_path)
-    assert _value(stage(made, "benchmark").argv, "--dtype") == "bfloat16"
-
-
-def engine_in(folder: Path, **limits: int) -> None:
-    config = {
-        "version": "0.16.0",
-        "pretrained_config": {"dtype": "bfloat16", "mapping": {"world_size": 8, "tp_size": 8, "pp_size": 1}},
-        "build_config": {"max_batch_size": 16, "max_input_len": 1024, "max_seq_len": 2048} | limits,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-
-
-def test_starting_from_an_engine(tmp_path: Path) -> None:
-    engine_in(tmp_path)
-    made = plan(local(tmp_path, f"paths.engine_dir={tmp_path}"))
-    assert skips(made) == {"convert": "given", "build": "given", "smoke": "", "benchmark": ""}
-    assert _value(stage(made, "benchmark").argv, "--engine_dir") == str(tmp_path)
-    assert _value(stage(made, "benchmark").argv, "--dtype") == "bfloat16", "the engine's, not the profile's"
-
-
-def test_an_engine_that_upstream_would_skip_is_rejected(tmp_path: Path) -> None:
-    engine_in(tmp_path, max_batch_size=8)
-    with pytest.raises(UserError) as error:
-        plan(local(tmp_path, f"paths.engine_dir={tmp_path}"))
-    assert str(error.value) == ("paths.engine_dir: batch size 16 is more than the engine's max_batch_size 8")
-
-
-def test_repro_script_leaves_out_what_is_not_run(tmp_path: Path) -> None:
-    made = plan(local(tmp_path, "stages=[convert]"))
-    script = repro_script(made)
-    assert "# 1: build, not run: not asked for\n# PYTHONUNBUFFERED=1 trtllm-build" in script
-
-
-# --- the model -----------------------------------------------------------------------------------------
-
-
 def model_in(folder: Path, **config: object) -> None:
     shape = {
         "hidden_size": 3584,
@@ -424,7 +263,7 @@ def test_shapes_beyond_the_models_length_are_refused(tmp_path: Path) -> None:
 def test_dtype_auto_is_what_convert_makes_of_it(tmp_path: Path, own: str, expected: str) -> None:
     model_in(tmp_path, torch_dtype=own)
     profile = local(tmp_path, f"model.dir={tmp_path}", "model.dtype=auto", "parallel.tp=4")
-    assert _value(stage(plan(profile), "benchmark").argv, "--dtype") == expected
+    assert value_of(stage(plan(profile), "benchmark").argv, "--dtype") == expected
 
 
 def test_an_unknown_dtype_is_left_to_upstream_and_said() -> None:
@@ -434,8 +273,6 @@ def test_an_unknown_dtype_is_left_to_upstream_and_said() -> None:
         "the engine's dtype is not known, so benchmark.py takes float16; set benchmark.dtype"
     )
 
-
-# --- containers ----------------------------------------------------------------------------------------
 
 INSIDE = """
 name: inside

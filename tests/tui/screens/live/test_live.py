@@ -3,69 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
-from textual.screen import Screen
 
-from runner import events as ev
-from runner.cli.places import LivePlace
 from runner.errors import ExitCode
-from runner.history.run_feed import open_feed
 from runner.run import layout
 from tests.support import recorded_runs
-from tests.support.keyboard import press_at_once
-from tests.support.recorded_runs import RecordedFeed, Recorder
-from tui.app import TrtbenchApp
-from tui.framework.filter_input import FilterInput
+from tests.tui.screens.live.support import SIZE, Cockpit, cockpit, settled, text_of
 from tui.framework.keymap import valid_keys
-from tui.framework.rows import Rows, row_text
+from tui.framework.rows import Rows
 from tui.screens.dialogs.confirm import STOPPED_BY, ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.live.health_page import HealthScreen
-from tui.screens.live.health_view import health_sections
 from tui.screens.live.keys import KEYS
-from tui.screens.live.log_view import LogView
 from tui.screens.live.screen import LiveScreen
-from tui.screens.live.view import make_live_view
 from tui.screens.result.screen import ResultScreen
-
-SIZE = (120, 40)
-
-
-class Cockpit(TrtbenchApp):
-    """The app; it records navigation instead of opening home, runs and the previous screen."""
-
-    def __init__(self, feed: RecordedFeed) -> None:
-        super().__init__(LivePlace(feed))
-        self.went: list[str] = []
-
-    def open_home(self) -> None:
-        self.went.append("home")
-
-    def open_runs(self) -> None:
-        self.went.append("runs")
-
-    def back(self) -> None:
-        self.went.append("back")
-
-
-def cockpit(run: Recorder, root: Path) -> Cockpit:
-    return Cockpit(run.feed(root, after_s=1))
-
-
-def text_of(screen: Screen[Any], name: str) -> str:
-    return "\n".join(row_text(row) for row in screen.query_one(name, Rows)._rows)
-
-
-async def settled(pilot: Pilot[int]) -> None:
-    """Wait for one frame of the live screen."""
-    screen = pilot.app.screen
-    if isinstance(screen, LiveScreen):
-        screen.tick()
-    await pilot.pause()
-    await pilot.pause()
 
 
 async def test_q_leaves_the_run_and_prints_the_attach_command(tmp_path: Path) -> None:
@@ -353,113 +304,6 @@ async def test_a_passing_second_refreshes_single_rows(tmp_path: Path) -> None:
         assert () not in refreshed
 
 
-# --- the log -----------------------------------------------------------------------------------------------
-
-
-def with_log(root: Path, lines: int = 100) -> Cockpit:
-    run = recorded_runs.under_way()
-    run.log = "".join(f"[TRT-LLM] [{'E' if n == 50 else 'I'}] line {n}\n" for n in range(lines))
-    return cockpit(run, root)
-
-
-def log_of(app: TrtbenchApp) -> LogView:
-    return app.screen.query_one(LogView)
-
-
-def lines_of(app: TrtbenchApp) -> list[str]:
-    log = log_of(app)
-    return [log.render_line(y).text.rstrip() for y in range(log.size.height)]
-
-
-async def test_slash_searches_the_log_and_n_steps_through_matches(tmp_path: Path) -> None:
-    app = with_log(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        await pilot.press("slash", *"line 7")
-        await pilot.pause()
-        assert not app.screen.query_one("#footer").region, "the search input replaces it"
-        assert log_of(app).border_subtitle == "/line 7: 11 of 11 · at 85 %, end follows"
-        await pilot.press("enter")
-        await pilot.pause()
-        assert app.screen.query_one("#footer").region
-        assert any("line 79" in line for line in lines_of(app))
-        await pilot.press("N", "N", "n")
-        assert str(log_of(app).border_subtitle).startswith("/line 7: 10 of 11")
-        await pilot.press("escape")
-        assert app.went == [], "it only ended the search"
-        assert "/" not in str(log_of(app).border_subtitle)
-
-
-async def test_fast_input_goes_into_the_search(tmp_path: Path) -> None:
-    app = with_log(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        await press_at_once(pilot, "l", "slash", *"/xqr 7")
-        assert isinstance(app.screen, LiveScreen)
-        assert app.went == []
-        assert app.screen.query_one(FilterInput).value == "/xqr 7"
-
-
-async def test_a_replay_shows_the_log_written_until_then(tmp_path: Path) -> None:
-    run = recorded_runs.under_way()
-    run.log = "".join(f"line {n}\n" for n in range(100))
-    for lines in (3, 5):
-        written = len("line 0\n") * lines
-        reading = ev.Host(t=0, cpu_percent=1, memory_used=1, memory_total=9, load=1, log_bytes=written)
-        run.add(reading, 1)
-    feed = run.feed(tmp_path)
-    feed.live = False
-    later, feed.pending = feed.pending[-1:], feed.pending[:-1]
-    app = Cockpit(feed)
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        assert [line for line in lines_of(app) if line] == ["line 0", "line 1", "line 2"]
-        feed.pending = later
-        await settled(pilot)
-        assert [line for line in lines_of(app) if line][-1] == "line 4"
-
-
-async def test_escape_ends_the_search(tmp_path: Path) -> None:
-    app = with_log(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        await pilot.press("slash", *"line", "escape")
-        await pilot.pause()
-        assert log_of(app).window is not None
-        assert log_of(app).window.search is None  # type: ignore[union-attr]
-        assert not app.screen.query("#search")
-        await pilot.press("slash")
-        assert app.screen.query("#search")
-
-
-async def test_f_cycles_through_the_levels(tmp_path: Path) -> None:
-    app = with_log(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        await pilot.press("f")
-        assert [line for line in lines_of(app) if line] == ["[TRT-LLM] [E] line 50"]
-        assert log_of(app).border_subtitle == "warnings and errors"
-        await pilot.press("f")
-        assert log_of(app).border_subtitle == "errors only"
-        await pilot.press("f")
-        assert log_of(app).border_subtitle == ""
-
-
-async def test_home_and_end_scroll_the_log(tmp_path: Path) -> None:
-    app = with_log(tmp_path)
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        await pilot.press("home")
-        assert lines_of(app)[0].endswith("line 0")
-        await pilot.press("pagedown")
-        assert lines_of(app)[0].endswith("line 10")
-        await pilot.press("end")
-        assert lines_of(app)[-1].endswith("line 99")
-
-
-# --- plots and health --------------------------------------------------------------------------------------
-
-
 async def test_t_cycles_through_the_plots(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(), tmp_path)
     async with app.run_test(size=SIZE) as pilot:
@@ -474,108 +318,3 @@ async def test_t_cycles_through_the_plots(tmp_path: Path) -> None:
         assert "↑mean" in text_of(app.screen, "#plot")
         await settled(pilot)
         assert "↑mean" in text_of(app.screen, "#plot"), "the plot does not change back"
-
-
-async def test_d_opens_the_health_overlay_which_updates_itself(tmp_path: Path) -> None:
-    feed = recorded_runs.under_way(8).feed(tmp_path)
-    app = Cockpit(feed)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("d")
-        assert isinstance(app.screen, HealthScreen)
-        assert "stalled" not in text_of(app.screen, "#help")
-        assert "rank 7" in text_of(app.screen, "#help")
-        feed.at += 90 * recorded_runs.SECOND
-        app.screen.reload()
-        said = text_of(app.screen, "#help")
-        assert "no iteration for 90 s, median 6.3 s" in said
-        assert "last one 1:30 ago" in said
-        await pilot.press("down")
-        assert app.screen.query_one("#help", Rows).top == 1
-        await pilot.press("d")
-        assert isinstance(app.screen, LiveScreen)
-
-
-def test_the_health_overlay_contains_the_warning_of_the_screen(tmp_path: Path) -> None:
-    run = Recorder()
-    run.begin()
-    run.begin_configuration()
-    for i in range(40):
-        run.iterate(1, first=i, base_ms=6300.0 + 40 * i)
-    feed = run.feed(tmp_path)
-    feed.drain(1.0)
-    (warning, *_) = make_live_view(feed).health.lines
-    assert "the latency drifts by" in warning
-    assert ("", warning) in dict(health_sections(feed))["findings"]
-
-
-async def test_health_of_a_stall_has_the_stacks_of_the_ranks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("socket.gethostname", lambda: "bench01")
-    monkeypatch.setattr("tui.screens.live.health_page.stack_reader", lambda: "py-spy")
-    monkeypatch.setattr(
-        "tui.screens.live.health_page.read_stacks",
-        lambda pids, reader: {pid: ["Thread 1", f"all_reduce of {pid}"] for pid in pids},
-    )
-    app = Cockpit(recorded_runs.stalled().feed(tmp_path, after_s=1))
-    async with app.run_test(size=(120, 100)) as pilot:
-        await pilot.press("d")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        assert "all_reduce of 4304" in text_of(app.screen, "#help")
-
-
-def test_health_of_an_ended_run_counts_to_its_end(tmp_path: Path) -> None:
-    feed = recorded_runs.stopped().feed(tmp_path, after_s=48 * 60)
-    feed.drain(1.0)
-    lines = dict(dict(health_sections(feed))["ranks"])
-    assert lines["rank 0"].startswith("7 iterations, last one 0:03 before the end")
-
-
-async def test_a_stall_does_not_move_the_panels(tmp_path: Path) -> None:
-    feed = recorded_runs.under_way(8).feed(tmp_path)
-    app = Cockpit(feed)
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        before = {widget.id: widget.region for widget in app.screen.query(Rows)}
-        feed.at += 90 * recorded_runs.SECOND
-        await settled(pilot)
-        assert "no iteration for 90 s" in text_of(app.screen, "#health")
-        assert {widget.id: widget.region for widget in app.screen.query(Rows)} == before
-
-
-# --- a log that takes more than one frame to read -----------------------------------------------------------
-
-
-def long_log(root: Path, *, ended: bool) -> Path:
-    """Write a run of 8 ranks x 10 000 iterations."""
-    run = recorded_runs.under_way(8, iterations=10_000)
-    if ended:
-        run.result(1)
-        run.bye()
-        run.end_stage(status="failed", code=1)
-        run.end("failed")
-    return run.write(root)
-
-
-@pytest.mark.parametrize("ended", [False, True])
-async def test_titles_and_log_of_a_long_run_are_shown(
-    ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_dir = long_log(tmp_path, ended=ended)
-    monkeypatch.setattr("runner.history.recovery.recover", lambda _: None)  # this test is the supervisor
-    feed = open_feed(run_dir)
-    app = TrtbenchApp(LivePlace(feed))
-    async with app.run_test(size=SIZE) as pilot:
-        screen = app.screen
-        assert isinstance(screen, LiveScreen)
-        assert screen.view is not None
-        assert screen.view.header.reading is not None, "the first frame cannot read it all"
-        while screen.view.header.reading is not None or feed.loaded < 1:
-            await settled(pilot)
-        await settled(pilot)
-        assert str(screen.query_one("#plot").border_title).startswith("latency over time, ms")
-        assert str(screen.query_one("#ranks").border_title).startswith("ranks")
-        assert str(screen.query_one("#log").border_title) == "log  0-benchmark.log"
-        assert lines_of(app)[2].endswith("Start benchmarking.")
-        assert isinstance(app.screen, LiveScreen)

@@ -1,31 +1,19 @@
+"""What the live screen shows of a run: its view, from recorded events."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from runner import events as ev
 from tests.support import recorded_runs
-from tests.support.recorded_runs import RecordedFeed, Recorder
+from tests.support.recorded_runs import Recorder
+from tests.tui.screens.live.support import drained, view_of
 from tui.framework.rows import row_text
-from tui.plots.histogram import HistogramData
 from tui.plots.latency import LatencyPlotData
-from tui.plots.split import SplitData
-from tui.screens.live.health_findings import find_problems
-from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.progress_lines import draw_progress
-from tui.screens.live.view import LiveView, make_live_view
-
-
-def view_of(run: Recorder, root: Path, after_s: float = 0.0) -> LiveView:
-    return make_live_view(drained(run, root, after_s))
-
-
-def drained(run: Recorder, root: Path, after_s: float = 0.0) -> RecordedFeed:
-    feed = run.feed(root, after_s)
-    feed.drain(1.0)
-    return feed
+from tui.screens.live.view import make_live_view
 
 
 def test_header_has_profile_run_status_and_elapsed_time(tmp_path: Path) -> None:
@@ -88,81 +76,6 @@ def test_progress_counts_iterations_and_duration(tmp_path: Path) -> None:
     assert progress.left_s == 18
 
 
-def over_time(view: LiveView) -> LatencyPlotData:
-    assert isinstance(view.plot, LatencyPlotData)
-    return view.plot
-
-
-def test_the_time_axis_ends_at_a_round_expected_duration(tmp_path: Path) -> None:
-    assert over_time(view_of(recorded_runs.under_way(), tmp_path / "a")).end == 75  # 10 iterations of 6.4 s
-    run = recorded_runs.under_way()
-    run.duration = 600
-    run.begin_configuration(2)
-    run.iterate(2, "warmup", 2, 1000)
-    run.iterate(5, "timed", 2, 1000)
-    plot = over_time(view_of(run, tmp_path / "b"))
-    assert plot.end == 600
-    assert plot.begin == pytest.approx(-2.4, abs=0.1)
-
-
-def test_iterations_are_drawn_at_their_end_times(tmp_path: Path) -> None:
-    plot = over_time(view_of(recorded_runs.under_way(), tmp_path))
-    ends = [(bucket.t - plot.origin) / 1e9 for bucket in plot.points]
-    assert ends[0] == pytest.approx(6.2, abs=0.1)
-    assert ends[-1] == pytest.approx(7 * 6.42, abs=0.1)
-
-
-def test_an_outlier_is_marked_and_counted_with_its_cause(tmp_path: Path) -> None:
-    view = view_of(recorded_runs.under_way(iterations=40), tmp_path)
-    [mark] = over_time(view).marks
-    assert mark.letter == "?"
-    assert mark.at == pytest.approx(5 * 6.4, abs=1)
-    assert view.plot_title == "latency over time, ms · 1 outlier: ? unknown 1"
-
-
-def test_histogram_and_split_plots_have_data(tmp_path: Path) -> None:
-    feed = drained(recorded_runs.under_way(), tmp_path)
-    histogram = make_live_view(feed, mode="histogram").plot
-    assert isinstance(histogram, HistogramData)
-    assert (histogram.n, [name for name, _ in histogram.lines]) == (7, ["p50", "mean"])
-    split = make_live_view(feed, mode="split").plot
-    assert isinstance(split, SplitData)
-    assert split.prefill / (split.prefill + split.generation) == pytest.approx(0.22)
-    assert len(split.points) == 7
-
-
-def test_empty_plots_give_the_reason(tmp_path: Path) -> None:
-    modes: tuple[PlotMode, ...] = ("time", "histogram", "split")
-    waiting = drained(recorded_runs.queued(), tmp_path / "a")
-    assert {make_live_view(waiting, mode=mode).plot.empty for mode in modes} == {
-        "waiting for the first iteration"
-    }
-    run = Recorder()
-    run.begin()
-    run.begin_stage()
-    run.end_stage(status="failed", code=1)
-    run.end("failed")
-    ended = drained(run, tmp_path / "b")
-    assert {make_live_view(ended, mode=mode).plot.empty for mode in modes} == {"no iteration was recorded"}
-    whole = recorded_runs.under_way()
-    whole.events = [
-        msgspec.structs.replace(event, generation_ms=None) if isinstance(event, ev.Iteration) else event
-        for event in whole.events
-    ]
-    split = make_live_view(drained(whole, tmp_path / "c"), mode="split").plot
-    assert split.empty == "this engine does not report generation time"
-
-
-def test_gpu_lanes_share_the_axis_of_the_latencies(tmp_path: Path) -> None:
-    lanes = over_time(view_of(recorded_runs.recorded_on_an_h200(), tmp_path / "a")).lanes
-    assert [lane.name for lane in lanes] == ["busy %", "SM MHz"]
-    assert any(value is not None and value > 90 for value in lanes[0].slots)
-    assert lanes[1].top == 1980
-    names = [lane.name for lane in over_time(view_of(recorded_runs.on_gpus(8, 2), tmp_path / "b")).lanes]
-    assert names == ["busy %", "SM MHz", "GPU 0", "GPU 1"], "those of the ranks"
-    assert over_time(view_of(recorded_runs.under_way(), tmp_path / "c")).lanes == ()
-
-
 def test_header_shows_the_remaining_time(tmp_path: Path) -> None:
     left = view_of(recorded_runs.under_way(), tmp_path / "a", after_s=2).header.left
     assert left.startswith("~4:")
@@ -191,127 +104,6 @@ def test_a_long_iteration_shows_its_own_progress(tmp_path: Path) -> None:
     fast = recorded_runs.under_way(2, iterations=0)
     fast.iterate(6, "timed", 1, base_ms=900)
     assert view_of(fast, tmp_path / "c", after_s=1).progress.iteration is None
-
-
-def badge_of(run: Recorder, root: Path, after_s: float = 0.0) -> tuple[str, str] | None:
-    badge = view_of(run, root, after_s).health.badge
-    return None if badge is None else (badge.word, badge.short)
-
-
-def test_badge_needs_thirty_iterations_to_say_steady(tmp_path: Path) -> None:
-    assert badge_of(recorded_runs.under_way(), tmp_path / "a") == ("WARMING", "7/8")
-    few = badge_of(recorded_runs.under_way(iterations=29), tmp_path / "b")
-    assert few is not None
-    assert few[0] == "no trend seen yet"
-    assert few[1].startswith("n 29, CV ")
-    assert badge_of(recorded_runs.under_way(iterations=60), tmp_path / "c") == ("STEADY", "")
-    assert badge_of(recorded_runs.queued(), tmp_path / "d") is None
-
-
-def test_badge_says_when_there_will_be_too_few_iterations(tmp_path: Path) -> None:
-    run = recorded_runs.under_way(iterations=2, num_runs=6, duration=10.0)
-    assert badge_of(run, tmp_path / "a") == ("too few iterations", "2 of 6")
-    run = recorded_runs.finished(1, iterations=3)
-    assert badge_of(run, tmp_path / "b") == ("too few iterations", "3 of 3")
-
-
-def test_wide_spread_or_a_problem_prevents_steady(tmp_path: Path) -> None:
-    run = recorded_runs.under_way(iterations=0)
-    for i in range(60):
-        run.iterate(1, "timed", 1, base_ms=(3000, 6000, 4000)[i % 3], first=i)
-    badge = badge_of(run, tmp_path / "a")
-    assert badge is not None
-    assert badge[0] == "no trend seen yet"
-    run = recorded_runs.under_way(iterations=60)
-    run.starve()
-    badge = badge_of(run, tmp_path / "b")
-    assert badge is not None
-    assert badge[0] == "no trend seen yet"
-
-
-def test_stalled_failed_and_stopped_runs_have_no_badge(tmp_path: Path) -> None:
-    run = recorded_runs.under_way(iterations=60, num_runs=100)
-    assert badge_of(run, tmp_path / "a", after_s=120) is None
-    for status in ("failed", "stopped", "lost"):
-        run = recorded_runs.under_way(iterations=60)
-        run.end(status)
-        assert badge_of(run, tmp_path / status) is None
-    run = recorded_runs.under_way(iterations=60)
-    run.end("finished")
-    assert badge_of(run, tmp_path / "finished") == ("STEADY", "")
-
-
-def test_a_starved_run_warns_instead_of_reassuring(tmp_path: Path) -> None:
-    health = view_of(recorded_runs.starved(), tmp_path).health
-    assert health.kind == "warn"
-    assert health.lines[0].startswith("CPU overloaded: latencies include scheduling delay (processes waited")
-    assert "63 % of the last 10 s, load 97.0 on 64 cores" in health.lines[0]
-    assert health.badge is not None
-    assert health.badge.kind == "quiet"
-    assert health.badge.short == "n 9, CV 29 %"
-
-
-def test_few_iterations_are_not_called_good(tmp_path: Path) -> None:
-    few = view_of(recorded_runs.under_way(), tmp_path / "a").health
-    assert (few.kind, few.lines) == ("quiet", ("no problems detected so far",))
-    many = view_of(recorded_runs.under_way(iterations=60), tmp_path / "b").health
-    assert (many.kind, many.lines) == ("good", ("no problems detected",))
-
-
-def test_badge_reports_the_effect_of_differing_first_iterations(tmp_path: Path) -> None:
-    run = recorded_runs.under_way(iterations=0)
-    run.iterate(3, "timed", 1, 9000)
-    run.iterate(40, "timed", 1, 6300, first=3)
-    badge = view_of(run, tmp_path).health.badge
-    assert badge is not None
-    assert badge.word == "STEADY"
-    assert badge.detail.startswith("without the first 3 the mean would move by -")
-    assert badge.short.startswith("first 3: -")
-
-
-def test_health_shows_the_worst_problem_and_counts_the_others(tmp_path: Path) -> None:
-    run = recorded_runs.on_gpus(8, 8, hot=6)
-    view = view_of(run, tmp_path / "a")
-    assert view.health.lines == ("GPU 6: throttled by hw thermal, 89 °C",)
-    run.add(ev.Notice(t=0, level="warning", text="something else"))
-    assert view_of(run, tmp_path / "b").health.lines[0].endswith("(and 1 more: d)")
-    stall = view_of(run, tmp_path / "c", after_s=120).health
-    assert stall.kind == "bad"
-    assert stall.lines[0].startswith("no iteration for 120 s, median 6.3 s   d: why?")
-
-
-def test_live_problems_are_grouped_and_ordered_by_their_effect(tmp_path: Path) -> None:
-    run = recorded_runs.on_gpus(8, 8)
-    run.add(ev.Notice(t=0, level="warning", text="a notice"))
-    for hot in range(8):
-        run.read_gpus(1, hot=hot)
-    sample = run.events[-1]
-    assert isinstance(sample, ev.GpuSamples)
-    every = {"hw thermal": [500_000] * 8}
-    run.events[-1] = msgspec.structs.replace(sample, throttled_us=every)
-    run.starve()
-    feed = drained(run, tmp_path)
-    texts = [text for _, text in find_problems(feed.state, None, (), None)]
-    assert [text.partition(":")[0] for text in texts] == ["CPU overloaded", "GPUs 0-7", "a notice"]
-
-
-def test_a_stopped_rank_process_is_reported_before_a_stall(tmp_path: Path) -> None:
-    run = recorded_runs.under_way()
-    ranks = tuple(ev.RankProcess(rank=rank, state="RT"[rank], cpu_percent=0) for rank in range(2))
-    run.add(ev.Heartbeat(t=0, stage=0, silent_s=6, cpu_percent=0, processes=2, ranks=ranks), 6)
-    health = view_of(run, tmp_path).health
-    assert (health.kind, health.lines) == ("bad", ("rank 1 is stopped by a signal",))
-
-
-def test_an_unused_hot_gpu_is_no_problem(tmp_path: Path) -> None:
-    lines = view_of(recorded_runs.on_gpus(8, 2, hot=6), tmp_path).health.lines
-    assert lines == ("no problems detected so far",)
-
-
-def test_a_much_slower_rank_is_reported(tmp_path: Path) -> None:
-    assert view_of(recorded_runs.under_way(64), tmp_path).health.lines == (
-        "rank 63 is 3.1 % slower than the fastest",
-    )
 
 
 def test_stage_marks_of_planned_running_and_failed_stages(tmp_path: Path) -> None:
@@ -408,36 +200,6 @@ def test_a_failure_without_a_diagnosis_names_the_stage(tmp_path: Path) -> None:
     run.end("failed")
     health = view_of(run, tmp_path).health
     assert health.lines == ("stage benchmark failed: signal SIGSEGV", "l shows its log")
-
-
-def test_health_severity_in_every_run_state(tmp_path: Path) -> None:
-    kinds = {
-        name: view_of(getattr(recorded_runs, name)(), tmp_path / name).health.kind
-        for name in ("not_started", "under_way", "finished", "failed", "stopped", "lost")
-    }
-    assert kinds == {
-        "not_started": "quiet",
-        "under_way": "quiet",
-        "finished": "good",
-        "failed": "bad",
-        "stopped": "warn",
-        "lost": "bad",
-    }
-
-
-def test_a_deleted_directory_comes_before_all_other_problems(tmp_path: Path) -> None:
-    feed = drained(recorded_runs.under_way(), tmp_path)
-    feed.gone = True
-    view = make_live_view(feed)
-    assert "deleted" in view.health.lines[0]
-    assert not view.can_stop
-    assert view.numbers.n == 7
-
-
-def test_silence_is_shown_only_if_it_lasts(tmp_path: Path) -> None:
-    assert view_of(recorded_runs.under_way(), tmp_path / "a", after_s=1).note == ""
-    assert view_of(recorded_runs.under_way(), tmp_path / "b", after_s=75).note == "last event 1:15 ago"
-    assert view_of(recorded_runs.finished(), tmp_path / "c", after_s=75).note == ""
 
 
 def test_only_a_live_running_run_can_be_stopped(tmp_path: Path) -> None:

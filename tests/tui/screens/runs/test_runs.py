@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from runner import paths
 from runner.cli.places import RunsPlace
-from runner.history import labels
 from runner.history.reader import RunHistory
 from runner.history.run_entry import RunEntry
 from runner.run import layout
@@ -20,7 +16,7 @@ from tests.support import histories, world
 from tests.support.histories import figure
 from tests.support.keyboard import press_at_once
 from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
-from tui.app import TrtbenchApp
+from tests.tui.screens.runs.support import foreign, some_runs, steady_disk
 from tui.framework.filter_input import FilterInput
 from tui.screens.dialogs.confirm import STOPPED_BY, ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
@@ -30,32 +26,9 @@ from tui.screens.runs.screen import RunsScreen
 SIZE = (120, 40)
 
 
-@pytest.fixture
-def running() -> Iterator[Path]:
-    """A run under way."""
-    run_dir, lock = world.create_active_run("7f3a", "quickstart", ago=100)
-    yield run_dir
-    os.close(lock)
-
-
-@pytest.fixture(autouse=True)
-def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs under way have lasted 100 s whenever somebody looks."""
-    monkeypatch.setattr("runner.history.run_entry.time.monotonic_ns", lambda: 100 * 10**9)
-
-
 def current(pilot: Pilot[int]) -> str:
     entry = pilot.app.screen.query_one(RunList).current
     return entry.run.rpartition("_")[2] if entry else ""
-
-
-def some_runs() -> None:
-    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
-    world.create_ended_run("bbbb", "torch-1gpu", "failed", ago=7200, cause="rank 1 ran out of memory")
-    world.create_ended_run("cccc", "quickstart", "stopped", ago=86400)
-    world.create_ended_run(
-        "dddd", "quickstart", "lost", ago=400 * 86400.0, cause="the run was lost: the machine restarted"
-    )
 
 
 async def test_no_runs() -> None:
@@ -353,18 +326,6 @@ async def test_a_new_run_appears_and_the_choice_stays() -> None:
         assert current(pilot) == "bbbb"
 
 
-def foreign() -> None:
-    """Directories among the runs that are none, or not of ours."""
-    for name, content in (
-        ("20260101T120000Z_stranger_0001", None),
-        ("20260101T110000Z_torn_0002", b'{"engi'),
-    ):
-        folder = paths.runs_dir() / name
-        folder.mkdir(parents=True)
-        if content is not None:
-            (folder / layout.PLAN).write_bytes(content)
-
-
 async def test_what_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     steady_disk(monkeypatch)
     foreign()
@@ -409,101 +370,3 @@ async def test_ten_thousand_runs_move_as_fast_as_ten(monkeypatch: pytest.MonkeyP
             await pilot.press(key)
         await wait_until_idle(pilot)
         assert time.thread_time() - began < 4
-
-
-# --- pictures -------------------------------------------------------------------------------------------
-
-SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-Snap = Callable[..., bool]
-
-
-@SNAP_SIZES
-def test_picture_of_no_runs(snap_compare: Snap, size: tuple[int, int]) -> None:
-    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=wait_until_idle)
-
-
-@SNAP_SIZES
-def test_picture_of_every_state(
-    snap_compare: Snap, size: tuple[int, int], running: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steady_disk(monkeypatch)
-    some_runs()
-    foreign()
-
-    async def look(pilot: Pilot[int]) -> None:
-        await wait_until_idle(pilot)
-        await pilot.press("down", "down")
-        await wait_until_idle(pilot)
-
-    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=look)
-
-
-def a_history() -> None:
-    """Three months of three profiles that got faster."""
-    tags = {3: ["good"], 7: ["v0.16", "clocks-locked"]}
-    for number in range(24):
-        profile = ("qwen2.5-32b-fp16-tp8", "llama-3.1-8b-bf16-tp1", "bert-base")[number % 3]
-        rate = None if profile == "bert-base" else 260.0 - 4 * number + number * 7 % 5
-        small, large = figure(rate and rate / 6, 3900.0), figure(rate, 61_000.0 + 700 * number, batch_size=16)
-        failed = number % 8 == 5
-        run_dir = histories.ended(
-            f"{number:04x}",
-            profile,
-            "failed" if failed else "finished",
-            ago=3000.0 * number**1.8 + 100,
-            seconds=60.0 + 337 * number,
-            figures=[] if failed else [small, large],
-            gpus=["NVIDIA A10"] * 8,
-            flags=["doubt"] * (number % 3),
-            cause="rank 1 ran out of memory: it needs 14.2 GiB, 9.8 GiB are free" if failed else "",
-            engine="trtllm",
-        )
-        labels.tag(run_dir.name, tags.get(number, []))
-        if number == 7:
-            labels.rename(run_dir.name, "before the driver update")
-            labels.annotate(run_dir.name, "clocks were locked at 1455 MHz by the admin")
-
-
-def steady_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """File systems differ in how they count."""
-    monkeypatch.setattr("runner.history.reader.disk_use", lambda path: 28 << 10)
-
-
-LOOKS = {"list": (), "groups": ("g", "s"), "delete": ("space", "space", "d"), "mistake": ("slash", "minus")}
-
-
-@pytest.mark.parametrize(
-    ("look", "size"),
-    [
-        *(("list", size) for size in world.SIZES),
-        *(("groups", size) for size in world.SIZES),
-        ("delete", world.SIZES[1]),
-        ("mistake", world.SIZES[0]),
-    ],
-    ids=lambda value: value if isinstance(value, str) else f"{value[0]}x{value[1]}",
-)
-def test_picture_of_a_history(
-    snap_compare: Snap, size: tuple[int, int], look: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    a_history()
-    steady_disk(monkeypatch)
-
-    async def before(pilot: Pilot[int]) -> None:
-        await wait_until_idle(pilot)
-        pilot.app.screen.query_one(RunList).pick(7)
-        await pilot.press(*LOOKS[look])
-        await wait_until_idle(pilot)
-
-    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=before)
-
-
-@SNAP_SIZES
-def test_picture_of_long_names(
-    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steady_disk(monkeypatch)
-    longest = "a-profile-with-a-name-as-long-as-a-name-of-a-profile-may-be-at-all"
-    cause = "内存不足：第一个进程需要 14.2 GiB，但只有 9.8 GiB 可用。" * 3
-    world.create_ended_run("aaaa", longest, "failed", ago=61, seconds=360_000, cause=cause)
-    world.create_ended_run("bbbb", "模型-三十二亿", "finished", ago=7200)
-    assert snap_compare(TrtbenchApp(RunsPlace()), terminal_size=size, run_before=wait_until_idle)
