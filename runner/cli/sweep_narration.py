@@ -26,7 +26,7 @@ from runner.sweep.directory import (
     SweepRunStarted,
     SweepStopping,
 )
-from runner.sweep.memory import describe
+from runner.sweep.out_of_memory import describe
 from runner.sweep.progress import ENDED, SweepProgress
 from runner.sweep.spec import cell_label
 from runner.sweep.sweep_feed import SweepFeed, now

@@ -18,7 +18,7 @@ from runner.sweep.directory import (
     SweepRunStarted,
     SweepStopping,
 )
-from runner.sweep.memory import CellPoint, find_pruned
+from runner.sweep.out_of_memory import CellPoint, find_pruned
 from runner.sweep.spec import Slot, SweepSpec
 
 SweepStatus = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]

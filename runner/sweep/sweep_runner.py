@@ -44,7 +44,7 @@ from runner.sweep.directory import (
     load_sweep,
 )
 from runner.sweep.known_failures import failed_artifact_key, reject
-from runner.sweep.memory import outcomes_of
+from runner.sweep.out_of_memory import outcomes_of
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, narrow_profile
 from runner.util import signals

@@ -228,7 +228,7 @@ class TelemetryMonitor:
         return [event]
 
     def _on_silence(self, now: float) -> list[ev.AnyEvent]:
-        """Report that it is silent; if the silence lasts, kill it and schedule a restart."""
+        """Report a silent process; if the silence lasts, kill the process and schedule a restart."""
         silent = now - self._last_record
         full = disk.is_full(self.file.parent)  # then its records do not reach the file
         what = (

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.telemetry import nvml_errors
-from runner.telemetry.pace import Pace
+from runner.telemetry.reading_schedule import Pace
 from runner.util.logs import set_up_process_log
 
 if TYPE_CHECKING:

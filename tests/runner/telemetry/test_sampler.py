@@ -10,7 +10,7 @@ import pytest
 
 from runner.telemetry.backend import ReadingSources
 from runner.telemetry.nvml_errors import ReadingUnavailable, ReadingValue, absence
-from runner.telemetry.pace import RECOVERY_TICKS, Pace
+from runner.telemetry.reading_schedule import RECOVERY_TICKS, Pace
 from runner.telemetry.sampler import ENERGY_S, GpuSampler
 
 

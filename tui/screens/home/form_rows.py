@@ -167,7 +167,7 @@ class ProfileForm(LinePicker):
         return self.editing is not None if action == "cancel" else True
 
     def on_key(self, event: events.Key) -> None:
-        """A digit starts editing a number; what is typed before the editor has the focus goes into it."""
+        """Start editing a number at a digit; pass keys to the editor until it has the focus."""
         character = event.character if event.is_printable else None
         if character is None:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui.framework.rows import Row
 from tui.plots.histogram import HistogramData, draw_histogram
 from tui.plots.latency import LatencyPlotData, draw_latency_plot
-from tui.plots.split import SplitData, draw_split
+from tui.plots.prefill_generation import SplitData, draw_split
 from tui.screens.live.latency_numbers import LatencyNumbers, draw_numbers
 
 LatencyPlot = LatencyPlotData | HistogramData | SplitData

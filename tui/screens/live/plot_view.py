@@ -18,7 +18,7 @@ from runner.util.formatting import plural
 from tui.plots.axes import round_seconds
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import GpuLane, LatencyPlotData, OutlierMark
-from tui.plots.split import SplitData
+from tui.plots.prefill_generation import SplitData
 from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
 

@@ -23,7 +23,7 @@ from tui.framework.rows import Panel
 from tui.framework.run_header import short_id
 from tui.framework.screen import KeyedScreen, KeyFooter
 from tui.framework.titles import set_title
-from tui.plots.trade import TradeData, TradePoint, draw_trades
+from tui.plots.throughput_latency import TradeData, TradePoint, draw_trades
 from tui.screens.sweep.keys import KEYS
 from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
 from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, heading

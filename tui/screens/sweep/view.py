@@ -46,7 +46,7 @@ class BoardView:
 
     @property
     def of_metrics(self) -> bool:
-        """Whether the columns are metrics."""
+        """Whether the columns are metrics; with two axes they are the values of the second."""
         return self.view.columns is None
 
     @property

@@ -18,7 +18,7 @@ from tui.app import TrtbenchApp
 from tui.framework.rows import row_text
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import LatencyPlotData
-from tui.plots.split import SplitData
+from tui.plots.prefill_generation import SplitData
 from tui.screens.live.health_view import health_sections
 from tui.screens.live.in_flight_panel import draw_in_flight
 from tui.screens.live.latency_numbers import draw_numbers

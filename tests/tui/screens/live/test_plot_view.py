@@ -13,7 +13,7 @@ from tests.support.recorded_runs import Recorder
 from tests.tui.screens.live.support import drained, view_of
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import LatencyPlotData
-from tui.plots.split import SplitData
+from tui.plots.prefill_generation import SplitData
 from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.view import LiveView, make_live_view
 

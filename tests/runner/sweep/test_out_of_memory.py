@@ -11,7 +11,7 @@ from runner.engines.diagnosis import Diagnosis, is_out_of_memory
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.state.run import RunState
-from runner.sweep.memory import find_pruned, needs_as_much, outcomes_of
+from runner.sweep.out_of_memory import find_pruned, needs_as_much, outcomes_of
 from runner.sweep.spec import SweepAxis, SweepCell, SweepSpec
 
 GPU_OOM = "a GPU ran out of memory (torch.OutOfMemoryError: CUDA out of memory.)"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.framework.rows import row_text
-from tui.plots.split import SplitData, draw_split
+from tui.plots.prefill_generation import SplitData, draw_split
 from tui.text import to_ascii, width_of
 
 
