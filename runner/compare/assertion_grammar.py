@@ -64,7 +64,7 @@ class Assertion:
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """Every quantity in it, each once."""
+        """The quantities of both sides, without duplicates."""
         return tuple(dict.fromkeys([*_quantities(self.left), *_quantities(self.right)]))
 
     @property

@@ -236,7 +236,7 @@ def _centred(values: Sequence[float], sessions: Sequence[int]) -> list[float]:
 
 
 def _independent(order: Sequence[float], side: Sequence[float]) -> bool:
-    """Whether a line over the order exists, and is not the difference of the sides itself."""
+    """Check whether a trend over the order can be separated from the difference of the sides."""
     size = _dot(order, order)
     return size > 1e-12 and _dot(side, side) - _dot(order, side) ** 2 / size > 1e-9
 

@@ -89,7 +89,7 @@ class ComparedRun:
 
     @cached_property
     def estimates(self) -> dict[Configuration, Estimates]:
-        """What the iterations say about how well numbers are known, by configuration."""
+        """The standard errors of the metrics within this run, by configuration."""
         return {
             configuration_of(row): estimates(configuration, self.report.ranks)
             for row, configuration in zip(self.report.configurations, self.state.configurations, strict=False)

@@ -87,7 +87,7 @@ def cause_of(entry: RunEntry) -> str:
 
 
 def as_json(entries: Iterable[RunEntry]) -> str:
-    """Return one JSON object a line."""
+    """Return one JSON object per line."""
     return "".join(f"{ascii_json(msgspec.json.encode(_plain(entry))).decode()}\n" for entry in entries)
 
 

@@ -57,7 +57,7 @@ def _collector(run_dir: Path, plan: Plan, index: int) -> Collector:
 
 
 def _output_reader(engine: str) -> OutputReader:
-    """Return the parsers of an engine; of one that is not installed, none."""
+    """Return the parsers of an engine; without parsers if the engine is not installed."""
     try:
         return find_engine(engine).output
     except UserError:

@@ -90,5 +90,5 @@ class MetricContext:
 
     @cached_property
     def effective_iterations(self) -> float:
-        """How many independent iterations the correlated ones are worth."""
+        """The effective sample size: the number of independent iterations with the same standard error."""
         return effective_number(self.configuration.latency, self.configuration.batches)

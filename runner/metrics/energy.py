@@ -23,7 +23,7 @@ _DIFFERENCE = "1, a difference of two counters"
 
 
 def _mean_power(window: GpuWindow) -> Computed:
-    """From the counter, which misses nothing; samples of a changing load hit its peaks only by chance."""
+    """Return the mean power, W, from the energy counter if possible: samples can miss peaks of the load."""
     joules = _joules(window)
     if not isinstance(joules, str):
         energy, error = joules

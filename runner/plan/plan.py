@@ -85,7 +85,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def skip_reason(self) -> SkipReason | None:
-        """Why the stage is not run; None when it runs, or for a reason that an engine words itself."""
+        """Why the stage is not run; None: it runs, or the engine gives the reason as text."""
         return SkipReason.parse(self.skip)
 
     @property

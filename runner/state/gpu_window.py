@@ -42,6 +42,6 @@ class GpuWindow:
 
     @property
     def how(self) -> str:
-        """How readings were taken that a MIG device does not have for itself."""
+        """The sampling rate, with a note if they cover a whole GPU instead of its MIG device."""
         shared = any(self.state.telemetry.mig_device(gpu) for gpu in self.gpus)
         return self.rate + ("; of the whole GPU, which its MIG devices share" if shared else "")

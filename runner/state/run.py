@@ -139,7 +139,7 @@ class RunState:
 
     @property
     def world(self) -> int:
-        """How many ranks measured: from the stages, or as printed for an imported result."""
+        """The number of ranks that measured: from the stages, or from the text of an imported result."""
         started = [stage.ranks for stage in self.stages]
         return max(
             started or [result_matching.result_ranks(one.result or {}) for one in self.configurations],

@@ -122,7 +122,7 @@ class Sample(Moments):
     def upstream_percentile(self, q: float) -> float:
         """`sorted[int(n * q)]` as TensorRT-LLM's benchmark.py computes it (no interpolation, one rank high).
 
-        Past `EXACT_LIMIT` values the difference is below the histogram's resolution.
+        Above `EXACT_LIMIT` values the difference is below the histogram's resolution.
         """
         if self.n == 0:
             return math.nan
@@ -131,9 +131,9 @@ class Sample(Moments):
         return self._ordered()[min(self.n - 1, int(self.n * (q / 100)))]
 
     def histogram(self, most: int) -> list[Bin]:
-        """How many values lie in each of at most `most` equal stretches from the minimum to the maximum.
+        """Return at most `most` bins of equal width from the minimum to the maximum, with their counts.
 
-        Past `EXACT_LIMIT` values a stretch is never finer than what is still known of them.
+        Above `EXACT_LIMIT` values, bins are at least as wide as the resolution of the stored histogram.
         """
         span = self.maximum - self.minimum
         if self.n == 0 or span <= 0:
@@ -145,9 +145,9 @@ class Sample(Moments):
         return [Bin(*values) for values in zip(edges, edges[1:], counts, strict=False)]
 
     def counts(self, edges: Sequence[float]) -> list[int]:
-        """How many values lie between neighbouring `edges` (ascending): the lower one in, the upper one out.
+        """Return the number of values in each interval between ascending `edges`, without its upper edge.
 
-        Past `EXACT_LIMIT` values each counts at the middle of its histogram bin.
+        Above `EXACT_LIMIT` values, each value counts at the middle of its bin in the stored histogram.
         """
         if self.exact:
             ordered = self._ordered()

@@ -64,7 +64,7 @@ class Variation:
 
     @property
     def known(self) -> bool:
-        """Whether earlier sessions tell the variation between sessions."""
+        """Whether the variation between sessions was measured in earlier sessions."""
         return self.session.runs > 0
 
     def mean_variance(self, runs: int, run: Spread | None) -> tuple[tuple[float, float], ...]:

@@ -38,7 +38,7 @@ def adopt_orphans() -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """In a child between fork and exec: have it terminated when the forking thread ends."""
+    """Terminate a child when the thread that forked it ends; called in the child between fork and exec."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
