@@ -7,9 +7,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 WORDS_OF_A_TERMINAL = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 """variables that say how to draw; a test that wants one sets it"""
+
+# Hypothesis fails examples that take long; on a busy machine any of them may.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 # A shell starts what it runs in the background with ctrl+c ignored, and whatever a test starts inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -171,7 +171,11 @@ def disagreement(window: GpuWindow) -> Iterator[str]:
     off = watts / counted - 1
     allowed = DISAGREEMENT + error / energy + (AVERAGED_S / 2 / seconds if averaged else 0.0)
     if abs(off) > allowed:
-        kind = "each the mean of a second" if averaged else "each of a moment, so they miss what lies between"
+        kind = (
+            "each the mean of a second"
+            if averaged
+            else "each a momentary value, so changes between them are missed"
+        )
         yield (
             f"GPU power: {n} samples say {watts:.0f} W ({kind}), the energy counter says {counted:.0f} W"
             f" ({100 * off:+.1f} %); power and energy in the table are the counter's"
@@ -215,7 +219,7 @@ GPU_ENERGY = Metric(
     group="gpu",
     better="lower",
     formula=(
-        "energy counters at the end of the measured phase - at its begin, summed over the GPUs of"
+        "energy counters at the end of the measured phase - at its start, summed over the GPUs of"
         " the ranks; the"
         " error is (0.1 s + distance to the nearest reading) x mean power at each end"
     ),
@@ -239,7 +243,7 @@ JOULES_PER_TOKEN = Metric(
     source=_COUNTER,
     count=_DIFFERENCE,
     conditions=(
-        "As total energy. Idle power is in it: it depends on how full the GPU was. A sequence that ends"
+        "As total energy. It includes idle power, so it depends on how busy the GPU was. A sequence that ends"
         " before the longest of its batch counts with the steps of the batch."
     ),
     comparison_place=10,

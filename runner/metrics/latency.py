@@ -117,7 +117,7 @@ P50 = Metric(
     formula="median: linear interpolation at position (n - 1) x 0.50 of the sorted latencies",
     source=ITERATIONS_SOURCE,
     count=TIMED,
-    conditions="Its interval needs 6 iterations that are worth as many independent ones.",
+    conditions="Its interval needs 6 effectively independent iterations.",
     comparison_place=2,
     compute=_percentile(50),
     estimate=_percentile_estimate(50),
@@ -132,8 +132,8 @@ P95 = Metric(
     source=ITERATIONS_SOURCE,
     count=TIMED,
     conditions=(
-        "Means something from 20 iterations on: below, it is between the two slowest. Its interval"
-        " has an upper bound from 72 independent iterations on."
+        "Meaningful from 20 iterations: with fewer, it lies between the two slowest. Its interval has an"
+        " upper bound from 72 independent iterations."
     ),
     comparison_place=3,
     compute=_percentile(95, least=20),
@@ -149,8 +149,8 @@ P99 = Metric(
     source=ITERATIONS_SOURCE,
     count=TIMED,
     conditions=(
-        "Means something from 100 iterations on: of ten values, it is practically the maximum. Its"
-        " interval has an upper bound from 368 independent iterations on."
+        "Meaningful from 100 iterations: with ten, it is practically the maximum. Its interval has an"
+        " upper bound from 368 independent iterations."
     ),
     comparison_place=4,
     compute=_percentile(99, least=100),

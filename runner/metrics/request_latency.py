@@ -243,8 +243,8 @@ INTER_TOKEN = Metric(
     group="generation",
     better="lower",
     formula=(
-        "mean over requests of (last token - first token) / (output tokens - 1), in flight with others:"
-        " benchmark.py's time per output token is of a batch of fixed size that is alone on the engine"
+        "mean over requests of (last token - first token) / (output tokens - 1). Other requests run"
+        " at the same time; benchmark.py measures a batch of fixed size that is alone on the engine"
     ),
     source=REQUESTS_SOURCE,
     upstream_key="Average time-per-output-token [TPOT] (ms)",

@@ -96,7 +96,7 @@ WARM_UP_EFFECT = Metric(
     source=ITERATIONS_SOURCE,
     digits=2,
     count=TIMED,
-    conditions="Needs 8 iterations. Nothing is left out of any number: this says what leaving out would do.",
+    conditions="Needs 8 iterations. No number leaves out values; this shows the effect of leaving them out.",
     as_measured=True,
     compute=_warm_up_effect,
 )

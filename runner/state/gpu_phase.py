@@ -81,7 +81,7 @@ class GpuPhase:
     def take_energy(
         self, uuid: str, readings: Sequence[GpuEnergy], begin: int, end: int, *, over: bool
     ) -> None:
-        """Record the counter of one GPU at the begin of the phase, and at its end once the phase is over."""
+        """Record the counter of one GPU at the start of the phase, and at its end once the phase is over."""
         self.begin, self.end = begin, end
         if uuid not in self.begins and readings and readings[-1].t >= begin:
             self.begins[uuid] = _edge(readings, begin)

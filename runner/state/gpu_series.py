@@ -126,7 +126,7 @@ class SampleGroup:
 
 class ReadingBucket(NamedTuple):
     t: int
-    """begin of the period, CLOCK_MONOTONIC in ns"""
+    """start of the period, CLOCK_MONOTONIC in ns"""
     low: float
     mean: float
     high: float

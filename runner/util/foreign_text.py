@@ -121,7 +121,7 @@ _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
 _REFERENCE = re.compile(r"@\w|#\d|\b(?:GH-\d|www\.|mailto:)|://", re.IGNORECASE)
 """addresses, mentions and numbers of issues, which pages turn into links even behind a backslash"""
 _BLOCK = re.compile(r"(?=>|[-+=#]+(?: |$))")
-"""the begin of a quotation, a list or a heading"""
+"""the start of a quotation, a list or a heading"""
 
 
 def markdown_text(text: str) -> str:

@@ -295,7 +295,7 @@ def test_mean_power_without_counter_is_of_samples() -> None:
     ("columns", "flags"),
     [
         ({}, []),
-        ({"power": 560.0}, ["560 W (each of a moment, so they miss what lies between)"]),
+        ({"power": 560.0}, ["560 W (each a momentary value, so changes between them are missed)"]),
         ({"power": 560.0, "power_average": 510.0}, []),
         ({"power_average": 600.0}, ["600 W (each the mean of a second)"]),
     ],
