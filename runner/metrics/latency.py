@@ -165,7 +165,10 @@ DEVIATION = Metric(
     formula="square root of sum((latency - mean)^2) / (n - 1)",
     source=ITERATIONS_SOURCE,
     count=TIMED,
-    conditions="Needs two iterations. Correlated iterations are less independent than it suggests.",
+    conditions=(
+        "Needs two iterations. Correlated iterations are less independent than it suggests. A smaller one is"
+        " steadier, not faster."
+    ),
     judged=False,
     as_measured=True,
     compute=_deviation,
@@ -180,7 +183,10 @@ VARIATION = Metric(
     source=ITERATIONS_SOURCE,
     digits=2,
     count=TIMED,
-    conditions="Needs two iterations. How far single iterations scatter, not how well the mean is known.",
+    conditions=(
+        "Needs two iterations. How far single iterations scatter, not how well the mean is known. A smaller"
+        " one is steadier, not faster."
+    ),
     judged=False,
     as_measured=True,
     compute=_variation,

@@ -17,7 +17,7 @@ from runner.engines.trtllm_bench.output import (
     report_notices,
 )
 from runner.errors import UserError
-from runner.events import EngineIteration
+from runner.events import EngineIteration, Slo
 from runner.plan.plan import Plan, Stage
 from tests import standins
 from tests.integration.trtllm.support import merged
@@ -162,6 +162,12 @@ def test_an_unsupported_feature_of_a_version_is_rejected(
         plan(tmp_path, version, **changes)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_plan_has_the_slo_of_the_profile(tmp_path: Path) -> None:
+    stated = {"backend": "pytorch", "slo": {"e2e_ms": 500.0}}
+    assert plan(tmp_path, "1.0.0", benchmark=stated).slo == Slo(e2e_ms=500.0)
+    assert plan(tmp_path, "1.0.0", benchmark={"backend": "pytorch"}).slo is None
 
 
 def test_0_14_has_latency_streaming_and_beams(tmp_path: Path) -> None:

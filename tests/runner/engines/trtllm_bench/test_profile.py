@@ -40,6 +40,7 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ({"benchmark": {"command": "latency", "streaming": True}}, "benchmark.streaming", "always streams"),
     ({"benchmark": {"max_seq_len": 9}}, "benchmark.max_seq_len", "an engine has it built in"),
     ({"benchmark": {"backend": "pytorch"}, "paths": {"engine_dir": "/e"}}, "paths.engine_dir", "no engine"),
+    ({"benchmark": {"slo": {"ttft_ms": 200}}}, "benchmark.slo.ttft_ms", "set benchmark.streaming: true"),
     ({"benchmark": {"extra_args": ["--streaming"]}}, "benchmark.extra_args", "streaming instead"),
     ({"benchmark": {"extra_args": ["--tp=2"]}}, "benchmark.extra_args", "already sets this option"),
     ({"launch": {"env": {"TLLM_LOG_LEVEL": "ERROR"}}}, "launch.env.TLLM_LOG_LEVEL", "hides the report"),
