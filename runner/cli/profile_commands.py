@@ -12,7 +12,7 @@ from runner.engines.registry import make_plan
 from runner.errors import ExitCode, UserError
 from runner.plan import redaction
 from runner.plan.masking import Mask
-from runner.plan.plan import as_comment, as_shell
+from runner.plan.plan import as_comment, as_shell, file_as_shell, files_read
 from runner.profile import file, store
 from runner.util.formatting import command
 
@@ -38,6 +38,9 @@ def show(arguments: argparse.Namespace) -> int:
     print(f"{as_comment(str(stored.path))}\n{_public_text(stored.path).rstrip()}\n")
     plan = redaction.redact_plan(make_plan(stored.load()))
     print(as_comment(f"{plan.summary}; the commands of a run ($RUN is its directory):"))
+    files = dict(file for stage in plan.stages if not stage.skip for file in files_read(plan, stage))
+    for path, content in files.items():
+        print(file_as_shell(path, content, for_display=True))
     for stage in plan.stages:
         if stage.skip:
             print(as_comment(f"{stage.name}: not run, {stage.skip}"))

@@ -214,6 +214,21 @@ def as_shell(stage: Stage, *, for_display: bool = False) -> str:
     return " ".join(words)
 
 
+def files_read(plan: Plan, stage: Stage) -> list[tuple[str, str]]:
+    """Return path and content of each file of the plan that is named in the command of a stage."""
+    files = ((f"{stage.cwd}/{name}", content) for name, content in plan.files.items())
+    return [(path, content) for path, content in files if any(path in word for word in stage.argv)]
+
+
+def file_as_shell(path: str, content: str, *, for_display: bool = False) -> str:
+    """Return a shell command that writes a file of a plan."""
+    end = "END"
+    while end in content.splitlines():
+        end += "_"
+    quoted = _with_variable if for_display else shlex.quote
+    return f"cat > {quoted(path)} <<'{end}'\n{content.removesuffix(chr(10))}\n{end}"
+
+
 def as_comment(text: str) -> str:
     """Return a text as a comment of a shell script; every line of it becomes one."""
     return "\n".join(f"# {line}".rstrip() for line in text.splitlines() or [""])
@@ -269,10 +284,14 @@ def repro_script(plan: Plan) -> str:
         "# GPUs are numbered as they sit in the machine, as they were in the run.",
         "export CUDA_DEVICE_ORDER=PCI_BUS_ID",
     ]
+    written: set[str] = set()
     for number, stage in enumerate(plan.stages):
         title = f"{number}: {stage.name}"
         if stage.skip:
             lines += ["", as_comment(f"{title}, not run: {stage.skip}"), as_comment(as_shell(stage))]
         else:
-            lines += ["", as_comment(title), f"cd {shlex.quote(stage.cwd)}", as_shell(stage)]
+            files = [file for file in files_read(plan, stage) if file[0] not in written]
+            written |= {path for path, _ in files}
+            lines += ["", as_comment(title), f"cd {shlex.quote(stage.cwd)}"]
+            lines += [*(file_as_shell(*file) for file in files), as_shell(stage)]
     return "\n".join(lines) + "\n"

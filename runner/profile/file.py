@@ -19,7 +19,7 @@ from runner.engines.registry import engines, find_engine
 from runner.errors import UserError
 from runner.profile.structs import check_data, kind_at
 from runner.profile.sweep import sweep_problems
-from runner.schema.base import Problem, Profile, env_problems
+from runner.schema.base import Problem, Profile, Section, env_problems
 from runner.schema.validation import format_value, is_optional, is_text
 from runner.util.files import make_folders, read_file, write_atomically
 
@@ -316,13 +316,18 @@ def to_data(profile: Profile) -> Data:
     """Return the plain data of a profile, without default values."""
     data: Data = msgspec.to_builtins(profile)
     order = ["name", "description", "engine"]
-    return _without_empty({key: data[key] for key in order if key in data} | data)
+    return _without_empty({key: data[key] for key in order if key in data} | data, profile)
 
 
-def _without_empty(data: Data) -> Data:
-    """Remove empty sections at any depth."""
-    kept = {key: _without_empty(value) if isinstance(value, dict) else value for key, value in data.items()}
-    return {key: value for key, value in kept.items() if value != {}}
+def _without_empty(data: Data, section: Section) -> Data:
+    """Remove empty sections at any depth, but no empty mapping that a field has as its value."""
+    kept: Data = {}
+    for key, value in data.items():
+        inner = getattr(section, key)
+        kept[key] = _without_empty(value, inner) if isinstance(inner, Section) else value
+        if kept[key] == {} and isinstance(inner, Section):
+            del kept[key]
+    return kept
 
 
 def to_flow(value: Any) -> str:

@@ -138,7 +138,9 @@ def describe_allowed(kind: inspect.Type) -> str:
         return f"{len(kind.item_types)} numbers like [128, 20]; each: {describe_allowed(kind.item_types[0])}"
     if isinstance(kind, inspect.StrType):
         return "text" if kind.pattern is None else "letters, digits, dot, dash and underscore, at most 64"
-    names = {inspect.BoolType: "true or false", inspect.NoneType: "null", inspect.DictType: "keys and texts"}
+    if isinstance(kind, inspect.DictType):
+        return "keys and values" if isinstance(kind.value_type, inspect.AnyType) else "keys and texts"
+    names = {inspect.BoolType: "true or false", inspect.NoneType: "null"}
     return names.get(type(kind), "a section")
 
 
@@ -159,6 +161,8 @@ def _inner(kind: inspect.Type, key: str) -> inspect.Type | None:
             return next((field.type for field in option.fields if field.encode_name == key), None)
         if isinstance(option, inspect.DictType):
             return option.value_type
+        if isinstance(option, inspect.AnyType):
+            return option
     return None
 
 

@@ -71,6 +71,11 @@ class ToolHelp:
         return matching[0] if len(matching) == 1 else None
 
 
+def has_options(text: str) -> bool:
+    """Check that a text is an argparse `--help` with options."""
+    return bool(parse_help(text).options)
+
+
 _USAGE = re.compile(r"(--[A-Za-z][\w-]*)(?:[ =]\{([^}]*)\})?")
 
 

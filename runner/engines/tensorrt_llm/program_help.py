@@ -15,7 +15,6 @@ from pathlib import Path
 from runner import paths
 from runner.engines import container
 from runner.engines.build_cache import HOST
-from runner.engines.tensorrt_llm.options import ToolHelp
 from runner.engines.tensorrt_llm.versions import Version
 from runner.schema.base import Container
 
@@ -48,8 +47,8 @@ class HelpPage:
         return paths.state_home() / "help" / f"{self.name}-{self.version.text}-{key.hexdigest()}.txt"
 
 
-def read_help(page: HelpPage, parse: Callable[[str], ToolHelp]) -> str:
-    """Return the text of a page, from the disk or from the program; empty when it does not answer."""
+def read_help(page: HelpPage, has_answer: Callable[[str], bool]) -> str:
+    """Return the text of a page, from the disk or from the program; empty when it has no answer."""
     file = page.file
     with contextlib.suppress(OSError):
         return file.read_text(encoding="utf-8")
@@ -61,7 +60,7 @@ def read_help(page: HelpPage, parse: Callable[[str], ToolHelp]) -> str:
     env = container.env_outside(page.container, variables)
     answer = container.output_of(words, timeout=TIMEOUT_S, env=env) or b""
     text = answer.decode(errors="replace")
-    if not parse(text).options:
+    if not has_answer(text):
         now = time.monotonic()
         _failed[file] = now + max(SOONEST_S, PATIENCE * (now - began))
         return ""

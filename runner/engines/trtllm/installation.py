@@ -15,7 +15,7 @@ from runner.engines.tensorrt_llm.installation import (
     python_of,
     version_of_tree,
 )
-from runner.engines.tensorrt_llm.options import ToolHelp, parse_help
+from runner.engines.tensorrt_llm.options import ToolHelp, has_options, parse_help
 from runner.engines.tensorrt_llm.program_help import HelpPage, read_help
 from runner.engines.tensorrt_llm.versions import Version, example_folder, version_of
 from runner.engines.trtllm.arguments import Program
@@ -93,7 +93,7 @@ def _helps(
         pages["convert"] = HelpPage("convert-checkpoint", argv, version, inside, env, source)
     if profile.selects("build"):
         pages["build"] = HelpPage("trtllm-build", [trtllm_build, "--help"], version, inside, env)
-    found = {program: read_help(page, parse_help) for program, page in pages.items()}
+    found = {program: read_help(page, has_options) for program, page in pages.items()}
     return {program: text for program, text in found.items() if text}
 
 

@@ -74,7 +74,12 @@ def build_options(profile: BenchProfile, tool: Tool, dataset: str, requests: Req
 
 
 def run_options(
-    profile: BenchProfile, tool: Tool, configuration: Configuration, engine_dir: str, dataset: str
+    profile: BenchProfile,
+    tool: Tool,
+    configuration: Configuration,
+    engine_dir: str,
+    dataset: str,
+    options_file: str | None,
 ) -> Options:
     """Return the options of `throughput` and `latency`, without those for output files."""
     benchmark, parallel = profile.benchmark, profile.parallel
@@ -103,8 +108,8 @@ def run_options(
         value = getattr(benchmark, name)
         if value is not None:
             options.append((name, str(value)))
-    if benchmark.options_file is not None:
-        options.append(("extra_llm_api_options", benchmark.options_file))
+    if options_file is not None:
+        options.append(("extra_llm_api_options", options_file))
     if benchmark.chunked_context:
         options.append(("enable_chunked_context", None))
     elif benchmark.chunked_context is False and tool.has(benchmark.command, "disable_chunked_context"):

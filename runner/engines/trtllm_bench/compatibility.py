@@ -26,6 +26,7 @@ OPTION_OF = {
     "max_num_tokens": "max_num_tokens", "max_seq_len": "max_seq_len",
     "kv_cache_free_gpu_mem_fraction": "kv_cache_free_gpu_mem_fraction", "beam_width": "beam_width",
     "eos_id": "eos_id", "scheduler_policy": "scheduler_policy", "options_file": "extra_llm_api_options",
+    "extra_llm_api_options": "extra_llm_api_options",
     "chunked_context": "enable_chunked_context", "answers": "output_json", "iteration_log": "iteration_log",
 }  # fmt: skip
 """Field of the section benchmark -> option of the tool that it needs."""

@@ -45,7 +45,7 @@ def read_helps(profile: BenchProfile, installation: BenchInstallation) -> dict[s
     for part in needed:
         argv = help_argv(installation.program, part)
         page = HelpPage(f"trtllm-bench-{part}", argv, version, installation.container, profile.launch.env)
-        if text := read_help(page, parse_click_help):
+        if text := read_help(page, lambda answer: bool(parse_click_help(answer).options)):
             found[part] = text
     return found
 

@@ -19,6 +19,7 @@ from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.options import to_argv
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench import dataset as bench_dataset
+from runner.engines.trtllm_bench import llm_options
 from runner.engines.trtllm_bench.arguments import (
     build_options,
     dataset_options,
@@ -97,6 +98,7 @@ class BenchPlanner:
             notes=self._notes(),
             slo=self._slo(),
             decode_reads=decode_reads_of(profile, self.installation.file_system),
+            files=dict([options] if (options := llm_options.file_of(profile)) else []),
         )
 
     def _slo(self) -> Slo | None:
@@ -156,7 +158,7 @@ class BenchPlanner:
                 f"whether trtllm-bench of TensorRT-LLM {version} has {', '.join(unknown)} is not known,"
                 " because its --help could not be read"
             )
-        return notes
+        return [*notes, *llm_options.notes(profile, self.installation)]
 
     # --- outputs and what they depend on --------------------------------------------------------------
 
@@ -270,7 +272,8 @@ class BenchPlanner:
         files = {what: f"{folder}/{_ENDINGS[what]}" for what in FILES if self._asks(what)}
         if profile.benchmark.answers:
             files["answers"] = f"{folder}/output.json"
-        places = self._engine_dir(engine), self._dataset_file(dataset)
+        options_file, copy_in = self._options_file()
+        places = self._engine_dir(engine), self._dataset_file(dataset), options_file
         argv = [
             self.installation.program,
             *to_argv(group_options(profile, self.tool, tokenizer(profile, self.tool))),
@@ -279,7 +282,7 @@ class BenchPlanner:
             *to_argv([(FILES.get(what, "output_json"), path) for what, path in files.items()]),
             *profile.benchmark.extra_args,
         ]
-        stage = self._stage("benchmark", argv, skip, folders=[folder])
+        stage = self._stage("benchmark", argv, skip, folders=[folder], copy_in=copy_in)
         if skip is not None:
             return stage
         return msgspec.structs.replace(
@@ -289,6 +292,16 @@ class BenchPlanner:
             measures=index,
             shutdown_s=profile.benchmark.shutdown_timeout,
         )
+
+    def _options_file(self) -> tuple[str | None, tuple[str, str] | None]:
+        """Return the path of the further options, and how the file gets into a running container."""
+        file = llm_options.file_of(self.profile)
+        if file is None:
+            return self.profile.benchmark.options_file, None
+        path, inside = str(self.run_dir / file[0]), self.installation.container
+        if inside is None or not inside.exec:
+            return path, None
+        return f"/tmp/trtbench-{file[0]}", (path, f"/tmp/trtbench-{file[0]}")
 
     def _results_folder(self, index: int) -> str:
         """Return the folder of results; a running container does not see the run directory.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -191,8 +191,16 @@ class BenchBenchmark(Section, frozen=True):
         Literal["guaranteed_no_evict", "max_utilization"] | None,
         Meta(description="how requests are admitted to the KV cache"),
     ] = None
+    extra_llm_api_options: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="further options of the LLM API, as its YAML file has them:"
+            " {kv_cache_config: {dtype: fp8}}; the file is written for the run"
+        ),
+    ] = None
     options_file: Annotated[
-        str | None, Meta(description="YAML file with further options of the LLM API (extra_llm_api_options)")
+        str | None,
+        Meta(description="the same in a YAML file of yours; keys that the version lacks are named"),
     ] = None
     slo: SloSection = msgspec.field(default_factory=SloSection)
     answers: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
+from runner.engines.trtllm_bench.llm_options import FIELD, value_problems
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.schema.base import Problem
 
@@ -124,6 +125,10 @@ def _benchmark(profile: BenchProfile) -> Iterator[Problem]:
         yield Problem(
             "benchmark.beam_width", "trtllm-bench takes it or concurrency, not both; remove one of them"
         )
+    if benchmark.extra_llm_api_options is not None:
+        if benchmark.options_file is not None:
+            yield Problem("benchmark.options_file", f"excludes {FIELD}; keep one of them")
+        yield from value_problems(benchmark.extra_llm_api_options, FIELD)
     if benchmark.command == "latency" and benchmark.streaming:
         yield Problem("benchmark.streaming", "latency always streams; remove the line")
     if profile.needs_engine and benchmark.max_seq_len is not None:

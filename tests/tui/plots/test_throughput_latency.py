@@ -7,8 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui.framework.rows import row_text, row_width
-from tui.plots.trade import BEST, CHOSEN, OTHER, TIED, TradeData, TradePoint, axis_for, draw_trades
-from tui.plots.throughput_latency import BEST, CHOSEN, OTHER, TradeData, TradePoint, axis_for, draw_trades
+from tui.plots.throughput_latency import (
+    BEST,
+    CHOSEN,
+    OTHER,
+    TIED,
+    TradeData,
+    TradePoint,
+    axis_for,
+    draw_trades,
+)
 
 POINTS = (
     TradePoint(10.0, 100.0, "one", "s", best=True),

@@ -200,7 +200,7 @@ class CommandPane(CommandView):
 def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
     """Return the commands of a new run of a profile, or of an existing run."""
     from runner.engines.registry import make_plan
-    from runner.plan.plan import RUN_DIR, as_shell
+    from runner.plan.plan import RUN_DIR, as_shell, files_read
     from runner.plan.redaction import redact_plan
     from runner.run import layout
 
@@ -208,7 +208,8 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
         plan = redact_plan(layout.load_plan(run_dir) if run_dir is not None else make_plan(profile))
     except UserError as error:
         return RunCommands(error=str(error.args[0]), hint=error.hint)
-    commands = []
+    commands: list[ShellCommand] = []
+    files: dict[str, str] = {}
     for stage in plan.stages:
         where = "$RUN, the directory of the new run" if stage.cwd == str(RUN_DIR) else stage.cwd
         title = f"{stage.name}: {plural(stage.ranks, 'rank')}, in {where}"
@@ -216,6 +217,10 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
             title = f"{stage.name}: not run, {stage.skip}"
         command = "" if stage.skip else as_shell(stage, for_display=run_dir is None)
         commands.append(ShellCommand(title, command, again=stage.again))
+        if not stage.skip:
+            files |= dict(files_read(plan, stage))
+    for path, content in files.items():
+        commands.append(ShellCommand(f"the file {path}", "", lines=tuple(content.splitlines())))
     return RunCommands(tuple(commands), tuple(plan.notes))
 
 

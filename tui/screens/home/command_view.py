@@ -24,6 +24,8 @@ class ShellCommand:
     """empty: the stage is not run"""
     again: str = ""
     """why the result of an earlier run cannot be reused"""
+    lines: tuple[str, ...] = ()
+    """the content of a file that the run writes, instead of a command"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def draw_commands(commands: RunCommands, width: int, height: int) -> list[Row]:
         again = f"# made again: {command.again}"
         rows += [row(Span(line, "warn")) for line in wrap(again, width) if command.again]
         rows += [row(line) for line in wrap_shell(command.shell, width) if command.shell]
+        rows += [row(part) for line in command.lines for part in _break_line(line, width)]
     return rows
 
 

@@ -36,7 +36,7 @@ HELP = ScreenHelp(
             " than 1 % along a line; STEP: moves by more than 1 % to another level and stays there; STEADY:"
             " none of these, in 30 or more iterations that vary by at most 10 % on a machine without"
             " problems. While it runs, it is judged at 24, 30, 37, ... iterations, and two in a row must"
-            " agree: a steady run gets a false alarm in at most 5 of 100 cases. It does not affect any number",
+            " agree: at most 5 of 100 steady runs get a false alarm. It does not affect any number",
         ),
         ("stall", "no iteration for ten times the median latency, and for at least ten seconds"),
         (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines.tensorrt_llm import program_help
-from runner.engines.tensorrt_llm.options import parse_help
+from runner.engines.tensorrt_llm.options import has_options, parse_help
 from runner.engines.tensorrt_llm.program_help import HelpPage, read_help
 from runner.engines.tensorrt_llm.versions import Version
 
@@ -33,30 +33,30 @@ def times_asked(folder: Path) -> int:
 
 def test_a_page_is_read_once(tmp_path: Path) -> None:
     for _ in range(3):
-        assert "--model_dir" in parse_help(read_help(page(tmp_path), parse_help)).options
+        assert "--model_dir" in parse_help(read_help(page(tmp_path), has_options)).options
     assert times_asked(tmp_path) == 1
 
 
 def test_another_version_or_script_is_read_again(tmp_path: Path) -> None:
-    read_help(page(tmp_path), parse_help)
-    read_help(page(tmp_path, version="0.17.0"), parse_help)
-    read_help(page(tmp_path, f"{SCRIPT}# changed\n"), parse_help)
+    read_help(page(tmp_path), has_options)
+    read_help(page(tmp_path, version="0.17.0"), has_options)
+    read_help(page(tmp_path, f"{SCRIPT}# changed\n"), has_options)
     assert times_asked(tmp_path) == 3
 
 
 def test_a_failure_is_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_help, "_failed", {})
     broken = f"{SCRIPT}sys.exit(1)\n"
-    assert read_help(page(tmp_path, broken), parse_help) == ""
-    assert read_help(page(tmp_path, broken), parse_help) == ""
+    assert read_help(page(tmp_path, broken), has_options) == ""
+    assert read_help(page(tmp_path, broken), has_options) == ""
     assert times_asked(tmp_path) == 1
     assert not page(tmp_path, broken).file.exists()
     # The user may repair the installation: after a while it is asked again.
     monkeypatch.setattr(program_help, "_failed", {})
-    read_help(page(tmp_path, broken), parse_help)
+    read_help(page(tmp_path, broken), has_options)
     assert times_asked(tmp_path) == 2
 
 
 def test_a_text_without_options_is_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_help, "_failed", {})
-    assert read_help(page(tmp_path, "print('nothing here')"), parse_help) == ""
+    assert read_help(page(tmp_path, "print('nothing here')"), has_options) == ""
