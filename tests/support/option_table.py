@@ -43,7 +43,15 @@ def _compact(stated: dict[str, Any]) -> dict[str, Any]:
         found["default"] = str(default)
     if stated.get("flag"):
         found["flag"] = True
+    elif "choices" not in stated and (kind := _kind(stated)):
+        found["type"] = kind
     return found
+
+
+def _kind(stated: dict[str, Any]) -> str:
+    """Return `int` or `float`, as the parser states it or as its default shows; empty for other types."""
+    kind = stated.get("type", type(stated.get("default")).__name__)
+    return kind if kind in ("int", "float") else ""
 
 
 def rendered(table: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 The order of the fields is the order of the options on the command line. null (for a flag: false) leaves an
 option out, so TensorRT-LLM's own default applies, which the metadata of a field have (`default`). Which
-version has which option is in `runner.engines.tensorrt_llm.option_facts`.
+version has which option is in `runner.engines.tensorrt_llm.option_facts`. Further fields, which no other code
+reads, are made from its table (`runner.engines.tensorrt_llm.more_options`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from runner.engines.tensorrt_llm.more_options import with_fields
 from runner.schema.base import PositiveInt, Section
 
 Switch = Literal["enable", "disable"]
@@ -32,6 +34,7 @@ def _with_default(description: str, default: str) -> str:
     return f"{description} (null: TensorRT-LLM's default, {default})"
 
 
+@with_fields("build")
 class Build(Section, frozen=True):
     """Options of trtllm-build."""
 
@@ -153,12 +156,13 @@ class Build(Section, frozen=True):
     ] = msgspec.field(default_factory=list)
 
 
+@with_fields("convert")
 class Convert(Section, frozen=True):
     """Options of convert_checkpoint.py: quantisation, and reading of the weights."""
 
     use_weight_only: Annotated[bool, _flag("quantise the weights alone")] = False
     weight_only_precision: Annotated[
-        Literal["int8", "int4", "int4_gptq", "int4_awq"] | None,
+        Literal["int8", "int4", "int4_gptq", "int4_awq", "int8_gptq"] | None,
         _option("type of the quantised weights, with use_weight_only", "int8"),
     ] = None
     disable_weight_only_quant_plugin: Annotated[

@@ -33,6 +33,8 @@ class Properties(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     default: str = ""
     flag: bool = False
+    type: str = ""
+    """int or float; empty: text, or not stated"""
 
 
 class _Table(msgspec.Struct, frozen=True):
@@ -133,6 +135,12 @@ def properties_of(program: str, option: str, version: Version) -> Properties | N
         return None
     around = set(_neighbours(found, version))
     return around.pop() if len(around) == 1 else None
+
+
+def every_form(program: str, option: str) -> list[Properties]:
+    """Return the different properties that an option has had, oldest first; empty for an unknown one."""
+    found = _options(program).get(option)
+    return list(dict.fromkeys(known for _, known in found.points if known is not None)) if found else []
 
 
 def since(program: str, option: str, version: Version) -> str:

@@ -7,30 +7,39 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runner.engines.tensorrt_llm.build_options import Build, Convert
+from runner.engines.tensorrt_llm.more_options import FIELDS, Words, takes_several
+from runner.schema.base import Section
 
 Options = list[tuple[str, str | None]]
 """Options in order: name without dashes, value (None: a flag)."""
 
 
-def options_of(section: Build | Convert) -> Options:
-    """Return the options that a section sets, in the order of its fields."""
+def options_of(section: Section, of: str = "", *, only_made: bool = False) -> Options:
+    """Return the options that a section sets, in the order of its fields.
+
+    Args:
+        section: a section whose fields have the names of options.
+        of: the name of its further fields in `FIELDS`.
+        only_made: return these further fields alone.
+    """
     given: Options = []
-    for name in section.__struct_fields__:
+    for name in FIELDS[of] if only_made else section.__struct_fields__:
         value = getattr(section, name)
         if name == "extra_args" or value is None or value is False:
             continue
-        given.append((name, None if value is True else str(value)))
+        text = Words(value) if takes_several(of, name) else str(value)
+        given.append((name, None if value is True else text))
     return given
 
 
 def to_argv(options: Options) -> list[str]:
     """Return options as arguments of a command line."""
-    return [
-        word
-        for name, value in options
-        for word in ((f"--{name}",) if value is None else (f"--{name}", value))
-    ]
+    words: list[str] = []
+    for name, value in options:
+        words.append(f"--{name}")
+        if value is not None:
+            words += value.split() if isinstance(value, Words) else [value]
+    return words
 
 
 @dataclass(frozen=True, slots=True)

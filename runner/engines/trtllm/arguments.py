@@ -1,4 +1,4 @@
-"""The options of `trtllm-build` and `convert_checkpoint.py` for a profile, in the installed version."""
+"""The options of TensorRT-LLM's programs for a profile, in the installed version."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Literal
 
 from runner.engines.tensorrt_llm import option_facts
 from runner.engines.tensorrt_llm.model_config import ModelConfig
+from runner.engines.tensorrt_llm.more_options import Words
 from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.options import Options, ToolHelp, options_of
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.families import class_options, script_of
 from runner.engines.trtllm.profile import TrtllmProfile
 
-Program = Literal["convert", "build"]
+Program = Literal["convert", "build", "run", "benchmark"]
+SCRIPTS: dict[Program, str] = {"build": "trtllm-build", "run": "run.py", "benchmark": "benchmark.py"}
 FIRST_AUTO_DTYPE = Version.parse("0.15")
 """Before, no script takes `--dtype auto`."""
 
 
 @dataclass(frozen=True)
 class Programs:
-    """What is known of the programs that convert and build."""
+    """What is known of the programs that the stages start."""
 
     version: Version | None
     family: str = ""
@@ -55,7 +57,7 @@ class Programs:
         """Return why a program does not have an option; empty when it has it, or when that is not known."""
         if self.presence(program, option) is not Presence.NO:
             return ""
-        name = "trtllm-build" if program == "build" else f"{self.family} convert_checkpoint.py".lstrip()
+        name = SCRIPTS.get(program) or f"{self.family} convert_checkpoint.py".lstrip()
         sentence = f"{name} of TensorRT-LLM {self.version} does not have it"
         if program in self.helps or self.version is None:
             return sentence
@@ -81,13 +83,13 @@ class Programs:
         return option_facts.properties_of(self._in_table(program), option, self.version)
 
     def _in_table(self, program: Program) -> str:
-        return program if program == "build" else f"convert {self.family}"
+        return f"convert {self.family}" if program == "convert" else program
 
 
 def build_options(profile: TrtllmProfile, programs: Programs) -> Options:
     """Return the options of trtllm-build; a switch without value in this version is given or left out."""
     options: Options = []
-    for name, value in options_of(profile.build):
+    for name, value in options_of(profile.build, "build"):
         if value in ("enable", "disable") and programs.is_flag("build", name):
             options += [(name, None)] if value == "enable" else []
         else:
@@ -114,7 +116,7 @@ def convert_options(profile: TrtllmProfile, programs: Programs, model: ModelConf
         *tp,
         *pp,
         ("dtype", dtype),
-        *options_of(profile.convert),
+        *options_of(profile.convert, "convert"),
     ]
 
 
@@ -144,6 +146,11 @@ def part_options(profile: TrtllmProfile, programs: Programs, part: str) -> Optio
 
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
+
+
+def smoke_options(profile: TrtllmProfile) -> Options:
+    """Return the options of run.py, without prompt and paths."""
+    return options_of(profile.smoke, "run", only_made=True)
 
 
 def benchmark_options(profile: TrtllmProfile, engine_dir: str, dtype: str | None) -> Options:
@@ -200,11 +207,13 @@ def option_problems(profile: TrtllmProfile, programs: Programs, model: ModelConf
                 f"model.dtype: convert_checkpoint.py of TensorRT-LLM {programs.version} does not take auto,"
                 " and the model's config.json states no dtype; set it"
             )
-        yield from _problems("convert", options_of(profile.convert), programs)
+        yield from _problems("convert", options_of(profile.convert, "convert"), programs)
     if profile.selects("build"):
-        yield from _problems("build", options_of(profile.build), programs)
+        yield from _problems("build", options_of(profile.build, "build"), programs)
         if profile.selects("benchmark"):
             yield from _small_default(profile, programs.version)
+    if profile.selects("smoke"):
+        yield from _problems("run", smoke_options(profile), programs, "smoke")
 
 
 def _small_default(profile: TrtllmProfile, version: Version | None) -> Iterator[str]:
@@ -229,14 +238,18 @@ def _parallel_problems(profile: TrtllmProfile) -> Iterator[str]:
         yield f"parallel.pp: convert_checkpoint.py of {family} does not split a model into stages; set 1"
 
 
-def _problems(program: Program, options: Options, programs: Programs) -> Iterator[str]:
+def _problems(program: Program, options: Options, programs: Programs, section: str = "") -> Iterator[str]:
+    """Yield a sentence for each option that a program lacks, or whose value it refuses."""
+    section = section or program
     for name, value in options:
         if why := programs.why_missing(program, name):
-            yield f"{program}.{name}: {why}"
+            yield f"{section}.{name}: {why}"
             continue
         allowed = programs.choices(program, name)
-        if value is not None and allowed and value not in allowed and not programs.is_flag(program, name):
+        values = value.split() if isinstance(value, Words) else [value]
+        wrong = [one for one in values if one is not None and one not in allowed]
+        if wrong and allowed and not programs.is_flag(program, name):
             yield (
-                f"{program}.{name}: {value} is not allowed in TensorRT-LLM {programs.version};"
+                f"{section}.{name}: {' '.join(wrong)} is not allowed in TensorRT-LLM {programs.version};"
                 f" allowed: {', '.join(allowed)}"
             )

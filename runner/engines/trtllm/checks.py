@@ -20,15 +20,20 @@ from runner.engines.tensorrt_llm.versions import (
     version_of,
     why_unsupported,
 )
-from runner.engines.trtllm.arguments import Program
+from runner.engines.trtllm.arguments import SCRIPTS, Program
 from runner.engines.trtllm.compatibility import mismatches
+from runner.engines.trtllm.decode_bytes import OTHER_FORMS
 from runner.engines.trtllm.families import PARTS, script_of
 from runner.engines.trtllm.installation import help_texts
-from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.plan.plan import Plan
 
-PROGRAMS: dict[Program, str] = {"convert": "convert_checkpoint.py", "build": "trtllm-build"}
-"""Stage -> the name of its program in `MachineFacts.helps`."""
+PROGRAMS: dict[Program, str] = {"convert": "convert_checkpoint.py", **SCRIPTS}
+"""Program -> its name in `MachineFacts.helps`."""
+STAGES: dict[StageName, Program] = {
+    "convert": "convert", "build": "build", "smoke": "run", "benchmark": "benchmark",
+}  # fmt: skip
+"""Stage -> its program."""
 REPOSITORY = "https://github.com/NVIDIA/TensorRT-LLM"
 USUAL_VERSION = "0.16.0"
 """The version that is advised where none is installed."""
@@ -67,7 +72,9 @@ def program_helps(profile: TrtllmProfile, plan: Plan | None) -> dict[str, str]:
     """Return the `--help` of the programs that the plan starts; the plan has read them already."""
     if plan is None:
         return {}
-    started = {stage.name for stage in plan.stages if not stage.skip}
+    started = {
+        program for name, program in STAGES.items() if any(s.name == name and not s.skip for s in plan.stages)
+    }
     return {PROGRAMS[name]: text for name, text in help_texts(profile).items() if name in started}
 
 
@@ -211,19 +218,23 @@ def _engine(
     yield Check("engine", "pass", f"{folder}: {shape}, max_seq_len {limits.max_seq_len}")
 
 
+def _first_option(profile: TrtllmProfile, program: Program) -> str:
+    """Return the option that the arguments of a program begin with."""
+    if program == "convert":
+        return f"--{script_of(profile.model.family).model_dir}"
+    return {"build": "--checkpoint_dir", "run": "--engine_dir"}.get(program, "--model")
+
+
 def _options(profile: TrtllmProfile, facts: MachineFacts) -> Iterator[Check]:
     """Check the arguments against the --help of the installed programs."""
     if facts.plan is None:
         return
     for stage in facts.plan.stages:
-        program: Program | None = "convert" if stage.name == "convert" else None
-        program = "build" if stage.name == "build" else program
+        program = next((program for name, program in STAGES.items() if name == stage.name), None)
         if program is None or not facts.helps.get(PROGRAMS[program]):
             continue
-        name, tool = f"{program} options", PROGRAMS[program]
-        script = script_of(profile.model.family)
-        first = f"--{script.model_dir}" if program == "convert" else "--checkpoint_dir"
-        options = stage.argv.index(first)
+        name, tool = f"{stage.name} options", PROGRAMS[program]
+        options = stage.argv.index(_first_option(profile, program))
         known = parse_help(facts.helps[tool])
         if stage.argv[options] not in known.options:
             text = f"{tool} --help does not list its options, so they are not checked"
@@ -245,7 +256,7 @@ def _weights(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | No
         size = _size(probe, profile.paths.engine_dir)
         return (size, f"engine files {gib(size)}") if size else None
     size = probe.weights.get(profile.model.dir or "", 0)
-    if not size:
+    if not size or any(getattr(profile.convert, name) for name in OTHER_FORMS):
         return None
     source = model.dtype if model and model.dtype else "float16"
     target = profile.model.dtype if profile.model.dtype != "auto" else source
@@ -254,7 +265,7 @@ def _weights(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | No
     name: str = target
     if convert.use_weight_only:
         name = convert.weight_only_precision or "int8"
-        each = 1 if name == "int8" else 0.5
+        each = 1 if name.startswith("int8") else 0.5
     elif convert.smoothquant is not None or convert.use_fp8 or convert.use_fp8_rowwise:
         name, each = "8 bit", 1
     scaled = int(size * each / DTYPE_BYTES[source])

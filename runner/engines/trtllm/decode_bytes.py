@@ -16,7 +16,15 @@ from runner.engines.trtllm.profile import TrtllmProfile
 from runner.errors import UserError
 from runner.plan.plan import DecodeReads
 
-_WEIGHT_ONLY = {"int8": "W8A16", "int4": "W4A16", "int4_gptq": "W4A16_GPTQ", "int4_awq": "W4A16_AWQ"}
+_WEIGHT_ONLY = {
+    "int8": "W8A16",
+    "int4": "W4A16",
+    "int4_gptq": "W4A16_GPTQ",
+    "int4_awq": "W4A16_AWQ",
+    "int8_gptq": "W8A16_GPTQ",
+}
+OTHER_FORMS = ("use_nvfp4", "use_qserve", "use_meta_fp8_rowwise_recipe", "quant_ckpt_path")
+"""Options of convert whose weights mix several widths, or have one that a file determines."""
 
 
 class GivenConfigs(NamedTuple):
@@ -47,6 +55,9 @@ def _converted(profile: TrtllmProfile, config: dict[str, Any]) -> Storage:
     convert, dtype = profile.convert, str(profile.model.dtype)
     if config.get("quantization_config"):
         raise UserError("the model is quantised, in a form whose size is not modelled")
+    odd = [name for name in OTHER_FORMS if getattr(convert, name)]
+    if odd:
+        raise UserError(f"not modelled for convert.{odd[0]}: the size of its weights is not known")
     if convert.extra_args:
         raise UserError("convert.extra_args may change the size of weights and cache")
     algorithm = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from runner.engines import container
 from runner.engines.build_cache import FileSystem
@@ -15,7 +16,7 @@ from runner.engines.tensorrt_llm.installation import (
     python_of,
     version_of_tree,
 )
-from runner.engines.tensorrt_llm.options import ToolHelp, has_options, parse_help
+from runner.engines.tensorrt_llm.options import ToolHelp, has_options, options_of, parse_help
 from runner.engines.tensorrt_llm.program_help import HelpPage, read_help
 from runner.engines.tensorrt_llm.versions import Version, example_folder, version_of
 from runner.engines.trtllm.arguments import Program
@@ -93,8 +94,26 @@ def _helps(
         pages["convert"] = HelpPage("convert-checkpoint", argv, version, inside, env, source)
     if profile.selects("build"):
         pages["build"] = HelpPage("trtllm-build", [trtllm_build, "--help"], version, inside, env)
+    # These take long to answer, and options that the table has need no answer.
+    if profile.selects("smoke") and (
+        profile.smoke.extra_args or options_of(profile.smoke, "run", only_made=True)
+    ):
+        pages["run"] = _script_page(profile, python, "examples/run.py", version, file_system)
+    if profile.selects("benchmark") and profile.benchmark.extra_args:
+        script = "benchmarks/python/benchmark.py"
+        pages["benchmark"] = _script_page(profile, python, script, version, file_system)
     found = {program: read_help(page, has_options) for program, page in pages.items()}
     return {program: text for program, text in found.items() if text}
+
+
+def _script_page(
+    profile: TrtllmProfile, python: str, script: str, version: Version, file_system: FileSystem
+) -> HelpPage:
+    """Return the page of a script of the source tree."""
+    path = f"{profile.paths.tensorrt_llm}/{script}"
+    argv = [python, path, "--help"]
+    inside, env = profile.launch.container, profile.launch.env
+    return HelpPage(Path(script).stem, argv, version, inside, env, file_system.read(path) or b"")
 
 
 def _mpirun(profile: TrtllmProfile, python: str) -> str:

@@ -30,6 +30,7 @@ from runner.engines.trtllm.arguments import (
     converted_dtype,
     option_problems,
     part_options,
+    smoke_options,
 )
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
@@ -123,7 +124,7 @@ class TrtllmPlanner:
 
     @cached_property
     def programs(self) -> Programs:
-        """What is known of the programs that convert and build."""
+        """What is known of the programs that the stages start."""
         family = "" if self.profile.model.script else self.profile.model.family
         return Programs(self.installation.version, family, self.installation.helps)
 
@@ -279,6 +280,7 @@ class TrtllmPlanner:
             *("--max_output_len", str(profile.smoke.max_output_len)),
             *("--tokenizer_dir", tokenizer),
             *("--input_text", profile.smoke.prompt),
+            *to_argv(smoke_options(profile)),
             *profile.smoke.extra_args,
         ]
         return self._stage("smoke", argv, ROOT_ENV, self._needs_engine("smoke", engine))
@@ -367,7 +369,7 @@ class TrtllmPlanner:
 
 
 def _identity(options: Options, extra: list[str]) -> dict[str, str]:
-    identity = {name: value or "on" for name, value in options if name not in NOT_IN_OUTPUT}
+    identity = {name: str(value or "on") for name, value in options if name not in NOT_IN_OUTPUT}
     return identity | ({"extra_args": shlex.join(extra)} if extra else {})
 
 

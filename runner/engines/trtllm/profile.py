@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from runner.engines.tensorrt_llm.build_options import Build, Convert
+from runner.engines.tensorrt_llm.more_options import with_fields
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
 from runner.engines.trtllm.families import script_of
 from runner.plan.skip import SkipKind, SkipReason
@@ -44,6 +45,7 @@ class TrtllmModel(Section, frozen=True):
     ] = None
 
 
+@with_fields("run")
 class Smoke(Section, frozen=True):
     """One prompt for examples/run.py, to check that the engine gives a sensible answer."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.engines.tensorrt_llm.more_options import FIELDS
 from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
 from runner.engines.trtllm.families import script_of
 from runner.engines.trtllm.profile import TrtllmProfile
@@ -19,6 +20,9 @@ OWN_OPTIONS = {
     "benchmark": ("model", "engine_dir"),
 }
 """Options of a stage's command that come from other sections of the profile than its own."""
+
+MADE = {"convert": "convert", "build": "build", "smoke": "run"}
+"""Section -> its further fields in `FIELDS`; older profiles have such options in `extra_args`."""
 
 
 def rules(profile: TrtllmProfile) -> list[Problem]:
@@ -68,7 +72,9 @@ def _extra_args(profile: TrtllmProfile) -> Iterator[Problem]:
                 yield Problem(
                     f"{name}.extra_args", f"{word}: the profile already sets this option; remove it"
                 )
-            elif option in section.__struct_fields__:
+            elif option in section.__struct_fields__ and (
+                option not in FIELDS.get(MADE.get(name, ""), ()) or getattr(section, option)
+            ):
                 yield Problem(f"{name}.extra_args", f"{word}: set {name}.{option} instead")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.engines.tensorrt_llm.option_facts import Presence
-from runner.engines.tensorrt_llm.options import Options
+from runner.engines.tensorrt_llm.options import Options, options_of
 from runner.engines.trtllm_bench import dataset as bench_dataset
 from runner.engines.trtllm_bench.dataset import RequestSummary
 from runner.engines.trtllm_bench.options import NAMED_TENSORRT, Part, Tool
@@ -114,6 +114,7 @@ def run_options(
         options.append(("enable_chunked_context", None))
     elif benchmark.chunked_context is False and tool.has(benchmark.command, "disable_chunked_context"):
         options.append(("disable_chunked_context", None))
+    options += options_of(benchmark, "bench run", only_made=True)
     return [*options, *([("streaming", None)] if benchmark.streaming else [])]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runner.engines.tensorrt_llm import option_facts
 from runner.engines.tensorrt_llm.engine_config import EngineConfig
+from runner.engines.tensorrt_llm.more_options import FIELDS
 from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.arguments import group_fields
@@ -28,6 +29,7 @@ OPTION_OF = {
     "eos_id": "eos_id", "scheduler_policy": "scheduler_policy", "options_file": "extra_llm_api_options",
     "extra_llm_api_options": "extra_llm_api_options",
     "chunked_context": "enable_chunked_context", "answers": "output_json", "iteration_log": "iteration_log",
+    **{name: name for name in FIELDS["bench run"]},
 }  # fmt: skip
 """Field of the section benchmark -> option of the tool that it needs."""
 BATCH_OF_ONE = Version.parse("0.17")
@@ -152,6 +154,10 @@ def _options(profile: BenchProfile, tool: Tool) -> Iterator[str]:
             continue
         if why := tool.why_missing(command, option):
             yield f"benchmark.{field}: {why}; remove the line"
+        elif field in FIELDS["bench run"] and (
+            why := tool.why_not_allowed(command, option, str(getattr(benchmark, field)))
+        ):
+            yield f"benchmark.{field}: {why}"
 
 
 def unverified_options(profile: BenchProfile, tool: Tool) -> list[str]:

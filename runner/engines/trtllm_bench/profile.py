@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from runner.engines.tensorrt_llm.more_options import with_fields
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
 from runner.plan.skip import SkipKind, SkipReason
 from runner.schema.axes import SweepSection
@@ -138,6 +139,7 @@ class SloSection(Section, frozen=True):
     ] = None
 
 
+@with_fields("bench run")
 class BenchBenchmark(Section, frozen=True):
     """Options of `trtllm-bench throughput` and `latency`; null: the tool's own default."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.engines.tensorrt_llm.more_options import FIELDS
 from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
 from runner.engines.trtllm_bench.llm_options import FIELD, value_problems
 from runner.engines.trtllm_bench.profile import BenchProfile
@@ -155,7 +156,9 @@ def _extra_args(profile: BenchProfile) -> Iterator[Problem]:
             option = word.partition("=")[0].removeprefix("--")
             if not word.startswith("--"):
                 continue
-            if option in section.__struct_fields__:
+            if option in section.__struct_fields__ and (
+                option not in FIELDS["bench run"] or getattr(section, option)
+            ):
                 yield Problem(f"{name}.extra_args", f"{word}: set {name}.{option} instead")
             elif option in OWN_OPTIONS[name]:
                 yield Problem(
