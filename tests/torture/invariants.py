@@ -14,7 +14,7 @@ from runner.history.run_entry import read_entry
 from runner.plan.plan import Plan
 from runner.report.files import read_state, read_summary
 from runner.run import layout
-from runner.run.scratch import scratch_dir
+from runner.run.scratch import scratch_dirs
 from runner.state.run import RunState
 from runner.supervision.device_locks import DeviceLocks
 from runner.util import cgroup, processes
@@ -72,8 +72,9 @@ def nothing_is_left(run_dir: Path, members: set[ProcessIdentity], device: str) -
         yield f"process {pid} ({processes.name(pid)}) is left"
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    if scratch_dir(run_dir.name).exists():
-        yield f"{scratch_dir(run_dir.name)} is left"
+    for folder in scratch_dirs(run_dir):
+        if folder.exists():
+            yield f"{folder} is left"
     locks = DeviceLocks("torture")
     if busy := locks.take([device]):
         yield f"{busy.device} is still taken by {busy.holder}"

@@ -38,7 +38,8 @@ def test_step_is_the_split_with_the_least_squares() -> None:
     values = [value + (9 if i >= 17 else 0) for i, value in enumerate(values)]
 
     def squares(k: int) -> float:
-        return sum(scipy.tvar(part) * (len(part) - 1) for part in (values[:k], values[k:]) if len(part) > 1)
+        parts = (part for part in (values[:k], values[k:]) if len(part) > 1)
+        return float(sum(scipy.tvar(part) * (len(part) - 1) for part in parts))
 
     found = fit_step(values)
     assert found.at == min(range(1, 36), key=squares) == 17

@@ -85,7 +85,7 @@ def test_a_lasting_step_is_named_with_place_and_size(after: int) -> None:
         assert abs(found.step.after - after) <= 5
         assert found.step.change == pytest.approx(0.05, abs=0.015)
         assert found.change == found.step.change
-    assert f"after iteration {found.step.after} and stays there" in found.sentence
+        assert f"after iteration {found.step.after} and stays there" in found.sentence
 
 
 def test_first_iterations_of_another_level_are_warm_up() -> None:

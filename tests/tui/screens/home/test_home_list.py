@@ -9,6 +9,9 @@ import pytest
 from runner import preflight
 from runner.cli.places import HomePlace
 from runner.engines import registry
+from runner.engines.check import Check
+from runner.plan.plan import Plan
+from runner.schema.base import Profile
 from tests.support import world
 from tests.support.keyboard import press_at_once
 from tests.support.patience import PATIENCE_S
@@ -151,10 +154,17 @@ async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
 async def test_a_profile_that_others_can_write_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[str] = []
     make_plan = registry.make_plan
-    monkeypatch.setattr(
-        registry, "make_plan", lambda profile: looked_at.append(profile.name) or make_plan(profile)
-    )
-    monkeypatch.setattr(preflight, "check", lambda profile: looked_at.append(profile.name) or [])
+
+    def planned(profile: Profile) -> Plan:
+        looked_at.append(profile.name)
+        return make_plan(profile)
+
+    def checked(profile: Profile) -> list[Check]:
+        looked_at.append(profile.name)
+        return []
+
+    monkeypatch.setattr(registry, "make_plan", planned)
+    monkeypatch.setattr(preflight, "check", checked)
     world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
     for name in ("theirs", "trusted"):
         path = world.write_user_profile(name, world.BUILT_IN["quickstart"].replace("quickstart", name))
