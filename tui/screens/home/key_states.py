@@ -40,7 +40,7 @@ class HomeKeys(FilteringScreen):
 
     @property
     def needs_consent(self) -> bool:
-        """Whether looking at the selected profile would start programs that another user else may have named."""
+        """Whether looking at the selected profile would start programs that another user may have named."""
         from tui.screens.home.form import drafts_of
 
         item, form = self._item, None if self.opening else self._form
