@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from runner.ranks.collectives import Nccl, connect
+from runner.ranks.collectives import Collectives, Nccl, connect
 from runner.ranks.decoder import Decoder
 from runner.ranks.device import pick_device
 from runner.ranks.generation import CpuMarks, generate, random_prompt
@@ -16,11 +16,27 @@ from runner.ranks.shape import read_shape
 from runner.ranks.weights import Source, WeightShard, build_weights
 
 
-def main(engine_dir: Path, dtype: str, out: Path, kind: str) -> None:
-    """Saves {"prefill": ..., "decode": ..., "tokens": ...} as `<out>/<rank>.pt`; `kind` is cpu or cuda."""
+def main(kind: str, cases: list[str]) -> None:
+    """Saves the results of each case, DIRECTORY:DTYPE, as `<directory>/tp<ranks>/<rank>.pt`.
+
+    `kind` is cpu or cuda. One start serves several cases: importing PyTorch takes longer than computing them.
+    """
     link = connect()
     device = pick_device(kind, link)
     ranks = Nccl(link, device) if kind == "cuda" else link
+    for case in cases:
+        directory, _, dtype = case.rpartition(":")
+        out = Path(directory) / f"tp{ranks.world}"
+        out.mkdir(exist_ok=True)
+        torch.save(results(Path(directory), dtype, device, ranks), out / f"{ranks.rank}.pt")
+    if isinstance(ranks, Nccl):
+        ranks.close()
+
+
+def results(
+    engine_dir: Path, dtype: str, device: torch.device, ranks: Collectives
+) -> dict[str, torch.Tensor]:
+    """Return the logits of the prefill and of a step, and the tokens that are generated."""
     shape = read_shape(engine_dir / "config.json")
     source = Source(7, getattr(torch, dtype), device)
     prompt = random_prompt(shape.vocab_size, 3, 9, seed=1).to(device)
@@ -31,11 +47,8 @@ def main(engine_dir: Path, dtype: str, out: Path, kind: str) -> None:
         prefill = decoder.prefill(prompt, cache)
         decode = decoder.decode(decoder.greedy(prefill), cache)
         tokens = generate(Preparation(decoder).prepare(prompt, 7), CpuMarks())
-    results = {"prefill": prefill.cpu(), "decode": decode.cpu(), "tokens": tokens.cpu()}
-    torch.save(results, out / f"{ranks.rank}.pt")
-    if isinstance(ranks, Nccl):
-        ranks.close()
+    return {"prefill": prefill.cpu(), "decode": decode.cpu(), "tokens": tokens.cpu()}
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], sys.argv[2:])

@@ -223,8 +223,8 @@ needs_two = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="PyTorch se
 @needs_mpi
 @pytest.mark.mpi
 def test_split_over_two_gpus(tmp_path: Path) -> None:
-    model = write_shape(tmp_path / "model")
-    (whole,), parts = outputs(model, 1, "float32", "cuda"), outputs(model, 2, "float32", "cuda")
+    cases = [(write_shape(tmp_path / "model"), "float32")]
+    ((whole,),), (parts,) = outputs(cases, 1, "cuda"), outputs(cases, 2, "cuda")
     for key in ("prefill", "decode"):
         together = torch.cat([part[key] for part in parts], dim=-1)
         torch.testing.assert_close(together, whole[key], atol=1e-4, rtol=1e-3)
