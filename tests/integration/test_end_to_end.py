@@ -63,6 +63,10 @@ def the_run() -> Path:
     return layout.list_runs()[0]
 
 
+def attach(run_dir: Path) -> Terminal:
+    return Terminal([sys.executable, "-m", "tui.main", "attach", str(run_dir)])
+
+
 def in_the_middle(run_dir: Path) -> bool:
     return bool(state_of(run_dir).configurations)
 
@@ -76,27 +80,29 @@ def test_the_live_run_and_then_its_table_appear(dashboard: Terminal) -> None:
     assert dashboard.wait() == 0
 
 
-def test_closing_the_terminal_keeps_the_run(dashboard: Terminal) -> None:
+def test_a_run_outlives_every_dashboard(dashboard: Terminal) -> None:
+    """The terminal of one is closed, one is killed, and the terminal of one vanishes without a SIGHUP."""
     run_dir = the_run()
-    wait_for(lambda: in_the_middle(run_dir), "the first configuration")
-
-    dashboard.close()  # the terminal is gone: SIGHUP to the dashboard
-    state = wait_until_ended(run_dir)
+    killed, without_terminal = attach(run_dir), attach(run_dir)
+    try:
+        without_terminal.wait_until_it_says("/40")
+        wait_for(lambda: in_the_middle(run_dir), "the first configuration")
+        os.close(without_terminal.main)
+        without_terminal.process.wait(timeout=PATIENCE_S)
+        os.kill(killed.process.pid, signal.SIGKILL)
+        dashboard.close()  # SIGHUP to the dashboard that started the run
+        state = wait_until_ended(run_dir)
+    finally:
+        killed.close()
+        without_terminal.close()
 
     assert state.status == "finished"
     assert all(configuration.done for configuration in state.configurations)
-    back = Terminal([sys.executable, "-m", "tui.main", "attach", str(run_dir)])
+    back = attach(run_dir)
     try:
         back.wait_until_it_says("FINISHED")
     finally:
         back.close()
-
-
-def test_a_killed_dashboard_does_not_end_the_run(dashboard: Terminal) -> None:
-    run_dir = the_run()
-    wait_for(lambda: in_the_middle(run_dir), "the first configuration")
-    os.kill(dashboard.process.pid, signal.SIGKILL)
-    assert wait_until_ended(run_dir).status == "finished"
 
 
 @endless
@@ -120,12 +126,3 @@ def test_q_leaves_the_run_running_and_says_so(dashboard: Terminal) -> None:
     assert dashboard.wait() == 0
     assert state_of(run_dir).running
     assert stop_run(run_dir, "a test").status == "stopped"
-
-
-def test_a_vanished_terminal_ends_only_the_dashboard(dashboard: Terminal) -> None:
-    """It does not control the dashboard here, so nobody sends SIGHUP; the dashboard must see for itself."""
-    run_dir = the_run()
-    dashboard.wait_until_it_says("/40")
-    os.close(dashboard.main)
-    dashboard.process.wait(timeout=PATIENCE_S)
-    assert wait_until_ended(run_dir).status == "finished"
