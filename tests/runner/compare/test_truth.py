@@ -54,21 +54,21 @@ def verdicts(trials: int, repeats: int, *, seed: int = 1, **truth: object) -> Co
     return Counter(trial(rng, repeats, **truth).verdict for _ in range(trials))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("repeats", [1, 2, 3, 5, 10])
-@pytest.mark.parametrize("spread", [0.0, 0.003, 0.01, 0.02])
+@pytest.mark.parametrize("repeats", [1, 3, 10])
+@pytest.mark.parametrize("spread", [0.0, 0.003, 0.02])
 def test_the_same_is_called_the_same_or_undecided(repeats: int, spread: float) -> None:
     """A = A: wrong in fewer than 5 of 100."""
     found = verdicts(200, repeats, shift=0.0, spread=spread)
     assert found["FASTER"] + found["SLOWER"] <= 10, found
 
 
-@pytest.mark.parametrize("repeats", [2, 3, 5])
+@pytest.mark.parametrize("repeats", [2, 5])
 def test_repeats_see_how_much_runs_vary_however_much_that_is(repeats: int) -> None:
     found = verdicts(200, repeats, shift=0.0, spread=0.1)
     assert found["FASTER"] + found["SLOWER"] <= 10, found
 
 
-@pytest.mark.parametrize("repeats", [1, 2, 3, 5])
+@pytest.mark.parametrize("repeats", [1, 3])
 def test_a_slow_run_in_ten_makes_no_false_call(repeats: int) -> None:
     """A = A where every tenth run as a whole is 4 % slower: a neighbour, a hot GPU."""
     rng = random.Random(21)
@@ -144,14 +144,14 @@ def test_single_runs_alone_say_what_it_would_take() -> None:
     assert all(one.repeats is None for one in undecided), "how much runs vary is only assumed"
 
 
-@pytest.mark.parametrize("repeats", [1, 2, 3, 5])
+@pytest.mark.parametrize("repeats", [1, 3])
 @pytest.mark.parametrize("spread", [0.005, 0.01])
 def test_two_percent_are_never_called_the_wrong_way(repeats: int, spread: float) -> None:
-    """1000 trials for each number of repeats, half of them slower and half faster by 2 %."""
-    slower = verdicts(500, repeats, seed=5, shift=0.02, spread=spread)
-    faster = verdicts(500, repeats, seed=6, shift=-0.02, spread=spread)
+    """500 trials for each number of repeats, half of them slower and half faster by 2 %."""
+    slower = verdicts(250, repeats, seed=5, shift=0.02, spread=spread)
+    faster = verdicts(250, repeats, seed=6, shift=-0.02, spread=spread)
     assert (slower["FASTER"], faster["SLOWER"]) == (0, 0)
-    assert slower["SAME"] + faster["SAME"] <= 10, "nor the same, but by chance of two runs that agree"
+    assert slower["SAME"] + faster["SAME"] <= 5, "nor the same, but by chance of two runs that agree"
 
 
 MIRRORED = {"FASTER": "SLOWER", "SLOWER": "FASTER"}
