@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from pathlib import Path
@@ -35,3 +36,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in WORDS_OF_A_TERMINAL:
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture
+def mpirun_that_only_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An mpirun that states its version, for tests that plan runs and start none."""
+    program = tmp_path / "mpirun" / "mpirun"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'mpirun (Open MPI) 5.0.11'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")

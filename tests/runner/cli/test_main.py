@@ -227,6 +227,7 @@ def test_missing_mpirun_is_reported_before_a_start(
     assert layout.list_runs() == []
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_failing_preflight_check_starts_no_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,7 @@ def test_ab_alternates_and_json_prints_every_entry(
     assert sorted(profiles) == ["other", "other", "tiny", "tiny"]
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_run_repeat_is_a_sweep_of_one_cell(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[SweepSpec] = []
 
@@ -117,6 +118,7 @@ def test_run_repeat_is_a_sweep_of_one_cell(profile: str, monkeypatch: pytest.Mon
     assert "seed: 7" in sweep.cells[0].profile
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_dry_run_shows_the_cells_and_starts_nothing(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["sweep", profile, "--axis", "parallel.tp=1,2", "--axis", "model.seed=1..2", "--dry-run"]
     assert main([*words, "--repeat", "2"]) == 0
@@ -138,6 +140,7 @@ def test_dry_run_of_ab_shows_shared_artifacts(tmp_path: Path, capsys: pytest.Cap
     assert list_sweeps() == []
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_failing_preflight_check_starts_no_sweep(
     profile: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -131,6 +131,7 @@ class TestStates:
         small = board_of(path).points[0]
         assert (small.state, small.why, dict(small.numbers)) == ("done", "repeat 1: its run was deleted", {})
 
+    @pytest.mark.usefixtures("mpirun_that_only_plans")
     def test_the_board_lists_impossible_combinations(self) -> None:
         axes, cells = expand_axes(
             tiny(), {"parallel.tp": [1, 2], "model.shape.intermediate_size": [128, 129]}

@@ -29,6 +29,8 @@ sweep:
   repeat: 3
 """
 
+pytestmark = pytest.mark.usefixtures("mpirun_that_only_plans")
+
 
 class TestValues:
     @settings(max_examples=40, deadline=None)
