@@ -15,8 +15,9 @@ from runner.report.model import MetricCell, Report
 from runner.report.result_table import ResultTable, TableRow
 from runner.report.text_table import duration_suffix
 from runner.state.configuration import answer_source
+from runner.state.outliers import count_outliers
 from runner.util.foreign_text import html_text
-from runner.util.formatting import duration, format_number
+from runner.util.formatting import duration, format_number, plural
 
 MAX_OUTLIERS = 40
 _STYLE = Path(__file__).with_name("page.css")
@@ -182,11 +183,12 @@ def _outliers(data: RunData) -> Iterator[str]:
         for number, name in enumerate(map(result_table.configuration_name, data.report.configurations))
         for found in find_outliers(data.state, number)
     ]
+    total = sum(count_outliers(configuration.latency) for configuration in data.state.configurations)
     if rows:
-        yield f"<h2>{len(rows)} slow iteration{'s' if len(rows) > 1 else ''}</h2>\n"
+        yield f"<h2>{plural(total, 'slow iteration')}</h2>\n"
         yield _text_table(("configuration", "iteration", "latency, ms", "cause"), rows[:MAX_OUTLIERS])
-    if len(rows) > MAX_OUTLIERS:
-        yield f'<p class="dim">and {len(rows) - MAX_OUTLIERS} more</p>\n'
+    if total > min(len(rows), MAX_OUTLIERS):
+        yield f'<p class="dim">and {total - min(len(rows), MAX_OUTLIERS)} more</p>\n'
 
 
 def _cause(found: Outlier) -> str:

@@ -8,11 +8,13 @@ from runner.metrics.flag import Effect, Flag, by_effect
 from runner.metrics.latency import UPSTREAM_P95, UPSTREAM_P99
 from runner.metrics.memory import PEAK_MEMORY
 from runner.metrics.metric import MetricValue, as_number
+from runner.metrics.mode_text import two_modes
 from runner.metrics.serving_flags import serving_flags
 from runner.metrics.throughput import GENERATED_TOKENS, GENERATION_TOKENS_PER_SEC
 from runner.state.configuration import ConfigurationState
 from runner.state.outliers import STOLEN, WAITING
 from runner.stats.autocorrelation import correlation_of
+from runner.stats.modes import find_modes
 from runner.stats.steady_state import FEWEST, assess_steadiness
 from runner.util.bounds import parse_count
 
@@ -83,11 +85,15 @@ def _unsteady(configuration: ConfigurationState) -> list[str]:
     seen = assess_steadiness(configuration.batches)
     if seen.n < FEWEST:
         return []
-    if seen.verdict == "STEADY" and abs(seen.effect) < WARM_UP_THAT_MATTERS:
-        return _correlated(configuration)
     if seen.change:
-        return [Flag(seen.sentence, Effect.DISTORTED, seen.change)]
-    return [Flag(seen.sentence, Effect.UNCERTAIN, seen.effect)]
+        return [Flag(seen.sentence, Effect.DISTORTED, seen.change)]  # a step has two modes, too
+    found = _correlated(configuration) if seen.verdict == "STEADY" and not seen.first else []
+    if seen.verdict != "STEADY" or abs(seen.effect) >= WARM_UP_THAT_MATTERS:
+        found.append(Flag(seen.sentence, Effect.UNCERTAIN, seen.effect))
+    modes = find_modes(configuration.latency)
+    if modes is not None:
+        found.append(Flag(two_modes(modes), Effect.UNCERTAIN, modes.high.median / modes.low.median - 1))
+    return found
 
 
 def _correlated(configuration: ConfigurationState) -> list[str]:

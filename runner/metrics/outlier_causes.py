@@ -19,6 +19,11 @@ CAUSE_LETTERS: dict[Cause, tuple[str, str]] = {
 """the letter and the word of a cause"""
 
 
+def count_phrase(found: int, total: int) -> str:
+    """Return what to put before causes that are known of the slowest outliers only; empty: of all."""
+    return f"causes of the slowest {found}: " if found < total else ""
+
+
 @dataclass(frozen=True)
 class Outlier:
     """An iteration far slower than the others, and why."""
@@ -33,7 +38,10 @@ class Outlier:
 
 
 def find_outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
-    """Return the outliers of one configuration, in order of time."""
+    """Return the outliers of one configuration, in order of time: of very many, the slowest.
+
+    `state.outliers.count_outliers` counts all of them.
+    """
     if number >= len(state.configurations):
         return ()
     configuration = state.configurations[number]

@@ -1,8 +1,9 @@
 """Iterations that took unusually long, and the state of the machine around them.
 
 An iteration is an outlier when its latency is above Tukey's outer fence, the third quartile plus three
-interquartile ranges, and at least 1 % above the median; fewer than 8 iterations have no fence. Its cause is
-the first of these that holds:
+interquartile ranges, and at least 1 % above the median; fewer than 8 iterations have no fence. If the
+latencies have two modes (`runner.stats.modes`), the fence is that of the higher one: a fifth of the
+iterations at a second level are no outliers. The cause of an outlier is the first of these that holds:
 
 - throttle: the clocks of a GPU of the run were held down (temperature, power, brake) for a larger share of
   its time than of the configuration's, by 20 percentage points, and its SM clock, where it was read, was so
@@ -29,6 +30,7 @@ import msgspec
 from runner.events import GpuColumn, GpuSamples, Host
 from runner.events.throttle_reasons import BITS
 from runner.stats import Mean, Sample
+from runner.stats.modes import find_modes
 
 if TYPE_CHECKING:
     from runner.state.gpu_phase import GpuPhase
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 Cause = Literal["throttle", "host", "process", "unknown"]
 
 KEPT = 256
-"""Number of slowest iterations of a configuration that are kept with their surroundings."""
+"""Number of slowest iterations of a configuration that are kept with their surroundings: those with a cause.
+`count_outliers` counts all of them."""
 FEWEST = 8
 LEAST_EXCESS = 1.01
 THROTTLED = 0.2
@@ -160,8 +163,24 @@ def outlier_fence(latency: Sample) -> float | None:
     """Return the latency in ms above which an iteration is an outlier; None: too few iterations."""
     if latency.n < FEWEST:
         return None
+    modes = find_modes(latency)
+    if modes is not None:
+        spread = max(one.upper - one.lower for one in (modes.low, modes.high))
+        return max(modes.high.upper + 3 * spread, modes.high.median * LEAST_EXCESS)
     lower, median, upper = (latency.percentile(q) for q in (25, 50, 75))
     return max(upper + 3 * (upper - lower), median * LEAST_EXCESS)
+
+
+def count_outliers(latency: Sample) -> int:
+    """Return how many iterations are outliers; of a large sample only the slowest are kept with a cause.
+
+    Exact up to `EXACT_LIMIT` iterations; beyond, the bin of the histogram at the fence counts as a whole.
+    """
+    fence = outlier_fence(latency)
+    if fence is None or latency.maximum <= fence:
+        return 0
+    [count] = latency.counts((math.nextafter(fence, math.inf), math.inf))
+    return count
 
 
 def find_cause(

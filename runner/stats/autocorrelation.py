@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 _LARGEST = 0.98
 """Estimates of the correlation stay below this: at 1 the mean of any number of values tells nothing."""
+_LARGEST_OF_MANY, _MANY = 0.95, 50
+"""The same for the mean of so many values: what looks more correlated drifts or steps, and is called so."""
 _CHANCE = 0.7
 """Correlation that is less than this many standard errors above 0 counts as none."""
 _FITTED = 4
@@ -58,7 +60,7 @@ def correlation_of(values: Sequence[float]) -> Correlation:
     above = (n * raw + 1) / math.sqrt(n) if n else 0.0
     if above < _CHANCE:
         return Correlation(0.0, certain=False, worth=float(n))
-    c = min(max((n * raw + 1) / (n - 3), 0.0), _LARGEST)
+    c = min(max((n * raw + 1) / (n - 3), 0.0), _LARGEST_OF_MANY if n >= _MANY else _LARGEST)
     return Correlation(c, certain=above >= 2, worth=n / _widened(c, n))
 
 

@@ -97,11 +97,15 @@ class Steadiness:
             return f"{few} too few to tell whether the latency is steady"
         parts = []
         if self.verdict == "DRIFTING" and self.drift is not None:
-            parts.append(f"the latency drifts by {_with_bounds(self.drift)} over {self.n} iterations")
-        if self.step is not None:
+            drift = self.drift
             parts.append(
-                f"the latency steps by {_with_bounds(self.step)} after iteration {self.step.after}"
-                " and stays there"
+                f"the latency drifts by {drift.change:+.1%} over {self.n} iterations{_bounds(drift)}"
+            )
+        if self.step is not None:
+            step = self.step
+            parts.append(
+                f"the latency steps by {step.change:+.1%} after iteration {step.after} and stays there"
+                f"{_bounds(step)}"
             )
         if self.first:
             differ = "iteration differs" if self.first == 1 else f"{self.first} iterations differ"
@@ -112,8 +116,8 @@ class Steadiness:
         return "; ".join(parts) or "steady"
 
 
-def _with_bounds(moved: Drift | Step) -> str:
-    return f"{moved.change:+.1%} (95 %: {moved.low:+.1%} to {moved.high:+.1%})"
+def _bounds(moved: Drift | Step) -> str:
+    return f" (95 %: {moved.low:+.1%} to {moved.high:+.1%})"
 
 
 def assess_steadiness(batches: Batches) -> Steadiness:

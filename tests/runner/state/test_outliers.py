@@ -7,9 +7,18 @@ import pytest
 
 from runner import events as ev
 from runner.metrics.outlier_causes import find_outliers
-from runner.state.outliers import KEPT, SlowestIterations, SlowIteration, Usual, find_cause, outlier_fence
+from runner.state.outliers import (
+    KEPT,
+    SlowestIterations,
+    SlowIteration,
+    Usual,
+    count_outliers,
+    find_cause,
+    outlier_fence,
+)
 from runner.state.run import RunState
 from runner.stats import Sample
+from runner.stats.modes import find_modes
 from tests.support.paths import DATA
 
 S = 10**9
@@ -183,6 +192,26 @@ def test_the_slowest_of_many_are_kept() -> None:
     kept = [slow.latency_ms for slow in slowest.above(0.0)]
     assert len(kept) == KEPT
     assert min(kept) == slowest.least > 10.6
+
+
+def test_outliers_are_counted_also_where_they_are_not_kept() -> None:
+    values = [100 + 0.01 * (i % 7) + (20 + 0.01 * (i % 400) if i % 10 == 0 else 0) for i in range(5790)]
+    values = [value + (i % 100 == 0) * 300 + i % 3 for i, value in enumerate(values)]
+    fence = outlier_fence(sample(*values))
+    assert fence is not None
+    assert count_outliers(sample(*values)) == sum(value > fence for value in values)
+    few = [100 + (i % 9) + (5 + i % 40) * 10 * (i % 25 == 0) for i in range(14_475)]
+    assert count_outliers(sample(*few)) == 579 > KEPT
+
+
+def test_a_second_level_is_a_mode_and_not_a_fifth_of_outliers() -> None:
+    values = [100 + 0.1 * (i % 7) + 10 * (i % 5 == 0) for i in range(400)]
+    modes = find_modes(sample(*values))
+    assert modes is not None
+    assert (round(modes.low.median), round(modes.high.median)) == (100, 110)
+    assert round(modes.high.share, 3) == 0.2
+    assert count_outliers(sample(*values)) == 0
+    assert count_outliers(sample(*values, 160.0)) == 1
 
 
 def test_an_outlier_of_a_real_run_on_an_h200() -> None:

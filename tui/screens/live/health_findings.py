@@ -13,7 +13,7 @@ from runner.metrics.machine_problems import find_machine_problems
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
 from runner.metrics.rank_gpus import used_gpus
 from runner.metrics.stall import PROCESS_STATES, Stall
-from runner.state.outliers import Cause
+from runner.state.outliers import KEPT, Cause
 from runner.state.run import RunState
 from runner.stats.steady_state import Steadiness
 from runner.util.formatting import plural
@@ -115,7 +115,8 @@ def find_problems(
     causes = Counter(outlier.cause for outlier in slow)
     for cause in _REPORTED_CAUSES:
         if causes[cause]:
-            text = f"{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}"
+            least = "at least " if len(slow) >= KEPT else ""
+            text = f"{least}{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}"
             found.append(("warn", Flag(text, Effect.DISTORTED)))
     if steady is not None and steady.change:
         found.append(("warn", Flag(steady.sentence, Effect.DISTORTED, steady.change)))

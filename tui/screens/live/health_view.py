@@ -6,10 +6,13 @@ import socket
 
 from runner.history.run_feed import Feed
 from runner.metrics.current_ceiling import find_current_ceiling
+from runner.metrics.mode_text import two_modes
 from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
+from runner.state.outliers import count_outliers
 from runner.state.run import RunState
 from runner.state.serving import ServingState
+from runner.stats.modes import find_modes
 from runner.util.formatting import duration, plural
 from tui.screens.dialogs.help import HelpSection
 from tui.screens.live.health_findings import find_badge, find_problems
@@ -79,7 +82,7 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
         if badge is not None:
             detail = badge.detail if steady.verdict == "STEADY" and badge.detail else steady.sentence
             sections.append(("steadiness", ((badge.word, detail),)))
-        sections.append(_outlier_section(state, slow))
+        sections.append(_outlier_section(state, slow, moves=steady.change != 0))
     return tuple(sections)
 
 
@@ -130,7 +133,7 @@ def _since(start: int, outlier: Outlier) -> str:
     return duration((outlier.slow.t - start) / 1e9)
 
 
-def _outlier_section(state: RunState, slow: tuple[Outlier, ...]) -> HelpSection:
+def _outlier_section(state: RunState, slow: tuple[Outlier, ...], *, moves: bool) -> HelpSection:
     rule = (
         "an outlier is above the third quartile plus three interquartile ranges, and 1 % above the median;"
         " outliers stay in all numbers"
@@ -144,5 +147,13 @@ def _outlier_section(state: RunState, slow: tuple[Outlier, ...]) -> HelpSection:
         )
         for outlier in reversed(slow[-MAX_OUTLIERS:])
     ]
-    title = f"slow iterations: {len(slow)}" if slow else "slow iterations: none"
-    return (title, (("", rule), *lines))
+    latency = state.configurations[-1].latency
+    total = count_outliers(latency)
+    title = f"slow iterations: {total}" if total else "slow iterations: none"
+    about = [("", rule)]
+    if len(slow) < total:
+        about.append(("", f"readings were kept for the slowest {len(slow)}"))
+    modes = find_modes(latency)
+    if modes is not None and not moves:
+        about.append(("", two_modes(modes)))
+    return (title, (*about, *lines))

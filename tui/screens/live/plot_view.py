@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from typing import Literal
 
 from runner import metrics
-from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
+from runner.metrics.mode_text import describe_mode
+from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, count_phrase
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
 from runner.state.gpu_series import GROUP_S
-from runner.state.outliers import outlier_fence
+from runner.state.outliers import count_outliers, outlier_fence
 from runner.state.run import RunState
+from runner.stats.modes import find_modes
 from runner.util.formatting import plural
 from tui.plots.axes import round_seconds
 from tui.plots.histogram import HistogramData
@@ -53,13 +55,31 @@ def make_plot(
     return _over_time(state, configuration, outliers, lanes)
 
 
-def make_title(mode: PlotMode, outliers: tuple[Outlier, ...]) -> str:
-    """Return the title of the plot, with the number of outliers of each cause."""
+def make_title(
+    mode: PlotMode, configuration: ConfigurationState | None, outliers: tuple[Outlier, ...], *, moves: bool
+) -> str:
+    """Return the title of the plot, with two modes if there are, and the number of outliers of each cause.
+
+    Args:
+        mode: kind of plot.
+        configuration: the present one.
+        outliers: those with a known cause.
+        moves: the latency drifts or steps, so that two modes are two times.
+    """
+    title = TITLES[mode]
+    if configuration is None:
+        return title
+    modes = find_modes(configuration.latency)
+    if modes is not None and not moves:
+        title += f" · two modes: {describe_mode(modes.low)}, {describe_mode(modes.high)}"
+    if not outliers:
+        return title
     counts = Counter(outlier.cause for outlier in outliers)
     named = ", ".join(
         f"{letter} {word} {counts[cause]}" for cause, (letter, word) in CAUSE_LETTERS.items() if counts[cause]
     )
-    return TITLES[mode] + (f" · {plural(len(outliers), 'outlier')}: {named}" if outliers else "")
+    total = count_outliers(configuration.latency)
+    return f"{title} · {plural(total, 'outlier')}: {count_phrase(len(outliers), total)}{named}"
 
 
 def _lines(configuration: ConfigurationState) -> tuple[tuple[str, float], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from runner.state.configuration import ConfigurationState
+from runner.stats.modes import find_modes
 from runner.stats.samples import Moments
 from runner.stats.steady_state import FEWEST, Steadiness, assess_steadiness, watch_steadiness
 from tui.screens.live.health_line import Severity, SteadyBadge
@@ -66,7 +67,8 @@ def make_badge(
         return SteadyBadge(
             kind, word, f"without the {first} the mean would move by {effect}", f"{first}: {effect}"
         )
-    return SteadyBadge(kind, word, "", "")
+    two = "two modes" if find_modes(configuration.latency) is not None else ""
+    return SteadyBadge(kind, word, two, two)
 
 
 def _is_clear(configuration: ConfigurationState, steady: Steadiness, *, disturbed: bool) -> bool:

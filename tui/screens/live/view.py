@@ -116,6 +116,7 @@ def make_live_view(
     state, now = feed.state, feed.now()
     configuration, stage = state.configuration, state.stage
     cache = cache or LiveViewCache()
+    steady = cache.steadiness(configuration)
     slow = find_outliers(state, len(state.configurations) - 1) if configuration else ()
     stall = find_stall(state, now) if not feed.gone else None
     serving = configuration if configuration is not None and configuration.serving is not None else None
@@ -137,7 +138,9 @@ def make_live_view(
         plot=serving_view.make_plot(serving, mode, empty)
         if serving
         else plot_view.make_plot(state, mode, slow, cache.lanes),
-        plot_title=serving_view.TITLES[mode] if serving else plot_view.make_title(mode, slow),
+        plot_title=serving_view.TITLES[mode]
+        if serving
+        else plot_view.make_title(mode, configuration, slow, moves=steady is not None and steady.change != 0),
         numbers=serving_view.make_numbers(serving, empty)
         if serving
         else plot_view.make_numbers(state, current.ceiling),
@@ -151,7 +154,7 @@ def make_live_view(
         gpus=gpu_lines(state),
         gpu_title=gpu_title(state, current.ceiling),
         host=_host(state),
-        health=assess_health(feed, stall, slow, cache.steadiness(configuration), current.waits),
+        health=assess_health(feed, stall, slow, steady, current.waits),
         note=_note(feed, now),
         log=layout.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
         log_bytes=None if feed.live else _log_bytes(state),
