@@ -16,7 +16,7 @@ import msgspec
 
 from runner import events
 from runner.export.run_data import RunData
-from runner.metrics import Metric
+from runner.metrics import Metric, ceiling
 from runner.report import environment, model, result_table
 from runner.report.model import Report
 from runner.util.foreign_text import ascii_json
@@ -120,6 +120,8 @@ def json_schema() -> dict[str, Any]:
     }
     structs |= {kind.__name__: kind for kind in (Definition, StageCommand, Document)}
     for name, definition in schema["$defs"].items():
+        if "properties" not in definition:  # an enumeration
+            continue
         for field, text in _field_texts(structs[name]).items():
             definition["properties"][field].setdefault("description", text)
     return {
@@ -129,7 +131,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-_MODULES = (model, environment, events)
+_MODULES = (model, ceiling, environment, events)
 
 
 def _is_struct(kind: object) -> bool:

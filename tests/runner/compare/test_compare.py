@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from runner import paths
 from runner.cli.main import main
 from runner.compare import Comparison, as_text, compare, load_sides
+from runner.compare.comparison import ConfigurationComparison, MetricChange
 from runner.compare.comparison_markdown import as_markdown
 from runner.compare.measuring_sessions import find_sessions
 from runner.compare.run_variation import Repeats
@@ -43,6 +44,17 @@ def repeats(level: float, letters: str, *, profile: str = PROFILE, seed: int = 0
         values = some(level * factor, seed=seed + index)
         run({1: values}, name=f"{letters}0{index}0", profile=profile, second=index)
     return ",".join(f"{letters}0{index}0" for index in range(len(spread)))
+
+
+def test_sides_are_compared_by_their_ceilings() -> None:
+    change = MetricChange(
+        metric="decode_ceiling_percent", unit="%", first=62.2, second=81.0, first_n=9, second_n=9, change=0.3
+    )
+    shape = ConfigurationComparison(
+        batch_size=1, input_len=8, output_len=8, gpu_weights_percent=1.0, changes=(change,)
+    )
+    assert shape.ceiling_sentence("A", "B") == "A reaches 62 % of its ceiling, B 81 %"
+    assert replace(shape, changes=()).ceiling_sentence("A", "B") == ""
 
 
 class TestSides:

@@ -18,6 +18,8 @@ from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
 from runner.engines.trtllm.installation import TrtllmInstallation
 from runner.engines.trtllm.plan import TrtllmPlanner
 from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm_bench.model_work import decode_reads_of as bench_decode_reads
+from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import DecodeReads, Experts, Plan, TokenWork
 from runner.profile.file import load_text
 
@@ -224,3 +226,35 @@ def test_the_plan_states_decode_reads_from_the_model_folder(tmp_path: Path) -> N
     plan = TrtllmPlanner(asked, tmp_path / "run", site).plan()
     assert plan.decode_reads == of_model(profile())
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan).decode_reads == plan.decode_reads
+
+
+def bench_reads(root: Path, **sections: Any) -> DecodeReads | str:
+    whole = {"name": "p", "engine": "trtllm-bench", "model": {"name": "Qwen/Qwen2.5-7B", "dir": str(root)}}
+    loaded = load_text(json.dumps(whole | sections), "p.yaml")
+    assert isinstance(loaded, BenchProfile)
+    return bench_decode_reads(loaded, cache.HOST)
+
+
+@pytest.mark.parametrize(
+    ("sections", "weight", "small", "dtype"),
+    [
+        ({"benchmark": {"backend": "pytorch"}}, 2, 2, "bfloat16"),
+        ({"build": {"quantization": "FP8"}}, 1, 1, "fp8"),
+    ],
+)
+def test_trtllm_bench_takes_them_from_the_model_folder(
+    tmp_path: Path, sections: dict[str, Any], weight: int, small: int, dtype: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(QWEN))
+    reads = bench_reads(tmp_path, **sections)
+    assert isinstance(reads, DecodeReads)
+    assert reads.weight_bytes == weight * LAYERS + 2 * OTHERS
+    assert reads.kv_bytes_per_token == 2 * 28 * 4 * 128 * small
+    assert reads.work == msgspec.structs.replace(WORK, dtype=dtype)
+
+
+def test_trtllm_bench_says_why_it_does_not_know(tmp_path: Path) -> None:
+    assert bench_reads(tmp_path) == "no config.json of the model or the engine could be read"
+    extra = bench_reads(tmp_path, benchmark={"extra_args": ["--speculative"]})
+    assert isinstance(extra, str)
+    assert extra.startswith("benchmark.extra_args may change")

@@ -166,3 +166,27 @@ def test_unknown_gpu_has_a_reason_and_no_number() -> None:
         None,
         "peak bandwidth and matrix rate of NVIDIA X1 are not in the table",
     )
+
+
+def test_requests_in_flight_have_one_ceiling() -> None:
+    """40 requests of 10 tokens, 4 at a time: 90 steps at least, in 1 s."""
+    state = RunState()
+    start = ev.ConfigurationStarted(
+        t=0, stage=0, index=0, batch_size=0, input_len=16, output_len=10, num_runs=0, duration=0.0, warm_up=0,
+        requests=40, concurrency=4,
+    )  # fmt: skip
+    done = ev.Requests(
+        t=2, stage=0, start_ms=[0.0] * 40, latency_ms=[1000.0] * 40, ttft_ms=[None] * 40,
+        per_token_ms=[None] * 40, input_tokens=[16] * 40, output_tokens=[10] * 40,
+    )  # fmt: skip
+    listed = inventory()
+    named = msgspec.structs.replace(listed.gpus[0], name="NVIDIA H200")
+    begun = ev.StageStarted(t=0, stage=0, name="benchmark", pid=1, ranks=1)
+    serving = ev.Serving(t=1, stage=0, phase="timed", text="measures")
+    state.apply_all([ev.GpuInventory(t=0, gpus=[named]), mapping(["GPU-0"]), begun, start, serving, done])
+    plan = msgspec.structs.replace(recorded("h200-torch-1gpu")[0], decode_reads=READS)
+    (found,) = build_report(plan, state).configurations
+    need = requests_need(READS, 40, 16, 10, 4)
+    assert row(found, "requests_ceiling_percent") == pytest.approx(100 * need.bytes / 4.8e12, rel=1e-6)
+    assert found.ceiling is not None
+    assert found.ceiling.sentence == "all requests together reach 28 % of their ceiling"
