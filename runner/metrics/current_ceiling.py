@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from runner.metrics.ceiling import Ceiling, HostWait, find_ceiling, waits_for_host
+from runner.metrics.ceiling import Ceiling, HostWait, ceiling_flags, find_ceiling, waits_for_host
 from runner.metrics.context import MetricContext
+from runner.metrics.flag import Flag
 from runner.metrics.rank_gpus import LEAST_SAMPLES, ceiling_inputs, gpu_context
 from runner.plan.plan import Plan
 from runner.state.run import RunState
@@ -17,6 +18,8 @@ class CurrentCeiling(NamedTuple):
     ceiling: Ceiling | None = None
     waits: HostWait | None = None
     """that the GPUs wait for the host"""
+    impossible: tuple[Flag, ...] = ()
+    """that it is faster than the GPUs allow"""
 
 
 def find_current_ceiling(state: RunState, plan: Plan) -> CurrentCeiling:
@@ -29,4 +32,8 @@ def find_current_ceiling(state: RunState, plan: Plan) -> CurrentCeiling:
     context = MetricContext(state.configurations[number], state.world, gpus, inputs)
     window = gpus.window if gpus is not None else None
     known = window is not None and window.phase.ticks >= LEAST_SAMPLES
-    return CurrentCeiling(find_ceiling(context), waits_for_host(window) if window and known else None)
+    return CurrentCeiling(
+        find_ceiling(context),
+        waits_for_host(window) if window is not None and known else None,
+        tuple(ceiling_flags(context)),
+    )

@@ -8,6 +8,7 @@ from runner.events.missing_readings import LOST
 from runner.events.throttle_reasons import HARMLESS
 from runner.history.run_feed import Feed
 from runner.metrics.ceiling import HostWait
+from runner.metrics.current_ceiling import CurrentCeiling
 from runner.metrics.flag import Effect, Flag, GpuFinding, effect_of, group_gpus
 from runner.metrics.machine_problems import find_machine_problems
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
@@ -37,13 +38,13 @@ def assess_health(
     stall: Stall | None,
     slow: tuple[Outlier, ...],
     steady: Steadiness | None,
-    waits: HostWait | None = None,
+    current: CurrentCeiling | None = None,
 ) -> HealthLine:
     """Return the most important message about a run; after its end, how it ended.
 
-    `waits` is the finding that the GPUs wait for the host.
+    `current` has the findings about the ceiling of the GPUs.
     """
-    problems = find_problems(feed.state, stall, slow, steady, waits)
+    problems = find_problems(feed.state, stall, slow, steady, current)
     badge = find_badge(feed, stall, steady, problems)
     end = _end_message(feed)
     if end is not None:
@@ -72,7 +73,7 @@ def find_problems(
     stall: Stall | None,
     slow: tuple[Outlier, ...],
     steady: Steadiness | None,
-    waits: HostWait | None = None,
+    current: CurrentCeiling | None = None,
 ) -> list[HealthFinding]:
     """Return all problems of a running run, the most serious first, then by their effect on the numbers."""
     found: list[HealthFinding] = []
@@ -100,8 +101,9 @@ def find_problems(
             text = f"throttled by {', '.join(held)}{degrees}"
             slowed.append(GpuFinding(number, ", ".join(held), text, Effect.DISTORTED, _share_of(heat)))
     found += [("warn", flag) for flag in group_gpus(slowed)]
-    if waits is not None:
-        found.append(("warn", waits))
+    if current is not None:
+        found += [("bad", flag) for flag in current.impossible]
+        found += [("warn", current.waits)] if current.waits is not None else []
     if state.telemetry.stale and state.telemetry.status is not None:
         found.append(("warn", Flag(f"GPUs: {plain_text(state.telemetry.status.text)}", Effect.UNREAD)))
     if state.lost_events:

@@ -62,7 +62,7 @@ def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
     if stall is not None:
         sections.append(("stalled", tuple(("", line) for line in _stall_lines(stall))))
     current = find_current_ceiling(state, feed.plan)
-    found = find_problems(state, stall, slow, steady, current.waits)
+    found = find_problems(state, stall, slow, steady, current)
     badge = find_badge(feed, stall, steady, found)
     problems = [text for _, text in found]
     if stall is not None:

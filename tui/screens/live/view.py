@@ -154,7 +154,7 @@ def make_live_view(
         gpus=gpu_lines(state),
         gpu_title=gpu_title(state, current.ceiling),
         host=_host(state),
-        health=assess_health(feed, stall, slow, steady, current.waits),
+        health=assess_health(feed, stall, slow, steady, current),
         note=_note(feed, now),
         log=layout.stage_log(feed.run_dir, stage.index, stage.name) if stage else None,
         log_bytes=None if feed.live else _log_bytes(state),

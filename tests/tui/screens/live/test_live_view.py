@@ -7,11 +7,20 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
+from runner.engines.registry import make_plan
+from runner.metrics.current_ceiling import find_current_ceiling
+from runner.plan.plan import DecodeReads
+from runner.profile.store import find
+from runner.run import layout
+from runner.state.run import RunState
 from tests.support import recorded_runs
+from tests.support.paths import DATA
 from tests.support.recorded_runs import Recorder
 from tests.tui.screens.live.support import drained, view_of
 from tui.framework.rows import row_text
 from tui.plots.latency import LatencyPlotData
+from tui.screens.live.gpu_view import gpu_title
+from tui.screens.live.health_findings import find_problems
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.view import make_live_view
 
@@ -284,6 +293,28 @@ def test_recorded_readings_of_a_real_gpu(tmp_path: Path) -> None:
     assert (line.index, line.ranks, line.power_limit) == (0, "0", 700.0)
     assert line.throttled_by == ("power cap",)
     assert line.missing == frozenset()
+
+
+def test_recorded_h200_run_shows_its_ceiling_and_waits() -> None:
+    plan = layout.load_plan(DATA / "h200-torch-1gpu")
+    plan = msgspec.structs.replace(plan, decode_reads=make_plan(find("torch-1gpu").load()).decode_reads)
+    state = RunState()
+    state.apply_all(ev.decode_lines((DATA / "h200-torch-1gpu" / layout.EVENTS).read_bytes()))
+    current = find_current_ceiling(state, plan)
+    assert gpu_title(state, current.ceiling).endswith(" · decode at 35 % of the ceiling: host/launch")
+    (waits,) = find_problems(state, None, (), None, current)
+    assert waits == ("warn", "the GPU waits for the host: GPU busy 72 %, multiprocessors active 44 %")
+    assert isinstance(plan.decode_reads, DecodeReads)
+    heavy = msgspec.structs.replace(plan.decode_reads, weight_bytes=10**12)
+    beyond = find_current_ceiling(state, msgspec.structs.replace(plan, decode_reads=heavy))
+    kind, text = find_problems(state, None, (), None, beyond)[0]
+    assert kind == "bad"
+    assert text.startswith("faster than the memory allows: the run did not generate what it says")
+    without = msgspec.structs.replace(plan, decode_reads="not known")
+    unknown = find_current_ceiling(state, without)
+    assert unknown.ceiling is not None
+    assert unknown.ceiling.why_not == "not known"
+    assert "ceiling" not in gpu_title(state, unknown.ceiling)
 
 
 def test_without_gpus_the_host_line_gives_the_reason(tmp_path: Path) -> None:
