@@ -25,8 +25,10 @@ with torch_or_skip():
 
     from runner.ranks.collectives import Nccl, SingleRank
     from runner.ranks.decoder import Decoder
+    from runner.ranks.device import reset_memory
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
     from runner.ranks.graphs import Preparation
+    from runner.ranks.memory import configuration_need
     from runner.ranks.shape import DecoderShape
     from runner.ranks.weights import LayerWeights, Source, Weights, WeightShard, build_weights
     from tests.runner.ranks.split import outputs
@@ -172,6 +174,20 @@ def test_graphs_are_as_exact_as_single_operations(name: str, batch: int) -> None
     assert errors[0] < 1.2 * errors[1]
 
 
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_counted_memory_covers_what_is_allocated(name: str) -> None:
+    batch, input_len, output_len = 16, 1024, 32
+    shape, dtype = DecoderShape(**LARGER), getattr(torch, name)
+    reset_memory(torch.device("cuda"))
+    with torch.inference_mode():
+        weights = build_weights(shape, WeightShard(0, 1), Source(0, dtype, torch.device("cuda")))
+        decoder = Decoder(shape, weights, SingleRank(), input_len + output_len)
+        prompt = random_prompt(shape.vocab_size, batch, input_len, seed=1).cuda()
+        timed_generation(Preparation(decoder).prepare(prompt, output_len))
+    need = configuration_need(shape, 1, dtype.itemsize, batch, input_len, output_len)
+    assert torch.cuda.max_memory_reserved() <= need.total
+
+
 def test_nccl_with_one_rank() -> None:
     nccl = Nccl(SingleRank(), torch.device("cuda", 0))
     try:
@@ -184,6 +200,7 @@ def test_nccl_with_one_rank() -> None:
             )
             assert best.tolist() == [7, 150_001]
         assert nccl.broadcast_flag(True)
+        assert nccl.all_agree(True)
         nccl.barrier()
     finally:
         nccl.close()
