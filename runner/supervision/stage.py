@@ -201,7 +201,7 @@ class StageRun:
         if self._place is not build_cache.HOST:
             return []
         outputs = [self.stage.output, *self.stage.folders]
-        return [self.scratch, SHARED_MEMORY, *(Path(path).parent for path in outputs if path)]
+        return [SHARED_MEMORY, self.scratch.parent, *(Path(path).parent for path in outputs if path)]
 
     def _end(self, status: ev.StageStatus, exit_code: int | None) -> ev.StageStatus:
         self.run_log.emit(
