@@ -160,12 +160,21 @@ def _run(arguments: argparse.Namespace) -> int:
         return gate.check_ended_runs(assertions, measured, ended, as_json=arguments.json)
     if not arguments.force:
         _check_preflight(profile)
+    _name_device_holders(profile)
     run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
     if arguments.detach:
         print(run_dir.name)
         return ExitCode.OK
     ended = watch(open_feed(run_dir), arguments)
     return gate.check_ended_runs(assertions, [run_dir], ended, as_json=arguments.json)
+
+
+def _name_device_holders(profile: Profile) -> None:
+    """Say which other runs this one will wait for."""
+    from runner import preflight
+
+    for holder in preflight.devices_in_use(profile):
+        print(f"{holder}; this run waits for it", file=sys.stderr)
 
 
 def _check_preflight(profile: Profile) -> None:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from runner.engines.gpu_facts import GpuSurvey
 from runner.plan.plan import Plan
+from runner.run.device_locks import DeviceHolder
 from runner.schema.base import Container
 
 
@@ -48,7 +50,46 @@ class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """bytes; -1: unlimited"""
     root: bool = False
     cores: int = 1
+    cpus: list[int] = []
+    """CPUs that this process may run on"""
+    cpu_quota: float | None = None
+    """CPUs' worth of time that the control group allows; None: no limit"""
+    physical_cores: int = 0
+    """of `cpus`: hardware threads of a core count once; 0: unknown"""
+    memory_available: int = 0
+    """bytes of host memory that can be allocated without swapping; 0: unknown"""
     env: dict[str, str] = {}
+
+    @property
+    def usable_cpus(self) -> float:
+        """CPUs that the measured processes can use at once."""
+        allowed = len(self.cpus) or self.cores
+        return allowed if self.cpu_quota is None else min(allowed, self.cpu_quota)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusyProcess:
+    pid: int
+    name: str
+    user: str
+    percent: float
+    """of one CPU"""
+
+    def __str__(self) -> str:
+        return f"{self.pid} {self.name} ({self.user}) {self.percent:.0f} %"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostLoad:
+    """The use of the CPUs of this machine by others, measured while the facts were gathered."""
+
+    busy: float
+    """CPUs in use, on average"""
+    average: float
+    """load average of one minute: processes that ran or waited"""
+    waiting_percent: float | None = None
+    """share of the last 10 s in which a process waited for a CPU; None: the kernel does not say"""
+    busiest: tuple[BusyProcess, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +114,14 @@ class MachineFacts:
     """None: nvidia-smi did not answer"""
     gpu_processes: tuple[str, ...] = ()
     """`pid name` of each program that uses a GPU now"""
+    survey: GpuSurvey | None = None
+    """how the GPUs are set up; None: not asked, or no answer in time"""
+    load: HostLoad | None = None
+    """None: not measured"""
+    holders: tuple[DeviceHolder, ...] = ()
+    """who holds the devices that a run would lock"""
+    mpirun_is_open: bool | None = None
+    """whether mpirun is Open MPI's; None: unknown, as in a container"""
     container: Container | None = None
     container_tool: bool = True
     container_runs: bool = True

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from runner.engines.check import Check, Verdict
 from runner.engines.facts import MachineFacts
-from runner.engines.registry import find_engine
+from runner.engines.registry import find_engine, make_plan
 from runner.preflight.gather import gather_facts
 from runner.preflight.machine import machine_checks
+from runner.run.device_locks import DeviceHolder, find_holders
 from runner.schema.base import Profile
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
@@ -43,6 +44,15 @@ def _checks(profile: Profile | None, facts: MachineFacts) -> Iterator[Check]:
     )
     if facts.probe is not None:
         yield from engine.checks(profile, facts, facts.probe)
+
+
+def devices_in_use(profile: Profile) -> list[DeviceHolder]:
+    """Return who holds devices of a profile now: a run that is started waits for them.
+
+    Raises:
+        UserError: there is no plan.
+    """
+    return find_holders(make_plan(profile).devices)
 
 
 def has_failures(checks: Sequence[Check]) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,23 +14,36 @@ import msgspec
 from runner import paths
 from runner.engines import container
 from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer, ProbeQuestions
+from runner.engines.gpu_facts import GpuProcess, GpuSurvey, chosen_gpus, visible_devices
 from runner.engines.interface import Preflight
-from runner.engines.mpi import default_python, find_mpirun
+from runner.engines.mpi import MpirunProgram, default_python, find_mpirun
 from runner.engines.registry import find_engine, make_plan, plugin_errors
 from runner.errors import UserError
 from runner.plan.plan import Plan
+from runner.preflight.host_load import LoadMeter
+from runner.run.device_locks import find_holders
 from runner.schema.base import Container, Profile
-from runner.util import cgroup, login_session, machine_lock
+from runner.util import cgroup, login_session, machine_lock, processes
+from runner.util.daemon import IMPORT_ROOT
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "pandas"]
 PROGRAMS = ["mpirun", "trtllm-build", "trtllm-bench", "nvidia-smi"]
 PROBE_TIMEOUT_S = 30.0
 MIB = 1 << 20
+SURVEY_TIMEOUT_S = 20.0
+"""NVML initialises each GPU, which takes seconds with persistence mode off"""
+_SURVEY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from runner.telemetry.survey import main
+main()
+"""
 
 
 def gather_facts(profile: Profile | None) -> MachineFacts:
     """Inspect the machine or the container that a profile would run on; start no benchmark."""
+    meter = LoadMeter()
     engine = find_engine(profile.engine).preflight if profile is not None else None
     inside = engine.container(profile) if engine is not None else None
     python = (profile.launch.python if profile else None) or ("python3" if inside else default_python())
@@ -40,20 +55,29 @@ def gather_facts(profile: Profile | None) -> MachineFacts:
     if profile is not None and engine is not None and reachable:
         plan, refused = _plan(profile)
         helps = dict(engine.program_helps(profile, plan))
+    on_gpu = profile is None or engine is None or engine.uses_gpus(profile)
+    survey = _survey() if on_gpu else None
+    mpirun = _mpirun(profile, engine, python, inside)
+    environment = dict(profile.launch.env) if profile else {}
+    gpus, gpu_count, gpu_processes = _gpus_of(survey, environment) if on_gpu else ((), 0, ())
     return MachineFacts(
         python=python,
         probe=probe,
-        mpirun=_mpirun(profile, engine, python, inside, probe),
-        gpu_count=_count_gpus(),
-        gpus=_gpus(),
-        gpu_processes=_gpu_processes(),
+        mpirun=_describe(mpirun) if mpirun else _mpirun_inside(profile, engine, inside, probe),
+        mpirun_is_open=mpirun.flavour == "openmpi" if mpirun else None,
+        gpu_count=gpu_count,
+        gpus=gpus,
+        gpu_processes=gpu_processes,
+        survey=survey,
+        load=meter.read(),
+        holders=tuple(find_holders(plan.devices if plan else _all_devices(gpu_count) if not profile else [])),
         container=inside,
         container_tool=container_tool,
         container_runs=container_runs,
         plan=plan,
         refused=refused,
         helps=helps,
-        environment=dict(profile.launch.env) if profile else {},
+        environment=environment,
         no_home=paths.home_problem(),
         own_cgroup=cgroup.is_possible(),
         no_locks=_locks_problem(),
@@ -96,24 +120,81 @@ def _plan(profile: Profile) -> tuple[Plan | None, str]:
         return None, str(error)
 
 
+def _all_devices(gpu_count: int) -> list[str]:
+    return ["cpu", *(f"gpu-{index}" for index in range(gpu_count))]
+
+
 def _mpirun(
+    profile: Profile | None, engine: Preflight[Any] | None, python: str, inside: Container | None
+) -> MpirunProgram | None:
+    """Return mpirun on this machine; None: there is none, or the ranks run in a container."""
+    if inside is not None:
+        return None
+    try:
+        return find_mpirun(_wanted_mpirun(profile, engine), python)
+    except UserError:
+        return None
+
+
+def _mpirun_inside(
     profile: Profile | None,
     engine: Preflight[Any] | None,
-    python: str,
     inside: Container | None,
     probe: ProbeAnswer | None,
 ) -> str:
-    wanted = engine.mpirun(profile) if engine is not None and engine.mpirun is not None else None
-    if inside is not None:
-        return wanted or (probe.programs.get("mpirun") or "" if probe else "")
-    try:
-        found = find_mpirun(wanted, python)
-    except UserError:
+    if inside is None:
         return ""
+    return _wanted_mpirun(profile, engine) or (probe.programs.get("mpirun") or "" if probe else "")
+
+
+def _wanted_mpirun(profile: Profile | None, engine: Preflight[Any] | None) -> str | None:
+    return engine.mpirun(profile) if engine is not None and engine.mpirun is not None else None
+
+
+def _describe(found: MpirunProgram) -> str:
     return f"{found.path} ({found.flavour} {found.version})".replace(" )", ")")
 
 
-# --- GPUs; nvidia-smi can hang, so it has a short timeout --------------------------------------------------
+# --- GPUs; the driver can hang, so each answer has a timeout ------------------------------------------------
+
+
+def _survey() -> GpuSurvey | None:
+    argv = [sys.executable, "-c", _SURVEY, str(IMPORT_ROOT)]
+    answer = container.output_of(argv, timeout=SURVEY_TIMEOUT_S)
+    try:
+        survey = msgspec.json.decode(answer or b"", type=GpuSurvey)
+    except msgspec.DecodeError:
+        return None
+    gpus = tuple(
+        msgspec.structs.replace(gpu, processes=tuple(map(_visible, gpu.processes))) for gpu in survey.gpus
+    )
+    return msgspec.structs.replace(survey, gpus=gpus)
+
+
+def _visible(found: GpuProcess) -> GpuProcess:
+    """Add name, user and age of a process. In a container the driver's pids are those of the host."""
+    return msgspec.structs.replace(
+        found,
+        name=processes.name(found.pid),
+        user=processes.owner_name(found.pid),
+        seconds=processes.age_s(found.pid),
+    )
+
+
+def _gpus_of(
+    survey: GpuSurvey | None, environment: Mapping[str, str]
+) -> tuple[tuple[Gpu, ...] | None, int, tuple[str, ...]]:
+    """Return the GPUs in the order of the ranks, the number of all GPUs, and the programs on the former."""
+    if survey is None or not survey.gpus:
+        return _gpus(), _count_gpus(), _gpu_processes()
+    chosen = chosen_gpus(survey, visible_devices(environment, os.environ), len(survey.gpus))
+    known = tuple(
+        Gpu(name=gpu.name, total=gpu.memory_total, used=gpu.memory_used)
+        for gpu in chosen
+        if gpu.memory_total is not None and gpu.memory_used is not None
+    )
+    found = dict.fromkeys(f"GPU {gpu.index}: {process}" for gpu in chosen for process in gpu.processes)
+    return known or None, len(survey.gpus), tuple(found)
 
 
 def _count_gpus() -> int:

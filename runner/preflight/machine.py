@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from runner.engines.check import Check, gib
 from runner.engines.facts import MachineFacts, ProbeAnswer
+from runner.engines.gpu_facts import visible_devices
+from runner.preflight.gpu_setup import gpu_setup_checks
+from runner.preflight.host_checks import host_checks
 from runner.run.scratch import RANK_BYTES
 
 ROOT_VARIABLES = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
@@ -50,9 +53,11 @@ def machine_checks(
     if on_gpu:
         yield _gpus(facts, ranks, needed)
         yield from _busy(facts)
+        yield from gpu_setup_checks(facts, ranks, needed=needed)
         if facts.probe is not None and facts.probe.shm_writable and (ranks > 1 or not needed):
             yield _shm(facts, facts.probe)
             yield _memlock(facts, facts.probe)
+    yield from host_checks(facts, ranks, needed=needed)
     yield _leftovers(facts)
 
 
@@ -116,8 +121,7 @@ def _gpus(facts: MachineFacts, ranks: int, needed: bool) -> Check:
     if not facts.gpu_count and not needed:
         return Check("GPUs", "warn", "none found; the torch engine also runs on the CPU", "nvidia-smi -L")
     count, known = facts.gpu_count, [facts.gpus[0].name] if facts.gpus else []
-    of_shell = facts.probe.env.get("CUDA_VISIBLE_DEVICES") if facts.probe else None
-    visible = facts.environment.get("CUDA_VISIBLE_DEVICES", of_shell)
+    visible = visible_devices(facts.environment, facts.probe.env if facts.probe else {})
     if visible is not None:
         count = min(count, len([name for name in visible.split(",") if name.strip()]))
         known.append(f"CUDA_VISIBLE_DEVICES={visible}")
@@ -132,10 +136,10 @@ def _gpus(facts: MachineFacts, ranks: int, needed: bool) -> Check:
 
 def _busy(facts: MachineFacts) -> Iterator[Check]:
     if facts.gpus is None and facts.gpu_count:
-        yield Check("GPU use", "warn", "nvidia-smi did not answer within 10 s", "nvidia-smi")
+        yield Check("GPU use", "warn", "neither NVML nor nvidia-smi answered in time", "nvidia-smi")
     elif facts.gpu_processes:
         shown = ", ".join(facts.gpu_processes[:4]) + (" ..." if len(facts.gpu_processes) > 4 else "")
-        text = f"other programs use the GPUs and affect the measurement: {shown}"
+        text = f"other programs use GPUs and affect the measurement: {shown}"
         yield Check("GPU use", "warn", text, "nvidia-smi --query-compute-apps=pid,process_name --format=csv")
     elif facts.gpus:
         yield Check("GPU use", "pass", "no other program uses the GPUs")

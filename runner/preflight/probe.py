@@ -54,8 +54,40 @@ def free_at(path: str) -> int:
     return shutil.disk_usage(path or "/").free
 
 
+def allowed_cpus() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
+
+
+def cpu_quota() -> float | None:
+    """Return the CPUs' worth of time that the control group of this process allows; None: no limit known."""
+    words = text_of("/sys/fs/cgroup/cpu.max").split()
+    if len(words) == 2 and words[0].isdigit():
+        return int(words[0]) / int(words[1])
+    quota = text_of("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").strip()
+    period = text_of("/sys/fs/cgroup/cpu/cpu.cfs_period_us").strip()
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+
+
+def physical_cores(cpus: list[int]) -> int:
+    """Return the number of cores among CPUs, each with all of its hardware threads; 0: unknown."""
+    folder = "/sys/devices/system/cpu/cpu{}/topology/{}"
+    names = ("physical_package_id", "core_id")
+    found = {tuple(text_of(folder.format(cpu, name)).strip() for name in names) for cpu in cpus}
+    return 0 if ("", "") in found else len(found)
+
+
+def memory_available() -> int:
+    """Return the bytes that can be allocated without swapping; the control group may allow less."""
+    rows = dict(line.split(":", 1) for line in text_of("/proc/meminfo").splitlines() if ":" in line)
+    free = int((rows.get("MemAvailable") or "0").split()[0]) * 1024
+    limit = text_of("/sys/fs/cgroup/memory.max").strip()
+    used = text_of("/sys/fs/cgroup/memory.current").strip()
+    return min(free, max(0, int(limit) - int(used))) if limit.isdigit() and used.isdigit() else free
+
+
 def answers(questions: dict[str, Any]) -> dict[str, Any]:
     shm = "/dev/shm"
+    cpus = allowed_cpus()
     names = (
         "OMPI_ALLOW_RUN_AS_ROOT",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
@@ -78,6 +110,10 @@ def answers(questions: dict[str, Any]) -> dict[str, Any]:
         "memlock": resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
         "root": os.geteuid() == 0,
         "cores": os.cpu_count() or 1,
+        "cpus": cpus,
+        "cpu_quota": cpu_quota(),
+        "physical_cores": physical_cores(cpus),
+        "memory_available": memory_available(),
         "env": {name: os.environ[name] for name in names if name in os.environ} | secret,
     }
 

@@ -3,5 +3,5 @@
 - Process: `launch` starts the supervisor, `supervisor` runs the plan, `stage` runs one stage, `hook` starts
   the command of the user at the end.
 - Events: `collector` (records and output of a stage), `heartbeat`, `host`; `run_log` writes them.
-- Exclusive use of GPUs: `device_locks`.
+- Exclusive use of GPUs: `runner.run.device_locks`.
 """

@@ -22,11 +22,11 @@ from runner import events as ev
 from runner.engines import container
 from runner.plan.plan import Plan, Stage
 from runner.run import layout, liveness
+from runner.run.device_locks import DeviceLocks, Occupied
 from runner.run.scratch import make_scratch, remove_scratch
 from runner.state import cuda_devices
 from runner.supervision import hook, host
 from runner.supervision.collector import Collector
-from runner.supervision.device_locks import DeviceLocks, Occupied
 from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog

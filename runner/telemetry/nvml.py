@@ -325,6 +325,13 @@ class Nvml:
                 return gpu
         return None
 
+    def query(self, name: str, *gpus: int, arguments: tuple[Any, ...] = ()) -> Any:
+        """Call the function of nvidia-ml-py with this name for a GPU or a pair of GPUs."""
+        function = getattr(pynvml, name, None)
+        if function is None:
+            raise ReadingUnavailable(13)  # an older nvidia-ml-py
+        return self._call(name, function, *(self._handles[gpu] for gpu in gpus), *arguments)
+
     def sources(self, gpu: int) -> ReadingSources:
         return ReadingSources(
             memory="this driver counts the memory that it reserves as used (an NVML before 510.39)"

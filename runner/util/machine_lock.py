@@ -42,6 +42,15 @@ class Busy(NamedTuple):
     """the name that it gave, else `process PID of user UID`; empty: unknown"""
 
 
+class Holder(NamedTuple):
+    """Who holds a lock."""
+
+    name: str
+    """the name that it gave; empty: unknown"""
+    pid: int
+    """its process"""
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """A lock that this process holds; the kernel releases it when the process ends."""
@@ -215,23 +224,47 @@ def _write_holder(file: int, holder: str) -> None:
         os.pwrite(file, f"{holder} {pid} {processes.start_time(pid) or 0}\n".encode(), 0)
 
 
-def _holder(file: int) -> str:
-    """Return who holds a lock, as `Busy` has it.
+def find_holder(directory: Path, name: str) -> Holder | None:
+    """Return who holds a lock, without taking it; None: no process that this one can see.
 
-    The content counts only while the process that wrote it is alive: a killed holder leaves its name.
+    Args:
+        directory: what `find_directory` returned.
+        name: the name of the file.
     """
+    try:
+        file = os.open(directory / name, _OPEN)
+    except OSError:
+        return None
+    try:
+        return _find_holder(file)
+    finally:
+        os.close(file)
+
+
+def _holder(file: int) -> str:
+    """Return who holds a lock, as `Busy` has it."""
+    found = _find_holder(file)
+    if found is None:
+        return ""
+    if found.name:
+        return found.name
+    try:
+        return f"process {found.pid} of user {os.stat(f'/proc/{found.pid}').st_uid}"
+    except OSError:
+        return ""
+
+
+def _find_holder(file: int) -> Holder | None:
+    """The content counts only while the process that wrote it is alive: a killed holder leaves its name."""
     try:
         content = os.pread(file, _HOLDER_BYTES, 0).decode("ascii", "replace")
     except OSError:
-        return ""
+        return None
     found = _HOLDER.fullmatch(content)
     if found is not None and processes.start_time(int(found["pid"])) == int(found["start"]):
-        return found["name"]
+        return Holder(found["name"], int(found["pid"]))
     pid = _locking_process(file)
-    try:
-        return f"process {pid} of user {os.stat(f'/proc/{pid}').st_uid}" if pid else ""
-    except OSError:
-        return ""
+    return Holder("", pid) if pid else None
 
 
 def _locking_process(file: int) -> int:

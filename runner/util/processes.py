@@ -52,6 +52,26 @@ def user_name() -> str:
         return f"user {os.geteuid()}"
 
 
+def owner_name(pid: int) -> str:
+    """Return the name of the user of a process, `user 1000` without an entry; empty: no process."""
+    try:
+        uid = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def age_s(pid: int) -> float | None:
+    """Return the seconds since a process was started; None: no process."""
+    start = start_time(pid)
+    if start is None:
+        return None
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - start / os.sysconf("SC_CLK_TCK"))
+
+
 def boot_id() -> str:
     """Return the id of this boot; pids and CLOCK_MONOTONIC are valid within one boot only."""
     try:
@@ -146,6 +166,13 @@ def cpu_ticks(members: Iterable[ProcessIdentity]) -> dict[ProcessIdentity, int]:
         if stat is not None and stat.start == start:
             ticks[(pid, start)] = stat.cpu_ticks
     return ticks
+
+
+def all_cpu_ticks() -> dict[ProcessIdentity, int]:
+    """Return the processor time of every live process that this one can see, in clock ticks."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    stats = {pid: _stat(pid) for pid in pids}
+    return {(pid, stat.start): stat.cpu_ticks for pid, stat in stats.items() if stat is not None}
 
 
 def name(pid: int) -> str:

@@ -45,6 +45,7 @@ PROBE_ANSWER = ProbeAnswer(
     shm=64 * GIB,
     root=True,
     cores=64,
+    memory_available=500 * GIB,
 )
 BUILD = "trtllm-build --checkpoint_dir /c --output_dir /e --gemm_plugin auto --max_batch_size 16"
 PLAN = Plan(

@@ -14,9 +14,9 @@ from runner.history.run_entry import read_entry
 from runner.plan.plan import Plan
 from runner.report.files import read_state, read_summary
 from runner.run import layout
+from runner.run.device_locks import DeviceLocks
 from runner.run.scratch import scratch_dirs
 from runner.state.run import RunState
-from runner.supervision.device_locks import DeviceLocks
 from runner.util import cgroup, processes
 from runner.util.processes import ProcessIdentity
 

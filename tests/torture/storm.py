@@ -18,7 +18,7 @@ from runner import paths
 from runner.engines.mpi import LAUNCHERS
 from runner.plan.plan import Plan
 from runner.run import layout, liveness
-from runner.supervision.device_locks import DeviceLocks
+from runner.run.device_locks import DeviceLocks
 from runner.util import processes
 from runner.util.processes import ProcessIdentity
 from tests.support.paths import ROOT

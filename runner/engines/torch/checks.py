@@ -33,12 +33,6 @@ def checks(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> It
             yield Check(package, "fail", f"not installed in {facts.python}", fix)
     if profile.model.device == "cuda" and (check := _memory(profile, facts)) is not None:
         yield check
-    tp, cores = profile.parallel.tp, probe.cores
-    if profile.model.device == "cpu" and tp > cores:
-        text = f"{tp} ranks share {cores} cores, so they wait for each other and latency is not meaningful"
-        yield Check("cores", "warn", text, f"--set parallel.tp={cores}")
-    elif profile.model.device == "cpu":
-        yield Check("cores", "pass", f"{cores} for {tp} {'rank' if tp == 1 else 'ranks'}")
 
 
 def _memory(profile: TorchProfile, facts: MachineFacts) -> Check | None:

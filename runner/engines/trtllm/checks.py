@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from runner.engines.check import Check, gib
 from runner.engines.decode_bytes import DTYPE_BYTES
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
+from runner.engines.host_memory import host_memory_check
+from runner.engines.mpi import slot_check
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.installation import version_of_tree
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
@@ -53,6 +55,10 @@ def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> I
     if profile.selects("benchmark"):
         yield _memory(profile, facts, probe, model)
         yield _loop(profile)
+    if profile.selects("smoke") or profile.selects("benchmark"):
+        slots = slot_check(profile.parallel.ranks, profile.launch.mpirun.args, facts, probe)
+        yield from [slots] if slots is not None else []
+    yield from _host_memory(profile, facts, probe)
     yield from _disk(profile, facts, probe, model)
 
 
@@ -305,6 +311,15 @@ def _memory(
     if share + cache > free:
         return Check("GPU memory", "warn", text, "nvidia-smi")
     return Check("GPU memory", "pass", text)
+
+
+def _host_memory(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
+    """Compare the available host memory with the weights, which convert and build load."""
+    made = [stage for stage in ("convert", "build") if facts.makes(stage)]
+    folders = {"convert": profile.model.dir, "build": profile.paths.checkpoint_dir or profile.model.dir}
+    size = max((_size(probe, folders[stage]) for stage in made), default=0)
+    if size:
+        yield host_memory_check(" and ".join(made), size, probe)
 
 
 def _disk(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runner.engines.check import Check, gib
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
+from runner.engines.host_memory import host_memory_check
+from runner.engines.mpi import slot_check
 from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
@@ -34,6 +37,10 @@ def checks(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> It
     yield from _spawning(profile, probe)
     if profile.selects("benchmark"):
         yield _memory(profile, facts, probe)
+    yield from _slots(profile, facts, probe)
+    size = probe.weights.get(profile.model.dir or "", 0)
+    if facts.makes("build") and size:
+        yield host_memory_check("build", size, probe)
     yield from _disk(profile, facts, probe)
 
 
@@ -157,6 +164,20 @@ def _spawning(profile: BenchProfile, probe: ProbeAnswer) -> Iterator[Check]:
         yield Check("spawning", "warn", text, "pip install 'mpi4py>=4'")
     else:
         yield Check("spawning", "pass", f"mpi4py {mpi}; trtllm-bench starts its own ranks")
+
+
+def _slots(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
+    """Compare ranks with slots; spawned ranks need them too. It warns: mpi4py may use another MPI."""
+    ranks = profile.parallel.ranks
+    found = slot_check(ranks, (), facts, probe) if ranks > 1 and profile.selects("benchmark") else None
+    if found is None or found.verdict == "pass":
+        yield from [found] if found is not None else []
+        return
+    fix = (
+        "--set launch.env.OMPI_MCA_rmaps_base_oversubscribe=1 (Open MPI 4), or"
+        " --set launch.env.PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe (5)"
+    )
+    yield replace(found, verdict="warn", fix=fix)
 
 
 def _memory(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Check:

@@ -7,10 +7,18 @@ from dataclasses import replace
 import pytest
 
 from runner.engines.check import Check
-from runner.engines.facts import MachineFacts
+from runner.engines.facts import BusyProcess, HostLoad, MachineFacts
 from runner.preflight import evaluate, has_failures, render
+from runner.run.device_locks import DeviceHolder
 from runner.schema.base import Container
 from tests.support.machine_facts import FACTS, GIB, MODEL, PROBE_ANSWER, SCRIPTS, TREE, facts, flagship, one
+
+BUSY = HostLoad(
+    busy=6.5,
+    average=11.0,
+    waiting_percent=None,
+    busiest=(BusyProcess(pid=4711, name="make", user="alice", percent=97.0),),
+)
 
 
 def test_a_machine_where_everything_is_right() -> None:
@@ -18,7 +26,8 @@ def test_a_machine_where_everything_is_right() -> None:
     assert [check for check in checks if check.verdict != "pass"] == []
     assert [check.name for check in checks] == [
         *("python", "mpirun", "root", "GPUs", "GPU use", "/dev/shm", "memlock", "clean-up"),
-        *("TensorRT-LLM", "scripts", "model", "heads", "build options", "GPU memory", "timed loop", "disk"),
+        *("TensorRT-LLM", "scripts", "model", "heads", "build options", "GPU memory", "timed loop", "slots"),
+        *("host memory", "disk"),
     ]
 
 
@@ -118,15 +127,58 @@ def test_a_machine_where_everything_is_right() -> None:
             "GPU use", facts(gpu_processes=("4711 python train.py",)),
             Check(
                 "GPU use", "warn",
-                "other programs use the GPUs and affect the measurement: 4711 python train.py",
+                "other programs use GPUs and affect the measurement: 4711 python train.py",
                 "nvidia-smi --query-compute-apps=pid,process_name --format=csv",
             ),
             id="busy GPUs",
         ),
         pytest.param(
             "GPU use", facts(gpus=None),
-            Check("GPU use", "warn", "nvidia-smi did not answer within 10 s", "nvidia-smi"),
+            Check("GPU use", "warn", "neither NVML nor nvidia-smi answered in time", "nvidia-smi"),
             id="nvidia-smi hangs",
+        ),
+        pytest.param(
+            "slots", facts(cpus=[0, 1, 2, 3], physical_cores=2, mpirun_is_open=True),
+            Check(
+                "slots", "fail",
+                "Open MPI starts at most 2 ranks here, one for each core, and 8 are needed",
+                "--set parallel.tp=2, or --set 'launch.mpirun.args=[--oversubscribe]'",
+            ),
+            id="too few slots",
+        ),
+        pytest.param(
+            "host memory", facts(memory_available=32 * GIB),
+            Check(
+                "host memory", "warn",
+                "convert and build: weights of 61.0 GiB are loaded, 32.0 GiB of host memory available;"
+                " the kernel may kill the stage",
+                "free host memory, or build on a larger machine and set paths.engine_dir",
+            ),
+            id="little host memory",
+        ),
+        pytest.param(
+            "device", facts(holders=(DeviceHolder("gpu-0", "0001_other", 4711, "alice", 724.0),)),
+            Check(
+                "device", "warn",
+                "gpu-0 is in use by run 0001_other (alice) for 12:04; a run waits for it",
+                "trtbench-tui stop 0001_other",
+            ),
+            id="a device of another run",
+        ),
+        pytest.param(
+            "CPU load", facts(cores=8, load=replace(BUSY, waiting_percent=40.0)),
+            Check(
+                "CPU load", "warn",
+                "others use 6.5 of 8 CPUs (load average 11.0), and processes waited for a CPU in 40 % of the"
+                " last 10 s: latencies would include scheduling delay; busiest: 4711 make (alice) 97 %",
+                "renice -n 19 -p 4711",
+            ),
+            id="others use the CPUs",
+        ),
+        pytest.param(
+            "CPU load", facts(load=BUSY),
+            Check("CPU load", "pass", "others use 6.5 of 64 CPUs"),
+            id="others use few of many CPUs",
         ),
         pytest.param(
             "/dev/shm", facts(shm=64 << 20),

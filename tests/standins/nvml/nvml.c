@@ -16,6 +16,8 @@
    NVML_ONCE=FILE          only the first process to create FILE has the faults
    NVML_PIDS=PID,PID       processes that compute on GPU 0
    NVML_MIG=N              GPU 0 is split into N MIG devices, which have memory of their own and nothing else
+   NVML_POOR=1             the last GPU is set up badly: no persistence, low power limit and clocks, x8, ECC off, and
+                           without NVLink to the others
    NVML_VARY=1             readings go up and down, as those of a GPU at work do
 
    Compiled with -DOLD_DRIVER it lacks what drivers before R510 lack. Layouts are those of the public nvml.h. */
@@ -173,7 +175,43 @@ Result nvmlDeviceGetMemoryBusWidth(Device gpu, unsigned *bits) {
 #endif
 Result nvmlDeviceGetMaxPcieLinkGeneration(Device gpu, unsigned *v) { (void)gpu; *v = 5; return SUCCESS; }
 Result nvmlDeviceGetMaxPcieLinkWidth(Device gpu, unsigned *v) { (void)gpu; *v = 16; return SUCCESS; }
-Result nvmlDeviceGetPersistenceMode(Device gpu, int *v) { (void)gpu; *v = 1; return SUCCESS; }
+static int poor(Device gpu) { return getenv("NVML_POOR") && gpu->index == count() - 1; }
+Result nvmlDeviceGetPersistenceMode(Device gpu, int *v) { *v = !poor(gpu); return SUCCESS; }
+Result nvmlDeviceGetPowerManagementLimit(Device gpu, unsigned *mw) { *mw = poor(gpu) ? 500000 : 700000; return SUCCESS; }
+Result nvmlDeviceGetPowerManagementDefaultLimit(Device gpu, unsigned *mw) { (void)gpu; *mw = 700000; return SUCCESS; }
+Result nvmlDeviceGetPowerManagementLimitConstraints(Device gpu, unsigned *least, unsigned *most) {
+    (void)gpu;
+    *least = 200000;
+    *most = 700000;
+    return SUCCESS;
+}
+Result nvmlDeviceGetApplicationsClock(Device gpu, int kind, unsigned *mhz) {
+    *mhz = kind == 2 ? 3201 : poor(gpu) ? 1200 : 1980;
+    return SUCCESS;
+}
+Result nvmlDeviceGetDefaultApplicationsClock(Device gpu, int kind, unsigned *mhz) {
+    (void)gpu;
+    *mhz = kind == 2 ? 3201 : 1980;
+    return SUCCESS;
+}
+Result nvmlDeviceGetEccMode(Device gpu, int *current, int *pending) { *current = *pending = !poor(gpu); return SUCCESS; }
+Result nvmlDeviceGetGpuMaxPcieLinkGeneration(Device gpu, unsigned *v) { (void)gpu; *v = 5; return SUCCESS; }
+Result nvmlDeviceGetP2PStatus(Device a, Device b, int capability, int *status) {
+    *status = capability == 2 && (poor(a) || poor(b)) ? 5 : 0;
+    return SUCCESS;
+}
+Result nvmlDeviceGetTopologyCommonAncestor(Device a, Device b, int *level) {
+    (void)a;
+    (void)b;
+    *level = 50;
+    return SUCCESS;
+}
+Result nvmlDeviceGetCpuAffinity(Device gpu, unsigned words, unsigned long *set) {
+    (void)gpu;
+    for (unsigned i = 0; i < words; i++) set[i] = 0;
+    set[0] = 0xff;
+    return SUCCESS;
+}
 Result nvmlDeviceGetMigMode(Device gpu, unsigned *current, unsigned *pending) {
     *current = *pending = gpu->index == 0 && getenv("NVML_MIG");
     return SUCCESS;
@@ -328,7 +366,7 @@ Result nvmlDeviceGetCurrPcieLinkGeneration(Device gpu, unsigned *v) {
     *v = 5;
     return SUCCESS;
 }
-Result nvmlDeviceGetCurrPcieLinkWidth(Device gpu, unsigned *v) { (void)gpu; *v = 16; return SUCCESS; }
+Result nvmlDeviceGetCurrPcieLinkWidth(Device gpu, unsigned *v) { *v = poor(gpu) ? 8 : 16; return SUCCESS; }
 Result nvmlDeviceGetTotalEccErrors(Device gpu, int kind, int counter, u64 *errors) {
     (void)kind;
     (void)counter;

@@ -57,6 +57,13 @@ class CommandPane(CommandView):
         run_dir: Path
 
     @dataclass
+    class DevicesInUse(Message):
+        """A run was not started, because others use its devices; `holders` says who."""
+
+        profile: Profile
+        holders: str
+
+    @dataclass
     class StartFailed(Message):
         """A run could not be started."""
 
@@ -115,18 +122,36 @@ class CommandPane(CommandView):
         question = ConfirmScreen(f"{fails}; start the run?", detail, yes="start", no="cancel")
         self.app.push_screen(question, answered)
 
-    def _start(self, profile: Profile) -> None:
+    def _start(self, profile: Profile, *, queue: bool = False) -> None:
+        """Start a run; without `queue` only if no other run uses its devices now."""
         self.set_starting(True)
 
         def work() -> None:
+            from runner import preflight
             from runner.supervision import launch
 
             try:
+                if not queue and (holders := preflight.devices_in_use(profile)):
+                    self.post_message(self.DevicesInUse(profile, "\n".join(map(str, holders))))
+                    return
                 self.post_message(self.RunStarted(launch.start(profile)))
             except UserError as error:
                 self.post_message(self.StartFailed(error))
 
         self.run_worker(work, thread=True, group="start")
+
+    def on_command_pane_devices_in_use(self, message: DevicesInUse) -> None:
+        from tui.screens.dialogs.confirm import ConfirmScreen
+
+        self.set_starting(False)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._start(message.profile, queue=True)
+
+        detail = f"{message.holders}\nThe run would wait until they are free."
+        question = ConfirmScreen("Others use the devices; queue the run?", detail, yes="queue", no="cancel")
+        self.app.push_screen(question, answered)
 
     def set_starting(self, active: bool) -> None:
         """Block a second start while a run is started and opened."""

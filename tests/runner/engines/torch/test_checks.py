@@ -22,10 +22,10 @@ def test_torch_needs_its_packages() -> None:
         "not installed in /usr/bin/python3",
         "/usr/bin/python3 -m pip install '.[torch]' in the source folder of trtbench-tui",
     )
-    assert one("cores", facts(cores=2), profile) == Check(
-        "cores",
+    assert one("CPUs", facts(cores=2), profile) == Check(
+        "CPUs",
         "warn",
-        "4 ranks share 2 cores, so they wait for each other and latency is not meaningful",
+        "4 ranks share 2 CPUs: they wait for each other, and latency is not meaningful",
         "--set parallel.tp=2",
     )
     assert "GPUs" not in [check.name for check in evaluate(profile, FACTS)], "it runs on the CPU"

@@ -13,6 +13,7 @@ from runner.cli.places import HomePlace
 from runner.engines.check import Check
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
+from runner.run.device_locks import DeviceLocks
 from runner.schema.base import Profile
 from runner.supervision import launch
 from tests.support import world
@@ -128,6 +129,22 @@ async def test_enter_asks_first_when_preflight_fails(
         await pilot.press("enter", "y")
         await wait_until_idle(pilot)
         assert len(started) == 1
+
+
+async def test_a_device_in_use_is_named_before_a_run_queues(started: list[Profile]) -> None:
+    locks = DeviceLocks("0007_other")
+    assert locks.take(["cpu"]) is None
+    app = RecordingApp(HomePlace())
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until_idle(pilot)
+        await pilot.press("enter")
+        await wait_until_idle(pilot)
+        assert "cpu is in use by run 0007_other" in widget_text(app.screen, "#question")
+        assert started == []
+        await pilot.press("y")
+        await wait_until_idle(pilot)
+        assert len(started) == 1
+    locks.release()
 
 
 async def test_a_warning_does_not_ask(monkeypatch: pytest.MonkeyPatch, started: list[Profile]) -> None:

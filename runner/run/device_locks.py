@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runner import paths
-from runner.util import machine_lock, machine_queue
+from runner.util import machine_lock, machine_queue, processes
+from runner.util.formatting import duration
 from runner.util.machine_lock import Busy, Lock, LockError
 from runner.util.machine_queue import Ticket
 
@@ -20,6 +22,42 @@ class Occupied(NamedTuple):
     """a run, or as `machine_lock.Busy` names the process; empty: unknown"""
     waits: bool = False
     """the holder waits for the device as well, and came earlier"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHolder:
+    """Who holds a device: a run, or a process that took its lock."""
+
+    device: str
+    run: str
+    """empty: unknown"""
+    pid: int
+    user: str
+    """empty: unknown"""
+    seconds: float | None
+    """how long the process has existed; None: unknown"""
+
+    def __str__(self) -> str:
+        """Return `cpu is in use by run 2026-...-1f3a (alice) for 12:04`."""
+        holder = f"run {self.run}" if self.run else f"process {self.pid}"
+        user = f" ({self.user})" if self.user else ""
+        since = f" for {duration(self.seconds)}" if self.seconds is not None else ""
+        return f"{self.device} is in use by {holder}{user}{since}"
+
+
+def find_holders(devices: Sequence[str]) -> list[DeviceHolder]:
+    """Return who holds devices now, without taking a lock; a holder in another container may be missed."""
+    try:
+        directory = machine_lock.find_directory(paths.device_locks_override())
+    except LockError:
+        return []
+    found = []
+    for device in sorted(set(devices)):
+        holder = machine_lock.find_holder(directory, lock_file_name(device))
+        if holder is not None:
+            user, age = processes.owner_name(holder.pid), processes.age_s(holder.pid)
+            found.append(DeviceHolder(device, holder.name, holder.pid, user, age))
+    return found
 
 
 @dataclass(slots=True)
@@ -42,7 +80,9 @@ class DeviceLocks:
             None if all are locked now, else the first device that is busy or for which another run waits.
         """
         # All runs use the same order, so that two runs cannot wait for each other.
-        wanted = {_file_name(device): device for device in sorted(set(devices)) if device not in self.held}
+        wanted = {
+            lock_file_name(device): device for device in sorted(set(devices)) if device not in self.held
+        }
         if not wanted:
             return None
         self._ticket = self._ticket or self._join(wanted)
@@ -52,7 +92,7 @@ class DeviceLocks:
         for name, device in wanted.items():
             try:
                 directory = machine_lock.find_directory(paths.device_locks_override())
-                lock = machine_lock.take(directory, f"trtbench-{name}.lock", self.run)
+                lock = machine_lock.take(directory, name, self.run)
             except LockError as problem:
                 self.problems[device] = str(problem)
                 continue
@@ -87,5 +127,7 @@ class DeviceLocks:
         self.held.clear()
 
 
-def _file_name(device: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in device)
+def lock_file_name(device: str) -> str:
+    """Return the name of the lock file of a device."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in device)
+    return f"trtbench-{safe}.lock"

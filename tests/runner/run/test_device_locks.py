@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.supervision.device_locks import DeviceLocks, Occupied
+from runner.run.device_locks import DeviceLocks, Occupied, find_holders
 from runner.util import machine_queue
 
 
@@ -69,3 +69,14 @@ def test_what_a_killed_or_hostile_process_left_does_not_count(place: Path) -> No
     (place / f"{machine_queue.PREFIX}1").symlink_to("/dev/zero")
     assert DeviceLocks("run").take(["cpu"]) is None
     assert not ticket.path.exists()
+
+
+def test_holders_are_named_without_taking_a_lock() -> None:
+    assert find_holders(["cpu"]) == []
+    locks = DeviceLocks("0001_quickstart")
+    assert locks.take(["cpu"]) is None
+    [holder] = find_holders(["cpu", "gpu-0"])
+    assert (holder.device, holder.run, holder.pid) == ("cpu", "0001_quickstart", os.getpid())
+    assert str(holder).startswith("cpu is in use by run 0001_quickstart (")
+    locks.release()
+    assert find_holders(["cpu"]) == []
