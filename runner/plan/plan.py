@@ -50,7 +50,7 @@ def configuration_of(shape: object) -> Configuration:
     return Configuration(**{name: getattr(shape, name) for name in fields if hasattr(shape, name)})
 
 
-StageName = Literal["dataset", "convert", "build", "smoke", "benchmark"]
+StageName = Literal["dataset", "convert", "quantize", "build", "smoke", "benchmark"]
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):

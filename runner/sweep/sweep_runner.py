@@ -225,7 +225,9 @@ def ended_run(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> SweepRu
         preparing = sum(
             (stage.ended - stage.started) / 1e9
             for stage in state.stages
-            if stage.name in ("dataset", "convert", "build") and stage.status == "ok" and stage.ended
+            if stage.name in ("dataset", "convert", "quantize", "build")
+            and stage.status == "ok"
+            and stage.ended
         )
     except UserError:
         why = "its run was deleted"

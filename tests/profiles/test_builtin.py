@@ -35,7 +35,7 @@ MODELS = {
     "falcon-180b": (232, 8, 2048),
     "gpt-j-6b": (16, 16, 2048),
 }
-DTYPES = {"fp16": "float16", "bf16": "bfloat16", "int8": "float16"}
+DTYPES = {"fp16": "float16", "bf16": "bfloat16", "int8": "float16", "awq": "float16", "fp8": "bfloat16"}
 
 BUILT_IN = list_profiles()
 OF_TENSORRT_LLM = [loaded for stored in BUILT_IN if isinstance(loaded := stored.load(), TrtllmProfile)]
@@ -116,4 +116,4 @@ def test_the_engine_is_as_large_as_its_benchmark(profile: TrtllmProfile) -> None
 def test_has_a_plan_anywhere(profile: TrtllmProfile) -> None:
     """Also on a machine without GPU, model and TensorRT-LLM, to see what it would run."""
     names = [stage.name for stage in make_plan(profile).stages]
-    assert names == ["convert", "build", "smoke", "benchmark"]
+    assert names == [profile.checkpoint_stage, "build", "smoke", "benchmark"]

@@ -1,4 +1,4 @@
-"""The options of `trtllm-build` and `convert_checkpoint.py`, as sections of a profile.
+"""The options of `trtllm-build`, `convert_checkpoint.py` and `quantize.py`, as sections of a profile.
 
 The order of the fields is the order of the options on the command line. null (for a flag: false) leaves an
 option out, so TensorRT-LLM's own default applies, which the metadata of a field have (`default`). Which
@@ -8,7 +8,7 @@ reads, are made from its table (`runner.engines.tensorrt_llm.more_options`).
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -203,3 +203,34 @@ class Convert(Section, frozen=True):
     extra_args: Annotated[
         list[str], Meta(description="further arguments for convert_checkpoint.py, after the others")
     ] = msgspec.field(default_factory=list)
+
+
+@with_fields("quantize")
+class Quantize(Section, frozen=True):
+    """Options of examples/quantization/quantize.py, which makes the checkpoint in place of convert."""
+
+    qformat: Annotated[
+        Literal[
+            "fp8",
+            "int4_awq",
+            "w4a8_awq",
+            "int8_sq",
+            "nvfp4",
+            "fp8_pc_pt",
+            "int8_wo",
+            "int4_wo",
+            "full_prec",
+        ],
+        Meta(description="form of the quantised weights"),
+    ]
+    extra_args: Annotated[
+        list[str], Meta(description="further arguments for quantize.py, after the others")
+    ] = msgspec.field(default_factory=list)
+    if TYPE_CHECKING:  # made from the table of options
+        kv_cache_dtype: str | None = None
+        awq_block_size: int | None = None
+        calib_dataset: str | None = None
+        device: str | None = None
+        quantize_lm_head: bool = False
+        autoq_format: str | None = None
+        auto_quantize_bits: float | None = None

@@ -162,6 +162,43 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         "benchmark.py divided by zero: it measured no iteration, or no token after the first",
         "use num_runs >= 1 or duration >= 1, and an output length of at least 2",
     ),
+    # --- quantising ----------------------------------------------------------------------------------------
+    known_failure(
+        r"Failed to import modelopt|No module named '?modelopt",
+        "quantize.py needs the package nvidia-modelopt, which is not installed",
+        "install examples/quantization/requirements.txt in the interpreter of launch.python",
+    ),
+    known_failure(
+        r"Unsupported quantization format: \S|Quantization supports only one quantization format",
+        "quantize.py or its installed nvidia-modelopt does not know the format",
+        "set another quantize.qformat, or install what examples/quantization/requirements.txt names",
+    ),
+    known_failure(
+        r"Cannot copy out of meta tensor|offloaded to the (?:cpu|disk)|on device meta",
+        "the model did not fit the GPUs, so parts of it stayed in host memory, which calibration cannot use",
+        "make more GPUs visible to the stage quantize (CUDA_VISIBLE_DEVICES), or set quantize.device: cpu",
+    ),
+    known_failure(
+        r"Unsupported dataset name or local repo directory: \S",
+        "quantize.py does not know the calibration data",
+        "set quantize.calib_dataset: cnn_dailymail, pileval, or a folder with split train and column text",
+    ),
+    known_failure(
+        r"Couldn't reach '?[\w./-]+'? on the Hub|Couldn't find a dataset script|DatasetNotFoundError|"
+        r"LocalEntryNotFoundError",
+        "the calibration data could not be downloaded",
+        "set quantize.calib_dataset to a folder with them",
+    ),
+    known_failure(
+        r"Pad token for \w+ cannot be set",
+        "the model's tokenizer has no token for padding, which calibration needs",
+        "set pad_token in the model's tokenizer_config.json",
+    ),
+    known_failure(
+        r"GPU is required for inference",
+        "quantize.py sees no GPU",
+        "make one visible: CUDA_VISIBLE_DEVICES, or --gpus all for a container",
+    ),
     # --- converting and building ---------------------------------------------------------------------------
     known_failure(
         r"moe_tp_size \* moe_ep_size must equal to tp_size",

@@ -26,6 +26,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str | None = None
     architecture: str = ""
     """class of the model; empty: not stated"""
+    hidden: int = 0
+    """width of the residual stream"""
+    vocabulary: int | None = None
+    tied_embedding: bool = False
+    """the output head is the embedding"""
 
     def allowed_tp(self) -> list[int]:
         """Return the tensor-parallel sizes that fit."""
@@ -73,6 +78,9 @@ def read_config(content: bytes | None) -> ModelConfig | None:
         max_position=_max_position(config),
         dtype=dtype if dtype in DTYPE_BYTES else None,
         architecture=_architecture(config),
+        hidden=hidden,
+        vocabulary=_first(config, "vocab_size"),
+        tied_embedding=config.get("tie_word_embeddings") is True,
     )
 
 

@@ -15,8 +15,10 @@ from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.families import class_options, script_of
 from runner.engines.trtllm.profile import TrtllmProfile
 
-Program = Literal["convert", "build", "run", "benchmark"]
-SCRIPTS: dict[Program, str] = {"build": "trtllm-build", "run": "run.py", "benchmark": "benchmark.py"}
+Program = Literal["convert", "quantize", "build", "run", "benchmark"]
+SCRIPTS: dict[Program, str] = {
+    "quantize": "quantize.py", "build": "trtllm-build", "run": "run.py", "benchmark": "benchmark.py",
+}  # fmt: skip
 FIRST_AUTO_DTYPE = Version.parse("0.15")
 """Before, no script takes `--dtype auto`."""
 
@@ -107,17 +109,22 @@ def convert_options(profile: TrtllmProfile, programs: Programs, model: ModelConf
     script = script_of(family)
     tp = [(script.tp_size, str(parallel.tp))] if script.tp_size else []
     pp = [(script.pp_size, str(parallel.pp))] if parallel.pp > 1 and script.pp_size else []
-    dtype: str = profile.model.dtype
-    if dtype == "auto" and not _takes_auto(programs):
-        dtype = converted_dtype(model) or dtype
     return [
         *script.always,
         *class_options(family, model.architecture if model else ""),
         *tp,
         *pp,
-        ("dtype", dtype),
+        ("dtype", dtype_word(profile, programs, model)),
         *options_of(profile.convert, "convert"),
     ]
+
+
+def dtype_word(profile: TrtllmProfile, programs: Programs, model: ModelConfig | None) -> str:
+    """Return the dtype for the script that makes the checkpoint; the model's own if it takes no `auto`."""
+    dtype: str = profile.model.dtype
+    if dtype != "auto" or _takes_auto(programs, profile.checkpoint_stage):
+        return dtype
+    return converted_dtype(model) or dtype
 
 
 def part_options(profile: TrtllmProfile, programs: Programs, part: str) -> Options:
@@ -189,25 +196,30 @@ def converted_dtype(model: ModelConfig | None) -> str | None:
     return {"float32": "float16"}.get(model.dtype, model.dtype)
 
 
-def _takes_auto(programs: Programs) -> bool:
-    choices = programs.choices("convert", "dtype")
+def _takes_auto(programs: Programs, program: Program) -> bool:
+    choices = programs.choices(program, "dtype")
     if choices:
         return "auto" in choices
-    if not script_of(programs.family).dtype_auto:
+    if program == "convert" and not script_of(programs.family).dtype_auto:
         return False
     return programs.version is None or programs.version >= FIRST_AUTO_DTYPE
 
 
 def option_problems(profile: TrtllmProfile, programs: Programs, model: ModelConfig | None) -> Iterator[str]:
     """Yield a sentence for each field whose option or value the installed program would reject."""
+    program = profile.checkpoint_stage
+    unstated = profile.model.dtype == "auto" and converted_dtype(model) is None
+    if profile.selects(program) and unstated and not _takes_auto(programs, program):
+        name = SCRIPTS.get(program, "convert_checkpoint.py")
+        yield (
+            f"model.dtype: {name} of TensorRT-LLM {programs.version} does not take auto,"
+            " and the model's config.json states no dtype; set it"
+        )
     if profile.selects("convert"):
         yield from _parallel_problems(profile)
-        if profile.model.dtype == "auto" and not _takes_auto(programs) and converted_dtype(model) is None:
-            yield (
-                f"model.dtype: convert_checkpoint.py of TensorRT-LLM {programs.version} does not take auto,"
-                " and the model's config.json states no dtype; set it"
-            )
         yield from _problems("convert", options_of(profile.convert, "convert"), programs)
+    if profile.quantize is not None and profile.selects("quantize"):
+        yield from _problems("quantize", options_of(profile.quantize, "quantize"), programs)
     if profile.selects("build"):
         yield from _problems("build", options_of(profile.build, "build"), programs)
         if profile.selects("benchmark"):

@@ -22,6 +22,7 @@ from runner.engines.tensorrt_llm.versions import (
     version_of,
     why_unsupported,
 )
+from runner.engines.trtllm import quantization
 from runner.engines.trtllm.arguments import SCRIPTS, Program
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.decode_bytes import OTHER_FORMS
@@ -33,7 +34,7 @@ from runner.plan.plan import Plan
 PROGRAMS: dict[Program, str] = {"convert": "convert_checkpoint.py", **SCRIPTS}
 """Program -> its name in `MachineFacts.helps`."""
 STAGES: dict[StageName, Program] = {
-    "convert": "convert", "build": "build", "smoke": "run", "benchmark": "benchmark",
+    "convert": "convert", "quantize": "quantize", "build": "build", "smoke": "run", "benchmark": "benchmark",
 }  # fmt: skip
 """Stage -> its program."""
 REPOSITORY = "https://github.com/NVIDIA/TensorRT-LLM"
@@ -59,6 +60,7 @@ def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> I
         slots = slot_check(profile.parallel.ranks, profile.launch.mpirun.args, facts, probe)
         yield from [slots] if slots is not None else []
     yield from _host_memory(profile, facts, probe)
+    yield from quantization.checks(profile, facts, probe, model)
     yield from _disk(profile, facts, probe, model)
 
 
@@ -97,7 +99,7 @@ def convert_scripts(profile: TrtllmProfile) -> list[str]:
 def scripts(profile: TrtllmProfile) -> list[str]:
     """Return the scripts of the source tree that the stages after build start."""
     tree = profile.paths.tensorrt_llm
-    found = []
+    found = [f"{tree}/{quantization.SCRIPT}"] if profile.selects("quantize") else []
     if profile.selects("smoke"):
         found.append(f"{tree}/examples/run.py")
     if profile.selects("benchmark"):
@@ -179,7 +181,9 @@ def _model(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None
     folder, tp = profile.model.dir, profile.parallel.tp
     if folder is None:
         return
-    needed = profile.selects("convert") or (profile.selects("smoke") and not profile.paths.tokenizer_dir)
+    needed = profile.selects(profile.checkpoint_stage) or (
+        profile.selects("smoke") and not profile.paths.tokenizer_dir
+    )
     if not probe.exists.get(folder, False):
         text = f"model.dir: {folder} does not exist"
         yield Check("model", "fail" if needed else "warn", text, "--set model.dir=FOLDER")
@@ -190,7 +194,7 @@ def _model(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None
         return
     yield Check("model", "pass", f"{folder}, {gib(probe.weights.get(folder, 0))} of weights")
     problem = model.tp_problem(tp)
-    if problem and profile.selects("convert"):
+    if problem and profile.selects(profile.checkpoint_stage):
         best = max((n for n in model.allowed_tp() if n <= tp), default=1)
         yield Check("heads", "fail", problem, f"--set parallel.tp={best}")
     elif not problem:
@@ -226,6 +230,8 @@ def _engine(
 
 def _first_option(profile: TrtllmProfile, program: Program) -> str:
     """Return the option that the arguments of a program begin with."""
+    if program == "quantize":
+        return "--model_dir"
     if program == "convert":
         return f"--{script_of(profile.model.family).model_dir}"
     return {"build": "--checkpoint_dir", "run": "--engine_dir"}.get(program, "--model")
@@ -266,6 +272,10 @@ def _weights(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | No
         return None
     source = model.dtype if model and model.dtype else "float16"
     target = profile.model.dtype if profile.model.dtype != "auto" else source
+    if profile.quantize is not None:
+        made = model and quantization.checkpoint_bytes(profile.quantize, size, source, target, model)
+        how = f"{gib(size)} of {source} as {profile.quantize.qformat}, estimated"
+        return (made, f"weights {gib(made)} ({how})") if made else None
     convert = profile.convert
     each: float = DTYPE_BYTES[target]
     name: str = target
@@ -289,7 +299,10 @@ def _memory(
         text = "not computed: neither the model's folder nor an engine states the weights and layers"
         return Check("GPU memory", "warn", text)
     dtype = profile.model.dtype if profile.model.dtype != "auto" else model.dtype or "float16"
-    each = 1 if profile.convert.int8_kv_cache or profile.convert.fp8_kv_cache else DTYPE_BYTES[dtype]
+    small = profile.convert.int8_kv_cache or profile.convert.fp8_kv_cache
+    if profile.quantize is not None:
+        small = profile.quantize.kv_cache_dtype in quantization.CACHES
+    each = 1 if small else DTYPE_BYTES[dtype]
     a_token = model.cache_bytes_per_token(tp, each)
     batch = max(benchmark.batch_size) * benchmark.num_beams
     tokens = 0 if benchmark.mode == "enc" else max(sum(pair) for pair in benchmark.input_output_len)
@@ -326,7 +339,7 @@ def _disk(
     profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer, model: ModelConfig | None
 ) -> Iterator[Check]:
     """Compare free disk space with the outputs; each is about as large as the weights."""
-    kinds = {"convert": "checkpoint", "build": "engine"}
+    kinds = {"convert": "checkpoint", "quantize": "checkpoint", "build": "engine"}
     made = [kind for stage, kind in kinds.items() if facts.makes(stage)]
     if not made:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from runner.engines.tensorrt_llm.build_options import Quantize
 from runner.engines.tensorrt_llm.model_work import (
     Split,
     Storage,
@@ -13,6 +14,7 @@ from runner.engines.tensorrt_llm.model_work import (
     work_of_model,
 )
 from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm.quantization import ALGORITHMS, CACHES
 from runner.errors import UserError
 from runner.plan.plan import DecodeReads
 
@@ -51,13 +53,15 @@ def decode_reads_of(profile: TrtllmProfile, given: GivenConfigs) -> DecodeReads 
 
 
 def _converted(profile: TrtllmProfile, config: dict[str, Any]) -> Storage:
-    """Return how the conversion stores the model."""
+    """Return how the conversion or the quantisation stores the model."""
     convert, dtype = profile.convert, str(profile.model.dtype)
     if config.get("quantization_config"):
         raise UserError("the model is quantised, in a form whose size is not modelled")
     odd = [name for name in OTHER_FORMS if getattr(convert, name)]
     if odd:
         raise UserError(f"not modelled for convert.{odd[0]}: the size of its weights is not known")
+    if profile.quantize is not None:
+        return _quantized(profile.quantize, _dtype(dtype, config))
     if convert.extra_args:
         raise UserError("convert.extra_args may change the size of weights and cache")
     algorithm = ""
@@ -67,8 +71,21 @@ def _converted(profile: TrtllmProfile, config: dict[str, Any]) -> Storage:
         algorithm = "FP8"
     elif convert.smoothquant is not None:
         algorithm = "W8A8_SQ"
-    if dtype == "auto":
-        # Conversion keeps the dtype of a model, except that float32 becomes float16.
-        given = stated_dtype(config)
-        dtype = "float16" if given == "float32" else given
-    return Storage(dtype, algorithm, convert.int8_kv_cache or convert.fp8_kv_cache)
+    return Storage(_dtype(dtype, config), algorithm, convert.int8_kv_cache or convert.fp8_kv_cache)
+
+
+def _quantized(section: Quantize, dtype: str) -> Storage:
+    """Return how the quantisation stores the model."""
+    if section.autoq_format or section.quantize_lm_head or section.extra_args:
+        raise UserError(
+            "not modelled for a choice of formats, a quantised output head, or quantize.extra_args"
+        )
+    return Storage(dtype, ALGORITHMS[section.qformat], section.kv_cache_dtype in CACHES)
+
+
+def _dtype(dtype: str, config: dict[str, Any]) -> str:
+    """Return the dtype of a checkpoint; `auto` keeps that of the model, but float32 becomes float16."""
+    if dtype != "auto":
+        return dtype
+    given = stated_dtype(config)
+    return "float16" if given == "float32" else given

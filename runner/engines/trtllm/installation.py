@@ -22,6 +22,7 @@ from runner.engines.tensorrt_llm.versions import Version, example_folder, versio
 from runner.engines.trtllm.arguments import Program
 from runner.engines.trtllm.families import script_of
 from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm.quantization import SCRIPT
 from runner.errors import UserError
 from runner.schema.base import Container
 
@@ -92,6 +93,8 @@ def _helps(
         source = file_system.read(script) or b""
         argv = [python, script, "--help"]
         pages["convert"] = HelpPage("convert-checkpoint", argv, version, inside, env, source)
+    if profile.selects("quantize"):
+        pages["quantize"] = _script_page(profile, python, SCRIPT, version, file_system)
     if profile.selects("build"):
         pages["build"] = HelpPage("trtllm-build", [trtllm_build, "--help"], version, inside, env)
     # These take long to answer, and options that the table has need no answer.

@@ -1,4 +1,4 @@
-"""The plan of a trtllm profile: stages convert, build, smoke and benchmark, each a script of TensorRT-LLM.
+"""The plan of a trtllm profile: stages convert or quantize, build, smoke and benchmark, each a script.
 
 Stages whose output is in the cache are skipped. What would fail, or would be skipped silently, after an hour
 of building is rejected here.
@@ -26,16 +26,16 @@ from runner.engines.trtllm.arguments import (
     Programs,
     benchmark_options,
     build_options,
-    convert_options,
     converted_dtype,
     option_problems,
     part_options,
     smoke_options,
 )
+from runner.engines.trtllm.checkpoint import checkpoint_call
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
-from runner.engines.trtllm.families import PARTS, script_of
-from runner.engines.trtllm.installation import TrtllmInstallation, convert_script, find_installation
+from runner.engines.trtllm.families import PARTS
+from runner.engines.trtllm.installation import TrtllmInstallation, find_installation
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
@@ -68,11 +68,16 @@ class TrtllmPlanner:
         checkpoint, made_engine = self._checkpoint(), self._engine()
         notes = self._notes()
         stages = [
-            self._convert(checkpoint, made_engine),
+            self._make_checkpoint(checkpoint, made_engine),
             *self._builds(checkpoint, made_engine),
             self._smoke(made_engine),
             self._benchmark(made_engine, self._dtype(model, engine, given.checkpoint), notes),
         ]
+        if any(stage.name == "quantize" and not stage.skip for stage in stages if stage is not None):
+            notes.append(
+                "quantize spreads the model over all visible GPUs, but the run reserves those of its ranks"
+                " only; CUDA_VISIBLE_DEVICES in launch.env limits both"
+            )
         name = os.path.basename((profile.model.dir or profile.paths.engine_dir or "").rstrip("/"))
         return Plan(
             engine="trtllm",
@@ -100,7 +105,7 @@ class TrtllmPlanner:
             problems += [f"paths.engine_dir: {sentence}" for sentence in mismatches(engine, profile)]
         if (
             model is not None
-            and profile.selects("convert")
+            and profile.selects(profile.checkpoint_stage)
             and (why := model.tp_problem(profile.parallel.tp))
         ):
             problems.append(f"parallel.tp: {why}")
@@ -162,10 +167,11 @@ class TrtllmPlanner:
             parts = [f"{folder}/{part}" for part in PARTS] if profile.has_two_parts else [folder]
             identities = [build_cache.model_identity(p, self.installation.file_system) for p in parts]
             return CachedOutput(folder, {"checkpoint": "; ".join(identities)}, CacheLookup("reuse"))
+        call = checkpoint_call(profile, self.programs, self.model)
         identity = {
             "model": build_cache.model_identity(profile.model.dir or "", self.installation.file_system),
-            "script": convert_script(profile, self.installation.version),
-            **_identity(convert_options(profile, self.programs, self.model), profile.convert.extra_args),
+            "script": call.script,
+            **_identity(call.options, call.extra_args),
             "TensorRT-LLM": str(self.installation.version or "unknown"),
         }
         return self._output("checkpoint", identity)
@@ -202,32 +208,32 @@ class TrtllmPlanner:
 
     # --- the stages -----------------------------------------------------------------------------------
 
-    def _convert(self, checkpoint: CachedOutput, engine: CachedOutput) -> Stage | None:
+    def _make_checkpoint(self, checkpoint: CachedOutput, engine: CachedOutput) -> Stage | None:
         profile = self.profile
         if not profile.model.dir:
             return None
-        script = script_of(profile.model.family)
-        skip = profile.skip_reason("convert")
+        name, call = profile.checkpoint_stage, checkpoint_call(profile, self.programs, self.model)
+        skip = profile.skip_reason(name)
         if skip is None and profile.selects("build") and engine.found.state == "reuse":
             skip = SkipReason(SkipKind.NOT_NEEDED, f"the engine is cached: {engine.folder}")
         argv = [
             self.installation.python,
-            convert_script(profile, self.installation.version),
-            *(f"--{script.model_dir}", profile.model.dir),
-            *(f"--{script.output_dir}", checkpoint.folder),
-            *to_argv(convert_options(profile, self.programs, self.model)),
-            *profile.convert.extra_args,
+            call.script,
+            *(f"--{call.model_dir}", profile.model.dir),
+            *(f"--{call.output_dir}", checkpoint.folder),
+            *to_argv(call.options),
+            *call.extra_args,
         ]
-        return self._cached_stage("convert", argv, checkpoint, skip)
+        return self._cached_stage(name, argv, checkpoint, skip)
 
     def _builds(self, checkpoint: CachedOutput, engine: CachedOutput) -> list[Stage]:
         profile = self.profile
         skip = profile.skip_reason("build")
         made = "reuse" in (checkpoint.found.state, engine.found.state)
-        if skip is None and not profile.selects("convert") and not made:
+        if skip is None and not profile.selects(profile.checkpoint_stage) and not made:
             raise UserError(
                 "stages: build needs a checkpoint, and no earlier run of this profile made one",
-                hint="add convert to stages, or give paths.checkpoint_dir",
+                hint=f"add {profile.checkpoint_stage} to stages, or give paths.checkpoint_dir",
             )
         if not profile.has_two_parts:
             options = build_options(profile, self.programs)

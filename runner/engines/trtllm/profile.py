@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.engines.tensorrt_llm.build_options import Build, Convert
+from runner.engines.tensorrt_llm.build_options import Build, Convert, Quantize
 from runner.engines.tensorrt_llm.more_options import with_fields
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
 from runner.engines.trtllm.families import script_of
@@ -15,7 +15,7 @@ from runner.plan.skip import SkipKind, SkipReason
 from runner.schema.axes import SweepSection
 from runner.schema.base import NAME_PATTERN, Benchmark, Container, Launch, PositiveInt, Profile, Section
 
-StageName = Literal["convert", "build", "smoke", "benchmark"]
+StageName = Literal["convert", "quantize", "build", "smoke", "benchmark"]
 Dtype = Literal["float16", "bfloat16", "float32"]
 STAGES: tuple[StageName, ...] = ("convert", "build", "smoke", "benchmark")
 
@@ -129,12 +129,20 @@ class TrtllmProfile(Profile, frozen=True, kw_only=True, tag="trtllm"):
     model: TrtllmModel
     parallel: TrtllmParallel = msgspec.field(default_factory=TrtllmParallel)
     convert: Convert = msgspec.field(default_factory=Convert)
+    quantize: Annotated[
+        Quantize | None,
+        Meta(description="makes the checkpoint in place of convert; null: convert makes it"),
+    ] = None
     build: Build = msgspec.field(default_factory=Build)
     smoke: Smoke = msgspec.field(default_factory=Smoke)
     benchmark: TrtllmBenchmark = msgspec.field(default_factory=TrtllmBenchmark)
     stages: Annotated[
         list[StageName],
-        Meta(min_length=1, description="which stages run; they always run in this order"),
+        Meta(
+            min_length=1,
+            description="which stages run; they always run in this order. With the section quantize,"
+            " convert means quantize",
+        ),
     ] = msgspec.field(default_factory=lambda: list(STAGES))
     launch: TrtllmLaunch = msgspec.field(default_factory=TrtllmLaunch)
     paths: Paths = msgspec.field(default_factory=Paths)
@@ -148,11 +156,21 @@ class TrtllmProfile(Profile, frozen=True, kw_only=True, tag="trtllm"):
     def skip_reason(self, stage: StageName) -> SkipReason | None:
         """Return why the profile leaves a stage out; None when it asks for it."""
         paths = self.paths
-        if stage == "convert" and paths.checkpoint_dir and not paths.engine_dir:
+        makes_checkpoint = stage in ("convert", "quantize")
+        if makes_checkpoint and stage != self.checkpoint_stage:
+            return SkipReason(SkipKind.NOT_NEEDED, f"{self.checkpoint_stage} makes the checkpoint")
+        if makes_checkpoint and paths.checkpoint_dir and not paths.engine_dir:
             return SkipReason(SkipKind.GIVEN, f"paths.checkpoint_dir {paths.checkpoint_dir}")
-        if stage in ("convert", "build") and paths.engine_dir:
+        if (makes_checkpoint or stage == "build") and paths.engine_dir:
             return SkipReason(SkipKind.GIVEN, f"paths.engine_dir {paths.engine_dir}")
-        return None if stage in self.stages else SkipReason(SkipKind.NOT_SELECTED)
+        # The usual list has convert; with the section quantize it means the stage that replaces it.
+        selected = stage in self.stages or (stage == "quantize" and "convert" in self.stages)
+        return None if selected else SkipReason(SkipKind.NOT_SELECTED)
+
+    @property
+    def checkpoint_stage(self) -> Literal["convert", "quantize"]:
+        """The stage that makes the checkpoint."""
+        return "convert" if self.quantize is None else "quantize"
 
     def selects(self, stage: StageName) -> bool:
         """Check whether the profile asks for a stage."""

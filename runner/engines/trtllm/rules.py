@@ -8,6 +8,7 @@ from runner.engines.tensorrt_llm.more_options import FIELDS
 from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
 from runner.engines.trtllm.families import script_of
 from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm.quantization import quantize_problems
 from runner.schema.base import Problem, Section, loop_problems
 
 DEFAULT_MAX_BATCH_SIZE = 2048
@@ -15,6 +16,7 @@ DEFAULT_MAX_INPUT_LEN = 1024
 DEFAULT_MAX_NUM_TOKENS = 8192
 OWN_OPTIONS = {
     "convert": ("model_dir", "output_dir", "tp_size", "tp", "pp_size", "pp", "dtype"),
+    "quantize": ("model_dir", "output_dir", "tp_size", "pp_size", "dtype"),
     "build": ("checkpoint_dir", "output_dir"),
     "smoke": ("engine_dir", "tokenizer_dir", "input_text"),
     "benchmark": ("model", "engine_dir"),
@@ -32,6 +34,7 @@ def rules(profile: TrtllmProfile) -> list[Problem]:
     problems += container_problems(profile.launch.container)
     if profile.selects("convert"):
         problems += _convert(profile)
+    problems += quantize_problems(profile)
     if profile.selects("build"):
         problems += _build(profile)
     if profile.selects("benchmark"):
@@ -44,10 +47,11 @@ def rules(profile: TrtllmProfile) -> list[Problem]:
 def _stages(profile: TrtllmProfile) -> Iterator[Problem]:
     if len(set(profile.stages)) < len(profile.stages):
         yield Problem("stages", "names a stage twice; keep one of them")
-    if not profile.model.dir and profile.selects("convert"):
+    stage = profile.checkpoint_stage
+    if not profile.model.dir and profile.selects(stage):
         yield Problem(
             "model.dir",
-            "missing; convert needs the model's folder (or give paths.checkpoint_dir or engine_dir)",
+            f"missing; {stage} needs the model's folder (or give paths.checkpoint_dir or engine_dir)",
         )
     if not profile.model.dir and not profile.paths.tokenizer_dir and profile.selects("smoke"):
         yield Problem("paths.tokenizer_dir", "missing; smoke needs a tokenizer: give this or model.dir")
@@ -63,6 +67,8 @@ def _extra_args(profile: TrtllmProfile) -> Iterator[Problem]:
         "smoke": (profile.smoke, profile.smoke.extra_args),
         "benchmark": (profile.benchmark, profile.benchmark.extra_args),
     }
+    if profile.quantize is not None:
+        sections["quantize"] = (profile.quantize, profile.quantize.extra_args)
     for name, (section, words) in sections.items():
         for word in words:
             option = word.partition("=")[0].removeprefix("--")

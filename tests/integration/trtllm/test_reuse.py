@@ -125,3 +125,18 @@ def test_a_given_checkpoint_is_built_and_not_converted(tmp_path: Path) -> None:
     assert stages(state)["convert"] == "skipped"
     assert state.stages[0].note == f"given: paths.checkpoint_dir {checkpoint}"
     assert stages(state)["build"] == "ok"
+
+
+def test_quantize_makes_a_checkpoint_that_is_reused(tmp_path: Path) -> None:
+    wanted = making(tmp_path, stages=["quantize", "build"], quantize={"qformat": "int4_awq"})
+    _, state = succeed(wanted)
+    assert stages(state) == {"quantize": "ok", "build": "ok", "smoke": "skipped", "benchmark": "skipped"}
+    (checkpoint,), (engine,) = outputs(tmp_path, "checkpoint"), outputs(tmp_path, "engine")
+    for folder in (checkpoint, engine):
+        config = json.loads((folder / "config.json").read_text())
+        assert config.get("pretrained_config", config)["quantization"]["quant_algo"] == "W4A16_AWQ"
+    assert planned(wanted)["quantize"].skip == f"not needed: the engine is cached: {engine}"
+    wider = making(
+        tmp_path, stages=["quantize", "build"], quantize={"qformat": "int4_awq", "awq_block_size": 64}
+    )
+    assert planned(wider)["quantize"].again == "awq_block_size not given -> 64"

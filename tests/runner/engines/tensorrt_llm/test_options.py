@@ -65,7 +65,10 @@ def test_a_field_is_an_option_with_the_choices_of_some_version(
         assert "description" in (kind.extra_json_schema or {})
         kind = kind.type
     offered = {
-        value for one in union_members(kind) if isinstance(one, inspect.LiteralType) for value in one.values
+        str(value)
+        for one in union_members(kind)
+        if isinstance(one, inspect.LiteralType)
+        for value in one.values
     }
     allowed = {choice for found in stated for choice in found.choices}
     # Of kv_cache_type the parsers state a function, not its values.

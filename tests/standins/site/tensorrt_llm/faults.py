@@ -14,6 +14,7 @@ VARIABLE = "TRTLLM_STANDIN_FAULTS"
 GATE_VARIABLE = "TRTLLM_STANDIN_FAULT_GATE"
 _STAGES = {
     "convert_checkpoint.py": "convert",
+    "quantize.py": "quantize",
     "trtllm-build": "build",
     "run.py": "smoke",
     "benchmark.py": "benchmark",
@@ -124,6 +125,15 @@ FAULTS = {
         ),
     ),
     "nccl": Fault("work", say_and_raise(RuntimeError("NCCL error: unhandled cuda error"))),
+    # quantising
+    "no-modelopt": Fault(
+        "load",
+        say_and_raise(
+            ModuleNotFoundError("No module named 'modelopt'"),
+            "[TRT-LLM] [E] Failed to import modelopt, pls check the Modelopt installation.",
+        ),
+    ),
+    "meta": Fault("work", say_and_raise(NotImplementedError("Cannot copy out of meta tensor; no data!"))),
     # converting and building
     "moe": Fault("load", say_and_raise(ValueError("moe_tp_size * moe_ep_size must equal to tp_size"))),
     "conversion-failed": Fault(
