@@ -54,6 +54,8 @@ class EngineIteration(Event, frozen=True, kw_only=True, tag="engine_iteration", 
     """blocks of the KV cache"""
     gpu_memory: Count | None = None
     """bytes in use, by the engine's count"""
+    paused: Count | None = None
+    """requests that lost their place in the KV cache and wait to start again"""
 
 
 class Requests(Event, frozen=True, kw_only=True, tag="requests", gc=False):

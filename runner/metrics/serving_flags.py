@@ -22,16 +22,28 @@ def serving_flags(configuration: ConfigurationState, ranks: int) -> list[str]:
     assert serving is not None
     rows = {value.metric: value for value in values(configuration, ranks)}
     found: list[str] = list(_few(serving, rows[REQUESTS].value, start.requests))
+    most = serving.engine.most_active
+    short = 0 < most < min(start.concurrency, start.requests)
+    if short:
+        text = f"asked for {start.concurrency} in flight, never more than {most} ran"
+        found.append(Flag(text, Effect.DISTORTED, 1 - most / start.concurrency))
     if start.concurrency > 0 and (reached := rows[MEAN_CONCURRENCY].value):
         if reached > 1.02 * start.concurrency:
             text = f"{reached:.1f} requests ran at a time, though concurrency was {start.concurrency}"
             found.append(Flag(text, Effect.WRONG, reached / start.concurrency - 1))
-        elif reached < 0.8 * start.concurrency:
+        elif reached < 0.8 * start.concurrency and not short:
             text = (
                 f"only {reached:.1f} requests ran at a time on average, concurrency {start.concurrency} was"
                 " asked for: more requests fill it better"
             )
             found.append(Flag(text, Effect.DISTORTED, 1 - reached / start.concurrency))
+    pauses = serving.engine.pauses
+    if pauses.n and pauses.mean > 0:
+        text = (
+            f"requests were paused in {pauses.mean:.1%} of the engine's iterations, as the KV cache was full:"
+            " they are computed again"
+        )
+        found.append(Flag(text, Effect.DISTORTED, pauses.mean))
     output = rows[MEAN_OUTPUT].value
     if output is not None and start.output_len and output < 0.99 * start.output_len:
         text = (

@@ -33,6 +33,10 @@ class EngineLog:
     queued: Moments = field(default_factory=Moments)
     kv_share: Moments = field(default_factory=Moments)
     """share of the KV cache's blocks in use, 0 to 1"""
+    most_active: int = 0
+    """most requests in flight in one iteration; 0: not in the log"""
+    pauses: Mean = field(default_factory=Mean)
+    """1 for an iteration with paused requests, 0 for another"""
     last: ev.EngineIteration | None = None
 
     def take(self, event: ev.EngineIteration) -> None:
@@ -48,6 +52,9 @@ class EngineLog:
         ):
             if value is not None:
                 mean.add(value)
+        self.most_active = max(self.most_active, event.active or 0)
+        if event.paused is not None:
+            self.pauses.add(1 if event.paused else 0)
         if event.kv_used is not None and event.kv_total:
             self.kv_share.add(event.kv_used / event.kv_total)
 

@@ -20,6 +20,7 @@ import msgspec
 from runner import events as ev
 from runner.engines.benchmark_line import without_prefix
 from runner.engines.output import FinishedStage, OutputNotice, ParsedEvent
+from runner.engines.trtllm_bench.applied import differences
 from runner.run.layout import UNREADABLE
 from runner.util.bounds import MOST_LATENCY, Count, Whole, as_count
 
@@ -130,6 +131,7 @@ def parse_iteration(line: str, t: int, stage: int) -> ParsedEvent:
         kv_used=_count(cache, "usedNumBlocks"),
         kv_total=_count(cache, "maxNumBlocks"),
         gpu_memory=_count(found, "gpuMemUsage"),
+        paused=_count(batching, "numPausedRequests"),
     )
 
 
@@ -186,6 +188,8 @@ def collect_results(finished: FinishedStage) -> Iterator[ev.AnyEvent | OutputNot
         yield OutputNotice("trtllm-bench reports that it measured no request", explains_missing_result=True)
     elif values:
         yield from (OutputNotice(text) for text in report_notices(values))
+        said = differences(finished.stage.argv, values, finished.log)
+        yield from (OutputNotice(text) for text in said)
         yield ev.Result(t=finished.t, stage=finished.index, values=values)
 
 
