@@ -132,7 +132,7 @@ def _cell(row: TableRow, index: int, cell: MetricCell | None, notes: dict[str, i
     if cell is None:
         return "<td>–</td>"
     note = f"<sup>{notes.setdefault(cell.note, len(notes) + 1)}</sup>" if cell.note else "<sup></sup>"
-    place = "best" if index == row.best else "worst" if index == row.worst else ""
+    place = "best" if index in row.best else "worst" if index in row.worst else ""
     mark = f'<span class="place">{place}</span>' if len(row.cells) > 1 else ""
     versus = f"{change} vs baseline" if (change := result_table.format_change(cell)) else ""
     below = " · ".join(

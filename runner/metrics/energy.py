@@ -27,7 +27,7 @@ def _mean_power(window: GpuWindow) -> Computed:
     joules = _joules(window)
     if not isinstance(joules, str):
         energy, error = joules
-        note = f"± {100 * error / energy:.1f} %, by the energy counter"
+        note = f"within {100 * error / energy:.1f} %, by the energy counter"
         return Computed(energy / window.phase.seconds, 1, note)
     sampled = _sampled_power(window)
     if isinstance(sampled, str):
@@ -50,7 +50,7 @@ def _energy(window: GpuWindow) -> Computed:
     if isinstance(joules, str):
         return Computed(None, 0, joules)
     energy, error = joules
-    return Computed(energy, 1, f"± {error:.0f} J: the counter moves every 0.1 s")
+    return Computed(energy, 1, f"within {error:.0f} J: the counter moves every 0.1 s")
 
 
 def _per(count_of: Callable[[GpuWindow], float | str]) -> Callable[[GpuWindow], Computed]:
@@ -75,7 +75,7 @@ def _per_watt(window: GpuWindow) -> Computed:
 
 
 def _share(energy: float, error: float) -> str:
-    return f"± {100 * error / energy:.1f} %, as the energy"
+    return f"within {100 * error / energy:.1f} %, as the energy"
 
 
 def _tokens(window: GpuWindow) -> float | str:

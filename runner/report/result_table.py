@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import get_args
 
 from msgspec.structs import asdict
@@ -34,31 +34,42 @@ class TableRow:
 
     metric: Metric
     cells: tuple[MetricCell | None, ...]
+    works: tuple[int, ...] = ()
+    """number of the work of each configuration: only equal work is ranked; empty: all differ"""
 
     @property
-    def best(self) -> int | None:
-        """Index of the best configuration; None if there is no single best."""
-        return self._extreme(self.metric.better == "higher")
+    def best(self) -> frozenset[int]:
+        """Indices of configurations that are certainly the best of several with equal work."""
+        return self._extremes(self.metric.better == "higher")
 
     @property
-    def worst(self) -> int | None:
-        """Index of the worst configuration; None if there is no single worst."""
-        return self._extreme(self.metric.better == "lower")
+    def worst(self) -> frozenset[int]:
+        """Indices of configurations that are certainly the worst of several with equal work."""
+        return self._extremes(self.metric.better == "lower")
 
-    def _extreme(self, highest: bool) -> int | None:
+    def rivals(self, index: int) -> int:
+        """Return how many configurations do the work of this one, including itself."""
+        return self.works.count(self.works[index]) if self.works else 1
+
+    def _extremes(self, highest: bool) -> frozenset[int]:
+        """Return the indices whose 95 % interval lies beyond those of all others with the same work."""
         if self.metric.better == "neither":
+            return frozenset()
+        found = (self._extreme(work, highest) for work in set(self.works))
+        return frozenset(index for index in found if index is not None)
+
+    def _extreme(self, work: int, highest: bool) -> int | None:
+        bounds: list[tuple[float, float, int]] = []
+        for index, cell in enumerate(self.cells):
+            if self.works[index] != work or cell is None or cell.value is None:
+                continue
+            if cell.note.startswith(_FEW) or cell.low is None or cell.high is None:
+                return None  # nothing is certain about it
+            bounds.append((cell.low, cell.high, index) if highest else (-cell.high, -cell.low, index))
+        if len(bounds) < 2:
             return None
-        # Compare the rounded numbers: a difference that is not visible makes none the best.
-        shown = [
-            (round(cell.value, self.metric.digits), index)
-            for index, cell in enumerate(self.cells)
-            if cell is not None and cell.value is not None and not cell.note.startswith(_FEW)
-        ]
-        if len(shown) < 2:
-            return None
-        wanted = max(shown)[0] if highest else min(shown)[0]
-        found = [index for value, index in shown if value == wanted]
-        return found[0] if len(found) == 1 else None
+        first = max(bounds)
+        return first[2] if first[0] > max(high for _, high, index in bounds if index != first[2]) else None
 
 
 @dataclass(frozen=True)
@@ -94,8 +105,16 @@ def build_rows(configurations: Sequence[ConfigurationReport]) -> list[TableRow]:
     ordered = sorted(
         known.values(), key=lambda metric: (GROUPS.index(metric.group), order.get(metric.name, len(order)))
     )
-    rows = [TableRow(metric, tuple(cells.get(metric.name) for cells in by_name)) for metric in ordered]
+    shapes = [_work(found) for found in configurations]
+    works = tuple(shapes.index(shape) for shape in shapes)
+    rows = [TableRow(metric, tuple(cells.get(metric.name) for cells in by_name), works) for metric in ordered]
     return [row for row in rows if any(cell and has_content(cell) for cell in row.cells)]
+
+
+def _work(configuration: ConfigurationReport) -> tuple[int, ...]:
+    """Return what determines the amount of work: not how it is scheduled, or where the weights are."""
+    found = configuration
+    return found.batch_size, found.input_len, found.output_len, found.requests
 
 
 def metric_of(cell: MetricCell) -> Metric:
@@ -118,6 +137,21 @@ def format_cell(cell: MetricCell | None, metric: Metric) -> str:
     if cell is None or cell.value is None or not isfinite(cell.value):
         return "–"
     return format_number(cell.value, metric.digits)
+
+
+def digits_of(cell: MetricCell | None, metric: Metric) -> int:
+    """Return the decimals that the 95 % interval of a number supports: two digits of its half width."""
+    if cell is None or cell.low is None or cell.high is None or not cell.low < cell.high:
+        return metric.digits
+    half = (cell.high - cell.low) / 2
+    return max(0, min(metric.digits, 1 - floor(log10(half)))) if isfinite(half) else metric.digits
+
+
+def format_rounded(cell: MetricCell | None, metric: Metric) -> str:
+    """Format the number of a cell with the decimals that its interval supports; a dash for none."""
+    if cell is None or cell.value is None or not isfinite(cell.value):
+        return "–"
+    return format_number(cell.value, digits_of(cell, metric))
 
 
 MARGIN_LEGEND = "±, -/+: 95 % interval from the iterations of this run; another run may differ more"

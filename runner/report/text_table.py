@@ -107,7 +107,7 @@ def _format_row(row: TableRow, marks: dict[str, str], versus: int) -> str:
     for cell in row.cells:
         note = cell.note if cell is not None else ""
         mark = marks.setdefault(note, str(len(marks) + 1).translate(_SUPERSCRIPTS)) if note else ""
-        shown = result_table.format_cell(cell, metric)
+        shown = result_table.format_rounded(cell, metric)
         cells.append(
             f"{shown:>{NUMBER}}{mark:<{MARK}}{result_table.format_margin(cell):<{MARGIN}}{result_table.format_change(cell):<{versus}}"
         )

@@ -60,7 +60,7 @@ def test_energy_comes_from_the_counter_with_its_error() -> None:
     state = run_of()
     value, note = value_of(state, metrics.GPU_ENERGY)
     assert value == pytest.approx(5000, rel=0.01)
-    assert note == "± 150 J: the counter moves every 0.1 s"
+    assert note == "within 150 J: the counter moves every 0.1 s"
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_many_groups_are_one_phase() -> None:
 def test_mean_power_is_the_counter_s() -> None:
     value, note = value_of(run_of(), metrics.GPU_POWER)
     assert value == pytest.approx(500, rel=0.01)
-    assert note == "± 3.0 %, by the energy counter"
+    assert note == "within 3.0 %, by the energy counter"
 
 
 def test_mean_power_without_counter_is_of_samples() -> None:

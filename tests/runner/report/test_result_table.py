@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
 from runner.report import result_table
 from runner.report.build import build_report
 from runner.report.model import MetricCell, Report
+from runner.report.result_table import TableRow
 from runner.state.run import RunState
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
@@ -40,11 +43,40 @@ def test_name_contains_the_share_of_weights_on_the_gpu() -> None:
     assert result_table.configuration_name(half) == "batch 1 weights 50% 64→24"
 
 
-def test_equal_numbers_have_no_best() -> None:
-    found = report_of(recorded_runs.finished(2))
-    same = msgspec.structs.replace(found, configurations=[found.configurations[0]] * 2)
-    for row in result_table.build_table(same).rows:
-        assert (row.best, row.worst) == (None, None)
+def latencies(*bounds: tuple[float, float] | None, equal: bool = True) -> TableRow:
+    """A row of latencies with these 95 % intervals; None: without one."""
+    cells = tuple(
+        MetricCell(metric="latency_ms", unit="ms", n=20, value=100.0)
+        if pair is None
+        else MetricCell(metric="latency_ms", unit="ms", n=20, value=sum(pair) / 2, low=pair[0], high=pair[1])
+        for pair in bounds
+    )
+    return TableRow(BY_NAME["latency_ms"], cells, (0,) * len(cells) if equal else tuple(range(len(cells))))
+
+
+@pytest.mark.parametrize(
+    ("row", "best", "worst"),
+    [
+        pytest.param(latencies((90, 95), (96, 99), (100, 110)), {0}, {2}, id="apart"),
+        pytest.param(latencies((90, 97), (96, 99), (100, 110)), set(), {2}, id="best two overlap"),
+        pytest.param(latencies((90, 95), (96, 99), equal=False), set(), set(), id="unequal work"),
+        pytest.param(latencies((90, 95), None), set(), set(), id="no interval"),
+        pytest.param(latencies((90, 95)), set(), set(), id="alone"),
+    ],
+)
+def test_best_is_marked_only_if_certain(row: TableRow, best: set[int], worst: set[int]) -> None:
+    assert (row.best, row.worst) == (best, worst)
+
+
+@pytest.mark.parametrize(
+    ("half", "text"),
+    [(130.0, "1 201"), (13.0, "1 201"), (1.3, "1 201.0"), (0.0, "1 201.041"), (1e-9, "1 201.041")],
+)
+def test_number_has_the_digits_that_its_interval_supports(half: float, text: str) -> None:
+    cell = MetricCell(
+        metric="latency_ms", unit="ms", n=9, value=1201.0412, low=1201.0412 - half, high=1201.0412 + half
+    )
+    assert result_table.format_rounded(cell, BY_NAME["latency_ms"]) == text
 
 
 def test_unknown_metric_is_shown_without_definition() -> None:

@@ -21,7 +21,12 @@ KEYS = (
     Key("end", "move(10000)", "", "the last metric"),
     Key("pageup", "move(-10)", "", "ten metrics up", shown="page up"),
     Key("pagedown", "move(10)", "", "ten metrics down", shown="page down"),
-    Key("u", "extra('printed')", "engine's own", "show or hide the values that the engine itself printed"),
+    Key(
+        "u",
+        "unrounded",
+        "full digits",
+        "show all digits, and the values that the engine itself printed; or round to the 95 % interval",
+    ),
     Key("i", "extra('margin')", "95 %", "show or hide the 95 % interval of each number", minor=True),
     Key(
         "v",

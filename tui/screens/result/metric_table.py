@@ -59,6 +59,8 @@ class MetricTable:
     """extra columns to show if they fit next to one configuration, the most important first"""
     if_room: tuple[ExtraName, ...] = ()
     """extra columns to show only if all configurations still fit"""
+    full_digits: bool = False
+    """all digits, not only those that the interval of a number supports"""
     courses: tuple[SparkData, ...] = field(default=(), compare=False)
     """the iterations of each configuration; empty until read"""
     read: bool = False
@@ -78,6 +80,13 @@ class MetricTable:
         hide = extra in layout_table(self, width).extras
         return replace(self, required=required if hide else (extra, *required), if_room=if_room)
 
+    def toggle_digits(self) -> MetricTable:
+        """Return the table with all digits and the engine's own numbers, or rounded without them."""
+        required = tuple(name for name in self.required if name != "printed")
+        if not self.full_digits and any(_printed(cell) for line in self.lines for cell in line.cells):
+            required = ("printed", *required)
+        return replace(self, full_digits=not self.full_digits, required=required)
+
     @property
     def value(self) -> Value | None:
         """The selected cell."""
@@ -88,10 +97,16 @@ class MetricTable:
         """Whether the selected number is the best or the worst of all configurations."""
         if not self.lines:
             return ""
-        line, total = self.lines[self.selected], len(self.columns)
-        if self.column == line.best:
-            return f"best of {total} configurations"
-        return f"worst of {total} configurations" if self.column == line.worst else ""
+        line = self.lines[self.selected]
+        of = f"of {line.rivals(self.column)} configurations with equal work"
+        if self.column in line.best:
+            return f"best {of}"
+        return f"worst {of}" if self.column in line.worst else ""
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether any number is marked as the best or the worst."""
+        return any(line.best or line.worst for line in self.lines)
 
 
 def _clamp(index: int, count: int) -> int:
@@ -251,9 +266,10 @@ def _line(table: MetricTable, line: TableRow, layout: TableLayout, width: int) -
     spans: list[str | Span] = [f"{title} ", dim(fit(metric.unit, UNIT))]
     for index in range(layout.first, layout.first + layout.count):
         value = line.cells[index]
-        spans.append(_cell(value, metric.digits))
+        digits = metric.digits if table.full_digits else result_table.digits_of(value, metric)
+        spans.append(_cell(value, digits))
         if len(table.columns) > 1:
-            mark = BEST if index == line.best else WORST if index == line.worst else ""
+            mark = BEST if index in line.best else WORST if index in line.worst else ""
             spans.append(Span(fit(f" {mark}", MARK), "good" if mark == BEST else "warn"))
         spans += [dim(align_right(EXTRAS[extra].text(value), EXTRAS[extra].width)) for extra in layout.extras]
     alone = line.cells[0] if len(table.columns) == 1 else None

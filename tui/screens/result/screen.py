@@ -179,7 +179,7 @@ class ResultScreen(KeyedScreen):
         ranks = plural(report.ranks, "rank")
         set_title(self.query_one("#table-frame"), f"result of {ranks} on {plain_text(report.host)}")
         self.table = make_table(report)
-        set_subtitle(self.query_one("#table-frame"), _legend(report))
+        set_subtitle(self.query_one("#table-frame"), _legend(self.table))
         self._show_table()
         self.show_keys()
         self._read_iterations()
@@ -203,12 +203,13 @@ class ResultScreen(KeyedScreen):
             required=(*table.required, *self.table.required),
             selected=self.table.selected,
             column=self.table.column,
+            full_digits=self.table.full_digits,
             courses=self.table.courses,
             read=self.table.read,
         )
         if text := result_table.describe_baseline(report):
             short = text if report.baseline and report.baseline.why_not else text.partition(":")[0]
-            parts = (_legend(report), short)
+            parts = (_legend(self.table), short)
             set_subtitle(self.query_one("#table-frame"), "   ".join(part for part in parts if part))
         self._show_table()
 
@@ -274,6 +275,15 @@ class ResultScreen(KeyedScreen):
         width = self._panel("#table").size.width
         self.table = self.table.toggle(name, width)
         self._show_table()
+        self._warn_if_hidden(name)
+
+    def action_unrounded(self) -> None:
+        self.table = self.table.toggle_digits()
+        self._show_table()
+        self._warn_if_hidden("printed")
+
+    def _warn_if_hidden(self, name: ExtraName) -> None:
+        width = self._panel("#table").size.width
         if name in self.table.required and name not in layout_table(self.table, width).extras:
             self.notify("the terminal is too narrow for this column", timeout=3)
 
@@ -368,9 +378,9 @@ class ResultScreen(KeyedScreen):
         self.app.open_home_with(self.run_dir)
 
 
-def _legend(report: Report) -> str:
-    """Return the meaning of the marks in the table; empty with one configuration."""
-    return f"{BEST} best   {WORST} worst" if len(report.configurations) > 1 else ""
+def _legend(table: MetricTable) -> str:
+    """Return the meaning of the marks in the table; empty without marks."""
+    return f"{BEST} best   {WORST} worst of equal work, intervals apart" if table.has_marks else ""
 
 
 def open_screen(place: ResultPlace) -> ResultScreen:

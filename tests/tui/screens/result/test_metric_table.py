@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -71,6 +73,8 @@ def test_extra_columns_are_shown_if_they_fit() -> None:
     assert layout_table(two, 120).extras == ("margin",)
     assert layout_table(two.toggle("printed", 100), 100).extras == ("printed",)
     assert "3098.760" in row_text(draw_table(one, 120, 40)[1])
+    assert "3 098.760" not in row_text(draw_table(one, 120, 40)[1]), "rounded to its interval"
+    assert "3 098.760" in row_text(draw_table(one.toggle_digits(), 120, 40)[1])
     assert "±" in row_text(draw_table(one, 120, 40)[1])
 
 
@@ -84,15 +88,17 @@ def test_a_requested_column_replaces_a_default_one() -> None:
     )
 
 
-def test_the_best_and_the_worst_configuration_are_marked() -> None:
-    table = make_table(report_of(recorded_runs.finished(4)))
+def test_best_and_worst_of_equal_work_are_marked() -> None:
+    different = make_table(report_of(recorded_runs.finished(4)))
+    assert not different.has_marks, "batches of other sizes are other work"
+    table = replace(different, lines=tuple(replace(line, works=(0,) * 4) for line in different.lines))
     by_title = {row[0].text.strip(): row_text(row) for row in draw_table(table, 160, 40) if row}
     assert by_title["latency, mean"].index(BEST) < by_title["latency, mean"].index(WORST)
     assert by_title["tokens per second"].index(WORST) < by_title["tokens per second"].index(BEST)
     assert BEST not in by_title["p99"], "p99 of ten iterations is doubtful"
     assert BEST not in by_title["timed iterations"]
-    assert table.ranking == "best of 4 configurations"
-    assert table.move(0, 3).ranking == "worst of 4 configurations"
+    assert table.ranking == "best of 4 configurations with equal work"
+    assert table.move(0, 3).ranking == "worst of 4 configurations with equal work"
     assert table.move(0, 1).ranking == ""
 
 
