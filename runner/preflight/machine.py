@@ -119,7 +119,8 @@ def _root(facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
 
 def _gpus(facts: MachineFacts, ranks: int, needed: bool) -> Check:
     if not facts.gpu_count and not needed:
-        return Check("GPUs", "warn", "none found; the torch engine also runs on the CPU", "nvidia-smi -L")
+        text = f"none found; the torch engine also runs on the CPU{_why_none(facts)}"
+        return Check("GPUs", "warn", text, "nvidia-smi -L")
     count, known = facts.gpu_count, [facts.gpus[0].name] if facts.gpus else []
     visible = visible_devices(facts.environment, facts.probe.env if facts.probe else {})
     if visible is not None:
@@ -130,8 +131,12 @@ def _gpus(facts: MachineFacts, ranks: int, needed: bool) -> Check:
         return Check("GPUs", "pass", found)
     if count < ranks:
         fix = f"--set parallel.tp={max(count, 1)}" if facts.gpu_count else "nvidia-smi -L"
-        return Check("GPUs", "fail", f"{_each(ranks)}, found: {found}", fix)
+        return Check("GPUs", "fail", f"{_each(ranks)}, found: {found}{_why_none(facts)}", fix)
     return Check("GPUs", "pass", f"{found} for {ranks} {'rank' if ranks == 1 else 'ranks'}")
+
+
+def _why_none(facts: MachineFacts) -> str:
+    return f" ({facts.survey.absent})" if facts.survey is not None and facts.survey.absent else ""
 
 
 def _busy(facts: MachineFacts) -> Iterator[Check]:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.events.missing_readings import HOST_LOAD
 from runner.telemetry import nvml_errors
 from runner.telemetry.nvml_errors import ReadingUnavailable
 
@@ -37,17 +38,21 @@ def _survey() -> dict[str, Any]:
         nvml = Nvml(CallCosts())
         _, identities = nvml.machine()
     except ReadingUnavailable as unread:
-        return {"absent": nvml_errors.absence(unread.code)}
+        return _absent(nvml_errors.absence(unread.code))
     except ImportError:
-        return {"absent": nvml_errors.NO_BINDING}
+        return _absent(nvml_errors.NO_BINDING)
     if not identities:
-        return {"absent": nvml_errors.NO_DEVICE}
+        return _absent(nvml_errors.NO_DEVICE)
     answering = [place for place, one in enumerate(identities) if "unread" not in one]
     return {
         "gpus": [_setup(nvml, place, identities[place]) for place in answering],
         "links": [_link(nvml, a, b) for a in answering for b in answering if a < b],
         "numa_distances": _numa_distances(),
     }
+
+
+def _absent(sentence: str) -> dict[str, Any]:
+    return {"absent": sentence.removesuffix(HOST_LOAD)}
 
 
 def _setup(nvml: Nvml, gpu: int, identity: dict[str, Any]) -> dict[str, Any]:
