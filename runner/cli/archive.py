@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -48,9 +49,9 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         metavar="FILE",
         nargs="+",
         type=Path,
-        help="an archive made by `archive`; [BENCHMARK] lines, a CSV or a console log of benchmark.py; a"
-        " console log or files of --report_json, --request_json, --output_json and --iteration_log of"
-        " trtllm-bench, which together become one run",
+        help="an archive made by `archive`, or the directory of a run; [BENCHMARK] lines, a CSV or a console"
+        " log of benchmark.py; a console log or files of --report_json, --request_json, --output_json and"
+        " --iteration_log of trtllm-bench, which together become one run",
     )
     importer.add_argument(
         "--concurrency",
@@ -108,11 +109,11 @@ def _import_all(arguments: argparse.Namespace) -> Iterator[PublishedRun]:
     """Import all files; yield each run at once, so that it is reported even if a later file fails."""
     from runner import archive
     from runner.archive.import_results import import_files
-    from runner.archive.publish import PublishedRun
     from runner.engines.source import MAX_BYTES
 
-    archives = [file for file in arguments.files if archive.is_archive(file)]
-    others = [file for file in arguments.files if file not in archives]
+    folders = [file for file in arguments.files if file.is_dir()]
+    archives = [file for file in arguments.files if file not in folders and archive.is_archive(file)]
+    others = [file for file in arguments.files if file not in archives and file not in folders]
     for file in others:
         with suppress(OSError):  # the import says why it cannot be read
             if LARGE <= (size := file.stat().st_size) <= MAX_BYTES:
@@ -120,7 +121,19 @@ def _import_all(arguments: argparse.Namespace) -> Iterator[PublishedRun]:
     # Results first: if one of them is not valid, none is imported.
     yield from import_files(others, arguments.concurrency, again=arguments.again)
     for file in archives:
-        run_dir, run, new = archive.unpack_archive(file, again=arguments.again)
-        if new and run_dir.name != run:
-            print(f"the id {run} is taken by another run, so this one got a new id", file=sys.stderr)
-        yield PublishedRun(run_dir, new)
+        yield _import_archive(file, again=arguments.again)
+    for folder in folders:
+        # Packing checks it as an archive is checked, and leaves out what must not be shared.
+        with tempfile.TemporaryDirectory(prefix="trtbench-import-") as place:
+            packed = archive.pack_run(folder, Path(place))
+            yield _import_archive(packed.path, again=arguments.again)
+
+
+def _import_archive(file: Path, *, again: bool) -> PublishedRun:
+    from runner import archive
+    from runner.archive.publish import PublishedRun
+
+    run_dir, run, new = archive.unpack_archive(file, again=again)
+    if new and run_dir.name != run:
+        print(f"the id {run} is taken by another run, so this one got a new id", file=sys.stderr)
+    return PublishedRun(run_dir, new)

@@ -45,10 +45,10 @@ def open_dashboard(arguments: argparse.Namespace) -> int:
 def watch(feed: Feed, arguments: argparse.Namespace) -> int:
     """Follow a run on the dashboard or as text, with the options of `add_output_options`."""
     prometheus = getattr(arguments, "prometheus", None)
-    if arguments.headless or arguments.json or prometheus is not None or not has_terminal():
+    if prometheus is not None or not is_drawn(arguments):
         from runner.cli.narration import follow
 
-        return follow(feed, as_json=arguments.json, prometheus=prometheus)
+        return follow(feed, as_json=arguments.json, quiet=arguments.quiet, prometheus=prometheus)
     prepare_drawing(arguments)
     return draw(LivePlace(feed))
 
@@ -72,7 +72,7 @@ def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
     if not is_drawn(arguments):
         from runner.cli.sweep_narration import follow
 
-        return follow(feed, as_json=arguments.json)
+        return follow(feed, as_json=arguments.json, quiet=arguments.quiet)
     prepare_drawing(arguments)
     return draw(SweepPlace(feed.directory))
 
@@ -85,7 +85,7 @@ def show_comparison(names: tuple[str, ...], arguments: argparse.Namespace) -> in
 
 def is_drawn(arguments: argparse.Namespace) -> bool:
     """Check whether the dashboard is used rather than text."""
-    return not (arguments.headless or arguments.json) and has_terminal()
+    return not (arguments.headless or arguments.json or arguments.quiet) and has_terminal()
 
 
 def has_terminal() -> bool:

@@ -39,8 +39,9 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     )
     ls.add_argument("--reverse", action="store_true", help="reverse the order")
     ls.add_argument("--group", choices=["profile"], help="group by profile, below a heading with its trend")
-    ls.add_argument("--limit", type=_limit, metavar="N", help="list N runs at most")
+    ls.add_argument("-n", "--limit", type=_limit, metavar="N", help="list N runs at most")
     ls.add_argument("--disk", action="store_true", help="show the disk space that they use")
+    ls.add_argument("-q", "--quiet", action="store_true", help="print the ids only, one per line")
     ls.add_argument("--json", action="store_true", help="print one JSON object per line")
     ls.set_defaults(command=_ls)
 
@@ -115,6 +116,9 @@ def _ls(arguments: argparse.Namespace) -> int:
     every = read_entries(disk=disk)
     found = ordering.sort_entries(query.filter_entries(every, text), sort, reverse=arguments.reverse)
     shown = found[: arguments.limit]
+    if arguments.quiet:
+        sys.stdout.writelines(f"{entry.run_dir.name}\n" for entry in shown)
+        return ExitCode.OK
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if arguments.group and not arguments.json:
         groups = ordering.group_by_profile(every)

@@ -34,7 +34,9 @@ RESULT_LATE_NS = 1_000_000_000
 """How long a printed result may arrive after the start of the next configuration."""
 
 
-def follow(feed: Feed, *, as_json: bool, prometheus: Path | int | None = None) -> ExitCode:
+def follow(
+    feed: Feed, *, as_json: bool, quiet: bool = False, prometheus: Path | int | None = None
+) -> ExitCode:
     """Print the progress of a run until it ends, then its table; with `as_json`, every event and the report.
 
     Ctrl-C ends this command, never the run.
@@ -42,25 +44,29 @@ def follow(feed: Feed, *, as_json: bool, prometheus: Path | int | None = None) -
     Args:
         feed: the run.
         as_json: print JSON lines instead of text.
+        quiet: print the table only.
         prometheus: a file of metrics to update, or the port to serve the metrics at.
 
     Raises:
         UserError: the file cannot be written, or the port cannot be opened.
     """
     with contextlib.ExitStack() as stack:
-        return _follow(feed, as_json, _publisher(feed, prometheus, stack))
+        return _follow(feed, as_json, quiet, _publisher(feed, prometheus, stack))
 
 
-def _follow(feed: Feed, as_json: bool, publish: _Publish) -> ExitCode:
+def _follow(feed: Feed, as_json: bool, quiet: bool, publish: _Publish) -> ExitCode:
     narrator = RunNarrator()
-    report_events = partial(_print_events if as_json else narrator.on_events, feed.state)
+    narrated = not as_json and not quiet
+    report_events = partial(
+        _print_events if as_json else narrator.on_events if narrated else _ignore, feed.state
+    )
     try:
         while not _has_ended(feed):
             taken = feed.drain(1.0, report_events)
             if feed.gone:
                 print(f"{feed.run_dir}: the run directory is gone", file=sys.stderr)
                 return ExitCode.RUN_LOST
-            if not as_json:
+            if narrated:
                 narrator.on_tick(feed.state, feed.now())
             publish(now=False)
             if not taken:
@@ -78,6 +84,10 @@ def _follow(feed: Feed, as_json: bool, publish: _Publish) -> ExitCode:
         final = _compare_with_baseline(final, feed.run_dir)
     print_report(final, as_json=as_json)
     return run_exit_code(feed.state.status)
+
+
+def _ignore(state: RunState, events: Iterable[ev.AnyEvent]) -> None:
+    """Print nothing of new events."""
 
 
 class _Publish(Protocol):

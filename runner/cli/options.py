@@ -15,6 +15,9 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add_theme_option(parser)
     parser.add_argument("--headless", action="store_true", help="do not open the dashboard on a terminal")
     parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no dashboard and no progress; print the final table only"
+    )
+    parser.add_argument(
         "--json", action="store_true", help="no dashboard; print every event and the report as JSON lines"
     )
 

@@ -22,6 +22,7 @@ from runner.cli.options import (
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from runner.history.labels import Label
     from runner.schema.base import Profile
 
 MAX_PORT = 65535
@@ -41,6 +42,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="change a field for this run, e.g. benchmark.num_runs=20 (repeatable)",
     )
     run.add_argument(
+        "-n",
         "--repeat",
         type=sweeps.positive_count,
         default=1,
@@ -52,6 +54,15 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         "--detach",
         action="store_true",
         help="do not follow it: print the id of the run, or of the sweep of --repeat, and return",
+    )
+    run.add_argument("--name", default="", metavar="NAME", help="name of the run, as `rename` gives it")
+    run.add_argument(
+        "--tag",
+        dest="tags",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="tag of the run, as `tag` adds it (repeatable)",
     )
     add_force_option(run)
     run.add_argument(
@@ -86,6 +97,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
 
     stop = commands.add_parser("stop", help="stop a run and all its processes")
     add_run(stop)
+    stop.add_argument("--all", action="store_true", help="stop all sweeps and all runs of this machine")
     stop.set_defaults(command=_stop)
 
     show = commands.add_parser("show", help="print the final table of a run")
@@ -144,6 +156,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError(
             "--assert needs the end of the run", hint="`trtbench-tui check RUN --assert ...` later"
         )
+    _check_label(arguments)
     if arguments.repeat > 1:
         from runner.sweep.control import repeat_sweep
         from runner.sweep.directory import runs_of_sweep
@@ -162,11 +175,43 @@ def _run(arguments: argparse.Namespace) -> int:
         _check_preflight(profile)
     _name_device_holders(profile)
     run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
+    _put_label(run_dir, arguments)
     if arguments.detach:
         print(run_dir.name)
         return ExitCode.OK
     ended = watch(open_feed(run_dir), arguments)
     return gate.check_ended_runs(assertions, [run_dir], ended, as_json=arguments.json)
+
+
+def _check_label(arguments: argparse.Namespace) -> None:
+    """Check `--name` and `--tag` before anything is started.
+
+    Raises:
+        UserError: one of them is invalid, or there is more than one run.
+    """
+    if not arguments.name and not arguments.tags:
+        return
+    from runner.history import labels
+
+    if arguments.repeat > 1:
+        raise UserError(
+            "--name and --tag are for one run", hint="`trtbench-tui tag RUN +TAG` tags each later"
+        )
+    if problem := labels.label_problem(_label_of(arguments)):
+        raise UserError(problem)
+
+
+def _label_of(arguments: argparse.Namespace) -> Label:
+    from runner.history import labels
+
+    return labels.Label(name=arguments.name.strip(), tags=tuple(sorted(set(arguments.tags))))
+
+
+def _put_label(run_dir: Path, arguments: argparse.Namespace) -> None:
+    if arguments.name or arguments.tags:
+        from runner.history import labels
+
+        labels.put(run_dir.name, _label_of(arguments))
 
 
 def _name_device_holders(profile: Profile) -> None:
@@ -215,7 +260,34 @@ def _replay(arguments: argparse.Namespace) -> int:
     return watch(open_replay(find_run(arguments.run), arguments.speed), arguments)
 
 
+def _stop_all() -> int:
+    """Stop sweeps before runs: the runner of a sweep would start its next run."""
+    from runner.history.reader import read_entries
+    from runner.history.stop import stop_run
+    from runner.run.layout import list_sweeps
+    from runner.sweep import control
+    from runner.util.processes import user_name
+
+    by = f"{user_name()}, with trtbench-tui stop --all"
+    stopped = 0
+    for sweep in list_sweeps():
+        if control.is_running(sweep):
+            print(f"{sweep.name} {control.stop_sweep(sweep, by).status}", file=sys.stderr)
+            stopped += 1
+    for entry in read_entries():
+        if not entry.ended and not entry.foreign:
+            print(f"{entry.run_dir.name} {stop_run(entry.run_dir, by).status}", file=sys.stderr)
+            stopped += 1
+    if not stopped:
+        print("nothing is running", file=sys.stderr)
+    return ExitCode.OK
+
+
 def _stop(arguments: argparse.Namespace) -> int:
+    if arguments.all:
+        if arguments.run != "last":
+            raise UserError("--all stops every run; leave out the run, or --all")
+        return _stop_all()
     from runner.history.lookup import find_run
     from runner.history.run_entry import read_entry
     from runner.history.stop import stop_run

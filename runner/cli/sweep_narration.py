@@ -38,8 +38,10 @@ POLL_S = 0.3
 QUIET_S = 10.0
 
 
-def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
+def follow(feed: SweepFeed, *, as_json: bool, quiet: bool = False) -> ExitCode:
     """Print the progress of a sweep until it ends, then its table; with `as_json`, log entries and a board.
+
+    With `quiet`, print the table only.
 
     Ctrl-C ends this command, never the sweep.
     """
@@ -47,8 +49,10 @@ def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
     report_entries = _print_entries if as_json else narrator.on_entries
     try:
         while True:
-            report_entries(feed.drain())
-            if not as_json:
+            entries = feed.drain()
+            if as_json or not quiet:
+                report_entries(entries)
+            if not as_json and not quiet:
                 narrator.on_tick()
             if feed.gone:
                 print(f"{feed.directory}: the directory of the sweep is gone", file=sys.stderr)
@@ -56,7 +60,9 @@ def follow(feed: SweepFeed, *, as_json: bool) -> ExitCode:
             if feed.status in ENDED:
                 break
             time.sleep(POLL_S)
-        report_entries(feed.drain())
+        entries = feed.drain()
+        if as_json or not quiet:
+            report_entries(entries)
     except KeyboardInterrupt:
         name = short_name(feed.directory)
         attach, stop = command("attach", name), command("sweeps", "stop", name)

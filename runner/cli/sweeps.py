@@ -34,6 +34,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         " (repeatable; added to the axes of the profile, or replaces an axis of the same field)",
     )
     sweep.add_argument(
+        "-n",
         "--repeat",
         type=positive_count,
         metavar="N",
@@ -62,7 +63,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     )
     ab.add_argument("profiles", nargs="+", metavar="PROFILE", help="two or more profiles")
     ab.add_argument(
-        "--repeat", type=positive_count, default=3, metavar="N", help="runs of each profile (default 3)"
+        "-n", "--repeat", type=positive_count, default=3, metavar="N", help="runs of each profile (default 3)"
     )
     _add_start_options(ab)
     ab.set_defaults(command=_ab)

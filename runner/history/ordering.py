@@ -22,10 +22,19 @@ class Sort:
     """the default direction: newest, fastest first"""
 
 
+def _tokens_per_sec(entry: RunEntry) -> float | None:
+    """Return the best throughput of a finished run; a failed one measured only a part."""
+    return entry.best.tokens_per_sec if entry.status == "finished" and entry.best else None
+
+
+def _latency_ms(entry: RunEntry) -> float | None:
+    return entry.best.latency_ms if entry.status == "finished" and entry.best else None
+
+
 SORTS = (
     Sort("when", "newest first", lambda entry: entry.started or None, True),
-    Sort("tokens", "most tokens/s first", lambda entry: entry.best and entry.best.tokens_per_sec, True),
-    Sort("latency", "lowest latency first", lambda entry: entry.best and entry.best.latency_ms, False),
+    Sort("tokens", "most tokens/s first", _tokens_per_sec, True),
+    Sort("latency", "lowest latency first", _latency_ms, False),
     Sort("took", "longest first", lambda entry: entry.seconds if entry.started else None, True),
     Sort("profile", "by profile", lambda entry: None if entry.foreign else entry.profile.lower(), False),
     Sort("flags", "most flags first", lambda entry: None if entry.foreign else entry.flags, True),

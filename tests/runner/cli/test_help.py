@@ -46,6 +46,11 @@ def test_every_help_page_has_a_description() -> None:
         assert "None" not in command.format_help()
 
 
+def test_help_of_each_command_has_an_example() -> None:
+    for name, command in sub_commands(build_parser()).items():
+        assert "example" in command.format_help(), name
+
+
 def test_old_spelling_of_force_still_works() -> None:
     parser = build_parser()
     for line in (["run", "p"], ["sweep", "p"], ["ab", "p", "q"]):

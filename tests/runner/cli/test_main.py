@@ -93,6 +93,8 @@ def test_attach_without_terminal_prints_progress_and_table(capsys: pytest.Captur
     captured = capsys.readouterr()
     assert "stage benchmark" in captured.err
     assert "latency, mean, ms" in captured.out
+    assert main(["attach", "last", "-q"]) == 0
+    assert capsys.readouterr() == (captured.out, "")
 
 
 def test_result_is_printed_with_configuration_and_event_time(
@@ -164,8 +166,10 @@ def test_exit_code_depends_on_the_final_status(mode: str, code: int) -> None:
 def test_stop_waits_until_the_run_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
-    assert main(["stop", "last"]) == 0
+    assert main(["stop", "--all"]) == 0
     assert state_of(run_dir).status == "stopped"
+    assert main(["stop", "--all"]) == 0
+    assert "nothing is running" in capsys.readouterr().err
     assert main(["attach", "last"]) == 3
     assert main(["stop", "last"]) == 0
     assert "has already ended" in capsys.readouterr().err
@@ -180,6 +184,8 @@ def test_ls_lists_runs_or_reports_an_empty_history(capsys: pytest.CaptureFixture
     head, row = capsys.readouterr().out.splitlines()
     assert head.split() == ["STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "FLAGS"]
     assert row.split()[:3] == [run_dir.name[-4:], "finished", "program"]
+    main(["ls", "-q"])
+    assert capsys.readouterr().out == f"{run_dir.name}\n"
     main(["ls", "--json"])
     assert json.loads(capsys.readouterr().out)["run"] == run_dir.name
 

@@ -38,6 +38,12 @@ def test_orders_and_unknown_values_last_both_ways(name: str, forward: str, backw
     assert ids(sort_entries(RUNS, find_sort(name), reverse=True)) == backward
 
 
+def test_part_of_a_failed_run_is_not_ranked() -> None:
+    part = entry("0005", "b", "failed", ago=5, figures=[figure(5000, 1)])
+    assert ids(sort_entries([part, *RUNS], find_sort("tokens"))) == "1 2 5 3 4"
+    assert ids(sort_entries([part, *RUNS], find_sort("latency"))) == "2 1 5 3 4"
+
+
 def test_every_order_is_named() -> None:
     assert [find_sort(sort.name) for sort in SORTS] == list(SORTS)
     with pytest.raises(UserError, match="runs cannot be sorted by 'speed'; allowed: when, tokens, latency"):
