@@ -124,26 +124,34 @@ OTHER_RULES: dict[str, Rule] = {"Welch on runs": welch_of_runs, "benchstat": ben
 
 
 def different_days(trials: int, seed: int) -> Iterator[Cell]:
-    """A = A, each side one session: every number of runs, with and without history."""
-    histories = {"no history": (0, 0), "4 earlier days": (4, 1), "20 earlier days": (20, 1), "5 x 5": (5, 5)}
-    for name, (sessions, runs) in histories.items():
-        for day in DAYS:
-            rng, truth = random.Random(seed), Truth(day)
-            for at_a, a in enumerate(RUNS):
-                for b in RUNS[at_a:]:  # the rules do not depend on which side is first
-                    calls = dict.fromkeys(("ours", *OTHER_RULES), 0)
-                    for _ in range(trials):
-                        known = earlier(rng, truth, sessions, runs) if sessions else ASSUMED
-                        sides = [
-                            session(rng, truth, n, at, history=sessions > 0) for at, n in enumerate((a, b))
-                        ]
-                        calls["ours"] += is_called(judge(LATENCY, *sides, variation=known).verdict)
-                        for rule, other in OTHER_RULES.items() if not sessions else ():
-                            calls[rule] += other(*sides)
-                    where = f"days {day:.1%}, {a} vs {b} runs, {name}"
-                    yield Cell("false calls, different days", where, calls["ours"] / trials, most=0.05)
-                    for rule in OTHER_RULES if not sessions else ():
-                        yield Cell(f"false calls, different days: {rule}", where, calls[rule] / trials)
+    """A = A, each side one session: every number of runs, without history; and the other rules."""
+    yield from _days(trials, seed, "no history", sessions=0)
+
+
+def days_with_history(trials: int, seed: int) -> Iterator[Cell]:
+    """A = A, each side one session: every number of runs, with earlier days of one or five runs."""
+    yield from _days(trials, seed, "4 earlier days", sessions=4)
+    yield from _days(trials, seed, "20 earlier days", sessions=20)
+    yield from _days(trials, seed, "5 x 5", sessions=5, runs=5)
+
+
+def _days(trials: int, seed: int, name: str, *, sessions: int, runs: int = 1) -> Iterator[Cell]:
+    rules = OTHER_RULES if not sessions else {}
+    for day in DAYS:
+        rng, truth = random.Random(seed), Truth(day)
+        for at_a, a in enumerate(RUNS):
+            for b in RUNS[at_a:]:  # the rules do not depend on which side is first
+                calls = dict.fromkeys(("ours", *rules), 0)
+                for _ in range(trials):
+                    known = earlier(rng, truth, sessions, runs) if sessions else ASSUMED
+                    sides = [session(rng, truth, n, at, history=sessions > 0) for at, n in enumerate((a, b))]
+                    calls["ours"] += is_called(judge(LATENCY, *sides, variation=known).verdict)
+                    for rule, other in rules.items():
+                        calls[rule] += other(*sides)
+                where = f"days {day:.1%}, {a} vs {b} runs, {name}"
+                yield Cell("false calls, different days", where, calls["ours"] / trials, most=0.05)
+                for rule in rules:
+                    yield Cell(f"false calls, different days: {rule}", where, calls[rule] / trials)
 
 
 def interleaved(trials: int, seed: int) -> Iterator[Cell]:
@@ -231,4 +239,4 @@ def many_changes(trials: int, seed: int) -> Iterator[Cell]:
             yield Cell("any false call in an answer", where, any_called / trials, most=0.05)
 
 
-SIMULATIONS = (different_days, interleaved, with_history, unequal, many_changes)
+SIMULATIONS = (different_days, days_with_history, interleaved, with_history, unequal, many_changes)
