@@ -159,6 +159,7 @@ COMPLETERS: dict[str, Values] = {
     "PROFILE": lambda _: _profiles(),
     "RUN": lambda _: _runs(),
     "SIDE": lambda _: _runs(),
+    "RUN|ARCHIVE": lambda _: _runs(),
     "RUN|SWEEP": lambda _: chain(_runs(), _sweeps()),
     "SWEEP": lambda _: _sweeps(),
     "DELETED": lambda _: _deleted(),

@@ -66,6 +66,8 @@ COMMANDS = [
     ["export", "7f3a", "--svg", "gpu"],
     ["export", "7f3a", "-o", f"{NAME}/x.json"],
     ["archive", "7f3a", "-o", f"{NAME}.zip"],
+    ["verify", "7f3a"],
+    ["verify", NAME],
     ["import", NAME],
     ["import", "archived.zip"],
     ["import", "printed.log"],
