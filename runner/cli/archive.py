@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands, add_run, output_file
 from runner.errors import ExitCode
-from runner.util.bounds import parse_count
 
 if TYPE_CHECKING:
     from runner.archive.publish import PublishedRun
@@ -68,6 +67,8 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
 
 
 def _limits(text: str) -> tuple[int, ...]:
+    from runner.util.bounds import parse_count
+
     numbers = [parse_count(number) if number.isdecimal() else None for number in text.split(",")]
     limits = tuple(number for number in numbers if number is not None)
     if len(limits) < len(numbers):

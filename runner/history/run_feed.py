@@ -14,7 +14,6 @@ from runner.events import AnyEvent
 from runner.events.journal import EventReader
 from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan
-from runner.report.files import read_state
 from runner.run import layout
 from runner.state.run import RunState
 from runner.util.processes import boot_id
@@ -120,6 +119,8 @@ class RunFeed:
             taken += self._apply(events, on_events)
         if self.state.running and not closing:
             # The log was truncated, and its end was written before the new length was seen.
+            from runner.report.files import read_state  # what the first frame does not need
+
             ended = read_state(self.run_dir).ended
             closing = [ended] if ended is not None else []
         if self.state.running:

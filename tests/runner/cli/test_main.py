@@ -45,7 +45,7 @@ def test_show_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "program · torch · a test program"
-    assert any(line.split()[:4] == ["latency,", "mean,", "ms", "11.000"] for line in lines)
+    assert any(line.split()[:4] == ["latency,", "mean,", "ms", "11.00"] for line in lines)
     assert "  ! p99 says little: 30 iterations" in lines
 
 

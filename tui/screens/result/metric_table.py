@@ -82,7 +82,7 @@ class MetricTable:
 
     def toggle_digits(self) -> MetricTable:
         """Return the table with all digits and the engine's own numbers, or rounded without them."""
-        required = tuple(name for name in self.required if name != "printed")
+        required: tuple[ExtraName, ...] = tuple(name for name in self.required if name != "printed")
         if not self.full_digits and any(_printed(cell) for line in self.lines for cell in line.cells):
             required = ("printed", *required)
         return replace(self, full_digits=not self.full_digits, required=required)
