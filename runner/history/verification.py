@@ -16,11 +16,12 @@ from runner.events.journal import LineReader
 from runner.plan import redaction
 from runner.plan.plan import Plan
 from runner.report.build import build_report
-from runner.report.files import read_report
+from runner.report.files import read_report, read_summary
 from runner.report.model import ConfigurationReport, Report
-from runner.run import layout
-from runner.state.run import RunState
-from runner.util.formatting import plural
+from runner.run import layout, liveness
+from runner.run.liveness import Liveness
+from runner.state.run import ENDED_STATUSES, RunState
+from runner.util.formatting import command, plural
 
 NAMED = 3
 """Most findings that a check names."""
@@ -146,10 +147,21 @@ class _Log:
         if self.state.started is None and (self.state.stages or not self.state.ended):
             return Check("log", "fail", f"{layout.EVENTS} has no start of a run", _COPY_AGAIN)
         if self.is_running:
-            return Check("log", "pass", f"{plural(self.lines, 'event')} so far; the run has not ended")
+            return self._unfinished()
         if self.is_torn or self.ends != 1 or not self.is_last_the_end:
             return Check("log", "fail", f"{layout.EVENTS} does not end with the end of the run", _COPY_AGAIN)
         return Check("log", "pass", f"{plural(self.lines, 'event')}, each one complete")
+
+    def _unfinished(self) -> Check:
+        summary = read_summary(self.run_dir)
+        if summary is not None and summary.status in ENDED_STATUSES:
+            text = f"{layout.EVENTS} has no end, but {layout.REPORT} says {summary.status}"
+            return Check("log", "fail", text, _COPY_AGAIN)
+        text = f"{plural(self.lines, 'event')} so far; the run has not ended"
+        if liveness.check(self.run_dir) in (Liveness.KILLED, Liveness.RESTARTED):
+            fix = command("show", self.run_dir.name)
+            return Check("log", "warn", f"{text}, and its supervisor is dead", f"`{fix}` completes it")
+        return Check("log", "pass", text)
 
     def records(self) -> Check:
         """Check that no iteration is missing between others, and that ranks lost none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "file": (lambda run: (run / layout.REPRO).unlink(), "files", "missing, or not a regular file: repro.sh"),
     "mode": (lambda run: (run / layout.PLAN).chmod(0o666), "modes", "other users can change plan.json"),
     "line": (lambda run: append(run / layout.EVENTS, b"\x00\n"), "log", "cannot be decoded: line "),
+    "cut": (
+        lambda run: os.truncate(run / layout.EVENTS, 2000),
+        "log",
+        "no end, but report.json says finished",
+    ),
     "end": (lambda run: append(run / layout.EVENTS, b"{"), "log", "does not end with the end of the run"),
     "iteration": (lambda run: drop_line(run, "iteration"), "records", "missing in the log: "),
     "record": (add_record, "ranks", "1 records are not in the log: 0.jsonl at 1"),
