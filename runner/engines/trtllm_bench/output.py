@@ -7,9 +7,11 @@ names. Printed names are kept verbatim; numbers of the JSON report have dotted n
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -137,14 +139,17 @@ def parse_iteration(line: str, t: int, stage: int) -> ParsedEvent:
 
 def _dict_in(line: str) -> object:
     """Return the JSON value or the Python literal in a line; None for any other text."""
+    if not line.lstrip().startswith("{"):
+        return None
     decoded = as_json(line)
     if decoded is not None:
         return decoded
-    for read in (str.strip, _without_foreign):
-        try:
-            return ast.literal_eval(read(line))
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
+    with warnings.catch_warnings():
+        # Python warns of text that only looks like a literal, on the standard error of this process.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        for read in (str.strip, _without_foreign):
+            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                return ast.literal_eval(read(line))
     return None
 
 
