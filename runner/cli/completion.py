@@ -161,6 +161,7 @@ COMPLETERS: dict[str, Values] = {
     "SIDE": lambda _: _runs(),
     "RUN|ARCHIVE": lambda _: _runs(),
     "RUN|SWEEP": lambda _: chain(_runs(), _sweeps()),
+    "RUN|ARCHIVE": lambda _: _runs(),
     "SWEEP": lambda _: _sweeps(),
     "DELETED": lambda _: _deleted(),
     "METRIC": lambda _: _metrics(),
