@@ -75,16 +75,16 @@ def main() -> int:
     wanted = arguments.only or list(SHARES)
     total = sum(SHARES[name] for name in wanted)
     print(f"seed {arguments.seed}, {arguments.minutes:g} minutes, {time.strftime('%Y-%m-%d')}", flush=True)
-    problems = 0
-    with tempfile.TemporaryDirectory(prefix="trtbench-torture-") as folder:
-        use_home(Path(folder))
-        for name in wanted:
-            seconds = arguments.minutes * 60 * SHARES[name] / total
+    problems, base = 0, tempfile.gettempdir()
+    for name in wanted:
+        seconds = arguments.minutes * 60 * SHARES[name] / total
+        with tempfile.TemporaryDirectory(prefix="trtbench-torture-", dir=base) as folder:
+            use_home(Path(folder))
             outcome = parts(arguments.mpirun)[name](arguments.seed, seconds)
-            print(outcome, flush=True)
-            for problem in outcome.problems if name != "storm" else ():
-                print(f"  {problem}", flush=True)
-            problems += len(outcome.problems)
+        print(outcome, flush=True)
+        for problem in outcome.problems if name != "storm" else ():
+            print(f"  {problem}", flush=True)
+        problems += len(outcome.problems)
     return min(1, problems)
 
 

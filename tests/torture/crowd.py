@@ -15,7 +15,7 @@ from runner.run import layout
 from runner.supervision import launch
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
-from tests.support.runs import single, wait_until_ended
+from tests.support.runs import single, start, wait_for, wait_until_ended
 from tests.torture.outcome import Outcome, crash_of, timer
 
 PROCESSES = 4
@@ -30,6 +30,7 @@ def crowd(_: int, seconds: float) -> Outcome:
         _imports(outcome)
         _labels(outcome)
         _queue(outcome)
+        _copies(outcome)
         outcome.count("rounds")
         if is_over():
             return outcome
@@ -88,8 +89,8 @@ def _queue(outcome: Outcome) -> None:
         spans.append((first.started, first.ended or state.last_t))
         if state.status != "finished":
             outcome.problems.append(f"{run_dir}: {state.status}")
-    for (_, end), (start, _) in zip(sorted(spans), sorted(spans)[1:], strict=False):
-        if start < end:
+    for (_, end), (begun, _) in zip(sorted(spans), sorted(spans)[1:], strict=False):
+        if begun < end:
             outcome.problems.append(f"two runs measured at once: {spans}")
     started = [read_state(run_dir).started for run_dir in runs]
     came = [one.t for one in started if one is not None]
@@ -98,6 +99,22 @@ def _queue(outcome: Outcome) -> None:
         outcome.count("swapped places")
     _remove(*runs)
     outcome.count("queued runs", PROCESSES)
+
+
+def _copies(outcome: Outcome) -> None:
+    """Copy and rename a run that is measuring, and read the copies: the run is not touched."""
+    run_dir = start(single("plain"))
+    wait_for(lambda: bool(read_state(run_dir).configurations), "the first configuration")
+    copies = [paths.runs_dir() / layout.new_run_id("copy"), paths.runs_dir() / "renamed"]
+    for copy in copies:
+        shutil.copytree(run_dir, copy, ignore_dangling_symlinks=True)
+    for words in (("ls",), *(("show", str(copy)) for copy in copies)):
+        if problem := crash_of(*words):
+            outcome.problems.append(f"copies of a live run: {problem}")
+    if (status := wait_until_ended(run_dir).status) != "finished":
+        outcome.problems.append(f"a run whose copy was read is {status}")
+    _remove(run_dir, *copies)
+    outcome.count("copies of live runs", len(copies))
 
 
 def _remove(*folders: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.standins import nvml
 from tests.support.programs.ranks import STORM
 from tests.torture.launchers import ALONE, Launcher
 
@@ -17,8 +18,8 @@ SIGNALS = {
     "INT": (signal.SIGINT,),
     "STOP+KILL": (signal.SIGSTOP, signal.SIGKILL),
 }
-VICTIMS = ("supervisor", "launcher", "rank", "starter", "terminal")
-_WEIGHTS = (6, 3, 3, 1, 1)
+VICTIMS = ("supervisor", "launcher", "rank", "telemetry", "starter", "terminal")
+_WEIGHTS = (6, 3, 3, 1, 1, 1)
 MOMENTS = {"start": 0.6, "queue": 0.6, "middle": 0.8, "stop": 0.3, "end": 0.15}
 """What is waited for, and the longest random time after it, s."""
 
@@ -50,6 +51,8 @@ def draw(number: int, seed: int, launchers: Sequence[Launcher]) -> Scenario:
     """Return scenario `number` of a storm."""
     random_source = random.Random(f"{seed}:{number}")
     victim = random_source.choices(VICTIMS, _WEIGHTS)[0]
+    if victim == "telemetry" and nvml.compiler() is None:
+        victim = "supervisor"
     with_mpirun = [one for one in launchers if one is not ALONE]
     launcher = random_source.choice(with_mpirun if victim == "launcher" and with_mpirun else launchers)
     # A run that waits has no other process than its supervisor; at its end, one has no ranks.

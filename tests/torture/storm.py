@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ from runner.run import layout, liveness
 from runner.run.device_locks import DeviceLocks
 from runner.util import processes
 from runner.util.processes import ProcessIdentity
+from tests.standins import nvml
 from tests.support.paths import ROOT
-from tests.support.patience import PATIENCE_S
 from tests.support.runs import is_supervised, start, state_of
 from tests.support.terminal import Terminal
 from tests.torture import invariants
@@ -31,6 +32,8 @@ from tests.torture.scenario import SIGNALS, Scenario, draw
 
 DEVICE = "torture"
 POLL_S = 0.1
+PATIENCE_S = 600.0
+"""Ends only a wait that is in vain: a storm next to others may wait minutes for a processor."""
 STOPPED_S = 0.3
 """How long a process is stopped before it is killed."""
 _ATTACH = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
@@ -85,6 +88,8 @@ def _strike(scenario: Scenario) -> list[str] | None:
         at_end.callback(holder.release)
         if scenario.moment == "queue" and (busy := holder.take([DEVICE])):
             return [f"{DEVICE} is taken by {busy.holder} before the run"]
+        if scenario.victim == "telemetry":
+            at_end.enter_context(_gpus())
         run_dir = start(plan)
         terminal = _attach(run_dir) if scenario.victim == "terminal" else None
         if terminal is not None:
@@ -103,6 +108,19 @@ def _strike(scenario: Scenario) -> list[str] | None:
             holder.release()
         _wait_until_over(run_dir)
     return _check(run_dir, plan, members, _allowed(scenario))
+
+
+@contextlib.contextmanager
+def _gpus() -> Iterator[None]:
+    """Let runs that start in the block read GPUs that a library without a driver shows."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = dict(os.environ)
+        os.environ |= {"LD_LIBRARY_PATH": str(nvml.build(Path(folder))), "TRTBENCH_TELEMETRY": "always"}
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _strike_starter(scenario: Scenario, plan: Plan) -> list[str] | None:
@@ -148,11 +166,20 @@ def _victim(scenario: Scenario, run_dir: Path) -> int | None:
     owner = liveness.read_owner(run_dir)
     if scenario.victim == "supervisor" or owner is None:
         return owner.pid if owner is not None else None
+    below = [pid for pid, _ in processes.descendants(owner.pid)]
     if scenario.victim == "launcher":
-        below = [pid for pid, _ in processes.descendants(owner.pid)]
         return next((pid for pid in below if processes.name(pid) in LAUNCHERS), None)
+    if scenario.victim == "telemetry":
+        return next((pid for pid in below if _reads_gpus(pid)), None)
     ranks = [rank.hello.pid for rank in state_of(run_dir).ranks.values() if rank.hello is not None]
     return ranks[-1] if ranks else None
+
+
+def _reads_gpus(pid: int) -> bool:
+    try:
+        return f"/{layout.TELEMETRY}".encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _hit(pid: int, blow: str) -> None:
@@ -189,7 +216,7 @@ def _allowed(scenario: Scenario) -> set[str]:
             return {"lost", "finished", "failed", "stopped"}
         stopped |= {"stopped"} if scenario.blow == "TERM" else set()
         return {"finished"} | stopped
-    if scenario.victim == "terminal":
+    if scenario.victim in ("telemetry", "terminal"):
         return {"finished"} | stopped
     return {"failed", "finished"} | stopped
 
