@@ -173,7 +173,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return gate.check_ended_runs(assertions, measured, ended, as_json=arguments.json)
     if not arguments.force:
         _check_preflight(profile)
-    _name_device_holders(profile)
+    sweeps.name_device_holders(profile)
     run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
     _put_label(run_dir, arguments)
     if arguments.detach:
@@ -212,14 +212,6 @@ def _put_label(run_dir: Path, arguments: argparse.Namespace) -> None:
         from runner.history import labels
 
         labels.put(run_dir.name, _label_of(arguments))
-
-
-def _name_device_holders(profile: Profile) -> None:
-    """Say which other runs this one will wait for."""
-    from runner import preflight
-
-    for holder in preflight.devices_in_use(profile):
-        print(f"{holder}; this run waits for it", file=sys.stderr)
 
 
 def _check_preflight(profile: Profile) -> None:

@@ -204,11 +204,23 @@ def start(sweep: SweepSpec, arguments: argparse.Namespace) -> int:
 
 def begin(sweep: SweepSpec, arguments: argparse.Namespace) -> Path:
     """Start a sweep and return its directory."""
+    from runner.profile.file import load_text
     from runner.sweep import control
 
     if not arguments.force:
         _check_preflight(sweep)
+    first = next((cell for cell in sweep.cells if not cell.refused), None)
+    if first is not None:
+        name_device_holders(load_text(first.profile, "cell"))
     return control.start_sweep(sweep)
+
+
+def name_device_holders(profile: Profile) -> None:
+    """Say on stderr who uses the devices of a profile now: its runs wait for them."""
+    from runner import preflight
+
+    for holder in preflight.devices_in_use(profile):
+        print(f"{holder}; this run waits for it", file=sys.stderr)
 
 
 def follow(directory: Path, arguments: argparse.Namespace) -> int:

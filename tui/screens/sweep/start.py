@@ -90,6 +90,8 @@ class SweepPreview:
     """combinations that are skipped, with reasons"""
     failing: tuple[str, ...] = ()
     """preflight problems that would make runs of the unchanged profile fail"""
+    in_use: str = ""
+    """who uses the devices of the profile now, one a line"""
     input_error: str = ""
     """why the entered line is invalid"""
 
@@ -108,6 +110,7 @@ class SweepStart(ModalScreen[Path | None]):
 
         request: SweepRequest
         result: SweepSpec | UserError
+        in_use: str = ""
 
     @dataclass
     class Started(Message):
@@ -150,16 +153,18 @@ class SweepStart(ModalScreen[Path | None]):
             return
 
         def work() -> None:
+            from runner import preflight
             from runner.sweep import control
 
             try:
                 sweep = control.axis_sweep(
                     request.profile, request.axes, repeat=request.repeat, order=request.order
                 )
+                in_use = "\n".join(map(str, preflight.devices_in_use(request.profile)))
             except UserError as error:
                 self.post_message(self.Planned(request, error))
             else:
-                self.post_message(self.Planned(request, sweep))
+                self.post_message(self.Planned(request, sweep, in_use))
 
         self.run_worker(work, thread=True, group="plan")
 
@@ -170,7 +175,8 @@ class SweepStart(ModalScreen[Path | None]):
             self._show(SweepPreview(axes=axes_text(self._request), error=str(message.result)))
             return
         self._sweep = message.result
-        self._show(make_preview(self._request, message.result))
+        preview = make_preview(self._request, message.result)
+        self._show(replace(preview, in_use=message.in_use))
 
     def _show(self, preview: SweepPreview) -> None:
         self._preview = preview = replace(preview, failing=self._failing)
@@ -274,6 +280,8 @@ def draw_preview(preview: SweepPreview, width: int, height: int) -> list[Row]:
         rows += _wrapped("the unchanged profile would fail:", width, "bad")
         for text in preview.failing[:3]:
             rows += _wrapped(f"  {plain_text(text)}", width, "bad")
+    for line in preview.in_use.splitlines():
+        rows += _wrapped(f"{plain_text(line)}; the runs wait for it", width, "warn")
     rows += _wrapped(plain_text(preview.error), width, "bad") if preview.error else []
     rows += _wrapped(plain_text(preview.input_error), width, "bad") if preview.input_error else []
     return [*rows, ()]
