@@ -114,20 +114,23 @@ def successive_variance(values: Sequence[float]) -> tuple[float, float]:
 
     Half the mean square of successive differences (von Neumann 1941): slow drift and a lasting step of the
     level (a new driver) hardly add to it. A difference that is much larger than the others between two calm
-    ones is such a step and is left out; a single value that deviates makes two and counts.
+    ones is such a step and is left out; a single value that deviates makes two and counts. The first and the
+    last difference have one neighbour, so they are left out only if there are `_STEPS_OF` differences.
     """
     differences = [after - before for before, after in itertools.pairwise(values)]
     if not differences:
         return 0.0, 0.0
     scale = sorted(map(abs, differences))[len(differences) // 2] / _NORMAL_QUARTILE
+    number = len(differences)
+    ends = 1 if number < _STEPS_OF else 0
     steps = [
         abs(differences[at])
-        for at in range(1, len(differences) - 1)
+        for at in range(ends, number - ends)
         if abs(differences[at]) > _SHIFT * scale
-        and max(abs(differences[at - 1]), abs(differences[at + 1])) < _CALM * scale
+        and all(abs(differences[near]) < _CALM * scale for near in (at - 1, at + 1) if 0 <= near < number)
     ]
-    removed = sorted(steps, reverse=True)[: max(1, len(differences) // _STEPS_OF)]
-    count = len(differences) - len(removed)
+    removed = sorted(steps, reverse=True)[: max(1, number // _STEPS_OF)]
+    count = number - len(removed)
     squares = sum(one * one for one in differences) - sum(one * one for one in removed)
     return max(0.0, squares) / (2 * count), 2 * count**2 / (3 * count - 1)
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from runner.compare.run_difference import RunValue
 from runner.compare.verdict import allowed_chances, judge
-from runner.metrics import JOULES_PER_TOKEN, VARIATION
+from runner.metrics import BY_NAME, JOULES_PER_TOKEN, VARIATION
+from runner.metrics.latency import DEVIATION, MAXIMUM, MINIMUM, UPSTREAM_P95, UPSTREAM_P99
+from runner.metrics.request_latency import REQUEST_MAX, REQUEST_MIN
 from runner.stats.variation import Spread, Variation
+
+SCATTER_AND_EXTREMES = (
+    DEVIATION, VARIATION, MINIMUM, MAXIMUM, UPSTREAM_P95, UPSTREAM_P99, REQUEST_MIN, REQUEST_MAX,
+)  # fmt: skip
 
 
 def test_one_change_needs_one_percent() -> None:
@@ -28,11 +34,14 @@ def test_a_time_and_its_rate_count_once() -> None:
     assert allowed_chances([0.009] * 20)[0] == 0.01
 
 
-def test_energy_is_judged_where_earlier_runs_tell_its_variation() -> None:
+def test_all_with_a_direction_are_judged_where_earlier_runs_exist() -> None:
     one, other = [RunValue(1.0)], [RunValue(1.2, session=1)]
     assert judge(JOULES_PER_TOKEN, one, other).verdict == "NOT JUDGED"
     known = Variation(Spread(0.01, 12, 20), None, 1.0)
-    assert judge(JOULES_PER_TOKEN, one, other, variation=known).verdict == "WORSE"
+    for metric in BY_NAME.values():
+        if metric.better != "neither" and metric not in SCATTER_AND_EXTREMES:
+            found = judge(metric, one, other, variation=known).verdict
+            assert found in ({"FASTER", "BETTER"} if metric.better == "higher" else {"SLOWER", "WORSE"})
 
 
 def test_scatter_is_shown_without_a_verdict() -> None:

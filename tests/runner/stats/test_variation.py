@@ -13,8 +13,9 @@ from runner.stats.variation import ASSUMED, estimate_variation, successive_varia
 def test_a_lasting_step_of_the_level_hardly_counts() -> None:
     rng = random.Random(1)
     calm = [rng.gauss(0, 0.01) for _ in range(20)]
-    stepped = [value + (0.2 if at >= 10 else 0) for at, value in enumerate(calm)]
-    assert successive_variance(stepped)[0] == pytest.approx(successive_variance(calm)[0], rel=0.3)
+    for after in (1, 10, len(calm) - 1):
+        stepped = [value + (0.2 if at >= after else 0) for at, value in enumerate(calm)]
+        assert successive_variance(stepped)[0] == pytest.approx(successive_variance(calm)[0], rel=0.3)
 
 
 def test_a_slow_run_counts() -> None:
