@@ -159,7 +159,6 @@ COMPLETERS: dict[str, Values] = {
     "PROFILE": lambda _: _profiles(),
     "RUN": lambda _: _runs(),
     "SIDE": lambda _: _runs(),
-    "RUN|ARCHIVE": lambda _: _runs(),
     "RUN|SWEEP": lambda _: chain(_runs(), _sweeps()),
     "RUN|ARCHIVE": lambda _: _runs(),
     "SWEEP": lambda _: _sweeps(),

@@ -48,7 +48,7 @@ LOADING = {
 SEVERAL_RANKS = {
     "benchmark=shm@3": ("NCCL got no shared memory: /dev/shm is too small or full", "--ipc=host"),
     "benchmark=killed@3": ("the kernel killed a process", "host memory"),
-    "benchmark=bus-error@3": ("a rank crashed on shared memory", "--ipc=host"),
+    "benchmark=bus-error@3": ("crashed: Bus error", "--ipc=host"),
     "benchmark=segfault@3": ("crashed: Segmentation fault", "native library"),
 }
 
