@@ -13,7 +13,7 @@ from runner.state.run import RunState
 
 
 def served(slo: ev.Slo | None, *, streamed: bool = True, n: int = 100) -> RunState:
-    """Requests of 100 to 199 ms in a mixed order, one after the other; first token after a tenth, 10 tokens each."""
+    """Requests of 100 to 199 ms, mixed, one after the other; first token after a tenth, 10 tokens each."""
     latencies = [100.0 + (i * 37) % n for i in range(n)]
     state = RunState()
     state.apply_all(
