@@ -36,7 +36,7 @@ def test_a_time_and_its_rate_count_once() -> None:
     assert allowed_chances([0.009] * 20)[0] == 0.01
 
 
-def test_all_with_a_direction_are_judged_where_earlier_runs_exist() -> None:
+def test_all_with_a_direction_are_judged_with_a_history() -> None:
     one, other = [RunValue(1.0)], [RunValue(1.2, session=1)]
     assert judge(JOULES_PER_TOKEN, one, other).verdict == "NOT JUDGED"
     known = Variation(Spread(0.01, 12, 20), None, 1.0)
