@@ -69,7 +69,9 @@ def gpu_model() -> str:
 
 def _ask(argv: list[str], env: dict[str, str] | None = None) -> str:
     """Return the output of a short command; empty when it fails. A failure is soon tried again."""
-    key = (*argv, *(f"{name}={value}" for name, value in (env or {}).items()))
+    # PATH decides which program answers.
+    words = {"PATH": os.environ.get("PATH", ""), **(env or {})}
+    key = (*argv, *(f"{name}={value}" for name, value in words.items()))
     asked, answer = _answers.get(key, (-FAILURE_S, ""))
     if not answer and time.monotonic() - asked >= FAILURE_S:
         answer = (container.output_of(argv, env=env) or b"").decode(errors="replace").strip()

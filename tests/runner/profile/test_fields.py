@@ -53,7 +53,7 @@ def test_every_field_of_built_in_profiles_has_help() -> None:
 
 
 @given(torch_profiles())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_typing_what_is_shown_changes_nothing(profile: Profile) -> None:
     for found in fields(profile):
         if found.text.strip() or not found.text:  # a form takes spaces alone as nothing
