@@ -36,6 +36,9 @@ HOST_BUSY = 80.0
 """A GPU that is busy for less than this percentage of the time waits for the host."""
 FEW_ACTIVE = 40.0
 """Percentage of multiprocessors with work below which a busy GPU runs kernels that wait or are too small."""
+ALL_ACTIVE = 90.0
+"""Percentage of multiprocessors with work that one rank exceeds (97 to 99 on an H200); several ranks that are
+busy with less wait for each other (71 and 77 on two)."""
 HALF_ACTIVE = 50.0
 """Percentage of multiprocessors with work below which a GPU that is not busy surely waits for the host."""
 OVER_RATE = 1.1
@@ -228,8 +231,10 @@ def _find_bound(context: MetricContext, decode: PhaseCeiling) -> tuple[Bound | N
             return None, "GPU busy was not read, so what limits it is not known"
         if busy < HOST_BUSY:
             return Bound.HOST, evidence
+        if active is not None and context.ranks > 1 and active < ALL_ACTIVE:
+            return Bound.COMMUNICATION, evidence
         if active is not None and active < FEW_ACTIVE:
-            return (Bound.COMMUNICATION if context.ranks > 1 else Bound.HOST), evidence
+            return Bound.HOST, evidence
     reading, what = ("tensor_active", "tensor cores") if decode.by_compute else ("dram_active", "bandwidth")
     used = _mean(window, reading)
     return limit, "" if used is None else f"{used:.0f} % of the {what} in use, measured"

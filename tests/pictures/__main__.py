@@ -22,13 +22,13 @@ from tests.support.paths import DATA, ROOT
 from tests.support.recorded_runs import RecordedFeed
 from tui.app import TrtbenchApp
 
-RECORDING = DATA / "h200-torch-2gpu"
+RECORDING = DATA / "h200-torch-2gpu-graphs"
 TOUR = ROOT / "docs" / "pictures" / "tour.svg"
 SIZE = (120, 40)
 TITLE = "trtbench-tui"
 SECONDS = 3.0
 """how long the tour shows a screen"""
-LAST_SHARE = 0.93
+LAST_SHARE = 0.97
 """how far into the run its last screen is drawn"""
 
 
@@ -50,7 +50,7 @@ def main() -> None:
 
 def scenes(root: Path) -> Iterator[Scene]:
     """A run from its first iterations to what its numbers mean."""
-    for share in (0.3, 0.5, 0.75, LAST_SHARE):
+    for share in (0.48, 0.6, 0.85, LAST_SHARE):
         yield Scene(LivePlace(feed_at(share, root / f"{share}")))
     for key in ("t", "d"):
         yield Scene(LivePlace(feed_at(LAST_SHARE, root / key)), (key,))

@@ -115,6 +115,16 @@ def test_older_plan_has_a_decode_floor_and_a_reason() -> None:
     assert batch.ceiling.why_no_prefill.startswith("the plan of this run does not state")
 
 
+def test_ranks_that_wait_are_bound_by_communication() -> None:
+    """Two GPUs with the sums of NCCL in the graphs: busy, with a quarter of the multiprocessors idle."""
+    one, many = build_report(*recorded("h200-torch-2gpu-graphs")).configurations
+    for batch, decode, prefill in ((one, 54.2, 47.8), (many, 49.0, 54.5)):
+        assert batch.ceiling is not None
+        assert batch.ceiling.bound == Bound.COMMUNICATION
+        assert row(batch, "decode_ceiling_percent") == pytest.approx(decode, abs=0.1)
+        assert row(batch, "prefill_flop_utilisation_percent") == pytest.approx(prefill, abs=0.1)
+
+
 def run_of(*, step_ms: float, name: str = "NVIDIA H200", **columns: float) -> Report:
     """Ten seconds of batch 2, 8 tokens in, 16 out, on one GPU."""
     events = configuration_events(0, SECOND, 11 * SECOND, 10)
