@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all lint fix docs bench simulate torture clean
+.PHONY: run test test-slow test-all lint fix docs bench simulate torture clean
 
 # The first look: a small decoder under mpirun, live on the dashboard (or as a table without a terminal).
 run: .venv/run
@@ -10,6 +10,10 @@ run: .venv/run
 # Everything that must hold: lint, types, imports, tests.
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The same with the tests that take long and vary others.
+test-slow: lint
+	TRTBENCH_SLOW_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Style, types, imports between packages, words to avoid.
 lint: .venv/test

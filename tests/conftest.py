@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -20,6 +21,25 @@ settings.load_profile("any speed")
 # A shell starts what it runs in the background with ctrl+c ignored, and whatever a test starts inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+SLOW = "TRTBENCH_SLOW_TESTS"
+"""set by `make test-slow`: tests that take long are run as well"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get(SLOW):
+        return
+    skip = pytest.mark.skip(reason="takes long and varies another test: `make test-slow` runs it")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays: looking through it again and again took a tenth of the suite.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 10, 10)
 
 
 @pytest.fixture(autouse=True)

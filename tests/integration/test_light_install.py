@@ -120,6 +120,7 @@ def needs_index(python: Path) -> None:
         pytest.skip(f"no package index is reachable: {asked.stderr.strip()[-200:]}")
 
 
+@pytest.mark.slow
 def test_nothing_that_tensorrt_llm_pins_is_changed(container: Path, tmp_path: Path) -> None:
     needs_index(container)
     constraints = tmp_path / "constraints.txt"

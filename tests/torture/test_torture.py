@@ -14,7 +14,9 @@ SECONDS = {"damage": 1.5, "fuzz": 1.0, "crowd": 0.0, "web": 0.5, "flood": 1.5, "
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("part", SECONDS)
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=[pytest.mark.slow] if part == "crowd" else []) for part in SECONDS]
+)
 def test_nothing_is_found(part: str, home: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"python -m tests.torture --only {part} --seed {seed}")

@@ -209,6 +209,7 @@ def test_stopping_kills_what_runs_inside(box: str, tmp_path: Path) -> None:
     assert processes.find_tagged(run_dir.name) == []
 
 
+@pytest.mark.slow
 def test_recovery_kills_processes_in_a_running_container(box: str, tmp_path: Path) -> None:
     run_dir = support.start(inside(tmp_path, box, **hanging()))
     wait_until_measuring(run_dir)
@@ -221,6 +222,7 @@ def test_recovery_kills_processes_in_a_running_container(box: str, tmp_path: Pat
     assert processes.find_tagged(run_dir.name) == []
 
 
+@pytest.mark.slow
 def test_what_runs_inside_can_be_killed_from_within(box: str, tmp_path: Path) -> None:
     """As for a user who may not send signals into a container from outside."""
     run_dir = support.start(inside(tmp_path, box, **hanging()))
@@ -257,6 +259,7 @@ def test_a_container_for_every_stage(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("podman")
+@pytest.mark.slow
 def test_starting_from_an_engine_in_a_volume(tmp_path: Path) -> None:
     standins.make_engine(tmp_path / "data" / "engine")
     wanted = started(tmp_path, stages=["benchmark"], paths={"engine_dir": "/test_data/engine"})
@@ -275,6 +278,7 @@ def test_stopping_removes_the_container(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("podman")
+@pytest.mark.slow
 def test_recovery_removes_the_container_of_a_lost_run(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)

@@ -17,6 +17,7 @@ from tests.integration.trtllm import support
 from tests.integration.trtllm.support import only_benchmark, with_faults
 from tests.runner.ranks.support import needs_mpi
 from tests.support.runs import wait_for, wait_until_ended
+from tests.support.slow import first_of
 
 pytestmark = [needs_mpi, pytest.mark.mpi]
 
@@ -61,7 +62,7 @@ def failure_of(folder: Path, faults: str, **changes: Any) -> tuple[Path, ev.Fail
     return run_dir, state.failure
 
 
-@pytest.mark.parametrize("fault", BUILDING)
+@pytest.mark.parametrize("fault", first_of(BUILDING, 2))
 def test_converting_and_building(tmp_path: Path, fault: str) -> None:
     begin, remedy = BUILDING[fault]
     _, failure = failure_of(tmp_path, fault, stages=["convert", "build"])
@@ -70,7 +71,7 @@ def test_converting_and_building(tmp_path: Path, fault: str) -> None:
     assert failure.log == {"convert": "0-convert.log", "build": "1-build.log"}[fault.partition("=")[0]]
 
 
-@pytest.mark.parametrize("fault", LOADING)
+@pytest.mark.parametrize("fault", first_of(LOADING, 2))
 def test_loading(tmp_path: Path, fault: str) -> None:
     begin, remedy = LOADING[fault]
     stage = fault.partition("=")[0]
@@ -136,7 +137,7 @@ IN_THE_LOOP = {
 }
 
 
-@pytest.mark.parametrize("fault", IN_THE_LOOP)
+@pytest.mark.parametrize("fault", first_of(IN_THE_LOOP))
 def test_a_single_rank_that_would_hang_for_ever_is_ended(tmp_path: Path, fault: str) -> None:
     """After any error in its loop upstream waits for its memory monitor; the first error is the cause."""
     cause, first = IN_THE_LOOP[fault]
@@ -167,7 +168,7 @@ def test_a_single_rank_that_would_hang_for_ever_is_ended(tmp_path: Path, fault: 
     assert processes.find_tagged(run_dir.name) == []
 
 
-@pytest.mark.parametrize("fault", SEVERAL_RANKS)
+@pytest.mark.parametrize("fault", first_of(SEVERAL_RANKS))
 def test_several_ranks_end_by_themselves(tmp_path: Path, fault: str) -> None:
     begin, remedy = SEVERAL_RANKS[fault]
     _, failure = failure_of(
@@ -182,7 +183,9 @@ def test_several_ranks_end_by_themselves(tmp_path: Path, fault: str) -> None:
     assert remedy in failure.remedy
 
 
-@pytest.mark.parametrize("fault", ["benchmark=killed@3", "benchmark=bus-error@3", "benchmark=segfault@3"])
+@pytest.mark.parametrize(
+    "fault", first_of(["benchmark=killed@3", "benchmark=bus-error@3", "benchmark=segfault@3"])
+)
 def test_helpers_of_a_killed_rank_do_not_delay_the_end(tmp_path: Path, fault: str) -> None:
     """Upstream's memory monitor outlives the rank and keeps the launcher waiting forever."""
     begin, remedy = SEVERAL_RANKS[fault]

@@ -117,6 +117,7 @@ def test_cells_share_checkpoints_and_engines(tmp_path: Path) -> None:
     assert [point.state for point in feed.board().points] == ["done"] * 8
 
 
+@pytest.mark.slow
 def test_a_failed_build_skips_its_cells_and_larger_ones(
     tmp_path: Path,
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_failed_build_skips_its_cells_and_larger_ones(
     assert "pruned: not tried: max_batch_size 8, in/out 8/6, batch 1 ran out of memory" in said
 
 
+@pytest.mark.slow
 def test_a_resumption_that_repeats_what_failed_builds_again(tmp_path: Path) -> None:
     """Cells that would build the same engine are not tried either, unless asked for."""
     tools = builder(tmp_path, {2: "build-failed"})

@@ -66,6 +66,7 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
     assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
 
 
+@pytest.mark.slow
 def test_runs_of_trtllm_bench_are_compared_with_each_other(tmp_path: Path) -> None:
     names = [bench(tmp_path, [2, 4]), bench(tmp_path, [2, 4])]
     found = compare(load_sides(names))

@@ -59,6 +59,7 @@ def test_a_running_container(box: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("podman")
+@pytest.mark.slow
 def test_a_container_for_every_stage(tmp_path: Path) -> None:
     image = {"run": root(tmp_path), "options": OPTIONS, "volumes": volumes(tmp_path)}
     run_dir, state = support.succeed(inside(tmp_path, image))

@@ -16,6 +16,7 @@ from runner.util import processes
 from tests.integration.trtllm.support import log_of, wait_for_stage
 from tests.integration.trtllm_bench.support import faulty, profile, run
 from tests.support.runs import wait_for, wait_until_ended
+from tests.support.slow import first_of
 
 PYTORCH: dict[str, Any] = {"backend": "pytorch", "concurrency": [4]}
 
@@ -29,7 +30,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", first_of(FAULTS, 2))
 def test_a_failure_is_told_with_what_to_do(tmp_path: Path, fault: str) -> None:
     begin, remedy = FAULTS[fault]
     run_dir, state = run(faulty(tmp_path, "1.2.1", fault, benchmark=PYTORCH))
@@ -53,7 +54,7 @@ MISBEHAVED = {
 
 
 @pytest.mark.parametrize("version", ["0.16.0", "1.2.1"])
-@pytest.mark.parametrize("fault", MISBEHAVED)
+@pytest.mark.parametrize("fault", first_of(MISBEHAVED))
 def test_a_tool_that_misbehaves_is_a_failed_run_with_one_cause(
     tmp_path: Path, fault: str, version: str
 ) -> None:

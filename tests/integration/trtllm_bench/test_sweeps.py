@@ -57,6 +57,7 @@ def test_all_concurrencies_in_a_run_and_requests_shared(tmp_path: Path) -> None:
 
 @needs_mpi
 @pytest.mark.mpi
+@pytest.mark.slow
 def test_profiles_of_three_engines_in_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shape = {"batch_size": [4], "input_output_len": [[8, 6]], "num_runs": 3, "warm_up": 1}
     requests = {"input_len": 8, "output_len": 6, "num_requests": 8}

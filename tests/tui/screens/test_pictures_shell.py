@@ -9,10 +9,11 @@ import pytest
 from runner.cli.places import HomePlace
 from runner.util.themes import THEME_NAMES
 from tests.support import world
+from tests.support.slow import first_of
 from tui.app import TrtbenchApp
 
 Snap = Callable[..., bool]
-SIZES = pytest.mark.parametrize("size", world.SIZES, ids=world.size_id)
+SIZES = pytest.mark.parametrize("size", first_of(world.SIZES, 2), ids=world.size_id)
 QUICKSTART = world.BUILT_IN["quickstart"]
 
 

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from runner.cli.places import HomePlace
 from tests.support import world
+from tests.support.slow import first_of
 from tests.support.world import wait_until_idle
 from tests.tui.screens.home.support import (
     FAILS,
@@ -23,7 +24,9 @@ from tests.tui.screens.home.support import (
 )
 from tui.app import TrtbenchApp
 
-SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+SNAP_SIZES = pytest.mark.parametrize(
+    "size", first_of(world.SIZES, 2), ids=lambda size: f"{size[0]}x{size[1]}"
+)
 Snap = Callable[..., bool]
 
 

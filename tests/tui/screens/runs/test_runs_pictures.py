@@ -12,12 +12,15 @@ from runner.cli.places import RunsPlace
 from runner.history import labels
 from tests.support import histories, world
 from tests.support.histories import figure
+from tests.support.slow import first_of
 from tests.support.world import wait_until_idle
 from tests.tui.screens.runs.support import foreign, some_runs, steady_disk
 from tui.app import TrtbenchApp
 from tui.screens.runs.run_list import RunList
 
-SNAP_SIZES = pytest.mark.parametrize("size", world.SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+SNAP_SIZES = pytest.mark.parametrize(
+    "size", first_of(world.SIZES, 2), ids=lambda size: f"{size[0]}x{size[1]}"
+)
 Snap = Callable[..., bool]
 
 
