@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -120,7 +121,8 @@ def temporary_path(path: Path) -> Path:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
+    # The id of the thread is unique on the machine: two threads may write the same report.
+    return path.with_name(f".{path.name}.{threading.get_native_id()}")
 
 
 def _link_target(path: Path) -> Path:

@@ -88,3 +88,16 @@ def test_permissions_do_not_depend_on_the_umask(tmp_path: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a").rglob("*")}
     assert modes == {"b": 0o755, "x": 0o644, "y": 0o600, "z": 0o644}
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o755
+
+
+def test_two_threads_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "report.json"
+    path.parent.mkdir()
+    with atomic_writer(path) as outer:
+        outer.write(b"first")
+        inner = threading.Thread(target=write_atomically, args=(path, b"second"))
+        inner.start()
+        inner.join()
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first"
+    assert list(path.parent.iterdir()) == [path]
