@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from runner.events.base import Event
-from runner.util.bounds import Count, Reading, Whole
+from runner.util.bounds import Count, Period, Reading, Whole
 
 TelemetryStatus = Literal["sampling", "slowed", "stale", "ended", "given up"]
 
@@ -67,7 +67,7 @@ GpuColumn = list[Whole | Reading | None]
 class GpuSamples(Event, frozen=True, kw_only=True, tag="gpu", gc=False):
     """One reading of all GPUs; a column that no GPU has is left out."""
 
-    period_ms: Count
+    period_ms: Period
     """time to the next one, milliseconds"""
     busy: GpuColumn = msgspec.field(default_factory=list)
     """percent of the driver's last period in which a kernel ran, however small"""

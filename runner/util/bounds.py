@@ -19,6 +19,8 @@ Time = Annotated[int, Meta(ge=0, le=2**62)]
 """a reading of CLOCK_MONOTONIC, nanoseconds"""
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 """how many, how much or which; exact as a floating-point number, too"""
+Period = Annotated[int, Meta(ge=1, le=2**53)]
+"""a time between repetitions, whole milliseconds"""
 Ranks = Annotated[int, Meta(ge=0, le=2**16)]
 """how many ranks, or the number of one: readers keep something for each"""
 Pid = Annotated[int, Meta(ge=0, le=2**31 - 1)]
