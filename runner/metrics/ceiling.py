@@ -35,7 +35,7 @@ NEAR = 0.6
 HOST_BUSY = 80.0
 """A GPU that is busy for less than this percentage of the time waits for the host."""
 FEW_ACTIVE = 40.0
-"""Percentage of multiprocessors with work below which a busy GPU runs kernels that wait or are too small."""
+"""Percentage of multiprocessors with work below which one busy rank runs kernels that are too small."""
 ALL_ACTIVE = 90.0
 """Percentage of multiprocessors with work that one rank exceeds (97 to 99 on an H200); several ranks that are
 busy with less wait for each other (71 and 77 on two)."""
@@ -217,8 +217,8 @@ def _find_bound(context: MetricContext, decode: PhaseCeiling) -> tuple[Bound | N
     """Return what limits the decode steps, with the evidence.
 
     Near the ceiling it is the resource that sets the ceiling. Far from it, in this order: the host, if the
-    GPU is not busy; if it is busy but few multiprocessors have work, waits for other ranks, or with one rank
-    kernels that are too small; else the resource that sets the ceiling.
+    GPU is not busy; waits for other ranks, if there are several and some multiprocessors have no work;
+    kernels that are too small, if one rank has work for few of them; else what sets the ceiling.
     """
     if decode.share > 1:
         return None, ""
@@ -231,10 +231,9 @@ def _find_bound(context: MetricContext, decode: PhaseCeiling) -> tuple[Bound | N
             return None, "GPU busy was not read, so what limits it is not known"
         if busy < HOST_BUSY:
             return Bound.HOST, evidence
-        if active is not None and context.ranks > 1 and active < ALL_ACTIVE:
-            return Bound.COMMUNICATION, evidence
-        if active is not None and active < FEW_ACTIVE:
-            return Bound.HOST, evidence
+        alone = context.ranks == 1
+        if active is not None and active < (FEW_ACTIVE if alone else ALL_ACTIVE):
+            return Bound.HOST if alone else Bound.COMMUNICATION, evidence
     reading, what = ("tensor_active", "tensor cores") if decode.by_compute else ("dram_active", "bandwidth")
     used = _mean(window, reading)
     return limit, "" if used is None else f"{used:.0f} % of the {what} in use, measured"

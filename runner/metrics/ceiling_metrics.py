@@ -100,8 +100,9 @@ DECODE_CEILING = Metric(
     count=TIMED,
     conditions=(
         f"{_KNOWN} Above 100 % the run did not generate what it says, which is flagged. The bound: from 60 %"
-        " on what sets the ceiling; below, the host if GPUs are busy for less than 80 % of the time, waits"
-        " for other ranks if fewer than 40 % of the multiprocessors have work."
+        " on what sets the ceiling; below, the host if GPUs are busy for less than 80 % of the time; waits"
+        " for other ranks if several ranks have work for fewer than 90 % of the multiprocessors; the host"
+        " if one rank has work for fewer than 40 %."
     ),
     judged=False,
     comparison_place=17,
