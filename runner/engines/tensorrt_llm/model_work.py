@@ -20,6 +20,12 @@ _MIXTURES = {"mixtral": "mistral", "qwen3_moe": "qwen3"}
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
+def weight_bytes(algorithm: str) -> float | None:
+    """Return the bytes of a weight quantised by `algorithm`; None: not known, as its groups have scales."""
+    found = _ALGORITHMS.get(algorithm.partition("_PER_")[0])
+    return None if found is None else found[0]
+
+
 class Split(NamedTuple):
     """How a model is divided over ranks."""
 

@@ -12,6 +12,7 @@ from runner.engines.decode_bytes import DTYPE_BYTES
 from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer
 from runner.engines.tensorrt_llm.build_options import Quantize
 from runner.engines.tensorrt_llm.model_config import ModelConfig
+from runner.engines.tensorrt_llm.model_work import weight_bytes
 from runner.engines.tensorrt_llm.options import Options, options_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.schema.base import Problem
@@ -24,7 +25,6 @@ ALGORITHMS = {
     "nvfp4": "NVFP4", "full_prec": "",
 }  # fmt: skip
 """qformat -> quant_algo in the config.json of the checkpoint"""
-_BYTES = {"fp8": 1.0, "fp8_pc_pt": 1.0, "int8_sq": 1.0, "int8_wo": 1.0, "int4_wo": 0.5}
 NVFP4_BLOCK = 16
 """Weights of NVFP4 that share a scale of one byte."""
 AWQ_BLOCK = 128
@@ -54,7 +54,7 @@ def bytes_per_weight(section: Quantize, whole: float) -> float | None:
         return 0.5 + 1 / NVFP4_BLOCK
     if section.qformat in ("int4_awq", "w4a8_awq"):
         return 0.5 + 2 / (section.awq_block_size or AWQ_BLOCK)
-    return _BYTES[section.qformat]
+    return weight_bytes(ALGORITHMS[section.qformat])
 
 
 def checkpoint_bytes(
