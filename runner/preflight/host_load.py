@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.engines.facts import BusyProcess, HostLoad
 from runner.util import processes
+from runner.util.cpu_ticks import read_cpu_ticks
 
 SHORTEST_S = 0.2
 """shortest time to measure over; the kernel counts in steps of 10 ms"""
@@ -54,12 +55,9 @@ class LoadMeter:
 def _busy_s() -> float:
     """Return seconds of CPU time used by all programs since boot, summed over the CPUs."""
     try:
-        words = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+        return read_cpu_ticks().busy / os.sysconf("SC_CLK_TCK")
     except OSError:
         return 0.0
-    # user nice system idle iowait irq softirq steal
-    user, nice, system, _, _, irq, soft, steal = (int(word) for word in words[:8])
-    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def _own_s() -> float:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from runner.events import Host
-
-
-@dataclass(frozen=True)
-class _CpuTicks:
-    """Clock ticks of all cores since boot."""
-
-    total: int
-    idle: int
-    stolen: int
-    """what the hypervisor gave to others"""
+from runner.util.cpu_ticks import read_cpu_ticks
 
 
 class HostSampler:
@@ -28,7 +18,7 @@ class HostSampler:
         self._t = time.monotonic_ns()
         self._waited = _waited_us("cpu")
         self._waited_for_memory = _waited_us("memory")
-        self._ticks = _cpu_ticks()
+        self._ticks = read_cpu_ticks()
 
     def sample(self, log: Path | None = None) -> Host:
         """Return CPU load since the last call, memory, and the size of the log of the stage."""
@@ -38,12 +28,12 @@ class HostSampler:
         elapsed = t - self._t
         waiting = _share(self._waited, waited, elapsed)
         memory_waiting = _share(self._waited_for_memory, for_memory, elapsed)
-        before, self._ticks = self._ticks, _cpu_ticks()
+        before, self._ticks = self._ticks, read_cpu_ticks()
         ticks = self._ticks.total - before.total
         self._t, self._waited, self._waited_for_memory = t, waited, for_memory
         return Host(
             t=t,
-            cpu_percent=_percent(ticks - (self._ticks.idle - before.idle), ticks),
+            cpu_percent=_percent(self._ticks.busy - before.busy, ticks),
             memory_used=total - available,
             memory_total=total,
             load=os.getloadavg()[0],
@@ -59,13 +49,6 @@ def _size(log: Path) -> int | None:
         return log.stat().st_size
     except OSError:
         return None
-
-
-def _cpu_ticks() -> _CpuTicks:
-    """Read the line `cpu` of /proc/stat of proc_stat(5); user and nice include the time of guests."""
-    with open("/proc/stat", "rb") as file:
-        user, nice, system, idle, iowait, irq, softirq, steal, *_ = map(int, file.readline().split()[1:])
-    return _CpuTicks(user + nice + system + idle + iowait + irq + softirq + steal, idle + iowait, steal)
 
 
 def _memory_bytes() -> tuple[int, int]:

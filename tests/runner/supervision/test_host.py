@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.supervision import host
+from runner.util.cpu_ticks import CpuTicks
 
 
 def test_a_reading_of_this_machine() -> None:
@@ -24,7 +25,7 @@ def test_cpu_and_steal_are_shares_of_the_ticks(
 ) -> None:
     # total, idle, stolen; the second reading has corrected idle time
     ticks = [(1000, 800, 0), (1200, 850, 10), (1300, 849, 10), (1300, 849, 10)]
-    monkeypatch.setattr(host, "_cpu_ticks", lambda: host._CpuTicks(*ticks.pop(0)))
+    monkeypatch.setattr(host, "read_cpu_ticks", lambda: CpuTicks(*ticks.pop(0)))
     sampler = host.HostSampler()
     read = [sampler.sample() for _ in range(3)]
     assert [(each.cpu_percent, each.steal_percent) for each in read] == [
