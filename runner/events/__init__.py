@@ -149,6 +149,10 @@ AnyEvent = (
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
+RankRecord = Hello | Bye | ConfigurationStarted | Iteration | Notice
+"""Events that a rank may send; anything else is ignored, because junk on stdout must not end a run."""
+_record_decoder: msgspec.json.Decoder[RankRecord] = msgspec.json.Decoder(RankRecord)
+
 
 def encode(event: Event) -> bytes:
     """Return an event as one line of the log, including the newline."""
@@ -162,6 +166,15 @@ def decode_lines(lines: bytes) -> list[AnyEvent]:
             return _decoder.decode_lines(lines)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return list(_decode_one_by_one(lines))
+
+
+def decode_record(line: bytes, stage: int) -> RankRecord:
+    """Decode a record of a rank as an event of the log, which names the stage.
+
+    Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError for anything else.
+    """
+    body, brace, _ = line.rpartition(b"}")
+    return _record_decoder.decode(body + b',"stage":%d}' % stage if brace else line)
 
 
 class gc_paused:  # noqa: N801 - used as a statement, and a generator's context costs ten times as much

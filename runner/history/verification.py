@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -188,7 +189,7 @@ class _Log:
         for path in sorted((self.run_dir / layout.RANKS).rglob("*.jsonl")):
             reader = LineReader(path)
             while chunk := reader.read():
-                for event in ev.decode_lines(b"\n".join(_with_stage(chunk))):
+                for event in _records(chunk):
                     if isinstance(event, ev.Hello | ev.Iteration | ev.Bye):
                         found += 1
                         if (event.rank, event.t) not in self.seen:
@@ -198,10 +199,11 @@ class _Log:
         return Check("ranks", "pass", f"{plural(found, 'record')} on disk, all in the log")
 
 
-def _with_stage(chunk: bytes) -> Iterator[bytes]:
-    """Yield records as events of the log, which have a stage."""
+def _records(chunk: bytes) -> Iterator[ev.RankRecord]:
+    """Yield the records of complete lines; what cannot be read is none, as for the supervisor."""
     for line in chunk.splitlines():
-        yield line.rpartition(b"}")[0] + b',"stage":0}'
+        with suppress(*layout.UNREADABLE):
+            yield ev.decode_record(line, stage=0)
 
 
 def _results(run_dir: Path, plan: Plan, state: RunState) -> Check:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from runner import events as ev
 from runner.engines.diagnosis import Diagnosis
 from runner.engines.output import LineParser, OutputNotice, OutputReader
@@ -50,10 +48,6 @@ _DROPPED = OutputNotice(
     f"the program printed more than {raw_output.LIMIT >> 20} MiB: its log keeps the first"
     f" {raw_output.HEAD >> 20} MiB and the end"
 )
-
-# Events that a rank may send; anything else is ignored, because junk on stdout must not end a run.
-Record = ev.Hello | ev.Bye | ev.ConfigurationStarted | ev.Iteration | ev.Notice
-_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 @dataclass(slots=True)
@@ -232,9 +226,8 @@ class Collector:
             yield ev.Notice(t=now, level="warning", text=notice.text, out_of_memory=notice.out_of_memory)
 
     def _record(self, line: bytes) -> Iterator[ev.AnyEvent]:
-        body, brace, _ = line.rpartition(b"}")
         try:
-            yield _decoder.decode(body + b',"stage":%d}' % self.stage if brace else line)
+            yield ev.decode_record(line, self.stage)
         except UNREADABLE:
             self.bad_records += 1
 
