@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from textual.pilot import Pilot
-from textual.screen import Screen
 
 from runner.cli.places import LivePlace
 from tests.support.recorded_runs import RecordedFeed, Recorder
-from tui.app import TrtbenchApp
-from tui.framework.rows import Rows, row_text
+from tests.tui.cockpit import OneScreenApp
 from tui.screens.live.screen import LiveScreen
 from tui.screens.live.view import LiveView, make_live_view
 
 SIZE = (120, 40)
 
 
-class Cockpit(TrtbenchApp):
-    """The app; it records navigation instead of opening home, runs and the previous screen."""
-
+class Cockpit(OneScreenApp):
     def __init__(self, feed: RecordedFeed) -> None:
         super().__init__(LivePlace(feed))
-        self.went: list[str] = []
-
-    def open_home(self) -> None:
-        self.went.append("home")
-
-    def open_runs(self) -> None:
-        self.went.append("runs")
-
-    def back(self) -> None:
-        self.went.append("back")
 
 
 def cockpit(run: Recorder, root: Path) -> Cockpit:
     return Cockpit(run.feed(root, after_s=1))
-
-
-def text_of(screen: Screen[Any], name: str) -> str:
-    return "\n".join(row_text(row) for row in screen.query_one(name, Rows)._rows)
 
 
 async def settled(pilot: Pilot[int]) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
-from tests.tui.screens.live.support import SIZE, Cockpit, settled, text_of
+from tests.tui.cockpit import text_of
+from tests.tui.screens.live.support import SIZE, Cockpit, settled
 from tui.framework.rows import Rows
 from tui.screens.live.health_page import HealthScreen
 from tui.screens.live.health_view import health_sections

@@ -9,7 +9,8 @@ import pytest
 from runner.errors import ExitCode
 from runner.run import layout
 from tests.support import recorded_runs
-from tests.tui.screens.live.support import SIZE, Cockpit, cockpit, settled, text_of
+from tests.tui.cockpit import text_of
+from tests.tui.screens.live.support import SIZE, Cockpit, cockpit, settled
 from tui.framework.keymap import valid_keys
 from tui.framework.rows import Rows
 from tui.screens.dialogs.confirm import STOPPED_BY, ConfirmScreen

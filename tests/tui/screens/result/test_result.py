@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.screen import Screen
 
 from runner import events as ev
 from runner import paths
@@ -17,9 +15,9 @@ from tests.support import compared_runs, recorded_runs
 from tests.support.keyboard import press_at_once
 from tests.support.recorded_runs import Recorder
 from tests.support.runs import wait_for
-from tui.app import TrtbenchApp
+from tests.tui.cockpit import OneScreenApp, text_of
 from tui.framework.filter_input import FilterInput
-from tui.framework.rows import Rows, row_text
+from tui.framework.rows import Rows
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.live.log_page import LogScreen
 from tui.screens.result.metric_table import layout_table, line_at
@@ -28,23 +26,9 @@ from tui.screens.result.screen import ResultScreen
 SIZE = (120, 40)
 
 
-class Cockpit(TrtbenchApp):
+class Cockpit(OneScreenApp):
     def __init__(self, run_dir: Path) -> None:
         super().__init__(ResultPlace(run_dir))
-        self.went: list[str] = []
-
-    def open_home(self) -> None:
-        self.went.append("home")
-
-    def open_runs(self) -> None:
-        self.went.append("runs")
-
-    def back(self) -> None:
-        self.went.append("back")
-
-
-def text_of(screen: Screen[Any], name: str) -> str:
-    return "\n".join(row_text(row) for row in screen.query_one(name, Rows)._rows)
 
 
 def result(app: Cockpit) -> ResultScreen:
