@@ -22,6 +22,7 @@ from runner.cli import (
     machine,
     metrics,
     profiles,
+    published,
     run_logs,
     runs,
     serve,
@@ -41,7 +42,7 @@ COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
     "runs": ("run", "attach", "logs", "wait", "stop", "show", "replay"),
     "history": ("ls", "trend", "tag", "note", "rename", "rm", "trash"),
     "sweeps and comparison": ("sweep", "ab", "sweeps", "compare", "baseline", "check"),
-    "results": ("export", "archive", "import", "verify", "metrics"),
+    "results": ("export", "archive", "import", "verify", "metrics", "published"),
     "profiles, machine and setup": ("profiles", "doctor", "gpus", "serve", "completion"),
 }
 """Headings of `--help` and the commands below each, in the order in which they are printed."""
@@ -71,6 +72,7 @@ EXAMPLES = {
     "import": "import run.zip",
     "verify": "verify last",
     "metrics": "metrics latency_ms",
+    "published": "published --model Llama-3.1-8B --gpu H100",
     "profiles": "profiles copy quickstart mine",
     "doctor": "doctor quickstart",
     "gpus": "gpus --once",
@@ -247,6 +249,7 @@ def build_parser() -> argparse.ArgumentParser:
         history,
         export,
         archive,
+        published,
         verify,
         profiles,
         metrics,

@@ -81,7 +81,7 @@ def _follow(feed: Feed, as_json: bool, quiet: bool, publish: _Publish) -> ExitCo
         return ExitCode.INTERRUPTED
     final = build_report(feed.plan, feed.state, feed.run_dir.name)
     if not feed.state.running:
-        final = _compare_with_baseline(final, feed.run_dir)
+        final = _compared(final, feed.run_dir)
     print_report(final, as_json=as_json)
     return run_exit_code(feed.state.status)
 
@@ -108,10 +108,12 @@ def _publisher(feed: Feed, where: Path | int | None, stack: contextlib.ExitStack
     return lambda *, now: publisher.update(feed.plan, feed.state, now=now)
 
 
-def _compare_with_baseline(final: Report, run_dir: Path) -> Report:
+def _compared(final: Report, run_dir: Path) -> Report:
+    """Return the report with its baseline and published numbers."""
     from runner.compare.against_baseline import with_baseline  # imported when needed
+    from runner.compare.published.match import with_published
 
-    return with_baseline(final, run_dir)
+    return with_baseline(with_published(final, run_dir), run_dir)
 
 
 def print_report(final: Report, *, as_json: bool) -> None:

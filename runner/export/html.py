@@ -81,6 +81,9 @@ def _warnings(report: Report) -> Iterator[str]:
     if ceilings := result_table.list_ceilings(report):
         items = "".join(f"<li>{html_text(sentence)}</li>" for sentence in ceilings)
         yield f"<div><strong>ceiling of the GPU:</strong><ul>{items}</ul></div>\n"
+    if published := result_table.list_published(report):
+        items = "".join(f"<li>{html_text(sentence)}</li>" for sentence in published)
+        yield f"<div><strong>published numbers:</strong><ul>{items}</ul></div>\n"
 
 
 # --- the table ---------------------------------------------------------------------------------------------

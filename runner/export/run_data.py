@@ -48,8 +48,10 @@ class RunData:
     def report(self) -> Report:
         """The report, compared with the baseline of the profile if there is one."""
         from runner.compare.against_baseline import with_baseline
+        from runner.compare.published.match import with_published
 
-        return self.mask.masked(with_baseline(load_report(self.run_dir), self.run_dir))
+        report = with_published(load_report(self.run_dir), self.run_dir)
+        return self.mask.masked(with_baseline(report, self.run_dir))
 
     @cached_property
     def log(self) -> LogData:

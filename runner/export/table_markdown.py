@@ -30,6 +30,8 @@ def as_markdown(report: Report) -> str:
     lines += ["", "warnings:", "", *flags] if flags else []
     ceilings = [f"- {markdown_text(sentence)}" for sentence in result_table.list_ceilings(report)]
     lines += ["", "ceiling of the GPU:", "", *ceilings] if ceilings else []
+    published = [f"- {markdown_text(sentence)}" for sentence in result_table.list_published(report)]
+    lines += ["", "published numbers:", "", *published] if published else []
     found = result_table.build_table(report)
     if found.rows:
         notes: dict[str, int] = {}

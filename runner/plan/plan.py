@@ -14,6 +14,7 @@ from runner.events import Slo
 from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.redaction import WITHHELD
 from runner.plan.skip import SkipReason
+from runner.plan.workload import Workload
 from runner.util.bounds import Count, Ranks, Reading, Share, Whole
 
 RUN_DIR = Path("$RUN")
@@ -184,6 +185,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """notes for the user before the start"""
     decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
     """a string: why they are not known"""
+    workload: Workload | None = None
+    """what published numbers are matched by; None: unknown"""
     on_end: Hook | None = None
     slo: Slo | None = None
     """bounds of a good request; None: none are stated"""

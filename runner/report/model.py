@@ -58,6 +58,22 @@ class MetricCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     versus: Versus | None = None
 
 
+class PublishedNumber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published number of the same work, and the run's own as a share of it."""
+
+    metric: str
+    value: Reading
+    ratio: Reading
+    """the run's number / the published one"""
+    where: str
+    """program and version that it was measured with"""
+    gpu: str
+    date: str
+    source: str
+    differences: tuple[str, ...] = ()
+    """what differs between the two, the most likely explanation first"""
+
+
 class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration: its shape, its metrics and its warnings."""
 
@@ -77,6 +93,8 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     """maximum number of requests in flight; 0: no limit; -1: unknown"""
     ceiling: Ceiling | None = None
     """next to what the GPUs allow; None: not on GPUs, or written by an earlier version"""
+    published: list[PublishedNumber] = []
+    """published numbers of the same work; in reports on screen, never in `report.json`"""
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 from runner.metrics import BY_NAME, Metric, MetricGroup
 from runner.metrics.metric import unknown_metric
 from runner.plan.plan import Configuration
-from runner.report.model import ConfigurationReport, MetricCell, Report, Versus
+from runner.report.model import ConfigurationReport, MetricCell, PublishedNumber, Report, Versus
 from runner.state.configuration import ConfigurationShape, batching_label
 from runner.util.formatting import format_number
 
@@ -249,6 +249,28 @@ def list_ceilings(report: Report) -> list[str]:
     found = [(one, one.ceiling.sentence) for one in report.configurations if one.ceiling is not None]
     several = len(report.configurations) > 1
     return [f"{configuration_name(one)}: {text}" if several else text for one, text in found if text]
+
+
+def list_published(report: Report) -> list[str]:
+    """Return a sentence for each published number of the same work, and the share of it that was reached."""
+    several = len(report.configurations) > 1
+    return [
+        (f"{configuration_name(one)}: " if several else "") + _published_sentence(number)
+        for one in report.configurations
+        for number in one.published
+    ]
+
+
+def _published_sentence(number: PublishedNumber) -> str:
+    metric = BY_NAME[number.metric]
+    unit = f" {metric.unit}" if metric.unit else ""
+    sentence = (
+        f"{metric.title}: {number.ratio:.0%} of {format_number(number.value, metric.digits)}{unit}, published"
+        f" for {number.where} on {number.gpu} ({number.date}; {number.source})"
+    )
+    if not number.differences:
+        return f"{sentence}; no difference is known that explains the ratio"
+    return f"{sentence}; different here: {'; '.join(number.differences)}"
 
 
 def _with_effects(flags: Sequence[str], effects: Sequence[float]) -> Iterator[tuple[str, float]]:

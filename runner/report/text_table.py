@@ -58,6 +58,11 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield "ceiling of the GPU:"
         for sentence in ceilings:
             yield from _wrapped("  ", sentence, width)
+    if published := result_table.list_published(report):
+        yield ""
+        yield "published numbers:"
+        for sentence in published:
+            yield from _wrapped("  ", sentence, width)
     if sentence := result_table.describe_baseline(report):
         yield ""
         yield from textwrap.wrap(sentence, max(MIN_WIDTH, width), subsequent_indent="  ")

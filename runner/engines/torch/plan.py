@@ -14,6 +14,7 @@ from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_a
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
+from runner.plan.workload import Workload, precision_of
 from runner.util.formatting import format_number
 
 PROGRAM = Path(__file__).resolve().parents[2] / "ranks" / "torch_benchmark.py"
@@ -59,7 +60,17 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         devices=_devices(profile),
         decode_reads=decode_reads(shape, tp, ByteWidths(*[DTYPE_BYTES[model.dtype]] * 3), dtype=model.dtype),
         notes=_notes(profile),
+        workload=_workload(profile),
     )
+
+
+def _workload(profile: TorchProfile) -> Workload | None:
+    """Return the model by the name of its folder; a shape that is written out has no name."""
+    model = profile.model
+    if model.dir is None:
+        return None
+    name = os.path.basename(model.dir.rstrip("/"))
+    return Workload(model=name, precision=precision_of(model.dtype), tp=profile.parallel.tp)
 
 
 def _configurations(profile: TorchProfile) -> list[Configuration]:

@@ -37,6 +37,7 @@ from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
 from runner.engines.trtllm.families import PARTS
 from runner.engines.trtllm.installation import TrtllmInstallation, find_installation
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
+from runner.engines.trtllm.workload import workload_of
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.plan.skip import SkipKind, SkipReason
@@ -89,6 +90,7 @@ class TrtllmPlanner:
             devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
             notes=notes,
             decode_reads=decode_reads_of(profile, given),
+            workload=workload_of(profile),
         )
 
     # --- what is rejected before anything runs --------------------------------------------------------

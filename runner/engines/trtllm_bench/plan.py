@@ -33,6 +33,7 @@ from runner.engines.trtllm_bench.installation import BenchInstallation, find_ins
 from runner.engines.trtllm_bench.model_work import decode_reads_of
 from runner.engines.trtllm_bench.options import Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
+from runner.engines.trtllm_bench.workload import workload_of
 from runner.errors import UserError
 from runner.events import Slo
 from runner.plan.plan import Configuration, Plan, Stage, StageName
@@ -98,6 +99,7 @@ class BenchPlanner:
             notes=self._notes(),
             slo=self._slo(),
             decode_reads=decode_reads_of(profile, self.installation.file_system),
+            workload=workload_of(profile),
             files=dict([options] if (options := llm_options.file_of(profile)) else []),
         )
 

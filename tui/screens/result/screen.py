@@ -43,7 +43,8 @@ from tui.screens.result.metric_table import (
     make_table,
     row_index,
 )
-from tui.text import plain_text, shorten, wrap
+from tui.screens.result.notices import draw_flags, draw_published
+from tui.text import plain_text, wrap
 
 READ_AT_ONCE = 2 << 20
 """Logs up to this size, in bytes, are read before the first frame; it takes a few hundredths of a second."""
@@ -56,20 +57,6 @@ def draw_failure(lines: tuple[str, ...], width: int, height: int) -> list[Row]:
     for index, text in enumerate(lines):
         style = "" if index else "bad"
         drawn += [row(Span("▌ ", "bad"), Span(line, style)) for line in wrap(text, max(10, width - 2))]
-    return drawn
-
-
-def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
-    """Draw each warning with a mark; without room for all text, one line each, so that the first are visible.
-
-    The panel scrolls with the wheel, and the key `w` shows all warnings in full.
-    """
-    room = max(10, width - 2)
-    drawn: list[Row] = []
-    for flag in flags:
-        drawn += [row(Span("  " if y else "▸ ", "warn"), line) for y, line in enumerate(wrap(flag, room))]
-    if 0 < height < len(drawn):
-        return [row(Span("▸ ", "warn"), shorten(flag, room)) for flag in flags]
     return drawn
 
 
@@ -129,6 +116,7 @@ class ResultScreen(KeyedScreen):
         yield Panel(draw_answers, id="answers")
         yield Panel(draw_failure, id="failure")
         yield Panel(draw_flags, id="flags", classes="framed")
+        yield Panel(draw_published, id="published")
         with Vertical(id="table-frame", classes="framed"):
             yield Panel(self._draw_heading, id="heading")
             yield Panel(draw_table, id="table")
@@ -183,20 +171,22 @@ class ResultScreen(KeyedScreen):
         self._show_table()
         self.show_keys()
         self._read_iterations()
-        if self.report is report and baseline.find_baseline(report.profile) is not None:
-            self.run_worker(self._compare_with_baseline, thread=True, exit_on_error=False)
+        if self.report is report and (report.gpus or baseline.find_baseline(report.profile) is not None):
+            self.run_worker(self._compare, thread=True, exit_on_error=False)
 
-    def _compare_with_baseline(self) -> None:
-        """Compare with the baseline, in a worker: it reads the logs of several runs."""
+    def _compare(self) -> None:
+        """Compare with published numbers and the baseline, in a worker: it reads logs of several runs."""
         from runner.compare.against_baseline import with_baseline
+        from runner.compare.published.match import with_published
 
         assert self.report is not None
-        compared = with_baseline(self.report, self.run_dir)
-        if self.is_attached:
-            self.app.call_from_thread(self._show_baseline, compared)
+        compared = with_baseline(with_published(self.report, self.run_dir), self.run_dir)
+        if self.is_attached and compared is not self.report:
+            self.app.call_from_thread(self._show_compared, compared)
 
-    def _show_baseline(self, report: Report) -> None:
+    def _show_compared(self, report: Report) -> None:
         self.report = report
+        self._panel("#published").update(self._published())
         table = make_table(report)
         self.table = replace(
             table,
@@ -315,8 +305,15 @@ class ResultScreen(KeyedScreen):
 
         flags = [plain_text(flag) for flag in result_table.list_flags(self.report)]
         lines = tuple((f"{number}.", flag) for number, flag in enumerate(flags, 1)) or (("", "no warnings"),)
-        title = "the largest effect on the numbers first"
-        await self.app.open_dialog(HelpScreen("result", title="warnings", about=((title, lines),)))
+        about: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+            ("the largest effect on the numbers first", lines),
+        )
+        if published := self._published():
+            about += (("published numbers", tuple(("", sentence) for sentence in published)),)
+        await self.app.open_dialog(HelpScreen("result", title="warnings", about=about))
+
+    def _published(self) -> tuple[str, ...]:
+        return tuple(map(plain_text, result_table.list_published(self.report))) if self.report else ()
 
     def action_copy(self) -> None:
         if self.report is not None:

@@ -1,0 +1,1 @@
+"""Numbers that others published, and those that a run matches."""

@@ -1,0 +1,73 @@
+"""The table of published numbers, `numbers.csv`: facts with their sources, never interpolated."""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from runner.plan.workload import same_shape_name
+
+_TABLE = Path(__file__).with_name("numbers.csv")
+_FAMILY = re.compile(r"\b(G?[ABHL]\d{2,3}[A-Z]?|RTX \d{4}(?: Ti)?)\b")
+
+
+class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One published number; a field without a value (0 or empty) was not stated."""
+
+    program: str
+    """what measured it: `trtllm-bench`, `trtllm-bench, PyTorch backend`, `benchmark.py`, or another's name"""
+    version: str
+    date: str
+    """month of publication"""
+    model: str
+    tp: int
+    pp: int
+    precision: str
+    """of the weights, as in `Workload.precision`"""
+    gpu: str
+    """product name as the driver gives it"""
+    batch_size: int
+    """0: requests in flight"""
+    input_len: int
+    output_len: int
+    requests: int
+    metric: str
+    """the metric with the same definition"""
+    value: float
+    source: str
+
+    @property
+    def where(self) -> str:
+        """Program and version."""
+        return f"{self.program} {self.version}".rstrip()
+
+
+@cache
+def published_rows() -> tuple[PublishedRow, ...]:
+    """Return all rows, in the order of the file: newest versions of TensorRT-LLM are not first."""
+    with _TABLE.open(encoding="utf-8", newline="") as lines:
+        rows = [{name: value or "0" for name, value in row.items()} for row in csv.DictReader(lines)]
+    found = msgspec.convert(rows, tuple[PublishedRow, ...], strict=False)
+    return tuple(
+        msgspec.structs.replace(row, version="" if row.version == "0" else row.version) for row in found
+    )
+
+
+def gpu_family(name: str) -> str:
+    """Return what forms of one GPU share: `H100` of `NVIDIA H100 PCIe`; the name itself if it is unknown."""
+    match = _FAMILY.search(name)
+    return match[1] if match else name
+
+
+def select_rows(model: str = "", gpu: str = "") -> tuple[PublishedRow, ...]:
+    """Return the rows whose model and GPU contain these words; an empty word fits all."""
+    wanted = same_shape_name(model) if model else ""
+    return tuple(
+        row
+        for row in published_rows()
+        if wanted in same_shape_name(row.model) and gpu.lower() in row.gpu.lower()
+    )
