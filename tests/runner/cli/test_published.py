@@ -13,20 +13,8 @@ def test_published_lists_rows_with_their_source(capsys: pytest.CaptureFixture[st
     assert main(["published", "--model", "llama-3.1-8b", "--gpu", "l40s"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Llama-3.1-8B, trtllm-bench 0.17, 2025-02: NVIDIA/TensorRT-LLM")
-    assert lines[1].split() == [
-        "9",
-        "104.61",
-        "tokens/s",
-        "fp8",
-        "tp",
-        "1",
-        "128/128",
-        "30",
-        "000",
-        "requests",
-        "NVIDIA",
-        "L40S",
-    ]
+    words = " ".join(lines[1].split())
+    assert words == "9 104.61 tokens/s fp8 tp 1 128/128 30 000 requests NVIDIA L40S"
     assert len(lines) == 10
 
 
