@@ -37,17 +37,18 @@ def _digits(value: float) -> int:
     return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
 
 
-def format_with_deviation(mean: float, deviation: float | None) -> str:
-    """Return `131.3 ±1.8`; without a deviation `131.3`.
+def format_with_margin(value: float, margin: float | None) -> str:
+    """Return `131.3 ±1.8`, the half width of the 95 % interval; without one `131.3`.
 
-    The deviation has the decimals of the mean, and more when it would be rounded to zero.
+    The margin has the decimals of the value, and more when it would be rounded to zero.
     """
-    if deviation is None:
-        return format_measurement(mean)
-    digits = _digits(mean)
-    while 0 < deviation < 0.5 * 10**-digits and digits < 9:
+    if margin is None:
+        return format_measurement(value)
+    digits = _digits(value)
+    margin = 0.0 if margin < 1e-9 * abs(value) else margin
+    while 0 < margin < 0.5 * 10**-digits and digits < 9:
         digits += 1
-    return f"{format_measurement(mean)} ±{format_number(deviation, digits)}"
+    return f"{format_measurement(value)} ±{format_number(margin, digits)}"
 
 
 def gibibytes(count: int) -> str:

@@ -108,7 +108,9 @@ _TOKENS: dict[str, tuple[str, Style]] = {
     "match": ("primary", Style(reverse=True)),
     "chosen": ("primary", Style(bold=True, reverse=True)),
 }
-STYLES = frozenset(_TOKENS)
+_HEATS = {"heat1": 0.08, "heat2": 0.16, "heat3": 0.24, "heat4": 0.33, "heat5": 0.42}
+"""Styles of cells of a table by level: the share of the primary colour in the background."""
+STYLES = frozenset(_TOKENS | _HEATS)
 """names of the text styles; the empty name is plain text"""
 _DIM = 0.6
 _DIM_IN = {"high-contrast": 0.85, "light": 0.68}
@@ -121,6 +123,8 @@ def text_style(app: App[object], name: str, base: Style) -> Style:
     The style is made from the tokens of the theme, not from component classes: these add one stylesheet node
     per widget and style, which takes half of the time until the first frame.
     """
+    if name in _HEATS:
+        return _heated(app.theme_variables["primary"], base, _HEATS[name])
     token, look = _TOKENS[name]
     strength = _DIM_IN.get(app.theme, _DIM) if name == "dim" else 1.0
     return _styled(app.theme_variables[token], base, look, strength)
@@ -140,6 +144,14 @@ def _styled(colour: str, base: Style, look: Style, strength: float) -> Style:
     if strength < 1 and base.bgcolor is not None:
         parsed = Color.from_rich_color(base.bgcolor).blend(parsed, strength)
     return base + look + Style(color=parsed.rich_color)
+
+
+@lru_cache(maxsize=64)
+def _heated(colour: str, base: Style, share: float) -> Style:
+    parsed = Color.parse(colour)
+    if parsed.ansi is not None or base.bgcolor is None:
+        return base  # ANSI colours cannot be blended; the cell shows its level as a glyph
+    return base + Style(bgcolor=Color.from_rich_color(base.bgcolor).blend(parsed, share).rich_color)
 
 
 @lru_cache(maxsize=64)

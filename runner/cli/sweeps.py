@@ -86,7 +86,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         "--per",
         choices=("gpu", "system"),
         default="gpu",
-        help="best trades by throughput per GPU (default), or of all GPUs together",
+        help="Pareto-optimal by tokens/s per GPU (default), or by total tokens/s",
     )
     show.add_argument("--json", action="store_true", help="print the matrix as one JSON object")
     show.set_defaults(command=_show)

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from runner.metrics import LATENCY, TOKENS_PER_SEC, Metric
+from runner.stats.variation import Spread
 from runner.sweep.board import Board, BoardPoint, MetricSummary
+from runner.sweep.intervals import margin_of, measured_interval, measured_spread
 from runner.sweep.matrix import MatrixView, first_view, held_text, make_matrix, shown_metrics, slices
 from runner.sweep.trades import PER_TEXT, Per, Trade, noise_text, trades
 from runner.util.foreign_text import markdown_text
@@ -22,11 +24,15 @@ STATE_TEXT = {
     "part": "", "done": "",
 }  # fmt: skip
 """The text that replaces a missing number."""
-FOLDED = "of (n) runs: geometric mean, as in a comparison, ± standard deviation from run to run"
+FOLDED = (
+    "of (n) runs: geometric mean, as in a comparison, ± its 95 % interval, from the variation of the repeats"
+    " of all points"
+)
+ONE_RUN = "± 95 % interval from the iterations of the run; another run may differ more"
 BEST, TIE = " *", " ~"
-"""Marks of a best trade, and of one that equals another one within noise."""
+"""Marks of a Pareto-optimal point, and of one that equals another one within noise."""
 BEATEN = "no other point of the same lengths beats them beyond noise"
-TIED = "a tie: equal to the named best trades within noise (95 % ranges overlap in both numbers)"
+TIED = "a tie: equal to the named points within noise (95 % ranges overlap in both numbers)"
 FIRST = 3
 """Number of metrics that are printed by default."""
 
@@ -38,7 +44,7 @@ def render(board: Board, width: int, wanted: Sequence[Metric] = (), per: Per = "
         board: the sweep.
         width: columns of the terminal.
         wanted: metrics to show; empty: the first of those that have numbers.
-        per: what the best trades count throughput for.
+        per: what the Pareto-optimal points count throughput for.
     """
     return "\n".join(_lines(board, width, list(wanted) or shown_metrics(board)[:FIRST], per)) + "\n"
 
@@ -57,20 +63,22 @@ def _lines(board: Board, width: int, wanted: list[Metric], per: Per) -> Iterator
             held = held_text(board, view)
             yield f"{metric.with_unit}{', ' + held if held else ''}"
             yield from _table(board, view, metric, marks, width)
-    if _has_repeats(board):
+    if legend := _margin_legend(board):
         yield ""
-        yield FOLDED
+        yield legend
     yield from _footnotes(board)
     yield from _best(board, found, per)
 
 
 def _marks(found: Iterable[Trade]) -> dict[int, str]:
-    """Return the mark of each best trade, by the id of its point."""
+    """Return the mark of each Pareto-optimal point, by the id of its point."""
     return {id(trade.point): TIE if trade.ties else BEST for trade in found if trade.best}
 
 
-def _has_repeats(board: Board) -> bool:
-    return any(value.n > 1 for point in board.points for value in point.numbers.values())
+def _margin_legend(board: Board) -> str:
+    """Return what `±` means on a board; empty without any number."""
+    counts = [value.n for point in board.points for value in point.numbers.values()]
+    return "" if not counts else FOLDED if max(counts) > 1 else ONE_RUN
 
 
 def _shape(board: Board) -> str:
@@ -95,7 +103,8 @@ def _table(
     shown = make_matrix(board, view)
     down = board.axes[view.rows].title
     across = board.axes[view.columns].title if view.columns is not None else ""
-    rows = [[cell_text(point, metric, marks) for point in line] for line in shown.points]
+    spread = measured_spread(board, metric.name)
+    rows = [[cell_text(point, metric, marks, spread) for point in line] for line in shown.points]
     heads = [f"{across} {head}".strip() for head in shown.column_heads]
     for column in range(len(heads)):
         # The mark follows its number; padding keeps the numbers of the column aligned.
@@ -121,23 +130,24 @@ def _row(head: str, width: int, cells: Sequence[str]) -> str:
     return (head.ljust(width) + "".join(" " * GAP + cell for cell in cells)).rstrip()
 
 
-def cell_text(point: BoardPoint | None, metric: Metric, marks: dict[int, str]) -> str:
-    """Return a number with its spread and the mark of its point, or the state of a point without one."""
+def cell_text(point: BoardPoint | None, metric: Metric, marks: dict[int, str], spread: Spread | None) -> str:
+    """Return a number with its interval and the mark of its point, or the state of a point without one."""
     if point is None:
         return "–"
     value = point.numbers.get(metric.name)
     if value is None:
         return STATE_TEXT[point.state] or "no number"
     mark = marks.get(id(point), "")
-    return f"{with_spread(value, metric)}{'' if point.state == 'done' else ' …'}{mark}"
+    return f"{with_margin(value, metric, spread)}{'' if point.state == 'done' else ' …'}{mark}"
 
 
-def with_spread(value: MetricSummary, metric: Metric) -> str:
-    """Return `1 234.50 ±0.80 (3)`: geometric mean, deviation and count of the runs; of one run its value."""
+def with_margin(value: MetricSummary, metric: Metric, spread: Spread | None) -> str:
+    """Return `1 234.50 ±0.80 (3)`: geometric mean, 95 % interval and count of the runs; one run: no count."""
     text = format_number(value.mean, metric.digits)
-    if value.deviation is not None:
-        text += f" ±{format_number(value.deviation, metric.digits)} ({value.n})"
-    return text
+    margin = margin_of(value, spread)
+    if margin is not None:
+        text += f" ±{format_number(margin, metric.digits)}"
+    return f"{text} ({value.n})" if value.n > 1 else text
 
 
 def _footnotes(board: Board) -> Iterator[str]:
@@ -169,7 +179,7 @@ def _best(board: Board, every: Iterable[Trade], per: Per) -> Iterator[str]:
     ]
     sizes = [max(len(row[column]) for row in rows) for column in range(2)]
     yield ""
-    yield f"* best trades of latency and {PER_TEXT[per]}: {BEATEN}"
+    yield f"* Pareto-optimal in latency and {PER_TEXT[per]}: {BEATEN}"
     if any(trade.ties for trade in found):
         yield f"~ {TIED}"
     yield f"  {noise_text(board, per)}"
@@ -181,13 +191,16 @@ def as_markdown(board: Board, per: Per = "gpu") -> str:
     """Return the board as a Markdown table: one row a point, one column a metric that has numbers."""
     wanted = shown_metrics(board)
     marks = _marks(trades(board, per))
-    named = {BEST: "best trade", TIE: "best trade (tie)", "": "measured"}
+    spreads = {metric.name: measured_spread(board, metric.name) for metric in wanted}
+    named = {BEST: "Pareto-optimal", TIE: "Pareto-optimal (tie)", "": "measured"}
     heads = [*(axis.title for axis in board.axes), "state", *(metric.with_unit for metric in wanted)]
     rows = []
     for point in board.points:
         values = [axis.values[at] for axis, at in zip(board.axes, point.at, strict=True)]
         numbers = [
-            with_spread(point.numbers[metric.name], metric) if metric.name in point.numbers else ""
+            with_margin(point.numbers[metric.name], metric, spreads[metric.name])
+            if metric.name in point.numbers
+            else ""
             for metric in wanted
         ]
         state = STATE_TEXT[point.state] or named[marks.get(id(point), "")]
@@ -196,9 +209,9 @@ def as_markdown(board: Board, per: Per = "gpu") -> str:
     lines = [f"**{markdown_text(board.sweep.name)}**, {markdown_text(_shape(board))}", ""]
     lines += table(list(map(markdown_text, heads)), rows, numbers=range(words, len(heads)))
     if marks:
-        lines += ["", f"Best trades of latency and {PER_TEXT[per]}: {BEATEN}; {noise_text(board, per)}."]
-    if _has_repeats(board):
-        lines += ["", FOLDED]
+        lines += ["", f"Pareto-optimal in latency and {PER_TEXT[per]}: {BEATEN}; {noise_text(board, per)}."]
+    if legend := _margin_legend(board):
+        lines += ["", f"{legend[0].upper()}{legend[1:]}."]
     return "\n".join(lines) + "\n"
 
 
@@ -206,12 +219,15 @@ def as_markdown(board: Board, per: Per = "gpu") -> str:
 
 
 def as_json(board: Board, per: Per = "gpu") -> dict[str, Any]:
-    """Return the board as plain data; each number is geometric mean, deviation and n of the runs.
+    """Return the board as plain data; each number is geometric mean, standard deviation and n of the runs.
+
+    `low` and `high` are the 95 % interval of the mean (`runner.sweep.intervals.measured_interval`).
 
     `ties` of a best point are the places of the points in `points` that equal it within noise.
     """
     best = {id(trade.point): trade for trade in trades(board, per) if trade.best}
     place = {id(point): index for index, point in enumerate(board.points)}
+    spreads = {name: measured_spread(board, name) for name in board.metrics()}
     return {
         "kind": "sweep",
         "schema": SCHEMA,
@@ -236,13 +252,18 @@ def as_json(board: Board, per: Per = "gpu") -> dict[str, Any]:
                 "ties": [place[id(one)] for one in best[id(point)].ties] if id(point) in best else [],
                 "runs": [ref.run_dir.name for ref in point.runs],
                 "metrics": {
-                    name: {"mean": value.mean, "deviation": value.deviation, "n": value.n}
-                    for name, value in point.numbers.items()
+                    name: _plain_number(value, spreads[name]) for name, value in point.numbers.items()
                 },
             }
             for point in board.points
         ],
     }
+
+
+def _plain_number(value: MetricSummary, spread: Spread | None) -> dict[str, float | None]:
+    interval = measured_interval(value, spread)
+    low, high = (interval.low, interval.high) if interval is not None else (None, None)
+    return {"mean": value.mean, "deviation": value.deviation, "n": value.n, "low": low, "high": high}
 
 
 def list_text(boards: Iterable[Board | str]) -> str:

@@ -1,12 +1,12 @@
-"""The best trades between latency and throughput: the points that no other point beats beyond noise.
+"""The Pareto-optimal trades between latency and throughput: points that no other one beats beyond noise.
 
 Each number of a point has a range of 95 %: that of its (geometric) mean over the runs of the point, with the
 variation from run to run that the repeats of all points show together; without repeats it is assumed, as in a
 comparison. Of a single run, what its iterations leave open is added. Two numbers whose ranges overlap are
 equal within noise. A point beats another one of the same lengths if it is better in one number and not worse
-in the other. What remains are the best trades; two of them that are equal in both numbers are a tie.
+in the other. What remains is Pareto-optimal; two such points that are equal in both numbers are a tie.
 
-Throughput counts per GPU, so that points with more GPUs are not best only because they have more.
+Throughput counts per GPU, so that points with more GPUs are not optimal only because they have more.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import Literal, NamedTuple, get_args
 from runner.metrics import LATENCY, OUTPUT_TOKENS_PER_SEC, REQUEST_LATENCY, TOKENS_PER_SEC, Metric
 from runner.metrics.serving import OUTPUT_TOKENS_PER_SEC_GPU
 from runner.metrics.throughput import TOKENS_PER_SEC_RANK
-from runner.stats.intervals import LEVEL, Interval
-from runner.stats.student import t_quantile
-from runner.stats.variation import ASSUMED_SPREAD, LEAST_DF, Spread
+from runner.stats.intervals import Interval
+from runner.stats.variation import ASSUMED_SPREAD, Spread
 from runner.sweep.board import Board, BoardPoint, MetricSummary
+from runner.sweep.intervals import range_of, run_spread
 
 Per = Literal["gpu", "system"]
 """What throughput is counted for: one GPU, or all GPUs together."""
 EVERY_PER: tuple[Per, ...] = get_args(Per)
-PER_TEXT: dict[Per, str] = {"gpu": "tokens/s per GPU", "system": "tokens/s of all GPUs"}
+PER_TEXT: dict[Per, str] = {"gpu": "tokens/s per GPU", "system": "total tokens/s"}
 
 TRADED: dict[Per, tuple[tuple[Metric, Metric], ...]] = {
     "gpu": ((LATENCY, TOKENS_PER_SEC_RANK), (REQUEST_LATENCY, OUTPUT_TOKENS_PER_SEC_GPU)),
@@ -59,7 +59,7 @@ class Trade:
 
 
 def trades(board: Board, per: Per = "gpu") -> list[Trade]:
-    """Return every point that has a latency and a throughput, marked if it is a best trade."""
+    """Return every point that has a latency and a throughput, marked if it is Pareto-optimal."""
     groups: dict[tuple[str, Metric], list[tuple[BoardPoint, MetricSummary, MetricSummary, Ranges]]] = {}
     spreads: dict[Metric, Spread] = {}
     for point, pair in _with_both(board, per):
@@ -98,35 +98,6 @@ def _with_both(board: Board, per: Per) -> Iterator[tuple[BoardPoint, tuple[Metri
                 break
 
 
-def run_spread(board: Board, metric: Metric) -> Spread:
-    """Return how much a number varies from run to run, from the repeats of all points; else it is assumed.
-
-    The standard deviation of logarithms is taken as equal for all points.
-    """
-    squares = df = 0.0
-    runs = 0
-    for point in board.points:
-        value = point.numbers.get(metric.name)
-        if value is not None and value.deviation is not None and value.mean > 0:
-            squares += (value.n - 1) * (value.deviation / value.mean) ** 2
-            df, runs = df + value.n - 1, runs + value.n
-    if df < LEAST_DF:
-        return Spread(ASSUMED_SPREAD, math.inf, 0)
-    return Spread(math.sqrt(squares / df), df, runs)
-
-
-def range_of(value: MetricSummary, spread: Spread) -> Interval:
-    """Return the range of 95 % of a number, which is above 0."""
-    half = t_quantile((1 + LEVEL) / 2, spread.df) * spread.deviation / math.sqrt(value.n)
-    low = math.hypot(half, _log_ratio(value.low, value.mean))
-    high = math.hypot(half, _log_ratio(value.mean, value.high))
-    return Interval(value.mean * math.exp(-low), value.mean * math.exp(high))
-
-
-def _log_ratio(low: float | None, high: float | None) -> float:
-    return math.log(high / low) if low is not None and high is not None and 0 < low < high else 0.0
-
-
 def unbeaten(points: Sequence[Ranges]) -> list[int]:
     """Return the indices of the points that no other point beats.
 
@@ -156,7 +127,7 @@ def equal(one: Ranges, other: Ranges) -> bool:
 
 
 def noise_text(board: Board, per: Per) -> str:
-    """Return where the noise is known from, for the lines below the best trades."""
+    """Return where the noise is known from, for the lines below the Pareto-optimal points."""
     metric = next((pair[1] for _, pair in _with_both(board, per)), None)
     spread = run_spread(board, metric) if metric is not None else Spread(ASSUMED_SPREAD, math.inf, 0)
     if not spread.runs:

@@ -16,7 +16,7 @@ from tui.text import (
     fit,
     fit_parts,
     format_measurement,
-    format_with_deviation,
+    format_with_margin,
     plain_text,
     shorten,
     shorten_middle,
@@ -123,10 +123,11 @@ def test_every_sign_of_the_screens_has_an_ascii_form() -> None:
 
 
 def test_a_deviation_ends_where_its_mean_does() -> None:
-    assert format_with_deviation(131.32, 1.839) == "131.3 ±1.8"
-    assert format_with_deviation(13305.0, 186.3) == "13 305 ±186"
-    assert format_with_deviation(927.0, None) == "927.0"
-    assert format_with_deviation(1017.0, 0.04) == "1 017 ±0.04", "one digit at least: the runs did differ"
+    assert format_with_margin(131.32, 1.839) == "131.3 ±1.8"
+    assert format_with_margin(13305.0, 186.3) == "13 305 ±186"
+    assert format_with_margin(927.0, None) == "927.0"
+    assert format_with_margin(1017.0, 0.04) == "1 017 ±0.04", "one digit at least: the runs did differ"
+    assert format_with_margin(1017.0, 1e-13) == "1 017 ±0", "an error of rounding is no difference"
 
 
 def test_whole_parts_of_a_summary() -> None:

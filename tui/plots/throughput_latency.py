@@ -124,7 +124,7 @@ def draw_trades(data: TradeData, width: int, height: int) -> list[Row]:
     rows.append(row(dim(" " * (gutter + 2) + _below(across, plot))))
     scale = " (logarithmic)" if across.logarithmic or up.logarithmic else ""
     tie = [Span(TIED, "good"), dim(" tie  ")] if any(point.tied for point in data.points) else []
-    best = [Span(BEST, "good"), dim(" best trade  ")]
+    best = [Span(BEST, "good"), dim(" Pareto-optimal  ")]
     key = [*best, *tie, Span(OTHER), dim(" other  "), Span(CHOSEN, "accent")]
     made_of = dim(f"{data.short}   " if brief else "")
     rows.append(cut(row(made_of, *key, dim(f" chosen{scale}")), width))

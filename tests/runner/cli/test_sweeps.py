@@ -86,7 +86,7 @@ def test_sweep_from_preflight_to_final_table(
     assert "  input_len 32, in/out 32/8, requests 8, concurrency 4: " in output.err
     assert output.out.startswith("small · trtllm-bench · 2 input_len x 2 concurrency · one run each\n")
     assert "4 of 4 measurements done" in output.out
-    assert "* best trades" in output.out
+    assert "* Pareto-optimal" in output.out
 
 
 def test_ab_alternates_and_json_prints_every_entry(
@@ -207,7 +207,7 @@ def test_show_and_attach_print_the_matrix(capsys: pytest.CaptureFixture[str]) ->
     assert "tokens per second" not in out
     assert "out of memory: why memory" in out
     assert main(["attach", path.name[-4:]]) == 0
-    assert "* best trades" in capsys.readouterr().out
+    assert "* Pareto-optimal" in capsys.readouterr().out
     assert main(["sweeps", "show", "last", "--metric", "latency_ms.p95"]) == 0
     assert "p95, ms" in capsys.readouterr().out
     assert main(["sweeps", "show", "last", "--metric", "latncy_ms"]) == 2

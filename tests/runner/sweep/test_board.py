@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from runner.history.lookup import find_run
 from runner.plan.plan import Configuration
 from runner.run import layout
 from runner.stats.intervals import Interval
+from runner.stats.student import t_quantile
 from runner.sweep import board_text
 from runner.sweep.board import Board, BoardPoint, MetricSummary
 from runner.sweep.directory import LogWriter, SweepBegun, SweepEnded, SweepRunRefused
+from runner.sweep.intervals import measured_spread
 from runner.sweep.matrix import first_view, held_text, make_matrix, next_view, slices
 from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec, expand_axes
 from runner.sweep.sweep_feed import SweepFeed
@@ -307,8 +310,8 @@ def test_the_table_says_everything() -> None:
     assert lines[2] == "7 of 8 measurements done"
     at = lines.index("tokens per second, tokens/s")
     assert " ".join(lines[at + 1].split()) == "batch 1 batch 2"
-    assert " ".join(lines[at + 2].split()) == "max_batch_size 1 730.30 ±94.15 (2) ~ 1 000.00 ±0.00 (2)"
-    assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 … ~ out of memory"
+    assert " ".join(lines[at + 2].split()) == "max_batch_size 1 730.30 ±233.42 (2) ~ 1 000.00 ±319.63 (2)"
+    assert " ".join(lines[at + 3].split()) == "max_batch_size 2 1 000.00 ±480.28 … ~ out of memory"
     assert lines[at + 3].index(" ~") == lines[at + 2].index("(2)") + 3, "the mark stands behind its column"
     assert "  out of memory: why memory" in lines
     assert board_text.FOLDED in lines
@@ -322,7 +325,8 @@ def test_a_narrow_table_is_folded_and_loses_nothing() -> None:
 
 
 def test_json_has_what_the_table_has() -> None:
-    plain = board_text.as_json(board_of(two_repeats()))
+    board = board_of(two_repeats())
+    plain = board_text.as_json(board)
     assert (plain["kind"], plain["status"], plain["settled"]) == ("sweep", "interrupted", 7)
     first = plain["points"][0]
     assert first["values"] == {"build.max_batch_size": "1", "benchmark.batch_size": "1"}
@@ -330,4 +334,11 @@ def test_json_has_what_the_table_has() -> None:
     assert latency["mean"] == pytest.approx(120**0.5)
     assert latency["deviation"] == pytest.approx(2**0.5, rel=0.01)
     assert latency["n"] == 2
+    spread = measured_spread(board, "latency_ms")
+    assert spread is not None
+    assert (spread.df, spread.runs) == (2.0, 4), "the repeats of both cells show how much runs vary"
+    half = t_quantile(0.975, 2.0) * spread.deviation / 2**0.5
+    assert (latency["low"], latency["high"]) == pytest.approx(
+        (latency["mean"] * math.exp(-half), latency["mean"] * math.exp(half))
+    )
     assert first["runs"] == [RUNS[0], RUNS[2]]

@@ -15,18 +15,23 @@ HELP = ScreenHelp(
         ("slice", "the axes that are neither rows nor columns, each fixed at one value"),
         (
             "±",
-            "standard deviation of the runs of a cell, not of the iterations within a run; the number"
-            " before it is the geometric mean of the runs, as in a comparison",
+            "95 % interval of the number, which is the geometric mean of the runs of a cell. With repeats, it"
+            " is from how much the repeats of all cells vary; of single runs, from their iterations only",
         ),
         (
-            "★ best trade",
+            "★ Pareto-optimal",
             "no other point of the same lengths beats it beyond noise in latency or tokens/s; v switches"
             " between tokens/s per GPU and of all GPUs together",
         ),
         (
             "☆ tie",
-            "a best trade that equals another one in both numbers: their ranges of 95 % overlap. The noise"
-            " comes from the repeats; without any, runs are assumed to vary by 2 %",
+            "a Pareto-optimal point that equals another one in both numbers: their ranges of 95 % overlap."
+            " The noise comes from the repeats; without any, runs are assumed to vary by 2 %",
+        ),
+        (
+            "▁ … █",
+            "level of a number between the worst and the best of the table (of a column of metrics), also its"
+            " background; none if all are within 2 %",
         ),
         ("▣ memory", "out of memory; combinations that need more memory in every respect are pruned"),
         ("▢ pruned", "not started, because a smaller combination ran out of memory; the line below names it"),

@@ -13,7 +13,7 @@ KEYS = (
     Key("t", "switch_axes", "axes", "other axes as rows and columns"),
     Key("space", "mark", "mark", "mark the cell for a comparison, or unmark it", minor=True),
     Key("c", "compare", "compare", "compare the marked cells, each with all its runs", minor=True),
-    Key("v", "per", "per GPU", "best trades by throughput per GPU, or of all GPUs together"),
+    Key("v", "per", "per GPU", "Pareto-optimal by tokens/s per GPU, or by total tokens/s"),
     Key("p", "plot", "plot", "maximise the plot, and restore"),
     Key(
         "x",

@@ -26,7 +26,7 @@ from tui.framework.titles import set_title
 from tui.plots.throughput_latency import TradeData, TradePoint, draw_trades
 from tui.screens.sweep.keys import KEYS
 from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
-from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, heading
+from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, draw_pareto, heading
 from tui.screens.sweep.view import BoardView, first_board_view
 from tui.text import plain_text
 
@@ -76,6 +76,7 @@ class BoardScreen(KeyedScreen):
         with Container(id="sweep-body"):
             with Vertical(id="matrix-frame", classes="framed"):
                 yield Panel(draw_matrix, id="matrix")
+                yield Panel(draw_pareto, id="pareto")
                 yield Panel(draw_legend, id="legend")
             yield Panel(draw_trades, id="trades", classes="framed")
         yield Panel(draw_point, id="point")
@@ -129,6 +130,7 @@ class BoardScreen(KeyedScreen):
         self._panel("#header").update(view.board)
         self._panel("#progress").update(view.board)
         self._panel("#matrix").update(view)
+        self._panel("#pareto").update(view)
         self._panel("#legend").update(view)
         self._panel("#point").update(view)
         self._panel("#trades").update(trade_data(view))
@@ -310,7 +312,8 @@ def trade_data(view: BoardView) -> TradeData:
         TradePoint(
             trade.latency.mean,
             trade.throughput.mean,
-            *plot_labels(view, trade.point.at),
+            view.plot_label(trade.point.at),
+            view.short_plot_label(trade.point.at),
             best=trade.best,
             tied=bool(trade.ties),
             chosen=trade.point.at == selected,
@@ -320,17 +323,6 @@ def trade_data(view: BoardView) -> TradeData:
     titles = [axis.title for axis in view.board.axes if axis.path != LENGTHS]
     named = "/".join(titles) if len(titles) > 1 else ""
     return TradeData(points, empty="no point with latency and throughput yet", short=named)
-
-
-def plot_labels(view: BoardView, at: tuple[int, ...]) -> tuple[str, str]:
-    """Label a point as `tp 2 batch 8` and as `2/8`; without the lengths, which are the same for all."""
-    parts = [
-        (axis.title, axis.values[value])
-        for axis, value in zip(view.board.axes, at, strict=True)
-        if axis.path != LENGTHS
-    ]
-    short = "/".join(value for _, value in parts)
-    return short if len(parts) == 1 else " ".join(f"{title} {value}" for title, value in parts), short
 
 
 def open_screen(place: SweepPlace) -> BoardScreen:

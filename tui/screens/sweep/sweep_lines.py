@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runner.sweep.board import Board, BoardPoint
+from runner.sweep.intervals import margin_of, measured_spread
 from runner.sweep.progress import SweepStatus
 from runner.sweep.spec import SweepSpec
 from runner.util.formatting import duration, format_number, plural
@@ -10,7 +11,7 @@ from tui.framework.rows import Row, Span, cut, dim, row, row_width, spread
 from tui.framework.run_header import short_id
 from tui.screens.sweep.sweep_matrix import GLYPHS, STATE_LABELS
 from tui.screens.sweep.view import BoardView
-from tui.text import bar, clock, fit_parts, format_with_deviation, plain_text, width_of, wrap
+from tui.text import bar, clock, fit_parts, format_with_margin, plain_text, width_of, wrap
 
 _STATES: dict[SweepStatus, Span] = {
     "starting": Span("◌ STARTING", "dim"),
@@ -21,6 +22,8 @@ _STATES: dict[SweepStatus, Span] = {
     "failed": Span("✖ FAILED", "bad"),
     "interrupted": Span("? INTERRUPTED", "bad"),
 }
+LEFT = 23
+"""cells of the remaining time"""
 _KINDS = {"sweep": "sweep", "repeat": "repeats", "ab": "profiles in turn"}
 
 
@@ -44,14 +47,12 @@ def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> li
     """Draw a bar of all measurements, the remaining time, and what the sweep waits for."""
     if not isinstance(board, Board):
         return []
-    done = f" {format_number(board.completed)} of {format_number(board.total)} done"
+    total = format_number(board.total)
+    done = f" {format_number(board.completed):>{len(total)}} of {total} done"
     left = f"   about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
-    note = _note(board)
-    tail = row(done, dim(left), *note)
-    full, empty = bar(
-        board.completed / board.total if board.total else 1.0, max(8, min(40, width - row_width(tail) - 2))
-    )
-    return [row(Span(full, "accent"), dim(empty), *tail)]
+    share = board.completed / board.total if board.total else 1.0
+    full, empty = bar(share, max(8, min(40, width // 4)))  # of one width, whatever stands behind it
+    return [cut(row(Span(full, "accent"), dim(empty), done, dim(f"{left:<{LEFT}}"), *_note(board)), width)]
 
 
 def _note(board: Board) -> tuple[Span, ...]:
@@ -68,7 +69,7 @@ def _note(board: Board) -> tuple[Span, ...]:
 
 
 def draw_point(view: BoardView, width: int, height: int) -> list[Row]:
-    """Draw the selected point: state, numbers with their spread, reasons for missing ones, and runs."""
+    """Draw the selected point: state, reason for missing numbers, numbers with their intervals, and runs."""
     point = view.point
     if point is None:
         return [row(dim("this sweep does not contain this combination"))]
@@ -78,13 +79,13 @@ def draw_point(view: BoardView, width: int, height: int) -> list[Row]:
     runs = _runs(point)
     fits = row_width(head) + row_width(runs) < width
     rows = [spread(head, runs, width) if fits else cut(head, width)]
+    if point.why:
+        lines = [line for line in wrap(plain_text(point.why), max(20, width)) if line]
+        rows += [row(Span(line, "warn")) for line in lines]
     rows += _numbers(view, point, width) if point.numbers else []
     if not fits:
         last = rows.pop() if len(rows) > 1 and row_width((*rows[-1], *runs)) < width else ()
         rows.append(spread(last, runs, width) if last else cut(runs, width))
-    if point.why:
-        lines = [line for line in wrap(plain_text(point.why), max(20, width)) if line]
-        rows += [row(Span(line, "warn")) for line in lines]
     return rows[:height] if height else rows
 
 
@@ -103,14 +104,15 @@ def _numbers(view: BoardView, point: BoardPoint, width: int) -> list[Row]:
         value = point.numbers.get(metric.name)
         if value is None:
             continue
-        measured = format_with_deviation(value.mean, value.deviation)
+        margin = margin_of(value, measured_spread(view.board, metric.name))
+        measured = format_with_margin(value.mean, margin)
         part = row(dim(f"{metric.title} "), measured, dim(f" {metric.unit}   "))
         if spans and row_width(tuple(spans)) + row_width(part) > width:
             rows.append(tuple(spans))
             spans = []
         spans += part
     n = max(value.n for value in point.numbers.values())
-    count = dim(f"n {format_number(n)}" + (" run: no spread" if n == 1 else " runs"))
+    count = dim(f"n {plural(n, 'run')}" + (", ± from its iterations" if n == 1 else ""))
     if row_width((*spans, count)) > width:
         return [*rows, tuple(spans), (count,)]
     return [*rows, (*spans, count)]

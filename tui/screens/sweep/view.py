@@ -16,6 +16,7 @@ from runner.sweep.matrix import (
     shown_metrics,
     slices,
 )
+from runner.sweep.spec import LENGTHS
 from runner.sweep.trades import EVERY_PER, Per, Trade, trades
 
 
@@ -146,6 +147,19 @@ class BoardView:
     def lengths(self) -> str:
         """Lengths of the point under the cursor; the plot compares points of the same lengths."""
         return self.point.lengths if self.point is not None else ""
+
+    def plot_label(self, at: tuple[int, ...]) -> str:
+        """Label a point as `tp 2 batch 8`, without the lengths, which are the same for all of the plot."""
+        parts = self._plot_values(at)
+        return parts[0][1] if len(parts) == 1 else " ".join(f"{title} {value}" for title, value in parts)
+
+    def short_plot_label(self, at: tuple[int, ...]) -> str:
+        """Label a point as `2/8`."""
+        return "/".join(value for _, value in self._plot_values(at))
+
+    def _plot_values(self, at: tuple[int, ...]) -> list[tuple[str, str]]:
+        axes = zip(self.board.axes, at, strict=True)
+        return [(axis.title, axis.values[value]) for axis, value in axes if axis.path != LENGTHS]
 
     @property
     def trades(self) -> list[Trade]:
