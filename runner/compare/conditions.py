@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from runner.profile.file import Data, to_flow
 from runner.report.environment import Environment
-from runner.report.model import Report
 
 _NOT_COMPARED = ("name", "description", "engine", "sweep")
 """Fields of a profile that do not affect the work of the run, or that the report already has."""
@@ -16,7 +15,7 @@ _WHOLE = ("model.shape",)
 """Fields that are compared as a whole."""
 
 
-def conditions_of(where: Environment, report: Report, profile: Data) -> dict[str, str]:
+def conditions_of(where: Environment, engine: str, ranks: str, profile: Data) -> dict[str, str]:
     """Return the conditions of a run by name.
 
     Unknown conditions are omitted, and so are fields of the profile at their default (see `default_at`).
@@ -33,7 +32,7 @@ def conditions_of(where: Environment, report: Report, profile: Data) -> dict[str
     found["power limit"] = _each(f"{gpu.power_limit_w:g} W" for gpu in where.gpus if gpu.power_limit_w)
     found["highest SM clock"] = _each(f"{gpu.max_sm_clock} MHz" for gpu in where.gpus if gpu.max_sm_clock)
     found["MIG"] = _each("on" if gpu.mig else "off" for gpu in where.gpus)
-    found["engine"], found["ranks"] = report.engine, str(report.ranks)
+    found["engine"], found["ranks"] = engine, ranks
     found |= where.versions
     found["trtbench-tui"] = where.version
     found |= dict(_fields(profile, ""))

@@ -24,11 +24,11 @@ class Sort:
 
 def _tokens_per_sec(entry: RunEntry) -> float | None:
     """Return the best throughput of a finished run; a failed one measured only a part."""
-    return entry.best.tokens_per_sec if entry.status == "finished" and entry.best else None
+    return entry.ranked.tokens_per_sec if entry.ranked else None
 
 
 def _latency_ms(entry: RunEntry) -> float | None:
-    return entry.best.latency_ms if entry.status == "finished" and entry.best else None
+    return entry.ranked.latency_ms if entry.ranked else None
 
 
 SORTS = (

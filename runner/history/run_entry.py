@@ -86,6 +86,11 @@ class RunEntry(RunFacts, frozen=True, kw_only=True, array_like=False):
         return self.status in ENDED_STATUSES
 
     @property
+    def ranked(self) -> Figure | None:
+        """The figure that takes part in sorting: what a failed or active run measured is only a part."""
+        return self.best if self.status == "finished" else None
+
+    @property
     def foreign(self) -> bool:
         """Whether the directory is not a run, or one of an unknown version."""
         return not self.engine

@@ -11,7 +11,7 @@ from msgspec.structs import astuple
 from runner import events as ev
 from runner import paths
 from runner.history.run_entry import Figure, RunEntry, best_figure
-from runner.plan.plan import Configuration
+from runner.plan.plan import Configuration, SweepMembership
 from runner.report.files import write_report
 from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report
 from runner.run import layout
@@ -68,15 +68,18 @@ def ended(
     gpus: Sequence[str] = (),
     cause: str = "",
     engine: str = "torch",
+    host: str = "bench01",
+    sweep: SweepMembership | None = None,
+    settings: str = "name: quickstart\n",
 ) -> Path:
     """The directory of a run that ended: its plan, the two ends of its log, and its report."""
     run_dir = paths.runs_dir() / run_id(letters, profile, ago)
     plan = plan_of(["/bin/true"])
-    with layout.create_run_dir(run_dir, plan, "name: quickstart\n"):
+    with layout.create_run_dir(run_dir, plan, settings):
         pass
     second = 10**9
     log = [
-        ev.RunStarted(t=second, run=run_dir.name, schema=1, wall=NOW - ago, host="bench01", boot_id="b",
+        ev.RunStarted(t=second, run=run_dir.name, schema=1, wall=NOW - ago, host=host, boot_id="b",
                       pid=1, cores=8, version="1"),
         ev.RunEnded(t=round((1 + seconds) * second), status="finished", wall=NOW - ago + seconds),
     ]  # fmt: skip
@@ -90,13 +93,14 @@ def ended(
         status=status,
         started=NOW - ago,
         seconds=seconds,
-        host="bench01",
+        host=host,
         ranks=1,
         stages=[],
         configurations=[_configuration(shown) for shown in figures],
         flags=list(flags),
         gpus=list(gpus),
         cause=cause,
+        sweep=sweep,
     )
     write_report(run_dir, written)
     return run_dir

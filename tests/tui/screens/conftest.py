@@ -34,7 +34,7 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("python", "pass", "3.12")] * 4)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr("tui.screens.home.screen.now", lambda: world.NOW)
-    monkeypatch.setattr("tui.screens.runs.screen.now", lambda: world.NOW)
+    monkeypatch.setattr("tui.screens.runs.browser.now", lambda: world.NOW)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()

@@ -1,4 +1,4 @@
-"""Filter, sort and group the runs of the list."""
+"""Filter, sort, group and fold the runs of the list."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from runner.errors import UserError
 from runner.history import ordering as order
 from runner.history import query
 from runner.history.run_entry import RunEntry
+from runner.history.sweep_fold import fold_runs, sweep_totals
 from runner.history.trend import Trend, main_trend
 from tui.screens.runs.run_list import RunGroup, RunListing
 
@@ -22,6 +23,8 @@ class ListOptions:
     sort: str = "when"
     reverse: bool = False
     grouped: bool = False
+    unfolded: frozenset[str] = frozenset()
+    """ids of the sweeps whose runs are listed below their row"""
 
     @property
     def order(self) -> order.Sort:
@@ -53,19 +56,24 @@ def arrange_runs(
         UserError: the filter has an invalid term.
     """
     found = query.filter_entries(entries, options.filter, now=now)
-    found = order.sort_entries(found, options.order, reverse=options.reverse)
+    totals = sweep_totals(entries)
+
+    def fold(runs: Sequence[RunEntry]) -> list[RunEntry]:
+        return fold_runs(runs, totals, options.order, reverse=options.reverse, unfolded=options.unfolded)
+
     if not options.grouped:
-        return RunListing(found)
+        return RunListing(fold(found), matching=len(found))
     all_by_profile = order.group_by_profile(entries)
     shown: list[RunEntry] = []
     headings: dict[int, RunGroup] = {}
+    found = order.sort_entries(found, options.order, reverse=options.reverse)
     for profile, runs in order.group_by_profile(found).items():
         all_runs = all_by_profile[profile]
         if profile not in trends:
             trends[profile] = main_trend(all_runs)
         headings[len(shown)] = RunGroup(profile, len(runs), len(all_runs), trends[profile])
-        shown += runs
-    return RunListing(shown, headings)
+        shown += fold(runs)
+    return RunListing(shown, headings, len(found))
 
 
 def valid_terms(text: str, now: float) -> str:

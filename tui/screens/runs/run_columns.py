@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from runner.compare.run_changes import FIRST, NOTHING, axes_text, place_in_sweep
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of, format_gpus, format_size
+from runner.history.sweep_fold import SweepFold
 from runner.util.formatting import duration, format_number
 from tui.framework.rows import Row, Span, cut, dim, row
 from tui.framework.run_header import short_id, state_span
@@ -20,12 +22,28 @@ GAP = 2
 
 
 @dataclass(frozen=True)
+class RunLook:
+    """How the row of a run looks in the list."""
+
+    marked: bool = False
+    inside: bool = False
+    """it is a run below the row of its sweep"""
+    unfolded: bool = False
+    """the runs of the sweep follow its row"""
+    changed: str = ""
+    """what changed since the previous run of the profile; empty: not read yet"""
+
+
+PLAIN = RunLook()
+
+
+@dataclass(frozen=True)
 class RunColumn:
     """A column of the list."""
 
     title: str
     width: int
-    cell: Callable[[RunEntry, float], Span]
+    cell: Callable[[RunEntry, float, RunLook], Span]
     """draws the cell of an entry; the second argument is the current time, seconds since 1970"""
     sort: str = ""
     """name of the order that a click on the title selects"""
@@ -42,24 +60,41 @@ class ColumnPlacement:
     width: int
 
 
-def _state(entry: RunEntry, now: float) -> Span:
+def _state(entry: RunEntry, now: float, look: RunLook) -> Span:
     return Span("? NO RUN", "dim") if entry.foreign else state_span(entry.status)
 
 
-def _profile(entry: RunEntry, now: float) -> Span:
-    return Span(f"“{plain_text(entry.name)}”" if entry.name else plain_text(entry.profile), "strong")
+def _profile(entry: RunEntry, now: float, look: RunLook) -> Span:
+    if isinstance(entry, SweepFold):
+        listed = len(entry.runs)
+        count = str(listed) if listed == entry.total else f"{listed}/{entry.total}"
+        sign = "▾" if look.unfolded else "▸"
+        return Span(f"{sign} {plain_text(entry.profile)} ({count})", "strong")
+    before = "  " if look.inside else ""
+    name = f"“{plain_text(entry.name)}”" if entry.name else plain_text(entry.profile)
+    return Span(before + name, "" if look.inside else "strong")
 
 
-def _took(entry: RunEntry, now: float) -> Span:
+def _changed(entry: RunEntry, now: float, look: RunLook) -> Span:
+    """Draw what changed since the previous run of the profile, or what a sweep varies."""
+    if isinstance(entry, SweepFold):
+        return Span(plain_text(axes_text(entry.axes, len(entry.runs), entry.total)))
+    if varied := place_in_sweep(entry):
+        return Span(plain_text(varied))
+    text = plain_text(look.changed)
+    return dim(text) if text in QUIET else Span(text)
+
+
+def _took(entry: RunEntry, now: float, look: RunLook) -> Span:
     return Span(duration(entry.seconds) if entry.seconds else "–")
 
 
-def _tokens_per_sec(entry: RunEntry, now: float) -> Span:
+def _tokens_per_sec(entry: RunEntry, now: float, look: RunLook) -> Span:
     rate = entry.best.tokens_per_sec if entry.best else None
     return dim("–") if rate is None else Span(format_measurement(rate))
 
 
-def _latency(entry: RunEntry, now: float) -> Span:
+def _latency(entry: RunEntry, now: float, look: RunLook) -> Span:
     latency = entry.best.latency_ms if entry.best else None
     return dim("–") if latency is None else Span(format_latency(latency))
 
@@ -69,19 +104,19 @@ def format_latency(ms: float) -> str:
     return f"{format_measurement(ms)} ms" if ms < 99_999.5 else f"{format_measurement(ms / 1000)} s"
 
 
-def _flags(entry: RunEntry, now: float) -> Span:
+def _flags(entry: RunEntry, now: float, look: RunLook) -> Span:
     return Span(format_number(entry.flags), "warn") if entry.flags else dim("–" if entry.foreign else "0")
 
 
-def _disk(entry: RunEntry, now: float) -> Span:
+def _disk(entry: RunEntry, now: float, look: RunLook) -> Span:
     return dim("…" if entry.disk is None else format_size(entry.disk))
 
 
-def _gpu(entry: RunEntry, now: float) -> Span:
+def _gpu(entry: RunEntry, now: float, look: RunLook) -> Span:
     return dim(plain_text(format_gpus(entry.gpus).replace("NVIDIA ", "")))
 
 
-def _about(entry: RunEntry, now: float) -> Span:
+def _about(entry: RunEntry, now: float, look: RunLook) -> Span:
     """Draw the tags; without tags, the cause of the failure."""
     return (
         Span(plain_text(" ".join(entry.tags)), "accent") if entry.tags else dim(plain_text(cause_of(entry)))
@@ -90,7 +125,7 @@ def _about(entry: RunEntry, now: float) -> Span:
 
 _STATE = RunColumn("state", 10, _state)
 _PROFILE = RunColumn("profile", 16, _profile, "profile")
-_WHEN = RunColumn("when", 12, lambda entry, now: Span(format_timestamp(entry.started, now)), "when")
+_WHEN = RunColumn("when", 12, lambda entry, now, look: Span(format_timestamp(entry.started, now)), "when")
 _TOOK = RunColumn("took", 8, _took, "took", left_aligned=False)
 _BASIC = (
     _STATE,
@@ -100,18 +135,23 @@ _BASIC = (
     RunColumn("tokens/s", 8, _tokens_per_sec, "tokens", left_aligned=False),
     RunColumn("latency", 9, _latency, "latency", left_aligned=False),
 )
-_FLAGS = RunColumn("flags", 5, _flags, "flags", left_aligned=False)
+QUIET = ("", NOTHING, FIRST)
+_FLAGS = RunColumn("warn.", 5, _flags, "flags", left_aligned=False)
+_CHANGED = RunColumn("what changed", 12, _changed)
 _ABOUT = RunColumn("tags, cause", 12, _about)
-_ID = RunColumn("id", 4, lambda entry, now: dim(fit(short_id(plain_text(entry.run)), 4)))
+_ID = RunColumn("id", 4, lambda entry, now, look: dim(fit(short_id(plain_text(entry.run)), 4)))
 _DISK = RunColumn("disk", 8, _disk, "disk", left_aligned=False)
-_ENGINE = RunColumn("engine", 8, lambda entry, now: dim(plain_text(entry.engine)))
+_ENGINE = RunColumn("engine", 8, lambda entry, now, look: dim(plain_text(entry.engine)))
 _GPU = RunColumn("GPU", 10, _gpu)
 _DROPPED_FIRST = (_TOOK, _WHEN)
 """columns to drop, in this order, if the basic columns do not fit"""
-_OPTIONAL = (_FLAGS, _ABOUT, _ID, _DISK, _ENGINE, _GPU)
+_OPTIONAL = (_FLAGS, _CHANGED, _ID, _ABOUT)
 """columns to add, in this order, if they fit"""
-_ORDER = (*_BASIC, _FLAGS, _DISK, _ID, _ENGINE, _GPU, _ABOUT)
+_EXTRA = (_DISK, _ENGINE, _GPU)
+"""columns to add, in this order, if `what changed` and the profile have room as well"""
+_ORDER = (*_BASIC, _FLAGS, _CHANGED, _DISK, _ID, _ENGINE, _GPU, _ABOUT)
 MAX_PROFILE_WIDTH = 28
+ENOUGH_CHANGED_WIDTH, MAX_CHANGED_WIDTH = 28, 36
 
 
 @lru_cache(maxsize=8)
@@ -122,17 +162,25 @@ def place_columns(width: int) -> tuple[ColumnPlacement, ...]:
         if _total_width(columns) > width:
             columns.remove(column)
     room = width - _total_width(columns)
-    for column in _OPTIONAL:
-        if column.width + GAP > room:
+    kept = ENOUGH_CHANGED_WIDTH - _CHANGED.width + MAX_PROFILE_WIDTH - _PROFILE.width
+    for column in (*_OPTIONAL, *_EXTRA):
+        if column.width + GAP > room - (kept if column in _EXTRA else 0):
             break
         columns.append(column)
         room -= column.width + GAP
-    profile_width = _PROFILE.width + min(max(0, room), MAX_PROFILE_WIDTH - _PROFILE.width)
-    room -= profile_width - _PROFILE.width
+    widths = {_PROFILE: _PROFILE.width, _CHANGED: _CHANGED.width}
+    for column, most in (
+        (_CHANGED, ENOUGH_CHANGED_WIDTH),
+        (_PROFILE, MAX_PROFILE_WIDTH),
+        (_CHANGED, MAX_CHANGED_WIDTH),
+    ):
+        if column in columns:
+            more = min(max(0, room), most - widths[column])
+            widths[column], room = widths[column] + more, room - more
     placed = []
     start = MARK
     for column in sorted(columns, key=_ORDER.index):
-        column_width = profile_width if column is _PROFILE else column.width
+        column_width = widths.get(column, column.width)
         column_width += max(0, room) if column is _ABOUT else 0
         placed.append(ColumnPlacement(column, start, column_width))
         start += column_width + GAP
@@ -170,11 +218,11 @@ def sort_at(x: int, width: int) -> str:
 
 
 @lru_cache(maxsize=512)  # moving the cursor draws the other visible lines again
-def draw_run(entry: RunEntry, now: float, width: int, marked: bool = False) -> Row:
+def draw_run(entry: RunEntry, now: float, width: int, look: RunLook = PLAIN) -> Row:
     """Draw the line of a run."""
-    spans: list[str | Span] = [Span(fit("◆" if marked else "", MARK), "accent")]
+    spans: list[str | Span] = [Span(fit("◆" if look.marked else "", MARK), "accent")]
     for index, place in enumerate(place_columns(width)):
-        cell = place.column.cell(entry, now)
+        cell = place.column.cell(entry, now, look)
         # Names of similar profiles often differ at their end.
         text = shorten_middle(cell.text, place.width) if place.column is _PROFILE else cell.text
         align = fit if place.column.left_aligned else align_right

@@ -50,7 +50,7 @@ def _numbers(entry: RunEntry) -> Row:
     numbers += [format_latency(best.latency_ms)] if best.latency_ms is not None else []
     others = len(entry.figures) - 1
     more = f"  best of {others + 1} configurations" if others else ""
-    flags = Span(f"  {plural(entry.flags, 'flag')}", "warn") if entry.flags else ""
+    flags = Span(f"  {plural(entry.flags, 'warning')}", "warn") if entry.flags else ""
     return row(f"{best.title}: {', '.join(numbers)}", dim(more), flags)
 
 

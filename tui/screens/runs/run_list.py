@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from textual import events
 from textual.message import Message
 
 from runner.history.run_entry import RunEntry
+from runner.history.sweep_fold import SweepFold
 from runner.history.trend import Trend, last_change, sparkline
 from runner.util.formatting import plural
 from tui.framework.picker import Picker, PickerLine
 from tui.framework.rows import Panel, Row, Span, cut, dim, fitting, row, row_width
-from tui.screens.runs.run_columns import MARK, draw_run, draw_titles, sort_at
+from tui.screens.runs.run_columns import MARK, RunLook, draw_run, draw_titles, sort_at
 from tui.text import fit, format_measurement, plain_text
 
 
@@ -35,6 +37,45 @@ class RunListing:
     entries: Sequence[RunEntry] = ()
     headings: Mapping[int, RunGroup] = field(default_factory=dict)
     """by the index of the entry below the heading"""
+    matching: int = 0
+    """number of runs that match the filter, with those that are folded"""
+
+    @cached_property
+    def inside(self) -> frozenset[int]:
+        """Indices of the runs that are listed below the row of their sweep."""
+        found = set()
+        below: frozenset[str] = frozenset()
+        for index, entry in enumerate(self.entries):
+            if isinstance(entry, SweepFold):
+                below = frozenset(run.run for run in entry.runs)
+            elif entry.run in below:
+                found.add(index)
+        return frozenset(found)
+
+    def index_of(self, run: str) -> int | None:
+        """Return the index of a run, or of the row of the sweep that it is folded into; None: not listed."""
+        folded = None
+        for index, entry in enumerate(self.entries):
+            if entry.run == run:
+                return index
+            if isinstance(entry, SweepFold) and any(one.run == run for one in entry.runs):
+                folded = index
+        return folded
+
+    def nearest(self, run: str, before: Sequence[str]) -> int:
+        """Return the index of a run; if it is not listed any more, that of the next one of the list before.
+
+        Args:
+            run: its id.
+            before: the ids of the list in which it was.
+        """
+        index = self.index_of(run)
+        if index is not None or run not in before:
+            return index or 0
+        place = before.index(run)
+        listed = {entry.run: number for number, entry in enumerate(self.entries)}
+        near = (*before[place + 1 :], *reversed(before[:place]))
+        return next((listed[one] for one in near if one in listed), 0)
 
 
 class RunList(Picker):
@@ -53,6 +94,7 @@ class RunList(Picker):
         """content of each line: the index of an entry, or a heading"""
         self._line_of: list[int] = []
         self._marked: frozenset[str] = frozenset()
+        self._changes: Mapping[str, str] = {}
         self._now = 0.0
         self._empty = ""
 
@@ -71,7 +113,14 @@ class RunList(Picker):
         if isinstance(content, RunGroup):
             return PickerLine(draw_group(content, self.size.width))
         entry = self._listing.entries[content]
-        return PickerLine(draw_run(entry, self._now, self.size.width, entry.run in self._marked), content)
+        runs = entry.runs if isinstance(entry, SweepFold) else (entry,)
+        look = RunLook(
+            marked=all(run.run in self._marked for run in runs),
+            inside=content in self._listing.inside,
+            unfolded=isinstance(entry, SweepFold) and content + 1 in self._listing.inside,
+            changed=self._changes.get(entry.run, ""),
+        )
+        return PickerLine(draw_run(entry, self._now, self.size.width, look), content)
 
     def lines_of(self, item: int) -> range:
         line = self._line_of[item]
@@ -84,20 +133,42 @@ class RunList(Picker):
         return self._listing.entries
 
     @property
+    def visible_entries(self) -> list[RunEntry]:
+        """The entries in view."""
+        lines = self._lines[self.first : self.first + max(1, self.size.height)]
+        return [self._listing.entries[line] for line in lines if isinstance(line, int)]
+
+    @property
     def current(self) -> RunEntry | None:
         entries = self._listing.entries
         return entries[self.chosen] if self.chosen < len(entries) else None
 
     def show_runs(
-        self, listing: RunListing, chosen: int, *, marked: frozenset[str], now: float, empty: str
+        self,
+        listing: RunListing,
+        chosen: int,
+        *,
+        marked: frozenset[str],
+        changes: Mapping[str, str],
+        now: float,
+        empty: str,
     ) -> None:
-        """Show runs with the cursor on one of them; `empty` is the text without runs."""
+        """Show runs with the cursor on one of them.
+
+        Args:
+            listing: the runs.
+            chosen: index of the entry under the cursor.
+            marked: ids of marked runs.
+            changes: what changed since the previous run, by run, as far as it was read.
+            now: seconds since 1970.
+            empty: the text without runs.
+        """
 
         def take() -> None:
             if listing is not self._listing:
                 self._listing = listing
                 self._lay_out()
-            self._marked, self._now, self._empty = marked, now, empty
+            self._marked, self._changes, self._now, self._empty = marked, dict(changes), now, empty
             self.chosen = max(0, min(chosen, self.items - 1))
             self.first = max(0, min(self.first, self.lines - self.size.height))
             self._reveal()

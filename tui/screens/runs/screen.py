@@ -2,186 +2,68 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
-from typing import ClassVar
-
-from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.message import Message
+from dataclasses import replace
 
 from runner import paths
 from runner.cli.places import RunsPlace
 from runner.errors import UserError
 from runner.history import query, run_feed, trash
-from runner.history.reader import RunHistory
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of
-from runner.history.trend import Trend
-from runner.util.formatting import format_number, plural
-from tui.framework.filtering import FilteringScreen
-from tui.framework.keymap import Key, bindings
-from tui.framework.picker import Picker
-from tui.framework.rows import Panel
-from tui.framework.screen import KeyFooter
-from tui.framework.titles import set_subtitle, set_title
-from tui.screens.runs.arrangement import ListOptions, arrange_runs, next_sort, valid_terms
-from tui.screens.runs.header import count_runs, draw_filter_error, draw_header
-from tui.screens.runs.keys import KEYS
-from tui.screens.runs.run_detail import draw_run_detail
-from tui.screens.runs.run_list import ColumnTitles, RunList, RunListing, RunTitles
+from runner.history.sweep_fold import SweepFold
+from runner.util.formatting import plural
+from tui.framework.keymap import Key
+from tui.screens.runs.arrangement import ListOptions, next_sort
+from tui.screens.runs.browser import RunBrowser, now, runs_of, sweep_of
+from tui.screens.runs.run_list import RunList, RunTitles
 
-LOOK_EVERY_S = 2.0
-FIRST_LOOK = 200
-"""The number of newest runs that are shown before the rest is read."""
 _RUN_ACTIONS = ("open", "mark", "tags", "note", "rename", "delete", "again")
 """actions that need a selected run"""
-EMPTY = "no runs yet; start one on the home screen (h)"
+_ONE_RUN_ACTIONS = ("note", "rename", "again")
+"""actions on a single run, not on a sweep"""
 
 
-class RunsScreen(FilteringScreen):
-    """Reads the runs in a worker and draws them when they changed."""
-
-    CSS_PATH = "screen.tcss"
-    screen_name = "runs"
-    own_keys = KEYS
-    filter_pane = "#runs"
-    filter_list = "#run-list"
-    filter_hint = "words, profile: status: tag: gpu: since: took: tokens: latency: ...   (? help)"
-    BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
-
-    @dataclass
-    class RunsRead(Message):
-        """Runs were read."""
-
-        entries: list[RunEntry]
-        complete: bool
-        """False: more runs, or their disk usage, are still being read"""
+class RunsScreen(RunBrowser):
+    """The list with its actions."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._history = RunHistory()
-        self._entries: list[RunEntry] | None = None
-        self._options = ListOptions()
-        self._trends: dict[str, Trend | None] = {}
-        """by profile, of the current entries"""
-        self._filter_error = ""
-        """why the typed text is not a valid filter"""
-        self._listing = RunListing()
-        self._run = ""
-        """id of the selected run"""
-        self._marked: tuple[str, ...] = ()
-        """ids, in the order of marking"""
         self._deleted: list[trash.TrashedRun] = []
         """the runs deleted last"""
-        self._reading = False
-
-    def compose(self) -> ComposeResult:
-        yield Panel(draw_header, id="header")
-        with Vertical(id="runs", classes="framed"):
-            yield Panel(draw_filter_error, id="filter-refusal")
-            yield RunTitles()
-            yield RunList(id="run-list")
-        yield Panel(draw_run_detail, id="run-detail")
-        yield KeyFooter()
-
-    def on_mount(self) -> None:
-        self._show_frame()
-        self.query_one(RunList).focus()
-        self._show()
-        self._read_in_background()
-        self.set_interval(LOOK_EVERY_S, self._read_in_background)
-
-    # --- the list ---------------------------------------------------------------------------------------
-
-    def _read_in_background(self) -> None:
-        if not self._reading and self.is_current:
-            self._reading = True
-            self.run_worker(self._read, thread=True, group="runs")
-
-    def _read(self) -> None:
-        if self._entries is None:
-            self.post_message(self.RunsRead(self._history.entries(newest=FIRST_LOOK), complete=False))
-            self.post_message(self.RunsRead(self._history.entries(), complete=False))
-        self.post_message(self.RunsRead(self._history.entries(disk=True), complete=True))
-
-    def on_runs_screen_runs_read(self, message: RunsRead) -> None:
-        if message.complete:
-            self._reading = False
-        if message.entries != self._entries:
-            self._entries = message.entries
-            self._trends = {}
-            here = {entry.run for entry in message.entries}
-            self._marked = tuple(run for run in self._marked if run in here or not message.complete)
-            self._arrange()
-        self._show()
-
-    def _arrange(self) -> None:
-        """Filter and sort the runs; invalid terms of the filter are left out."""
-        self._filter_error = ""
-        text = self.filter
-        try:
-            query.parse_filter(text, now())
-        except UserError as error:
-            self._filter_error = str(error)
-            text = valid_terms(text, now())
-        self._options = replace(self._options, filter=text)
-        self._listing = arrange_runs(self._entries or (), self._options, now(), self._trends)
-
-    def _show(self) -> None:
-        """Draw the list; the selected run stays selected."""
-        entries = self._listing.entries
-        chosen = next((index for index, entry in enumerate(entries) if entry.run == self._run), 0)
-        if self._entries is None:
-            empty = "reading the list of runs ..."
-        else:
-            empty = f"no run matches “{self._options.filter}” (esc all)" if self._options.filter else EMPTY
-        self.query_one(RunList).show_runs(
-            self._listing, chosen, marked=frozenset(self._marked), now=now(), empty=empty
-        )
-        self._show_frame()
-        self._show_detail()
-
-    def on_picker_chosen(self, event: Picker.Chosen) -> None:
-        self._show_detail()
-
-    def on_picker_activated(self, event: Picker.Activated) -> None:
-        self.action_open()
-
-    def _show_detail(self) -> None:
-        current = self._current
-        self._run = current.run if current else ""
-        detail: Panel[RunEntry | tuple[()]] = self.query_one("#run-detail", Panel)
-        detail.update(current or ())
-
-    @property
-    def _current(self) -> RunEntry | None:
-        return self.query_one(RunList).current
-
-    def _chosen(self) -> list[RunEntry]:
-        """Return the marked runs in order of the list; without marks, the run under the cursor."""
-        if self._marked:
-            return [entry for entry in self._entries or () if entry.run in self._marked]
-        current = self._current
-        return [current] if current else []
 
     # --- marks, order, groups ---------------------------------------------------------------------------
 
     def action_mark(self) -> None:
-        """Mark or unmark the selected run, and move to the next."""
+        """Mark or unmark the selected run, or all listed runs of the sweep, and move to the next."""
         current = self._current
         if current is not None:
-            self._toggle(current.run)
+            self._toggle(current)
             self.query_one(RunList).action_move(1)
 
     def on_run_list_marked(self, message: RunList.Marked) -> None:
-        self._toggle(self._listing.entries[message.item].run)
+        self._toggle(self._listing.entries[message.item])
 
-    def _toggle(self, run: str) -> None:
-        others = tuple(marked for marked in self._marked if marked != run)
-        self._marked = (*self._marked, run) if others == self._marked else others
+    def _toggle(self, entry: RunEntry) -> None:
+        runs = [run.run for run in runs_of(entry)]
+        new = [run for run in runs if run not in self._marked]
+        self._marked = (*self._marked, *new) if new else tuple(r for r in self._marked if r not in runs)
         self._show()
+
+    def action_unfold(self) -> None:
+        """List the runs of the sweep below its row."""
+        if isinstance(current := self._current, SweepFold):
+            self._apply(replace(self._options, unfolded=self._options.unfolded | {current.run}))
+
+    def action_fold(self) -> None:
+        """Fold the runs of the sweep into its row, from the row or from one of its runs."""
+        current = self._current
+        if current is not None and self._is_unfolded(current):
+            self._run = current.run if isinstance(current, SweepFold) else sweep_of(current)
+            self._apply(replace(self._options, unfolded=self._options.unfolded - {self._run}))
+
+    def _is_unfolded(self, entry: RunEntry) -> bool:
+        sweep = entry.run if isinstance(entry, SweepFold) else sweep_of(entry)
+        return sweep in self._options.unfolded
 
     def action_sort(self) -> None:
         self._apply(replace(self._options, sort=next_sort(self._options.sort), reverse=False))
@@ -204,11 +86,13 @@ class RunsScreen(FilteringScreen):
     # --- actions on a run -----------------------------------------------------------------------------
 
     def action_open(self) -> None:
-        """Watch an active run; show the result of an ended one."""
+        """Watch an active run; show the result of an ended one, or the board of a sweep."""
         current = self._current
         if current is None:
             return
-        if current.foreign:
+        if isinstance(current, SweepFold):
+            self.action_sweep()
+        elif current.foreign:
             self.app.notify_error(UserError(f"{current.run}: {cause_of(current)}"))
         elif current.ended:
             self.app.open_result(current.run_dir)
@@ -219,16 +103,16 @@ class RunsScreen(FilteringScreen):
                 self.app.notify_error(error)
 
     def action_again(self) -> None:
-        if current := self._current:
+        if (current := self._current) and not isinstance(current, SweepFold):
             self.app.open_home_with(current.run_dir)
 
     def action_compare(self) -> None:
         """Compare the marked runs; with one mark, that run with the one under the cursor."""
         from tui.screens.compare.screen import group_sides
 
-        names, current = self._marked, self._current
-        if len(names) == 1 and current is not None and current.run not in names:
-            names = (*names, current.run)
+        names = self._marked
+        if len(names) <= 1:
+            names = (*names, *(run.run for run in runs_of(self._current) if run.run not in names))
         by_run = {entry.run: entry for entry in self._entries or ()}
         chosen = tuple(
             (run, (entry.sweep.sweep, entry.sweep.cell) if entry.sweep else None)
@@ -245,7 +129,7 @@ class RunsScreen(FilteringScreen):
     def action_sweep(self) -> None:
         """Open the sweep of the selected run."""
         current = self._current
-        directory = paths.sweeps_dir() / current.sweep.sweep if current and current.sweep else None
+        directory = paths.sweeps_dir() / sweep_of(current) if current and current.sweep else None
         if directory is None:
             self.notify("this run is not part of a sweep", timeout=3)
         elif not directory.is_dir():
@@ -263,6 +147,12 @@ class RunsScreen(FilteringScreen):
         from runner.history.stop import stop_run
         from tui.screens.dialogs.confirm import ask_to_stop
 
+        if isinstance(current, SweepFold):
+            from runner.sweep.control import stop_sweep
+
+            detail = "Its current run is stopped. Measurements are kept; the sweep can be resumed."
+            await ask_to_stop(self.app, stop_sweep, current.run_dir, "this sweep", detail, name="the sweep")
+            return
         detail = f"Run {current.run} ends; its results so far are kept."
         await ask_to_stop(self.app, stop_run, current.run_dir, current.profile, detail, name=current.profile)
 
@@ -275,13 +165,13 @@ class RunsScreen(FilteringScreen):
     async def action_note(self) -> None:
         from tui.screens.runs.run_changes import ask_for_note
 
-        if current := self._current:
+        if (current := self._current) and not isinstance(current, SweepFold):
             await ask_for_note(self.app, current, self._read_in_background)
 
     async def action_rename(self) -> None:
         from tui.screens.runs.run_changes import ask_for_name
 
-        if current := self._current:
+        if (current := self._current) and not isinstance(current, SweepFold):
             await ask_for_name(self.app, current, self._read_in_background)
 
     async def action_delete(self) -> None:
@@ -316,7 +206,9 @@ class RunsScreen(FilteringScreen):
             "compare": len(self._entries or ()) > 1,
             "sweep": current is not None and current.sweep is not None,
             "stop": current is not None and not current.ended,
-        }.get(key.action, current is not None or key.action not in _RUN_ACTIONS)
+            "unfold": isinstance(current, SweepFold) and not self._is_unfolded(current),
+            "fold": current is not None and self._is_unfolded(current),
+        }.get(key.action, _is_enabled(key.action, current))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "undo":
@@ -328,49 +220,17 @@ class RunsScreen(FilteringScreen):
 
         await self.app.open_dialog(TrashScreen(now()), lambda _: self._read_in_background())
 
-    # --- filter and help ------------------------------------------------------------------------------
-
-    def watch_filter(self) -> None:
-        self._arrange()
-        self._show()
-
-    def is_filter_valid(self) -> bool:
-        return not self._filter_error
-
-    def action_show_all(self) -> None:
-        """Clear the filter; without a filter, clear the marks."""
-        if not self.filter and self._marked:
-            self._marked = ()
-            self._show()
-        super().action_show_all()
-
     async def action_help(self) -> None:
         from tui.screens.dialogs.help import HelpScreen
 
         await self.app.open_dialog(HelpScreen("runs", more=(("filter terms", query.GRAMMAR),)))
 
-    # --- the frame --------------------------------------------------------------------------------------
 
-    def _show_frame(self) -> None:
-        header: Panel[str] = self.query_one("#header", Panel)
-        header.update(count_runs(self._entries or (), len(self._marked)))
-        error: Panel[str] = self.query_one("#filter-refusal", Panel)
-        error.display = bool(self._filter_error)
-        error.update(self._filter_error)
-        options = self._options
-        self.query_one(RunTitles).update(
-            ColumnTitles(options.sort, options.order.descending, options.reverse)
-        )
-        pane = self.query_one("#runs")
-        set_title(pane, " · ".join(["runs", *([options.title] if options.title else [])]))
-        found = f"{format_number(len(self._listing.entries))} of {format_number(len(self._entries or ()))}"
-        set_subtitle(pane, f"filter: {options.filter} · {found} · esc all" if options.filter else "")
-        self.show_keys()
-
-
-def now() -> float:
-    """Return seconds since 1970; the only clock of this screen."""
-    return time.time()
+def _is_enabled(action: str, current: RunEntry | None) -> bool:
+    """Check whether an action has something to act on."""
+    if isinstance(current, SweepFold) and action in _ONE_RUN_ACTIONS:
+        return False
+    return current is not None or action not in _RUN_ACTIONS
 
 
 def open_screen(_: RunsPlace) -> RunsScreen:

@@ -164,7 +164,7 @@ async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("u")
+        await pilot.press("u", "down")
         for answer_key, left in (("n", 3), ("escape", 3), ("y", 2)):
             await pilot.press(key)
             await wait_until_idle(pilot)
@@ -172,11 +172,14 @@ async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]
             await pilot.press(answer_key)
             await wait_until_idle(pilot)
             assert app.screen.query_one(RunList).items == left
+        current = app.screen.query_one(RunList).current
+        assert current is not None
+        assert current.run == three[2].name, "the cursor stays where the deleted run was"
         assert notifications(pilot) == ["1 run moved to the trash; u restores"]
         await pilot.press("u")
         await wait_until_idle(pilot)
         assert app.screen.query_one(RunList).items == 3
-        assert three[0].is_dir()
+        assert three[1].is_dir()
 
 
 async def test_all_marked_runs_are_deleted_together() -> None:

@@ -14,7 +14,7 @@ from runner.history.trend import main_trend
 from tests.support.histories import NOW, entry, figure
 from tui.framework.rows import row_text, row_width
 from tui.relative_time import format_timestamp
-from tui.screens.runs.run_columns import draw_run, draw_titles, format_latency, sort_at
+from tui.screens.runs.run_columns import RunLook, draw_run, draw_titles, format_latency, sort_at
 from tui.screens.runs.run_detail import draw_run_detail
 from tui.screens.runs.run_list import RunGroup, draw_group
 
@@ -50,7 +50,7 @@ def test_columns_stand_below_their_titles(width: int, sort: str) -> None:
 
 @pytest.mark.parametrize(
     ("width", "there", "missing"),
-    [(76, "latency", "flags"), (96, "flags", "disk"), (116, "disk", "GPU"), (140, "GPU", "nothing")],
+    [(76, "latency", "warn."), (96, "what changed", "id"), (116, "tags", "disk"), (196, "GPU", "nothing")],
 )
 def test_more_room_shows_more(width: int, there: str, missing: str) -> None:
     title = row_text(draw_titles("when", False, True, width))
@@ -78,13 +78,13 @@ def test_no_line_is_wider_than_the_list(width: int, text: str) -> None:
 
 def test_a_directory_that_is_no_run() -> None:
     odd = entry(status="lost", engine="", cause="/runs/r/plan.json: cannot be read", run_dir=Path("/runs/r"))
-    drawn = row_text(draw_run(odd, NOW, 180)).strip()
+    drawn = row_text(draw_run(odd, NOW, 220)).strip()
     assert drawn.startswith("? NO RUN")
     assert drawn.endswith("plan.json: cannot be read")
 
 
 def test_a_name_replaces_the_profile_behind_its_mark() -> None:
-    drawn = row_text(draw_run(entry(name="before the fix"), NOW, 116, marked=True))
+    drawn = row_text(draw_run(entry(name="before the fix"), NOW, 116, RunLook(marked=True)))
     assert drawn.startswith("◆ ✔ FINISHED  “before the fix”")
 
 
@@ -125,7 +125,7 @@ def test_what_is_said_about_the_chosen_run() -> None:
     )
     assert detail(shown, 140) == [
         f"“the good one” quickstart  {MEASURED.run}  torch · 8 × NVIDIA A10 · 20 KiB",
-        "batch 1 128→64: 1 678 tokens/s, 1 220 ms  best of 2 configurations  2 flags",
+        "batch 1 128→64: 1 678 tokens/s, 1 220 ms  best of 2 configurations  2 warnings",
         "good v1  clocks locked",
     ]
     assert detail(entry(status="failed", cause="why " * 50))[2:] == [*["why " * 18 + "why"] * 2]

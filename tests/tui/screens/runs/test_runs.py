@@ -52,11 +52,11 @@ async def test_what_a_line_says(running: Path, monkeypatch: pytest.MonkeyPatch) 
         lines = widget_text(app.screen, "#run-list").splitlines()
         words = [" ".join(line.split()) for line in lines[:5]]
         assert words == [
-            "● RUNNING quickstart 1 min ago 1:40 – – 0 28 KiB 7f3a",
-            "✔ FINISHED quickstart 3 min ago 1:02 – – 1 28 KiB aaaa",
-            "✖ FAILED torch-1gpu 2 h ago 1:02 – – 1 28 KiB bbbb rank 1 ran …",
-            "■ STOPPED quickstart 31 Dec 14:00 1:02 – – 1 28 KiB cccc",
-            "? LOST quickstart 27 Nov 2024 1:02 – – 1 28 KiB dddd the run was…",
+            "● RUNNING quickstart 1 min ago 1:40 – – 0 nothing 7f3a",
+            "✔ FINISHED quickstart 3 min ago 1:02 – – 1 nothing aaaa",
+            "✖ FAILED torch-1gpu 2 h ago 1:02 – – 1 first run bbbb rank 1 ran …",
+            "■ STOPPED quickstart 31 Dec 14:00 1:02 – – 1 nothing cccc",
+            "? LOST quickstart 27 Nov 2024 1:02 – – 1 first run dddd the run was…",
         ]
         assert "5 runs · 1 active" in widget_text(app.screen, "#header")
 
@@ -272,7 +272,7 @@ async def test_the_room_on_the_disk_is_shown() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
         assert widget_text(app.screen, "#header").strip().endswith("KiB")
-        assert "KiB" in widget_text(app.screen, "#run-list").splitlines()[0]
+        assert "KiB" in widget_text(app.screen, "#run-detail").splitlines()[0]
 
 
 async def test_a_filter_stays_after_enter_and_goes_with_escape() -> None:
@@ -333,7 +333,7 @@ async def test_what_is_no_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
         lines = [" ".join(line.split()) for line in widget_text(app.screen, "#run-list").splitlines()[:2]]
-        assert lines[0].startswith("? NO RUN 20260101T1…nger_0001 unknown – – – – 28 KiB 0001 not a run")
+        assert lines[0].startswith("? NO RUN 20260101…er_0001 unknown – – – – 0001 not a run")
         assert "not a run directory" in widget_text(app.screen, "#run-detail")
         await pilot.press("down")
         assert "plan.json: cannot be read as" in widget_text(app.screen, "#run-detail")
