@@ -37,6 +37,7 @@ from tui.screens.home.import_engine import ImportEngineScreen
 from tui.screens.home.save_as import SaveAsScreen
 from tui.screens.live.health_page import HealthScreen
 from tui.screens.live.log_page import LogScreen
+from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.registry import SCREENS, keys_of
 from tui.screens.runs.trash import TrashScreen
 from tui.screens.sweep.start import SweepStart
@@ -120,7 +121,7 @@ QUICKSTART = load_text(world.BUILT_IN["quickstart"], "quickstart")
 DIALOGS: dict[type[Screen[Any]], Callable[[Path], Screen[Any]]] = {
     AskScreen: lambda root: AskScreen(Question("a name", "what it is called")),
     ConfirmScreen: lambda root: ConfirmScreen("Stop it?", "It ends.", yes="stop it", no="let it run"),
-    HealthScreen: lambda root: HealthScreen(recorded_runs.under_way().feed(root, 1.0)),
+    HealthScreen: lambda root: HealthScreen(recorded_runs.under_way().feed(root, 1.0), LiveViewCache()),
     HelpScreen: lambda root: HelpScreen("home"),
     ImportEngineScreen: lambda root: ImportEngineScreen(),
     LogScreen: lambda root: LogScreen(root / "0-benchmark.log"),

@@ -13,6 +13,7 @@ from tui.framework.rows import Panel
 from tui.framework.titles import set_subtitle, set_title
 from tui.screens.dialogs.help import HelpSection, draw_sections
 from tui.screens.live.health_view import Stacks, health_sections, stack_sections, stalled_ranks
+from tui.screens.live.view_cache import LiveViewCache
 
 REFRESH_S = 1.0
 
@@ -29,9 +30,10 @@ class HealthScreen(ModalScreen[None]):
         ("pagedown,space", "scroll_rows(10)"),
     ]
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, cache: LiveViewCache) -> None:
         super().__init__()
         self._feed = feed
+        self._cache = cache
         self._stacks: Stacks = ()
         """Python stacks of the ranks, read once for a stall"""
         self._reading = False
@@ -47,7 +49,7 @@ class HealthScreen(ModalScreen[None]):
 
     def reload(self) -> None:
         """Update the sections from the present state of the run."""
-        sections = health_sections(self._feed)
+        sections = health_sections(self._feed, self._cache)
         self._panel.update((*sections, *stack_sections(self._stacks)))
         if not self._reading and (ranks := stalled_ranks(self._feed)) and stack_reader() is not None:
             self._reading = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 
 from runner.history.run_feed import Feed
-from runner.metrics.current_ceiling import find_current_ceiling
 from runner.metrics.mode_text import two_modes
 from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
@@ -16,7 +15,7 @@ from runner.stats.modes import find_modes
 from runner.util.formatting import duration, plural
 from tui.screens.dialogs.help import HelpSection
 from tui.screens.live.health_findings import find_badge, find_problems
-from tui.screens.live.steady_badge import find_steadiness
+from tui.screens.live.view_cache import LiveViewCache
 from tui.text import format_measurement, plain_text
 
 MAX_OUTLIERS = 40
@@ -50,18 +49,23 @@ def stack_sections(stacks: Stacks) -> tuple[HelpSection, ...]:
     return (("stacks (py-spy)", tuple(lines)),) if lines else ()
 
 
-def health_sections(feed: Feed) -> tuple[HelpSection, ...]:
-    """Return stall, findings, engine or ranks, steadiness and slow iterations of a run."""
+def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]:
+    """Return stall, findings, engine or ranks, steadiness and slow iterations of a run.
+
+    Args:
+        feed: the run.
+        cache: the cache of the live screen, which needs the same results.
+    """
     state = feed.state
     now = state.ended.t if state.ended is not None else feed.now()
     number = len(state.configurations) - 1
     slow = find_outliers(state, number) if number >= 0 else ()
-    steady = find_steadiness(state.configurations[number]) if number >= 0 else None
+    steady = cache.steadiness(state.configuration)
     stall = find_stall(state, now)
     sections: list[HelpSection] = []
     if stall is not None:
         sections.append(("stalled", tuple(("", line) for line in _stall_lines(stall))))
-    current = find_current_ceiling(state, feed.plan)
+    current = cache.ceiling(feed)
     found = find_problems(state, stall, slow, steady, current)
     badge = find_badge(feed, stall, steady, found)
     problems = [text for _, text in found]

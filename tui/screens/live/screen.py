@@ -33,7 +33,8 @@ from tui.screens.live.plot_view import PLOT_MODES, PlotMode
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
 from tui.screens.live.stage_strip import draw_stages
-from tui.screens.live.view import LiveView, LiveViewCache, make_live_view
+from tui.screens.live.view import LiveView, make_live_view
+from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.result.answers import draw_answers
 
 FRAME_S = 0.2
@@ -254,7 +255,7 @@ class LiveScreen(LogKeys, KeyedScreen):
     async def action_health(self) -> None:
         from tui.screens.live.health_page import HealthScreen
 
-        await self.app.open_dialog(HealthScreen(self.feed))
+        await self.app.open_dialog(HealthScreen(self.feed, self._cache))
 
     def action_ranks(self) -> None:
         self._maximise("ranks")

@@ -9,14 +9,12 @@ import msgspec
 
 from runner import events as ev
 from runner.history.run_feed import Feed
-from runner.metrics.current_ceiling import CurrentCeiling, find_current_ceiling
 from runner.metrics.outlier_causes import find_outliers
 from runner.metrics.stall import Stall, find_stall
 from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
 from runner.state.run import RankState, RunState, StageState
-from runner.stats.steady_state import Steadiness, last_look
 from runner.util.formatting import duration, plural
 from tui.framework.run_header import RunHeader, short_id
 from tui.screens.live import plot_view, serving_view
@@ -28,11 +26,11 @@ from tui.screens.live.host_line import HostView
 from tui.screens.live.in_flight_panel import InFlightView
 from tui.screens.live.latency_numbers import LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
-from tui.screens.live.plot_view import GpuLaneCache, PlotMode
+from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.progress_lines import CurrentIteration, ProgressPhase, ProgressView
 from tui.screens.live.rank_panel import RankLine
 from tui.screens.live.stage_strip import StageItem
-from tui.screens.live.steady_badge import find_steadiness
+from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.result.answers import Answers, one_line
 from tui.text import gibibytes, plain_text
 
@@ -42,37 +40,6 @@ LONG_ITERATION_S = 5
 """From this length on the time in the current iteration is shown."""
 SILENT_S = 2
 """After this time without an event the footer shows how long the run has been silent."""
-
-
-class LiveViewCache:
-    """Caches results that are expensive to compute and rarely change."""
-
-    def __init__(self) -> None:
-        self.lanes = GpuLaneCache()
-        self.earlier = EarlierTimes()
-        self._steadiness: tuple[ConfigurationState, tuple[int, bool], Steadiness | None] | None = None
-        self._ceiling: tuple[tuple[int, int], CurrentCeiling] | None = None
-
-    def ceiling(self, feed: Feed) -> CurrentCeiling:
-        """Return the ceiling of the current configuration; computed again with each reading of the GPUs."""
-        state, last = feed.state, feed.state.telemetry.last
-        key = len(state.configurations), last.t if last is not None else state.events
-        if self._ceiling is None or self._ceiling[0] != key:
-            self._ceiling = key, find_current_ceiling(state, feed.plan)
-        return self._ceiling[1]
-
-    def steadiness(self, configuration: ConfigurationState | None) -> Steadiness | None:
-        """Assess the steadiness of the latencies, again after its next look and at the end."""
-        if configuration is None:
-            return None
-        look = last_look(configuration.latency.n), configuration.done
-        if self._steadiness is not None:
-            assessed, looked, found = self._steadiness
-            if assessed is configuration and looked == look:
-                return found
-        found = find_steadiness(configuration)
-        self._steadiness = (configuration, look, found)
-        return found
 
 
 class LiveView(msgspec.Struct, frozen=True):

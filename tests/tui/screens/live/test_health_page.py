@@ -15,6 +15,7 @@ from tui.screens.live.health_page import HealthScreen
 from tui.screens.live.health_view import health_sections
 from tui.screens.live.screen import LiveScreen
 from tui.screens.live.view import make_live_view
+from tui.screens.live.view_cache import LiveViewCache
 
 
 async def test_d_opens_the_health_overlay_which_updates_itself(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_the_health_overlay_contains_the_warning_of_the_screen(tmp_path: Path) -
     feed.drain(1.0)
     (warning, *_) = make_live_view(feed).health.lines
     assert "the latency drifts by" in warning
-    assert ("", warning) in dict(health_sections(feed))["findings"]
+    assert ("", warning) in dict(health_sections(feed, LiveViewCache()))["findings"]
 
 
 async def test_health_of_a_stall_has_the_stacks_of_the_ranks(
@@ -69,7 +70,7 @@ async def test_health_of_a_stall_has_the_stacks_of_the_ranks(
 def test_health_of_an_ended_run_counts_to_its_end(tmp_path: Path) -> None:
     feed = recorded_runs.stopped().feed(tmp_path, after_s=48 * 60)
     feed.drain(1.0)
-    lines = dict(dict(health_sections(feed))["ranks"])
+    lines = dict(dict(health_sections(feed, LiveViewCache()))["ranks"])
     assert lines["rank 0"].startswith("7 iterations, last one 0:03 before the end")
 
 

@@ -25,6 +25,7 @@ from tui.screens.live.latency_numbers import draw_numbers
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.serving_view import NO_LOG
 from tui.screens.live.view import LiveView, make_live_view
+from tui.screens.live.view_cache import LiveViewCache
 
 WANTED = Configuration(0, 128, 64, requests=100, concurrency=8)
 
@@ -139,7 +140,7 @@ def test_the_health_overlay_shows_the_engine_instead_of_ranks(tmp_path: Path) ->
     feed = run.feed(tmp_path)
     feed.plan = plan
     feed.drain(1.0)
-    sections = dict(health_sections(feed))
+    sections = dict(health_sections(feed, LiveViewCache()))
     assert "ranks" not in sections
     text = dict(sections["the engine"])
     assert text["now"] == "measures: 62/100 requests"

@@ -1,0 +1,42 @@
+"""Results that the live screen and its health page share: expensive to compute, and rarely different."""
+
+from __future__ import annotations
+
+from runner.history.run_feed import Feed
+from runner.metrics.current_ceiling import CurrentCeiling, find_current_ceiling
+from runner.report.eta import EarlierTimes
+from runner.state.configuration import ConfigurationState
+from runner.stats.steady_state import Steadiness, last_look
+from tui.screens.live.plot_view import GpuLaneCache
+from tui.screens.live.steady_badge import find_steadiness
+
+
+class LiveViewCache:
+    """Caches results that are expensive to compute and rarely change."""
+
+    def __init__(self) -> None:
+        self.lanes = GpuLaneCache()
+        self.earlier = EarlierTimes()
+        self._steadiness: tuple[ConfigurationState, tuple[int, bool], Steadiness | None] | None = None
+        self._ceiling: tuple[tuple[int, int], CurrentCeiling] | None = None
+
+    def ceiling(self, feed: Feed) -> CurrentCeiling:
+        """Return the ceiling of the current configuration; computed again with each reading of the GPUs."""
+        state, last = feed.state, feed.state.telemetry.last
+        key = len(state.configurations), last.t if last is not None else state.events
+        if self._ceiling is None or self._ceiling[0] != key:
+            self._ceiling = key, find_current_ceiling(state, feed.plan)
+        return self._ceiling[1]
+
+    def steadiness(self, configuration: ConfigurationState | None) -> Steadiness | None:
+        """Assess the steadiness of the latencies, again after its next look and at the end."""
+        if configuration is None:
+            return None
+        look = last_look(configuration.latency.n), configuration.done
+        if self._steadiness is not None:
+            assessed, looked, found = self._steadiness
+            if assessed is configuration and looked == look:
+                return found
+        found = find_steadiness(configuration)
+        self._steadiness = (configuration, look, found)
+        return found
