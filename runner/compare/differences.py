@@ -133,16 +133,22 @@ def unfairness_reasons(
     first: Side, second: Side, found: Iterable[Difference], shapes: Sequence[Configuration]
 ) -> list[str]:
     """Return the reasons why a comparison of two sides is not fair; empty: it is fair."""
-    reasons, found = [], list(found)
-    for what, names in (("machine", _MACHINE), ("work", _WORK)):
-        apart = [one.name for one in found if one.name in names and one.kind == "unfair"]
-        if apart:
-            reasons.append(f"not the same {what}: {', '.join(apart)}")
+    reasons = setup_reasons(found)
     reasons += caveats({run.report.engine for side in (first, second) for run in side.runs})
     for side in (first, second):
         reasons += side_problems(side)
     for shape in shapes:
         reasons += _gpu_reasons(first, second, shape)
+    return reasons
+
+
+def setup_reasons(found: Iterable[Difference]) -> list[str]:
+    """Return why sides with these differences measured different things; empty: they did not."""
+    reasons, found = [], list(found)
+    for what, names in (("machine", _MACHINE), ("work", _WORK)):
+        apart = [one.name for one in found if one.name in names and one.kind == "unfair"]
+        if apart:
+            reasons.append(f"not the same {what}: {', '.join(apart)}")
     return reasons
 
 
