@@ -59,7 +59,7 @@ def window_title(view: LiveView) -> str:
     profile, status, progress = view.header.profile, view.header.status, view.progress
     if not view.running:
         return f"{profile} · {status}"
-    stages = [stage.name for stage in view.stages if stage.mark == "running"]
+    stages = [stage.name for stage in view.stages.stages if stage.mark == "running"]
     parts = [profile, stages[-1] if stages else status]
     if progress.number:
         parts.append(f"{progress.number}/{progress.total}")

@@ -51,6 +51,54 @@ class AxisScale(msgspec.Struct, frozen=True):
         return labels
 
 
+class LogScale(msgspec.Struct, frozen=True):
+    """The range of a logarithmic y axis, from above 0; values outside are put at its edge."""
+
+    low: float
+    high: float
+    marked: tuple[float, ...]
+    """the values with a label, ascending: the range at least"""
+
+    def dot_row(self, value: float, rows: int) -> int:
+        """Return the dot row of a value, 0 at the top."""
+        inside = min(max(value, self.low), self.high)
+        share = math.log(self.high / inside) / math.log(self.high / self.low)
+        return min(max(round(share * (rows * 4 - 1)), 0), rows * 4 - 1)
+
+    def labels(self, rows: int) -> dict[int, str]:
+        """Return the labels of the y axis by row; the lowest and the highest value have priority."""
+        labels: dict[int, str] = {}
+        for tick in (self.marked[0], self.marked[-1], *self.marked[1:-1]):
+            digits = max(0, 1 - math.floor(math.log10(tick) + 1e-9)) if tick < 10 else 0
+            labels.setdefault(self.dot_row(tick, rows) // 4, format_number(tick, digits))
+        return labels
+
+
+_DECADE = 5.0
+"""From this ratio of the highest to the lowest value on, a logarithmic axis has the ticks 1, 2 and 5."""
+_LEAST_SHARE = 1e-6
+"""Lowest value on a logarithmic axis as a share of the highest one: 0 has no logarithm."""
+
+
+def log_scale_for(low: float, high: float, most_ticks: int) -> LogScale:
+    """Return a logarithmic scale for values from `low` to `high`: ticks at 1, 2 and 5 times powers of ten.
+
+    A range of less than one step of a decade has the ticks of a linear scale.
+    """
+    high = max(high, 1e-9)
+    low = max(low, high * _LEAST_SHARE)
+    if high / low < _DECADE:
+        linear = scale_for(low, high, most_ticks)
+        bottom = linear.low if linear.low > 0 else low
+        ticks = (bottom, *(tick for tick in linear.ticks() if tick > bottom))
+        return LogScale(bottom, linear.high, ticks)
+    bottom, top = _round_down(low), round_up(high, STEPS)
+    powers = range(math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top)) + 1)
+    ticks = tuple(step * 10.0**power for power in powers for step in (1, 2, 5))
+    inside = tuple(tick for tick in ticks if bottom * (1 - 1e-9) <= tick <= top * (1 + 1e-9))
+    return LogScale(bottom, top, inside)
+
+
 def scale_for(low: float, high: float, most_ticks: int) -> AxisScale:
     """Return a scale for values from `low` to `high` with round steps and at most `most_ticks` ticks."""
     least = max(abs(high), 1e-9) * _LEAST_RANGE
@@ -71,6 +119,12 @@ def round_up(value: float, steps: tuple[float, ...]) -> float:
     """Round a positive value up to one of the steps times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in steps if step * power >= value * (1 - 1e-9))
+
+
+def _round_down(value: float) -> float:
+    """Round a positive value down to 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value) + 1e-9)
+    return max(step * power for step in STEPS if step == 1 or step * power <= value * (1 + 1e-9))
 
 
 def round_seconds(seconds: float) -> float:

@@ -1,23 +1,30 @@
 """A plot of latency over time in braille: every spike stays visible, and the axes change only in steps.
 
-A dot column shows the range of the latencies in it, connected to its neighbours. Warm-up is the shaded part
-on the left; it is drawn but does not affect the scale. Lines show mean and percentiles, letters mark outliers
-with their cause, and GPU readings are drawn below on the same time axis.
+A dot column shows the range of the latencies in it, connected to its neighbours; few points are large dots.
+Warm-up is the shaded part on the left; it is drawn but does not affect the scale. Lines show the median and
+that of the baseline, a dotted band goes from p5 to p95, letters mark outliers with their cause, and GPU
+readings are drawn below on the same time axis.
+
+The linear axis leaves out outliers that would flatten the others: arrows at its edge mark them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from runner.stats import SeriesBucket
 from tui.framework.rows import Row, Span, dim, row
 from tui.plots.axes import (
+    AxisScale,
+    LogScale,
     draw_segment,
     empty_plot,
     gutter_for,
+    log_scale_for,
     place_labels,
     scale_for,
     time_label,
@@ -26,10 +33,19 @@ from tui.plots.axes import (
 )
 from tui.text import BrailleCanvas, align_right, fit
 
+AxisMode = Literal["linear", "log", "full"]
+"""the y axis: linear without outliers, logarithmic, linear from the lowest to the highest value"""
 WARM_UP = "░"
+BAND, POINT = "·", "•"
+ABOVE, BELOW = "▴", "▾"
 MARGIN = 5
 """columns on the right for the names of the lines"""
-LINES = {"p50": "┈", "mean": "┄", "p95": "╌"}
+LINES = {"p50": "┈", "base": "╌"}
+"""median of this run and of the baseline"""
+CELLS_PER_POINT = 4
+"""From this many columns a point on, points are drawn as large dots."""
+BASELINE_ROOM = 0.04
+"""A baseline farther away than this share of the latency, and than their range, is named at the edge."""
 LANE_HEIGHTS = ((13, 1), (18, 2), (26, 5), (36, 9))
 """(minimum rows of the plot, number of GPU lines below it)"""
 
@@ -66,6 +82,11 @@ class LatencyPlotData(msgspec.Struct, frozen=True):
     """timed iterations"""
     lines: tuple[tuple[str, float], ...] = ()
     """names (see LINES) and latencies"""
+    band: tuple[float, float] | None = None
+    """p5 and p95; None: too few iterations"""
+    axis: AxisMode = "linear"
+    most: tuple[float, float] | None = None
+    """range of the latencies without outliers, for the linear axis; None: none flattens the others"""
     marks: tuple[OutlierMark, ...] = ()
     lanes: tuple[GpuLane, ...] = ()
     origin: int = 0
@@ -83,22 +104,19 @@ def draw_latency_plot(data: LatencyPlotData, width: int, height: int) -> list[Ro
         return empty_plot(data.empty, width, height)
     lanes = data.lanes[: max((count for least, count in LANE_HEIGHTS if height >= least), default=0)]
     body = height - 1 - len(lanes)
-    lows = [bucket.low for bucket in data.points] or [latency for _, latency in data.warmup]
-    highs = [bucket.high for bucket in data.points] or [latency for _, latency in data.warmup]
-    scale = scale_for(min(lows), max(highs), max(2, body // 2))
+    scale = _scale(data, max(2, body // 2))
     labels = scale.labels(body)
     gutter = gutter_for(labels)
     margin = MARGIN if width >= 60 and data.lines else 0
     plot = width - gutter - 2 - margin
     shaded = math.ceil(min(1.0, -data.begin / data.span) * plot) if data.begin < 0 else 0
-    dots, tops = _curve(data, scale.dot_row, plot, body)
-    named = {scale.dot_row(value, body) // 4: name for name, value in data.lines}
-    marks = _marks(data, tops, plot)
+    curve = _curve(data, scale, plot, body)
+    names, behind = _lines(data, scale, body)
+    marks = _marks(data, curve, plot, body)
     rows = []
     for y in range(body):
-        name = named.get(y, "")
-        behind = LINES.get(name, " ")
-        spans = _body(dots.row(y), shaded, behind, marks.get(y, {}))
+        spans = _body(curve, y, shaded, behind.get(y, " "), marks.get(y, {}))
+        name = names.get(y, "")
         rows.append(
             (
                 y_axis(labels, y, gutter),
@@ -110,14 +128,59 @@ def draw_latency_plot(data: LatencyPlotData, width: int, height: int) -> list[Ro
     return rows + [_lane(lane, gutter, plot) for lane in lanes]
 
 
+def _scale(data: LatencyPlotData, most_ticks: int) -> AxisScale | LogScale:
+    """Return the scale of the y axis; warm-up counts only if there are no timed iterations."""
+    low = min([bucket.low for bucket in data.points] or [latency for _, latency in data.warmup])
+    high = max([bucket.high for bucket in data.points] or [latency for _, latency in data.warmup])
+    if data.axis == "linear" and data.most is not None:
+        low, high = data.most
+    room = max(high - low, BASELINE_ROOM * high)
+    for name, value in data.lines:
+        if name == "base" and low - room <= value <= high + room:
+            low, high = min(low, value), max(high, value)
+    return (log_scale_for if data.axis == "log" else scale_for)(low, high, most_ticks)
+
+
+def _lines(
+    data: LatencyPlotData, scale: AxisScale | LogScale, body: int
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the names in the margin and the backgrounds of the rows: lines, and the band from p5 to p95."""
+    names: dict[int, str] = {}
+    behind: dict[int, str] = {}
+    for name, value in data.lines:
+        y = scale.dot_row(value, body) // 4
+        if scale.low <= value <= scale.high:
+            behind.setdefault(y, LINES[name])
+            names.setdefault(y, name)
+        else:
+            names.setdefault(y, f"{name}{'↑' if value > scale.high else '↓'}")
+    if data.band is not None:
+        low, high = (scale.dot_row(value, body) // 4 for value in data.band)
+        names.setdefault(high, "p95")
+        names.setdefault(low, "p5")
+        for y in range(high, low + 1):
+            behind.setdefault(y, BAND)
+    return names, behind
+
+
+class _Curve(msgspec.Struct):
+    """What is drawn of the iterations, in cells of the plot."""
+
+    dots: BrailleCanvas
+    tops: dict[int, int]
+    """column -> highest dot row"""
+    points: dict[int, set[int]]
+    """row -> columns with a large dot; empty: there are too many"""
+    above: set[int]
+    below: set[int]
+    """columns with a timed iteration outside of the scale"""
+
+
 def _column(at: float, data: LatencyPlotData, columns: int) -> int:
     return min(max(0, int((at - data.begin) / data.span * columns)), columns - 1)
 
 
-def _curve(
-    data: LatencyPlotData, dot_row: Callable[[float, int], int], plot: int, body: int
-) -> tuple[BrailleCanvas, dict[int, int]]:
-    """Draw the curve; return the dots and the highest dot row per column of cells."""
+def _curve(data: LatencyPlotData, scale: AxisScale | LogScale, plot: int, body: int) -> _Curve:
     dots = BrailleCanvas(plot, body)
     columns = plot * 2
     # A dot column is one stroke from the lowest to the highest latency in it.
@@ -126,51 +189,64 @@ def _curve(
         x = _column(at, data, columns)
         low, high = strokes.get(x, (latency, latency))
         strokes[x] = (min(low, latency), max(high, latency))
-    begin, scale, origin, last = data.begin, columns / data.span / 1e9, data.origin, columns - 1
+    begin, per_ns, origin, last = data.begin, columns / data.span / 1e9, data.origin, columns - 1
     zero = -begin * columns / data.span
+    outside: tuple[set[int], set[int]] = set(), set()
+    least, most = scale.low, scale.high
     for bucket in data.points:
-        x = int((bucket.t - origin) * scale + zero)
+        x = int((bucket.t - origin) * per_ns + zero)
         x = 0 if x < 0 else last if x > last else x
         stroke = strokes.get(x)
         if stroke is None:
             strokes[x] = (bucket.low, bucket.high)
         else:
             strokes[x] = (min(stroke[0], bucket.low), max(stroke[1], bucket.high))
+        if bucket.high > most:
+            outside[0].add(x // 2)
+        if bucket.low < least:
+            outside[1].add(x // 2)
     tops: dict[int, int] = {}
+    points: dict[int, set[int]] = {}
     before: tuple[int, float] | None = None
-    spacious = len(strokes) * 8 <= columns
+    few = len(strokes) * CELLS_PER_POINT <= plot
     for x, (low, high) in sorted(strokes.items()):
-        top, bottom = dot_row(high, body), dot_row(low, body)
+        top, bottom = scale.dot_row(high, body), scale.dot_row(low, body)
         dots.column(x, top, bottom)
         tops[x // 2] = min(top, tops.get(x // 2, top))
-        if spacious:
-            # Few points far apart: draw large dots, which are visible on the line.
-            dots.column(min(x + 1, last), top, bottom + 1)
-            dots.column(x, top, bottom + 1)
+        if few:
+            points.setdefault(top // 4, set()).add(x // 2)
+            points.setdefault(bottom // 4, set()).add(x // 2)
         here = (x, (top + bottom) / 2)
         if before is not None:
             draw_segment(dots, before, here)
         before = here
-    return dots, tops
+    return _Curve(dots, tops, points, *outside)
 
 
-def _marks(data: LatencyPlotData, tops: dict[int, int], plot: int) -> dict[int, dict[int, str]]:
-    """Return letters by row and column: above the stroke of the iteration if possible."""
-    marks: dict[int, dict[int, str]] = {}
+def _marks(data: LatencyPlotData, curve: _Curve, plot: int, body: int) -> dict[int, dict[int, str]]:
+    """Return letters and arrows by row and column; a letter is above its stroke if possible."""
+    marks: dict[int, dict[int, str]] = {0: dict.fromkeys(curve.above, ABOVE)}
+    marks.setdefault(body - 1, {}).update(dict.fromkeys(curve.below, BELOW))
     for mark in data.marks:
         column = _column(mark.at, data, plot * 2) // 2
-        y = max(0, tops.get(column, 0) // 4 - 1)
+        y = max(0, curve.tops.get(column, 0) // 4 - 1)
         marks.setdefault(y, {})[column] = mark.letter
     return marks
 
 
-def _body(line: str, shaded: int, behind: str, marks: dict[int, str]) -> list[Span]:
+def _body(curve: _Curve, y: int, shaded: int, behind: str, marks: Mapping[int, str]) -> list[Span]:
     """Draw a row of the plot: marks, the curve in the accent colour, and a dim background."""
+    points = curve.points.get(y, ())
+    line_style = "dim" if curve.points else "accent"
     spans: list[Span] = []
     run, style = "", "dim"
-    for x, char in enumerate(line):
+    for x, char in enumerate(curve.dots.row(y)):
         mark = marks.get(x)
-        wanted = "warn" if mark else "accent" if char != " " else "dim"
+        if mark is None and x in points:
+            char = POINT
+            wanted = "accent"
+        else:
+            wanted = "warn" if mark else line_style if char != " " else "dim"
         if wanted != style and run:
             spans.append(Span(run, style))
             run = ""

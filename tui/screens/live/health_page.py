@@ -42,7 +42,7 @@ class HealthScreen(ModalScreen[None]):
         yield Panel(draw_sections, id="help", classes="dialog framed")
 
     def on_mount(self) -> None:
-        set_title(self._panel, "health")
+        set_title(self._panel, "run diagnostics")
         set_subtitle(self._panel, "esc closes   ↑ ↓ scroll")
         self.reload()
         self.set_interval(REFRESH_S, self.reload)

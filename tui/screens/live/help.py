@@ -23,7 +23,11 @@ HELP = ScreenHelp(
         ("latency", "time of one iteration, from the call to the last token"),
         ("prefill", "latency minus generation time: up to the first token"),
         ("p50, p95", "50 % and 95 % of the iterations were at most this slow; grey: too few iterations"),
-        ("lines", "in the plot: ┈ p50, ┄ mean, ╌ p95 (from 20 iterations on); shaded: warm-up"),
+        (
+            "plot",
+            "┈ p50, ╌ p50 of the baseline, dotted band: p5 to p95 (from 20 iterations on), shaded: warm-up;"
+            " ▴ ▾ an outlier beyond the axis, which `y` changes",
+        ),
         (
             "T H X ?",
             "an outlier and its cause: T throttled GPU, H busy host, X other process on a GPU of the run,"
@@ -45,6 +49,11 @@ HELP = ScreenHelp(
             " guessed from earlier runs, or from batch size x length",
         ),
         ("tokens/s", "batch size x output length / mean latency, prefill included"),
+        (
+            "vs base",
+            "change of tokens/s against the baseline of the profile, of a comparable run only: same machine,"
+            " GPUs and work. There is no verdict while the run is under way; the result has it",
+        ),
         ("rank", "one process of the model; the others wait for the slowest"),
         (
             "in flight",

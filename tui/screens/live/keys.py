@@ -26,6 +26,13 @@ KEYS = (
         command="view: ranks",
     ),
     Key("t", "switch_plot", "plot kind", "next plot: latency over time, histogram, prefill and generation"),
+    Key(
+        "y",
+        "switch_axis",
+        "scale",
+        "next y axis: linear without outliers, logarithmic, full range",
+        minor=True,
+    ),
     Key("d", "health", "health", "problems of the run: stalls, warnings, slow iterations, ranks"),
     Key("g,3", "gpus", "GPUs", "maximise the GPUs, and restore (also 3)", shown="g"),
     Key("l,4", "log", "log", "maximise the output of the stage, and restore (also 4)", shown="l"),

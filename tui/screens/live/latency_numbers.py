@@ -24,6 +24,8 @@ class LatencyNumbers(msgspec.Struct, frozen=True):
     generation: float | None = None
     per_token: float | None = None
     tokens_per_sec: float | None = None
+    """in the line of the stages, which every terminal has"""
+    tokens_unit: str = "tokens/s"
     ceiling: str = ""
     """how near the decode steps come to what the GPU allows; empty: not known, or shown elsewhere"""
     instead: tuple[tuple[str, float | None, str], ...] = ()
@@ -45,12 +47,15 @@ def draw_numbers(numbers: LatencyNumbers, width: int) -> list[Row]:
         _value("prefill", numbers.prefill, ""),
         _value("generation", numbers.generation, " ms"),
         _value("", numbers.per_token, " ms/token"),
-        _value("", numbers.tokens_per_sec, " tokens/s", "strong"),
         *([row(numbers.ceiling)] if numbers.ceiling else []),
     ]
     if numbers.instead:
         generation = [_value(name, value, unit) for name, value, unit in numbers.instead]
-    whole = fitting([*latency, row(dim(f"{count}: too few for p95" if few else count))], 10**6, GAP)
+    whole = fitting(
+        [*latency, row(dim(f"{count}: unreliable below {MIN_FOR_P95} iterations" if few else count))],
+        10**6,
+        GAP,
+    )
     if width >= 130 and row_width(whole) + row_width(fitting(generation, 10**6, GAP)) + 7 <= width:
         return [(*whole, dim("     "), *fitting(generation, width, GAP))]
     if row_width(whole) > width:

@@ -21,6 +21,10 @@ LOW, HIGH = 32, 44
 WIDE = 100
 """From this width on the ranks are to the right of the plot."""
 RANKS_WIDTH, RANKS_WIDTH_WIDE = 44, 52
+LEAST_WITH_STAGES = 6
+"""terminal height from which the line of the stages is shown"""
+FEWEST_IN_TABLE = 3
+"""least rows of the table of configurations: a heading and two configurations"""
 _PRIORITIES = (("plot", 5), ("gpus", 2), ("log", 2), ("plot", 8), ("ranks", 3))
 """Panel and minimum rows inside its frame, the most important first; the rest is distributed after."""
 
@@ -29,6 +33,8 @@ class LayoutRequest(msgspec.Struct, frozen=True):
     """What the screen has to show: rows of each part, hidden and maximised panels."""
 
     ranks: int = 0
+    configurations: int = 0
+    """rows of the table of configurations; 0: there is none"""
     gpus: int = 0
     health: int = 1
     answers: bool = False
@@ -61,13 +67,16 @@ def arrange_panels(width: int, height: int, request: LayoutRequest) -> dict[str,
         y += air if name == "progress" else 0
         places[name] = Region(0, y, width, rows)
         y += rows + (air if name == "progress" else 0)
-    for name in ("plot", "ranks", "gpus", "host", "log"):
+    for name in ("plot", "ranks", "configurations", "gpus", "host", "log"):
         rows = below.get(name, panels.get(name, 0))
         if not rows:
             continue
         if name == "plot" and side_by_side:
             side = RANKS_WIDTH_WIDE if width >= 160 else RANKS_WIDTH
-            places["ranks"] = Region(width - side, y, side, rows)
+            table = _table_rows(rows, height, request)
+            places["ranks"] = Region(width - side, y, side, rows - table)
+            if table:
+                places["configurations"] = Region(width - side, y + rows - table, side, table)
             places["plot"] = Region(0, y, width - side, rows)
         else:
             places[name] = Region(0, y, width, rows)
@@ -76,10 +85,24 @@ def arrange_panels(width: int, height: int, request: LayoutRequest) -> dict[str,
     return places
 
 
+def _table_rows(rows: int, height: int, request: LayoutRequest) -> int:
+    """Return the rows of the table of configurations below the ranks, which have `rows` together."""
+    frame = _frame(height)
+    left = rows - frame - 1 - max(1, request.ranks)
+    if not request.configurations or left < frame + FEWEST_IN_TABLE:
+        return 0
+    return min(left, frame + 1 + request.configurations)
+
+
+def _frame(height: int) -> int:
+    """Return the rows that a frame takes."""
+    return 1 if height < LOW else 2
+
+
 def _above(height: int, request: LayoutRequest) -> dict[str, int]:
     """Return the rows of each part above the panels, from the top."""
     rows = {"header": 1}
-    if height >= 14:
+    if height >= LEAST_WITH_STAGES:
         rows["stages"] = 1
     if request.answers and height >= 24 and not request.maximised:
         rows["answers"] = 1
@@ -93,7 +116,7 @@ def _body(body: int, height: int, request: LayoutRequest, *, side_by_side: bool)
     """Return the rows of each panel, including its frame."""
     if request.maximised:
         return {request.maximised: body}
-    frame = 1 if height < LOW else 2
+    frame = _frame(height)
     most = {"gpus": frame + 1 + request.gpus, "ranks": frame + 1 + max(1, request.ranks)}
     rows: dict[str, int] = {}
     left = body
@@ -113,6 +136,11 @@ def _body(body: int, height: int, request: LayoutRequest, *, side_by_side: bool)
             more = max(0, min(most[name], int(body * share)) - rows[name])
             rows[name] += min(more, left)
             left -= min(more, left)
+    if request.configurations and not side_by_side and request.has("ranks"):
+        table = min(frame + 1 + request.configurations, int(left * 0.4))
+        if table >= frame + FEWEST_IN_TABLE:
+            rows["configurations"] = table
+            left -= table
     for name, share in (("log", 0.4 if "plot" in rows else 1.0), ("plot", 1.0)):
         if name in rows:
             more = int(left * share)
@@ -144,4 +172,17 @@ class LiveLayout(VerticalLayout):
         return placed + (super().arrange(parent, others, size, greedy) if others else [])
 
 
-_NAMES = frozenset({"header", "stages", "answers", "progress", "health", "host", "footer", "search", *PANELS})
+_NAMES = frozenset(
+    {
+        "header",
+        "stages",
+        "answers",
+        "progress",
+        "health",
+        "configurations",
+        "host",
+        "footer",
+        "search",
+        *PANELS,
+    }
+)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
+
+import msgspec
 
 from runner import metrics
 from runner.metrics.mode_text import describe_mode
@@ -13,33 +15,54 @@ from runner.metrics.rank_gpus import used_gpus
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
 from runner.state.gpu_series import GROUP_S
-from runner.state.outliers import count_outliers, outlier_fence
+from runner.state.outliers import count_outliers, outlier_fence, range_of_most
 from runner.state.run import RunState
+from runner.stats import Sample
 from runner.stats.modes import find_modes
 from runner.util.formatting import plural
 from tui.plots.axes import round_seconds
 from tui.plots.histogram import HistogramData
-from tui.plots.latency import GpuLane, LatencyPlotData, OutlierMark
+from tui.plots.latency import AxisMode, GpuLane, LatencyPlotData, OutlierMark
 from tui.plots.prefill_generation import SplitData
 from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
+from tui.text import format_measurement
 
 PlotMode = Literal["time", "histogram", "split"]
 PLOT_MODES: tuple[PlotMode, ...] = ("time", "histogram", "split")
+AXIS_MODES: tuple[AxisMode, ...] = get_args(AxisMode)
 TITLES: dict[PlotMode, str] = {
     "time": "latency over time, ms",
     "histogram": "latency histogram, ms",
     "split": "prefill and generation, ms",
 }
 NOT_RECORDED = "no iteration was recorded"
+FLATTENED = 2.0
+"""Outliers flatten the others when the whole range is this many times as large as the range without them."""
+LEAST_RANGE = 0.02
+"""least range of a y axis, as a share of the latency"""
 SLOTS = 400
 """time slots of a GPU lane: more than a terminal has columns"""
 
 
 def make_plot(
-    state: RunState, mode: PlotMode, outliers: tuple[Outlier, ...], lanes: GpuLaneCache
+    state: RunState,
+    mode: PlotMode,
+    outliers: tuple[Outlier, ...],
+    lanes: GpuLaneCache,
+    most: tuple[float, float] | None = None,
+    baseline_p50: float | None = None,
 ) -> LatencyPlot:
-    """Return the plot of the present or last configuration."""
+    """Return the plot of the present or last configuration; its y axis is linear.
+
+    Args:
+        state: state of the run.
+        mode: kind of plot.
+        outliers: those with a known cause.
+        lanes: the cache of the GPU readings below the plot.
+        most: the range of the latencies without outliers, ms; None: outliers do not flatten the others.
+        baseline_p50: median latency of the baseline in this configuration, ms; None: there is none.
+    """
     configuration = state.configuration
     if configuration is None:
         text = "waiting for the first iteration" if state.running else NOT_RECORDED
@@ -52,16 +75,22 @@ def make_plot(
         return _histogram(configuration)
     if mode == "split":
         return _split(configuration, running=state.running)
-    return _over_time(state, configuration, outliers, lanes)
+    return _over_time(state, configuration, outliers, lanes, most, baseline_p50)
 
 
 def make_title(
-    mode: PlotMode, configuration: ConfigurationState | None, outliers: tuple[Outlier, ...], *, moves: bool
+    mode: PlotMode,
+    plot: LatencyPlot,
+    configuration: ConfigurationState | None,
+    outliers: tuple[Outlier, ...],
+    *,
+    moves: bool,
 ) -> str:
-    """Return the title of the plot, with two modes if there are, and the number of outliers of each cause.
+    """Return the title of the plot, with its y axis, two modes, and the number of outliers of each cause.
 
     Args:
         mode: kind of plot.
+        plot: the plot.
         configuration: the present one.
         outliers: those with a known cause.
         moves: the latency drifts or steps, so that two modes are two times.
@@ -69,6 +98,7 @@ def make_title(
     title = TITLES[mode]
     if configuration is None:
         return title
+    title += axis_note(plot, configuration.latency)
     modes = find_modes(configuration.latency)
     if modes is not None and not moves:
         title += f" · two modes: {describe_mode(modes.low)}, {describe_mode(modes.high)}"
@@ -90,8 +120,53 @@ def _lines(configuration: ConfigurationState) -> tuple[tuple[str, float], ...]:
     return (*lines, *([("p95", latency.percentile(95))] if latency.n >= MIN_FOR_P95 else []))
 
 
+def with_axis(plot: LatencyPlot, axis: AxisMode) -> LatencyPlot:
+    """Return the plot with this y axis; only the plot over time has several."""
+    return msgspec.structs.replace(plot, axis=axis) if isinstance(plot, LatencyPlotData) else plot
+
+
+def axis_note(plot: LatencyPlot, latency: Sample) -> str:
+    """Describe a y axis that is not linear over all values, for the title; empty: it is."""
+    if not isinstance(plot, LatencyPlotData) or not plot.n:
+        return ""
+    if plot.axis == "log":
+        return " · log axis"
+    if plot.most is None:
+        return ""
+    if plot.axis == "full":
+        return " · full range"
+    above = f" · ▴ max {format_measurement(latency.maximum)}" if latency.maximum > plot.most[1] else ""
+    below = f" · ▾ min {format_measurement(latency.minimum)}" if latency.minimum < plot.most[0] else ""
+    return above + below
+
+
+def time_lines(latency: Sample, baseline_p50: float | None) -> tuple[tuple[str, float], ...]:
+    """Return the lines of the plot over time: the median, and that of the baseline."""
+    median = [("p50", latency.percentile(50))] if latency.n >= 2 else []
+    return (*median, *([("base", baseline_p50)] if baseline_p50 is not None else []))
+
+
+def time_band(latency: Sample) -> tuple[float, float] | None:
+    """Return p5 and p95 in ms; None: too few iterations."""
+    return (latency.percentile(5), latency.percentile(95)) if latency.n >= MIN_FOR_P95 else None
+
+
+def flattened_range(latency: Sample) -> tuple[float, float] | None:
+    """Return the range of the latencies without outliers, ms; None: outliers do not flatten the others."""
+    most = range_of_most(latency)
+    if most is None:
+        return None
+    span = max(most[1] - most[0], LEAST_RANGE * most[1])
+    return most if latency.maximum - latency.minimum > FLATTENED * span else None
+
+
 def _over_time(
-    state: RunState, configuration: ConfigurationState, outliers: tuple[Outlier, ...], lanes: GpuLaneCache
+    state: RunState,
+    configuration: ConfigurationState,
+    outliers: tuple[Outlier, ...],
+    lanes: GpuLaneCache,
+    most: tuple[float, float] | None,
+    baseline_p50: float | None,
 ) -> LatencyPlotData:
     latency, start = configuration.latency, configuration.start
     warmup = _warm_up_ends(configuration)
@@ -99,22 +174,17 @@ def _over_time(
     if origin is None:
         mean = sum(configuration.warmup) / len(configuration.warmup) if warmup else 0.0
         origin = max(configuration.last_t, start.t + round(start.warm_up * mean * 1e6))
-    seconds = start.duration
-    if latency.n:
-        elapsed = (configuration.last_t - origin) / 1e9
-        # Rounded, so that the axis does not move with every change of the mean.
-        seconds = max(seconds, elapsed, 0.001)
-        if not configuration.done:
-            seconds = max(seconds, start.num_runs * latency.mean / 1000)
     begin = min(0.0, (min(start.t, warmup[0][0]) - origin) / 1e9) if warmup else 0.0
-    end = round_seconds(seconds) if seconds else -begin * 0.1 or 1.0
+    end = _axis_end(configuration, origin, running=state.running) or -begin * 0.1 or 1.0
     return LatencyPlotData(
         "waiting for the first iteration" if state.running else NOT_RECORDED,
         begin=begin,
         end=end,
         warmup=tuple(((t - origin) / 1e9, value) for t, value in warmup),
         n=latency.n,
-        lines=_lines(configuration),
+        lines=time_lines(latency, baseline_p50),
+        band=time_band(latency),
+        most=most,
         marks=tuple(
             OutlierMark((outlier.slow.t - origin) / 1e9, outlier.slow.latency_ms, outlier.letter)
             for outlier in outliers
@@ -123,6 +193,25 @@ def _over_time(
         origin=origin,
         points=tuple(configuration.series.buckets),
     )
+
+
+def _axis_end(configuration: ConfigurationState, origin: int, *, running: bool) -> float:
+    """Return the end of the time axis, seconds after `origin`; 0: no timed iteration yet.
+
+    It is the last iteration if no further one follows, else the expected end. Until half of that time has
+    passed, it is the half, a quarter, ...: at least half of the axis is filled.
+    """
+    start, latency = configuration.start, configuration.latency
+    if not latency.n:
+        return 0.0
+    elapsed = max((configuration.last_t - origin) / 1e9, 0.001)
+    if configuration.done or not running:
+        return elapsed
+    # Rounded, so that the axis does not move with every change of the mean.
+    end = round_seconds(max(start.duration, start.num_runs * latency.mean / 1000, elapsed))
+    while end / 2 >= elapsed:
+        end /= 2
+    return end
 
 
 def _warm_up_ends(configuration: ConfigurationState) -> list[tuple[int, float]]:

@@ -76,7 +76,7 @@ def _position(progress: ProgressView, width: int) -> Row:
 
 def _remaining(progress: ProgressView, width: int) -> list[str | Span]:
     if progress.phase == "done":
-        return [Span("measured", "good")]
+        return [Span("done", "good")]
     if progress.stalled:
         return [dim("time left "), Span("unknown: stalled", "warn")]
     if progress.phase in ("timed", "warm-up") and progress.left_s is not None:

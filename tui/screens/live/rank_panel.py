@@ -66,7 +66,7 @@ def _state(rank: RankLine, room: int) -> Span:
         return Span(f"  {rank.state}", "bad")
     if rank.slower is None:
         return dim(f"  {rank.state}")
-    skew = f" +{rank.slower * 100:.1f} %" if room >= 17 and rank.slower >= 0.0005 else ""
+    skew = f" +{rank.slower * 100:.1f} %" if room >= 17 else ""
     return Span(f"  slowest{skew}", "warn")
 
 

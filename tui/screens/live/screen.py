@@ -11,6 +11,7 @@ from textual.layout import Layout
 
 from runner.cli.places import LivePlace
 from runner.errors import ExitCode, run_exit_code
+from runner.history.baseline import find_baseline
 from runner.history.run_feed import Feed
 from runner.report.eta import earlier_times
 from runner.util.formatting import command
@@ -20,6 +21,8 @@ from tui.framework.run_header import draw_run_header
 from tui.framework.screen import KeyedScreen, KeyFooter
 from tui.framework.terminal_notify import window_title
 from tui.framework.titles import set_subtitle, set_title
+from tui.plots.latency import AxisMode
+from tui.screens.live.configuration_table import ConfigurationTable, draw_configurations
 from tui.screens.live.gpu_fold import draw_folded_gpus
 from tui.screens.live.health_line import draw_health, health_rows
 from tui.screens.live.host_line import draw_host
@@ -29,22 +32,22 @@ from tui.screens.live.latency_panel import draw_latency
 from tui.screens.live.layout import LOW, PANELS, WIDE, LayoutRequest, LiveLayout
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
-from tui.screens.live.plot_view import PLOT_MODES, PlotMode
+from tui.screens.live.plot_view import AXIS_MODES, PLOT_MODES, PlotMode
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
-from tui.screens.live.stage_strip import draw_stages
+from tui.screens.live.stage_strip import draw_stage_line
 from tui.screens.live.view import LiveView, make_live_view
 from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.result.answers import draw_answers
 
 FRAME_S = 0.2
 SLOW_REDRAW_FRAMES, FAST_ITERATION_MS = 3, 300.0
-"""Plot and ranks are drawn in every third frame when the median iteration is shorter than 300 ms."""
-EARLIER_TIMES_DELAY_S = 1.0
-"""delay before the times of earlier runs are read, so that the first frame does not wait for them"""
+"""What each iteration changes is drawn in every third frame if the median is shorter than 300 ms."""
+EARLIER_RUNS_DELAY_S = 1.0
+"""delay before earlier runs are read, so that the first frame does not wait for them"""
 BUDGET_S = 0.04
 """time of a frame for reading events; the rest is for drawing and input"""
-_KEYS_WHEN_MAXIMISED = ("back", "follow", "switch_plot", "health", "help")
+_KEYS_WHEN_MAXIMISED = ("back", "follow", "switch_plot", "switch_axis", "health", "help")
 """further actions in the footer while a panel is maximised"""
 
 
@@ -55,6 +58,11 @@ def draw_ranks_or_requests(data: tuple[RankLine, ...] | InFlightView, width: int
         if isinstance(data, InFlightView)
         else draw_ranks(data, width, height)
     )
+
+
+def _table_rows(table: ConfigurationTable) -> int:
+    """Return the rows of the table; a single configuration without a baseline is on the screen already."""
+    return len(table.lines) if len(table.lines) > 1 or table.baseline else 0
 
 
 class LiveScreen(LogKeys, KeyedScreen):
@@ -75,10 +83,13 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._hidden: frozenset[str] = frozenset()
         self._maximised = ""
         self._mode: PlotMode = PLOT_MODES[0]
+        self._axis: AxisMode = AXIS_MODES[0]
         self._cache = LiveViewCache()
         self._drawn_state = (-1, False)
         self._skipped = SLOW_REDRAW_FRAMES
         self._was_running = False
+        self._wants_baseline = False
+        """the profile has a baseline that is not read yet: first the ranks have to report their devices"""
 
     @property
     def layout(self) -> Layout:
@@ -86,12 +97,13 @@ class LiveScreen(LogKeys, KeyedScreen):
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_run_header, id="header")
-        yield Panel(draw_stages, id="stages")
+        yield Panel(draw_stage_line, id="stages")
         yield Panel(draw_answers, id="answers")
         yield Panel(draw_progress, id="progress")
         yield Panel(draw_health, id="health")
         yield Panel(draw_latency, id="plot", classes="framed")
         yield Panel(draw_ranks_or_requests, id="ranks", classes="framed")
+        yield Panel(draw_configurations, id="configurations", classes="framed")
         yield Panel(draw_folded_gpus, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
         yield LogView(id="log", classes="framed")
@@ -101,8 +113,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         set_title(self.query_one("#log"), "log")
         self.tick()
         self.set_interval(FRAME_S, self.tick)
-        if self.feed.live and self.feed.state.running:
-            self.set_timer(EARLIER_TIMES_DELAY_S, self._load_earlier_times)
+        self.set_timer(EARLIER_RUNS_DELAY_S, self._load_earlier_runs)
 
     # --- one frame --------------------------------------------------------------------------------------
 
@@ -115,13 +126,29 @@ class LiveScreen(LogKeys, KeyedScreen):
         drawn_state = (self.feed.now() // 10**9, self.feed.gone)
         if has_events or drawn_state != self._drawn_state or self._drawn is not self.view:
             self._drawn_state = drawn_state
-            self._show_view(make_live_view(self.feed, reading=reading, mode=self._mode, cache=self._cache))
+            self._show_view(self._make_view(reading=reading))
+        if self._wants_baseline and self.feed.state.configurations and not unfinished:
+            self._wants_baseline = False
+            self.run_worker(self._read_baseline, thread=True, exit_on_error=False)
         self.log_view.poll()
         if not unfinished:  # a run whose end was not read yet is not one that was watched while it ended
             self._handle_run_end()
 
-    def _load_earlier_times(self) -> None:
-        self._cache.earlier = earlier_times(self.feed.run_dir, self.feed.plan)
+    def _make_view(self, *, reading: bool = False) -> LiveView:
+        return make_live_view(self.feed, reading=reading, mode=self._mode, axis=self._axis, cache=self._cache)
+
+    def _load_earlier_runs(self) -> None:
+        if self.feed.live and self.feed.state.running:
+            self._cache.earlier = earlier_times(self.feed.run_dir, self.feed.plan)
+        self._wants_baseline = find_baseline(self.feed.plan.profile) is not None
+
+    def _read_baseline(self) -> None:
+        """Read the baseline, in a worker: it reads the logs of several runs."""
+        from runner.compare.live_baseline import read_baseline_numbers
+
+        self._cache.baseline = read_baseline_numbers(self.feed.run_dir, self.feed.plan.profile)
+        if self.is_attached:
+            self.app.call_from_thread(self._show_now)
 
     def _show_view(self, view: LiveView) -> None:
         self.view = view
@@ -133,7 +160,6 @@ class LiveScreen(LogKeys, KeyedScreen):
         if before is not None:  # the first frame does not wait for the settings, which enable the title
             self.app.show_title(window_title(view))
         for name, data in (
-            ("#stages", view.stages),
             ("#progress", view.progress),
             ("#answers", view.answers),
             ("#gpus", view.gpus),
@@ -142,11 +168,13 @@ class LiveScreen(LogKeys, KeyedScreen):
         ):
             self._panel(name).update(data)
         self._update_layout()
-        self._update_plot_and_ranks(view)
+        self._update_measurements(view)
         if before is None or before.plot_title != view.plot_title:
             set_title(self.query_one("#plot"), view.plot_title)
         if before is None or before.rank_title != view.rank_title:
             set_title(self.query_one("#ranks"), view.rank_title)
+        if before is None or before.configurations.title != view.configurations.title:
+            set_title(self.query_one("#configurations"), view.configurations.title)
         if before is None or before.gpu_title != view.gpu_title:
             set_title(self.query_one("#gpus"), view.gpu_title)
         if before is None or before.progress.what != view.progress.what:
@@ -157,14 +185,16 @@ class LiveScreen(LogKeys, KeyedScreen):
             set_title(self.query_one("#log"), f"log  {view.log.name}" if view.log else "log")
         self.log_view.limit(view.log_bytes)
 
-    def _update_plot_and_ranks(self, view: LiveView) -> None:
-        """Update the plot and the ranks, but not in every frame when iterations are too fast to follow."""
+    def _update_measurements(self, view: LiveView) -> None:
+        """Update what each iteration changes, but not in every frame if they are too fast to follow."""
         if view.running and (view.numbers.p50 or FAST_ITERATION_MS) < FAST_ITERATION_MS:
             self._skipped += 1
             if self._skipped < SLOW_REDRAW_FRAMES:
                 return
         self._skipped = 0
+        self._panel("#stages").update(view.stages)
         self._panel("#plot").update((view.plot, view.numbers))
+        self._panel("#configurations").update(view.configurations)
         self._panel("#ranks").update(view.ranks if view.flight is None else view.flight)
 
     def _update_layout(self) -> None:
@@ -174,6 +204,7 @@ class LiveScreen(LogKeys, KeyedScreen):
             return
         request = LayoutRequest(
             ranks=self._rank_rows(len(view.ranks)) if view.flight is None else MAX_ROWS,
+            configurations=_table_rows(view.configurations),
             gpus=len(view.gpus),
             health=len(health_rows(view.health, self.size.width - 2)),
             answers=bool(view.answers.pairs),
@@ -249,8 +280,17 @@ class LiveScreen(LogKeys, KeyedScreen):
     def action_switch_plot(self) -> None:
         """Switch to the next kind of latency plot."""
         self._mode = PLOT_MODES[(PLOT_MODES.index(self._mode) + 1) % len(PLOT_MODES)]
+        self._show_now()
+
+    def action_switch_axis(self) -> None:
+        """Switch to the next y axis of the latency over time."""
+        self._axis = AXIS_MODES[(AXIS_MODES.index(self._axis) + 1) % len(AXIS_MODES)]
+        self._show_now()
+
+    def _show_now(self) -> None:
+        """Draw all panels in this frame, because the user changed what they show."""
         self._skipped = SLOW_REDRAW_FRAMES
-        self._show_view(make_live_view(self.feed, mode=self._mode, cache=self._cache))
+        self._show_view(self._make_view())
 
     async def action_health(self) -> None:
         from tui.screens.live.health_page import HealthScreen

@@ -13,6 +13,7 @@ from tui.plots.axes import round_seconds
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import LatencyPlotData
 from tui.plots.prefill_generation import SplitData
+from tui.screens.live import plot_view
 from tui.screens.live.in_flight_panel import InFlightView
 from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
@@ -21,9 +22,9 @@ from tui.screens.live.progress_lines import ProgressView
 from tui.text import plain_text
 
 TITLES: dict[PlotMode, str] = {
-    "time": "engine iterations over engine time, ms",
-    "histogram": "engine iteration histogram, ms",
-    "split": "engine iterations, ms",
+    "time": "engine iteration time, ms",
+    "histogram": "engine iteration time, histogram, ms",
+    "split": "engine iteration time, ms",
 }
 NO_LOG = "this version of trtllm-bench writes no readable iteration log"
 WAITING = "waiting for the engine's log (written in blocks)"
@@ -75,8 +76,17 @@ def make_progress(
     )
 
 
-def make_plot(configuration: ConfigurationState, mode: PlotMode, empty: str) -> LatencyPlot:
-    """Return the plot of the engine's iterations over their total time; they run one after another."""
+def make_plot(
+    configuration: ConfigurationState, mode: PlotMode, empty: str, most: tuple[float, float] | None = None
+) -> LatencyPlot:
+    """Return the plot of the engine's iterations over their total time; they run one after another.
+
+    Args:
+        configuration: the present configuration, with requests in flight.
+        mode: kind of plot.
+        empty: text while there is no iteration.
+        most: the range of the latencies without outliers, ms; None: outliers do not flatten the others.
+    """
     serving = configuration.serving
     assert serving is not None
     engine = serving.engine
@@ -91,11 +101,20 @@ def make_plot(configuration: ConfigurationState, mode: PlotMode, empty: str) -> 
     if not latency.n:
         return LatencyPlotData(empty)
     return LatencyPlotData(
-        end=round_seconds(latency.total / 1000),
+        end=latency.total / 1000 if configuration.done else round_seconds(latency.total / 1000),
         n=latency.n,
-        lines=_lines(engine),
+        lines=plot_view.time_lines(latency, None),
+        band=plot_view.time_band(latency),
+        most=most,
         points=tuple(engine.series.buckets),
     )
+
+
+def make_title(mode: PlotMode, plot: LatencyPlot, configuration: ConfigurationState) -> str:
+    """Return the title of the plot, with its y axis."""
+    serving = configuration.serving
+    assert serving is not None
+    return TITLES[mode] + plot_view.axis_note(plot, serving.engine.latency)
 
 
 def _lines(engine: EngineLog) -> tuple[tuple[str, float], ...]:
@@ -122,8 +141,9 @@ def make_numbers(configuration: ConfigurationState, empty: str) -> LatencyNumber
         instead=(
             ("tokens/iteration", engine.tokens.mean if engine.tokens.n else None, ""),
             ("in flight", engine.active.mean if engine.active.n else None, ""),
-            ("", rate, " tokens/s in and out"),
         ),
+        tokens_per_sec=rate,
+        tokens_unit="total tokens/s",
     )
 
 

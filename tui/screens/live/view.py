@@ -9,15 +9,19 @@ import msgspec
 
 from runner import events as ev
 from runner.history.run_feed import Feed
-from runner.metrics.outlier_causes import find_outliers
+from runner.metrics.latency import P50
+from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import Stall, find_stall
+from runner.plan.plan import configuration_of
 from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
 from runner.state.run import RankState, RunState, StageState
 from runner.util.formatting import duration, plural
 from tui.framework.run_header import RunHeader, short_id
+from tui.plots.latency import AxisMode
 from tui.screens.live import plot_view, serving_view
+from tui.screens.live.configuration_table import ConfigurationTable
 from tui.screens.live.gpu_panel import GpuLine
 from tui.screens.live.gpu_view import gpu_lines, gpu_title
 from tui.screens.live.health_findings import assess_health
@@ -29,13 +33,13 @@ from tui.screens.live.latency_panel import LatencyPlot
 from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.progress_lines import CurrentIteration, ProgressPhase, ProgressView
 from tui.screens.live.rank_panel import RankLine
-from tui.screens.live.stage_strip import StageItem
+from tui.screens.live.stage_strip import StageItem, StageLine
 from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.result.answers import Answers, one_line
 from tui.text import gibibytes, plain_text
 
-MIN_SKEW_SHOWN = 0.0005
-"""Ranks whose means differ by less than this share count as equal."""
+MIN_SKEW_SHOWN = 0.01
+"""Ranks whose means differ by less than this share count as balanced."""
 LONG_ITERATION_S = 5
 """From this length on the time in the current iteration is shown."""
 SILENT_S = 2
@@ -44,11 +48,12 @@ SILENT_S = 2
 
 class LiveView(msgspec.Struct, frozen=True):
     header: RunHeader
-    stages: tuple[StageItem, ...]
+    stages: StageLine
     progress: ProgressView
     plot: LatencyPlot
     plot_title: str
     numbers: LatencyNumbers
+    configurations: ConfigurationTable
     ranks: tuple[RankLine, ...]
     rank_title: str
     flight: InFlightView | None
@@ -71,13 +76,19 @@ class LiveView(msgspec.Struct, frozen=True):
 
 
 def make_live_view(
-    feed: Feed, *, reading: bool = False, mode: PlotMode = "time", cache: LiveViewCache | None = None
+    feed: Feed,
+    *,
+    reading: bool = False,
+    mode: PlotMode = "time",
+    axis: AxisMode = "linear",
+    cache: LiveViewCache | None = None,
 ) -> LiveView:
     """Return the content of the live screen.
 
     Args:
         reading: the existing log is not read completely yet.
         mode: kind of latency plot.
+        axis: its y axis, for latency over time.
         cache: results kept from earlier views.
     """
     state, now = feed.state, feed.now()
@@ -89,6 +100,12 @@ def make_live_view(
     serving = configuration if configuration is not None and configuration.serving is not None else None
     current = cache.ceiling(feed)
     empty = serving_view.empty_reason(feed, serving) if serving else ""
+    plot = plot_view.with_axis(_plot(state, serving, mode, slow, cache, empty), axis)
+    numbers = (
+        serving_view.make_numbers(serving, empty)
+        if serving
+        else plot_view.make_numbers(state, current.ceiling)
+    )
     return LiveView(
         header=RunHeader(
             profile=plain_text(feed.plan.profile),
@@ -100,17 +117,16 @@ def make_live_view(
             replay=not feed.live,
             reading=int(feed.loaded * 100) if reading else None,
         ),
-        stages=_stages(feed, now),
+        stages=StageLine(_stages(feed, now), numbers.tokens_per_sec, numbers.tokens_unit),
         progress=_progress(feed, now, stall),
-        plot=serving_view.make_plot(serving, mode, empty)
+        plot=plot,
+        plot_title=serving_view.make_title(mode, plot, serving)
         if serving
-        else plot_view.make_plot(state, mode, slow, cache.lanes),
-        plot_title=serving_view.TITLES[mode]
-        if serving
-        else plot_view.make_title(mode, configuration, slow, moves=steady is not None and steady.change != 0),
-        numbers=serving_view.make_numbers(serving, empty)
-        if serving
-        else plot_view.make_numbers(state, current.ceiling),
+        else plot_view.make_title(
+            mode, plot, configuration, slow, moves=steady is not None and steady.change != 0
+        ),
+        numbers=numbers,
+        configurations=cache.configurations.table(state, feed.plan, cache.baseline),
         ranks=_ranks(state),
         rank_title="requests in flight" if serving else _rank_title(state),
         flight=serving_view.make_in_flight(serving, empty) if serving else None,
@@ -128,6 +144,35 @@ def make_live_view(
         running=state.running,
         can_stop=feed.live and state.running and state.stopping is None and not feed.gone,
     )
+
+
+def _plot(
+    state: RunState,
+    serving: ConfigurationState | None,
+    mode: PlotMode,
+    slow: tuple[Outlier, ...],
+    cache: LiveViewCache,
+    empty: str,
+) -> LatencyPlot:
+    """Return the plot of the present configuration.
+
+    Args:
+        state: state of the run.
+        serving: the present configuration, if it has requests in flight.
+        mode: kind of plot.
+        slow: outliers with a known cause.
+        cache: results kept from earlier views.
+        empty: text of a serving configuration without iterations.
+    """
+    if serving is not None and serving.serving is not None:
+        most = cache.flattened_range(serving.serving.engine.latency)
+        return serving_view.make_plot(serving, mode, empty, most)
+    configuration = state.configuration
+    if configuration is None:
+        return plot_view.make_plot(state, mode, slow, cache.lanes)
+    before = cache.baseline.find(configuration_of(configuration.start), P50) if cache.baseline else None
+    most = cache.flattened_range(configuration.latency)
+    return plot_view.make_plot(state, mode, slow, cache.lanes, most, before)
 
 
 def _log_bytes(state: RunState) -> int | None:
@@ -287,7 +332,7 @@ def _rank_title(state: RunState) -> str:
     return (
         f"ranks · slowest {slowest}: +{100 * slower:.1f} %"
         if slower >= MIN_SKEW_SHOWN
-        else "ranks · all equal"
+        else f"ranks · balanced within {100 * MIN_SKEW_SHOWN:.0f} %"
     )
 
 

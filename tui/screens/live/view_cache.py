@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from runner.history.run_feed import Feed
 from runner.metrics.current_ceiling import CurrentCeiling, find_current_ceiling
+from runner.report.baseline_numbers import BaselineNumbers
 from runner.report.eta import EarlierTimes
 from runner.state.configuration import ConfigurationState
+from runner.stats import Sample
 from runner.stats.steady_state import Steadiness, last_look
-from tui.screens.live.plot_view import GpuLaneCache
+from tui.screens.live.configuration_view import ConfigurationLines
+from tui.screens.live.plot_view import GpuLaneCache, flattened_range
 from tui.screens.live.steady_badge import find_steadiness
+
+RECOMPUTED_AFTER = 1.02
+"""growth of a sample after which the range of its values without outliers is computed again"""
 
 
 class LiveViewCache:
@@ -17,7 +23,11 @@ class LiveViewCache:
     def __init__(self) -> None:
         self.lanes = GpuLaneCache()
         self.earlier = EarlierTimes()
+        self.configurations = ConfigurationLines()
+        self.baseline: BaselineNumbers | None = None
+        """the baseline of the profile; None: there is none, or it is not read yet"""
         self._steadiness: tuple[ConfigurationState, tuple[int, bool], Steadiness | None] | None = None
+        self._most: tuple[Sample, tuple[int, float, float], tuple[float, float] | None] | None = None
         self._ceiling: tuple[tuple[int, int], CurrentCeiling] | None = None
 
     def ceiling(self, feed: Feed) -> CurrentCeiling:
@@ -39,4 +49,15 @@ class LiveViewCache:
                 return found
         found = find_steadiness(configuration)
         self._steadiness = (configuration, look, found)
+        return found
+
+    def flattened_range(self, latency: Sample) -> tuple[float, float] | None:
+        """Return `plot_view.flattened_range`; again after 2 % more values, or a new extreme one."""
+        if self._most is not None:
+            sample, (n, low, high), found = self._most
+            same = (low, high) == (latency.minimum, latency.maximum)
+            if sample is latency and same and latency.n <= n * RECOMPUTED_AFTER:
+                return found
+        found = flattened_range(latency)
+        self._most = latency, (latency.n, latency.minimum, latency.maximum), found
         return found

@@ -16,6 +16,7 @@ CASES = [
     LayoutRequest(ranks=2, gpus=1),
     LayoutRequest(ranks=8, gpus=8, answers=True),
     LayoutRequest(ranks=64, gpus=16, host=2, health=3),
+    LayoutRequest(ranks=2, configurations=4, gpus=8),
     LayoutRequest(ranks=8, gpus=8, hidden=frozenset({"plot"})),
     LayoutRequest(ranks=8, gpus=8, hidden=frozenset({"plot", "log"})),
     LayoutRequest(ranks=8, gpus=8, hidden=frozenset(PANELS)),
@@ -68,3 +69,15 @@ def test_a_hidden_panel_gives_its_rows_to_the_others() -> None:
     with_log = arrange_panels(120, 40, LayoutRequest(ranks=8, gpus=8))
     without = arrange_panels(120, 40, LayoutRequest(ranks=8, gpus=8, hidden=frozenset({"log"})))
     assert without["plot"].height == with_log["plot"].height + with_log["log"].height
+
+
+def test_configurations_take_the_room_that_the_ranks_leave() -> None:
+    places = arrange_panels(120, 40, LayoutRequest(ranks=2, configurations=4))
+    assert places["ranks"].height + places["configurations"].height == places["plot"].height
+    assert places["configurations"].height == 2 + 1 + 4
+    assert places["ranks"].height >= 2 + 1 + 2
+    many = arrange_panels(120, 40, LayoutRequest(ranks=2, configurations=40))
+    assert many["ranks"].height == 2 + 1 + 2
+    assert "configurations" not in arrange_panels(120, 40, LayoutRequest(ranks=64, configurations=4))
+    assert "configurations" not in arrange_panels(80, 24, LayoutRequest(ranks=2, configurations=4))
+    assert "configurations" in arrange_panels(80, 40, LayoutRequest(ranks=2, configurations=4))

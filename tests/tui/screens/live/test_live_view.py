@@ -121,9 +121,10 @@ def test_stage_marks_of_planned_running_and_failed_stages(tmp_path: Path) -> Non
     run.begin_stage("convert", 1)
     run.end_stage("convert", "skipped")
     run.begin_stage("build", 1)
-    assert [stage.mark for stage in view_of(run, tmp_path / "a").stages] == ["skipped", "running", "planned"]
+    running = view_of(run, tmp_path / "a").stages.stages
+    assert [stage.mark for stage in running] == ["skipped", "running", "planned"]
     run.end_stage("build", "failed", -9)
-    stages = view_of(run, tmp_path / "b").stages
+    stages = view_of(run, tmp_path / "b").stages.stages
     assert [stage.mark for stage in stages] == ["skipped", "failed", "planned"]
     assert stages[1].exit_code == -9
 
@@ -167,9 +168,13 @@ def test_the_log_of_a_replay_follows_its_clock(tmp_path: Path) -> None:
 
 
 def test_the_slowest_rank_is_marked(tmp_path: Path) -> None:
-    ranks = view_of(recorded_runs.under_way(8), tmp_path).ranks
-    assert [rank.rank for rank in ranks if rank.slower is not None] == [7]
-    assert ranks[0].i == 7
+    view = view_of(recorded_runs.under_way(32), tmp_path / "a")
+    assert [rank.rank for rank in view.ranks if rank.slower is not None] == [31]
+    assert view.rank_title == "ranks · slowest 31: +1.6 %"
+    assert view.ranks[0].i == 7
+    balanced = view_of(recorded_runs.under_way(8), tmp_path / "b")
+    assert balanced.rank_title == "ranks · balanced within 1 %"
+    assert not any(rank.slower for rank in balanced.ranks)
 
 
 def test_a_rank_that_lost_records_is_broken(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def over_time(view: LiveView) -> LatencyPlotData:
     return view.plot
 
 
-def test_the_time_axis_ends_at_a_round_expected_duration(tmp_path: Path) -> None:
+def test_the_time_axis_is_at_least_half_filled(tmp_path: Path) -> None:
     assert over_time(view_of(recorded_runs.under_way(), tmp_path / "a")).end == 75  # 10 iterations of 6.4 s
     run = recorded_runs.under_way()
     run.duration = 600
@@ -31,8 +31,14 @@ def test_the_time_axis_ends_at_a_round_expected_duration(tmp_path: Path) -> None
     run.iterate(2, "warmup", 2, 1000)
     run.iterate(5, "timed", 2, 1000)
     plot = over_time(view_of(run, tmp_path / "b"))
-    assert plot.end == 600
+    assert plot.end == 600 / 64, "the expected duration, halved until five seconds fill it"
     assert plot.begin == pytest.approx(-2.4, abs=0.1)
+
+
+def test_the_time_axis_of_an_ended_run_is_filled(tmp_path: Path) -> None:
+    for make in (recorded_runs.finished, recorded_runs.stopped):
+        plot = over_time(view_of(make(), tmp_path / make.__name__))
+        assert plot.end == pytest.approx((plot.points[-1].t - plot.origin) / 1e9)
 
 
 def test_iterations_are_drawn_at_their_end_times(tmp_path: Path) -> None:
@@ -47,7 +53,11 @@ def test_an_outlier_is_marked_and_counted_with_its_cause(tmp_path: Path) -> None
     [mark] = over_time(view).marks
     assert mark.letter == "?"
     assert mark.at == pytest.approx(5 * 6.4, abs=1)
-    assert view.plot_title == "latency over time, ms · 1 outlier: ? unknown 1"
+    assert view.plot_title == ("latency over time, ms · ▴ max 7 245 · 1 outlier: ? unknown 1")
+    assert over_time(view).most == pytest.approx((6237, 6363), abs=1)
+    feed = drained(recorded_runs.under_way(iterations=40), tmp_path / "other")
+    titles = [make_live_view(feed, axis=axis).plot_title for axis in ("log", "full")]
+    assert [title.split(" · ")[1] for title in titles] == ["log axis", "full range"]
 
 
 def test_histogram_and_split_plots_have_data(tmp_path: Path) -> None:
