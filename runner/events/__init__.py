@@ -13,6 +13,7 @@ import msgspec
 
 from runner.events.base import Event
 from runner.events.gpu import (
+    ComputeProcess,
     GpuColumn,
     GpuEnergy,
     GpuHealth,
@@ -21,6 +22,7 @@ from runner.events.gpu import (
     GpuMapping,
     GpuProblem,
     GpuProcesses,
+    GpuProcessTable,
     GpuReason,
     GpuSamples,
     GpuSource,
@@ -62,6 +64,7 @@ __all__ = [
     "Answer",
     "AnyEvent",
     "Bye",
+    "ComputeProcess",
     "ConfigurationStarted",
     "EngineIteration",
     "Event",
@@ -74,6 +77,7 @@ __all__ = [
     "GpuInventory",
     "GpuMapping",
     "GpuProblem",
+    "GpuProcessTable",
     "GpuProcesses",
     "GpuReason",
     "GpuSamples",
@@ -135,6 +139,7 @@ AnyEvent = (
     | GpuReason
     | GpuProblem
     | GpuProcesses
+    | GpuProcessTable
     | GpuMapping
     | Telemetry
     | TelemetryCost

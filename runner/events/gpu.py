@@ -159,6 +159,27 @@ class GpuProcesses(Event, frozen=True, kw_only=True, tag="gpu_processes", gc=Fal
     """as the driver counts them, which a container may not know"""
 
 
+class ComputeProcess(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A process that computes on a GPU; user, command and run are empty where they are not known."""
+
+    pid: Whole
+    """as the driver counts it, which a container may not know"""
+    memory: Whole | None = None
+    """bytes of GPU memory; None: the driver does not tell"""
+    user: str = ""
+    command: str = ""
+    """the program, and the script or module of an interpreter, without further arguments"""
+    run: str = ""
+    """id of the run of this program that started it"""
+
+
+class GpuProcessTable(Event, frozen=True, kw_only=True, tag="gpu_process_table", gc=False):
+    """All processes that compute on a GPU now, also those of the run; written when they change."""
+
+    gpu: str
+    processes: list[ComputeProcess]
+
+
 class GpuMapping(Event, frozen=True, kw_only=True, tag="gpu_mapping", gc=False):
     """Which GPU a stage's `cuda:N` is: the N-th UUID."""
 

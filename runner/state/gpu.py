@@ -53,6 +53,8 @@ class GpuState:
     before: list[int] | None = None
     after: list[int] | None = None
     """pids of processes on it before the first stage and after the last"""
+    processes: list[ev.ComputeProcess] | None = None
+    """processes on it at the last change; None: not read"""
     baseline: float | None = None
     """bytes in use before the first stage"""
     energy: deque[ev.GpuEnergy] = field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
@@ -256,6 +258,11 @@ class TelemetryState:
             gpu.before = event.pids
         elif gpu is not None:
             gpu.after = event.pids
+
+    def take_process_table(self, event: ev.GpuProcessTable) -> None:
+        gpu = self.gpus.get(event.gpu)
+        if gpu is not None:
+            gpu.processes = event.processes
 
     def take_mapping(self, event: ev.GpuMapping) -> None:
         self.mapping = event

@@ -13,7 +13,7 @@ iterations at a second level are no outliers. The cause of an outlier is the fir
   machine was busier than on average: 20 points more processor load, 5 more stolen by the hypervisor, or 20
   more of the time with a process waiting for a processor;
 - process: another process computes on a GPU of the run. It was seen before the first stage or after the last
-  one; process lists are not read while a benchmark is measured;
+  one: of those listed in between, a container does not tell which ones are of the run;
 - unknown: none of these was seen.
 """
 

@@ -387,6 +387,7 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.GpuReason: lambda state, event: state.telemetry.take_reason(event),
     ev.GpuProblem: lambda state, event: state.telemetry.take_problem(event),
     ev.GpuProcesses: lambda state, event: state.telemetry.take_processes(event),
+    ev.GpuProcessTable: lambda state, event: state.telemetry.take_process_table(event),
     ev.GpuMapping: lambda state, event: state.telemetry.take_mapping(event),
     ev.Telemetry: lambda state, event: state.telemetry.take_status(event),
     ev.TelemetryCost: lambda state, event: state.telemetry.take_cost(event),

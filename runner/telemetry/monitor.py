@@ -59,6 +59,7 @@ TelemetryRecord = (
     | ev.GpuReason
     | ev.GpuProblem
     | ev.GpuProcesses
+    | ev.GpuProcessTable
     | ev.Telemetry
     | ev.TelemetryCost
     | ev.NoGpu
@@ -74,7 +75,7 @@ class TelemetryMonitor:
     """where the process appends its records"""
     hz: float
     lists: bool = True
-    """record which processes use the GPUs before and after the run"""
+    """record which processes use the GPUs: before and after the run, and in between when they change"""
     log: Path | None = None
     """file for the output of the process"""
     pids: set[int] = field(default_factory=set)

@@ -283,13 +283,14 @@ class Nvml:
         rows = self._call("nvmlDeviceGetRemappedRows", pynvml.nvmlDeviceGetRemappedRows, self._handles[gpu])
         return rows[0] + rows[1], bool(rows[2]), bool(rows[3])
 
-    def processes(self, gpu: int) -> list[int]:
+    def processes(self, gpu: int) -> list[tuple[int, int | None]]:
+        """Return pid, and bytes of GPU memory (None: not known), of each process that computes on a GPU."""
         found = self._call(
             "nvmlDeviceGetComputeRunningProcesses_v3",
             pynvml.nvmlDeviceGetComputeRunningProcesses,
             self._handles[gpu],
         )
-        return [process.pid for process in found]
+        return [(process.pid, process.usedGpuMemory) for process in found]
 
     # --- events -----------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     """Read GPUs until SIGUSR2; the arguments are `FILE PERIOD_S LISTS`.
 
     LISTS says when to record which processes use the GPUs: before and after the run (`both`), `after`, `no`.
+    Except for `no`, the processes are also recorded when they change.
     """
     set_up_process_log()
     # The signals are waited for, not handled: they cannot interrupt a call into NVML, nor be lost during one.
@@ -54,10 +55,12 @@ def main(arguments: Sequence[str]) -> None:
 def _sample(write: Callable[[dict[str, Any]], None], period: float, lists: str) -> None:
     from runner.telemetry.costs import CallCosts
     from runner.telemetry.nvml import Nvml
+    from runner.telemetry.process_tables import ProcessTables
     from runner.telemetry.sampler import GpuSampler
 
     costs = CallCosts()
-    sampler = GpuSampler(Nvml(costs), write, time.monotonic_ns)
+    tables = ProcessTables() if lists != "no" else None
+    sampler = GpuSampler(Nvml(costs), write, time.monotonic_ns, tables)
     if not sampler.open():
         write(_no_gpu(nvml_errors.NO_DEVICE))
         return

@@ -23,6 +23,7 @@ from runner.telemetry.nvml_errors import (
     is_final,
     is_lost,
 )
+from runner.telemetry.process_tables import ProcessTables
 
 ENERGY_S = 5.0
 HEALTH_S = 10.0
@@ -45,6 +46,8 @@ class GpuSampler:
     backend: GpuBackend
     write: Callable[[JsonRecord], None]
     clock: Callable[[], int]
+    tables: ProcessTables | None = None
+    """the processes on the GPUs; None: they are not read"""
     uuids: list[str] = field(default_factory=list)
     _sliced: list[int] = field(default_factory=list)
     """GPUs with MIG devices"""
@@ -76,6 +79,8 @@ class GpuSampler:
         step = round(ENERGY_S * 1e9 / max(1, len(gpus)))
         self._energy_due = [now + (gpu + 1) * step for gpu in range(len(gpus))]
         self._health_due = list(self._energy_due)
+        if self.tables is not None:
+            self.tables.start(now, len(gpus))
         return len(gpus)
 
     def tick(self, period: float) -> None:
@@ -114,10 +119,11 @@ class GpuSampler:
             self._health(gpu)
 
     def processes(self, when: str) -> None:
-        """Record the processes on the GPUs; expensive, so only before the first stage and after the last."""
+        """Record the processes on the GPUs before the first stage or after the last."""
         for gpu, uuid in enumerate(self.uuids):
-            pids = self._read(gpu, "processes", self.backend.processes)
-            if pids is not None:
+            found = self._read(gpu, "processes", self.backend.processes)
+            if found is not None:
+                pids = [pid for pid, _ in found]
                 self.write(
                     {"kind": "gpu_processes", "t": self.clock(), "gpu": uuid, "when": when, "pids": pids}
                 )
@@ -205,6 +211,16 @@ class GpuSampler:
             if now >= self._health_due[gpu]:
                 self._health_due[gpu] = now + round(HEALTH_S * 1e9)
                 self._health(gpu)
+            if self.tables is not None and self.tables.due(gpu, now):
+                self._process_table(gpu, self.tables)
+
+    def _process_table(self, gpu: int, tables: ProcessTables) -> None:
+        began = self.clock()
+        found = self._read(gpu, "processes", self.backend.processes)
+        now = self.clock()
+        table = tables.read(gpu, now, now - began, found)
+        if table is not None:
+            self.write({"kind": "gpu_process_table", "t": now, "gpu": self.uuids[gpu], "processes": table})
 
     def _energy(self, gpu: int) -> None:
         began = self.clock()

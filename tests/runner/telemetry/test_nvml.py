@@ -139,9 +139,7 @@ def test_call_costs_are_recorded_without_forbidden_calls(machine: pytest.MonkeyP
     assert 0 <= cost.cpu_percent < 50
 
 
-def test_process_lists_are_asked_at_the_begin_and_the_end_only(
-    machine: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_process_lists_of_begin_and_end_are_recorded(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     machine.setenv("NVML_PIDS", "11,12,13")
     found = machine_after(tmp_path, 4)
     lists = [event for event in found.events if isinstance(event, ev.GpuProcesses)]

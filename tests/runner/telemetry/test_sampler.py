@@ -10,6 +10,7 @@ import pytest
 
 from runner.telemetry.backend import ReadingSources
 from runner.telemetry.nvml_errors import ReadingUnavailable, ReadingValue, absence
+from runner.telemetry.process_tables import INTERVAL_S, ProcessTables
 from runner.telemetry.reading_schedule import RECOVERY_TICKS, Pace
 from runner.telemetry.sampler import ENERGY_S, GpuSampler
 
@@ -24,6 +25,8 @@ class Machine:
         self.asked: Counter[tuple[str, int]] = Counter()
         self.throttled = 0
         self.xid: list[tuple[int | None, int]] = []
+        self.process_cost = 0
+        self.process_memory: int | None = 1 << 30
 
     parts: tuple[ReadingValue, ...] = (52.04, ReadingUnavailable(3), 60.0)
 
@@ -84,9 +87,10 @@ class Machine:
         self._ask("remapped", gpu)
         return 0, False, False
 
-    def processes(self, gpu: int) -> list[int]:
+    def processes(self, gpu: int) -> list[tuple[int, int | None]]:
         self._ask("processes", gpu)
-        return [7]
+        self.now += self.process_cost
+        return [(7, self.process_memory)]
 
     def xids(self) -> list[tuple[int | None, int]]:
         found, self.xid = self.xid, []
@@ -96,9 +100,11 @@ class Machine:
         return ReadingSources()
 
 
-def sampler_of(machine: Machine) -> tuple[GpuSampler, list[dict[str, Any]]]:
+def sampler_of(
+    machine: Machine, tables: ProcessTables | None = None
+) -> tuple[GpuSampler, list[dict[str, Any]]]:
     written: list[dict[str, Any]] = []
-    sampler = GpuSampler(machine, written.append, lambda: machine.now)
+    sampler = GpuSampler(machine, written.append, lambda: machine.now, tables)
     sampler.open()
     return sampler, written
 
@@ -316,3 +322,43 @@ class TestPace:
         changes = [pace.after(pace.deadline, pace.deadline + 0.01) for _ in range(RECOVERY_TICKS)]
         assert changes.count(True) == 1
         assert pace.period == 0.5
+
+
+def alice(pid: int) -> dict[str, str]:
+    return {"user": "alice", "command": f"python {pid}.py"}
+
+
+def test_processes_are_recorded_when_they_change() -> None:
+    machine = Machine(gpus=2)
+    sampler, written = sampler_of(machine, ProcessTables(alice))
+    for _ in range(100):
+        tick(sampler, machine)
+    tables = of_kind(written, "gpu_process_table")
+    assert [table["gpu"] for table in tables] == ["GPU-0", "GPU-1"], "once for each GPU"
+    process = {"pid": 7, "memory": 1 << 30, "user": "alice", "command": "python 7.py"}
+    assert tables[0]["processes"] == [process]
+    assert tables[0]["t"] != tables[1]["t"], "not in the same tick"
+    assert machine.asked[("processes", 0)] == pytest.approx(50 / INTERVAL_S, abs=1)
+    machine.process_memory = None
+    for _ in range(100):
+        tick(sampler, machine)
+    assert "memory" not in of_kind(written, "gpu_process_table")[-1]["processes"][0]
+
+
+def test_a_slow_list_of_processes_is_read_less_often() -> None:
+    machine = Machine(gpus=8)
+    machine.process_cost = 5_000_000
+    sampler, _ = sampler_of(machine, ProcessTables(alice))
+    for _ in range(240):
+        tick(sampler, machine)
+    # 5 ms x 8 GPUs are a thousandth of 40 s.
+    assert all(machine.asked[("processes", gpu)] == pytest.approx(120 / 40, abs=1) for gpu in range(8))
+
+
+def test_processes_are_not_read_unless_asked_for() -> None:
+    machine = Machine()
+    sampler, written = sampler_of(machine)
+    for _ in range(40):
+        tick(sampler, machine)
+    assert of_kind(written, "gpu_process_table") == []
+    assert machine.asked[("processes", 0)] == 0
