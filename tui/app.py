@@ -32,6 +32,7 @@ from runner.util.threads import on_thread_error
 from tui.framework import lifecycle
 from tui.framework.ascii_filter import AsciiFilter
 from tui.framework.clean_filter import CleanFilter
+from tui.framework.indexed_colours import IndexedColours
 from tui.framework.keymap import GLOBAL_KEYS
 from tui.framework.terminal import TerminalApp
 from tui.screens.registry import create_screen
@@ -51,6 +52,7 @@ DialogResult = TypeVar("DialogResult")
 MAX_HISTORY = 16
 """How many places the way back remembers."""
 ASCII = AsciiFilter()
+INDEXED = IndexedColours()
 CLEAN = CleanFilter()
 TITLE_EVERY_S = 1.0
 STARTUP_S = 1.0
@@ -119,14 +121,16 @@ class TrtbenchApp(TerminalApp):
         In monochrome, a filter removes all colours, including those of Textual's widgets. In the other themes
         of the dashboard, its screens use no ANSI colours, so the filter that converts them is left out.
         """
-        characters = [CLEAN, ASCII] if ascii_only() else [CLEAN]
+        last: list[LineFilter] = [CLEAN, ASCII] if ascii_only() else [CLEAN]
         if self.theme == MONOCHROME:
-            return [NoColor(), *characters]
+            return [NoColor(), *last]
+        if self.console.color_system == "256":
+            last = [INDEXED, *last]
         filters = super().get_line_filters()
         if self.theme not in THEME_NAMES or isinstance(self.screen, SystemModalScreen):
-            return [*filters, *characters]
+            return [*filters, *last]
         colours = [line_filter for line_filter in filters if not isinstance(line_filter, ANSIToTruecolor)]
-        return [*colours, *characters]
+        return [*colours, *last]
 
     def watch_theme(self, name: str) -> None:
         self.no_color = name == MONOCHROME

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from runner.history.run_entry import Figure, RunEntry
 from runner.plan.plan import Configuration
 
-BARS = "▁▂▃▄▅▆▇█"
+BARS = "▁▂▃▄▅▆▇"
+"""No full block: it would touch the bars in the row above."""
 LEAST_RANGE = 0.05
 """A sparkline spans at least this share of its largest value: noise of 1 % must not look like a drop."""
 

@@ -59,7 +59,7 @@ class TestList:
 
     def test_groups(self, capsys: pytest.CaptureFixture[str]) -> None:
         lines = run(capsys, "ls", "--group", "profile", "--filter=-status:failed")
-        assert lines[0] == "qwen · 2 of 2 runs · batch 1 128→64: ▁█ 1 100 tokens/s (+10.0 %)"
+        assert lines[0] == "qwen · 2 of 2 runs · batch 1 128→64: ▁▇ 1 100 tokens/s (+10.0 %)"
         assert [line[2:6] for line in lines[2:]] == ["0003", "0001"]
 
     def test_as_json(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +121,7 @@ class TestTrend:
     def test_from_run_to_run(self, capsys: pytest.CaptureFixture[str]) -> None:
         lines = run(capsys, "trend", "qwen")
         assert lines[0] == "qwen · batch 1 128→64 · 2 finished runs"
-        assert lines[1:3] == ["  tokens/s  ▁█", "  latency   █▁"]
+        assert lines[1:3] == ["  tokens/s  ▁▇", "  latency   ▇▁"]
         assert lines[-1].split() == [
             "0003", "2026-01-01", "13:59", "1", "100", "+10.0", "%", "45.00", "ms", "-10.0", "%", "1",
             "NVIDIA", "H200",

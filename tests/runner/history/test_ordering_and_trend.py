@@ -104,8 +104,8 @@ def test_runs_on_different_machines_are_told_apart() -> None:
 
 
 def test_a_sparkline_shows_large_changes_and_no_noise() -> None:
-    assert sparkline([1, 2, 3, None, 8], 10) == "▁▂▃ █"
-    assert sparkline([1, 2, 3], 2) == "▁█"
+    assert sparkline([1, 2, 3, None, 8], 10) == "▁▂▃ ▇"
+    assert sparkline([1, 2, 3], 2) == "▁▇"
     assert sparkline([], 5) == sparkline([None], 5) == sparkline([1.0], 0) == ""
     assert len(set(sparkline([100.0, 100.2, 99.9, 100.1], 9))) == 1, "0.3 % is noise"
     fallen = sparkline([100.0, 100.0, 90.0], 9)

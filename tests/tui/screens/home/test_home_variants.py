@@ -223,7 +223,7 @@ async def test_the_last_results_stand_beside_a_profile() -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        assert "█▁ 100.0 tok/s" in widget_text(app.screen, "#profile-list")
+        assert "▇▁ 100.0 tok/s" in widget_text(app.screen, "#profile-list")
         assert "newest first: 100.0, 200.0" in " ".join(widget_text(app.screen, "#about").split())
 
 

@@ -103,7 +103,7 @@ def group(*rates: float | None, shown: int = 3, profile: str = "qwen2.5-7b") -> 
 def test_the_heading_of_a_group() -> None:
     drawn = row_text(draw_group(group(100, 110, 121), 116))
     assert "▾ qwen2.5-7b  3 runs" in drawn
-    assert "▁▄█  121.0 tokens/s  +10.0 %  batch 1 128→64" in drawn
+    assert "▁▄▇  121.0 tokens/s  +10.0 %  batch 1 128→64" in drawn
     assert "2 of 3 runs" in row_text(draw_group(group(100, shown=2), 116))
     assert row_text(draw_group(group(), 116)) == "▾ qwen2.5-7b  3 runs"
     assert "40.00 ms  +0.0 %" in row_text(draw_group(group(None, None), 116)), "an encoder has no tokens/s"

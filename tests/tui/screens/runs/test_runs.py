@@ -254,7 +254,7 @@ async def test_groups_with_their_trend() -> None:
         assert current(pilot) == "bbbb"
         lines = widget_text(app.screen, "#run-list").splitlines()
         assert lines[0].split()[:4] == ["▾", "qwen", "2", "runs"]
-        assert "▁█  300.0 tokens/s  +50.0 %  batch 1 128→64" in lines[0]
+        assert "▁▇  300.0 tokens/s  +50.0 %  batch 1 128→64" in lines[0]
         assert [line.split()[2] for line in lines[1:3]] == ["qwen", "qwen"]
         assert lines[3].split()[:2] == ["▾", "llama"]
         await pilot.press("home")
