@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.filter import ANSIToTruecolor, NoColor
 from textual.screen import Screen, SystemModalScreen
 
@@ -33,7 +33,7 @@ from tui.framework import lifecycle
 from tui.framework.ascii_filter import AsciiFilter
 from tui.framework.clean_filter import CleanFilter
 from tui.framework.indexed_colours import IndexedColours
-from tui.framework.keymap import GLOBAL_KEYS
+from tui.framework.keymap import GLOBAL_KEYS, key_bindings
 from tui.framework.terminal import TerminalApp
 from tui.screens.registry import create_screen
 from tui.text import ascii_only
@@ -69,16 +69,21 @@ def _palette_provider() -> type[Provider]:
     return PaletteProvider
 
 
+def _target_provider() -> type[Provider]:
+    """Return the runs and profiles of the palette; imported when it is opened."""
+    from tui.targets import TargetProvider
+
+    return TargetProvider
+
+
 class TrtbenchApp(TerminalApp):
     """Shows one place (`DashboardPlace`) at a time and remembers the way back."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "trtbench-tui"
     DEFAULT_MODE = "visit 0"
-    COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_palette_provider}  # type: ignore[assignment]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, key.action, key.help, show=False, priority=True) for key in GLOBAL_KEYS
-    ]
+    COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_palette_provider, _target_provider}  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(GLOBAL_KEYS)
     ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
@@ -223,6 +228,17 @@ class TrtbenchApp(TerminalApp):
                 drafts_of(self).foreign.add(profile.name)
         except UserError as error:
             self.notify_error(error)
+        else:
+            self.open_home()
+
+    def open_profile(self, name: str) -> None:
+        """Show a profile on the home screen."""
+        from tui.screens.home.form import drafts_of
+        from tui.screens.home.screen import HomeScreen
+
+        drafts_of(self).chosen = name
+        if isinstance(self.screen, HomeScreen):
+            self.screen.choose(name)
         else:
             self.open_home()
 

@@ -40,7 +40,7 @@ def measure() -> Measured:
             for press in range(1, PRESSES + 1):
                 _watch(terminal, glass, 0.05 + (press * 37) % 200 / 1000)
                 began = time.monotonic()
-                terminal.send(b"t")
+                terminal.send(b"v")
                 _until(terminal, glass, TITLES[PLOT_MODES[press % len(PLOT_MODES)]])
                 delays.append((time.monotonic() - began) * 1000)
         finally:

@@ -52,7 +52,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """A run from its first iterations to what its numbers mean."""
     for share in (0.48, 0.6, 0.85, LAST_SHARE):
         yield Scene(LivePlace(feed_at(share, root / f"{share}")))
-    for key in ("t", "d"):
+    for key in ("v", "d"):
         yield Scene(LivePlace(feed_at(LAST_SHARE, root / key)), (key,))
     ended = ended_run()
     yield Scene(ResultPlace(ended))

@@ -9,15 +9,18 @@ from pathlib import Path
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 
-from runner.cli.places import LivePlace, ResultPlace, RunsPlace
-from tests.support import recorded_runs
+from runner.cli.places import HomePlace, LivePlace, ResultPlace, RunsPlace
+from tests.support import recorded_runs, world
 from tests.support.recorded_runs import Recorder
+from tests.support.world import wait_until_idle
 from tui.app import TrtbenchApp
 from tui.framework.screen import KeyedScreen
 from tui.palette import palette_commands
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
+from tui.screens.home.form import drafts_of
 from tui.screens.registry import SCREENS, keys_of
+from tui.targets import matching, read_targets
 
 
 def names(app: TrtbenchApp) -> list[str]:
@@ -76,6 +79,28 @@ async def test_going_elsewhere(tmp_path: Path) -> None:
         assert app.place == RunsPlace()
 
 
+async def test_a_run_and_a_profile_are_found_by_name(tmp_path: Path) -> None:
+    run_dir = world.create_ended_run("fa57", "qwen", "finished", ago=180)
+    async with (app := live(recorded_runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
+        await chosen(pilot, "qwen fa57", by="colon")
+        assert app.place == ResultPlace(run_dir)
+        await chosen(pilot, "profile quickstart-sweep", by="colon")
+        await wait_until_idle(pilot)
+        assert app.place == HomePlace()
+        await chosen(pilot, "profile quickstart")
+        await wait_until_idle(pilot)
+        assert drafts_of(app).chosen == "quickstart", "the item that the list shows"
+
+
+def test_runs_are_found_by_all_words_newest_first() -> None:
+    world.create_ended_run("aaaa", "qwen", "failed", ago=60)
+    world.create_ended_run("bbbb", "qwen", "finished", ago=180)
+    targets = read_targets(("draft",), world.NOW)
+    assert [target.name[-9:] for target in matching(targets, "qwen run")] == ["aaaa qwen", "bbbb qwen"]
+    assert [target.name for target in matching(targets, "QWEN finished")] == ["go: run bbbb qwen"]
+    assert [target.profile for target in matching(targets, "draft")] == ["draft"]
+
+
 async def test_in_a_dialog_only_the_colours_change(tmp_path: Path) -> None:
     async with (app := live(recorded_runs.under_way(), tmp_path)).run_test() as pilot:
         await pilot.press("question_mark")
@@ -91,9 +116,9 @@ async def test_escape_closes_it_again(tmp_path: Path) -> None:
         assert not isinstance(app.screen, CommandPalette)
 
 
-async def chosen(pilot: Pilot[int], words: str) -> None:
+async def chosen(pilot: Pilot[int], words: str, by: str = "ctrl+p") -> None:
     """Open the palette, type, take the first that fits."""
-    await pilot.press("ctrl+p", *("space" if letter == " " else letter for letter in words))
+    await pilot.press(by, *("space" if letter == " " else letter for letter in words))
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
     await pilot.press("enter")

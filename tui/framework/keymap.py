@@ -1,4 +1,8 @@
-"""The definition of a key, and the keys that several screens share."""
+"""The definition of a key, and the keys that several screens share.
+
+A key has one meaning on all screens; `tests/tui/test_key_meanings.py` has the table. Browsers keep some keys
+for themselves (`BROWSER_KEYS`), so an action on one of them has a second key for the web view.
+"""
 
 from __future__ import annotations
 
@@ -60,17 +64,38 @@ AGAIN = Key(
     command="run: again with",
 )
 FILTER = Key("slash", "filter", "filter", "", shown="/", command="view: filter")
+START_KEYS = "f5,ctrl+enter,R"
+"""Start a run or a sweep; few terminals tell ctrl+enter from enter, and browsers keep F5."""
+
+MOVEMENT = (
+    Key("up,k", "move(-1)", "", "a row up", shown="↑ k"),
+    Key("down,j", "move(1)", "", "a row down", shown="↓ j"),
+    Key("pageup", "page(-1)", "", "a page up", shown="page up"),
+    Key("pagedown", "page(1)", "", "a page down", shown="page down"),
+    Key("ctrl+u", "page(-0.5)", "", "half a page up"),
+    Key("ctrl+d", "page(0.5)", "", "half a page down"),
+    Key("g,home", "top", "", "to the top", shown="g home"),
+    Key("G,end", "bottom", "", "to the bottom", shown="G end"),
+)
+"""keys that move through rows; `RowMovement` has their actions"""
 
 GLOBAL_KEYS = (
     Key(
-        "ctrl+p",
+        "colon,ctrl+p",
         "app.command_palette",
-        "commands",
-        "search all commands that are valid now",
+        "go to",
+        "go to a run, a profile or a command by its name",
+        shown=": ctrl+p",
         command="help: all commands",
         minor=True,
     ),
-    Key("ctrl+t", "app.next_theme", "", "next theme: dark, light, high-contrast, monochrome"),
+    Key(
+        "T,ctrl+t",
+        "app.next_theme",
+        "",
+        "next theme: dark, light, high-contrast, monochrome",
+        shown="T ctrl+t",
+    ),
     Key(
         "ctrl+l",
         "app.repaint",
@@ -81,11 +106,52 @@ GLOBAL_KEYS = (
 )
 """keys of every screen"""
 
+BROWSER_KEYS = frozenset(
+    ("ctrl+w", "ctrl+t", "ctrl+n", "ctrl+r", "ctrl+tab", "ctrl+shift+tab", "f5", "f11", "f12")
+)
+"""keys that browsers handle before the page: they close, open or reload it"""
+
 
 def bindings(keys: Sequence[Key]) -> list[BindingType]:
     """Return the BINDINGS of a screen class with these keys."""
     unique = {key.keys: Binding(key.keys, key.action, key.help, show=False) for key in keys}
     return list(unique.values())
+
+
+def key_bindings(keys: Sequence[Key]) -> list[BindingType]:
+    """Return the bindings of the whole app; an input line gets printable keys before they do."""
+    return [
+        Binding(name, key.action, key.help, show=False, priority="+" in name)
+        for key in keys
+        for name in key.keys.split(",")
+    ]
+
+
+class RowMovement:
+    """The actions of `MOVEMENT`, for everything with rows: screens, dialogs, lists."""
+
+    def move_rows(self, by: int) -> None:
+        """Move the cursor, or scroll, by rows; beyond the first and the last row it stops there."""
+
+    def rows_of_page(self) -> int:
+        """Return the number of rows that a page moves by."""
+        return 10
+
+    def action_move(self, by: int) -> None:
+        self.move_rows(by)
+
+    def action_page(self, pages: float) -> None:
+        rows = max(1, round(abs(pages) * self.rows_of_page()))
+        self.move_rows(rows if pages > 0 else -rows)
+
+    def action_top(self) -> None:
+        self.move_rows(-_FAR)
+
+    def action_bottom(self) -> None:
+        self.move_rows(_FAR)
+
+
+_FAR = 1_000_000_000
 
 
 def valid_keys(keys: Sequence[Key], *states: KeyState) -> list[Key]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from tui.framework.keymap import MOVEMENT, RowMovement, bindings
 from tui.framework.rows import Row, Rows
 
 
@@ -29,17 +30,10 @@ class PickerLine:
     """index of the item of the line; None for a heading or a gap"""
 
 
-class Picker(Rows, can_focus=True):
+class Picker(RowMovement, Rows, can_focus=True):
     """Base class of the lists: subclasses provide the lines, this class moves the cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "previous item", show=False),
-        Binding("down,j", "move(1)", "next item", show=False),
-        Binding("pageup", "page(-1)", "page up", show=False),
-        Binding("pagedown", "page(1)", "page down", show=False),
-        Binding("home", "move(-1000000000)", "first item", show=False),
-        Binding("end", "move(1000000000)", "last item", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVEMENT)
 
     @dataclass
     class Chosen(Message):
@@ -105,11 +99,11 @@ class Picker(Rows, can_focus=True):
         if moved and self.items:
             self.post_message(self.Chosen(self, item))
 
-    def action_move(self, step: int) -> None:
-        self.pick(self.chosen + step)
+    def move_rows(self, by: int) -> None:
+        self.pick(self.chosen + by)
 
-    def action_page(self, pages: int) -> None:
-        self.pick(self.chosen + pages * max(1, self.size.height - 1))
+    def rows_of_page(self) -> int:
+        return max(1, self.size.height - 1)
 
     # --- drawing ----------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from textual.actions import parse
 from textual.screen import Screen
 
 from tui.framework.footer import FooterLine, footer_row, place_footer_keys
-from tui.framework.keymap import GLOBAL_KEYS, Key, KeyState, valid_keys
+from tui.framework.keymap import GLOBAL_KEYS, Key, KeyState, RowMovement, valid_keys
 from tui.framework.rows import Panel, Row
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _draw_footer(footer: FooterLine, width: int, height: int) -> list[Row]:
     return [footer_row(footer.keys, width, footer.note)]
 
 
-class KeyedScreen(Screen[None]):
+class KeyedScreen(RowMovement, Screen[None]):
     """A screen with a table of keys; footer, help and palette use it."""
 
     app: TrtbenchApp
@@ -81,6 +81,10 @@ class KeyedScreen(Screen[None]):
         """Check whether the action of a key is enabled now."""
         namespace, action, parameters = parse(key.action)
         return bool(namespace) or bool(self.check_action(action, parameters))
+
+    def may_leave(self) -> bool:
+        """Check whether another screen may be shown; a screen with an invalid input refuses."""
+        return True
 
     # --- actions of nearly every screen -----------------------------------------------------------------
 

@@ -179,7 +179,7 @@ async def test_home_screen_equals_a_full_redraw(home: Path) -> None:
             assert app.paper.rows == app.full_screen(), f"at {columns}x{lines}"
 
 
-@pytest.mark.parametrize("keys", [(), ("question_mark",), ("slash", "q"), ("s",)])
+@pytest.mark.parametrize("keys", [(), ("question_mark",), ("slash", "q"), ("ctrl+s",)])
 async def test_ctrl_l_repairs_foreign_output(home: Path, keys: tuple[str, ...]) -> None:
     app = PaperApp(HomePlace())
     async with app.run_test(size=(100, 30)) as pilot:

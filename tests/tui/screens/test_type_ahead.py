@@ -35,7 +35,7 @@ def typed(app: App[int]) -> str:
     return app.screen.query_one(Input).value
 
 
-@pytest.mark.parametrize(("key", "dialog"), [("t", AskScreen), ("n", AskScreen), ("e", AskScreen)])
+@pytest.mark.parametrize(("key", "dialog"), [("t", AskScreen), ("E", AskScreen), ("e", AskScreen)])
 async def test_what_is_said_of_a_run(key: str, dialog: type[Screen[object]]) -> None:
     world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
     app = RecordingApp(RunsPlace())
@@ -49,7 +49,7 @@ async def test_what_is_said_of_a_run(key: str, dialog: type[Screen[object]]) -> 
 
 @pytest.mark.parametrize(
     ("key", "dialog"),
-    [("s", SaveAsScreen), ("i", ImportEngineScreen), ("w", SweepStart)],
+    [("ctrl+s", SaveAsScreen), ("i", ImportEngineScreen), ("w", SweepStart)],
 )
 async def test_what_is_asked_of_a_profile(key: str, dialog: type[Screen[object]]) -> None:
     world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
@@ -87,15 +87,15 @@ async def test_an_answer_that_is_known_before_the_question(tmp_path: Path) -> No
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await press_at_once(pilot, "d", "n")
+        await press_at_once(pilot, "D", "n")
         await wait_until_idle(pilot)
         assert run_dir.is_dir()
-        await press_at_once(pilot, "d", "y")
+        await press_at_once(pilot, "D", "y")
         await wait_until_idle(pilot)
         assert not run_dir.exists()
-        await press_at_once(pilot, "b", "e", "n")
+        await press_at_once(pilot, "B", "D", "n")
         assert isinstance(app.screen, TrashScreen)
-        await press_at_once(pilot, "e")
+        await press_at_once(pilot, "D")
         assert isinstance(app.screen, ConfirmScreen)
 
 
@@ -128,7 +128,7 @@ async def test_what_is_deleted_is_what_the_keys_before_chose() -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await press_at_once(pilot, "down", "d", "y")
+        await press_at_once(pilot, "down", "D", "y")
         await wait_until_idle(pilot)
         assert first.is_dir()
         assert not second.exists()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tui.framework.keymap import BACK, HOME, QUIT, RUNS, Key
+from tui.framework.keymap import BACK, HOME, MOVEMENT, QUIT, RUNS, Key
 
 KEYS = (
-    Key("up,k", "move(-1)", "", "the change above", shown="↑ k"),
-    Key("down,j", "move(1)", "", "the change below", shown="↓ j"),
+    *MOVEMENT,
     Key("left", "side(-1)", "", "select the previous side", shown="←"),
     Key("right", "side(1)", "", "select the next side", shown="→"),
     Key("enter", "open", "open", "the result of the selected side", command="go: its result"),
@@ -18,16 +17,16 @@ KEYS = (
         shown="?",
         command="help: the selected change",
     ),
-    Key("d", "differences", "differences", "all differences in full"),
+    Key("d", "details", "differences", "all differences in full"),
     Key(
-        "s",
-        "swap",
-        "swap",
+        "b",
+        "baseline",
+        "baseline",
         "make the selected side the first, which the others are compared with",
-        command="view: swap the sides",
+        command="view: compare with this side",
     ),
     Key(
-        "y",
+        "C",
         "copy",
         "copy",
         "copy the comparison as Markdown to the clipboard of your terminal",

@@ -155,8 +155,11 @@ class CompareScreen(KeyedScreen):
         keys = self.active_keys()
         return keys if self._view else [key for key in keys if key.action in _ALWAYS_ENABLED]
 
-    def action_move(self, by: int) -> None:
-        self.query_one(LinePicker).action_move(by)
+    def move_rows(self, by: int) -> None:
+        self.query_one(LinePicker).move_rows(by)
+
+    def rows_of_page(self) -> int:
+        return self.query_one(LinePicker).rows_of_page()
 
     def action_side(self, by: int) -> None:
         """Select the side to the left or to the right."""
@@ -178,14 +181,14 @@ class CompareScreen(KeyedScreen):
     def on_picker_activated(self, event: Picker.Activated) -> None:
         self.action_open()
 
-    def action_swap(self) -> None:
+    def action_baseline(self) -> None:
         """Make the selected side the first, which the others are compared with."""
         if self._view is not None:
             first = self._view.side or 1
             others = [name for index, name in enumerate(self._names) if index != first]
             self.app.open_compare((self._names[first], *others))
 
-    async def action_differences(self) -> None:
+    async def action_details(self) -> None:
         """Show all differences in full."""
         if self._view is None:
             return

@@ -1,18 +1,26 @@
-"""The help page (`?`): the keys of a screen, and the meaning of its terms."""
+"""The help page (`?`): the keys of a screen, and the meaning of its terms; `/` filters it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.screen import ModalScreen
 
 from runner.metrics import BY_NAME
 from runner.metrics.explain import in_sentences
-from tui.framework.keymap import GLOBAL_KEYS
+from tui.framework.keymap import GLOBAL_KEYS, MOVEMENT, RowMovement, bindings
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.framework.titles import set_subtitle, set_title
 from tui.screens.registry import help_of, keys_of
-from tui.text import fit, width_of, wrap
+from tui.text import fit, plain_text, width_of, wrap
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from tui.framework.filter_input import FilterInput
 
 HelpSection = tuple[str, tuple[tuple[str, str], ...]]
 """a heading, and lines of a term with its meaning; a line without a term is plain text"""
@@ -73,16 +81,52 @@ def draw_sections(sections: tuple[HelpSection, ...], width: int, height: int) ->
     return drawn
 
 
-class HelpScreen(ModalScreen[None]):
-    """Shows the help; escape, q, ? and enter close it, the arrow keys scroll."""
+def filter_sections(sections: tuple[HelpSection, ...], text: str) -> tuple[HelpSection, ...]:
+    """Return the lines that contain, with their heading, every word of `text`."""
+    words = text.lower().split()
+
+    def matches(title: str, line: tuple[str, str]) -> bool:
+        return all(word in " ".join((title, *line)).lower() for word in words)
+
+    kept = ((title, tuple(line for line in lines if matches(title, line))) for title, lines in sections)
+    return tuple((title, lines) for title, lines in kept if lines)
+
+
+class PageScreen(RowMovement, ModalScreen[None]):
+    """A page of sections over a screen; the keys of `MOVEMENT` scroll it."""
 
     CSS_PATH = "help.tcss"
-    BINDINGS = [  # noqa: RUF012
-        ("escape,q,question_mark,enter", "close"),
-        ("up,k", "scroll_rows(-1)"),
-        ("down,j", "scroll_rows(1)"),
-        ("pageup", "scroll_rows(-10)"),
-        ("pagedown,space", "scroll_rows(10)"),
+
+    def compose(self) -> ComposeResult:
+        yield Panel(draw_sections, id="help", classes="dialog framed")
+
+    @property
+    def panel(self) -> Panel[tuple[HelpSection, ...]]:
+        return self.query_one("#help", Panel)
+
+    def move_rows(self, by: int) -> None:
+        self.panel.move_to(self.panel.top + by)
+
+    def rows_of_page(self) -> int:
+        return max(1, self.panel.size.height - 1)
+
+    def on_click(self, event: events.Click) -> None:
+        """Close the page by a click outside of it."""
+        if event.widget is self:
+            self.dismiss()
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+class HelpScreen(PageScreen):
+    """Shows the help of a screen; escape, q, ? and enter close it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(MOVEMENT),
+        ("escape", "back", ""),
+        ("q,question_mark,enter", "close", ""),
+        ("slash", "filter", ""),
     ]
 
     def __init__(
@@ -97,27 +141,43 @@ class HelpScreen(ModalScreen[None]):
         super().__init__()
         self._title = title or f"help: {help_of(screen).name}"
         self._sections = (*about, *screen_sections(screen, more))
-
-    def compose(self) -> ComposeResult:
-        yield Panel(draw_sections, id="help", classes="dialog framed")
+        self._filter = ""
 
     def on_mount(self) -> None:
-        panel = self._panel
-        set_title(panel, self._title)
-        set_subtitle(panel, "esc close   ↑ ↓ scroll")
-        panel.update(self._sections)
+        set_title(self.panel, self._title)
+        self._show("")
 
-    @property
-    def _panel(self) -> Panel[tuple[HelpSection, ...]]:
-        return self.query_one("#help", Panel)
+    def _show(self, text: str) -> None:
+        """Show the lines that match a filter; empty: all lines."""
+        self._filter = text.strip()
+        found = filter_sections(self._sections, self._filter)
+        panel = self.panel
+        panel.update(found or (("", (("", f"no line contains “{plain_text(self._filter)}”"),)),))
+        if self._filter:
+            panel.move_to(0)
+        keys = f"filter: {self._filter}   esc all" if self._filter else "esc close   / filter   ↑ ↓ scroll"
+        set_subtitle(panel, keys)
 
-    def action_scroll_rows(self, by: int) -> None:
-        self._panel.move_to(self._panel.top + by)
+    async def action_filter(self) -> None:
+        from tui.framework.filter_input import FilterInput
 
-    def on_click(self, event: events.Click) -> None:
-        """Close the page by a click outside of it."""
-        if event.widget is self:
+        if not self.query("#filter"):
+            await FilterInput(self._filter, "type to filter").open_in(self)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    async def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
+        await self.query("#filter").remove()
+        if not message.keep:
+            self._show("")
+
+    def on_filter_input_stepped(self, message: FilterInput.Stepped) -> None:
+        self.move_rows(message.step)
+
+    def action_back(self) -> None:
+        """Show all lines again; then close the page."""
+        if self._filter:
+            self._show("")
+        else:
             self.dismiss()
-
-    def action_close(self) -> None:
-        self.dismiss()

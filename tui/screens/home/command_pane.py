@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runner.schema.base import Profile
 
 _CONSENT = (
-    "another user may have written this profile: press p to make its plan and to check it, which starts"
+    "another user may have written this profile: press P to make its plan and to check it, which starts"
     " programs that it names"
 )
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import BindingType
 
 from runner.util.formatting import plural
+from tui.framework.keymap import MOVEMENT, RowMovement, bindings
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.framework.titles import set_subtitle
 from tui.text import width_of, wrap
@@ -53,17 +57,19 @@ class RunCommands:
     """message while the plan is made"""
 
 
-class CommandView(Panel[RunCommands], can_focus=True):
+class CommandView(RowMovement, Panel[RunCommands], can_focus=True):
     """Scrolls with the arrow keys while it has the focus, and always with the mouse wheel."""
 
-    BINDINGS = [("up,k", "scroll(-1)", ""), ("down,j", "scroll(1)", "")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MOVEMENT)
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(draw_commands, id=id, classes=classes)
 
-    def action_scroll(self, lines: int) -> None:
-        self.move_to(self.top + lines)
-        self._update_subtitle()
+    def move_rows(self, by: int) -> None:
+        self.move_to(self.top + by)
+
+    def rows_of_page(self) -> int:
+        return max(1, self.size.height - 1)
 
     def show(self, rows: Sequence[Row], cursor: int | None = None, *, top: int | None = None) -> None:
         super().show(rows, cursor, top=top)

@@ -85,6 +85,7 @@ class HomeKeys(FilteringScreen):
             "redo": form is not None and bool(form.future),
             "reset": self._pane.can_reset,
             "check_profile": self.needs_consent,
+            "start": self._item is not None and not self._item.error,
             "run": key.when == "filtering" or (self._item is not None and not self._item.error),
         }.get(key.action, True)
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.framework.keymap import FILTER, HELP, QUIT, RUNS, Key
+from tui.framework.keymap import FILTER, HELP, MOVEMENT, QUIT, RUNS, START_KEYS, Key
 
 KEYS = (
     Key("enter", "run", "run", "start the selected profile and watch the run", command="run: start"),
     Key("enter", "run", "apply", "apply the typed value", when="editing", command="edit: apply"),
+    Key(
+        START_KEYS,
+        "start",
+        "",
+        "start the profile from everywhere on this screen, with the values of the form",
+        shown="R F5",
+    ),
     Key("escape", "escape", "cancel", "discard the typed value", shown="esc", when="editing"),
     Key("enter", "run", "keep the filter", "return to the filtered list", when="filtering"),
     Key("escape", "escape", "all profiles", "clear the filter", shown="esc", when="filtered"),
@@ -29,10 +36,17 @@ KEYS = (
         command="edit: field",
     ),
     Key("u", "undo", "undo", "undo the last change", command="edit: undo"),
-    Key("ctrl+r", "redo", "redo", "redo the undone change", command="edit: redo", minor=True),
-    Key("d", "reset", "reset", "reset the field to its saved value", command="edit: reset field", minor=True),
+    Key("U,ctrl+r", "redo", "redo", "redo the undone change", shown="U", command="edit: redo", minor=True),
     Key(
-        "p",
+        "backspace",
+        "reset",
+        "reset",
+        "reset the field to its saved value",
+        command="edit: reset field",
+        minor=True,
+    ),
+    Key(
+        "P",
         "check_profile",
         "check",
         "make the plan of a profile that another user may have written, and check it; this starts programs"
@@ -40,7 +54,7 @@ KEYS = (
         command="run: check profile",
     ),
     Key("w", "sweep", "sweep", "run it with every combination of chosen values", command="run: sweep"),
-    Key("s", "save_as", "save", "save the profile under a name", command="edit: save as"),
+    Key("ctrl+s", "save_as", "save", "save the profile under a name", command="edit: save as"),
     Key(
         "i",
         "import_engine",
@@ -50,6 +64,8 @@ KEYS = (
         minor=True,
     ),
     Key("tab", "switch_pane", "pane", "go to the next pane", command="view: other pane"),
+    Key("shift+tab", "switch_pane(-1)", "", "go to the previous pane"),
+    *MOVEMENT,
     RUNS,
     replace(FILTER, help="show the profiles that contain the typed text"),
     QUIT,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
 from textual.widget import Widget
@@ -51,11 +51,7 @@ class HomeScreen(HomeKeys):
     own_keys = KEYS
     filter_pane = "#profiles"
     filter_list = "#profile-list"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(KEYS),
-        Binding("f5", "run", "start the selected profile", show=False),
-        Binding("shift+tab", "switch_pane(-1)", "previous pane", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
     @dataclass
     class ProfilesRead(Message):
@@ -248,9 +244,15 @@ class HomeScreen(HomeKeys):
         self._plan()
 
     def action_run(self) -> None:
-        """Start the selected profile with the values of the form, or open the selected run."""
+        """Apply the typed value; otherwise start the selected profile, or open the selected run."""
         if self._pane.editing:
             self._pane.accept()
+        else:
+            self.action_start()
+
+    def action_start(self) -> None:
+        """Start the selected profile with the values of the form, or open the selected run."""
+        if not self._pane.accept():
             return
         if self._item is None or self._item.unread:
             return
@@ -363,9 +365,19 @@ class HomeScreen(HomeKeys):
             body = self.query_one("#home-body")
             body.set_class(self._commands.has_focus and self.size.height < LOW, "-unfolded")
 
+    def may_leave(self) -> bool:
+        return self.opening or self._pane.accept()
+
     def action_runs(self) -> None:
-        if self._pane.accept():
+        if self.may_leave():
             super().action_runs()
+
+    def choose(self, name: str) -> None:
+        """Select a profile by its name, in the unfiltered list."""
+        if self._listing is not None:
+            self._item = self._listing.item(name)
+            self.filter = ""
+            self._show_list()
 
     # --- the frame --------------------------------------------------------------------------------------
 

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
+from textual.binding import BindingType
 
 from runner.history.run_feed import Feed
 from runner.util.stacks import read_stacks, stack_reader
-from tui.framework.rows import Panel
+from tui.framework.keymap import MOVEMENT, bindings
 from tui.framework.titles import set_subtitle, set_title
-from tui.screens.dialogs.help import HelpSection, draw_sections
+from tui.screens.dialogs.help import PageScreen
 from tui.screens.live.health_view import Stacks, health_sections, stack_sections, stalled_ranks
 from tui.screens.live.view_cache import LiveViewCache
 
 REFRESH_S = 1.0
 
 
-class HealthScreen(ModalScreen[None]):
+class HealthScreen(PageScreen):
     """Shows the findings that tell a slow run from a stalled one."""
 
     CSS_PATH = "../dialogs/help.tcss"
-    BINDINGS = [  # noqa: RUF012
-        ("escape,q,d,enter", "close"),
-        ("up,k", "scroll_rows(-1)"),
-        ("down,j", "scroll_rows(1)"),
-        ("pageup", "scroll_rows(-10)"),
-        ("pagedown,space", "scroll_rows(10)"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(MOVEMENT), ("escape,q,d,enter", "close", "")]
 
     def __init__(self, feed: Feed, cache: LiveViewCache) -> None:
         super().__init__()
@@ -38,19 +32,16 @@ class HealthScreen(ModalScreen[None]):
         """Python stacks of the ranks, read once for a stall"""
         self._reading = False
 
-    def compose(self) -> ComposeResult:
-        yield Panel(draw_sections, id="help", classes="dialog framed")
-
     def on_mount(self) -> None:
-        set_title(self._panel, "run diagnostics")
-        set_subtitle(self._panel, "esc closes   ↑ ↓ scroll")
+        set_title(self.panel, "run diagnostics")
+        set_subtitle(self.panel, "esc closes   ↑ ↓ scroll")
         self.reload()
         self.set_interval(REFRESH_S, self.reload)
 
     def reload(self) -> None:
         """Update the sections from the present state of the run."""
         sections = health_sections(self._feed, self._cache)
-        self._panel.update((*sections, *stack_sections(self._stacks)))
+        self.panel.update((*sections, *stack_sections(self._stacks)))
         if not self._reading and (ranks := stalled_ranks(self._feed)) and stack_reader() is not None:
             self._reading = True
             self.run_worker(lambda: self._read_stacks(ranks), thread=True, exit_on_error=False)
@@ -63,13 +54,3 @@ class HealthScreen(ModalScreen[None]):
         self._stacks = tuple((rank, tuple(found[pid])) for rank, pid in ranks.items())
         if self.is_attached:
             self.app.call_from_thread(self.reload)
-
-    @property
-    def _panel(self) -> Panel[tuple[HelpSection, ...]]:
-        return self.query_one("#help", Panel)
-
-    def action_scroll_rows(self, by: int) -> None:
-        self._panel.move_to(self._panel.top + by)
-
-    def action_close(self) -> None:
-        self.dismiss()

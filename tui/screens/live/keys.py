@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from tui.framework.keymap import BACK, HELP, HOME, RUNS, Key
+from dataclasses import replace
 
+from tui.framework.keymap import BACK, HELP, HOME, MOVEMENT, RUNS, Key
+
+_MOVEMENT = (
+    *(key for key in MOVEMENT if key.action != "bottom"),
+    *(replace(key, help="to the bottom, and follow the log") for key in MOVEMENT if key.action == "bottom"),
+)
 KEYS = (
     Key(
         "q",
@@ -17,15 +23,8 @@ KEYS = (
     Key("enter", "result", "result", "the final table", when="ended", command="go: result"),
     Key("x", "stop", "stop", "stop the run (asks first)", when="running", command="run: stop"),
     Key("p,1", "plot", "plot", "maximise the latency plot, and restore (also 1)", shown="p"),
-    Key(
-        "m,2",
-        "ranks",
-        "",
-        "maximise the ranks, and restore (also 2)",
-        shown="m",
-        command="view: ranks",
-    ),
-    Key("t", "switch_plot", "plot kind", "next plot: latency over time, histogram, prefill and generation"),
+    Key("2", "ranks", "", "maximise the ranks, and restore", command="view: ranks"),
+    Key("v", "view", "plot kind", "next plot: latency over time, histogram, prefill and generation"),
     Key(
         "y",
         "switch_axis",
@@ -33,8 +32,8 @@ KEYS = (
         "next y axis: linear without outliers, logarithmic, full range",
         minor=True,
     ),
-    Key("d", "health", "health", "problems of the run: stalls, warnings, slow iterations, ranks"),
-    Key("g,3", "gpus", "GPUs", "maximise the GPUs, and restore (also 3)", shown="g"),
+    Key("d", "details", "diagnostics", "problems of the run: stalls, warnings, slow iterations, ranks"),
+    Key("3", "gpus", "GPUs", "maximise the GPUs, and restore"),
     Key("l,4", "log", "log", "maximise the output of the stage, and restore (also 4)", shown="l"),
     Key(
         "exclamation_mark",
@@ -71,12 +70,7 @@ KEYS = (
     RUNS,
     HOME,
     BACK,
-    Key("up,k", "scroll_rows(-1)", "", "scroll the log or the ranks up", shown="↑ k"),
-    Key("down,j", "scroll_rows(1)", "", "scroll the log or the ranks down", shown="↓ j"),
-    Key("pageup", "scroll_rows(-10)", "", "scroll up by ten rows", shown="page up"),
-    Key("pagedown", "scroll_rows(10)", "", "scroll down by ten rows", shown="page down"),
-    Key("home", "log_top", "", "the beginning of the log"),
-    Key("end", "follow", "", "follow the end of the log"),
+    *_MOVEMENT,
     Key(
         "slash",
         "search",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.screen import ModalScreen
 
+from tui.framework.keymap import MOVEMENT, RowMovement, bindings
 from tui.framework.titles import set_title
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
@@ -14,22 +17,17 @@ from tui.screens.live.log_view import LogView
 POLL_S = 0.2
 
 
-class LogScreen(LogKeys, ModalScreen[None]):
+class LogScreen(RowMovement, LogKeys, ModalScreen[None]):
     """A log of any size from its end, with scrolling, search and a level filter."""
 
-    BINDINGS = [  # noqa: RUF012
-        ("escape", "back"),
-        ("q,l", "close"),
-        ("up,k", "scroll_rows(-1)"),
-        ("down,j", "scroll_rows(1)"),
-        ("pageup", "scroll_rows(-10)"),
-        ("pagedown,space", "scroll_rows(10)"),
-        ("home", "top"),
-        ("end", "follow"),
-        ("slash", "search"),
-        ("n", "match(1)"),
-        ("N", "match(-1)"),
-        ("f", "log_level"),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(MOVEMENT),
+        ("escape", "back", ""),
+        ("q,l", "close", ""),
+        ("slash", "search", ""),
+        ("n", "match(1)", ""),
+        ("N", "match(-1)", ""),
+        ("f", "log_level", ""),
     ]
 
     def __init__(self, log: Path) -> None:
@@ -45,14 +43,17 @@ class LogScreen(LogKeys, ModalScreen[None]):
         self.log_view.open(self._log_file)
         self.set_interval(POLL_S, self.log_view.poll)
 
-    def action_scroll_rows(self, by: int) -> None:
+    def move_rows(self, by: int) -> None:
         self.log_view.scroll_lines(by)
 
-    def action_follow(self) -> None:
-        self.log_view.follow()
+    def rows_of_page(self) -> int:
+        return max(1, self.log_view.size.height - 1)
 
     def action_top(self) -> None:
         self.log_view.go_home()
+
+    def action_bottom(self) -> None:
+        self.log_view.follow()
 
     def action_back(self) -> None:
         if not self.clear_search():

@@ -47,7 +47,7 @@ EARLIER_RUNS_DELAY_S = 1.0
 """delay before earlier runs are read, so that the first frame does not wait for them"""
 BUDGET_S = 0.04
 """time of a frame for reading events; the rest is for drawing and input"""
-_KEYS_WHEN_MAXIMISED = ("back", "follow", "switch_plot", "switch_axis", "health", "help")
+_KEYS_WHEN_MAXIMISED = ("back", "view", "switch_axis", "details", "help")
 """further actions in the footer while a panel is maximised"""
 
 
@@ -277,7 +277,7 @@ class LiveScreen(LogKeys, KeyedScreen):
     def action_plot(self) -> None:
         self._maximise("plot")
 
-    def action_switch_plot(self) -> None:
+    def action_view(self) -> None:
         """Switch to the next kind of latency plot."""
         self._mode = PLOT_MODES[(PLOT_MODES.index(self._mode) + 1) % len(PLOT_MODES)]
         self._show_now()
@@ -292,7 +292,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._skipped = SLOW_REDRAW_FRAMES
         self._show_view(self._make_view())
 
-    async def action_health(self) -> None:
+    async def action_details(self) -> None:
         from tui.screens.live.health_page import HealthScreen
 
         await self.app.open_dialog(HealthScreen(self.feed, self._cache))
@@ -320,17 +320,31 @@ class LiveScreen(LogKeys, KeyedScreen):
         else:
             super().action_back()
 
-    def action_scroll_rows(self, by: int) -> None:
+    @property
+    def _scrolled_ranks(self) -> Panel[object] | None:
+        """The ranks, if not all of them fit: then the keys scroll them instead of the log."""
         ranks = self._panel("#ranks")
-        if ranks.region and ranks.last_top:
+        return ranks if ranks.region and ranks.last_top else None
+
+    def move_rows(self, by: int) -> None:
+        if (ranks := self._scrolled_ranks) is not None:
             ranks.move_to(ranks.top + by)
         else:
             self.log_view.scroll_lines(by)
 
-    def action_log_top(self) -> None:
-        self.log_view.go_home()
+    def rows_of_page(self) -> int:
+        return max(1, (self._scrolled_ranks or self.log_view).size.height - 1)
 
-    def action_follow(self) -> None:
+    def action_top(self) -> None:
+        if (ranks := self._scrolled_ranks) is not None:
+            ranks.move_to(0)
+        else:
+            self.log_view.go_home()
+
+    def action_bottom(self) -> None:
+        """Go to the last rank that does not fit, and follow the end of the log."""
+        if (ranks := self._scrolled_ranks) is not None:
+            ranks.move_to(ranks.last_top)
         self.log_view.follow()
 
     def action_quit(self) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tui.framework.keymap import AGAIN, BACK, HOME, QUIT, RUNS, Key
+from tui.framework.keymap import AGAIN, BACK, HOME, MOVEMENT, QUIT, RUNS, Key
 
 KEYS = (
-    Key("up,k", "move(-1)", "", "the metric above", shown="↑ k"),
-    Key("down,j", "move(1)", "", "the metric below", shown="↓ j"),
+    *MOVEMENT,
     Key("left", "column(-1)", "", "the configuration to the left", shown="←"),
     Key("right", "column(1)", "", "the configuration to the right", shown="→"),
     Key(
@@ -17,17 +16,21 @@ KEYS = (
         shown="?",
         command="help: the selected metric",
     ),
-    Key("home", "move(-10000)", "", "the first metric"),
-    Key("end", "move(10000)", "", "the last metric"),
-    Key("pageup", "move(-10)", "", "ten metrics up", shown="page up"),
-    Key("pagedown", "move(10)", "", "ten metrics down", shown="page down"),
     Key(
-        "u",
+        "full_stop",
         "unrounded",
         "full digits",
         "show all digits, and the values that the engine itself printed; or round to the 95 % interval",
+        shown=".",
     ),
-    Key("i", "extra('margin')", "95 %", "show or hide the 95 % interval of each number", minor=True),
+    Key(
+        "percent_sign",
+        "extra('margin')",
+        "95 %",
+        "show or hide the 95 % interval of each number",
+        shown="%",
+        minor=True,
+    ),
     Key(
         "v",
         "extra('baseline')",
@@ -36,8 +39,8 @@ KEYS = (
         command="view: vs baseline",
     ),
     Key(
-        "w",
-        "warnings",
+        "d",
+        "details",
         "",
         "all warnings in full, those with the largest effect first",
         command="view: warnings",
@@ -45,14 +48,14 @@ KEYS = (
     Key("l", "log", "log", "the log of the stage that failed, or ran last"),
     AGAIN,
     Key(
-        "y",
+        "C",
         "copy",
         "copy",
         "copy the table as Markdown to the clipboard of your terminal",
         command="run: copy the table",
     ),
     Key(
-        "t",
+        "V",
         "copy_tsv",
         "",
         "copy the table as tab-separated values, for a spreadsheet",

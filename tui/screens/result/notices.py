@@ -9,7 +9,7 @@ from tui.text import shorten, wrap
 def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
     """Draw each warning with a mark; without room for all text, one line each, so that the first are visible.
 
-    The panel scrolls with the wheel, and the key `w` shows all warnings in full.
+    The panel scrolls with the wheel, and the key `d` shows all warnings in full.
     """
     room = max(10, width - 2)
     drawn: list[Row] = []

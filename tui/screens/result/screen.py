@@ -161,7 +161,7 @@ class ResultScreen(KeyedScreen):
         self._panel("#answers").update(Answers(pairs, answer_source(report.engine)))
         self._show_failure(failure_lines(report))
         flags_panel = self._panel("#flags")
-        set_title(flags_panel, f"warnings: {len(flags)}   w shows all")
+        set_title(flags_panel, f"warnings: {len(flags)}   d shows all")
         flags_panel.display = bool(flags)
         flags_panel.update(flags)
         ranks = plural(report.ranks, "rank")
@@ -253,9 +253,12 @@ class ResultScreen(KeyedScreen):
             return compared is not None and not compared.why_not
         return self.report is not None or action in ("back", "runs", "home", "quit", "explain")
 
-    def action_move(self, by: int) -> None:
+    def move_rows(self, by: int) -> None:
         self.table = self.table.move(by, 0)
         self._show_table()
+
+    def rows_of_page(self) -> int:
+        return max(1, self._panel("#table").size.height - 1)
 
     def action_column(self, by: int) -> None:
         self.table = self.table.move(0, by)
@@ -297,7 +300,7 @@ class ResultScreen(KeyedScreen):
             title, about = explain_value(self.table)
             await self.app.open_dialog(HelpScreen("result", title=title, about=about))
 
-    async def action_warnings(self) -> None:
+    async def action_details(self) -> None:
         """Show all warnings in full, those with the largest effect first."""
         if self.report is None:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.framework.keymap import AGAIN, FILTER, HELP, HOME, QUIT, Key
+from tui.framework.keymap import AGAIN, FILTER, HELP, HOME, MOVEMENT, QUIT, Key
 
 KEYS = (
     Key(
@@ -42,9 +42,9 @@ KEYS = (
     Key("S", "reverse", "", "reverse the order", command="view: reverse order"),
     Key("right", "unfold", "unfold", "list the runs of a sweep below its row", shown="→"),
     Key("left", "fold", "fold", "fold the runs of a sweep into one row", shown="←"),
-    Key("g", "group", "group", "group the runs by profile, with their trend; again: ungroup"),
+    Key("v", "view", "group", "group the runs by profile, with their trend; again: ungroup"),
     Key("t", "tags", "tags", "add or remove tags of the run", command="edit: tags"),
-    Key("n", "note", "note", "write a note about the run", command="edit: note", minor=True),
+    Key("E", "note", "note", "write a note about the run", command="edit: note", minor=True),
     Key(
         "e,f2",
         "rename",
@@ -55,18 +55,19 @@ KEYS = (
         minor=True,
     ),
     Key(
-        "d,delete",
+        "D,delete",
         "delete",
         "delete",
         "move the run, or all marked ones, to the trash (asks first)",
-        shown="d",
+        shown="D",
         command="run: delete",
     ),
     Key("u", "undo", "undo", "restore the runs deleted last", command="run: undo delete"),
-    Key("b", "trash", "", "open the trash: restore deleted runs, or empty it", command="view: trash"),
+    Key("B", "trash", "", "open the trash: restore deleted runs, or empty it", command="view: trash"),
     AGAIN,
     Key("w", "sweep", "sweep", "open the sweep of the run", command="go: sweep"),
     Key("x", "stop", "stop", "stop the selected run (asks first)", command="run: stop"),
+    *MOVEMENT,
     HOME,
     QUIT,
     HELP,

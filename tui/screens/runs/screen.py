@@ -75,7 +75,7 @@ class RunsScreen(RunBrowser):
         same = message.sort == self._options.sort
         self._apply(replace(self._options, sort=message.sort, reverse=same and not self._options.reverse))
 
-    def action_group(self) -> None:
+    def action_view(self) -> None:
         self._apply(replace(self._options, grouped=not self._options.grouped))
 
     def _apply(self, options: ListOptions) -> None:
@@ -201,7 +201,7 @@ class RunsScreen(RunBrowser):
         return super().is_key_enabled(key) and {
             "sort": bool(self._entries),
             "reverse": bool(self._entries),
-            "group": bool(self._entries),
+            "view": bool(self._entries),
             "filter": bool(self._entries),
             "compare": len(self._entries or ()) > 1,
             "sweep": current is not None and current.sweep is not None,

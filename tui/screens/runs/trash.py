@@ -35,8 +35,8 @@ class TrashScreen(ModalScreen[None]):
     CSS_PATH = "trash.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "restore", "restore the selected run", show=False),
-        Binding("e", "empty", "remove all permanently", show=False),
-        Binding("escape,q,b", "close", "close", show=False),
+        Binding("D", "empty", "remove all permanently", show=False),
+        Binding("escape,q,B", "close", "close", show=False),
     ]
 
     def __init__(self, now: float) -> None:
@@ -119,5 +119,5 @@ def _draw_keys(content: str, width: int, height: int) -> list[Row]:
     close = row(Span("esc", "key"), dim(" close"))
     if not content:
         return [(), close]
-    restore, empty = row(Span("enter", "key"), dim(" restore")), row(Span("e", "key"), dim(" empty"))
+    restore, empty = row(Span("enter", "key"), dim(" restore")), row(Span("D", "key"), dim(" empty"))
     return [(), fitting([restore, empty, close, row(dim(content))], width)]

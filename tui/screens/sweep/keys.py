@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.framework.keymap import BACK, HELP, HOME, RUNS, Key
+from tui.framework.keymap import BACK, HELP, HOME, MOVEMENT, RUNS, START_KEYS, Key
 
 KEYS = (
     Key("q", "quit", "leave it running", "leave; the sweep continues", when="running", command="go: leave"),
@@ -10,10 +10,10 @@ KEYS = (
     Key("enter", "open", "open run", "the newest run of the cell: live screen or result", command="go: run"),
     Key("m", "metric", "metric", "the next metric: tokens/s, latency, J/token, ..."),
     Key("tab", "slice(1)", "next slice", "the next values of the fixed axes"),
-    Key("t", "switch_axes", "axes", "other axes as rows and columns"),
+    Key("A", "switch_axes", "axes", "other axes as rows and columns"),
     Key("space", "mark", "mark", "mark the cell for a comparison, or unmark it", minor=True),
     Key("c", "compare", "compare", "compare the marked cells, each with all its runs", minor=True),
-    Key("v", "per", "per GPU", "Pareto-optimal by tokens/s per GPU, or by total tokens/s"),
+    Key("v", "view", "per GPU", "Pareto-optimal by tokens/s per GPU, or by total tokens/s"),
     Key("p", "plot", "plot", "maximise the plot, and restore"),
     Key(
         "x",
@@ -24,18 +24,18 @@ KEYS = (
         command="run: stop",
     ),
     Key(
-        "g",
-        "resume",
+        START_KEYS,
+        "start",
         "resume",
         "resume the sweep; a finished one repeats its failed runs",
+        shown="R",
         when="ended",
         command="run: resume",
     ),
-    Key("y", "copy", "copy", "copy the board as Markdown", minor=True),
-    Key("up,k", "move(-1, 0)", "", "the cell above", shown="↑ k"),
-    Key("down,j", "move(1, 0)", "", "the cell below", shown="↓ j"),
-    Key("left", "move(0, -1)", "", "the cell to the left", shown="←"),
-    Key("right", "move(0, 1)", "", "the cell to the right", shown="→"),
+    Key("C", "copy", "copy", "copy the board as Markdown", minor=True),
+    *MOVEMENT,
+    Key("left", "across(-1)", "", "the cell to the left", shown="←"),
+    Key("right", "across(1)", "", "the cell to the right", shown="→"),
     Key("shift+tab", "slice(-1)", "", "the previous slice"),
     Key("1", "open(1)", "", "the run of the first, second, ... repeat of the cell", shown="1 … 9"),
     BACK,

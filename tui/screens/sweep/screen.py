@@ -164,7 +164,7 @@ class BoardScreen(KeyedScreen):
         view = self.view
         if view is None:
             return action in ("quit", "help", "back", "runs", "home", "app.next_theme", "app.command_palette")
-        if action == "resume":
+        if action == "start":
             return self._resumable
         if action == "slice":
             return view.slice_number[1] > 1
@@ -183,9 +183,13 @@ class BoardScreen(KeyedScreen):
 
     # --- keys -------------------------------------------------------------------------------------------
 
-    def action_move(self, rows: int, columns: int) -> None:
+    def move_rows(self, by: int) -> None:
         if self.view is not None:
-            self._show(self.view.move(rows, columns))
+            self._show(self.view.move(by, 0))
+
+    def action_across(self, columns: int) -> None:
+        if self.view is not None:
+            self._show(self.view.move(0, columns))
 
     def action_slice(self, step: int) -> None:
         if self.view is not None:
@@ -199,7 +203,7 @@ class BoardScreen(KeyedScreen):
         if self.view is not None:
             self._show(self.view.next_metric())
 
-    def action_per(self) -> None:
+    def action_view(self) -> None:
         if self.view is not None:
             self._show(self.view.next_per())
 
@@ -252,7 +256,7 @@ class BoardScreen(KeyedScreen):
         consequence = "The current run is stopped. Its measurements are kept; the sweep can be resumed."
         await ask_to_stop(self.app, stop_sweep, self.directory, "this sweep", consequence, name="the sweep")
 
-    def action_resume(self) -> None:
+    def action_start(self) -> None:
         """Resume the sweep; a finished one repeats its failed runs."""
         if not self._resumable or self.view is None:
             return

@@ -160,7 +160,7 @@ async def test_y_copies_the_comparison_as_markdown(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        await pilot.press("y")
+        await pilot.press("C")
         await wait_until_idle(pilot)
         assert notifications(pilot) == ["comparison copied to the clipboard of your terminal, as Markdown"]
     assert copied[0].startswith("- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n")
@@ -196,7 +196,7 @@ async def test_s_makes_the_selected_side_the_first() -> None:
     app = RecordingApp(ComparePlace(("aaaa", "fa57", "5105")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        await pilot.press("right", "s")
+        await pilot.press("right", "b")
         await wait_until_idle(pilot)
         assert app.went == [("compare", ("5105", "aaaa", "fa57"))]
 
@@ -254,7 +254,7 @@ async def test_the_reason_is_shown_if_runs_cannot_be_compared(other: Callable[[]
         await compared(pilot)
         assert said in " ".join(widget_text(app.screen, "#problem").split())
         assert not app.screen.query_one("#changes").display
-        await pilot.press("enter", "left", "right", "s", "d", "y", "question_mark")
+        await pilot.press("enter", "left", "right", "b", "d", "C", "question_mark")
         await wait_until_idle(pilot)
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("escape", "r")

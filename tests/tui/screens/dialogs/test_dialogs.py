@@ -57,7 +57,21 @@ async def test_only_a_click_outside_closes_the_help() -> None:
         assert not isinstance(app.screen, HelpScreen)
 
 
-@pytest.mark.parametrize("keys", [("down", "up"), ("j", "k"), ("pagedown", "pageup"), ("space", "pageup")])
+async def test_the_help_can_be_filtered() -> None:
+    app = TrtbenchApp(RunsPlace())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.push_screen(HelpScreen("runs"))
+        panel = app.screen.query_one("#help", Panel)
+        await pilot.press("/", *"trash")
+        assert [title for title, _ in panel.data] == ["keys"]
+        await pilot.press(*"zzz", "enter", "escape")  # a filter that matches nothing; it ends first
+        assert isinstance(app.screen, HelpScreen)
+        assert len(panel.data) > 5
+        await pilot.press("escape")
+        assert not isinstance(app.screen, HelpScreen)
+
+
+@pytest.mark.parametrize("keys", [("down", "up"), ("j", "k"), ("pagedown", "pageup"), ("G", "g")])
 async def test_the_help_scrolls(keys: tuple[str, str]) -> None:
     app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(120, 40)) as pilot:

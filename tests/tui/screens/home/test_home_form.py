@@ -171,7 +171,7 @@ async def test_saving_under_a_new_name() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
-        await pilot.press("s")
+        await pilot.press("ctrl+s")
         await wait_until_idle(pilot)
         assert isinstance(app.screen, SaveAsScreen)
         assert "quickstart is a built-in profile" in await save_name(pilot, "quickstart")
@@ -195,7 +195,7 @@ async def test_a_name_that_is_not_allowed_is_not_saved() -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("s")
+        await pilot.press("ctrl+s")
         await wait_until_idle(pilot)
         assert "you have another profile called other" in await save_name(pilot, "other")
         await pilot.press("enter")
@@ -214,7 +214,7 @@ async def test_saving_a_profile_of_mine_again_replaces_it() -> None:
         await wait_until_idle(pilot)
         assert chosen(pilot) == "mine"
         await type_into(pilot, "benchmark.num_runs", "5")
-        await pilot.press("s")
+        await pilot.press("ctrl+s")
         await wait_until_idle(pilot)
         assert "replaces your saved profile mine" in widget_text(app.screen, "#save-verdict")
         await pilot.press("enter")

@@ -180,7 +180,7 @@ async def test_a_profile_that_others_can_write_starts_nothing(monkeypatch: pytes
         assert set(looked_at) == {"trusted"}
         assert "press p to make its plan" in " ".join(widget_text(app.screen, "#commands").split())
         assert "p check" in widget_text(app.screen, "#footer")
-        await pilot.press("p")
+        await pilot.press("P")
         await wait_until_idle(pilot)
         assert looked_at.count("theirs") == 2
         assert "p check" not in widget_text(app.screen, "#footer")

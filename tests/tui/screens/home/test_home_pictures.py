@@ -113,7 +113,7 @@ def test_picture_of_a_run_under_way(snap_compare: Snap, size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("size", world.SMALL_SIZES, ids=world.size_id)
-@pytest.mark.parametrize("keys", ["s", "slash z z"])
+@pytest.mark.parametrize("keys", ["ctrl+s", "slash z z"])
 def test_picture_of_lines_to_type_into(snap_compare: Snap, size: tuple[int, int], keys: str) -> None:
     used()
 

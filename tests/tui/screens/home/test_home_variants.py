@@ -47,9 +47,9 @@ async def test_undo_redo_and_reset() -> None:
         await pilot.pause()
         assert notifications(pilot)[-1] == "nothing to redo"
         await go_to(pilot, "benchmark.num_runs")
-        await pilot.press("d")
+        await pilot.press("backspace")
         assert (value(pilot, "benchmark.num_runs"), value(pilot, "benchmark.warm_up")) == ("20", "9")
-        await pilot.press("d")
+        await pilot.press("backspace")
         assert value(pilot, "benchmark.num_runs") == "20"
 
 
@@ -138,7 +138,7 @@ async def test_again_of_a_profile_that_is_gone_is_there_unsaved() -> None:
         assert lines[0].strip() == "not saved"
         assert lines[1].strip().startswith("+ gone")
         assert "not saved yet" in widget_text(app.screen, "#about")
-        await pilot.press("s")
+        await pilot.press("ctrl+s")
         await wait_until_idle(pilot)
         await pilot.press("enter")
         await wait_until_idle(pilot)
@@ -188,7 +188,7 @@ async def test_importing_an_engine(tmp_path: Path) -> None:
         assert chosen(pilot) == "qwen-8-gpu"
         assert (value(pilot, "parallel.tp"), value(pilot, "model.dtype")) == ("8", "bfloat16")
         assert value(pilot, "paths.engine_dir") == str(folder)
-        await pilot.press("s")
+        await pilot.press("ctrl+s")
         await wait_until_idle(pilot)
         await pilot.press("enter")
         await wait_until_idle(pilot)

@@ -159,7 +159,7 @@ async def test_g_maximises_the_gpus_only_if_the_run_has_some(tmp_path: Path) -> 
     async with app.run_test(size=SIZE) as pilot:
         gpus = app.screen.query_one("#gpus", Rows)
         assert "+6 more" in text_of(app.screen, "#gpus")
-        await pilot.press("g")
+        await pilot.press("3")
         await pilot.pause()
         assert gpus.size.height >= 17
         assert "more" not in text_of(app.screen, "#gpus")
@@ -169,7 +169,7 @@ async def test_g_maximises_the_gpus_only_if_the_run_has_some(tmp_path: Path) -> 
     app = cockpit(recorded_runs.under_way(), tmp_path / "b")
     async with app.run_test(size=SIZE) as pilot:
         assert "GPUs" not in text_of(app.screen, "#footer")
-        await pilot.press("g")
+        await pilot.press("3")
         await pilot.pause()
         assert app.screen.query_one("#plot").region
 
@@ -311,11 +311,11 @@ async def test_t_cycles_through_the_plots(tmp_path: Path) -> None:
         plot = app.screen.query_one("#plot")
         titles = [str(plot.border_title)]
         for _ in range(3):
-            await pilot.press("t")
+            await pilot.press("v")
             titles.append(str(plot.border_title))
         assert titles[0] == titles[3] == "latency over time, ms"
         assert len(set(titles)) == 3
-        await pilot.press("t")
+        await pilot.press("v")
         assert "↑mean" in text_of(app.screen, "#plot")
         await settled(pilot)
         assert "↑mean" in text_of(app.screen, "#plot"), "the plot does not change back"

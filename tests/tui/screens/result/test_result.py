@@ -56,7 +56,7 @@ async def test_every_kind_of_run_is_drawn(make: Callable[[], Recorder], state: s
         async with app.run_test(size=SIZE) as pilot:
             await pilot.pause()
             assert state in text_of(app.screen, "#header")
-            await pilot.press("down", "right", "u", "i", "y", "t", "question_mark", "escape", "up", "left")
+            await pilot.press("down", "right", ".", "%", "C", "V", "question_mark", "escape", "up", "left")
             assert isinstance(app.screen, ResultScreen)
 
 
@@ -66,7 +66,7 @@ async def test_a_directory_without_a_run_is_reported(tmp_path: Path) -> None:
         await pilot.pause()
         assert "not a run directory" in text_of(app.screen, "#failure")
         await pilot.press(
-            "down", "right", "u", "i", "y", "t", "o", "l", "question_mark", "escape", "r", "h", "q"
+            "down", "right", ".", "%", "C", "V", "o", "l", "question_mark", "escape", "r", "h", "q"
         )
     assert app.went == ["runs", "home"]
     assert app.return_value == 0
@@ -99,19 +99,19 @@ async def test_u_and_i_show_printed_values_and_intervals(tmp_path: Path) -> None
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         assert "3098.760" not in text_of(app.screen, "#table")
-        await pilot.press("u")
+        await pilot.press(".")
         assert "3098.760" in text_of(app.screen, "#table")
-        await pilot.press("u", "i")
+        await pilot.press(".", "%")
         assert "3098.760" not in text_of(app.screen, "#table")
         assert "±0.57 %" in text_of(app.screen, "#table")
-        await pilot.press("u", "i", "i")
+        await pilot.press(".", "%", "%")
         assert "95 %" in text_of(app.screen, "#heading")
 
 
 async def test_a_column_that_does_not_fit_is_reported(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished(1).write(tmp_path))
     async with app.run_test(size=(62, 24)) as pilot:
-        await pilot.press("u")
+        await pilot.press(".")
         assert [notice.message for notice in app._notifications] == [
             "the terminal is too narrow for this column"
         ]
@@ -123,7 +123,7 @@ async def test_v_toggles_the_change_against_the_baseline(tmp_path: Path) -> None
     later = recorded_runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
     app = Cockpit(later)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press("u")
+        await pilot.press(".")
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert "baseline" in text_of(app.screen, "#heading")
@@ -199,7 +199,7 @@ async def test_many_warnings_scroll_and_the_first_are_visible(tmp_path: Path) ->
         visible = [flags.render_line(y).text for y in range(flags.size.height)]
         assert [line[2:10] for line in visible[:3]] == ["reason 0", "reason 1", "reason 2"]
         assert flags.last_top > 0, "the others can be scrolled to"
-        await pilot.press("w")
+        await pilot.press("d")
         assert isinstance(app.screen, HelpScreen)
         shown = text_of(app.screen, "#help")
         assert all(f"reason {number} " in shown for number in range(12))
@@ -218,10 +218,10 @@ async def test_question_mark_explains_the_selected_number(tmp_path: Path) -> Non
 async def test_y_and_t_copy_the_table(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press("y")
+        await pilot.press("C")
         assert app.clipboard.startswith("**qwen2.5-32b-fp16-tp8**")
         assert "| latency, mean" in app.clipboard
-        await pilot.press("t")
+        await pilot.press("V")
         rows = [line.split("\t") for line in app.clipboard.splitlines()]
         assert rows[0] == [
             "metric",

@@ -135,7 +135,7 @@ async def test_a_note_and_a_name() -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("n")
+        await pilot.press("E")
         await answer(pilot, "after the driver update")
         await pilot.press("e")
         await answer(pilot, "the good one")
@@ -159,7 +159,7 @@ async def test_labels_that_cannot_be_written_are_told(home: Path) -> None:
         assert "cannot write the labels" in notifications(pilot)[0]
 
 
-@pytest.mark.parametrize("key", ["d", "delete"])
+@pytest.mark.parametrize("key", ["D", "delete"])
 async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]) -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
@@ -186,7 +186,7 @@ async def test_all_marked_runs_are_deleted_together() -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("space", "down", "space", "d", "y")
+        await pilot.press("space", "down", "space", "D", "y")
         await wait_until_idle(pilot)
         assert [entry.run[-4:] for entry in app.screen.query_one(RunList).entries] == ["bbbb"]
         assert "marked" not in widget_text(app.screen, "#header")
@@ -196,7 +196,7 @@ async def test_a_run_under_way_is_not_deleted(running: Path) -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("home", "d")
+        await pilot.press("home", "D")
         await wait_until_idle(pilot)
         assert isinstance(app.screen, RunsScreen)
         assert notifications(pilot) == ["quickstart is running and cannot be deleted; stop it first (x)"]
@@ -207,7 +207,7 @@ async def test_a_run_that_came_back_by_itself_is_not_restored_over_it(three: lis
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("d", "y")
+        await pilot.press("D", "y")
         await wait_until_idle(pilot)
         three[0].mkdir()
         await pilot.press("u")
@@ -220,7 +220,7 @@ async def test_the_trash_restores_and_empties(three: list[Path]) -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("b")
+        await pilot.press("B")
         await wait_until_idle(pilot)
         assert isinstance(app.screen, TrashScreen)
         assert "2 runs" in widget_text(app.screen, "#trash-keys")
@@ -241,7 +241,7 @@ async def test_a_double_click_restores() -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("b")
+        await pilot.press("B")
         await wait_until_idle(pilot)
         await pilot.click("#deleted", offset=(5, 0), times=2)
         await wait_until_idle(pilot)
@@ -253,13 +253,13 @@ async def test_keys_do_nothing_where_there_is_no_run(three: list[Path]) -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("space", "t", "n", "e", "d", "x", "enter", "s", "S", "g", "u")
+        await pilot.press("space", "t", "E", "e", "D", "x", "enter", "s", "S", "v", "u")
         await wait_until_idle(pilot)
         assert isinstance(app.screen, RunsScreen)
         assert "no runs yet" in widget_text(app.screen, "#run-list")
 
 
-@pytest.mark.parametrize("keys", [("t",), ("b",)], ids=["tags", "trash"])
+@pytest.mark.parametrize("keys", [("t",), ("B",)], ids=["tags", "trash"])
 @pytest.mark.parametrize("size", world.SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_picture_of_a_dialog(
     snap_compare: Callable[..., bool], keys: tuple[str, ...], size: tuple[int, int],

@@ -249,7 +249,7 @@ async def test_groups_with_their_trend() -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("down", "g")
+        await pilot.press("down", "v")
         await wait_until_idle(pilot)
         assert current(pilot) == "bbbb"
         lines = widget_text(app.screen, "#run-list").splitlines()
@@ -261,7 +261,7 @@ async def test_groups_with_their_trend() -> None:
         assert current(pilot) == "aaaa"
         await pilot.click("#run-list", offset=(20, 3))
         assert current(pilot) == "aaaa", "a heading is nothing to choose"
-        await pilot.press("g")
+        await pilot.press("v")
         await wait_until_idle(pilot)
         assert listed(pilot) == ["aaaa", "bbbb", "cccc", "dddd"]
 

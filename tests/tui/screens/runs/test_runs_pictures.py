@@ -71,7 +71,7 @@ def a_history() -> None:
             labels.annotate(run_dir.name, "clocks were locked at 1455 MHz by the admin")
 
 
-LOOKS = {"list": (), "groups": ("g", "s"), "delete": ("space", "space", "d"), "mistake": ("slash", "minus")}
+LOOKS = {"list": (), "groups": ("v", "s"), "delete": ("space", "space", "D"), "mistake": ("slash", "minus")}
 
 
 @pytest.mark.parametrize(

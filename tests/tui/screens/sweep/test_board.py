@@ -269,7 +269,7 @@ def test_board_of_an_unreadable_sweep(
     assert snap_compare(TrtbenchApp(SweepPlace(Path("gone"))), terminal_size=size, run_before=drawn)
 
 
-@pytest.mark.parametrize("keys", [("p",), ("down", "right", "m"), ("t", "tab")], ids="-".join)
+@pytest.mark.parametrize("keys", [("p",), ("down", "right", "m"), ("A", "tab")], ids="-".join)
 def test_board_keys(keys: tuple[str, ...], snap_compare: Compare) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await drawn(pilot)
@@ -327,7 +327,7 @@ async def test_m_switches_the_metric_and_t_keeps_the_selected_cell() -> None:
         assert before is not None
         assert before.point is not None
         for _ in range(12):
-            await pilot.press("t")
+            await pilot.press("A")
             after = board(app).view
             assert after is not None
             assert after.point == before.point
@@ -356,7 +356,7 @@ async def test_g_resumes_an_interrupted_sweep(
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         assert "INTERRUPTED" in widget_text(app.screen, "#header")
-        await pilot.press("g")
+        await pilot.press("R")
         await wait_until_idle(pilot)
     assert asked == [(path, False)]
 
@@ -368,7 +368,7 @@ async def test_g_is_disabled_if_all_cells_are_measured(monkeypatch: pytest.Monke
     async with over.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
         assert "resume" not in widget_text(over.screen, "#footer")
-        await pilot.press("g")
+        await pilot.press("R")
     assert asked == []
 
 
@@ -397,7 +397,7 @@ async def test_y_copies_the_board_as_markdown() -> None:
     app = RecordingApp(SweepPlace(complete()))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
-        await pilot.press("y")
+        await pilot.press("C")
         lines = app.clipboard.splitlines()
     heads = [cell.strip() for cell in lines[2].split("|")[1:7]]
     assert heads == ["tp", "dtype", "in/out", "batch", "state", "tokens per second, tokens/s"]
@@ -423,7 +423,7 @@ async def test_a_directory_without_a_sweep_is_reported(tmp_path: Path) -> None:
     async with app.run_test(size=SIZES[0]) as pilot:
         await drawn(pilot)
         assert "not a sweep" in " ".join(widget_text(app.screen, "#trades").split())
-        await pilot.press("down", "right", "tab", "t", "m", "enter", "c", "g", "y", "q")
+        await pilot.press("down", "right", "tab", "A", "m", "enter", "c", "R", "C", "q")
     assert app.went == ["away"]
 
 
