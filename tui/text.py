@@ -17,6 +17,9 @@ from rich.cells import cell_len, set_cell_size
 from runner.util.foreign_text import plain_text as plain_text
 from runner.util.formatting import format_number
 
+NOT_SET = "not set"
+"""shown for a value that is null"""
+
 # --- numbers and durations ---------------------------------------------------------------------------------
 
 

@@ -124,6 +124,18 @@ class Importer:
     """whether `make_runs` uses the concurrencies; if not, stating them is an error"""
 
 
+FIRST_FIELDS = (
+    "benchmark.batch_size",
+    "benchmark.input_output_len",
+    "benchmark.num_runs",
+    "benchmark.duration",
+    "model.dir",
+    "parallel.tp",
+    "model.dtype",
+)
+"""The fields that users of most engines change most often."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine(Generic[P]):
     """A system that can be benchmarked."""
@@ -146,6 +158,8 @@ class Engine(Generic[P]):
     """Return how the model is split over ranks: `tp 2`."""
     preflight: Preflight[P]
     """The checks of `trtbench-tui doctor`."""
+    first_fields: Callable[[P], Sequence[str]] = lambda _: FIRST_FIELDS
+    """Return the paths of the fields that a form shows first, in their order; it leaves out unknown ones."""
     importer: Importer | None = None
     """Reads results from elsewhere; None: not supported."""
 

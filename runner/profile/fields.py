@@ -35,6 +35,12 @@ class Field:
     """description of the allowed values"""
     unit: str = ""
     choices: tuple[str, ...] = ()
+    """the texts of all allowed values, with the empty one for null; only of a choice"""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the value differs from the default; a required field is always set."""
+        return self.text != self.default
 
     @property
     def section(self) -> str:
@@ -118,6 +124,8 @@ def _leaf(path: str, field: inspect.Field, value: Any) -> Field:
         choices = tuple(str(choice) for choice in kind.values)
     elif isinstance(kind, inspect.BoolType):
         choices = ("true", "false")
+    if choices and optional:
+        choices = ("", *choices)
     return Field(
         path=path,
         kind="choice" if choices else _kind(kind),

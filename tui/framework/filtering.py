@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from tui.framework.filter_input import FilterInput
 
+Typing = Literal["", "editing", "filtering", "searching"]
+"""The kind of input line that is open; empty: none."""
+
 
 class FilteringScreen(KeyedScreen):
     """A screen with a filtered list in a pane; subclasses show the matches in `watch_filter`."""
@@ -34,8 +37,7 @@ class FilteringScreen(KeyedScreen):
         return True
 
     @property
-    def typing(self) -> Literal["", "editing", "filtering"]:
-        """The kind of input line that is open; empty: none."""
+    def typing(self) -> Typing:
         return "filtering" if self.query("#filter") else ""
 
     def key_states(self) -> tuple[KeyState, ...]:

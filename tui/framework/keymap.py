@@ -12,7 +12,25 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-KeyState = Literal["always", "running", "ended", "editing", "filtering", "filtered", "welcome"]
+KeyState = Literal[
+    "always",
+    "running",
+    "ended",
+    "editing",
+    "filtering",
+    "filtered",
+    "welcome",
+    "listing",
+    "joining",
+    "sweeping",
+    "filling",
+    "folded",
+    "unfolded",
+    "inside",
+    "searching",
+    "searched",
+]
+"""When a key is valid; the last ones are of the home screen: what is under the cursor, and in which pane."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.engines import benchmark_line
 from runner.engines.benchmark_notices import parse_notice
-from runner.engines.interface import Engine, Preflight
+from runner.engines.interface import FIRST_FIELDS, Engine, Preflight
 from runner.engines.output import OutputReader
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
 from runner.engines.trtllm.checks import checks, program_helps, questions
@@ -17,6 +17,15 @@ from runner.engines.trtllm.output import answers_in
 from runner.engines.trtllm.plan import plan
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm.rules import rules
+
+
+def _first_fields(profile: TrtllmProfile) -> tuple[str, ...]:
+    """An encoder is measured with input lengths alone."""
+    if profile.benchmark.mode != "enc":
+        return FIRST_FIELDS
+    pairs, lengths = "benchmark.input_output_len", "benchmark.input_len"
+    return tuple(lengths if path == pairs else path for path in FIRST_FIELDS)
+
 
 ENGINE = Engine(
     profile=TrtllmProfile,
@@ -40,5 +49,6 @@ ENGINE = Engine(
         questions=questions,
         program_helps=program_helps,
     ),
+    first_fields=_first_fields,
     importer=IMPORTER,
 )

@@ -42,5 +42,15 @@ ENGINE = Engine(
         questions=questions,
         program_helps=program_helps,
     ),
+    first_fields=lambda _: (
+        "benchmark.concurrency",
+        "dataset.input_len",
+        "dataset.output_len",
+        "dataset.num_requests",
+        "model.dir",
+        "parallel.tp",
+        "benchmark.backend",
+        "build.quantization",
+    ),
     importer=IMPORTER,
 )

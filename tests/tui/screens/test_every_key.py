@@ -31,6 +31,7 @@ from tests.tui.screens.sweep import test_board
 from tui.app import TrtbenchApp
 from tui.framework.keymap import GLOBAL_KEYS
 from tui.screens.dialogs.ask import AskScreen, Question
+from tui.screens.dialogs.choose import Choice, ChooseScreen
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.home.import_engine import ImportEngineScreen
@@ -120,6 +121,7 @@ def bound(dialog: Screen[Any]) -> list[tuple[str, str]]:
 QUICKSTART = load_text(world.BUILT_IN["quickstart"], "quickstart")
 DIALOGS: dict[type[Screen[Any]], Callable[[Path], Screen[Any]]] = {
     AskScreen: lambda root: AskScreen(Question("a name", "what it is called")),
+    ChooseScreen: lambda root: ChooseScreen("dtype", "the type", [Choice("float16"), Choice("")], ""),
     ConfirmScreen: lambda root: ConfirmScreen("Stop it?", "It ends.", yes="stop it", no="let it run"),
     HealthScreen: lambda root: HealthScreen(recorded_runs.under_way().feed(root, 1.0), LiveViewCache()),
     HelpScreen: lambda root: HelpScreen("home"),

@@ -60,6 +60,15 @@ _STATE_NOTES = {
     "filtering": " (while a filter is typed)",
     "filtered": " (in a filtered list)",
     "welcome": " (on the first start)",
+    "listing": " (in the list)",
+    "joining": " (on an active run)",
+    "sweeping": " (on a profile with a sweep)",
+    "filling": " (in the options)",
+    "folded": " (on a group of options)",
+    "unfolded": " (on a group of options)",
+    "inside": " (outside of the list)",
+    "searching": " (while options are searched)",
+    "searched": " (in options that were searched)",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from runner.engines.registry import find_engine
 from runner.errors import UserError
 from runner.profile.fields import Field, edit_field, fields
 from runner.profile.file import ProfileError
@@ -25,10 +26,17 @@ class FormRow:
     field: Field
     saved: str | None
     """the value in the saved profile; None if it has no such field"""
+    first: bool = False
+    """one of the fields that users change most; the others are in the group of their section"""
 
     @property
     def changed(self) -> bool:
         return self.field.text != self.saved
+
+    @property
+    def key(self) -> str:
+        """Identifies the row, also after a change."""
+        return self.field.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +55,22 @@ class Form:
         return self.profile != self.saved
 
     def rows(self) -> list[FormRow]:
-        """Return all rows, grouped by section, in drawing order."""
+        """Return all rows in drawing order: the fields that users change most, then section by section."""
         saved = {found.path: found.text for found in fields(self.saved)}
-        rows = [FormRow(found, saved.get(found.path)) for found in fields(self.profile) if found.path != NAME]
+        first = list(find_engine(self.profile.engine).first_fields(self.profile))
+        rows = [
+            FormRow(found, saved.get(found.path), found.path in first)
+            for found in fields(self.profile)
+            if found.path != NAME
+        ]
         # In definition order, a nested section would interrupt the fields of the outer one.
-        order = {
-            section: number for number, section in enumerate(dict.fromkeys(r.field.section for r in rows))
-        }
-        return sorted(rows, key=lambda found: order[found.field.section])
+        sections = list(dict.fromkeys(found.field.section for found in rows))
+
+        def place(found: FormRow) -> int:
+            field = found.field
+            return first.index(field.path) if found.first else len(first) + sections.index(field.section)
+
+        return sorted(rows, key=place)
 
     def with_value(self, path: str, text: str) -> Form:
         """Return the form with a field set; the same form if the value is unchanged.
@@ -141,6 +157,8 @@ class Drafts:
     """saved profiles, by name, whose programs the user allowed to start"""
     chosen: str = ""
     """name of the profile under the cursor"""
+    unfolded: set[str] = field(default_factory=set)
+    """sections whose fields the form shows"""
 
     def allow(self, profile: Profile) -> None:
         """Let programs start that a saved profile and its draft name."""

@@ -1,9 +1,10 @@
-"""The options of the selected profile: the form, and the help of the field under the cursor."""
+"""The options of the selected profile: the form, its search, and the help of the field under the cursor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from textual.containers import Vertical
 from textual.message import Message
@@ -11,8 +12,16 @@ from textual.message import Message
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel
 from tui.framework.titles import set_subtitle, set_title
-from tui.screens.home.form import Form, drafts_of, value_problem
-from tui.screens.home.form_rows import FieldHelp, ProfileForm, draw_field_help
+from tui.screens.home.form import Form, FormRow, drafts_of, value_problem
+from tui.screens.home.form_entries import FormGroup, entries_of, search_rows
+from tui.screens.home.form_view import FieldHelp, draw_field_help, form_lines, search_lines
+from tui.screens.home.profile_form import ProfileForm
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from tui.app import TrtbenchApp
+    from tui.framework.filter_input import FilterInput
 
 
 class FormPane(Vertical):
@@ -25,7 +34,7 @@ class FormPane(Vertical):
         form: Form
 
     class Editing(Message):
-        """The editor was opened or closed, its text changed, or the cursor moved."""
+        """The editor or the search was opened or closed, its text changed, or the cursor moved."""
 
     def __init__(self) -> None:
         self._fields = ProfileForm(id="profile-form")
@@ -35,6 +44,19 @@ class FormPane(Vertical):
         self.form: Form | None = None
         """None: the selected profile is invalid"""
         self._problem = ""
+        self.search = ""
+        """the fields that contain these words are shown; empty: all"""
+
+    @property
+    def searching(self) -> bool:
+        """Whether the line for the words of a search is open."""
+        return bool(self.query("#field-search"))
+
+    @property
+    def group(self) -> FormGroup | None:
+        """The group under the cursor; None: a field."""
+        entry = self._fields.entry
+        return entry if isinstance(entry, FormGroup) else None
 
     @property
     def editing(self) -> bool:
@@ -51,33 +73,80 @@ class FormPane(Vertical):
         self._fields.read_only = read_only
         self.form = form
         self._problem = ""
-        self._draw(0)
+        self.search = ""
+        self.query("#field-search").remove()
+        self._draw("")
 
-    def _draw(self, cursor: int | None = None) -> None:
+    def _draw(self, cursor: str | None = None) -> None:
+        """Show the entries; the cursor stays on its entry, or goes to that with a key, or up (empty)."""
         form = self.form
         if form is None:
             return
         rows = form.rows()
-        self._fields.show_form(rows, cursor)
-        changes = sum(found.changed for found in rows)
+        if self.search:
+            lines = search_lines(search_rows(rows, self.search), self.search)
+        else:
+            lines = form_lines(rows, entries_of(rows, drafts_of(self.app).unfolded))
+        self._fields.show_form(lines, cursor)
         set_title(self, f"{form.saved.name}{' · changed' if form.changed else ''}")
-        summary = f"{changes} changed · u undo" if form.past else f"{changes} changed"
-        set_subtitle(self, summary if form.past or changes else "")
+        changes = sum(found.changed for found in rows)
+        parts = [f"fields: {self.search}"] if self.search else []
+        parts += [f"{changes} changed"] if form.past or changes else []
+        parts += ["u undo"] if form.past else []
+        set_subtitle(self, " · ".join(parts))
         self._show_help()
 
     def _show_help(self) -> None:
         self._help.update(
-            FieldHelp(self._fields.current, self._problem, editing=self.editing, read_only=self.read_only)
+            FieldHelp(self._fields.entry, self._problem, editing=self.editing, read_only=self.read_only)
         )
 
     # --- editing ------------------------------------------------------------------------------------
 
-    def edit(self) -> None:
-        """Open the editor over the field under the cursor."""
+    async def edit(self) -> None:
+        """Edit the field under the cursor: in place, or from a list of its choices; a group (un)folds."""
         self.screen.set_focus(self._fields)  # now: a later focus change would take it from the editor
-        self._fields.edit()
-        self._show_help()
+        row = self._fields.current
+        if (group := self.group) is not None:
+            self._fold(group)
+        elif row is not None and row.field.kind == "choice" and not self.read_only:
+            await self._choose(row)
+        else:
+            self._fields.edit()
+            self._show_help()
         self.post_message(self.Editing())
+
+    def _fold(self, group: FormGroup) -> None:
+        drafts_of(self.app).unfolded ^= {group.section}
+        self._draw(group.key)
+        self.post_message(self.Editing())
+
+    async def _choose(self, row: FormRow) -> None:
+        """Show the choices of a field; one that the other fields do not allow is not taken."""
+        from tui.screens.dialogs.choose import Choice, ChooseScreen
+
+        field, form = row.field, self.form
+        choices = tuple(
+            Choice(
+                text,
+                " · ".join(
+                    name
+                    for name, value in (("saved", row.saved), ("default", field.default))
+                    if value == text
+                ),
+            )
+            for text in field.choices
+        )
+
+        def problem(text: str) -> str:
+            return self._problem_of(lambda form: form.with_value(field.path, text), field.path)
+
+        def chosen(text: str | None) -> None:
+            if text is not None and self.form is form:
+                self._try_change(lambda form: form.with_value(field.path, text), field.path)
+
+        dialog = ChooseScreen(field.path, field.help, choices, field.text, problem)
+        await cast("TrtbenchApp", self.app).open_dialog(dialog, chosen)
 
     def accept(self) -> bool:
         """Apply the text of the editor, if it is open; return False if the value is not allowed."""
@@ -154,19 +223,33 @@ class FormPane(Vertical):
     def on_profile_form_read_only_edit(self) -> None:
         self.notify("the options of a run are read-only; select its profile below to edit them")
 
+    async def on_picker_activated(self, event: Picker.Activated) -> None:
+        event.stop()
+        await self.edit()
+
+    def on_profile_form_folding(self, message: ProfileForm.Folding) -> None:
+        self._fold(message.group)
+
     def on_profile_form_typing(self) -> None:
         """Show while the user types whether the value is allowed."""
-        from runner.profile.file import ProfileError
-
-        row = self._fields.editing
+        row, text = self._fields.editing, self._fields.editor_text
         problem = ""
-        if row is not None and self.form is not None:
-            try:
-                self.form.with_value(row.field.path, self._fields.editor_text)
-            except ProfileError as error:
-                problem = value_problem(error, row.field.path)
+        if row is not None:
+            path = row.field.path
+            problem = self._problem_of(lambda form: form.with_value(path, text), path)
         self._show_problem(problem)
         self.post_message(self.Editing())
+
+    def _problem_of(self, change: Callable[[Form], Form], path: str) -> str:
+        """Return why a change is not allowed; empty if it is."""
+        from runner.profile.file import ProfileError
+
+        if self.form is not None:
+            try:
+                change(self.form)
+            except ProfileError as error:
+                return value_problem(error, path)
+        return ""
 
     def on_profile_form_submitted(self) -> None:
         self.accept()
@@ -175,3 +258,41 @@ class FormPane(Vertical):
         if self.form is not None:
             row = message.row
             self._try_change(lambda form: form.with_next_choice(row, message.step), row.field.path)
+
+    # --- searching fields -------------------------------------------------------------------------------
+
+    async def open_search(self) -> None:
+        """Open the line for the words of a search."""
+        from tui.framework.filter_input import FilterInput
+
+        line = FilterInput(self.search, "words of a field's name or description", id="field-search")
+        await line.open_in(self, before=0)
+        self.post_message(self.Editing())
+
+    def show_all(self) -> None:
+        """End the search; the cursor stays on its field, whose group is unfolded for it."""
+        if not self.search:
+            return
+        self.search = ""
+        row = self._fields.current
+        if row is not None and not row.first:
+            drafts_of(self.app).unfolded.add(row.field.section)
+        self._draw()
+        self.post_message(self.Editing())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.search = event.value.strip()
+        self._draw("")
+
+    def on_filter_input_stepped(self, message: FilterInput.Stepped) -> None:
+        message.stop()
+        self._fields.action_move(message.step)
+
+    async def on_filter_input_closed(self, message: FilterInput.Closed) -> None:
+        message.stop()
+        await self.query("#field-search").remove()
+        self._fields.focus()
+        if not message.keep:
+            self.show_all()
+        self.post_message(self.Editing())

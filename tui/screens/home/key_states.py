@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from tui.framework.filtering import FilteringScreen
+from tui.framework.filtering import FilteringScreen, Typing
 from tui.framework.keymap import Key, KeyState
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tui.screens.home.command_pane import CommandPane
     from tui.screens.home.form import Form
     from tui.screens.home.form_pane import FormPane
+    from tui.screens.home.profile_list import ProfileList
 
 
 class HomeKeys(FilteringScreen):
@@ -28,6 +29,10 @@ class HomeKeys(FilteringScreen):
     @property
     def _pane(self) -> FormPane:
         return cast("FormPane", self.query_one("#options"))
+
+    @property
+    def _list(self) -> ProfileList:
+        return cast("ProfileList", self.query_one("#profile-list"))
 
     @property
     def _commands(self) -> CommandPane:
@@ -64,13 +69,39 @@ class HomeKeys(FilteringScreen):
         return not self.opening or action == "quit"
 
     def key_states(self) -> tuple[KeyState, ...]:
-        if states := super().key_states():
-            return states
-        return ("welcome",) if self._listing is not None and self._listing.newcomer else ()
+        if self.opening or self.typing in ("editing", "filtering"):
+            return super().key_states()
+        if self.typing == "searching":
+            return ("searching", "searched")
+        if self._is_in_options:
+            group = self._pane.group
+            here: KeyState = "filling" if group is None else "unfolded" if group.unfolded else "folded"
+            return (here, "searched" if self._pane.search else "inside")
+        if self.focused is self._commands:
+            return ("inside",)
+        state: tuple[KeyState, ...] = super().key_states()
+        if not state and self._listing is not None and self._listing.newcomer:
+            state = ("welcome",)
+        item = self._item
+        if item is None or item.error:
+            return state
+        return ("joining" if item.run else "sweeping" if self.offers_sweep else "listing", *state)
 
     @property
-    def typing(self) -> Literal["", "editing", "filtering"]:
-        return "editing" if not self.opening and self._pane.editing else super().typing
+    def _is_in_options(self) -> bool:
+        return not self.opening and self._pane.has_focus_within
+
+    @property
+    def offers_sweep(self) -> bool:
+        """Whether the form of the selected profile has the axes of a sweep."""
+        form = None if self.opening else self._form
+        return form is not None and form.profile.sweep is not None and bool(form.profile.sweep.axes)
+
+    @property
+    def typing(self) -> Typing:
+        if self.opening:
+            return super().typing
+        return "editing" if self._pane.editing else "searching" if self._pane.searching else super().typing
 
     def is_key_enabled(self, key: Key) -> bool:
         """Hide keys that have nothing to act on."""
@@ -78,15 +109,15 @@ class HomeKeys(FilteringScreen):
             return key.action == "quit"
         form = self._form
         return {
-            "edit": form is not None and not self._pane.read_only,
+            "run": key.when != "filling" or not self._pane.read_only,
+            "edit": form is not None and not self._pane.read_only and not self._is_in_options,
             "save_as": form is not None,
-            "sweep": form is not None and not self._pane.read_only,
+            "sweep": form is not None and not self._pane.read_only and not self.offers_sweep,
             "undo": form is not None and bool(form.past),
             "redo": form is not None and bool(form.future),
             "reset": self._pane.can_reset,
             "check_profile": self.needs_consent,
-            "start": self._item is not None and not self._item.error,
-            "run": key.when == "filtering" or (self._item is not None and not self._item.error),
+            "start": form is not None and not self._pane.read_only and self.focused is not self._list,
         }.get(key.action, True)
 
     def on_form_pane_editing(self) -> None:

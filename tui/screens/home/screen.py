@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -28,11 +28,11 @@ from tui.framework.titles import set_subtitle
 from tui.screens.home.header import draw_home_header
 from tui.screens.home.key_states import HomeKeys
 from tui.screens.home.keys import KEYS
-from tui.screens.home.profile_list import ProfileList
 from tui.screens.home.profile_summary import ProfileSummary
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile
+    from tui.framework.filter_input import FilterInput
     from tui.screens.home.catalogue import Catalogue, ProfileItem, ProfileListing
     from tui.screens.home.command_pane import CommandPane
     from tui.screens.home.form import Form
@@ -117,7 +117,7 @@ class HomeScreen(HomeKeys):
             with self.app.batch_update():
                 await self.query_one("#home-body").mount(*create_panes())
                 self.opening = False
-                self.query_one(ProfileList).focus()
+                self._list.focus()
                 self._show_list()
             self.show_keys()
             self.set_interval(LOOK_EVERY_S, self._read_in_background)
@@ -138,7 +138,7 @@ class HomeScreen(HomeKeys):
         self._items = filter_items(self._listing.items, self.filter)
         keys = [item.key for item in self._items]
         chosen = keys.index(self._item.key) if self._item and self._item.key in keys else 0
-        self.query_one(ProfileList).show_items(
+        self._list.show_items(
             self._items,
             chosen,
             changed={name for name, form in drafts_of(self.app).forms.items() if form.changed},
@@ -191,9 +191,26 @@ class HomeScreen(HomeKeys):
         self._show_list()
         self._plan()
 
-    def action_edit(self) -> None:
+    async def action_edit(self) -> None:
         if self._form is not None:
-            self._pane.edit()
+            await self._pane.edit()
+
+    async def action_run(self) -> None:
+        """Run from the list, edit in the options; the commands cannot be changed."""
+        if self.typing == "editing":
+            self._pane.accept()
+        elif self.typing:
+            self._input_line.action_close(True)
+        elif self._is_in_options:
+            await self.action_edit()
+        elif self.focused is not self._commands:
+            await self.action_start()
+
+    async def action_filter(self) -> None:
+        if self._is_in_options:
+            await self._pane.open_search()
+        else:
+            await super().action_filter()
 
     def action_undo(self) -> None:
         if self._form is not None and not self._pane.undo():
@@ -207,8 +224,16 @@ class HomeScreen(HomeKeys):
         self._pane.reset()
 
     def action_escape(self) -> None:
-        if self._pane.editing:
+        """Undo the last step of looking around, and nothing else; an edit is cancelled alone."""
+        if self.typing == "editing":
             self._pane.leave_editor()
+        elif self.typing:
+            self._input_line.action_close(False)
+        elif self.focused is not self._list:
+            if self._pane.search and self._is_in_options:
+                self._pane.show_all()
+            else:
+                self._list.focus()
         elif self.filter:
             self.action_show_all()
         elif self._listing is not None and self._listing.newcomer:
@@ -243,37 +268,31 @@ class HomeScreen(HomeKeys):
         self.show_keys()
         self._plan()
 
-    def action_run(self) -> None:
-        """Apply the typed value; otherwise start the selected profile, or open the selected run."""
-        if self._pane.editing:
-            self._pane.accept()
-        else:
-            self.action_start()
-
-    def action_start(self) -> None:
+    async def action_start(self) -> None:
         """Start the selected profile with the values of the form, or open the selected run."""
-        if not self._pane.accept():
-            return
-        if self._item is None or self._item.unread:
+        if not self._pane.accept() or self._item is None or self._item.unread:
             return
         if self._item.run is not None:
             self._open(self._item.run.run_dir)
-            return
-        if self._form is None:
+        elif self._form is None:
             self.notify(
                 f"{self._item.name} is invalid; the error is shown on the right",
                 severity="error",
             )
-            return
-        self._commands.run(self._form.profile)
+        elif self.offers_sweep:
+            await self.action_sweep()
+        else:
+            self._commands.run(self._form.profile)
 
     async def action_sweep(self) -> None:
-        """Ask for axes, start a sweep of the profile and open its board."""
-        from tui.screens.sweep.start import SweepStart
+        """Ask for axes, start a sweep of the profile and open its board; or start one run of it."""
+        from tui.screens.sweep.start import RunOnce, SweepAnswer, SweepStart
 
-        def answered(directory: Path | None) -> None:
-            if directory is not None:
-                self.app.open_sweep(directory)
+        def answered(answer: SweepAnswer) -> None:
+            if isinstance(answer, RunOnce):
+                self._commands.run(profile)
+            elif answer is not None:
+                self.app.open_sweep(answer)
 
         if self._pane.accept() and self._form is not None:
             profile = self._form.profile
@@ -335,6 +354,11 @@ class HomeScreen(HomeKeys):
             self._listing = None  # selects the new profile when read again
             self._read_in_background()
 
+    @property
+    def _input_line(self) -> FilterInput:
+        """The open line of the filter or the search."""
+        return cast("FilterInput", self.query("#filter, #field-search").first())
+
     # --- filtering and moving ---------------------------------------------------------------------------
 
     def watch_filter(self) -> None:
@@ -345,7 +369,7 @@ class HomeScreen(HomeKeys):
         """Cycle the focus: list, form, commands."""
         if not self._pane.accept():
             return
-        panes: list[Widget] = [self.query_one(ProfileList)]
+        panes: list[Widget] = [self._list]
         if self._form is not None:
             panes += [self.query_one("#profile-form"), self._commands]
         focused = self.focused

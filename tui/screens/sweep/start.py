@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -96,11 +97,22 @@ class SweepPreview:
     """why the entered line is invalid"""
 
 
-class SweepStart(ModalScreen[Path | None]):
-    """Returns the directory of the started sweep, or None."""
+class RunOnce(Enum):
+    """The answer that no sweep is wanted, but one run of the profile without its axes."""
+
+    RUN_ONCE = "run once"
+
+
+SweepAnswer = Path | RunOnce | None
+"""The directory of the started sweep, one run instead, or nothing."""
+
+
+class SweepStart(ModalScreen[SweepAnswer]):
+    """Shows the runs that the axes give while they are entered, and starts them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False),
+        Binding("f5,ctrl+enter", "run_once", "one run without axes", show=False),
         Binding("ctrl+z", "undo", "remove the last axis", show=False),
     ]
 
@@ -230,6 +242,10 @@ class SweepStart(ModalScreen[Path | None]):
         self._starting = False
         self._show(replace(self._preview, error=str(message.result)))
 
+    def action_run_once(self) -> None:
+        if not self._starting:
+            self.dismiss(RunOnce.RUN_ONCE)
+
     def action_cancel(self) -> None:
         if not self._starting:
             self.dismiss(None)
@@ -294,8 +310,10 @@ def _wrapped(text: str, width: int, style: str = "") -> list[Row]:
 def _draw_keys(keys: tuple[bool, bool], width: int, height: int) -> list[Row]:
     ready, added = keys
     parts: Sequence[str | Span] = (
-        *((Span("enter", "key"), " (empty line) start   ") if ready else ()),
+        *((Span("enter", "key"), " (empty line) start the sweep   ") if ready else ()),
         *((Span("ctrl+z", "key"), dim(" undo   ")) if added else ()),
+        Span("f5", "key"),
+        dim(" run it once   "),
         Span("esc", "key"),
         dim(" cancel"),
     )

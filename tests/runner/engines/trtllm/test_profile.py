@@ -57,7 +57,7 @@ def test_the_form_shows_options_with_help_unit_and_choices() -> None:
         "most tokens in one step, padding removed; a static batch needs batch x input length"
         " (null: TensorRT-LLM's default, 8192)"
     )
-    assert set(shown["build.context_fmha"].choices) == {"enable", "disable"}
+    assert set(shown["build.context_fmha"].choices) == {"", "enable", "disable"}
     assert shown["convert.use_weight_only"].choices == ("true", "false")
     assert "launch.container.exec" not in shown, "a section that is null is left out"
 

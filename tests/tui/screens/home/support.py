@@ -14,7 +14,8 @@ from runner.plan.plan import Stage
 from tests.support import world
 from tests.support.keyboard import press_at_once
 from tests.support.world import wait_until_idle
-from tui.screens.home.form_rows import ProfileForm
+from tui.screens.home.form_pane import FormPane
+from tui.screens.home.profile_form import ProfileForm
 from tui.screens.home.screen import HomeScreen
 
 SIZE = (120, 40)
@@ -25,7 +26,9 @@ def form_of(pilot: Pilot[int]) -> ProfileForm:
 
 
 def value(pilot: Pilot[int], path: str) -> str:
-    return next(row.field.text for row in form_of(pilot)._form_rows if row.field.path == path)
+    form = pilot.app.screen.query_one(FormPane).form
+    assert form is not None
+    return next(row.field.text for row in form.rows() if row.field.path == path)
 
 
 def chosen(pilot: Pilot[int]) -> str:
@@ -35,11 +38,15 @@ def chosen(pilot: Pilot[int]) -> str:
 
 
 async def go_to(pilot: Pilot[int], path: str) -> None:
-    """Focus the form and move to a field, with the keys that a user has."""
+    """Focus the form and move to a field, with the keys that a user has; its group is unfolded first."""
     if not form_of(pilot).has_focus:
         await pilot.press("tab")
-    fields = [row.field.path for row in form_of(pilot)._form_rows]
-    await press_at_once(pilot, "home", *["down"] * fields.index(path))
+    keys = [entry.key for entry in form_of(pilot).lines_shown.entries]
+    if path not in keys:
+        group = path.rpartition(".")[0] + "."
+        await press_at_once(pilot, "home", *["down"] * keys.index(group), "enter")
+        keys = [entry.key for entry in form_of(pilot).lines_shown.entries]
+    await press_at_once(pilot, "home", *["down"] * keys.index(path))
     current = form_of(pilot).current
     assert current is not None
     assert current.field.path == path

@@ -14,6 +14,7 @@ from runner.profile import store as profile_store
 from runner.profile.file import ProfileError
 from runner.schema.base import Profile
 from tui.screens.home.form import Drafts, Form, FormRow, open_form, value_problem
+from tui.screens.home.form_entries import FormGroup, entries_of, search_rows
 
 
 @pytest.fixture
@@ -31,12 +32,29 @@ def test_a_fresh_form_holds_no_change(form: Form) -> None:
     assert form.undone() is form
 
 
-def test_sections_are_together_and_the_name_is_no_field(form: Form) -> None:
-    sections = [found.field.section for found in form.rows()]
-    assert [name for index, name in enumerate(sections) if index == 0 or sections[index - 1] != name] == list(
-        dict.fromkeys(sections)
-    )
+def test_what_people_change_comes_first_and_the_rest_is_folded(form: Form) -> None:
+    changed = form.with_value("benchmark.warm_up", "9")
+    entries = entries_of(changed.rows(), {"model.shape"})
+    keys = [entry.key for entry in entries]
+    assert keys[:7] == [
+        "benchmark.batch_size", "benchmark.input_output_len", "benchmark.num_runs", "benchmark.duration",
+        "model.dir", "parallel.tp", "model.dtype",
+    ]  # fmt: skip
+    assert [key for key in keys[7:] if not key.startswith("model.shape.")] == [
+        ".", "model.", "benchmark.", "launch.", "launch.mpirun."
+    ]  # fmt: skip
+    assert keys[keys.index("model.shape.") + 1] == "model.shape.hidden_size"
+    groups = {entry.title: entry.changed for entry in entries if isinstance(entry, FormGroup)}
+    assert (groups["benchmark"], groups["model · shape"], groups["profile"]) == (1, 0, 0)
     assert "name" not in [found.field.path for found in form.rows()]
+
+
+def test_a_search_shows_names_before_descriptions(form: Form) -> None:
+    found = [row.field.path for row in search_rows(form.rows(), "TOKENS")]
+    assert found == [
+        "benchmark.input_output_len", "model.seed", "model.shape.vocab_size"
+    ]  # fmt: skip
+    assert search_rows(form.rows(), "mpirun path")[0].field.path == "launch.mpirun.path"
 
 
 def test_a_change_knows_what_was_saved(form: Form) -> None:

@@ -11,6 +11,7 @@ from runner.cli.places import HomePlace
 from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from tests.support import world
+from tests.support.keyboard import press_at_once
 from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tests.tui.screens.home.support import SIZE, chosen, form_of, go_to, type_into, value
 from tui.app import TrtbenchApp
@@ -28,7 +29,7 @@ async def test_editing_a_number_by_typing_it() -> None:
         await wait_until_idle(pilot)
         assert value(pilot, "benchmark.num_runs") == "50"
         assert app.went == []
-        assert "◆ num_runs" in widget_text(app.screen, "#profile-form")
+        assert "◆ benchmark.num_runs" in widget_text(app.screen, "#profile-form")
         assert "saved: 20" in widget_text(app.screen, "#profile-form")
         assert "--num_runs 50" in widget_text(app.screen, "#commands")
         assert str(app.screen.query_one("#options").border_title) == "quickstart · changed"
@@ -46,16 +47,63 @@ async def test_editing_the_present_value(key: str) -> None:
         assert value(pilot, "benchmark.batch_size") == "[1, 4, 16]"
 
 
-async def test_escape_leaves_a_field_as_it_was() -> None:
+async def test_escape_cancels_the_edit_and_nothing_else() -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
+        await type_into(pilot, "benchmark.warm_up", "5")
         await go_to(pilot, "benchmark.num_runs")
         await pilot.press("7", "escape")
         await wait_until_idle(pilot)
-        assert value(pilot, "benchmark.num_runs") == "20"
+        assert (value(pilot, "benchmark.num_runs"), value(pilot, "benchmark.warm_up")) == ("20", "5")
         assert not app.screen.query("#editor")
         assert form_of(pilot).has_focus
+        await pilot.press("escape")
+        await wait_until_idle(pilot)
+        assert app.screen.query_one("#profile-list").has_focus
+        assert "Welcome" in widget_text(app.screen, "#about")
+
+
+async def test_groups_unfold_and_say_what_changed_in_them() -> None:
+    app = RecordingApp(HomePlace())
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until_idle(pilot)
+        await type_into(pilot, "benchmark.warm_up", "5")
+        await pilot.press("up")
+        shown = widget_text(app.screen, "#profile-form")
+        assert "▾ benchmark" in shown
+        assert "enter fold" in widget_text(app.screen, "#footer")
+        await pilot.press("enter")
+        await wait_until_idle(pilot)
+        shown = widget_text(app.screen, "#profile-form")
+        assert "1 changed of 1 field   warm_up 5" in shown
+        assert "saved: 2" not in shown
+        assert app.went == []
+
+
+async def test_a_search_finds_fields_by_name_and_description() -> None:
+    app = RecordingApp(HomePlace())
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until_idle(pilot)
+        await pilot.press("tab")
+        await press_at_once(pilot, "slash", *"iterations")
+        assert widget_text(app.screen, "#profile-form").split()[::2] == [
+            "benchmark.num_runs",
+            "benchmark.warm_up",
+        ]
+        await pilot.press("down", "enter", "9", "enter")
+        await wait_until_idle(pilot)
+        assert value(pilot, "benchmark.warm_up") == "9"
+        assert "model" not in widget_text(app.screen, "#profile-form")
+        await pilot.press("slash", "x")
+        await wait_until_idle(pilot)
+        assert "no field contains “iterationsx”" in widget_text(app.screen, "#profile-form")
+        await pilot.press("backspace", "down", "escape")
+        await wait_until_idle(pilot)
+        current = form_of(pilot).current
+        assert current is not None
+        assert current.field.path == "benchmark.warm_up", "its group is unfolded for it"
+        assert app.went == []
 
 
 async def test_a_value_that_is_not_allowed_stays_in_the_editor() -> None:
@@ -96,9 +144,15 @@ async def test_an_invalid_value_keeps_its_profile_selected() -> None:
 
 @pytest.mark.parametrize(
     ("keys", "expected"),
-    [(["space"], "bfloat16"), (["right", "right"], "float16"), (["left"], "float16"), (["e"], "bfloat16")],
+    [
+        (["right", "right"], "float16"),
+        (["left"], "float16"),
+        (["enter", "up", "enter"], "float16"),
+        (["e", "home", "enter"], "bfloat16"),
+        (["enter", "home", "escape"], "float32"),
+    ],
 )
-async def test_choices_move_on(keys: list[str], expected: str) -> None:
+async def test_choices_are_stepped_or_picked_from_a_list(keys: list[str], expected: str) -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
@@ -107,6 +161,8 @@ async def test_choices_move_on(keys: list[str], expected: str) -> None:
             await pilot.press(key)
             await wait_until_idle(pilot)
         assert value(pilot, "model.dtype") == expected
+        assert form_of(pilot).has_focus
+        assert app.went == []
 
 
 async def test_undo_goes_back_step_by_step() -> None:

@@ -30,24 +30,23 @@ from tests.tui.screens.home.support import (
     go_to,
     no_mpirun,
     partly_cached,
-    type_into,
     value,
 )
 from tui.screens.dialogs.confirm import ConfirmScreen
 from tui.screens.home.form import drafts_of
 
 
-@pytest.mark.parametrize("key", ["enter", "f5"])
-async def test_enter_runs_what_the_form_says(key: str, started: list[Profile]) -> None:
+@pytest.mark.parametrize("keys", [["enter", "escape", "enter"], ["f5"], ["6", "ctrl+enter"]])
+async def test_a_run_has_the_values_of_the_form(keys: list[str], started: list[Profile]) -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await type_into(pilot, "benchmark.num_runs", "5")
-        await pilot.press(key)
+        await go_to(pilot, "benchmark.num_runs")
+        await pilot.press("5", *keys)
         await wait_until_idle(pilot)
         [profile] = started
         assert isinstance(profile, TorchProfile)
-        assert profile.benchmark.num_runs == 5
+        assert profile.benchmark.num_runs == (56 if "6" in keys else 5)
         assert app.went == [("live", world.run_dir_of("0001", world.NOW, "quickstart"))]
 
 
@@ -184,7 +183,7 @@ async def test_a_late_preflight_answers_for_its_own_profile(
         await wait_until_idle(pilot)
         await wait_until_idle(pilot)
         assert str(commands("#commands").first().border_title) == "commands · preflight: all 1 check passed"
-        await pilot.press("enter")
+        await pilot.press("f5")
         await wait_until_idle(pilot)
         assert len(started) == 1
 
@@ -220,7 +219,7 @@ async def test_a_run_under_way_can_be_joined_but_not_changed() -> None:
         await pilot.press("5")
         await wait_until_idle(pilot)
         assert form_of(pilot).editing is None
-        await pilot.press("enter")
+        await pilot.press("escape", "enter")
         await wait_until_idle(pilot)
         assert app.went == [("live", run_dir)]
     os.close(lock)

@@ -1,8 +1,7 @@
-"""The options of a profile as editable rows; the editor is created when it is opened."""
+"""The options of a profile as lines to edit; the editor is created when it is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,27 +9,24 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.framework.picker import LinePicker, Picker, PickerLine
-from tui.framework.rows import Row, Span, dim, row, spread
-from tui.text import fit, shorten, wrap
+from tui.framework.picker import LinePicker
+from tui.framework.rows import Row
+from tui.screens.home.form import FormRow
+from tui.screens.home.form_entries import FormEntry, FormGroup
+from tui.screens.home.form_view import FormLines, draw_form
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from tui.screens.home.form import FormRow
-
-LABEL_WIDTH = 22
-MARK_WIDTH = 2
-VALUE_AT = MARK_WIDTH + LABEL_WIDTH
-NOT_SET = "not set"
+SHORTEST_EDITOR = 8
 
 
 class ProfileForm(LinePicker):
-    """Shows rows and collects input; the screen decides whether a value is allowed."""
+    """Shows fields and groups of them, and collects input; `FormPane` decides whether a value is allowed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space,right", "cycle(1)", "next choice", show=False),
-        Binding("left", "cycle(-1)", "previous choice", show=False),
+        Binding("space,right", "cycle(1)", "next choice, or unfold", show=False),
+        Binding("left", "cycle(-1)", "previous choice, or fold", show=False),
         Binding("escape", "cancel", "cancel", show=False),
     ]
 
@@ -48,6 +44,12 @@ class ProfileForm(LinePicker):
         row: FormRow
         step: int
 
+    @dataclass
+    class Folding(Message):
+        """A group should be folded or unfolded."""
+
+        group: FormGroup
+
     class ReadOnlyEdit(Message):
         """The user tried to edit a read-only form."""
 
@@ -56,7 +58,7 @@ class ProfileForm(LinePicker):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._form_rows: Sequence[FormRow] = ()
+        self.lines_shown = FormLines()
         self._editor: Input | None = None
         self.read_only = False
         self.editing: FormRow | None = None
@@ -67,13 +69,23 @@ class ProfileForm(LinePicker):
         return self._editor.value if self._editor is not None else ""
 
     @property
-    def current(self) -> FormRow | None:
-        return self._form_rows[self.chosen] if self.chosen < len(self._form_rows) else None
+    def entry(self) -> FormEntry | None:
+        """The field or group under the cursor; None: there is none."""
+        entries = self.lines_shown.entries
+        return entries[self.chosen] if self.chosen < len(entries) else None
 
-    def show_form(self, rows: Sequence[FormRow], chosen: int | None = None) -> None:
-        """Show rows; the cursor stays unless `chosen` is given."""
-        self._form_rows = rows
-        self.show_lines(lambda width: draw_form(rows, width), self.chosen if chosen is None else chosen)
+    @property
+    def current(self) -> FormRow | None:
+        """The field under the cursor; None: a group, or nothing."""
+        return self.entry if isinstance(self.entry, FormRow) else None
+
+    def show_form(self, lines: FormLines, cursor: str | None = None) -> None:
+        """Show entries with the cursor on that with the key `cursor`; None: where it is."""
+        wanted = cursor if cursor is not None else self.entry.key if self.entry is not None else ""
+        keys = [entry.key for entry in lines.entries]
+        self.lines_shown = lines
+        chosen = keys.index(wanted) if wanted in keys else min(self.chosen, max(0, len(keys) - 1))
+        self.show_lines(lambda width: draw_form(lines, width), 0 if cursor == "" else chosen)
 
     def on_resize(self) -> None:
         self._place_editor()
@@ -92,15 +104,12 @@ class ProfileForm(LinePicker):
     # --- the editor -------------------------------------------------------------------------------------
 
     def edit(self, text: str | None = None) -> None:
-        """Open the editor over the current row, with its value or with `text`."""
+        """Open the editor over the current field, with its value or with `text`."""
         chosen = self.current
         if chosen is None or self.editing is not None:
             return
         if self.read_only:
             self.post_message(self.ReadOnlyEdit())
-            return
-        if chosen.field.kind == "choice":
-            self.post_message(self.Cycled(chosen, 1))
             return
         from textual.widgets import Input  # importing it takes a tenth of the start
 
@@ -131,8 +140,9 @@ class ProfileForm(LinePicker):
     def _place_editor(self) -> None:
         if self._editor is None:
             return
-        self._editor.styles.offset = (VALUE_AT, self.lines_of(self.chosen).start - self.first)
-        self._editor.styles.width = max(8, self.size.width - VALUE_AT)
+        column = self.lines_shown.value_column(self.size.width)
+        self._editor.styles.offset = (column, self.lines_of(self.chosen).start - self.first)
+        self._editor.styles.width = max(SHORTEST_EDITOR, self.size.width - column)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -155,8 +165,12 @@ class ProfileForm(LinePicker):
         self._place_editor()
 
     def action_cycle(self, step: int) -> None:
-        chosen = self.current
-        if self.editing is None and chosen is not None and chosen.field.kind == "choice":
+        """Change a choice to the next or previous one; unfold (1) or fold (-1) a group."""
+        chosen = self.entry
+        if isinstance(chosen, FormGroup):
+            if chosen.unfolded != (step > 0):
+                self.post_message(self.Folding(chosen))
+        elif self.editing is None and chosen is not None and chosen.field.kind == "choice":
             self.post_message(self.ReadOnlyEdit() if self.read_only else self.Cycled(chosen, step))
 
     def action_cancel(self) -> None:
@@ -180,72 +194,3 @@ class ProfileForm(LinePicker):
             event.stop()
             event.prevent_default()
             self.edit(character)
-
-    def on_picker_activated(self, event: Picker.Activated) -> None:
-        event.stop()
-        self.edit()
-
-
-def draw_form(rows: Sequence[FormRow], width: int) -> list[PickerLine]:
-    """Draw all lines of the form, with a heading per section."""
-    lines: list[PickerLine] = []
-    section = ""
-    for number, found in enumerate(rows):
-        if found.field.section != section:
-            section = found.field.section
-            lines += [PickerLine(()), PickerLine(row(dim(section.replace(".", " · "))))]
-        lines.append(PickerLine(_field(found, width), number))
-    return lines
-
-
-def _field(found: FormRow, width: int) -> Row:
-    field = found.field
-    mark = Span("◆ ", "accent") if found.changed else Span("  ")
-    label = fit(field.label, LABEL_WIDTH - 1) + " "
-    value = Span(field.text, "strong" if found.changed else "") if field.text else dim(NOT_SET)
-    unit = dim(f" {field.unit}") if field.unit else Span("")
-    saved = ""
-    if found.changed:
-        saved = "new" if found.saved is None else f"saved: {found.saved or NOT_SET}"
-    right = row(dim(shorten(saved, max(0, (width - VALUE_AT) // 2)))) if saved else ()
-    return spread(row(mark, label, value, unit), right, width)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldHelp:
-    """What the help lines show about the field under the cursor."""
-
-    found: FormRow | None
-    problem: str = ""
-    """why the typed value is not allowed"""
-    editing: bool = False
-    read_only: bool = False
-
-
-def draw_field_help(content: FieldHelp, width: int, height: int) -> list[Row]:
-    """Draw meaning and allowed values of the field; for an invalid value, only the problem."""
-    if content.found is None:
-        return []
-    field = content.found.field
-    if content.problem:
-        return [row(Span(line, "bad")) for line in _fitting(content.problem, width, height)]
-    if content.read_only:
-        keys = ""
-    elif content.editing:
-        keys = "enter apply, esc cancel"
-    else:
-        keys = "space change" if field.kind == "choice" else "e edit"
-    second = f"allowed: {field.allowed}"
-    if field.default:
-        second += f" · default: {field.default}"
-    lines = [row(line) for line in _fitting(field.help, width, 1)]
-    space = width - len(keys) - 3
-    return [*lines, spread(row(dim(shorten(second, space))), row(dim(keys)), width)]
-
-
-def _fitting(text: str, width: int, height: int) -> list[str]:
-    """Wrap the text to at most `height` lines; the rest is cut with `…`."""
-    lines = wrap(text, width)
-    if len(lines) <= height:
-        return lines
-    return [*lines[: height - 1], shorten(" ".join(lines[height - 1 :]), width)]
