@@ -68,7 +68,7 @@ async def test_the_footer_shows_the_keys_that_hold_where_one_is() -> None:
         await pilot.press("ctrl+u", "7", "enter")
         await wait_until_idle(pilot)
         assert "u undo" in footer(pilot)
-        assert "d reset" in footer(pilot)
+        assert "backspace reset" in footer(pilot)
         await pilot.press("u")
         await wait_until_idle(pilot)
         assert "ctrl+r redo" in footer(pilot)
