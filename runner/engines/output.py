@@ -6,7 +6,7 @@ line that it does not know; the supervisor calls all of them for every line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,6 +44,8 @@ class FinishedStage:
     """its output; of a long output the end"""
     read: Callable[[str], bytes | None]
     """contents of one of `Stage.files`, by its key; None when the file does not exist"""
+    stages: Sequence[Stage] = ()
+    """all stages of the plan"""
 
 
 def _ignore_line(_: str) -> None:
@@ -80,6 +82,8 @@ class OutputReader:
     """prompts and answers in the whole output of a stage named `smoke`"""
     progress_parser: Callable[[], LineParser] | None = None
     """makes a parser of progress lines with its own state, one a stage; None: the ranks report progress"""
+    memory_parser: Callable[[], LineParser] | None = None
+    """makes a parser of lines about the memory of a GPU, one a stage; None: the ranks record it"""
     parse_iteration: LineParser = _no_event
     """reads a line of the file `iterations` of `Stage.files`, which the supervisor follows while it grows"""
     shutdown_step: Callable[[str], str | None] = _ignore_line

@@ -31,6 +31,7 @@ from runner.events.gpu import (
     TelemetryCost,
     TelemetryStatus,
 )
+from runner.events.memory import GpuMemory, MemoryParts
 from runner.events.run import (
     SCHEMA,
     Answer,
@@ -76,6 +77,7 @@ __all__ = [
     "GpuIdentity",
     "GpuInventory",
     "GpuMapping",
+    "GpuMemory",
     "GpuProblem",
     "GpuProcessTable",
     "GpuProcesses",
@@ -87,6 +89,7 @@ __all__ = [
     "Host",
     "Iteration",
     "IterationPhase",
+    "MemoryParts",
     "NoGpu",
     "Notice",
     "Queued",
@@ -141,6 +144,7 @@ AnyEvent = (
     | GpuProcesses
     | GpuProcessTable
     | GpuMapping
+    | GpuMemory
     | Telemetry
     | TelemetryCost
     | Notice
@@ -154,7 +158,7 @@ AnyEvent = (
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
-RankRecord = Hello | Bye | ConfigurationStarted | Iteration | Notice
+RankRecord = Hello | Bye | ConfigurationStarted | Iteration | Notice | GpuMemory
 """Events that a rank may send; anything else is ignored, because junk on stdout must not end a run."""
 _record_decoder: msgspec.json.Decoder[RankRecord] = msgspec.json.Decoder(RankRecord)
 

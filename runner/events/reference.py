@@ -14,7 +14,12 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 BOUNDS = FOLDER.parent / "util" / "bounds.py"
-MODULES = {"run": "Run, stages and ranks", "serving": "Requests in flight", "gpu": "GPUs and telemetry"}
+MODULES = {
+    "run": "Run, stages and ranks",
+    "serving": "Requests in flight",
+    "memory": "GPU memory",
+    "gpu": "GPUs and telemetry",
+}
 """The modules that define events, in the order of the page, each with its heading."""
 
 COMMON_FIELDS = {

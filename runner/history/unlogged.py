@@ -130,6 +130,6 @@ def _rank_of(event: ev.AnyEvent) -> int | None:
     """Return the rank that wrote a record; None: another event."""
     if isinstance(event, ev.Hello | ev.Bye | ev.Iteration):
         return event.rank
-    if isinstance(event, ev.Notice):
+    if isinstance(event, ev.Notice | ev.GpuMemory):
         return event.rank
     return 0 if isinstance(event, ev.ConfigurationStarted) else None

@@ -10,7 +10,8 @@ from runner.events import RankProcess
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
-from runner.state.run import RankState, RunState
+from runner.state.run import RunState
+from runner.state.stages import RankState
 
 TIMES, LEAST_S = 10, 10
 """A stall is a silence longer than TIMES medians of the latency and longer than LEAST_S seconds."""

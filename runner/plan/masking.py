@@ -31,7 +31,9 @@ SHORTEST = 8
 """Shorter values are too likely to be a part of other text."""
 _COMMON = re.compile(r"[-+.\d]*|[a-z_]{,11}")
 """Numbers and short words, which also occur in the files of a run without being secret."""
-_NUMBERS: frozenset[type] = frozenset((ev.Iteration, ev.GpuSamples, ev.Host, ev.EngineIteration, ev.Requests))
+_NUMBERS: frozenset[type] = frozenset(
+    (ev.Iteration, ev.GpuSamples, ev.Host, ev.EngineIteration, ev.Requests, ev.GpuMemory)
+)
 """Frequent events without text of programs."""
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 

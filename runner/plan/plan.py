@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from runner.events import Slo
+from runner.events import MemoryParts, Slo
 from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.redaction import WITHHELD
 from runner.plan.skip import SkipReason
@@ -160,6 +160,16 @@ class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
     """pipeline stages, which work at the same time on different requests"""
 
 
+class PredictedMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one GPU holds in a configuration, counted before it runs."""
+
+    parts: MemoryParts = MemoryParts()
+    cache_share: Share | None = None
+    """of what the other parts leave free, for the KV cache; None: its size is one of the parts"""
+    why_not: str = ""
+    """why a part is not known; empty: all are"""
+
+
 class Hook(msgspec.Struct, frozen=True):
     """A command to start after the run has ended."""
 
@@ -187,6 +197,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """a string: why they are not known"""
     workload: Workload | None = None
     """what published numbers are matched by; None: unknown"""
+    memory: list[PredictedMemory] = []
+    """of each configuration; empty: not on a GPU, or planned by an earlier version"""
     on_end: Hook | None = None
     slo: Slo | None = None
     """bounds of a good request; None: none are stated"""

@@ -7,7 +7,7 @@ import torch
 from runner.ranks.collectives import Collectives
 from runner.ranks.device import free_memory, reset_memory
 from runner.ranks.errors import MemoryLackError, StartError
-from runner.ranks.memory import ELEMENT_BYTES, configuration_need, describe_lack, weights_need
+from runner.ranks.memory import ELEMENT_BYTES, MemoryNeed, configuration_need, describe_lack, weights_need
 from runner.ranks.shape import DecoderShape
 from runner.ranks.summary import BenchmarkConfiguration
 
@@ -23,7 +23,7 @@ class Admission:
         self._device = device
         self._collectives = collectives
         self._too_large: tuple[int, BenchmarkConfiguration] | None = None
-        """bytes of cache and workspace of the smallest configuration that did not fit"""
+        """bytes of cache and execution of the smallest configuration that did not fit"""
 
     def admit_weights(self) -> None:
         """Check that the weights fit, before they are built.
@@ -33,7 +33,7 @@ class Admission:
         """
         free = free_memory(self._device)
         need = weights_need(self._shape, self._collectives.world, self._element)
-        if free is not None and need.total > free[0]:
+        if free is not None and need.required > free[0]:
             raise StartError(
                 f"rank {self._collectives.rank}: the model does not fit on {self._device}:"
                 f" {describe_lack(need, *free)}; raise parallel.tp, or take a smaller model or dtype"
@@ -52,9 +52,7 @@ class Admission:
         free = free_memory(self._device)
         lack = free is not None and need > free[0]
         if not self._collectives.all_agree(not lack):
-            held = configuration_need(
-                self._shape, self._collectives.world, self._element, *configuration.sizes
-            )
+            held = self.need_of(configuration)
             other = f"rank {self._collectives.rank} has enough and another one has not"
             # The weights are allocated, so they are part of the sum and of what may be used.
             room = None if free is None else (free[0] + held.weights, free[1])
@@ -66,7 +64,11 @@ class Admission:
         if self._too_large is None or need < self._too_large[0]:
             self._too_large = need, configuration
 
+    def need_of(self, configuration: BenchmarkConfiguration) -> MemoryNeed:
+        """Return the bytes that a configuration needs, with the weights."""
+        return configuration_need(self._shape, self._collectives.world, self._element, *configuration.sizes)
+
     def _need(self, configuration: BenchmarkConfiguration) -> int:
-        """Return the bytes of cache and workspace; the weights are allocated already."""
-        need = configuration_need(self._shape, self._collectives.world, self._element, *configuration.sizes)
-        return need.cache + need.workspace
+        """Return the bytes of cache and execution; the weights are allocated already."""
+        need = self.need_of(configuration)
+        return need.cache + need.execution

@@ -1,45 +1,76 @@
 """How much memory one rank needs, counted from the shape before anything is allocated.
 
-Pure arithmetic without torch: `doctor` uses it as well as the ranks. Weights and cache are exact; the
-workspace is an upper estimate of the largest activations, those of the prefill.
+Pure arithmetic without torch: `doctor`, the plan of a run and the ranks use it. Weights and cache are exact;
+the rest are estimates. On an H200 their sum was 0.1 % below to 0.9 % above what was in use with one rank
+(docs/torch-engine.md has the figures).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from runner.ranks.shape import DecoderShape
 
 GIB = 1 << 30
-CONTEXT = 520 << 20
-"""bytes of a CUDA context with the kernels of PyTorch (NVIDIA/TensorRT-LLM#1604)"""
-NCCL = 400 << 20
-"""bytes of the buffers of NCCL for 2 to 8 ranks: 342 to 392 MiB (ai-dynamo/aiconfigurator, systems/*.yaml)"""
+CONTEXT = 764 << 20
+"""Bytes of a CUDA context with the kernels of PyTorch, cuBLAS and Triton and with captured graphs, as seen on
+an H200; 618 MiB of them before the first graph."""
+NCCL = 700 << 20
+"""Bytes that NCCL takes for 2 ranks: 570 to 730 MiB were seen on two H200s."""
 LIBRARIES = 192 << 20
-"""bytes of the workspaces of cuBLAS and of compiled kernels, and of rounding; 145 MiB were seen on an H200"""
+"""Bytes of the workspaces of cuBLAS and of compiled kernels, and of rounding; 31 to 164 MiB were seen on an
+H200, 32 MiB more with each further configuration."""
+ALLOCATOR = 0.09
+"""What PyTorch's allocator keeps beyond the cache and the workspace, as a share of them: 0.08 to 0.12 on an
+H200. It gives that back when memory runs out, so it is no reason to refuse a configuration."""
 ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+PARTS: Mapping[str, str] = {
+    "weights": "weights",
+    "cache": "KV cache",
+    "execution": "execution",
+    "buffers": "buffers",
+    "allocator": "allocator",
+    "context": "CUDA context",
+    "nccl": "NCCL",
+}
+"""The parts of the memory of a GPU, in the order in which they are shown -> their names."""
 
 
 class MemoryNeed(NamedTuple):
-    """Bytes on the GPU of one rank."""
+    """Bytes on the GPU of one rank; the fields are those of `runner.events.memory.MemoryParts`."""
 
     weights: int
-    cache: int
+    cache: int = 0
     """keys and values"""
-    workspace: int
-    """activations, and what libraries keep"""
+    execution: int = 0
+    """activations, and the workspaces of libraries"""
+    allocator: int = 0
+    """what PyTorch's allocator keeps beyond that"""
     context: int = 0
-    """what CUDA and NCCL take when they start; 0: they have started, so what is free no longer includes it"""
+    """the CUDA context; 0: it exists already, so what is free no longer includes it"""
+    nccl: int = 0
+    """the same for NCCL"""
 
     @property
     def total(self) -> int:
         return sum(self)
 
+    @property
+    def required(self) -> int:
+        """The total without what the allocator gives back when memory runs out."""
+        return self.total - self.allocator
+
     def __str__(self) -> str:
-        """Return the sum: `weights 15.0 + KV cache 2.1 + workspace 0.9 = 18.0 GiB`."""
-        names = ("weights", "KV cache", "workspace", "CUDA context")
-        parts = [f"{name} {size / GIB:.1f}" for name, size in zip(names, self, strict=True) if size]
-        return f"{' + '.join(parts)} = {self.total / GIB:.1f} GiB"
+        """Return the required sum: `weights 15.0 + KV cache 2.1 + execution 0.9 = 18.0 GiB`."""
+        return describe_parts(self._replace(allocator=0)._asdict())
+
+
+def describe_parts(sizes: Mapping[str, int | None]) -> str:
+    """Return the sum of the known parts in bytes, without those that are 0, as `weights 15.0 = 15.0 GiB`."""
+    known = [(PARTS[name], size) for name in PARTS if (size := sizes.get(name))]
+    parts = [f"{name} {size / GIB:.1f}" for name, size in known]
+    return f"{' + '.join(parts)} = {sum(size for _, size in known) / GIB:.1f} GiB"
 
 
 def weights_need(shape: DecoderShape, world: int, element: int) -> MemoryNeed:
@@ -50,8 +81,7 @@ def weights_need(shape: DecoderShape, world: int, element: int) -> MemoryNeed:
         world: number of ranks.
         element: bytes of a number.
     """
-    largest = shape.hidden_size * max(shape.vocab_size, shape.intermediate_size)
-    return MemoryNeed(_weights(shape, world) * element, 0, largest * element)
+    return MemoryNeed(_weights(shape, world) * element, execution=_largest(shape) * element)
 
 
 def configuration_need(
@@ -59,31 +89,42 @@ def configuration_need(
 ) -> MemoryNeed:
     """Return the need of a configuration; arguments as for `weights_need`.
 
-    Workspace of the prefill, in numbers for each token: 4 times the hidden size, 4 times the queries, twice
+    Execution, in numbers for each token of the prefill: 4 times the hidden size, 4 times the queries, twice
     keys and values, 3 times the feed-forward units; in float32, whose attention makes them, also two scores
     for each pair of tokens and head. And the logits, in three copies.
+
+    Allocator: its share of cache and execution; and with several ranks, where a parameter is drawn whole and
+    then cut, the largest one divided by the ranks (39 to 507 MiB were seen for the shape of Llama-3-8B).
     """
     width, layers = shape.width_of_head, shape.num_hidden_layers
     queries = shape.num_attention_heads // world
     keys = max(1, shape.num_key_value_heads // world)
     positions = input_len + max(1, output_len - 1)
-    cache = 2 * layers * batch * keys * positions * width
+    cache = 2 * layers * batch * keys * positions * width * element
     units = shape.intermediate_size // world
     token = 4 * shape.hidden_size + (4 * queries + 4 * keys) * width + 3 * units
     scores = 2 * batch * queries * input_len**2 if element == ELEMENT_BYTES["float32"] else 0
     logits = 3 * batch * -(-shape.vocab_size // world)
-    workspace = (batch * input_len * token + scores + logits) * element + LIBRARIES
-    return MemoryNeed(_weights(shape, world) * element, cache * element, workspace)
+    execution = (batch * input_len * token + scores + logits) * element + LIBRARIES
+    cut = _largest(shape) * element // world if world > 1 else 0
+    return MemoryNeed(
+        _weights(shape, world) * element, cache, execution, round(ALLOCATOR * (cache + execution)) + cut
+    )
 
 
-def start_need(world: int) -> int:
-    """Return the bytes that CUDA and NCCL take when they start."""
-    return CONTEXT + (NCCL if world > 1 else 0)
+def with_start(need: MemoryNeed, world: int) -> MemoryNeed:
+    """Return a need with what CUDA and NCCL take when they start."""
+    return need._replace(context=CONTEXT, nccl=NCCL if world > 1 else 0)
 
 
 def describe_lack(need: MemoryNeed, free: int, total: int) -> str:
     """Return one sentence with the sum, and what is available."""
     return f"it needs {need}, and {free / GIB:.1f} of {total / GIB:.1f} GiB are available"
+
+
+def _largest(shape: DecoderShape) -> int:
+    """Return the numbers in the largest parameter of the whole model."""
+    return shape.hidden_size * max(shape.vocab_size, shape.intermediate_size)
 
 
 def _weights(shape: DecoderShape, world: int) -> int:

@@ -26,6 +26,7 @@ from runner.ranks.device import (
 from runner.ranks.errors import MemoryLackError, StartError
 from runner.ranks.generation import Timing, random_prompt, timed_generation
 from runner.ranks.graphs import Preparation
+from runner.ranks.held_memory import HeldMemory
 from runner.ranks.loop import timed_indices
 from runner.ranks.records import DIRECTORY_VARIABLE, Recorder, die_with_parent
 from runner.ranks.shape import read_shape
@@ -98,7 +99,9 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
     _print_line(link, f"Rank 0 of {link.world} started on {place}.")
 
     on_gpus = device.type == "cuda" and link.world > 1
+    held = HeldMemory(device)
     collectives: Collectives = Nccl(link, device) if on_gpus else link
+    held.collectives_started()
     admission = Admission(shape, options.dtype, device, collectives)
     admission.admit_weights()
     with torch.inference_mode():
@@ -131,6 +134,8 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
             try:
                 timings = measure(options, decoder, preparation, recorder, admission, index, configuration)
                 line = benchmark_line(setting, configuration, timings, peak_memory_gb(device))
+                if (parts := held.parts(admission.need_of(configuration))) is not None:
+                    recorder.memory(config=index, parts=parts)
             except MemoryLackError as error:
                 admission.reject(configuration)
                 line = f"{_SKIPPED.format(error)} {configuration}"

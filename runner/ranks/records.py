@@ -110,6 +110,10 @@ class Recorder:
             steps=steps,
         )
 
+    def memory(self, *, config: int, parts: dict[str, int]) -> None:
+        """Record the bytes of each part of the memory of this rank's GPU in a configuration."""
+        self._emit("gpu_memory", config=config, parts=parts)
+
     def bye(self) -> None:
         """Write the last record of a rank, with the number of earlier ones: readers notice lost records."""
         self._emit("bye", count=self.count)

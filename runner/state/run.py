@@ -17,7 +17,9 @@ from runner.plan.plan import MOST_CONFIGURATIONS
 from runner.state import result_matching
 from runner.state.configuration import ConfigurationState, matches_result
 from runner.state.gpu import GpuState, TelemetryState
+from runner.state.memory import MemoryState
 from runner.state.serving import RequestLog, ServingState
+from runner.state.stages import RankState, StageState
 from runner.stats import Mean
 
 LiveStatus = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
@@ -25,41 +27,6 @@ ENDED_STATUSES: frozenset[LiveStatus] = frozenset({"finished", "failed", "stoppe
 MAX_NOTICES = 200
 HOSTS_KEPT = 600
 """ten minutes"""
-
-
-@dataclass(slots=True)
-class StageState:
-    index: int
-    name: str
-    started: int
-    ranks: int
-    pid: int
-    ended: int | None = None
-    status: ev.StageStatus | Literal["running"] = "running"
-    exit_code: int | None = None
-    note: str = ""
-    """why it was skipped"""
-
-
-@dataclass(slots=True)
-class RankState:
-    """One rank of the current or last stage."""
-
-    rank: int
-    hello: ev.Hello | None = None
-    bye: ev.Bye | None = None
-    records: int = 0
-    """records of this rank without `bye`: the count that its `bye` must state"""
-    config: int = -1
-    i: int = -1
-    phase: ev.IterationPhase = "warmup"
-    timed: Mean = field(default_factory=Mean)
-    """latencies of the current configuration of this rank, milliseconds"""
-    last_t: int = 0
-
-    @property
-    def complete(self) -> bool:
-        return self.bye is not None and self.bye.count == self.records
 
 
 @dataclass(slots=True)
@@ -85,6 +52,7 @@ class RunState:
     heartbeat: ev.Heartbeat | None = None
     """the last heartbeat of a silent stage; None while it writes output"""
     no_gpu: str | None = None
+    memory: MemoryState = field(default_factory=MemoryState)
     telemetry: TelemetryState = field(default_factory=TelemetryState)
     """the GPUs, and the state of reading them"""
     answers: list[ev.Answer] = field(default_factory=list)
@@ -335,6 +303,12 @@ def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
     _attach_samples(state)
 
 
+def _gpu_memory(state: RunState, event: ev.GpuMemory) -> None:
+    if event.rank is not None:
+        _rank(state, event.rank).records += 1
+    state.memory.take(event)
+
+
 def _notice(state: RunState, event: ev.Notice) -> None:
     if event.rank is not None:
         _rank(state, event.rank).records += 1
@@ -388,6 +362,7 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.GpuProblem: lambda state, event: state.telemetry.take_problem(event),
     ev.GpuProcesses: lambda state, event: state.telemetry.take_processes(event),
     ev.GpuProcessTable: lambda state, event: state.telemetry.take_process_table(event),
+    ev.GpuMemory: _gpu_memory,
     ev.GpuMapping: lambda state, event: state.telemetry.take_mapping(event),
     ev.Telemetry: lambda state, event: state.telemetry.take_status(event),
     ev.TelemetryCost: lambda state, event: state.telemetry.take_cost(event),

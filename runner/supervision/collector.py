@@ -77,10 +77,12 @@ class Collector:
     """when output may be parsed again (monotonic, s)"""
     _notices: set[str] = field(default_factory=set)
     _progress: LineParser | None = field(init=False)
+    _memory: LineParser | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.diagnosis = Diagnosis(self.output.known_failures)
         self._progress = self.output.progress_parser() if self.output.progress_parser is not None else None
+        self._memory = self.output.memory_parser() if self.output.memory_parser is not None else None
 
     def collect(self, now: int) -> list[ev.AnyEvent]:
         """Return the events of complete lines; `now` is the time of events without one."""
@@ -206,6 +208,8 @@ class Collector:
             self.ending = self.ending if ending is None else ending
             if self._progress is not None:
                 yield from _optional(self._progress(text, now, self.stage))
+            if self._memory is not None:
+                yield from _optional(self._memory(text, now, self.stage))
             notice = self.output.parse_notice(text)
             if notice is not None:
                 yield from self.notify(notice, now)

@@ -11,6 +11,7 @@ from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, decode_reads
 from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.model_shape import TransformerShape, read_shape, shape_rules
 from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_argv
+from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage
@@ -59,6 +60,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         configurations=_configurations(profile),
         devices=_devices(profile),
         decode_reads=decode_reads(shape, tp, ByteWidths(*[DTYPE_BYTES[model.dtype]] * 3), dtype=model.dtype),
+        memory=predicted_memory(profile, shape),
         notes=_notes(profile),
         workload=_workload(profile),
     )

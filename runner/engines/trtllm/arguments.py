@@ -14,6 +14,7 @@ from runner.engines.tensorrt_llm.options import Options, ToolHelp, options_of
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.families import class_options, script_of
 from runner.engines.trtllm.profile import TrtllmProfile
+from runner.plan.plan import Configuration
 
 Program = Literal["convert", "quantize", "build", "run", "benchmark"]
 SCRIPTS: dict[Program, str] = {
@@ -265,3 +266,19 @@ def _problems(program: Program, options: Options, programs: Programs, section: s
                 f"{section}.{name}: {' '.join(wrong)} is not allowed in TensorRT-LLM {programs.version};"
                 f" allowed: {', '.join(allowed)}"
             )
+
+
+def configurations(profile: TrtllmProfile) -> list[Configuration]:
+    """Return every length with every batch size and share of weights, in upstream's order of measuring."""
+    benchmark = profile.benchmark
+    lengths = (
+        [(entry, 0) for entry in benchmark.input_len]
+        if benchmark.mode == "enc"
+        else benchmark.input_output_len
+    )
+    return [
+        Configuration(batch, entry, output, percent)
+        for entry, output in lengths
+        for batch in benchmark.batch_size
+        for percent in benchmark.gpu_weights_percent
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engines.check import Check, gib
-from runner.engines.decode_bytes import DTYPE_BYTES
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.host_memory import host_memory_check
 from runner.engines.mpi import slot_check
@@ -23,11 +22,11 @@ from runner.engines.tensorrt_llm.versions import (
     why_unsupported,
 )
 from runner.engines.trtllm import quantization
-from runner.engines.trtllm.arguments import SCRIPTS, Program
+from runner.engines.trtllm.arguments import SCRIPTS, Program, configurations
 from runner.engines.trtllm.compatibility import mismatches
-from runner.engines.trtllm.decode_bytes import OTHER_FORMS
 from runner.engines.trtllm.families import PARTS, script_of
 from runner.engines.trtllm.installation import help_texts
+from runner.engines.trtllm.memory import NOT_KNOWN, StoredModel, count_memory, stored_model
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.plan.plan import Plan
 
@@ -262,66 +261,31 @@ def _options(profile: TrtllmProfile, facts: MachineFacts) -> Iterator[Check]:
 # --- memory and disk ---------------------------------------------------------------------------------------
 
 
-def _weights(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None) -> tuple[int, str] | None:
-    """Return the bytes of the model as the engine stores it, and the derivation; None when not known."""
-    if profile.paths.engine_dir:
-        size = _size(probe, profile.paths.engine_dir)
-        return (size, f"engine files {gib(size)}") if size else None
-    size = probe.weights.get(profile.model.dir or "", 0)
-    if not size or any(getattr(profile.convert, name) for name in OTHER_FORMS):
-        return None
-    source = model.dtype if model and model.dtype else "float16"
-    target = profile.model.dtype if profile.model.dtype != "auto" else source
-    if profile.quantize is not None:
-        made = model and quantization.checkpoint_bytes(profile.quantize, size, source, target, model)
-        how = f"{gib(size)} of {source} as {profile.quantize.qformat}, estimated"
-        return (made, f"weights {gib(made)} ({how})") if made else None
-    convert = profile.convert
-    each: float = DTYPE_BYTES[target]
-    name: str = target
-    if convert.use_weight_only:
-        name = convert.weight_only_precision or "int8"
-        each = 1 if name.startswith("int8") else 0.5
-    elif convert.smoothquant is not None or convert.use_fp8 or convert.use_fp8_rowwise:
-        name, each = "8 bit", 1
-    scaled = int(size * each / DTYPE_BYTES[source])
-    how = f"weights {gib(scaled)}"
-    return scaled, how if scaled == size else f"{how} ({gib(size)} of {source} as {name})"
+def _stored(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None) -> StoredModel | None:
+    return stored_model(profile, lambda folder: _size(probe, folder), model)
 
 
 def _memory(
     profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer, model: ModelConfig | None
 ) -> Check:
-    """Compare weights and KV cache on one GPU with its free memory."""
-    ranks, tp, benchmark = profile.parallel.ranks, profile.parallel.tp, profile.benchmark
-    weights = _weights(profile, probe, model)
-    if weights is None or model is None:
-        text = "not computed: neither the model's folder nor an engine states the weights and layers"
-        return Check("GPU memory", "warn", text)
-    dtype = profile.model.dtype if profile.model.dtype != "auto" else model.dtype or "float16"
-    small = profile.convert.int8_kv_cache or profile.convert.fp8_kv_cache
-    if profile.quantize is not None:
-        small = profile.quantize.kv_cache_dtype in quantization.CACHES
-    each = 1 if small else DTYPE_BYTES[dtype]
-    a_token = model.cache_bytes_per_token(tp, each)
-    batch = max(benchmark.batch_size) * benchmark.num_beams
-    tokens = 0 if benchmark.mode == "enc" else max(sum(pair) for pair in benchmark.input_output_len)
-    cache, share = a_token * batch * tokens, weights[0] // ranks
-    heads = max(model.kv_heads // tp, 1)
-    text = (
-        f"{weights[1]} / {ranks} = {gib(share)}, KV cache 2 x {model.layers} layers x {heads} heads x"
-        f" {model.head_dim} x {each} B x {batch} x {tokens} tokens = {gib(cache)}: {gib(share + cache)} a GPU"
-    )
+    """Compare what is known of the memory of one GPU with what is free on it."""
+    ranks, stored = profile.parallel.ranks, _stored(profile, probe, model)
+    counted = [count_memory(profile, stored, model, one) for one in configurations(profile)]
+    known = [one for one in counted if one is not None]
+    if not known:
+        return Check("GPU memory", "warn", f"not computed: {NOT_KNOWN}")
+    parts, how = max(known, key=lambda one: one.parts.total)
+    text = f"{how}; at most {parts} a GPU"
     if not facts.gpus:
         return Check("GPU memory", "warn", f"{text}; what is free is not known (nvidia-smi did not answer)")
     used = facts.gpus[:ranks]
     free, total = min(gpu.total - gpu.used for gpu in used), min(gpu.total for gpu in used)
-    text = f"{text}; {gib(free)} of {gib(total)} free; plus activations and workspace, not known"
-    if share + cache > total:
+    text = f"{text}; {gib(free)} of {gib(total)} free; plus the execution context, known once it is loaded"
+    if parts.total > total:
         return Check(
             "GPU memory", "fail", text, "raise parallel.tp, quantise, or lower batch size and lengths"
         )
-    if share + cache > free:
+    if parts.total > free:
         return Check("GPU memory", "warn", text, "nvidia-smi")
     return Check("GPU memory", "pass", text)
 
@@ -344,12 +308,12 @@ def _disk(
     if not made:
         return
     work = profile.paths.work
-    free, weights = probe.free.get(work, 0), _weights(profile, probe, model)
-    if weights is None:
+    free, stored = probe.free.get(work, 0), _stored(profile, probe, model)
+    if stored is None:
         yield Check("disk", "warn", f"{gib(free)} free at {work}; the size of the model is not known")
         return
-    size = weights[0] * len(made)
-    text = f"{' and '.join(made)}: {len(made)} x {gib(weights[0])} = {gib(size)}, {gib(free)} free at {work}"
+    size = stored.size * len(made)
+    text = f"{' and '.join(made)}: {len(made)} x {gib(stored.size)} = {gib(size)}, {gib(free)} free at {work}"
     if size > free:
         yield Check("disk", "fail", text, "--set paths.work=FOLDER on a larger disk")
     else:

@@ -11,6 +11,7 @@ from runner.engines.benchmark_notices import parse_notice
 from runner.engines.interface import FIRST_FIELDS, Engine, Preflight
 from runner.engines.output import OutputReader
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
+from runner.engines.tensorrt_llm.memory_lines import MemoryParser
 from runner.engines.trtllm.checks import checks, program_helps, questions
 from runner.engines.trtllm.importer import IMPORTER
 from runner.engines.trtllm.output import answers_in
@@ -35,6 +36,7 @@ ENGINE = Engine(
         benchmark_line.parse_result,
         parse_notice,
         hang_reason,
+        memory_parser=MemoryParser,
         parse_answers=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
         marks=(benchmark_line.MARK.encode(),),
         known_failures=KNOWN_FAILURES,

@@ -26,6 +26,7 @@ from runner.engines.trtllm.arguments import (
     Programs,
     benchmark_options,
     build_options,
+    configurations,
     converted_dtype,
     option_problems,
     part_options,
@@ -36,10 +37,12 @@ from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
 from runner.engines.trtllm.families import PARTS
 from runner.engines.trtllm.installation import TrtllmInstallation, find_installation
+from runner.engines.trtllm.memory import predicted_memory, stored_model
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.engines.trtllm.workload import workload_of
+from runner.engines.weight_files import weights_in
 from runner.errors import UserError
-from runner.plan.plan import Configuration, Plan, Stage
+from runner.plan.plan import Plan, Stage
 from runner.plan.skip import SkipKind, SkipReason
 
 OBSERVER = Path(__file__).resolve().parents[2] / "ranks" / "observer.py"
@@ -79,6 +82,8 @@ class TrtllmPlanner:
                 "quantize spreads the model over all visible GPUs, but the run reserves those of its ranks"
                 " only; CUDA_VISIBLE_DEVICES in launch.env limits both"
             )
+        measured = configurations(profile) if profile.selects("benchmark") else []
+        stored = stored_model(profile, self._weights_in, model)
         name = os.path.basename((profile.model.dir or profile.paths.engine_dir or "").rstrip("/"))
         return Plan(
             engine="trtllm",
@@ -86,11 +91,12 @@ class TrtllmPlanner:
             summary=f"{name or profile.model.family}, {profile.model.dtype}, tp {profile.parallel.tp}"
             + (f", pp {profile.parallel.pp}" if profile.parallel.pp > 1 else ""),
             stages=[stage for stage in stages if stage is not None],
-            configurations=configurations(profile) if profile.selects("benchmark") else [],
+            configurations=measured,
             devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
             notes=notes,
             decode_reads=decode_reads_of(profile, given),
             workload=workload_of(profile),
+            memory=predicted_memory(profile, measured, stored, model),
         )
 
     # --- what is rejected before anything runs --------------------------------------------------------
@@ -144,6 +150,13 @@ class TrtllmPlanner:
         paths = self.profile.paths
         folders = (self.profile.model.dir, paths.engine_dir, paths.checkpoint_dir)
         return GivenConfigs(*(self._config(folder) if folder else None for folder in folders))
+
+    def _weights_in(self, folder: str) -> int:
+        """Return the bytes of the weights in a folder and in those of its parts."""
+        folders = (
+            [folder, *(f"{folder}/{part}" for part in PARTS)] if self.profile.has_two_parts else [folder]
+        )
+        return sum(weights_in(self.installation.file_system.files(one)) for one in folders)
 
     def _config(self, folder: str) -> bytes | None:
         """Return the config in a folder; of an encoder and a decoder the latter has the limits of both."""
@@ -379,19 +392,3 @@ class TrtllmPlanner:
 def _identity(options: Options, extra: list[str]) -> dict[str, str]:
     identity = {name: str(value or "on") for name, value in options if name not in NOT_IN_OUTPUT}
     return identity | ({"extra_args": shlex.join(extra)} if extra else {})
-
-
-def configurations(profile: TrtllmProfile) -> list[Configuration]:
-    """Return every length with every batch size and share of weights, in upstream's order of measuring."""
-    benchmark = profile.benchmark
-    lengths = (
-        [(entry, 0) for entry in benchmark.input_len]
-        if benchmark.mode == "enc"
-        else benchmark.input_output_len
-    )
-    return [
-        Configuration(batch, entry, output, percent)
-        for entry, output in lengths
-        for batch in benchmark.batch_size
-        for percent in benchmark.gpu_weights_percent
-    ]

@@ -14,6 +14,7 @@ from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
 from runner.engines.trtllm_bench.arguments import options_by_part
 from runner.engines.trtllm_bench.installation import find_installation, read_helps
+from runner.engines.trtllm_bench.memory import NOT_KNOWN, cache_share, predict_memory, weights_folder
 from runner.engines.trtllm_bench.options import FIRST, Part, Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import Plan
@@ -182,17 +183,15 @@ def _slots(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> It
 
 def _memory(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Check:
     """Compare the weights with free memory; the KV cache uses a share of the rest, so it always fits."""
-    ranks = profile.parallel.ranks
-    folder = profile.paths.engine_dir or profile.model.dir or ""
+    ranks, folder = profile.parallel.ranks, weights_folder(profile)
     size = probe.weights.get(folder, 0)
     if not size:
-        return Check("GPU memory", "warn", "not computed: neither model.dir nor an engine states the weights")
-    share = size // ranks
-    fraction = profile.benchmark.kv_cache_free_gpu_mem_fraction or 0.9
-    text = f"weights {gib(size)} / {ranks} = {gib(share)} a GPU; {fraction:.0%} of the rest is the KV cache"
-    quantization = profile.build.quantization
-    if quantization and profile.selects("build"):
-        return Check("GPU memory", "warn", f"{text}; less with {quantization}, how much is not computed")
+        return Check("GPU memory", "warn", f"not computed: {NOT_KNOWN}")
+    planned = predict_memory(profile, size)
+    text = f"weights {gib(size)} / {ranks} = {gib(size // ranks)} a GPU"
+    if planned.parts.weights is None:
+        text += f"; {cache_share(profile):.0%} of the rest is the KV cache"
+        return Check("GPU memory", "warn", f"{text}; {planned.why_not}")
     config = read_config(probe.texts.get(f"{profile.model.dir}/config.json", "").encode())
     if (
         config is not None
@@ -200,14 +199,19 @@ def _memory(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> C
         and (why := config.tp_problem(profile.parallel.tp))
     ):
         return Check("GPU memory", "fail", why, "--set parallel.tp=1")
+    share = f"{cache_share(profile):.0%} of what these and the activations leave free is the KV cache"
+    text = f"{text}; {planned.parts} before it; {share}"
     if not facts.gpus:
         return Check("GPU memory", "warn", f"{text}; what is free is not known (nvidia-smi did not answer)")
     used = facts.gpus[:ranks]
     free, total = min(gpu.total - gpu.used for gpu in used), min(gpu.total for gpu in used)
     text = f"{text}; {gib(free)} of {gib(total)} free"
-    if share > total:
+    needed = planned.parts.total
+    if needed > total:
         return Check("GPU memory", "fail", text, "raise parallel.tp, or quantise")
-    return Check("GPU memory", "warn" if share > free else "pass", text, "nvidia-smi" if share > free else "")
+    return Check(
+        "GPU memory", "warn" if needed > free else "pass", text, "nvidia-smi" if needed > free else ""
+    )
 
 
 def _disk(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:

@@ -6,6 +6,7 @@ concurrency. Requests are batched in flight.
 
 from runner.engines.interface import Engine, Preflight
 from runner.engines.output import OutputReader
+from runner.engines.tensorrt_llm.memory_lines import MemoryParser
 from runner.engines.trtllm_bench.checks import checks, program_helps, questions
 from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.engines.trtllm_bench.importer import IMPORTER
@@ -27,6 +28,7 @@ ENGINE = Engine(
     output=OutputReader(
         parse_result=lambda _: None,
         progress_parser=ProgressParser,
+        memory_parser=MemoryParser,
         parse_iteration=parse_iteration,
         shutdown_step=shutdown_step,
         collect_results=collect_results,

@@ -30,13 +30,15 @@ from runner.engines.trtllm_bench.arguments import (
 from runner.engines.trtllm_bench.compatibility import find_incompatibilities, unverified_options
 from runner.engines.trtllm_bench.dataset import RequestSummary
 from runner.engines.trtllm_bench.installation import BenchInstallation, find_installation, read_helps
+from runner.engines.trtllm_bench.memory import predict_memory, weights_folder
 from runner.engines.trtllm_bench.model_work import decode_reads_of
 from runner.engines.trtllm_bench.options import Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.engines.trtllm_bench.workload import workload_of
+from runner.engines.weight_files import weights_in
 from runner.errors import UserError
 from runner.events import Slo
-from runner.plan.plan import Configuration, Plan, Stage, StageName
+from runner.plan.plan import Configuration, Plan, PredictedMemory, Stage, StageName
 from runner.plan.skip import SkipKind, SkipReason
 from runner.ranks.dataset import FILE
 
@@ -100,8 +102,14 @@ class BenchPlanner:
             slo=self._slo(),
             decode_reads=decode_reads_of(profile, self.installation.file_system),
             workload=workload_of(profile),
+            memory=self._memory(configurations),
             files=dict([options] if (options := llm_options.file_of(profile)) else []),
         )
+
+    def _memory(self, configurations: list[Configuration]) -> list[PredictedMemory]:
+        folder = weights_folder(self.profile)
+        size = weights_in(self.installation.file_system.files(folder)) if folder else 0
+        return [predict_memory(self.profile, size) for _ in configurations]
 
     def _slo(self) -> Slo | None:
         stated = self.profile.benchmark.slo

@@ -44,9 +44,11 @@ def test_sum_is_stated_in_one_sentence() -> None:
     need = configuration_need(LLAMA, 1, 2, 16, 1024, 128)
     assert need.weights == 2 * 8_030_261_248
     assert need.cache == 2 * 2 * 32 * 16 * 8 * (1024 + 127) * 128
-    text = describe_lack(MemoryNeed(15 * GIB, 2 * GIB, GIB, GIB // 2), 10 * GIB, 24 * GIB)
+    need = MemoryNeed(15 * GIB, 2 * GIB, GIB, allocator=GIB, context=GIB // 2)
+    assert need.total == need.required + GIB, "the allocator gives its part back"
+    text = describe_lack(need, 10 * GIB, 24 * GIB)
     assert text == (
-        "it needs weights 15.0 + KV cache 2.0 + workspace 1.0 + CUDA context 0.5 = 18.5 GiB,"
+        "it needs weights 15.0 + KV cache 2.0 + execution 1.0 + CUDA context 0.5 = 18.5 GiB,"
         " and 10.0 of 24.0 GiB are available"
     )
 

@@ -16,7 +16,8 @@ from runner.plan.plan import configuration_of
 from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
-from runner.state.run import RankState, RunState, StageState
+from runner.state.run import RunState
+from runner.state.stages import RankState, StageState
 from runner.util.formatting import duration, plural
 from tui.framework.run_header import RunHeader, short_id
 from tui.plots.latency import AxisMode

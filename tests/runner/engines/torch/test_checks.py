@@ -34,11 +34,11 @@ def test_torch_needs_its_packages() -> None:
 @pytest.mark.parametrize(
     ("changes", "free", "verdict", "start"),
     [
-        ("", 100, "pass", "weights 15.0 + KV cache 2.2 + workspace"),
+        ("", 100, "pass", "weights 15.0 + KV cache 2.2 + execution"),
         ("", 18, "warn", "batch 16 1024→128 will be skipped: it needs weights 15.0 + KV cache 2.2"),
-        ("", 15, "fail", "the model does not fit on a GPU: it needs weights 15.0 + workspace 1.0 + CUDA con"),
+        ("", 15, "fail", "the model does not fit on a GPU: it needs weights 15.0 + execution 1.0 + CUDA con"),
         ("benchmark.batch_size=[64]", 18, "fail", "no configuration fits: it needs weights 15.0"),
-        ("parallel.tp=2", 15, "pass", "weights 7.5 + KV cache 1.1 + workspace"),
+        ("parallel.tp=2", 15, "pass", "weights 7.5 + KV cache 1.1 + execution"),
     ],
 )
 def test_memory_of_the_torch_engine_is_counted(changes: str, free: int, verdict: str, start: str) -> None:
