@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.events import MemoryParts
 from runner.export import charts, svg
 from runner.export.run_data import RunData
+from runner.metrics.memory_map import MemoryMap
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, find_outliers
 from runner.report import result_table
 from runner.report.model import MetricCell, Report
@@ -43,6 +45,7 @@ def _page(data: RunData) -> Iterator[str]:
     yield from _head(report)
     yield from _warnings(report)
     yield from _table(result_table.build_table(report), report)
+    yield from _memory(report)
     yield from _charts(data)
     yield from _ranks(data)
     yield from _stages(report)
@@ -78,12 +81,9 @@ def _warnings(report: Report) -> Iterator[str]:
     if flags:
         items = "".join(f"<li>{html_text(flag)}</li>" for flag in flags)
         yield f'<div class="warnings"><strong>warnings:</strong><ul>{items}</ul></div>\n'
-    if ceilings := result_table.list_ceilings(report):
-        items = "".join(f"<li>{html_text(sentence)}</li>" for sentence in ceilings)
-        yield f"<div><strong>ceiling of the GPU:</strong><ul>{items}</ul></div>\n"
-    if published := result_table.list_published(report):
-        items = "".join(f"<li>{html_text(sentence)}</li>" for sentence in published)
-        yield f"<div><strong>published numbers:</strong><ul>{items}</ul></div>\n"
+    for heading, sentences in result_table.list_remarks(report):
+        items = "".join(f"<li>{html_text(sentence)}</li>" for sentence in sentences)
+        yield f"<div><strong>{html_text(heading)}:</strong><ul>{items}</ul></div>\n"
 
 
 # --- the table ---------------------------------------------------------------------------------------------
@@ -146,6 +146,31 @@ def _cell(row: TableRow, index: int, cell: MetricCell | None, notes: dict[str, i
     against = result_table.describe_change(cell.versus, row.metric.digits) if cell.versus else ""
     title = html_text("; ".join(filter(None, (f"n {cell.n}", cell.note, against))))
     return f'<td{kind} title="{title}">{result_table.format_cell(cell, row.metric)}{note}{mark}{printed}</td>'
+
+
+def _memory(report: Report) -> Iterator[str]:
+    """Yield a table of what fills the memory of a GPU, with a line for each part and each sum."""
+    rows: list[tuple[str, ...]] = []
+    for one in report.configurations:
+        if one.memory is None:
+            continue
+        name = result_table.configuration_name(one)
+        rows += [(name, row.name, _gib(row.predicted), _gib(row.logged)) for row in one.memory.rows]
+        sums = (_sum(one.memory, parts) for parts in (one.memory.predicted, one.memory.best))
+        rows.append((name, "sum", *sums))
+        if one.memory.peak is not None:
+            rows.append((name, "NVML's peak", "", _gib(one.memory.peak)))
+    if rows:
+        yield "<h2>Memory of a GPU</h2>\n"
+        yield _text_table(("configuration", "part", "predicted, GiB", "by the engine, GiB"), rows)
+
+
+def _sum(memory: MemoryMap, parts: MemoryParts | None) -> str:
+    return "–" if parts is None or not parts.total else _gib(parts.total) + memory.remark(parts)
+
+
+def _gib(size: int | None) -> str:
+    return "–" if size is None else f"{size / 2**30:.2f}"
 
 
 # --- charts ------------------------------------------------------------------------------------------------

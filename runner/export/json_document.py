@@ -16,7 +16,7 @@ import msgspec
 
 from runner import events
 from runner.export.run_data import RunData
-from runner.metrics import Metric, ceiling
+from runner.metrics import Metric, ceiling, memory_map
 from runner.report import environment, model, result_table
 from runner.report.model import Report
 from runner.util.foreign_text import ascii_json
@@ -131,7 +131,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-_MODULES = (model, ceiling, environment, events)
+_MODULES = (model, ceiling, memory_map, environment, events)
 
 
 def _is_struct(kind: object) -> bool:

@@ -28,10 +28,8 @@ def as_markdown(report: Report) -> str:
         lines += ["", f"cause: {markdown_text(report.cause)}"]
     flags = [f"- {markdown_text(flag)}" for flag in result_table.list_flags(report)]
     lines += ["", "warnings:", "", *flags] if flags else []
-    ceilings = [f"- {markdown_text(sentence)}" for sentence in result_table.list_ceilings(report)]
-    lines += ["", "ceiling of the GPU:", "", *ceilings] if ceilings else []
-    published = [f"- {markdown_text(sentence)}" for sentence in result_table.list_published(report)]
-    lines += ["", "published numbers:", "", *published] if published else []
+    for heading, sentences in result_table.list_remarks(report):
+        lines += ["", f"{heading}:", "", *(f"- {markdown_text(sentence)}" for sentence in sentences)]
     found = result_table.build_table(report)
     if found.rows:
         notes: dict[str, int] = {}

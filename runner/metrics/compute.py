@@ -12,6 +12,7 @@ from runner.metrics.serving import reported_value
 from runner.util.bounds import is_reading
 
 if TYPE_CHECKING:
+    from runner.metrics.memory_map import MemoryMap
     from runner.state.configuration import ConfigurationState
     from runner.stats.intervals import Estimate
 
@@ -24,6 +25,7 @@ def values(
     ranks: int,
     gpus: GpuContext | None = None,
     ceiling: CeilingInputs | None = None,
+    memory: MemoryMap | None = None,
 ) -> list[MetricValue]:
     """Return the table of one configuration, in the order of `registry.ALL` or `registry.SERVING`.
 
@@ -32,11 +34,12 @@ def values(
         ranks: how many processes measured together.
         gpus: readings of the GPUs, from `runner.metrics.rank_gpus`; None: a run without GPU readings.
         ceiling: what the ceiling is computed from; None: a run that is not known to compute on GPUs.
+        memory: what fills the memory of a GPU; None: nothing is known of it.
     """
-    context = MetricContext(configuration, ranks, gpus, ceiling)
+    context = MetricContext(configuration, ranks, gpus, ceiling, memory)
     serving = configuration.serving is not None
     rows = []
-    for metric in (*registry.SERVING, *registry.GPU) if serving else registry.ALL:
+    for metric in (*registry.SERVING, *registry.MEMORY, *registry.GPU) if serving else registry.ALL:
         if metric.group == "gpu" and gpus is None:
             continue
         found = compute_metric(metric, context)

@@ -13,6 +13,7 @@ from runner.util.bounds import parse_count
 
 if TYPE_CHECKING:
     from runner.metrics.gpu_peaks import GpuPeak
+    from runner.metrics.memory_map import MemoryMap
     from runner.plan.plan import DecodeReads
     from runner.state.configuration import ConfigurationState
     from runner.state.gpu_window import GpuWindow
@@ -65,6 +66,8 @@ class MetricContext:
     """None: a run without GPU readings"""
     ceiling: CeilingInputs | None = None
     """None: a run that is not known to compute on GPUs"""
+    memory: MemoryMap | None = None
+    """None: nothing is known of what fills the memory of the GPUs"""
 
     @property
     def logged_iterations(self) -> int:

@@ -9,6 +9,10 @@ from runner.metrics.gpu import READINGS, SAMPLES_SOURCE, of_window
 from runner.metrics.metric import Computed, Metric, as_number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.events import MemoryParts
+    from runner.metrics.memory_map import MemoryMap
     from runner.state.gpu import GpuState
     from runner.state.gpu_window import GpuWindow
 
@@ -54,6 +58,25 @@ def _sampled_peak_of_mig(window: GpuWindow, devices: dict[str, GpuState]) -> Com
     return Computed(max(most.values()) / GIB, window.phase.ticks, "; ".join([window.rate, *parts]))
 
 
+def _predicted(context: MetricContext) -> Computed | None:
+    found = context.memory
+    if found is None or found.predicted is None or not found.predicted.total:
+        return None
+    return _of_parts(found, found.predicted)
+
+
+def _stated(context: MetricContext) -> Computed | None:
+    found = context.memory
+    best = found.best if found is not None else None
+    return None if found is None or best is None else _of_parts(found, best, found.estimated)
+
+
+def _of_parts(found: MemoryMap, parts: MemoryParts, estimated: Sequence[str] = ()) -> Computed:
+    """Return the sum of parts if all are known, with a note that has them."""
+    note = found.describe(parts) + (f"; estimated: {', '.join(estimated)}" if estimated else "")
+    return Computed(None, 0, note) if parts.unknown else Computed(parts.total / GIB, 1, note)
+
+
 PEAK_MEMORY = Metric(
     name="gpu_peak_mem_gb",
     title="GPU memory, peak",
@@ -88,5 +111,44 @@ GPU_MEMORY = Metric(
     ),
     compute=of_window(_sampled_peak),
 )
+PREDICTED_MEMORY = Metric(
+    name="gpu_memory_predicted_gib",
+    title="GPU memory, predicted",
+    unit="GiB",
+    group="memory",
+    better="neither",
+    formula=(
+        "weights + KV cache + execution (activations) + CUDA context + NCCL + what PyTorch's allocator keeps,"
+        " of one GPU; weights and cache follow from the model and the profile, the others are estimates"
+    ),
+    source="the plan of the run, before it started",
+    digits=1,
+    count="one value",
+    conditions=(
+        "No number when a part is not known: an engine of TensorRT states its activations once it is loaded."
+        " The note has the parts, and how far the sum is from the sampled peak."
+    ),
+    compute=_predicted,
+)
+STATED_MEMORY = Metric(
+    name="gpu_memory_stated_gib",
+    title="GPU memory, by the engine",
+    unit="GiB",
+    group="memory",
+    better="neither",
+    formula=(
+        "sum of the parts that the engine states for one GPU: the ranks of the torch engine record them;"
+        " TensorRT-LLM prints them. For benchmark.py, which prints few, the others are as predicted"
+    ),
+    source="the engine",
+    digits=1,
+    count="one value",
+    conditions=(
+        "What other programs held before the run is not included. If the note names estimated parts, the sum"
+        " is an estimate; otherwise more than 3 % between it and the sampled peak is flagged."
+    ),
+    compute=_stated,
+)
 ENGINE_MEMORY_METRICS = (PEAK_MEMORY,)
+MEMORY_MAP_METRICS = (PREDICTED_MEMORY, STATED_MEMORY)
 GPU_MEMORY_METRICS = (GPU_MEMORY,)

@@ -12,18 +12,22 @@ from runner.metrics.energy import ENERGY_METRICS
 from runner.metrics.engine_log import ENGINE_LOAD_METRICS, ENGINE_METRICS
 from runner.metrics.gpu import ACTIVITY_METRICS
 from runner.metrics.latency import LATENCY_METRICS
-from runner.metrics.memory import ENGINE_MEMORY_METRICS, GPU_MEMORY_METRICS
+from runner.metrics.memory import ENGINE_MEMORY_METRICS, GPU_MEMORY_METRICS, MEMORY_MAP_METRICS
 from runner.metrics.metric import Metric
 from runner.metrics.request_latency import INTER_TOKEN_METRICS, REQUEST_METRICS
 from runner.metrics.sample import SAMPLE_METRICS
 from runner.metrics.serving import SERVING_SAMPLE_METRICS, SERVING_THROUGHPUT_METRICS
 from runner.metrics.throughput import THROUGHPUT_METRICS
 
+MEMORY = MEMORY_MAP_METRICS
+"""What fills the memory of a GPU: of batches of fixed size and of requests in flight."""
+
 GPU = (*GPU_MEMORY_METRICS, *ENERGY_METRICS, *ACTIVITY_METRICS, *BANDWIDTH_METRICS)
 """Metrics of the GPUs that the ranks computed on."""
 
 ALL = (
-    *LATENCY_METRICS, *THROUGHPUT_METRICS, *CEILING_METRICS, *ENGINE_MEMORY_METRICS, *GPU, *SAMPLE_METRICS,
+    *LATENCY_METRICS, *THROUGHPUT_METRICS, *CEILING_METRICS, *ENGINE_MEMORY_METRICS, *MEMORY, *GPU,
+    *SAMPLE_METRICS,
 )  # fmt: skip
 """Metrics of batches of fixed size, those of the GPUs among them."""
 

@@ -6,6 +6,7 @@ from runner import metrics
 from runner.events.missing_readings import without_host_load
 from runner.metrics.flag import Effect, Flag, by_effect, effect_of
 from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
+from runner.metrics.memory_map import find_memory_map, memory_flags
 from runner.metrics.rank_gpus import ceiling_inputs, gpu_context, used_gpus
 from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report, SmokeAnswer, StageReport
@@ -62,11 +63,13 @@ def _of_configuration(plan: Plan, state: RunState, number: int) -> Configuration
     configuration, ranks = state.configurations[number], state.world
     gpus = gpu_context(state, number, plan.decode_reads)
     ceiling = ceiling_inputs(state, plan.decode_reads, plan.devices)
-    context = metrics.MetricContext(configuration, ranks, gpus, ceiling)
+    memory = find_memory_map(state, plan, number)
+    context = metrics.MetricContext(configuration, ranks, gpus, ceiling, memory)
     doubts = [
         *metrics.flags(configuration, ranks),
         *gpu_flags(state, number),
         *metrics.ceiling_flags(context),
+        *memory_flags(memory),
     ]
     doubts = by_effect(doubts)
     return ConfigurationReport(
@@ -87,11 +90,12 @@ def _of_configuration(plan: Plan, state: RunState, number: int) -> Configuration
                 low=value.low,
                 high=value.high,
             )
-            for value in metrics.values(configuration, ranks, gpus, ceiling)
+            for value in metrics.values(configuration, ranks, gpus, ceiling, memory)
         ],
         flags=list(map(str, doubts)),
         flag_effects=list(map(effect_of, doubts)),
         ceiling=metrics.find_ceiling(context),
+        memory=memory,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from runner.metrics.ceiling import Ceiling
+from runner.metrics.memory_map import MemoryMap
 from runner.plan.plan import SweepMembership
 from runner.state.run import LiveStatus
 from runner.util.bounds import Count, Ranks, Reading, Share, Wall, Whole
@@ -95,6 +96,8 @@ class ConfigurationReport(msgspec.Struct, frozen=True, kw_only=True):
     """next to what the GPUs allow; None: not on GPUs, or written by an earlier version"""
     published: list[PublishedNumber] = []
     """published numbers of the same work; in reports on screen, never in `report.json`"""
+    memory: MemoryMap | None = None
+    """what fills the memory of a GPU; None: nothing is known of it, or written by an earlier version"""
 
 
 class StageReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -247,18 +247,35 @@ def list_flags(report: Report) -> list[str]:
 def list_ceilings(report: Report) -> list[str]:
     """Return a sentence for each configuration on how near it comes to the ceiling of its GPUs."""
     found = [(one, one.ceiling.sentence) for one in report.configurations if one.ceiling is not None]
+    return _named(report, found)
+
+
+def list_memory(report: Report) -> list[str]:
+    """Return a sentence for each configuration on what fills the memory of a GPU."""
+    found = [(one, one.memory.sentence) for one in report.configurations if one.memory is not None]
+    return _named(report, found)
+
+
+def _named(report: Report, found: Sequence[tuple[ConfigurationReport, str]]) -> list[str]:
+    """Return the sentences that are not empty, with the configuration if the report has several."""
     several = len(report.configurations) > 1
     return [f"{configuration_name(one)}: {text}" if several else text for one, text in found if text]
 
 
 def list_published(report: Report) -> list[str]:
     """Return a sentence for each published number of the same work, and the share of it that was reached."""
-    several = len(report.configurations) > 1
-    return [
-        (f"{configuration_name(one)}: " if several else "") + _published_sentence(number)
-        for one in report.configurations
-        for number in one.published
-    ]
+    found = [(one, number) for one in report.configurations for number in one.published]
+    return _named(report, [(one, _published_sentence(number)) for one, number in found])
+
+
+def list_remarks(report: Report) -> Iterator[tuple[str, list[str]]]:
+    """Yield heading and sentences of what the numbers of a report stand next to, as far as there is any."""
+    lists = {
+        "ceiling of the GPU": list_ceilings,
+        "published numbers": list_published,
+        "memory of a GPU": list_memory,
+    }
+    yield from ((heading, found) for heading, list_of in lists.items() if (found := list_of(report)))
 
 
 def _published_sentence(number: PublishedNumber) -> str:

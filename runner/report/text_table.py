@@ -53,15 +53,10 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield "warnings:"
         for flag in flags:
             yield from _wrapped("  ! ", flag, width)
-    if ceilings := result_table.list_ceilings(report):
+    for heading, sentences in result_table.list_remarks(report):
         yield ""
-        yield "ceiling of the GPU:"
-        for sentence in ceilings:
-            yield from _wrapped("  ", sentence, width)
-    if published := result_table.list_published(report):
-        yield ""
-        yield "published numbers:"
-        for sentence in published:
+        yield f"{heading}:"
+        for sentence in sentences:
             yield from _wrapped("  ", sentence, width)
     if sentence := result_table.describe_baseline(report):
         yield ""

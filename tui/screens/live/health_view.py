@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from runner.history.run_feed import Feed
+from runner.metrics.memory_map import MemoryRow, find_memory_map, gib
 from runner.metrics.mode_text import two_modes
 from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
@@ -50,7 +51,7 @@ def stack_sections(stacks: Stacks) -> tuple[HelpSection, ...]:
 
 
 def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]:
-    """Return stall, findings, engine or ranks, steadiness and slow iterations of a run.
+    """Return stall, findings, memory, engine or ranks, steadiness and slow iterations of a run.
 
     Args:
         feed: the run.
@@ -75,6 +76,8 @@ def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]
     sections.append(("findings", tuple(("", text) for text in problems) or (("", none),)))
     if current.ceiling is not None and (text := current.ceiling.sentence or current.ceiling.why_not):
         sections.append(("ceiling of the GPU", (("", text),)))
+    if memory := _memory_section(feed):
+        sections.append(memory)
     serving = state.configurations[number].serving if number >= 0 else None
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))
@@ -88,6 +91,31 @@ def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]
             sections.append(("steadiness", ((badge.word, detail),)))
         sections.append(_outlier_section(state, slow, moves=steady.change != 0))
     return tuple(sections)
+
+
+def _memory_section(feed: Feed) -> HelpSection | None:
+    """Return what fills the memory of a GPU in the current or last configuration; None: nothing is known."""
+    state, number = feed.state, len(feed.state.configurations) - 1
+    found = find_memory_map(state, feed.plan, number) if number >= 0 else None
+    if found is None:
+        return None
+    lines = [(row.name, _sizes(row)) for row in found.rows]
+    for name, parts in (("predicted", found.predicted), ("the engine", found.best)):
+        if parts is not None and parts.total:
+            lines.append((name, f"{gib(parts.total)}{found.remark(parts)}"))
+    if found.estimated:
+        lines.append(("estimated", ", ".join(found.estimated)))
+    if found.peak is not None:
+        lines.append(("NVML's peak", gib(found.peak)))
+    if found.tokens:
+        lines.append(("KV cache", f"room for {plural(found.tokens, 'token')}"))
+    return ("memory of a GPU", tuple(lines)) if lines else None
+
+
+def _sizes(row: MemoryRow) -> str:
+    predicted = f"predicted {gib(row.predicted)}" if row.predicted is not None else ""
+    logged = f"the engine says {gib(row.logged)}" if row.logged is not None else ""
+    return ", ".join(filter(None, (predicted, logged)))
 
 
 def _serving_lines(serving: ServingState) -> tuple[tuple[str, str], ...]:
