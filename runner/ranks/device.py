@@ -74,9 +74,9 @@ def free_memory(device: torch.device) -> tuple[int, int] | None:
     return int(free), int(total)
 
 
-def peak_memory_gb(device: torch.device) -> float:
-    """Return the peak of GPU memory of this process since the last reset, 10^9 bytes; 0.0 on a CPU."""
-    return torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else 0.0
+def peak_memory_gib(device: torch.device) -> float:
+    """Return the peak of GPU memory of this process since the last reset, GiB; 0.0 on a CPU."""
+    return torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
 
 
 def reset_memory(device: torch.device) -> None:

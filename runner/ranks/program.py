@@ -18,7 +18,7 @@ from runner.ranks.decoder import Decoder
 from runner.ranks.device import (
     compute_capability,
     label_of,
-    peak_memory_gb,
+    peak_memory_gib,
     pick_device,
     use_own_cores,
     wait_for,
@@ -133,7 +133,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
         for index, configuration in enumerate(configurations):
             try:
                 timings = measure(options, decoder, preparation, recorder, admission, index, configuration)
-                line = benchmark_line(setting, configuration, timings, peak_memory_gb(device))
+                line = benchmark_line(setting, configuration, timings, peak_memory_gib(device))
                 if (parts := held.parts(admission.need_of(configuration))) is not None:
                     recorder.memory(config=index, parts=parts)
             except MemoryLackError as error:

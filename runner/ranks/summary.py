@@ -40,11 +40,11 @@ class Setting:
 
 
 def benchmark_line(
-    setting: Setting, configuration: BenchmarkConfiguration, timings: list[Timing], peak_memory_gb: float
+    setting: Setting, configuration: BenchmarkConfiguration, timings: list[Timing], peak_memory_gib: float
 ) -> str:
     """Return one line of `key value` pairs in upstream's order.
 
-    `timings` are the timed iterations of one rank, at least one; `peak_memory_gb` in 10^9 bytes.
+    `timings` are the timed iterations of one rank, at least one; `peak_memory_gib` in GiB, as upstream counts its gb.
     """
     batch, output_len = configuration.batch_size, configuration.output_len
     latencies = sorted(timing.latency_ms for timing in timings)
@@ -64,7 +64,7 @@ def benchmark_line(
         "gpu_weights_percent": 1.0,
         "input_length": configuration.input_len,
         "output_length": output_len,
-        "gpu_peak_mem(gb)": round(peak_memory_gb, 3),
+        "gpu_peak_mem(gb)": round(peak_memory_gib, 3),
         "build_time(s)": None,
         "tokens_per_sec": round(batch * output_len / (latency / 1000), 2),
         "percentile95(ms)": upstream_percentile(latencies, 0.95),
