@@ -135,6 +135,11 @@ def history_index() -> Path:
     return state_home() / "history.index"
 
 
+def tiles_dir() -> Path:
+    """Return the directory of the tile sizes that the torch engine chose; it may be deleted at any time."""
+    return state_home() / "tiles"
+
+
 def trash_dir() -> Path:
     """Return the directory of deleted runs; it is inside `runs_dir()`, so that deleting is one rename."""
     return runs_dir() / ".trash"

@@ -23,7 +23,7 @@ from runner.report import text_table
 from runner.report.build import build_report
 from runner.report.model import Report
 from runner.run import layout
-from runner.state.configuration import ConfigurationState, batching_label
+from runner.state.configuration import PREPARATION_STEPS, ConfigurationState, batching_label
 from runner.state.run import RunState
 from runner.util.console import print_json
 from runner.util.formatting import command, duration
@@ -199,6 +199,8 @@ def _progress(configuration: ConfigurationState) -> str:
     latency, serving = configuration.latency, configuration.serving
     if serving is not None:
         return serving.words
+    if configuration.preparing:
+        return configuration.preparing
     if latency.n == 0:
         return f"warm-up {len(configuration.warmup)}/{configuration.start.warm_up}"
     return f"iteration {latency.n}/{configuration.start.num_runs}, mean latency {latency.mean:.3f} ms"
@@ -222,6 +224,10 @@ def _sentence(event: ev.AnyEvent) -> str:
             return f"stage {event.name}{ranks}"
         case ev.ConfigurationStarted():
             return f"  {batching_label(event)}, {event.input_len} in, {event.output_len} out"
+        case ev.Preparation(step="ready"):
+            return f"  prepared in {event.seconds:.1f} s (tile sizes: {event.tiles or 'unknown'})"
+        case ev.Preparation():
+            return f"  {PREPARATION_STEPS[event.step]}"
         case ev.Serving():
             return f"  {event.text}"
         case ev.Result(values=values) if "latency(ms)" not in values:

@@ -45,6 +45,8 @@ from runner.events.run import (
     Iteration,
     IterationPhase,
     Notice,
+    Preparation,
+    PreparationStep,
     Queued,
     RankProcess,
     Result,
@@ -92,6 +94,8 @@ __all__ = [
     "MemoryParts",
     "NoGpu",
     "Notice",
+    "Preparation",
+    "PreparationStep",
     "Queued",
     "RankProcess",
     "Requests",
@@ -124,6 +128,7 @@ AnyEvent = (
     | Hello
     | Bye
     | ConfigurationStarted
+    | Preparation
     | Iteration
     | Serving
     | RequestsDone
@@ -158,7 +163,7 @@ AnyEvent = (
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
-RankRecord = Hello | Bye | ConfigurationStarted | Iteration | Notice | GpuMemory
+RankRecord = Hello | Bye | ConfigurationStarted | Preparation | Iteration | Notice | GpuMemory
 """Events that a rank may send; anything else is ignored, because junk on stdout must not end a run."""
 _record_decoder: msgspec.json.Decoder[RankRecord] = msgspec.json.Decoder(RankRecord)
 

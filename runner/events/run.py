@@ -14,6 +14,7 @@ SCHEMA = 1
 
 StageStatus = Literal["ok", "failed", "stopped", "skipped"]
 RunStatus = Literal["finished", "failed", "stopped", "lost"]
+PreparationStep = Literal["tiles", "graphs", "ready"]
 IterationPhase = Literal["warmup", "timed", "profile"]
 """`profile`: upstream's second loop (--dump_profile), slowed down by its profiler and part of no number"""
 
@@ -133,6 +134,32 @@ class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration"
     """how many of them are in flight at most; 0: no limit; -1: not known"""
     slo: Slo | None = None
     """bounds of a good request; None: none are stated"""
+
+
+class Preparation(Event, frozen=True, kw_only=True, tag="preparation", gc=False):
+    """A step of what precedes the warm-up of a configuration, where kernels are compiled (sent by rank 0).
+
+    It is part of no measurement, and the count of `bye` does not include it.
+    """
+
+    stage: Count
+    rank: Ranks
+    config: Count
+    """index of the configuration"""
+    step: PreparationStep
+    """what begins: `tiles`, the choice of tile sizes; `graphs`, compilation and capture of the graphs; or
+    `ready`, the end"""
+    tiles_s: Duration | None = None
+    """seconds of the choice of tile sizes, with `ready`"""
+    graphs_s: Duration | None = None
+    """seconds of compilation and capture, with `ready`"""
+    tiles: Literal["", "measured", "cached", "default"] = ""
+    """where the tile sizes come from, with `ready`"""
+
+    @property
+    def seconds(self) -> float:
+        """The whole preparation."""
+        return (self.tiles_s or 0.0) + (self.graphs_s or 0.0)
 
 
 class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):

@@ -43,7 +43,7 @@ def values(
         if metric.group == "gpu" and gpus is None:
             continue
         found = compute_metric(metric, context)
-        if found is None and serving and metric.group == "gpu":
+        if found is None and (metric.optional or (serving and metric.group == "gpu")):
             continue
         number, n, note = found or Computed(None, 0 if serving else configuration.latency.n)
         low, high = (None, None) if number is None else _bounds(metric, context)

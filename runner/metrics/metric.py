@@ -57,6 +57,8 @@ class Metric:
     None: one run tells nothing about its spread"""
     bounds: Callable[[MetricContext], Interval | None] | None = None
     """interval for the table alone, where there is no `estimate`"""
+    optional: bool = False
+    """whether the table leaves it out where it was not observed, because few runs have it"""
     needs_samples: bool = True
     """for metrics of `gpu`: computed from samples of the measured phase, so a short phase gives no number"""
     judged: bool = True

@@ -27,6 +27,13 @@ def _warm_up(context: MetricContext) -> Computed:
     return Computed(count, count)
 
 
+def _preparation(context: MetricContext) -> Computed | None:
+    step = context.configuration.preparation
+    if step is None or step.step != "ready":
+        return None
+    return Computed(step.seconds, 1, f"tile sizes: {step.tiles or 'unknown'}")
+
+
 def _too_few(context: MetricContext) -> Computed:
     return Computed(None, context.configuration.latency.n, f"needs {FEWEST} iterations")
 
@@ -67,6 +74,23 @@ ITERATIONS = Metric(
     conditions="As logged, where a result was imported without its iterations.",
     as_measured=True,
     compute=_iterations,
+)
+PREPARATION = Metric(
+    name="preparation_s",
+    title="time to prepare",
+    unit="s",
+    group="sample",
+    better="neither",
+    formula="choice of tile sizes + compilation of kernels and capture of CUDA graphs; in no other number",
+    source="record of rank 0 before the warm-up",
+    count="preparations",
+    conditions=(
+        "Of the engine torch on a GPU. Tile sizes are measured once for a model, batch size, kind of GPU and"
+        " version of the software, then taken from the cache. Compiled kernels are kept by Triton."
+    ),
+    as_measured=True,
+    optional=True,
+    compute=_preparation,
 )
 WARM_UP = Metric(
     name="warm_up",
@@ -124,4 +148,4 @@ DRIFT = Metric(
     compute=_drift,
     bounds=_drift_bounds,
 )
-SAMPLE_METRICS = (ITERATIONS, WARM_UP, WARM_UP_EFFECT, DRIFT)
+SAMPLE_METRICS = (ITERATIONS, PREPARATION, WARM_UP, WARM_UP_EFFECT, DRIFT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import torch
 from torch.nn import functional
@@ -15,6 +16,7 @@ from torch.nn import functional
 from runner.ranks import kernels
 from runner.ranks.decoder import Decoder
 from runner.ranks.shape import DecoderShape
+from runner.ranks.tile_cache import TileCache
 from runner.ranks.tiles import SPLITS, Tile, batch_tiles, fastest, next_power_of_2, vector_tiles
 from runner.ranks.weights import LayerWeights
 
@@ -29,6 +31,9 @@ MIN_TUNED_BYTES = 2**28
 """Below this size of a model, compiling takes far longer than better tiles could save."""
 DOT_ROWS = 16
 """the smallest side of a tile that `tl.dot` multiplies"""
+
+TileSource = Literal["measured", "cached", "default"]
+"""where the tile sizes come from; `default`: they make no difference, or the model is small"""
 
 
 def is_supported(shape: DecoderShape) -> bool:
@@ -47,7 +52,6 @@ class FusedStep:
         output_len: int,
         *,
         pdl: bool,
-        tiles: dict[str, Tile] | None = None,
     ) -> None:
         """`prompt` is [batch, input_len] int64; `pdl`: kernels may overlap (compute capability 9.0)."""
         self._decoder = decoder
@@ -82,7 +86,7 @@ class FusedStep:
         self._mixed = like.new_empty((batch, self._queries * width))
         units = decoder.weights.layers[0].down.shape[1]
         self._units = like.new_empty((batch, units))
-        self._tiles = tiles or {name: self._candidates(name)[0] for name in KERNELS}
+        self._tiles = {name: self._candidates(name)[0] for name in KERNELS}
         self.logits = like.new_empty((batch, decoder.weights.head.shape[0]))
         """of the last decode step, [batch, vocabulary rows of this rank]"""
 
@@ -233,14 +237,15 @@ class FusedStep:
             shared=_shared_bytes(self._like.device),
         )
 
-    def choose_tiles(self) -> dict[str, Tile]:
-        """Measure on the GPU which tiles are the fastest for the matrices of the model.
+    def choose_tiles(self, cache: TileCache) -> TileSource:
+        """Choose the fastest tiles for the matrices of the model: as cached, else by measuring on the GPU.
 
         Ranks of one run may choose differently; a product depends on it only by rounding.
         """
         size = self._decoder.weights.parameters * self._like.element_size()
         if self._batch > MAX_FUSED_BATCH or size < MIN_TUNED_BYTES:
-            return self._tiles
+            return "default"
+        source: TileSource = "cached"
         self._position.fill_((self._input_len + self._positions) // 2)
         for name, runs in self._products().items():
 
@@ -249,9 +254,17 @@ class FusedStep:
                 for product in runs:
                     product()
 
-            tiles = self._candidates(name)
-            self._tiles[name] = fastest(run, tiles)
-        return self._tiles
+            tiles, key = self._candidates(name), self._tile_key(name)
+            if (known := cache.get(key, tiles)) is None:
+                known, source = fastest(run, tiles), "measured"
+                cache.put(key, known)
+            self._tiles[name] = known
+        return source
+
+    def _tile_key(self, name: str) -> str:
+        """Return what the best tile depends on, besides the model: for attention also the length."""
+        length = f" {next_power_of_2(self._positions)}" if name == "attend" else ""
+        return f"batch {self._batch} {name}{length}"
 
     def _linear(
         self,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
 import torch
 
 from runner.ranks.collectives import allocate_together
 from runner.ranks.decoder import Decoder
-from runner.ranks.generation import EagerGeneration, Generation
-from runner.ranks.tiles import Tile
+from runner.ranks.device import compute_capability, label_of
+from runner.ranks.generation import EagerGeneration
+from runner.ranks.tile_cache import TileCache
+
+if TYPE_CHECKING:
+    from runner.ranks.fused import TileSource
 
 WARM_UP = 2
 """Runs before a capture: they compile kernels and let libraries allocate."""
@@ -15,19 +25,37 @@ FIRST_WITH_PDL = (9, 0)
 """compute capability of the first GPUs with programmatic dependent launch"""
 
 
+Step = Literal["tiles", "graphs"]
+"""of the preparation: tile sizes are chosen; kernels are compiled and graphs captured"""
+
+
+class Prepared(NamedTuple):
+    """How a configuration was prepared."""
+
+    tiles_s: float
+    graphs_s: float
+    tiles: TileSource
+
+
 class GraphGeneration:
     """Replays one CUDA graph for the prefill and one for each decode step."""
 
     def __init__(
-        self, decoder: Decoder, prompt: torch.Tensor, output_len: int, tiles: dict[int, dict[str, Tile]]
+        self,
+        decoder: Decoder,
+        prompt: torch.Tensor,
+        output_len: int,
+        tiles: TileCache,
+        announce: Callable[[Step], None] = lambda _: None,
     ) -> None:
-        """Compile the kernels and capture the graphs.
+        """Choose tile sizes, compile the kernels and capture the graphs.
 
         Args:
             decoder: the model.
             prompt: [batch, input_len] int64 on the GPU.
             output_len: number of tokens to generate.
-            tiles: the best tiles by batch and matrix, which this completes.
+            tiles: the chosen tiles, which this completes.
+            announce: called when a step of the preparation begins.
 
         Raises:
             MemoryLackError: the cache and the buffers do not fit on one of the ranks.
@@ -35,15 +63,18 @@ class GraphGeneration:
         from runner.ranks.fused import FusedStep  # imports Triton
 
         pdl = torch.cuda.get_device_capability(prompt.device) >= FIRST_WITH_PDL
-        batch = prompt.shape[0]
         step = allocate_together(
             decoder.collectives,
-            lambda: FusedStep(decoder, prompt, output_len, pdl=pdl, tiles=tiles.get(batch)),
+            lambda: FusedStep(decoder, prompt, output_len, pdl=pdl),
         )
         self.tokens = step.tokens
         self._step = step
-        if batch not in tiles:
-            tiles[batch] = step.choose_tiles()
+        announce("tiles")
+        began = time.monotonic()
+        source = step.choose_tiles(tiles)
+        torch.cuda.synchronize()
+        chosen = time.monotonic()
+        announce("graphs")
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -61,6 +92,8 @@ class GraphGeneration:
             pool = self._prefill.pool()
             with torch.cuda.graph(self._decode, pool=pool, capture_error_mode="thread_local"):
                 step.decode()
+        torch.cuda.synchronize()
+        self.prepared = Prepared(chosen - began, time.monotonic() - chosen, source)
 
     def prefill(self) -> None:
         self._prefill.replay()
@@ -72,17 +105,47 @@ class GraphGeneration:
 class Preparation:
     """Prepares the generation of configurations in the fastest way that device and libraries allow."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, cache: str | None = None) -> None:
+        """`cache`: the folder that keeps the tile sizes for later runs; None: they are not kept."""
         self._decoder = decoder
-        self._tiles: dict[int, dict[str, Tile]] = {}
         self.uses_graphs, self.description = _method(decoder)
         """`description`: what runs, and why it is not something faster"""
+        self._tiles = TileCache(cache, _identity(decoder)) if self.uses_graphs else TileCache()
 
-    def prepare(self, prompt: torch.Tensor, output_len: int) -> Generation:
-        """Return the generation of a configuration, ready to be timed; `prompt` is [batch, input_len]."""
-        if self.uses_graphs:
-            return GraphGeneration(self._decoder, prompt, output_len, self._tiles)
-        return EagerGeneration(self._decoder, prompt, output_len)
+    def prepare(
+        self, prompt: torch.Tensor, output_len: int, announce: Callable[[Step], None] = lambda _: None
+    ) -> GraphGeneration | EagerGeneration:
+        """Return the generation of a configuration, ready to be timed; `prompt` is [batch, input_len].
+
+        `announce` is called when a step of the preparation begins.
+        """
+        if not self.uses_graphs:
+            return EagerGeneration(self._decoder, prompt, output_len)
+        generation = GraphGeneration(self._decoder, prompt, output_len, self._tiles, announce)
+        if generation.prepared.tiles == "measured" and self._decoder.collectives.rank == 0:
+            self._tiles.save()
+        return generation
+
+
+def _identity(decoder: Decoder) -> dict[str, str | int]:
+    """Return what the best tiles of a model depend on, except batch and lengths."""
+    import triton
+
+    like, layer = decoder.weights.embedding, decoder.weights.layers[0]
+    own = (Path(__file__).with_name(name).read_bytes() for name in ("kernels.py", "tiles.py", "fused.py"))
+    return {
+        "gpu": label_of(like.device),
+        "compute_capability": compute_capability(like.device),
+        "torch": torch.__version__,
+        "triton": triton.__version__,
+        "kernels": hashlib.sha256(b"".join(own)).hexdigest()[:16],
+        "dtype": str(like.dtype),
+        "layers": len(decoder.weights.layers),
+        "heads": f"{decoder.query_heads} of {decoder.shape.width_of_head}, {decoder.key_heads}",
+        "qkv": "x".join(map(str, layer.qkv.shape)),
+        "gate_up": "x".join(map(str, layer.gate_up.shape)),
+        "head": "x".join(map(str, decoder.weights.head.shape)),
+    }
 
 
 def _method(decoder: Decoder) -> tuple[bool, str]:

@@ -25,7 +25,7 @@ from runner.ranks.device import (
 )
 from runner.ranks.errors import MemoryLackError, StartError
 from runner.ranks.generation import Timing, random_prompt, timed_generation
-from runner.ranks.graphs import Preparation
+from runner.ranks.graphs import GraphGeneration, Preparation, Step
 from runner.ranks.held_memory import HeldMemory
 from runner.ranks.loop import timed_indices
 from runner.ranks.records import DIRECTORY_VARIABLE, Recorder, die_with_parent
@@ -75,6 +75,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--duration", type=float, default=60, help="minimal duration of iterations in seconds"
     )
     parser.add_argument("--warm_up", type=int, default=2, help="iterations before timing, a configuration")
+    parser.add_argument("--tile_cache", help="folder that keeps the tile sizes of the kernels for later runs")
     options = parser.parse_args(arguments)
     if options.num_runs <= 0 and options.duration <= 0:
         parser.error("num_runs and duration are both 0, so nothing would be timed")
@@ -116,7 +117,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
         _print_line(
             link, f"Weights built. Parameters of rank 0: {millions:.1f} M, duration: {seconds:.3f} sec."
         )
-        preparation = Preparation(decoder)
+        preparation = Preparation(decoder, options.tile_cache)
         _print_line(link, f"Iterations run as {preparation.description}.")
         setting = Setting(
             name=os.path.basename(os.path.abspath(options.engine_dir)),
@@ -182,10 +183,17 @@ def measure(
         )
     admission.admit(configuration)
     prompt = random_prompt(decoder.shape.vocab_size, batch_size, input_len, options.seed).to(device)
-    began = time.monotonic()
-    generation = preparation.prepare(prompt, output_len)
-    if preparation.uses_graphs:
-        _print_line(collectives, f"Graphs captured in {time.monotonic() - began:.3f} sec.")
+
+    def announce(step: Step) -> None:
+        if collectives.rank == 0:
+            recorder.preparation(config=index, step=step)
+
+    generation = preparation.prepare(prompt, output_len, announce)
+    if isinstance(generation, GraphGeneration) and collectives.rank == 0:
+        prepared = generation.prepared
+        recorder.preparation(config=index, step="ready", **prepared._asdict())
+        line = f"Prepared. Tile sizes ({prepared.tiles}): {prepared.tiles_s:.3f} sec, graphs: "
+        _print_line(collectives, f"{line}{prepared.graphs_s:.3f} sec.")
     for i in range(options.warm_up):
         timing = timed_generation(generation)
         recorder.iteration(config=index, i=i, phase="warmup", **vars(timing))

@@ -34,7 +34,7 @@ class Recorder:
     forward in one piece. The file stays open until the process ends.
 
     Attributes:
-        count: records emitted until now, including those that could not be written.
+        count: records emitted until now, including those that could not be written, without preparations.
         dropped: records that could not be written, or only in part.
     """
 
@@ -89,6 +89,22 @@ class Recorder:
             warm_up=warm_up,
         )
 
+    def preparation(
+        self,
+        *,
+        config: int,
+        step: Literal["tiles", "graphs", "ready"],
+        tiles_s: float | None = None,
+        graphs_s: float | None = None,
+        tiles: str = "",
+    ) -> None:
+        """Record a step of the preparation before the warm-up, and its times with `ready`; only on rank 0.
+
+        The last record does not count it, so that readers that do not know it miss no record.
+        """
+        fields = {"tiles_s": tiles_s, "graphs_s": graphs_s, "tiles": tiles} if step == "ready" else {}
+        self._emit("preparation", counted=False, config=config, step=step, **fields)
+
     def iteration(
         self,
         *,
@@ -118,10 +134,10 @@ class Recorder:
         """Write the last record of a rank, with the number of earlier ones: readers notice lost records."""
         self._emit("bye", count=self.count)
 
-    def _emit(self, kind: str, **fields: Any) -> None:
+    def _emit(self, kind: str, *, counted: bool = True, **fields: Any) -> None:
         if self._fd is None:
             return
-        self.count += 1
+        self.count += counted
         record = {"kind": kind, "t": time.monotonic_ns(), "rank": self.rank} | fields
         text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
         line = self._prefix + text.encode() + b"\n"

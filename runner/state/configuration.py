@@ -13,6 +13,12 @@ from runner.state.outliers import SlowestIterations
 from runner.state.serving import ServingState
 from runner.stats import Batches, Mean, Sample, Series
 
+PREPARATION_STEPS: dict[ev.PreparationStep, str] = {
+    "tiles": "choosing tile sizes of the kernels",
+    "graphs": "compiling kernels and capturing graphs",
+    "ready": "prepared",
+}
+
 
 class ConfigurationShape(Protocol):
     """The shape of a configuration, as events, plans and reports have it."""
@@ -45,6 +51,8 @@ class ConfigurationState:
     """What rank 0 measured in one configuration; upstream's numbers use `latency` and `series`."""
 
     start: ev.ConfigurationStarted
+    preparation: ev.Preparation | None = None
+    """the last step of it; None: the engine prepares nothing, or does not report it"""
     warmup: list[float] = field(default_factory=list)
     latency: Sample = field(default_factory=Sample)
     generation: Mean = field(default_factory=Mean)
@@ -71,6 +79,14 @@ class ConfigurationState:
     @property
     def done(self) -> bool:
         return self.result is not None
+
+    @property
+    def preparing(self) -> str:
+        """The step of the preparation before the warm-up; empty: iterations run, or have ended."""
+        step = self.preparation
+        if step is None or step.step == "ready" or self.warmup or self.latency.n or self.done:
+            return ""
+        return PREPARATION_STEPS[step.step]
 
     @property
     def pace_ms(self) -> float | None:

@@ -193,6 +193,14 @@ def _add(state: RunState, configuration: ConfigurationState) -> None:
         state.awaiting += [] if configuration.done else [configuration]
 
 
+def _preparation(state: RunState, event: ev.Preparation) -> None:
+    state.heartbeat = None
+    configuration = state.configuration
+    if configuration is not None and event.rank == 0 and not state.left_out:
+        configuration.preparation = event
+        configuration.last_t = event.t
+
+
 def _iteration(state: RunState, event: ev.Iteration) -> None:
     rank = state.ranks.get(event.rank)
     if rank is None:
@@ -343,6 +351,7 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Hello: _hello,
     ev.Bye: _bye,
     ev.ConfigurationStarted: _configuration_started,
+    ev.Preparation: _preparation,
     ev.Iteration: _iteration,
     ev.Serving: _serving,
     ev.RequestsDone: _serving,

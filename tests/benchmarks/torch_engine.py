@@ -23,6 +23,7 @@ from runner.ranks.decoder import Decoder
 from runner.ranks.generation import EagerGeneration, Generation, random_prompt, timed_generation
 from runner.ranks.graphs import GraphGeneration
 from runner.ranks.shape import DecoderShape
+from runner.ranks.tile_cache import TileCache
 from runner.ranks.tiles import milliseconds
 from runner.ranks.weights import Source, WeightShard, build_weights
 
@@ -171,7 +172,7 @@ def _measure_model(name: str, options: argparse.Namespace, copied: float) -> int
         floor = (weight_bytes(decoder) + cache_bytes(decoder, batch, tokens)) / copied * 1e3
         needed = prefill_operations(decoder, batch, INPUT_LEN) / multiplied * 1e3
         kinds: list[tuple[str, Callable[[], Generation]]] = [
-            ("engine", lambda prompt=prompt: GraphGeneration(decoder, prompt, OUTPUT_LEN, {}))  # type: ignore[misc]
+            ("engine", lambda prompt=prompt: GraphGeneration(decoder, prompt, OUTPUT_LEN, TileCache()))  # type: ignore[misc]
         ]
         if not options.without_eager:
             kinds.append(("one by one", lambda prompt=prompt: EagerGeneration(decoder, prompt, OUTPUT_LEN)))  # type: ignore[misc]

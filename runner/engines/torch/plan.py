@@ -14,6 +14,7 @@ from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_a
 from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError
+from runner.paths import tiles_dir
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.plan.workload import Workload, precision_of
 from runner.util.formatting import format_number
@@ -42,6 +43,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         *("--num_runs", str(benchmark.num_runs)),
         *("--duration", str(benchmark.duration)),
         *("--warm_up", str(benchmark.warm_up)),
+        *(("--tile_cache", str(tiles_dir())) if model.device == "cuda" else ()),
     ]
     stage = Stage(
         name="benchmark",

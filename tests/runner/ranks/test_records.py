@@ -18,22 +18,26 @@ from tests.support.patience import PATIENCE_S
 from tests.support.runs import wait_for
 
 
-def fill(recorder: Recorder, iterations: int = 3, label: str = "a device") -> None:
+def fill(recorder: Recorder, iterations: int = 3, label: str = "a device", *, prepares: bool = False) -> None:
     recorder.hello(world=8, device="cuda:7", label=label)
     if recorder.rank == 0:
         recorder.configuration(
             index=0, batch_size=4, input_len=64, output_len=24, num_runs=20, duration=60.0, warm_up=2
         )
+    if prepares:
+        recorder.preparation(config=0, step="tiles")
+        recorder.preparation(config=0, step="ready", tiles_s=2.5, graphs_s=1.0, tiles="cached")
     for i in range(iterations):
         recorder.iteration(config=0, i=i, phase="timed", latency_ms=12.5, generation_ms=10.0, steps=23)
     recorder.bye()
 
 
 def test_file_of_a_rank(tmp_path: Path) -> None:
-    fill(Recorder(0, str(tmp_path)))
+    fill(Recorder(0, str(tmp_path)), prepares=True)
     found = read_records(tmp_path, 0)
-    assert [record["kind"] for record in found] == ["hello", "configuration", *["iteration"] * 3, "bye"]
-    assert found[-1]["count"] == 5
+    before = ["hello", "configuration", "preparation", "preparation"]
+    assert [record["kind"] for record in found] == [*before, *["iteration"] * 3, "bye"]
+    assert found[-1]["count"] == 5, "an earlier version, which skips preparations, misses none"
     times = [record["t"] for record in found]
     assert times == sorted(times)
     assert all(record["rank"] == 0 for record in found)
@@ -41,10 +45,11 @@ def test_file_of_a_rank(tmp_path: Path) -> None:
 
 def test_records_are_events_of_the_log(tmp_path: Path) -> None:
     events = pytest.importorskip("runner.events")
-    fill(Recorder(0, str(tmp_path)))
+    fill(Recorder(0, str(tmp_path)), prepares=True)
     lines = [json.dumps({"stage": 0} | record) for record in read_records(tmp_path, 0)]
     kinds = [type(event).__name__ for event in events.decode_lines("\n".join(lines).encode())]
-    assert kinds == ["Hello", "ConfigurationStarted", *["Iteration"] * 3, "Bye"]
+    before = ["Hello", "ConfigurationStarted", "Preparation", "Preparation"]
+    assert kinds == [*before, *["Iteration"] * 3, "Bye"]
 
 
 def test_eight_ranks_one_write_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,7 +244,16 @@ def _progress(feed: Feed, now: int, stall: Stall | None) -> ProgressView:
         left_s=None if left is None else math.ceil(left),
         stalled=stall is not None,
         iteration=_current_iteration(configuration, now) if state.running else None,
+        activity=_preparation(configuration, now) if state.running else "",
     )
+
+
+def _preparation(configuration: ConfigurationState, now: int) -> str:
+    """Describe what precedes the warm-up, with its time; empty: iterations run."""
+    if not configuration.preparing:
+        return ""
+    seconds = max(0, now - configuration.start.t) / 1e9
+    return f"{configuration.preparing}: {duration(seconds)}   part of no measurement"
 
 
 def _current_iteration(configuration: ConfigurationState, now: int) -> CurrentIteration | None:
@@ -253,6 +262,7 @@ def _current_iteration(configuration: ConfigurationState, now: int) -> CurrentIt
     longest = seconds if pace is None else pace / 1000
     if (
         configuration.done
+        or configuration.preparing
         or longest < LONG_ITERATION_S
         or configuration.remaining_s(configuration.last_t) == 0
     ):

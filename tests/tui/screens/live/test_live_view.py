@@ -11,6 +11,7 @@ from runner.engines.registry import make_plan
 from runner.metrics.current_ceiling import find_current_ceiling
 from runner.plan.plan import DecodeReads
 from runner.profile.store import find
+from runner.report.build import build_report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support import recorded_runs
@@ -63,6 +64,22 @@ def test_the_view_is_equal_within_a_second(tmp_path: Path) -> None:
     before = make_live_view(feed)
     feed.at += recorded_runs.SECOND // 10
     assert make_live_view(feed) == before
+
+
+def test_preparation_is_shown_with_its_time(tmp_path: Path) -> None:
+    run = Recorder()
+    run.begin()
+    run.begin_stage()
+    run.begin_configuration()
+    run.add(ev.Preparation(t=0, stage=0, rank=0, config=0, step="tiles"))
+    shown = view_of(run, tmp_path / "tiles", after_s=7).progress
+    assert shown.activity == "choosing tile sizes of the kernels: 0:07   part of no measurement"
+    assert shown.iteration is None
+    run.add(ev.Preparation(t=0, stage=0, rank=0, config=0, step="ready", tiles_s=8.0, graphs_s=2.0), 10)
+    after = drained(run, tmp_path / "ready", after_s=7)
+    assert make_live_view(after).progress.activity == ""
+    (row,) = [row for row in build_report(after.plan, after.state).configurations[0].rows if row.unit == "s"]
+    assert (row.metric, row.value) == ("preparation_s", 10.0)
 
 
 def test_warm_up_is_shown_as_separate_phase(tmp_path: Path) -> None:
