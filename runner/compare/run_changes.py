@@ -24,7 +24,7 @@ NOT_SET = "–"
 NOTHING = "nothing"
 FIRST = "first run"
 _HEAD = 1 << 16
-"""Bytes of the log that are read: machine, GPUs and versions stand at its beginning."""
+"""Bytes of the log that are read: machine, GPUs and versions are at its beginning."""
 _LONGEST = 24
 """characters of a value in a short text"""
 

@@ -44,7 +44,7 @@ def benchmark_line(
 ) -> str:
     """Return one line of `key value` pairs in upstream's order.
 
-    `timings` are the timed iterations of one rank, at least one; `peak_memory_gib` is in GiB, as upstream's gb.
+    `timings` are the timed iterations of one rank, at least one; `peak_memory_gib` is in GiB, as upstream.
     """
     batch, output_len = configuration.batch_size, configuration.output_len
     latencies = sorted(timing.latency_ms for timing in timings)

@@ -269,7 +269,7 @@ def list_published(report: Report) -> list[str]:
 
 
 def list_remarks(report: Report) -> Iterator[tuple[str, list[str]]]:
-    """Yield heading and sentences of what the numbers of a report stand next to, as far as there is any."""
+    """Yield heading and sentences of each kind of remark on the numbers that the report has."""
     lists = {
         "ceiling of the GPU": list_ceilings,
         "published numbers": list_published,

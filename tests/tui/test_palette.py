@@ -83,7 +83,7 @@ async def test_a_run_and_a_profile_are_found_by_name(tmp_path: Path) -> None:
     run_dir = world.create_ended_run("fa57", "qwen", "finished", ago=180)
     async with (app := live(recorded_runs.under_way(), tmp_path)).run_test(size=(100, 30)) as pilot:
         await chosen(pilot, "qwen fa57", by="colon")
-        assert app.place == ResultPlace(run_dir)
+        assert [app.place] == [ResultPlace(run_dir)]
         await chosen(pilot, "profile quickstart-sweep", by="colon")
         await wait_until_idle(pilot)
         assert app.place == HomePlace()

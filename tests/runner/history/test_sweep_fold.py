@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from runner.history.ordering import find_sort
 from runner.history.run_entry import RunEntry
 from runner.history.sweep_fold import SweepFold, fold_runs, sweep_totals
 from runner.plan.plan import SweepMembership
+from runner.state.run import LiveStatus
 from tests.support.histories import entry, figure
 
 SWEEP = "20260101T000000Z_tiny_5eee"
 
 
-def cell(number: int, rate: float, status: str = "finished", **more: object) -> RunEntry:
+def cell(number: int, rate: float, status: LiveStatus = "finished", **more: Any) -> RunEntry:
     place = SweepMembership(sweep=SWEEP, cell=number, values=(("parallel.tp", str(2**number)),))
     return entry(
         f"c{number:03d}", ago=500.0 - number, figures=[figure(rate)], status=status, sweep=place, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 RUNS = [

@@ -176,9 +176,6 @@ class RunBrowser(FilteringScreen):
         self._insights.reading = False
         self._show()
 
-    def on_picker_activated(self, event: Picker.Activated) -> None:
-        self.action_open()
-
     def _show_detail(self) -> None:
         current = self._current
         self._run = current.run if current else ""

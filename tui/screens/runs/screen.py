@@ -85,6 +85,9 @@ class RunsScreen(RunBrowser):
 
     # --- actions on a run -----------------------------------------------------------------------------
 
+    def on_picker_activated(self) -> None:
+        self.action_open()
+
     def action_open(self) -> None:
         """Watch an active run; show the result of an ended one, or the board of a sweep."""
         current = self._current

@@ -51,7 +51,7 @@ def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> li
     done = f" {format_number(board.completed):>{len(total)}} of {total} done"
     left = f"   about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
     share = board.completed / board.total if board.total else 1.0
-    full, empty = bar(share, max(8, min(40, width // 4)))  # of one width, whatever stands behind it
+    full, empty = bar(share, max(8, min(40, width // 4)))  # of one width, whatever follows it
     return [cut(row(Span(full, "accent"), dim(empty), done, dim(f"{left:<{LEFT}}"), *_note(board)), width)]
 
 

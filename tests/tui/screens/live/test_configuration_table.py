@@ -11,7 +11,8 @@ from runner.history.baseline import set_baseline
 from runner.plan.plan import Configuration
 from runner.report.baseline_numbers import BaselineNumbers
 from tests.support import recorded_runs
-from tests.tui.screens.live.support import cockpit, drained, settled, text_of
+from tests.tui.cockpit import text_of
+from tests.tui.screens.live.support import cockpit, drained, settled
 from tui.framework.rows import row_text, row_width
 from tui.screens.live.configuration_table import ConfigurationLine, ConfigurationTable, draw_configurations
 from tui.screens.live.screen import LiveScreen
