@@ -200,6 +200,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     memory: list[PredictedMemory] = []
     """of each configuration; empty: not on a GPU, or planned by an earlier version"""
     on_end: Hook | None = None
+    webhook: bool = False
+    """whether the webhook of the settings gets a message when the run has ended; its address is a secret"""
     slo: Slo | None = None
     """bounds of a good request; None: none are stated"""
     time_limit: Count = 0

@@ -58,7 +58,7 @@ def redact_plan(plan: Plan) -> Plan:
         )
         for stage in plan.stages
     ]
-    return replace(plan, stages=stages, on_end=None)
+    return replace(plan, stages=stages, on_end=None, webhook=False)
 
 
 def redact_profile(data: Any) -> Any:

@@ -32,12 +32,16 @@ class Notify(Section, frozen=True):
 
 
 class Hooks(Section, frozen=True):
-    """Commands of the user that runs start."""
+    """What a run starts and sends when it has ended."""
 
     on_end: Annotated[
         list[str], Meta(description="command and arguments, started when a run has ended; no shell")
     ] = msgspec.field(default_factory=list)
     timeout: Annotated[PositiveInt, Meta(description="end a hook after this long", extra={"unit": "s"})] = 300
+    webhook: Annotated[
+        Annotated[str, Meta(pattern=r"^https?://[^\s]+$")] | None,
+        Meta(description="address that gets a message when a run has ended, as JSON in the form of Slack"),
+    ] = None
 
 
 class Settings(Section, frozen=True):

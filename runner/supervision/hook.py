@@ -1,4 +1,4 @@
-"""The hook: a command of the user that starts when a run has ended, in a process of its own."""
+"""The hooks of a run that has ended: a command of the user and a message, in a process of their own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+from runner.errors import UserError
 from runner.plan.plan import Hook, Plan
-from runner.report.files import read_summary
+from runner.profile import settings
+from runner.report.files import read_report, read_summary
 from runner.run import layout
+from runner.supervision import webhook
 from runner.util import daemon, processes, signals
 
 LOG = "on-end.log"
@@ -20,22 +23,36 @@ _MODULE = "runner.supervision.hook"
 
 
 def start(run_dir: Path, plan: Plan) -> None:
-    """Start the hook of a run, if it has one; errors of the hook do not affect the run.
+    """Start the hooks of a run, if it has any; their errors do not affect the run.
 
     Called once for each run: by its supervisor, or by the reader that finalises it.
     """
-    if plan.on_end is not None:
+    if plan.on_end is not None or plan.webhook:
         with contextlib.suppress(OSError):
             daemon.spawn(_MODULE, run_dir, None, LOG)
 
 
 def main(run_dir: str) -> None:
-    """Run the hook and wait for its end or its timeout."""
+    """Send the message, then run the command and wait for its end or its timeout."""
     signals.deliver()
     path = Path(run_dir)
-    hook = layout.load_plan(path).on_end
-    assert hook is not None
-    print(f"[trtbench] {_run(hook, path, _environment(path))}", flush=True)
+    plan = layout.load_plan(path)
+    if plan.webhook:
+        print(f"[trtbench] {_send(path)}", flush=True)
+    if plan.on_end is not None:
+        print(f"[trtbench] {_run(plan.on_end, path, _environment(path))}", flush=True)
+
+
+def _send(run_dir: Path) -> str:
+    """Tell the webhook of the settings how the run ended, and return what came of it."""
+    try:
+        address = settings.load().hooks.webhook
+    except UserError as error:
+        return f"no message was sent: {error}"
+    report = read_report(run_dir)
+    if address is None or report is None:
+        return "no message was sent: the settings name no webhook any more" if report else "no report to send"
+    return webhook.send(address, webhook.message_of(layout.mask_of_run(run_dir).masked(report)))
 
 
 def _environment(run_dir: Path) -> dict[str, str]:

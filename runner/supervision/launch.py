@@ -34,22 +34,27 @@ def start(
         profile: what to run.
         gpu_hz: GPU readings a second; 0: none.
         sweep: the place of the run in a sweep.
-        on_end: the command to start when the run has ended; None: from the settings.
+        on_end: the command to start when the run has ended; None: from the settings; []: nothing is started
+            and nobody is told.
 
     Raises:
         UserError: the settings are invalid, the profile cannot be planned, the run directory cannot be
             created, or the supervisor cannot be started.
     """
     run_dir = paths.runs_dir() / layout.new_run_id(profile.name)
+    hooks = settings.load().hooks
     plan = msgspec.structs.replace(
-        make_plan(profile, run_dir), gpu_hz=gpu_hz, sweep=sweep, on_end=_hook(on_end)
+        make_plan(profile, run_dir),
+        gpu_hz=gpu_hz,
+        sweep=sweep,
+        on_end=_hook(hooks, on_end),
+        webhook=hooks.webhook is not None and on_end != [],
     )
     launch(run_dir, plan, to_yaml(profile))
     return run_dir
 
 
-def _hook(argv: list[str] | None) -> Hook | None:
-    hooks = settings.load().hooks
+def _hook(hooks: settings.Hooks, argv: list[str] | None) -> Hook | None:
     argv = hooks.on_end if argv is None else argv
     return Hook(argv, hooks.timeout) if argv else None
 

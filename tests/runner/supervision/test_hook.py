@@ -123,11 +123,12 @@ def test_the_settings_and_the_command_line_name_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(launch, "launch", lambda run_dir, plan, text: plans.append(plan))
     path = paths.settings_file()
     path.parent.mkdir(parents=True)
-    path.write_text("hooks: {on_end: [notify, me], timeout: 9}\n")
+    path.write_text("hooks: {on_end: [notify, me], timeout: 9, webhook: https://chat/T1}\n")
     profile = profile_store.find("quickstart").load()
     for on_end in (None, ["other"], []):
         launch.start(profile, on_end=on_end)
     assert [plan.on_end for plan in plans] == [Hook(["notify", "me"], 9), Hook(["other"], 9), None]
+    assert [plan.webhook for plan in plans] == [True, True, False]
     assert build_parser().parse_args(["run", "p", "--on-end", "mail -s 'it is done' me"]).on_end == [
         "mail", "-s", "it is done", "me",
     ]  # fmt: skip
