@@ -16,6 +16,7 @@ from runner.util.console import print_json
 if TYPE_CHECKING:
     from runner.compare import Side
     from runner.compare.assertion_grammar import Assertion
+    from runner.compare.assertions import Finding
 
 _GRAMMAR = """\
 Check assertions about the numbers of a run.
@@ -72,6 +73,13 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     check.add_argument("runs", metavar="RUN", help="a run, or repeats that are evaluated together: 7f3a,19bc")
     add_option(check, required=True)
     check.add_argument("--json", action="store_true", help="print one JSON object per result")
+    check.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit report")
+    check.add_argument(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="also append a table in Markdown, e.g. to $GITHUB_STEP_SUMMARY",
+    )
     check.set_defaults(command=_check)
 
 
@@ -103,11 +111,18 @@ def parse_assertions(texts: Sequence[str], profile: str) -> list[Assertion]:
     return assertions
 
 
-def check_assertions(assertions: Sequence[Assertion], run_dirs: Sequence[Path], *, as_json: bool) -> ExitCode:
-    """Print whether each assertion holds for a run, or for repeats together.
+def check_assertions(
+    assertions: Sequence[Assertion],
+    run_dirs: Sequence[Path],
+    *,
+    as_json: bool,
+    junit: Path | None = None,
+    summary: Path | None = None,
+) -> ExitCode:
+    """Print whether each assertion holds for a run, or for repeats together, and write the files asked for.
 
     Raises:
-        UserError: a run cannot be read, or the baseline is gone.
+        UserError: a run cannot be read, the baseline is gone, or a file cannot be written.
     """
     import msgspec
 
@@ -122,6 +137,7 @@ def check_assertions(assertions: Sequence[Assertion], run_dirs: Sequence[Path], 
     for doubt in _doubts(side, before):
         print(f"trtbench-tui: {doubt}", file=sys.stderr)
     findings = check(assertions, side, before)
+    _write_reports(findings, side, junit, summary)
     with contextlib.suppress(BrokenPipeError):  # without a reader, the exit code still reports the result
         if as_json:
             for finding in findings:
@@ -130,6 +146,20 @@ def check_assertions(assertions: Sequence[Assertion], run_dirs: Sequence[Path], 
         else:
             sys.stdout.write(as_text(findings))
     return exit_code(findings)
+
+
+def _write_reports(findings: Sequence[Finding], side: Side, junit: Path | None, summary: Path | None) -> None:
+    from runner.compare.assertion_reports import as_junit, as_summary
+
+    profile, runs = side.runs[0].report.profile, [run.name for run in side.runs]
+    try:
+        if junit is not None:
+            junit.write_bytes(as_junit(findings, profile, runs))
+        if summary is not None:
+            with summary.open("a", encoding="utf-8") as file:
+                file.write(as_summary(findings, profile, runs))
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be written: {error.strerror}") from None
 
 
 def _doubts(side: Side, before: Side | None) -> Iterator[str]:
@@ -200,4 +230,6 @@ def _check(arguments: argparse.Namespace) -> int:
 
     run_dirs = runs_of_side(arguments.runs)
     assertions = parse_assertions(arguments.assertions, load_report(run_dirs[0]).profile)
-    return check_assertions(assertions, run_dirs, as_json=arguments.json)
+    return check_assertions(
+        assertions, run_dirs, as_json=arguments.json, junit=arguments.junit, summary=arguments.summary
+    )

@@ -311,14 +311,20 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 def _line(finding: Finding) -> str:
     where = f"{finding.configuration}: " if finding.configuration else ""
-    line = f"{finding.outcome:<13} {where}{finding.assertion}"
-    if finding.left is not None and finding.right is not None:
-        numbers = f"{_short(finding.left)} against {_short(finding.right)}"
-        if finding.low != finding.high or finding.low is None:
-            low, high = ("?" if bound is None else _short(bound) for bound in (finding.low, finding.high))
-            numbers += f", difference {low} to {high}, 95 %"
-        line += f"   ({numbers})"
+    numbers = numbers_of(finding)
+    line = f"{finding.outcome:<13} {where}{finding.assertion}" + (f"   ({numbers})" if numbers else "")
     return f"{line}: {finding.why}" if finding.why else line
+
+
+def numbers_of(finding: Finding) -> str:
+    """Return both sides of an assertion and the interval of their difference; empty: there are none."""
+    if finding.left is None or finding.right is None:
+        return ""
+    numbers = f"{_short(finding.left)} against {_short(finding.right)}"
+    if finding.low != finding.high or finding.low is None:
+        low, high = ("?" if bound is None else _short(bound) for bound in (finding.low, finding.high))
+        numbers += f", difference {low} to {high}, 95 %"
+    return numbers
 
 
 def _short(number: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -129,13 +130,18 @@ class TestCheck:
         assert line.startswith(f"{outcome:<13} batch 1 64→16: {assertion}")
         assert (": " in line.partition(assertion)[2]) == (outcome == "INCONCLUSIVE"), "which says why"
 
-    def test_every_configuration_is_looked_at(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_every_configuration_is_looked_at(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
         run({1: some(100), 8: some(200)}, name="aaaa")
         args = ["check", "aaaa", "--assert", "latency_ms < 150", "--assert", "latency_ms > 10"]
         assert main(args) == 5
         outcomes = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
         assert outcomes == ["PASS", "FAIL", "PASS", "PASS"]
-        assert main([*args, "--json"]) == 5
+        junit, summary = tmp_path / "junit.xml", tmp_path / "summary.md"
+        assert main([*args, "--json", "--junit", str(junit), "--summary", str(summary)]) == 5
+        assert '<testsuite name="trtbench-tui' in junit.read_text()
+        assert summary.read_text().count("| PASS") == 3
         findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [finding["outcome"] for finding in findings] == outcomes
         assert {finding["kind"] for finding in findings} == {"assertion"}
