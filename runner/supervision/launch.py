@@ -34,8 +34,8 @@ def start(
         profile: what to run.
         gpu_hz: GPU readings a second; 0: none.
         sweep: the place of the run in a sweep.
-        on_end: the command to start when the run has ended; None: from the settings; []: nothing is started
-            and nobody is told.
+        on_end: the command to start when the run has ended; None: from the settings; []: neither a
+            command nor a message.
 
     Raises:
         UserError: the settings are invalid, the profile cannot be planned, the run directory cannot be
