@@ -45,12 +45,12 @@ away, or 6 % against a baseline, are decided. What describes one run (counts,
 run must satisfy it.
 
 A p95 has an upper bound from 72 iterations on, a p99 from 368 on, or where
-earlier runs show how it varies. percentile95_ms, the engine's own value, has
+earlier runs show how it varies. percentile95_ms, reported by the engine, has
 the interval of the p95.
 
 Only finished runs can PASS. For a run that is under way, was stopped, failed
 or was lost, the numbers are shown and the outcome is INCONCLUSIVE. If the
-repeats differ, or the baseline is not a fair comparison (another machine,
+repeats differ, or the baseline is not comparable (another machine,
 another profile), a warning on stderr says so, as in `compare`; the assertions
 are still checked.
 
@@ -173,7 +173,7 @@ def _doubts(side: Side, before: Side | None) -> Iterator[str]:
         yield f"{name} is itself part of the baseline, so the comparison says nothing"
     shapes = [shape for shape in side.shapes if shape in before.shapes]
     for reason in unfairness_reasons(before, side, differences((before, side)), shapes):
-        yield f"not fair against the baseline: {reason}"
+        yield f"not comparable with the baseline: {reason}"
 
 
 def _baseline(profile: str) -> list[Path]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_THRESHOLD = 0.01
 _DESCRIPTION = """\
 Show by how much the numbers of runs differ, how certain that is, and whether
-the comparison is fair.
+they are comparable.
 """
 _EPILOG = """\
 A SIDE is a run, repeats separated by commas, or a filter of `ls --filter`
@@ -38,7 +38,7 @@ exit codes:
   2  bad input
   5  SLOWER or WORSE, with --fail-on slower
   6  INCONCLUSIVE or NOT JUDGED, with --fail-on inconclusive
-  7  not a fair comparison, with --fail-on
+  7  not comparable, with --fail-on
 """
 
 
@@ -129,7 +129,7 @@ def _exit_code(comparison: Comparison, names: list[str], fail_on: list[str]) -> 
 
     if fail_on and (unfair := [pair for pair in comparison.pairs if not pair.fair]):
         reasons = "; ".join(dict.fromkeys(reason for pair in unfair for reason in pair.unfair_because))
-        print(f"trtbench-tui: not a fair comparison, so there is no verdict: {reasons}", file=sys.stderr)
+        print(f"trtbench-tui: not comparable, so there is no verdict: {reasons}", file=sys.stderr)
         return ExitCode.UNFAIR
     if "slower" in fail_on and worse_changes(comparison, names):
         print(

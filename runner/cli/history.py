@@ -35,7 +35,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="list matching runs only, e.g. 'qwen status:failed since:7d'",
     )
     ls.add_argument(
-        "--sort", metavar="KEY", help="sort by when, tokens, latency, took, profile, flags or disk"
+        "--sort", metavar="KEY", help="sort by when, tokens, latency, took, profile, warnings or disk"
     )
     ls.add_argument("--reverse", action="store_true", help="reverse the order")
     ls.add_argument("--group", choices=["profile"], help="group by profile, below a heading with its trend")

@@ -25,6 +25,7 @@ from runner.report.model import Report
 from runner.run import layout
 from runner.state.configuration import PREPARATION_STEPS, ConfigurationState, batching_label
 from runner.state.run import RunState
+from runner.state.waiting import waiting_text
 from runner.util.console import print_json
 from runner.util.formatting import command, duration
 
@@ -218,7 +219,7 @@ def _sentence(event: ev.AnyEvent) -> str:
         case ev.RunStarted():
             return f"run {event.run} on {event.host}"
         case ev.Queued():
-            return f"waiting for {event.device}: {event.holder} {'came first' if event.waits else 'uses it'}"
+            return waiting_text(event)
         case ev.StageStarted():
             ranks = f", {event.ranks} ranks" if event.ranks > 1 else ""
             return f"stage {event.name}{ranks}"
@@ -232,11 +233,11 @@ def _sentence(event: ev.AnyEvent) -> str:
             return f"  {event.text}"
         case ev.Result(values=values) if "latency(ms)" not in values:
             rate = metrics.printed_value(metrics.OUTPUT_TOKENS_PER_SEC, values) or "?"
-            return f"  {rate} output tokens/s (as trtllm-bench reports them)"
+            return f"  {rate} output tokens/s (reported by trtllm-bench)"
         case ev.Result(values=values):
             latency, rate = values.get("latency(ms)", "?"), values.get("tokens_per_sec", "?")
             where = _configuration_prefix(values)
-            return f"  {where}latency {latency} ms, {rate} tokens/s (as the engine printed them)"
+            return f"  {where}latency {latency} ms, {rate} tokens/s (reported by the engine)"
         case ev.Notice():
             return f"{event.level}: {event.text}"
         case ev.Telemetry() | ev.GpuProblem():

@@ -53,7 +53,7 @@ def _across(comparison: Comparison, one: AcrossEngines) -> Iterator[str]:
 
 
 def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
-    fair = "fair, as far as known" if pair.fair else "**not a fair comparison**"
+    fair = "comparable, as far as known" if pair.fair else "**not comparable**"
     method = f" {markdown_text(_sentence(pair.method))}" if pair.method else ""
     yield f"**{pair.first} → {pair.second}**: {fair}.{method}"
     if pair.unfair_because:

@@ -89,7 +89,7 @@ def _shortened(value: str) -> str:
 
 def _pair(comparison: Comparison, pair: Pair, layout: _Layout) -> Iterator[str]:
     yield f"{pair.first} → {pair.second}: " + (
-        "fair, as far as known" if pair.fair else "not a fair comparison"
+        "comparable, as far as known" if pair.fair else "not comparable"
     )
     for reason in pair.unfair_because:
         yield from layout.wrapped(reason, "  ! ")

@@ -49,6 +49,8 @@ class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
     """id of the run that holds it, else what is known of the process: `process 12 of user 1000`"""
     waits: bool = False
     """the holder does not hold the device yet: it waits, too, and came earlier"""
+    user: str = ""
+    """user of the holder; empty: unknown, as in older logs"""
 
 
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):

@@ -340,7 +340,7 @@ def _samples(state: ConfigurationState) -> list[tuple[str, Sample]]:
     return [
         ("requests by latency", requests.latency),
         ("requests by time to first token", requests.ttft),
-        ("engine iterations by latency", engine.latency),
+        ("engine iterations by time", engine.latency),
     ]
 
 
@@ -358,7 +358,7 @@ def _engine(name: str, engine: EngineLog, of: int) -> Drawing:
     y, marks = _scale(min(one.low for one in buckets), max(one.high for one in buckets), height)
     window = Window(0, max(1_000_000, buckets[-1].t), 0)
     points = [(window.axis.at(one.t / 1e9), y.at(one.low), y.at(one.high)) for one in buckets]
-    title = f"{name}: engine iterations, ms"
+    title = f"{name}: engine iteration time, ms"
     tooltips = _tooltips(engine.series, "engine iteration", window, y, max(8, MAX_TOOLTIPS // of))
     parts = [*_values(y, marks, title), *_time(window.axis, height), svg.curve(points, 0), *tooltips]
     return Drawing(WIDTH, height, svg.chart(WIDTH, height, title, parts))

@@ -37,7 +37,7 @@ SORTS = (
     Sort("latency", "lowest latency first", _latency_ms, False),
     Sort("took", "longest first", lambda entry: entry.seconds if entry.started else None, True),
     Sort("profile", "by profile", lambda entry: None if entry.foreign else entry.profile.lower(), False),
-    Sort("flags", "most flags first", lambda entry: None if entry.foreign else entry.flags, True),
+    Sort("warnings", "most warnings first", lambda entry: None if entry.foreign else entry.flags, True),
     Sort("disk", "largest first", lambda entry: entry.disk, True),
 )
 BY_NAME = {sort.name: sort for sort in SORTS}

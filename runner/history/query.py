@@ -45,7 +45,7 @@ GRAMMAR = (
     ("took:", "duration: >1h, <30s"),
     ("tokens:", "tokens/s of its best configuration: >1000, >=1.5k"),
     ("latency:", "mean latency in ms of the same configuration: <50"),
-    ("flags:", "number of warnings: 0, >0"),
+    ("warnings:", "number of warnings: 0, >0"),
     ("disk:", "disk usage: >1G"),
     ("-term", "negates a term; status:failed,lost: one of them; quotes keep spaces"),
 )
@@ -207,7 +207,7 @@ _NUMBERS: dict[str, tuple[Read, dict[str, float], str]] = {
     "took": (lambda entry: entry.seconds if entry.started else None, {"": 1, **_SECONDS}, ">1h or <30s"),
     "tokens": (_tokens_per_sec, _COUNTS, ">1000"),
     "latency": (_latency_ms, {"": 1, "ms": 1, "s": 1000}, "<50"),
-    "flags": (lambda entry: entry.flags, {"": 1}, "0 or >0"),
+    "warnings": (lambda entry: entry.flags, {"": 1}, "0 or >0"),
     "disk": (lambda entry: entry.disk, _BYTES, ">1G"),
 }
 """value, units and an example"""

@@ -62,7 +62,7 @@ def _trend_text(trend: Trend) -> str:
 
 
 def _rows(entries: Iterable[RunEntry], disk: bool) -> Iterator[list[str]]:
-    title = ["", "STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "FLAGS"]
+    title = ["", "STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "WARNINGS"]
     yield [*title, *(["DISK"] if disk else []), "TAGS", "CAUSE"]
     for entry in entries:
         best = entry.best
@@ -123,7 +123,7 @@ def trend_text(trend: Trend) -> str:
             for engine, gpus in trend.platforms
         )
         lines.append(plain_text(f"  these runs differ in engine or GPU, not in code alone: {names}"))
-    rows = [["", "STARTED", "TOKENS/S", "CHANGE", "LATENCY", "CHANGE", "FLAGS", "GPU", "TAGS"]]
+    rows = [["", "STARTED", "TOKENS/S", "CHANGE", "LATENCY", "CHANGE", "WARNINGS", "GPU", "TAGS"]]
     for index, point in enumerate(trend.points):
         rows.append(
             [

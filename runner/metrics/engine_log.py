@@ -68,7 +68,7 @@ def _percentile(q: int, least: int = 0) -> Callable[[MetricContext], Computed | 
         latency = serving.engine.latency if serving is not None else None
         if latency is None or not latency.n:
             return None
-        few = f"needs {least} iterations to mean something" if latency.n < least else ""
+        few = f"unreliable below {least} iterations" if latency.n < least else ""
         return Computed(latency.percentile(q), latency.n, few)
 
     return compute
@@ -80,7 +80,7 @@ def _percentile_of(q: float) -> Callable[[OrderedSample], Estimate | None]:
 
 ENGINE_ITERATION = Metric(
     name="engine_iteration_ms",
-    title="engine iteration, mean",
+    title="engine iteration time, mean",
     unit="ms",
     group="generation",
     better="lower",
@@ -97,7 +97,7 @@ ENGINE_ITERATION = Metric(
 )
 ENGINE_ITERATION_P50 = Metric(
     name="engine_iteration_p50_ms",
-    title="engine iteration, p50",
+    title="engine iteration time, p50",
     unit="ms",
     group="generation",
     better="lower",
@@ -110,7 +110,7 @@ ENGINE_ITERATION_P50 = Metric(
 )
 ENGINE_ITERATION_P95 = Metric(
     name="engine_iteration_p95_ms",
-    title="engine iteration, p95",
+    title="engine iteration time, p95",
     unit="ms",
     group="generation",
     better="lower",
@@ -123,7 +123,7 @@ ENGINE_ITERATION_P95 = Metric(
 )
 ENGINE_ITERATION_P99 = Metric(
     name="engine_iteration_p99_ms",
-    title="engine iteration, p99",
+    title="engine iteration time, p99",
     unit="ms",
     group="generation",
     better="lower",

@@ -22,12 +22,12 @@ within a factor of ten, there is no interval. A few iterations do not show a str
 blocks, so a second interval, Student's t for as many independent values as an autoregression of order
 one is worth, counts if it is wider. Ten iterations: the interval contains the true mean in 97 of 100
 cases without correlation, in 87 with a correlation of neighbours of 0.7, and in 80 with 0.9; a strong
-correlation is flagged. Percentiles: order statistics, for as many independent
+correlation is a warning. Percentiles: order statistics, for as many independent
 values as the correlated ones are worth; if these are too few, a bound is missing. The interval does
 not include the variation between runs: `trtbench-tui compare` measures it with repeats.
 
-The table also shows the values that the engine printed. A difference beyond the rounding of the
-printed value is a flag.
+The table also shows the values reported by the engine. A difference beyond the rounding of the
+reported value is a warning.
 """
 
 

@@ -141,7 +141,7 @@ def _disagreement(value: MetricValue, time_ms: float) -> list[str]:
     try:
         printed = float(value.printed)
     except ValueError:
-        text = f"{value.metric.title}: the engine printed {value.printed!r}, which is not a number"
+        text = f"{value.metric.title}: reported by the engine: {value.printed!r}, which is not a number"
         return [Flag(text, Effect.WRONG)]
     decimals = len(value.printed.partition(".")[2])
     # Upstream derives rates from times that it already rounded to 0.001 ms, so rates can be off by that.
@@ -149,5 +149,6 @@ def _disagreement(value: MetricValue, time_ms: float) -> list[str]:
     tolerance = 0.51 * 10**-decimals + of_time
     if abs(printed - value.value) <= tolerance:
         return []
-    text = f"{value.metric.title}: the engine printed {value.printed}, the iterations say {value.value:.3f}"
+    told = f"reported by the engine {value.printed}, by the iterations {value.value:.3f}"
+    text = f"{value.metric.title}: {told}"
     return [Flag(text, Effect.WRONG, printed / value.value - 1 if value.value else 0.99)]

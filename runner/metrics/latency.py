@@ -35,7 +35,7 @@ def _percentile(q: int, least: int = 0) -> Callable[[MetricContext], Computed | 
         latency = context.configuration.latency
         if not latency.n:
             return None
-        few = f"needs {least} iterations to mean something: it is nearly the maximum"
+        few = f"unreliable below {least} iterations: nearly the maximum"
         note = _approximate(latency) or (few if latency.n < least else "")
         return Computed(latency.percentile(q), latency.n, note)
 
@@ -132,7 +132,7 @@ P95 = Metric(
     source=ITERATIONS_SOURCE,
     count=TIMED,
     conditions=(
-        "Meaningful from 20 iterations: with fewer, it lies between the two slowest. Its interval has an"
+        "Unreliable below 20 iterations: it then lies between the two slowest. Its interval has an"
         " upper bound from 72 independent iterations."
     ),
     comparison_place=3,
@@ -149,7 +149,7 @@ P99 = Metric(
     source=ITERATIONS_SOURCE,
     count=TIMED,
     conditions=(
-        "Meaningful from 100 iterations: with ten, it is practically the maximum. Its interval has an"
+        "Unreliable below 100 iterations: with ten, it is practically the maximum. Its interval has an"
         " upper bound from 368 independent iterations."
     ),
     comparison_place=4,

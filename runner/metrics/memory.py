@@ -84,7 +84,7 @@ PEAK_MEMORY = Metric(
     group="memory",
     better="lower",
     formula=(
-        "as the engine printed it; its 0.0 means that it was not measured. benchmark.py calls the column gb,"
+        "as reported by the engine; its 0.0 means that it was not measured. benchmark.py calls the column gb,"
         " and counts in GiB"
     ),
     source="the engine",

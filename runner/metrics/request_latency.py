@@ -67,7 +67,7 @@ def _percentile(
         sample = sample_of(log)
         if not sample.n:
             return Computed(None, 0)
-        few = f"needs {least} requests to mean something" if sample.n < least else ""
+        few = f"unreliable below {least} requests" if sample.n < least else ""
         approximate = "" if sample.exact else "from a histogram, within 0.05 %"
         return Computed(sample.percentile(q), sample.n, few or approximate)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 REQUESTS_SOURCE = "every request of trtllm-bench's request file, else its report"
 MEASURED = "requests that were measured"
-FILED = "From the request file (1.0 and later) where there is one, else as trtllm-bench reports it."
+FILED = "From the request file (1.0 and later) where there is one, else as reported by trtllm-bench."
 
 
 def request_log(context: MetricContext) -> RequestLog | None:

@@ -36,7 +36,7 @@ def _slowest_users(context: MetricContext) -> Computed | None:
     log = request_log(context)
     if log is None:
         return None
-    few = "needs 20 requests to mean something" if log.per_user.n < 20 else ""
+    few = "unreliable below 20 requests" if log.per_user.n < 20 else ""
     return Computed(log.per_user.percentile(5), log.per_user.n, few)
 
 
@@ -84,7 +84,7 @@ def reported_value(context: MetricContext, metric: Metric) -> Computed | None:
     if not value:
         return None
     requests = as_number(printed_value(REQUESTS, result))
-    return Computed(value, round(requests), "as trtllm-bench reports it: there is no request file")
+    return Computed(value, round(requests), "reported by trtllm-bench: there is no request file")
 
 
 OUTPUT_TOKENS_PER_SEC = Metric(
@@ -196,9 +196,7 @@ SLOW_USERS = Metric(
     source=REQUESTS_SOURCE,
     digits=2,
     count=MEASURED,
-    conditions=(
-        "As output per user; needs the request file (1.0 and later). Means something from 20 requests on."
-    ),
+    conditions=("As output per user; needs the request file (1.0 and later). Unreliable below 20 requests."),
     compute=_slowest_users,
     estimate=percentile_estimate(_per_user, 5),
 )

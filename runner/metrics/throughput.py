@@ -9,7 +9,7 @@ from runner.stats.intervals import Estimate, Mapped, mean_of
 
 NO_TOKENS = "an encoder generates no tokens"
 _NO_LATER_TOKEN = "no token after the first"
-_FROM_PRINTED = "from printed values: no iterations were observed"
+_FROM_PRINTED = "from values reported by the engine: no iterations were observed"
 
 
 def _printed(context: MetricContext, metric: Metric) -> float:

@@ -20,12 +20,16 @@ from runner.state.configuration import ConfigurationShape, batching_label
 from runner.util.formatting import format_number
 
 GROUPS: tuple[MetricGroup, ...] = get_args(MetricGroup)
-HEADINGS: dict[str, str] = {"ceiling": "ceiling of the GPU", "gpu": "energy and GPU", "sample": "run health"}
+HEADINGS: dict[str, str] = {
+    "ceiling": "ceiling of the GPU",
+    "gpu": "energy and GPU",
+    "sample": "run diagnostics",
+}
 """Headings of groups, where they differ from the name."""
 
 
-_FEW = ("needs ", "is the maximum")
-"""Starts of the notes of percentiles from too few iterations: these are never marked as best."""
+_FEW = ("unreliable below ", "needs ", "is the maximum")
+"""Starts of the notes of percentiles from too few iterations, in older reports `needs`: never the best."""
 
 
 @dataclass(frozen=True)

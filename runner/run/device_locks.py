@@ -60,6 +60,11 @@ def find_holders(devices: Sequence[str]) -> list[DeviceHolder]:
     return found
 
 
+def device_user(device: str) -> str:
+    """Return the user of the process that holds a device now; empty: unknown."""
+    return next((holder.user for holder in find_holders([device])), "")
+
+
 @dataclass(slots=True)
 class DeviceLocks:
     """The device locks of a run. The kernel releases them when the process ends."""

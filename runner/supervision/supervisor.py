@@ -22,7 +22,7 @@ from runner import events as ev
 from runner.engines import container
 from runner.plan.plan import Plan, Stage
 from runner.run import layout, liveness
-from runner.run.device_locks import DeviceLocks, Occupied
+from runner.run.device_locks import DeviceLocks, Occupied, device_user
 from runner.run.scratch import make_scratch, remove_scratch
 from runner.state import cuda_devices
 from runner.supervision import hook, host
@@ -202,7 +202,13 @@ class Supervision:
             if busy != reported:
                 holder = busy.holder or "another run"
                 self._run_log.emit(
-                    ev.Queued(t=time.monotonic_ns(), device=busy.device, holder=holder, waits=busy.waits)
+                    ev.Queued(
+                        t=time.monotonic_ns(),
+                        device=busy.device,
+                        holder=holder,
+                        waits=busy.waits,
+                        user="" if busy.waits else device_user(busy.device),
+                    )
                 )
                 logger.info("waiting for device %s, after %s", busy.device, holder)
                 reported = busy

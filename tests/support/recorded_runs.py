@@ -439,7 +439,7 @@ def failed() -> Recorder:
 def queued() -> Recorder:
     run = Recorder()
     run.begin()
-    run.add(ev.Queued(t=0, device="cpu", holder="20251231T235900Z_other_12ab"))
+    run.add(ev.Queued(t=0, device="cpu", holder="20251231T235900Z_other_12ab", user="alice"))
     return run
 
 

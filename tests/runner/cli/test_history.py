@@ -40,7 +40,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 class TestList:
     def test_columns(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, "ls") == [
-            "      STATE     PROFILE  STARTED           TOOK  TOKENS/S   LATENCY  FLAGS  CAUSE",
+            "      STATE     PROFILE  STARTED           TOOK  TOKENS/S   LATENCY  WARNINGS  CAUSE",
             "0003  finished  qwen     2026-01-01 13:59  1:02     1 100  45.00 ms      1",
             "0002  failed    llama    2025-12-31 14:00  1:02                             out of memory",
             "0001  finished  qwen     2025-12-30 14:00  1:02     1 000  50.00 ms",

@@ -118,7 +118,7 @@ def test_result_is_printed_with_configuration_and_event_time(
     RunNarrator().on_events(state, events)
     output = capsys.readouterr().err.splitlines()
     assert output[1:] == [
-        "    0:07    batch 4, 32 in, 16 out: latency 12.5 ms, 5120 tokens/s (as the engine printed them)",
+        "    0:07    batch 4, 32 in, 16 out: latency 12.5 ms, 5120 tokens/s (reported by the engine)",
         "    1:00  finished",
     ]
 
@@ -182,7 +182,7 @@ def test_ls_lists_runs_or_reports_an_empty_history(capsys: pytest.CaptureFixture
     wait_until_ended(run_dir)
     main(["ls"])
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "FLAGS"]
+    assert head.split() == ["STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "WARNINGS"]
     assert row.split()[:3] == [run_dir.name[-4:], "finished", "program"]
     main(["ls", "-q"])
     assert capsys.readouterr().out == f"{run_dir.name}\n"

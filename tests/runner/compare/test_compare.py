@@ -150,7 +150,7 @@ class TestFairness:
         (pair,) = compared("aaaa", "bbbb").pairs
         assert pair.fair
         assert pair.notes == ("by design: 1 GPU instead of 4",)
-        assert "A → B: fair, as far as known\n  · by design: 1 GPU instead of 4" in as_text(
+        assert "A → B: comparable, as far as known\n  · by design: 1 GPU instead of 4" in as_text(
             compared("aaaa", "bbbb")
         )
 
@@ -329,7 +329,7 @@ class TestCommand:
         assert main(["compare", first, second]) == 0
         text = capsys.readouterr().out
         assert "  model.dtype  float16  bfloat16" in text
-        assert "A → B: fair, as far as known" in text
+        assert "A → B: comparable, as far as known" in text
         (line,) = [line for line in text.splitlines() if line.startswith("latency, mean, ms")]
         assert line.endswith("SLOWER")
         assert max(len(line) for line in text.splitlines()) <= 112
@@ -389,7 +389,7 @@ def test_as_markdown() -> None:
     text = as_markdown(compared("aaaa", "bbbb"))
     assert "- **B** p (a decoder): `20260101T000001Z_p_bbbb`" in text
     assert "| machine      | bench01 | a\\|b &lt;c> |" in text
-    assert "**A → B**: **not a fair comparison**." in text
+    assert "**A → B**: **not comparable**." in text
     assert "| NOT JUDGED" in text
     assert "Only B measured batch 4 64→16." in text
     tables = [line for line in text.splitlines() if line.startswith("|")]

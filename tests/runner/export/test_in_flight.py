@@ -57,10 +57,10 @@ def test_page_draws_requests_and_engine_iterations(run_dir: Path, tmp_path: Path
         for what in (
             "requests by latency",
             "requests by time to first token",
-            "engine iterations by latency",
+            "engine iterations by time",
         ):
             assert f"{name}: {what}" in page
-        assert f"{name}: engine iterations, ms" in page
+        assert f"{name}: engine iteration time, ms" in page
     assert "engine iteration 1 at 0:00: 10.000 ms" in page
 
 

@@ -95,8 +95,8 @@ def found(text: str) -> str:
         ("tokens:>1500", ""),
         ("latency:<100", "1"),
         ("latency:<0.1s", "1"),
-        ("flags:>0", "2"),
-        ("flags:0 status:ended", "1 3 4"),
+        ("warnings:>0", "2"),
+        ("warnings:0 status:ended", "1 3 4"),
         ("disk:>1G", "3"),
         ("disk:<10m", "1"),
         ("STATUS:Failed", "2"),
@@ -117,7 +117,7 @@ def test_what_a_filter_lets_through(text: str, expected: str) -> None:
         ("status:great", "'great' is no status; allowed: starting, queued, running"),
         ("took:long", "took:long is invalid: expected a number with an optional unit (s, m, min, h, d, w)"),
         ("tokens:>", "tokens:> is invalid: expected a number with an optional unit (k), like tokens:>1000"),
-        ("flags:many", "flags:many is invalid: expected a number, like flags:0 or >0"),
+        ("warnings:many", "warnings:many is invalid: expected a number, like warnings:0 or >0"),
         ("latency:>5min", "latency:>5min is invalid"),
         ("since:soon", "since:soon is no time: 2026-01-31"),
         ("since:2026-02-31", "since:2026-02-31 is no time"),
@@ -134,7 +134,7 @@ def test_what_cannot_be_understood_is_one_sentence(text: str, sentence: str) -> 
 
 def test_every_term_is_explained_and_every_explained_term_works() -> None:
     examples = {"status:": "lost", "since:": "1d", "until:": "1d"}
-    numbers = ("took:", "tokens:", "latency:", "flags:", "disk:")
+    numbers = ("took:", "tokens:", "latency:", "warnings:", "disk:")
     for terms, _ in GRAMMAR:
         for term in terms.split():
             if term.endswith(":"):

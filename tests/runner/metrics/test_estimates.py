@@ -87,7 +87,7 @@ def test_three_iterations_have_numbers_without_intervals() -> None:
 def test_p99_of_ten_says_that_it_is_nearly_the_maximum() -> None:
     found = rows(measured([float(i) for i in range(90, 100)]))
     p99 = found["latency_p99_ms"]
-    assert p99.note == "needs 100 iterations to mean something: it is nearly the maximum"
+    assert p99.note == "unreliable below 100 iterations: nearly the maximum"
     assert p99.high is None
     assert found["percentile99_ms"].note == "is the maximum"
 

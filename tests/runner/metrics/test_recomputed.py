@@ -79,7 +79,7 @@ def test_every_printed_number_is_found_again(
     # benchmark.py divides by the latency that it has rounded to 0.001 ms.
     off = 0.0050001 + rate * 0.00050001 / mean
     assert rate == pytest.approx(float(printed["tokens_per_sec"]), abs=off)
-    assert not [flag for flag in metrics.flags(configuration, 1) if "the engine printed" in flag]
+    assert not [flag for flag in metrics.flags(configuration, 1) if "reported by the engine" in flag]
 
 
 def test_a_rate_made_of_a_rounded_time_is_no_disagreement() -> None:
@@ -108,5 +108,5 @@ def test_a_rate_made_of_a_rounded_time_is_no_disagreement() -> None:
         printed["generation_tokens_per_second"] = f"{rate:.3f}"
         (configuration,) = state.configurations
         configuration.result = printed
-        found = [flag for flag in metrics.flags(configuration, 1) if "the engine printed" in flag]
+        found = [flag for flag in metrics.flags(configuration, 1) if "reported by the engine" in flag]
         assert len(found) == flags

@@ -111,10 +111,10 @@ def draw_fairness(view: CompareView, width: int, height: int) -> list[Row]:
     names = f"{pair.first} → {pair.second}"
     drawn: list[Row] = []
     if pair.fair:
-        verdict = row(Span("✔ ", "good"), f"{names}: a fair comparison, no unfair difference found")
+        verdict = row(Span("✔ ", "good"), f"{names}: comparable, no difference found that matters")
         drawn.append(cut(verdict, width))
     else:
-        verdict = row(Span("✖ NOT FAIR ", "bad"), f"{names}: no verdict")
+        verdict = row(Span("✖ NOT COMPARABLE ", "bad"), f"{names}: no verdict")
         drawn.append(cut(verdict, width))
         for reason in pair.unfair_because:
             for number, line in enumerate(wrap(plain_text(reason), max(10, width - 2))):
@@ -357,6 +357,6 @@ def verdict_meanings(comparison: Comparison) -> Sequence[tuple[str, str]]:
         ("▼ SLOWER", f"the same the other way; ▼ WORSE of memory and energy; {sure}"),
         ("= SAME", f"the whole {level} interval is within {threshold}: no change that matters"),
         ("? INCONCLUSIVE", "not decidable; the line below the table says what would decide it"),
-        ("– NOT JUDGED", "not a fair comparison, or the uncertainty of a number is unknown"),
+        ("– NOT JUDGED", "not comparable, or the uncertainty of a number is unknown"),
         ("interval", f"range of the true change with {level} confidence, including run-to-run variation"),
     )

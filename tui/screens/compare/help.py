@@ -7,12 +7,12 @@ from tui.framework.screen_help import ScreenHelp
 HELP = ScreenHelp(
     name="comparison of runs",
     about=(
-        "Changes are from A, the first side, to the others. Differences and the fairness check come"
-        " before the numbers; a verdict claims only what the measured variation supports."
+        "Changes are from A, the first side, to the others. Differences, and whether the sides are"
+        " comparable, come before the numbers; a verdict claims only what the measured variation supports."
     ),
     terms=(
         ("side", "one run, or several repeats of the same run; each repeat counts once"),
-        ("fair", "no known difference affects the numbers, except the one being compared"),
+        ("comparable", "no known difference affects the numbers, except the one being compared"),
         (
             "FASTER",
             "the change is large enough to matter and not due to chance; likewise SLOWER, BETTER, WORSE",

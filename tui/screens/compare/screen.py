@@ -129,7 +129,7 @@ class CompareScreen(KeyedScreen):
         differences = view.comparison.differences
         unfair = sum(one.kind == "unfair" for one in differences)
         title = f"differences: {len(differences)}" if differences else "differences"
-        title += (f", {unfair} of them unfair" if unfair < len(differences) else ", unfair") if unfair else ""
+        title += f", not comparable by {unfair}" if unfair else ""
         set_title(self.query_one("#differences"), title)
         set_title(self.query_one("#changes"), _title(view))
         picker = self.query_one(LinePicker)
@@ -197,7 +197,7 @@ class CompareScreen(KeyedScreen):
         comparison = self._view.comparison
         found = [
             (
-                one.name + (" (unfair)" if one.kind == "unfair" else ""),
+                one.name + (" (not comparable)" if one.kind == "unfair" else ""),
                 tuple(
                     (side.label, plain_text(value))
                     for side, value in zip(comparison.sides, one.values, strict=True)

@@ -1,4 +1,4 @@
-"""The health line: always one line while a run is active, more lines after its end."""
+"""The line of run diagnostics: always one line while a run is active, more lines after its end."""
 
 from __future__ import annotations
 

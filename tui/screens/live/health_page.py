@@ -1,4 +1,4 @@
-"""The health overlay behind the key `d`: problems, stalls and ranks of a run, refreshed while open."""
+"""The page of run diagnostics (key `d`): problems, stalls and ranks of a run, refreshed while open."""
 
 from __future__ import annotations
 

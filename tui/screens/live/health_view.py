@@ -1,4 +1,4 @@
-"""Sections of the health overlay. Pure functions of a feed."""
+"""Sections of the page of run diagnostics. Pure functions of a feed."""
 
 from __future__ import annotations
 

@@ -22,7 +22,10 @@ HELP = ScreenHelp(
         ),
         ("latency", "time of one iteration, from the call to the last token"),
         ("prefill", "latency minus generation time: up to the first token"),
-        ("p50, p95", "50 % and 95 % of the iterations were at most this slow; grey: too few iterations"),
+        (
+            "p50, p95",
+            "50 % and 95 % of the iterations were at most this slow; grey: unreliable below 20 iterations",
+        ),
         (
             "plot",
             "┈ p50, ╌ p50 of the baseline, dotted band: p5 to p95 (from 20 iterations on), shaded: warm-up;"

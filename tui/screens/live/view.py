@@ -18,6 +18,7 @@ from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
 from runner.state.run import RunState
 from runner.state.stages import RankState, StageState
+from runner.state.waiting import waiting_text
 from runner.util.formatting import duration, plural
 from tui.framework.run_header import RunHeader, short_id
 from tui.plots.latency import AxisMode
@@ -287,8 +288,7 @@ def _waiting_text(feed: Feed) -> str:
     if not state.running:
         return "no configuration was measured"
     if state.status == "queued" and state.queued is not None:
-        why = "after" if state.queued.waits else "in use by"
-        return f"waiting for {plain_text(state.queued.device)}, {why} {plain_text(state.queued.holder)}"
+        return plain_text(waiting_text(state.queued))
     if state.stage is None:
         return "waiting for the first stage to start"
     present = sum(1 for rank in state.ranks.values() if rank.hello is not None)

@@ -41,6 +41,6 @@ def explain_value(table: MetricTable) -> tuple[str, tuple[HelpSection, ...]]:
             lines.append(("note", value.note))
         if value.printed:
             key = f" as {metric.upstream_key}" if metric.upstream_key else ""
-            lines.append(("printed", f"{plain_text(value.printed)}{key}, by the engine"))
+            lines.append(("reported", f"{plain_text(value.printed)}{key}, by the engine"))
     sections = (("this number", tuple(lines)), ("what it means", metric_facts(metric)))
     return f"{metric.title} · {table.columns[table.column]}", sections

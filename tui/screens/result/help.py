@@ -13,7 +13,7 @@ HELP = ScreenHelp(
     terms=(
         ("warning", "a reason to doubt a number; read the warnings first"),
         ("grey", "the number is doubtful; its note gives the reason"),
-        ("printed", "the value that the engine itself printed for the same quantity"),
+        ("reported by engine", "the value that the engine itself states for the same quantity"),
         ("n", "number of timed iterations behind the value"),
     ),
 )

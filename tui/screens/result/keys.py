@@ -20,7 +20,7 @@ KEYS = (
         "full_stop",
         "unrounded",
         "full digits",
-        "show all digits, and the values that the engine itself printed; or round to the 95 % interval",
+        "show all digits, and the values reported by the engine; or round to the 95 % interval",
         shown=".",
     ),
     Key(

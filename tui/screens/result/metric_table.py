@@ -42,7 +42,7 @@ def _printed(value: Value | None) -> str:
 EXTRAS: dict[ExtraName, ExtraColumn] = {
     "margin": ExtraColumn("", "95 %", 13, result_table.format_margin),
     "baseline": ExtraColumn("vs", "baseline", 18, result_table.format_change),
-    "printed": ExtraColumn("the engine's", "own", 14, _printed),
+    "printed": ExtraColumn("reported by", "engine", 14, _printed),
 }
 
 
@@ -81,7 +81,7 @@ class MetricTable:
         return replace(self, required=required if hide else (extra, *required), if_room=if_room)
 
     def toggle_digits(self) -> MetricTable:
-        """Return the table with all digits and the engine's own numbers, or rounded without them."""
+        """Return the table with all digits and what the engine reported, or rounded without it."""
         required: tuple[ExtraName, ...] = tuple(name for name in self.required if name != "printed")
         if not self.full_digits and any(_printed(cell) for line in self.lines for cell in line.cells):
             required = ("printed", *required)

@@ -136,7 +136,7 @@ _BASIC = (
     RunColumn("latency", 9, _latency, "latency", left_aligned=False),
 )
 QUIET = ("", NOTHING, FIRST)
-_FLAGS = RunColumn("warn.", 5, _flags, "flags", left_aligned=False)
+_FLAGS = RunColumn("warn.", 5, _flags, "warnings", left_aligned=False)
 _CHANGED = RunColumn("what changed", 12, _changed)
 _ABOUT = RunColumn("tags, cause", 12, _about)
 _ID = RunColumn("id", 4, lambda entry, now, look: dim(fit(short_id(plain_text(entry.run)), 4)))

@@ -48,9 +48,7 @@ async def test_a_fair_comparison() -> None:
     app = RecordingApp(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        assert "✔ A → B: a fair comparison, no unfair difference found" in widget_text(
-            app.screen, "#fairness"
-        )
+        assert "✔ A → B: comparable, no difference found that matters" in widget_text(app.screen, "#fairness")
         assert "model.dtype" in widget_text(app.screen, "#differences")
         assert lines(pilot)[0] == "batch 1 64→16"
         first = lines(pilot)[1]
@@ -72,7 +70,7 @@ async def test_an_unfair_comparison_is_marked_before_the_numbers() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         fairness = widget_text(app.screen, "#fairness").splitlines()
-        assert fairness[0].startswith("✖ NOT FAIR A → B")
+        assert fairness[0].startswith("✖ NOT COMPARABLE A → B")
         assert fairness[1] == "▸ not the same machine: machine"
         assert widget_text(app.screen, "#differences").splitlines()[0].split() == [
             "✖",
@@ -149,7 +147,7 @@ async def test_d_shows_all_differences_in_full() -> None:
         await pilot.press("d")
         await wait_until_idle(pilot)
         shown = " ".join(widget_text(app.screen, "#help").split())
-        assert "machine (unfair) A bench01 B bench02 C bench01" in shown
+        assert "machine (not comparable) A bench01 B bench02 C bench01" in shown
         assert "model.dtype A float16 B float16 C bfloat16" in shown
 
 
@@ -164,7 +162,7 @@ async def test_y_copies_the_comparison_as_markdown(monkeypatch: pytest.MonkeyPat
         await wait_until_idle(pilot)
         assert notifications(pilot) == ["comparison copied to the clipboard of your terminal, as Markdown"]
     assert copied[0].startswith("- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n")
-    assert "**A → B**: **not a fair comparison**. One run each" in copied[0]
+    assert "**A → B**: **not comparable**. One run each" in copied[0]
     rows = [line for line in copied[0].splitlines() if line.startswith("| latency, mean, ms")]
     assert len(rows) == 2
     assert all("| NOT JUDGED" in row for row in rows)

@@ -38,7 +38,7 @@ def test_metrics_are_grouped_below_headings() -> None:
         row_text(row).strip() for row in draw_table(make_table(report_of(recorded_runs.finished())), 120, 40)
     ]
     headings = [line for line in drawn if line in HEADINGS]
-    assert headings == ["latency", "throughput", "generation", "memory", "run health"]
+    assert headings == ["latency", "throughput", "generation", "memory", "run diagnostics"]
 
 
 def test_row_index_counts_the_headings() -> None:

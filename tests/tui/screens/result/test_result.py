@@ -129,7 +129,7 @@ async def test_v_toggles_the_change_against_the_baseline(tmp_path: Path) -> None
         assert "baseline" in text_of(app.screen, "#heading")
         await pilot.press("v")
         assert "baseline" not in text_of(app.screen, "#heading")
-        assert "own" in text_of(app.screen, "#heading"), "the column that was requested before stays"
+        assert "reported by" in text_of(app.screen, "#heading"), "the column that was requested before stays"
         await pilot.press("v")
         assert "baseline" in text_of(app.screen, "#heading")
 

@@ -219,7 +219,7 @@ async def test_sorting_by_key() -> None:
             (["bbbb", "cccc", "aaaa", "dddd"], "runs · lowest latency first"),
             (["bbbb", "cccc", "aaaa", "dddd"], "runs · longest first"),
             (["bbbb", "dddd", "aaaa", "cccc"], "runs · by profile"),
-            (["aaaa", "bbbb", "cccc", "dddd"], "runs · most flags first"),
+            (["aaaa", "bbbb", "cccc", "dddd"], "runs · most warnings first"),
         ):
             await pilot.press("s")
             await wait_until_idle(pilot)
