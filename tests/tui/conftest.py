@@ -18,6 +18,7 @@ for _name in list(os.environ):
 os.environ.pop("NO_COLOR", None)
 os.environ.pop("TRTBENCH_THEME", None)
 os.environ["TERM"] = "xterm-256color"
+os.environ["COLORTERM"] = "truecolor"  # pictures show the colours of the themes
 
 BASELINE_PYTHON = (3, 11)
 

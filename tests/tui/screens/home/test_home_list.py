@@ -178,7 +178,7 @@ async def test_a_profile_that_others_can_write_starts_nothing(monkeypatch: pytes
         await wait_until_idle(pilot)
         assert chosen(pilot) == "theirs"
         assert set(looked_at) == {"trusted"}
-        assert "press p to make its plan" in " ".join(widget_text(app.screen, "#commands").split())
+        assert "press P to make its plan" in " ".join(widget_text(app.screen, "#commands").split())
         assert "p check" in widget_text(app.screen, "#footer")
         await pilot.press("P")
         await wait_until_idle(pilot)

@@ -108,7 +108,6 @@ async def test_h_r_and_escape_open_home_runs_and_the_previous_screen(tmp_path: P
         ("4", "#log", "#ranks"),
         ("p", "#plot", "#log"),
         ("1", "#plot", "#ranks"),
-        ("m", "#ranks", "#plot"),
         ("2", "#ranks", "#log"),
     ],
 )
@@ -154,7 +153,7 @@ async def test_a_double_click_maximises_and_restores_a_panel(tmp_path: Path) -> 
             assert app.screen.query_one(panel).region == before
 
 
-async def test_g_maximises_the_gpus_only_if_the_run_has_some(tmp_path: Path) -> None:
+async def test_3_maximises_the_gpus_only_if_the_run_has_some(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.on_gpus(16, 2), tmp_path / "a")
     async with app.run_test(size=SIZE) as pilot:
         gpus = app.screen.query_one("#gpus", Rows)

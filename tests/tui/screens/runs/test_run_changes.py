@@ -152,7 +152,7 @@ async def test_labels_that_cannot_be_written_are_told(home: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
         (home / "state" / "labels.jsonl").mkdir()
-        for key in ("t", "n", "e"):
+        for key in ("t", "E", "e"):
             await pilot.press(key)
             await answer(pilot, "x")
         assert len(notifications(pilot)) == 3
@@ -227,11 +227,11 @@ async def test_the_trash_restores_and_empties(three: list[Path]) -> None:
         await pilot.press("enter")
         await wait_until_idle(pilot)
         assert len(trash.list_trash()) == 1
-        await pilot.press("e", "n", "e", "y")
+        await pilot.press("D", "n", "D", "y")
         await wait_until_idle(pilot)
         assert trash.list_trash() == []
         assert "the trash is empty" in widget_text(app.screen, "#deleted")
-        await pilot.press("enter", "e", "escape")
+        await pilot.press("enter", "D", "escape")
         await wait_until_idle(pilot)
         assert len(read_entries()) == app.screen.query_one(RunList).items == 2
 
