@@ -64,13 +64,22 @@ def is_supervised(run_dir: Path) -> bool:
     return layout.is_locked(run_dir)
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout: float = PATIENCE_S) -> None:
-    """Wait until a condition holds; fails with what was waited for."""
+def wait_for(
+    condition: Callable[[], bool], what: str, timeout: float = PATIENCE_S, *, pause: float = 0.02
+) -> None:
+    """Wait until a condition holds; fails with what was waited for.
+
+    Args:
+        condition: is asked repeatedly.
+        what: what is waited for.
+        timeout: in seconds.
+        pause: time between two questions, in seconds; longer for those that start a program.
+    """
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout:.0f} s in vain for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def wait_until_ended(run_dir: Path, timeout: float = PATIENCE_S) -> RunState:
