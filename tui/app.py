@@ -54,6 +54,7 @@ MAX_HISTORY = 16
 ASCII = AsciiFilter()
 INDEXED = IndexedColours()
 CLEAN = CleanFilter()
+PALETTE_HINT = "name of a run, a profile or a command"
 TITLE_EVERY_S = 1.0
 STARTUP_S = 1.0
 """How long after its first frame a screen may still be loading."""
@@ -161,7 +162,7 @@ class TrtbenchApp(TerminalApp):
         from textual.command import CommandPalette
 
         if not CommandPalette.is_open(cast("App[object]", self)):
-            await self.open_dialog(CommandPalette(id="--command-palette"))
+            await self.open_dialog(CommandPalette(id="--command-palette", placeholder=PALETTE_HINT))
 
     def on_command_palette_opened(self) -> None:
         """Stop the cursor from blinking: an idle dashboard writes nothing."""

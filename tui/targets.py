@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import Hit, Hits, Provider
 from textual.screen import Screen
 
 from runner.errors import UserError
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 MAX_FOUND = 50
 """The most runs that are offered for a text, newest first."""
-OFFERED = 5
-"""The number of newest runs that are offered before anything is typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def go_to(screen: KeyedScreen, target: Target) -> None:
 
 
 class TargetProvider(Provider):
-    """Offers the runs and profiles; from a dialog nothing is left."""
+    """Offers the runs and profiles that match what is typed; over a dialog, none."""
 
     async def startup(self) -> None:
         self._targets: tuple[Target, ...] = ()
@@ -103,11 +101,6 @@ class TargetProvider(Provider):
             app = cast("TrtbenchApp", self.app)
             unsaved = tuple(drafts_of(app).unsaved)
             self._targets = await asyncio.to_thread(read_targets, unsaved, time.time())
-
-    async def discover(self) -> Hits:
-        runs = [target for target in self._targets if target.run is not None]
-        for target in runs[:OFFERED]:
-            yield DiscoveryHit(target.name, self._going_to(target), help=target.about)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
