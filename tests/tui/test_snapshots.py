@@ -143,7 +143,7 @@ def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) 
         run.iterate(120, "timed", index, 900.0 + 100 * index, spike=17 * index)
         run.result(index)
     run.end("finished")
-    press = [*["right"] * 6, "i", "end"]
+    press = [*["right"] * 6, "%", "end"]
     assert snap_compare(TrtbenchApp(ResultPlace(run.write(tmp_path))), terminal_size=SIZES[1], press=press)
 
 

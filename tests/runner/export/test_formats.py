@@ -274,7 +274,7 @@ def test_markdown_starts_with_warnings_and_is_aligned(
     assert text.index("- all 2 configurations: p95") < text.index(table[0])
     (p95,) = [line for line in table if line.startswith("| p95 ")]
     (mark,) = {cell.split()[-1] for cell in p95.split("|")[3:5]}
-    assert f"{mark} needs 20 iterations" in text
+    assert f"{mark} unreliable below 20 iterations" in text
     (mean,) = [line for line in table if line.startswith("| latency, mean ")]
     assert "3 098.760 ±0.57 %" in mean
 

@@ -77,7 +77,7 @@ KEYS = (
         command="run: check profile",
     ),
     Key("w", "sweep", "sweep", "run it with every combination of chosen values", command="run: sweep"),
-    Key("ctrl+s", "save_as", "save", "save the profile under a name", command="edit: save as"),
+    Key("ctrl+s", "save_as", "save", "save the profile under a name", command="edit: save as", minor=True),
     Key(
         "i",
         "import_engine",

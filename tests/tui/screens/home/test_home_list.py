@@ -179,11 +179,11 @@ async def test_a_profile_that_others_can_write_starts_nothing(monkeypatch: pytes
         assert chosen(pilot) == "theirs"
         assert set(looked_at) == {"trusted"}
         assert "press P to make its plan" in " ".join(widget_text(app.screen, "#commands").split())
-        assert "p check" in widget_text(app.screen, "#footer")
+        assert "P check" in widget_text(app.screen, "#footer")
         await pilot.press("P")
         await wait_until_idle(pilot)
         assert looked_at.count("theirs") == 2
-        assert "p check" not in widget_text(app.screen, "#footer")
+        assert "P check" not in widget_text(app.screen, "#footer")
 
 
 async def test_a_profile_of_mine_that_hides_a_built_in_one_says_so() -> None:

@@ -71,7 +71,7 @@ async def test_the_footer_shows_the_keys_that_hold_where_one_is() -> None:
         assert "backspace reset" in footer(pilot)
         await pilot.press("u")
         await wait_until_idle(pilot)
-        assert "ctrl+r redo" in footer(pilot)
+        assert "U redo" in footer(pilot)
         assert "enter edit" in footer(pilot)
         assert "R F5 run" in footer(pilot)
         await pilot.press("slash")

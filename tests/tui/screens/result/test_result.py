@@ -78,7 +78,7 @@ async def test_arrows_select_a_metric_and_a_configuration(tmp_path: Path) -> Non
         screen = result(app)
         await pilot.press("down", "j", "right")
         assert (screen.table.selected, screen.table.column) == (2, 1)
-        assert "needs 20" in text_of(screen, "#detail")
+        assert "unreliable below 20" in text_of(screen, "#detail")
         await pilot.press("k", "up", "up", "left", "left")
         assert (screen.table.selected, screen.table.column) == (0, 0)
 
