@@ -99,11 +99,10 @@ MOVEMENT = (
 
 GLOBAL_KEYS = (
     Key(
-        "colon,ctrl+p",
+        "ctrl+p,colon",
         "app.command_palette",
         "go to",
-        "go to a run, a profile or a command by its name",
-        shown=": ctrl+p",
+        "go to a run, a profile or a command by its name (also `:`)",
         command="help: all commands",
         minor=True,
     ),

@@ -41,8 +41,8 @@ class TestList:
     def test_columns(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, "ls") == [
             "      STATE     PROFILE  STARTED           TOOK  TOKENS/S   LATENCY  WARNINGS  CAUSE",
-            "0003  finished  qwen     2026-01-01 13:59  1:02     1 100  45.00 ms      1",
-            "0002  failed    llama    2025-12-31 14:00  1:02                             out of memory",
+            "0003  finished  qwen     2026-01-01 13:59  1:02     1 100  45.00 ms         1",
+            "0002  failed    llama    2025-12-31 14:00  1:02                                out of memory",
             "0001  finished  qwen     2025-12-30 14:00  1:02     1 000  50.00 ms",
         ]
 
@@ -76,11 +76,11 @@ class TestList:
         ended("0004", "qwen", "failed", ago=30, cause="the program ended with exit code 3: " + "日本 " * 30)
         whole = run(capsys, "ls")
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-        monkeypatch.setenv("COLUMNS", "90")
+        monkeypatch.setenv("COLUMNS", "93")
         lines = run(capsys, "ls")
         assert lines[1].endswith("the program e…")
-        assert lines[1][:-1] == whole[1][:89]
-        monkeypatch.setenv("COLUMNS", "121")
+        assert lines[1][:-1] == whole[1][:92]
+        monkeypatch.setenv("COLUMNS", "124")
         assert run(capsys, "ls")[1].endswith("exit code 3: 日本 日…")  # a wide character is not cut in half
         assert lines[2:] == whole[2:]
 

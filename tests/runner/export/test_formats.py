@@ -122,7 +122,7 @@ def test_csv_has_a_row_per_metric_and_configuration(capsys: pytest.CaptureFixtur
     assert latencies[1]["printed"] == "1220.307"
     p99 = next(row for row in rows if row["metric"] == "latency_p99_ms")
     assert p99["n"] == "13"
-    assert p99["note"].startswith("unreliable below 100 iterations")
+    assert p99["note"].startswith("needs 100 iterations")
     assert float(latencies[0]["low"]) < float(latencies[0]["value"]) < float(latencies[0]["high"])
     assert (p99["low"] != "", p99["high"]) == (True, "")
 
