@@ -30,7 +30,7 @@ EventCallback = Callable[[list[AnyEvent]], None]
 
 
 class Feed(Protocol):
-    """A run that is live, finished or replayed; readers treat all alike."""
+    """A run that is live, finished or replayed; readers treat them equally."""
 
     run_dir: Path
     plan: Plan

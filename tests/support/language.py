@@ -33,6 +33,11 @@ WORDS = {
     "what it is about": "the subject, the reason",
     "for want of": "because there is no",
     "how it does": "its state, its progress",
+    "how this run does": "run diagnostics",
+    "all well": "no problems detected",
+    "all alike": "balanced within 1 %",
+    "stands still": "stalled",
+    "a fair comparison": "comparable",
 }
 """A word or phrase to avoid, and what to write in its place."""
 
