@@ -243,10 +243,8 @@ class StageRun:
 
     def _read_files(self) -> None:
         """Read results from the files of the program; from a container they are copied first."""
-        if self.stage.measures is None:
-            return
         output = self._collector.output
-        if self._place is not build_cache.HOST:
+        if self.stage.files and self._place is not build_cache.HOST:
             try:
                 self._fetch()
             except OSError as error:
@@ -255,7 +253,7 @@ class StageRun:
             file.seek(max(0, self._collector.log.offset - REPORT_BYTES))
             log = file.read(REPORT_BYTES).decode("utf-8", "replace")
         now = time.monotonic_ns()
-        finished = FinishedStage(now, self.stage, self.index, log, self._contents)
+        finished = FinishedStage(now, self.stage, self.index, log, self._contents, self.run_log.plan.stages)
         for found in output.collect_results(finished):
             events = self._collector.notify(found, now) if isinstance(found, OutputNotice) else [found]
             for event in events:
@@ -266,12 +264,19 @@ class StageRun:
         if path is None:
             return None
         if self._place is not build_cache.HOST:
-            path = str(self.run_log.run_dir / "results" / str(self.stage.measures) / Path(path).name)
+            path = str(self._copies / Path(path).name)
         return build_cache.HOST.read(path)
+
+    @property
+    def _copies(self) -> Path:
+        """The folder for files that are copied out of a container."""
+        measured = self.stage.measures
+        name = f"stage-{self.index}" if measured is None else str(measured)
+        return self.run_log.run_dir / "results" / name
 
     def _fetch(self) -> None:
         """Copy the files of the container into the run directory, and log the iterations."""
-        folder = self.run_log.run_dir / "results" / str(self.stage.measures)
+        folder = self._copies
         make_folders(folder)
         for path in self.stage.files.values():
             content = self._place.read(path)

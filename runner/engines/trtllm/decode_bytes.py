@@ -18,13 +18,14 @@ from runner.engines.trtllm.quantization import ALGORITHMS, CACHES
 from runner.errors import UserError
 from runner.plan.plan import DecodeReads
 
-_WEIGHT_ONLY = {
+WEIGHT_ONLY = {
     "int8": "W8A16",
     "int4": "W4A16",
     "int4_gptq": "W4A16_GPTQ",
     "int4_awq": "W4A16_AWQ",
     "int8_gptq": "W8A16_GPTQ",
 }
+"""weight_only_precision -> `quant_algo` as TensorRT-LLM names it"""
 OTHER_FORMS = ("use_nvfp4", "use_qserve", "use_meta_fp8_rowwise_recipe", "quant_ckpt_path")
 """Options of convert whose weights mix several widths, or have one that a file determines."""
 
@@ -66,7 +67,7 @@ def _converted(profile: TrtllmProfile, config: dict[str, Any]) -> Storage:
         raise UserError("convert.extra_args may change the size of weights and cache")
     algorithm = ""
     if convert.use_weight_only:
-        algorithm = _WEIGHT_ONLY[convert.weight_only_precision or "int8"]
+        algorithm = WEIGHT_ONLY[convert.weight_only_precision or "int8"]
     elif convert.use_fp8 or convert.use_fp8_rowwise:
         algorithm = "FP8"
     elif convert.smoothquant is not None:

@@ -12,6 +12,7 @@ from runner.engines.interface import FIRST_FIELDS, Engine, Preflight
 from runner.engines.output import OutputReader
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
 from runner.engines.tensorrt_llm.memory_lines import MemoryParser
+from runner.engines.trtllm.applied import collect_results
 from runner.engines.trtllm.checks import checks, program_helps, questions
 from runner.engines.trtllm.importer import IMPORTER
 from runner.engines.trtllm.output import answers_in
@@ -38,6 +39,7 @@ ENGINE = Engine(
         hang_reason,
         memory_parser=MemoryParser,
         parse_answers=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
+        collect_results=collect_results,
         marks=(benchmark_line.MARK.encode(),),
         known_failures=KNOWN_FAILURES,
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+from runner.engines.tensorrt_llm.applied import asked, difference, number, reduced_length
 
 
 class Limit(NamedTuple):
@@ -58,36 +59,24 @@ def differences(argv: Sequence[str], values: Mapping[str, str], log: str) -> Ite
         log: its output, of which the last statement about a limit counts.
     """
     for limit in LIMITS:
-        asked, applied = _asked(argv, limit.option), _applied(limit, values, log)
-        if asked and applied and _plain(asked) != _plain(applied):
-            yield f"asked for {limit.option} {asked}, the engine used {applied}"
+        yield from difference(limit.option, asked(argv, limit.option), _applied(limit, values, log))
     yield from _too_few_blocks(argv, values, log)
+    yield from reduced_length(log)
 
 
 def _too_few_blocks(argv: Sequence[str], values: Mapping[str, str], log: str) -> Iterator[str]:
     """Yield that the KV cache has no room for all requests in flight, at their mean length."""
-    asked, found = _number(_asked(argv, "concurrency")), _KV_TOKENS.findall(log)
-    lengths = [_number(_first(values, names)) for names in _LENGTHS]
-    if not found or asked is None or None in lengths:
+    wanted, found = number(asked(argv, "concurrency")), _KV_TOKENS.findall(log)
+    lengths = [number(_first(values, names)) for names in _LENGTHS]
+    if not found or wanted is None or None in lengths:
         return
     each = sum(length for length in lengths if length is not None)
     fit = int(int(found[-1]) / each) if each > 0 else 0
-    if each > 0 and fit < asked:
+    if each > 0 and fit < wanted:
         yield (
-            f"asked for {asked:.0f} in flight, but the KV cache has {found[-1]} tokens: {fit} requests of the"
-            f" mean length {each:.0f}"
+            f"asked for {wanted:.0f} in flight, but the KV cache has {found[-1]} tokens:"
+            f" {fit} requests of the mean length {each:.0f}"
         )
-
-
-def _asked(argv: Sequence[str], option: str) -> str:
-    """Return the last value of an option of a command; empty when it is not given."""
-    name, found = f"--{option}", ""
-    for before, word in zip(["", *argv], argv, strict=False):
-        if before == name:
-            found = word
-        elif word.startswith(f"{name}="):
-            found = word.removeprefix(f"{name}=")
-    return found
 
 
 def _applied(limit: Limit, values: Mapping[str, str], log: str) -> str:
@@ -99,17 +88,3 @@ def _applied(limit: Limit, values: Mapping[str, str], log: str) -> str:
 
 def _first(values: Mapping[str, str], names: Sequence[str]) -> str:
     return next((values[name] for name in names if name in values), "")
-
-
-def _plain(text: str) -> str | float:
-    """Return a value for comparison: 90.00% as 0.9, `Guaranteed No Evict` as `guaranteed_no_evict`."""
-    number = _number(text.removesuffix("%"))
-    if number is None:
-        return text.strip().lower().replace(" ", "_")
-    return round(number / 100, 6) if text.endswith("%") else number
-
-
-def _number(text: str) -> float | None:
-    with contextlib.suppress(ValueError):
-        return float(text)
-    return None

@@ -48,6 +48,9 @@ def test_from_a_model_to_the_table(tmp_path: Path, ranks: int) -> None:
     assert support.row(configuration, "latency_ms").n == 5
     (result,) = [event.values for event in support.events(run_dir) if isinstance(event, ev.Result)]
     assert result["world_size"] == str(ranks)
+    said = [event for event in support.events(run_dir) if isinstance(event, ev.GpuMemory)]
+    assert [(event.stage, event.parts.execution) for event in said] == [(2, 123_459_338), (3, 123_459_338)]
+    assert not any("asked for" in flag for flag in support.final(run_dir).flags)
 
 
 def test_two_configurations_each_have_their_own_numbers(tmp_path: Path) -> None:
