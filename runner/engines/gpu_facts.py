@@ -37,6 +37,7 @@ class GpuSetup(msgspec.Struct, frozen=True, kw_only=True):
     memory_total: int | None = None
     """bytes"""
     memory_used: int | None = None
+    """bytes, with what the driver reserves for itself: no program can have either"""
     persistence: bool | None = None
     power_limit_w: float | None = None
     power_max_w: float | None = None

@@ -74,7 +74,8 @@ def _setup(nvml: Nvml, gpu: int, identity: dict[str, Any]) -> dict[str, Any]:
         mig = nvml.query("nvmlDeviceGetMigMode", gpu)
         found |= {"mig": bool(mig[0]), "mig_pending": bool(mig[1])}
     with contextlib.suppress(ReadingUnavailable):
-        found["memory_used"] = nvml.memory(gpu)[0]
+        used, reserved = nvml.memory(gpu)
+        found["memory_used"] = used + (reserved or 0)
     with contextlib.suppress(ReadingUnavailable):
         found["uncorrected"] = nvml.ecc(gpu)[1]
     with contextlib.suppress(ReadingUnavailable):
