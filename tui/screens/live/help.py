@@ -65,6 +65,12 @@ HELP = ScreenHelp(
         ("queued", "trtllm-bench: requests that wait in the engine for free capacity"),
         ("KV cache", "trtllm-bench: share of the key and value blocks in use"),
         ("memory", "GPU memory: in use before the run (shaded), by the run, and free"),
+        (
+            "memory map",
+            "`d`: what fills the memory of a GPU, predicted before the run and as the engine says. Execution:"
+            " activations. Buffers: inputs, outputs, decoder. Allocator: what PyTorch keeps beyond what it"
+            " uses. CUDA context: with the kernels of all libraries",
+        ),
         ("SM, DRAM", "active share of a GPU's multiprocessors, and of its memory bandwidth"),
         (
             "throttle",
