@@ -45,7 +45,7 @@ def _page(data: RunData) -> Iterator[str]:
     yield from _head(report)
     yield from _warnings(report)
     yield from _table(result_table.build_table(report), report)
-    yield from _memory(report)
+    yield from memory_section(report)
     yield from _charts(data)
     yield from _ranks(data)
     yield from _stages(report)
@@ -148,7 +148,7 @@ def _cell(row: TableRow, index: int, cell: MetricCell | None, notes: dict[str, i
     return f'<td{kind} title="{title}">{result_table.format_cell(cell, row.metric)}{note}{mark}{printed}</td>'
 
 
-def _memory(report: Report) -> Iterator[str]:
+def memory_section(report: Report) -> Iterator[str]:
     """Yield a table of what fills the memory of a GPU, with a line for each part and each sum."""
     rows: list[tuple[str, ...]] = []
     for one in report.configurations:

@@ -45,11 +45,13 @@ def test_file_of_a_rank(tmp_path: Path) -> None:
 
 def test_records_are_events_of_the_log(tmp_path: Path) -> None:
     events = pytest.importorskip("runner.events")
-    fill(Recorder(0, str(tmp_path)), prepares=True)
+    recorder = Recorder(0, str(tmp_path))
+    fill(recorder, prepares=True)
+    recorder.memory(config=0, parts={"weights": 15 << 30, "nccl": 0})
     lines = [json.dumps({"stage": 0} | record) for record in read_records(tmp_path, 0)]
     kinds = [type(event).__name__ for event in events.decode_lines("\n".join(lines).encode())]
     before = ["Hello", "ConfigurationStarted", "Preparation", "Preparation"]
-    assert kinds == [*before, *["Iteration"] * 3, "Bye"]
+    assert kinds == [*before, *["Iteration"] * 3, "Bye", "GpuMemory"]
 
 
 def test_eight_ranks_one_write_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.events import GpuMemory, MemoryParts
+from runner.export import html
+from runner.export.table_markdown import as_markdown
 from runner.report import result_table, text_table
 from runner.report.build import build_report
 from runner.state.run import RunState
@@ -41,6 +44,23 @@ def test_warning_appears_once_with_the_same_text_in_every_table() -> None:
     text = " ".join(lines[begin + 1 : lines.index("", begin)])
     for flag in result_table.list_flags(found):
         assert " ".join(text.split()).count(f"! {flag}") == 1
+
+
+def test_memory_map_is_in_every_form_of_the_result() -> None:
+    state = RunState()
+    state.apply_all(recorded_runs.finished(4).events)
+    start, parts = state.configurations[0].start, MemoryParts(weights=3 << 30, context=1 << 30)
+    state.apply(GpuMemory(t=state.last_t, stage=start.stage, rank=0, config=start.index, parts=parts))
+    found = build_report(recorded_runs.finished(4).plan(), state)
+    lines = text_table.render(found, width=200).splitlines()
+    said = (
+        "the engine says weights 3.0 + CUDA context 1.0 = 4.0 GiB, without KV cache and execution (not known)"
+    )
+    assert said in lines[lines.index("memory of a GPU:") + 1]
+    assert said in as_markdown(found)
+    assert any(line.startswith("GPU memory, by the engine, GiB") for line in lines), "a row without a number"
+    page = "".join(html.memory_section(found))
+    assert "<td>weights</td><td>–</td><td>3.00</td>" in page
 
 
 def test_plural_of_none_one_and_two() -> None:
