@@ -178,7 +178,7 @@ def test_ranks_skip_together_what_one_lacks_memory_for(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [values["batch_size"] for values in printed(done.stdout)] == ["1"]
     (line,) = [line for line in done.stdout.splitlines() if "skipping" in line]
-    assert "Exception it needs weights 0.0 + KV cache 0.0 + workspace" in line
+    assert "Exception it needs weights 0.0 + KV cache 0.0 + execution" in line
     assert "0.2 of 1024.0 GiB are available caught while allocating memory" in line
     for rank in range(2):
         assert [r["config"] for r in read_records(tmp_path, rank) if r["kind"] == "iteration"] == [1] * 4
