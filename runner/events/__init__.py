@@ -57,6 +57,7 @@ from runner.events.run import (
     StageEnded,
     StageStarted,
     StageStatus,
+    StepTimes,
     Stopping,
     Swept,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "StageEnded",
     "StageStarted",
     "StageStatus",
+    "StepTimes",
     "Stopping",
     "Swept",
     "Telemetry",
@@ -130,6 +132,7 @@ AnyEvent = (
     | ConfigurationStarted
     | Preparation
     | Iteration
+    | StepTimes
     | Serving
     | RequestsDone
     | EngineIteration
@@ -163,7 +166,7 @@ AnyEvent = (
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
-RankRecord = Hello | Bye | ConfigurationStarted | Preparation | Iteration | Notice | GpuMemory
+RankRecord = Hello | Bye | ConfigurationStarted | Preparation | Iteration | StepTimes | Notice | GpuMemory
 """Events that a rank may send; anything else is ignored, because junk on stdout must not end a run."""
 _record_decoder: msgspec.json.Decoder[RankRecord] = msgspec.json.Decoder(RankRecord)
 

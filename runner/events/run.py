@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from runner.events.base import Event
 from runner.util.bounds import Count, Duration, Latency, Pid, Ranks, Reading, Share, Wall, Whole
@@ -180,6 +181,28 @@ class Iteration(Event, frozen=True, kw_only=True, tag="iteration", gc=False):
     """first token to last token, milliseconds"""
     steps: Count | None = None
     """decode steps after the first token"""
+
+
+class StepTimes(Event, frozen=True, kw_only=True, tag="step_times", gc=False):
+    """The times of the decode steps of a timed iteration (sent by rank 0 if the profile asks for them).
+
+    The count of `bye` does not include it.
+    """
+
+    stage: Count
+    rank: Ranks
+    config: Count
+    """index of the configuration"""
+    i: Count
+    """number of the iteration within the timed ones"""
+    step_ms: tuple[Duration, ...]
+    """milliseconds, in order; at most 1024 values of an iteration and 200,000 of a configuration"""
+    each: Annotated[int, Meta(ge=1, le=2**53)] = 1
+    """decode steps of a value, which is their mean; the last value may have fewer"""
+    slowest_ms: Duration = 0.0
+    """the slowest single step, milliseconds"""
+    slowest: Count = 0
+    """its number in the iteration, from 0"""
 
 
 class Result(Event, frozen=True, kw_only=True, tag="result", gc=False):

@@ -81,7 +81,7 @@ def latency(data: RunData, window: Window) -> Drawing | None:
     height = 260.0
     y, marks = _latency_axis([one.over_time for one in shown], height)
     title = "latency, ms" + (" (logarithmic)" if y.log else "")
-    parts = [*_values(y, marks, title), *_time(window.axis, height)]
+    parts = [*value_axis(y, marks, title), *_time(window.axis, height)]
     for one in shown:
         slow = find_outliers(data.state, one.number)
         parts += _configuration_parts(one, slow, window, y, len(shown))
@@ -106,10 +106,10 @@ def _latency_axis(measured: Sequence[ConfigurationTimeline], height: float) -> t
     buckets = [bucket for one in measured for bucket in one.timed.buckets]
     buckets = buckets or [bucket for one in measured for bucket in one.warmup.buckets]
     low, high = min(bucket.low for bucket in buckets), max(bucket.high for bucket in buckets)
-    return _scale(low, high, height, TOP + 14, log=low > 0 and high / low > _LOG_SCALE_RATIO)
+    return scale_for(low, high, height, TOP + 14, log=low > 0 and high / low > _LOG_SCALE_RATIO)
 
 
-def _scale(
+def scale_for(
     low: float, high: float, height: float, top: float = TOP, *, log: bool = False
 ) -> tuple[ChartAxis, list[float]]:
     if log:
@@ -197,7 +197,7 @@ def _ms(value: float) -> str:
 # --- axes --------------------------------------------------------------------------------------------------
 
 
-def _values(
+def value_axis(
     y: ChartAxis, marks: Sequence[float], name: str, left: float = LEFT, right: float = WIDTH - RIGHT
 ) -> Iterator[str]:
     """Draw the grid lines, numbers and title of the y axis."""
@@ -258,8 +258,8 @@ def _gpu_chart(
         marks = svg.ticks(0.0, max(high, 1.0), 4)
         y = ChartAxis(0.0, marks[-1], height - BOTTOM, TOP)
     else:
-        y, marks = _scale(low, high, height)
-    parts = [*_values(y, marks[:: max(1, len(marks) // 4)], name), *_time(x, height), *_legend(found)]
+        y, marks = scale_for(low, high, height)
+    parts = [*value_axis(y, marks[:: max(1, len(marks) // 4)], name), *_time(x, height), *_legend(found)]
     for colour, (index, buckets) in enumerate(found):
         points = [(x.at(window.seconds(one.t)), y.at(one.low), y.at(one.high)) for one in buckets]
         lowest, highest = min(one.low for one in buckets), max(one.high for one in buckets)
@@ -355,12 +355,12 @@ def engine_iterations(data: RunData) -> list[Drawing]:
 def _engine(name: str, engine: EngineLog, of: int) -> Drawing:
     height = 150.0
     buckets = svg.merge_buckets(engine.series.buckets, max(24, MAX_POINTS // of))
-    y, marks = _scale(min(one.low for one in buckets), max(one.high for one in buckets), height)
+    y, marks = scale_for(min(one.low for one in buckets), max(one.high for one in buckets), height)
     window = Window(0, max(1_000_000, buckets[-1].t), 0)
     points = [(window.axis.at(one.t / 1e9), y.at(one.low), y.at(one.high)) for one in buckets]
     title = f"{name}: engine iteration time, ms"
     tooltips = _tooltips(engine.series, "engine iteration", window, y, max(8, MAX_TOOLTIPS // of))
-    parts = [*_values(y, marks, title), *_time(window.axis, height), svg.curve(points, 0), *tooltips]
+    parts = [*value_axis(y, marks, title), *_time(window.axis, height), svg.curve(points, 0), *tooltips]
     return Drawing(WIDTH, height, svg.chart(WIDTH, height, title, parts))
 
 
@@ -375,7 +375,7 @@ def _histogram(name: str, sample: Sample) -> Drawing:
         low, high = low * 0.99, high * 1.01 or 1.0
     left, right = 52.0, width - 12
     x = ChartAxis(low, high, left, right)
-    parts = [*_values(y, marks, name, left, right)]
+    parts = [*value_axis(y, marks, name, left, right)]
     for one in bins:
         start, end = (x.at(one.low), x.at(one.high)) if one.low != one.high else (left, right)
         tooltip = f"{format_number(one.low, 3)} to {_ms(one.high)}: {one.n} of {sample.n}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.events import MemoryParts
-from runner.export import charts, svg
+from runner.export import charts, step_charts, svg
 from runner.export.run_data import RunData
 from runner.metrics.memory_map import MemoryMap
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, find_outliers
@@ -197,6 +197,10 @@ def _charts(data: RunData) -> Iterator[str]:
     if not gpus:
         why = data.environment.no_gpu or "none of a GPU of the ranks"
         yield f'<p class="dim">No GPU readings: {html_text(why)}.</p>\n'
+    steps = step_charts.decode_steps(data)
+    if steps:
+        yield "<h2>Decode steps</h2>\n"
+    yield from (one.svg + "\n" for one in steps)
     drawn = charts.histograms(data)
     if drawn:
         yield '<h2>Distribution of latencies</h2><div class="pair">\n'

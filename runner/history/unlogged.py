@@ -128,7 +128,7 @@ class _LoggedStage:
 
 def _rank_of(event: ev.AnyEvent) -> int | None:
     """Return the rank that wrote a record; None: another event."""
-    if isinstance(event, ev.Hello | ev.Bye | ev.Preparation | ev.Iteration):
+    if isinstance(event, ev.Hello | ev.Bye | ev.Preparation | ev.Iteration | ev.StepTimes):
         return event.rank
     if isinstance(event, ev.Notice | ev.GpuMemory):
         return event.rank

@@ -17,6 +17,7 @@ from runner.metrics.metric import Metric
 from runner.metrics.request_latency import INTER_TOKEN_METRICS, REQUEST_METRICS
 from runner.metrics.sample import SAMPLE_METRICS
 from runner.metrics.serving import SERVING_SAMPLE_METRICS, SERVING_THROUGHPUT_METRICS
+from runner.metrics.step_times import STEP_METRICS
 from runner.metrics.throughput import THROUGHPUT_METRICS
 
 MEMORY = MEMORY_MAP_METRICS
@@ -26,8 +27,8 @@ GPU = (*GPU_MEMORY_METRICS, *ENERGY_METRICS, *ACTIVITY_METRICS, *BANDWIDTH_METRI
 """Metrics of the GPUs that the ranks computed on."""
 
 ALL = (
-    *LATENCY_METRICS, *THROUGHPUT_METRICS, *CEILING_METRICS, *ENGINE_MEMORY_METRICS, *MEMORY, *GPU,
-    *SAMPLE_METRICS,
+    *LATENCY_METRICS, *THROUGHPUT_METRICS, *STEP_METRICS, *CEILING_METRICS, *ENGINE_MEMORY_METRICS, *MEMORY,
+    *GPU, *SAMPLE_METRICS,
 )  # fmt: skip
 """Metrics of batches of fixed size, those of the GPUs among them."""
 

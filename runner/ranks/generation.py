@@ -22,6 +22,8 @@ class Timing:
     """from the first token to the last; 0.0 if they are the same"""
     steps: int
     """decode steps after the first token"""
+    step_ms: tuple[float, ...] = ()
+    """of each decode step, if every step was timed"""
 
 
 class Generation(Protocol):
@@ -70,13 +72,16 @@ class EagerGeneration:
 
 
 class Marks(Protocol):
-    """Time marks of an iteration: start, first token, last token."""
+    """Time marks of an iteration: start, first token, and every further token or the last one."""
 
     def mark(self) -> None:
         """Mark the completion of all work until now, without waiting for a GPU."""
 
     def times_ms(self) -> list[float]:
         """Return milliseconds from the first mark to each mark; wait until all are reached."""
+
+    def intervals_ms(self) -> list[float]:
+        """Return milliseconds from each mark to the next; wait until all are reached."""
 
 
 class CpuMarks:
@@ -89,10 +94,16 @@ class CpuMarks:
     def times_ms(self) -> list[float]:
         return [(at - self._at[0]) / 1e6 for at in self._at]
 
+    def intervals_ms(self) -> list[float]:
+        return [(after - before) / 1e6 for before, after in zip(self._at, self._at[1:], strict=False)]
+
 
 class CudaMarks:
-    def __init__(self) -> None:
-        self._spare = [torch.cuda.Event(enable_timing=True) for _ in range(3)]
+    def __init__(self, count: int = 3) -> None:
+        """`count`: how many marks there will be."""
+        self._spare = [torch.cuda.Event(enable_timing=True) for _ in range(count)]
+        for event in self._spare:
+            event.record()  # which creates it, so that this is not part of what is timed
         self._recorded: list[torch.cuda.Event] = []
 
     def mark(self) -> None:
@@ -104,9 +115,14 @@ class CudaMarks:
         torch.cuda.synchronize()
         return [float(self._recorded[0].elapsed_time(event)) for event in self._recorded]
 
+    def intervals_ms(self) -> list[float]:
+        torch.cuda.synchronize()
+        pairs = zip(self._recorded, self._recorded[1:], strict=False)
+        return [float(before.elapsed_time(after)) for before, after in pairs]
 
-def generate(generation: Generation, marks: Marks) -> torch.Tensor:
-    """Continue the prompt greedily; mark start, first token and last token.
+
+def generate(generation: Generation, marks: Marks, *, every_step: bool = False) -> torch.Tensor:
+    """Continue the prompt greedily; mark start, first token, and the last token or every further one.
 
     Returns:
         The new tokens, [batch, output_len] int64.
@@ -114,19 +130,30 @@ def generate(generation: Generation, marks: Marks) -> torch.Tensor:
     marks.mark()
     generation.prefill()
     marks.mark()
-    for _ in range(generation.tokens.shape[1] - 1):
+    steps = generation.tokens.shape[1] - 1
+    for _ in range(steps):
         generation.decode()
-    marks.mark()
+        if every_step:
+            marks.mark()
+    if not every_step or not steps:
+        marks.mark()
     return generation.tokens
 
 
-def timed_generation(generation: Generation) -> Timing:
+def timed_generation(generation: Generation, *, every_step: bool = False) -> Timing:
     """Run one iteration and return its times: on a GPU from CUDA events, on a CPU from the wall clock."""
-    marks = CudaMarks() if generation.tokens.is_cuda else CpuMarks()
-    tokens = generate(generation, marks)
-    _, first, last = marks.times_ms()
-    steps = tokens.shape[1] - 1
-    return Timing(latency_ms=last, generation_ms=last - first if steps else 0.0, steps=steps)
+    steps = generation.tokens.shape[1] - 1
+    count = 2 + max(1, steps if every_step else 1)
+    marks: Marks = CudaMarks(count) if generation.tokens.is_cuda else CpuMarks()
+    generate(generation, marks, every_step=every_step)
+    times = marks.times_ms()
+    first, last = times[1], times[-1]
+    return Timing(
+        latency_ms=last,
+        generation_ms=last - first if steps else 0.0,
+        steps=steps,
+        step_ms=tuple(marks.intervals_ms()[1:]) if every_step and steps else (),
+    )
 
 
 def random_prompt(vocab_size: int, batch: int, input_len: int, seed: int) -> torch.Tensor:

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -28,7 +29,7 @@ from runner.ranks.generation import Timing, random_prompt, timed_generation
 from runner.ranks.graphs import GraphGeneration, Preparation, Step
 from runner.ranks.held_memory import HeldMemory
 from runner.ranks.loop import timed_indices
-from runner.ranks.records import DIRECTORY_VARIABLE, Recorder, die_with_parent
+from runner.ranks.records import DIRECTORY_VARIABLE, MOST_STEP_VALUES, Recorder, die_with_parent
 from runner.ranks.shape import read_shape
 from runner.ranks.summary import BenchmarkConfiguration, Setting, benchmark_line
 from runner.ranks.weights import Source, WeightShard, build_weights
@@ -75,6 +76,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--duration", type=float, default=60, help="minimal duration of iterations in seconds"
     )
     parser.add_argument("--warm_up", type=int, default=2, help="iterations before timing, a configuration")
+    parser.add_argument("--per_step", action="store_true", help="time every decode step")
     parser.add_argument("--tile_cache", help="folder that keeps the tile sizes of the kernels for later runs")
     options = parser.parse_args(arguments)
     if options.num_runs <= 0 and options.duration <= 0:
@@ -195,20 +197,36 @@ def measure(
         line = f"Prepared. Tile sizes ({prepared.tiles}): {prepared.tiles_s:.3f} sec, graphs: "
         _print_line(collectives, f"{line}{prepared.graphs_s:.3f} sec.")
     for i in range(options.warm_up):
-        timing = timed_generation(generation)
-        recorder.iteration(config=index, i=i, phase="warmup", **vars(timing))
+        timing = timed_generation(generation, every_step=options.per_step)
+        _record(recorder, index, i, "warmup", timing)
     # Ranks start together, so the first timed iteration does not wait for another's last warm-up.
     collectives.barrier()
     _print_line(collectives, "Warm up done. Start benchmarking.")
     began = time.monotonic()
     timings = []
+    values_left = MOST_STEP_VALUES if options.per_step and collectives.rank == 0 else 0
     for i in timed_indices(options.num_runs, options.duration, collectives.broadcast_flag):
-        timing = timed_generation(generation)
-        recorder.iteration(config=index, i=i, phase="timed", **vars(timing))
+        timing = timed_generation(generation, every_step=options.per_step)
+        _record(recorder, index, i, "timed", timing)
+        if timing.step_ms and values_left > 0:
+            values_left -= recorder.step_times(config=index, i=i, step_ms=timing.step_ms)
         timings.append(timing)
     elapsed = time.monotonic() - began
     _print_line(collectives, f"Benchmarking done. Iteration: {len(timings)}, duration: {elapsed:.3f} sec.")
     return timings
+
+
+def _record(
+    recorder: Recorder, config: int, i: int, phase: Literal["warmup", "timed"], timing: Timing
+) -> None:
+    recorder.iteration(
+        config=config,
+        i=i,
+        phase=phase,
+        latency_ms=timing.latency_ms,
+        generation_ms=timing.generation_ms,
+        steps=timing.steps,
+    )
 
 
 def _sizes(text: str) -> list[int]:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, Literal
 
 DIRECTORY_VARIABLE = "TRTBENCH_RECORDS"
@@ -20,6 +21,13 @@ DIRECTORY_VARIABLE = "TRTBENCH_RECORDS"
 
 MARK = b"\x1e"
 """ASCII record separator: starts a record among other lines of standard output."""
+
+MOST_STEPS = 1024
+"""Maximum number of values in the record of the decode steps of an iteration."""
+MOST_STEPS_PRINTED = 64
+"""The same for a record on standard output, which is short."""
+MOST_STEP_VALUES = 200_000
+"""Maximum number of these values of a configuration: about 1.5 MB of the log."""
 
 _STDOUT = 1
 _TEXT_LIMIT = 100
@@ -34,7 +42,8 @@ class Recorder:
     forward in one piece. The file stays open until the process ends.
 
     Attributes:
-        count: records emitted until now, including those that could not be written, without preparations.
+        count: records emitted until now, including those that could not be written, without preparations and
+            times of steps.
         dropped: records that could not be written, or only in part.
     """
 
@@ -129,6 +138,28 @@ class Recorder:
     def memory(self, *, config: int, parts: dict[str, int]) -> None:
         """Record the bytes of each part of the memory of this rank's GPU in a configuration."""
         self._emit("gpu_memory", config=config, parts=parts)
+
+    def step_times(self, *, config: int, i: int, step_ms: Sequence[float]) -> int:
+        """Record the times of the decode steps of a timed iteration; return how many values that takes.
+
+        More steps than fit are recorded as means of as many neighbours as needed. The last record does not
+        count it, like a preparation.
+        """
+        most = MOST_STEPS_PRINTED if self._prefix else MOST_STEPS
+        each = -(-len(step_ms) // most)
+        groups = [step_ms[start : start + each] for start in range(0, len(step_ms), each)]
+        slowest = max(range(len(step_ms)), key=step_ms.__getitem__)
+        self._emit(
+            "step_times",
+            counted=False,
+            config=config,
+            i=i,
+            step_ms=[round(sum(group) / len(group), 4) for group in groups],
+            each=each,
+            slowest_ms=round(step_ms[slowest], 4),
+            slowest=slowest,
+        )
+        return len(groups)
 
     def bye(self) -> None:
         """Write the last record of a rank, with the number of earlier ones: readers notice lost records."""

@@ -11,6 +11,7 @@ from runner.plan.plan import UNKNOWN_CONCURRENCY
 from runner.state import result_matching
 from runner.state.outliers import SlowestIterations
 from runner.state.serving import ServingState
+from runner.state.step_times import StepTimesState
 from runner.stats import Batches, Mean, Sample, Series
 
 PREPARATION_STEPS: dict[ev.PreparationStep, str] = {
@@ -63,6 +64,8 @@ class ConfigurationState:
     """latencies in order, milliseconds; input of `stats.steady_state.assess_steadiness`"""
     generation_batches: Batches = field(default_factory=Batches)
     slowest: SlowestIterations = field(default_factory=SlowestIterations)
+    step_times: StepTimesState | None = None
+    """None: the times of single decode steps are not reported"""
     timing_began: int | None = None
     last_t: int = 0
     result: dict[str, str] | None = None

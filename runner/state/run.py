@@ -20,6 +20,7 @@ from runner.state.gpu import GpuState, TelemetryState
 from runner.state.memory import MemoryState
 from runner.state.serving import RequestLog, ServingState
 from runner.state.stages import RankState, StageState
+from runner.state.step_times import StepTimesState
 from runner.stats import Mean
 
 LiveStatus = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
@@ -239,6 +240,15 @@ def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: boo
         configuration.steps.add(event.steps)
 
 
+def _step_times(state: RunState, event: ev.StepTimes) -> None:
+    configuration = state.configuration
+    if configuration is None or event.rank != 0 or state.left_out:
+        return
+    if configuration.step_times is None:
+        configuration.step_times = StepTimesState()
+    configuration.step_times.take(event)
+
+
 def _serving(state: RunState, event: ev.Serving | ev.RequestsDone | ev.EngineIteration | ev.Requests) -> None:
     configuration = state.configuration
     if configuration is None or configuration.serving is None or state.left_out:
@@ -353,6 +363,7 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.ConfigurationStarted: _configuration_started,
     ev.Preparation: _preparation,
     ev.Iteration: _iteration,
+    ev.StepTimes: _step_times,
     ev.Serving: _serving,
     ev.RequestsDone: _serving,
     ev.EngineIteration: _serving,

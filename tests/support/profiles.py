@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from runner.engines.model_shape import TransformerShape
-from runner.engines.torch.profile import Parallel, TorchModel, TorchProfile
-from runner.schema.base import Benchmark, Launch, Mpirun
+from runner.engines.torch.profile import Parallel, TorchBenchmark, TorchModel, TorchProfile
+from runner.schema.base import Launch, Mpirun
 
 _number = st.integers(1, 10**6)
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
@@ -53,12 +53,13 @@ def torch_profiles(draw: st.DrawFn) -> TorchProfile:
             seed=draw(st.integers(0, 2**40)),
         ),
         parallel=Parallel(tp=tp),
-        benchmark=Benchmark(
+        benchmark=TorchBenchmark(
             batch_size=draw(st.lists(_number, min_size=1, max_size=4)),
             input_output_len=draw(st.lists(st.tuples(_number, _number), min_size=1, max_size=4)),
             num_runs=draw(_number),
             duration=draw(st.integers(0, 10**6)),
             warm_up=draw(st.integers(0, 10**6)),
+            per_step=draw(st.booleans()),
         ),
         launch=Launch(
             python=draw(st.none() | _some_text),

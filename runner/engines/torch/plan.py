@@ -43,6 +43,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         *("--num_runs", str(benchmark.num_runs)),
         *("--duration", str(benchmark.duration)),
         *("--warm_up", str(benchmark.warm_up)),
+        *(("--per_step",) if benchmark.per_step else ()),
         *(("--tile_cache", str(tiles_dir())) if model.device == "cuda" else ()),
     ]
     stage = Stage(

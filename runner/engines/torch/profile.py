@@ -43,6 +43,15 @@ class TorchModel(Section, frozen=True):
     seed: Annotated[int, Meta(ge=0, description="seed of the random weights and input tokens")] = 0
 
 
+class TorchBenchmark(Benchmark, frozen=True):
+    """What is measured by the embedded engine."""
+
+    per_step: Annotated[
+        bool,
+        Meta(description="time every decode step: CUDA events on a GPU, the wall clock on a CPU"),
+    ] = False
+
+
 class Parallel(Section, frozen=True):
     """How the model is split over ranks."""
 
@@ -58,7 +67,7 @@ class TorchProfile(Profile, frozen=True, kw_only=True, tag="torch"):
     description: Annotated[str, Meta(description="one line that says what this profile is for")] = ""
     model: TorchModel
     parallel: Parallel = msgspec.field(default_factory=Parallel)
-    benchmark: Benchmark = msgspec.field(default_factory=Benchmark)
+    benchmark: TorchBenchmark = msgspec.field(default_factory=TorchBenchmark)
     launch: Launch = msgspec.field(default_factory=Launch)
     sweep: SweepSection | None = None
 

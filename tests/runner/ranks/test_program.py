@@ -106,10 +106,10 @@ def test_a_rank_that_fails_ends_all(tmp_path: Path) -> None:
     script.write_text(
         "import sys; from runner.ranks import program\n"
         "real = program.timed_generation\n"
-        "def failing(generation):\n"
+        "def failing(generation, every_step):\n"
         "    from mpi4py import MPI\n"
         "    if MPI.COMM_WORLD.Get_rank() == 1: raise RuntimeError('a lost device')\n"
-        "    return real(generation)\n"
+        "    return real(generation, every_step=every_step)\n"
         "program.timed_generation = failing\n"
         "sys.exit(program.main())\n"
     )
@@ -132,21 +132,25 @@ def test_alone_without_mpi(tmp_path: Path) -> None:
     script = site / "runner" / "ranks" / "torch_benchmark.py"
     arguments = flags(write_shape(tmp_path / "model"), input_output_len="8,4")
     records = {"TRTBENCH_RECORDS": str(tmp_path), "PYTHONPATH": str(tmp_path)}
-    done = python(str(script), *arguments, cwd=tmp_path, **records)
+    done = python(str(script), *arguments, "--per_step", cwd=tmp_path, **records)
     assert done.returncode == 0, done.stderr
     assert len(printed(done.stdout)) == 2
     found = read_records(tmp_path, 0)
     assert [len(timed(found, config)) for config in range(2)] == [3, 3]
-    assert found[-1] | {"t": 0} == {"kind": "bye", "t": 0, "rank": 0, "count": len(found) - 1}
+    steps = [record["step_ms"] for record in found if record["kind"] == "step_times"]
+    generations = [time for config in range(2) for time in timed(found, config, "generation_ms")]
+    assert [sum(times) for times in steps] == pytest.approx(generations, abs=0.001)
+    assert {len(times) for times in steps} == {3}
+    assert found[-1] | {"t": 0} == {"kind": "bye", "t": 0, "rank": 0, "count": len(found) - 1 - len(steps)}
 
 
 def test_configuration_that_does_not_fit_is_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def too_large(generation: Generation) -> Timing:
+    def too_large(generation: Generation, *, every_step: bool) -> Timing:
         if len(generation.tokens) == 3:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-        return timed_generation(generation)
+        return timed_generation(generation, every_step=every_step)
 
     monkeypatch.setattr(program, "timed_generation", too_large)
     monkeypatch.setattr(program, "die_with_parent", lambda: None)

@@ -29,6 +29,8 @@ def fill(recorder: Recorder, iterations: int = 3, label: str = "a device", *, pr
         recorder.preparation(config=0, step="ready", tiles_s=2.5, graphs_s=1.0, tiles="cached")
     for i in range(iterations):
         recorder.iteration(config=0, i=i, phase="timed", latency_ms=12.5, generation_ms=10.0, steps=23)
+    if prepares:
+        assert recorder.step_times(config=0, i=0, step_ms=[0.25] * 2000 + [0.75]) == 1001
     recorder.bye()
 
 
@@ -36,7 +38,10 @@ def test_file_of_a_rank(tmp_path: Path) -> None:
     fill(Recorder(0, str(tmp_path)), prepares=True)
     found = read_records(tmp_path, 0)
     before = ["hello", "configuration", "preparation", "preparation"]
-    assert [record["kind"] for record in found] == [*before, *["iteration"] * 3, "bye"]
+    assert [record["kind"] for record in found] == [*before, *["iteration"] * 3, "step_times", "bye"]
+    steps = found[-2]
+    assert (steps["each"], steps["step_ms"][-1]) == (2, 0.75)
+    assert (steps["slowest"], steps["slowest_ms"]) == (2000, 0.75)
     assert found[-1]["count"] == 5, "an earlier version, which skips preparations, misses none"
     times = [record["t"] for record in found]
     assert times == sorted(times)
@@ -52,6 +57,7 @@ def test_records_are_events_of_the_log(tmp_path: Path) -> None:
     kinds = [type(event).__name__ for event in events.decode_lines("\n".join(lines).encode())]
     before = ["Hello", "ConfigurationStarted", "Preparation", "Preparation"]
     assert kinds == [*before, *["Iteration"] * 3, "Bye", "GpuMemory"]
+    assert kinds == [*before, *["Iteration"] * 3, "StepTimes", "Bye"]
 
 
 def test_eight_ranks_one_write_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

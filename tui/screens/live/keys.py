@@ -24,7 +24,7 @@ KEYS = (
     Key("x", "stop", "stop", "stop the run (asks first)", when="running", command="run: stop"),
     Key("p,1", "plot", "plot", "maximise the latency plot, and restore (also 1)", shown="p"),
     Key("2", "ranks", "", "maximise the ranks, and restore", command="view: ranks"),
-    Key("v", "view", "plot kind", "next plot: latency over time, histogram, prefill and generation"),
+    Key("v", "view", "plot kind", "next plot: over time, histogram, prefill and generation, decode steps"),
     Key(
         "y",
         "switch_axis",

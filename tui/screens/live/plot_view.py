@@ -12,6 +12,7 @@ from runner import metrics
 from runner.metrics.mode_text import describe_mode
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, count_phrase
 from runner.metrics.rank_gpus import used_gpus
+from runner.metrics.step_times import STEP_METRICS
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
 from runner.state.gpu_series import GROUP_S
@@ -19,8 +20,9 @@ from runner.state.outliers import count_outliers, outlier_fence, range_of_most
 from runner.state.run import RunState
 from runner.stats import Sample
 from runner.stats.modes import find_modes
-from runner.util.formatting import plural
+from runner.util.formatting import format_number, plural
 from tui.plots.axes import round_seconds
+from tui.plots.decode_steps import StepPlotData
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import AxisMode, GpuLane, LatencyPlotData, OutlierMark
 from tui.plots.prefill_generation import SplitData
@@ -28,13 +30,15 @@ from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
 from tui.text import format_measurement
 
-PlotMode = Literal["time", "histogram", "split"]
+PlotMode = Literal["time", "histogram", "split", "steps"]
 PLOT_MODES: tuple[PlotMode, ...] = ("time", "histogram", "split")
+"""the plots that every run has; `next_mode` adds those of some"""
 AXIS_MODES: tuple[AxisMode, ...] = get_args(AxisMode)
 TITLES: dict[PlotMode, str] = {
     "time": "latency over time, ms",
     "histogram": "latency histogram, ms",
     "split": "prefill and generation, ms",
+    "steps": "decode steps, ms",
 }
 NOT_RECORDED = "no iteration was recorded"
 FLATTENED = 2.0
@@ -43,6 +47,14 @@ LEAST_RANGE = 0.02
 """least range of a y axis, as a share of the latency"""
 SLOTS = 400
 """time slots of a GPU lane: more than a terminal has columns"""
+
+
+def next_mode(mode: PlotMode, state: RunState) -> PlotMode:
+    """Return the plot after `mode`; that of decode steps only if their times are reported."""
+    configuration = state.configuration
+    timed = configuration is not None and configuration.step_times is not None
+    modes: tuple[PlotMode, ...] = (*PLOT_MODES, "steps") if timed else PLOT_MODES
+    return modes[(modes.index(mode) + 1) % len(modes)] if mode in modes else modes[0]
 
 
 def make_plot(
@@ -68,13 +80,15 @@ def make_plot(
         text = "waiting for the first iteration" if state.running else NOT_RECORDED
         empty: dict[PlotMode, LatencyPlot] = {
             "time": LatencyPlotData(text), "histogram": HistogramData(empty=text),
-            "split": SplitData(empty=text),
+            "split": SplitData(empty=text), "steps": StepPlotData(empty=text),
         }  # fmt: skip
         return empty[mode]
     if mode == "histogram":
         return _histogram(configuration)
     if mode == "split":
         return _split(configuration, running=state.running)
+    if mode == "steps":
+        return _steps(configuration, running=state.running)
     return _over_time(state, configuration, outliers, lanes, most, baseline_p50)
 
 
@@ -248,6 +262,25 @@ def _split(configuration: ConfigurationState, *, running: bool) -> SplitData:
         prefill=configuration.latency.mean - configuration.generation.mean,
         generation=configuration.generation.mean,
         points=tuple(zip(whole.means, generation.means, strict=False)),
+    )
+
+
+def _steps(configuration: ConfigurationState, *, running: bool) -> StepPlotData:
+    found = configuration.step_times
+    if found is None or not found.positions:
+        waiting = "waiting for the first timed iteration"
+        return StepPlotData(empty=waiting if running else "no decode step was timed")
+    context = metrics.MetricContext(configuration)
+    p50, p99, slowest = (metrics.compute_metric(metric, context) for metric in STEP_METRICS)
+    return StepPlotData(
+        n=found.iterations,
+        each=found.each,
+        p50=p50.value if p50 is not None else None,
+        p99=p99.value if p99 is not None else None,
+        slowest=f"{format_number(slowest.value, 3)} ms: {slowest.note}"
+        if slowest is not None and slowest.value is not None
+        else "",
+        points=tuple((position.mean, position.high) for position in found.positions),
     )
 
 

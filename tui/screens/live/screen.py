@@ -32,7 +32,7 @@ from tui.screens.live.latency_panel import draw_latency
 from tui.screens.live.layout import LOW, PANELS, WIDE, LayoutRequest, LiveLayout
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
-from tui.screens.live.plot_view import AXIS_MODES, PLOT_MODES, PlotMode
+from tui.screens.live.plot_view import AXIS_MODES, PLOT_MODES, PlotMode, next_mode
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
 from tui.screens.live.stage_strip import draw_stage_line
@@ -279,7 +279,7 @@ class LiveScreen(LogKeys, KeyedScreen):
 
     def action_view(self) -> None:
         """Switch to the next kind of latency plot."""
-        self._mode = PLOT_MODES[(PLOT_MODES.index(self._mode) + 1) % len(PLOT_MODES)]
+        self._mode = next_mode(self._mode, self.feed.state)
         self._show_now()
 
     def action_switch_axis(self) -> None:

@@ -25,6 +25,7 @@ TITLES: dict[PlotMode, str] = {
     "time": "engine iteration time, ms",
     "histogram": "engine iteration time, histogram, ms",
     "split": "engine iteration time, ms",
+    "steps": "engine iteration time, ms",
 }
 NO_LOG = "this version of trtllm-bench writes no readable iteration log"
 WAITING = "waiting for the engine's log (written in blocks)"
@@ -91,7 +92,7 @@ def make_plot(
     assert serving is not None
     engine = serving.engine
     latency = engine.latency
-    if mode == "split":
+    if mode in ("split", "steps"):
         return SplitData(empty="no split: in flight, inputs and outputs share an iteration")
     if mode == "histogram":
         high = latency.percentile(99.5) if latency.n else 0.0

@@ -19,9 +19,11 @@ from tests.support.paths import DATA
 from tests.support.recorded_runs import Recorder
 from tests.tui.screens.live.support import drained, view_of
 from tui.framework.rows import row_text
+from tui.plots.decode_steps import StepPlotData
 from tui.plots.latency import LatencyPlotData
 from tui.screens.live.gpu_view import gpu_title
 from tui.screens.live.health_findings import find_problems
+from tui.screens.live.plot_view import next_mode
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.view import make_live_view
 
@@ -80,6 +82,23 @@ def test_preparation_is_shown_with_its_time(tmp_path: Path) -> None:
     assert make_live_view(after).progress.activity == ""
     (row,) = [row for row in build_report(after.plan, after.state).configurations[0].rows if row.unit == "s"]
     assert (row.metric, row.value) == ("preparation_s", 10.0)
+
+
+def test_decode_steps_are_a_plot_where_they_are_timed(tmp_path: Path) -> None:
+    run = recorded_runs.under_way(iterations=0)
+    assert next_mode("split", drained(run, tmp_path / "before").state) == "time"
+    for i, spike in enumerate((5.0, 9.0)):
+        times = ev.StepTimes(
+            t=0, stage=0, rank=0, config=0, i=i, step_ms=(4.0, spike), slowest_ms=spike, slowest=1
+        )
+        run.add(times)
+    feed = drained(run, tmp_path / "after")
+    assert next_mode("split", feed.state) == "steps"
+    assert next_mode("steps", feed.state) == "time"
+    plot = make_live_view(feed, mode="steps").plot
+    assert isinstance(plot, StepPlotData)
+    assert (plot.points, plot.p50, plot.p99) == (((4.0, 4.0), (7.0, 9.0)), 4.5, None)
+    assert plot.slowest == "9.000 ms: step 2 of iteration 2"
 
 
 def test_warm_up_is_shown_as_separate_phase(tmp_path: Path) -> None:
