@@ -16,9 +16,16 @@ class Admission:
     """Admits configurations of one run; all ranks take the same decisions, between the timed regions."""
 
     def __init__(
-        self, shape: DecoderShape, precision: str, device: torch.device, collectives: Collectives
+        self,
+        shape: DecoderShape,
+        precision: str,
+        device: torch.device,
+        collectives: Collectives,
+        *,
+        quantized: bool = False,
     ) -> None:
         self._shape = shape
+        self._quantized = quantized
         self._element = ELEMENT_BYTES[precision]
         self._device = device
         self._collectives = collectives
@@ -32,7 +39,8 @@ class Admission:
             StartError: they do not.
         """
         free = free_memory(self._device)
-        need = weights_need(self._shape, self._collectives.world, self._element)
+        world = self._collectives.world
+        need = weights_need(self._shape, world, self._element, quantized=self._quantized)
         if free is not None and need.required > free[0]:
             raise StartError(
                 f"rank {self._collectives.rank}: the model does not fit on {self._device}:"
@@ -66,7 +74,9 @@ class Admission:
 
     def need_of(self, configuration: BenchmarkConfiguration) -> MemoryNeed:
         """Return the bytes that a configuration needs, with the weights."""
-        return configuration_need(self._shape, self._collectives.world, self._element, *configuration.sizes)
+        world = self._collectives.world
+        sizes = configuration.sizes
+        return configuration_need(self._shape, world, self._element, *sizes, quantized=self._quantized)
 
     def _need(self, configuration: BenchmarkConfiguration) -> int:
         """Return the bytes of cache and execution; the weights are allocated already."""

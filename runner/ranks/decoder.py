@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from runner.ranks.collectives import Collectives
+from runner.ranks.quantized import linear
 from runner.ranks.shape import DecoderShape
 from runner.ranks.weights import LayerWeights, Weights, WeightShard
 
@@ -100,7 +101,7 @@ class Decoder:
         """Write the newest positions of `keys` and `values`, and attend to all of them."""
         batch, length, _ = hidden.shape
         width = self.shape.width_of_head
-        qkv = functional.linear(self._normalize(hidden, layer.attention_norm), layer.qkv, layer.qkv_bias)
+        qkv = linear(self._normalize(hidden, layer.attention_norm), layer.qkv, layer.qkv_bias)
         heads = qkv.view(batch, length, -1, width).transpose(1, 2)
         turned = self.query_heads + self.key_heads
         rotated = _rotate(heads[:, :turned], *rotation)
@@ -108,14 +109,14 @@ class Decoder:
         values[:, :, -length:] = heads[:, turned:]
         queries = rotated[:, : self.query_heads]
         mixed = _attend_causally(queries, keys, values) if length > 1 else _attend(queries, keys, values)
-        mixed = functional.linear(mixed.transpose(1, 2).reshape(batch, length, -1), layer.out)
+        mixed = linear(mixed.transpose(1, 2).reshape(batch, length, -1), layer.out)
         self.collectives.all_reduce_sum(mixed)
         return mixed
 
     def _feed_forward(self, layer: LayerWeights, hidden: torch.Tensor) -> torch.Tensor:
-        both = functional.linear(self._normalize(hidden, layer.feed_forward_norm), layer.gate_up)
+        both = linear(self._normalize(hidden, layer.feed_forward_norm), layer.gate_up)
         gate, up = both.chunk(2, dim=-1)
-        result = functional.linear(functional.silu(gate) * up, layer.down)
+        result = linear(functional.silu(gate) * up, layer.down)
         self.collectives.all_reduce_sum(result)
         return result
 

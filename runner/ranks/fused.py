@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from runner.ranks import kernels
 from runner.ranks.decoder import Decoder
+from runner.ranks.quantized import Matrix, QuantizedMatrix
 from runner.ranks.shape import DecoderShape
 from runner.ranks.tile_cache import TileCache
 from runner.ranks.tiles import SPLITS, Tile, batch_tiles, fastest, next_power_of_2, vector_tiles
@@ -24,6 +25,7 @@ KERNELS = ("qkv", "out", "gate_up", "down", "head", "attend")
 """names of the kernels of a decode step that have a tile size"""
 SMALLEST_SPLIT = min(tile.rows for tile in SPLITS)
 LOGITS_BLOCK = 2048
+DEQUANTIZED_BLOCK = 2048
 
 MAX_FUSED_BATCH = 64
 """Above this batch the matrices are no longer bound by memory, and cuBLAS multiplies them."""
@@ -86,6 +88,10 @@ class FusedStep:
         self._mixed = like.new_empty((batch, self._queries * width))
         units = decoder.weights.layers[0].down.shape[1]
         self._units = like.new_empty((batch, units))
+        matrices = decoder.weights.layers[0].matrices
+        largest = max(matrix.numel() for matrix in matrices) if decoder.weights.quantization else 0
+        self._dequantized = like.new_empty(largest)
+        """one matrix at a time, for cuBLAS"""
         self._tiles = {name: self._candidates(name)[0] for name in KERNELS}
         self.logits = like.new_empty((batch, decoder.weights.head.shape[0]))
         """of the last decode step, [batch, vocabulary rows of this rank]"""
@@ -100,7 +106,8 @@ class FusedStep:
         queries = hidden.new_empty((batch, self._queries, tokens, width))
         for index, layer in enumerate(decoder.weights.layers):
             keys, values = self._key_cache[index], self._value_cache[index]
-            qkv = functional.linear(self._norm_rows(hidden, layer.attention_norm), layer.qkv, layer.qkv_bias)
+            rows = self._norm_rows(hidden, layer.attention_norm)
+            qkv = functional.linear(rows, self._whole(layer.qkv), layer.qkv_bias)
             kernels.rotate_and_store[(batch * tokens, self._queries + 2 * self._keys)](
                 qkv, decoder.cos, decoder.sin, queries, keys, values, tokens, self._positions,
                 QUERIES=self._queries, KEYS=self._keys, WIDTH=width, num_warps=1,
@@ -109,7 +116,8 @@ class FusedStep:
                 queries, keys[:, :, :tokens], values[:, :, :tokens], is_causal=tokens > 1, enable_gqa=True
             )
             hidden = self._add_all(mixed.transpose(1, 2).reshape(batch, tokens, -1), layer.out, hidden)
-            both = functional.linear(self._norm_rows(hidden, layer.feed_forward_norm), layer.gate_up)
+            rows = self._norm_rows(hidden, layer.feed_forward_norm)
+            both = functional.linear(rows, self._whole(layer.gate_up))
             hidden = self._add_all(self._gate_rows(both), layer.down, hidden)
         logits = functional.linear(
             functional.rms_norm(
@@ -120,6 +128,17 @@ class FusedStep:
         self.logits.copy_(logits)
         self._position.fill_(tokens)
         self._choose(0)
+
+    def _whole(self, matrix: Matrix) -> torch.Tensor:
+        """Return a matrix for cuBLAS; a quantised one only until the next call."""
+        if not isinstance(matrix, QuantizedMatrix):
+            return matrix
+        outputs, inputs = matrix.shape
+        whole = self._dequantized[: matrix.numel()].view(outputs, inputs)
+        kernels.dequantize[(outputs, _cdiv(inputs, DEQUANTIZED_BLOCK))](
+            matrix.values, matrix.scales, whole, inputs, BLOCK=DEQUANTIZED_BLOCK, num_warps=4
+        )
+        return whole
 
     def _norm_rows(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return self._normalize(hidden, weight, torch.empty_like(hidden), {"PDL": False})
@@ -142,8 +161,9 @@ class FusedStep:
         kernels.gate_and_up[(rows, _cdiv(units, 1024))](both, out, units, BLOCK=1024, PDL=False, num_warps=4)
         return out
 
-    def _add_all(self, values: torch.Tensor, weight: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def _add_all(self, values: torch.Tensor, matrix: Matrix, hidden: torch.Tensor) -> torch.Tensor:
         """Return `hidden` plus the sum over ranks of the products."""
+        weight = self._whole(matrix)
         size = hidden.shape
         values, hidden = values.flatten(0, 1), hidden.flatten(0, 1)
         if self._decoder.collectives.world == 1:
@@ -207,7 +227,7 @@ class FusedStep:
         weights = self._decoder.weights
         self._linear("head", self._hidden, weights.head, self.logits, norm=weights.norm)
 
-    def _add(self, name: str, values: torch.Tensor, weight: torch.Tensor) -> None:
+    def _add(self, name: str, values: torch.Tensor, weight: Matrix) -> None:
         """Add the product to the hidden state; products of several ranks are summed, so only rank 0 adds."""
         self._linear(name, values, weight, self._hidden, residual=self._decoder.collectives.rank == 0)
 
@@ -228,7 +248,7 @@ class FusedStep:
             return list(SPLITS)
         inputs = {"out": self._mixed, "down": self._units}.get(name, self._hidden).shape[1]
         if self._batch == 1:
-            return vector_tiles(inputs)
+            return vector_tiles(inputs, of_bytes=bool(self._decoder.weights.quantization) and name != "head")
         return batch_tiles(
             max(DOT_ROWS, next_power_of_2(self._batch)),
             inputs,
@@ -242,8 +262,7 @@ class FusedStep:
 
         Ranks of one run may choose differently; a product depends on it only by rounding.
         """
-        size = self._decoder.weights.parameters * self._like.element_size()
-        if self._batch > MAX_FUSED_BATCH or size < MIN_TUNED_BYTES:
+        if self._batch > MAX_FUSED_BATCH or self._decoder.weights.nbytes < MIN_TUNED_BYTES:
             return "default"
         source: TileSource = "cached"
         self._position.fill_((self._input_len + self._positions) // 2)
@@ -270,7 +289,7 @@ class FusedStep:
         self,
         name: str,
         x: torch.Tensor,
-        weight: torch.Tensor,
+        weight: Matrix,
         out: torch.Tensor,
         *,
         norm: torch.Tensor | None = None,
@@ -281,17 +300,20 @@ class FusedStep:
         outputs, inputs = out.shape[1], weight.shape[1]
         eps = self._decoder.shape.rms_norm_eps
         tile = self._tiles[name]
+        scaled = isinstance(weight, QuantizedMatrix)
+        values, scales = (weight.values, weight.scales) if scaled else (weight, None)
         if self._batch == 1:
             kernels.matvec[(_cdiv(outputs, tile.rows),)](
-                x, weight, bias, norm, self._hidden, out, outputs, eps, INPUTS=inputs,
+                x, values, scales, bias, norm, self._hidden, out, outputs, eps, INPUTS=inputs,
                 ROWS=tile.rows, TILE=tile.columns, EVEN=inputs % tile.columns == 0, NORM=norm is not None,
-                GATED=gated, BIAS=bias is not None, RESIDUAL=residual, num_warps=tile.warps, **self._pdl,
+                GATED=gated, SCALED=scaled, BIAS=bias is not None, RESIDUAL=residual, num_warps=tile.warps,
+                **self._pdl,
             )  # fmt: skip
             return
         if norm is not None:
             x = self._normalize(x, norm, self._normalized, self._pdl)
-        if self._batch > MAX_FUSED_BATCH:
-            result = functional.linear(x, weight, bias)
+        if self._batch > MAX_FUSED_BATCH or scaled:
+            result = functional.linear(x, self._whole(weight), bias)
             if gated:
                 result = self._gate_rows(result)
             out.copy_(out + result if residual else result)
@@ -299,9 +321,9 @@ class FusedStep:
         kernels.matmul[(_cdiv(outputs, tile.rows),)](
             x, weight, bias, self._hidden, out, self._batch, outputs, INPUTS=inputs,
             BATCH=max(DOT_ROWS, next_power_of_2(self._batch)), ROWS=tile.rows,
-            TILE=tile.columns, EVEN=inputs % tile.columns == 0, GATED=gated, BIAS=bias is not None,
-            RESIDUAL=residual, PRECISION=self._precision, num_warps=tile.warps, num_stages=tile.stages,
-            **self._pdl,
+            TILE=tile.columns, EVEN=inputs % tile.columns == 0, GATED=gated,
+            BIAS=bias is not None, RESIDUAL=residual, PRECISION=self._precision, num_warps=tile.warps,
+            num_stages=tile.stages, **self._pdl,
         )  # fmt: skip
 
     def _attend(self, index: int) -> None:

@@ -23,6 +23,8 @@ WARM_UP = 2
 """Runs before a capture: they compile kernels and let libraries allocate."""
 FIRST_WITH_PDL = (9, 0)
 """compute capability of the first GPUs with programmatic dependent launch"""
+FIRST_WITH_FP8 = (8, 9)
+"""the same for the conversion of float8_e4m3fn"""
 
 
 Step = Literal["tiles", "graphs"]
@@ -110,6 +112,9 @@ class Preparation:
         self._decoder = decoder
         self.uses_graphs, self.description = _method(decoder)
         """`description`: what runs, and why it is not something faster"""
+        on_gpu = decoder.weights.embedding.is_cuda
+        self.is_slow = not self.uses_graphs and (on_gpu or decoder.weights.quantization is not None)
+        """whether another device or version would run something much faster"""
         self._tiles = TileCache(cache, _identity(decoder)) if self.uses_graphs else TileCache()
 
     def prepare(
@@ -140,6 +145,7 @@ def _identity(decoder: Decoder) -> dict[str, str | int]:
         "triton": triton.__version__,
         "kernels": hashlib.sha256(b"".join(own)).hexdigest()[:16],
         "dtype": str(like.dtype),
+        "quantization": decoder.weights.quantization or "none",
         "layers": len(decoder.weights.layers),
         "heads": f"{decoder.query_heads} of {decoder.shape.width_of_head}, {decoder.key_heads}",
         "qkv": "x".join(map(str, layer.qkv.shape)),
@@ -149,8 +155,14 @@ def _identity(decoder: Decoder) -> dict[str, str | int]:
 
 
 def _method(decoder: Decoder) -> tuple[bool, str]:
-    if decoder.weights.embedding.device.type != "cuda":
-        return False, "single operations"
+    device, kind = decoder.weights.embedding.device, decoder.weights.quantization
+    if device.type != "cuda":
+        return (
+            False,
+            f"single operations, each dequantising its {kind} weights" if kind else "single operations",
+        )
+    if kind == "fp8" and torch.cuda.get_device_capability(device) < FIRST_WITH_FP8:
+        return False, "single operations, because the kernels read fp8 from compute capability 8.9 on"
     try:
         from runner.ranks.fused import is_supported
     except ImportError as error:

@@ -13,10 +13,10 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-LINE = tl.constexpr(64)
-"""Values of 16 bits in a cache line."""
-AHEAD = tl.constexpr(1024)
-"""Values of each row that `matmul` reads into the L2 cache before its activations are there."""
+LINE_BITS = tl.constexpr(1024)
+"""Bits of a cache line."""
+LINES_AHEAD = tl.constexpr(16)
+"""Cache lines of each row that `matmul` reads into the L2 cache before its activations are there."""
 
 
 @triton.jit
@@ -33,67 +33,121 @@ def _prefetch(pointers):
 
 
 @triton.jit
+def _floats(tile, PDL: tl.constexpr):
+    """Return weights as float32.
+
+    Converting an int8 takes several times as long as other operations. So where inline assembly runs
+    (`PDL`), a byte becomes the lowest one of the float 2^23, which adds its value + 128, and 2^23 + 128 is
+    subtracted.
+    """
+    if PDL and tile.dtype == tl.int8:
+        return tl.inline_asm_elementwise(
+            """
+            {
+            .reg .b32 bytes;
+            xor.b32 bytes, $4, 0x80808080;
+            prmt.b32 $0, bytes, 0x4B000000, 0x7650;
+            prmt.b32 $1, bytes, 0x4B000000, 0x7651;
+            prmt.b32 $2, bytes, 0x4B000000, 0x7652;
+            prmt.b32 $3, bytes, 0x4B000000, 0x7653;
+            }
+            """,
+            "=r,=r,=r,=r,r", [tile], tl.float32, is_pure=True, pack=4,
+        ) - 8388736.0  # fmt: skip
+    return tile.to(tl.float32)
+
+
+@triton.jit
+def _add_products(
+    start, columns, x, norm, first, second, inside, tile, other, total, gate, squares,
+    INPUTS: tl.constexpr, TILE: tl.constexpr, EVEN: tl.constexpr, NORM: tl.constexpr, GATED: tl.constexpr,
+    PDL: tl.constexpr,
+):  # fmt: skip
+    """Add the products of one tile of `matvec`, which is loaded already, and load the next one."""
+    at = start + columns
+    if EVEN:
+        value = tl.load(x + at).to(tl.float32)
+    else:
+        value = tl.load(x + at, mask=at < INPUTS, other=0.0).to(tl.float32)
+    if NORM:
+        squares += value * value
+        if EVEN:
+            value = value * tl.load(norm + at).to(tl.float32)
+        else:
+            value = value * tl.load(norm + at, mask=at < INPUTS, other=0.0).to(tl.float32)
+    total += _floats(tile, PDL) * value[None, :]
+    if GATED:
+        gate += _floats(other, PDL) * value[None, :]
+    if start + TILE < INPUTS:
+        if EVEN:
+            mask = inside[:, None]
+        else:
+            mask = inside[:, None] & (at + TILE < INPUTS)[None, :]
+        tile = tl.load(first + start + TILE, mask=mask, other=0.0)
+        if GATED:
+            other = tl.load(second + start + TILE, mask=mask, other=0.0)
+    return tile, other, total, gate, squares
+
+
+@triton.jit
 def matvec(
-    x, weight, bias, norm, residual, out, outputs, eps, INPUTS: tl.constexpr,
+    x, weight, scales, bias, norm, residual, out, outputs, eps, INPUTS: tl.constexpr,
     ROWS: tl.constexpr, TILE: tl.constexpr, EVEN: tl.constexpr, NORM: tl.constexpr, GATED: tl.constexpr,
-    BIAS: tl.constexpr, RESIDUAL: tl.constexpr, PDL: tl.constexpr,
+    SCALED: tl.constexpr, BIAS: tl.constexpr, RESIDUAL: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Multiply one activation by a matrix; each program computes ROWS outputs.
 
     NORM applies RMSNorm to the activation first. GATED takes the matrix as [2 * outputs, inputs] and returns
-    silu(upper half) * lower half.
+    silu(upper half) * lower half. SCALED multiplies row o of the matrix by `scales[o]`.
     """
+    line_length: tl.constexpr = LINE_BITS // weight.dtype.element_ty.primitive_bitwidth
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, TILE)
     inside = rows < outputs
-    first = weight + rows[:, None].to(tl.int64) * INPUTS + columns[None, :]
+    # A thread gets as many neighbouring weights as activations of 16 bits: no exchange between threads.
+    spread = tl.max_contiguous(columns, 8) if SCALED else columns
+    first = weight + rows[:, None].to(tl.int64) * INPUTS + spread[None, :]
     second = first + outputs.to(tl.int64) * INPUTS
     if EVEN:
         mask = inside[:, None]
     else:
         mask = inside[:, None] & (columns < INPUTS)[None, :]
     tile = tl.load(first, mask=mask, other=0.0)
-    if GATED:
-        other = tl.load(second, mask=mask, other=0.0)
+    other = tl.load(second, mask=mask, other=0.0) if GATED else tile
     if PDL:
         gdc_launch_dependents()
-        if INPUTS >= 2 * TILE:
-            line = tl.arange(0, TILE // LINE) * LINE
+        if INPUTS >= 2 * TILE and line_length <= TILE:
+            line = tl.arange(0, TILE // line_length) * line_length
             _prefetch(weight + rows[:, None].to(tl.int64) * INPUTS + TILE + line[None, :])
         gdc_wait()
     total = tl.zeros([ROWS, TILE], tl.float32)
     gate = tl.zeros([ROWS, TILE], tl.float32)
     squares = tl.zeros([TILE], tl.float32)
-    for start in range(0, INPUTS, TILE):
-        at = start + columns
-        if EVEN:
-            value = tl.load(x + at).to(tl.float32)
-        else:
-            value = tl.load(x + at, mask=at < INPUTS, other=0.0).to(tl.float32)
-        if NORM:
-            squares += value * value
-            if EVEN:
-                value = value * tl.load(norm + at).to(tl.float32)
-            else:
-                value = value * tl.load(norm + at, mask=at < INPUTS, other=0.0).to(tl.float32)
-        total += tile.to(tl.float32) * value[None, :]
-        if GATED:
-            gate += other.to(tl.float32) * value[None, :]
-        if start + TILE < INPUTS:
-            if EVEN:
-                mask = inside[:, None]
-            else:
-                mask = inside[:, None] & (at + TILE < INPUTS)[None, :]
-            tile = tl.load(first + start + TILE, mask=mask, other=0.0)
-            if GATED:
-                other = tl.load(second + start + TILE, mask=mask, other=0.0)
+    # Bytes that a loop carries from one iteration to the next would be unpacked and packed in each.
+    if SCALED:
+        for start in tl.static_range(0, INPUTS, TILE):
+            tile, other, total, gate, squares = _add_products(
+                start, columns, x, norm, first, second, inside, tile, other, total, gate, squares,
+                INPUTS, TILE, EVEN, NORM, GATED, PDL,
+            )  # fmt: skip
+    else:
+        for start in range(0, INPUTS, TILE):
+            tile, other, total, gate, squares = _add_products(
+                start, columns, x, norm, first, second, inside, tile, other, total, gate, squares,
+                INPUTS, TILE, EVEN, NORM, GATED, PDL,
+            )  # fmt: skip
     result = tl.sum(total, axis=1)
     scale = 1.0
     if NORM:
         scale = 1.0 / tl.sqrt(tl.sum(squares) / INPUTS + eps)
         result = result * scale
+    if SCALED:
+        result = result * tl.load(scales + rows, mask=inside, other=0.0)
     if GATED:
-        result = result * tl.sigmoid(result) * (tl.sum(gate, axis=1) * scale)
+        lower = tl.sum(gate, axis=1) * scale
+        if SCALED:
+            lower = lower * tl.load(scales + outputs + rows, mask=inside, other=0.0)
+        result = result * tl.sigmoid(result) * lower
     if BIAS:
         result += tl.load(bias + rows, mask=inside, other=0.0).to(tl.float32)
     if RESIDUAL:
@@ -111,6 +165,7 @@ def matmul(
 
     GATED as in `matvec`.
     """
+    line_length: tl.constexpr = LINE_BITS // weight.dtype.element_ty.primitive_bitwidth
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, TILE)
     members = tl.arange(0, BATCH)
@@ -120,8 +175,8 @@ def matmul(
     activations = x + members[None, :].to(tl.int64) * INPUTS + columns[:, None]
     if PDL:
         gdc_launch_dependents()
-        line = tl.arange(0, AHEAD // LINE) * LINE
-        if INPUTS >= AHEAD:
+        line = tl.arange(0, LINES_AHEAD) * line_length
+        if LINES_AHEAD * line_length <= INPUTS:
             _prefetch(weight + rows[:, None].to(tl.int64) * INPUTS + line[None, :])
         gdc_wait()
     total = tl.zeros([ROWS, BATCH], tl.float32)
@@ -147,6 +202,16 @@ def matmul(
     if RESIDUAL:
         total += tl.load(residual + places, mask=mask, other=0.0).to(tl.float32)
     tl.store(out + places, total.to(out.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def dequantize(values, scales, out, size, BLOCK: tl.constexpr):
+    """Write `values * scales` of a matrix with rows of `size` values; a program per row and BLOCK values."""
+    row = tl.program_id(0).to(tl.int64)
+    columns = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    mask = columns < size
+    value = tl.load(values + row * size + columns, mask=mask, other=0.0).to(tl.float32)
+    tl.store(out + row * size + columns, (value * tl.load(scales + row)).to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit

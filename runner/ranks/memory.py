@@ -73,25 +73,36 @@ def describe_parts(sizes: Mapping[str, int | None]) -> str:
     return f"{' + '.join(parts)} = {sum(size for _, size in known) / GIB:.1f} GiB"
 
 
-def weights_need(shape: DecoderShape, world: int, element: int) -> MemoryNeed:
+def weights_need(shape: DecoderShape, world: int, element: int, *, quantized: bool = False) -> MemoryNeed:
     """Return the need while the weights are built: the share of a rank, and one whole parameter at a time.
 
     Args:
         shape: the model.
         world: number of ranks.
         element: bytes of a number.
+        quantized: the matrices of the layers are bytes, with a scale of four bytes for each output; one layer
+            at a time has the full width while it is built.
     """
-    return MemoryNeed(_weights(shape, world) * element, execution=_largest(shape) * element)
+    drawn = _largest(shape) + (sum(_matrices(shape, world)) if quantized else 0)
+    return MemoryNeed(_weights(shape, world, element, quantized), execution=drawn * element)
 
 
 def configuration_need(
-    shape: DecoderShape, world: int, element: int, batch: int, input_len: int, output_len: int
+    shape: DecoderShape,
+    world: int,
+    element: int,
+    batch: int,
+    input_len: int,
+    output_len: int,
+    *,
+    quantized: bool = False,
 ) -> MemoryNeed:
     """Return the need of a configuration; arguments as for `weights_need`.
 
     Execution, in numbers for each token of the prefill: 4 times the hidden size, 4 times the queries, twice
     keys and values, 3 times the feed-forward units; in float32, whose attention makes them, also two scores
-    for each pair of tokens and head. And the logits, in three copies.
+    for each pair of tokens and head. And the logits, in three copies; and the largest quantised matrix, which
+    the prefill reads dequantised.
 
     Allocator: its share of cache and execution; and with several ranks, where a parameter is drawn whole and
     then cut, the largest one divided by the ranks (39 to 507 MiB were seen for the shape of Llama-3-8B).
@@ -105,10 +116,14 @@ def configuration_need(
     token = 4 * shape.hidden_size + (4 * queries + 4 * keys) * width + 3 * units
     scores = 2 * batch * queries * input_len**2 if element == ELEMENT_BYTES["float32"] else 0
     logits = 3 * batch * -(-shape.vocab_size // world)
-    execution = (batch * input_len * token + scores + logits) * element + LIBRARIES
+    whole = max(_matrices(shape, world)) if quantized else 0
+    execution = (batch * input_len * token + scores + logits + whole) * element + LIBRARIES
     cut = _largest(shape) * element // world if world > 1 else 0
     return MemoryNeed(
-        _weights(shape, world) * element, cache, execution, round(ALLOCATOR * (cache + execution)) + cut
+        _weights(shape, world, element, quantized),
+        cache,
+        execution,
+        round(ALLOCATOR * (cache + execution)) + cut,
     )
 
 
@@ -127,12 +142,22 @@ def _largest(shape: DecoderShape) -> int:
     return shape.hidden_size * max(shape.vocab_size, shape.intermediate_size)
 
 
-def _weights(shape: DecoderShape, world: int) -> int:
-    """Return the parameters of rank 0; another rank may have one row of the vocabulary more or less."""
+def _matrices(shape: DecoderShape, world: int) -> tuple[int, int, int, int]:
+    """Return the numbers in the matrices of a layer of rank 0: qkv, out, gate and up, down."""
     width, hidden = shape.width_of_head, shape.hidden_size
     queries = shape.num_attention_heads // world * width
     keys = max(1, shape.num_key_value_heads // world) * width
-    attention = hidden * (2 * queries + 2 * keys) + (queries + 2 * keys if shape.attention_bias else 0)
-    layer = attention + 3 * hidden * (shape.intermediate_size // world) + 2 * hidden
+    units = shape.intermediate_size // world
+    return hidden * (queries + 2 * keys), hidden * queries, 2 * hidden * units, hidden * units
+
+
+def _weights(shape: DecoderShape, world: int, element: int, quantized: bool) -> int:
+    """Return the bytes of the parameters of rank 0; another rank may have one row of the vocabulary more."""
+    width, hidden = shape.width_of_head, shape.hidden_size
+    outputs = (shape.num_attention_heads // world + 2 * max(1, shape.num_key_value_heads // world)) * width
+    matrices = sum(_matrices(shape, world))
+    scales = 4 * (outputs + 2 * hidden + 2 * (shape.intermediate_size // world))
+    layer = matrices + scales if quantized else matrices * element
+    others = 2 * hidden + (outputs if shape.attention_bias else 0)
     vocabulary = shape.vocab_size // world * hidden * (1 if shape.tie_word_embeddings else 2)
-    return shape.num_hidden_layers * layer + vocabulary + hidden
+    return shape.num_hidden_layers * (layer + others * element) + (vocabulary + hidden) * element

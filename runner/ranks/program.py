@@ -29,6 +29,7 @@ from runner.ranks.generation import Timing, random_prompt, timed_generation
 from runner.ranks.graphs import GraphGeneration, Preparation, Step
 from runner.ranks.held_memory import HeldMemory
 from runner.ranks.loop import timed_indices
+from runner.ranks.quantized import FORMATS
 from runner.ranks.records import DIRECTORY_VARIABLE, MOST_STEP_VALUES, Recorder, die_with_parent
 from runner.ranks.shape import read_shape
 from runner.ranks.summary import BenchmarkConfiguration, Setting, benchmark_line
@@ -69,6 +70,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="pairs separated by ; like 128,20;512,20",
     )
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float16")
+    parser.add_argument("--quantization", choices=tuple(FORMATS), help="8-bit weights in the layers")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--seed", type=int, default=0, help="of the random weights and input tokens")
     parser.add_argument("--num_runs", type=int, default=10, help="minimal number of iterations")
@@ -105,12 +107,14 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
     held = HeldMemory(device)
     collectives: Collectives = Nccl(link, device) if on_gpus else link
     held.collectives_started()
-    admission = Admission(shape, options.dtype, device, collectives)
+    admission = Admission(
+        shape, options.dtype, device, collectives, quantized=options.quantization is not None
+    )
     admission.admit_weights()
     with torch.inference_mode():
         began = time.monotonic()
         source = Source(options.seed, getattr(torch, options.dtype), device)
-        weights = build_weights(shape, WeightShard(link.rank, link.world), source)
+        weights = build_weights(shape, WeightShard(link.rank, link.world), source, options.quantization)
         longest = max(input_len + output_len for input_len, output_len in options.input_output_len)
         decoder = Decoder(shape, weights, collectives, longest)
         wait_for(device)
@@ -121,11 +125,14 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
         )
         preparation = Preparation(decoder, options.tile_cache)
         _print_line(link, f"Iterations run as {preparation.description}.")
+        if preparation.is_slow and link.rank == 0:
+            recorder.notice(f"a slow way: iterations run as {preparation.description}")
         setting = Setting(
             name=os.path.basename(os.path.abspath(options.engine_dir)),
             shape=shape,
             world=link.world,
             precision=options.dtype,
+            quantization=options.quantization or "0",
             compute_cap=compute_capability(device),
         )
         configurations = [

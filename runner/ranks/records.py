@@ -31,6 +31,7 @@ MOST_STEP_VALUES = 200_000
 
 _STDOUT = 1
 _TEXT_LIMIT = 100
+_NOTICE_LIMIT = 300
 _PR_SET_PDEATHSIG = 1
 
 
@@ -97,6 +98,10 @@ class Recorder:
             duration=duration,
             warm_up=warm_up,
         )
+
+    def notice(self, text: str) -> None:
+        """Record a warning about the measurement."""
+        self._emit("notice", level="warning", text=_short(text, _NOTICE_LIMIT))
 
     def preparation(
         self,
@@ -184,9 +189,9 @@ class Recorder:
         self.dropped += self._torn
 
 
-def _short(text: str) -> str:
+def _short(text: str, limit: int = _TEXT_LIMIT) -> str:
     """Return a text so short that a record stays below the limit of standard output."""
-    return "".join(character for character in text if character.isprintable())[:_TEXT_LIMIT]
+    return "".join(character for character in text if character.isprintable())[:limit]
 
 
 def die_with_parent() -> None:

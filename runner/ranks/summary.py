@@ -37,6 +37,8 @@ class Setting:
     precision: str
     compute_cap: str
     """for example `sm90`; `none` on a CPU"""
+    quantization: str = "0"
+    """the format of the weights; `0`: they are not quantised, as upstream prints it"""
 
 
 def benchmark_line(
@@ -71,7 +73,7 @@ def benchmark_line(
         "percentile99(ms)": upstream_percentile(latencies, 0.99),
         "latency(ms)": latency,
         "compute_cap": setting.compute_cap,
-        "quantization": 0,
+        "quantization": setting.quantization,
         "generation_time(ms)": round(generation, 3),
         "total_generated_tokens": tokens,
         "generation_tokens_per_second": round(tokens * 1000 / generation, 3) if generation else 0.0,

@@ -35,6 +35,11 @@ BATCH_TILES = (
     Tile(32, 128, 4, 6), Tile(16, 256, 4, 6),
 )  # fmt: skip
 """for `kernels.matmul`; like the tiles above"""
+BYTE_VECTOR_TILES = (
+    Tile(4, 2048, 4), Tile(4, 1024, 2), Tile(8, 512, 2), Tile(2, 1024, 4), Tile(4, 1024, 4), Tile(4, 4096, 8),
+    Tile(4, 2048, 8), Tile(2, 4096, 8), Tile(2, 2048, 4), Tile(1, 4096, 4), Tile(2, 4096, 4),
+)  # fmt: skip
+"""the same for matrices of bytes: those of an 8B model, and a few others"""
 SPLITS = (Tile(64, 0, 4), Tile(128, 0, 4), Tile(128, 0, 8), Tile(32, 0, 4), Tile(64, 0, 8))
 """for `kernels.attend`: rows are cached tokens"""
 TIE = 1.003
@@ -47,10 +52,11 @@ def next_power_of_2(size: int) -> int:
     return 1 << max(0, size - 1).bit_length()
 
 
-def vector_tiles(inputs: int) -> list[Tile]:
-    """Return the tiles to try for `kernels.matvec` and a matrix with `inputs` columns."""
+def vector_tiles(inputs: int, *, of_bytes: bool = False) -> list[Tile]:
+    """Return the tiles to try for `kernels.matvec` and a matrix with `inputs` columns, perhaps of bytes."""
     widest = next_power_of_2(inputs)
-    return [tile for tile in VECTOR_TILES if tile.columns <= widest] or [Tile(8, 64, 4)]
+    tiles = BYTE_VECTOR_TILES if of_bytes else VECTOR_TILES
+    return [tile for tile in tiles if tile.columns <= widest] or [Tile(8, 64, 4)]
 
 
 def batch_tiles(batch: int, inputs: int, *, halves: int, element_size: int, shared: int) -> list[Tile]:

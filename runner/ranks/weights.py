@@ -7,10 +7,11 @@ number of ranks. One parameter is drawn at a time: memory peaks at the share of 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from runner.ranks.quantized import Matrix, QuantizedMatrix, quantize
 from runner.ranks.shape import DecoderShape
 
 _DEVIATION = 0.02
@@ -22,18 +23,30 @@ class LayerWeights:
 
     attention_norm: torch.Tensor
     """[hidden]"""
-    qkv: torch.Tensor
+    qkv: Matrix
     """[(query heads + 2 * key/value heads) of this rank * width of a head, hidden]"""
     qkv_bias: torch.Tensor | None
     """[as many as qkv has rows]"""
-    out: torch.Tensor
+    out: Matrix
     """[hidden, query heads of this rank * width of a head]"""
     feed_forward_norm: torch.Tensor
     """[hidden]"""
-    gate_up: torch.Tensor
+    gate_up: Matrix
     """[2 * intermediate / world, hidden]: the gate's rows, then the up projection's"""
-    down: torch.Tensor
+    down: Matrix
     """[hidden, intermediate / world]"""
+
+    @property
+    def matrices(self) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        """The matrices, which are quantised or not together."""
+        return self.qkv, self.out, self.gate_up, self.down
+
+    def quantized(self, kind: str) -> LayerWeights:
+        """Return the layer with its matrices in a format of `quantized.FORMATS`."""
+        qkv, out, gate_up, down = (
+            quantize(matrix, kind) if isinstance(matrix, torch.Tensor) else matrix for matrix in self.matrices
+        )
+        return replace(self, qkv=qkv, out=out, gate_up=gate_up, down=down)
 
 
 @dataclass(frozen=True)
@@ -52,10 +65,25 @@ class Weights:
 
     @property
     def parameters(self) -> int:
-        """The number of parameters of this rank."""
+        """The number of parameters of this rank, without the scales of quantised matrices."""
+        return sum(tensor.numel() for tensor in self._tensors)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all parameters of this rank."""
+        return sum(tensor.nbytes for tensor in self._tensors)
+
+    @property
+    def quantization(self) -> str | None:
+        """The format of the matrices of the layers; None: they are not quantised."""
+        matrix = self.layers[0].qkv
+        return matrix.kind if isinstance(matrix, QuantizedMatrix) else None
+
+    @property
+    def _tensors(self) -> list[Matrix]:
         tensors = {id(tensor): tensor for tensor in (self.embedding, self.head, self.norm)}.values()
         layers = [tensor for layer in self.layers for tensor in vars(layer).values() if tensor is not None]
-        return sum(tensor.numel() for tensor in (*tensors, *layers))
+        return [*tensors, *layers]
 
 
 @dataclass(frozen=True)
@@ -109,8 +137,17 @@ class Source:
         return torch.ones(size, dtype=self.dtype, device=self.device)
 
 
-def build_weights(shape: DecoderShape, share: WeightShard, source: Source) -> Weights:
+def build_weights(
+    shape: DecoderShape, share: WeightShard, source: Source, quantization: str | None = None
+) -> Weights:
     """Draw the model and keep the share of a rank.
+
+    Args:
+        shape: the model.
+        share: the part of this rank.
+        source: where the parameters come from.
+        quantization: a format of `quantized.FORMATS` for the matrices of the layers; None: not quantised.
+            A rank quantises its own share, so scales of `out` and `down` depend on the number of ranks.
 
     Raises:
         ValueError: the shape cannot be split over that many ranks.
@@ -121,13 +158,17 @@ def build_weights(shape: DecoderShape, share: WeightShard, source: Source) -> We
     def vocabulary(name: str) -> torch.Tensor:
         return _keep(source.draw(name, shape.vocab_size, shape.hidden_size)[rows])
 
+    def layer(index: int) -> LayerWeights:
+        whole = _layer(shape, share, source, index)
+        return whole if quantization is None else whole.quantized(quantization)
+
     embedding = vocabulary("model.embed_tokens.weight")
     head = embedding if shape.tie_word_embeddings else vocabulary("lm_head.weight")
     return Weights(
         embedding=embedding,
         head=head,
         norm=source.ones(shape.hidden_size),
-        layers=[_layer(shape, share, source, index) for index in range(shape.num_hidden_layers)],
+        layers=[layer(index) for index in range(shape.num_hidden_layers)],
         vocab_start=rows.start,
     )
 

@@ -40,7 +40,8 @@ def _memory(profile: TorchProfile, facts: MachineFacts) -> Check | None:
         return Check("GPU memory", "warn", text)
     least = min(facts.gpus[:tp], key=lambda gpu: gpu.total - gpu.used)
     free = least.total - least.used
-    weights = with_start(weights_need(shape, tp, ELEMENT_BYTES[model.dtype]), tp)
+    quantized = model.quantization is not None
+    weights = with_start(weights_need(shape, tp, ELEMENT_BYTES[model.dtype], quantized=quantized), tp)
     fix = "raise parallel.tp, or lower batch size, lengths or the bits of model.dtype"
     if weights.required > free:
         text = f"the model does not fit on a GPU: {describe_lack(weights, free, least.total)}"

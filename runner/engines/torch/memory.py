@@ -23,7 +23,11 @@ def decoder_shape(shape: TransformerShape) -> DecoderShape:
 def configuration_needs(profile: TorchProfile, shape: DecoderShape) -> dict[Sizes, MemoryNeed]:
     """Return what each configuration needs on one GPU."""
     tp, element = profile.parallel.tp, ELEMENT_BYTES[profile.model.dtype]
-    return {one: with_start(configuration_need(shape, tp, element, *one), tp) for one in _sizes(profile)}
+    quantized = profile.model.quantization is not None
+    needs = {
+        one: configuration_need(shape, tp, element, *one, quantized=quantized) for one in _sizes(profile)
+    }
+    return {one: with_start(need, tp) for one, need in needs.items()}
 
 
 def predicted_memory(profile: TorchProfile, shape: TransformerShape) -> list[PredictedMemory]:

@@ -38,6 +38,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         *("--batch_size", ";".join(map(str, benchmark.batch_size))),
         *("--input_output_len", ";".join(f"{i},{o}" for i, o in benchmark.input_output_len)),
         *("--dtype", model.dtype),
+        *(("--quantization", model.quantization) if model.quantization else ()),
         *("--device", model.device),
         *("--seed", str(model.seed)),
         *("--num_runs", str(benchmark.num_runs)),
@@ -57,12 +58,12 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
     return Plan(
         engine="torch",
         profile=profile.name,
-        summary=f"{_millions(shape.parameters)} M parameters, {model.dtype} on {model.device}, tp {tp}",
+        summary=f"{_millions(shape.parameters)} M parameters, {_types(profile)} on {model.device}, tp {tp}",
         stages=[stage],
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
         configurations=_configurations(profile),
         devices=_devices(profile),
-        decode_reads=decode_reads(shape, tp, ByteWidths(*[DTYPE_BYTES[model.dtype]] * 3), dtype=model.dtype),
+        decode_reads=decode_reads(shape, tp, _widths(profile), dtype=model.dtype),
         memory=predicted_memory(profile, shape),
         notes=_notes(profile),
         workload=_workload(profile),
@@ -95,6 +96,17 @@ def _shape(profile: TorchProfile) -> TransformerShape:
     if problems:
         raise UserError("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
     return shape
+
+
+def _types(profile: TorchProfile) -> str:
+    """Return the type of weights and activations, `bfloat16 with int8 weights`."""
+    model = profile.model
+    return f"{model.dtype} with {model.quantization} weights" if model.quantization else model.dtype
+
+
+def _widths(profile: TorchProfile) -> ByteWidths:
+    whole = DTYPE_BYTES[profile.model.dtype]
+    return ByteWidths(weight=1 if profile.model.quantization else whole, other=whole, cache=whole)
 
 
 def _millions(parameters: int) -> str:

@@ -37,6 +37,10 @@ class TorchModel(Section, frozen=True):
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"], Meta(description="type of weights and activations")
     ] = "float32"
+    quantization: Annotated[
+        Literal["int8", "fp8"] | None,
+        Meta(description="8-bit weights in the layers; on cuda for batch size 1 only; null: dtype"),
+    ] = None
     device: Annotated[
         Literal["cpu", "cuda"], Meta(description="where the ranks run: cpu, or one GPU a rank")
     ] = "cpu"
@@ -80,6 +84,12 @@ def rules(profile: TorchProfile) -> list[Problem]:
         problems.append(Problem("model", "give exactly one of dir (a Hugging Face folder) and shape"))
     elif model.shape is not None:
         problems += shape_rules(model.shape, profile.parallel.tp)
+    if model.quantization is not None and model.device == "cuda" and max(profile.benchmark.batch_size) > 1:
+        text = (
+            f"with model.quantization {model.quantization} on cuda only batch size 1 is measured: for larger"
+            " ones the 8-bit kernels are too slow for a baseline; give [1], or leave model.quantization out"
+        )
+        problems.append(Problem("benchmark.batch_size", text))
     return problems
 
 

@@ -43,7 +43,7 @@ def test_the_good_profile_is_good() -> None:
         pytest.param(
             "num_runs", "num_run",
             "p.yaml:14: benchmark.num_run: unknown key; allowed here: batch_size, input_output_len, num_runs,"
-            " duration, warm_up (did you mean num_runs?)",
+            " duration, warm_up, per_step (did you mean num_runs?)",
             id="unknown key",
         ),
         pytest.param(

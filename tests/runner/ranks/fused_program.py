@@ -14,7 +14,15 @@ from runner.ranks.weights import Source, WeightShard, build_weights
 TOKENS = 4
 
 
-def check(batch: int, input_len: int, heads: int, kv_heads: int, hidden: int, bias: bool) -> None:
+def check(
+    batch: int,
+    input_len: int,
+    heads: int,
+    kv_heads: int,
+    hidden: int,
+    bias: bool,
+    quantization: str | None = None,
+) -> None:
     shape = DecoderShape(
         hidden_size=hidden,
         intermediate_size=80,
@@ -26,7 +34,7 @@ def check(batch: int, input_len: int, heads: int, kv_heads: int, hidden: int, bi
         attention_bias=bias,
     )
     source = Source(0, torch.float32, torch.device("cpu"))
-    weights = build_weights(shape, WeightShard(0, 1), source)
+    weights = build_weights(shape, WeightShard(0, 1), source, quantization)
     decoder = Decoder(shape, weights, SingleRank(), input_len + TOKENS)
     prompt = random_prompt(shape.vocab_size, batch, input_len, seed=1)
     step = FusedStep(decoder, prompt, TOKENS, pdl=False)
@@ -38,3 +46,5 @@ if __name__ == "__main__":
     with torch.inference_mode():
         check(1, 63, heads=4, kv_heads=2, hidden=64, bias=False)  # the cache grows into a second split
         check(3, 5, heads=3, kv_heads=1, hidden=48, bias=True)  # sizes that are no power of 2
+        check(1, 5, heads=3, kv_heads=1, hidden=48, bias=True, quantization="int8")
+        check(1, 5, heads=4, kv_heads=2, hidden=64, bias=False, quantization="fp8")

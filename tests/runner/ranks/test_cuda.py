@@ -29,6 +29,7 @@ with torch_or_skip():
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
     from runner.ranks.graphs import Preparation
     from runner.ranks.memory import configuration_need
+    from runner.ranks.quantized import FORMATS, Matrix, QuantizedMatrix
     from runner.ranks.shape import DecoderShape
     from runner.ranks.weights import LayerWeights, Source, Weights, WeightShard, build_weights
     from tests.runner.ranks.split import outputs
@@ -54,8 +55,13 @@ def on_gpu(weights: Weights) -> Weights:
 
 
 def in_float32(weights: Weights) -> Weights:
+    def convert(value: Matrix | None) -> torch.Tensor | None:
+        if isinstance(value, QuantizedMatrix):
+            return value.dequantized(torch.float32)
+        return None if value is None else value.float()
+
     layers = [
-        LayerWeights(**{key: None if value is None else value.float() for key, value in vars(layer).items()})
+        LayerWeights(**{key: convert(value) for key, value in vars(layer).items()})
         for layer in weights.layers
     ]
     return replace(
@@ -67,9 +73,9 @@ def in_float32(weights: Weights) -> Weights:
     )
 
 
-def gpu_decoder(dtype: torch.dtype) -> Decoder:
+def gpu_decoder(dtype: torch.dtype, kind: str | None = None) -> Decoder:
     shape = DecoderShape(**LARGER)
-    weights = build_weights(shape, WeightShard(0, 1), Source(0, dtype, torch.device("cuda")))
+    weights = build_weights(shape, WeightShard(0, 1), Source(0, dtype, torch.device("cuda")), kind)
     return Decoder(shape, weights, SingleRank(), 256)
 
 
@@ -148,15 +154,28 @@ def test_graphs_choose_the_tokens_of_single_operations(name: str, batch: int, in
         assert torch.equal(generate(graphs, CpuMarks()), expected), "an iteration leaves nothing behind"
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("batch", [1, 3, 16, 70])
+def test_quantised_graphs_choose_the_same_tokens(kind: str, batch: int) -> None:
+    shape = DecoderShape(**SHAPES["bias, five heads a group"])
+    with torch.inference_mode():
+        source = Source(0, torch.float32, torch.device("cuda"))
+        decoder = Decoder(shape, build_weights(shape, WeightShard(0, 1), source, kind), SingleRank(), 160)
+        prompt = random_prompt(shape.vocab_size, batch, 120, seed=1).cuda()
+        expected = generate(EagerGeneration(decoder, prompt, 40), CpuMarks())
+        assert torch.equal(generate(Preparation(decoder).prepare(prompt, 40), CpuMarks()), expected)
+
+
+@pytest.mark.parametrize("kind", [None, *FORMATS])
 @pytest.mark.parametrize("name", ["bfloat16", "float16"])
 @pytest.mark.parametrize("batch", [1, 16])
-def test_graphs_are_as_exact_as_single_operations(name: str, batch: int) -> None:
+def test_graphs_are_as_exact_as_single_operations(name: str, batch: int, kind: str | None) -> None:
     """Their logits are no further from those in float32 than those of PyTorch's operations are."""
     from runner.ranks.fused import FusedStep
 
     dtype = getattr(torch, name)
     with torch.inference_mode():
-        decoder = gpu_decoder(dtype)
+        decoder = gpu_decoder(dtype, kind)
         exact = Decoder(decoder.shape, in_float32(decoder.weights), SingleRank(), 256)
         prompt = random_prompt(decoder.shape.vocab_size, batch, 100, seed=1).cuda()
         step = FusedStep(decoder, prompt, 2, pdl=False)
@@ -223,7 +242,9 @@ def test_program_on_one_gpu(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = read_records(tmp_path, 0)
     assert found[0]["device"] == "cuda:0"
-    assert found[-1]["count"] == len(found) - 1
+    uncounted = [record for record in found if record["kind"] == "preparation"]
+    assert [record["step"] for record in uncounted] == ["tiles", "graphs", "ready"] * 2
+    assert found[-1]["count"] == len(found) - 1 - len(uncounted)
     lines = [values for values in map(benchmark_line.parse, done.stdout.splitlines()) if values]
     assert len(lines) == 2
     for config, values in enumerate(lines):
@@ -272,5 +293,6 @@ def test_program_on_two_gpus(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     ranks = [read_records(tmp_path, rank) for rank in range(2)]
     assert [found[0]["device"] for found in ranks] == ["cuda:0", "cuda:1"]
+    ranks = [[record for record in found if record["kind"] != "preparation"] for found in ranks]
     assert [found[-1]["count"] for found in ranks] == [len(found) - 1 for found in ranks]
     assert len(ranks[0]) == len(ranks[1]) + 1, "rank 0 alone announces the configuration"

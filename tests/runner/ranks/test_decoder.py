@@ -15,7 +15,7 @@ with torch_or_skip():
     from runner.ranks.decoder import Decoder
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
     from runner.ranks.shape import DecoderShape
-    from runner.ranks.weights import Source, WeightShard, build_weights
+    from runner.ranks.weights import Source, Weights, WeightShard, build_weights
     from tests.runner.ranks import reference
 
 CPU = torch.device("cpu")
@@ -90,6 +90,12 @@ def test_half_precision_stays_near_float32(name: str) -> None:
     torch.testing.assert_close(logits.float(), expected, atol=0.01, rtol=0.05)
 
 
+def qkv_of(weights: Weights) -> torch.Tensor:
+    matrix = weights.layers[0].qkv
+    assert isinstance(matrix, torch.Tensor)
+    return matrix
+
+
 def test_weights_are_the_same_whatever_the_number_of_ranks() -> None:
     shape = DecoderShape(**TINY)
     source = Source(7, torch.float32, CPU)
@@ -101,8 +107,8 @@ def test_weights_are_the_same_whatever_the_number_of_ranks() -> None:
     down = torch.cat([part.layers[1].down for part in parts], dim=1)
     assert torch.equal(down, whole.layers[1].down)
     keys = slice(4 * 16, 6 * 16)
-    held = [part.layers[0].qkv[16:32] for part in parts]
-    assert torch.equal(torch.cat([held[0], held[2]]), whole.layers[0].qkv[keys])
+    held = [qkv_of(part)[16:32] for part in parts]
+    assert torch.equal(torch.cat([held[0], held[2]]), qkv_of(whole)[keys])
     assert torch.equal(held[0], held[1])
     other = build_weights(shape, WeightShard(0, 1), Source(8, torch.float32, CPU))
     assert not torch.equal(other.embedding, whole.embedding)

@@ -31,12 +31,13 @@ class Rank(SingleRank):
         self.rank, self.world = rank, world
 
 
+@pytest.mark.parametrize("kind", [None, "int8", "fp8"])
 @pytest.mark.parametrize("world", [1, 4])
-def test_counted_bytes_are_those_of_the_tensors(world: int) -> None:
-    need = configuration_need(SMALL, world, 4, 3, 8, 5)
-    weights = build_weights(SMALL, WeightShard(0, world), Source(0, torch.float32, CPU))
+def test_counted_bytes_are_those_of_the_tensors(world: int, kind: str | None) -> None:
+    need = configuration_need(SMALL, world, 4, 3, 8, 5, quantized=kind is not None)
+    weights = build_weights(SMALL, WeightShard(0, world), Source(0, torch.float32, CPU), kind)
     cache = Decoder(SMALL, weights, Rank(0, world), 12).new_cache(3, 8 + 5 - 1)
-    assert need.weights == 4 * weights.parameters
+    assert need.weights == weights.nbytes
     assert need.cache == 4 * (cache.keys.numel() + cache.values.numel())
 
 
