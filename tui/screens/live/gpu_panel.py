@@ -107,7 +107,7 @@ def _line(line: GpuLine, columns: _GpuColumns, width: int) -> Row:
     if columns.parts:
         spans.append(_number(line, "sm_active", line.sm_active, 6))
         spans.append(_number(line, "dram_active", line.dram_active, 7))
-    spans += ["  ", _throttle(line.throttled_by, wide=columns.parts)]
+    spans += ["  ", throttle_span(line.throttled_by, wide=columns.parts)]
     return cut(row(*spans), width)
 
 
@@ -152,7 +152,8 @@ def _maximum(values: tuple[float | None, ...]) -> float:
     return max((value for value in values if value is not None), default=0.0)
 
 
-def _throttle(reasons: tuple[str, ...] | None, *, wide: bool) -> Span:
+def throttle_span(reasons: tuple[str, ...] | None, *, wide: bool) -> Span:
+    """Return why clocks are held down: letters, with their names if `wide`."""
     if reasons is None:
         return dim(UNKNOWN)
     if not reasons:

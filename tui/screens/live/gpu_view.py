@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from runner.events import GpuSamples
+from collections.abc import Iterator
+
+from runner.events import ComputeProcess, GpuSamples
 from runner.events.missing_readings import LOST, STALE, UNSUPPORTED
 from runner.metrics.ceiling import Ceiling
 from runner.metrics.gpu import throttled_shares
-from runner.metrics.rank_gpus import gpu_of_rank, gpu_window
+from runner.metrics.rank_gpus import gpu_of_rank, gpu_window, used_gpus
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.gpu_window import GpuWindow
 from runner.state.run import RunState
 from runner.util.formatting import ranges
+from tui.framework.run_header import short_id
+from tui.screens.live.gpu_box import GpuBox
+from tui.screens.live.gpu_page import GpuDetail, GpuPage
 from tui.screens.live.gpu_panel import HISTORY, GpuLine
+from tui.screens.live.process_rows import ProcessLine
 from tui.text import plain_text
 
 _READINGS = {
@@ -19,6 +25,8 @@ _READINGS = {
     "temperature": "temperature", "sm_active": "sm_active", "dram_active": "dram_active",
 }  # fmt: skip
 """field of `GpuLine` -> reading of a sample"""
+PAGE_HISTORY = 400
+"""most readings of a history on the whole screen: two a cell"""
 
 
 def gpu_lines(state: RunState) -> tuple[GpuLine, ...]:
@@ -77,6 +85,111 @@ def _last_window(state: RunState) -> GpuWindow | None:
         if window is not None and window.phase.ticks:
             return window
     return None
+
+
+def gpu_box(state: RunState, *, in_container: bool, full: bool) -> GpuBox:
+    """Return the GPUs and the foreign processes on those of the run.
+
+    Args:
+        state: state of the run.
+        in_container: stages run in a container, whose processes the driver counts differently.
+        full: the panel has the whole screen.
+    """
+    lines = gpu_lines(state)
+    processes = _process_lines(state, in_container=in_container) if state.running else ()
+    used = {gpu.identity.index for gpu in used_gpus(state)} if processes else set()
+    foreign = tuple(line for line in processes if line.foreign and line.gpu in used)
+    return GpuBox(lines, foreign, _page(state, lines, processes) if full else None)
+
+
+def _page(state: RunState, lines: tuple[GpuLine, ...], processes: tuple[ProcessLine, ...]) -> GpuPage:
+    """Return the GPUs in full, with the processes on them while the run is under way."""
+    inventory, ticks = state.telemetry.inventory, state.telemetry.recent()[-PAGE_HISTORY:]
+    gpus = {gpu.identity.index: gpu for gpu in state.gpus.values()}
+    details = tuple(
+        GpuDetail(
+            line=line,
+            name=plain_text(gpu.identity.name),
+            facts=tuple(_facts(gpu)),
+            busy=tuple(_cell(tick.busy, gpu.column) for tick in ticks) if state.running else (),
+            power=tuple(_cell(tick.power, gpu.column) for tick in ticks) if state.running else (),
+        )
+        for line in lines
+        if (gpu := gpus.get(line.index)) is not None
+    )
+    versions = [
+        f"{name} {plain_text(version)}"
+        for name, version in (
+            ("driver", inventory.driver), ("CUDA", inventory.cuda), ("NVML", inventory.nvml),
+        )
+        if version
+    ] if inventory else []  # fmt: skip
+    return GpuPage(
+        versions=" · ".join(versions),
+        gpus=details,
+        processes=processes,
+        no_processes=_why_no_processes(state),
+    )
+
+
+def _facts(gpu: GpuState) -> Iterator[str]:
+    """Yield the address and what changes slowly, the most useful first."""
+    if gpu.identity.pci:
+        yield plain_text(gpu.identity.pci)
+    health = gpu.health
+    if health is None:
+        return
+    if health.pcie_generation and health.pcie_width:
+        yield f"PCIe {health.pcie_generation} x{health.pcie_width}"
+    if health.ecc_uncorrected is not None:
+        yield f"ECC errors {health.ecc_uncorrected}"
+    if health.remapped_rows:
+        yield f"remapped rows {health.remapped_rows}"
+
+
+def _why_no_processes(state: RunState) -> str:
+    if not state.running:
+        return "processes are listed while the run is under way"
+    reasons = {gpu.reasons["processes"] for gpu in state.gpus.values() if "processes" in gpu.reasons}
+    if reasons:
+        return f"processes: {', '.join(sorted(map(plain_text, reasons)))}"
+    read = all(gpu.processes is not None for gpu in state.gpus.values())
+    return "no process computes on these GPUs" if read else "processes are not listed yet"
+
+
+def _process_lines(state: RunState, *, in_container: bool) -> tuple[ProcessLine, ...]:
+    """Return all processes in the order of the GPUs; those of the run by rank or tag."""
+    run = state.started.run if state.started else ""
+    ranks = {one.hello.pid: rank for rank, one in state.ranks.items() if one.hello is not None}
+    here = state.started.host if state.started else ""
+    hosts = {one.hello.host for one in state.ranks.values() if one.hello is not None}
+    if not hosts <= {"", here}:
+        ranks = {}  # pids of other hosts
+    return tuple(
+        _process_line(gpu.identity.index, process, run, ranks, in_container=in_container)
+        for gpu in state.gpus.values()
+        for process in gpu.processes or ()
+    )
+
+
+def _process_line(
+    gpu: int, process: ComputeProcess, run: str, ranks: dict[int, int], *, in_container: bool
+) -> ProcessLine:
+    mine = process.run == run != ""
+    if process.pid in ranks and (mine or not process.run):
+        owner = f"rank {ranks[process.pid]}"
+    else:
+        owner = "this run" if mine else f"run {short_id(plain_text(process.run))}" if process.run else ""
+    known = bool(process.user) and not in_container
+    return ProcessLine(
+        gpu=gpu,
+        pid=process.pid,
+        memory=process.memory,
+        user=plain_text(process.user),
+        command=plain_text(process.command),
+        owner=owner,
+        foreign=known and not mine and process.pid not in ranks,
+    )
 
 
 def gpu_title(state: RunState, ceiling: Ceiling | None = None) -> str:

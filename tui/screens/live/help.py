@@ -64,6 +64,11 @@ HELP = ScreenHelp(
         ),
         ("queued", "trtllm-bench: requests that wait in the engine for free capacity"),
         ("KV cache", "trtllm-bench: share of the key and value blocks in use"),
+        (
+            "processes",
+            "on GPUs, listed every ten seconds: program and script, without arguments. In a container the"
+            " driver may count processes differently; then user and command are not known",
+        ),
         ("memory", "GPU memory: in use before the run (shaded), by the run, and free"),
         (
             "memory map",

@@ -25,7 +25,9 @@ LEAST_WITH_STAGES = 6
 """terminal height from which the line of the stages is shown"""
 FEWEST_IN_TABLE = 3
 """least rows of the table of configurations: a heading and two configurations"""
-_PRIORITIES = (("plot", 5), ("gpus", 2), ("log", 2), ("plot", 8), ("ranks", 3))
+_PRIORITIES = (
+    ("plot", 5), ("gpus", 2), ("log", 1), ("gpus", 9), ("log", 2), ("plot", 8), ("ranks", 3),
+)  # fmt: skip
 """Panel and minimum rows inside its frame, the most important first; the rest is distributed after."""
 
 
@@ -104,7 +106,7 @@ def _above(height: int, request: LayoutRequest) -> dict[str, int]:
     rows = {"header": 1}
     if height >= LEAST_WITH_STAGES:
         rows["stages"] = 1
-    if request.answers and height >= 24 and not request.maximised:
+    if request.answers and height >= (26 if request.gpus else 24) and not request.maximised:
         rows["answers"] = 1
     if height >= 12 or not request.maximised:
         rows["progress"] = 2 if height >= 12 else 1

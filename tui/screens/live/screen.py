@@ -11,7 +11,6 @@ from textual.layout import Layout
 
 from runner.cli.places import LivePlace
 from runner.errors import ExitCode, run_exit_code
-from runner.history.baseline import find_baseline
 from runner.history.run_feed import Feed
 from runner.report.eta import earlier_times
 from runner.util.formatting import command
@@ -23,7 +22,7 @@ from tui.framework.terminal_notify import window_title
 from tui.framework.titles import set_subtitle, set_title
 from tui.plots.latency import AxisMode
 from tui.screens.live.configuration_table import ConfigurationTable, draw_configurations
-from tui.screens.live.gpu_fold import draw_folded_gpus
+from tui.screens.live.gpu_box import draw_gpu_box
 from tui.screens.live.health_line import draw_health, health_rows
 from tui.screens.live.host_line import draw_host
 from tui.screens.live.in_flight_panel import MAX_ROWS, InFlightView, draw_in_flight
@@ -34,6 +33,7 @@ from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
 from tui.screens.live.plot_view import AXIS_MODES, PLOT_MODES, PlotMode, next_mode
 from tui.screens.live.progress_lines import draw_progress
+from tui.screens.live.rank_page import RankPage, draw_rank_page
 from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
 from tui.screens.live.stage_strip import draw_stage_line
 from tui.screens.live.view import LiveView, make_live_view
@@ -51,12 +51,14 @@ _KEYS_WHEN_MAXIMISED = ("back", "view", "switch_axis", "details", "help")
 """further actions in the footer while a panel is maximised"""
 
 
-def draw_ranks_or_requests(data: tuple[RankLine, ...] | InFlightView, width: int, height: int) -> list[Row]:
+def draw_ranks_or_requests(
+    data: tuple[RankLine, ...] | RankPage | InFlightView, width: int, height: int
+) -> list[Row]:
     """Draw the ranks, or the requests of an engine with in-flight batching."""
+    if isinstance(data, InFlightView):
+        return draw_in_flight(data, width, height)
     return (
-        draw_in_flight(data, width, height)
-        if isinstance(data, InFlightView)
-        else draw_ranks(data, width, height)
+        draw_rank_page(data, width, height) if isinstance(data, RankPage) else draw_ranks(data, width, height)
     )
 
 
@@ -104,7 +106,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         yield Panel(draw_latency, id="plot", classes="framed")
         yield Panel(draw_ranks_or_requests, id="ranks", classes="framed")
         yield Panel(draw_configurations, id="configurations", classes="framed")
-        yield Panel(draw_folded_gpus, id="gpus", classes="framed")
+        yield Panel(draw_gpu_box, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
         yield LogView(id="log", classes="framed")
         yield KeyFooter()
@@ -135,9 +137,18 @@ class LiveScreen(LogKeys, KeyedScreen):
             self._handle_run_end()
 
     def _make_view(self, *, reading: bool = False) -> LiveView:
-        return make_live_view(self.feed, reading=reading, mode=self._mode, axis=self._axis, cache=self._cache)
+        return make_live_view(
+            self.feed,
+            reading=reading,
+            mode=self._mode,
+            axis=self._axis,
+            full=self._maximised,
+            cache=self._cache,
+        )
 
     def _load_earlier_runs(self) -> None:
+        from runner.history.baseline import find_baseline  # not before it is needed: the first frame waits
+
         if self.feed.live and self.feed.state.running:
             self._cache.earlier = earlier_times(self.feed.run_dir, self.feed.plan)
         self._wants_baseline = find_baseline(self.feed.plan.profile) is not None
@@ -203,9 +214,9 @@ class LiveScreen(LogKeys, KeyedScreen):
         if view is None:
             return
         request = LayoutRequest(
-            ranks=self._rank_rows(len(view.ranks)) if view.flight is None else MAX_ROWS,
+            ranks=self._rank_rows(view),
             configurations=_table_rows(view.configurations),
-            gpus=len(view.gpus),
+            gpus=view.gpus.rows,
             health=len(health_rows(view.health, self.size.width - 2)),
             answers=bool(view.answers.pairs),
             host=len(draw_host(view.host, self.size.width - 2, 2)),
@@ -217,9 +228,12 @@ class LiveScreen(LogKeys, KeyedScreen):
             self._layout_request = request
             self._panel("#header").refresh(layout=True)
 
-    def _rank_rows(self, count: int) -> int:
+    def _rank_rows(self, view: LiveView) -> int:
         """Return the rows of the ranks; next to the plot they have the height of the plot."""
+        if view.flight is not None:
+            return MAX_ROWS
         sides = 0 if self.size.height < LOW else 4
+        count = len(view.ranks.ranks if isinstance(view.ranks, RankPage) else view.ranks)
         return rank_rows(count, self.size.width - sides) if self.size.width < WIDE else count
 
     def on_resize(self) -> None:
@@ -259,15 +273,16 @@ class LiveScreen(LogKeys, KeyedScreen):
         if action == "stop":
             return self.view is not None and self.view.can_stop
         if action == "gpus":
-            return self.view is not None and bool(self.view.gpus)
+            return self.view is not None and bool(self.view.gpus.lines)
         return super().check_action(action, parameters)
 
     def _maximise(self, panel: str) -> None:
         """Maximise a panel, or restore the layout if it is maximised; empty: restore."""
         self._maximised = "" if panel == self._maximised else panel
-        self._update_layout()
+        for name in ("#ranks", "#gpus"):
+            self._panel(name).move_to(0)
         if self.view is not None:
-            self.show_keys(self.view.note)
+            self._show_now()
 
     def on_click(self, event: events.Click) -> None:
         """A double click on a panel maximises or restores it."""
@@ -301,7 +316,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._maximise("ranks")
 
     def action_gpus(self) -> None:
-        if self.view is not None and self.view.gpus:
+        if self.view is not None and self.view.gpus.lines:
             self._maximise("gpus")
 
     def action_log(self) -> None:
@@ -321,30 +336,30 @@ class LiveScreen(LogKeys, KeyedScreen):
             super().action_back()
 
     @property
-    def _scrolled_ranks(self) -> Panel[object] | None:
-        """The ranks, if not all of them fit: then the keys scroll them instead of the log."""
-        ranks = self._panel("#ranks")
-        return ranks if ranks.region and ranks.last_top else None
+    def _scrolled_panel(self) -> Panel[object] | None:
+        """The maximised GPUs or the ranks, if not all fit: then the keys scroll them instead of the log."""
+        panel = self._panel("#gpus" if self._maximised == "gpus" else "#ranks")
+        return panel if panel.region and panel.last_top else None
 
     def move_rows(self, by: int) -> None:
-        if (ranks := self._scrolled_ranks) is not None:
-            ranks.move_to(ranks.top + by)
+        if (panel := self._scrolled_panel) is not None:
+            panel.move_to(panel.top + by)
         else:
             self.log_view.scroll_lines(by)
 
     def rows_of_page(self) -> int:
-        return max(1, (self._scrolled_ranks or self.log_view).size.height - 1)
+        return max(1, (self._scrolled_panel or self.log_view).size.height - 1)
 
     def action_top(self) -> None:
-        if (ranks := self._scrolled_ranks) is not None:
-            ranks.move_to(0)
+        if (panel := self._scrolled_panel) is not None:
+            panel.move_to(0)
         else:
             self.log_view.go_home()
 
     def action_bottom(self) -> None:
-        """Go to the last rank that does not fit, and follow the end of the log."""
-        if (ranks := self._scrolled_ranks) is not None:
-            ranks.move_to(ranks.last_top)
+        """Go to the last row that does not fit, and follow the end of the log."""
+        if (panel := self._scrolled_panel) is not None:
+            panel.move_to(panel.last_top)
         self.log_view.follow()
 
     def action_quit(self) -> None:

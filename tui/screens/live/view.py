@@ -17,15 +17,14 @@ from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
 from runner.state.run import RunState
-from runner.state.stages import RankState, StageState
 from runner.state.waiting import waiting_text
 from runner.util.formatting import duration, plural
 from tui.framework.run_header import RunHeader, short_id
 from tui.plots.latency import AxisMode
 from tui.screens.live import plot_view, serving_view
 from tui.screens.live.configuration_table import ConfigurationTable
-from tui.screens.live.gpu_panel import GpuLine
-from tui.screens.live.gpu_view import gpu_lines, gpu_title
+from tui.screens.live.gpu_box import GpuBox
+from tui.screens.live.gpu_view import gpu_box, gpu_title
 from tui.screens.live.health_findings import assess_health
 from tui.screens.live.health_line import HealthLine
 from tui.screens.live.host_line import HostView
@@ -34,14 +33,14 @@ from tui.screens.live.latency_numbers import LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
 from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.progress_lines import CurrentIteration, ProgressPhase, ProgressView
+from tui.screens.live.rank_page import RankPage
 from tui.screens.live.rank_panel import RankLine
+from tui.screens.live.rank_view import rank_lines, rank_page, rank_title
 from tui.screens.live.stage_strip import StageItem, StageLine
 from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.result.answers import Answers, one_line
 from tui.text import gibibytes, plain_text
 
-MIN_SKEW_SHOWN = 0.01
-"""Ranks whose means differ by less than this share count as balanced."""
 LONG_ITERATION_S = 5
 """From this length on the time in the current iteration is shown."""
 SILENT_S = 2
@@ -56,14 +55,15 @@ class LiveView(msgspec.Struct, frozen=True):
     plot_title: str
     numbers: LatencyNumbers
     configurations: ConfigurationTable
-    ranks: tuple[RankLine, ...]
+    ranks: tuple[RankLine, ...] | RankPage
+    """in full if the panel has the whole screen"""
     rank_title: str
     flight: InFlightView | None
     """shown instead of the ranks for an engine with in-flight batching; None: the ranks report themselves"""
     answers: Answers
     """the last answer of the model"""
-    gpus: tuple[GpuLine, ...]
-    """empty: no GPU is read"""
+    gpus: GpuBox
+    """without lines: no GPU is read"""
     gpu_title: str
     host: HostView
     health: HealthLine
@@ -83,6 +83,7 @@ def make_live_view(
     reading: bool = False,
     mode: PlotMode = "time",
     axis: AxisMode = "linear",
+    full: str = "",
     cache: LiveViewCache | None = None,
 ) -> LiveView:
     """Return the content of the live screen.
@@ -91,6 +92,7 @@ def make_live_view(
         reading: the existing log is not read completely yet.
         mode: kind of latency plot.
         axis: its y axis, for latency over time.
+        full: the panel that has the whole screen; empty: none.
         cache: results kept from earlier views.
     """
     state, now = feed.state, feed.now()
@@ -108,6 +110,10 @@ def make_live_view(
         if serving
         else plot_view.make_numbers(state, current.ceiling)
     )
+    table = cache.configurations.table(state, feed.plan, cache.baseline)
+    ranks = rank_page(state, now, table) if full == "ranks" else rank_lines(state)
+    in_container = any(stage.container for stage in feed.plan.stages)
+    gpus = gpu_box(state, in_container=in_container, full=full == "gpus")
     return LiveView(
         header=RunHeader(
             profile=plain_text(feed.plan.profile),
@@ -128,15 +134,15 @@ def make_live_view(
             mode, plot, configuration, slow, moves=steady is not None and steady.change != 0
         ),
         numbers=numbers,
-        configurations=cache.configurations.table(state, feed.plan, cache.baseline),
-        ranks=_ranks(state),
-        rank_title="requests in flight" if serving else _rank_title(state),
+        configurations=table,
+        ranks=ranks,
+        rank_title="requests in flight" if serving else rank_title(state),
         flight=serving_view.make_in_flight(serving, empty) if serving else None,
         answers=Answers(
             tuple((one_line(answer.prompt), one_line(answer.answer)) for answer in state.answers[-1:]),
             answer_source(feed.plan.engine),
         ),
-        gpus=gpu_lines(state),
+        gpus=gpus,
         gpu_title=gpu_title(state, current.ceiling),
         host=_host(state),
         health=assess_health(feed, stall, slow, steady, current),
@@ -297,6 +303,16 @@ def _waiting_text(feed: Feed) -> str:
     return f"stage {state.stage.name} is running{_activity(state.heartbeat)}"
 
 
+def _queue_text(queued: ev.Queued) -> str:
+    """Return `waiting for the CPU: in use by run 12ab`."""
+    kind, _, number = plain_text(queued.device).partition("-")
+    device = "the CPU" if kind == "cpu" else f"GPU {number}" if kind == "gpu" else plain_text(queued.device)
+    holder = plain_text(queued.holder)
+    if " " not in holder:  # an id, else a description of a process
+        holder = f"run {short_id(holder)}"
+    return f"waiting for {device}: {'first comes' if queued.waits else 'in use by'} {holder}"
+
+
 def _activity(heartbeat: ev.Heartbeat | None) -> str:
     """Describe the activity of a stage that writes no output for a while."""
     if heartbeat is None:
@@ -307,56 +323,7 @@ def _activity(heartbeat: ev.Heartbeat | None) -> str:
     return f"; no output for {duration(heartbeat.silent_s)}, {load}{written}"
 
 
-# --- ranks and host ----------------------------------------------------------------------------------------
-
-
-def _ranks(state: RunState) -> tuple[RankLine, ...]:
-    skew = state.skew
-    lines = []
-    for _, rank in sorted(state.ranks.items()):
-        timed = rank.timed
-        slower = skew[1] if skew is not None and rank.rank == skew[0] and skew[1] >= MIN_SKEW_SHOWN else None
-        lines.append(
-            RankLine(
-                rank=rank.rank,
-                state="crashed" if _has_crashed(state, rank) else _rank_state(rank, state.stage),
-                last_ms=timed.last if timed.n else None,
-                mean_ms=timed.mean if timed.n else None,
-                i=rank.i + 1 if rank.i >= 0 else None,
-                slower=slower,
-                broken=_has_crashed(state, rank) or (rank.bye is not None and not rank.complete),
-            )
-        )
-    return tuple(lines)
-
-
-def _has_crashed(state: RunState, rank: RankState) -> bool:
-    return state.failure is not None and state.failure.rank == rank.rank
-
-
-def _rank_title(state: RunState) -> str:
-    """Return a title with the slowest rank, and how much slower than the fastest it is."""
-    skew = state.skew
-    if skew is None:
-        return "ranks"
-    slowest, slower = skew
-    return (
-        f"ranks · slowest {slowest}: +{100 * slower:.1f} %"
-        if slower >= MIN_SKEW_SHOWN
-        else f"ranks · balanced within {100 * MIN_SKEW_SHOWN:.0f} %"
-    )
-
-
-def _rank_state(rank: RankState, stage: StageState | None) -> str:
-    if rank.bye is not None:
-        return "done" if rank.complete else "gaps"
-    if stage is not None and stage.ended is not None:
-        return "ended"
-    if rank.hello is None:
-        return "waiting"
-    if rank.config < 0:
-        return "ready"
-    return {"warmup": "warm-up", "timed": "timing", "profile": "profiling"}[rank.phase]
+# --- host ----------------------------------------------------------------------------------------
 
 
 def _host(state: RunState) -> HostView:

@@ -51,6 +51,7 @@ def test_only_spacing_rows_are_empty(parts: LayoutRequest) -> None:
     [
         ((80, 24), {"plot", "gpus", "log", "stages", "progress"}),
         ((60, 20), {"plot", "gpus", "log", "stages", "progress"}),
+        ((20, 6), {"stages"}),
         ((100, 16), {"plot", "ranks", "gpus", "stages", "progress"}),
         ((120, 40), {"plot", "ranks", "gpus", "log", "host", "answers"}),
         ((40, 10), {"plot", "progress"}),
@@ -63,6 +64,12 @@ def test_the_most_important_panels_are_visible(size: tuple[int, int], shown: set
 def test_eight_gpus_have_a_row_each_on_large_terminals() -> None:
     for width, height in ((120, 40), (160, 50), (200, 50), (250, 70)):
         assert arrange_panels(width, height, LayoutRequest(ranks=8, gpus=8))["gpus"].height == 11
+
+
+def test_eight_gpus_have_a_row_each_in_80x24() -> None:
+    places = arrange_panels(80, 24, LayoutRequest(ranks=8, gpus=8, answers=True))
+    assert places["gpus"].height == 1 + 1 + 8
+    assert {"stages", "progress", "plot", "log"} <= places.keys()
 
 
 def test_a_hidden_panel_gives_its_rows_to_the_others() -> None:

@@ -175,14 +175,14 @@ def test_an_ended_run_shows_the_gpus_of_its_measured_phase(tmp_path: Path) -> No
     for _ in range(20):
         run.read_gpus(1, memory_gib=0.1, busy=0)
     run.t += recorded_runs.SECOND
-    assert view_of(run, tmp_path / "a").gpus[0].busy == 0
+    assert view_of(run, tmp_path / "a").gpus.lines[0].busy == 0
     run.end("finished")
     view = view_of(run, tmp_path / "b")
-    assert [gpu.index for gpu in view.gpus] == [0, 1], "those of the ranks"
-    busy = view.gpus[0].busy
+    assert [gpu.index for gpu in view.gpus.lines] == [0, 1], "those of the ranks"
+    busy = view.gpus.lines[0].busy
     assert busy is not None
     assert busy > 80
-    assert (view.gpus[0].memory_used or 0) > 70 << 30
+    assert (view.gpus.lines[0].memory_used or 0) > 70 << 30
     assert view.gpu_title == "GPUs while measured: mean, peak of memory and temperature"
 
 
@@ -233,6 +233,7 @@ def test_a_queued_run_names_the_device_and_its_holder(tmp_path: Path) -> None:
     view = view_of(recorded_runs.queued(), tmp_path)
     assert view.header.status == "queued"
     assert view.progress.what == "waiting for the CPU: in use by run 12ab (alice)"
+    assert view.progress.what == "waiting for the CPU: in use by run 12ab"
     assert view.log is None
 
 
@@ -296,8 +297,8 @@ def test_a_profiled_rank_is_shown_as_profiling(tmp_path: Path) -> None:
 def test_gpu_lines_name_their_ranks(tmp_path: Path) -> None:
     view = view_of(recorded_runs.on_gpus(4, 2, hot=1), tmp_path)
     assert view.gpu_title == "GPUs, 2 Hz"
-    assert [line.ranks for line in view.gpus] == ["0", "1", "", ""]
-    first, hot = view.gpus[:2]
+    assert [line.ranks for line in view.gpus.lines] == ["0", "1", "", ""]
+    first, hot = view.gpus.lines[:2]
     assert (first.memory_used, first.baseline) == (71 << 30, int(0.1 * 2**30))
     assert first.throttled_by == ()
     assert hot.throttled_by == ("hw thermal",)
@@ -315,7 +316,7 @@ def test_a_mig_device_shows_its_own_memory(tmp_path: Path) -> None:
         msgspec.structs.replace(sample, t=run.t, slices={"MIG-1": 1 << 30, "MIG-2": 5 << 30}),
     ]
     view = view_of(run, tmp_path)
-    (line,) = view.gpus
+    (line,) = view.gpus.lines
     assert (line.memory_used, line.memory_total, line.power) == (5 << 30, 20 << 30, sample.power[0])
     assert "on MIG-2: its own memory, other values of the whole GPU" in view.gpu_title
 
@@ -325,12 +326,12 @@ def test_stale_readings_are_reported_and_not_shown(tmp_path: Path) -> None:
     run.add(ev.Telemetry(t=0, state="stale", text="no reading for 12 s"))
     view = view_of(run, tmp_path)
     assert view.gpu_title == "GPUs, 2 Hz · stale: no reading for 12 s"
-    assert {line.trouble for line in view.gpus} == {"stale"}
-    assert {line.busy for line in view.gpus} == {None}
+    assert {line.trouble for line in view.gpus.lines} == {"stale"}
+    assert {line.busy for line in view.gpus.lines} == {None}
 
 
 def test_recorded_readings_of_a_real_gpu(tmp_path: Path) -> None:
-    [line] = view_of(recorded_runs.recorded_on_an_h200(), tmp_path).gpus
+    [line] = view_of(recorded_runs.recorded_on_an_h200(), tmp_path).gpus.lines
     assert (line.index, line.ranks, line.power_limit) == (0, "0", 700.0)
     assert line.throttled_by == ("power cap",)
     assert line.missing == frozenset()
@@ -360,7 +361,7 @@ def test_recorded_h200_run_shows_its_ceiling_and_waits() -> None:
 
 def test_without_gpus_the_host_line_gives_the_reason(tmp_path: Path) -> None:
     view = view_of(recorded_runs.under_way(), tmp_path)
-    assert view.gpus == ()
+    assert view.gpus.lines == ()
     assert view.host.no_gpu == "the NVIDIA driver is not installed"
 
 
