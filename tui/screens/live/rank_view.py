@@ -64,13 +64,15 @@ def _rank_state(rank: RankState, stage: StageState | None) -> str:
     return {"warmup": "warm-up", "timed": "timing", "profile": "profiling"}[rank.phase]
 
 
-def rank_page(state: RunState, now: int, configurations: ConfigurationTable) -> RankPage:
+def rank_page(
+    state: RunState, now: int, lines: tuple[RankLine, ...], configurations: ConfigurationTable
+) -> RankPage:
     """Return the ranks in full at `now` (CLOCK_MONOTONIC, ns), with the table of configurations."""
     activity = {one.rank: one for one in rank_activity(state, state.ended.t if state.ended else now)}
     means = [rank.timed.mean for rank in state.ranks.values() if rank.timed.n]
     fastest = min(means, default=0.0)
     details = []
-    for line in rank_lines(state):
+    for line in lines:
         rank, active = state.ranks[line.rank], activity[line.rank]
         gpu, telemetry = gpu_of_rank(state, line.rank), state.telemetry
         busy = telemetry.latest(gpu, "busy") if gpu is not None and state.running else ""

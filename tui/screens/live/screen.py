@@ -206,7 +206,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._panel("#stages").update(view.stages)
         self._panel("#plot").update((view.plot, view.numbers))
         self._panel("#configurations").update(view.configurations)
-        self._panel("#ranks").update(view.ranks if view.flight is None else view.flight)
+        self._panel("#ranks").update(view.flight or view.rank_page or view.ranks)
 
     def _update_layout(self) -> None:
         """Arrange the panels again if the amount of content changed."""
@@ -233,7 +233,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         if view.flight is not None:
             return MAX_ROWS
         sides = 0 if self.size.height < LOW else 4
-        count = len(view.ranks.ranks if isinstance(view.ranks, RankPage) else view.ranks)
+        count = len(view.ranks)
         return rank_rows(count, self.size.width - sides) if self.size.width < WIDE else count
 
     def on_resize(self) -> None:

@@ -55,8 +55,9 @@ class LiveView(msgspec.Struct, frozen=True):
     plot_title: str
     numbers: LatencyNumbers
     configurations: ConfigurationTable
-    ranks: tuple[RankLine, ...] | RankPage
-    """in full if the panel has the whole screen"""
+    ranks: tuple[RankLine, ...]
+    rank_page: RankPage | None
+    """shown instead if the panel has the whole screen"""
     rank_title: str
     flight: InFlightView | None
     """shown instead of the ranks for an engine with in-flight batching; None: the ranks report themselves"""
@@ -111,7 +112,7 @@ def make_live_view(
         else plot_view.make_numbers(state, current.ceiling)
     )
     table = cache.configurations.table(state, feed.plan, cache.baseline)
-    ranks = rank_page(state, now, table) if full == "ranks" else rank_lines(state)
+    ranks = rank_lines(state)
     in_container = any(stage.container for stage in feed.plan.stages)
     gpus = gpu_box(state, in_container=in_container, full=full == "gpus")
     return LiveView(
@@ -136,6 +137,7 @@ def make_live_view(
         numbers=numbers,
         configurations=table,
         ranks=ranks,
+        rank_page=rank_page(state, now, ranks, table) if full == "ranks" else None,
         rank_title="requests in flight" if serving else rank_title(state),
         flight=serving_view.make_in_flight(serving, empty) if serving else None,
         answers=Answers(

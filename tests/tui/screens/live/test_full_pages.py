@@ -16,7 +16,7 @@ from tui.framework.rows import row_text, row_width
 from tui.screens.live.gpu_box import draw_gpu_box
 from tui.screens.live.gpu_page import draw_gpu_page
 from tui.screens.live.process_rows import ProcessLine
-from tui.screens.live.rank_page import RankPage, draw_rank_page
+from tui.screens.live.rank_page import draw_rank_page
 from tui.screens.live.view import LiveView, make_live_view
 
 RUN = "20260101T000000Z_p_7f3a"
@@ -103,8 +103,8 @@ def test_a_foreign_process_is_below_the_gpus_if_there_is_room(tmp_path: Path) ->
 
 @pytest.mark.parametrize("ranks", [1, 8, 64])
 def test_the_page_of_ranks_fits_in_any_size(ranks: int, tmp_path: Path) -> None:
-    page = full_view(recorded_runs.under_way(ranks), tmp_path, "ranks").ranks
-    assert isinstance(page, RankPage)
+    page = full_view(recorded_runs.under_way(ranks), tmp_path, "ranks").rank_page
+    assert page is not None
     for width, height in itertools.product((38, 60, 78, 116, 196), (4, 17, 32, 44)):
         rows = draw_rank_page(page, width, height)
         assert all(row_width(row) <= width for row in rows), (width, height)
@@ -113,8 +113,8 @@ def test_the_page_of_ranks_fits_in_any_size(ranks: int, tmp_path: Path) -> None:
 
 
 def test_a_rank_has_pid_gpu_and_difference_to_the_fastest(tmp_path: Path) -> None:
-    page = full_view(shared_gpus(8), tmp_path, "ranks").ranks
-    assert isinstance(page, RankPage)
+    page = full_view(shared_gpus(8), tmp_path, "ranks").rank_page
+    assert page is not None
     heading, *rows = map(row_text, draw_rank_page(page, 116, 32))
     assert heading.split() == [
         "rank",
