@@ -75,6 +75,11 @@ def bar(share: float, width: int) -> tuple[str, str]:
 _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """bit of the dot in row 0-3 (from the top), column 0-1 of a braille cell"""
+_STROKES = [
+    [[sum(_DOTS[y][side] for y in range(first, last + 1)) for last in range(4)] for first in range(4)]
+    for side in range(2)
+]
+"""bits of the dots of one column, by column, first and last row"""
 
 
 class BrailleCanvas:
@@ -87,8 +92,10 @@ class BrailleCanvas:
     def column(self, x: int, top: int, bottom: int) -> None:
         """Set the dots `top` to `bottom` (inclusive, 0 is the upper edge) of dot column `x`."""
         cell, side = divmod(x, 2)
-        for y in range(max(0, top), min(bottom, self.height * 4 - 1) + 1):
-            self._cells[y // 4][cell] |= _DOTS[y % 4][side]
+        top, bottom = max(0, top), min(bottom, self.height * 4 - 1)
+        for y in range(top // 4, bottom // 4 + 1):
+            first, last = max(0, top - 4 * y), min(3, bottom - 4 * y)
+            self._cells[y][cell] |= _STROKES[side][first][last]
 
     def row(self, y: int) -> str:
         return "".join(chr(_BRAILLE + bits) if bits else " " for bits in self._cells[y])

@@ -58,6 +58,19 @@ def find_modes(sample: Sample) -> Modes | None:
     the least squared deviations (Otsu 1979). The parts are modes if each is large enough, their medians are
     far apart compared with their quartiles (Ashman, Bird & Zepf 1994), and hardly a value lies between them.
     """
+    global _last
+    known, n, found = _last
+    if known is not sample or n != sample.n:
+        found = _find_modes(sample)
+        _last = sample, sample.n, found
+    return found
+
+
+_last: tuple[Sample | None, int, Modes | None] = None, 0, None
+"""the last sample, its size and its modes: fence, count and title of one frame ask for the same"""
+
+
+def _find_modes(sample: Sample) -> Modes | None:
     if sample.n < FEWEST or sample.minimum <= 0:
         return None
     points = [sample.percentile(1 + 97 * (i + 0.5) / _POINTS) for i in range(_POINTS)]

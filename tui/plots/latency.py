@@ -11,7 +11,9 @@ The linear axis leaves out outliers that would flatten the others: arrows at its
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Literal
 
 import msgspec
@@ -46,6 +48,7 @@ CELLS_PER_POINT = 4
 """From this many columns a point on, points are drawn as large dots."""
 BASELINE_ROOM = 0.04
 """A baseline farther away than this share of the latency, and than their range, is named at the edge."""
+_RUNS = re.compile(" +|[^ ]+")
 LANE_HEIGHTS = ((13, 1), (18, 2), (26, 5), (36, 9))
 """(minimum rows of the plot, number of GPU lines below it)"""
 
@@ -130,10 +133,11 @@ def draw_latency_plot(data: LatencyPlotData, width: int, height: int) -> list[Ro
 
 def _scale(data: LatencyPlotData, most_ticks: int) -> AxisScale | LogScale:
     """Return the scale of the y axis; warm-up counts only if there are no timed iterations."""
-    low = min([bucket.low for bucket in data.points] or [latency for _, latency in data.warmup])
-    high = max([bucket.high for bucket in data.points] or [latency for _, latency in data.warmup])
     if data.axis == "linear" and data.most is not None:
         low, high = data.most
+    else:
+        low = min([bucket.low for bucket in data.points] or [latency for _, latency in data.warmup])
+        high = max([bucket.high for bucket in data.points] or [latency for _, latency in data.warmup])
     room = max(high - low, BASELINE_ROOM * high)
     for name, value in data.lines:
         if name == "base" and low - room <= value <= high + room:
@@ -191,20 +195,21 @@ def _curve(data: LatencyPlotData, scale: AxisScale | LogScale, plot: int, body: 
         strokes[x] = (min(low, latency), max(high, latency))
     begin, per_ns, origin, last = data.begin, columns / data.span / 1e9, data.origin, columns - 1
     zero = -begin * columns / data.span
-    outside: tuple[set[int], set[int]] = set(), set()
-    least, most = scale.low, scale.high
     for bucket in data.points:
         x = int((bucket.t - origin) * per_ns + zero)
         x = 0 if x < 0 else last if x > last else x
+        low, high = bucket.low, bucket.high
         stroke = strokes.get(x)
-        if stroke is None:
-            strokes[x] = (bucket.low, bucket.high)
-        else:
-            strokes[x] = (min(stroke[0], bucket.low), max(stroke[1], bucket.high))
-        if bucket.high > most:
-            outside[0].add(x // 2)
-        if bucket.low < least:
-            outside[1].add(x // 2)
+        if stroke is not None:
+            low, high = min(stroke[0], low), max(stroke[1], high)
+        strokes[x] = (low, high)
+    outside: tuple[set[int], set[int]] = set(), set()
+    if data.most is not None and data.axis == "linear":
+        timed = max(0, math.ceil(zero))  # warm-up does not affect the scale
+        outside = (
+            {x // 2 for x, (_, high) in strokes.items() if high > scale.high and x >= timed},
+            {x // 2 for x, (low, _) in strokes.items() if low < scale.low and x >= timed},
+        )
     tops: dict[int, int] = {}
     points: dict[int, set[int]] = {}
     before: tuple[int, float] | None = None
@@ -236,23 +241,25 @@ def _marks(data: LatencyPlotData, curve: _Curve, plot: int, body: int) -> dict[i
 
 def _body(curve: _Curve, y: int, shaded: int, behind: str, marks: Mapping[int, str]) -> list[Span]:
     """Draw a row of the plot: marks, the curve in the accent colour, and a dim background."""
-    points = curve.points.get(y, ())
-    line_style = "dim" if curve.points else "accent"
+    line, points = curve.dots.row(y), curve.points.get(y, ())
+    style = "dim" if curve.points else "accent"
     spans: list[Span] = []
-    run, style = "", "dim"
-    for x, char in enumerate(curve.dots.row(y)):
-        mark = marks.get(x)
-        if mark is None and x in points:
-            char = POINT
-            wanted = "accent"
+    for found in _RUNS.finditer(line):
+        start, end = found.span()
+        if line[start] != " ":
+            spans.append(Span(found[0], style))
         else:
-            wanted = "warn" if mark else line_style if char != " " else "dim"
-        if wanted != style and run:
-            spans.append(Span(run, style))
-            run = ""
-        style = wanted
-        run += mark or (char if char != " " else WARM_UP if x < shaded else behind)
-    return [*spans, Span(run, style)]
+            warm = max(0, min(end, shaded) - start)
+            spans.append(Span(WARM_UP * warm + behind * (end - start - warm), "dim"))
+    if not marks and not points:
+        return spans
+    cells = [(char, span.style) for span in spans for char in span.text]
+    for x in points:
+        cells[x] = POINT, "accent"
+    for x, mark in marks.items():
+        cells[x] = mark, "warn"
+    runs = groupby(cells, key=lambda cell: cell[1])
+    return [Span("".join(char for char, _ in run), style) for style, run in runs]
 
 
 def _times(data: LatencyPlotData, plot: int, shaded: int) -> str:
