@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from runner.events import Host
+from runner.events import ComputeProcess, Host
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.outliers import STOLEN, WAITING
 from runner.state.run import RunState
@@ -101,8 +101,16 @@ def _shared_gpus(state: RunState) -> Iterator[MachineProblem]:
     if not shared:
         return
     pids = sorted({pid for gpu in shared for pid in gpu.before or ()})
+    known = {process.pid: process for gpu in shared for process in gpu.processes or () if process.user}
     names = ", ".join(str(gpu.identity.index) for gpu in shared)
-    listed = ", ".join(map(str, pids[:4])) + (", ..." if len(pids) > 4 else "")
+    listed = ", ".join(_described(pid, known.get(pid)) for pid in pids[:4]) + (
+        ", ..." if len(pids) > 4 else ""
+    )
     gpus = f"GPU {names} is" if len(shared) == 1 else f"GPUs {names} are"
-    text = f"{gpus} shared: other processes compute there (pid {listed})"
+    text = f"{gpus} shared: other processes compute there ({listed})"
     yield MachineProblem("shared gpu", text, 0.5)
+
+
+def _described(pid: int, process: ComputeProcess | None) -> str:
+    """Return `pid 4711 of alice: python3 train.py`, as far as known."""
+    return f"pid {pid}" if process is None else f"pid {pid} of {process.user}: {process.command}"

@@ -85,7 +85,7 @@ def find_problems(
     lossy = [rank for rank in state.ranks.values() if rank.bye is not None and not rank.complete]
     found += [("bad", f"records of rank {rank.rank} are missing") for rank in lossy]
     found += [
-        ("warn", Flag(problem.text, Effect.DISTORTED, problem.share))
+        ("warn", Flag(plain_text(problem.text), Effect.DISTORTED, problem.share))
         for problem in find_machine_problems(state)
     ]
     slowed: list[GpuFinding] = []

@@ -11,7 +11,8 @@ import pytest
 from runner import events as ev
 from tests.support import recorded_runs
 from tests.support.recorded_runs import Recorder
-from tests.tui.screens.live.support import cockpit, drained, text_of
+from tests.tui.cockpit import text_of
+from tests.tui.screens.live.support import cockpit, drained
 from tui.framework.rows import row_text, row_width
 from tui.screens.live.gpu_box import draw_gpu_box
 from tui.screens.live.gpu_page import draw_gpu_page
