@@ -188,13 +188,16 @@ def _over_time(
     if origin is None:
         mean = sum(configuration.warmup) / len(configuration.warmup) if warmup else 0.0
         origin = max(configuration.last_t, start.t + round(start.warm_up * mean * 1e6))
-    begin = min(0.0, (min(start.t, warmup[0][0]) - origin) / 1e9) if warmup else 0.0
-    end = _axis_end(configuration, origin, running=state.running) or -begin * 0.1 or 1.0
+    begin = min(0.0, (warmup[0][0] - origin) / 1e9 - warmup[0][1] / 1000) if warmup else 0.0
+    end = _axis_end(configuration, origin, running=state.running)
+    if end:  # a long warm-up does not take the room of the timed iterations
+        begin = max(begin, -end)
+    end = end or -begin * 0.1 or 1.0
     return LatencyPlotData(
         "waiting for the first iteration" if state.running else NOT_RECORDED,
         begin=begin,
         end=end,
-        warmup=tuple(((t - origin) / 1e9, value) for t, value in warmup),
+        warmup=tuple((at, value) for t, value in warmup if (at := (t - origin) / 1e9) >= begin),
         n=latency.n,
         lines=time_lines(latency, baseline_p50),
         band=time_band(latency),

@@ -35,6 +35,18 @@ def test_the_time_axis_is_at_least_half_filled(tmp_path: Path) -> None:
     assert plot.begin == pytest.approx(-2.4, abs=0.1)
 
 
+def test_a_long_warm_up_takes_at_most_half_of_the_axis(tmp_path: Path) -> None:
+    run = recorded_runs.under_way()
+    run.begin_configuration(2)
+    run.t += 100 * recorded_runs.SECOND  # preparation
+    run.iterate(20, "warmup", 2, 1000)
+    run.iterate(3, "timed", 2, 1000)
+    plot = over_time(view_of(run, tmp_path))
+    assert plot.begin == -plot.end
+    assert 1 <= len(plot.warmup) < 20
+    assert all(at >= plot.begin for at, _ in plot.warmup)
+
+
 def test_the_time_axis_of_an_ended_run_is_filled(tmp_path: Path) -> None:
     for make in (recorded_runs.finished, recorded_runs.stopped):
         plot = over_time(view_of(make(), tmp_path / make.__name__))
