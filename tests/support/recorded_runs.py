@@ -394,6 +394,22 @@ def on_gpus(count: int, ranks: int, *, hot: int = -1) -> Recorder:
     return run
 
 
+def shared_gpus(count: int = 8) -> Recorder:
+    """GPUs with a rank each; another user computes on GPU 1, and a process without an owner on GPU 0."""
+    run = on_gpus(count, count)
+    started = next(event for event in run.events if isinstance(event, ev.RunStarted))
+    mine = ev.ComputeProcess(
+        pid=0, memory=71 << 30, user="bob", command="python3 benchmark.py", run=started.run
+    )
+    alice = ev.ComputeProcess(pid=99123, memory=3 << 30, user="ali\x1b[31mce", command="python3 train.py")
+    for number in range(count):
+        found = [msgspec.structs.replace(mine, pid=4301 + number)]
+        found += [alice] if number == 1 else [ev.ComputeProcess(pid=77)] if number == 0 else []
+        run.add(ev.GpuProcessTable(t=0, gpu=f"GPU-{number}", processes=found))
+        run.add(ev.GpuHealth(t=0, gpu=f"GPU-{number}", pcie_generation=5, pcie_width=16))
+    return run
+
+
 def recorded_on_an_h200() -> Recorder:
     """A rank under way beside what telemetry recorded of a real H200."""
     run = on_gpus(1, 1)

@@ -73,6 +73,11 @@ def test_live_with_gpus_maximised(key: str, snap_compare: Compare, tmp_path: Pat
     assert snap_compare(live(recorded_runs.on_gpus(16, 16), tmp_path), terminal_size=SIZES[0], press=[key])
 
 
+@pytest.mark.parametrize("key", ["2", "3"])
+def test_live_full_pages(key: str, snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(live(recorded_runs.shared_gpus(), tmp_path), terminal_size=SIZES[1], press=[key])
+
+
 @pytest.mark.parametrize(
     "size", [(60, 20), (100, 16), (40, 12), (250, 70)], ids=lambda size: f"{size[0]}x{size[1]}"
 )
@@ -80,7 +85,7 @@ def test_live_in_unusual_sizes(size: tuple[int, int], snap_compare: Compare, tmp
     assert snap_compare(live(recorded_runs.on_gpus(8, 8, hot=6), tmp_path), terminal_size=size)
 
 
-@pytest.mark.parametrize("keys", ["v", "v v", "d", "exclamation_mark", "slash W e i", "f"])
+@pytest.mark.parametrize("keys", ["v", "v v", "y", "d", "exclamation_mark", "slash W e i", "f"])
 def test_live_display_keys(keys: str, snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(
         live(recorded_runs.with_outliers(), tmp_path), terminal_size=SIZES[1], press=keys.split()

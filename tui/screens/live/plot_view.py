@@ -49,6 +49,15 @@ SLOTS = 400
 """time slots of a GPU lane: more than a terminal has columns"""
 
 
+class LatencySpread(msgspec.Struct, frozen=True):
+    """Two ranges of latencies, ms."""
+
+    most: tuple[float, float] | None = None
+    """the range without outliers; None: outliers do not flatten the others"""
+    band: tuple[float, float] | None = None
+    """p5 and p95; None: too few iterations"""
+
+
 def next_mode(mode: PlotMode, state: RunState) -> PlotMode:
     """Return the plot after `mode`; that of decode steps only if their times are reported."""
     configuration = state.configuration
@@ -62,7 +71,7 @@ def make_plot(
     mode: PlotMode,
     outliers: tuple[Outlier, ...],
     lanes: GpuLaneCache,
-    most: tuple[float, float] | None = None,
+    spread: LatencySpread | None = None,
     baseline_p50: float | None = None,
 ) -> LatencyPlot:
     """Return the plot of the present or last configuration; its y axis is linear.
@@ -72,7 +81,7 @@ def make_plot(
         mode: kind of plot.
         outliers: those with a known cause.
         lanes: the cache of the GPU readings below the plot.
-        most: the range of the latencies without outliers, ms; None: outliers do not flatten the others.
+        spread: the spread of the latencies, if it was computed before.
         baseline_p50: median latency of the baseline in this configuration, ms; None: there is none.
     """
     configuration = state.configuration
@@ -89,7 +98,8 @@ def make_plot(
         return _split(configuration, running=state.running)
     if mode == "steps":
         return _steps(configuration, running=state.running)
-    return _over_time(state, configuration, outliers, lanes, most, baseline_p50)
+    spread = spread or spread_of(configuration.latency)
+    return _over_time(state, configuration, outliers, lanes, spread, baseline_p50)
 
 
 def make_title(
@@ -160,18 +170,14 @@ def time_lines(latency: Sample, baseline_p50: float | None) -> tuple[tuple[str, 
     return (*median, *([("base", baseline_p50)] if baseline_p50 is not None else []))
 
 
-def time_band(latency: Sample) -> tuple[float, float] | None:
-    """Return p5 and p95 in ms; None: too few iterations."""
-    return (latency.percentile(5), latency.percentile(95)) if latency.n >= MIN_FOR_P95 else None
-
-
-def flattened_range(latency: Sample) -> tuple[float, float] | None:
-    """Return the range of the latencies without outliers, ms; None: outliers do not flatten the others."""
+def spread_of(latency: Sample) -> LatencySpread:
+    """Return the spread of latencies for the plot over time."""
+    band = (latency.percentile(5), latency.percentile(95)) if latency.n >= MIN_FOR_P95 else None
     most = range_of_most(latency)
-    if most is None:
-        return None
-    span = max(most[1] - most[0], LEAST_RANGE * most[1])
-    return most if latency.maximum - latency.minimum > FLATTENED * span else None
+    if most is not None:
+        span = max(most[1] - most[0], LEAST_RANGE * most[1])
+        most = most if latency.maximum - latency.minimum > FLATTENED * span else None
+    return LatencySpread(most, band)
 
 
 def _over_time(
@@ -179,7 +185,7 @@ def _over_time(
     configuration: ConfigurationState,
     outliers: tuple[Outlier, ...],
     lanes: GpuLaneCache,
-    most: tuple[float, float] | None,
+    spread: LatencySpread,
     baseline_p50: float | None,
 ) -> LatencyPlotData:
     latency, start = configuration.latency, configuration.start
@@ -200,8 +206,8 @@ def _over_time(
         warmup=tuple((at, value) for t, value in warmup if (at := (t - origin) / 1e9) >= begin),
         n=latency.n,
         lines=time_lines(latency, baseline_p50),
-        band=time_band(latency),
-        most=most,
+        band=spread.band,
+        most=spread.most,
         marks=tuple(
             OutlierMark((outlier.slow.t - origin) / 1e9, outlier.slow.latency_ms, outlier.letter)
             for outlier in outliers

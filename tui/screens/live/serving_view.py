@@ -78,7 +78,7 @@ def make_progress(
 
 
 def make_plot(
-    configuration: ConfigurationState, mode: PlotMode, empty: str, most: tuple[float, float] | None = None
+    configuration: ConfigurationState, mode: PlotMode, empty: str, spread: plot_view.LatencySpread
 ) -> LatencyPlot:
     """Return the plot of the engine's iterations over their total time; they run one after another.
 
@@ -86,7 +86,7 @@ def make_plot(
         configuration: the present configuration, with requests in flight.
         mode: kind of plot.
         empty: text while there is no iteration.
-        most: the range of the latencies without outliers, ms; None: outliers do not flatten the others.
+        spread: the spread of the engine's iterations.
     """
     serving = configuration.serving
     assert serving is not None
@@ -105,8 +105,8 @@ def make_plot(
         end=latency.total / 1000 if configuration.done else round_seconds(latency.total / 1000),
         n=latency.n,
         lines=plot_view.time_lines(latency, None),
-        band=plot_view.time_band(latency),
-        most=most,
+        band=spread.band,
+        most=spread.most,
         points=tuple(engine.series.buckets),
     )
 

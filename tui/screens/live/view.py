@@ -175,14 +175,12 @@ def _plot(
         empty: text of a serving configuration without iterations.
     """
     if serving is not None and serving.serving is not None:
-        most = cache.flattened_range(serving.serving.engine.latency)
-        return serving_view.make_plot(serving, mode, empty, most)
+        return serving_view.make_plot(serving, mode, empty, cache.spread(serving.serving.engine.latency))
     configuration = state.configuration
     if configuration is None:
         return plot_view.make_plot(state, mode, slow, cache.lanes)
     before = cache.baseline.find(configuration_of(configuration.start), P50) if cache.baseline else None
-    most = cache.flattened_range(configuration.latency)
-    return plot_view.make_plot(state, mode, slow, cache.lanes, most, before)
+    return plot_view.make_plot(state, mode, slow, cache.lanes, cache.spread(configuration.latency), before)
 
 
 def _log_bytes(state: RunState) -> int | None:

@@ -10,11 +10,11 @@ from runner.state.configuration import ConfigurationState
 from runner.stats import Sample
 from runner.stats.steady_state import Steadiness, last_look
 from tui.screens.live.configuration_view import ConfigurationLines
-from tui.screens.live.plot_view import GpuLaneCache, flattened_range
+from tui.screens.live.plot_view import GpuLaneCache, LatencySpread, spread_of
 from tui.screens.live.steady_badge import find_steadiness
 
-RECOMPUTED_AFTER = 1.02
-"""growth of a sample after which the range of its values without outliers is computed again"""
+RECOMPUTED_AFTER = 1.1
+"""growth of a sample after which its spread is computed again; less would redraw the band in every frame"""
 
 
 class LiveViewCache:
@@ -27,7 +27,7 @@ class LiveViewCache:
         self.baseline: BaselineNumbers | None = None
         """the baseline of the profile; None: there is none, or it is not read yet"""
         self._steadiness: tuple[ConfigurationState, tuple[int, bool], Steadiness | None] | None = None
-        self._most: tuple[Sample, tuple[int, float, float], tuple[float, float] | None] | None = None
+        self._spread: tuple[Sample, tuple[int, float, float], LatencySpread] | None = None
         self._ceiling: tuple[tuple[int, int], CurrentCeiling] | None = None
 
     def ceiling(self, feed: Feed) -> CurrentCeiling:
@@ -51,13 +51,13 @@ class LiveViewCache:
         self._steadiness = (configuration, look, found)
         return found
 
-    def flattened_range(self, latency: Sample) -> tuple[float, float] | None:
-        """Return `plot_view.flattened_range`; again after 2 % more values, or a new extreme one."""
-        if self._most is not None:
-            sample, (n, low, high), found = self._most
+    def spread(self, latency: Sample) -> LatencySpread:
+        """Return `plot_view.spread_of`; again after 10 % more values, or a new extreme one."""
+        if self._spread is not None:
+            sample, (n, low, high), found = self._spread
             same = (low, high) == (latency.minimum, latency.maximum)
             if sample is latency and same and latency.n <= n * RECOMPUTED_AFTER:
                 return found
-        found = flattened_range(latency)
-        self._most = latency, (latency.n, latency.minimum, latency.maximum), found
+        found = spread_of(latency)
+        self._spread = latency, (latency.n, latency.minimum, latency.maximum), found
         return found

@@ -20,28 +20,13 @@ from tui.screens.live.process_rows import ProcessLine
 from tui.screens.live.rank_page import draw_rank_page
 from tui.screens.live.view import LiveView, make_live_view
 
-RUN = "20260101T000000Z_p_7f3a"
-
-
-def shared_gpus(count: int = 8) -> Recorder:
-    """GPUs with a rank each; another user computes on GPU 1, and a process without an owner on GPU 0."""
-    run = recorded_runs.on_gpus(count, count)
-    mine = ev.ComputeProcess(pid=0, memory=71 << 30, user="bob", command="python3 benchmark.py", run=RUN)
-    alice = ev.ComputeProcess(pid=99123, memory=3 << 30, user="ali\x1b[31mce", command="python3 train.py")
-    for number in range(count):
-        found = [msgspec.structs.replace(mine, pid=4301 + number)]
-        found += [alice] if number == 1 else [ev.ComputeProcess(pid=77)] if number == 0 else []
-        run.add(ev.GpuProcessTable(t=0, gpu=f"GPU-{number}", processes=found))
-        run.add(ev.GpuHealth(t=0, gpu=f"GPU-{number}", pcie_generation=5, pcie_width=16))
-    return run
-
 
 def full_view(run: Recorder, root: Path, panel: str) -> LiveView:
     return make_live_view(drained(run, root), full=panel)
 
 
 def test_processes_have_user_command_and_owner(tmp_path: Path) -> None:
-    box = full_view(shared_gpus(2), tmp_path, "gpus").gpus
+    box = full_view(recorded_runs.shared_gpus(2), tmp_path, "gpus").gpus
     assert box.page is not None
     owners = [(line.gpu, line.pid, line.user, line.owner, line.foreign) for line in box.page.processes]
     assert owners == [
@@ -54,7 +39,7 @@ def test_processes_have_user_command_and_owner(tmp_path: Path) -> None:
 
 
 def test_no_process_of_a_container_run_is_called_foreign(tmp_path: Path) -> None:
-    feed = drained(shared_gpus(2), tmp_path)
+    feed = drained(recorded_runs.shared_gpus(2), tmp_path)
     feed.plan.stages[2] = msgspec.structs.replace(feed.plan.stages[2], container="docker exec trt")
     assert make_live_view(feed).gpus.foreign == ()
 
@@ -69,7 +54,7 @@ def test_a_process_of_another_run_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 8, 16])
 def test_the_page_of_gpus_fits_in_any_size(count: int, tmp_path: Path) -> None:
-    page = full_view(shared_gpus(count), tmp_path, "gpus").gpus.page
+    page = full_view(recorded_runs.shared_gpus(count), tmp_path, "gpus").gpus.page
     assert page is not None
     for width, height in itertools.product((38, 60, 78, 116, 196), (4, 17, 32, 44)):
         rows = draw_gpu_page(page, width, height)
@@ -81,7 +66,7 @@ def test_the_page_of_gpus_fits_in_any_size(count: int, tmp_path: Path) -> None:
 def test_bars_and_history_are_as_high_as_there_is_room(tmp_path: Path) -> None:
     heights = []
     for count in (1, 2, 8, 16):
-        page = full_view(shared_gpus(count), tmp_path / str(count), "gpus").gpus.page
+        page = full_view(recorded_runs.shared_gpus(count), tmp_path / str(count), "gpus").gpus.page
         assert page is not None
         rows = [row_text(row) for row in draw_gpu_page(page, 116, 44)]
         assert len(rows) <= 44
@@ -94,7 +79,7 @@ def test_bars_and_history_are_as_high_as_there_is_room(tmp_path: Path) -> None:
 
 
 def test_a_foreign_process_is_below_the_gpus_if_there_is_room(tmp_path: Path) -> None:
-    box = full_view(shared_gpus(2), tmp_path, "").gpus
+    box = full_view(recorded_runs.shared_gpus(2), tmp_path, "").gpus
     assert box.rows == 2 + 2
     assert row_text(draw_gpu_box(box, 100, 5)[-1]).split()[:3] == ["1", "99123", "alice"]
     assert len(draw_gpu_box(box, 100, 3)) == 3
@@ -114,7 +99,7 @@ def test_the_page_of_ranks_fits_in_any_size(ranks: int, tmp_path: Path) -> None:
 
 
 def test_a_rank_has_pid_gpu_and_difference_to_the_fastest(tmp_path: Path) -> None:
-    page = full_view(shared_gpus(8), tmp_path, "ranks").rank_page
+    page = full_view(recorded_runs.shared_gpus(8), tmp_path, "ranks").rank_page
     assert page is not None
     heading, *rows = map(row_text, draw_rank_page(page, 116, 32))
     assert heading.split() == [
@@ -140,7 +125,7 @@ def test_a_rank_has_pid_gpu_and_difference_to_the_fastest(tmp_path: Path) -> Non
 
 
 async def test_maximised_gpus_and_ranks_have_pages_of_their_own(tmp_path: Path) -> None:
-    app = cockpit(shared_gpus(), tmp_path)
+    app = cockpit(recorded_runs.shared_gpus(), tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("3")
         await pilot.pause()
