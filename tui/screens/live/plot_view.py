@@ -221,8 +221,8 @@ def _over_time(
 def _axis_end(configuration: ConfigurationState, origin: int, *, running: bool) -> float:
     """Return the end of the time axis, seconds after `origin`; 0: no timed iteration yet.
 
-    It is the last iteration if no further one follows, else the expected end. Until half of that time has
-    passed, it is the half, a quarter, ...: at least half of the axis is filled.
+    It is the last iteration if no further one follows, else the expected end. Until a quarter of that time
+    has passed, the axis ends there, and so on: a longer one is mostly empty, and each change redraws all.
     """
     start, latency = configuration.start, configuration.latency
     if not latency.n:
@@ -232,8 +232,8 @@ def _axis_end(configuration: ConfigurationState, origin: int, *, running: bool) 
         return elapsed
     # Rounded, so that the axis does not move with every change of the mean.
     end = round_seconds(max(start.duration, start.num_runs * latency.mean / 1000, elapsed))
-    while end / 2 >= elapsed:
-        end /= 2
+    while end / 4 >= elapsed:
+        end /= 4
     return end
 
 
