@@ -6,16 +6,19 @@ import argparse
 import contextlib
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.options import SubCommands
-from runner.errors import ExitCode
+from runner.cli.options import SubCommands, output_file
+from runner.errors import ExitCode, UserError
 from runner.util.console import print_json
 
 if TYPE_CHECKING:
     from runner.compare import Comparison
 
 DEFAULT_THRESHOLD = 0.01
+OUTPUTS = (".html", ".htm", ".md", ".json")
+"""file extensions of `-o`"""
 _DESCRIPTION = """\
 Show by how much the numbers of runs differ, how certain that is, and whether
 they are comparable.
@@ -80,6 +83,13 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         " the throughput of requests in flight, unless --metric names others",
     )
     compare.add_argument("--json", action="store_true", help="print the comparison as one JSON object")
+    compare.add_argument(
+        "-o",
+        "--output",
+        type=output_file,
+        metavar="FILE",
+        help="write the comparison to FILE.html (with charts), FILE.md or FILE.json",
+    )
     compare.add_argument("--headless", action="store_true", help="print text, also on a terminal")
     compare.set_defaults(command=_compare)
 
@@ -101,6 +111,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     from runner.metrics.lookup import find_metric
 
     metrics = [find_metric(name) for name in arguments.metrics]
+    if arguments.output is not None:
+        _check_output(arguments.output)
     found = load_sides(arguments.sides)  # report what cannot be compared before anything is drawn
     if _opens_dashboard(arguments):
         from runner.cli.dashboard import show_comparison
@@ -108,7 +120,9 @@ def _compare(arguments: argparse.Namespace) -> int:
         return show_comparison(tuple(arguments.sides), arguments)
     comparison = compare(found, metrics=metrics or None, threshold=arguments.threshold)
     with contextlib.suppress(BrokenPipeError):  # without a reader, the exit code still reports the result
-        if arguments.json:
+        if arguments.output is not None:
+            _write(comparison, arguments.output)
+        elif arguments.json:
             print_json([msgspec.json.encode(comparison)])
         else:
             sys.stdout.write(as_text(comparison, shutil.get_terminal_size((112, 24)).columns))
@@ -116,11 +130,42 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _exit_code(comparison, [metric.name for metric in judged], arguments.fail_on)
 
 
+def _check_output(path: Path) -> None:
+    """Refuse a file name that does not name a format.
+
+    Raises:
+        UserError: the extension is unknown.
+    """
+    if path.suffix.lower() not in OUTPUTS:
+        raise UserError(f"{path}: unknown file extension {path.suffix!r}; allowed: {', '.join(OUTPUTS)}")
+
+
+def _write(comparison: Comparison, path: Path) -> None:
+    """Write a comparison in the format of the file extension, and print its answer."""
+    import msgspec
+
+    from runner.compare.answer import answer_pair
+    from runner.compare.comparison_markdown import as_markdown
+    from runner.export import comparison_html
+    from runner.export.destination import open_output
+
+    if path.suffix.lower() in (".html", ".htm"):
+        comparison_html.write(comparison, path)
+    else:
+        is_json = path.suffix.lower() == ".json"
+        content = msgspec.json.encode(comparison) if is_json else as_markdown(comparison).encode()
+        with open_output(path) as out:
+            out.write(content)
+    for pair in comparison.pairs:
+        print(answer_pair(comparison, pair).sentence)
+    print(path, file=sys.stderr)
+
+
 def _opens_dashboard(arguments: argparse.Namespace) -> bool:
     """Check for a terminal, and for options that the dashboard does not support."""
     from runner.cli.dashboard import has_terminal
 
-    asked = arguments.headless or arguments.json or arguments.metrics or arguments.fail_on
+    asked = any((arguments.headless, arguments.json, arguments.metrics, arguments.fail_on, arguments.output))
     return not asked and arguments.threshold == DEFAULT_THRESHOLD and has_terminal()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.compare.across_engines import AcrossEngines, across_cell, means_note
+from runner.compare.answer import answer_pair
 from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.compare.comparison_text import NOTHING
 from runner.metrics import BY_NAME
@@ -15,11 +16,14 @@ from runner.util.markdown import table
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Return sides, differences, fairness, and a table for each configuration of each pair."""
+    """Return the answers, sides, differences, and a table for each configuration of each pair."""
     return "\n".join(_lines(comparison)) + "\n"
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
+    for pair in comparison.pairs:
+        yield f"**{markdown_text(answer_pair(comparison, pair).sentence)}**"
+        yield ""
     for side in comparison.sides:
         runs = ", ".join(map(markdown_code, side.runs))
         yield f"- **{side.label}** {markdown_text(side.profile)} ({markdown_text(side.summary)}): {runs}"

@@ -8,6 +8,15 @@ from dataclasses import dataclass
 from math import isnan
 
 from runner.compare.across_engines import across_lines
+from runner.compare.answer import (
+    answer_pair,
+    bar_labels,
+    bar_limit,
+    bar_lines,
+    bars_title,
+    draw_bar,
+    scale_line,
+)
 from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.metrics import BY_NAME
 from runner.report.result_table import configuration_name
@@ -18,6 +27,7 @@ VALUE = 12
 CHANGE = 10
 INTERVAL = 24
 VERDICT = 12
+BAR, MOST_BAR = 21, 61
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,9 @@ def as_text(comparison: Comparison, width: int = 112) -> str:
 
 
 def _lines(comparison: Comparison, layout: _Layout) -> Iterator[str]:
+    for pair in comparison.pairs:
+        yield from layout.wrapped(answer_pair(comparison, pair).sentence, "")
+    yield ""
     for side in comparison.sides:
         several = f"{len(side.runs)} runs: " if len(side.runs) > 1 else ""
         yield f"{side.label}  {side.profile} · {side.summary}"
@@ -100,6 +113,7 @@ def _pair(comparison: Comparison, pair: Pair, layout: _Layout) -> Iterator[str]:
     if not pair.configurations:
         instead = "they are side by side below" if comparison.across else "there is nothing to compare"
         yield f"  {pair.first} and {pair.second} have no configuration in common: {instead}"
+    yield from _bars(comparison, pair, layout)
     for configuration in pair.configurations:
         yield ""
         yield from _configuration(comparison, pair, configuration, layout)
@@ -108,6 +122,22 @@ def _pair(comparison: Comparison, pair: Pair, layout: _Layout) -> Iterator[str]:
     if len(pair.configurations) > 1:
         yield ""
         yield from layout.wrapped(_multiple_comparisons(comparison), "")
+
+
+def _bars(comparison: Comparison, pair: Pair, layout: _Layout) -> Iterator[str]:
+    """Yield the changes as bars with their intervals, on one scale."""
+    lines = bar_lines(pair)
+    if not lines:
+        return
+    labels = bar_labels(lines)
+    limit, name = bar_limit(lines), max(map(len, labels))
+    size = max(BAR, min(MOST_BAR, layout.width - name - CHANGE - VERDICT - 4))
+    yield ""
+    yield bars_title(pair, lines, comparison.level)
+    for label, line in zip(labels, lines, strict=True):
+        bar = f"  {label:<{name}}  {draw_bar(line, limit, size)}"
+        yield f"{bar}{_share(line.change.change):>{CHANGE}}  {line.change.verdict or ''}".rstrip()
+    yield f"  {'':<{name}}  {scale_line(limit, size)}".rstrip()
 
 
 def _configuration(

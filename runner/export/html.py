@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from runner.events import MemoryParts
-from runner.export import charts, step_charts, svg
+from runner.export import charts, headline, page, step_charts
 from runner.export.run_data import RunData
 from runner.metrics.memory_map import MemoryMap
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, find_outliers
@@ -22,28 +21,25 @@ from runner.util.foreign_text import html_text
 from runner.util.formatting import duration, format_number, plural
 
 MAX_OUTLIERS = 40
-_STYLE = Path(__file__).with_name("page.css")
-# A browser must not load or run anything that a name, a log or a prompt contains.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write(data: RunData, out: BinaryIO) -> None:
-    for piece in _page(data):
+    report = data.report
+    footer = (
+        f"made by trtbench-tui {data.environment.version} from the log of the run · every number was measured"
+        " in that run or computed from it with the formula next to it"
+    )
+    for piece in page.page(f"{report.profile} · {report.run}", _body(data), footer):
         out.write(piece.encode(errors="replace"))
 
 
-def _page(data: RunData) -> Iterator[str]:
+def _body(data: RunData) -> Iterator[str]:
     report = data.report
-    style = _STYLE.read_text(encoding="utf-8")
-    yield (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{html_text(report.profile)} · {html_text(report.run)}</title>"
-        f"<style>{style}{svg.STYLE}</style></head><body><main>\n"
-    )
     yield from _head(report)
     yield from _warnings(report)
+    yield from headline.cards(report)
+    yield from headline.pareto(report)
+    yield from headline.configurations(report)
     yield from _table(result_table.build_table(report), report)
     yield from memory_section(report)
     yield from _charts(data)
@@ -52,11 +48,6 @@ def _page(data: RunData) -> Iterator[str]:
     yield from _answers(report)
     yield from _environment(data)
     yield from _commands(data)
-    yield (
-        f"<footer>made by trtbench-tui {html_text(data.environment.version)} from the log of the run"
-        " · every number was measured in that run or computed from it with the formula next to"
-        " it</footer></main></body></html>\n"
-    )
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -94,52 +85,96 @@ def _table(table: ResultTable, report: Report) -> Iterator[str]:
     if not table.rows:
         yield "<p>No number was measured.</p>\n"
         return
+    missing: dict[str, list[str]] = {}
     heads = "".join(f"<th>{html_text(name)}</th>" for name in table.columns)
     kind = ' class="many"' if len(table.columns) > 1 else ""
     yield f'<div class="wide"><table{kind}><thead><tr><th>metric</th><th>unit</th>'
     yield f"{heads}</tr></thead><tbody>\n"
     notes: dict[str, int] = {}
-    for heading, rows in table.groups():
+    for heading, every in table.groups():
+        rows = [row for row in every if any(cell and _has_number(cell) for cell in row.cells)]
+        for row in every:
+            if row not in rows:
+                reason = next(cell.note for cell in row.cells if cell and cell.note)
+                missing.setdefault(reason, []).append(row.metric.title)
+        if not rows:
+            continue
         yield f'<tr><th colspan="{len(table.columns) + 2}">{html_text(heading)}</th></tr>\n'
         for row in rows:
             cells = "".join(_cell(row, index, cell, notes) for index, cell in enumerate(row.cells))
-            yield f"<tr><td>{_definition(row)}</td><td>{html_text(row.metric.unit)}</td>{cells}</tr>\n"
+            name, unit = _definition(row, table.columns), html_text(row.metric.unit)
+            yield f"<tr><td>{name}</td><td>{unit}</td>{cells}</tr>\n"
     yield "</tbody></table></div>\n"
     if notes:
         items = "".join(f"<li>{html_text(note)}</li>" for note in notes)
         yield f'<ol class="notes">{items}</ol>\n'
+    if missing:
+        count = plural(sum(map(len, missing.values())), "metric")
+        yield f"<details><summary>{count} without a number</summary>"
+        yield page.text_list([f"{', '.join(titles)}: {reason}" for reason, titles in missing.items()])
+        yield "</details>\n"
     if words := result_table.describe_baseline(report):
         yield f"<p>{html_text(words)}</p>\n"
     yield (
-        f'<p class="dim">{html_text(result_table.MARGIN_LEGEND)}. Printed: what the engine itself'
-        " printed for the same quantity. Click a metric for its definition.</p>\n"
+        f'<p class="dim">{html_text(result_table.MARGIN_LEGEND)}. Reported by engine: what the'
+        " engine itself printed for the same quantity. Click a metric for its definition and the details of"
+        " its numbers.</p>\n"
     )
 
 
-def _definition(row: TableRow) -> str:
-    """Return the name of a metric, which opens to its definition."""
+def _has_number(cell: MetricCell) -> bool:
+    return cell.value is not None or bool(cell.printed)
+
+
+def _is_footnote(cell: MetricCell) -> bool:
+    """Whether the note of a cell puts its number in doubt; other notes are details of the metric."""
+    return cell.value is not None and bool(cell.note) and result_table.is_doubtful(cell)
+
+
+def _definition(row: TableRow, columns: Sequence[str]) -> str:
+    """Return the name of a metric, which opens to its definition and the notes on its numbers."""
     metric = row.metric
     n = sorted({cell.n for cell in row.cells if cell is not None and cell.value is not None})
     counted = f" {html_text(metric.count)}" if metric.count else ""
     sample = f" n: {' to '.join(map(str, n if len(n) < 2 else (n[0], n[-1])))}{counted}." if n else ""
     better = f" Better: {metric.better}." if metric.better != "neither" else ""
-    key = f" Printed as <code>{html_text(metric.upstream_key)}</code>." if metric.upstream_key else ""
+    key = (
+        f" Reported by engine as <code>{html_text(metric.upstream_key)}</code>."
+        if metric.upstream_key
+        else ""
+    )
     return (
         f"<details><summary>{html_text(metric.title)}</summary><p>{html_text(metric.formula)}.</p>"
         f"<p>Source: {html_text(metric.source)}.{better}{sample}{key}</p>"
-        f"<p>{html_text(metric.conditions)}</p></details>"
+        f"<p>{html_text(metric.conditions)}</p>{_details(row, columns)}</details>"
     )
+
+
+def _details(row: TableRow, columns: Sequence[str]) -> str:
+    """Return the notes that are no footnotes, each with its configurations."""
+    named: dict[str, list[str]] = {}
+    for name, cell in zip(columns, row.cells, strict=True):
+        if cell is not None and cell.note and not _is_footnote(cell):
+            named.setdefault(cell.note, []).append(name)
+    texts = (
+        note if len(names) == len(columns) else f"{', '.join(names)}: {note}" for note, names in named.items()
+    )
+    return "".join(f"<p>{html_text(text)}</p>" for text in texts)
 
 
 def _cell(row: TableRow, index: int, cell: MetricCell | None, notes: dict[str, int]) -> str:
     if cell is None:
         return "<td>–</td>"
-    note = f"<sup>{notes.setdefault(cell.note, len(notes) + 1)}</sup>" if cell.note else "<sup></sup>"
+    number = notes.setdefault(cell.note, len(notes) + 1) if _is_footnote(cell) else ""
+    note = f"<sup>{number}</sup>"
     place = "best" if index in row.best else "worst" if index in row.worst else ""
     mark = f'<span class="place">{place}</span>' if len(row.cells) > 1 else ""
     versus = f"{change} vs baseline" if (change := result_table.format_change(cell)) else ""
     below = " · ".join(
-        filter(None, (result_table.format_margin(cell), versus, cell.printed and f"printed {cell.printed}"))
+        filter(
+            None,
+            (result_table.format_margin(cell), versus, cell.printed and f"reported by engine {cell.printed}"),
+        )
     )
     printed = f'<span class="printed">{html_text(below)}</span>' if below else ""
     kind = ' class="doubtful"' if cell.value is None else ""
@@ -162,7 +197,7 @@ def memory_section(report: Report) -> Iterator[str]:
             rows.append((name, "NVML's peak", "", _gib(one.memory.peak)))
     if rows:
         yield "<h2>Memory of a GPU</h2>\n"
-        yield _text_table(("configuration", "part", "predicted, GiB", "by the engine, GiB"), rows)
+        yield page.text_table(("configuration", "part", "predicted, GiB", "by the engine, GiB"), rows)
 
 
 def _sum(memory: MemoryMap, parts: MemoryParts | None) -> str:
@@ -192,7 +227,7 @@ def _charts(data: RunData) -> Iterator[str]:
     yield from _outliers(data)
     engines = charts.engine_iterations(data)
     if engines:
-        yield "<h2>Over the engine's own time</h2>\n"
+        yield "<h2>Engine iteration time</h2>\n"
     yield from (one.svg + "\n" for one in engines)
     if not gpus:
         why = data.environment.no_gpu or "none of a GPU of the ranks"
@@ -218,7 +253,7 @@ def _outliers(data: RunData) -> Iterator[str]:
     total = sum(count_outliers(configuration.latency) for configuration in data.state.configurations)
     if rows:
         yield f"<h2>{plural(total, 'slow iteration')}</h2>\n"
-        yield _text_table(("configuration", "iteration", "latency, ms", "cause"), rows[:MAX_OUTLIERS])
+        yield page.text_table(("configuration", "iteration", "latency, ms", "cause"), rows[:MAX_OUTLIERS])
     if total > min(len(rows), MAX_OUTLIERS):
         yield f'<p class="dim">and {total - min(len(rows), MAX_OUTLIERS)} more</p>\n'
 
@@ -266,13 +301,13 @@ def _stages(report: Report) -> Iterator[str]:
         for stage in report.stages
     ]
     if rows:
-        yield "<h2>Stages</h2>\n" + _text_table(("stage", "status", "time", "exit code"), rows)
+        yield "<h2>Stages</h2>\n" + page.text_table(("stage", "status", "time", "exit code"), rows)
 
 
 def _answers(report: Report) -> Iterator[str]:
     rows = [(one.prompt, one.answer) for one in report.answers]
     if rows:
-        yield f"<h2>{answer_source(report.engine).capitalize()}</h2>\n" + _text_table(
+        yield f"<h2>{answer_source(report.engine).capitalize()}</h2>\n" + page.text_table(
             ("asked", "answered"), rows
         )
 
@@ -291,7 +326,7 @@ def _environment(data: RunData) -> Iterator[str]:
     for rank in found.ranks:
         device = f"{rank.device} ({rank.label})" if rank.label else rank.device
         rows.append((f"rank {rank.rank}", f"{device} on {rank.host}"))
-    yield "<h2>Environment</h2>\n" + _text_table(
+    yield "<h2>Environment</h2>\n" + page.text_table(
         ("item", "as the run reported it"), [row for row in rows if row[1]]
     )
 
@@ -301,10 +336,3 @@ def _commands(data: RunData) -> Iterator[str]:
         "<h2>Commands to repeat the run</h2>\n<details open><summary>repro.sh</summary>"
         f"<pre>{html_text(data.repro)}</pre></details>\n"
     )
-
-
-def _text_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{html_text(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
-    table = f'<table class="texts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="wide">{table}</div>\n'

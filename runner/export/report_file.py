@@ -1,4 +1,4 @@
-"""Write the HTML report of a run and open it in a browser."""
+"""Write the HTML report of a run or a comparison and open it in a browser."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import sys
 from pathlib import Path
 
 from runner import paths
+from runner.compare.comparison import Comparison
 from runner.errors import UserError
-from runner.export import formats
+from runner.export import comparison_html, formats
+
+MOST_NAMES = 8
+"""number of sides that the name of a file of a comparison contains"""
 
 
 def reports_dir() -> Path:
@@ -24,14 +28,30 @@ def write(run_dir: Path) -> Path:
     Raises:
         UserError: the run cannot be read, or the file cannot be written.
     """
+    path = _reports_dir() / f"{run_dir.name}.html"
+    formats.export(run_dir, "html", path)
+    return path
+
+
+def write_comparison(comparison: Comparison) -> Path:
+    """Write the HTML page of a comparison and return its path.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    names = "-".join(side.runs[0].rpartition("_")[2] for side in comparison.sides[:MOST_NAMES])
+    path = _reports_dir() / f"compare-{names}.html"
+    comparison_html.write(comparison, path)
+    return path
+
+
+def _reports_dir() -> Path:
     target = reports_dir()
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{target}: cannot be created: {error.strerror}") from None
-    path = target / f"{run_dir.name}.html"
-    formats.export(run_dir, "html", path)
-    return path
+    return target
 
 
 def show(path: Path) -> bool:

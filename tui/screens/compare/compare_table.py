@@ -1,4 +1,4 @@
-"""A comparison as rows: sides, differences, fairness, and every change with its verdict."""
+"""A comparison as rows: every change with its verdict."""
 
 from __future__ import annotations
 
@@ -80,65 +80,6 @@ def make_compare_view(comparison: Comparison) -> CompareView:
             if shape == wanted
         ),
     )
-
-
-# --- sides and fairness ------------------------------------------------------------------------------------
-
-
-def draw_sides(view: CompareView, width: int, height: int) -> list[Row]:
-    """Draw a line a side; the selected one is highlighted."""
-    drawn = []
-    for index, side in enumerate(view.comparison.sides):
-        style = "accent" if index == view.side else "dim"
-        several = f"{len(side.runs)} runs: " if len(side.runs) > 1 else ""
-        label = Span(f"{'▸' if index == view.side else ' '} {side.label}  ", style)
-        drawn.append(
-            cut(
-                row(
-                    label,
-                    Span(plain_text(side.profile), "strong"),
-                    dim(f"  {several}{plain_text(', '.join(side.runs))}  {plain_text(side.summary)}"),
-                ),
-                width,
-            )
-        )
-    return drawn
-
-
-def draw_fairness(view: CompareView, width: int, height: int) -> list[Row]:
-    """Draw whether the selected pair is fair, why not, and the method of its intervals."""
-    pair = view.comparison.pairs[view.pair]
-    names = f"{pair.first} → {pair.second}"
-    drawn: list[Row] = []
-    if pair.fair:
-        verdict = row(Span("✔ ", "good"), f"{names}: comparable, no difference found that matters")
-        drawn.append(cut(verdict, width))
-    else:
-        verdict = row(Span("✖ NOT COMPARABLE ", "bad"), f"{names}: no verdict")
-        drawn.append(cut(verdict, width))
-        for reason in pair.unfair_because:
-            for number, line in enumerate(wrap(plain_text(reason), max(10, width - 2))):
-                drawn.append(row(Span("  " if number else "▸ ", "warn"), line))
-    for note in pair.notes:
-        drawn += [row(dim(f"  {line}")) for line in wrap(plain_text(note), max(10, width - 2))]
-    if width >= WIDE:  # on narrow terminals `?` shows it
-        drawn += [row(dim(line)) for line in wrap(pair.method, width) if line]
-    return drawn
-
-
-def draw_differences(view: CompareView, width: int, height: int) -> list[Row]:
-    """Draw what differs between the sides, a column a side; unfair differences first."""
-    differences = view.comparison.differences
-    if not differences:
-        return [cut(row(dim("no known difference: same machine, software and profile")), width)]
-    name = min(max(len(one.name) for one in differences), max(12, width // 3))
-    share = max(4, (width - name - 4) // len(view.comparison.sides) - 2)
-    drawn = []
-    for one in differences:
-        mark = Span("✖ ", "bad") if one.kind == "unfair" else dim("· ")
-        values = [fit(plain_text(" ".join(value.split())), share) for value in one.values]
-        drawn.append(cut(row(mark, dim(fit(one.name, name)), "  ", "  ".join(values)), width))
-    return drawn
 
 
 # --- the numbers -------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from tui.framework.screen_help import ScreenHelp
 HELP = ScreenHelp(
     name="comparison of runs",
     about=(
-        "Changes are from A, the first side, to the others. Differences, and whether the sides are"
-        " comparable, come before the numbers; a verdict claims only what the measured variation supports."
+        "The answer comes first, then the changes as bars with intervals, then every number. Changes are from"
+        " A, the first side, to the others; a verdict claims only what the measured variation supports."
     ),
     terms=(
         ("side", "one run, or several repeats of the same run; each repeat counts once"),

@@ -32,6 +32,13 @@ KEYS = (
         "copy the comparison as Markdown to the clipboard of your terminal",
         command="run: copy the comparison",
     ),
+    Key(
+        "o",
+        "report",
+        "report",
+        "write the comparison as an HTML page with charts, and open it if there is a desktop",
+        command="run: HTML report",
+    ),
     BACK,
     RUNS,
     HOME,

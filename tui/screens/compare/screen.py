@@ -1,4 +1,4 @@
-"""The comparison screen: differences, fairness, and the change of every number."""
+"""The comparison screen: the answer, bars with intervals, the change of every number, and differences."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from textual.message import Message
 
 from runner.cli.places import ComparePlace
 from runner.compare import Comparison, compare, load_sides
+from runner.compare.answer import bar_lines, bars_title
 from runner.errors import UserError
 from runner.metrics import BY_NAME
 from runner.util.formatting import plural
@@ -27,10 +28,7 @@ from tui.screens.compare.compare_table import (
     ChosenChange,
     CompareView,
     draw_chosen,
-    draw_differences,
-    draw_fairness,
     draw_heading,
-    draw_sides,
     format_share,
     make_compare_view,
     table_lines,
@@ -38,11 +36,22 @@ from tui.screens.compare.compare_table import (
     verdict_reasons,
 )
 from tui.screens.compare.keys import KEYS
+from tui.screens.compare.overview import (
+    differences_title,
+    draw_answer,
+    draw_bars,
+    draw_difference_count,
+    draw_differences,
+    draw_method,
+    draw_sides,
+)
 from tui.text import plain_text, wrap
 
 if TYPE_CHECKING:
     from tui.screens.dialogs.help import HelpSection
 
+PARTS = ("#answer", "#sides", "#bars", "#method", "#differences", "#difference-count")
+"""panels that show a part of the comparison"""
 _ALWAYS_ENABLED = ("back", "runs", "home", "quit", "explain")
 """actions that need no comparison"""
 
@@ -74,13 +83,16 @@ class CompareScreen(KeyedScreen):
     def compose(self) -> ComposeResult:
         yield Panel(_draw_header, id="header")
         yield Panel(_draw_problem, id="problem")
+        yield Panel(draw_answer, id="answer")
         yield Panel(draw_sides, id="sides")
-        yield Panel(draw_fairness, id="fairness")
-        yield Panel(draw_differences, id="differences", classes="framed")
+        yield Panel(draw_bars, id="bars", classes="framed")
         with Vertical(id="changes", classes="framed"):
             yield Panel(draw_heading, id="heading")
             yield LinePicker(id="change-list")
             yield Panel(draw_chosen, id="chosen")
+        yield Panel(draw_method, id="method")
+        yield Panel(draw_differences, id="differences", classes="framed")
+        yield Panel(draw_difference_count, id="difference-count")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -110,8 +122,7 @@ class CompareScreen(KeyedScreen):
         self._show()
 
     def _show_parts(self, visible: bool) -> None:
-        for name in ("#sides", "#fairness", "#differences", "#changes"):
-            self.query_one(name).display = visible
+        self.set_class(not visible, "-empty")
 
     def _show_status(self, text: str, style: str) -> None:
         problem: Panel[tuple[str, str]] = self.query_one("#problem", Panel)
@@ -123,14 +134,12 @@ class CompareScreen(KeyedScreen):
     def _show(self) -> None:
         view = self._view
         assert view is not None
-        for name in ("#header", "#sides", "#fairness", "#differences", "#heading"):
+        for name in ("#header", *PARTS, "#heading"):
             panel: Panel[CompareView] = self.query_one(name, Panel)
             panel.update(view)
-        differences = view.comparison.differences
-        unfair = sum(one.kind == "unfair" for one in differences)
-        title = f"differences: {len(differences)}" if differences else "differences"
-        title += f", not comparable by {unfair}" if unfair else ""
-        set_title(self.query_one("#differences"), title)
+        pair = view.comparison.pairs[view.pair]
+        set_title(self.query_one("#bars"), bars_title(pair, bar_lines(pair), view.comparison.level))
+        set_title(self.query_one("#differences"), differences_title(view))
         set_title(self.query_one("#changes"), _title(view))
         picker = self.query_one(LinePicker)
         picker.show_lines(lambda width: table_lines(view, width), picker.chosen)
@@ -225,6 +234,23 @@ class CompareScreen(KeyedScreen):
 
         self.app.copy_to_clipboard(as_markdown(self._view.comparison))
         self.notify("comparison copied to the clipboard of your terminal, as Markdown", timeout=3)
+
+    def action_report(self) -> None:
+        """Write the comparison as an HTML page in a worker, and open it if there is a desktop."""
+        if self._view is not None:
+            comparison = self._view.comparison
+            self.run_worker(lambda: self._write_report(comparison), thread=True, group="report")
+
+    def _write_report(self, comparison: Comparison) -> None:
+        from runner.export import report_file
+
+        try:
+            path = report_file.write_comparison(comparison)
+        except UserError as error:
+            self.app.call_from_thread(self.app.notify_error, error)
+            return
+        where = "opened" if report_file.show(path) else "no desktop here; copy the file to one, or open"
+        self.app.call_from_thread(self.notify, f"{where} {path}", title="HTML report", timeout=15)
 
 
 def group_sides(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:

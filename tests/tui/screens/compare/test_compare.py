@@ -49,6 +49,13 @@ async def test_a_fair_comparison() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         assert "✔ A → B: comparable, no difference found that matters" in widget_text(app.screen, "#fairness")
+        assert widget_text(app.screen, "#answer").startswith(
+            "▲ B is faster than A in all 2 configurations (latency, mean -30.1 %)"
+        )
+        bar = widget_text(app.screen, "#bars").splitlines()[0]
+        assert bar.startswith("batch 1 64→16 ")
+        assert "━●━━██" in bar
+        assert "100.1 → 69.91 ms" in bar
         assert "model.dtype" in widget_text(app.screen, "#differences")
         assert lines(pilot)[0] == "batch 1 64→16"
         first = lines(pilot)[1]
@@ -72,6 +79,8 @@ async def test_an_unfair_comparison_is_marked_before_the_numbers() -> None:
         fairness = widget_text(app.screen, "#fairness").splitlines()
         assert fairness[0].startswith("✖ NOT COMPARABLE A → B")
         assert fairness[1] == "▸ not the same machine: machine"
+        answer = widget_text(app.screen, "#answer").splitlines()
+        assert answer[0] == "✖ A and B are not comparable: not the same machine: machine."
         assert widget_text(app.screen, "#differences").splitlines()[0].split() == [
             "✖",
             "machine",
@@ -162,6 +171,10 @@ async def test_y_copies_the_comparison_as_markdown(monkeypatch: pytest.MonkeyPat
         await wait_until_idle(pilot)
         assert notifications(pilot) == ["comparison copied to the clipboard of your terminal, as Markdown"]
     assert copied[0].startswith("- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n")
+    assert copied[0].startswith(
+        "**A and B are not comparable: not the same machine: machine.**\n\n"
+        "- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n"
+    )
     assert "**A → B**: **not comparable**. One run each" in copied[0]
     rows = [line for line in copied[0].splitlines() if line.startswith("| latency, mean, ms")]
     assert len(rows) == 2

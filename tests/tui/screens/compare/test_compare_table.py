@@ -13,16 +13,23 @@ from tui.screens.compare.compare_table import (
     ChosenChange,
     CompareView,
     draw_chosen,
-    draw_differences,
-    draw_fairness,
     draw_heading,
-    draw_sides,
     format_share,
     layout_columns,
     make_compare_view,
     table_lines,
 )
 from tui.screens.compare.compare_table import format_interval as interval
+from tui.screens.compare.overview import (
+    draw_answer,
+    draw_bars,
+    draw_difference_count,
+    draw_differences,
+    draw_method,
+    draw_sides,
+)
+
+PARTS = (draw_answer, draw_bars, draw_difference_count, draw_differences, draw_method, draw_sides)
 
 
 def change(metric: str = "latency_ms", share: float = 0.1, **more: object) -> MetricChange:
@@ -61,7 +68,7 @@ MANY = view(pair("B", change()), pair("C", change("latency_p50_ms"), change(), f
 def test_rows_are_not_wider_than_their_panel(width: int, side: int) -> None:
     shown = MANY.move_side(side - 1)
     drawn = [line.row for line in table_lines(shown, width)]
-    for draw in (draw_sides, draw_fairness, draw_differences, draw_heading):
+    for draw in (*PARTS, draw_heading):
         drawn += draw(shown, width, 0)
     for line in shown.lines:
         drawn += draw_chosen(ChosenChange(shown, line), width, 0)
