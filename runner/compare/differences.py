@@ -22,7 +22,10 @@ THROTTLED_APART = 5.0
 """Difference of throttled time from which a comparison is unfair, percentage points."""
 _MACHINE = ("machine", "device", "processor cores", "power limit", "highest SM clock", "MIG")
 _WORK = ("model.dir", "model.family", "model.name", "model.shape", "model.hf_config")
-_SOFTWARE = ("GPU driver", "CUDA of the driver", "TensorRT-LLM", "trtbench-tui")
+_SOFTWARE = (
+    "GPU driver", "CUDA of the driver", "PyTorch", "CUDA of PyTorch", "NCCL", "TensorRT", "TensorRT-LLM",
+    "trtbench-tui",
+)  # fmt: skip
 _KINDS: tuple[DifferenceKind, ...] = get_args(DifferenceKind)
 UNKNOWN = "–"
 NOT_KNOWN = "not known"

@@ -88,6 +88,9 @@ class Hello(Event, frozen=True, kw_only=True, tag="hello", gc=False):
     """`cpu` or `cuda:N`, as the rank names it"""
     label: str = ""
     """name of the device, as its driver gives it"""
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
+    """versions of the software of the rank by its name: PyTorch, CUDA of PyTorch, NCCL, TensorRT-LLM ...;
+    empty: the rank did not report any"""
 
 
 class Bye(Event, frozen=True, kw_only=True, tag="bye", gc=False):

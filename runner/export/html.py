@@ -21,6 +21,8 @@ from runner.util.foreign_text import html_text
 from runner.util.formatting import duration, format_number, plural
 
 MAX_OUTLIERS = 40
+SOFTWARE = ("CUDA of PyTorch", "PyTorch", "NCCL", "TensorRT-LLM")
+"""Names of the software whose versions a reader looks for, in the order of the table."""
 
 
 def write(data: RunData, out: BinaryIO) -> None:
@@ -40,6 +42,7 @@ def _body(data: RunData) -> Iterator[str]:
     yield from headline.cards(report)
     yield from headline.pareto(report)
     yield from headline.configurations(report)
+    yield from _software(data)
     yield from _table(result_table.build_table(report), report)
     yield from memory_section(report)
     yield from _charts(data)
@@ -312,11 +315,22 @@ def _answers(report: Report) -> Iterator[str]:
         )
 
 
+def _software(data: RunData) -> Iterator[str]:
+    """Yield the versions that decide about the numbers; one that the run did not report is said to be so."""
+    found = data.environment
+    known = {"GPU driver": found.driver, "CUDA of the driver": found.cuda}
+    expected = dict.fromkeys((*known, *SOFTWARE), "")
+    rows = expected | known | found.versions | {"trtbench-tui": found.version}
+    yield "<h2>Software</h2>\n" + page.text_table(
+        ("software", "version"),
+        [(name, version or "not reported by the run") for name, version in rows.items()],
+    )
+
+
 def _environment(data: RunData) -> Iterator[str]:
     found = data.environment
     rows = [("host", f"{found.host}, {found.cores} cores" if found.cores else found.host)]
-    rows += [*found.versions.items(), ("trtbench-tui", found.version)]
-    rows += [("driver", found.driver), ("CUDA of the driver", found.cuda), ("NVML", found.nvml)]
+    rows.append(("NVML", found.nvml))
     for gpu in found.gpus:
         known = [gpu.name, f"{gpu.memory_total / 2**30:.1f} GiB" if gpu.memory_total else ""]
         known += [f"limit {gpu.power_limit_w:.0f} W" if gpu.power_limit_w else "", gpu.pci, gpu.uuid]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import platform
@@ -51,6 +52,16 @@ def label_of(device: torch.device) -> str:
         lines = []
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
+
+
+def versions_of(device: torch.device) -> dict[str, str]:
+    """Return the versions of PyTorch and, on a GPU, of the CUDA and NCCL that it was built with."""
+    found = {"PyTorch": str(torch.__version__)}
+    if device.type == "cuda":
+        found["CUDA of PyTorch"] = str(torch.version.cuda or "")
+        with contextlib.suppress(Exception):  # a build without NCCL
+            found["NCCL"] = ".".join(map(str, torch.cuda.nccl.version()))
+    return {name: version for name, version in found.items() if version}
 
 
 def compute_capability(device: torch.device) -> str:

@@ -37,10 +37,18 @@ import socket
 import sys
 import time
 import types
+from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
 DIRECTORY_VARIABLE = "TRTBENCH_RECORDS"
+_SOFTWARE = {
+    "PyTorch": ("torch",),
+    "TensorRT-LLM": ("tensorrt_llm",),
+    "TensorRT": ("tensorrt",),
+    "NCCL": ("nvidia-nccl-cu13", "nvidia-nccl-cu12"),
+}
+"""Packages by the name of the software."""
 GPUS_PER_NODE = 8
 """TensorRT-LLM puts rank r on GPU r % 8."""
 
@@ -375,6 +383,16 @@ def _without_own(traceback: types.TracebackType | None) -> types.TracebackType |
     return entries[0] if entries else None
 
 
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the software that upstream's file will import, without importing it."""
+    found: dict[str, str] = {}
+    for name, packages in _SOFTWARE.items():
+        for package in packages:
+            with contextlib.suppress(Exception):
+                found.setdefault(name, _short(metadata.version(package), 40))
+    return found
+
+
 def main() -> None:
     """Run upstream's file to its end; without a normal end, the last record is missing."""
     if len(sys.argv) < 2:
@@ -389,6 +407,7 @@ def main() -> None:
         host=_short(socket.gethostname()),
         device=f"cuda:{rank % GPUS_PER_NODE}",
         label="",
+        versions=installed_versions(),
     )
     path = os.path.abspath(sys.argv[1])
     with open(path, "rb") as file:

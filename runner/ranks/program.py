@@ -22,6 +22,7 @@ from runner.ranks.device import (
     peak_memory_gib,
     pick_device,
     use_own_cores,
+    versions_of,
     wait_for,
 )
 from runner.ranks.errors import MemoryLackError, StartError
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
     device = pick_device(options.device, link)
     recorder = Recorder(link.rank, os.environ.get(DIRECTORY_VARIABLE))
     label = label_of(device)
-    recorder.hello(world=link.world, device=str(device), label=label)
+    recorder.hello(world=link.world, device=str(device), label=label, versions=versions_of(device))
     place = f"{device} ({label})"
     if device.type == "cpu":
         use_own_cores(link.local_world)

@@ -65,8 +65,15 @@ class Recorder:
             self._fd = _STDOUT
             self._prefix = MARK
 
-    def hello(self, *, world: int, device: str, label: str) -> None:
-        """Write the first record of a rank; `label` is the device name of the driver."""
+    def hello(self, *, world: int, device: str, label: str, versions: dict[str, str]) -> None:
+        """Write the first record of a rank.
+
+        Args:
+            world: number of ranks.
+            device: `cpu` or `cuda:N`.
+            label: the device name of the driver.
+            versions: of the software of this rank, by its name.
+        """
         self._emit(
             "hello",
             world=world,
@@ -74,6 +81,7 @@ class Recorder:
             host=_short(socket.gethostname()),
             device=_short(device),
             label=_short(label),
+            versions={name: _version(version) for name, version in versions.items()},
         )
 
     def configuration(
@@ -187,6 +195,13 @@ class Recorder:
             return
         self._torn = written < len(line)
         self.dropped += self._torn
+
+
+def _version(text: str) -> str:
+    """Return a version in few plain characters, so that a record stays short."""
+    return "".join(
+        letter for letter in text[:40] if letter.isascii() and (letter.isalnum() or letter in ".+-_")
+    )
 
 
 def _short(text: str, limit: int = _TEXT_LIMIT) -> str:

@@ -16,7 +16,11 @@ from runner.util.files import read_file
 
 _HEAD = 1 << 18
 """Bytes of a log that are read: programs print their versions when they start."""
-_TENSORRT_LLM = re.compile(r"\[TensorRT-LLM\] TensorRT-LLM version: ([\w.+-]+)")
+_PRINTED = {
+    "TensorRT-LLM": re.compile(r"\[TensorRT-LLM\] TensorRT-LLM version: ([\w.+-]+)"),
+    "NCCL": re.compile(r"\bNCCL version ([\d.]+)"),
+}
+"""How programs print their version; NCCL does if NCCL_DEBUG is set."""
 
 
 class Rank(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +42,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     """of trtbench-tui"""
     versions: dict[str, str] = {}
-    """versions of the measured software, as the stages printed them"""
+    """versions of the measured software by its name, as the ranks reported or the stages printed them"""
     driver: str = ""
     nvml: str = ""
     cuda: str = ""
@@ -58,7 +62,7 @@ def read_environment(run_dir: Path, plan: Plan, state: RunState) -> Environment:
         host=started.host if started else "",
         cores=started.cores if started else 0,
         version=started.version if started else "",
-        versions=_versions(run_dir, plan),
+        versions={**_versions(run_dir, plan), **(hellos[0].versions if hellos else {})},
         driver=inventory.driver if inventory else "",
         nvml=inventory.nvml if inventory else "",
         cuda=inventory.cuda if inventory else "",
@@ -69,12 +73,14 @@ def read_environment(run_dir: Path, plan: Plan, state: RunState) -> Environment:
 
 
 def _versions(run_dir: Path, plan: Plan) -> dict[str, str]:
+    """Return the versions that the last stage with any of them printed."""
     for index, stage in reversed(list(enumerate(plan.stages))):
         try:
             head = read_file(layout.stage_log(run_dir, index, stage.name), _HEAD)
         except OSError:
             continue
-        match = _TENSORRT_LLM.search(head.decode(errors="replace"))
-        if match:
-            return {"TensorRT-LLM": match[1]}
+        text = head.decode(errors="replace")
+        found = {name: match[1] for name, pattern in _PRINTED.items() if (match := pattern.search(text))}
+        if found:
+            return found
     return {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -100,13 +101,16 @@ class Recorder:
     def stage(self) -> int:
         return self.stage_names.index("benchmark")
 
-    def hello(self, device: Literal["cpu", "cuda"] = "cpu") -> None:
+    def hello(
+        self, device: Literal["cpu", "cuda"] = "cpu", versions: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         for rank in range(self.ranks):
             pid, host = 4301 + rank, "bench01"
             on = device if device == "cpu" else f"cuda:{rank}"
             hello = ev.Hello(
-                t=0, stage=self.stage, rank=rank, world=self.ranks, pid=pid, host=host, device=on
-            )
+                t=0, stage=self.stage, rank=rank, world=self.ranks, pid=pid, host=host, device=on,
+                versions=dict(versions),
+            )  # fmt: skip
             self.add(hello, 0.1)
 
     def begin_gpus(self, count: int) -> None:

@@ -174,7 +174,36 @@ def test_page_of_many_configurations_is_small(tmp_path: Path) -> None:
     for index in range(60):
         run.begin_configuration(index)
         run.iterate(200, "timed", index, 100.0 * (index + 1))
-    assert len(page_of(run.write(tmp_path), tmp_path / "run.html")) < 1_500_000
+    page = page_of(run.write(tmp_path), tmp_path / "run.html")
+    assert len(page) < 1_500_000
+    text = Text(page).text
+    assert "All 60 configurations" in text
+    assert "batch 60 64→24, the best of 60 configurations" not in text, "its latency is 60 times higher"
+    figure = ET.fromstring(page[page.index("<svg") : page.index("</svg>") + 6])
+    kinds = [one.attrib.get("class") for one in figure]
+    assert (kinds.count("gain"), kinds.count("other")) == (1, 59), "the first one beats all others"
+
+
+def test_page_starts_with_headlines_and_software(tmp_path: Path) -> None:
+    run = Recorder([Configuration(4, 64, 24)])
+    run.begin()
+    run.begin_stage()
+    run.hello(versions={"PyTorch": "2.6.0+cu126", "NCCL": "2.21.5"})
+    run.begin_configuration(0)
+    run.iterate(200, "timed", 0, 100.0)
+    page = page_of(run.write(tmp_path), tmp_path / "run.html")
+    text = Text(page).text
+    places = [text.index(words) for words in ("tokens per second", "Software", "Result", "Over time")]
+    assert places == sorted(places)
+    assert "PyTorch 2.6.0+cu126 NCCL 2.21.5 TensorRT-LLM not reported by the run" in text
+
+
+def test_only_numbers_in_doubt_have_footnotes(recorded: str) -> None:
+    listed = recorded.partition('<ol class="notes">')[2].partition("</ol>")[0]
+    assert 0 < listed.count("<li>") <= 3
+    assert "by the energy counter" in recorded
+    assert "by the energy counter" not in listed
+    assert "without a number" in recorded
 
 
 # --- plots -------------------------------------------------------------------------------------------------

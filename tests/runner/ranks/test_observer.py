@@ -47,6 +47,7 @@ def test_iterations_are_what_upstream_averages(tmp_path: Path, ranks: int) -> No
     for rank, records in observed.ranks.items():
         first, last = records[0], records[-1]
         assert (first["kind"], first["world"], first["device"]) == ("hello", ranks, f"cuda:{rank}")
+        assert "" not in first["versions"].values()
         assert (last["kind"], last["count"]) == ("bye", len(records) - 1)
         assert len(observed.of_kind("configuration", rank)) == (4 if rank == 0 else 0)
         for config in range(4):

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import fields
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def test_two_ranks(tmp_path: Path) -> None:
         assert found[0]["kind"] == "hello"
         assert (found[0]["rank"], found[0]["world"], found[0]["device"]) == (rank, 2, "cpu")
         assert found[0]["label"]
+        assert found[0]["versions"] == {"PyTorch": metadata.version("torch")}
         assert found[-1]["kind"] == "bye"
         assert found[-1]["count"] == len(found) - 1
         assert [r["i"] for r in found if r.get("phase") == "warmup"] == [0, 1] * 4

@@ -19,7 +19,7 @@ from tests.support.runs import wait_for
 
 
 def fill(recorder: Recorder, iterations: int = 3, label: str = "a device", *, prepares: bool = False) -> None:
-    recorder.hello(world=8, device="cuda:7", label=label)
+    recorder.hello(world=8, device="cuda:7", label=label, versions={"NCCL": '2.21"\n.5'})
     if recorder.rank == 0:
         recorder.configuration(
             index=0, batch_size=4, input_len=64, output_len=24, num_runs=20, duration=60.0, warm_up=2
@@ -43,6 +43,7 @@ def test_file_of_a_rank(tmp_path: Path) -> None:
     assert (steps["each"], steps["step_ms"][-1]) == (2, 0.75)
     assert (steps["slowest"], steps["slowest_ms"]) == (2000, 0.75)
     assert found[-1]["count"] == 5, "an earlier version, which skips preparations, misses none"
+    assert found[0]["versions"] == {"NCCL": "2.21.5"}, "plain characters only"
     times = [record["t"] for record in found]
     assert times == sorted(times)
     assert all(record["rank"] == 0 for record in found)

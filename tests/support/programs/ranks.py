@@ -136,7 +136,7 @@ def main(mode: str) -> None:
     records = "/nonexistent/records" if mode == "stdout" else os.environ.get("TRTBENCH_RECORDS")
     recorder = Recorder(RANK, records)
     device = os.environ.get("RANK_DEVICE", "cpu").replace("%", str(RANK))
-    recorder.hello(world=WORLD, device=device, label="a test")
+    recorder.hello(world=WORLD, device=device, label="a test", versions={})
     BEFORE.get(mode, lambda: None)()
     iterations, pause = LOOPS.get(mode, (30, 0.0))
     measure(recorder, iterations, pause, noise=0.5 if mode == "noisy" else 0.0)

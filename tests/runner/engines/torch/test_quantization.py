@@ -17,7 +17,7 @@ BATCH_ONE = "benchmark.batch_size=[1]"
 
 def reads(tmp_path: Path, *changes: str) -> DecodeReads:
     plan = make_plan(with_changes(find("torch-1gpu").load(), [BATCH_ONE, *changes]), tmp_path)
-    assert plan.decode_reads is not None
+    assert isinstance(plan.decode_reads, DecodeReads)
     return plan.decode_reads
 
 
