@@ -30,6 +30,7 @@ from runner.cli import (
     verify,
 )
 from runner.cli.dashboard import open_dashboard
+from runner.cli.examples import add_examples
 from runner.cli.options import SubCommands, add_theme_option
 from runner.errors import ExitCode, UserError
 from runner.util import signals
@@ -46,40 +47,6 @@ COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
     "profiles, machine and setup": ("profiles", "doctor", "gpus", "serve", "completion"),
 }
 """Headings of `--help` and the commands below each, in the order in which they are printed."""
-
-EXAMPLES = {
-    "run": "run quickstart --set benchmark.num_runs=20 --name first -q",
-    "attach": "attach last --headless",
-    "logs": "logs -f",
-    "wait": "wait last && trtbench-tui show",
-    "stop": "stop --all",
-    "show": "show 7f3a --json",
-    "replay": "replay last --speed 10",
-    "ls": "ls --filter 'qwen status:failed since:7d' -n 20",
-    "trend": "trend quickstart",
-    "tag": "tag last +good -draft",
-    "note": "note last 'new driver'",
-    "rename": "rename last before-the-update",
-    "rm": "rm 7f3a 91c2",
-    "trash": "trash restore last",
-    "sweep": "sweep quickstart --axis benchmark.batch_size=1,4,16 -n 3",
-    "ab": "ab before after -n 5",
-    "sweeps": "sweeps show last",
-    "compare": "compare 7f3a last",
-    "baseline": "baseline set last",
-    "export": "export last --format csv",
-    "archive": "archive last -o run.zip",
-    "import": "import run.zip",
-    "verify": "verify last",
-    "metrics": "metrics latency_ms",
-    "published": "published --model Llama-3.1-8B --gpu H100",
-    "profiles": "profiles copy quickstart mine",
-    "doctor": "doctor quickstart",
-    "gpus": "gpus --once",
-    "serve": "serve",
-    "completion": "completion bash",
-}
-"""An example of each command whose help has none yet."""
 
 ARGUMENTS = {
     "RUN": "id, part of the id, name or directory of a run; or `last`",
@@ -260,10 +227,7 @@ def build_parser() -> argparse.ArgumentParser:
         family.add(commands)
     parser.description = f"The terminal cockpit for TensorRT-LLM benchmarks.\n\n{_command_list(commands)}"
     _describe_commands(commands)
-    for name, example in EXAMPLES.items():
-        command = commands.choices[name]
-        text = f"example: {parser.prog} {example}"
-        command.epilog = f"{command.epilog} {text}" if command.epilog else text
+    add_examples(commands)
     return parser
 
 

@@ -88,6 +88,25 @@ def test_recorded_run_of_a_gpu_machine(elsewhere: Callable[[], None], tmp_path: 
     assert (taken / "0-benchmark.log").read_bytes() == (source / "0-benchmark.log").read_bytes()
 
 
+def test_a_directory_from_elsewhere_is_imported_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = shutil.copytree(RECORDED, tmp_path / "a copied run")
+    assert read_entries() == []
+    assert main(["import", str(source)]) == 0
+    (entry,) = read_entries()
+    assert (entry.run, entry.status) == ("20261122T181105Z_torch-1gpu_7bff", "finished")
+    assert entry.run_dir == paths.runs_dir() / entry.run
+    assert load_report(entry.run_dir).configurations == load_report(source).configurations
+    assert "already in the history" not in capsys.readouterr().err
+    assert main(["import", str(source)]) == 0
+    assert "already in the history; nothing was changed" in capsys.readouterr().err
+    assert len(read_entries()) == 1
+    (source / layout.PLAN).unlink()
+    assert main(["import", str(source)]) == 2
+    assert "not a run directory" in capsys.readouterr().err
+
+
 def test_the_same_run_gives_the_same_bytes(run_dir: Path, tmp_path: Path) -> None:
     first = archive.pack_run(run_dir, tmp_path / "a.zip").path.read_bytes()
     for path in run_dir.iterdir():

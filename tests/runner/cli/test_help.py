@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
+from runner.cli.examples import EXAMPLES
 from runner.cli.main import COMMAND_GROUPS, build_parser, main
 
 
@@ -46,9 +48,15 @@ def test_every_help_page_has_a_description() -> None:
         assert "None" not in command.format_help()
 
 
-def test_help_of_each_command_has_an_example() -> None:
-    for name, command in sub_commands(build_parser()).items():
-        assert "example" in command.format_help(), name
+def test_each_command_and_sub_command_has_a_valid_example() -> None:
+    parser = build_parser()
+    paths = {command.prog.partition(" ")[2]: command for command in all_commands(parser)}
+    assert paths.keys() == EXAMPLES.keys()
+    for path, command in paths.items():
+        assert f"example: trtbench-tui {EXAMPLES[path]}" in " ".join(command.format_help().split()), path
+        words = shlex.split(EXAMPLES[path].partition(" && ")[0].partition(" >")[0].partition(" | ")[0])
+        assert [*words[: len(path.split())]] == path.split()
+        parser.parse_args(words)
 
 
 def test_old_spelling_of_force_still_works() -> None:
