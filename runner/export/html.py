@@ -316,7 +316,7 @@ def _answers(report: Report) -> Iterator[str]:
 
 
 def _software(data: RunData) -> Iterator[str]:
-    """Yield the versions that decide about the numbers; one that the run did not report is said to be so."""
+    """Yield the versions that decide about the numbers, also of software that the run did not report."""
     found = data.environment
     known = {"GPU driver": found.driver, "CUDA of the driver": found.cuda}
     expected = dict.fromkeys((*known, *SOFTWARE), "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from runner.compare.run_changes import axes_text
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of, format_gpus, format_size
+from runner.history.sweep_fold import SweepFold
 from runner.util.formatting import plural
 from tui.framework.rows import Row, Span, cut, dim, row, row_width
 from tui.screens.runs.run_columns import format_latency
@@ -48,8 +50,11 @@ def _numbers(entry: RunEntry) -> Row:
         [f"{format_measurement(best.tokens_per_sec)} tokens/s"] if best.tokens_per_sec is not None else []
     )
     numbers += [format_latency(best.latency_ms)] if best.latency_ms is not None else []
-    others = len(entry.figures) - 1
-    more = f"  best of {others + 1} configurations" if others else ""
+    if isinstance(entry, SweepFold):
+        more = f"  best of {axes_text(entry.axes, len(entry.runs), entry.total)}"
+    else:
+        others = len(entry.figures) - 1
+        more = f"  best of {others + 1} configurations" if others else ""
     flags = Span(f"  {plural(entry.flags, 'warning')}", "warn") if entry.flags else ""
     return row(f"{best.title}: {', '.join(numbers)}", dim(more), flags)
 

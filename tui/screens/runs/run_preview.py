@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.compare.run_changes import RunChange, axes_text, place_in_sweep
+from runner.compare.run_changes import RunChange, axes_text, changes_text, place_in_sweep
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of, format_gpus, format_size
 from runner.history.sweep_fold import SweepFold
@@ -36,7 +36,13 @@ class PreviewData:
 
 def draw_detail(data: PreviewData | tuple[()], width: int, height: int) -> list[Row]:
     """Draw the lines below the list, for screens without room for a preview."""
-    return draw_run_detail(data.entry if isinstance(data, PreviewData) else (), width, height)
+    if not isinstance(data, PreviewData):
+        return []
+    rows = draw_run_detail(data.entry, width, height)
+    if data.changes and (not height or len(rows) < height):
+        changed = Span(plain_text(changes_text(data.changes)))
+        rows.append(cut(row(dim(f"changed since {data.previous}: "), changed), width))
+    return rows
 
 
 def draw_preview(data: PreviewData | tuple[()], width: int, height: int) -> list[Row]:

@@ -71,6 +71,13 @@ async def test_a_sweep_folds_unfolds_is_counted_and_opened(monkeypatch: pytest.M
         assert listed(pilot) == ["a001", "5eee", "a000"]
         await pilot.press("enter", "space")
         assert opened == [SWEEP], "the cursor went to the row of the sweep"
+        await pilot.press("up")
+        detail = widget_text(app.screen, "#run-detail")
+        assert "360.0 tokens/s, 300.0 ms  best of 4 runs: tp 1, 2 · dtype float16, fp8" in detail
+        await pilot.press("up")
+        await wait_until_idle(pilot)
+        assert "changed since a000: max_batch_size 16→32" in widget_text(app.screen, "#run-detail")
+        await pilot.press("down")
         assert widget_text(app.screen, "#header").count("4 marked · 6 runs") == 1
         await pilot.press("slash")
         await pilot.pause()
