@@ -1,4 +1,4 @@
-"""A comparison as text: sides, differences, fairness, then the numbers."""
+"""A comparison as text: the answer, sides, differences, bars with intervals, then the numbers."""
 
 from __future__ import annotations
 

@@ -340,7 +340,7 @@ def _samples(state: ConfigurationState) -> list[tuple[str, Sample]]:
     return [
         ("requests by latency", requests.latency),
         ("requests by time to first token", requests.ttft),
-        ("engine iterations by time", engine.latency),
+        ("engine iteration time", engine.latency),
     ]
 
 

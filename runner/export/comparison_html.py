@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,8 +87,8 @@ def _change(change: MetricChange) -> str:
     if change.has_interval:
         low, high = ("?" if bound is None else percent(bound) for bound in (change.low, change.high))
         interval = f"{low} to {high}"
-    title = html.escape(change.why) if change.why else ""
-    name = f'<td title="{html.escape(metric.formula)}">{html_text(metric.with_unit)}</td>'
+    title = html_text(change.why) if change.why else ""
+    name = f'<td title="{html_text(metric.formula)}">{html_text(metric.with_unit)}</td>'
     numbers = "".join(f"<td>{html_text(cell)}</td>" for cell in (*values, percent(change.change), interval))
     return f'<tr>{name}{numbers}<td title="{title}">{html_text(change.verdict or "")}</td></tr>\n'
 

@@ -58,6 +58,7 @@ def test_page_draws_requests_and_engine_iterations(run_dir: Path, tmp_path: Path
             "requests by latency",
             "requests by time to first token",
             "engine iterations by time",
+            "engine iteration time",
         ):
             assert f"{name}: {what}" in page
         assert f"{name}: engine iteration time, ms" in page

@@ -101,11 +101,11 @@ def draw_matrix(view: BoardView, width: int, height: int) -> list[Row]:
     size = cell_size(width - label, heads)
     first, last = _window(view.column, len(heads), max(1, (width - label) // (size + GAP)))
     rows = [_head_row(view, label, size, heads, first, last)]
-    body = max(1, height - 1)
     count = len(shown.points)
+    body = max(1, height - 1) if height else count  # without a height all rows are counted
     top = max(0, min(view.row - body // 2, count - body)) if count > body else 0
     columns = _columns(view)
-    for number in range(top, min(count, top + body) if height else count):
+    for number in range(top, min(count, top + body)):
         spans: list[Span] = [Span(align_right(plain_text(shown.row_heads[number]), label), "strong")]
         for column in range(first, last):
             chosen = number == view.row and column == view.column
