@@ -359,3 +359,16 @@ def test_picture_of_a_problem(snap_compare: Snap, size: tuple[int, int]) -> None
     assert snap_compare(
         TrtbenchApp(ComparePlace(("gone", "lost"))), terminal_size=size, run_before=wait_until_idle
     )
+
+
+async def test_o_writes_a_page_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    some_runs()
+    monkeypatch.setattr("runner.export.report_file.show", lambda path: False)
+    app = RecordingApp(ComparePlace(("aaaa", "fa57")))
+    async with app.run_test(size=SIZE) as pilot:
+        await compared(pilot)
+        await pilot.press("o")
+        await wait_until_idle(pilot)
+        page = paths.state_home() / "reports" / "compare-aaaa-fa57.html"
+        assert notifications(pilot) == [f"no desktop here; copy the file to one, or open {page}"]
+        assert "B is faster than A in all 2 configurations" in page.read_text(encoding="utf-8")
