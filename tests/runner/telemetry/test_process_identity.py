@@ -38,8 +38,11 @@ def test_a_command_has_no_arguments(arguments: list[str], shown: str) -> None:
 def test_a_process_of_a_run_has_user_command_and_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "pid_namespace", lambda: HOST_PID_NAMESPACE)
     environment = os.environ | {processes.TAG: "20260101T000000Z_p_7f3a"}
-    code = "input()"
-    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE) as process:
+    argv = [sys.executable, "-c", "print(flush=True); input()"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, env=environment, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # its arguments are in /proc now
         found = describe_process(process.pid)
         process.communicate(b"\n")
     assert found["user"] == processes.user_name()
