@@ -18,6 +18,8 @@ _COLUMNS = {
 _LEFT_OUT = ("host", "CPU %", "pid", "GiB", "last", "device", "behind", "GPU %", "last ms", "i")
 """left out without room, the first one first"""
 LEAST_BAR = 12
+LEAST_FULL_BAR = 0.01
+"""least difference to the fastest rank that fills the bar: noise stays short"""
 FEWEST_IN_TABLE = 4
 
 
@@ -65,7 +67,7 @@ def draw_rank_page(page: RankPage, width: int, height: int) -> list[Row]:
             columns.remove(name)
     room = width - sum(abs(_COLUMNS[column]) + 1 for column in columns)
     cells = min(40, room - 1) if room > LEAST_BAR and len(page.ranks) > 1 else 0
-    most = max((rank.slower or 0.0 for rank in page.ranks), default=0.0)
+    most = max([LEAST_FULL_BAR, *(rank.slower or 0.0 for rank in page.ranks)])
     heading = " ".join(_aligned(name, _COLUMNS[name]) for name in columns)
     drawn: list[Row] = [cut(row(dim(heading)), width)]
     drawn += [_line(rank, columns, cells, most, width) for rank in page.ranks]
@@ -87,7 +89,7 @@ def _line(rank: RankDetail, columns: list[str], cells: int, most: float, width: 
         else:
             spans.append(Span(text, "warn") if name == "behind" and rank.behind else text)
     if cells and rank.slower is not None:
-        full, _ = bar(rank.slower / most if most else 0.0, cells)
+        full, _ = bar(rank.slower / most, cells)
         spans += [" ", Span(full, "accent")]
     return cut(row(*spans), width)
 
