@@ -233,7 +233,7 @@ def test_a_queued_run_names_the_device_and_its_holder(tmp_path: Path) -> None:
     view = view_of(recorded_runs.queued(), tmp_path)
     assert view.header.status == "queued"
     assert view.progress.what == "waiting for the CPU: in use by run 12ab (alice)"
-    assert view.progress.what == "waiting for the CPU: in use by run 12ab"
+    assert view.progress.what == "waiting for the CPU: in use by run 12ab (alice)"
     assert view.log is None
 
 
