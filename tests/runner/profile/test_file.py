@@ -137,7 +137,7 @@ def test_the_original_stays_as_it_was() -> None:
         (
             "benchmark.num_run=7",
             "--set benchmark.num_run: benchmark.num_run: unknown key; allowed here: batch_size,"
-            " input_output_len, num_runs, duration, warm_up (did you mean num_runs?)",
+            " input_output_len, num_runs, duration, warm_up, per_step (did you mean num_runs?)",
         ),
         (
             "benchmark.num_runs=x",

@@ -12,7 +12,6 @@ from runner import metrics
 from runner.metrics.mode_text import describe_mode
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, count_phrase
 from runner.metrics.rank_gpus import used_gpus
-from runner.metrics.step_times import STEP_METRICS
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
 from runner.state.gpu_series import GROUP_S
@@ -20,7 +19,7 @@ from runner.state.outliers import count_outliers, outlier_fence, range_of_most
 from runner.state.run import RunState
 from runner.stats import Sample
 from runner.stats.modes import find_modes
-from runner.util.formatting import format_number, plural
+from runner.util.formatting import plural
 from tui.plots.axes import round_seconds
 from tui.plots.decode_steps import StepPlotData
 from tui.plots.histogram import HistogramData
@@ -28,6 +27,7 @@ from tui.plots.latency import AxisMode, GpuLane, LatencyPlotData, OutlierMark
 from tui.plots.prefill_generation import SplitData
 from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
+from tui.screens.live.step_view import make_step_plot
 from tui.text import format_measurement
 
 PlotMode = Literal["time", "histogram", "split", "steps"]
@@ -97,7 +97,7 @@ def make_plot(
     if mode == "split":
         return _split(configuration, running=state.running)
     if mode == "steps":
-        return _steps(configuration, running=state.running)
+        return make_step_plot(configuration, running=state.running)
     spread = spread or spread_of(configuration.latency)
     return _over_time(state, configuration, outliers, lanes, spread, baseline_p50)
 
@@ -271,25 +271,6 @@ def _split(configuration: ConfigurationState, *, running: bool) -> SplitData:
         prefill=configuration.latency.mean - configuration.generation.mean,
         generation=configuration.generation.mean,
         points=tuple(zip(whole.means, generation.means, strict=False)),
-    )
-
-
-def _steps(configuration: ConfigurationState, *, running: bool) -> StepPlotData:
-    found = configuration.step_times
-    if found is None or not found.positions:
-        waiting = "waiting for the first timed iteration"
-        return StepPlotData(empty=waiting if running else "no decode step was timed")
-    context = metrics.MetricContext(configuration)
-    p50, p99, slowest = (metrics.compute_metric(metric, context) for metric in STEP_METRICS)
-    return StepPlotData(
-        n=found.iterations,
-        each=found.each,
-        p50=p50.value if p50 is not None else None,
-        p99=p99.value if p99 is not None else None,
-        slowest=f"{format_number(slowest.value, 3)} ms: {slowest.note}"
-        if slowest is not None and slowest.value is not None
-        else "",
-        points=tuple((position.mean, position.high) for position in found.positions),
     )
 
 
