@@ -167,3 +167,7 @@ class Engine(Generic[P]):
     def name(self) -> str:
         """The name of the engine, as `engine:` in a profile."""
         return str(self.profile.__struct_config__.tag)
+
+    def gpus_needed(self, profile: P) -> int:
+        """Return the number of GPUs of a run; 0: it runs on the CPU."""
+        return self.preflight.ranks(profile) if self.preflight.uses_gpus(profile) else 0

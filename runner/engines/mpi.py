@@ -39,10 +39,19 @@ class MpirunProgram:
 
 
 def find_mpirun(wanted: str | None, python: str) -> MpirunProgram:
-    """Return the mpirun to use: `wanted`, else the one on PATH, else the one next to the interpreter.
+    """Return the mpirun to use, which is started to ask for its version.
 
     Raises:
-        UserError: there is no mpirun, or `wanted` does not run.
+        UserError: there is no mpirun, or it does not run.
+    """
+    return _identify(locate_mpirun(wanted, python))
+
+
+def locate_mpirun(wanted: str | None, python: str) -> str:
+    """Return the path of `wanted`, else of the mpirun on PATH, else of the one next to the interpreter.
+
+    Raises:
+        UserError: there is no mpirun.
     """
     if wanted is not None:
         path = shutil.which(os.path.expanduser(wanted))
@@ -60,7 +69,7 @@ def find_mpirun(wanted: str | None, python: str) -> MpirunProgram:
                 f"there is no mpirun: none on PATH and none next to the interpreter{absent}",
                 hint=f"install one with {install_extra('torch')}, or your system's Open MPI",
             )
-    return _identify(path)
+    return path
 
 
 @lru_cache(maxsize=8)

@@ -56,10 +56,10 @@ def gather_facts(profile: Profile | None) -> MachineFacts:
         plan, refused = _plan(profile)
         helps = dict(engine.program_helps(profile, plan))
     on_gpu = profile is None or engine is None or engine.uses_gpus(profile)
-    survey = _survey() if on_gpu else None
+    survey = survey_gpus() if on_gpu else None
     mpirun = _mpirun(profile, engine, python, inside)
     environment = dict(profile.launch.env) if profile else {}
-    gpus, gpu_count, gpu_processes = _gpus_of(survey, environment) if on_gpu else ((), 0, ())
+    gpus, gpu_count, gpu_processes = gpus_of(survey, environment) if on_gpu else ((), 0, ())
     return MachineFacts(
         python=python,
         probe=probe,
@@ -158,7 +158,8 @@ def _describe(found: MpirunProgram) -> str:
 # --- GPUs; the driver can hang, so each answer has a timeout ------------------------------------------------
 
 
-def _survey() -> GpuSurvey | None:
+def survey_gpus() -> GpuSurvey | None:
+    """Ask NVML for the GPUs in a process of its own; None: no answer in time."""
     argv = [sys.executable, "-c", _SURVEY, str(IMPORT_ROOT)]
     answer = container.output_of(argv, timeout=SURVEY_TIMEOUT_S)
     try:
@@ -181,10 +182,13 @@ def _visible(found: GpuProcess) -> GpuProcess:
     )
 
 
-def _gpus_of(
+def gpus_of(
     survey: GpuSurvey | None, environment: Mapping[str, str]
 ) -> tuple[tuple[Gpu, ...] | None, int, tuple[str, ...]]:
-    """Return the GPUs in the order of the ranks, the number of all GPUs, and the programs on the former."""
+    """Return the GPUs in the order of the ranks, the number of all GPUs, and the programs on the former.
+
+    Without an answer of NVML, nvidia-smi is asked.
+    """
     if survey is None or not survey.gpus:
         return _gpus(), _count_gpus(), _gpu_processes()
     chosen = chosen_gpus(survey, visible_devices(environment, os.environ), len(survey.gpus))

@@ -10,6 +10,7 @@ from runner.engines.gpu_facts import visible_devices
 from runner.preflight.gpu_setup import gpu_setup_checks
 from runner.preflight.host_checks import host_checks
 from runner.run.scratch import RANK_BYTES
+from runner.util.formatting import plural
 
 ROOT_VARIABLES = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
 ENOUGH_SHM = 1 << 30
@@ -51,7 +52,7 @@ def machine_checks(
         yield from _root(facts, facts.probe)
         yield from _shared_memory(facts, facts.probe, ranks)
     if on_gpu:
-        yield _gpus(facts, ranks, needed)
+        yield gpu_check(facts, ranks, needed=needed)
         yield from _busy(facts)
         yield from gpu_setup_checks(facts, ranks, needed=needed)
         if facts.probe is not None and facts.probe.shm_writable and (ranks > 1 or not needed):
@@ -117,7 +118,8 @@ def _root(facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
         yield Check("root", "pass", "ranks run as root; stages set both variables that Open MPI requires")
 
 
-def _gpus(facts: MachineFacts, ranks: int, needed: bool) -> Check:
+def gpu_check(facts: MachineFacts, ranks: int, *, needed: bool) -> Check:
+    """Compare the visible GPUs with the ranks; without a profile (`needed` false) only count them."""
     if not facts.gpu_count and not needed:
         text = f"none found; the torch engine also runs on the CPU{_why_none(facts)}"
         return Check("GPUs", "warn", text, "nvidia-smi -L")
@@ -131,7 +133,8 @@ def _gpus(facts: MachineFacts, ranks: int, needed: bool) -> Check:
         return Check("GPUs", "pass", found)
     if count < ranks:
         fix = f"--set parallel.tp={max(count, 1)}" if facts.gpu_count else "nvidia-smi -L"
-        return Check("GPUs", "fail", f"{_each(ranks)}, found: {found}{_why_none(facts)}", fix)
+        text = f"{_each(ranks)}, found: {found}{_why_none(facts)}"
+        return Check("GPUs", "fail", text, fix, f"{count} of {plural(ranks, 'GPU')}" if count else "no GPU")
     return Check("GPUs", "pass", f"{found} for {ranks} {'rank' if ranks == 1 else 'ranks'}")
 
 

@@ -85,6 +85,15 @@ def memory_available() -> int:
     return min(free, max(0, int(limit) - int(used))) if limit.isdigit() and used.isdigit() else free
 
 
+def file_answers(questions: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "exists": {path: os.path.exists(path) for path in questions["paths"]},
+        "texts": {path: text_of(path) for path in questions["texts"]},
+        "weights": {path: weights_in(path) for path in questions["weights"]},
+        "free": {path: free_at(path) for path in questions["disks"]},
+    }
+
+
 def answers(questions: dict[str, Any]) -> dict[str, Any]:
     shm = "/dev/shm"
     cpus = allowed_cpus()
@@ -100,10 +109,7 @@ def answers(questions: dict[str, Any]) -> dict[str, Any]:
         "python": ".".join(map(str, sys.version_info[:3])),
         "packages": versions(questions["packages"]),
         "programs": {name: shutil.which(name) for name in questions["programs"]},
-        "exists": {path: os.path.exists(path) for path in questions["paths"]},
-        "texts": {path: text_of(path) for path in questions["texts"]},
-        "weights": {path: weights_in(path) for path in questions["weights"]},
-        "free": {path: free_at(path) for path in questions["disks"]},
+        **file_answers(questions),
         "shm": shutil.disk_usage(shm).total if os.path.isdir(shm) else 0,
         "shm_free": shutil.disk_usage(shm).free if os.path.isdir(shm) else 0,
         "shm_writable": os.access(shm, os.W_OK),

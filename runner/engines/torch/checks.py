@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.engines.check import Check, gib
+from runner.engines.check import Check, gib, gpu_memory_brief
 from runner.engines.facts import MachineFacts, ProbeAnswer
 from runner.engines.model_shape import read_shape
 from runner.engines.torch.memory import Sizes, configuration_needs, decoder_shape
@@ -23,7 +23,8 @@ def checks(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> It
             yield Check(package, "pass", f"{version} in {facts.python}")
         else:
             fix = f"{facts.python} -m {install_extra('torch')}"
-            yield Check(package, "fail", f"not installed in {facts.python}", fix)
+            text = f"not installed in {facts.python}"
+            yield Check(package, "fail", text, fix, f"{package} is not installed")
     if profile.model.device == "cuda" and (check := _memory(profile, facts)) is not None:
         yield check
 
@@ -37,7 +38,7 @@ def _memory(profile: TorchProfile, facts: MachineFacts) -> Check | None:
     largest = max(needs.values(), key=lambda need: need.total)
     if not facts.gpus:
         text = f"{largest} a GPU at most; what is free is not known (nvidia-smi did not answer)"
-        return Check("GPU memory", "warn", text)
+        return Check("GPU memory", "warn", text, brief="GPU memory is not known", unknown=True)
     least = min(facts.gpus[:tp], key=lambda gpu: gpu.total - gpu.used)
     free = least.total - least.used
     quantized = model.quantization is not None
@@ -45,15 +46,17 @@ def _memory(profile: TorchProfile, facts: MachineFacts) -> Check | None:
     fix = "raise parallel.tp, or lower batch size, lengths or the bits of model.dtype"
     if weights.required > free:
         text = f"the model does not fit on a GPU: {describe_lack(weights, free, least.total)}"
-        return Check("GPU memory", "fail", text, fix)
+        return Check("GPU memory", "fail", text, fix, gpu_memory_brief(weights.required, least.total))
     too_large = [one for one, need in needs.items() if need.required > free]
     if not too_large:
         text = f"{largest} a GPU at most, and {gib(free)} of {gib(least.total)} are free"
         return Check("GPU memory", "pass", text)
     lack = describe_lack(needs[too_large[0]], free, least.total)
     if len(too_large) == len(needs):
-        return Check("GPU memory", "fail", f"no configuration fits: {lack}", fix)
-    return Check("GPU memory", "warn", f"{_named(too_large)} will be skipped: {lack}", fix)
+        brief = gpu_memory_brief(min(need.required for need in needs.values()), least.total)
+        return Check("GPU memory", "fail", f"no configuration fits: {lack}", fix, brief)
+    brief = f"{len(too_large)} of {len(needs)} sizes do not fit"
+    return Check("GPU memory", "warn", f"{_named(too_large)} will be skipped: {lack}", fix, brief)
 
 
 def _decoder_shape(profile: TorchProfile) -> DecoderShape | None:

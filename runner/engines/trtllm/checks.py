@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.engines.check import Check, gib
+from runner.engines.check import Check, Verdict, gib, gpu_memory_brief
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.host_memory import host_memory_check
 from runner.engines.mpi import slot_check
@@ -132,9 +132,9 @@ def _version(
     if version is None:
         text = f"no package tensorrt_llm in {facts.python}; required: {FIRST} to {LAST}"
         fix = "set launch.python to the interpreter that has it, or launch.container"
-        return Check("TensorRT-LLM", "fail", text, fix)
+        return Check("TensorRT-LLM", "fail", text, fix, "TensorRT-LLM is not installed")
     if profile.selects("benchmark") and (reason := why_unsupported(version)):
-        return Check("TensorRT-LLM", "fail", reason)
+        return Check("TensorRT-LLM", "fail", reason, brief=f"TensorRT-LLM {version} is not supported")
     tree = probe.texts.get(f"{profile.paths.tensorrt_llm}/tensorrt_llm/version.py", "")
     stated = version_of_tree(tree.encode())
     if stated and stated != str(version):
@@ -147,14 +147,15 @@ def _scripts(profile: TrtllmProfile, probe: ProbeAnswer, version: Version | None
     tree, tag = profile.paths.tensorrt_llm, f"v{version or USUAL_VERSION}"
     if not probe.exists.get(tree, False):
         clone = f"git clone --depth 1 --branch {tag} {REPOSITORY} {tree}"
-        return Check("scripts", "fail", f"paths.tensorrt_llm: {tree} does not exist", clone)
+        text = f"paths.tensorrt_llm: {tree} does not exist"
+        return Check("scripts", "fail", text, clone, f"no folder {tree}")
     missing = [path for path in scripts(profile) if not probe.exists.get(path, False)]
     candidates = convert_scripts(profile) if profile.selects("convert") else []
     if candidates and not any(probe.exists.get(path, False) for path in candidates):
         missing.insert(0, candidates[0])
     if missing:
         text = f"missing: {', '.join(missing)}; required: the source tree of {FIRST} to {LAST}"
-        return Check("scripts", "fail", text, f"git -C {tree} checkout {tag}")
+        return Check("scripts", "fail", text, f"git -C {tree} checkout {tag}", "scripts are missing")
     return Check("scripts", "pass", f"complete in {tree}")
 
 
@@ -170,7 +171,8 @@ def _programs(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -
         )
     if profile.selects("benchmark") and not probe.programs.get("nvidia-smi"):
         text = "nvidia-smi is missing; benchmark.py calls it for each result and would crash at the end"
-        yield Check("nvidia-smi", "fail", text, "docker run --gpus=all, or install the driver's tools")
+        fix = "docker run --gpus=all, or install the driver's tools"
+        yield Check("nvidia-smi", "fail", text, fix, "nvidia-smi is missing")
     if profile.benchmark.dump_profile and "pandas" not in probe.packages:
         text = "dump_profile needs pandas, which is not installed"
         yield Check("pandas", "fail", text, f"{facts.python} -m pip install pandas")
@@ -185,7 +187,8 @@ def _model(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None
     )
     if not probe.exists.get(folder, False):
         text = f"model.dir: {folder} does not exist"
-        yield Check("model", "fail" if needed else "warn", text, "--set model.dir=FOLDER")
+        verdict: Verdict = "fail" if needed else "warn"
+        yield Check("model", verdict, text, "--set model.dir=FOLDER", f"no folder {folder}")
         return
     if model is None:
         text = f"{folder} has no config.json that states heads and layers"
@@ -195,7 +198,7 @@ def _model(profile: TrtllmProfile, probe: ProbeAnswer, model: ModelConfig | None
     problem = model.tp_problem(tp)
     if problem and profile.selects(profile.checkpoint_stage):
         best = max((n for n in model.allowed_tp() if n <= tp), default=1)
-        yield Check("heads", "fail", problem, f"--set parallel.tp={best}")
+        yield Check("heads", "fail", problem, f"--set parallel.tp={best}", f"tp {tp} does not fit the heads")
     elif not problem:
         text = f"tp {tp} fits {model.heads} heads and {model.kv_heads} key/value heads"
         yield Check("heads", "pass", text)
@@ -273,18 +276,19 @@ def _memory(
     counted = [count_memory(profile, stored, model, one) for one in configurations(profile)]
     known = [one for one in counted if one is not None]
     if not known:
-        return Check("GPU memory", "warn", f"not computed: {NOT_KNOWN}")
+        text = f"not computed: {NOT_KNOWN}"
+        return Check("GPU memory", "warn", text, brief="size of the model is not known", unknown=True)
     parts, how = max(known, key=lambda one: one.parts.total)
     text = f"{how}; at most {parts} a GPU"
     if not facts.gpus:
-        return Check("GPU memory", "warn", f"{text}; what is free is not known (nvidia-smi did not answer)")
+        text = f"{text}; what is free is not known (nvidia-smi did not answer)"
+        return Check("GPU memory", "warn", text, brief="GPU memory is not known", unknown=True)
     used = facts.gpus[:ranks]
     free, total = min(gpu.total - gpu.used for gpu in used), min(gpu.total for gpu in used)
     text = f"{text}; {gib(free)} of {gib(total)} free; plus the execution context, known once it is loaded"
     if parts.total > total:
-        return Check(
-            "GPU memory", "fail", text, "raise parallel.tp, quantise, or lower batch size and lengths"
-        )
+        fix = "raise parallel.tp, quantise, or lower batch size and lengths"
+        return Check("GPU memory", "fail", text, fix, gpu_memory_brief(parts.total, total))
     if parts.total > free:
         return Check("GPU memory", "warn", text, "nvidia-smi")
     return Check("GPU memory", "pass", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from runner.engines.check import Check, gib
+from runner.engines.check import Check, gib, gpu_memory_brief
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.host_memory import host_memory_check
 from runner.engines.mpi import slot_check
@@ -65,7 +65,7 @@ def _version(facts: MachineFacts, version: Version | None) -> Check:
     if version is None:
         text = f"no package tensorrt_llm in {facts.python}; required: {FIRST} or later"
         fix = "set launch.python to the interpreter that has it, or launch.container"
-        return Check("TensorRT-LLM", "fail", text, fix)
+        return Check("TensorRT-LLM", "fail", text, fix, "TensorRT-LLM is not installed")
     return Check("TensorRT-LLM", "pass", f"{version} in {facts.python}")
 
 
@@ -73,7 +73,8 @@ def _program(facts: MachineFacts, probe: ProbeAnswer) -> Check:
     if probe.programs.get("trtllm-bench") or facts.helps:
         return Check("trtllm-bench", "pass", probe.programs.get("trtllm-bench") or "answers")
     text = "trtllm-bench is neither next to the interpreter nor on PATH"
-    return Check("trtllm-bench", "fail", text, "set launch.python to the interpreter that has tensorrt_llm")
+    fix = "set launch.python to the interpreter that has tensorrt_llm"
+    return Check("trtllm-bench", "fail", text, fix, "trtllm-bench is missing")
 
 
 def _options(facts: MachineFacts, version: Version | None) -> Iterator[Check]:
@@ -118,10 +119,11 @@ def _model(profile: BenchProfile, probe: ProbeAnswer) -> Check:
         where = "HF_TOKEN is set" if probe.env.get("HF_TOKEN") else "HF_TOKEN is not set"
         return Check("model", "warn", f"{text} or the Hugging Face cache ({where})", "--set model.dir=FOLDER")
     if not probe.exists.get(folder, False):
-        return Check("model", "fail", f"model.dir: {folder} does not exist", "--set model.dir=FOLDER")
+        text = f"model.dir: {folder} does not exist"
+        return Check("model", "fail", text, "--set model.dir=FOLDER", f"no folder {folder}")
     if not any(probe.exists.get(f"{folder}/{name}", False) for name in TOKENIZERS):
         text = f"{folder} has no tokenizer ({', '.join(TOKENIZERS)}); trtllm-bench needs it even for tokens"
-        return Check("model", "fail", text, f"ls {folder}")
+        return Check("model", "fail", text, f"ls {folder}", "the model has no tokenizer")
     return Check("model", "pass", f"{folder}, {gib(probe.weights.get(folder, 0))} of weights")
 
 
@@ -186,29 +188,34 @@ def _memory(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> C
     ranks, folder = profile.parallel.ranks, weights_folder(profile)
     size = probe.weights.get(folder, 0)
     if not size:
-        return Check("GPU memory", "warn", f"not computed: {NOT_KNOWN}")
+        text = f"not computed: {NOT_KNOWN}"
+        return Check("GPU memory", "warn", text, brief="size of the model is not known", unknown=True)
     planned = predict_memory(profile, size)
     text = f"weights {gib(size)} / {ranks} = {gib(size // ranks)} a GPU"
     if planned.parts.weights is None:
         text += f"; {cache_share(profile):.0%} of the rest is the KV cache"
-        return Check("GPU memory", "warn", f"{text}; {planned.why_not}")
+        text = f"{text}; {planned.why_not}"
+        return Check("GPU memory", "warn", text, brief="size of the engine is not known", unknown=True)
     config = read_config(probe.texts.get(f"{profile.model.dir}/config.json", "").encode())
     if (
         config is not None
         and not profile.paths.engine_dir
         and (why := config.tp_problem(profile.parallel.tp))
     ):
-        return Check("GPU memory", "fail", why, "--set parallel.tp=1")
+        brief = f"tp {profile.parallel.tp} does not fit the heads"
+        return Check("GPU memory", "fail", why, "--set parallel.tp=1", brief)
     share = f"{cache_share(profile):.0%} of what these and the activations leave free is the KV cache"
     text = f"{text}; {planned.parts} before it; {share}"
     if not facts.gpus:
-        return Check("GPU memory", "warn", f"{text}; what is free is not known (nvidia-smi did not answer)")
+        text = f"{text}; what is free is not known (nvidia-smi did not answer)"
+        return Check("GPU memory", "warn", text, brief="GPU memory is not known", unknown=True)
     used = facts.gpus[:ranks]
     free, total = min(gpu.total - gpu.used for gpu in used), min(gpu.total for gpu in used)
     text = f"{text}; {gib(free)} of {gib(total)} free"
     needed = planned.parts.total
     if needed > total:
-        return Check("GPU memory", "fail", text, "raise parallel.tp, or quantise")
+        fix = "raise parallel.tp, or quantise"
+        return Check("GPU memory", "fail", text, fix, gpu_memory_brief(needed, total))
     return Check(
         "GPU memory", "warn" if needed > free else "pass", text, "nvidia-smi" if needed > free else ""
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runner.engines.facts import MachineFacts, ProbeAnswer
-from runner.preflight.gather import _survey
+from runner.preflight.gather import survey_gpus
 from runner.preflight.gpu_setup import gpu_setup_checks
 from tests.standins import nvml
 
@@ -21,7 +21,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> MachineFacts:
         patch.setenv("LD_LIBRARY_PATH", str(nvml.build(tmp_path_factory.mktemp("nvml"))))
         patch.setenv("NVML_GPUS", "4")
         patch.setenv("NVML_POOR", "1")
-        survey = _survey()
+        survey = survey_gpus()
     assert survey is not None
     assert len(survey.gpus) == 4
     return MachineFacts(python="python3", probe=ProbeAnswer(cpus=[0, 1]), survey=survey)
