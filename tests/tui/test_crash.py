@@ -46,7 +46,7 @@ def test_error_restores_the_terminal_and_names_a_file(where: str, tmp_path: Path
     output = b""
     try:
         for _, data in terminal.chunks(PATIENCE_S):
-            if b"allowed:" not in output and b"allowed:" in output + data:
+            if b"num_runs" not in output and b"num_runs" in output + data:
                 terminal.send(b"?")
             output += data
         assert terminal.process.wait(PATIENCE_S) == 70

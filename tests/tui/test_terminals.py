@@ -40,7 +40,7 @@ def drawn(tmp_path: Path, **environment: str) -> bytes:
     output = b""
     try:
         for _, data in terminal.chunks(PATIENCE_S):
-            if b"allowed:" not in output and b"allowed:" in output + data:
+            if b"num_runs" not in output and b"num_runs" in output + data:
                 terminal.send(b"q")
             output += data
         assert terminal.process.wait(PATIENCE_S) == 0

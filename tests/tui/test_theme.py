@@ -131,7 +131,7 @@ def test_the_terminal_gets_no_colour_with_no_color(tmp_path: Path) -> None:
     try:
         for _, data in terminal.chunks(PATIENCE_S):
             output += data
-            if b"allowed:" in output:
+            if b"num_runs" in output:
                 break
         terminal.send(b"q")
         assert terminal.wait() == 0

@@ -10,8 +10,12 @@ import pytest
 
 from runner import preflight
 from runner.engines.check import Check
+from runner.engines.facts import ProbeAnswer
+from runner.engines.gpu_facts import GpuSurvey
 from runner.engines.mpi import MpirunProgram
 from runner.engines.torch import plan
+from runner.preflight import fit
+from runner.preflight.fit import LocalMachine
 from runner.profile import store as profile_store
 from runner.schema.base import Profile
 from runner.supervision import launch
@@ -32,8 +36,11 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(plan, "default_python", lambda: "/usr/bin/python3")
     monkeypatch.setattr(plan, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("python", "pass", "3.12")] * 4)
+    machine = LocalMachine(ProbeAnswer(packages={"torch": "2", "mpi4py": "4"}), GpuSurvey(absent="no driver"))
+    monkeypatch.setattr(fit, "look_at_machine", lambda: machine)
+    monkeypatch.setattr(fit, "locate_mpirun", lambda wanted, python: "/usr/bin/mpirun")
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    monkeypatch.setattr("tui.screens.home.screen.now", lambda: world.NOW)
+    monkeypatch.setattr("tui.screens.home.listing.now", lambda: world.NOW)
     monkeypatch.setattr("tui.screens.runs.browser.now", lambda: world.NOW)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TZ", "UTC")

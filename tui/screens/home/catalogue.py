@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from runner import paths
 from runner.engines.registry import find_engine
@@ -14,20 +14,22 @@ from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
 from runner.run import layout
 from runner.schema.base import Profile
-from tui.text import shorten
+from tui.screens.home.fits import Asked, Fits
 
 if TYPE_CHECKING:
     from runner.history.reader import RunHistory
     from runner.history.run_entry import RunEntry
+    from runner.preflight.fit import Fit
 
-ProfileGroup = Literal["running now", "not saved", "mine", "recent", "built in"]
-GROUPS: tuple[ProfileGroup, ...] = ("running now", "not saved", "mine", "recent", "built in")
+ProfileGroup = Literal["running now", "not saved", "recent", "mine", "fits here", "being checked", "others"]
+GROUPS: tuple[ProfileGroup, ...] = get_args(ProfileGroup)
+"""in the order of the list; built-in profiles are being checked until it is known whether they fit"""
 FIRST_PROFILE = "quickstart"
 """The profile that is selected on the first start."""
 NEWEST_RUNS = 500
 """How many of the newest runs are searched for active and last runs."""
 RECENT_PROFILES = 5
-"""How many of the built-in profiles that ran last are in the group `recent`."""
+"""How many of the profiles that ran last are in the group `recent`."""
 MAX_RESULTS = 8
 """How many of the newest results of a profile are shown."""
 
@@ -43,8 +45,14 @@ class ProfileItem:
     """None if the file is invalid (see `error`) or not read yet (no `error`)"""
     error: str = ""
     remark: str = ""
+    mine: bool = False
+    """its file is in the user's folder"""
     trusted: bool = True
     """programs that it names may be started without asking"""
+    fit: Fit | None = None
+    """whether it fits this machine; None: not known yet, or not asked"""
+    checked: Fit | None = None
+    """the same from a complete preflight, which knows more; None: there was none"""
     run: RunEntry | None = None
     """the active run of this item; None: a profile"""
     last: RunEntry | None = None
@@ -62,18 +70,24 @@ class ProfileItem:
         return self.profile is None and not self.error
 
     @property
-    def summary(self) -> str:
-        """Engine, model and ranks."""
-        return self.summary_in(1000)
+    def engine(self) -> str:
+        """The name of the engine; empty: the file is invalid or not read yet."""
+        return self.profile.engine if self.profile else ""
 
-    def summary_in(self, width: int) -> str:
-        """Return the summary in `width` cells; the name of the model is shortened."""
-        if self.profile is None:
-            return "invalid" if self.error else ""
-        engine = find_engine(self.profile.engine)
-        first, last = f"{engine.name} · ", f" · {engine.parallel_label(self.profile)}"
-        model = shorten(engine.model_label(self.profile), max(4, width - len(first) - len(last)))
-        return f"{first}{model}{last}"
+    @property
+    def model(self) -> str:
+        """A short name of the model."""
+        return find_engine(self.profile.engine).model_label(self.profile) if self.profile else ""
+
+    @property
+    def parallel(self) -> str:
+        """How the model is split over ranks."""
+        return find_engine(self.profile.engine).parallel_label(self.profile) if self.profile else ""
+
+    @property
+    def gpus(self) -> int | None:
+        """The number of GPUs that it needs; 0: it runs on the CPU; None: not known."""
+        return find_engine(self.profile.engine).gpus_needed(self.profile) if self.profile else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +95,7 @@ class ProfileListing:
     """All items of the list at one moment."""
 
     items: tuple[ProfileItem, ...] = ()
-    """active runs, the user's profiles, built-in profiles"""
+    """active runs and profiles, in the order of their groups"""
     newcomer: bool = False
     """there are no runs, and the welcome text was not hidden"""
 
@@ -95,7 +109,8 @@ class ProfileListing:
 class Catalogue:
     """Reads the listing repeatedly; rereads a file only if it changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, fits: Fits) -> None:
+        self._fits = fits
         self._history: RunHistory | None = None
         self._cache: dict[Path, tuple[int, ProfileItem]] = {}
 
@@ -112,7 +127,10 @@ class Catalogue:
         )
         first = listing.item(key)
         return replace(
-            listing, items=tuple(self._item(item) if item is first else item for item in listing.items)
+            listing,
+            items=tuple(
+                self._with_fit(self._item(item)) if item is first else item for item in listing.items
+            ),
         )
 
     def read_all(self) -> ProfileListing:
@@ -130,12 +148,31 @@ class Catalogue:
         profiles = []
         for item in _stored_items():
             runs = ended.get(item.name, [])
-            found = replace(
-                self._item(item), last=runs[0] if runs else None, results=self._last_results(runs)
-            )
-            profiles.append(found)
+            found = self._with_fit(self._item(item))
+            last = runs[0] if runs else None
+            profiles.append(replace(found, last=last, results=self._last_results(runs)))
         grouped = _group_items(profiles, ended)
         return ProfileListing((*running, *grouped), newcomer=not entries and _is_welcome_enabled())
+
+    def look_at_fits(self, listing: ProfileListing, done: Callable[[], object]) -> None:
+        """Find out whether profiles fit this machine; `done` is called in a thread when something changed."""
+        self._fits.find(
+            [
+                Asked(item.path, item.profile, item.trusted)
+                for item in listing.items
+                if item.profile is not None and item.run is None and item.group != "not saved"
+            ],
+            done,
+        )
+
+    def _with_fit(self, item: ProfileItem) -> ProfileItem:
+        if item.profile is None:
+            return item
+        return replace(
+            item,
+            fit=self._fits.of(item.path, item.profile, trusted=item.trusted),
+            checked=self._fits.checked(item.path, item.profile),
+        )
 
     def _last_results(self, runs: Sequence[RunEntry]) -> tuple[float, ...]:
         """Return tokens/s of the newest finished runs, oldest first."""
@@ -173,16 +210,24 @@ def _group_items(items: Sequence[ProfileItem], ran: Iterable[str]) -> tuple[Prof
 
     The quickstart profiles come first in their group, before the others in alphabetical order.
     """
-    order = list(dict.fromkeys(ran))
-    built_in = {item.name for item in items if item.group == "built in"}
-    recent = [name for name in order if name in built_in][:RECENT_PROFILES]
+    names = {item.name for item in items}
+    recent = [name for name in dict.fromkeys(ran) if name in names][:RECENT_PROFILES]
 
     def sort_key(item: ProfileItem) -> tuple[int, int, bool]:
         recency = recent.index(item.name) if item.group == "recent" else 0
         return GROUPS.index(item.group), recency, not item.name.startswith(FIRST_PROFILE)
 
-    moved = [replace(item, group="recent") if item.name in recent else item for item in items]
-    return tuple(sorted(moved, key=sort_key))
+    return tuple(sorted((replace(item, group=_group_of(item, recent)) for item in items), key=sort_key))
+
+
+def _group_of(item: ProfileItem, recent: Collection[str]) -> ProfileGroup:
+    if item.name in recent:
+        return "recent"
+    if item.mine:
+        return "mine"
+    if item.fit is None:
+        return "being checked"
+    return "fits here" if item.fit.verdict == "fits" else "others"
 
 
 def _profile_of(run_dir: Path) -> str:
@@ -218,9 +263,10 @@ def _stored_items() -> list[ProfileItem]:
     hidden = {found.hidden_by for found in stored}
     return [
         ProfileItem(
-            group=found.origin,
+            group="mine" if found.origin == "mine" else "being checked",
             name=found.name,
             path=found.path,
+            mine=found.origin == "mine",
             trusted=found.trusted,
             remark="your profile; it hides the built-in one of the same name" if found.path in hidden else "",
         )
@@ -236,9 +282,3 @@ def _load_item(item: ProfileItem) -> ProfileItem:
         return replace(item, profile=profile_store.load_file(item.path))
     except UserError as error:
         return replace(item, error=str(error).replace(f"{Path.home()}/", "~/"))
-
-
-def filter_items(items: Sequence[ProfileItem], text: str) -> list[ProfileItem]:
-    """Return the items whose name or summary contains every word of the text."""
-    words = text.lower().split()
-    return [item for item in items if all(word in f"{item.name} {item.summary}".lower() for word in words)]

@@ -41,8 +41,11 @@ class CommandPane(CommandView):
         """Preflight has finished."""
 
         number: int
+        profile: Profile
         findings: tuple[PreflightFinding, ...]
         passed: int
+        worst: Check | None
+        """the first failing check; None: none fails"""
 
     @dataclass
     class Starting(Message):
@@ -203,8 +206,9 @@ class CommandPane(CommandView):
         def work() -> None:
             from runner import preflight
 
-            findings, passed = findings_of(preflight.check(profile))
-            self.post_message(self.Checked(number, findings, passed))
+            checks = preflight.check(profile)
+            worst = next((check for check in checks if check.verdict == "fail"), None)
+            self.post_message(self.Checked(number, profile, *findings_of(checks), worst))
 
         # Not a worker: the dashboard would wait for its end when it exits.
         threading.Thread(target=work, name="preflight", daemon=True).start()

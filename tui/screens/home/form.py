@@ -11,6 +11,7 @@ from runner.errors import UserError
 from runner.profile.fields import Field, edit_field, fields
 from runner.profile.file import ProfileError
 from runner.schema.base import Profile
+from tui.screens.home.arrangement import Arrangement
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -157,6 +158,8 @@ class Drafts:
     """saved profiles, by name, whose programs the user allowed to start"""
     chosen: str = ""
     """name of the profile under the cursor"""
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    """the order of the list of profiles"""
     unfolded: set[str] = field(default_factory=set)
     """sections whose fields the form shows"""
 

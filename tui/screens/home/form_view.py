@@ -27,6 +27,8 @@ class FormLines:
     entries: tuple[FormEntry, ...] = ()
     longest: int = 0
     """width of the longest name, in cells"""
+    longest_path: int = 0
+    """the same of the paths of the fields that come first"""
     whole_paths: bool = False
     """show the paths of fields: the result of a search has no groups"""
     empty: str = ""
@@ -41,15 +43,15 @@ class FormLines:
         field = found.field
         if not self.whole_paths and not found.first:
             return " " * INDENT + field.label
-        is_short = width_of(field.path) > width and not self.whole_paths
-        return field.label if is_short else field.path
+        return field.path if self.whole_paths or self.longest_path <= width else field.label
 
 
 def form_lines(rows: Sequence[FormRow], entries: Sequence[FormEntry]) -> FormLines:
     """Return entries in a column that all rows of the form fit, so that it stays when groups unfold."""
     lengths = [width_of(found.field.path if found.first else found.field.label) + INDENT for found in rows]
     lengths += [width_of(entry.title) + 1 for entry in entries if isinstance(entry, FormGroup)]
-    return FormLines(tuple(entries), max(lengths, default=0))
+    paths = [width_of(found.field.path) for found in rows if found.first]
+    return FormLines(tuple(entries), max(lengths, default=0), max(paths, default=0))
 
 
 def search_lines(found: Sequence[FormRow], text: str) -> FormLines:

@@ -90,6 +90,8 @@ KEYS = (
     Key("shift+tab", "switch_pane(-1)", "", "go to the previous pane"),
     *MOVEMENT,
     RUNS,
+    Key("s", "sort", "sort", "sort the list by the next column", command="view: sort", minor=True),
+    Key("S", "reverse", "", "reverse the order of the list", command="view: reverse the order"),
     replace(FILTER, help="show the profiles, or the options, that contain the typed words"),
     QUIT,
     HELP,

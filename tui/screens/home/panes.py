@@ -17,4 +17,4 @@ def create_panes() -> tuple[Widget, Widget]:
     """Create the list, and the panes about the selected profile."""
     profiles = Vertical(ProfileList(id="profile-list"), id="profiles", classes="framed")
     set_title(profiles, "profiles")
-    return profiles, Vertical(Panel(draw_profile_summary, id="about"), FormPane(), CommandPane(), id="chosen")
+    return profiles, Vertical(FormPane(), Panel(draw_profile_summary, id="about"), CommandPane(), id="chosen")

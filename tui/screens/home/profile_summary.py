@@ -44,6 +44,13 @@ def draw_profile_summary(about: ProfileSummary, width: int, height: int) -> list
         rows += [row(line) for sentence in WELCOME for line in wrap(sentence, width)]
     elif not about.brief:
         rows += [row(line) for line in wrap(item.profile.description or "no description", width)]
+    fit = item.fit
+    if item.checked is None and fit is not None and fit.verdict != "fits":
+        unfit = "not known whether it fits this machine" if fit.verdict == "unknown" else "does not fit"
+        rows += [row(Span(line, "warn")) for line in wrap(f"{unfit}: {fit.text}", width)]
+    if item.profile.sweep is not None and item.profile.sweep.axes:
+        axes = ", ".join(item.profile.sweep.axes)
+        rows += [row(line) for line in wrap(f"Enter offers its sweep over {axes}.", width)]
     if item.run is not None:
         rows.append(row(Span("running: Enter shows this run; its options are read-only", "good")))
     if item.remark:
@@ -65,6 +72,6 @@ def _broken(item: ProfileItem, width: int) -> list[Row]:
     rows += [row(line) for line in wrap(item.error, width)]
     if item.remark:
         rows += [row(), row(Span(item.remark, "warn"))]
-    if item.group == "mine":
+    if item.mine:
         rows += [row(), row(dim("Correct the file; this screen reloads it."))]
     return rows

@@ -7,15 +7,13 @@ the event loop, so that keys are answered as soon as the first profile is shown.
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.message import Message
 from textual.widget import Widget
 
 from runner.cli.places import HomePlace
@@ -24,26 +22,26 @@ from tui.framework.keymap import bindings
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter
-from tui.framework.titles import set_subtitle
+from tui.screens.home import listing
 from tui.screens.home.header import draw_home_header
-from tui.screens.home.key_states import HomeKeys
 from tui.screens.home.keys import KEYS
+from tui.screens.home.listing import HomeListing
 from tui.screens.home.profile_summary import ProfileSummary
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile
     from tui.framework.filter_input import FilterInput
-    from tui.screens.home.catalogue import Catalogue, ProfileItem, ProfileListing
+    from tui.screens.home.catalogue import ProfileItem, ProfileListing
     from tui.screens.home.command_pane import CommandPane
     from tui.screens.home.form import Form
 
-LOOK_EVERY_S = 2.0
-"""Interval for reading profiles and active runs again."""
-LOW = 32
-"""On terminals with fewer lines the summary of a profile is brief."""
+LOW, WIDE = 32, 100
+"""On terminals with fewer lines and columns the summary of a profile is brief."""
+TINY = 16
+"""On terminals with fewer lines the panes without the focus are one line each."""
 
 
-class HomeScreen(HomeKeys):
+class HomeScreen(HomeListing):
     """Connects the list, the form and the commands, and supplies their content."""
 
     CSS_PATH = "screen.tcss"
@@ -51,105 +49,20 @@ class HomeScreen(HomeKeys):
     own_keys = KEYS
     filter_pane = "#profiles"
     filter_list = "#profile-list"
+    filter_hint = "words in any column, like: qwen 8 gpus"
     BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
-
-    @dataclass
-    class ProfilesRead(Message):
-        """The profiles and the active runs were read."""
-
-        listing: ProfileListing
-        complete: bool
-        """False: only the names and one profile"""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._catalogue: Catalogue | None = None
-        self._items: list[ProfileItem] = []
-        """the items of the list, filtered"""
-        self._reading = False
-        self._started_reading = False
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_home_header, id="header")
-        yield Container(id="home-body")
+        yield Container(id="home-body", classes="-at-list")
         yield KeyFooter()
 
     def on_mount(self) -> None:
         self._show_frame()
 
-    # --- the list of profiles ---------------------------------------------------------------------------
+    # --- the selected profile ---------------------------------------------------------------------------
 
-    def _read_in_background(self) -> None:
-        if not self._reading and self.is_current:
-            self._reading = True
-            self.run_worker(self._read_listing, thread=True, group="listing")
-
-    def _read_first(self) -> None:
-        """Read what the first view needs: the names of the profiles, and one profile."""
-        from tui.screens.home.catalogue import Catalogue
-        from tui.screens.home.form import drafts_of
-        from tui.screens.home.panes import create_panes  # noqa: F401 - imported here, outside of the event loop
-
-        self._catalogue = Catalogue()
-        listing = self._catalogue.read_names(drafts_of(self.app).chosen)
-        if listing is None:
-            self._read_listing()
-        else:
-            self.post_message(self.ProfilesRead(listing, complete=False))
-
-    def _read_listing(self) -> None:
-        assert self._catalogue is not None
-        self.post_message(self.ProfilesRead(self._catalogue.read_all(), complete=True))
-
-    async def on_home_screen_profiles_read(self, message: ProfilesRead) -> None:
-        from tui.screens.home.catalogue import with_unsaved
-        from tui.screens.home.form import drafts_of
-
-        drafts = drafts_of(self.app)
-        listing = with_unsaved(message.listing, drafts.unsaved.values())
-        if self._listing is None:
-            self._item = listing.item(drafts.chosen)
-        self._listing = listing
-        if self.opening:
-            from tui.screens.home.panes import create_panes
-
-            # Mounting the panes earlier would draw them empty first.
-            with self.app.batch_update():
-                await self.query_one("#home-body").mount(*create_panes())
-                self.opening = False
-                self._list.focus()
-                self._show_list()
-            self.show_keys()
-            self.set_interval(LOOK_EVERY_S, self._read_in_background)
-            self.app.call_later(self.app.resume_keys)
-        else:
-            self._show_list()
-        self._reading = False
-        if not message.complete:
-            self.call_after_refresh(self._read_in_background)
-
-    def _show_list(self) -> None:
-        """Show the filtered list; the selected item stays selected if it still exists."""
-        if self._listing is None:
-            return
-        from tui.screens.home.catalogue import filter_items
-        from tui.screens.home.form import drafts_of
-
-        self._items = filter_items(self._listing.items, self.filter)
-        keys = [item.key for item in self._items]
-        chosen = keys.index(self._item.key) if self._item and self._item.key in keys else 0
-        self._list.show_items(
-            self._items,
-            chosen,
-            changed={name for name, form in drafts_of(self.app).forms.items() if form.changed},
-            now=now(),
-            empty=f"no profile contains “{self.filter}”" if self.filter else "no profiles",
-        )
-        pane = self.query_one("#profiles")
-        set_subtitle(pane, f"filter: {self.filter} · esc all" if self.filter else "")
-        self._take(self._items[chosen] if self._items else None)
-
-    def _take(self, item: ProfileItem | None) -> None:
+    def take(self, item: ProfileItem | None) -> None:
         """Show an item on the right; its form is reset only if its profile changed."""
         from tui.screens.home.form import drafts_of
 
@@ -175,10 +88,10 @@ class HomeScreen(HomeKeys):
 
     def on_picker_chosen(self, event: Picker.Chosen) -> None:
         if not self._pane.accept():
-            self._show_list()
+            self.show_list()
             self._pane.return_to_editor()
         elif event.item < len(self._items):
-            self._take(self._items[event.item])
+            self.take(self._items[event.item])
 
     def on_picker_activated(self, event: Picker.Activated) -> None:
         """Focus the options of a double-clicked profile."""
@@ -188,7 +101,7 @@ class HomeScreen(HomeKeys):
 
     def on_form_pane_changed(self) -> None:
         self.show_keys()
-        self._show_list()
+        self.show_list()
         self._plan()
 
     async def action_edit(self) -> None:
@@ -262,6 +175,15 @@ class HomeScreen(HomeKeys):
             self.call_after_refresh(
                 self._commands.show_plan, self._form.profile, run.run_dir if run else None
             )
+
+    def on_command_pane_checked(self, message: CommandPane.Checked) -> None:
+        """Show the verdict of preflight also in the list, if it is about the profile as it is saved."""
+        from tui.screens.home.fits import fits_of
+
+        for item in self._items:
+            if item.run is None and item.profile == message.profile:
+                fits_of(self.app).note_preflight(item.path, message.profile, message.worst)
+                self.read_in_background()
 
     def action_check_profile(self) -> None:
         self.allow_programs()
@@ -338,7 +260,7 @@ class HomeScreen(HomeKeys):
         drafts.chosen = profile.name
         self._listing = None  # selects the saved profile when read again
         self.notify(f"saved as {profile.name}")
-        self._read_in_background()
+        self.read_in_background()
 
     async def action_import_engine(self) -> None:
         if self._pane.accept():
@@ -352,7 +274,7 @@ class HomeScreen(HomeKeys):
         if profile is not None:
             add_variant(drafts_of(self.app), profile)
             self._listing = None  # selects the new profile when read again
-            self._read_in_background()
+            self.read_in_background()
 
     @property
     def _input_line(self) -> FilterInput:
@@ -360,10 +282,6 @@ class HomeScreen(HomeKeys):
         return cast("FilterInput", self.query("#filter, #field-search").first())
 
     # --- filtering and moving ---------------------------------------------------------------------------
-
-    def watch_filter(self) -> None:
-        self._show_list()
-        self.show_keys()
 
     def action_switch_pane(self, step: int = 1) -> None:
         """Cycle the focus: list, form, commands."""
@@ -383,11 +301,23 @@ class HomeScreen(HomeKeys):
         self._focus_moved()
 
     def _focus_moved(self) -> None:
-        """Enlarge the commands over the form while they have the focus on a low terminal."""
-        if not self.opening:
-            self.show_keys()
-            body = self.query_one("#home-body")
-            body.set_class(self._commands.has_focus and self.size.height < LOW, "-unfolded")
+        """Give the room of a small terminal to the pane with the focus."""
+        if self.opening:
+            return
+        self.show_keys()
+        if self.focused is None:
+            return
+        body = self.query_one("#home-body")
+        at = (
+            "-at-options"
+            if self._is_in_options
+            else "-at-commands"
+            if self._commands.has_focus
+            else "-at-list"
+        )
+        if not body.has_class(at):
+            body.remove_class("-at-list", "-at-options", "-at-commands")
+            body.add_class(at)
 
     def may_leave(self) -> bool:
         return self.opening or self._pane.accept()
@@ -401,32 +331,27 @@ class HomeScreen(HomeKeys):
         if self._listing is not None:
             self._item = self._listing.item(name)
             self.filter = ""
-            self._show_list()
+            self.show_list()
 
     # --- the frame --------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        if not self.opening:
+        self.set_class(self.size.height < TINY, "-tiny")
+        if self.opening:
+            self.read_when_laid_out()
+        else:
             self._show_summary()
-        elif not self._started_reading:
-            # Reading starts after the first frame, which needs the first size.
-            self._started_reading = True
-            self.call_after_refresh(self.run_worker, self._read_first, thread=True, group="listing")
 
     def _show_summary(self) -> None:
         if self._listing is not None:
             panel: Panel[ProfileSummary] = self.query_one("#about", Panel)
-            panel.update(ProfileSummary(self._item, self._listing.newcomer, self.size.height < LOW, now()))
+            is_brief = self.size.height < LOW and self.size.width < WIDE
+            panel.update(ProfileSummary(self._item, self._listing.newcomer, is_brief, listing.now()))
 
     def _show_frame(self, note: str = "") -> None:
         header: Panel[str] = self.query_one("#header", Panel)
         header.update(note)
         self.show_keys()
-
-
-def now() -> float:
-    """Return seconds since 1970; the only clock of this screen."""
-    return time.time()
 
 
 def open_screen(_: HomePlace) -> HomeScreen:

@@ -77,6 +77,7 @@ async def test_groups_unfold_and_say_what_changed_in_them() -> None:
         await wait_until_idle(pilot)
         shown = widget_text(app.screen, "#profile-form")
         assert "1 changed of 2 fields   warm_up 5" in shown
+        assert "1 changed of 1 field" in shown
         assert "saved: 2" not in shown
         assert app.went == []
 
@@ -264,7 +265,7 @@ async def test_a_name_that_is_not_allowed_is_not_saved() -> None:
 
 async def test_saving_a_profile_of_mine_again_replaces_it() -> None:
     world.write_user_profile("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
-    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    world.create_ended_run("aaaa", "mine", "finished", ago=180)
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)

@@ -37,20 +37,55 @@ async def test_a_first_start_welcomes_and_chooses_quickstart() -> None:
         assert "Press Enter to run quickstart" in about
 
 
-async def test_groups_summaries_and_last_results() -> None:
+async def test_groups_and_one_line_a_profile() -> None:
     world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
     world.create_ended_run("bbbb", "quickstart", "failed", ago=7200)
-    world.write_user_profile("mine", world.BUILT_IN["quickstart"].replace("name: quickstart", "name: mine"))
+    for name in ("mine", "used"):
+        world.write_user_profile(name, world.BUILT_IN["quickstart"].replace("quickstart", name))
+    world.create_ended_run("cccc", "used", "failed", ago=60)
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        shown = widget_text(app.screen, "#profile-list")
-        lines = [line.strip() for line in shown.splitlines()]
-        assert lines[:4] == ["mine", "mine", "torch · 56 M · tp 2", ""]
-        assert lines[4] == "recent"
-        assert lines[5].split() == ["quickstart", "✔", "3", "min", "ago"]
-        assert lines[8:10] == ["built in", "quickstart-long"]
-        assert "Welcome" not in widget_text(app.screen, "#about")
+        lines = [line.split() for line in widget_text(app.screen, "#profile-list").splitlines()]
+        columns = ["engine", "model", "GPUs", "this", "machine", "last", "result", "when"]
+        assert lines[:9] == [
+            ["recent", *columns],
+            ["used", "torch", "56", "M", "CPU", "✓", "fits", "✖", "failed", "1", "min", "ago"],
+            ["quickstart", "torch", "56", "M", "CPU", "✓", "fits", "✔", "finished", "3", "min", "ago"],
+            ["mine", *columns],
+            ["mine", "torch", "56", "M", "CPU", "✓", "fits"],
+            ["fits", "here", *columns],
+            ["quickstart-long", "torch", "56", "M", "CPU", "✓", "fits"],
+            ["others", *columns],
+            ["torch-1gpu", "torch", "7.5", "B", "1", "–", "no", "GPU"],
+        ]
+        await pilot.press("end")
+        await wait_until_idle(pilot)
+        last = widget_text(app.screen, "#profile-list").splitlines()[8]
+        assert "✓ fits" in last, "preflight of the selected profile knows more"
+
+
+async def test_the_list_is_sorted_by_a_column_and_back() -> None:
+    world.create_ended_run("aaaa", "torch-1gpu", "finished", ago=180)
+    app = RecordingApp(HomePlace())
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until_idle(pilot)
+
+        def names() -> list[str]:
+            return [line.split()[0] for line in widget_text(app.screen, "#profile-list").splitlines() if line]
+
+        assert names()[:3] == ["recent", "torch-1gpu", "fits"]
+        await pilot.press("s")
+        await wait_until_idle(pilot)
+        assert names() == ["profile", "quickstart", "quickstart-long", "torch-1gpu"]
+        assert "sorted by name" in str(app.screen.query_one("#profiles").border_subtitle)
+        await pilot.press("S")
+        await wait_until_idle(pilot)
+        assert names() == ["profile", "torch-1gpu", "quickstart-long", "quickstart"]
+        await pilot.press(*"sssssss")
+        await wait_until_idle(pilot)
+        assert names()[:3] == ["recent", "torch-1gpu", "fits"]
+        assert chosen(pilot) == "torch-1gpu"
 
 
 async def test_moving_with_arrows_and_letters() -> None:
@@ -80,7 +115,7 @@ async def test_filtering_as_one_types() -> None:
         assert chosen(pilot) == "torch-1gpu"
         await pilot.press("x")
         await wait_until_idle(pilot)
-        assert "no profile contains “gpux”" in widget_text(app.screen, "#profile-list")
+        assert "no profile has “gpux”" in widget_text(app.screen, "#profile-list")
         await pilot.press("backspace", "enter")
         await wait_until_idle(pilot)
         assert isinstance(app.focused, ProfileList)
@@ -130,7 +165,7 @@ async def test_arrows_move_while_filtering_and_escape_shows_all() -> None:
 
 async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
     path = world.write_user_profile("broken", world.BROKEN)
-    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    world.create_ended_run("aaaa", "broken", "finished", ago=180)
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
@@ -146,7 +181,7 @@ async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
         assert app.went == []
 
         path.write_text(world.BUILT_IN["quickstart"].replace("name: quickstart", "name: broken"))
-        app.screen._read_in_background()  # type: ignore[attr-defined]
+        app.screen.read_in_background()  # type: ignore[attr-defined]
         await wait_until_idle(pilot)
         assert value(pilot, "benchmark.num_runs") == "20"
 
@@ -165,7 +200,7 @@ async def test_a_profile_that_others_can_write_starts_nothing(monkeypatch: pytes
 
     monkeypatch.setattr(registry, "make_plan", planned)
     monkeypatch.setattr(preflight, "check", checked)
-    world.create_ended_run("aaaa", "quickstart", "finished", ago=180)
+    world.create_ended_run("aaaa", "theirs", "finished", ago=180)
     for name in ("theirs", "trusted"):
         path = world.write_user_profile(name, world.BUILT_IN["quickstart"].replace("quickstart", name))
         path.chmod(0o666 if name == "theirs" else 0o600)
@@ -177,6 +212,7 @@ async def test_a_profile_that_others_can_write_starts_nothing(monkeypatch: pytes
         await pilot.press("up")
         await wait_until_idle(pilot)
         assert chosen(pilot) == "theirs"
+        assert "? not checked" in widget_text(app.screen, "#profile-list")
         assert set(looked_at) == {"trusted"}
         assert "press P to make its plan" in " ".join(widget_text(app.screen, "#commands").split())
         assert "P check" in widget_text(app.screen, "#footer")
@@ -199,26 +235,26 @@ async def test_a_click_chooses_and_a_double_click_edits() -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.click("#profile-list", offset=(4, 3))
+        await pilot.click("#profile-list", offset=(4, 2))
         await wait_until_idle(pilot)
         assert chosen(pilot) == "quickstart-long"
         await pilot.click("#profile-form", offset=(4, 0))
         await wait_until_idle(pilot)
         current = form_of(pilot).current
         assert current is not None
-        assert current.field.path == "description"
+        assert current.field.path == "benchmark.batch_size"
         assert form_of(pilot).editing is None
         await pilot.click("#profile-form", offset=(4, 0), times=2)
         await wait_until_idle(pilot)
         assert form_of(pilot).editing is not None
-        assert form_of(pilot).editor_text.startswith("many iterations")
+        assert form_of(pilot).editor_text == "[1]"
 
 
 async def test_a_double_click_on_a_profile_goes_to_its_options() -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.click("#profile-list", offset=(4, 3), times=2)
+        await pilot.click("#profile-list", offset=(4, 2), times=2)
         await wait_until_idle(pilot)
         assert form_of(pilot).has_focus
 
@@ -227,7 +263,7 @@ async def test_a_click_beside_everything_changes_nothing() -> None:
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.click("#profile-list", offset=(4, 20))
+        await pilot.click("#profile-list", offset=(4, 10))
         await wait_until_idle(pilot)
         assert chosen(pilot) == "quickstart"
 

@@ -28,6 +28,8 @@ SNAP_SIZES = pytest.mark.parametrize(
     "size", first_of(world.SIZES, 2), ids=lambda size: f"{size[0]}x{size[1]}"
 )
 Snap = Callable[..., bool]
+CHOOSE = "tab down down down down down down enter"
+"""opens the choices of model.dtype"""
 
 
 def used() -> None:
@@ -65,8 +67,8 @@ def test_picture_of_changes_and_a_refused_value(snap_compare: Snap, size: tuple[
 
 @SNAP_SIZES
 def test_picture_of_a_broken_profile(snap_compare: Snap, size: tuple[int, int]) -> None:
-    used()
     world.write_user_profile("broken", world.BROKEN)
+    world.create_ended_run("aaaa", "broken", "finished", ago=180)
     assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=wait_until_idle)
 
 
@@ -113,7 +115,7 @@ def test_picture_of_a_run_under_way(snap_compare: Snap, size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("size", world.SMALL_SIZES, ids=world.size_id)
-@pytest.mark.parametrize("keys", ["ctrl+s", "slash z z"])
+@pytest.mark.parametrize("keys", ["ctrl+s", "slash z z", "tab slash t o k", CHOOSE])
 def test_picture_of_lines_to_type_into(snap_compare: Snap, size: tuple[int, int], keys: str) -> None:
     used()
 
@@ -123,3 +125,9 @@ def test_picture_of_lines_to_type_into(snap_compare: Snap, size: tuple[int, int]
         await wait_until_idle(pilot)
 
     assert snap_compare(TrtbenchApp(HomePlace()), terminal_size=size, run_before=open_line)
+
+
+def test_picture_of_the_options_on_a_tiny_terminal(snap_compare: Snap) -> None:
+    used()
+    app = TrtbenchApp(HomePlace())
+    assert snap_compare(app, terminal_size=(40, 12), run_before=wait_until_idle, press=["tab"])
