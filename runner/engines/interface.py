@@ -160,6 +160,9 @@ class Engine(Generic[P]):
     """The checks of `trtbench-tui doctor`."""
     first_fields: Callable[[P], Sequence[str]] = lambda _: FIRST_FIELDS
     """Return the paths of the fields that a form shows first, in their order; it leaves out unknown ones."""
+    tune_axes: Callable[[P], Mapping[str, Any]] = _no_help
+    """Return the default search space of `trtbench-tui tune`: path of a field -> its values, in the notation
+    of `sweep.axes`; values that do not fit the profile are left out of the search."""
     importer: Importer | None = None
     """Reads results from elsewhere; None: not supported."""
 

@@ -1,4 +1,4 @@
-"""Find metrics by the names that users type: table names, and `latency_ms.p50` for parts of a family."""
+"""Find metrics by the names that users type: table names, `latency_ms.p50` for parts, and short names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from runner.errors import UserError
+from runner.metrics.memory import GPU_MEMORY
 from runner.metrics.metric import Metric
 from runner.metrics.registry import BY_NAME
 
@@ -14,13 +15,14 @@ _PART = re.compile(r"(?P<of>.+)_(?P<part>p50|p95|p99|min|max|sd|cv)_(?P<unit>ms|
 
 
 def _aliases() -> Iterator[tuple[str, Metric]]:
-    """Yield `latency_ms.p95` for latency_p95_ms, and the same for each family with such parts."""
+    """Yield `latency_ms.p95` for latency_p95_ms, the same for other families, and short names."""
     for name, metric in BY_NAME.items():
         found = _PART.fullmatch(name)
         whole = f"{found['of']}_ms" if found else name
         if found and whole in BY_NAME:
             yield f"{whole}.{found['part']}", metric
             yield f"{whole}.mean", BY_NAME[whole]
+    yield "gpu_memory_gib", GPU_MEMORY
 
 
 ALIASES = dict(_aliases())

@@ -18,7 +18,7 @@ import yaml
 from runner.engines.registry import engines, find_engine
 from runner.errors import UserError
 from runner.profile.structs import check_data, kind_at
-from runner.profile.sweep import sweep_problems
+from runner.profile.sweep import sweep_problems, tune_problems
 from runner.schema.base import Problem, Profile, Section, env_problems
 from runner.schema.validation import format_value, is_optional, is_text
 from runner.util.files import make_folders, read_file, write_atomically
@@ -232,7 +232,8 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
         raise ProfileError(source, problems, lines)
     engine = find_engine(data["engine"])
     decoded: Profile = msgspec.convert(data, engine.profile)
-    problems = env_problems(decoded.launch.env) + engine.rules(decoded) + sweep_problems(decoded)
+    problems = env_problems(decoded.launch.env) + engine.rules(decoded)
+    problems += sweep_problems(decoded) + tune_problems(decoded)
     if problems:
         raise ProfileError(source, problems, lines)
     return decoded

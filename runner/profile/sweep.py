@@ -1,4 +1,4 @@
-"""Check the axes of a sweep against the fields of a profile: paths and values."""
+"""Check the axes of a sweep or a tuning against the fields of a profile: paths and values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from runner.engines.registry import engine_names, is_engine, profile_struct
 from runner.profile.structs import kind_at
-from runner.schema.axes import FIXED, INSIDE, values_of
+from runner.schema.axes import FIXED, INSIDE, TuneSection, values_of
 from runner.schema.base import Problem, Profile
 from runner.schema.validation import leaf_paths, problems_of, section_at, union_members
 
@@ -24,7 +24,7 @@ def is_inside(engine: str, path: str) -> bool:
 def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
     """Yield the problems of an axis of an engine's profile, at the path of the field."""
     if path.split(".")[0] in FIXED:
-        yield Problem(path, "cannot vary in a sweep; choose another field")
+        yield Problem(path, "cannot vary in a sweep or a tuning; choose another field")
         return
     kind = kind_at(engine, path)
     if path == "engine":
@@ -71,3 +71,30 @@ def sweep_problems(profile: Profile) -> list[Problem]:
         for path, value in profile.sweep.axes.items()
         for problem in axis_problems(profile.engine, path, value)
     ]
+
+
+def tune_problems(profile: Profile) -> list[Problem]:
+    """Return the problems of the section `tune` of a profile."""
+    section: TuneSection | None = getattr(profile, "tune", None)
+    if section is None:
+        return []
+    found = [
+        Problem(f"tune.axes.{path}", problem.message)
+        for path, value in section.axes.items()
+        for problem in axis_problems(profile.engine, path, value)
+    ]
+    order = list(section.axes)
+    for path, conditions in section.conditions.items():
+        where = f"tune.conditions.{path}"
+        if path not in order:
+            found.append(
+                Problem(where, f"is no axis; allowed: {', '.join(order) or 'none, as there are no axes'}")
+            )
+            continue
+        before = order[: order.index(path)]
+        found += [
+            Problem(f"{where}.{other}", f"is no axis before {path}; allowed: {', '.join(before) or 'none'}")
+            for other in conditions
+            if other not in before
+        ]
+    return found

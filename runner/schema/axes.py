@@ -1,8 +1,8 @@
-"""The section `sweep` of a profile, and the notation of the values of an axis."""
+"""The sections `sweep` and `tune` of a profile, and the notation of the values of an axis."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from runner.schema.base import PositiveInt, Section
 Order = Literal["interleaved", "grouped"]
 MAX_VALUES = 1000
 """Maximum number of values of an axis."""
-FIXED = ("name", "description", "sweep")
+FIXED = ("name", "description", "sweep", "tune")
 """Fields that identify a profile and therefore cannot be an axis."""
 INSIDE = (
     "benchmark.input_output_len",
@@ -42,6 +42,25 @@ class SweepSection(Section, frozen=True):
     order: Annotated[
         Order, Meta(description="repeats: interleaved (all cells, then all in reverse) or grouped by cell")
     ] = "interleaved"
+
+
+class TuneSection(Section, frozen=True):
+    """Fields that `trtbench-tui tune` may choose the values of; `run` measures the profile without them."""
+
+    axes: Annotated[
+        dict[str, Any],
+        Meta(
+            description="path of a field -> the values to choose from, in the notation of sweep.axes;"
+            " none: the default axes of the engine"
+        ),
+    ] = msgspec.field(default_factory=dict)
+    conditions: Annotated[
+        dict[str, dict[str, list[Any]]],
+        Meta(
+            description="path of an axis -> {path of an axis before it: [values]}: it varies only where the"
+            " other one has one of these values"
+        ),
+    ] = msgspec.field(default_factory=dict)
 
 
 def values_of(value: Any) -> list[Any]:
@@ -103,3 +122,21 @@ def step_range(
             raise ValueError(f"has more than {MAX_VALUES} values")
         at = at * step if times is not None else at + step
     return values
+
+
+_SHORT = {
+    "benchmark.batch_size": "batch",
+    "benchmark.input_output_len": "in/out",
+    "benchmark.gpu_weights_percent": "weights",
+    "benchmark.num_requests": "requests",
+}
+
+
+def short_path(path: str) -> str:
+    """Return the last part of a path as the title of an axis; batch sizes and lengths have short names."""
+    return _SHORT.get(path, path.rpartition(".")[2])
+
+
+def cell_label(values: Sequence[tuple[str, str]]) -> str:
+    """Return the label of a combination of values: `tp 2 · dtype bfloat16`."""
+    return " · ".join(f"{short_path(path)} {value}" for path, value in values)

@@ -9,7 +9,7 @@ from runner.engines.interface import Engine, Preflight
 from runner.engines.output import OutputReader
 from runner.engines.torch.checks import checks
 from runner.engines.torch.plan import plan
-from runner.engines.torch.profile import TorchProfile, model_label, rules
+from runner.engines.torch.profile import TorchProfile, model_label, rules, tune_axes
 
 ENGINE = Engine(
     profile=TorchProfile,
@@ -18,6 +18,7 @@ ENGINE = Engine(
     output=OutputReader(benchmark_line.parse, parse_notice, marks=(benchmark_line.MARK.encode(),)),
     model_label=model_label,
     parallel_label=lambda profile: f"tp {profile.parallel.tp}",
+    tune_axes=tune_axes,
     preflight=Preflight(
         checks=checks,
         ranks=lambda profile: profile.parallel.tp,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from runner.engines.model_shape import TransformerShape, shape_rules
-from runner.schema.axes import SweepSection
+from runner.schema.axes import SweepSection, TuneSection
 from runner.schema.base import (
     NAME_PATTERN,
     Benchmark,
@@ -74,6 +74,7 @@ class TorchProfile(Profile, frozen=True, kw_only=True, tag="torch"):
     benchmark: TorchBenchmark = msgspec.field(default_factory=TorchBenchmark)
     launch: Launch = msgspec.field(default_factory=Launch)
     sweep: SweepSection | None = None
+    tune: TuneSection | None = None
 
 
 def rules(profile: TorchProfile) -> list[Problem]:
@@ -102,3 +103,13 @@ def model_label(profile: TorchProfile) -> str:
     if millions >= 1000:
         return f"{millions / 1e3:.1f} B"
     return f"{millions:.0f} M" if millions >= 10 else f"{millions:.2g} M"
+
+
+def tune_axes(profile: TorchProfile) -> dict[str, Any]:
+    """Return the default search space: batch, split over ranks, and types that the device is fast with."""
+    on_gpu = profile.model.device == "cuda"
+    return {
+        "benchmark.batch_size": {"from": 1, "to": 256 if on_gpu else 32, "times": 2},
+        "parallel.tp": [1, 2, 4, 8] if on_gpu else [1, 2, 4],
+        "model.dtype": ["float16", "bfloat16"] if on_gpu else ["float32", "bfloat16"],
+    }

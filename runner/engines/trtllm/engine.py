@@ -17,7 +17,7 @@ from runner.engines.trtllm.checks import checks, program_helps, questions
 from runner.engines.trtllm.importer import IMPORTER
 from runner.engines.trtllm.output import answers_in
 from runner.engines.trtllm.plan import plan
-from runner.engines.trtllm.profile import TrtllmProfile
+from runner.engines.trtllm.profile import TrtllmProfile, tune_axes
 from runner.engines.trtllm.rules import rules
 
 
@@ -55,4 +55,5 @@ ENGINE = Engine(
     ),
     first_fields=_first_fields,
     importer=IMPORTER,
+    tune_axes=tune_axes,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +12,7 @@ from runner.engines.tensorrt_llm.more_options import with_fields
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
 from runner.engines.trtllm.families import script_of
 from runner.plan.skip import SkipKind, SkipReason
-from runner.schema.axes import SweepSection
+from runner.schema.axes import SweepSection, TuneSection
 from runner.schema.base import NAME_PATTERN, Benchmark, Container, Launch, PositiveInt, Profile, Section
 
 StageName = Literal["convert", "quantize", "build", "smoke", "benchmark"]
@@ -147,6 +147,7 @@ class TrtllmProfile(Profile, frozen=True, kw_only=True, tag="trtllm"):
     launch: TrtllmLaunch = msgspec.field(default_factory=TrtllmLaunch)
     paths: Paths = msgspec.field(default_factory=Paths)
     sweep: SweepSection | None = None
+    tune: TuneSection | None = None
 
     @property
     def has_two_parts(self) -> bool:
@@ -175,3 +176,20 @@ class TrtllmProfile(Profile, frozen=True, kw_only=True, tag="trtllm"):
     def selects(self, stage: StageName) -> bool:
         """Check whether the profile asks for a stage."""
         return self.skip_reason(stage) is None
+
+
+def tune_axes(profile: TrtllmProfile) -> dict[str, Any]:
+    """Return the default search space: the batch, its split over GPUs, and options of the engine."""
+    if profile.benchmark.mode == "enc":
+        return {
+            "benchmark.batch_size": {"from": 1, "to": 64, "times": 2},
+            "build.gemm_plugin": ["auto", "disable"],
+        }
+    return {
+        "benchmark.batch_size": {"from": 1, "to": 64, "times": 2},
+        "parallel.tp": [1, 2, 4, 8],
+        "build.gemm_plugin": ["auto", "disable"],
+        "build.kv_cache_type": ["paged", "continuous"],
+        "build.use_paged_context_fmha": ["enable", "disable"],
+        "build.reduce_fusion": ["enable", "disable"],
+    }

@@ -18,7 +18,7 @@ from runner.engines.trtllm_bench.output import (
     shutdown_step,
 )
 from runner.engines.trtllm_bench.plan import plan
-from runner.engines.trtllm_bench.profile import BenchProfile
+from runner.engines.trtllm_bench.profile import BenchProfile, tune_axes
 from runner.engines.trtllm_bench.rules import rules
 
 ENGINE = Engine(
@@ -55,4 +55,5 @@ ENGINE = Engine(
         "build.quantization",
     ),
     importer=IMPORTER,
+    tune_axes=tune_axes,
 )

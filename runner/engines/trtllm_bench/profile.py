@@ -10,7 +10,7 @@ from msgspec import Meta
 from runner.engines.tensorrt_llm.more_options import with_fields
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
 from runner.plan.skip import SkipKind, SkipReason
-from runner.schema.axes import SweepSection
+from runner.schema.axes import SweepSection, TuneSection
 from runner.schema.base import NAME_PATTERN, Container, PositiveInt, Profile, Section, TimeLimit
 
 BenchStage = Literal["build", "benchmark"]
@@ -273,6 +273,7 @@ class BenchProfile(Profile, frozen=True, kw_only=True, tag="trtllm-bench"):
     launch: BenchLaunch = msgspec.field(default_factory=BenchLaunch)
     paths: BenchPaths = msgspec.field(default_factory=BenchPaths)
     sweep: SweepSection | None = None
+    tune: TuneSection | None = None
 
     @property
     def needs_engine(self) -> bool:
@@ -291,3 +292,18 @@ class BenchProfile(Profile, frozen=True, kw_only=True, tag="trtllm-bench"):
     def selects(self, stage: BenchStage) -> bool:
         """Check whether the profile asks for a stage."""
         return self.skip_reason(stage) is None
+
+
+def tune_axes(profile: BenchProfile) -> dict[str, Any]:
+    """Return the default search space: requests in flight, split over GPUs, and limits at run time."""
+    shared = {
+        "parallel.tp": [1, 2, 4, 8],
+        "benchmark.kv_cache_free_gpu_mem_fraction": [0.85, 0.9, 0.95],
+    }
+    if profile.benchmark.command == "latency":
+        return shared
+    return shared | {
+        "benchmark.concurrency": {"from": 8, "to": 512, "times": 2},
+        "benchmark.max_num_tokens": {"from": 2048, "to": 16384, "times": 2},
+        "benchmark.chunked_context": [False, True],
+    }
