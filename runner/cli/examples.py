@@ -23,6 +23,7 @@ EXAMPLES = {
     "trash": "trash restore last",
     "sweep": "sweep quickstart --axis benchmark.batch_size=1,4,16 -n 3",
     "ab": "ab before after -n 5",
+    "tune": "tune torch-1gpu --objective tokens_per_sec --subject-to 'latency_ms.p95 < 2000' --trials 40",
     "sweeps": "sweeps show last",
     "compare": "compare 7f3a,19bc last -o comparison.html",
     "baseline": "baseline set last",

@@ -27,6 +27,7 @@ from runner.cli import (
     runs,
     serve,
     sweeps,
+    tune,
     verify,
 )
 from runner.cli.dashboard import open_dashboard
@@ -42,7 +43,7 @@ NEAREST = 3
 COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
     "runs": ("run", "attach", "logs", "wait", "stop", "show", "replay"),
     "history": ("ls", "trend", "tag", "note", "rename", "rm", "trash"),
-    "sweeps and comparison": ("sweep", "ab", "sweeps", "compare", "baseline", "check"),
+    "sweeps and comparison": ("sweep", "ab", "tune", "sweeps", "compare", "baseline", "check"),
     "results": ("export", "archive", "import", "verify", "metrics", "published"),
     "profiles, machine and setup": ("profiles", "doctor", "gpus", "serve", "completion"),
 }
@@ -210,6 +211,7 @@ def build_parser() -> argparse.ArgumentParser:
         runs,
         run_logs,
         sweeps,
+        tune,
         compare,
         baseline,
         assertions,

@@ -158,8 +158,8 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     _check_label(arguments)
     if arguments.repeat > 1:
+        from runner.history.sweep_lookup import runs_of_sweep
         from runner.sweep.control import repeat_sweep
-        from runner.sweep.directory import runs_of_sweep
 
         if arguments.on_end is not None:
             raise UserError("--on-end does not work with --repeat; set hooks.on_end in the settings")

@@ -8,18 +8,22 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from runner.cli.narration import short_name
 from runner.errors import ExitCode
 from runner.metrics import Metric
+from runner.schema.axes import cell_label
 from runner.sweep import board_text
 from runner.sweep.board import Board
 from runner.sweep.directory import (
     AnyLogEntry,
     MeasuredConfiguration,
     SweepBegun,
+    SweepCellAdded,
+    SweepConfirming,
     SweepEnded,
     SweepRunEnded,
     SweepRunRefused,
@@ -28,11 +32,13 @@ from runner.sweep.directory import (
 )
 from runner.sweep.out_of_memory import describe
 from runner.sweep.progress import ENDED, SweepProgress
-from runner.sweep.spec import cell_label
 from runner.sweep.sweep_feed import SweepFeed, now
 from runner.sweep.trades import TRADED, Per
 from runner.util.console import print_json
 from runner.util.formatting import command, duration, format_number, plural
+
+if TYPE_CHECKING:
+    from runner.sweep.tune.view import TuneFeed, TuneView
 
 POLL_S = 0.3
 QUIET_S = 10.0
@@ -69,13 +75,43 @@ def follow(feed: SweepFeed, *, as_json: bool, quiet: bool = False) -> ExitCode:
         print(f"\nthe sweep continues; `{attach}` shows it, `{stop}` stops it", file=sys.stderr)
         return ExitCode.INTERRUPTED
     board = feed.board()
-    print_board(board, as_json=as_json)
+    has_answer = print_result(feed, as_json=as_json)
     resume = command("sweeps", "resume", short_name(feed.directory))
     if board.status == "interrupted":
         print(f"the process that runs the sweep is gone; `{resume}` continues the sweep", file=sys.stderr)
     elif any(point.state == "lost" for point in board.points):
         print(f"some of its runs were lost; `{resume}` repeats them", file=sys.stderr)
+    if feed.sweep.tune is not None and board.status == "finished":
+        # A point that fails is a result of a tuning; without a best point there is none.
+        return ExitCode.OK if has_answer else ExitCode.RUN_FAILED
     return sweep_exit_code(board)
+
+
+def print_result(feed: SweepFeed, *, as_json: bool, wanted: Sequence[Metric] = (), per: Per = "gpu") -> bool:
+    """Print the table of a sweep, or the answer of a tuning; or either as one JSON object on one line.
+
+    Return False for a tuning without a best point.
+    """
+    if feed.sweep.tune is None:
+        print_board(feed.board(), as_json=as_json, wanted=wanted, per=per)
+        return True
+    from runner.sweep.tune import tune_text
+
+    view = _tuning(feed).view()
+    if as_json:
+        print_json([msgspec.json.encode(tune_text.as_json(view))])
+    else:
+        sys.stdout.write(tune_text.render(view))
+        sys.stdout.flush()
+    return view.best is not None
+
+
+def _tuning(feed: SweepFeed) -> TuneFeed:
+    from runner.sweep.tune.study import require_optuna
+    from runner.sweep.tune.view import TuneFeed
+
+    require_optuna()
+    return TuneFeed(feed)
 
 
 def print_board(board: Board, *, as_json: bool, wanted: Sequence[Metric] = (), per: Per = "gpu") -> None:
@@ -118,6 +154,8 @@ class SweepNarrator:
     """number of printed stages of the current run"""
     _waits: bool = False
     """whether the last line says that the sweep waits for free disk space"""
+    _tuned: TuneFeed | None = None
+    """of a tuning, to say what is best so far"""
     _last_line: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -128,6 +166,9 @@ class SweepNarrator:
             self._past.apply_all([entry])
             for sentence in _sentences(self.feed, entry):
                 self._print(self._past.elapsed_s(entry.wall), sentence)
+            if isinstance(entry, SweepRunEnded) and self.feed.sweep.tune is not None:
+                self._tuned = self._tuned or _tuning(self.feed)
+                self._print(self._past.elapsed_s(entry.wall), f"  {_so_far(self._tuned.view())}")
 
     def on_tick(self) -> None:
         """Print the progress of the current run; building an engine may take an hour without a log entry."""
@@ -162,8 +203,18 @@ def _sentences(feed: SweepFeed, entry: AnyLogEntry) -> list[str]:
     sweep = feed.sweep
     match entry:
         case SweepBegun():
+            if sweep.tune is not None:
+                return [
+                    f"tuning {feed.directory.name}: at most {plural(sweep.tune.trials, 'run')} of the search"
+                ]
             runs, cells = plural(len(sweep.slots()), "run"), plural(len(sweep.cells), "cell")
             return [f"sweep {feed.directory.name}: {runs} of {cells}"]
+        case SweepCellAdded():
+            why = entry.added.refused
+            return [f"{cell_label(entry.added.values)} is not measured: {why}"] if why else []
+        case SweepConfirming():
+            both = [cell_label(sweep.cells[number].values) for number in (entry.baseline, entry.winner)]
+            return [f"the search is over; measuring alternately: {both[0]} and {both[1]}"]
         case SweepRunStarted():
             repeat = f"repeat {entry.repeat + 1} of {sweep.repeat}" if sweep.repeat > 1 else ""
             place = ", ".join(filter(None, (cell_label(sweep.cells[entry.cell].values), repeat)))
@@ -177,6 +228,22 @@ def _sentences(feed: SweepFeed, entry: AnyLogEntry) -> list[str]:
             return [f"stopping, requested by {entry.by}"]
         case SweepEnded():
             return [f"{entry.status}{': ' + entry.why if entry.why else ''}"]
+
+
+def _so_far(view: TuneView) -> str:
+    """Return the best point so far, and what is left."""
+    from runner.sweep.tune import tune_text
+
+    best = view.best
+    if view.comparing:
+        return tune_text.verdict_text(view.verdict) if view.verdict is not None else "no verdict yet"
+    if best is None:
+        found = tune_text.no_best_text(view)
+    elif best.cell == 0:
+        found = "the baseline is the best so far"
+    else:
+        found = f"best so far: {best.label}, {tune_text.change_text(best)}"
+    return f"{found}; {tune_text.progress_text(view)}"
 
 
 def _results(feed: SweepFeed, entry: SweepRunEnded) -> list[str]:

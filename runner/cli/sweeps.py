@@ -126,7 +126,8 @@ def positive_count(text: str) -> int:
     return int(text)
 
 
-def _profile(name: str, changes: list[str]) -> Profile:
+def load_profile(name: str, changes: list[str]) -> Profile:
+    """Return a profile with the changes of `--set`."""
     from runner.profile import file as profile_file
     from runner.profile import store as profile_store
 
@@ -138,7 +139,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from runner.sweep import control
     from runner.sweep.spec import axes_of
 
-    profile = _profile(arguments.profile, arguments.changes)
+    profile = load_profile(arguments.profile, arguments.changes)
     sweep = control.axis_sweep(
         profile,
         axes_of(profile, arguments.axes),
@@ -160,7 +161,7 @@ def _ab(arguments: argparse.Namespace) -> int:
         raise UserError(
             "ab needs two or more profiles", hint="`trtbench-tui run PROFILE --repeat N` repeats one profile"
         )
-    profiles = [_profile(name, arguments.changes) for name in arguments.profiles]
+    profiles = [load_profile(name, arguments.changes) for name in arguments.profiles]
     sweep = control.ab_sweep(
         profiles, arguments.repeat, stop_on_failure=arguments.stop_on_failure, gpu_hz=arguments.gpu_hz
     )
@@ -238,7 +239,7 @@ def _check_preflight(sweep: SweepSpec) -> None:
     """
     from runner import preflight
     from runner.profile.file import load_text
-    from runner.sweep.spec import cell_label
+    from runner.schema.axes import cell_label
 
     checked = set()
     for cell in sweep.cells:
@@ -261,18 +262,18 @@ def _check_preflight(sweep: SweepSpec) -> None:
 
 def find_sweep(name: str) -> SweepFeed | None:
     """Return the sweep that a user names; None if there is none or more than one."""
-    from runner.sweep import directory
+    from runner.history import sweep_lookup
     from runner.sweep.sweep_feed import SweepFeed
 
     try:
-        return SweepFeed(directory.find_sweep(name))
+        return SweepFeed(sweep_lookup.find_sweep(name))
     except UserError:
         return None
 
 
 def _show_cells(sweep: SweepSpec) -> int:
+    from runner.schema.axes import cell_label
     from runner.sweep.shared_artifacts import describe_shared_artifacts
-    from runner.sweep.spec import cell_label
     from runner.util.formatting import plural
 
     for cell in sweep.cells:
@@ -318,23 +319,24 @@ def _ls(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from runner.cli import sweep_narration
+    from runner.history import sweep_lookup
     from runner.metrics.lookup import find_metric
-    from runner.sweep import directory
     from runner.sweep.sweep_feed import SweepFeed
 
     wanted = [find_metric(name) for name in arguments.metric]
-    feed = SweepFeed(directory.find_sweep(arguments.sweep))
+    feed = SweepFeed(sweep_lookup.find_sweep(arguments.sweep))
     feed.drain()
-    sweep_narration.print_board(feed.board(), as_json=arguments.json, wanted=wanted, per=arguments.per)
+    sweep_narration.print_result(feed, as_json=arguments.json, wanted=wanted, per=arguments.per)
     return ExitCode.OK
 
 
 def _stop(arguments: argparse.Namespace) -> int:
-    from runner.sweep import control, directory
+    from runner.history import sweep_lookup
+    from runner.sweep import control
     from runner.sweep.progress import ENDED
     from runner.util.processes import user_name
 
-    path = directory.find_sweep(arguments.sweep)
+    path = sweep_lookup.find_sweep(arguments.sweep)
     before = control.read_progress(path).status
     if before in ENDED and before != "interrupted":
         print(f"{path.name} has already ended: {before}", file=sys.stderr)
@@ -345,10 +347,11 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from runner.sweep import control, directory
+    from runner.history import sweep_lookup
+    from runner.sweep import control
     from runner.sweep.sweep_feed import SweepFeed
 
-    path = directory.find_sweep(arguments.sweep)
+    path = sweep_lookup.find_sweep(arguments.sweep)
     feed = SweepFeed(path)
     feed.drain()  # earlier entries appear in the final matrix only; new ones are reported
     control.resume_sweep(path, failed_too=arguments.failed)

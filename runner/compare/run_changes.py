@@ -15,8 +15,8 @@ from runner.profile.fields import default_at
 from runner.profile.file import MOST_BYTES, Data, ProfileError, parse_yaml
 from runner.report.environment import read_environment
 from runner.run import layout
+from runner.schema.axes import cell_label, short_path
 from runner.state.run import RunState
-from runner.sweep.spec import cell_label, short_path
 from runner.util.files import read_file
 from runner.util.formatting import plural
 

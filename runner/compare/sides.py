@@ -166,15 +166,15 @@ def side_label(index: int) -> str:
 
 def _cells(names: Sequence[str]) -> list[list[Path]]:
     """Return the finished runs of each cell of a sweep, in the order of cells and repeats."""
-    from runner.sweep import directory
+    from runner.history import sweep_lookup
 
     hint = "`trtbench-tui compare A B`: each side is one run or several; or name one sweep with several cells"
     try:
-        sweep = directory.find_sweep(names[0]).name if names else ""
+        sweep = sweep_lookup.find_sweep(names[0]).name if names else ""
     except UserError:
         sweep = ""
     cells: dict[int, list[tuple[int, Path]]] = {}
-    for entry in directory.runs_of_sweep(sweep) if sweep else ():
+    for entry in sweep_lookup.runs_of_sweep(sweep) if sweep else ():
         if entry.sweep is not None and entry.status == "finished":
             cells.setdefault(entry.sweep.cell, []).append((entry.sweep.repeat, entry.run_dir))
     if len(cells) < 2:

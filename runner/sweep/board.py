@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from runner.plan.plan import Configuration
+from runner.schema.axes import cell_label, short_path
 from runner.stats.repeats import deviation, middle
 from runner.sweep.progress import SweepStatus
-from runner.sweep.spec import BATCH, REQUESTS, SweepCell, SweepSpec, cell_label, short_path, values_at
+from runner.sweep.spec import BATCH, REQUESTS, SweepCell, SweepSpec, values_at
 
 PointState = Literal[
     "queued", "running", "part", "done", "memory", "pruned", "failed", "stopped", "lost", "refused"

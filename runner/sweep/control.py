@@ -46,8 +46,9 @@ from runner.util import daemon
 from runner.util.files import FILE_MODE
 from runner.util.formatting import command
 
+SWEEP_RUNNERS = {"tune": "runner.sweep.tune.tune_runner"}
 SWEEP_RUNNER = "runner.sweep.sweep_runner"
-"""module that the detached process runs"""
+"""modules that the detached process runs, by kind of sweep and for every other kind"""
 STOP_S = 90.0
 """how long a sweep runner may take to stop before it is killed"""
 BEGIN_S = 10.0
@@ -154,6 +155,7 @@ def start_sweep(sweep: SweepSpec) -> Path:
     Raises:
         UserError: the directory cannot be made, or the sweep runner cannot be started.
     """
+    _check_runner(sweep)
     directory = directories.create_sweep(sweep)
     _start_runner(directory)
     return directory
@@ -170,6 +172,7 @@ def resume_sweep(directory: Path, *, failed_too: bool = False) -> None:
         UserError: it is running, there is nothing left to do, or `sweep.json` was changed after the start.
     """
     progress = read_progress(directory)
+    _check_runner(progress.sweep)
     if is_running(directory):
         raise UserError(
             f"{directory.name} is already running", hint=f"`{command('attach', directory.name)}` shows it"
@@ -199,6 +202,18 @@ def resume_sweep(directory: Path, *, failed_too: bool = False) -> None:
         _wait_for_begin(directory, progress.began)
 
 
+def _check_runner(sweep: SweepSpec) -> None:
+    """Check that the packages of the sweep runner are installed: those of a tuning are an extra.
+
+    Raises:
+        UserError: they are not.
+    """
+    if sweep.tune is not None:
+        from runner.sweep.tune.study import require_optuna
+
+        require_optuna()
+
+
 def _wait_for_begin(directory: Path, before: float | None) -> None:
     """Wait until the log has the new begin, so that readers see a running sweep."""
     deadline = time.monotonic() + BEGIN_S
@@ -212,7 +227,8 @@ def _start_runner(directory: Path) -> None:
     try:
         lock = _lock(directory)
         try:
-            sweep_runner = daemon.spawn(SWEEP_RUNNER, directory, lock, RUNNER_LOG)
+            module = SWEEP_RUNNERS.get(directories.load_sweep(directory).kind, SWEEP_RUNNER)
+            sweep_runner = daemon.spawn(module, directory, lock, RUNNER_LOG)
         finally:
             os.close(lock)
     except OSError as error:

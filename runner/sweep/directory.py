@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -16,27 +15,26 @@ import msgspec
 from runner import paths
 from runner.errors import UserError
 from runner.events.journal import LineReader, append_line
-from runner.history.lookup import find_run, single_match
 from runner.plan import redaction
 from runner.plan.plan import Configuration
 from runner.profile.file import parse_yaml
 from runner.run import layout
-from runner.run.layout import list_sweeps
-from runner.sweep.spec import SCHEMA, SweepSpec
+from runner.sweep.spec import SCHEMA, SweepCell, SweepSpec
 from runner.util.files import FOLDER_MODE, make_folders, read_file, write_atomically
 
 if TYPE_CHECKING:
-    from runner.history.run_entry import RunEntry
+    pass
 
-SPEC = "sweep.json"
+SPEC = layout.SWEEP
 LOG = "log.jsonl"
 FAILED_TOO = "failed-too"
 """marker file: the next sweep runner measures failed configurations again"""
 RUNNER_LOG = "conductor.log"
 """output of the sweep runner; the name is that of earlier versions"""
 
-Outcome = Literal["done", "memory", "failed", "stopped", "lost"]
-"""outcome of a configuration: measured, out of memory, or how its run ended before it was measured"""
+Outcome = Literal["done", "decided", "memory", "failed", "stopped", "lost"]
+"""outcome of a configuration: measured, measured until its interval decided, out of memory, or how its run
+ended before it was measured"""
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
@@ -96,6 +94,27 @@ class SweepRunEnded(LogEntry, frozen=True, kw_only=True, tag="settled"):
     measured: list[MeasuredConfiguration]
 
 
+class SweepCellAdded(LogEntry, frozen=True, kw_only=True, tag="cell"):
+    """A tuning chose a cell."""
+
+    added: SweepCell
+    purpose: str = ""
+    """what for, of `runner.sweep.tune.search`"""
+
+
+class SweepConfirming(LogEntry, frozen=True, kw_only=True, tag="confirming"):
+    """The search of a tuning is over; its winner is measured alternately with the baseline."""
+
+    baseline: int
+    winner: int
+    repeats: int
+    """runs of each"""
+    before: tuple[int, int]
+    """repeats of both that the search measured"""
+    why: str = ""
+    """why the search ended, of `runner.sweep.tune.search`"""
+
+
 class SweepStopping(LogEntry, frozen=True, kw_only=True, tag="stopping"):
     """A stop was requested."""
 
@@ -109,7 +128,16 @@ class SweepEnded(LogEntry, frozen=True, kw_only=True, tag="ended"):
     why: str = ""
 
 
-AnyLogEntry = SweepBegun | SweepRunStarted | SweepRunRefused | SweepRunEnded | SweepStopping | SweepEnded
+AnyLogEntry = (
+    SweepBegun
+    | SweepCellAdded
+    | SweepRunStarted
+    | SweepRunRefused
+    | SweepRunEnded
+    | SweepConfirming
+    | SweepStopping
+    | SweepEnded
+)
 _decoder = msgspec.json.Decoder(AnyLogEntry)
 
 
@@ -163,47 +191,6 @@ def fingerprint(directory: Path) -> str:
         return ""
 
 
-def find_sweep(name: str) -> Path:
-    """Find a sweep by `last`, its id, a unique part of its id, or its directory.
-
-    Raises:
-        UserError: none or several match.
-    """
-    as_path = Path(os.path.expanduser(name))
-    with contextlib.suppress(OSError):  # a name may be longer than a file name can be
-        if (as_path / SPEC).is_file():
-            return as_path.resolve()
-    known = list_sweeps() if name else []  # an empty name is part of every id
-    if name == "last" and known:
-        return known[0]
-    exact = [path for path in known if path.name == name or path.name.endswith(f"_{name}")]
-    found = exact or [path for path in known if name in path.name]
-    where = "`trtbench-tui sweeps ls` lists all sweeps; `last` is the newest"
-    if not found:
-        _reject_run(name)
-    return single_match(found, name, "sweep", where)
-
-
-def _reject_run(name: str) -> None:
-    try:
-        run_dir = find_run(name)
-        sweep = layout.load_plan(run_dir).sweep
-    except UserError:
-        return
-    whose = f", of the sweep {sweep.sweep}" if sweep else ""
-    raise UserError(
-        f"{run_dir.name} is a run{whose}, but a sweep is needed",
-        hint="`trtbench-tui show`, `stop` and `attach` take a run",
-    )
-
-
-def runs_of_sweep(sweep: str) -> list[RunEntry]:
-    """Return the runs of a sweep on this machine, newest first."""
-    from runner.history.reader import read_entries  # reading a sweep does not need it
-
-    return [one for one in read_entries() if one.sweep is not None and one.sweep.sweep == sweep]
-
-
 def find_unlogged_runs(directory: Path, known: Container[str]) -> list[SweepRunStarted]:
     """Return log entries for runs whose sweep runner was killed before it could log their start.
 
@@ -211,6 +198,8 @@ def find_unlogged_runs(directory: Path, known: Container[str]) -> list[SweepRunS
         directory: the sweep.
         known: ids of the runs in its log.
     """
+    from runner.history.sweep_lookup import runs_of_sweep  # reading a sweep does not need it
+
     return [
         SweepRunStarted(
             wall=time.time(),

@@ -6,11 +6,14 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from runner.engines.diagnosis import is_out_of_memory
 from runner.plan.plan import Configuration, Plan, configuration_of
+from runner.schema.axes import INSIDE, cell_label
 from runner.state.run import RunState
 from runner.sweep.directory import MeasuredConfiguration
-from runner.sweep.spec import WEIGHTS, SweepCell, SweepSpec, cell_label, values_at
+from runner.sweep.spec import WEIGHTS, SweepCell, SweepSpec, values_at
 
 MORE_NEEDS_MORE = (
     "build.max_batch_size", "build.max_num_tokens", "build.max_input_len", "build.max_seq_len",
@@ -85,6 +88,11 @@ def _legacy_skip(text: str) -> str:
     return found["shape"] if found else ""
 
 
+def as_decided(one: MeasuredConfiguration, why: str) -> MeasuredConfiguration:
+    """Return the outcome of a configuration whose run was stopped because its interval decided."""
+    return msgspec.structs.replace(one, outcome="decided", why=why) if one.outcome == "stopped" else one
+
+
 # --- pruning -----------------------------------------------------------------------------------------------
 
 
@@ -109,6 +117,8 @@ def needs_as_much(cell: SweepCell, one: Configuration, than: SweepCell, other: C
     for (path, value), (_, limit) in zip(cell.values, than.values, strict=True):
         if value == limit:
             continue
+        if path in INSIDE:
+            continue  # sizes of the configurations
         if path not in MORE_NEEDS_MORE or not _at_least(value, limit):
             return False
     return True

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from runner.plan.plan import Configuration
 from runner.sweep.directory import (
     AnyLogEntry,
     MeasuredConfiguration,
     SweepBegun,
+    SweepCellAdded,
+    SweepConfirming,
     SweepEnded,
     SweepRunEnded,
     SweepRunRefused,
@@ -24,6 +28,8 @@ from runner.sweep.spec import Slot, SweepSpec
 SweepStatus = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "interrupted"]
 ENDED: frozenset[SweepStatus] = frozenset({"finished", "stopped", "failed", "interrupted"})
 _INTERRUPTED = ("stopped", "lost")
+MEASURED = ("done", "decided")
+"""outcomes with numbers"""
 
 
 @dataclass(slots=True)
@@ -33,6 +39,8 @@ class SweepRun:
     run: str
     slot: Slot
     configurations: list[Configuration]
+    begin: int = 1
+    """number of the start of the sweep runner that started it"""
     ended: SweepRunEnded | None = None
     """None: the run is under way"""
 
@@ -54,6 +62,10 @@ class SweepProgress:
     """configurations that ran out of memory, and the first slot where that happened"""
     failed_artifacts: dict[str, str] = field(default_factory=dict)
     """key of an artifact that a run failed to make (`known_failures.failed_artifact_key`) -> run and cause"""
+    confirming: SweepConfirming | None = None
+    """the final comparison of a tuning; None: it has not begun"""
+    begins: int = 0
+    """how often a sweep runner started"""
     began: float | None = None
     """when the current sweep runner started; None: none has started yet"""
     earlier_s: float = 0.0
@@ -65,8 +77,11 @@ class SweepProgress:
 
     def apply_all(self, entries: Iterable[AnyLogEntry]) -> list[AnyLogEntry]:
         """Apply entries in the order of the log; return those about cells of this sweep."""
-        taken = [entry for entry in entries if getattr(entry, "cell", 0) < len(self.sweep.cells)]
-        for entry in taken:
+        taken = []
+        for entry in entries:
+            if getattr(entry, "cell", 0) >= len(self.sweep.cells):
+                continue
+            taken.append(entry)
             had_ended = self.status in ENDED
             self._apply(entry)
             # Entries that a sweep runner writes before it begins do not count as working time.
@@ -81,13 +96,21 @@ class SweepProgress:
                 if self.began is not None:
                     self.earlier_s += max(0.0, self.last - self.began)
                 self.began = entry.wall
+                self.begins += 1
                 again = (*_INTERRUPTED, "failed") if entry.failed_too else _INTERRUPTED
                 if entry.failed_too:
                     self.failed_artifacts.clear()
                 self.results = {key: one for key, one in self.results.items() if one.outcome not in again}
+            case SweepCellAdded():
+                if entry.added.number == len(self.sweep.cells):
+                    self.sweep = msgspec.structs.replace(self.sweep, cells=[*self.sweep.cells, entry.added])
+                    self._pruned_by = -1
+            case SweepConfirming():
+                self.confirming = entry
             case SweepRunStarted():
                 slot = Slot(entry.cell, entry.repeat)
-                self.runs[entry.run] = SweepRun(entry.run, slot, entry.configurations)
+                run = SweepRun(entry.run, slot, entry.configurations, max(1, self.begins))
+                self.runs[entry.run] = run
             case SweepRunRefused():
                 for one in entry.configurations:
                     failed = MeasuredConfiguration(configuration=one, outcome="failed", why=entry.why)
@@ -154,6 +177,39 @@ class SweepProgress:
             if (slot, one) not in self.results and not self.skip_reason(slot, one)
         ]
 
+    def slots(self) -> list[Slot]:
+        """Return every repeat of every cell that is known to be wanted, in the order of measuring.
+
+        A tuning knows the repeats that it has started, and those of its final comparison.
+        """
+        if self.sweep.tune is None:
+            return self.sweep.slots()
+        known = dict.fromkeys(note.slot for note in self.runs.values())
+        known |= dict.fromkeys(slot for slot, _ in self.results)
+        return list(known | dict.fromkeys(self.comparison_slots()))
+
+    def comparison_slots(self) -> list[Slot]:
+        """Return the runs of the final comparison of a tuning: A B B A."""
+        if self.confirming is None:
+            return []
+        both = (self.confirming.baseline, self.confirming.winner)
+        return [
+            Slot(both[side], self.confirming.before[side] + repeat)
+            for repeat in range(self.confirming.repeats)
+            for side in ((1, 0) if repeat % 2 else (0, 1))
+        ]
+
+    def search_runs(self) -> list[SweepRun]:
+        """Return the ended runs of the search of a tuning, without those of the final comparison."""
+        later = set(self.comparison_slots())
+        return [note for note in self.runs.values() if note.ended is not None and note.slot not in later]
+
+    def repeats(self, cell: int) -> int:
+        """Return how many repeats of a cell there are, or will be."""
+        if self.sweep.tune is None:
+            return self.sweep.repeat
+        return max((slot.repeat + 1 for slot in self.slots() if slot.cell == cell), default=1)
+
     def measured_runs(self, cell: int) -> str:
         """Return the runs that measured something of a cell, separated by commas: a side of a comparison."""
         return ",".join(
@@ -161,7 +217,7 @@ class SweepProgress:
             for note in self.runs.values()
             if note.slot.cell == cell
             and note.ended is not None
-            and any(one.outcome == "done" for one in note.ended.measured)
+            and any(one.outcome in MEASURED for one in note.ended.measured)
         )
 
     def interrupted_results(self) -> list[MeasuredConfiguration]:
@@ -175,12 +231,12 @@ class SweepProgress:
             for note in self.runs.values()
             if note.ended is not None
             for one in note.ended.measured
-            if one.outcome == "done"
+            if one.outcome in MEASURED
         }
         deleted: dict[str, SweepRun] = {}
         for (slot, one), run in measured_in.items():
             result = self.results.get((slot, one))
-            if result is not None and result.outcome == "done" and not (runs_dir / run).is_dir():
+            if result is not None and result.outcome in MEASURED and not (runs_dir / run).is_dir():
                 deleted.setdefault(run, SweepRun(run, slot, [])).configurations.append(one)
         return list(deleted.values())
 

@@ -15,9 +15,10 @@ from runner.plan.plan import Configuration
 from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
 from runner.profile.structs import kind_at
 from runner.profile.sweep import axis_problems, is_inside
-from runner.schema.axes import INSIDE, Order, step_range, values_of
+from runner.schema.axes import INSIDE, Order, cell_label, step_range, values_of
 from runner.schema.base import Profile
 from runner.schema.validation import is_text
+from runner.sweep.tune_terms import TuneTerms
 
 SCHEMA = 1
 MAX_CELLS = 200
@@ -66,8 +67,8 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     name: str
-    kind: Literal["sweep", "repeat", "ab"] = "sweep"
-    """values of fields; one profile repeated; profiles alternately"""
+    kind: Literal["sweep", "repeat", "ab", "tune"] = "sweep"
+    """values of fields; one profile repeated; profiles alternately; cells chosen one after the other"""
     engine: str
     """separated by commas if the profiles have different engines"""
     created: float
@@ -78,6 +79,8 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
     order: Order = "interleaved"
     stop_on_failure: bool = False
     gpu_hz: float = 2.0
+    tune: TuneTerms | None = None
+    """of a tuning, whose only cell here is the baseline; the log has the others"""
 
     def slots(self) -> list[Slot]:
         """Return every repeat of every cell that can be measured, in the order of measuring.
@@ -174,7 +177,7 @@ def expand_axes(
         if path not in outer:
             set_path(base, path, list(values))
     cells = [
-        _cell(number, base, dict(zip(outer, combination, strict=True)))
+        make_cell(number, base, dict(zip(outer, combination, strict=True)))
         for number, combination in enumerate(itertools.product(*outer.values()))
     ]
     made = [SweepAxis(path, [value_text(value) for value in values]) for path, values in outer.items()]
@@ -205,7 +208,14 @@ def cells_of_profiles(profiles: Sequence[Profile]) -> tuple[list[SweepAxis], lis
     return [SweepAxis(PROFILE, names)], cells
 
 
-def _cell(number: int, base: Mapping[str, Any], values: Mapping[str, Any]) -> SweepCell:
+def make_cell(number: int, base: Mapping[str, Any], values: Mapping[str, Any]) -> SweepCell:
+    """Return the cell of a combination of values.
+
+    Args:
+        number: of the cell.
+        base: plain data of the profile, without the section `sweep`.
+        values: by path.
+    """
     data = msgspec.json.decode(msgspec.json.encode(base))
     for path, value in values.items():
         set_path(data, path, value)
@@ -267,19 +277,8 @@ def _reject_unusable_values(axes: Sequence[SweepAxis], cells: Sequence[SweepCell
                 raise UserError(f"{axis.path} {value} fits no combination: {having[0].refused}")
 
 
-def cell_label(values: Sequence[tuple[str, str]]) -> str:
-    """Return the label of a cell: `tp 2 · dtype bfloat16`."""
-    return " · ".join(f"{short_path(path)} {value}" for path, value in values)
-
-
-def short_path(path: str) -> str:
-    """Return the last part of a path as the title of an axis; batch sizes and lengths have short names."""
-    return _SHORT.get(path, path.rpartition(".")[2])
-
-
 LENGTHS, INPUT, BATCH, WEIGHTS, CONCURRENCY = INSIDE
 REQUESTS = "benchmark.num_requests"
-_SHORT = {BATCH: "batch", LENGTHS: "in/out", WEIGHTS: "weights", REQUESTS: "requests"}
 
 
 def narrow_profile(

@@ -29,8 +29,9 @@ from runner.sweep.board import (
     point_label,
 )
 from runner.sweep.directory import AnyLogEntry, LogReader, load_sweep
-from runner.sweep.progress import ENDED, SweepProgress, SweepRun, SweepStatus
+from runner.sweep.progress import ENDED, MEASURED, SweepProgress, SweepRun, SweepStatus
 from runner.sweep.spec import LENGTHS, Slot, SweepCell, SweepSpec, values_at
+from runner.sweep.tune_terms import allowed_trials
 from runner.util.disk import wait_reason
 
 BUDGET_S = 0.2
@@ -42,7 +43,6 @@ class SweepFeed:
     """Read new entries of a sweep and build its board; reports of ended runs are read once."""
 
     directory: Path
-    sweep: SweepSpec = field(init=False)
     progress: SweepProgress = field(init=False)
     _log: LogReader = field(init=False)
     _values: dict[str, dict[Configuration, Values] | None] = field(default_factory=dict)
@@ -51,10 +51,14 @@ class SweepFeed:
     """entries that were read and not returned by `drain` yet"""
 
     def __post_init__(self) -> None:
-        self.sweep = load_sweep(self.directory)
-        self.progress = SweepProgress(self.sweep)
+        self.progress = SweepProgress(load_sweep(self.directory))
         self._log = LogReader(self.directory)
         self._axes = board_axes(self.sweep)
+
+    @property
+    def sweep(self) -> SweepSpec:
+        """The sweep with the cells that are known so far."""
+        return self.progress.sweep
 
     def drain(self) -> list[AnyLogEntry]:
         """Read new entries of the log and new events of the current run; return the entries."""
@@ -64,7 +68,10 @@ class SweepFeed:
         return entries
 
     def _read_log(self) -> None:
+        cells = len(self.sweep.cells)
         self._undrained += self.progress.apply_all(self._log.read())
+        if len(self.sweep.cells) != cells:
+            self._axes = board_axes(self.sweep)
 
     @property
     def gone(self) -> bool:
@@ -120,9 +127,10 @@ class SweepFeed:
         """Return the board of the sweep; without `numbers` no report is read and there are no points."""
         status = self.status
         points = list(self._points()) if numbers else []
-        slots = self.sweep.slots()
+        slots = self.progress.slots()
         total = sum(len(self.sweep.cells[slot.cell].configurations) for slot in slots)
         left = [slot for slot in slots if self.progress.remaining(slot)]
+        further = self._further_trials(total, status)
         # A resumed sweep measures interrupted configurations again.
         again = len(self.progress.interrupted_results()) if status in ENDED else 0
         return Board(
@@ -133,10 +141,17 @@ class SweepFeed:
             axes=self._axes,
             points=tuple(points),
             completed=total - sum(len(self.progress.remaining(slot)) for slot in left) - again,
-            total=total,
+            total=total + further,
             elapsed_s=self.progress.elapsed_s(None if status in ENDED else now()),
-            remaining_s=None if status in ENDED else self._remaining(left),
+            remaining_s=None if status in ENDED else self._remaining(left, further),
         )
+
+    def _further_trials(self, known: int, status: SweepStatus) -> int:
+        """Return how many runs the search of a tuning may still choose."""
+        tune = self.sweep.tune
+        if tune is None or self.progress.confirming is not None or status == "finished":
+            return 0
+        return max(0, allowed_trials(tune, self.progress, None if status in ENDED else now()) - known)
 
     def _points(self) -> Iterator[BoardPoint]:
         measured_in = self._runs_of_results()
@@ -167,12 +182,12 @@ class SweepFeed:
         values: list[Values] = []
         states: list[PointState] = []
         reasons, activity = [], ""
-        for repeat in range(self.sweep.repeat):
+        for repeat in range(self.progress.repeats(cell.number)):
             slot = Slot(cell.number, repeat)
             note = notes.get(repeat)
             result = self.progress.results.get((slot, one))
             why = "" if result else self.progress.skip_reason(slot, one)
-            if result is not None and result.outcome == "done" and note is not None:
+            if result is not None and result.outcome in MEASURED and note is not None:
                 found = self.values_of(note.run)
                 states.append("done")
                 if found is None:
@@ -180,7 +195,7 @@ class SweepFeed:
                 elif one in found:
                     values.append(found[one])
             elif result is not None:
-                states.append(result.outcome)
+                states.append("done" if result.outcome == "decided" else result.outcome)
                 reasons.append(result.why)
             elif why:
                 states.append("pruned")
@@ -264,7 +279,7 @@ class SweepFeed:
 
     # --- time -------------------------------------------------------------------------------------------
 
-    def _remaining(self, left: list[Slot]) -> float | None:
+    def _remaining(self, left: list[Slot], further: int) -> float | None:
         """Estimate the remaining time from the ended runs; preparing an engine counts once for a cell."""
         ended = [
             note.ended
@@ -283,7 +298,7 @@ class SweepFeed:
         else:
             most = measuring + (preparing if note.slot.cell in new else 0.0)
             so_far = min(self._live.state.elapsed_s(self._live.now()), most)
-        return max(0.0, len(left) * measuring + len(new) * preparing - so_far)
+        return max(0.0, (len(left) + further) * measuring + len(new) * preparing - so_far)
 
 
 def _state(states: list[PointState]) -> PointState:

@@ -13,8 +13,10 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from runner import paths
 from runner.engines.registry import make_plan
@@ -34,6 +36,8 @@ from runner.sweep.directory import (
     LogWriter,
     MeasuredConfiguration,
     SweepBegun,
+    SweepCellAdded,
+    SweepConfirming,
     SweepEnded,
     SweepRunEnded,
     SweepRunRefused,
@@ -44,7 +48,7 @@ from runner.sweep.directory import (
     load_sweep,
 )
 from runner.sweep.known_failures import failed_artifact_key, reject
-from runner.sweep.out_of_memory import outcomes_of
+from runner.sweep.out_of_memory import as_decided, outcomes_of
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, narrow_profile
 from runner.util import signals
@@ -65,16 +69,49 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def main(sweep_dir: str, lock: int) -> None:
     """Run the sweep in `sweep_dir`; `lock` is the inherited descriptor of its lock."""
+    run_detached(Path(sweep_dir), lock, lambda _: InOrder())
+
+
+def run_detached(path: Path, lock: int, strategy: Callable[[SweepSpec], Strategy]) -> None:
+    """Run a sweep in this process, which was started for it.
+
+    Args:
+        path: directory of the sweep.
+        lock: inherited descriptor of its lock.
+        strategy: makes the strategy of the sweep.
+    """
     set_up_process_log()
     os.set_inheritable(lock, False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    path = Path(sweep_dir)
-    runner = SweepRunner(path, load_sweep(path))
+    sweep = load_sweep(path)
+    runner = SweepRunner(path, sweep, strategy(sweep))
     signal.signal(signal.SIGTERM, lambda *_: runner.ask_to_stop("SIGTERM to the sweep runner"))
     signals.deliver()
     runner.run()
     layout.remove_if_empty(path / RUNNER_LOG)
+
+
+class Strategy(Protocol):
+    """What a sweep measures, and in which order; every decision follows from the progress alone."""
+
+    def next_step(self, progress: SweepProgress) -> Slot | SweepCellAdded | SweepConfirming | None:
+        """Return the slot to measure next, an entry to log first, or None at the end."""
+        ...
+
+    def is_decided(self, progress: SweepProgress, slot: Slot, run_dir: Path) -> str:
+        """Return why the current run need not be measured any longer; empty: it must."""
+        ...
+
+
+class InOrder:
+    """The cells of `sweep.json`, in the order of the sweep."""
+
+    def next_step(self, progress: SweepProgress) -> Slot | None:
+        return next((slot for slot in progress.slots() if progress.remaining(slot)), None)
+
+    def is_decided(self, progress: SweepProgress, slot: Slot, run_dir: Path) -> str:
+        return ""
 
 
 @dataclass
@@ -83,6 +120,7 @@ class SweepRunner:
 
     directory: Path
     sweep: SweepSpec
+    strategy: Strategy = field(default_factory=lambda: InOrder())
     progress: SweepProgress = field(init=False)
     _log: LogWriter = field(init=False)
     _stop: str | None = None
@@ -124,14 +162,17 @@ class SweepRunner:
             self._write(ended_run(note.slot, paths.runs_dir() / note.run, note.configurations))
 
     def _run_slots(self) -> SweepEnded:
-        for slot in self.sweep.slots():
-            while left := self.progress.remaining(slot):
-                self._wait_for_disk()
-                if self._stop_wanted():
-                    return SweepEnded(wall=time.time(), status="stopped", why=self._stop or "")
-                if not self._measure(slot, left) and self.sweep.stop_on_failure:
-                    why = "a cell failed (--stop-on-failure)"
-                    return SweepEnded(wall=time.time(), status="stopped", why=why)
+        while (step := self.strategy.next_step(self.progress)) is not None:
+            self._wait_for_disk()
+            if self._stop_wanted():
+                return SweepEnded(wall=time.time(), status="stopped", why=self._stop or "")
+            if not isinstance(step, Slot):
+                self._write(step)
+                continue
+            left = self.progress.remaining(step)
+            if not self._measure(step, left) and self.sweep.stop_on_failure:
+                why = "a cell failed (--stop-on-failure)"
+                return SweepEnded(wall=time.time(), status="stopped", why=why)
         if self._stop is not None and self.progress.interrupted_results():
             # The stopped run was the last one, so the loop had nothing left to skip.
             return SweepEnded(wall=time.time(), status="stopped", why=self._stop)
@@ -139,7 +180,7 @@ class SweepRunner:
 
     def _measure(self, slot: Slot, left: list[Configuration]) -> bool:
         """Start one run for as much of a slot as one run can measure; return False if anything failed."""
-        cell, wanted = self.sweep.cells[slot.cell], left
+        cell, wanted = self.progress.sweep.cells[slot.cell], left
         place = SweepMembership(
             sweep=self.directory.name, cell=slot.cell, repeat=slot.repeat, values=cell.values
         )
@@ -168,8 +209,8 @@ class SweepRunner:
 
     def _finish_run(self, slot: Slot, run_dir: Path, wanted: list[Configuration]) -> bool:
         """Wait for the end of a run and log its outcome; return False if anything failed."""
-        self._wait_for(run_dir)
-        ended = ended_run(slot, run_dir, wanted)
+        decided = self._wait_for(slot, run_dir)
+        ended = ended_run(slot, run_dir, wanted, decided)
         self._write(ended)
         logger.info("run %s ended after %.0f s", run_dir.name, ended.seconds)
         return all(one.outcome != "failed" for one in ended.measured)
@@ -179,21 +220,27 @@ class SweepRunner:
         while wait_reason(self.directory) and not self._stop_wanted():
             time.sleep(ROOM_S)
 
-    def _wait_for(self, run_dir: Path) -> None:
+    def _wait_for(self, slot: Slot, run_dir: Path) -> str:
+        """Wait for the end of a run; return why its measurement was ended early, empty: it was not."""
         checked = 0.0
+        decided = ""
         while not (run_dir / layout.REPORT).exists():
             if self._stop_wanted():
                 stop_run(run_dir, f"the sweep was stopped by {self._stop}")
-                return
+                return ""
             if time.monotonic() - checked > LIVENESS_S:
                 checked = time.monotonic()
                 if read_entry(run_dir).ended:
+                    break
+                if decided := self.strategy.is_decided(self.progress, slot, run_dir):
+                    stop_run(run_dir, decided)
                     break
             time.sleep(POLL_S)
         # The devices are free once the supervisor has exited; the next run then does not queue.
         deadline = time.monotonic() + AFTER_REPORT_S
         while liveness.signal_supervisor(run_dir, 0) and time.monotonic() < deadline:
             time.sleep(POLL_S / 4)
+        return decided
 
     def _stop_wanted(self) -> bool:
         if self._stop is None:
@@ -216,11 +263,20 @@ class SweepRunner:
         self.progress.apply_all([entry])
 
 
-def ended_run(slot: Slot, run_dir: Path, wanted: list[Configuration]) -> SweepRunEnded:
-    """Return the log entry of a run that has ended; a run without directory counts as lost."""
+def ended_run(slot: Slot, run_dir: Path, wanted: list[Configuration], decided: str = "") -> SweepRunEnded:
+    """Return the log entry of a run that has ended; a run without directory counts as lost.
+
+    Args:
+        slot: of the run.
+        run_dir: of the run.
+        wanted: configurations that it was started for.
+        decided: why its measurement was ended early; empty: it was not.
+    """
     try:
         plan, state = layout.load_plan(run_dir), read_state(run_dir)
         measured, seconds = outcomes_of(plan, state), state.elapsed_s(state.last_t)
+        if decided:
+            measured = [as_decided(one, decided) for one in measured]
         failed_artifact = failed_artifact_key(plan, state, run_dir)
         preparing = sum(
             (stage.ended - stage.started) / 1e9

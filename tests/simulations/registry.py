@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from tests.simulations import coverage, gates, iterations, verdicts
+from tests.simulations import coverage, gates, iterations, tuning, verdicts
 
-SIMULATIONS = (*verdicts.SIMULATIONS, *gates.SIMULATIONS, *coverage.SIMULATIONS, *iterations.SIMULATIONS)
+SIMULATIONS = (
+    *verdicts.SIMULATIONS,
+    *gates.SIMULATIONS,
+    *coverage.SIMULATIONS,
+    *iterations.SIMULATIONS,
+    *tuning.SIMULATIONS,
+)

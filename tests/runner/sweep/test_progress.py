@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from runner.errors import UserError
+from runner.history.sweep_lookup import find_sweep
 from runner.run import layout, liveness
 from runner.sweep import control
 from runner.sweep.directory import (
@@ -23,7 +24,6 @@ from runner.sweep.directory import (
     SweepBegun,
     SweepEnded,
     create_sweep,
-    find_sweep,
     fingerprint,
     load_sweep,
 )

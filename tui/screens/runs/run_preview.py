@@ -9,7 +9,7 @@ from runner.compare.run_changes import RunChange, axes_text, changes_text, place
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of, format_gpus, format_size
 from runner.history.sweep_fold import SweepFold
-from runner.sweep.spec import short_path
+from runner.schema.axes import short_path
 from runner.util.formatting import duration, plural
 from tui.framework.rows import Row, Span, cut, dim, row, spread
 from tui.framework.run_header import state_span

@@ -262,7 +262,7 @@ def axes_text(request: SweepRequest) -> tuple[tuple[str, str], ...]:
 
 def make_preview(request: SweepRequest, sweep: SweepSpec) -> SweepPreview:
     """Return the number of cells, runs and measurements of a sweep, and its skipped combinations."""
-    from runner.sweep.spec import cell_label
+    from runner.schema.axes import cell_label
 
     possible = [cell for cell in sweep.cells if not cell.refused]
     points = sum(len(cell.configurations) for cell in possible)

@@ -1,0 +1,11 @@
+"""Tuning: find the options of a profile that are best for an objective, within constraints.
+
+A tuning is a sweep whose cells are chosen one after the other: same directory, log, process and commands.
+
+- Before: `space` has the points that may be measured, `terms` what is wanted of them, `definition` makes the
+  frozen sweep.
+- Decisions, pure: `observations` reads what a sweep has measured, `surrogate` predicts what was not,
+  `judgement` says what is known about every point, `search` chooses the next run.
+- Process: `tune_runner` is the detached process; `study` keeps the trials in Optuna's storage.
+- Output: `view` is a tuning at one moment, `tune_text` prints it.
+"""
