@@ -23,7 +23,7 @@ from runner.cli.places import (
     LivePlace,
     ResultPlace,
     RunsPlace,
-    SweepPlace,
+    sweep_place,
 )
 from runner.errors import UserError
 from runner.util.console import control_terminal
@@ -256,7 +256,7 @@ class TrtbenchApp(TerminalApp):
         self._open(ComparePlace(names))
 
     def open_sweep(self, directory: Path) -> None:
-        self._open(SweepPlace(directory))
+        self._open(sweep_place(directory))
 
     async def open_dialog(
         self, dialog: Screen[DialogResult], answered: Callable[[DialogResult | None], None] | None = None

@@ -16,7 +16,7 @@ from runner.cli.places import (
     HomePlace,
     LivePlace,
     ResultPlace,
-    SweepPlace,
+    sweep_place,
 )
 from runner.errors import UserError
 
@@ -74,7 +74,7 @@ def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:
 
         return follow(feed, as_json=arguments.json, quiet=arguments.quiet)
     prepare_drawing(arguments)
-    return draw(SweepPlace(feed.directory))
+    return draw(sweep_place(feed.directory))
 
 
 def show_comparison(names: tuple[str, ...], arguments: argparse.Namespace) -> int:

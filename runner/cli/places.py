@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.errors import UserError
+
 if TYPE_CHECKING:
     from runner.history.run_feed import Feed
 
@@ -49,4 +51,21 @@ class SweepPlace:
     directory: Path
 
 
-DashboardPlace = HomePlace | RunsPlace | LivePlace | ResultPlace | ComparePlace | SweepPlace
+@dataclass(frozen=True)
+class TunePlace:
+    """A tuning."""
+
+    directory: Path
+
+
+def sweep_place(directory: Path) -> SweepPlace | TunePlace:
+    """Return the place of a sweep: that of a tuning is another one."""
+    from runner.sweep.directory import load_sweep
+
+    try:
+        return TunePlace(directory) if load_sweep(directory).tune is not None else SweepPlace(directory)
+    except UserError:
+        return SweepPlace(directory)  # its screen says what is wrong
+
+
+DashboardPlace = HomePlace | RunsPlace | LivePlace | ResultPlace | ComparePlace | SweepPlace | TunePlace

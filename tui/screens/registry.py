@@ -17,6 +17,7 @@ from runner.cli.places import (
     ResultPlace,
     RunsPlace,
     SweepPlace,
+    TunePlace,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ SCREENS: dict[str, type[DashboardPlace]] = {
     "result": ResultPlace,
     "compare": ComparePlace,
     "sweep": SweepPlace,
+    "tune": TunePlace,
 }
 """folder -> type of the places that it shows"""
 

@@ -70,6 +70,8 @@ class TuneStrategy:
     _study: TuneStudy | None = None
     _feed: RunFeed | None = None
     _looked: float = 0.0
+    _racing: tuple[Path, Search] | None = None
+    """decisions while a run is under way, when nothing else changes"""
 
     def __post_init__(self) -> None:
         self.question = question_of(self.sweep.tune)
@@ -169,7 +171,9 @@ class TuneStrategy:
         optimist = self._most(run_dir)
         if optimist is None:
             return ""
-        search = self._search(progress)
+        if self._racing is None or self._racing[0] != run_dir:
+            self._racing = run_dir, self._search(progress)
+        search = self._racing[1]
         if search.best is None:
             return ""
         levels = search.levels

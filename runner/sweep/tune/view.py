@@ -99,6 +99,17 @@ class TuneView:
     """where the run-to-run variation is known from"""
 
 
+@dataclass(frozen=True)
+class _Analysis:
+    """What a number of ended runs says."""
+
+    key: tuple[int, int, int]
+    """runs, cells and starts that it is made from"""
+    search: Search
+    points: tuple[TunePoint, ...]
+    effects: tuple[AxisEffect, ...]
+
+
 @dataclass
 class TuneFeed:
     """Follow a tuning."""
@@ -106,6 +117,7 @@ class TuneFeed:
     sweep: SweepFeed
     question: Question = field(init=False)
     numbers_of: RunNumbers = field(default_factory=RunNumbers)
+    _analysis: _Analysis | None = None
 
     def __post_init__(self) -> None:
         self.question = question_of(self.sweep.sweep.tune)
@@ -115,15 +127,12 @@ class TuneFeed:
         progress, status = self.sweep.progress, self.sweep.status
         goal = self.question.goal
         moment = None if status in ENDED else now()
-        search = make_search(self.question, progress, self.numbers_of, moment)
+        analysis = self._analyse(progress)
+        search, points, effects = analysis.search, analysis.points, analysis.effects
         runs = search.known.runs
         trials = allowed_trials(self.question.terms, progress, moment)
-        points = tuple(self._points(progress, search)) if search.complete else ()
         best = next((one for one in points if one.cell == _best_cell(progress, self.question, search)), None)
         leaders = {self.question.values_label(point) for point in search.leaders()}
-        effects: tuple[AxisEffect, ...] = ()
-        if len(search.complete) >= FEWEST_FOR_EFFECTS:
-            effects = tuple(axis_effects(self.question.space, self.question.points, search.prediction))
         axes = {axis.path: axis.values for axis in progress.sweep.axes}
         name = winner_name(self.sweep.directory.name, progress.sweep)
         saved = paths.user_profiles_dir() / f"{name}.yaml"
@@ -154,6 +163,19 @@ class TuneFeed:
             saved=saved if saved.exists() else None,
             spread=_spread_text(search) if search.complete else "",
         )
+
+    def _analyse(self, progress: SweepProgress) -> _Analysis:
+        """Return what the ended runs say; it is computed again only after the log has more of them."""
+        ended = sum(note.ended is not None for note in progress.runs.values())
+        key = (ended, len(progress.sweep.cells), progress.begins)
+        if self._analysis is None or self._analysis.key != key:
+            search = make_search(self.question, progress, self.numbers_of)
+            points = tuple(self._points(progress, search)) if search.complete else ()
+            effects: tuple[AxisEffect, ...] = ()
+            if len(search.complete) >= FEWEST_FOR_EFFECTS:
+                effects = tuple(axis_effects(self.question.space, self.question.points, search.prediction))
+            self._analysis = _Analysis(key, search, points, effects)
+        return self._analysis
 
     def _points(self, progress: SweepProgress, search: Search) -> list[TunePoint]:
         cells = {self.question.point_of(cell): cell for cell in progress.sweep.cells}

@@ -26,7 +26,7 @@ from runner.sweep import control, directory, sweep_runner
 from runner.sweep.directory import SweepBegun
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, axes_of
-from runner.sweep.sweep_runner import SweepRunner
+from runner.sweep.sweep_runner import InOrder, SweepRunner
 from runner.util import processes
 from tests.support.runs import single, state_of, wait_for, wait_until_ended
 from tests.support.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
@@ -101,6 +101,26 @@ def test_runs_come_one_after_the_other_and_know_their_place(programs: Callable[.
     assert {(entry.sweep.cell, entry.sweep.repeat) for entry in entries if entry.sweep} == set(fake.places)
     (sweep,) = list_sweeps()
     assert {entry.sweep.sweep for entry in entries if entry.sweep} == {sweep.name}
+
+
+class Decides(InOrder):
+    """Ends every run as soon as it has measured something."""
+
+    def is_decided(self, progress: SweepProgress, slot: Slot, run_dir: Path) -> str:
+        return "its interval decides" if state_of(run_dir).configurations else ""
+
+
+def test_a_run_whose_interval_decides_is_ended_early(
+    programs: Callable[..., Programs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("slow")
+    monkeypatch.setattr(sweep_runner, "LIVENESS_S", 0.05)
+    sweep = of_programs(1)
+    the_runner = SweepRunner(directory.create_sweep(sweep), sweep, Decides())
+    the_runner.run()
+    (result,) = the_runner.progress.results.values()
+    assert (result.outcome, result.why) == ("decided", "its interval decides")
+    assert the_runner.progress.status == "finished"
 
 
 def test_a_failed_cell_does_not_end_the_sweep(programs: Callable[..., Programs]) -> None:

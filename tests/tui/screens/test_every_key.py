@@ -22,9 +22,10 @@ from runner.cli.places import (
     ResultPlace,
     RunsPlace,
     SweepPlace,
+    TunePlace,
 )
 from runner.profile.file import load_text
-from tests.support import histories, recorded_runs, world
+from tests.support import histories, recorded_runs, tunings, world
 from tests.support.histories import figure
 from tests.support.world import wait_until_idle
 from tests.tui.screens.sweep import test_board
@@ -88,6 +89,7 @@ PLACES: dict[str, Callable[[Path], DashboardPlace]] = {
     "result": lambda root: ResultPlace(recorded_runs.finished().write(root)),
     "compare": lambda root: compared(),
     "sweep": lambda root: SweepPlace(test_board.complete()),
+    "tune": lambda root: TunePlace(tunings.fake().path),
 }
 
 

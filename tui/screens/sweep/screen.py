@@ -13,17 +13,16 @@ from textual.message import Message
 
 from runner.cli.places import SweepPlace
 from runner.errors import UserError
-from runner.sweep.board import Board, RunRef
+from runner.sweep.board import Board
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
 from runner.sweep.trades import PER_TEXT
-from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel
-from tui.framework.run_header import short_id
-from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.framework.screen import KeyFooter
 from tui.framework.titles import set_title
 from tui.plots.throughput_latency import TradeData, TradePoint, draw_trades
+from tui.screens.sweep.controls import SweepControls
 from tui.screens.sweep.keys import KEYS
 from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
 from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, draw_pareto, heading
@@ -38,7 +37,7 @@ SIDE_BY_SIDE = 120
 """From this width on the matrix and the plot can be side by side."""
 
 
-class BoardScreen(KeyedScreen):
+class BoardScreen(SweepControls):
     """Reads the sweep in a worker and draws changes."""
 
     CSS_PATH = "screen.tcss"
@@ -57,14 +56,12 @@ class BoardScreen(KeyedScreen):
 
     @dataclass
     class Failed(Message):
-        """The sweep cannot be read, stopped or resumed; `fatal`: the screen has nothing to show."""
+        """The sweep cannot be read; the screen has nothing to show."""
 
         error: UserError
-        fatal: bool = False
 
     def __init__(self, directory: Path) -> None:
-        super().__init__()
-        self.directory = directory
+        super().__init__(directory)
         self.view: BoardView | None = None
         self._feed: SweepFeed | None = None
         self._busy = False
@@ -108,20 +105,16 @@ class BoardScreen(KeyedScreen):
             self._feed.drain()
             self.post_message(self.Loaded(self._feed.board()))
         except UserError as error:
-            self.post_message(self.Failed(error, fatal=True))
+            self.post_message(self.Failed(error))
 
     def on_board_screen_loaded(self, message: Loaded) -> None:
         self._busy = False
         self._show(self.view.with_board(message.board) if self.view else first_board_view(message.board))
 
     def on_board_screen_failed(self, message: Failed) -> None:
-        self._busy = False
-        if message.fatal:
-            self._broken = True
-            self._panel("#trades").update(TradeData(empty=plain_text(str(message.error).splitlines()[0])))
-            self.show_keys()
-        else:
-            self.app.notify_error(message.error)
+        self._busy, self._broken = False, True
+        self._panel("#trades").update(TradeData(empty=plain_text(str(message.error).splitlines()[0])))
+        self.show_keys()
 
     # --- showing ----------------------------------------------------------------------------------------
 
@@ -234,43 +227,13 @@ class BoardScreen(KeyedScreen):
             text = f"no run of repeat {repeat}" if repeat else "no run yet"
             self.notify(f"{text} for this cell", timeout=3)
             return
-        self._open(runs[-1])
-
-    def _open(self, ref: RunRef) -> None:
-        from runner.history.run_feed import open_feed
-
-        try:
-            if ref.live:
-                self.app.open_live(open_feed(ref.run_dir))
-            elif ref.run_dir.is_dir():
-                self.app.open_result(ref.run_dir)
-            else:
-                raise UserError(f"run {ref.run_dir.name} was deleted")
-        except UserError as error:
-            self.app.notify_error(error)
-
-    async def action_stop(self) -> None:
-        from runner.sweep.control import stop_sweep
-        from tui.screens.dialogs.confirm import ask_to_stop
-
-        consequence = "The current run is stopped. Its measurements are kept; the sweep can be resumed."
-        await ask_to_stop(self.app, stop_sweep, self.directory, "this sweep", consequence, name="the sweep")
+        self.open_run(runs[-1].run_dir.name, live=runs[-1].live)
 
     def action_start(self) -> None:
         """Resume the sweep; a finished one repeats its failed runs."""
         if not self._resumable or self.view is None:
             return
-        failed_too = self.view.board.status == "finished"
-
-        def work() -> None:
-            from runner.sweep import control
-
-            try:
-                control.resume_sweep(self.directory, failed_too=failed_too)
-            except UserError as error:
-                self.post_message(self.Failed(error))
-
-        self.run_worker(work, thread=True, group="resume")
+        self.resume(failed_too=self.view.board.status == "finished")
 
     def action_copy(self) -> None:
         if self.view is not None:
@@ -295,8 +258,7 @@ class BoardScreen(KeyedScreen):
 
             self.app.leave(sweep_exit_code(board))
         else:
-            name = short_id(self.directory.name)
-            self.app.leave(message=f"sweep {name} continues: {command('attach', name)}")
+            self.leave_running()
 
 
 def matrix_title(view: BoardView) -> str:

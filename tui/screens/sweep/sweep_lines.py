@@ -24,7 +24,7 @@ _STATES: dict[SweepStatus, Span] = {
 }
 LEFT = 23
 """cells of the remaining time"""
-_KINDS = {"sweep": "sweep", "repeat": "repeats", "ab": "profiles in turn"}
+_KINDS = {"sweep": "sweep", "repeat": "repeats", "ab": "profiles in turn", "tune": "tuning"}
 
 
 def draw_sweep_header(board: Board | tuple[()], width: int, height: int) -> list[Row]:
@@ -39,6 +39,8 @@ def draw_sweep_header(board: Board | tuple[()], width: int, height: int) -> list
 
 
 def _shape(sweep: SweepSpec) -> str:
+    if sweep.tune is not None:
+        return ", ".join(["best " + " and ".join(sweep.tune.objectives), *sweep.tune.constraints])
     repeats = f", {format_number(sweep.repeat)} repeats {sweep.order}" if sweep.repeat > 1 else ""
     return f"{plural(len(sweep.cells) * sweep.repeat, 'run')}{repeats}"
 
