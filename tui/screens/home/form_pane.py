@@ -92,7 +92,7 @@ class FormPane(Vertical):
         changes = sum(found.changed for found in rows)
         parts = [f"fields: {self.search}"] if self.search else []
         parts += [f"{changes} changed"] if form.past or changes else []
-        parts += ["u undo"] if form.past else []
+        parts += ["ctrl+z undo"] if form.past else []
         set_subtitle(self, " · ".join(parts))
         self._show_help()
 

@@ -58,8 +58,8 @@ KEYS = (
         shown="e",
         command="edit: field",
     ),
-    Key("u", "undo", "undo", "undo the last change", command="edit: undo"),
-    Key("U,ctrl+r", "redo", "redo", "redo the undone change", shown="U", command="edit: redo", minor=True),
+    Key("ctrl+z", "undo", "undo", "undo the last change", command="edit: undo"),
+    Key("U,ctrl+y", "redo", "redo", "redo the undone change", shown="U", command="edit: redo", minor=True),
     Key(
         "backspace",
         "reset",

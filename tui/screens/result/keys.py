@@ -17,11 +17,10 @@ KEYS = (
         command="help: the selected metric",
     ),
     Key(
-        "full_stop",
+        "u",
         "unrounded",
         "full digits",
         "show all digits, and the values reported by the engine; or round to the 95 % interval",
-        shown=".",
     ),
     Key(
         "percent_sign",

@@ -62,7 +62,7 @@ KEYS = (
         shown="D",
         command="run: delete",
     ),
-    Key("u", "undo", "undo", "restore the runs deleted last", command="run: undo delete"),
+    Key("ctrl+z", "undo", "undo", "restore the runs deleted last", command="run: undo delete"),
     Key("B", "trash", "", "open the trash: restore deleted runs, or empty it", command="view: trash"),
     AGAIN,
     Key("w", "sweep", "sweep", "open the sweep of the run", command="go: sweep"),

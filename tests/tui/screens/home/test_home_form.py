@@ -172,13 +172,13 @@ async def test_undo_goes_back_step_by_step() -> None:
         await wait_until_idle(pilot)
         await type_into(pilot, "benchmark.num_runs", "5")
         await type_into(pilot, "benchmark.warm_up", "9")
-        await pilot.press("u")
+        await pilot.press("ctrl+z")
         await wait_until_idle(pilot)
         assert (value(pilot, "benchmark.num_runs"), value(pilot, "benchmark.warm_up")) == ("5", "2")
-        await pilot.press("u")
+        await pilot.press("ctrl+z")
         await wait_until_idle(pilot)
         assert value(pilot, "benchmark.num_runs") == "20"
-        await pilot.press("u")
+        await pilot.press("ctrl+z")
         await wait_until_idle(pilot)
         assert notifications(pilot)[-1] == "nothing to undo"
 
@@ -210,7 +210,7 @@ async def test_a_folder_instead_of_a_shape_and_back(tmp_path: Path) -> None:
         await type_into(pilot, "model.dir", str(tmp_path))
         assert "num_hidden_layers" not in widget_text(app.screen, "#profile-form")
         assert "cannot read" in widget_text(app.screen, "#commands")
-        await pilot.press("u")
+        await pilot.press("ctrl+z")
         await wait_until_idle(pilot)
         assert value(pilot, "model.shape.num_hidden_layers") == "8"
         assert "--engine_dir" in widget_text(app.screen, "#commands")

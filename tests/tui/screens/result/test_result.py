@@ -56,7 +56,7 @@ async def test_every_kind_of_run_is_drawn(make: Callable[[], Recorder], state: s
         async with app.run_test(size=SIZE) as pilot:
             await pilot.pause()
             assert state in text_of(app.screen, "#header")
-            await pilot.press("down", "right", ".", "%", "C", "V", "question_mark", "escape", "up", "left")
+            await pilot.press("down", "right", "u", "%", "C", "V", "question_mark", "escape", "up", "left")
             assert isinstance(app.screen, ResultScreen)
 
 
@@ -66,7 +66,7 @@ async def test_a_directory_without_a_run_is_reported(tmp_path: Path) -> None:
         await pilot.pause()
         assert "not a run directory" in text_of(app.screen, "#failure")
         await pilot.press(
-            "down", "right", ".", "%", "C", "V", "o", "l", "question_mark", "escape", "r", "h", "q"
+            "down", "right", "u", "%", "C", "V", "o", "l", "question_mark", "escape", "r", "h", "q"
         )
     assert app.went == ["runs", "home"]
     assert app.return_value == 0
@@ -99,19 +99,19 @@ async def test_u_and_i_show_printed_values_and_intervals(tmp_path: Path) -> None
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:
         assert "3098.760" not in text_of(app.screen, "#table")
-        await pilot.press(".")
+        await pilot.press("u")
         assert "3098.760" in text_of(app.screen, "#table")
-        await pilot.press(".", "%")
+        await pilot.press("u", "%")
         assert "3098.760" not in text_of(app.screen, "#table")
         assert "±0.57 %" in text_of(app.screen, "#table")
-        await pilot.press(".", "%", "%")
+        await pilot.press("u", "%", "%")
         assert "95 %" in text_of(app.screen, "#heading")
 
 
 async def test_a_column_that_does_not_fit_is_reported(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished(1).write(tmp_path))
     async with app.run_test(size=(62, 24)) as pilot:
-        await pilot.press(".")
+        await pilot.press("u")
         assert [notice.message for notice in app._notifications] == [
             "the terminal is too narrow for this column"
         ]
@@ -123,7 +123,7 @@ async def test_v_toggles_the_change_against_the_baseline(tmp_path: Path) -> None
     later = recorded_runs.finished(2, iterations=40).write(paths.runs_dir(), "20260102T000000Z_p_0002")
     app = Cockpit(later)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press(".")
+        await pilot.press("u")
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert "baseline" in text_of(app.screen, "#heading")

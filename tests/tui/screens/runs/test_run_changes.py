@@ -164,7 +164,7 @@ async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        await pilot.press("u", "down")
+        await pilot.press("ctrl+z", "down")
         for answer_key, left in (("n", 3), ("escape", 3), ("y", 2)):
             await pilot.press(key)
             await wait_until_idle(pilot)
@@ -176,7 +176,7 @@ async def test_deleting_asks_first_and_is_taken_back(key: str, three: list[Path]
         assert current is not None
         assert current.run == three[2].name, "the cursor stays where the deleted run was"
         assert notifications(pilot) == ["1 run moved to the trash; u restores"]
-        await pilot.press("u")
+        await pilot.press("ctrl+z")
         await wait_until_idle(pilot)
         assert app.screen.query_one(RunList).items == 3
         assert three[1].is_dir()
@@ -210,7 +210,7 @@ async def test_a_run_that_came_back_by_itself_is_not_restored_over_it(three: lis
         await pilot.press("D", "y")
         await wait_until_idle(pilot)
         three[0].mkdir()
-        await pilot.press("u")
+        await pilot.press("ctrl+z")
         await wait_until_idle(pilot)
         assert "already exists" in notifications(pilot)[-1]
 
