@@ -43,7 +43,7 @@ def walk(tmux: Tmux, profile: str, reached: Station, *, columns: int = 120, rows
     tmux.keys("Enter")
     tmux.wait_until_it_says(f"─ {profile} ─")
     tmux.keys("R")
-    tmux.wait_until_it_says("RUNNING")
+    tmux.wait_until_it_says("RUNNING", RUN_S)
     tmux.wait_until_it_says("latency over time, ms")
     reached("run")
 
@@ -65,7 +65,7 @@ def walk(tmux: Tmux, profile: str, reached: Station, *, columns: int = 120, rows
     tmux.wait_until_it_says(f"─ {profile} ─")
     tmux.keys("R")
     wait_for(lambda: len(layout.list_runs()) == 2, "a second run")
-    tmux.wait_until_it_says("RUNNING")
+    tmux.wait_until_it_says("RUNNING", RUN_S)
     tmux.wait_until_it_says("result of", RUN_S)
     tmux.keys("r")
     tmux.wait_until_it_says("FINISHED")

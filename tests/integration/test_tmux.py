@@ -19,7 +19,7 @@ engine: torch
 model:
   shape: {hidden_size: 64, intermediate_size: 128, num_hidden_layers: 2, num_attention_heads: 4,
           num_key_value_heads: 2, vocab_size: 256}
-benchmark: {batch_size: [1], input_output_len: [[8, 8]], num_runs: 40, duration: 2, warm_up: 2}
+benchmark: {batch_size: [1], input_output_len: [[8, 8]], num_runs: 10, duration: 4, warm_up: 1}
 """
 
 pytestmark = [
