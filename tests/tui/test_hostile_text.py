@@ -110,7 +110,7 @@ async def test_rename_dialog_shows_a_hostile_name(runs: tuple[Path, Path]) -> No
     app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)
-        for key in ("t", "n", "e"):
+        for key in ("t", "E", "e"):
             await pilot.press("end", key)
             await wait_until_idle(pilot)
             assert isinstance(app.screen, AskScreen), key

@@ -59,9 +59,9 @@ def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> li
 
 def _note(board: Board) -> tuple[Span, ...]:
     if board.status == "interrupted":
-        return (Span("   the sweep runner died; g resumes the sweep", "warn"),)
+        return (Span("   the sweep runner died; R resumes the sweep", "warn"),)
     if board.status == "stopped":
-        return (Span(f"   stopped by {plain_text(board.why)}; g resumes", "warn"),)
+        return (Span(f"   stopped by {plain_text(board.why)}; R resumes", "warn"),)
     if board.status == "failed":
         return (Span(f"   {plain_text(board.why)}", "bad"),)
     if board.status == "running" and board.why:

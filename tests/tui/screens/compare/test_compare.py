@@ -48,7 +48,6 @@ async def test_a_fair_comparison() -> None:
     app = RecordingApp(ComparePlace(("aaaa", "fa57")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        assert "✔ A → B: comparable, no difference found that matters" in widget_text(app.screen, "#fairness")
         assert widget_text(app.screen, "#answer").startswith(
             "▲ B is faster than A in all 2 configurations (latency, mean -30.1 %)"
         )
@@ -76,9 +75,6 @@ async def test_an_unfair_comparison_is_marked_before_the_numbers() -> None:
     app = RecordingApp(ComparePlace(("aaaa", "5105")))
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
-        fairness = widget_text(app.screen, "#fairness").splitlines()
-        assert fairness[0].startswith("✖ NOT COMPARABLE A → B")
-        assert fairness[1] == "▸ not the same machine: machine"
         answer = widget_text(app.screen, "#answer").splitlines()
         assert answer[0] == "✖ A and B are not comparable: not the same machine: machine."
         assert widget_text(app.screen, "#differences").splitlines()[0].split() == [
@@ -160,7 +156,7 @@ async def test_d_shows_all_differences_in_full() -> None:
         assert "model.dtype A float16 B float16 C bfloat16" in shown
 
 
-async def test_y_copies_the_comparison_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_comparison_is_copied_as_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
     some_runs()
     app = RecordingApp(ComparePlace(("aaaa", "5105")))
     copied: list[str] = []
@@ -170,7 +166,6 @@ async def test_y_copies_the_comparison_as_markdown(monkeypatch: pytest.MonkeyPat
         await pilot.press("C")
         await wait_until_idle(pilot)
         assert notifications(pilot) == ["comparison copied to the clipboard of your terminal, as Markdown"]
-    assert copied[0].startswith("- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n")
     assert copied[0].startswith(
         "**A and B are not comparable: not the same machine: machine.**\n\n"
         "- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n"
