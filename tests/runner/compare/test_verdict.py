@@ -9,7 +9,7 @@ from runner.stats.variation import Spread, Variation
 
 SHOWN_ONLY = {
     "latency_sd_ms", "latency_cv_percent", "latency_min_ms", "latency_max_ms",
-    "percentile95_ms", "percentile99_ms",
+    "percentile95_ms", "percentile99_ms", "decode_step_slowest_ms",
     "request_latency_min_ms", "request_latency_max_ms",
     "decode_ceiling_percent", "prefill_flop_utilisation_percent", "requests_ceiling_percent",
 }  # fmt: skip

@@ -57,7 +57,6 @@ def test_page_draws_requests_and_engine_iterations(run_dir: Path, tmp_path: Path
         for what in (
             "requests by latency",
             "requests by time to first token",
-            "engine iterations by time",
             "engine iteration time",
         ):
             assert f"{name}: {what}" in page
