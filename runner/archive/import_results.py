@@ -1,4 +1,4 @@
-"""Import results of benchmark.py or trtllm-bench as finished runs."""
+"""Import results of benchmark.py, trtllm-bench or a program that measures a server as finished runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.archive.publish import PublishedRun
 from runner.engines import benchmark_line
 from runner.engines.imported import ImportedRun, safe_name
 from runner.engines.interface import Importer
-from runner.engines.registry import engines
+from runner.engines.registry import importers as all_importers
 from runner.engines.source import SourceFile, read_source
 from runner.errors import UserError
 from runner.plan.plan import MOST_CONFIGURATIONS, Plan
@@ -37,8 +37,9 @@ def import_files(
     """Create finished runs from result files, except for results that were imported before.
 
     Each file of benchmark.py becomes one run. All files of trtllm-bench together become one run, with a
-    configuration for every benchmark in them. The files do not contain the time of the run, so the time of
-    their last change is used. Nothing is written if one of the files cannot be imported.
+    configuration for every benchmark in them. A file of another program becomes a run for each model in it.
+    The files do not contain the time of the run, so the time of their last change is used. Nothing is written
+    if one of the files cannot be imported.
 
     Args:
         files: console logs, CSV or JSON files.
@@ -49,22 +50,20 @@ def import_files(
     Raises:
         UserError: a file cannot be read, contains no result, or does not belong to the other files.
     """
-    importers = {engine.name: engine.importer for engine in engines().values() if engine.importer}
+    importers = all_importers()
     results_by_engine: dict[str, list[object]] = {name: [] for name in importers}
     for path in dict.fromkeys(files):
         source = read_source(path)
-        found = {
-            name: results for name, one in importers.items() if (results := one.read(source)) is not None
-        }
+        found = _read(source, importers)
         if not found:
             raise UserError(
-                f"{path}: it contains no result of benchmark.py or trtllm-bench"
+                f"{path}: it contains no result of a program whose results are known"
                 f"{_failure_note(source, importers)}",
                 hint="supported: " + "; ".join(importer.accepts for importer in importers.values()),
             )
         if len(found) > 1:
             raise UserError(
-                f"{path}: it contains results of both benchmark.py and trtllm-bench, which are two engines",
+                f"{path}: it contains results of {' and '.join(found)}, which are two engines",
                 hint="split it into two files",
             )
         for name, results in found.items():
@@ -88,6 +87,22 @@ def import_files(
             )
         _reject_odd_numbers(imported)
     return [_import(run, again) for run in runs]
+
+
+def _read(source: SourceFile, importers: dict[str, Importer]) -> dict[str, object]:
+    """Return the results in a file by engine; a JSON file is of one program.
+
+    Raises:
+        UserError: an importer knows the file, but cannot read it.
+    """
+    found: dict[str, object] = {}
+    for name, one in importers.items():
+        results = one.read(source)
+        if results is not None:
+            found[name] = results
+            if source.is_json:
+                break
+    return found
 
 
 def _reject_odd_numbers(run: ImportedRun) -> None:
@@ -119,7 +134,7 @@ def _import(imported: ImportedRun, again: bool) -> PublishedRun:
 
 
 def _is_import_of(run_dir: Path, imported: ImportedRun) -> bool:
-    """Check whether a run was imported from files with the same content and the same configurations."""
+    """Check whether a run was imported from the same content, with the same name and configurations."""
     with os.scandir(run_dir / ORIGINALS) as folder:
         kept = {entry.path: entry.stat().st_size for entry in folder}
     if sorted(kept.values()) != sorted(len(source.content) for source in imported.sources):
@@ -127,7 +142,8 @@ def _is_import_of(run_dir: Path, imported: ImportedRun) -> bool:
     contents = sorted(Path(path).read_bytes() for path in kept)
     return (
         contents == sorted(source.content for source in imported.sources)
-        and layout.load_plan(run_dir).configurations == imported.configurations
+        and (plan := layout.load_plan(run_dir)).configurations == imported.configurations
+        and plan.profile == imported.name
     )
 
 

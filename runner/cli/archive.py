@@ -41,7 +41,9 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     importer = commands.add_parser(
         "import",
         help="add archives or results of other tools to the history",
-        description="Add archives of runs, or results of benchmark.py or trtllm-bench, to the history.",
+        description="Add archives of runs, or results of benchmark.py, trtllm-bench, vLLM, SGLang, AIPerf or"
+        " GuideLLM, to the history. Numbers that mean the same as a metric here are compared; all others are"
+        " listed under their own names.",
     )
     importer.add_argument(
         "files",
@@ -50,7 +52,9 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         type=Path,
         help="an archive made by `archive`, or the directory of a run; [BENCHMARK] lines, a CSV or a console"
         " log of benchmark.py; a console log or files of --report_json, --request_json, --output_json and"
-        " --iteration_log of trtllm-bench, which together become one run",
+        " --iteration_log of trtllm-bench, which together become one run; the JSON of `vllm bench serve"
+        " --save-result` or benchmark_serving.py, the lines of sglang.bench_serving, the"
+        " profile_export_aiperf.json of AIPerf, the benchmarks.json of GuideLLM",
     )
     importer.add_argument(
         "--concurrency",

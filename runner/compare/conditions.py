@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from runner.profile.file import Data, to_flow
 from runner.report.environment import Environment
+from runner.state.configuration import states_ranks
 
 _NOT_COMPARED = ("name", "description", "engine", "sweep")
 """Fields of a profile that do not affect the work of the run, or that the report already has."""
@@ -32,7 +33,7 @@ def conditions_of(where: Environment, engine: str, ranks: str, profile: Data) ->
     found["power limit"] = _each(f"{gpu.power_limit_w:g} W" for gpu in where.gpus if gpu.power_limit_w)
     found["highest SM clock"] = _each(f"{gpu.max_sm_clock} MHz" for gpu in where.gpus if gpu.max_sm_clock)
     found["MIG"] = _each("on" if gpu.mig else "off" for gpu in where.gpus)
-    found["engine"], found["ranks"] = engine, ranks
+    found["engine"], found["ranks"] = engine, ranks if states_ranks(engine) else ""
     found |= where.versions
     found["trtbench-tui"] = where.version
     found |= dict(_fields(profile, ""))

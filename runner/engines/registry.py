@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from runner.engines.interface import Engine
+from runner.engines.interface import Engine, Importer
 from runner.errors import UserError
 from runner.plan.plan import MOST_CONFIGURATIONS, RUN_DIR, Plan
 from runner.schema.base import Profile
@@ -31,6 +31,8 @@ _BUILT_IN = {
     "trtllm-bench": "runner.engines.trtllm_bench.engine",
 }
 """module by name of the engine; the module has the engine as `ENGINE`"""
+_RESULT_FILES = "runner.engines.serving_results"
+"""the package with a module for each of `RESULT_PROGRAMS`, which has an `IMPORTER`"""
 
 
 class _Plugins(NamedTuple):
@@ -41,6 +43,17 @@ class _Plugins(NamedTuple):
 def engines() -> dict[str, Engine[Any]]:
     """Return all engines by name, built-in ones first."""
     return {name: _built_in(name) for name in _BUILT_IN} | _load_plugins().engines
+
+
+def importers() -> dict[str, Importer]:
+    """Return what reads result files, by the engine of the runs that it makes.
+
+    Programs without an engine come first: their files can be told apart by the names of fields.
+    """
+    from runner.state.configuration import RESULT_PROGRAMS  # only an import needs the state of a run
+
+    others = {name: import_module(f"{_RESULT_FILES}.{name}").IMPORTER for name in RESULT_PROGRAMS}
+    return others | {engine.name: engine.importer for engine in engines().values() if engine.importer}
 
 
 def engine_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -29,6 +30,15 @@ class SourceFile:
         """The content as text; invalid UTF-8 is replaced, line ends are those of Unix."""
         text = self.content.decode("utf-8-sig", "replace")
         return text.replace("\r\n", "\n")
+
+    @cached_property
+    def document(self) -> object | None:
+        """The JSON document that the file is; None if it is none, or damaged."""
+        try:
+            found: object = json.loads(self.text) if self.is_json else None
+        except (ValueError, RecursionError):
+            return None
+        return found
 
     @property
     def is_json(self) -> bool:

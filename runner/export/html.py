@@ -15,7 +15,7 @@ from runner.report import result_table
 from runner.report.model import MetricCell, Report
 from runner.report.result_table import ResultTable, TableRow
 from runner.report.text_table import duration_suffix
-from runner.state.configuration import answer_source
+from runner.state.configuration import answer_source, states_ranks
 from runner.state.outliers import count_outliers
 from runner.util.foreign_text import html_text
 from runner.util.formatting import duration, format_number, plural
@@ -55,7 +55,7 @@ def _body(data: RunData) -> Iterator[str]:
 
 def _head(report: Report) -> Iterator[str]:
     started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started)) if report.started else ""
-    ranks = f"{report.ranks} rank{'s' if report.ranks != 1 else ''}"
+    ranks = plural(report.ranks, "rank") if states_ranks(report.engine) else "ranks not stated"
     host = f" on {report.host}" if report.host else ""
     when = f" · started {started}" if started else ""
     yield f"<h1>{html_text(report.profile)}</h1><p>{html_text(report.summary)}</p>"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from runner.state.configuration import RESULT_PROGRAMS
+
 
 def caveats(engines: set[str]) -> list[str]:
     """Return what to know before comparing numbers of different engines, as sentences.
 
     Args:
-        engines: names of the engines that are compared (`trtllm`, `trtllm-bench`, `torch`).
+        engines: names of the engines that are compared (`trtllm`, `trtllm-bench`, `torch`, `vllm`).
     """
     found = []
+    clients = sorted(engines & RESULT_PROGRAMS.keys())
+    if clients and engines - set(clients):
+        names = " and ".join(RESULT_PROGRAMS[name] for name in clients)
+        found.append(
+            f"times of {names} include the HTTP connection, the server's front end and the conversion of text"
+            " to tokens; engines that are started here get tokens and return tokens"
+        )
     static = sorted(engines & {"trtllm", "torch"})
     if "trtllm-bench" in engines and static:
         names = " and ".join({"trtllm": "benchmark.py", "torch": "the torch engine"}[name] for name in static)

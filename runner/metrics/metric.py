@@ -111,7 +111,15 @@ def as_number(text: str) -> float:
     return parse_number(text) or 0.0
 
 
+def imported_key(metric: Metric) -> str:
+    """Return the key of a result under which an import puts a number with the meaning of a metric."""
+    return f"metric {metric.name}"
+
+
 def printed_value(metric: Metric, result: dict[str, str]) -> str:
-    """Return what the engine printed for a metric, verbatim; empty when it did not print it."""
-    names = (metric.upstream_key, *metric.other_keys)
+    """Return what the engine printed for a metric, verbatim; empty when it did not print it.
+
+    An importer may have mapped it, and converted its unit.
+    """
+    names = (imported_key(metric), metric.upstream_key, *metric.other_keys)
     return next((result[name] for name in names if name in result), "")

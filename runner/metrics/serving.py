@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from runner import events as ev
     from runner.state.serving import OrderedSample, RequestLog
 
+REPORTED_BY = "reported by"
+"""Key of a result under which an import puts the program that measured, if it is not an engine."""
 _WHOLE = (
     f"{FILED} Filling and draining the engine are in it and weigh less the more requests there are, so"
     " compare equal numbers of requests."
@@ -71,11 +73,13 @@ def _output_per_gpu(context: MetricContext) -> Computed | None:
     total = reported_value(context, OUTPUT_TOKENS_PER_SEC)
     if total is None or total.value is None:
         return None
+    if REPORTED_BY in (context.configuration.result or {}):
+        return Computed(None, 0, "the result does not state the number of GPUs")
     return Computed(total.value / ranks, total.n, "from the reported total")
 
 
 def reported_value(context: MetricContext, metric: Metric) -> Computed | None:
-    """Return what trtllm-bench's report states; None: nothing.
+    """Return what the report of trtllm-bench, or an imported result, states; None: nothing.
 
     0 and nan are no numbers: the report states them as the time to first token of a run without streaming.
     """
@@ -84,7 +88,9 @@ def reported_value(context: MetricContext, metric: Metric) -> Computed | None:
     if not value:
         return None
     requests = as_number(printed_value(REQUESTS, result))
-    return Computed(value, round(requests), "reported by trtllm-bench: there is no request file")
+    program = result.get(REPORTED_BY)
+    note = f"reported by {program}" if program else "reported by trtllm-bench: there is no request file"
+    return Computed(value, round(requests), note)
 
 
 OUTPUT_TOKENS_PER_SEC = Metric(

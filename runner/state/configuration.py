@@ -130,6 +130,21 @@ def iterations_needed(num_runs: int, duration: float, pace: float) -> int:
     return max(0, num_runs, for_duration)
 
 
+RESULT_PROGRAMS = {
+    "vllm": "vllm bench serve",
+    "sglang": "sglang.bench_serving",
+    "aiperf": "AIPerf",
+    "guidellm": "GuideLLM",
+}
+"""Engines of imported runs that the registry does not have -> the program that measured. It sent requests to
+a server over HTTP, and does not state the number of its ranks."""
+
+
+def states_ranks(engine: str) -> bool:
+    """Check whether the number of ranks of a run is known."""
+    return engine not in RESULT_PROGRAMS
+
+
 def answer_source(engine: str) -> str:
     """Return the source of the answers of a run; trtllm-bench has no smoke run and keeps measured ones."""
     return "measured" if engine == "trtllm-bench" else "smoke run"

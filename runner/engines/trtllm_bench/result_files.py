@@ -34,17 +34,18 @@ def classify_file(source: SourceFile) -> BenchFile | None:
     """Classify a file; return None for a file of another program.
 
     Raises:
-        UserError: it is JSON, but incomplete or of another program.
+        UserError: it is JSON, but incomplete or made by this program.
     """
     first = source.text[:100_000].lstrip().split("\n", 1)[0]
     if parse_iteration(first, 0, 0) is not None:
         return BenchFile(source, "iterations")
     if source.is_json:
-        return BenchFile(source, _json_kind(source))
+        kind = _json_kind(source)
+        return BenchFile(source, kind) if kind is not None else None
     return BenchFile(source, "log") if printed_reports(source.text) else None
 
 
-def _json_kind(source: SourceFile) -> BenchFileKind:
+def _json_kind(source: SourceFile) -> BenchFileKind | None:
     found = as_json(source.content)
     if found is None:
         raise UserError(f"{source.path}: is not complete JSON; copy it again from its source")
@@ -60,10 +61,7 @@ def _json_kind(source: SourceFile) -> BenchFileKind:
             f"{source.path}: is the table of a run of trtbench-tui",
             hint="`trtbench-tui archive RUN` makes one file of the whole run, which import reads",
         )
-    raise UserError(
-        f"{source.path}: is JSON, but not what trtllm-bench writes",
-        hint="expected: what its --report_json, --request_json or --output_json wrote",
-    )
+    return None
 
 
 def explain_failure(text: str) -> str:

@@ -185,4 +185,4 @@ def test_import_of_another_file_names_supported_results(
     (tmp_path / "x.tar").write_bytes(b"not a result")
     assert main(["import", str(tmp_path / "x.tar")]) == 2
     assert main(["import", str(tmp_path / "missing.zip")]) == 2
-    assert "it contains no result of benchmark.py or trtllm-bench" in capsys.readouterr().err
+    assert "it contains no result of a program whose results are known" in capsys.readouterr().err

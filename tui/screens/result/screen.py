@@ -19,7 +19,7 @@ from runner.report import result_table
 from runner.report.files import read_state
 from runner.report.model import Report
 from runner.run import layout
-from runner.state.configuration import answer_source
+from runner.state.configuration import answer_source, states_ranks
 from runner.util.formatting import format_number, plural
 from tui.framework.keymap import bindings
 from tui.framework.rows import Panel, Row, Span, dim, fitting, row
@@ -164,8 +164,8 @@ class ResultScreen(KeyedScreen):
         set_title(flags_panel, f"warnings: {len(flags)}   d shows all")
         flags_panel.display = bool(flags)
         flags_panel.update(flags)
-        ranks = plural(report.ranks, "rank")
-        set_title(self.query_one("#table-frame"), f"result of {ranks} on {plain_text(report.host)}")
+        ranks = f"of {plural(report.ranks, 'rank')} on" if states_ranks(report.engine) else "imported"
+        set_title(self.query_one("#table-frame"), f"result {ranks} {plain_text(report.host)}".rstrip())
         self.table = make_table(report)
         set_subtitle(self.query_one("#table-frame"), _legend(self.table))
         self._show_table()

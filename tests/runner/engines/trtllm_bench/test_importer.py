@@ -301,7 +301,7 @@ REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {
         {"a_json": json_report(), "r_json": request_file(900)}, (), "4 requests in 900.0 ms match none",
     ),
     "torn JSON": ({"a_json": json_report()[:200]}, (), "is not complete JSON"),
-    "other JSON": ({"a_json": '{"a": 1}'}, (), "is JSON, but not what trtllm-bench writes"),
+    "other JSON": ({"a_json": '{"a": 1}'}, (), "it contains no result of a program whose results are known"),
     "our own table": (
         {"a_json": '{"schema": 1, "run": "x", "configurations": []}'}, (), "is the table of a run of",
     ),
@@ -323,7 +323,7 @@ REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {
     "JSON that is too deep": (
         {"a_json": json_report()[:-1] + ', "x": ' + "[" * 5000 + "]" * 5000 + "}"}, (), "a.json",
     ),
-    "nothing": ({"a_log": "hello\n"}, (), "it contains no result of benchmark.py or trtllm-bench"),
+    "nothing": ({"a_log": "hello\n"}, (), "it contains no result of a program whose"),
     "a failure": (
         {"a_log": "$ trtllm-bench throughput\nPRTE ERROR: Bad parameter\n"}, (),
         "it reports a failure: trtllm-bench could not spawn its ranks",

@@ -1,0 +1,106 @@
+"""Read fields of JSON that another program wrote; messages name the file and the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runner.errors import UserError
+from runner.metrics.metric import Metric
+from runner.plan.plan import UNKNOWN_CONCURRENCY
+
+Data = dict[str, object]
+_SAME_RATE = "compare only with results of the same rate"
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A field with the meaning of a metric."""
+
+    field: str
+    metric: Metric
+    factor: float = 1.0
+    """the metric's unit in units of the field: 1000 for seconds that become milliseconds"""
+
+
+def number_at(data: Mapping[str, object], field: str, place: str) -> float | None:
+    """Return a number of an object; None: the field is missing or null.
+
+    Raises:
+        UserError: the field is not a number.
+    """
+    value = data.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UserError(f"{place}: {field} is {str(value)[:40]!r}, but must be a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise UserError(f"{place}: {field} is a number that no measurement gives") from None
+
+
+def required(data: Mapping[str, object], field: str, place: str, program: str) -> float:
+    """Return a number that every result of a program has.
+
+    Raises:
+        UserError: it is missing, or not a number.
+    """
+    value = number_at(data, field, place)
+    if value is None:
+        raise UserError(
+            f"{place}: has no {field}, so it is not a result of {program} in a form that is known",
+            hint="give the file as the program wrote it; versions that name their fields differently are not"
+            " supported",
+        )
+    return value
+
+
+def mapped_metrics(data: Mapping[str, object], fields: tuple[Mapped, ...], place: str) -> dict[Metric, float]:
+    """Return the metrics that an object states; missing fields, 0 and less are no numbers.
+
+    Raises:
+        UserError: a field is not a number.
+    """
+    found: dict[Metric, float] = {}
+    for one in fields:
+        value = number_at(data, one.field, place)
+        if value is not None and value > 0:
+            found[one.metric] = value * one.factor
+    return found
+
+
+def names_of(fields: tuple[Mapped, ...]) -> frozenset[str]:
+    """Return the fields that are mapped."""
+    return frozenset(one.field for one in fields)
+
+
+def text_at(data: Mapping[str, object], field: str) -> str:
+    """Return a text of an object; empty if it is missing or something else."""
+    value = data.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def object_at(data: Mapping[str, object], field: str) -> Data:
+    """Return an object inside an object; empty if it is missing or something else."""
+    value = data.get(field)
+    return value if isinstance(value, dict) else {}
+
+
+def traffic(data: Mapping[str, object], place: str) -> tuple[int, tuple[str, ...]]:
+    """Return the concurrency of `max_concurrency` and `request_rate`, and what to know about it.
+
+    Raises:
+        UserError: a field is not a number.
+    """
+    rate = data.get("request_rate")
+    remarks: tuple[str, ...] = ()
+    if isinstance(rate, (int, float)) and 0 < rate < float("inf"):
+        remarks = (f"requests were sent at {rate:g} per second: {_SAME_RATE}",)
+    elif isinstance(rate, str) and rate not in ("", "inf"):
+        remarks = (f"requests were sent at the rate {rate[:40]!r}: {_SAME_RATE}",)
+    limit = number_at(data, "max_concurrency", place)
+    if limit is not None:
+        return round(limit) if 0 < limit < 2**53 else 0, remarks
+    # Without a limit of its own, the rate decides how many requests are in flight.
+    return (UNKNOWN_CONCURRENCY if remarks else 0), remarks

@@ -1,0 +1,113 @@
+"""Results of SGLang's `bench_serving`: a line of JSON for each benchmark (--output-file).
+
+Times are milliseconds, `duration` is in seconds. `tpot` is the mean of a request, as our inter-token latency.
+`concurrency` is the sum of all request latencies / the duration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from runner.engines.imported import ImportedRun
+from runner.engines.interface import Importer
+from runner.engines.serving_results import benchmark, json_fields
+from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
+from runner.engines.serving_results.json_fields import Data, Mapped
+from runner.engines.source import SourceFile
+from runner.errors import UserError
+from runner.metrics import request_latency as latency
+from runner.metrics import serving
+from runner.state.configuration import RESULT_PROGRAMS
+
+ENGINE = "sglang"
+PROGRAM = RESULT_PROGRAMS[ENGINE]
+_FIELDS = (
+    Mapped("completed", serving.REQUESTS),
+    Mapped("duration", serving.DURATION, 1000),
+    Mapped("request_throughput", serving.REQUESTS_PER_SEC),
+    Mapped("output_throughput", serving.OUTPUT_TOKENS_PER_SEC),
+    Mapped("total_throughput", serving.TOTAL_TOKENS_PER_SEC),
+    Mapped("concurrency", serving.MEAN_CONCURRENCY),
+    Mapped("mean_e2e_latency_ms", latency.REQUEST_LATENCY),
+    Mapped("median_e2e_latency_ms", latency.REQUEST_P50),
+    Mapped("p99_e2e_latency_ms", latency.REQUEST_P99),
+    Mapped("mean_ttft_ms", latency.TTFT),
+    Mapped("median_ttft_ms", latency.TTFT_P50),
+    Mapped("p99_ttft_ms", latency.TTFT_P99),
+    Mapped("mean_tpot_ms", latency.INTER_TOKEN),
+    Mapped("median_tpot_ms", latency.INTER_TOKEN_P50),
+    Mapped("p99_tpot_ms", latency.INTER_TOKEN_P99),
+)
+_SHOWN_ELSEWHERE = json_fields.names_of(_FIELDS) | {
+    "max_concurrency", "server_info", "total_input_tokens", "total_output_tokens",
+}  # fmt: skip
+
+
+def read(source: SourceFile) -> ForeignFile | None:
+    """Return the benchmarks in a file; None for a file of another program.
+
+    Raises:
+        UserError: it is of SGLang, but a line is damaged or has not what every version writes.
+    """
+    lines = [line for line in enumerate(source.text.split("\n"), 1) if line[1].strip()]
+    if not source.is_json or not lines or not _is_ours(_parse(lines[0][1])):
+        return None
+    found = []
+    for number, line in lines:
+        data = _parse(line)
+        place = f"{source.path}:{number}"
+        if not isinstance(data, dict):
+            raise UserError(
+                f"{place}: the line is not a complete JSON object; each line must be one result of {PROGRAM}",
+                hint="copy the file again from its source, or remove the line",
+            )
+        found.append(_benchmark(data, place))
+    return ForeignFile(source, found)
+
+
+def _parse(line: str) -> object | None:
+    try:
+        found: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _is_ours(data: object) -> bool:
+    return isinstance(data, dict) and {"backend", "dataset_name", "request_rate"} <= data.keys()
+
+
+def _benchmark(data: Data, place: str) -> ForeignBenchmark:
+    for field in ("duration", "output_throughput"):
+        json_fields.required(data, field, place, PROGRAM)
+    requests = json_fields.required(data, "completed", place, PROGRAM)
+    tokens_in = json_fields.required(data, "total_input_tokens", place, PROGRAM)
+    tokens_out = json_fields.required(data, "total_output_tokens", place, PROGRAM)
+    metrics = json_fields.mapped_metrics(data, _FIELDS, place)
+    if requests:
+        metrics |= {serving.MEAN_INPUT: tokens_in / requests, serving.MEAN_OUTPUT: tokens_out / requests}
+    concurrency, remarks = json_fields.traffic(data, place)
+    server = json_fields.object_at(data, "server_info")
+    one = ForeignBenchmark(
+        place=place,
+        model=json_fields.text_at(server, "model_path"),
+        settings=f"backend {json_fields.text_at(data, 'backend')}",
+        metrics=metrics,
+        others=benchmark.flatten(data, _SHOWN_ELSEWHERE),
+        concurrency=concurrency,
+        remarks=remarks,
+    )
+    return benchmark.reject_incomplete(one, PROGRAM)
+
+
+def _make_runs(files: Sequence[ForeignFile], _: Sequence[int]) -> list[ImportedRun]:
+    return benchmark.make_runs(ENGINE, PROGRAM, files)
+
+
+IMPORTER = Importer(
+    accepts="of SGLang the lines of JSON that `bench_serving --output-file` wrote",
+    read=read,
+    make_runs=_make_runs,
+    explain_failure=lambda _: "",
+)

@@ -1,0 +1,97 @@
+"""Results of vLLM: the JSON of `benchmark_serving.py` and `vllm bench serve` (--save-result).
+
+Times are milliseconds, `duration` is in seconds. `tpot` is the mean of a request, as our inter-token latency;
+`itl` is of all gaps between chunks together, which is another quantity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.engines.imported import ImportedRun
+from runner.engines.interface import Importer
+from runner.engines.serving_results import benchmark, json_fields
+from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
+from runner.engines.serving_results.json_fields import Data, Mapped
+from runner.engines.source import SourceFile
+from runner.metrics import request_latency as latency
+from runner.metrics import serving
+from runner.state.configuration import RESULT_PROGRAMS
+
+ENGINE = "vllm"
+PROGRAM = RESULT_PROGRAMS[ENGINE]
+_FIELDS = (
+    Mapped("completed", serving.REQUESTS),
+    Mapped("duration", serving.DURATION, 1000),
+    Mapped("request_throughput", serving.REQUESTS_PER_SEC),
+    Mapped("output_throughput", serving.OUTPUT_TOKENS_PER_SEC),
+    Mapped("total_token_throughput", serving.TOTAL_TOKENS_PER_SEC),
+    Mapped("mean_e2el_ms", latency.REQUEST_LATENCY),
+    Mapped("median_e2el_ms", latency.REQUEST_P50),
+    Mapped("p95_e2el_ms", latency.REQUEST_P95),
+    Mapped("p99_e2el_ms", latency.REQUEST_P99),
+    Mapped("mean_ttft_ms", latency.TTFT),
+    Mapped("median_ttft_ms", latency.TTFT_P50),
+    Mapped("p95_ttft_ms", latency.TTFT_P95),
+    Mapped("p99_ttft_ms", latency.TTFT_P99),
+    Mapped("mean_tpot_ms", latency.INTER_TOKEN),
+    Mapped("median_tpot_ms", latency.INTER_TOKEN_P50),
+    Mapped("p95_tpot_ms", latency.INTER_TOKEN_P95),
+    Mapped("p99_tpot_ms", latency.INTER_TOKEN_P99),
+)
+_SHOWN_ELSEWHERE = json_fields.names_of(_FIELDS) | {
+    "model_id", "max_concurrency", "total_input_tokens", "total_output_tokens",
+}  # fmt: skip
+
+
+def read(source: SourceFile) -> ForeignFile | None:
+    """Return the benchmark in a file; None for a file of another program.
+
+    Raises:
+        UserError: it is of vLLM, but has not what every version writes.
+    """
+    data = source.document
+    if not isinstance(data, dict) or not {"model_id", "request_throughput"} <= data.keys():
+        return None
+    return ForeignFile(source, [_benchmark(data, str(source.path))])
+
+
+def _benchmark(data: Data, place: str) -> ForeignBenchmark:
+    for field in ("duration", "output_throughput"):
+        json_fields.required(data, field, place, PROGRAM)
+    requests = json_fields.required(data, "completed", place, PROGRAM)
+    tokens_in = json_fields.required(data, "total_input_tokens", place, PROGRAM)
+    tokens_out = json_fields.required(data, "total_output_tokens", place, PROGRAM)
+    metrics = json_fields.mapped_metrics(data, _FIELDS, place)
+    if requests:
+        metrics |= {serving.MEAN_INPUT: tokens_in / requests, serving.MEAN_OUTPUT: tokens_out / requests}
+    concurrency, remarks = json_fields.traffic(data, place)
+    asked = json_fields.number_at(data, "num_prompts", place)
+    if asked is not None and asked > requests:
+        remarks += (f"only {requests:.0f} of {asked:.0f} requests were completed",)
+    one = ForeignBenchmark(
+        place=place,
+        model=json_fields.text_at(data, "model_id"),
+        settings=f"backend {backend}" if (backend := _backend(data)) else "",
+        metrics=metrics,
+        others=benchmark.flatten(data, _SHOWN_ELSEWHERE),
+        concurrency=concurrency,
+        remarks=remarks,
+    )
+    return benchmark.reject_incomplete(one, PROGRAM)
+
+
+def _backend(data: Data) -> str:
+    return json_fields.text_at(data, "backend") or json_fields.text_at(data, "endpoint_type")
+
+
+def _make_runs(files: Sequence[ForeignFile], _: Sequence[int]) -> list[ImportedRun]:
+    return benchmark.make_runs(ENGINE, PROGRAM, files)
+
+
+IMPORTER = Importer(
+    accepts="of vLLM the JSON of benchmark_serving.py or `vllm bench serve --save-result`",
+    read=read,
+    make_runs=_make_runs,
+    explain_failure=lambda _: "",
+)

@@ -1,0 +1,188 @@
+"""Results of vLLM, SGLang, AIPerf and GuideLLM: what is mapped, in which unit, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.archive.import_results import ORIGINALS, import_files
+from runner.cli.main import main
+from runner.errors import UserError
+from runner.history.reader import read_entries
+from runner.history.reports import load_report
+from runner.report.model import ConfigurationReport
+from tests.support.paths import DATA
+
+GOLDEN = DATA / "serving-results"
+FILES = {
+    "vllm": "vllm.json",
+    "sglang": "sglang.jsonl",
+    "aiperf": "profile_export_aiperf.json",
+    "guidellm": "guidellm.json",
+}
+NUMBERS: dict[str, dict[str, float]] = {
+    "vllm": {
+        "request_latency_ms": 3143.25, "request_latency_p50_ms": 3080, "request_latency_p95_ms": 3390.5,
+        "request_latency_p99_ms": 3602, "ttft_ms": 95.25, "ttft_p50_ms": 90.5, "ttft_p95_ms": 140,
+        "ttft_p99_ms": 171.5, "output_tokens_per_sec": 640, "total_tokens_per_sec": 5760,
+        "requests_per_sec": 5, "inter_token_latency_ms": 24, "inter_token_latency_p50_ms": 23.5,
+        "inter_token_latency_p95_ms": 26, "inter_token_latency_p99_ms": 27.25, "requests": 200,
+        "total_latency_ms": 40_000, "mean_input_tokens": 1024, "mean_output_tokens": 128,
+    },
+    "sglang": {
+        "request_latency_ms": 3950, "request_latency_p50_ms": 3900, "request_latency_p99_ms": 4400,
+        "ttft_ms": 130, "ttft_p50_ms": 120, "ttft_p99_ms": 240, "output_tokens_per_sec": 2048,
+        "total_tokens_per_sec": 10_240, "requests_per_sec": 8, "inter_token_latency_ms": 14.98,
+        "inter_token_latency_p50_ms": 14.9, "inter_token_latency_p99_ms": 16.1, "requests": 400,
+        "total_latency_ms": 50_000, "mean_input_tokens": 1024, "mean_output_tokens": 256,
+        "mean_concurrency": 31.6,
+    },
+    "aiperf": {
+        "request_latency_ms": 2500, "request_latency_p50_ms": 2480, "request_latency_p95_ms": 2750,
+        "request_latency_p99_ms": 2900, "request_latency_min_ms": 2050, "request_latency_max_ms": 2950,
+        "ttft_ms": 85, "ttft_p50_ms": 80, "ttft_p95_ms": 120, "ttft_p99_ms": 150,
+        "output_tokens_per_sec": 512, "requests_per_sec": 4, "output_tokens_per_sec_per_user": 51.4,
+        "output_tokens_per_sec_per_user_p5": 46.5, "inter_token_latency_ms": 19,
+        "inter_token_latency_p50_ms": 18.9, "inter_token_latency_p95_ms": 20.4,
+        "inter_token_latency_p99_ms": 21, "requests": 120, "total_latency_ms": 30_000,
+        "mean_input_tokens": 512, "mean_output_tokens": 128,
+    },
+    "guidellm": {
+        "request_latency_ms": 2400, "request_latency_p50_ms": 2350, "request_latency_p95_ms": 2600,
+        "request_latency_p99_ms": 2700, "request_latency_min_ms": 2000, "request_latency_max_ms": 2750,
+        "ttft_ms": 70, "ttft_p50_ms": 66, "ttft_p95_ms": 100, "ttft_p99_ms": 125, "requests": 80,
+        "mean_input_tokens": 256, "mean_output_tokens": 128,
+    },
+}  # fmt: skip
+"""program -> the metrics of the first benchmark in its file, and no others"""
+SHAPES = {
+    "vllm": [(200, 1024, 128, 16)],
+    "sglang": [(400, 1024, 256, 32), (400, 1024, 256, -1)],
+    "aiperf": [(120, 512, 128, 10)],
+    "guidellm": [(80, 256, 128, 8), (80, 256, 128, -1)],
+}
+"""requests, input and output length, concurrency of each configuration; -1: a rate decides"""
+OWN_NAMES = {
+    "vllm": "mean_itl_ms 23.75",
+    "sglang": "total_output_tokens_retokenized 102311",
+    "aiperf": "output_token_throughput_per_user.avg 52.8 tokens/sec/user",
+    "guidellm": "inter_token_latency_ms.mean 18.1",
+}
+"""program -> a number that looks like a metric here and means something else"""
+
+
+def numbers(configuration: ConfigurationReport) -> dict[str, float]:
+    return {row.metric: row.value for row in configuration.rows if row.value is not None}
+
+
+@pytest.mark.parametrize("program", FILES)
+def test_numbers_that_mean_the_same_are_mapped(program: str) -> None:
+    file = GOLDEN / FILES[program]
+    ((run_dir, _),) = import_files([file])
+    report = load_report(run_dir)
+    assert report.engine == program
+    assert numbers(report.configurations[0]) == pytest.approx(NUMBERS[program])
+    shapes = [(one.requests, one.input_len, one.output_len, one.concurrency) for one in report.configurations]
+    assert shapes == SHAPES[program]
+    assert any(OWN_NAMES[program] in flag for flag in report.flags), "the rest is shown under its own name"
+    assert (run_dir / ORIGINALS / file.name).read_bytes() == file.read_bytes()
+    assert import_files([file])[0].new is False
+
+
+def test_they_are_listed_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    faster = json.loads((GOLDEN / "vllm.json").read_text()) | {"output_throughput": 800.0}
+    (tmp_path / "faster.json").write_text(json.dumps(faster))
+    assert main(["import", str(GOLDEN / "vllm.json"), str(tmp_path / "faster.json")]) == 0
+    names = [entry.run for entry in read_entries()]
+    assert main(["ls"]) == 0
+    assert main(["export", names[0], "-o", str(tmp_path / "page.html")]) == 0
+    assert "ranks not stated" in (tmp_path / "page.html").read_text()
+    capsys.readouterr()
+    assert main(["compare", *names]) == 0
+    shown = capsys.readouterr().out
+    assert "concurrency 16 1024→128" in shown
+    assert "800.00" in shown
+
+
+def test_a_repeated_configuration_is_a_run_of_its_own(tmp_path: Path) -> None:
+    line = (GOLDEN / "sglang.jsonl").read_text().splitlines()[0]
+    (tmp_path / "twice.jsonl").write_text(f"{line}\n{line}\n")
+    first, second = import_files([tmp_path / "twice.jsonl"])
+    assert first.new
+    assert second.new
+    assert not any(run.new for run in import_files([tmp_path / "twice.jsonl"]))
+
+
+# --- what cannot be taken -----------------------------------------------------------------------------------
+
+
+def changed(program: str, change: Callable[[Any], object]) -> str:
+    """Return a golden file (of SGLang its first line) after a change."""
+    text = (GOLDEN / FILES[program]).read_text()
+    data = json.loads(text.splitlines()[0] if program == "sglang" else text)
+    change(data)
+    return json.dumps(data)
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "vllm damaged": ((GOLDEN / "vllm.json").read_text()[:700], "is not complete JSON"),
+    "vllm without output": (
+        changed("vllm", lambda one: one.pop("total_output_tokens")), "has no total_output_tokens",
+    ),
+    "vllm a text": (
+        changed("vllm", lambda one: one.update(mean_ttft_ms="fast")), "mean_ttft_ms is 'fast', but must be",
+    ),
+    "vllm infinite": (
+        changed("vllm", lambda one: one.update(mean_ttft_ms=float("inf"))), "a number that no measurement",
+    ),
+    "vllm nothing completed": (
+        changed("vllm", lambda one: one.update(completed=0)), "it has no requests",
+    ),
+    "sglang damaged": ((GOLDEN / "sglang.jsonl").read_text()[:-40], ":2: the line is not a complete JSON"),
+    "sglang unknown": (changed("sglang", lambda one: one.pop("completed")), ":1: has no completed"),
+    "aiperf damaged": (
+        changed("aiperf", lambda one: one["request_latency"].pop("avg")), "request_latency: has no avg",
+    ),
+    "aiperf schema 2": (
+        changed("aiperf", lambda one: one.update(schema_version="2.0")), "has schema_version '2.0'",
+    ),
+    "aiperf unit": (
+        changed("aiperf", lambda one: one["request_latency"].update(unit="min")), "the unit 'min' is not",
+    ),
+    "guidellm damaged": (
+        changed("guidellm", lambda one: one["benchmarks"][1]["metrics"].pop("request_latency")),
+        r"benchmarks\[1\]: metrics.request_latency.successful: has no mean",
+    ),
+    "guidellm version 2": (
+        changed("guidellm", lambda one: one["metadata"].update(version=2)), "has metadata.version 2",
+    ),
+    "guidellm 0.3": (changed("guidellm", lambda one: one.pop("metadata")), "has no metadata.version"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_names_the_file_and_the_gap(tmp_path: Path, case: str) -> None:
+    text, said = REFUSED[case]
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(UserError, match=said) as caught:
+        import_files([tmp_path / "x.json"])
+    assert "x.json" in str(caught.value)
+    assert read_entries() == []
+
+
+UNITS = {
+    "seconds": ({"unit": "sec", "avg": 0.085}, 85.0),
+    "nanoseconds": ({"unit": "ns", "avg": 85e6}, 85.0),
+}
+
+
+@pytest.mark.parametrize("case", UNITS)
+def test_the_unit_in_the_file_decides(tmp_path: Path, case: str) -> None:
+    block, expected = UNITS[case]
+    (tmp_path / "x.json").write_text(changed("aiperf", lambda one: one.update(time_to_first_token=block)))
+    ((run_dir, _),) = import_files([tmp_path / "x.json"])
+    assert numbers(load_report(run_dir).configurations[0])["ttft_ms"] == pytest.approx(expected)
