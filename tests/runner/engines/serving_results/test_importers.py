@@ -14,6 +14,7 @@ from runner.cli.main import main
 from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
+from runner.metrics.caveats import caveats
 from runner.report.model import ConfigurationReport
 from tests.support.paths import DATA
 
@@ -106,6 +107,12 @@ def test_they_are_listed_and_compared(tmp_path: Path, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     assert "concurrency 16 1024→128" in shown
     assert "800.00" in shown
+
+
+def test_a_comparison_with_an_engine_names_the_http() -> None:
+    (caveat,) = caveats({"vllm", "trtllm-bench"})
+    assert caveat.startswith("times of vllm bench serve include the HTTP connection")
+    assert caveats({"vllm"}) == []
 
 
 def test_a_repeated_configuration_is_a_run_of_its_own(tmp_path: Path) -> None:
